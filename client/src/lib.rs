@@ -1,0 +1,1 @@
+//! SDK, terminal client, load generator.

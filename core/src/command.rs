@@ -1,0 +1,144 @@
+//! What can be asked of a shard. Each command touches the rows of one slot only, so that a slot can move.
+
+use crate::event::{Body, Role};
+use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, TokenHash, UserId, Username};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    // In the slot of the user.
+    Register(Register),
+    OpenSession(OpenSession),
+    CloseSession(CloseSession),
+    /// Another shard owes this user a change of the conversation list.
+    UpdateInbox(UpdateInbox),
+
+    // In the slot of the conversation.
+    Send(Send),
+    CreateGroup(CreateGroup),
+    ChangeGroup(ChangeGroup),
+    AdvanceCursors(AdvanceCursors),
+    /// The other shards have committed these rows.
+    SettleOutbox(SettleOutbox),
+}
+
+impl Command {
+    pub fn slot(&self) -> Slot {
+        match self {
+            Command::Register(c) => c.name.slot(),
+            Command::OpenSession(c) => c.user.slot(),
+            Command::CloseSession(c) => c.user.slot(),
+            Command::UpdateInbox(c) => c.user.slot(),
+            Command::Send(c) => c.conversation.slot(),
+            Command::CreateGroup(c) => c.slot(),
+            Command::ChangeGroup(c) => c.group.slot(),
+            Command::AdvanceCursors(c) => c.conversation.slot(),
+            Command::SettleOutbox(c) => c.slot,
+        }
+    }
+}
+
+/// Name and id become taken in one commit. A repeat with the same `request` answers with the same user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Register {
+    pub name: Username,
+    /// PHC string of argon2id; hashed before it comes here.
+    pub password_hash: String,
+    pub request: ClientMessageId,
+}
+
+/// Opens a session, replacing one of the same device. The caller has verified the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenSession {
+    pub user: UserId,
+    pub device: DeviceId,
+    pub token: TokenHash,
+}
+
+/// Logs one session out. `token` given: only if it is still that session, so that a late logout spares a newer login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseSession {
+    pub user: UserId,
+    pub device: DeviceId,
+    pub token: Option<TokenHash>,
+}
+
+/// One outbox row at its destination. Applied only if `version` is above the one held, so repeats are harmless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateInbox {
+    pub user: UserId,
+    pub conversation: ConversationId,
+    /// Whether the user is in the conversation.
+    pub present: bool,
+    /// The seq of the event that caused it.
+    pub version: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    pub conversation: ConversationId,
+    pub sender: UserId,
+    pub client_message_id: ClientMessageId,
+    /// The same device's message that must already be in the log.
+    pub after: Option<ClientMessageId>,
+    pub body: Body,
+}
+
+/// The group's slot is drawn from creator and request, so that a repeat finds the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateGroup {
+    pub creator: UserId,
+    pub request: ClientMessageId,
+    pub name: String,
+    /// Whether anybody may join by id.
+    pub open: bool,
+    pub members: Vec<UserId>,
+}
+
+impl CreateGroup {
+    pub fn slot(&self) -> Slot {
+        let mut key = [0u8; 24];
+        key[..8].copy_from_slice(&self.creator.0.to_be_bytes());
+        key[8..].copy_from_slice(&self.request.0);
+        Slot::of(&key)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeGroup {
+    pub group: GroupId,
+    pub actor: UserId,
+    /// Takes a place in the log once, like a message id.
+    pub request: ClientMessageId,
+    pub change: GroupChange,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupChange {
+    Rename { name: String },
+    Add { users: Vec<UserId> },
+    Remove { user: UserId },
+    Leave,
+    /// Only where the group is open.
+    Join,
+    SetRole { user: UserId, role: Role },
+}
+
+/// Many members' cursors in one command. Positions behind the held ones, or beyond the head, change nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdvanceCursors {
+    pub conversation: ConversationId,
+    pub moves: Vec<CursorMove>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CursorMove {
+    pub user: UserId,
+    pub delivered: Seq,
+    pub read: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettleOutbox {
+    pub slot: Slot,
+    pub rows: Vec<crate::record::OutboxKey>,
+}

@@ -1,0 +1,64 @@
+//! Definite refusals: what the caller did that every replica refuses alike. Was not applied and never will be.
+
+use std::fmt;
+
+/// Each has a stable code for programs and a sentence that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    NameTaken,
+    NoSuchUser,
+    NoSuchConversation,
+    NotMember,
+    NotAllowed,
+    NotOpen,
+    GroupFull,
+    LastOwner,
+    TooLarge,
+    TooMany,
+    BadName,
+    BadRequest(&'static str),
+    /// The message named by `after` is not in the log.
+    OutOfOrder,
+}
+
+impl Rejection {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rejection::NameTaken => "name_taken",
+            Rejection::NoSuchUser => "no_such_user",
+            Rejection::NoSuchConversation => "no_such_conversation",
+            Rejection::NotMember => "not_member",
+            Rejection::NotAllowed => "not_allowed",
+            Rejection::NotOpen => "not_open",
+            Rejection::GroupFull => "group_full",
+            Rejection::LastOwner => "last_owner",
+            Rejection::TooLarge => "too_large",
+            Rejection::TooMany => "too_many",
+            Rejection::BadName => "bad_name",
+            Rejection::BadRequest(_) => "bad_request",
+            Rejection::OutOfOrder => "out_of_order",
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rejection::NameTaken => "this name is taken: choose another",
+            Rejection::NoSuchUser => "there is no such user: check the name or id",
+            Rejection::NoSuchConversation => "there is no such conversation: check its id",
+            Rejection::NotMember => "you are not in this conversation: ask a member to add you",
+            Rejection::NotAllowed => "your role does not allow this: ask an admin or the owner",
+            Rejection::NotOpen => "this group is not open: ask a member to add you",
+            Rejection::GroupFull => "this group has its largest number of members",
+            Rejection::LastOwner => "the last owner cannot leave or step down: make another member owner first",
+            Rejection::TooLarge => "too large: a message holds at most 64 KiB",
+            Rejection::TooMany => "too many in one request: split it",
+            Rejection::BadName => "this name is not allowed: see the documentation for length and characters",
+            Rejection::BadRequest(why) => why,
+            Rejection::OutOfOrder => "the message this one must follow is not in the log: send that one first",
+        })
+    }
+}
+
+impl std::error::Error for Rejection {}

@@ -1,0 +1,303 @@
+//! Ids and positions. One newtype per idea, so that a seq is never taken for a time nor a user for a node.
+
+use std::fmt;
+use std::str::FromStr;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::limits;
+
+/// Slots of the key space. For ever 1024: ids carry their slot, so the number can never change.
+pub const SLOTS: u16 = 1024;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = std::num::ParseIntError;
+            fn from_str(s: &str) -> Result<Self, Self::Err> {
+                s.parse().map($name)
+            }
+        }
+    };
+}
+
+number!(
+    /// A registered user: `counter * 1024 + slot`, below 2^53 so that JSON keeps it exact. Zero is nobody.
+    UserId
+);
+number!(
+    /// A group: `counter * 1024 + slot`, below 2^53.
+    GroupId
+);
+number!(
+    /// A server of the cluster. Never reused; zero is nobody.
+    NodeId
+);
+number!(
+    /// One copy of one shard on one node: the Raft node id within its group. Never reused.
+    ReplicaId
+);
+number!(
+    /// Place of an event in its conversation: 1, 2, 3 ... without gaps. Zero is before the first.
+    Seq
+);
+number!(
+    /// Version of a statement about who owns what: the Raft term of a shard's leader.
+    Epoch
+);
+number!(
+    /// Milliseconds since 1970-01-01 UTC, stamped by a leader. Per conversation it never goes back.
+    Timestamp
+);
+
+impl Seq {
+    pub const ZERO: Seq = Seq(0);
+
+    pub fn next(self) -> Seq {
+        Seq(self.0 + 1)
+    }
+}
+
+impl UserId {
+    pub fn slot(self) -> Slot {
+        Slot((self.0 % u64::from(SLOTS)) as u16)
+    }
+}
+
+impl GroupId {
+    pub fn slot(self) -> Slot {
+        Slot((self.0 % u64::from(SLOTS)) as u16)
+    }
+}
+
+/// 1/1024 of the key space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u16);
+
+impl Slot {
+    /// The slot of a key, by a hash whose output is fixed for ever (xxh3, 64 bits, no seed).
+    pub fn of(key: &[u8]) -> Slot {
+        Slot((xxh3_64(key) % u64::from(SLOTS)) as u16)
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A range of slots that is agreed on and moved as one: one Raft group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u32);
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How the slots are cut into shards: `count` contiguous ranges, chosen when the cluster is born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardMap {
+    pub count: u32,
+}
+
+impl ShardMap {
+    pub fn shard(self, slot: Slot) -> ShardId {
+        ShardId(u32::from(slot.0) * self.count / u32::from(SLOTS))
+    }
+
+    /// First slot and one past the last slot of `shard`.
+    pub fn slots(self, shard: ShardId) -> (u16, u16) {
+        let start = |s: u32| (s * u32::from(SLOTS)).div_ceil(self.count) as u16;
+        (start(shard.0), start(shard.0 + 1))
+    }
+
+    pub fn shards(self) -> impl Iterator<Item = ShardId> {
+        (0..self.count).map(ShardId)
+    }
+}
+
+/// Which log an event belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConversationId {
+    /// The built-in channel that every user sees. It has no member rows.
+    Everyone,
+    /// Two different users; `low < high`.
+    Direct { low: UserId, high: UserId },
+    Group(GroupId),
+}
+
+impl ConversationId {
+    /// The direct conversation of two users; `None` for a user with themselves.
+    pub fn direct(a: UserId, b: UserId) -> Option<ConversationId> {
+        match a.cmp(&b) {
+            std::cmp::Ordering::Less => Some(ConversationId::Direct { low: a, high: b }),
+            std::cmp::Ordering::Greater => Some(ConversationId::Direct { low: b, high: a }),
+            std::cmp::Ordering::Equal => None,
+        }
+    }
+
+    /// Where its owner lives. A group says it in its id, the others by the hash of their name.
+    pub fn slot(self) -> Slot {
+        match self {
+            ConversationId::Group(group) => group.slot(),
+            other => Slot::of(other.to_string().as_bytes()),
+        }
+    }
+
+    /// The other end of a direct conversation, if `user` is one end of it.
+    pub fn peer_of(self, user: UserId) -> Option<UserId> {
+        match self {
+            ConversationId::Direct { low, high } if low == user => Some(high),
+            ConversationId::Direct { low, high } if high == user => Some(low),
+            _ => None,
+        }
+    }
+}
+
+/// `everyone`, `d12-40`, `g77`: the form of the wire, the disk and the terminal.
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConversationId::Everyone => f.write_str("everyone"),
+            ConversationId::Direct { low, high } => write!(f, "d{low}-{high}"),
+            ConversationId::Group(group) => write!(f, "g{group}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadConversationId;
+
+impl fmt::Display for BadConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a conversation is written 'everyone', 'd<low>-<high>' or 'g<id>'")
+    }
+}
+
+impl std::error::Error for BadConversationId {}
+
+impl FromStr for ConversationId {
+    type Err = BadConversationId;
+
+    /// Only the canonical form: no leading zeros, no plus sign, low before high, nobody's id refused.
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let id = match s.as_bytes().first() {
+            Some(b'e') => ConversationId::Everyone,
+            Some(b'g') => ConversationId::Group(s[1..].parse().map_err(|_| BadConversationId)?),
+            Some(b'd') => {
+                let (low, high) = s[1..].split_once('-').ok_or(BadConversationId)?;
+                let low = low.parse().map_err(|_| BadConversationId)?;
+                let high = high.parse().map_err(|_| BadConversationId)?;
+                if low >= high || low == UserId(0) {
+                    return Err(BadConversationId);
+                }
+                ConversationId::Direct { low, high }
+            }
+            _ => return Err(BadConversationId),
+        };
+        if id.to_string() == s { Ok(id) } else { Err(BadConversationId) }
+    }
+}
+
+/// 16 bytes chosen by the sending device; the key of exactly once. Also names any other request that must be
+/// applied at most once (register, create a group, change its members).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ClientMessageId(pub [u8; 16]);
+
+impl fmt::Display for ClientMessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for ClientMessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// SHA-256 of a session's secret; the secret itself is never kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(..)")
+    }
+}
+
+/// The name of a device, unique per user: 1 to 64 bytes of printable ASCII without spaces.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(String);
+
+impl DeviceId {
+    pub fn new(text: &str) -> Option<DeviceId> {
+        let good = (1..=limits::DEVICE_ID_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        good.then(|| DeviceId(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A user's name as shown, 3 to 32 characters. Two names that fold to the same key are the same name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Username(String);
+
+impl Username {
+    /// Letters and digits of any script, `_`, `-` and `.`; the first is a letter or digit, and a name is not a number
+    /// (a number in its place is a user id) .
+    pub fn new(text: &str) -> Option<Username> {
+        let count = text.chars().count();
+        let good = (limits::USERNAME_MIN_CHARS..=limits::USERNAME_MAX_CHARS).contains(&count)
+            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+            && text.chars().next().is_some_and(char::is_alphanumeric)
+            && !text.bytes().all(|b| b.is_ascii_digit());
+        good.then(|| Username(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The case-folded form that is unique in the cluster.
+    pub fn folded(&self) -> String {
+        fold(&self.0)
+    }
+
+    /// Where the user of this name lives.
+    pub fn slot(&self) -> Slot {
+        Slot::of(self.folded().as_bytes())
+    }
+}
+
+/// Case folding for names and for search by prefix.
+pub fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

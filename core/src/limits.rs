@@ -1,0 +1,69 @@
+//! Every bound in one place, with its unit and what happens at it.
+
+/// Bytes of one message's body. Above it: `Rejected(too_large)`.
+pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// Bytes of one client frame after the length prefix: a body and room for its envelope. Above it the connection is closed.
+pub const FRAME_BYTES: usize = MESSAGE_BYTES + 16 * 1024;
+/// Bytes of one server frame: a page of history is cut so that it fits.
+pub const SERVER_FRAME_BYTES: usize = 1024 * 1024;
+/// Bytes of one frame between nodes. Senders check before they send.
+pub const NODE_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+pub const USERNAME_MIN_CHARS: usize = 3;
+pub const USERNAME_MAX_CHARS: usize = 32;
+pub const PASSWORD_MIN_CHARS: usize = 8;
+/// A longer password is refused before it is hashed.
+pub const PASSWORD_MAX_BYTES: usize = 256;
+pub const DEVICE_ID_BYTES: usize = 64;
+pub const GROUP_NAME_CHARS: usize = 64;
+/// Members of one group. Above it: `Rejected(group_full)`.
+pub const GROUP_MEMBERS: usize = 10_000;
+/// Users named in one add-members request.
+pub const MEMBERS_PER_REQUEST: usize = 200;
+/// Sessions of one user. Above it the oldest is replaced.
+pub const SESSIONS_PER_USER: usize = 16;
+
+/// Events in one page of history. A larger request is cut to it.
+pub const PAGE_EVENTS: usize = 500;
+/// Bytes of bodies in one page of history; at least one event is always in a page.
+pub const PAGE_BYTES: usize = 512 * 1024;
+/// Users in one page of a search or of the online list.
+pub const PAGE_USERS: usize = 100;
+/// Conversations in one page of the conversation list.
+pub const PAGE_CONVERSATIONS: usize = 200;
+
+/// Sends of one connection that wait for their ack. At the limit the edge stops reading that socket.
+pub const SEND_WINDOW: usize = 256;
+/// Bytes waiting for a slow connection. Above it the connection is closed and resumes by its cursor.
+pub const CONNECTION_OUT_BYTES: usize = 4 * 1024 * 1024;
+/// Connections that have not logged in, per node. Above it a new one is closed at once.
+pub const UNAUTHENTICATED_CONNECTIONS: usize = 4_096;
+/// Seconds a connection may stay without logging in.
+pub const UNAUTHENTICATED_SECONDS: u64 = 15;
+/// Seconds without any frame from a client before its connection is closed.
+pub const IDLE_SECONDS: u64 = 90;
+/// Password hashes running at once on a node; each takes some 19 MiB and 20 ms of a core.
+pub const HASHES_RUNNING: usize = 2;
+/// Password hashes waiting. Above it: `Overloaded`.
+pub const HASHES_WAITING: usize = 256;
+
+/// Requests in flight at one entity actor. Above it: `Overloaded`.
+pub const ENTITY_IN_FLIGHT: usize = 1_024;
+/// Requests in flight at one shard. Above it: `Overloaded`.
+pub const SHARD_IN_FLIGHT: usize = 8_192;
+/// Envelopes waiting in one lane to one node. Above it: `Overloaded`.
+pub const LANE_ENVELOPES: usize = 8_192;
+/// Requests of this node that wait for an answer of another. Above it: `Overloaded`.
+pub const NODE_PENDING: usize = 65_536;
+
+/// Commands in one Raft entry.
+pub const BATCH_COMMANDS: usize = 64;
+/// Bytes of commands in one Raft entry (one oversized command still goes alone).
+pub const BATCH_BYTES: usize = 256 * 1024;
+/// Bytes proposed to one shard and not yet applied. Above it the proposer waits.
+pub const SHARD_PROPOSED_BYTES: usize = 16 * 1024 * 1024;
+
+const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
+const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES);
+const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);
+const _: () = assert!(BATCH_BYTES > MESSAGE_BYTES);

@@ -1,0 +1,74 @@
+//! The rows that applied state is made of. How they look on disk is `troupe-store`'s and `troupe-proto`'s business.
+
+use crate::event::Role;
+use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    /// As shown; its folded form is the key of the name row.
+    pub name: String,
+    pub password_hash: String,
+    pub created: Timestamp,
+    /// The request that registered it, so that a repeat is answered alike.
+    pub request: ClientMessageId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub device: DeviceId,
+    pub token: TokenHash,
+    pub created: Timestamp,
+}
+
+/// One line of a user's conversation list. Kept with `present: false` after leaving, so that a late row stays late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxEntry {
+    pub conversation: ConversationId,
+    pub present: bool,
+    pub version: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Groups only; empty otherwise.
+    pub name: String,
+    pub open: bool,
+    pub head: Seq,
+    /// Time of the event at `head`.
+    pub time: Timestamp,
+    /// Member rows; zero for a channel.
+    pub members: u32,
+    /// Running hash over all events, equal on every replica at the same head.
+    pub chain: u64,
+    pub created: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub role: Role,
+    /// The event that made them a member.
+    pub since: Seq,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    pub delivered: Seq,
+    pub read: Seq,
+}
+
+/// An outbox row is named by what it says, so that writing it twice is writing it once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OutboxKey {
+    /// Slot of the conversation that owes it.
+    pub slot: Slot,
+    pub conversation: ConversationId,
+    pub version: Seq,
+    pub user: UserId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    pub key: OutboxKey,
+    pub present: bool,
+}

@@ -1,0 +1,97 @@
+//! Blocking work off the async workers: lanes that run their jobs one after another, each with a bounded queue.
+//!
+//! The lane a job goes to decides what it waits behind: nothing that a person waits for shares a lane with bulk work.
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+
+use parking_lot::Mutex;
+
+/// Who waits behind whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// The group commit of the node: appends, votes, barriers.
+    Flush,
+    /// Applying committed entries; shards are spread over `APPLY_LANES`.
+    Apply(u8),
+    /// Pages of history, searches.
+    Read,
+    /// Password hashing, one lane per running hash.
+    Hash(u8),
+    /// Snapshots.
+    Bulk,
+}
+
+pub const APPLY_LANES: u8 = 2;
+
+pub type Job = Box<dyn FnOnce() + Send + 'static>;
+
+/// The lane's queue is full: refuse the request, do not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+pub trait Executor: Send + Sync + 'static {
+    /// Queues a job behind those of the same lane.
+    fn submit(&self, lane: Lane, job: Job) -> Result<(), Full>;
+}
+
+/// Runs `work` on `lane` and waits for its result. `None`: the lane is full, or the process is stopping.
+pub async fn run<T: Send + 'static>(
+    executor: &dyn Executor,
+    lane: Lane,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    executor.submit(lane, Box::new(move || drop(done.send(work())))).ok()?;
+    result.await.ok()
+}
+
+/// Jobs waiting per lane.
+const QUEUE: usize = 1024;
+
+/// One thread per lane, started when first used.
+pub struct Threads {
+    lanes: Mutex<std::collections::BTreeMap<Lane, SyncSender<Job>>>,
+}
+
+impl Threads {
+    #[allow(clippy::new_without_default, reason = "starting threads is not a default")]
+    pub fn new() -> Threads {
+        Threads { lanes: Mutex::new(Default::default()) }
+    }
+
+    fn lane(&self, lane: Lane) -> SyncSender<Job> {
+        self.lanes
+            .lock()
+            .entry(lane)
+            .or_insert_with(|| {
+                let (queue, jobs) = sync_channel::<Job>(QUEUE);
+                let name = format!("{lane:?}").to_lowercase();
+                #[allow(clippy::disallowed_methods, reason = "this is the seam")]
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || jobs.into_iter().for_each(|job| job()))
+                    .expect("the system gives the process a thread");
+                queue
+            })
+            .clone()
+    }
+}
+
+impl Executor for Threads {
+    fn submit(&self, lane: Lane, job: Job) -> Result<(), Full> {
+        match self.lane(lane).try_send(job) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) | Err(TrySendError::Disconnected(_)) => Err(Full),
+        }
+    }
+}
+
+/// Runs each job at once on the caller's task: simulation's one thread decides the order.
+pub struct Inline;
+
+impl Executor for Inline {
+    fn submit(&self, _lane: Lane, job: Job) -> Result<(), Full> {
+        job();
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! The seams: everything a node takes from the world outside its process.
+//!
+//! A [`NodeCtx`] is handed to every component; there are no statics and no globals. Production fills it with the operating system,
+//! simulation with turmoil and seeds. Timers are tokio's directly, because tokio's clock can be paused. The storage engine has
+//! its own seam in `troupe-store`, the mesh in `troupe-actors`. `clippy.toml` forbids the ways around.
+
+pub mod clock;
+pub mod executor;
+pub mod net;
+pub mod plant;
+pub mod rng;
+
+use std::sync::Arc;
+
+pub use clock::Clock;
+pub use executor::{Executor, Lane};
+pub use net::{Listener, Net, Stream};
+pub use rng::Rng;
+
+/// One node's view of the world.
+#[derive(Clone)]
+pub struct NodeCtx {
+    pub clock: Arc<dyn Clock>,
+    pub rng: Arc<Rng>,
+    pub net: Arc<dyn Net>,
+    pub executor: Arc<dyn Executor>,
+    /// A deliberate bug, only ever set in builds with the feature `planted-bugs`.
+    pub plant: Option<troupe_core::plant::Plant>,
+}
+
+impl NodeCtx {
+    /// The real world.
+    pub fn production() -> NodeCtx {
+        NodeCtx {
+            clock: Arc::new(clock::SystemClock),
+            rng: Arc::new(Rng::from_os()),
+            net: Arc::new(net::TcpNet),
+            executor: Arc::new(executor::Threads::new()),
+            plant: plant::from_environment(),
+        }
+    }
+
+    pub fn planted(&self, plant: troupe_core::plant::Plant) -> bool {
+        self.plant == Some(plant)
+    }
+}

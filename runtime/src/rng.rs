@@ -1,0 +1,33 @@
+//! Randomness: one source per node, from the operating system or from a seed.
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngCore, SeedableRng};
+
+pub struct Rng(Mutex<StdRng>);
+
+impl Rng {
+    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
+    pub fn from_os() -> Rng {
+        Rng(Mutex::new(StdRng::from_os_rng()))
+    }
+
+    pub fn from_seed(seed: u64) -> Rng {
+        Rng(Mutex::new(StdRng::seed_from_u64(seed)))
+    }
+
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0u8; N];
+        self.0.lock().fill_bytes(&mut bytes);
+        bytes
+    }
+
+    pub fn u64(&self) -> u64 {
+        self.0.lock().next_u64()
+    }
+
+    /// Uniform in `low..high`; `low` if the range is empty.
+    pub fn range(&self, low: u64, high: u64) -> u64 {
+        if low >= high { low } else { self.0.lock().random_range(low..high) }
+    }
+}

@@ -1,0 +1,130 @@
+//! The storage interface: ordered byte maps, atomic batches, explicit durability.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// One ordered map. Its number is on disk: never reuse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// `[group][index]` -> Raft entry.
+    RaftLog,
+    /// `[group][what]` -> vote, committed, purged, applied.
+    RaftMeta,
+    /// Identity of this data directory: cluster, node, format version.
+    Node,
+    /// Everything of users, first bytes are the slot.
+    Users,
+    /// Conversations, members, cursors, dedup, outbox; first bytes are the slot.
+    Conversations,
+    /// Events, first bytes are the slot.
+    Events,
+}
+
+impl Family {
+    pub const ALL: [Family; 6] =
+        [Family::RaftLog, Family::RaftMeta, Family::Node, Family::Users, Family::Conversations, Family::Events];
+
+    /// The families whose keys begin with the slot: what a shard's snapshot holds.
+    pub const OF_SLOTS: [Family; 3] = [Family::Users, Family::Conversations, Family::Events];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::RaftLog => "raft_log",
+            Family::RaftMeta => "raft_meta",
+            Family::Node => "node",
+            Family::Users => "users",
+            Family::Conversations => "conversations",
+            Family::Events => "events",
+        }
+    }
+}
+
+/// When a write may be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On stable storage when the call returns, together with every write before it.
+    Synced,
+    /// Survives the process, not a power loss. Kept or lost in order: never without the writes before it.
+    Buffered,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    Put(Family, Vec<u8>, Vec<u8>),
+    Delete(Family, Vec<u8>),
+    /// From the first key, to before the second.
+    DeleteRange(Family, Vec<u8>, Vec<u8>),
+}
+
+/// Writes that happen together or not at all, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    pub ops: Vec<Op>,
+}
+
+impl Batch {
+    pub fn put(&mut self, family: Family, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.ops.push(Op::Put(family, key.into(), value.into()));
+    }
+
+    pub fn delete(&mut self, family: Family, key: impl Into<Vec<u8>>) {
+        self.ops.push(Op::Delete(family, key.into()));
+    }
+
+    pub fn delete_range(&mut self, family: Family, from: impl Into<Vec<u8>>, to: impl Into<Vec<u8>>) {
+        self.ops.push(Op::DeleteRange(family, from.into(), to.into()));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+}
+
+/// Named by what the caller must do.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The node must stop: what is on disk is unknown or wrong. Never retry.
+    #[error("storage failed, the node stops: {0}")]
+    Fatal(String),
+    /// The data directory cannot be opened as it is; the text says why and what to do.
+    #[error("{0}")]
+    Refused(String),
+}
+
+pub type Pair = (Vec<u8>, Vec<u8>);
+pub type KeyRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// A consistent view of one moment.
+pub trait Reader: Send + Sync {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
+
+    /// Pairs in key order (or reverse), at most `limit`.
+    fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError>;
+}
+
+/// Cheap to share; every call may block and belongs on an executor lane where it is not a point read.
+pub trait Engine: Reader + 'static {
+    fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError>;
+
+    /// A view that later writes do not change.
+    fn snapshot(&self) -> Arc<dyn Reader>;
+
+    /// Makes everything written so far durable.
+    fn sync(&self) -> Result<(), EngineError> {
+        self.write(Batch::default(), Durability::Synced)
+    }
+
+    /// Begins to replace whole key ranges (`[from, to)` of a family) by new content. Nothing changes before
+    /// [`Replace::commit`].
+    fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError>;
+}
+
+/// New content of the ranges named at its beginning; dropped without commit it leaves no trace.
+pub trait Replace: Send {
+    /// Keys come in ascending order within a family, each inside one of the ranges.
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError>;
+
+    /// Old content goes, new content comes and `then` is written, durably. After a crash in the middle the next open
+    /// finds all of it or none of it.
+    fn commit(self: Box<Self>, then: Batch) -> Result<(), EngineError>;
+}
