@@ -114,13 +114,22 @@ pub struct ChangeGroup {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupChange {
-    Rename { name: String },
-    Add { users: Vec<UserId> },
-    Remove { user: UserId },
+    Rename {
+        name: String,
+    },
+    Add {
+        users: Vec<UserId>,
+    },
+    Remove {
+        user: UserId,
+    },
     Leave,
     /// Only where the group is open.
     Join,
-    SetRole { user: UserId, role: Role },
+    SetRole {
+        user: UserId,
+        role: Role,
+    },
 }
 
 /// Many members' cursors in one command. Positions behind the held ones, or beyond the head, change nothing.

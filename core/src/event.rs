@@ -1,5 +1,7 @@
 //! Entries of a conversation's log.
 
+use xxhash_rust::xxh3::Xxh3;
+
 use crate::id::{ClientMessageId, Seq, Timestamp, UserId};
 
 /// One entry of a conversation's log, the same for every observer.
@@ -19,13 +21,76 @@ pub struct Event {
 pub enum EventKind {
     Message(Body),
     /// The conversation was created by the sender; always seq 1 of a group.
-    Created { name: String },
-    Renamed { name: String },
+    Created {
+        name: String,
+    },
+    Renamed {
+        name: String,
+    },
     /// Added by the sender, or joined by themselves where the group is open.
-    Added { users: Vec<UserId> },
+    Added {
+        users: Vec<UserId>,
+    },
     /// Removed by the sender, or left by themselves. Nothing after this seq is delivered to `user`.
-    Removed { user: UserId },
-    RoleChanged { user: UserId, role: Role },
+    Removed {
+        user: UserId,
+    },
+    RoleChanged {
+        user: UserId,
+        role: Role,
+    },
+}
+
+impl Event {
+    /// The running hash after this event, given the one before it. Replicas with equal heads and equal chains hold equal logs.
+    /// Its bytes are fixed for ever: numbers big-endian, a tag per kind, and a length before whatever has one.
+    pub fn chain(&self, before: u64) -> u64 {
+        let mut hash = Xxh3::new();
+        let number = |hash: &mut Xxh3, number: u64| hash.update(&number.to_be_bytes());
+        let bytes = |hash: &mut Xxh3, bytes: &[u8]| {
+            number(hash, bytes.len() as u64);
+            hash.update(bytes);
+        };
+        number(&mut hash, before);
+        number(&mut hash, self.seq.0);
+        number(&mut hash, self.time.0);
+        number(&mut hash, self.sender.0);
+        hash.update(&self.client_message_id.0);
+        match &self.kind {
+            EventKind::Message(body) => {
+                hash.update(&[1]);
+                number(&mut hash, u64::from(body.kind));
+                bytes(&mut hash, &body.content);
+            }
+            EventKind::Created { name } => {
+                hash.update(&[2]);
+                bytes(&mut hash, name.as_bytes());
+            }
+            EventKind::Renamed { name } => {
+                hash.update(&[3]);
+                bytes(&mut hash, name.as_bytes());
+            }
+            EventKind::Added { users } => {
+                hash.update(&[4]);
+                number(&mut hash, users.len() as u64);
+                users.iter().for_each(|user| number(&mut hash, user.0));
+            }
+            EventKind::Removed { user } => {
+                hash.update(&[5]);
+                number(&mut hash, user.0);
+            }
+            EventKind::RoleChanged { user, role } => {
+                hash.update(&[6]);
+                number(&mut hash, user.0);
+                hash.update(&[match role {
+                    Role::Member => 1,
+                    Role::Admin => 2,
+                    Role::Owner => 3,
+                }]);
+            }
+        }
+        hash.digest()
+    }
 }
 
 /// What a message carries. `kind` 1 is text; other numbers are kept and handed on as they are, so that a client skips

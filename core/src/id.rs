@@ -63,8 +63,9 @@ number!(
 impl Seq {
     pub const ZERO: Seq = Seq(0);
 
+    /// Saturates, so that no seq from outside can make its reader panic.
     pub fn next(self) -> Seq {
-        Seq(self.0 + 1)
+        Seq(self.0.saturating_add(1))
     }
 }
 
@@ -107,7 +108,7 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// How the slots are cut into shards: `count` contiguous ranges, chosen when the cluster is born.
+/// How the slots are cut into shards: `count` contiguous ranges, chosen when the cluster is born, 1 to 1024.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardMap {
     pub count: u32,
@@ -115,13 +116,14 @@ pub struct ShardMap {
 
 impl ShardMap {
     pub fn shard(self, slot: Slot) -> ShardId {
-        ShardId(u32::from(slot.0) * self.count / u32::from(SLOTS))
+        ShardId((u64::from(slot.0) * u64::from(self.count) / u64::from(SLOTS)) as u32)
     }
 
-    /// First slot and one past the last slot of `shard`.
+    /// First slot and one past the last slot of `shard`; an empty range for a shard that is not on the map.
     pub fn slots(self, shard: ShardId) -> (u16, u16) {
-        let start = |s: u32| (s * u32::from(SLOTS)).div_ceil(self.count) as u16;
-        (start(shard.0), start(shard.0 + 1))
+        let count = u64::from(self.count.max(1));
+        let start = |shard: u64| (shard * u64::from(SLOTS)).div_ceil(count).min(u64::from(SLOTS)) as u16;
+        (start(u64::from(shard.0)), start(u64::from(shard.0) + 1))
     }
 
     pub fn shards(self) -> impl Iterator<Item = ShardId> {
@@ -135,7 +137,10 @@ pub enum ConversationId {
     /// The built-in channel that every user sees. It has no member rows.
     Everyone,
     /// Two different users; `low < high`.
-    Direct { low: UserId, high: UserId },
+    Direct {
+        low: UserId,
+        high: UserId,
+    },
     Group(GroupId),
 }
 
@@ -196,7 +201,10 @@ impl FromStr for ConversationId {
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let id = match s.as_bytes().first() {
             Some(b'e') => ConversationId::Everyone,
-            Some(b'g') => ConversationId::Group(s[1..].parse().map_err(|_| BadConversationId)?),
+            Some(b'g') => match s[1..].parse() {
+                Ok(group) if group != GroupId(0) => ConversationId::Group(group),
+                _ => return Err(BadConversationId),
+            },
             Some(b'd') => {
                 let (low, high) = s[1..].split_once('-').ok_or(BadConversationId)?;
                 let low = low.parse().map_err(|_| BadConversationId)?;
@@ -266,7 +274,7 @@ pub struct Username(String);
 
 impl Username {
     /// Letters and digits of any script, `_`, `-` and `.`; the first is a letter or digit, and a name is not a number
-    /// (a number in its place is a user id) .
+    /// (a number in its place is a user id).
     pub fn new(text: &str) -> Option<Username> {
         let count = text.chars().count();
         let good = (limits::USERNAME_MIN_CHARS..=limits::USERNAME_MAX_CHARS).contains(&count)

@@ -53,6 +53,8 @@ pub const ENTITY_IN_FLIGHT: usize = 1_024;
 pub const SHARD_IN_FLIGHT: usize = 8_192;
 /// Envelopes waiting in one lane to one node. Above it: `Overloaded`.
 pub const LANE_ENVELOPES: usize = 8_192;
+/// Bytes waiting in one lane to one node (one larger envelope still goes alone). Above it: `Overloaded`.
+pub const LANE_BYTES: usize = 32 * 1024 * 1024;
 /// Requests of this node that wait for an answer of another. Above it: `Overloaded`.
 pub const NODE_PENDING: usize = 65_536;
 

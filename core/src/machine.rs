@@ -1,8 +1,22 @@
-//! The rules.
+//! The rules: what each command answers, which rows it writes, and what it wants done.
+//!
+//! This is not where anything happens: no clock is read, nothing is sent, and whoever calls has already checked
+//! passwords and that the users a command names exist, because their rows may live in another slot.
+//!
+//! Each rule checks everything before it writes anything, so that a rejection leaves no trace. [`user`] holds accounts,
+//! sessions and the conversation list; [`conversation`] the log and exactly-once; [`group`] who is in a group and may
+//! do what there; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
+
+mod conversation;
+mod cursor;
+mod group;
+mod outbox;
+mod user;
 
 use crate::command::Command;
 use crate::effect::Effect;
-use crate::id::Timestamp;
+use crate::error::Rejection;
+use crate::id::{SLOTS, Slot, Timestamp, UserId};
 use crate::plant::Plant;
 use crate::reply::Reply;
 use crate::state::State;
@@ -22,7 +36,59 @@ pub struct Machine {
 
 impl Machine {
     /// Applies one command. Total: never panics on a well-typed command, whatever the state.
-    pub fn apply(&self, _state: &mut dyn State, _meta: Meta, _command: &Command) -> (Reply, Vec<Effect>) {
-        todo!("core helper")
+    pub fn apply(&self, state: &mut dyn State, meta: Meta, command: &Command) -> (Reply, Vec<Effect>) {
+        let mut step = Step { state, now: meta.now, plant: self.plant, effects: Vec::new() };
+        let outcome = match command {
+            Command::Register(c) => step.register(c),
+            Command::OpenSession(c) => step.open_session(c),
+            Command::CloseSession(c) => step.close_session(c),
+            Command::UpdateInbox(c) => step.update_inbox(c),
+            Command::Send(c) => step.send(c),
+            Command::CreateGroup(c) => step.create_group(c),
+            Command::ChangeGroup(c) => step.change_group(c),
+            Command::AdvanceCursors(c) => step.advance_cursors(c),
+            Command::SettleOutbox(c) => step.settle_outbox(c),
+        };
+        match outcome {
+            Ok(reply) => (reply, step.effects),
+            Err(rejection) => (Reply::Rejected(rejection), Vec::new()),
+        }
     }
+}
+
+type Outcome = Result<Reply, Rejection>;
+
+/// One command at work: the rows it sees, the time it carries, and what it wants done so far.
+struct Step<'a> {
+    state: &'a mut dyn State,
+    now: Timestamp,
+    plant: Option<Plant>,
+    effects: Vec<Effect>,
+}
+
+/// Ids stay below 2^53, so that JSON and JavaScript keep them exact.
+const ID_END: u64 = 1 << 53;
+
+impl Step<'_> {
+    /// Hands out the next id of a slot. Call it when nothing can fail any more: the counter is written here.
+    fn mint(&mut self, slot: Slot) -> Result<u64, Rejection> {
+        let (counter, id) = self
+            .state
+            .counter(slot)
+            .checked_add(1)
+            .and_then(|counter| {
+                let id = counter.checked_mul(u64::from(SLOTS))?.checked_add(u64::from(slot.0))?;
+                (id < ID_END).then_some((counter, id))
+            })
+            .ok_or(Rejection::BadRequest(
+                "all ids of this slot are taken: ask again with another name or request id",
+            ))?;
+        self.state.put_counter(slot, counter);
+        Ok(id)
+    }
+}
+
+/// Zero is nobody: it sends nothing and is a member of nothing.
+fn somebody(user: UserId) -> Result<(), Rejection> {
+    if user == UserId(0) { Err(Rejection::NoSuchUser) } else { Ok(()) }
 }

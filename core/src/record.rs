@@ -37,7 +37,7 @@ pub struct Conversation {
     pub head: Seq,
     /// Time of the event at `head`.
     pub time: Timestamp,
-    /// Member rows; zero for a channel.
+    /// Member rows. Only a group has them: the ends of a direct conversation are in its id, a channel is everyone's.
     pub members: u32,
     /// Running hash over all events, equal on every replica at the same head.
     pub chain: u64,

@@ -1,0 +1,134 @@
+//! The log of a conversation: who may send, exactly once, one order.
+//!
+//! Every event of every kind of conversation goes through [`Step::append`], so that seq, time, dedup and chain are kept
+//! in one place. What changes a group's members is decided in [`super::group`].
+
+use super::{Outcome, Step, somebody};
+use crate::command;
+use crate::effect::Effect;
+use crate::error::Rejection;
+use crate::event::{Body, Event, EventKind};
+use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
+use crate::limits;
+use crate::plant::Plant;
+use crate::record::Conversation;
+use crate::reply::Reply;
+
+impl Step<'_> {
+    pub(super) fn send(&mut self, c: &command::Send) -> Outcome {
+        well_formed(c)?;
+        // Before anything that may have changed since: who was acked once is acked again, even if removed meanwhile.
+        if let Some(reply) = self.duplicate(c.conversation, c.sender, c.client_message_id) {
+            return Ok(reply);
+        }
+        let held = self.admit(c.conversation, c.sender)?;
+        if let Some(after) = c.after
+            && self.plant != Some(Plant::IgnoreAfter)
+            && self.placed(c.conversation, c.sender, after).is_none()
+        {
+            return Err(Rejection::OutOfOrder);
+        }
+        let first = held.is_none();
+        let row = held.unwrap_or_else(|| new_conversation(self.now));
+        let kind = EventKind::Message(c.body.clone());
+        let (seq, time) = self.append(c.conversation, row, c.sender, c.client_message_id, kind)?;
+        if let ConversationId::Direct { low, high } = c.conversation
+            && first
+        {
+            self.owe(c.conversation, seq, true, &[low, high]);
+        }
+        Ok(Reply::Placed { seq, time, duplicate: false })
+    }
+
+    /// The row of a conversation that `sender` may send to; `None` where the first message creates it.
+    fn admit(&self, conversation: ConversationId, sender: UserId) -> Result<Option<Conversation>, Rejection> {
+        let held = self.state.conversation(conversation);
+        match conversation {
+            ConversationId::Everyone => Ok(held),
+            ConversationId::Direct { .. } => {
+                conversation.peer_of(sender).ok_or(Rejection::NotMember)?;
+                Ok(held)
+            }
+            ConversationId::Group(_) => {
+                let row = held.ok_or(Rejection::NoSuchConversation)?;
+                self.state.member(conversation, sender).ok_or(Rejection::NotMember)?;
+                Ok(Some(row))
+            }
+        }
+    }
+
+    /// The answer to a request that has its place already.
+    pub(super) fn duplicate(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Reply> {
+        let seq = self.placed(conversation, sender, id)?;
+        let time = self.state.event(conversation, seq).map_or(Timestamp(0), |event| event.time);
+        Some(Reply::Placed { seq, time, duplicate: true })
+    }
+
+    fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
+        self.state.placed(conversation, self.dedup_sender(sender), id)
+    }
+
+    /// Two senders may choose the same id without harm, because the sender is part of the key.
+    fn dedup_sender(&self, sender: UserId) -> UserId {
+        if self.plant == Some(Plant::DedupWithoutSender) { UserId(0) } else { sender }
+    }
+
+    /// Gives an event the next place in the log and writes `row`, with what the caller changed in it, beside it.
+    /// It fails before it writes, and only in a log that no clock will ever fill.
+    pub(super) fn append(
+        &mut self,
+        conversation: ConversationId,
+        mut row: Conversation,
+        sender: UserId,
+        id: ClientMessageId,
+        kind: EventKind,
+    ) -> Result<(Seq, Timestamp), Rejection> {
+        let seq = row.head.0.checked_add(1).map(Seq);
+        let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
+        let time = row.time.max(self.now);
+        let event = Event { seq, time, sender, client_message_id: id, kind };
+        row.head = seq;
+        row.time = time;
+        row.chain = event.chain(row.chain);
+        self.state.put_event(conversation, &event);
+        self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
+        self.state.put_conversation(conversation, &row);
+        self.effects.push(Effect::Deliver { conversation, event });
+        Ok((seq, time))
+    }
+}
+
+/// A conversation before its first event.
+pub(super) fn new_conversation(now: Timestamp) -> Conversation {
+    Conversation {
+        name: String::new(),
+        open: false,
+        head: Seq::ZERO,
+        time: Timestamp(0),
+        members: 0,
+        chain: 0,
+        created: now,
+    }
+}
+
+/// What is refused whatever the state, so that it can be checked before the dedup.
+fn well_formed(c: &command::Send) -> Result<(), Rejection> {
+    somebody(c.sender)?;
+    if let ConversationId::Direct { low, high } = c.conversation
+        && (low == UserId(0) || low >= high)
+    {
+        return Err(Rejection::BadRequest("a direct conversation names two different users, the lower id first"));
+    }
+    if c.after == Some(c.client_message_id) {
+        return Err(Rejection::BadRequest("a message cannot follow itself: name the one before it"));
+    }
+    if c.body.content.len() > limits::MESSAGE_BYTES {
+        return Err(Rejection::TooLarge);
+    }
+    match c.body.kind {
+        0 => Err(Rejection::BadRequest("a body needs a kind: 1 is text")),
+        Body::TEXT if c.body.content.is_empty() => Err(Rejection::BadRequest("a text is not empty")),
+        Body::TEXT if c.body.as_text().is_none() => Err(Rejection::BadRequest("a text is UTF-8")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,50 @@
+//! How far each member has got: delivered and read, forward only.
+//!
+//! Cursors may come late, twice or made up; none of it does harm, so that a move which does not fit is ignored and
+//! never refused: the others in the same command still count.
+
+use super::{Outcome, Step};
+use crate::command::{AdvanceCursors, CursorMove};
+use crate::effect::Effect;
+use crate::error::Rejection;
+use crate::id::{ConversationId, Seq, UserId};
+use crate::record::Cursor;
+use crate::reply::Reply;
+
+impl Step<'_> {
+    pub(super) fn advance_cursors(&mut self, c: &AdvanceCursors) -> Outcome {
+        let head = self.state.conversation(c.conversation).ok_or(Rejection::NoSuchConversation)?.head;
+        for step in &c.moves {
+            if !self.takes_part(c.conversation, step.user) {
+                continue;
+            }
+            let held = self.state.cursor(c.conversation, step.user);
+            let cursor = advanced(held, step, head);
+            if cursor != held {
+                self.state.put_cursor(c.conversation, step.user, cursor);
+                self.effects.push(Effect::CursorMoved {
+                    conversation: c.conversation,
+                    user: step.user,
+                    delivered: cursor.delivered,
+                    read: cursor.read,
+                });
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    fn takes_part(&self, conversation: ConversationId, user: UserId) -> bool {
+        match conversation {
+            ConversationId::Everyone => user != UserId(0),
+            ConversationId::Direct { .. } => conversation.peer_of(user).is_some(),
+            ConversationId::Group(_) => self.state.member(conversation, user).is_some(),
+        }
+    }
+}
+
+/// Each position counts by itself, and what is read has been delivered.
+fn advanced(held: Cursor, to: &CursorMove, head: Seq) -> Cursor {
+    let reach = |held: Seq, to: Seq| if to > head { held } else { held.max(to) };
+    let read = reach(held.read, to.read);
+    Cursor { delivered: reach(held.delivered, to.delivered).max(read), read }
+}

@@ -1,0 +1,215 @@
+//! Groups: how one begins, who is in it, and who may change what.
+//!
+//! A change is first decided as an event ([`Step::allow`] only reads), then carried out from that event alone: the member
+//! rows are nothing but the log, folded. As long as anybody is in a group it has an owner; the last one to leave closes it.
+
+use std::collections::BTreeSet;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::conversation::new_conversation;
+use super::{Outcome, Step, somebody};
+use crate::command::{ChangeGroup, CreateGroup, GroupChange};
+use crate::error::Rejection;
+use crate::event::{EventKind, Role};
+use crate::id::{ClientMessageId, ConversationId, GroupId, Seq, UserId};
+use crate::limits;
+use crate::record::{Conversation, Member};
+use crate::reply::Reply;
+
+/// Members looked at in one step when an owner is searched.
+const SEARCH_PAGE: usize = 256;
+
+const NAMES_NOBODY_NEW: Rejection = Rejection::BadRequest("everyone named is in the group already");
+const NOT_THERE: Rejection = Rejection::BadRequest("this user is not in the group: name one who is");
+
+impl Step<'_> {
+    pub(super) fn create_group(&mut self, c: &CreateGroup) -> Outcome {
+        let slot = c.slot();
+        if let Some(group) = self.state.group_of_request(slot, c.creator, c.request) {
+            return Ok(Reply::GroupCreated { group });
+        }
+        somebody(c.creator)?;
+        check_name(&c.name)?;
+        let mut others = distinct(&c.members)?;
+        others.retain(|&user| user != c.creator);
+        check_count(&others)?;
+
+        let group = GroupId(self.mint(slot)?);
+        let conversation = ConversationId::Group(group);
+        self.state.put_group_of_request(slot, c.creator, c.request, group);
+        let mut row = new_conversation(self.now);
+        row.open = c.open;
+        let created = EventKind::Created { name: c.name.clone() };
+        self.place(conversation, row.clone(), c.creator, c.request, created)?;
+        if !others.is_empty() {
+            let row = self.state.conversation(conversation).unwrap_or(row);
+            let added = EventKind::Added { users: others };
+            self.place(conversation, row, c.creator, id_of_first_members(c.request), added)?;
+        }
+        Ok(Reply::GroupCreated { group })
+    }
+
+    pub(super) fn change_group(&mut self, c: &ChangeGroup) -> Outcome {
+        let conversation = ConversationId::Group(c.group);
+        check_change(c)?;
+        if let Some(reply) = self.duplicate(conversation, c.actor, c.request) {
+            return Ok(reply);
+        }
+        let row = self.state.conversation(conversation).ok_or(Rejection::NoSuchConversation)?;
+        let kind = self.allow(conversation, &row, c)?;
+        self.place(conversation, row, c.actor, c.request, kind)
+    }
+
+    /// Whether the actor may do this now, as the event that would say so.
+    fn allow(&self, conversation: ConversationId, row: &Conversation, c: &ChangeGroup) -> Result<EventKind, Rejection> {
+        let role_of = |user| self.state.member(conversation, user).map(|member| member.role);
+        let Some(actor) = role_of(c.actor) else {
+            return match c.change {
+                GroupChange::Join if row.open => added(row, vec![c.actor]),
+                GroupChange::Join => Err(Rejection::NotOpen),
+                _ => Err(Rejection::NotMember),
+            };
+        };
+        match &c.change {
+            GroupChange::Join => Err(Rejection::BadRequest("you are in this group already")),
+            GroupChange::Rename { name } => {
+                demand(actor >= Role::Admin)?;
+                Ok(EventKind::Renamed { name: name.clone() })
+            }
+            GroupChange::Add { users } => {
+                let mut users = distinct(users)?;
+                users.retain(|&user| role_of(user).is_none());
+                added(row, users)
+            }
+            &GroupChange::Remove { user } => {
+                demand(actor >= Role::Admin)?;
+                let role = role_of(user).ok_or(NOT_THERE)?;
+                demand(actor == Role::Owner || role < actor)?;
+                Ok(EventKind::Removed { user })
+            }
+            GroupChange::Leave => {
+                let orphaned = actor == Role::Owner && row.members > 1 && !self.another_owner(conversation, c.actor);
+                if orphaned { Err(Rejection::LastOwner) } else { Ok(EventKind::Removed { user: c.actor }) }
+            }
+            &GroupChange::SetRole { user, role } => {
+                demand(actor == Role::Owner)?;
+                let before = role_of(user).ok_or(NOT_THERE)?;
+                let steps_down = before == Role::Owner && role != Role::Owner;
+                if steps_down && !self.another_owner(conversation, user) {
+                    return Err(Rejection::LastOwner);
+                }
+                Ok(EventKind::RoleChanged { user, role })
+            }
+        }
+    }
+
+    fn another_owner(&self, conversation: ConversationId, than: UserId) -> bool {
+        let mut from = None;
+        loop {
+            let page = self.state.members(conversation, from, SEARCH_PAGE);
+            if page.iter().any(|(user, member)| *user != than && member.role == Role::Owner) {
+                return true;
+            }
+            match page.last() {
+                Some((last, _)) if page.len() == SEARCH_PAGE => from = Some(*last),
+                _ => return false,
+            }
+        }
+    }
+
+    /// Appends the event and carries it out: member rows, and what their users' shards must hear of it.
+    fn place(
+        &mut self,
+        conversation: ConversationId,
+        mut row: Conversation,
+        sender: UserId,
+        id: ClientMessageId,
+        kind: EventKind,
+    ) -> Outcome {
+        match &kind {
+            EventKind::Created { name } => {
+                row.name.clone_from(name);
+                row.members = 1;
+            }
+            EventKind::Renamed { name } => row.name.clone_from(name),
+            EventKind::Added { users } => row.members = row.members.saturating_add(users.len() as u32),
+            EventKind::Removed { .. } => {
+                row.members = row.members.saturating_sub(1);
+                // Nobody could make a later visitor its owner.
+                row.open &= row.members > 0;
+            }
+            EventKind::Message(_) | EventKind::RoleChanged { .. } => {}
+        }
+        let (seq, time) = self.append(conversation, row, sender, id, kind.clone())?;
+        match kind {
+            EventKind::Created { .. } => self.enter(conversation, seq, Role::Owner, &[sender]),
+            EventKind::Added { users } => self.enter(conversation, seq, Role::Member, &users),
+            EventKind::Removed { user } => {
+                self.state.delete_member(conversation, user);
+                self.owe(conversation, seq, false, &[user]);
+            }
+            EventKind::RoleChanged { user, role } => {
+                let since = self.state.member(conversation, user).map_or(seq, |member| member.since);
+                self.state.put_member(conversation, user, &Member { role, since });
+            }
+            EventKind::Message(_) | EventKind::Renamed { .. } => {}
+        }
+        Ok(Reply::Placed { seq, time, duplicate: false })
+    }
+
+    fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, users: &[UserId]) {
+        for &user in users {
+            self.state.put_member(conversation, user, &Member { role, since });
+        }
+        self.owe(conversation, since, true, users);
+    }
+}
+
+/// What is refused whatever the state, so that it can be checked before the dedup.
+fn check_change(c: &ChangeGroup) -> Result<(), Rejection> {
+    somebody(c.actor)?;
+    match &c.change {
+        GroupChange::Rename { name } => check_name(name),
+        GroupChange::Add { users } => check_count(&distinct(users)?),
+        GroupChange::Remove { user } if *user == c.actor => {
+            Err(Rejection::BadRequest("nobody removes themselves: leave the group instead"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Rejection> {
+    let good = (1..=limits::GROUP_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if good { Ok(()) } else { Err(Rejection::BadName) }
+}
+
+fn check_count(users: &[UserId]) -> Result<(), Rejection> {
+    if users.len() > limits::MEMBERS_PER_REQUEST { Err(Rejection::TooMany) } else { Ok(()) }
+}
+
+fn demand(allowed: bool) -> Result<(), Rejection> {
+    if allowed { Ok(()) } else { Err(Rejection::NotAllowed) }
+}
+
+/// Each user once, by id.
+fn distinct(users: &[UserId]) -> Result<Vec<UserId>, Rejection> {
+    users.iter().try_for_each(|&user| somebody(user))?;
+    Ok(users.iter().copied().collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection> {
+    if users.is_empty() {
+        return Err(NAMES_NOBODY_NEW);
+    }
+    let after = (row.members as usize).saturating_add(users.len());
+    if after > limits::GROUP_MEMBERS { Err(Rejection::GroupFull) } else { Ok(EventKind::Added { users }) }
+}
+
+/// The client message id of seq 2 of a group created with members, whose seq 1 has taken the request's own: the request
+/// with its last bit flipped, hashed (xxh3, 128 bits, big-endian) so that it meets no id that a device counts up to.
+fn id_of_first_members(request: ClientMessageId) -> ClientMessageId {
+    let mut flipped = request.0;
+    flipped[15] ^= 1;
+    ClientMessageId(xxh3_128(&flipped).to_be_bytes())
+}

@@ -1,0 +1,32 @@
+//! What this slot durably owes to others: rows written in the same commit as their cause, kept until the other side has
+//! committed them. Delivering them is the leader's business.
+
+use super::{Outcome, Step};
+use crate::command::SettleOutbox;
+use crate::effect::Effect;
+use crate::id::{ConversationId, Seq, UserId};
+use crate::record::{OutboxKey, OutboxRow};
+use crate::reply::Reply;
+
+impl Step<'_> {
+    /// Every user's shard must hear whether the user is in the conversation since `version`.
+    pub(super) fn owe(&mut self, conversation: ConversationId, version: Seq, present: bool, users: &[UserId]) {
+        let slot = conversation.slot();
+        for &user in users {
+            self.state.put_outbox(&OutboxRow { key: OutboxKey { slot, conversation, version, user }, present });
+        }
+        let filled = Effect::OutboxFilled { slot };
+        if !self.effects.contains(&filled) {
+            self.effects.push(filled);
+        }
+    }
+
+    /// A row is settled once and for ever: no later event has its version again.
+    pub(super) fn settle_outbox(&mut self, c: &SettleOutbox) -> Outcome {
+        // A row of another slot is another shard's; a command touches one slot only.
+        for key in c.rows.iter().filter(|key| key.slot == c.slot) {
+            self.state.delete_outbox(key);
+        }
+        Ok(Reply::Done)
+    }
+}
