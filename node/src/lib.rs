@@ -1,1 +1,28 @@
-//! The binary.
+//! The `troupe` binary's parts: configuration, boot and drain, HTTP, and the verbs for people.
+//!
+//! [`start`] runs one node; [`local`] runs several as child processes for [`demo`], [`bench`] and the chaos harness.
+
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod fetch;
+pub mod http;
+pub mod local;
+pub mod logging;
+pub mod metrics;
+pub mod people;
+pub mod replica;
+pub mod start;
+pub mod status;
+pub mod token;
+
+/// What `troupe version` prints.
+pub fn version() -> String {
+    format!(
+        "troupe {} (client protocol {}, {})",
+        env!("CARGO_PKG_VERSION"),
+        troupe_proto::client::VERSION,
+        if cfg!(feature = "planted-bugs") { "built with planted bugs: for tests only" } else { "release" }
+    )
+}

@@ -1,1 +1,64 @@
-fn main() {}
+//! The `troupe` binary: parses the command line and calls the verb. Each verb lives in a file of the library.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
+use troupe::config::{self, Config, Settings};
+use troupe::{bench, demo, logging, people, start, status, token};
+
+/// One allocator that returns memory after bursts and keeps small connections small.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(cli));
+    // A blocked read of standard input must not keep the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.verb {
+        Verb::Start(args) => {
+            let config = Config::from_settings(&settings(args.config.as_deref(), &args.keys)?)?;
+            logging::start(&config.log_filter, &config.log_format).map_err(anyhow::Error::msg)?;
+            start::run(config, args.exit_with_parent).await?;
+        }
+        Verb::Demo(args) => return demo::run(args).await,
+        Verb::Chat(args) => people::chat(args).await?,
+        Verb::Msg(verb) => people::msg(verb).await?,
+        Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
+        Verb::Token(verb) => token::run(verb)?,
+        Verb::Config(ConfigVerb::Explain { key, config, keys }) => {
+            let settings = settings(config.as_deref(), &keys)?;
+            print!("{}", config::explain(&settings, key.as_deref())?);
+        }
+        Verb::Config(ConfigVerb::Check { config, keys }) => {
+            Config::from_settings(&settings(config.as_deref(), &keys)?)?;
+            println!("the configuration is good");
+        }
+        Verb::Bench(args) => bench::run(args).await?,
+        Verb::Version => println!("{}", troupe::version()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn settings(file: Option<&Path>, keys: &cli::Keys) -> Result<Settings, config::ConfigError> {
+    Settings::gather(file, std::env::vars(), &keys.0)
+}

@@ -1,0 +1,32 @@
+//! Device order: what one device sent in an order appears in the log in that order.
+
+use std::collections::BTreeMap;
+
+use super::{Kind, Promise, Violation};
+use crate::history::{History, Record};
+
+pub fn check(history: &History) -> Vec<Violation> {
+    let mut places: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for (conversation, log) in history.reference() {
+        for entry in &log.entries {
+            // The first place counts: a second one is the business of exactly-once.
+            places.entry((conversation, &entry.id)).or_insert(entry.seq);
+        }
+    }
+    let mut violations = Vec::new();
+    let mut highest: BTreeMap<(u32, &str), (u64, &str)> = BTreeMap::new();
+    for record in &history.records {
+        let Record::Invoke { device, conversation, id, .. } = record else { continue };
+        let Some(seq) = places.get(&(conversation.as_str(), id.as_str())) else { continue };
+        if let Some((before, earlier)) = highest.insert((*device, conversation), (*seq, id))
+            && before > *seq
+        {
+            violations.push(Violation {
+                promise: Promise::DeviceOrder,
+                kind: Kind::Reordered,
+                text: format!("{conversation}: device {device} sent {earlier} (seq {before}) before {id} (seq {seq})"),
+            });
+        }
+    }
+    violations
+}

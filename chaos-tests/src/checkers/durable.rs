@@ -1,0 +1,33 @@
+//! Durable: every acknowledged message is in the final log, at the place that was acknowledged.
+
+use std::collections::BTreeMap;
+
+use super::{Kind, Promise, Violation};
+use crate::history::{History, Record};
+
+pub fn check(history: &History) -> Vec<Violation> {
+    let mut places: BTreeMap<(&str, u64), &str> = BTreeMap::new();
+    for (conversation, log) in history.reference() {
+        for entry in &log.entries {
+            places.insert((conversation, entry.seq), &entry.id);
+        }
+    }
+    let mut violations = Vec::new();
+    for record in &history.records {
+        let Record::Ack { conversation, id, seq, device, .. } = record else { continue };
+        match places.get(&(conversation.as_str(), *seq)) {
+            Some(held) if held == id => {}
+            Some(held) => violations.push(lost(format!(
+                "{conversation}: device {device} was told that {id} has seq {seq}, but {held} is there"
+            ))),
+            None => violations.push(lost(format!(
+                "{conversation}: device {device} was told that {id} has seq {seq}, but nothing is there"
+            ))),
+        }
+    }
+    violations
+}
+
+fn lost(text: String) -> Violation {
+    Violation { promise: Promise::Durable, kind: Kind::Lost, text }
+}

@@ -1,0 +1,81 @@
+//! What clients saw, in the order in which it was recorded: the evidence that the checkers judge.
+//!
+//! Times are microseconds on one monotonic clock of the harness, so that "before" means before.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A device of the workload; one user may have several.
+pub type DeviceNumber = u32;
+/// Client message id as hex.
+pub type MessageId = String;
+/// Canonical text of a conversation id.
+pub type Conversation = String;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Record {
+    /// A device hands a message to its SDK. Nobody has seen this id before.
+    Invoke { at: u64, device: DeviceNumber, user: u64, conversation: Conversation, id: MessageId },
+    /// The device is told the message's place.
+    Ack { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64 },
+    /// The device is told that the message was not and never will be applied.
+    Reject { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, code: String },
+    /// An event is handed to the application of a device; `message` is false for member changes and the like.
+    Deliver {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        seq: u64,
+        sender: u64,
+        id: MessageId,
+        message: bool,
+    },
+    /// A device sees a member's cursor.
+    Cursor { at: u64, device: DeviceNumber, conversation: Conversation, user: u64, delivered: u64, read: u64 },
+    /// A fault was injected or healed.
+    Fault { at: u64, text: String },
+}
+
+/// One conversation as one replica holds it after everything has drained.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalLog {
+    pub head: u64,
+    pub chain: String,
+    pub entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub seq: u64,
+    pub time_ms: u64,
+    pub sender: u64,
+    pub id: MessageId,
+    /// False for member changes and the like, which the workload's set-up causes.
+    pub message: bool,
+}
+
+/// Everything a run leaves behind.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct History {
+    pub records: Vec<Record>,
+    /// By replica (node), then conversation. A conversation is on every node that holds its shard.
+    pub finals: BTreeMap<u64, BTreeMap<Conversation, FinalLog>>,
+    /// The position each device's SDK held when the run ended.
+    pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
+}
+
+impl History {
+    /// The log of a conversation on the first replica that has it: the others must be equal (checked by `replicas`).
+    pub fn reference(&self) -> BTreeMap<&Conversation, &FinalLog> {
+        let mut reference: BTreeMap<&Conversation, &FinalLog> = BTreeMap::new();
+        for (conversation, log) in self.finals.values().flatten() {
+            let held = reference.entry(conversation).or_insert(log);
+            if log.head > held.head {
+                *held = log;
+            }
+        }
+        reference
+    }
+}

@@ -1,0 +1,223 @@
+//! The command line: one binary, verbs for servers and for people.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::KEYS;
+
+#[derive(Parser)]
+#[command(name = "troupe", version, about = "A chat server that is its own cluster", propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Run a node: alone, or with --cluster-join as part of a cluster
+    Start(Start),
+    /// Run a whole cluster on this machine, with accounts to try it
+    Demo(Demo),
+    /// Chat in this terminal
+    Chat(Chat),
+    /// Send or follow messages, for scripts
+    #[command(subcommand)]
+    Msg(Msg),
+    /// Ask a cluster how it is
+    #[command(subcommand)]
+    Cluster(ClusterVerb),
+    /// Make or show the cluster's join token
+    #[command(subcommand)]
+    Token(Token),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Measure a cluster
+    #[command(subcommand)]
+    Bench(crate::bench::Bench),
+    /// Print the version and what it was built from
+    Version,
+}
+
+#[derive(Args)]
+pub struct Start {
+    /// Configuration file (TOML)
+    #[arg(long, env = "TROUPE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Stop when standard input closes: for a node that another process supervises
+    #[arg(long)]
+    pub exit_with_parent: bool,
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// One flag per configuration key; `troupe config explain` lists them with defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Keys(pub Vec<(&'static str, String)>);
+
+/// Short spellings of keys that people type often.
+const SHORT: &[(&str, &str)] = &[("join", "cluster.join"), ("token-file", "cluster.token_file")];
+
+impl clap::FromArgMatches for Keys {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let mut keys = Keys::default();
+        keys.update_from_arg_matches(matches)?;
+        Ok(keys)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        for key in KEYS {
+            if let Some(value) = matches.get_one::<String>(key.name) {
+                self.0.push((key.name, value.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keys whose flag may stand alone: `--cluster-insecure` means true.
+const BOOLEANS: &[&str] = &["cluster.insecure", "debug.replica"];
+
+impl clap::Args for Keys {
+    fn augment_args(mut command: clap::Command) -> clap::Command {
+        for key in KEYS {
+            let mut arg = clap::Arg::new(key.name)
+                .long(key.flag())
+                .value_name("VALUE")
+                .help(key.about)
+                .help_heading("Configuration (see `troupe config explain`)");
+            if BOOLEANS.contains(&key.name) {
+                arg = arg.num_args(0..=1).default_missing_value("true");
+            }
+            for (short, _) in SHORT.iter().filter(|(_, name)| *name == key.name) {
+                arg = arg.visible_alias(*short);
+            }
+            if key.name == "cluster.insecure" {
+                arg = arg.visible_alias("insecure");
+            }
+            command = command.arg(arg);
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+#[derive(Args)]
+pub struct Demo {
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
+    pub nodes: u8,
+    /// Keep the cluster here
+    #[arg(long, default_value = "./troupe-demo", conflicts_with = "ephemeral")]
+    pub data_dir: PathBuf,
+    /// Keep nothing: a temporary folder, removed at the end
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// One line of JSON when ready, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Leave a node that dies as it is, instead of starting it again after 5 seconds
+    #[arg(long)]
+    pub no_restart: bool,
+    /// Play a conversation by itself, kill a node in the middle, check everything, and end
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Args)]
+pub struct Chat {
+    /// Your name
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: String,
+    /// Any nodes of the cluster, comma-separated
+    #[arg(long, default_value = "127.0.0.1:7700", env = "TROUPE_SERVER")]
+    pub server: String,
+    /// Better given by the variable or at the prompt
+    #[arg(long, env = "TROUPE_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// Create the account first
+    #[arg(long)]
+    pub register: bool,
+    /// Where outbox, cursors and local history are kept; one folder per device
+    #[arg(long)]
+    pub state_dir: Option<PathBuf>,
+    /// Name of this device
+    #[arg(long)]
+    pub device: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Msg {
+    /// Send one message, or one per line of standard input
+    Send {
+        #[command(flatten)]
+        who: Chat,
+        /// everyone, d<low>-<high>, g<id>, or a user's name
+        #[arg(long, default_value = "everyone")]
+        to: String,
+        text: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print messages as they come
+    Tail {
+        #[command(flatten)]
+        who: Chat,
+        /// Stop after this many
+        #[arg(long)]
+        count: Option<usize>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ClusterVerb {
+    /// Nodes, shards, leaders, epochs and lag
+    Status {
+        /// HTTP address of any node
+        #[arg(long, default_value = "127.0.0.1:7780", env = "TROUPE_HTTP")]
+        http: String,
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub enum Token {
+    /// Make a token for a cluster that is to be born
+    New,
+    /// Show the token of a node's data folder
+    Show {
+        #[arg(long, default_value = "./troupe-data")]
+        data_dir: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ConfigVerb {
+    /// Every key: its value, where that came from, its default, variable and flag
+    Explain {
+        key: Option<String>,
+        #[arg(long, env = "TROUPE_CONFIG")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        keys: Keys,
+    },
+    /// Whether the configuration is good
+    Check {
+        #[arg(long, env = "TROUPE_CONFIG")]
+        config: Option<PathBuf>,
+        #[command(flatten)]
+        keys: Keys,
+    },
+}

@@ -1,0 +1,317 @@
+//! Configuration: file, then environment, then flags; each later source wins.
+//!
+//! [`KEYS`] is the whole list: every key has a name in the file, a variable, a flag, a default and a sentence. A key that is
+//! not in the list is refused with the nearest one as a suggestion, wherever it comes from. [`Settings`] remembers where each value
+//! came from, so that `troupe config explain` can say it. [`Config`] is the typed result that the rest of the node sees.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+
+/// One thing that can be set.
+pub struct Key {
+    /// Dotted name in the file; the flag is the same with dashes (`--client-listen`).
+    pub name: &'static str,
+    pub default: &'static str,
+    pub about: &'static str,
+}
+
+impl Key {
+    /// `client.listen` is set by `TROUPE_CLIENT_LISTEN`.
+    pub fn variable(&self) -> String {
+        format!("TROUPE_{}", self.name.replace(['.', '-'], "_").to_uppercase())
+    }
+
+    pub fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+}
+
+macro_rules! keys {
+    ($($name:literal = $default:literal, $about:literal;)*) => {
+        /// Every key there is.
+        pub const KEYS: &[Key] = &[$(Key { name: $name, default: $default, about: $about }),*];
+    };
+}
+
+keys! {
+    "data.dir" = "./troupe-data", "folder of this node's data; one node per folder";
+    "client.listen" = "127.0.0.1:7700", "host:port for clients (native protocol)";
+    "client.advertise" = "", "host:port that clients are told; empty: the listen address";
+    "http.listen" = "127.0.0.1:7780", "host:port for health, metrics and status";
+    "http.advertise" = "", "host:port that other nodes and tools are told; empty: the listen address";
+    "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
+    "cluster.advertise" = "", "host:port that other nodes dial, as in the join list; empty: the listen address";
+    "cluster.join" = "", "cluster addresses of all founding nodes, comma-separated; empty: a cluster of one";
+    "cluster.token" = "", "the cluster's join token (secret: prefer the variable or cluster.token_file)";
+    "cluster.token_file" = "", "file that holds the join token";
+    "cluster.insecure" = "false", "no TLS between nodes; only on loopback";
+    "cluster.shards" = "16", "shards of a newborn cluster, 1 to 256";
+    "cluster.replication" = "3", "replicas of each shard, capped by the number of founding nodes";
+    "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
+    "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
+    "log.format" = "auto", "human, json, or auto: human on a terminal";
+    "drain.seconds" = "10", "longest time for a graceful stop";
+    "debug.replica" = "false", "serve this node's applied rows over HTTP, for checkers; only on loopback";
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Default,
+    File(PathBuf),
+    Environment(String),
+    Flag(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Default => f.write_str("default"),
+            Source::File(path) => write!(f, "file {}", path.display()),
+            Source::Environment(name) => write!(f, "variable {name}"),
+            Source::Flag(name) => write!(f, "flag --{name}"),
+        }
+    }
+}
+
+/// The text says what to change.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+/// Every key's value as text, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    values: BTreeMap<&'static str, (String, Source)>,
+}
+
+impl Settings {
+    /// Gathers all sources. `flags` are (key name, value) pairs of the command line.
+    pub fn gather(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: &[(&'static str, String)],
+    ) -> Result<Settings, ConfigError> {
+        let mut values: BTreeMap<_, _> =
+            KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Source::Default))).collect();
+
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| ConfigError(format!("cannot read the configuration {}: {e}", path.display())))?;
+            for (name, value) in flatten(&text, path)? {
+                let key = find(&name).ok_or_else(|| unknown("key", &name, &format!("{}", path.display())))?;
+                values.insert(key.name, (value, Source::File(path.to_owned())));
+            }
+        }
+        for (variable, value) in environment {
+            if !variable.starts_with("TROUPE_") || OTHER_VARIABLES.contains(&variable.as_str()) {
+                continue;
+            }
+            let key = KEYS.iter().find(|key| key.variable() == variable);
+            let key = key.ok_or_else(|| unknown_variable(&variable))?;
+            values.insert(key.name, (value, Source::Environment(variable)));
+        }
+        for (name, value) in flags {
+            let key = find(name).ok_or_else(|| unknown("flag", name, "the command line"))?;
+            values.insert(key.name, (value.clone(), Source::Flag(key.flag())));
+        }
+        Ok(Settings { values })
+    }
+
+    pub fn get(&self, name: &str) -> (&str, &Source) {
+        let (value, source) = &self.values[name];
+        (value, source)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.get(name).0
+    }
+
+    fn parsed<T: std::str::FromStr>(&self, name: &str, wants: &str) -> Result<T, ConfigError> {
+        let (value, source) = self.get(name);
+        value.parse().map_err(|_| ConfigError(format!("{name} = \"{value}\" ({source}): wants {wants}")))
+    }
+
+    fn number(&self, name: &str, low: u64, high: u64) -> Result<u64, ConfigError> {
+        let wants = format!("a number from {low} to {high}");
+        let number = self.parsed(name, &wants)?;
+        if (low..=high).contains(&number) {
+            return Ok(number);
+        }
+        let (value, source) = self.get(name);
+        Err(ConfigError(format!("{name} = \"{value}\" ({source}): wants {wants}")))
+    }
+
+    fn address(&self, name: &str) -> Result<String, ConfigError> {
+        let (value, source) = self.get(name);
+        let good = value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if good {
+            Ok(value.to_owned())
+        } else {
+            Err(ConfigError(format!("{name} = \"{value}\" ({source}): wants host:port")))
+        }
+    }
+
+    fn address_or(&self, name: &str, fallback: &str) -> Result<String, ConfigError> {
+        if self.text(name).is_empty() { Ok(fallback.to_owned()) } else { self.address(name) }
+    }
+}
+
+/// Variables that are not configuration keys.
+const OTHER_VARIABLES: &[&str] = &["TROUPE_PASSWORD", "TROUPE_PLANT", "TROUPE_CONFIG", "TROUPE_SERVER", "TROUPE_HTTP"];
+
+fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+fn unknown(what: &str, name: &str, place: &str) -> ConfigError {
+    let nearest = KEYS.iter().map(|key| key.name).min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    ConfigError(format!("unknown {what} \"{name}\" in {place}; did you mean \"{}\"?", nearest.unwrap_or_default()))
+}
+
+fn unknown_variable(name: &str) -> ConfigError {
+    let nearest = KEYS.iter().map(Key::variable).min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    ConfigError(format!("unknown variable {name}; did you mean {}?", nearest.unwrap_or_default()))
+}
+
+/// TOML tables to dotted names. Lists become comma-separated text.
+fn flatten(text: &str, path: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    fn walk(prefix: &str, table: &toml::Table, out: &mut Vec<(String, String)>) -> Result<(), String> {
+        for (name, value) in table {
+            let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            match value {
+                toml::Value::Table(inner) => walk(&name, inner, out)?,
+                toml::Value::Array(items) => {
+                    let items: Option<Vec<_>> = items.iter().map(toml::Value::as_str).collect();
+                    out.push((name.clone(), items.ok_or(format!("{name}: a list holds texts"))?.join(",")));
+                }
+                toml::Value::String(text) => out.push((name, text.clone())),
+                other => out.push((name, other.to_string())),
+            }
+        }
+        Ok(())
+    }
+    let table: toml::Table = text.parse().map_err(|e| ConfigError(format!("{}: {e}", path.display())))?;
+    let mut out = Vec::new();
+    walk("", &table, &mut out).map_err(|e| ConfigError(format!("{}: {e}", path.display())))?;
+    Ok(out)
+}
+
+/// What the node runs with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub client_listen: String,
+    pub http_listen: String,
+    pub debug_replica: bool,
+    pub drain_seconds: u64,
+    pub log_filter: String,
+    pub log_format: String,
+    pub cluster: ClusterConfig,
+}
+
+impl Config {
+    pub fn from_settings(settings: &Settings) -> Result<Config, ConfigError> {
+        let data_dir = PathBuf::from(settings.text("data.dir"));
+        let client_listen = settings.address("client.listen")?;
+        let http_listen = settings.address("http.listen")?;
+        let cluster_listen = settings.address("cluster.listen")?;
+        let join: Vec<String> = settings
+            .text("cluster.join")
+            .split(',')
+            .map(str::trim)
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect();
+        for address in &join {
+            if !address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+                let source = settings.get("cluster.join").1;
+                return Err(ConfigError(format!("cluster.join ({source}): \"{address}\" is not host:port")));
+            }
+        }
+        let login_policy = match settings.text("cluster.login_policy") {
+            "replace" => LoginPolicy::Replace,
+            "refuse" => LoginPolicy::Refuse,
+            other => {
+                let source = settings.get("cluster.login_policy").1;
+                return Err(ConfigError(format!(
+                    "cluster.login_policy = \"{other}\" ({source}): wants replace or refuse"
+                )));
+            }
+        };
+        let debug_replica = settings.parsed("debug.replica", "true or false")?;
+        if debug_replica && !is_loopback(&http_listen) {
+            return Err(ConfigError("debug.replica shows every message: it wants http.listen on loopback".into()));
+        }
+        let cluster = ClusterConfig {
+            advertise: settings.address_or("cluster.advertise", &cluster_listen)?,
+            listen: cluster_listen,
+            join,
+            token: token(settings)?,
+            insecure: settings.parsed("cluster.insecure", "true or false")?,
+            client_address: settings.address_or("client.advertise", &client_listen)?,
+            http_address: settings.address_or("http.advertise", &http_listen)?,
+            shards: settings.number("cluster.shards", 1, 256)? as u32,
+            replication: settings.number("cluster.replication", 1, 7)? as usize,
+            data_dir: Some(data_dir.clone()),
+            login_policy,
+        };
+        Ok(Config {
+            data_dir,
+            client_listen,
+            http_listen,
+            debug_replica,
+            drain_seconds: settings.number("drain.seconds", 1, 3600)?,
+            log_filter: settings.text("log.filter").to_owned(),
+            log_format: settings.text("log.format").to_owned(),
+            cluster,
+        })
+    }
+}
+
+fn token(settings: &Settings) -> Result<Option<String>, ConfigError> {
+    let inline = settings.text("cluster.token");
+    let file = settings.text("cluster.token_file");
+    match (inline.is_empty(), file.is_empty()) {
+        (true, true) => Ok(None),
+        (false, true) => Ok(Some(inline.trim().to_owned())),
+        (true, false) => std::fs::read_to_string(file)
+            .map(|text| Some(text.trim().to_owned()))
+            .map_err(|e| ConfigError(format!("cluster.token_file = \"{file}\": {e}"))),
+        (false, false) => Err(ConfigError("set cluster.token or cluster.token_file, not both".into())),
+    }
+}
+
+/// Whether `host:port` can only be reached from this machine.
+pub fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// What `troupe config explain` prints: one key, or all. Secrets are not shown.
+pub fn explain(settings: &Settings, only: Option<&str>) -> Result<String, ConfigError> {
+    let keys: Vec<&Key> = match only {
+        Some(name) => vec![find(name).ok_or_else(|| unknown("key", name, "config explain"))?],
+        None => KEYS.iter().collect(),
+    };
+    let mut out = String::new();
+    for key in keys {
+        let (value, source) = settings.get(key.name);
+        let shown = if key.name == "cluster.token" && !value.is_empty() { "(secret)" } else { value };
+        out.push_str(&format!(
+            "{} = \"{shown}\"  ({source})\n    {}\n    default \"{}\", variable {}, flag --{}\n",
+            key.name,
+            key.about,
+            key.default,
+            key.variable(),
+            key.flag()
+        ));
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

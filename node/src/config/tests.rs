@@ -1,0 +1,77 @@
+use std::io::Write;
+
+use super::*;
+
+fn gather(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Settings, ConfigError> {
+    let mut on_disk = tempfile::NamedTempFile::new().expect("a temporary file");
+    on_disk.write_all(file.as_bytes()).expect("written");
+    let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+    let flags: Vec<_> = flags.iter().map(|(k, v)| (*k, v.to_string())).collect();
+    Settings::gather(Some(on_disk.path()), environment, &flags)
+}
+
+#[test]
+fn later_sources_win_and_are_remembered() {
+    let file =
+        "[client]\nlisten = \"127.0.0.1:1\"\n[http]\nlisten = \"127.0.0.1:2\"\n[cluster]\nlisten = \"127.0.0.1:3\"\n";
+    let environment =
+        [("TROUPE_HTTP_LISTEN", "127.0.0.1:12"), ("TROUPE_CLUSTER_LISTEN", "127.0.0.1:13"), ("HOME", "/")];
+    let settings = gather(file, &environment, &[("cluster.listen", "127.0.0.1:23")]).expect("good");
+    assert_eq!(settings.get("client.listen").0, "127.0.0.1:1");
+    assert_eq!(settings.get("http.listen").0, "127.0.0.1:12");
+    assert_eq!(settings.get("cluster.listen"), ("127.0.0.1:23", &Source::Flag("cluster-listen".into())));
+    assert_eq!(settings.get("data.dir"), ("./troupe-data", &Source::Default));
+}
+
+#[test]
+fn unknown_names_come_with_the_nearest_known_one() {
+    let error = gather("[client]\nlistn = \"x\"\n", &[], &[]).expect_err("refused");
+    assert!(error.0.contains("did you mean \"client.listen\"?"), "{error}");
+    let error = gather("", &[("TROUPE_CLUSTER_JION", "x")], &[]).expect_err("refused");
+    assert!(error.0.contains("did you mean TROUPE_CLUSTER_JOIN?"), "{error}");
+}
+
+#[test]
+fn every_single_edit_of_a_key_suggests_that_key() {
+    for key in KEYS {
+        for at in 0..key.name.len() {
+            let mut missing = key.name.to_owned();
+            missing.remove(at);
+            if find(&missing).is_some() {
+                continue;
+            }
+            let error = unknown("key", &missing, "a test");
+            assert!(error.0.contains(&format!("\"{}\"?", key.name)), "{missing}: {error}");
+        }
+    }
+}
+
+#[test]
+fn bad_values_name_the_key_and_where_it_came_from() {
+    for (name, value, wants) in [
+        ("cluster.shards", "0", "a number from 1 to 256"),
+        ("cluster.shards", "many", "a number from 1 to 256"),
+        ("client.listen", "7700", "host:port"),
+        ("cluster.login_policy", "maybe", "replace or refuse"),
+        ("cluster.insecure", "perhaps", "true or false"),
+        ("cluster.join", "a:1,b", "not host:port"),
+    ] {
+        let settings = gather("", &[], &[(name, value)]).expect("gathered");
+        let error = Config::from_settings(&settings).expect_err("refused");
+        assert!(error.0.contains(name) && error.0.contains(wants) && error.0.contains("flag --"), "{error}");
+    }
+}
+
+#[test]
+fn the_debug_view_stays_on_loopback() {
+    let settings = gather("", &[], &[("debug.replica", "true"), ("http.listen", "0.0.0.0:7780")]).expect("gathered");
+    assert!(Config::from_settings(&settings).is_err());
+}
+
+#[test]
+fn explain_does_not_show_the_token() {
+    let settings = gather("", &[], &[("cluster.token", "troupe1.hidden.00")]).expect("gathered");
+    let text = explain(&settings, None).expect("explained");
+    assert!(text.contains("(secret)") && !text.contains("hidden"));
+    assert!(explain(&settings, Some("cluster.tokn")).expect_err("refused").0.contains("cluster.token"));
+}

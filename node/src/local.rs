@@ -1,0 +1,309 @@
+//! A cluster of real processes on this machine: what `troupe demo`, `troupe bench` and the chaos harness run.
+//!
+//! Each node is a child with its own data folder and log file under one directory; `cluster.json` (mode 0600) keeps ports and token, so that
+//! the same directory comes back as the same cluster. Children watch their standard input and stop when it closes: they never outlive
+//! the process that started them, even if that one is killed.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
+
+use crate::fetch;
+
+/// What is chosen once per directory.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The `troupe` binary to run.
+    pub binary: PathBuf,
+    pub dir: PathBuf,
+    pub nodes: usize,
+    /// Further flags for every node, as (key, value).
+    pub settings: Vec<(String, String)>,
+    /// Environment of the children, for planted bugs.
+    pub environment: Vec<(String, String)>,
+    /// The first ports to try: clients, HTTP, cluster; the next free ones are taken.
+    pub ports: (u16, u16, u16),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Manifest {
+    token: String,
+    nodes: Vec<Addresses>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Addresses {
+    pub client: String,
+    pub http: String,
+    pub cluster: String,
+}
+
+pub struct LocalCluster {
+    options: Options,
+    manifest: Manifest,
+    children: Vec<Option<Child>>,
+}
+
+impl LocalCluster {
+    /// Takes the directory's plan, or makes one. Starts nothing.
+    pub fn plan(options: Options, token: impl FnOnce() -> String) -> Result<LocalCluster> {
+        std::fs::create_dir_all(&options.dir).with_context(|| format!("cannot create {}", options.dir.display()))?;
+        let path = options.dir.join("cluster.json");
+        let manifest = match std::fs::read(&path) {
+            Ok(bytes) => {
+                let manifest: Manifest =
+                    serde_json::from_slice(&bytes).with_context(|| format!("{} is not a plan", path.display()))?;
+                ensure!(
+                    manifest.nodes.len() == options.nodes,
+                    "{} holds a cluster of {} nodes, not {}: use --nodes {0}, or another --data-dir",
+                    options.dir.display(),
+                    manifest.nodes.len(),
+                    options.nodes
+                );
+                manifest
+            }
+            Err(_) => {
+                let manifest = Manifest { token: token(), nodes: choose_ports(options.nodes, options.ports)? };
+                write_secret(&path, &serde_json::to_vec_pretty(&manifest)?)?;
+                manifest
+            }
+        };
+        let children = manifest.nodes.iter().map(|_| None).collect();
+        Ok(LocalCluster { options, manifest, children })
+    }
+
+    pub fn len(&self) -> usize {
+        self.manifest.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.manifest.nodes.is_empty()
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.options.dir
+    }
+
+    pub fn addresses(&self, index: usize) -> &Addresses {
+        &self.manifest.nodes[index]
+    }
+
+    pub fn client_addresses(&self) -> Vec<String> {
+        self.manifest.nodes.iter().map(|node| node.client.clone()).collect()
+    }
+
+    pub fn log_path(&self, index: usize) -> PathBuf {
+        self.options.dir.join(format!("node-{}.log", index + 1))
+    }
+
+    pub fn data_dir(&self, index: usize) -> PathBuf {
+        self.options.dir.join(format!("node-{}", index + 1))
+    }
+
+    /// Process id, while it runs.
+    pub fn pid(&self, index: usize) -> Option<u32> {
+        self.children[index].as_ref().and_then(Child::id)
+    }
+
+    pub fn start_all(&mut self) -> Result<()> {
+        (0..self.len()).try_for_each(|index| self.start(index))
+    }
+
+    /// Starts one node, if it does not run.
+    pub fn start(&mut self, index: usize) -> Result<()> {
+        if self.exited(index)?.is_none() && self.children[index].is_some() {
+            return Ok(());
+        }
+        let node = &self.manifest.nodes[index];
+        let join: Vec<&str> = self.manifest.nodes.iter().map(|n| n.cluster.as_str()).collect();
+        let log = File::options().create(true).append(true).open(self.log_path(index))?;
+        let mut command = Command::new(&self.options.binary);
+        command
+            .arg("start")
+            .arg("--exit-with-parent")
+            .args(["--data-dir".as_ref(), self.data_dir(index).as_os_str()])
+            .args(["--client-listen", &node.client, "--http-listen", &node.http, "--cluster-listen", &node.cluster])
+            .env("TROUPE_CLUSTER_TOKEN", &self.manifest.token)
+            .envs(self.options.environment.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true);
+        if join.len() > 1 {
+            command.args(["--cluster-join", &join.join(",")]);
+        }
+        for (key, value) in &self.options.settings {
+            command.args([format!("--{}", key.replace(['.', '_'], "-")).as_str(), value.as_str()]);
+        }
+        let child = command.spawn().with_context(|| format!("cannot run {}", self.options.binary.display()))?;
+        self.children[index] = Some(child);
+        Ok(())
+    }
+
+    /// How a node ended, if it was started and has ended.
+    pub fn exited(&mut self, index: usize) -> Result<Option<std::process::ExitStatus>> {
+        let Some(child) = &mut self.children[index] else { return Ok(None) };
+        let status = child.try_wait()?;
+        if status.is_some() {
+            self.children[index] = None;
+        }
+        Ok(status)
+    }
+
+    pub fn signal(&self, index: usize, signal: Signal) -> Result<()> {
+        let pid = self.pid(index).with_context(|| format!("node {} does not run", index + 1))?;
+        kill(Pid::from_raw(pid as i32), signal).with_context(|| format!("cannot send {signal} to process {pid}"))
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub async fn kill(&mut self, index: usize) -> Result<()> {
+        if let Some(mut child) = self.children[index].take() {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// SIGTERM to all, then SIGKILL to who is left after `patience`.
+    pub async fn stop_all(&mut self, patience: Duration) -> Result<()> {
+        for index in 0..self.len() {
+            if self.pid(index).is_some() {
+                // A frozen process can only end after it goes on.
+                self.signal(index, Signal::SIGCONT)?;
+                self.signal(index, Signal::SIGTERM)?;
+            }
+        }
+        let deadline = Instant::now() + patience;
+        for child in self.children.iter_mut().filter_map(Option::take) {
+            let mut child = child;
+            if tokio::time::timeout_at(deadline, child.wait()).await.is_err() {
+                child.kill().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this node says it is ready, and what it says.
+    pub async fn readiness(&self, index: usize) -> Result<(bool, serde_json::Value)> {
+        let http = &self.manifest.nodes[index].http;
+        let (status, answer) = fetch::get_json(http, "/readyz", Duration::from_secs(1)).await?;
+        Ok((status == 200, answer))
+    }
+
+    /// Waits until the given nodes are ready. Fails with the log's last lines when one has ended or the time is over.
+    pub async fn wait_ready(&mut self, indexes: &[usize], within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
+        for &index in indexes {
+            loop {
+                if let Some(status) = self.exited(index)? {
+                    bail!("node {} ended with {status}:\n{}", index + 1, self.last_log_lines(index));
+                }
+                let ready = self.readiness(index).await;
+                if matches!(ready, Ok((true, _))) {
+                    break;
+                }
+                if Instant::now() > deadline {
+                    let state = ready.map_or_else(|e| e.to_string(), |(_, answer)| answer.to_string());
+                    bail!("node {} is not ready: {state}\n{}", index + 1, self.last_log_lines(index));
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn last_log_lines(&self, index: usize) -> String {
+        let text = std::fs::read(self.log_path(index)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().rev().take(12).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Ports that are free now, looked for upwards from the wished ones.
+fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<Addresses>> {
+    // Held until all are chosen, so that none is chosen twice.
+    let mut held = Vec::new();
+    let mut free_from = |first: u16| -> Result<u16> {
+        for port in first..=u16::MAX {
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+                held.push(listener);
+                return Ok(port);
+            }
+        }
+        bail!("no free port from {first} upwards on 127.0.0.1")
+    };
+    let mut plan = Vec::new();
+    let (mut client, mut http, mut cluster) = first;
+    for _ in 0..nodes {
+        client = free_from(client)?;
+        http = free_from(http)?;
+        cluster = free_from(cluster)?;
+        let at = |port: u16| format!("127.0.0.1:{port}");
+        plan.push(Addresses { client: at(client), http: at(http), cluster: at(cluster) });
+    }
+    Ok(plan)
+}
+
+/// Writes a file that only its owner may read.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(dir: &Path, nodes: usize) -> Options {
+        Options {
+            binary: "/bin/true".into(),
+            dir: dir.to_owned(),
+            nodes,
+            settings: Vec::new(),
+            environment: Vec::new(),
+            ports: (17_700, 17_780, 17_860),
+        }
+    }
+
+    #[test]
+    fn a_directory_keeps_its_plan_and_its_secret() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let first = LocalCluster::plan(options(dir.path(), 3), || "one".into()).expect("planned");
+        let again = LocalCluster::plan(options(dir.path(), 3), || "two".into()).expect("read");
+        assert_eq!(first.manifest.nodes, again.manifest.nodes);
+        assert_eq!(again.manifest.token, "one");
+        let mode = std::fs::metadata(dir.path().join("cluster.json")).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let refused = LocalCluster::plan(options(dir.path(), 5), || "x".into()).err().expect("refused");
+        assert!(refused.to_string().contains("a cluster of 3 nodes"), "{refused}");
+    }
+
+    #[test]
+    fn chosen_ports_are_all_different() {
+        let plan = choose_ports(5, (18_700, 18_700, 18_700)).expect("free ports");
+        let mut all: Vec<_> = plan.iter().flat_map(|n| [&n.client, &n.http, &n.cluster]).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 15);
+    }
+}

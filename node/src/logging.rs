@@ -1,0 +1,22 @@
+//! Logs: for people on a terminal, JSON otherwise. They go to standard error; standard output belongs to the command.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// Libraries that would drown everything, one of which logs message contents at debug level.
+const QUIET: &str = "openraft=error,ractor=warn,ractor_cluster=warn,hyper=warn,rustls=warn";
+
+/// `format` is `auto`, `human` or `json`. The text of an error says what was wrong with the filter.
+pub fn start(filter: &str, format: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| format!("log.filter = \"{filter}\": {e}"))?;
+    let human = match format {
+        "human" => true,
+        "json" => false,
+        "auto" => std::io::stderr().is_terminal(),
+        other => return Err(format!("log.format = \"{other}\": wants auto, human or json")),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if human { builder.with_target(false).try_init() } else { builder.json().try_init() };
+    started.map_err(|e| e.to_string())
+}

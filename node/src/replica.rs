@@ -1,0 +1,55 @@
+//! Applied rows of this node's own replicas, as JSON, for checkers. Reads the engine directly: what this disk holds now.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use troupe_core::{ConversationId, EventKind, SLOTS, Seq};
+use troupe_raft::Cluster;
+use troupe_store::engine::Reader;
+use troupe_store::rows::View;
+
+/// Entries of one answer.
+const PAGE: usize = 1000;
+const PAGE_BYTES: usize = 1024 * 1024;
+
+pub fn read(cluster: &Cluster, conversation: Option<&str>, after: u64, from: Option<&str>) -> Result<Value> {
+    let engine = cluster.engine();
+    let view = View::new(engine.snapshot());
+    match conversation {
+        Some(text) => events(&view, text.parse().context("conversation")?, Seq(after)),
+        None => conversations(&view, from.map(str::parse).transpose().context("from")?),
+    }
+}
+
+fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value> {
+    let events = view.events(conversation, after, PAGE, PAGE_BYTES)?;
+    let events: Vec<Value> = events
+        .iter()
+        .map(|event| {
+            json!({
+                "seq": event.seq.0,
+                "time_ms": event.time.0,
+                "sender": event.sender.0,
+                "id": event.client_message_id.to_string(),
+                "message": matches!(event.kind, EventKind::Message(_)),
+            })
+        })
+        .collect();
+    Ok(json!({ "conversation": conversation.to_string(), "events": events }))
+}
+
+fn conversations(view: &View, from: Option<ConversationId>) -> Result<Value> {
+    let rows = view.conversations(0..SLOTS, from, PAGE)?;
+    let more = rows.len() == PAGE;
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|(id, row)| {
+            json!({
+                "conversation": id.to_string(),
+                "head": row.head.0,
+                // As text: JavaScript's numbers would round it.
+                "chain": format!("{:016x}", row.chain),
+            })
+        })
+        .collect();
+    Ok(json!({ "conversations": rows, "more": more }))
+}

@@ -1,0 +1,115 @@
+//! `troupe start`: boot in order, wait for a reason to stop, drain in order.
+//!
+//! Engine, cluster, mesh, actors, HTTP: each needs the one before. The first that fails says what to change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use troupe_actors::node::{NodeConfig, NodeHandle};
+use troupe_raft::Cluster;
+use troupe_runtime::NodeCtx;
+use troupe_store::engine::Engine;
+use troupe_store::rocks::RocksEngine;
+
+use crate::config::Config;
+use crate::http;
+
+/// Why a running node ends.
+enum End {
+    Asked(&'static str),
+    /// Storage failed: nothing more may be promised, so nothing is drained.
+    Fatal(String),
+}
+
+pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
+    // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
+    let http_listener = bind_http(&config.http_listen).await?;
+    let ctx = NodeCtx::production();
+    let engine: Arc<dyn Engine> = Arc::new(RocksEngine::open(&config.data_dir.join("db"))?);
+    let cluster = tokio::select! {
+        started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => started?,
+        end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }
+    };
+    let node =
+        NodeHandle::start(ctx, cluster.clone(), NodeConfig { client_listen: config.client_listen.clone() }).await?;
+    tracing::info!(
+        node = cluster.me().0,
+        client = %config.client_listen,
+        http = %config.http_listen,
+        cluster = %config.cluster.listen,
+        "serving"
+    );
+
+    let shared = Arc::new(http::Shared {
+        cluster: cluster.clone(),
+        node: node.clone(),
+        draining: AtomicBool::new(false),
+        debug_replica: config.debug_replica,
+    });
+    let (stop_http, mut http_stopped) = watch::channel(false);
+    let http = tokio::spawn(http::serve(http_listener, shared.clone(), async move {
+        // An error means that the sender is gone, which is the end as well.
+        drop(http_stopped.wait_for(|stopped| *stopped).await);
+    }));
+
+    let end = tokio::select! {
+        reason = asked_to_stop(exit_with_parent) => End::Asked(reason),
+        why = cluster.fatal() => End::Fatal(why),
+    };
+    match end {
+        End::Fatal(why) => bail!("storage failed, this node stops without serving anything further: {why}"),
+        End::Asked(reason) => {
+            tracing::info!(reason, "draining");
+            shared.draining.store(true, Ordering::Relaxed);
+            let within = Duration::from_secs(config.drain_seconds);
+            let drain = async {
+                // Leaders first, so that clients find them elsewhere when they move.
+                cluster.hand_over(within / 2).await;
+                node.drain(within / 2).await;
+                node.shutdown().await;
+                cluster.shutdown().await;
+            };
+            if tokio::time::timeout(within + Duration::from_secs(2), drain).await.is_err() {
+                tracing::warn!("the drain took too long; stopping anyway, nothing acknowledged is lost");
+            }
+            stop_http.send_replace(true);
+            // Keep-alive connections of monitors may linger; they need no goodbye.
+            drop(tokio::time::timeout(Duration::from_millis(200), http).await);
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "HTTP is not simulated; this is its only socket")]
+async fn bind_http(address: &str) -> Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on http.listen = {address}: is another node running? choose another port")
+    })
+}
+
+/// SIGTERM, SIGINT, or the end of a supervising parent.
+async fn asked_to_stop(exit_with_parent: bool) -> &'static str {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return "no signal handlers";
+    };
+    let parent = async {
+        if exit_with_parent {
+            let mut byte = [0u8; 1];
+            let mut stdin = tokio::io::stdin();
+            while matches!(stdin.read(&mut byte).await, Ok(n) if n > 0) {}
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+        () = parent => "the parent process ended",
+    }
+}
