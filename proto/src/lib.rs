@@ -1,6 +1,17 @@
 //! What is said: the .proto files, their generated types, capped frames, and conversions that validate.
 //!
-//! Generated types end here: everything inside works with `troupe-core`'s newtypes.
+//! Generated types end here: everything inside works with `troupe-core`'s newtypes. [`frame`] cuts a stream into
+//! messages, [`client`] is what clients say, [`record`] is what is stored and agreed on. `docs/protocol.md` tells the
+//! client protocol to whoever writes a client.
+
+pub mod client;
+mod error;
+mod field;
+pub mod frame;
+pub mod record;
+
+pub use error::DecodeError;
+pub use record::{Record, StampedBatch};
 
 /// Generated from `proto/*.proto`.
 pub mod wire {

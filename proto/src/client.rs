@@ -1,0 +1,27 @@
+//! What clients say, turned into what core understands, and back.
+//!
+//! Requests come in as generated types of `client.proto` and leave as core's commands, judged field by field; [`Failure`]s are
+//! made here, so that each code has one meaning. Who may do what, and how large is too large, is core's to say. Servers and
+//! Rust clients both use this; `docs/protocol.md` is for everybody else.
+//!
+//! [`Failure`]: crate::wire::client::Failure
+
+mod event;
+mod failure;
+mod request;
+mod token;
+
+pub use event::role;
+pub use failure::{OVERLOADED, Refusal, SHUTTING_DOWN, UNAVAILABLE};
+pub use request::{change_group, client_message_id, conversation, create_group, device, send, user, username};
+pub use token::SessionToken;
+
+/// The version of the client protocol that this program speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// TCP port for native clients.
+pub const CLIENT_PORT: u16 = 7700;
+/// TCP port for HTTP and WebSocket.
+pub const HTTP_PORT: u16 = 7780;
+/// TCP port that nodes use among themselves.
+pub const CLUSTER_PORT: u16 = 7800;

@@ -1,0 +1,146 @@
+//! Why a request was not done, in the form clients get: definite or unknown, a stable code, a sentence.
+
+use std::fmt;
+
+use troupe_core::Rejection;
+
+use crate::error::DecodeError;
+use crate::wire::client::Failure;
+use crate::wire::client::failure::Kind;
+
+/// Definite refusals that are the connection's business, not the machine's: those are [`Rejection`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    BadFrame,
+    BadVersion,
+    NotLoggedIn,
+    AlreadyLoggedIn,
+    WrongCredentials,
+    ExpiredToken,
+    AlreadyOnline,
+    BadPassword,
+    SeqBeyondHead,
+}
+
+impl Refusal {
+    pub const ALL: [Refusal; 9] = [
+        Refusal::BadFrame,
+        Refusal::BadVersion,
+        Refusal::NotLoggedIn,
+        Refusal::AlreadyLoggedIn,
+        Refusal::WrongCredentials,
+        Refusal::ExpiredToken,
+        Refusal::AlreadyOnline,
+        Refusal::BadPassword,
+        Refusal::SeqBeyondHead,
+    ];
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Refusal::BadFrame => "bad_frame",
+            Refusal::BadVersion => "bad_version",
+            Refusal::NotLoggedIn => "not_logged_in",
+            Refusal::AlreadyLoggedIn => "already_logged_in",
+            Refusal::WrongCredentials => "wrong_credentials",
+            Refusal::ExpiredToken => "expired_token",
+            Refusal::AlreadyOnline => "already_online",
+            Refusal::BadPassword => "bad_password",
+            Refusal::SeqBeyondHead => "seq_beyond_head",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::BadFrame => "this frame cannot be read: the connection is closed",
+            Refusal::BadVersion => "no common version of the protocol: update the older of client and server",
+            Refusal::NotLoggedIn => "say hello, then log in or resume, before anything else",
+            Refusal::AlreadyLoggedIn => "this connection has done that already: open another one",
+            Refusal::WrongCredentials => "name or password is wrong",
+            Refusal::ExpiredToken => "this session has ended: log in again",
+            Refusal::AlreadyOnline => "this device is online elsewhere: log out there, or use another device name",
+            Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
+            Refusal::SeqBeyondHead => "there is no such event yet: give a seq up to the head",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// How a node that stops answers what it has not accepted.
+pub const SHUTTING_DOWN: &str = "shutting_down";
+pub const OVERLOADED: &str = "overloaded";
+pub const UNAVAILABLE: &str = "unavailable";
+
+impl Failure {
+    /// Definite: the machine refused it.
+    pub fn rejected(why: &Rejection) -> Failure {
+        definite(why.code(), why.to_string())
+    }
+
+    /// Definite: the connection is not in a state for it.
+    pub fn refused(why: Refusal) -> Failure {
+        definite(why.code(), why.to_string())
+    }
+
+    /// Definite: a field of the request is wrong. A frame that is no message at all is [`Refusal::BadFrame`].
+    pub fn bad_request(why: &DecodeError) -> Failure {
+        let code = match why {
+            DecodeError::Malformed(_) | DecodeError::Version { .. } => Refusal::BadFrame.code(),
+            DecodeError::Missing { .. } | DecodeError::Invalid { .. } => Rejection::BadRequest("").code(),
+        };
+        definite(code, why.to_string())
+    }
+
+    /// Definite: not accepted, and worth another try.
+    pub fn overloaded(retry_after_ms: u32) -> Failure {
+        Failure {
+            kind: Kind::Overloaded.into(),
+            code: OVERLOADED.to_owned(),
+            text: format!("the server is busy: try again in {retry_after_ms} ms"),
+            retry_after_ms,
+        }
+    }
+
+    /// Definite: not accepted here; any other node may take it at once.
+    pub fn shutting_down() -> Failure {
+        Failure {
+            kind: Kind::Overloaded.into(),
+            code: SHUTTING_DOWN.to_owned(),
+            text: "this node is about to stop: connect to another".to_owned(),
+            retry_after_ms: 0,
+        }
+    }
+
+    /// Unknown: it may have been applied.
+    pub fn unavailable(retry_after_ms: u32) -> Failure {
+        Failure {
+            kind: Kind::Unavailable.into(),
+            code: UNAVAILABLE.to_owned(),
+            text: "no answer in time: try again with the same id".to_owned(),
+            retry_after_ms,
+        }
+    }
+
+    /// Whether the request was surely not applied.
+    pub fn is_definite(&self) -> bool {
+        matches!(self.kind(), Kind::Rejected | Kind::Overloaded)
+    }
+}
+
+impl From<&Rejection> for Failure {
+    fn from(why: &Rejection) -> Failure {
+        Failure::rejected(why)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(why: Refusal) -> Failure {
+        Failure::refused(why)
+    }
+}
+
+fn definite(code: &str, text: String) -> Failure {
+    Failure { kind: Kind::Rejected.into(), code: code.to_owned(), text, retry_after_ms: 0 }
+}

@@ -1,0 +1,118 @@
+//! Frames: a 4-byte big-endian length, then that many bytes of one message.
+//!
+//! The length alone decides whether a frame is taken, before any memory is spent on it. What is inside is not looked at here:
+//! see [`crate::wire`] for the messages and [`crate::client`] for what they mean.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+use tokio_util::codec::{Decoder, Encoder};
+use troupe_core::limits;
+
+const PREFIX_BYTES: usize = 4;
+
+/// What ends a stream of frames: after any of these its next bytes mean nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("a frame of {length} bytes is announced where at most {cap} are allowed")]
+    TooLarge { length: usize, cap: usize },
+    #[error("a frame of no bytes is announced")]
+    Empty,
+    /// Asked for by `tokio_util`; also how a stream ends in the middle of a frame.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Cuts received bytes into payloads of at most `cap` bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameDecoder {
+    pub cap: usize,
+}
+
+impl FrameDecoder {
+    /// The next payload, `None` while it is incomplete. The buffer grows only with what has really been received.
+    pub fn decode(&self, source: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
+        let Some(prefix) = source.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*prefix) as usize;
+        check(length, self.cap)?;
+        if source.len() - PREFIX_BYTES < length {
+            return Ok(None);
+        }
+        source.advance(PREFIX_BYTES);
+        Ok(Some(source.split_to(length).freeze()))
+    }
+}
+
+/// Appends `message` as one frame. The caller answers for its size, as everything that is answered in pages does;
+/// [`FrameCodec`] checks it.
+pub fn encode_frame(message: &impl Message, target: &mut BytesMut) {
+    // Protobuf ends at 2 GiB, so the length fits.
+    let length = message.encoded_len();
+    target.reserve(PREFIX_BYTES + length);
+    target.put_u32(length as u32);
+    message.encode_raw(target);
+}
+
+/// Both directions of one connection, each with its cap, for `tokio_util`'s `Framed`.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameCodec {
+    pub receive: FrameDecoder,
+    pub send_cap: usize,
+}
+
+impl FrameCodec {
+    /// The server's end of a client connection.
+    pub fn server() -> FrameCodec {
+        FrameCodec { receive: FrameDecoder { cap: limits::FRAME_BYTES }, send_cap: limits::SERVER_FRAME_BYTES }
+    }
+
+    /// The client's end of a client connection.
+    pub fn client() -> FrameCodec {
+        FrameCodec { receive: FrameDecoder { cap: limits::SERVER_FRAME_BYTES }, send_cap: limits::FRAME_BYTES }
+    }
+
+    /// Either end of a connection between nodes.
+    pub fn node() -> FrameCodec {
+        FrameCodec { receive: FrameDecoder { cap: limits::NODE_FRAME_BYTES }, send_cap: limits::NODE_FRAME_BYTES }
+    }
+}
+
+impl Decoder for FrameCodec {
+    type Item = Bytes;
+    type Error = FrameError;
+
+    fn decode(&mut self, source: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
+        self.receive.decode(source)
+    }
+}
+
+impl<M: Message> Encoder<&M> for FrameCodec {
+    type Error = FrameError;
+
+    /// On an error nothing has been written.
+    fn encode(&mut self, message: &M, target: &mut BytesMut) -> Result<(), FrameError> {
+        check(message.encoded_len(), self.send_cap)?;
+        encode_frame(message, target);
+        Ok(())
+    }
+}
+
+/// A payload that is encoded already: one event for many connections.
+impl Encoder<Bytes> for FrameCodec {
+    type Error = FrameError;
+
+    fn encode(&mut self, payload: Bytes, target: &mut BytesMut) -> Result<(), FrameError> {
+        check(payload.len(), self.send_cap)?;
+        target.reserve(PREFIX_BYTES + payload.len());
+        target.put_u32(payload.len() as u32);
+        target.put(payload);
+        Ok(())
+    }
+}
+
+fn check(length: usize, cap: usize) -> Result<(), FrameError> {
+    match length {
+        0 => Err(FrameError::Empty),
+        length if length > cap => Err(FrameError::TooLarge { length, cap }),
+        _ => Ok(()),
+    }
+}

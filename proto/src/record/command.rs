@@ -1,0 +1,199 @@
+//! What a shard agrees on: commands, and the batch that one Raft entry carries.
+
+use bytes::Bytes;
+use troupe_core::command::{
+    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
+    SettleOutbox, UpdateInbox,
+};
+use troupe_core::{Command, GroupId, Seq, Timestamp, UserId};
+
+use super::row::role;
+use crate::error::DecodeError;
+use crate::field;
+use crate::wire::record as wire;
+use crate::wire::record::change_group::Change;
+use crate::wire::record::command::Command as Wire;
+
+/// What one Raft entry carries: commands, and the leader's wall clock at the moment of proposing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StampedBatch {
+    pub now: Timestamp,
+    pub commands: Vec<Command>,
+}
+
+impl From<&StampedBatch> for wire::StampedBatch {
+    fn from(batch: &StampedBatch) -> Self {
+        wire::StampedBatch { now_ms: batch.now.0, commands: batch.commands.iter().map(Into::into).collect() }
+    }
+}
+
+impl TryFrom<wire::StampedBatch> for StampedBatch {
+    type Error = DecodeError;
+
+    fn try_from(batch: wire::StampedBatch) -> Result<Self, DecodeError> {
+        let commands = batch.commands.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        Ok(StampedBatch { now: Timestamp(batch.now_ms), commands })
+    }
+}
+
+impl From<&Command> for wire::Command {
+    fn from(command: &Command) -> Self {
+        let command = match command {
+            Command::Register(c) => Wire::Register(wire::Register {
+                name: c.name.as_str().to_owned(),
+                password_hash: c.password_hash.clone(),
+                request: Bytes::copy_from_slice(&c.request.0),
+            }),
+            Command::OpenSession(c) => Wire::OpenSession(wire::OpenSession {
+                user: c.user.0,
+                device: c.device.as_str().to_owned(),
+                token_hash: Bytes::copy_from_slice(&c.token.0),
+            }),
+            Command::CloseSession(c) => Wire::CloseSession(wire::CloseSession {
+                user: c.user.0,
+                device: c.device.as_str().to_owned(),
+                token_hash: c.token.map(|token| Bytes::copy_from_slice(&token.0)).unwrap_or_default(),
+            }),
+            Command::UpdateInbox(c) => Wire::UpdateInbox(wire::UpdateInbox {
+                user: c.user.0,
+                conversation: c.conversation.to_string(),
+                present: c.present,
+                version: c.version.0,
+            }),
+            Command::Send(c) => Wire::Send(wire::Send {
+                conversation: c.conversation.to_string(),
+                sender: c.sender.0,
+                client_message_id: Bytes::copy_from_slice(&c.client_message_id.0),
+                after: c.after.map(|after| Bytes::copy_from_slice(&after.0)).unwrap_or_default(),
+                body: Some((&c.body).into()),
+            }),
+            Command::CreateGroup(c) => Wire::CreateGroup(wire::CreateGroup {
+                creator: c.creator.0,
+                request: Bytes::copy_from_slice(&c.request.0),
+                name: c.name.clone(),
+                open: c.open,
+                members: c.members.iter().map(|user| user.0).collect(),
+            }),
+            Command::ChangeGroup(c) => Wire::ChangeGroup(wire::ChangeGroup {
+                group: c.group.0,
+                actor: c.actor.0,
+                request: Bytes::copy_from_slice(&c.request.0),
+                change: Some((&c.change).into()),
+            }),
+            Command::AdvanceCursors(c) => Wire::AdvanceCursors(wire::AdvanceCursors {
+                conversation: c.conversation.to_string(),
+                moves: c.moves.iter().map(Into::into).collect(),
+            }),
+            Command::SettleOutbox(c) => Wire::SettleOutbox(wire::SettleOutbox {
+                slot: c.slot.0.into(),
+                rows: c.rows.iter().map(Into::into).collect(),
+            }),
+        };
+        wire::Command { command: Some(command) }
+    }
+}
+
+impl TryFrom<wire::Command> for Command {
+    type Error = DecodeError;
+
+    fn try_from(command: wire::Command) -> Result<Self, DecodeError> {
+        Ok(match field::required("command", command.command)? {
+            Wire::Register(c) => Command::Register(Register {
+                name: field::username("register.name", &c.name)?,
+                password_hash: c.password_hash,
+                request: field::client_message_id("register.request", &c.request)?,
+            }),
+            Wire::OpenSession(c) => Command::OpenSession(OpenSession {
+                user: UserId(c.user),
+                device: field::device("open_session.device", &c.device)?,
+                token: field::token_hash("open_session.token_hash", &c.token_hash)?,
+            }),
+            Wire::CloseSession(c) => Command::CloseSession(CloseSession {
+                user: UserId(c.user),
+                device: field::device("close_session.device", &c.device)?,
+                token: match &c.token_hash[..] {
+                    [] => None,
+                    bytes => Some(field::token_hash("close_session.token_hash", bytes)?),
+                },
+            }),
+            Wire::UpdateInbox(c) => Command::UpdateInbox(UpdateInbox {
+                user: UserId(c.user),
+                conversation: field::conversation("update_inbox.conversation", &c.conversation)?,
+                present: c.present,
+                version: Seq(c.version),
+            }),
+            Wire::Send(c) => Command::Send(Send {
+                conversation: field::conversation("send.conversation", &c.conversation)?,
+                sender: UserId(c.sender),
+                client_message_id: field::client_message_id("send.client_message_id", &c.client_message_id)?,
+                after: field::optional_client_message_id("send.after", &c.after)?,
+                body: field::required("send.body", c.body)?.into(),
+            }),
+            Wire::CreateGroup(c) => Command::CreateGroup(CreateGroup {
+                creator: UserId(c.creator),
+                request: field::client_message_id("create_group.request", &c.request)?,
+                name: c.name,
+                open: c.open,
+                members: c.members.into_iter().map(UserId).collect(),
+            }),
+            Wire::ChangeGroup(c) => Command::ChangeGroup(ChangeGroup {
+                group: GroupId(c.group),
+                actor: UserId(c.actor),
+                request: field::client_message_id("change_group.request", &c.request)?,
+                change: field::required("change_group.change", c.change)?.try_into()?,
+            }),
+            Wire::AdvanceCursors(c) => Command::AdvanceCursors(AdvanceCursors {
+                conversation: field::conversation("advance_cursors.conversation", &c.conversation)?,
+                moves: c.moves.into_iter().map(Into::into).collect(),
+            }),
+            Wire::SettleOutbox(c) => Command::SettleOutbox(SettleOutbox {
+                slot: field::slot("settle_outbox.slot", c.slot)?,
+                rows: c.rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            }),
+        })
+    }
+}
+
+impl From<&GroupChange> for Change {
+    fn from(change: &GroupChange) -> Self {
+        match change {
+            GroupChange::Rename { name } => Change::Rename(wire::Rename { name: name.clone() }),
+            GroupChange::Add { users } => Change::Add(wire::Add { users: users.iter().map(|user| user.0).collect() }),
+            GroupChange::Remove { user } => Change::Remove(wire::Remove { user: user.0 }),
+            GroupChange::Leave => Change::Leave(wire::Leave {}),
+            GroupChange::Join => Change::Join(wire::Join {}),
+            GroupChange::SetRole { user, role } => {
+                Change::SetRole(wire::SetRole { user: user.0, role: wire::Role::from(*role).into() })
+            }
+        }
+    }
+}
+
+impl TryFrom<Change> for GroupChange {
+    type Error = DecodeError;
+
+    fn try_from(change: Change) -> Result<Self, DecodeError> {
+        Ok(match change {
+            Change::Rename(rename) => GroupChange::Rename { name: rename.name },
+            Change::Add(add) => GroupChange::Add { users: add.users.into_iter().map(UserId).collect() },
+            Change::Remove(remove) => GroupChange::Remove { user: UserId(remove.user) },
+            Change::Leave(wire::Leave {}) => GroupChange::Leave,
+            Change::Join(wire::Join {}) => GroupChange::Join,
+            Change::SetRole(set) => {
+                GroupChange::SetRole { user: UserId(set.user), role: role("change_group.set_role.role", set.role)? }
+            }
+        })
+    }
+}
+
+impl From<&CursorMove> for wire::CursorMove {
+    fn from(step: &CursorMove) -> Self {
+        wire::CursorMove { user: step.user.0, delivered: step.delivered.0, read: step.read.0 }
+    }
+}
+
+impl From<wire::CursorMove> for CursorMove {
+    fn from(step: wire::CursorMove) -> Self {
+        CursorMove { user: UserId(step.user), delivered: Seq(step.delivered), read: Seq(step.read) }
+    }
+}
