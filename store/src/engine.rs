@@ -1,4 +1,7 @@
 //! The storage interface: ordered byte maps, atomic batches, explicit durability.
+//!
+//! Not the meaning of keys ([`crate::key`]) nor of values ([`crate::rows`]). Implemented by [`crate::memory`] and, with the
+//! feature `rocks`, by RocksDB; both pass the one suite in `tests/engine.rs`.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -86,7 +89,8 @@ pub enum EngineError {
     /// The node must stop: what is on disk is unknown or wrong. Never retry.
     #[error("storage failed, the node stops: {0}")]
     Fatal(String),
-    /// The data directory cannot be opened as it is; the text says why and what to do.
+    /// Nothing was done: the data directory cannot be opened as it is, or what was handed in is not what was agreed. The text
+    /// says why and what to do.
     #[error("{0}")]
     Refused(String),
 }
@@ -94,12 +98,31 @@ pub enum EngineError {
 pub type Pair = (Vec<u8>, Vec<u8>);
 pub type KeyRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
+/// Whether no key can lie in `range`; ordered maps panic on some such ranges.
+pub(crate) fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
+    match range {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) => from >= to,
+        _ => false,
+    }
+}
+
 /// A consistent view of one moment.
 pub trait Reader: Send + Sync {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
 
     /// Pairs in key order (or reverse), at most `limit`.
     fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError>;
+}
+
+impl<R: Reader + ?Sized> Reader for Arc<R> {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        (**self).get(family, key)
+    }
+
+    fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
+        (**self).scan(family, range, reverse, limit)
+    }
 }
 
 /// Cheap to share; every call may block and belongs on an executor lane where it is not a point read.

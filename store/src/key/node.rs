@@ -1,0 +1,15 @@
+//! Family `node`: what this data directory is. Names in ASCII.
+//!
+//! | key        | value                                   | lifetime                         | written by          |
+//! | ---------- | --------------------------------------- | -------------------------------- | ------------------- |
+//! | `format`   | u32: version of everything in here      | for ever                         | engine, at creation |
+//! | `identity` | cluster id and node id                  | for ever                         | raft, when it joins |
+//! | `replace`  | files of an install that was decided    | from its decision to its end     | engine              |
+
+/// Version of the layout of the whole directory. Raised when an older binary could no longer read it.
+pub const FORMAT_VERSION: u32 = 1;
+
+pub const FORMAT: &[u8] = b"format";
+pub const IDENTITY: &[u8] = b"identity";
+/// At most one: an install is short, and they take turns.
+pub const REPLACE: &[u8] = b"replace";

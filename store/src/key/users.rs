@@ -1,0 +1,86 @@
+//! Family `users`: everything that lives in the slot of a user. Written by the apply of that slot's shard.
+//!
+//! | key       | layout                                   | value                        | lifetime                           |
+//! | --------- | ---------------------------------------- | ---------------------------- | ---------------------------------- |
+//! | `Counter` | slot, `c`                                | u64: last number handed out  | for ever                           |
+//! | `Inbox`   | slot, `i`, user u64, conversation 17     | record of an inbox entry     | for ever; leaving marks it absent  |
+//! | `Name`    | slot, `n`, case-folded name              | u64: the user                | for ever                           |
+//! | `Session` | slot, `s`, user u64, device              | record of a session          | until logout or replacement        |
+//! | `User`    | slot, `u`, user u64                      | record of a user             | for ever                           |
+
+use troupe_core::{ConversationId, DeviceId, Slot, UserId};
+
+use super::{CONVERSATION, Parts, Writer};
+
+const COUNTER: u8 = b'c';
+const INBOX: u8 = b'i';
+const NAME: u8 = b'n';
+const SESSION: u8 = b's';
+const USER: u8 = b'u';
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UsersKey {
+    Counter(Slot),
+    Inbox(UserId, ConversationId),
+    Name { slot: Slot, folded: String },
+    Session(UserId, DeviceId),
+    User(UserId),
+}
+
+impl UsersKey {
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            UsersKey::Counter(slot) => Writer::tagged(*slot, COUNTER, 3).done(),
+            UsersKey::Inbox(user, conversation) => Writer::tagged(user.slot(), INBOX, 11 + CONVERSATION)
+                .number(user.0)
+                .conversation(*conversation)
+                .done(),
+            UsersKey::Name { slot, folded } => name(*slot, folded),
+            UsersKey::Session(user, device) => session(*user, device),
+            UsersKey::User(user) => Writer::tagged(user.slot(), USER, 11).number(user.0).done(),
+        }
+    }
+
+    pub fn decode(key: &[u8]) -> Option<UsersKey> {
+        let mut parts = Parts(key);
+        let slot = parts.slot()?;
+        let (key, home) = match parts.byte()? {
+            COUNTER => (UsersKey::Counter(slot), slot),
+            INBOX => {
+                let user = parts.user()?;
+                (UsersKey::Inbox(user, parts.conversation()?), user.slot())
+            }
+            NAME => (UsersKey::Name { slot, folded: parts.text()?.to_owned() }, slot),
+            SESSION => {
+                let user = parts.user()?;
+                (UsersKey::Session(user, DeviceId::new(parts.text()?)?), user.slot())
+            }
+            USER => {
+                let user = parts.user()?;
+                (UsersKey::User(user), user.slot())
+            }
+            _ => return None,
+        };
+        if home == slot { parts.end(key) } else { None }
+    }
+}
+
+/// The row of a case-folded name; also the prefix of the rows of all names in `slot` that begin so.
+pub fn name(slot: Slot, folded: &str) -> Vec<u8> {
+    Writer::tagged(slot, NAME, 3 + folded.len()).bytes(folded.as_bytes()).done()
+}
+
+pub fn session(user: UserId, device: &DeviceId) -> Vec<u8> {
+    let device = device.as_str().as_bytes();
+    Writer::tagged(user.slot(), SESSION, 11 + device.len()).number(user.0).bytes(device).done()
+}
+
+/// Prefix of all sessions of a user.
+pub fn sessions_of(user: UserId) -> Vec<u8> {
+    Writer::tagged(user.slot(), SESSION, 11).number(user.0).done()
+}
+
+/// Prefix of a user's conversation list.
+pub fn inbox_of(user: UserId) -> Vec<u8> {
+    Writer::tagged(user.slot(), INBOX, 11).number(user.0).done()
+}

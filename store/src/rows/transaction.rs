@@ -1,0 +1,169 @@
+//! The state that the machine applies commands to: reads see the writes before them, and all writes become one batch.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, State, UserId};
+use troupe_proto::record::Record;
+
+use super::overlay::Overlay;
+use super::view::View;
+use crate::engine::{Batch, EngineError, Family, Reader};
+use crate::key::{self, ConversationsKey, EventKey, UsersKey};
+
+/// One apply over the engine. After a failed read it answers as if rows were missing and gives no batch any more.
+pub struct Transaction {
+    rows: View<Overlay>,
+    /// The first failed read.
+    failed: OnceCell<EngineError>,
+}
+
+impl Transaction {
+    pub fn new(reader: Arc<dyn Reader>) -> Transaction {
+        Transaction { rows: View { reader: Overlay::new(reader) }, failed: OnceCell::new() }
+    }
+
+    /// Why this transaction is worth nothing. Check it before any reply leaves.
+    pub fn error(&self) -> Option<EngineError> {
+        self.failed.get().cloned()
+    }
+
+    /// The writes, in an order that is the same on every replica.
+    pub fn into_batch(self) -> Result<Batch, EngineError> {
+        match self.failed.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(self.rows.reader.into_batch()),
+        }
+    }
+
+    fn read<T: Default>(&self, row: Result<T, EngineError>) -> T {
+        row.unwrap_or_else(|error| {
+            // Only the first counts: what is read after it is already wrong.
+            self.failed.get_or_init(|| error);
+            T::default()
+        })
+    }
+
+    fn put(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>) {
+        self.rows.reader.put(family, key, value);
+    }
+
+    fn put_number(&mut self, family: Family, key: Vec<u8>, number: u64) {
+        self.put(family, key, number.to_be_bytes().to_vec());
+    }
+}
+
+impl State for Transaction {
+    fn user(&self, user: UserId) -> Option<User> {
+        self.read(self.rows.user(user))
+    }
+
+    fn put_user(&mut self, user: &User) {
+        self.put(Family::Users, UsersKey::User(user.id).encode(), user.encode());
+    }
+
+    fn user_of_name(&self, folded: &str) -> Option<UserId> {
+        self.read(self.rows.user_of_name(folded))
+    }
+
+    fn put_name(&mut self, folded: &str, user: UserId) {
+        self.put_number(Family::Users, key::users::name(Slot::of(folded.as_bytes()), folded), user.0);
+    }
+
+    fn session(&self, user: UserId, device: &DeviceId) -> Option<Session> {
+        self.read(self.rows.session(user, device))
+    }
+
+    fn sessions(&self, user: UserId) -> Vec<Session> {
+        self.read(self.rows.sessions(user))
+    }
+
+    fn put_session(&mut self, user: UserId, session: &Session) {
+        self.put(Family::Users, key::users::session(user, &session.device), session.encode());
+    }
+
+    fn delete_session(&mut self, user: UserId, device: &DeviceId) {
+        self.rows.reader.delete(Family::Users, key::users::session(user, device));
+    }
+
+    fn inbox_entry(&self, user: UserId, conversation: ConversationId) -> Option<InboxEntry> {
+        self.read(self.rows.inbox_entry(user, conversation))
+    }
+
+    fn put_inbox_entry(&mut self, user: UserId, entry: &InboxEntry) {
+        self.put(Family::Users, UsersKey::Inbox(user, entry.conversation).encode(), entry.encode());
+    }
+
+    fn conversation(&self, conversation: ConversationId) -> Option<Conversation> {
+        self.read(self.rows.conversation(conversation))
+    }
+
+    fn put_conversation(&mut self, conversation: ConversationId, row: &Conversation) {
+        self.put(Family::Conversations, ConversationsKey::Conversation(conversation).encode(), row.encode());
+    }
+
+    fn member(&self, conversation: ConversationId, user: UserId) -> Option<Member> {
+        self.read(self.rows.member(conversation, user))
+    }
+
+    fn put_member(&mut self, conversation: ConversationId, user: UserId, member: &Member) {
+        self.put(Family::Conversations, ConversationsKey::Member(conversation, user).encode(), member.encode());
+    }
+
+    fn delete_member(&mut self, conversation: ConversationId, user: UserId) {
+        self.rows.reader.delete(Family::Conversations, ConversationsKey::Member(conversation, user).encode());
+    }
+
+    fn members(&self, conversation: ConversationId, from: Option<UserId>, limit: usize) -> Vec<(UserId, Member)> {
+        self.read(self.rows.members(conversation, from, limit))
+    }
+
+    fn cursor(&self, conversation: ConversationId, user: UserId) -> Cursor {
+        self.read(self.rows.cursor(conversation, user))
+    }
+
+    fn put_cursor(&mut self, conversation: ConversationId, user: UserId, cursor: Cursor) {
+        self.put(Family::Conversations, ConversationsKey::Cursor(conversation, user).encode(), cursor.encode());
+    }
+
+    fn event(&self, conversation: ConversationId, seq: Seq) -> Option<Event> {
+        self.read(self.rows.event(conversation, seq))
+    }
+
+    fn put_event(&mut self, conversation: ConversationId, event: &Event) {
+        self.put(Family::Events, EventKey { conversation, seq: event.seq }.encode(), event.encode());
+    }
+
+    fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
+        self.read(self.rows.placed(conversation, sender, id))
+    }
+
+    fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq) {
+        self.put_number(Family::Conversations, ConversationsKey::Placed(conversation, sender, id).encode(), seq.0);
+    }
+
+    fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {
+        self.read(self.rows.group_of_request(slot, creator, request))
+    }
+
+    fn put_group_of_request(&mut self, slot: Slot, creator: UserId, request: ClientMessageId, group: GroupId) {
+        self.put_number(Family::Conversations, ConversationsKey::Request(slot, creator, request).encode(), group.0);
+    }
+
+    fn put_outbox(&mut self, row: &OutboxRow) {
+        self.put(Family::Conversations, ConversationsKey::Outbox(row.key.clone()).encode(), row.encode());
+    }
+
+    fn delete_outbox(&mut self, key: &OutboxKey) {
+        self.rows.reader.delete(Family::Conversations, ConversationsKey::Outbox(key.clone()).encode());
+    }
+
+    fn counter(&self, slot: Slot) -> u64 {
+        self.read(self.rows.counter(slot))
+    }
+
+    fn put_counter(&mut self, slot: Slot, counter: u64) {
+        self.put_number(Family::Users, UsersKey::Counter(slot).encode(), counter);
+    }
+}

@@ -1,0 +1,297 @@
+//! Reading typed rows. Pages take a `limit` and the last thing seen, and come in key order.
+
+use std::ops::{Bound, Range};
+use std::sync::Arc;
+
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, UserId};
+use troupe_proto::record::Record;
+
+use crate::engine::{EngineError, Family, KeyRange, Pair, Reader};
+use crate::key::{self, ConversationsKey, EventKey, UsersKey};
+
+/// Events fetched by one scan: a page is also cut by bytes, and what lies after the cut should not have been read.
+const EVENTS_PER_SCAN: usize = 64;
+
+/// Applied state, read-only. Over an engine it sees each write as it comes, over a snapshot one moment.
+pub struct View<R = Arc<dyn Reader>> {
+    pub(super) reader: R,
+}
+
+impl View {
+    pub fn new(reader: Arc<dyn Reader>) -> View {
+        View { reader }
+    }
+}
+
+/// Rows one by one.
+impl<R: Reader> View<R> {
+    pub fn user(&self, user: UserId) -> Result<Option<User>, EngineError> {
+        self.record(Family::Users, &UsersKey::User(user).encode())
+    }
+
+    /// The user of a case-folded name.
+    pub fn user_of_name(&self, folded: &str) -> Result<Option<UserId>, EngineError> {
+        let key = key::users::name(Slot::of(folded.as_bytes()), folded);
+        Ok(self.number(Family::Users, &key)?.map(UserId))
+    }
+
+    pub fn session(&self, user: UserId, device: &DeviceId) -> Result<Option<Session>, EngineError> {
+        self.record(Family::Users, &key::users::session(user, device))
+    }
+
+    pub fn inbox_entry(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, EngineError> {
+        self.record(Family::Users, &UsersKey::Inbox(user, conversation).encode())
+    }
+
+    pub fn conversation(&self, conversation: ConversationId) -> Result<Option<Conversation>, EngineError> {
+        self.record(Family::Conversations, &ConversationsKey::Conversation(conversation).encode())
+    }
+
+    pub fn member(&self, conversation: ConversationId, user: UserId) -> Result<Option<Member>, EngineError> {
+        self.record(Family::Conversations, &ConversationsKey::Member(conversation, user).encode())
+    }
+
+    /// Where there is no row, nothing has been delivered or read.
+    pub fn cursor(&self, conversation: ConversationId, user: UserId) -> Result<Cursor, EngineError> {
+        let row = self.record(Family::Conversations, &ConversationsKey::Cursor(conversation, user).encode())?;
+        Ok(row.unwrap_or_default())
+    }
+
+    pub fn event(&self, conversation: ConversationId, seq: Seq) -> Result<Option<Event>, EngineError> {
+        self.record(Family::Events, &EventKey { conversation, seq }.encode())
+    }
+
+    /// The place a client message id has taken.
+    pub fn placed(
+        &self,
+        conversation: ConversationId,
+        sender: UserId,
+        id: ClientMessageId,
+    ) -> Result<Option<Seq>, EngineError> {
+        let key = ConversationsKey::Placed(conversation, sender, id).encode();
+        Ok(self.number(Family::Conversations, &key)?.map(Seq))
+    }
+
+    pub fn group_of_request(
+        &self,
+        slot: Slot,
+        creator: UserId,
+        request: ClientMessageId,
+    ) -> Result<Option<GroupId>, EngineError> {
+        let key = ConversationsKey::Request(slot, creator, request).encode();
+        Ok(self.number(Family::Conversations, &key)?.map(GroupId))
+    }
+
+    pub fn counter(&self, slot: Slot) -> Result<u64, EngineError> {
+        Ok(self.number(Family::Users, &UsersKey::Counter(slot).encode())?.unwrap_or(0))
+    }
+
+    fn record<T: Record>(&self, family: Family, key: &[u8]) -> Result<Option<T>, EngineError> {
+        self.reader.get(family, key)?.map(|value| decode(family, key, &value)).transpose()
+    }
+
+    fn number(&self, family: Family, key: &[u8]) -> Result<Option<u64>, EngineError> {
+        self.reader.get(family, key)?.map(|value| number(family, key, &value)).transpose()
+    }
+}
+
+/// Rows in pages.
+impl<R: Reader> View<R> {
+    /// All sessions of a user, ordered by device; the machine bounds their number.
+    pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, EngineError> {
+        let range = after(&key::users::sessions_of(user), None);
+        let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
+        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+    }
+
+    /// A user's conversation list, in order of conversation id; absent entries are in it too.
+    pub fn inbox(
+        &self,
+        user: UserId,
+        from: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, EngineError> {
+        let last = from.map(|conversation| UsersKey::Inbox(user, conversation).encode());
+        let pairs = self.reader.scan(Family::Users, after(&key::users::inbox_of(user), last), false, limit)?;
+        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+    }
+
+    /// Members in order of user id, after `from`.
+    pub fn members(
+        &self,
+        conversation: ConversationId,
+        from: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<(UserId, Member)>, EngineError> {
+        let last = from.map(|user| ConversationsKey::Member(conversation, user).encode());
+        let range = after(&key::conversations::members_of(conversation), last);
+        let pairs = self.reader.scan(Family::Conversations, range, false, limit)?;
+        let row = |(key, value): &Pair| match ConversationsKey::decode(key) {
+            Some(ConversationsKey::Member(_, user)) => Ok((user, decode(Family::Conversations, key, value)?)),
+            _ => Err(damaged(Family::Conversations, key, "not the key of a member")),
+        };
+        pairs.iter().map(row).collect()
+    }
+
+    /// Events after `from`, ascending: at most `limit`, and no more than `max_bytes` of rows except that one event always
+    /// fits.
+    pub fn events(
+        &self,
+        conversation: ConversationId,
+        from: Seq,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Event>, EngineError> {
+        let last = EventKey { conversation, seq: from }.encode();
+        self.page_of_events(after(&key::events::events_of(conversation), Some(last)), false, limit, max_bytes)
+    }
+
+    /// The last events before `before` (or of all), ascending, bounded as [`View::events`] is.
+    pub fn events_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Event>, EngineError> {
+        let (start, end) = after(&key::events::events_of(conversation), None);
+        let end = match before {
+            Some(seq) => Bound::Excluded(EventKey { conversation, seq }.encode()),
+            None => end,
+        };
+        let mut events = self.page_of_events((start, end), true, limit, max_bytes)?;
+        events.reverse();
+        Ok(events)
+    }
+
+    fn page_of_events(
+        &self,
+        mut range: KeyRange,
+        reverse: bool,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Event>, EngineError> {
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        while events.len() < limit {
+            let want = (limit - events.len()).min(EVENTS_PER_SCAN);
+            let pairs = self.reader.scan(Family::Events, range.clone(), reverse, want)?;
+            let (got, end) = (pairs.len(), pairs.last().map(|(key, _)| Bound::Excluded(key.clone())));
+            for (key, value) in pairs {
+                bytes += value.len();
+                if bytes > max_bytes && !events.is_empty() {
+                    return Ok(events);
+                }
+                events.push(decode(Family::Events, &key, &value)?);
+            }
+            match end {
+                Some(end) if got == want => *(if reverse { &mut range.1 } else { &mut range.0 }) = end,
+                _ => break,
+            }
+        }
+        Ok(events)
+    }
+
+    /// Case-folded names that begin with `prefix`, after the name `from`, in order of name over all `slots`.
+    pub fn names_with_prefix(
+        &self,
+        slots: Range<u16>,
+        prefix: &str,
+        from: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, UserId)>, EngineError> {
+        let mut names = Vec::new();
+        for slot in slots.map(Slot) {
+            let last = (from >= prefix).then(|| key::users::name(slot, from));
+            // Before anything was seen, a name that is the prefix itself counts too.
+            let last = last.filter(|_| !from.is_empty());
+            let range = after(&key::users::name(slot, prefix), last);
+            for (key, value) in self.reader.scan(Family::Users, range, false, limit)? {
+                match UsersKey::decode(&key) {
+                    Some(UsersKey::Name { folded, .. }) => {
+                        names.push((folded, UserId(number(Family::Users, &key, &value)?)));
+                    }
+                    _ => return Err(damaged(Family::Users, &key, "not the key of a name")),
+                }
+            }
+        }
+        names.sort();
+        names.truncate(limit);
+        Ok(names)
+    }
+
+    /// What the conversations of `slots` owe to others, in order of key.
+    pub fn outbox(
+        &self,
+        slots: Range<u16>,
+        from: Option<OutboxKey>,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, EngineError> {
+        let last = from.map(|key| (key.slot, ConversationsKey::Outbox(key).encode()));
+        let pairs = self.over_slots(slots, last, limit, key::conversations::outbox_of)?;
+        pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
+    }
+
+    /// The conversations of `slots`, in order of slot and id.
+    pub fn conversations(
+        &self,
+        slots: Range<u16>,
+        from: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<(ConversationId, Conversation)>, EngineError> {
+        let last = from.map(|id| (id.slot(), ConversationsKey::Conversation(id).encode()));
+        let pairs = self.over_slots(slots, last, limit, key::conversations::rows_of)?;
+        let row = |(key, value): &Pair| match ConversationsKey::decode(key) {
+            Some(ConversationsKey::Conversation(id)) => Ok((id, decode(Family::Conversations, key, value)?)),
+            _ => Err(damaged(Family::Conversations, key, "not the key of a conversation")),
+        };
+        pairs.iter().map(row).collect()
+    }
+
+    /// One kind of row of family `conversations`, slot after slot.
+    fn over_slots(
+        &self,
+        slots: Range<u16>,
+        mut last: Option<(Slot, Vec<u8>)>,
+        limit: usize,
+        prefix: impl Fn(Slot) -> Vec<u8>,
+    ) -> Result<Vec<Pair>, EngineError> {
+        let first = last.as_ref().map_or(slots.start, |(slot, _)| slots.start.max(slot.0));
+        let mut pairs = Vec::new();
+        for slot in (first..slots.end).map(Slot) {
+            let last = last.take_if(|(of, _)| *of == slot).map(|(_, key)| key);
+            let range = after(&prefix(slot), last);
+            pairs.extend(self.reader.scan(Family::Conversations, range, false, limit - pairs.len())?);
+            if pairs.len() == limit {
+                break;
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// The keys that begin with `prefix`, after `last` if there is one.
+fn after(prefix: &[u8], last: Option<Vec<u8>>) -> KeyRange {
+    let start = last.map_or_else(|| Bound::Included(prefix.to_vec()), Bound::Excluded);
+    (start, key::after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded))
+}
+
+fn decode<T: Record>(family: Family, key: &[u8], value: &[u8]) -> Result<T, EngineError> {
+    T::decode(value).map_err(|error| damaged(family, key, error))
+}
+
+fn number(family: Family, key: &[u8], value: &[u8]) -> Result<u64, EngineError> {
+    match value.try_into() {
+        Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
+        Err(_) => Err(damaged(family, key, "not a number of eight bytes")),
+    }
+}
+
+fn damaged(family: Family, key: &[u8], why: impl std::fmt::Display) -> EngineError {
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    EngineError::Fatal(format!("row {key} of {} cannot be read: {why}", family.name()))
+}
