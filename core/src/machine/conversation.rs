@@ -29,9 +29,9 @@ impl Step<'_> {
             return Err(Rejection::OutOfOrder);
         }
         let first = held.is_none();
-        let row = held.unwrap_or_else(|| new_conversation(self.now));
+        let mut row = held.unwrap_or_else(|| new_conversation(self.now));
         let kind = EventKind::Message(c.body.clone());
-        let (seq, time) = self.append(c.conversation, row, c.sender, c.client_message_id, kind)?;
+        let (seq, time) = self.append(c.conversation, &mut row, c.sender, c.client_message_id, kind)?;
         if let ConversationId::Direct { low, high } = c.conversation
             && first
         {
@@ -78,7 +78,7 @@ impl Step<'_> {
     pub(super) fn append(
         &mut self,
         conversation: ConversationId,
-        mut row: Conversation,
+        row: &mut Conversation,
         sender: UserId,
         id: ClientMessageId,
         kind: EventKind,
@@ -92,7 +92,7 @@ impl Step<'_> {
         row.chain = event.chain(row.chain);
         self.state.put_event(conversation, &event);
         self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
-        self.state.put_conversation(conversation, &row);
+        self.state.put_conversation(conversation, row);
         self.effects.push(Effect::Deliver { conversation, event });
         Ok((seq, time))
     }

@@ -41,11 +41,10 @@ impl Step<'_> {
         let mut row = new_conversation(self.now);
         row.open = c.open;
         let created = EventKind::Created { name: c.name.clone() };
-        self.place(conversation, row.clone(), c.creator, c.request, created)?;
+        self.place(conversation, &mut row, c.creator, c.request, created)?;
         if !others.is_empty() {
-            let row = self.state.conversation(conversation).unwrap_or(row);
             let added = EventKind::Added { users: others };
-            self.place(conversation, row, c.creator, id_of_first_members(c.request), added)?;
+            self.place(conversation, &mut row, c.creator, id_of_first_members(c.request), added)?;
         }
         Ok(Reply::GroupCreated { group })
     }
@@ -56,9 +55,9 @@ impl Step<'_> {
         if let Some(reply) = self.duplicate(conversation, c.actor, c.request) {
             return Ok(reply);
         }
-        let row = self.state.conversation(conversation).ok_or(Rejection::NoSuchConversation)?;
+        let mut row = self.state.conversation(conversation).ok_or(Rejection::NoSuchConversation)?;
         let kind = self.allow(conversation, &row, c)?;
-        self.place(conversation, row, c.actor, c.request, kind)
+        self.place(conversation, &mut row, c.actor, c.request, kind)
     }
 
     /// Whether the actor may do this now, as the event that would say so.
@@ -122,7 +121,7 @@ impl Step<'_> {
     fn place(
         &mut self,
         conversation: ConversationId,
-        mut row: Conversation,
+        row: &mut Conversation,
         sender: UserId,
         id: ClientMessageId,
         kind: EventKind,

@@ -1,0 +1,152 @@
+//! Random stories in a world so small that its few users, ids and conversations meet all the time.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use troupe_core::command::{
+    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
+    SettleOutbox, UpdateInbox,
+};
+use troupe_core::event::Role;
+use troupe_core::record::OutboxKey;
+use troupe_core::{
+    Body, ClientMessageId, Command, ConversationId, DeviceId, GroupId, Seq, TokenHash, UserId, Username,
+};
+
+pub const USERS: [UserId; 5] = [UserId(1025), UserId(2050), UserId(3075), UserId(4100), UserId(5125)];
+
+/// Its id is known beforehand: the first of its slot.
+pub fn team() -> Command {
+    Command::CreateGroup(creation(true))
+}
+
+fn creation(open: bool) -> CreateGroup {
+    let members = vec![USERS[1], USERS[0], USERS[1]];
+    CreateGroup { creator: USERS[0], request: id(0), name: "Team".to_owned(), open, members }
+}
+
+/// The conversations that the model follows.
+pub fn conversations() -> Vec<ConversationId> {
+    let direct = ConversationId::Direct { low: USERS[0], high: USERS[1] };
+    vec![ConversationId::Everyone, direct, ConversationId::Group(group())]
+}
+
+fn group() -> GroupId {
+    GroupId(1024 + u64::from(creation(true).slot().0))
+}
+
+fn id(n: u8) -> ClientMessageId {
+    ClientMessageId([n; 16])
+}
+
+fn user() -> impl Strategy<Value = UserId> {
+    prop::sample::select(USERS.to_vec())
+}
+
+/// Few, and the same for everybody, so that duplicates and predecessors are frequent.
+fn ids() -> impl Strategy<Value = ClientMessageId> {
+    (1..14u8).prop_map(id)
+}
+
+fn conversation() -> impl Strategy<Value = ConversationId> {
+    prop_oneof![
+        1 => Just(conversations()[0]),
+        1 => Just(conversations()[1]),
+        3 => Just(conversations()[2]),
+    ]
+}
+
+fn seq() -> impl Strategy<Value = Seq> {
+    prop_oneof![12 => (0..16u64).prop_map(Seq), 1 => Just(Seq(u64::MAX))]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)]
+}
+
+fn change() -> impl Strategy<Value = GroupChange> {
+    prop_oneof![
+        1 => "[a-z]{1,4}".prop_map(|name| GroupChange::Rename { name }),
+        3 => vec(user(), 0..4).prop_map(|users| GroupChange::Add { users }),
+        2 => user().prop_map(|user| GroupChange::Remove { user }),
+        2 => Just(GroupChange::Leave),
+        2 => Just(GroupChange::Join),
+        3 => (user(), role()).prop_map(|(user, role)| GroupChange::SetRole { user, role }),
+    ]
+}
+
+fn message() -> impl Strategy<Value = Command> {
+    let after = prop_oneof![2 => Just(None), 1 => ids().prop_map(Some)];
+    let parts = (conversation(), user(), ids(), after, "[a-z]{1,3}");
+    parts.prop_map(|(conversation, sender, client_message_id, after, text)| {
+        Command::Send(Send { conversation, sender, client_message_id, after, body: Body::text(&text) })
+    })
+}
+
+fn group_change() -> impl Strategy<Value = Command> {
+    (user(), ids(), change()).prop_map(|(actor, request, change)| {
+        Command::ChangeGroup(ChangeGroup { group: group(), actor, request, change })
+    })
+}
+
+fn cursors() -> impl Strategy<Value = Command> {
+    let one = (user(), seq(), seq()).prop_map(|(user, delivered, read)| CursorMove { user, delivered, read });
+    (conversation(), vec(one, 0..4))
+        .prop_map(|(conversation, moves)| Command::AdvanceCursors(AdvanceCursors { conversation, moves }))
+}
+
+fn settling() -> impl Strategy<Value = Command> {
+    (conversation(), vec((user(), seq()), 0..6)).prop_map(|(conversation, rows)| {
+        let slot = conversation.slot();
+        let rows = rows.into_iter().map(|(user, version)| OutboxKey { slot, conversation, version, user });
+        Command::SettleOutbox(SettleOutbox { slot, rows: rows.collect() })
+    })
+}
+
+/// Accounts are outside of the model but inside of the laws.
+fn account() -> impl Strategy<Value = Command> {
+    let name = prop_oneof![Just("anna"), Just("Anna"), Just("bert")].prop_map(Username::new);
+    let names = (name, 1..4u8).prop_filter_map("a good name", |(name, request)| {
+        Some(Register { name: name?, password_hash: String::new(), request: id(request) })
+    });
+    // The first user of a name's slot, whom `register` makes.
+    let registered = || Username::new("anna").map_or(USERS[0], |name| UserId(1024 + u64::from(name.slot().0)));
+    let device = (0..20u8).prop_filter_map("a good device", |n| DeviceId::new(&format!("d{n}")));
+    let token = (0..4u8).prop_map(|n| TokenHash([n; 32]));
+    let inbox = (user(), conversation(), any::<bool>(), seq());
+    prop_oneof![
+        1 => names.prop_map(Command::Register),
+        4 => (device.clone(), token.clone()).prop_map(move |(device, token)| {
+            Command::OpenSession(OpenSession { user: registered(), device, token })
+        }),
+        1 => (device, proptest::option::of(token)).prop_map(move |(device, token)| {
+            Command::CloseSession(CloseSession { user: registered(), device, token })
+        }),
+        2 => inbox.prop_map(|(user, conversation, present, version)| {
+            // One version says one thing, because it is the seq of one event.
+            let present = present && version.0 % 2 == 0;
+            Command::UpdateInbox(UpdateInbox { user, conversation, present, version })
+        }),
+    ]
+}
+
+fn creating() -> impl Strategy<Value = Command> {
+    any::<bool>().prop_map(|open| Command::CreateGroup(creation(open)))
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        1 => creating(),
+        6 => message(),
+        6 => group_change(),
+        2 => cursors(),
+        1 => settling(),
+        3 => account(),
+    ]
+}
+
+/// Most begin with the group, because little can be said about one that is not there. Clocks disagree.
+pub fn long_stories() -> impl Strategy<Value = Vec<(u64, Command)>> {
+    let rest = vec((1_000..1_050u64, command()), 1..60);
+    let first = prop_oneof![5 => creating().prop_map(Some), 1 => Just(None)];
+    (first, rest).prop_map(|(first, rest)| first.map(|command| (1_000, command)).into_iter().chain(rest).collect())
+}

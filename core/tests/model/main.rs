@@ -1,0 +1,210 @@
+//! Random commands against an independent model of a conversation, and the laws that hold for every machine:
+//! a replay is equal, a repeat is harmless, a rejection leaves no trace.
+
+mod commands;
+mod reference;
+
+use std::collections::BTreeSet;
+
+use commands::{USERS, conversations, long_stories};
+use proptest::prelude::*;
+use reference::Reference;
+use troupe_core::event::Role;
+use troupe_core::plant::Plant;
+use troupe_core::state::memory::MemoryState;
+use troupe_core::{
+    ClientMessageId, Command, ConversationId, Effect, EventKind, Machine, Meta, Rejection, Reply, Seq, State, Timestamp,
+};
+
+type Story = Vec<(u64, Command)>;
+
+fn meta(now: u64) -> Meta {
+    Meta { now: Timestamp(now) }
+}
+
+/// The texts of rejections are for people; the model does not repeat them.
+fn without_text(reply: Reply) -> Reply {
+    match reply {
+        Reply::Rejected(Rejection::BadRequest(_)) => Reply::Rejected(Rejection::BadRequest("")),
+        reply => reply,
+    }
+}
+
+/// What the model answers; `None` for commands that are none of its business.
+fn expected(models: &mut [Reference], now: u64, command: &Command) -> Option<Reply> {
+    let conversation = match command {
+        Command::Send(c) => c.conversation,
+        Command::ChangeGroup(c) => ConversationId::Group(c.group),
+        Command::AdvanceCursors(c) => c.conversation,
+        _ => return None,
+    };
+    let model = models.iter_mut().find(|model| model.id == conversation)?;
+    match command {
+        Command::Send(c) => Some(model.send(now, c)),
+        Command::ChangeGroup(c) => Some(model.change(now, c)),
+        Command::AdvanceCursors(c) => Some(model.advance(c)),
+        _ => None,
+    }
+}
+
+/// The model begins a group when the machine says that there is one.
+fn begin_group(models: &mut [Reference], now: u64, command: &Command, reply: &Reply, state: &MemoryState) {
+    let (Command::CreateGroup(c), Reply::GroupCreated { group }) = (command, reply) else { return };
+    let found = models.iter_mut().find(|model| model.id == ConversationId::Group(*group) && model.log.is_empty());
+    let Some(model) = found else { return };
+    model.open = c.open;
+    model.push(now, c.creator, c.request, EventKind::Created { name: c.name.clone() });
+    let others: BTreeSet<_> = c.members.iter().copied().filter(|user| *user != c.creator).collect();
+    if !others.is_empty() {
+        // How the second id is derived is the machine's own affair; that it is a new one is checked below.
+        let second = state.event(model.id, Seq(2)).map(|event| event.client_message_id);
+        let users = others.into_iter().collect();
+        model.push(now, c.creator, second.unwrap_or_default(), EventKind::Added { users });
+    }
+}
+
+/// Everything there is to know about a conversation agrees with the model.
+fn agrees(state: &MemoryState, model: &Reference) {
+    let log = state.events(model.id);
+    assert_eq!(log, model.log);
+    let row = state.conversation(model.id);
+    assert_eq!(row.is_some(), !log.is_empty());
+    let members = state.members(model.id, None, usize::MAX);
+    assert_eq!(members.iter().map(|(user, member)| (*user, member.role)).collect::<Vec<_>>(), {
+        model.members.iter().map(|(user, role)| (*user, *role)).collect::<Vec<_>>()
+    });
+    assert!(members.is_empty() || members.iter().any(|(_, member)| member.role == Role::Owner), "nobody owns it");
+    for user in USERS {
+        assert_eq!(state.cursor(model.id, user), model.cursors.get(&user).copied().unwrap_or_default());
+    }
+    let Some(row) = row else { return };
+    assert_eq!(row.head, Seq(log.len() as u64));
+    assert_eq!(row.members as usize, members.len());
+    assert_eq!(row.chain, log.iter().fold(0, |chain, event| event.chain(chain)));
+    assert!(log.iter().zip(1..).all(|(event, seq)| event.seq == Seq(seq)), "a gap");
+    assert!(log.is_sorted_by_key(|event| event.time), "time went back");
+    let ids: BTreeSet<_> = log.iter().map(|event| (event.sender, event.client_message_id)).collect();
+    assert_eq!(ids.len(), log.len(), "an id has two places");
+}
+
+fn run(machine: Machine, story: &Story) -> (MemoryState, Vec<(Reply, Vec<Effect>)>) {
+    let mut state = MemoryState::default();
+    let answers = story.iter().map(|(now, command)| machine.apply(&mut state, meta(*now), command)).collect();
+    (state, answers)
+}
+
+fn follow(machine: Machine, story: &Story) {
+    let mut state = MemoryState::default();
+    let mut models: Vec<Reference> = conversations().into_iter().map(Reference::new).collect();
+    for (now, command) in story {
+        let (reply, effects) = machine.apply(&mut state, meta(*now), command);
+        if let Some(expected) = expected(&mut models, *now, command) {
+            assert_eq!(without_text(reply.clone()), expected, "{command:?}");
+        }
+        begin_group(&mut models, *now, command, &reply, &state);
+        let delivered = effects.iter().filter(|effect| matches!(effect, Effect::Deliver { .. })).count();
+        match reply {
+            Reply::Placed { duplicate, .. } => assert_eq!(delivered, usize::from(!duplicate)),
+            Reply::Rejected(_) => assert!(effects.is_empty()),
+            _ => {}
+        }
+    }
+    models.iter().for_each(|model| agrees(&state, model));
+    // Nothing was settled but what had been owed, and nothing is owed that the model does not know.
+    for row in state.outbox() {
+        let model = models.iter().find(|model| model.id == row.key.conversation);
+        assert!(model.is_some_and(|model| model.owed.contains(&(row.key.version, row.key.user, row.present))));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_machine_does_what_the_model_does(story in long_stories()) {
+        follow(Machine::default(), &story);
+    }
+
+    /// The same commands from scratch give the same rows, replies and effects.
+    #[test]
+    fn a_replay_is_equal(story in long_stories()) {
+        prop_assert_eq!(run(Machine::default(), &story), run(Machine::default(), &story));
+    }
+
+    /// Whatever it was, asking again at once changes nothing; and a rejection changes nothing the first time either.
+    #[test]
+    fn a_repeat_is_harmless(story in long_stories()) {
+        let machine = Machine::default();
+        let mut state = MemoryState::default();
+        for (now, command) in &story {
+            let before = state.clone();
+            let (reply, _) = machine.apply(&mut state, meta(*now), command);
+            if let Reply::Rejected(_) = reply {
+                prop_assert_eq!(&state, &before, "a rejection left a trace: {:?}", command);
+            }
+            let once = state.clone();
+            let (_, effects) = machine.apply(&mut state, meta(now + 7), command);
+            prop_assert_eq!(&state, &once, "a repeat left a trace: {:?}", command);
+            prop_assert_eq!(effects, Vec::new(), "a repeat wants something done: {:?}", command);
+        }
+    }
+
+    /// A repeat may come at any later time, after whatever else has happened. Logins are an exception by design: the latest
+    /// wins, whoever it is. So is what a random story says of the future and no leader does: a cursor from beyond the
+    /// head, or a settled row that is not owed yet, may fit by now.
+    #[test]
+    fn a_late_repeat_is_harmless(story in long_stories()) {
+        let machine = Machine::default();
+        let (mut state, answers) = run(machine, &story);
+        let end = state.clone();
+        for ((_, command), (reply, _)) in story.iter().zip(&answers) {
+            let login = matches!(command, Command::OpenSession(_) | Command::CloseSession(_));
+            let of_the_future = matches!(command, Command::AdvanceCursors(_) | Command::SettleOutbox(_));
+            if login || of_the_future || matches!(reply, Reply::Rejected(_)) {
+                continue;
+            }
+            let (again, effects) = machine.apply(&mut state, meta(1_000_000), command);
+            prop_assert_eq!(&state, &end, "a late repeat left a trace: {:?}", command);
+            prop_assert_eq!(effects, Vec::new());
+            let placed = |reply: &Reply| match *reply {
+                Reply::Placed { seq, time, .. } => Some((seq, time)),
+                _ => None,
+            };
+            prop_assert_eq!(placed(&again), placed(reply), "another answer: {:?}", command);
+        }
+    }
+}
+
+/// The model has teeth: among some thousand random stories there is one that betrays each bug of the machine.
+#[test]
+fn planted_bugs_are_noticed() {
+    use proptest::test_runner::{Config, TestRunner};
+    for plant in [Plant::DedupWithoutSender, Plant::IgnoreAfter] {
+        let machine = Machine { plant: Some(plant) };
+        let config = Config { cases: 2_500, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+        let caught = TestRunner::new(config).run(&long_stories(), |story| {
+            let mut models: Vec<Reference> = conversations().into_iter().map(Reference::new).collect();
+            let mut state = MemoryState::default();
+            for (now, command) in &story {
+                let (reply, _) = machine.apply(&mut state, meta(*now), command);
+                let expected = expected(&mut models, *now, command);
+                begin_group(&mut models, *now, command, &reply, &state);
+                prop_assert!(expected.is_none_or(|expected| expected == without_text(reply)));
+            }
+            Ok(())
+        });
+        assert!(caught.is_err(), "{} went unnoticed", plant.name());
+    }
+}
+
+/// The derived id of the second event is stable, and it is not the request's.
+#[test]
+fn a_group_with_members_takes_two_ids() {
+    let story = commands::team();
+    let (state, answers) = run(Machine::default(), &vec![(1, story)]);
+    let Some((Reply::GroupCreated { group }, _)) = answers.first() else { panic!("no group: {answers:?}") };
+    let ids: Vec<_> = state.events(ConversationId::Group(*group)).iter().map(|e| e.client_message_id).collect();
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
+    assert_ne!(ids[1], ClientMessageId::default());
+}

@@ -1,0 +1,158 @@
+//! A conversation as one would explain it on a napkin: a list of events and the set of those who are in.
+//!
+//! It shares no code with the machine beyond the words. What it leaves out (sizes, names, ids, effects) the golden
+//! traces hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use troupe_core::command::{AdvanceCursors, ChangeGroup, GroupChange, Send};
+use troupe_core::event::Role;
+use troupe_core::record::Cursor;
+use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
+
+#[derive(Clone, Debug)]
+pub struct Reference {
+    pub id: ConversationId,
+    pub open: bool,
+    pub log: Vec<Event>,
+    pub members: BTreeMap<UserId, Role>,
+    pub cursors: BTreeMap<UserId, Cursor>,
+    /// Everything that users' shards were ever owed.
+    pub owed: BTreeSet<(Seq, UserId, bool)>,
+}
+
+impl Reference {
+    pub fn new(id: ConversationId) -> Reference {
+        let (open, log, owed) = (false, Vec::new(), BTreeSet::new());
+        Reference { id, open, log, members: BTreeMap::new(), cursors: BTreeMap::new(), owed }
+    }
+
+    fn find(&self, sender: UserId, id: ClientMessageId) -> Option<Reply> {
+        let event = self.log.iter().find(|event| event.sender == sender && event.client_message_id == id)?;
+        Some(Reply::Placed { seq: event.seq, time: event.time, duplicate: true })
+    }
+
+    pub fn push(&mut self, now: u64, sender: UserId, id: ClientMessageId, kind: EventKind) -> Reply {
+        let seq = Seq(self.log.len() as u64 + 1);
+        let time = self.log.last().map_or(Timestamp(now), |last| last.time.max(Timestamp(now)));
+        match &kind {
+            EventKind::Created { .. } => self.come(seq, sender, Role::Owner),
+            EventKind::Added { users } => users.iter().for_each(|&user| self.come(seq, user, Role::Member)),
+            EventKind::Removed { user } => {
+                self.members.remove(user);
+                self.owed.insert((seq, *user, false));
+            }
+            EventKind::RoleChanged { user, role } => drop(self.members.insert(*user, *role)),
+            EventKind::Message(_) | EventKind::Renamed { .. } => {}
+        }
+        self.log.push(Event { seq, time, sender, client_message_id: id, kind });
+        Reply::Placed { seq, time, duplicate: false }
+    }
+
+    fn come(&mut self, seq: Seq, user: UserId, role: Role) {
+        self.members.insert(user, role);
+        self.owed.insert((seq, user, true));
+    }
+
+    fn has(&self, user: UserId) -> bool {
+        match self.id {
+            ConversationId::Everyone => true,
+            ConversationId::Direct { low, high } => user == low || user == high,
+            ConversationId::Group(_) => self.members.contains_key(&user),
+        }
+    }
+
+    pub fn send(&mut self, now: u64, c: &Send) -> Reply {
+        if c.after == Some(c.client_message_id) {
+            return Reply::Rejected(Rejection::BadRequest(""));
+        }
+        if let Some(placed) = self.find(c.sender, c.client_message_id) {
+            return placed;
+        }
+        if matches!(self.id, ConversationId::Group(_)) && self.log.is_empty() {
+            return Reply::Rejected(Rejection::NoSuchConversation);
+        }
+        if !self.has(c.sender) {
+            return Reply::Rejected(Rejection::NotMember);
+        }
+        if c.after.is_some_and(|after| self.find(c.sender, after).is_none()) {
+            return Reply::Rejected(Rejection::OutOfOrder);
+        }
+        if let (ConversationId::Direct { low, high }, true) = (self.id, self.log.is_empty()) {
+            self.owed.extend([(Seq(1), low, true), (Seq(1), high, true)]);
+        }
+        self.push(now, c.sender, c.client_message_id, EventKind::Message(c.body.clone()))
+    }
+
+    pub fn change(&mut self, now: u64, c: &ChangeGroup) -> Reply {
+        if matches!(&c.change, GroupChange::Remove { user } if *user == c.actor) {
+            return Reply::Rejected(Rejection::BadRequest(""));
+        }
+        if let Some(placed) = self.find(c.actor, c.request) {
+            return placed;
+        }
+        if self.log.is_empty() {
+            return Reply::Rejected(Rejection::NoSuchConversation);
+        }
+        match self.allowed(c) {
+            Ok(kind) => self.push(now, c.actor, c.request, kind),
+            Err(why) => Reply::Rejected(why),
+        }
+    }
+
+    fn allowed(&self, c: &ChangeGroup) -> Result<EventKind, Rejection> {
+        let bad = Rejection::BadRequest("");
+        let role = self.members.get(&c.actor).copied();
+        let others_own = |user| self.members.iter().any(|(other, role)| *other != user && *role == Role::Owner);
+        match (&c.change, role) {
+            (GroupChange::Join, Some(_)) => Err(bad),
+            (GroupChange::Join, None) if self.open && !self.members.is_empty() => {
+                Ok(EventKind::Added { users: vec![c.actor] })
+            }
+            (GroupChange::Join, None) => Err(Rejection::NotOpen),
+            (_, None) => Err(Rejection::NotMember),
+            (GroupChange::Rename { .. } | GroupChange::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
+            (GroupChange::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
+            (GroupChange::Add { users }, _) => {
+                let new: BTreeSet<UserId> = users.iter().copied().filter(|user| !self.has(*user)).collect();
+                if new.is_empty() { Err(bad) } else { Ok(EventKind::Added { users: new.into_iter().collect() }) }
+            }
+            (GroupChange::Remove { user }, Some(role)) => match self.members.get(user) {
+                None => Err(bad),
+                Some(Role::Owner | Role::Admin) if role == Role::Admin => Err(Rejection::NotAllowed),
+                Some(_) => Ok(EventKind::Removed { user: *user }),
+            },
+            (GroupChange::Leave, Some(Role::Owner)) if self.members.len() > 1 && !others_own(c.actor) => {
+                Err(Rejection::LastOwner)
+            }
+            (GroupChange::Leave, _) => Ok(EventKind::Removed { user: c.actor }),
+            (GroupChange::SetRole { .. }, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
+            (GroupChange::SetRole { user, role }, _) => match self.members.get(user) {
+                None => Err(bad),
+                Some(Role::Owner) if *role != Role::Owner && !others_own(*user) => Err(Rejection::LastOwner),
+                Some(_) => Ok(EventKind::RoleChanged { user: *user, role: *role }),
+            },
+        }
+    }
+
+    pub fn advance(&mut self, c: &AdvanceCursors) -> Reply {
+        let head = Seq(self.log.len() as u64);
+        if head == Seq::ZERO {
+            return Reply::Rejected(Rejection::NoSuchConversation);
+        }
+        for to in &c.moves {
+            if !self.has(to.user) {
+                continue;
+            }
+            let cursor = self.cursors.entry(to.user).or_default();
+            if to.delivered <= head && to.delivered > cursor.delivered {
+                cursor.delivered = to.delivered;
+            }
+            if to.read <= head && to.read > cursor.read {
+                cursor.read = to.read;
+            }
+            cursor.delivered = cursor.delivered.max(cursor.read);
+        }
+        Reply::Done
+    }
+}

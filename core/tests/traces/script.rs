@@ -1,0 +1,233 @@
+//! The words of a story.
+//!
+//! ```text
+//! at 1000                                  the leader's clock
+//! plant ignore-after                       from here on a bug
+//! let anna 1025                            a user who is taken for granted
+//! register Anna r1                         then 'anna' is the id
+//! open anna phone t1 · close anna phone [t1]
+//! inbox anna anna+bert present 3           an outbox row arrives
+//! send anna everyone m1 "hello" [after m0] · text 70000 · raw 7 ff00 instead of the quoted text
+//! create team anna r1 "The team" [open] [bert carl ...]
+//! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
+//! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
+//! cursor team anna 3/2 bert 1/1            delivered/read
+//! settle team anna@1 ...                   the outbox rows of these users and versions
+//! show log team · show members team anna bert · show outbox · show inbox anna · show sessions anna
+//! ```
+
+use troupe_core::command::{
+    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
+    SettleOutbox, UpdateInbox,
+};
+use troupe_core::event::Role;
+use troupe_core::plant::Plant;
+use troupe_core::record::OutboxKey;
+use troupe_core::{Body, ClientMessageId, Command, DeviceId, Seq, State, TokenHash, UserId, Username};
+
+use crate::show;
+use crate::world::World;
+
+/// Runs one line and says what came of it, a line each.
+pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
+    let words = split(line)?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let command = match words.as_slice() {
+        ["at", now] => {
+            world.now = number(now)?;
+            return Ok(Vec::new());
+        }
+        ["plant", name] => {
+            world.machine.plant = Some(Plant::named(name).ok_or("no such plant")?);
+            return Ok(Vec::new());
+        }
+        ["let", name, id] => {
+            world.users.insert((*name).to_owned(), UserId(number(id)?));
+            return Ok(Vec::new());
+        }
+        ["show", rest @ ..] => return shown(world, rest),
+        ["register", name, request] => {
+            let name = Username::new(name).ok_or("not a username")?;
+            let (called, request) = (name.folded(), id(request)?);
+            let command = Register { name, password_hash: "$argon2id$".to_owned(), request };
+            return Ok(world.apply(&Command::Register(command), Some(&called)));
+        }
+        ["create", called, creator, request, name, rest @ ..] => {
+            let (open, members) = match rest {
+                ["open", members @ ..] => (true, members),
+                members => (false, members),
+            };
+            let command = CreateGroup {
+                creator: world.user(creator)?,
+                request: id(request)?,
+                name: (*name).to_owned(),
+                open,
+                members: users(world, members)?,
+            };
+            return Ok(world.apply(&Command::CreateGroup(command), Some(called)));
+        }
+        ["open", user, device, token] => Command::OpenSession(OpenSession {
+            user: world.user(user)?,
+            device: DeviceId::new(device).ok_or("not a device")?,
+            token: TokenHash(padded(token)?),
+        }),
+        ["close", user, device, token @ ..] => Command::CloseSession(CloseSession {
+            user: world.user(user)?,
+            device: DeviceId::new(device).ok_or("not a device")?,
+            token: token.first().map(|token| padded(token).map(TokenHash)).transpose()?,
+        }),
+        ["inbox", user, conversation, present, version] => Command::UpdateInbox(UpdateInbox {
+            user: world.user(user)?,
+            conversation: world.conversation(conversation)?,
+            present: *present == "present",
+            version: Seq(number(version)?),
+        }),
+        ["send", sender, conversation, message, rest @ ..] => {
+            let (body, rest) = body(rest)?;
+            let after = match rest {
+                [] => None,
+                ["after", message] => Some(id(message)?),
+                _ => return Err("expected 'after' and a message".to_owned()),
+            };
+            Command::Send(Send {
+                conversation: world.conversation(conversation)?,
+                sender: world.user(sender)?,
+                client_message_id: id(message)?,
+                after,
+                body,
+            })
+        }
+        ["cursor", conversation, moves @ ..] => Command::AdvanceCursors(AdvanceCursors {
+            conversation: world.conversation(conversation)?,
+            moves: cursor_moves(world, moves)?,
+        }),
+        ["settle", conversation, rows @ ..] => {
+            let conversation = world.conversation(conversation)?;
+            let slot = conversation.slot();
+            let rows = rows.iter().map(|row| {
+                let (user, version) = row.split_once('@').ok_or("expected user@version")?;
+                Ok(OutboxKey { slot, conversation, version: Seq(number(version)?), user: world.user(user)? })
+            });
+            Command::SettleOutbox(SettleOutbox { slot, rows: rows.collect::<Result<_, String>>()? })
+        }
+        [verb, group, actor, request, rest @ ..] => Command::ChangeGroup(ChangeGroup {
+            group: world.group(group)?,
+            actor: world.user(actor)?,
+            request: id(request)?,
+            change: change(world, verb, rest)?,
+        }),
+        _ => return Err("no such words".to_owned()),
+    };
+    Ok(world.apply(&command, None))
+}
+
+fn change(world: &World, verb: &str, rest: &[&str]) -> Result<GroupChange, String> {
+    Ok(match (verb, rest) {
+        ("rename", [name]) => GroupChange::Rename { name: (*name).to_owned() },
+        ("add", names) => GroupChange::Add { users: users(world, names)? },
+        ("remove", [user]) => GroupChange::Remove { user: world.user(user)? },
+        ("leave", []) => GroupChange::Leave,
+        ("join", []) => GroupChange::Join,
+        ("role", [user, role]) => {
+            let role = [Role::Member, Role::Admin, Role::Owner].into_iter().find(|known| show::role(*known) == *role);
+            GroupChange::SetRole { user: world.user(user)?, role: role.ok_or("no such role")? }
+        }
+        _ => return Err("no such words".to_owned()),
+    })
+}
+
+fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
+    match words {
+        ["log", conversation] => {
+            let events = world.state.events(world.conversation(conversation)?);
+            Ok(events.iter().map(|event| show::event(world, event)).collect())
+        }
+        ["members", conversation] => {
+            let conversation = world.conversation(conversation)?;
+            let members = world.state.members(conversation, None, usize::MAX);
+            let row = |(user, member): &(UserId, troupe_core::record::Member)| {
+                format!("{} {} since {}", show::name(world, *user), show::role(member.role), member.since)
+            };
+            Ok(members.iter().map(row).collect())
+        }
+        ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
+        ["inbox", user] => {
+            let entries = world.state.inbox(world.user(user)?);
+            let row = |entry: &troupe_core::record::InboxEntry| {
+                let conversation = show::conversation(world, entry.conversation);
+                format!("{conversation} {} {}", show::presence(entry.present), entry.version)
+            };
+            Ok(entries.iter().map(row).collect())
+        }
+        ["sessions", user] => {
+            let sessions = world.state.sessions(world.user(user)?);
+            Ok(sessions.iter().map(|session| format!("{} since {}", session.device, session.created)).collect())
+        }
+        _ => Err("nothing like that to show".to_owned()),
+    }
+}
+
+fn body<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
+    match words {
+        ["raw", kind, content, rest @ ..] => {
+            let kind = kind.parse().map_err(|_| "not a kind")?;
+            Ok((Body { kind, content: bytes(content)? }, rest))
+        }
+        ["text", length, rest @ ..] => Ok((Body::text(&"x".repeat(number(length)? as usize)), rest)),
+        [text, rest @ ..] => Ok((Body::text(text), rest)),
+        [] => Err("a message without words".to_owned()),
+    }
+}
+
+fn cursor_moves(world: &World, words: &[&str]) -> Result<Vec<CursorMove>, String> {
+    let (pairs, rest) = words.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err("expected user and delivered/read".to_owned());
+    }
+    let to = |[user, to]: &[&str; 2]| {
+        let (delivered, read) = to.split_once('/').ok_or("expected delivered/read")?;
+        Ok(CursorMove { user: world.user(user)?, delivered: Seq(number(delivered)?), read: Seq(number(read)?) })
+    };
+    pairs.iter().map(to).collect()
+}
+
+fn users(world: &World, names: &[&str]) -> Result<Vec<UserId>, String> {
+    names.iter().map(|name| world.user(name)).collect()
+}
+
+fn id(word: &str) -> Result<ClientMessageId, String> {
+    padded(word).map(ClientMessageId)
+}
+
+fn padded<const N: usize>(word: &str) -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    let place = bytes.get_mut(..word.len()).ok_or("this word is too long for an id")?;
+    place.copy_from_slice(word.as_bytes());
+    Ok(bytes)
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("'{word}' is not a number"))
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, String> {
+    let digits = (0..hex.len()).step_by(2);
+    digits
+        .map(|at| u8::from_str_radix(hex.get(at..at + 2).unwrap_or("?"), 16).map_err(|_| "not hex".to_owned()))
+        .collect()
+}
+
+/// Words at spaces; what is in double quotes is one word, with `\t` for a control character.
+fn split(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() {
+        let (word, tail) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').ok_or("a quote without its end")?,
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        words.push(word.replace("\\t", "\t"));
+        rest = tail.trim_start();
+    }
+    Ok(words)
+}

@@ -1,0 +1,120 @@
+//! How replies, effects and rows look in a story. Ids appear under the names the story gave them.
+
+use troupe_core::event::Role;
+use troupe_core::record::OutboxRow;
+use troupe_core::{Body, ClientMessageId, ConversationId, Effect, Event, EventKind, Reply, UserId};
+
+use crate::world::World;
+
+pub fn reply(world: &World, reply: &Reply) -> String {
+    match reply {
+        Reply::Registered { user } => format!("registered {} as {user} in slot {}", name(world, *user), user.slot()),
+        Reply::SessionOpened { replaced } => match replaced {
+            Some(token) => format!("opened instead of {}", text(&token.0)),
+            None => "opened".to_owned(),
+        },
+        Reply::SessionClosed { closed } => match closed {
+            Some(token) => format!("closed {}", text(&token.0)),
+            None => "closed nothing".to_owned(),
+        },
+        Reply::Placed { seq, time, duplicate } => {
+            format!("{} {seq} at {time}", if *duplicate { "already" } else { "placed" })
+        }
+        Reply::GroupCreated { group } => {
+            format!("group {} as {group} in slot {}", conversation(world, ConversationId::Group(*group)), group.slot())
+        }
+        Reply::Done => "done".to_owned(),
+        Reply::Rejected(why) => format!("{}: {why}", why.code()),
+    }
+}
+
+pub fn effect(world: &World, effect: &Effect) -> String {
+    match effect {
+        Effect::Deliver { conversation: to, event: what } => {
+            format!("deliver {} {}", conversation(world, *to), event(world, what))
+        }
+        Effect::InboxChanged { user, conversation: of, present, version } => {
+            let word = presence(*present);
+            format!("inbox {} {} {word} {version}", name(world, *user), conversation(world, *of))
+        }
+        Effect::SessionEnded { user, device, token } => {
+            format!("end {} {device} {}", name(world, *user), text(&token.0))
+        }
+        Effect::CursorMoved { conversation: of, user, delivered, read } => {
+            format!("cursor {} {} {delivered}/{read}", conversation(world, *of), name(world, *user))
+        }
+        Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),
+    }
+}
+
+pub fn event(world: &World, event: &Event) -> String {
+    let said = match &event.kind {
+        EventKind::Message(body) => said(body),
+        EventKind::Created { name } => format!("created {name:?}"),
+        EventKind::Renamed { name } => format!("renamed {name:?}"),
+        EventKind::Added { users } => {
+            format!("added {}", users.iter().map(|user| name(world, *user)).collect::<Vec<_>>().join(" "))
+        }
+        EventKind::Removed { user } => format!("removed {}", name(world, *user)),
+        EventKind::RoleChanged { user, role: to } => format!("made {} {}", name(world, *user), role(*to)),
+    };
+    format!("{} at {} by {} {}: {said}", event.seq, event.time, name(world, event.sender), id(event.client_message_id))
+}
+
+pub fn outbox(world: &World, row: &OutboxRow) -> String {
+    let word = presence(row.present);
+    format!(
+        "owes {} {} {word} {}",
+        name(world, row.key.user),
+        conversation(world, row.key.conversation),
+        row.key.version
+    )
+}
+
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::Member => "member",
+        Role::Admin => "admin",
+        Role::Owner => "owner",
+    }
+}
+
+pub fn presence(present: bool) -> &'static str {
+    if present { "present" } else { "absent" }
+}
+
+pub fn name(world: &World, user: UserId) -> String {
+    let named = world.users.iter().find(|(_, id)| **id == user).map(|(name, _)| name.clone());
+    named.unwrap_or_else(|| format!("#{user}"))
+}
+
+pub fn conversation(world: &World, conversation: ConversationId) -> String {
+    match conversation {
+        ConversationId::Everyone => "everyone".to_owned(),
+        ConversationId::Direct { low, high } => format!("{}+{}", name(world, low), name(world, high)),
+        ConversationId::Group(group) => {
+            let named = world.groups.iter().find(|(_, id)| **id == group).map(|(name, _)| name.clone());
+            named.unwrap_or_else(|| conversation.to_string())
+        }
+    }
+}
+
+fn said(body: &Body) -> String {
+    match body.as_text() {
+        Some(text) if text.len() > 80 => format!("text of {} bytes", text.len()),
+        Some(text) => format!("{text:?}"),
+        None => format!("kind {} of {} bytes", body.kind, body.content.len()),
+    }
+}
+
+/// Ids and tokens of a story are short words, filled up with zeros; those made by the machine are shown in hex.
+fn id(id: ClientMessageId) -> String {
+    let word = text(&id.0);
+    if word.is_empty() { id.to_string() } else { word }
+}
+
+fn text(bytes: &[u8]) -> String {
+    let word = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let plain = word.iter().all(u8::is_ascii_graphic) && bytes[word.len()..].iter().all(|byte| *byte == 0);
+    if plain { String::from_utf8_lossy(word).into_owned() } else { String::new() }
+}

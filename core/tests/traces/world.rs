@@ -1,0 +1,54 @@
+//! What a story has so far: the state, the clock, and the names it has given to ids.
+
+use std::collections::BTreeMap;
+
+use troupe_core::state::memory::MemoryState;
+use troupe_core::{Command, ConversationId, GroupId, Machine, Meta, Reply, Timestamp, UserId};
+
+use crate::show;
+
+#[derive(Default)]
+pub struct World {
+    pub machine: Machine,
+    pub state: MemoryState,
+    pub now: u64,
+    pub users: BTreeMap<String, UserId>,
+    pub groups: BTreeMap<String, GroupId>,
+}
+
+impl World {
+    /// Applies a command and says what came of it. `named` is what the story calls the id that it creates.
+    pub fn apply(&mut self, command: &Command, named: Option<&str>) -> Vec<String> {
+        let meta = Meta { now: Timestamp(self.now) };
+        let (reply, effects) = self.machine.apply(&mut self.state, meta, command);
+        match (&reply, named) {
+            (Reply::Registered { user }, Some(name)) => drop(self.users.insert(name.to_owned(), *user)),
+            (Reply::GroupCreated { group }, Some(name)) => drop(self.groups.insert(name.to_owned(), *group)),
+            _ => {}
+        }
+        let mut answers = vec![format!("= {}", show::reply(self, &reply))];
+        answers.extend(effects.iter().map(|effect| format!("! {}", show::effect(self, effect))));
+        answers
+    }
+
+    pub fn user(&self, word: &str) -> Result<UserId, String> {
+        self.users.get(word).copied().ok_or_else(|| format!("nobody is called '{word}'"))
+    }
+
+    pub fn group(&self, word: &str) -> Result<GroupId, String> {
+        self.groups.get(word).copied().ok_or_else(|| format!("no group is called '{word}'"))
+    }
+
+    /// `everyone`, `anna+bert`, or what the story calls a group.
+    pub fn conversation(&self, word: &str) -> Result<ConversationId, String> {
+        if word == "everyone" {
+            return Ok(ConversationId::Everyone);
+        }
+        match word.split_once('+') {
+            Some((a, b)) => {
+                ConversationId::direct(self.user(a)?, self.user(b)?).ok_or_else(|| format!("'{word}' is one user"))
+            }
+            None => Ok(ConversationId::Group(self.group(word)?)),
+        }
+    }
+}
