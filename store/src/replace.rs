@@ -14,8 +14,9 @@ impl Order {
     }
 
     pub(crate) fn check(&mut self, family: Family, key: &[u8]) -> Result<(), EngineError> {
-        let inside =
-            |(of, from, to): &(Family, Vec<u8>, Vec<u8>)| *of == family && from.as_slice() <= key && key < to.as_slice();
+        let inside = |(of, from, to): &(Family, Vec<u8>, Vec<u8>)| {
+            *of == family && from.as_slice() <= key && key < to.as_slice()
+        };
         if !self.ranges.iter().any(inside) {
             return Err(EngineError::Refused(format!("a key of {} lies outside the replaced ranges", family.name())));
         }

@@ -4,6 +4,8 @@
 //! | ---------- | --------------------------------------- | -------------------------------- | ------------------- |
 //! | `format`   | u32: version of everything in here      | for ever                         | engine, at creation |
 //! | `identity` | cluster id and node id                  | for ever                         | raft, when it joins |
+//! | `join`     | 16 bytes: our request to be admitted    | for ever                         | raft, when empty    |
+//! | `token`    | the join token, if made by this node    | for ever                         | raft, cluster of 1  |
 //! | `replace`  | files of an install that was decided    | from its decision to its end     | engine              |
 
 /// Version of the layout of the whole directory. Raised when an older binary could no longer read it.
@@ -11,5 +13,7 @@ pub const FORMAT_VERSION: u32 = 1;
 
 pub const FORMAT: &[u8] = b"format";
 pub const IDENTITY: &[u8] = b"identity";
+pub const JOIN: &[u8] = b"join";
+pub const TOKEN: &[u8] = b"token";
 /// At most one: an install is short, and they take turns.
 pub const REPLACE: &[u8] = b"replace";

@@ -44,8 +44,7 @@ pub enum What {
 }
 
 impl What {
-    pub const ALL: [What; 6] =
-        [What::Vote, What::Committed, What::Purged, What::Applied, What::Replica, What::State];
+    pub const ALL: [What; 6] = [What::Vote, What::Committed, What::Purged, What::Applied, What::Replica, What::State];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

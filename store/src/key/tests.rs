@@ -56,8 +56,12 @@ fn conversations_key() -> impl Strategy<Value = ConversationsKey> {
 }
 
 fn outbox_key() -> impl Strategy<Value = OutboxKey> {
-    (slot(), conversation(), seq(), user())
-        .prop_map(|(slot, conversation, version, user)| OutboxKey { slot, conversation, version, user })
+    (slot(), conversation(), seq(), user()).prop_map(|(slot, conversation, version, user)| OutboxKey {
+        slot,
+        conversation,
+        version,
+        user,
+    })
 }
 
 fn event_key() -> impl Strategy<Value = EventKey> {

@@ -31,10 +31,9 @@ impl UsersKey {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             UsersKey::Counter(slot) => Writer::tagged(*slot, COUNTER, 3).done(),
-            UsersKey::Inbox(user, conversation) => Writer::tagged(user.slot(), INBOX, 11 + CONVERSATION)
-                .number(user.0)
-                .conversation(*conversation)
-                .done(),
+            UsersKey::Inbox(user, conversation) => {
+                Writer::tagged(user.slot(), INBOX, 11 + CONVERSATION).number(user.0).conversation(*conversation).done()
+            }
             UsersKey::Name { slot, folded } => name(*slot, folded),
             UsersKey::Session(user, device) => session(*user, device),
             UsersKey::User(user) => Writer::tagged(user.slot(), USER, 11).number(user.0).done(),

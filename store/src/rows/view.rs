@@ -40,11 +40,7 @@ impl<R: Reader> View<R> {
         self.record(Family::Users, &key::users::session(user, device))
     }
 
-    pub fn inbox_entry(
-        &self,
-        user: UserId,
-        conversation: ConversationId,
-    ) -> Result<Option<InboxEntry>, EngineError> {
+    pub fn inbox_entry(&self, user: UserId, conversation: ConversationId) -> Result<Option<InboxEntry>, EngineError> {
         self.record(Family::Users, &UsersKey::Inbox(user, conversation).encode())
     }
 

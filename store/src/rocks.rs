@@ -1,0 +1,225 @@
+//! The engine of real nodes: RocksDB.
+//!
+//! What matters here is what RocksDB does not do by itself. Its plain write is not durable: [`Durability`] decides of each one.
+//! Its default recovery silently drops fsynced writes behind a damaged byte: `options` asks for one that refuses to
+//! open instead, and [`Rocks::open`] turns refusals into sentences that say what to do. After the first failed
+//! write nothing works any more, because what is on disk is then unknown and an fsync cannot be repeated. Whole key ranges are replaced by
+//! ingested files (`install`), whose decision survives a crash (`intent`).
+//!
+//! Every call may block.
+
+mod install;
+mod intent;
+mod open;
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::mem::ManuallyDrop;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+
+use crate::engine::{Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, is_empty};
+use install::{Install, Installs};
+
+/// Pairs of a scan up to which the blocks it reads are kept in the cache: a longer one goes through a whole range once.
+const CACHED_SCAN: usize = 1024;
+
+/// One node's data directory, open. Cheap to clone.
+#[derive(Clone)]
+pub struct Rocks {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: DB,
+    path: PathBuf,
+    /// The first failure; nothing works after it.
+    failed: OnceLock<EngineError>,
+    installs: Installs,
+}
+
+impl Rocks {
+    /// Opens the directory, or creates it. Refuses, saying what to do, where another process has it open, where a newer
+    /// version wrote it, and where it is damaged.
+    pub fn open(path: &Path) -> Result<Rocks, EngineError> {
+        let db = open::open(path)?;
+        let inner = Inner { db, path: path.to_owned(), failed: OnceLock::new(), installs: Installs::default() };
+        let rocks = Rocks { inner: Arc::new(inner) };
+        rocks.inner.finish_install()?;
+        Ok(rocks)
+    }
+}
+
+impl Inner {
+    fn usable(&self) -> Result<(), EngineError> {
+        self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Every error of RocksDB after opening is the end of this node's storage.
+    fn fatal(&self, error: impl std::fmt::Display) -> EngineError {
+        let error = open::explain(&self.path, &error.to_string());
+        tracing::error!(%error, "storage failed");
+        self.failed.get_or_init(|| EngineError::Fatal(error)).clone()
+    }
+
+    fn family(&self, family: Family) -> &ColumnFamily {
+        // `open` lists all families, and none is ever dropped.
+        self.db.cf_handle(family.name()).expect("every family was opened")
+    }
+
+    fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
+        self.usable()?;
+        if batch.is_empty() {
+            return match durability {
+                Durability::Synced => self.db.flush_wal(true).map_err(|error| self.fatal(error)),
+                Durability::Buffered => Ok(()),
+            };
+        }
+        let mut writes = WriteBatch::default();
+        for op in &batch.ops {
+            match op {
+                Op::Put(family, key, value) => writes.put_cf(self.family(*family), key, value),
+                Op::Delete(family, key) => writes.delete_cf(self.family(*family), key),
+                // RocksDB calls a range that ends before it begins an error.
+                Op::DeleteRange(_, from, to) if from >= to => {}
+                Op::DeleteRange(family, from, to) => writes.delete_range_cf(self.family(*family), from, to),
+            }
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(durability == Durability::Synced);
+        options.disable_wal(false);
+        self.db.write_opt(writes, &options).map_err(|error| self.fatal(error))
+    }
+
+    fn collect(&self, iterator: DBRawIterator<'_>, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
+        let mut iterator = iterator;
+        let mut pairs = Vec::new();
+        if reverse {
+            iterator.seek_to_last()
+        } else {
+            iterator.seek_to_first()
+        }
+        while let Some((key, value)) = iterator.item() {
+            pairs.push((key.to_vec(), value.to_vec()));
+            if pairs.len() == limit {
+                return Ok(pairs);
+            }
+            if reverse { iterator.prev() } else { iterator.next() }
+        }
+        iterator.status().map_err(|error| self.fatal(error))?;
+        Ok(pairs)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Otherwise closing waits for a compaction that may take minutes.
+        self.db.cancel_all_background_work(true);
+    }
+}
+
+/// Bounds for an iterator that is then read from its first or its last key.
+fn scan_options(range: KeyRange, limit: usize) -> ReadOptions {
+    /// The first key after `key`.
+    fn next(mut key: Vec<u8>) -> Vec<u8> {
+        key.push(0);
+        key
+    }
+    let mut options = ReadOptions::default();
+    options.fill_cache(limit <= CACHED_SCAN);
+    match range.0 {
+        Bound::Included(key) => options.set_iterate_lower_bound(key),
+        Bound::Excluded(key) => options.set_iterate_lower_bound(next(key)),
+        Bound::Unbounded => {}
+    }
+    match range.1 {
+        Bound::Included(key) => options.set_iterate_upper_bound(next(key)),
+        Bound::Excluded(key) => options.set_iterate_upper_bound(key),
+        Bound::Unbounded => {}
+    }
+    options
+}
+
+/// Whether a scan finds nothing whatever is stored.
+fn finds_nothing(range: &KeyRange, limit: usize) -> bool {
+    limit == 0 || is_empty((range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice)))
+}
+
+impl Reader for Rocks {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.inner.usable()?;
+        self.inner.db.get_cf(self.inner.family(family), key).map_err(|error| self.inner.fatal(error))
+    }
+
+    fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
+        self.inner.usable()?;
+        if finds_nothing(&range, limit) {
+            return Ok(Vec::new());
+        }
+        let options = scan_options(range, limit);
+        let iterator = self.inner.db.raw_iterator_cf_opt(self.inner.family(family), options);
+        self.inner.collect(iterator, reverse, limit)
+    }
+}
+
+impl Engine for Rocks {
+    fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
+        self.inner.write(batch, durability)
+    }
+
+    fn snapshot(&self) -> Arc<dyn Reader> {
+        Arc::new(Moment::of(Arc::clone(&self.inner)))
+    }
+
+    fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError> {
+        self.inner.usable()?;
+        Ok(Box::new(Install::begin(Arc::clone(&self.inner), ranges)?))
+    }
+}
+
+/// A snapshot together with the database it is of.
+struct Moment {
+    /// Borrows from `inner`; dropped by hand before it.
+    snapshot: ManuallyDrop<Snapshot<'static>>,
+    inner: Arc<Inner>,
+}
+
+impl Moment {
+    fn of(inner: Arc<Inner>) -> Moment {
+        // SAFETY: the database lives in the heap behind the `Arc` that this value keeps, so it neither moves nor ends
+        // before the snapshot, which `drop` ends first. The longer lifetime never leaves this type.
+        #[expect(unsafe_code)]
+        let snapshot = unsafe { std::mem::transmute::<Snapshot<'_>, Snapshot<'static>>(inner.db.snapshot()) };
+        Moment { snapshot: ManuallyDrop::new(snapshot), inner }
+    }
+}
+
+impl Drop for Moment {
+    fn drop(&mut self) {
+        // SAFETY: dropped here once; nothing uses it afterwards.
+        #[expect(unsafe_code)]
+        unsafe {
+            ManuallyDrop::drop(&mut self.snapshot)
+        }
+    }
+}
+
+impl Reader for Moment {
+    fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.inner.usable()?;
+        self.snapshot.get_cf(self.inner.family(family), key).map_err(|error| self.inner.fatal(error))
+    }
+
+    fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
+        self.inner.usable()?;
+        if finds_nothing(&range, limit) {
+            return Ok(Vec::new());
+        }
+        let iterator = self.snapshot.raw_iterator_cf_opt(self.inner.family(family), scan_options(range, limit));
+        self.inner.collect(iterator, reverse, limit)
+    }
+}

@@ -1,0 +1,128 @@
+//! Opening a data directory, and the sentences for the cases where that must not be done.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rocksdb::{ColumnFamilyDescriptor, DB, Error, ErrorKind, WriteOptions};
+
+use super::options;
+use crate::engine::{EngineError, Family};
+use crate::key::node::{FORMAT, FORMAT_VERSION};
+
+pub(super) fn open(path: &Path) -> Result<DB, EngineError> {
+    fs::create_dir_all(path).map_err(|error| {
+        let path = path.display();
+        EngineError::Refused(format!(
+            "cannot create the data directory {path}: {error}; choose another or fix its permissions"
+        ))
+    })?;
+    let database = options::database();
+    if is_born(path)? {
+        let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
+        let names = DB::list_cf(&database, path).map_err(|error| refusal(path, &error))?;
+        if let Some(name) = names.iter().find(|name| !known(name)) {
+            return Err(newer(path, &format!("it holds '{name}', which this version does not know")));
+        }
+    }
+    let cache = options::cache();
+    let families =
+        Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), options::family(family, &cache)));
+    let db = DB::open_cf_descriptors(&database, path, families).map_err(|error| refusal(path, &error))?;
+    check_format(path, &db)?;
+    Ok(db)
+}
+
+/// Whether there is a database already. One that lost the file that names its manifest would be taken for none and made
+/// anew, empty, so that is refused.
+fn is_born(path: &Path) -> Result<bool, EngineError> {
+    let listed = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
+    let names: Vec<std::ffi::OsString> = listed.map_err(|error: io::Error| {
+        EngineError::Refused(format!("cannot read the data directory {}: {error}", path.display()))
+    })?;
+    if names.iter().any(|name| name == "CURRENT") {
+        return Ok(true);
+    }
+    let holds_data = |name: &std::ffi::OsString| {
+        let extension = Path::new(name).extension();
+        extension.is_some_and(|extension| extension == "sst" || extension == "log")
+    };
+    if names.iter().any(holds_data) { Err(damaged(path, "its file CURRENT is missing")) } else { Ok(false) }
+}
+
+/// Writes the version at creation, and afterwards opens only what this version can read.
+fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
+    let refused = |error: Error| refusal(path, &error);
+    let node = db.cf_handle(Family::Node.name()).ok_or_else(|| damaged(path, "its family 'node' is missing"))?;
+    match db.get_cf(node, FORMAT).map_err(refused)? {
+        Some(bytes) => match <[u8; 4]>::try_from(bytes.as_slice()).map(u32::from_be_bytes) {
+            Ok(FORMAT_VERSION) => Ok(()),
+            Ok(found) if found > FORMAT_VERSION => {
+                let why = format!("its format is {found}, and this version reads up to {FORMAT_VERSION}");
+                Err(newer(path, &why))
+            }
+            _ => Err(damaged(path, "its format version cannot be read")),
+        },
+        // Creation may have been interrupted before this row, but then nothing else was written either.
+        None => {
+            for family in Family::ALL {
+                let Some(handle) = db.cf_handle(family.name()) else { continue };
+                let mut rows = db.raw_iterator_cf(handle);
+                rows.seek_to_first();
+                if rows.valid() {
+                    return Err(damaged(path, "it holds rows but no format version"));
+                }
+                rows.status().map_err(refused)?;
+            }
+            let mut options = WriteOptions::default();
+            options.set_sync(true);
+            db.put_cf_opt(node, FORMAT, FORMAT_VERSION.to_be_bytes(), &options).map_err(refused)
+        }
+    }
+}
+
+fn newer(path: &Path, why: &str) -> EngineError {
+    EngineError::Refused(format!(
+        "the data directory {} was written by a newer version of troupe: {why}. Start that version; nothing was changed",
+        path.display()
+    ))
+}
+
+pub(super) fn damaged(path: &Path, why: &str) -> EngineError {
+    EngineError::Refused(format!(
+        "this node's data in {} is damaged: {why}. Do not delete the data of other nodes, they still hold what this one \
+         held. Replace this node: move the directory away and start again with the same command, so that it joins as \
+         a new node and gets its copies from the others",
+        path.display()
+    ))
+}
+
+fn refusal(path: &Path, error: &Error) -> EngineError {
+    let text = error.as_ref();
+    if text.contains("While lock file") || text.contains("lock hold by current process") {
+        EngineError::Refused(format!(
+            "the data directory {} is in use by another process ({text}): stop that one, or choose another directory",
+            path.display()
+        ))
+    } else if is_full(text) {
+        EngineError::Refused(explain(path, text))
+    } else if error.kind() == ErrorKind::Corruption {
+        damaged(path, text)
+    } else {
+        EngineError::Refused(format!("cannot open the data directory {}: {text}", path.display()))
+    }
+}
+
+fn is_full(text: &str) -> bool {
+    text.contains("No space left on device") || text.contains("Disk quota exceeded")
+}
+
+/// What went wrong with the open database at `path`, for whoever has to act.
+pub(super) fn explain(path: &Path, text: &str) -> String {
+    let path = path.display();
+    if is_full(text) {
+        format!("the disk of {path} is full: make room and start the node again, nothing acknowledged is lost ({text})")
+    } else {
+        format!("{text} (data directory {path})")
+    }
+}

@@ -1,0 +1,82 @@
+//! RocksDB's settings: what safety asks for, and memory that lets several nodes share a machine.
+
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
+
+use crate::engine::Family;
+
+const KB: usize = 1024;
+const MB: usize = 1024 * KB;
+
+/// Blocks, indexes and filters of all families together.
+const CACHE_BYTES: usize = 64 * MB;
+/// Memtables of all families together; above it the largest is flushed.
+const MEMTABLES_BYTES: usize = 64 * MB;
+/// Above it the family that holds the oldest log back is flushed: the tiny ones write too little to do so by themselves.
+const WAL_BYTES: u64 = 256 * MB as u64;
+const OPEN_FILES: i32 = 512;
+
+pub(super) fn database() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+
+    // A torn end of the log is what a power loss leaves: cut it. Damage anywhere else means that fsynced writes would be
+    // lost: refuse to open. Recycled log files would make the two look alike.
+    options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
+    options.set_recycle_log_file_num(0);
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_paranoid_checks(true);
+    options.set_unordered_write(false);
+    options.set_max_total_wal_size(WAL_BYTES);
+
+    options.set_db_write_buffer_size(MEMTABLES_BYTES);
+    options.set_max_open_files(OPEN_FILES);
+    options.set_max_background_jobs(2);
+    // Large files are written out as they grow, so that an fsync of the log does not wait behind them.
+    options.set_bytes_per_sync(MB as u64);
+
+    options.set_log_level(LogLevel::Warn);
+    options.set_max_log_file_size(4 * MB);
+    options.set_keep_log_file_num(4);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options
+}
+
+/// The cache that all families of one database share.
+pub(super) fn cache() -> Cache {
+    Cache::new_lru_cache(CACHE_BYTES)
+}
+
+pub(super) fn family(family: Family, cache: &Cache) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(cache);
+    blocks.set_block_size(16 * KB);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+
+    let mut options = Options::default();
+    let memtable = match family {
+        Family::Node => 256 * KB,
+        Family::RaftMeta => MB,
+        Family::Users => 8 * MB,
+        Family::RaftLog | Family::Conversations | Family::Events => 16 * MB,
+    };
+    options.set_write_buffer_size(memtable);
+    options.set_max_write_buffer_number(3);
+    match family {
+        // Entries are read soon, from memory, and then deleted in ranges: compressing them is lost work.
+        Family::Node | Family::RaftLog | Family::RaftMeta => options.set_compression_type(DBCompressionType::None),
+        Family::Users | Family::Conversations => {
+            // Points are read, above all dedup rows that are not there.
+            blocks.set_ribbon_filter(10.0);
+            options.set_memtable_whole_key_filtering(true);
+            options.set_memtable_prefix_bloom_ratio(0.05);
+            options.set_compression_type(DBCompressionType::Lz4);
+        }
+        // Read in runs.
+        Family::Events => options.set_compression_type(DBCompressionType::Lz4),
+    }
+    options.set_block_based_table_factory(&blocks);
+    options
+}

@@ -1,0 +1,253 @@
+//! What only a real disk can show: refusals to open, and installs cut in the middle.
+
+use std::fs;
+
+use super::*;
+use crate::key::node::{FORMAT, FORMAT_VERSION};
+
+fn put(rocks: &Rocks, family: Family, key: &str, value: &str, durability: Durability) {
+    let mut batch = Batch::default();
+    batch.put(family, key, value);
+    rocks.write(batch, durability).unwrap();
+}
+
+fn rows(rocks: &Rocks, family: Family) -> Vec<(String, String)> {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let pairs = rocks.scan(family, (Bound::Unbounded, Bound::Unbounded), false, usize::MAX).unwrap();
+    pairs.into_iter().map(|(key, value)| (text(key), text(value))).collect()
+}
+
+fn refusal(path: &Path) -> String {
+    match Rocks::open(path) {
+        Err(EngineError::Refused(text)) => text,
+        Err(other) => panic!("not a refusal: {other:?}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    assert!(refusal(dir.path()).contains("in use by another process"));
+    drop(rocks);
+    Rocks::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_newer_format_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    assert_eq!(rocks.get(Family::Node, FORMAT).unwrap(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
+    let mut batch = Batch::default();
+    batch.put(Family::Node, FORMAT, (FORMAT_VERSION + 1).to_be_bytes());
+    rocks.write(batch, Durability::Synced).unwrap();
+    drop(rocks);
+    for _ in 0..2 {
+        assert!(refusal(dir.path()).contains("newer version of troupe"));
+    }
+}
+
+#[test]
+fn a_family_of_a_newer_version_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rocks = Rocks::open(dir.path()).unwrap();
+    let inner = Arc::get_mut(&mut rocks.inner).unwrap();
+    inner.db.create_cf("invented_later", &rocksdb::Options::default()).unwrap();
+    drop(rocks);
+    assert!(refusal(dir.path()).contains("'invented_later'"));
+}
+
+#[test]
+fn rows_without_a_format_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    put(&rocks, Family::Users, "a", "1", Durability::Buffered);
+    let mut batch = Batch::default();
+    batch.delete(Family::Node, FORMAT);
+    rocks.write(batch, Durability::Synced).unwrap();
+    drop(rocks);
+    assert!(refusal(dir.path()).contains("no format version"));
+}
+
+/// The newest write-ahead log of a database that holds `count` synced rows.
+fn log_of(dir: &Path, count: usize) -> PathBuf {
+    let rocks = Rocks::open(dir).unwrap();
+    for number in 0..count {
+        put(&rocks, Family::RaftLog, &format!("{number:04}"), &"x".repeat(100), Durability::Synced);
+    }
+    // A process that is killed closes nothing.
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file()) {
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    drop(rocks);
+    fs::remove_dir_all(dir).unwrap();
+    fs::rename(copy.keep(), dir).unwrap();
+    let logs = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    logs.filter(|path| path.extension().is_some_and(|extension| extension == "log")).max().unwrap()
+}
+
+#[test]
+fn a_flipped_bit_in_the_log_is_refused_instead_of_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let log = log_of(&data, 500);
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let text = refusal(&data);
+    assert!(text.contains("damaged") && text.contains("Do not delete the data of other nodes"), "{text}");
+}
+
+#[test]
+fn a_torn_end_of_the_log_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let log = log_of(&data, 500);
+    let bytes = fs::read(&log).unwrap();
+    fs::write(&log, &bytes[..bytes.len() - 50]).unwrap();
+    let rows = rows(&Rocks::open(&data).unwrap(), Family::RaftLog);
+    assert_eq!(rows.len(), 499);
+    assert_eq!(rows[498].0, "0498");
+}
+
+#[test]
+fn a_lost_manifest_is_refused_instead_of_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    log_of(&data, 3);
+    fs::remove_file(data.join("CURRENT")).unwrap();
+    assert!(refusal(&data).contains("CURRENT is missing"));
+}
+
+#[test]
+fn after_a_failure_nothing_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    put(&rocks, Family::Users, "a", "1", Durability::Synced);
+    let before = rocks.snapshot();
+    let error = rocks.inner.fatal("IO error: No space left on device: While appending to file: 000008.log");
+    assert!(matches!(&error, EngineError::Fatal(text) if text.contains("is full: make room")), "{error}");
+    for result in [
+        rocks.write(Batch::default(), Durability::Synced),
+        rocks.get(Family::Users, b"a").map(drop),
+        rocks.scan(Family::Users, (Bound::Unbounded, Bound::Unbounded), false, 1).map(drop),
+        before.get(Family::Users, b"a").map(drop),
+        rocks.begin_replace(vec![]).map(drop),
+    ] {
+        assert!(matches!(result, Err(EngineError::Fatal(text)) if text.contains("is full")));
+    }
+}
+
+fn old_content(rocks: &Rocks) {
+    for family in Family::OF_SLOTS {
+        for key in ["a", "b-old", "c-old", "d"] {
+            put(rocks, family, key, "old", Durability::Buffered);
+        }
+    }
+}
+
+/// New content in several files, up to where the caller takes over.
+fn new_content(rocks: &Rocks) -> Install {
+    let ranges = Family::OF_SLOTS.into_iter().map(|family| (family, b"b".to_vec(), b"d".to_vec())).collect();
+    let mut install = Install::begin(Arc::clone(&rocks.inner), ranges).unwrap().with_files_of(40);
+    for family in [Family::Users, Family::Events] {
+        for number in 0..30 {
+            install.put(family, format!("b{number:02}").as_bytes(), b"new").unwrap();
+        }
+    }
+    install
+}
+
+fn then() -> Batch {
+    let mut then = Batch::default();
+    then.put(Family::RaftMeta, "applied", "7");
+    then
+}
+
+fn assert_new(rocks: &Rocks) {
+    for family in [Family::Users, Family::Events] {
+        let mut expected = vec![("a".to_owned(), "old".to_owned())];
+        expected.extend((0..30).map(|number| (format!("b{number:02}"), "new".to_owned())));
+        expected.push(("d".to_owned(), "old".to_owned()));
+        assert_eq!(rows(rocks, family), expected);
+    }
+    let keys: Vec<_> = rows(rocks, Family::Conversations).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["a", "d"], "a range without new content is empty");
+    assert_eq!(rocks.get(Family::RaftMeta, b"applied").unwrap(), Some(b"7".to_vec()));
+    assert_eq!(rocks.get(Family::Node, crate::key::node::REPLACE).unwrap(), None);
+}
+
+#[test]
+fn an_install_of_many_files_replaces_the_ranges() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    old_content(&rocks);
+    Box::new(new_content(&rocks)).commit(then()).unwrap();
+    assert_new(&rocks);
+    assert_eq!(fs::read_dir(dir.path().join("install")).unwrap().count(), 0, "the files were taken over");
+    drop(rocks);
+    assert_new(&Rocks::open(dir.path()).unwrap());
+}
+
+#[test]
+fn an_undecided_install_leaves_no_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    old_content(&rocks);
+    let install = new_content(&rocks);
+    let files = || fs::read_dir(dir.path().join("install")).map_or(0, Iterator::count);
+    assert!(files() > 1);
+    drop(install);
+    assert_eq!(files(), 0);
+
+    // A killed process drops nothing.
+    fs::write(dir.path().join("install").join("users-9.sst"), b"half a file").unwrap();
+    drop(rocks);
+    let rocks = Rocks::open(dir.path()).unwrap();
+    assert_eq!(files(), 0);
+    assert_eq!(rows(&rocks, Family::Users).len(), 4);
+}
+
+/// The process ends after the decision with the files of the first `ingested` families taken in, and those of one of them still lying there.
+fn cut_after(ingested: usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    old_content(&rocks);
+    let intent = new_content(&rocks).decide(then()).unwrap();
+    let mut options = rocksdb::IngestExternalFileOptions::default();
+    for (number, family) in Family::OF_SLOTS.into_iter().take(ingested).enumerate() {
+        options.set_move_files(number > 0);
+        let files = intent.files.iter().filter(|(of, _)| *of == family);
+        let paths: Vec<_> = files.map(|(_, name)| dir.path().join("install").join(name)).collect();
+        rocks.inner.db.ingest_external_file_cf_opts(rocks.inner.family(family), &options, paths).unwrap();
+    }
+    drop(rocks);
+    for _ in 0..2 {
+        assert_new(&Rocks::open(dir.path()).unwrap());
+    }
+}
+
+#[test]
+fn a_decided_install_is_finished_at_the_next_open() {
+    for ingested in 0..=Family::OF_SLOTS.len() {
+        cut_after(ingested);
+    }
+}
+
+#[test]
+fn intents_round_trip_and_bent_ones_are_refused() {
+    let mut then = then();
+    then.delete(Family::Users, "gone");
+    then.delete_range(Family::RaftLog, "from", "to");
+    let files = vec![(Family::Users, "users-1.sst".to_owned()), (Family::Events, "events-2.sst".to_owned())];
+    let intent = intent::Intent { files, then };
+    let bytes = intent.encode();
+    assert_eq!(intent::Intent::decode(&bytes), Some(intent));
+    for length in 0..bytes.len() {
+        assert_eq!(intent::Intent::decode(&bytes[..length]), None);
+    }
+    assert_eq!(intent::Intent::decode(&[bytes.as_slice(), &[0]].concat()), None);
+}
