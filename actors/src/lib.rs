@@ -1,1 +1,3 @@
 //! The only place where decisions become deeds.
+
+pub mod mesh;

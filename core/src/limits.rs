@@ -32,6 +32,9 @@ pub const PAGE_USERS: usize = 100;
 /// Conversations in one page of the conversation list.
 pub const PAGE_CONVERSATIONS: usize = 200;
 
+/// Members in one page of a conversation's members.
+pub const PAGE_MEMBERS: usize = 500;
+
 /// Sends of one connection that wait for their ack. At the limit the edge stops reading that socket.
 pub const SEND_WINDOW: usize = 256;
 /// Bytes waiting for a slow connection. Above it the connection is closed and resumes by its cursor.
@@ -57,6 +60,23 @@ pub const LANE_ENVELOPES: usize = 8_192;
 pub const LANE_BYTES: usize = 32 * 1024 * 1024;
 /// Requests of this node that wait for an answer of another. Above it: `Overloaded`.
 pub const NODE_PENDING: usize = 65_536;
+
+/// Envelopes from other nodes that are not finished. Above it their lanes get no credits.
+pub const NODE_RECEIVED: usize = 32_768;
+/// Users of one conversation whose cursors wait to be written. Above it: delivered is dropped, read is `Overloaded`.
+pub const CURSORS_WAITING: usize = 4_096;
+/// In a larger group cursors are kept but not pushed.
+pub const MEMBERS_SEEING_CURSORS: usize = 64;
+/// Heads told in one push between nodes; the next go in another.
+pub const HEADS_PER_PUSH: usize = 4_096;
+/// Conversations subscribed to, or sessions attached, in one request between nodes; the next go in another.
+pub const INTERESTS_PER_REQUEST: usize = 1_024;
+/// Events of one conversation held back while a gap before them is filled. Above it the latest are dropped and fetched later.
+pub const EVENTS_HELD_BACK: usize = 256;
+/// Users whose existence a node remembers, so that not every message asks for them again.
+pub const USERS_REMEMBERED: usize = 16_384;
+/// Conversations one connection hears of. Those above it are listed and fetched, but not pushed.
+pub const CONVERSATIONS_FOLLOWED: usize = 10_000;
 
 /// Commands in one Raft entry.
 pub const BATCH_COMMANDS: usize = 64;

@@ -1,0 +1,161 @@
+//! One end of one lane of one link: what waits to be sent, and the credits that say how much may be.
+//!
+//! A batch is what waits when the lane may send; there is no timer, so a lone envelope goes at once and load makes
+//! batches. Credits count units of [`UNIT_BYTES`]. A frame may be sent while any credit is left and may overdraw it, so
+//! that a frame larger than what is left never waits for ever; what is under way is at most twice the window.
+//!
+//! A lane dies with its link. What still waits then is lost: the mesh is at most once.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use troupe_core::limits;
+
+use super::frame::{self, BODY_BYTES};
+use super::{Envelope, Gauge, MeshError};
+
+/// Envelopes in one frame.
+const BATCH_ENVELOPES: usize = 256;
+/// Bytes in one frame, unless a single envelope is larger.
+const BATCH_BYTES: usize = UNIT_BYTES;
+/// Bytes that one credit pays for; a smaller frame costs one.
+const UNIT_BYTES: usize = 128 * 1024;
+/// Credits of a new lane: they pay for one frame of the largest size.
+const WINDOW: i64 = (limits::NODE_FRAME_BYTES / UNIT_BYTES) as i64;
+/// Credits owed that are returned without waiting for envelopes to go the same way.
+const RETURN_AT: u32 = (WINDOW / 4) as u32;
+
+pub struct Lane {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    closed: bool,
+    waiting: VecDeque<Envelope>,
+    waiting_bytes: usize,
+    /// What this end may still send.
+    credits: i64,
+    /// What the other end has spent and is to get back.
+    owed: u32,
+}
+
+/// The content of one frame.
+pub struct Batch {
+    pub envelopes: Vec<Envelope>,
+    pub credits: u32,
+}
+
+/// Credits that a frame with envelopes of these sizes costs; both ends count alike.
+fn cost(bytes: usize) -> u32 {
+    bytes.div_ceil(UNIT_BYTES).max(1) as u32
+}
+
+impl Lane {
+    #[allow(clippy::new_without_default, reason = "a lane without a link is no default of anything")]
+    pub fn new() -> Lane {
+        let state = State { closed: false, waiting: VecDeque::new(), waiting_bytes: 0, credits: WINDOW, owed: 0 };
+        Lane { state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// Queues one envelope behind the others.
+    pub fn push(&self, envelope: Envelope) -> Result<(), MeshError> {
+        if envelope.body.len() > BODY_BYTES {
+            return Err(MeshError::TooLarge);
+        }
+        let size = frame::size(&envelope);
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(MeshError::Down);
+        }
+        let full = state.waiting.len() >= limits::LANE_ENVELOPES
+            || (!state.waiting.is_empty() && state.waiting_bytes + size > limits::LANE_BYTES);
+        if full {
+            return Err(MeshError::Full);
+        }
+        state.waiting_bytes += size;
+        state.waiting.push_back(envelope);
+        // The sender takes until nothing waits or nothing may go, so only the first of a row can find it asleep.
+        if state.waiting.len() == 1 {
+            self.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The other end has returned credits.
+    pub fn grant(&self, credits: u32) {
+        let mut state = self.state.lock();
+        // A peer that returns more than it got must not open the window.
+        state.credits = (state.credits + i64::from(credits)).min(WINDOW);
+        self.changed.notify_one();
+    }
+
+    /// A frame of these envelopes has come and its handler has returned.
+    pub fn owe(&self, envelope_bytes: usize) {
+        let mut state = self.state.lock();
+        state.owed = state.owed.saturating_add(cost(envelope_bytes));
+        if state.owed >= RETURN_AT {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Drops what waits. Nothing is taken any more.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.waiting = VecDeque::new();
+        state.waiting_bytes = 0;
+    }
+
+    /// Waits until there is something to send. Nothing is lost if the future is dropped. One caller at a time.
+    pub async fn next(&self, gauge: &Gauge) -> Batch {
+        loop {
+            let (batch, withheld) = {
+                let mut state = self.state.lock();
+                let room = gauge.has_room();
+                (state.take(room), !room && state.owed > 0)
+            };
+            if let Some(batch) = batch {
+                return batch;
+            }
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                () = gauge.room(), if withheld => {}
+            }
+        }
+    }
+}
+
+impl State {
+    fn take(&mut self, room: bool) -> Option<Batch> {
+        let sends = !self.waiting.is_empty() && self.credits > 0;
+        let returns = room && self.owed >= RETURN_AT;
+        if !sends && !returns {
+            return None;
+        }
+        let envelopes = if sends { self.take_envelopes() } else { Vec::new() };
+        let credits = if room { std::mem::take(&mut self.owed) } else { 0 };
+        Some(Batch { envelopes, credits })
+    }
+
+    fn take_envelopes(&mut self) -> Vec<Envelope> {
+        let mut taken = Vec::with_capacity(self.waiting.len().min(BATCH_ENVELOPES));
+        let mut bytes = 0;
+        while let Some(next) = self.waiting.front() {
+            let size = frame::size(next);
+            if taken.len() == BATCH_ENVELOPES || (!taken.is_empty() && bytes + size > BATCH_BYTES) {
+                break;
+            }
+            bytes += size;
+            taken.extend(self.waiting.pop_front());
+        }
+        self.waiting_bytes -= bytes;
+        self.credits -= i64::from(cost(bytes));
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests;

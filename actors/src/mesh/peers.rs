@@ -1,0 +1,262 @@
+//! Who is dialled, who is up, and which link an envelope takes.
+//!
+//! Of two nodes the one with the lower id dials, so there is one connection per pair and no election. Each peer has a
+//! task that keeps a link to it for as long as it belongs to the cluster. What carries a link is behind [`Carrier`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+use troupe_core::NodeId;
+use troupe_runtime::net::BoxFuture;
+use troupe_runtime::{Rng, Stream};
+
+use super::frame::{Frame, Malformed};
+use super::link::Link;
+use super::links::{Inbound, Links};
+use super::{Envelope, Gauge, Inbox, MeshError};
+
+/// Between two dials of a node that does not answer; drawn between half and the whole of it.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MOST: Duration = Duration::from_secs(5);
+/// Streams of one peer that wait to replace its link; more are hung up on.
+const STREAMS_WAITING: usize = 2;
+
+/// The links of a node, and where what they receive goes.
+pub struct Hub {
+    pub me: NodeId,
+    pub gauge: Arc<Gauge>,
+    inbox: Inbox,
+    rng: Arc<Rng>,
+    /// The newest link to each peer, up or not. Held for no longer than a lookup: handlers come here.
+    links: Mutex<BTreeMap<NodeId, Arc<Link>>>,
+}
+
+/// What turns a stream into a link that works.
+pub trait Carrier: Send + Sync + 'static {
+    /// Carries frames both ways until the link or the stream ends. Dropping the future ends the stream.
+    fn carry(&self, link: Arc<Link>, stream: Box<dyn Stream>) -> BoxFuture<'_, ()>;
+
+    /// After all links have ended.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+impl Hub {
+    pub fn new(me: NodeId, rng: Arc<Rng>, inbox: Inbox, gauge: Arc<Gauge>) -> Arc<Hub> {
+        Arc::new(Hub { me, gauge, inbox, rng, links: Mutex::default() })
+    }
+
+    pub fn send(&self, to: NodeId, lane_key: u32, envelope: Envelope) -> Result<(), MeshError> {
+        let link = self.link(to).filter(|link| link.is_up()).ok_or(MeshError::Down)?;
+        link.lane(lane_key).push(envelope)
+    }
+
+    pub fn peers(&self) -> Vec<NodeId> {
+        self.links.lock().iter().filter(|(_, link)| link.is_up()).map(|(peer, _)| *peer).collect()
+    }
+
+    pub fn link(&self, peer: NodeId) -> Option<Arc<Link>> {
+        self.links.lock().get(&peer).cloned()
+    }
+
+    pub fn receive(&self, link: &Link, frame: Frame) -> Result<(), Malformed> {
+        link.receive(frame, &self.inbox)
+    }
+
+    fn open(&self, peer: NodeId) -> Arc<Link> {
+        let link = Arc::new(Link::new(self.me, peer, self.rng.u64()));
+        self.links.lock().insert(peer, link.clone());
+        link
+    }
+
+    fn close(&self, link: &Arc<Link>) {
+        {
+            let mut links = self.links.lock();
+            if links.get(&link.peer).is_some_and(|newest| Arc::ptr_eq(newest, link)) {
+                links.remove(&link.peer);
+            }
+        }
+        link.close(&self.inbox);
+    }
+}
+
+/// The tasks of a mesh. They end when this is dropped, and have ended after [`Running::stop`].
+pub struct Running {
+    stop: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Running {
+    pub fn start(hub: Arc<Hub>, links: Arc<dyn Links>, carrier: Arc<dyn Carrier>) -> Running {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let mut attendants =
+                Attendants { hub, links, carrier: carrier.clone(), tasks: JoinSet::new(), peers: BTreeMap::new() };
+            tokio::select! {
+                biased;
+                _ = stopped => {}
+                () = attendants.follow() => {}
+            }
+            attendants.end().await;
+            carrier.close().await;
+        });
+        Running { stop: Mutex::new(Some((stop, task))) }
+    }
+
+    pub async fn stop(&self) {
+        let running = self.stop.lock().take();
+        if let Some((stop, task)) = running {
+            drop(stop);
+            if let Err(panicked) = task.await {
+                tracing::error!(error = %panicked, "the mesh ended badly");
+            }
+        }
+    }
+}
+
+struct Attendants {
+    hub: Arc<Hub>,
+    links: Arc<dyn Links>,
+    carrier: Arc<dyn Carrier>,
+    tasks: JoinSet<()>,
+    peers: BTreeMap<NodeId, Attended>,
+}
+
+/// One peer's task. Dropping it ends the task.
+struct Attended {
+    streams: mpsc::Sender<Box<dyn Stream>>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Attendants {
+    /// Keeps one task per peer for as long as the cluster says who its nodes are.
+    async fn follow(&mut self) {
+        let mut known = self.links.peers();
+        let mut incoming = self.links.incoming();
+        loop {
+            let now = known.borrow_and_update().clone();
+            self.attend(&now);
+            loop {
+                tokio::select! {
+                    biased;
+                    changed = known.changed() => match changed {
+                        Ok(()) => break,
+                        Err(_) => return,
+                    },
+                    inbound = incoming.recv() => match inbound {
+                        Some(inbound) => self.admit(inbound),
+                        None => return,
+                    },
+                    Some(_) = self.tasks.join_next() => {}
+                }
+            }
+        }
+    }
+
+    fn attend(&mut self, nodes: &BTreeSet<NodeId>) {
+        self.peers.retain(|peer, _| nodes.contains(peer));
+        for &peer in nodes {
+            if peer == self.hub.me || self.peers.contains_key(&peer) {
+                continue;
+            }
+            let (streams, incoming) = mpsc::channel(STREAMS_WAITING);
+            let (stop, stopped) = oneshot::channel();
+            let (links, carrier) = (self.links.clone(), self.carrier.clone());
+            let attendant = Attendant { hub: self.hub.clone(), links, carrier, peer, link: None };
+            self.tasks.spawn(attendant.run(incoming, stopped));
+            self.peers.insert(peer, Attended { streams, _stop: stop });
+        }
+    }
+
+    /// Hangs up on who is not known (yet) or should be dialled instead; a peer tries again.
+    fn admit(&self, inbound: Inbound) {
+        let peer = self.peers.get(&inbound.from).filter(|_| inbound.from < self.hub.me);
+        let taken = peer.is_some_and(|peer| peer.streams.try_send(inbound.stream).is_ok());
+        if !taken {
+            tracing::debug!(from = %inbound.from, "hung up on a mesh stream");
+        }
+    }
+
+    async fn end(&mut self) {
+        self.peers.clear();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Keeps the link to one peer.
+struct Attendant {
+    hub: Arc<Hub>,
+    links: Arc<dyn Links>,
+    carrier: Arc<dyn Carrier>,
+    peer: NodeId,
+    /// The one this has opened and not closed.
+    link: Option<Arc<Link>>,
+}
+
+impl Attendant {
+    async fn run(mut self, streams: mpsc::Receiver<Box<dyn Stream>>, stopped: oneshot::Receiver<()>) {
+        tokio::select! {
+            biased;
+            _ = stopped => {}
+            () = self.attend(streams) => {}
+        }
+        self.close();
+    }
+
+    async fn attend(&mut self, streams: mpsc::Receiver<Box<dyn Stream>>) {
+        if self.hub.me < self.peer { self.dial().await } else { self.accept(streams).await }
+    }
+
+    async fn dial(&mut self) {
+        let mut backoff = BACKOFF_FIRST;
+        loop {
+            match self.links.dial(self.peer).await {
+                Ok(stream) => {
+                    let link = self.open();
+                    self.carrier.carry(link.clone(), stream).await;
+                    self.close();
+                    if link.was_up() {
+                        backoff = BACKOFF_FIRST;
+                    }
+                }
+                Err(error) => tracing::debug!(peer = %self.peer, %error, "cannot dial"),
+            }
+            let most = backoff.as_millis() as u64;
+            sleep(Duration::from_millis(self.hub.rng.range(most / 2, most + 1))).await;
+            backoff = (backoff * 2).min(BACKOFF_MOST);
+        }
+    }
+
+    /// The newest stream is the peer: it dials again only when it has given up the older one.
+    async fn accept(&mut self, mut streams: mpsc::Receiver<Box<dyn Stream>>) {
+        let mut next = streams.recv().await;
+        while let Some(stream) = next {
+            let link = self.open();
+            let newer = tokio::select! {
+                biased;
+                newer = streams.recv() => newer,
+                () = self.carrier.carry(link, stream) => None,
+            };
+            self.close();
+            next = match newer {
+                Some(newer) => Some(newer),
+                None => streams.recv().await,
+            };
+        }
+    }
+
+    fn open(&mut self) -> Arc<Link> {
+        let link = self.hub.open(self.peer);
+        self.link = Some(link.clone());
+        link
+    }
+
+    fn close(&mut self) {
+        if let Some(link) = self.link.take() {
+            self.hub.close(&link);
+        }
+    }
+}
