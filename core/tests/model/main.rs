@@ -4,7 +4,7 @@
 mod commands;
 mod reference;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use commands::{USERS, conversations, long_stories};
 use proptest::prelude::*;
@@ -70,9 +70,8 @@ fn agrees(state: &MemoryState, model: &Reference) {
     let row = state.conversation(model.id);
     assert_eq!(row.is_some(), !log.is_empty());
     let members = state.members(model.id, None, usize::MAX);
-    assert_eq!(members.iter().map(|(user, member)| (*user, member.role)).collect::<Vec<_>>(), {
-        model.members.iter().map(|(user, role)| (*user, *role)).collect::<Vec<_>>()
-    });
+    let roles: BTreeMap<_, _> = members.iter().map(|(user, member)| (*user, member.role)).collect();
+    assert_eq!(roles, model.members);
     assert!(members.is_empty() || members.iter().any(|(_, member)| member.role == Role::Owner), "nobody owns it");
     for user in USERS {
         assert_eq!(state.cursor(model.id, user), model.cursors.get(&user).copied().unwrap_or_default());
@@ -195,6 +194,74 @@ fn planted_bugs_are_noticed() {
         });
         assert!(caught.is_err(), "{} went unnoticed", plant.name());
     }
+}
+
+/// A law over stories in which nothing happens says nothing: every answer, event and effect must occur.
+#[test]
+fn stories_go_everywhere() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..500 {
+        let Ok(story) = long_stories().new_tree(&mut runner) else { panic!("a story can always be told") };
+        let (state, answers) = run(Machine::default(), &story.current());
+        for (reply, effects) in answers {
+            seen.insert(match reply {
+                Reply::Registered { .. } => "registered",
+                Reply::SessionOpened { replaced: None } => "opened",
+                Reply::SessionOpened { replaced: Some(_) } => "replaced",
+                Reply::SessionClosed { closed: None } => "closed nothing",
+                Reply::SessionClosed { closed: Some(_) } => "closed",
+                Reply::Placed { duplicate: false, .. } => "placed",
+                Reply::Placed { duplicate: true, .. } => "placed before",
+                Reply::GroupCreated { .. } => "group created",
+                Reply::Done => "done",
+                Reply::Rejected(why) => why.code(),
+            });
+            seen.extend(effects.iter().map(|effect| match effect {
+                Effect::Deliver { .. } => "deliver",
+                Effect::InboxChanged { .. } => "inbox changed",
+                Effect::SessionEnded { .. } => "session ended",
+                Effect::CursorMoved { .. } => "cursor moved",
+                Effect::OutboxFilled { .. } => "outbox filled",
+            }));
+        }
+        let log = state.conversations().into_iter().flat_map(|conversation| state.events(conversation));
+        seen.extend(log.map(|event| match event.kind {
+            EventKind::Message(_) => "message",
+            EventKind::Created { .. } => "created",
+            EventKind::Renamed { .. } => "renamed",
+            EventKind::Added { .. } => "added",
+            EventKind::Removed { .. } => "removed",
+            EventKind::RoleChanged { .. } => "role changed",
+        }));
+    }
+    let all = [
+        ["registered", "opened", "replaced", "closed nothing", "closed", "placed", "placed before", "group created"],
+        [
+            "done",
+            "name_taken",
+            "no_such_user",
+            "no_such_conversation",
+            "not_member",
+            "not_allowed",
+            "not_open",
+            "last_owner",
+        ],
+        [
+            "bad_request",
+            "out_of_order",
+            "deliver",
+            "inbox changed",
+            "session ended",
+            "cursor moved",
+            "outbox filled",
+            "message",
+        ],
+    ];
+    let all = all.into_iter().flatten().chain(["created", "renamed", "added", "removed", "role changed"]);
+    assert_eq!(all.filter(|what| !seen.contains(what)).collect::<Vec<_>>(), Vec::<&str>::new(), "never happened");
 }
 
 /// The derived id of the second event is stable, and it is not the request's.

@@ -1,0 +1,228 @@
+//! The ends of the scale, which no story reaches: full groups, full logs, ids that run out, and rows that say what no
+//! machine has written. Nothing panics there, and a rejection leaves no trace.
+
+use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Register, Send, SettleOutbox, UpdateInbox};
+use troupe_core::event::Role;
+use troupe_core::limits;
+use troupe_core::record::{Conversation, Member, OutboxKey};
+use troupe_core::state::memory::MemoryState;
+use troupe_core::{
+    Body, ClientMessageId, Command, ConversationId, Event, EventKind, GroupId, Machine, Meta, Rejection, Reply, Seq,
+    Slot, State, Timestamp, UserId, Username,
+};
+
+const OWNER: UserId = UserId(1);
+const GROUP: GroupId = GroupId(1024);
+const TEAM: ConversationId = ConversationId::Group(GROUP);
+
+fn apply(state: &mut MemoryState, command: Command) -> Reply {
+    let before = state.clone();
+    let (reply, effects) = Machine::default().apply(state, Meta { now: Timestamp(1_000) }, &command);
+    if let Reply::Rejected(_) = reply {
+        assert_eq!(*state, before, "a rejection left a trace: {command:?}");
+        assert_eq!(effects, Vec::new());
+    }
+    reply
+}
+
+fn id(n: u8) -> ClientMessageId {
+    ClientMessageId([n; 16])
+}
+
+fn text(conversation: ConversationId, sender: UserId, n: u8) -> Command {
+    Command::Send(Send { conversation, sender, client_message_id: id(n), after: None, body: Body::text("x") })
+}
+
+fn change(actor: UserId, n: u8, change: GroupChange) -> Command {
+    Command::ChangeGroup(ChangeGroup { group: GROUP, actor, request: id(n), change })
+}
+
+fn row(head: Seq, members: u32) -> Conversation {
+    let (name, time) = ("Team".to_owned(), Timestamp(1));
+    Conversation { name, open: true, head, time, members, chain: 0, created: time }
+}
+
+/// A group of users 1, 2, 3 ... as if it had a history; the first is its owner.
+fn group_of(members: usize) -> MemoryState {
+    let mut state = MemoryState::default();
+    state.put_conversation(TEAM, &row(Seq(7), members as u32));
+    for user in 1..=members as u64 {
+        let role = if UserId(user) == OWNER { Role::Owner } else { Role::Member };
+        state.put_member(TEAM, UserId(user), &Member { role, since: Seq(1) });
+    }
+    state
+}
+
+fn is_bad_request(reply: &Reply) -> bool {
+    matches!(reply, Reply::Rejected(Rejection::BadRequest(_)))
+}
+
+#[test]
+fn a_full_group_takes_nobody() {
+    let mut state = group_of(limits::GROUP_MEMBERS - 1);
+    let stranger = |n: u64| UserId(1_000_000 + n);
+    let add = |n, users| change(OWNER, n, GroupChange::Add { users });
+    assert_eq!(apply(&mut state, add(1, vec![stranger(1), stranger(2)])), Reply::Rejected(Rejection::GroupFull));
+    let placed = apply(&mut state, add(2, vec![stranger(1), OWNER, stranger(1)]));
+    assert_eq!(placed, Reply::Placed { seq: Seq(8), time: Timestamp(1_000), duplicate: false });
+    assert_eq!(apply(&mut state, add(3, vec![stranger(2)])), Reply::Rejected(Rejection::GroupFull));
+    assert_eq!(apply(&mut state, change(stranger(2), 1, GroupChange::Join)), Reply::Rejected(Rejection::GroupFull));
+}
+
+#[test]
+fn one_request_names_two_hundred_users() {
+    let users = |count: usize| (2..2 + count as u64).map(UserId).collect::<Vec<_>>();
+    let most = limits::MEMBERS_PER_REQUEST;
+    let create = |n, members| {
+        let name = "Team".to_owned();
+        Command::CreateGroup(CreateGroup { creator: OWNER, request: id(n), name, open: false, members })
+    };
+    let mut state = group_of(1);
+    let add = |n, users| change(OWNER, n, GroupChange::Add { users });
+    assert_eq!(apply(&mut state, add(1, users(most + 1))), Reply::Rejected(Rejection::TooMany));
+    assert_eq!(apply(&mut state, create(1, users(most + 1))), Reply::Rejected(Rejection::TooMany));
+    assert!(matches!(apply(&mut state, add(2, users(most))), Reply::Placed { .. }));
+    // The creator and repetitions do not count.
+    let mut named = users(most);
+    named.extend([OWNER, UserId(2), UserId(2)]);
+    assert!(matches!(apply(&mut state, create(2, named)), Reply::GroupCreated { .. }));
+}
+
+/// The other owner is found even if a thousand members stand before them.
+#[test]
+fn another_owner_is_found_far_behind() {
+    let mut state = group_of(1_000);
+    assert_eq!(apply(&mut state, change(OWNER, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+    let last = UserId(1_000);
+    let promoted = apply(&mut state, change(OWNER, 2, GroupChange::SetRole { user: last, role: Role::Owner }));
+    assert!(matches!(promoted, Reply::Placed { .. }));
+    assert!(matches!(apply(&mut state, change(OWNER, 3, GroupChange::Leave)), Reply::Placed { .. }));
+    assert_eq!(apply(&mut state, change(last, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+}
+
+#[test]
+fn a_full_log_takes_nothing() {
+    let mut state = group_of(2);
+    state.put_conversation(TEAM, &row(Seq(u64::MAX), 2));
+    assert!(is_bad_request(&apply(&mut state, text(TEAM, OWNER, 1))));
+    assert!(is_bad_request(&apply(&mut state, change(OWNER, 2, GroupChange::Add { users: vec![UserId(9)] }))));
+    assert!(is_bad_request(&apply(&mut state, change(UserId(2), 3, GroupChange::Leave))));
+}
+
+#[test]
+fn ids_end_below_two_to_the_53() {
+    let Some(name) = Username::new("anna") else { panic!("a good name") };
+    let create = CreateGroup { creator: OWNER, request: id(1), name: "Team".into(), open: false, members: vec![] };
+    let register = Register { name: name.clone(), password_hash: String::new(), request: id(1) };
+    for (counter, fits) in [((1 << 43) - 2, true), ((1 << 43) - 1, false), (u64::MAX - 1, false), (u64::MAX, false)] {
+        let mut state = MemoryState::default();
+        state.put_counter(name.slot(), counter);
+        state.put_counter(create.slot(), counter);
+        match apply(&mut state, Command::Register(register.clone())) {
+            Reply::Registered { user } => assert!(fits && user.0 < 1 << 53 && user.slot() == name.slot()),
+            reply => assert!(!fits && is_bad_request(&reply), "{reply:?}"),
+        }
+        match apply(&mut state, Command::CreateGroup(create.clone())) {
+            Reply::GroupCreated { group } => assert!(fits && group.0 < 1 << 53 && group.slot() == create.slot()),
+            reply => assert!(!fits && is_bad_request(&reply), "{reply:?}"),
+        }
+    }
+}
+
+/// Users and groups of one slot share its counter, so that an id is never both.
+#[test]
+fn ids_of_a_slot_are_counted_together() {
+    let Some(name) = Username::new("anna") else { panic!("a good name") };
+    let mut state = MemoryState::default();
+    let register = Register { name: name.clone(), password_hash: String::new(), request: id(1) };
+    let Reply::Registered { user } = apply(&mut state, Command::Register(register)) else { panic!("a free name") };
+    assert_eq!(user.0, 1024 + u64::from(name.slot().0));
+    let requests = (0..=u16::MAX).map(|n| ClientMessageId(u128::from(n).to_be_bytes()));
+    let mut creates = requests.map(|request| CreateGroup {
+        creator: OWNER,
+        request,
+        name: "Team".to_owned(),
+        open: false,
+        members: Vec::new(),
+    });
+    let Some(create) = creates.find(|create| create.slot() == name.slot()) else { panic!("one in 1024") };
+    let Reply::GroupCreated { group } = apply(&mut state, Command::CreateGroup(create)) else { panic!("a good group") };
+    assert_eq!(group.0, 2 * 1024 + u64::from(name.slot().0));
+}
+
+#[test]
+fn nobody_does_nothing() {
+    let nobody = UserId(0);
+    let no_such_user = Reply::Rejected(Rejection::NoSuchUser);
+    let mut state = group_of(1);
+    assert_eq!(apply(&mut state, text(ConversationId::Everyone, nobody, 1)), no_such_user);
+    assert_eq!(apply(&mut state, change(nobody, 1, GroupChange::Join)), no_such_user);
+    assert_eq!(apply(&mut state, change(OWNER, 1, GroupChange::Add { users: vec![nobody] })), no_such_user);
+    let create = CreateGroup { creator: nobody, request: id(1), name: "Team".into(), open: false, members: vec![] };
+    assert_eq!(apply(&mut state, Command::CreateGroup(create)), no_such_user);
+}
+
+/// The type allows them; the log must not have two names for one conversation.
+#[test]
+fn misspelt_direct_conversations_are_refused() {
+    let mut state = MemoryState::default();
+    for (low, high) in [(2, 1), (1, 1), (0, 1)] {
+        let conversation = ConversationId::Direct { low: UserId(low), high: UserId(high) };
+        assert!(is_bad_request(&apply(&mut state, text(conversation, UserId(1), 1))));
+    }
+}
+
+#[test]
+fn rows_of_another_slot_are_not_settled() {
+    let mut state = MemoryState::default();
+    let direct = ConversationId::Direct { low: UserId(1), high: UserId(2) };
+    apply(&mut state, text(direct, UserId(1), 1));
+    let rows: Vec<OutboxKey> = state.outbox().into_iter().map(|row| row.key).collect();
+    assert_eq!(rows.len(), 2);
+    let elsewhere = Slot((direct.slot().0 + 1) % 1024);
+    apply(&mut state, Command::SettleOutbox(SettleOutbox { slot: elsewhere, rows: rows.clone() }));
+    assert_eq!(state.outbox().len(), 2);
+    apply(&mut state, Command::SettleOutbox(SettleOutbox { slot: direct.slot(), rows }));
+    assert_eq!(state.outbox(), Vec::new());
+}
+
+/// A store that fails answers as if rows were missing; the machine must get through to the end.
+#[test]
+fn missing_rows_do_not_panic() {
+    let mut state = MemoryState::default();
+    state.put_placed(TEAM, OWNER, id(1), Seq(5));
+    let placed = Reply::Placed { seq: Seq(5), time: Timestamp(0), duplicate: true };
+    assert_eq!(apply(&mut state, text(TEAM, OWNER, 1)), placed);
+
+    let Some(name) = Username::new("anna") else { panic!("a good name") };
+    state.put_name(&name.folded(), UserId(77));
+    let register = Register { name, password_hash: String::new(), request: id(1) };
+    assert_eq!(apply(&mut state, Command::Register(register)), Reply::Rejected(Rejection::NameTaken));
+
+    // A member of a group that counts none.
+    state.put_conversation(TEAM, &row(Seq(1), 0));
+    state.put_member(TEAM, OWNER, &Member { role: Role::Owner, since: Seq(1) });
+    assert!(matches!(apply(&mut state, change(OWNER, 2, GroupChange::Leave)), Reply::Placed { .. }));
+
+    let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX) };
+    assert_eq!(apply(&mut state, Command::UpdateInbox(last)), Reply::Done);
+}
+
+/// The chain is compared between replicas of different builds: its bytes never change.
+#[test]
+fn the_chain_never_changes() {
+    let kinds = [
+        (EventKind::Message(Body::text("hello")), 0x9b37_e051_b0ee_180d),
+        (EventKind::Created { name: "Team".to_owned() }, 0xd64b_f45e_5ee1_1717),
+        (EventKind::Renamed { name: "Team".to_owned() }, 0xd9cf_5e99_c2d6_84ae),
+        (EventKind::Added { users: vec![UserId(1), UserId(2)] }, 0x6444_b87b_be9a_36d2),
+        (EventKind::Removed { user: UserId(1) }, 0x1d11_a8f8_e397_4ef7),
+        (EventKind::RoleChanged { user: UserId(1), role: Role::Admin }, 0x0a82_fef6_87b5_2566),
+    ];
+    let chains = kinds.map(|(kind, golden)| {
+        let event = Event { seq: Seq(3), time: Timestamp(5), sender: UserId(7), client_message_id: id(9), kind };
+        (event.chain(11), golden)
+    });
+    let (chains, golden): (Vec<u64>, Vec<u64>) = chains.into_iter().unzip();
+    assert_eq!(chains, golden);
+}
