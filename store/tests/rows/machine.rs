@@ -1,0 +1,148 @@
+//! The machine gives the same replies and effects over the store as over maps.
+
+use proptest::prelude::*;
+use troupe_core::command::*;
+use troupe_core::event::Role;
+use troupe_core::state::memory::MemoryState;
+use troupe_core::{
+    Body, ConversationId, DeviceId, GroupId, Machine, Meta, Reply, Seq, State, Timestamp, TokenHash, UserId, Username,
+};
+use troupe_store::View;
+
+use super::{Store, id};
+
+const NAMES: [&str; 4] = ["ann", "Bob", "ann.b", "ébène"];
+
+/// Who and what the commands so far have made; later ones are about them.
+#[derive(Default)]
+struct World {
+    users: Vec<UserId>,
+    groups: Vec<GroupId>,
+}
+
+impl World {
+    fn user(&self, number: u8) -> UserId {
+        *self.users.get(usize::from(number) % self.users.len().max(1)).unwrap_or(&UserId(1))
+    }
+
+    fn group(&self, number: u8) -> GroupId {
+        *self.groups.get(usize::from(number) % self.groups.len().max(1)).unwrap_or(&GroupId(1))
+    }
+
+    fn conversation(&self, number: u8, sender: UserId) -> ConversationId {
+        match number % 4 {
+            0 => ConversationId::Everyone,
+            1 => ConversationId::direct(sender, self.user(number / 4)).unwrap_or(ConversationId::Everyone),
+            _ => ConversationId::Group(self.group(number / 4)),
+        }
+    }
+
+    fn command(&self, [what, a, b, c]: [u8; 4]) -> Command {
+        let actor = self.user(a);
+        match what % 10 {
+            0 => Command::Register(Register {
+                name: Username::new(NAMES[usize::from(a) % NAMES.len()]).unwrap(),
+                password_hash: "hash".to_owned(),
+                request: id(b % 3),
+            }),
+            1 => Command::OpenSession(OpenSession {
+                user: actor,
+                device: DeviceId::new(&format!("device{}", b % 20)).unwrap(),
+                token: TokenHash([c; 32]),
+            }),
+            2 => Command::CloseSession(CloseSession {
+                user: actor,
+                device: DeviceId::new(&format!("device{}", b % 20)).unwrap(),
+                token: (c % 2 == 0).then_some(TokenHash([c; 32])),
+            }),
+            3 => Command::CreateGroup(CreateGroup {
+                creator: actor,
+                request: id(b % 4),
+                name: "group".to_owned(),
+                open: c % 2 == 0,
+                members: self.users.iter().copied().take(usize::from(c % 4)).collect(),
+            }),
+            4 => Command::ChangeGroup(ChangeGroup {
+                group: self.group(b),
+                actor,
+                request: id(c),
+                change: match c % 6 {
+                    0 => GroupChange::Rename { name: format!("name {c}") },
+                    1 => GroupChange::Add { users: vec![self.user(c)] },
+                    2 => GroupChange::Remove { user: self.user(c / 6) },
+                    3 => GroupChange::Leave,
+                    4 => GroupChange::Join,
+                    _ => GroupChange::SetRole { user: self.user(c / 6), role: Role::Admin },
+                },
+            }),
+            5 => {
+                let conversation = self.conversation(b, actor);
+                let moves =
+                    vec![CursorMove { user: actor, delivered: Seq(u64::from(c % 8)), read: Seq(u64::from(c % 5)) }];
+                Command::AdvanceCursors(AdvanceCursors { conversation, moves })
+            }
+            6 => Command::UpdateInbox(UpdateInbox {
+                user: actor,
+                conversation: self.conversation(b, actor),
+                present: c % 2 == 0,
+                version: Seq(u64::from(c % 7)),
+            }),
+            _ => Command::Send(Send {
+                conversation: self.conversation(b, actor),
+                sender: actor,
+                client_message_id: id(c),
+                after: (c % 5 == 0).then(|| id(c / 5)),
+                body: Body::text("hello"),
+            }),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_machine_answers_alike(drawn in proptest::collection::vec(any::<[u8; 4]>(), 1..200), commit_at in 1usize..10) {
+        let (mut store, mut model, mut world) = (Store::new(), MemoryState::default(), World::default());
+        let machine = Machine::default();
+        let mut drawn: Vec<[u8; 4]> = drawn;
+        // Without users nothing happens.
+        drawn.splice(0..0, [[0, 0, 0, 0], [0, 1, 1, 0], [0, 2, 2, 0]]);
+        for (number, draw) in drawn.into_iter().enumerate() {
+            if number % commit_at == 0 {
+                store.commit();
+            }
+            let meta = Meta { now: Timestamp(1_000 + number as u64) };
+            let command = world.command(draw);
+            let expected = machine.apply(&mut model, meta, &command);
+            prop_assert_eq!(&machine.apply(&mut store.open, meta, &command), &expected, "{:?}", &command);
+            match expected.0 {
+                Reply::Registered { user } if !world.users.contains(&user) => world.users.push(user),
+                Reply::GroupCreated { group } if !world.groups.contains(&group) => world.groups.push(group),
+                _ => {}
+            }
+            // What is owed is settled now and then.
+            if draw[3] % 16 == 0 && let Some(row) = model.outbox().into_iter().next() {
+                let settle = Command::SettleOutbox(SettleOutbox { slot: row.key.slot, rows: vec![row.key] });
+                let expected = machine.apply(&mut model, meta, &settle);
+                prop_assert_eq!(machine.apply(&mut store.open, meta, &settle), expected);
+            }
+        }
+        prop_assert!(store.open.error().is_none());
+        prop_assert!(model.users().len() >= 3, "the first commands register");
+        store.commit();
+
+        let view = View::new(store.reader());
+        prop_assert_eq!(view.outbox(0..1024, None, 10_000).unwrap(), model.outbox());
+        for conversation in model.conversations() {
+            prop_assert_eq!(view.conversation(conversation).unwrap(), model.conversation(conversation));
+            prop_assert_eq!(view.events(conversation, Seq::ZERO, 10_000, usize::MAX).unwrap(), model.events(conversation));
+            prop_assert_eq!(view.members(conversation, None, 10_000).unwrap(), model.members(conversation, None, 10_000));
+        }
+        for user in model.users() {
+            prop_assert_eq!(view.user(user.id).unwrap(), Some(user.clone()));
+            prop_assert_eq!(view.inbox(user.id, None, 10_000).unwrap(), model.inbox(user.id));
+            prop_assert_eq!(view.sessions(user.id).unwrap(), model.sessions(user.id));
+        }
+    }
+}
