@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Send};
-use troupe_core::{Body, ConversationId, UserId};
+use troupe_core::{ConversationId, UserId};
 
 use super::event::role;
 use crate::error::DecodeError;
@@ -13,21 +13,14 @@ pub use crate::field::{client_message_id, conversation, device, user, username};
 use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
 
-/// A message of `sender`. Its size is left to core, which refuses it by its own code.
+/// A message of `sender`. What a body may hold is left to core.
 pub fn send(sender: UserId, send: wire::Send) -> Result<Send, DecodeError> {
-    let body: Body = field::required("send.body", send.body)?.into();
-    if body.kind == 0 {
-        return Err(DecodeError::Missing { field: "send.body.kind" });
-    }
-    if body.kind == Body::TEXT && body.as_text().is_none() {
-        return Err(field::invalid("send.body.content", "text must be UTF-8"));
-    }
     Ok(Send {
         conversation: conversation("send.conversation", &send.conversation)?,
         sender,
         client_message_id: client_message_id("send.client_message_id", &send.client_message_id)?,
         after: field::optional_client_message_id("send.after", &send.after)?,
-        body,
+        body: field::required("send.body", send.body)?.into(),
     })
 }
 

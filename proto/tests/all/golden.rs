@@ -1,0 +1,209 @@
+//! Kept bytes: what is on disk today must be read tomorrow. A difference here is a change of format: `UPDATE=1` rewrites the
+//! files for types or variants that are new, never for those that have been released.
+
+use std::fmt::{Debug, Write};
+use std::path::Path;
+
+use troupe_core::command::{
+    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
+    SettleOutbox, UpdateInbox,
+};
+use troupe_core::event::Role;
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::{
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Seq, Slot, Timestamp,
+    TokenHash, UserId, Username,
+};
+use troupe_proto::client::SessionToken;
+use troupe_proto::{Record, StampedBatch};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_123);
+const ALICE: UserId = UserId(1_029);
+const BOB: UserId = UserId(2_050);
+const GROUP: GroupId = GroupId(3 * 1024 + 77);
+const ID: ClientMessageId = ClientMessageId([0xa1; 16]);
+const BEFORE: ClientMessageId = ClientMessageId([0xb2; 16]);
+const TOKEN: TokenHash = TokenHash([0xc3; 32]);
+const DIRECT: ConversationId = ConversationId::Direct { low: ALICE, high: BOB };
+
+fn device() -> DeviceId {
+    DeviceId::new("laptop-1").expect("a device")
+}
+
+/// One line `variant hex` per value.
+#[track_caller]
+fn kept<T: PartialEq + Debug>(
+    file: &str,
+    values: &[(&str, T)],
+    encode: impl Fn(&T) -> Vec<u8>,
+    decode: impl Fn(&[u8]) -> T,
+) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file).with_extension("hex");
+    let lines = values.iter().fold(String::new(), |mut lines, (name, value)| {
+        let hex = encode(value).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        writeln!(lines, "{name} {hex}").expect("a string takes everything");
+        lines
+    });
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &lines).expect("the golden file can be written");
+    }
+    let kept = std::fs::read_to_string(&path).expect("the golden file is there; UPDATE=1 writes it");
+    assert_eq!(lines, kept, "the form of {file} has changed");
+    for (line, (name, value)) in kept.lines().zip(values) {
+        let hex = line.split_once(' ').expect("a line is a name and bytes").1;
+        let bytes: Vec<u8> =
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect();
+        assert_eq!(&decode(&bytes), value, "{file}: {name}");
+    }
+}
+
+#[track_caller]
+fn record<T: Record + PartialEq + Debug>(file: &str, values: &[(&str, T)]) {
+    kept(file, values, T::encode, |bytes| T::decode(bytes).expect("kept bytes decode"));
+}
+
+#[test]
+fn user() {
+    let user = User {
+        id: ALICE,
+        name: "Alice".into(),
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
+        created: NOW,
+        request: ID,
+    };
+    record("user", &[("user", user)]);
+}
+
+#[test]
+fn session() {
+    record("session", &[("session", Session { device: device(), token: TOKEN, created: NOW })]);
+}
+
+#[test]
+fn inbox_entry() {
+    let entry = InboxEntry { conversation: DIRECT, present: true, version: Seq(7) };
+    record("inbox_entry", &[("present", entry.clone()), ("left", InboxEntry { present: false, ..entry })]);
+}
+
+#[test]
+fn conversation() {
+    let group = Conversation {
+        name: "Friends".into(),
+        open: true,
+        head: Seq(300),
+        time: NOW,
+        members: 3,
+        chain: 0x0123_4567_89ab_cdef,
+        created: Timestamp(NOW.0 - 1_000),
+    };
+    record("conversation", &[("group", group)]);
+}
+
+#[test]
+fn member() {
+    let member = |role| Member { role, since: Seq(5) };
+    let roles = [("member", Role::Member), ("admin", Role::Admin), ("owner", Role::Owner)];
+    record("member", &roles.map(|(name, role)| (name, member(role))));
+}
+
+#[test]
+fn cursor() {
+    record("cursor", &[("cursor", Cursor { delivered: Seq(300), read: Seq(299) }), ("start", Cursor::default())]);
+}
+
+fn outbox_key() -> OutboxKey {
+    OutboxKey { slot: Slot(77), conversation: ConversationId::Group(GROUP), version: Seq(9), user: BOB }
+}
+
+#[test]
+fn outbox_row() {
+    record("outbox_row", &[("outbox_row", OutboxRow { key: outbox_key(), present: true })]);
+}
+
+#[test]
+fn event() {
+    let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind };
+    let kinds = [
+        ("text", EventKind::Message(Body::text("hello, мир"))),
+        ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255] })),
+        ("created", EventKind::Created { name: "Friends".into() }),
+        ("renamed", EventKind::Renamed { name: "Foes".into() }),
+        ("added", EventKind::Added { users: vec![ALICE, BOB] }),
+        ("removed", EventKind::Removed { user: BOB }),
+        ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
+    ];
+    record("event", &kinds.map(|(name, kind)| (name, event(kind))));
+}
+
+fn send() -> Command {
+    let body = Body::text("hi");
+    Command::Send(Send { conversation: DIRECT, sender: ALICE, client_message_id: ID, after: Some(BEFORE), body })
+}
+
+#[test]
+fn command() {
+    let change = |change| Command::ChangeGroup(ChangeGroup { group: GROUP, actor: ALICE, request: ID, change });
+    let close = |token| Command::CloseSession(CloseSession { user: ALICE, device: device(), token });
+    let commands = [
+        (
+            "register",
+            Command::Register(Register {
+                name: Username::new("Alice").expect("a name"),
+                password_hash: "$argon2id$".into(),
+                request: ID,
+            }),
+        ),
+        ("open_session", Command::OpenSession(OpenSession { user: ALICE, device: device(), token: TOKEN })),
+        ("close_session", close(Some(TOKEN))),
+        ("close_any_session", close(None)),
+        (
+            "update_inbox",
+            Command::UpdateInbox(UpdateInbox {
+                user: BOB,
+                conversation: ConversationId::Everyone,
+                present: true,
+                version: Seq(9),
+            }),
+        ),
+        ("send", send()),
+        (
+            "create_group",
+            Command::CreateGroup(CreateGroup {
+                creator: ALICE,
+                request: ID,
+                name: "Friends".into(),
+                open: true,
+                members: vec![BOB],
+            }),
+        ),
+        ("rename", change(GroupChange::Rename { name: "Foes".into() })),
+        ("add", change(GroupChange::Add { users: vec![ALICE, BOB] })),
+        ("remove", change(GroupChange::Remove { user: BOB })),
+        ("leave", change(GroupChange::Leave)),
+        ("join", change(GroupChange::Join)),
+        ("set_role", change(GroupChange::SetRole { user: BOB, role: Role::Owner })),
+        (
+            "advance_cursors",
+            Command::AdvanceCursors(AdvanceCursors {
+                conversation: DIRECT,
+                moves: vec![CursorMove { user: BOB, delivered: Seq(300), read: Seq(299) }],
+            }),
+        ),
+        ("settle_outbox", Command::SettleOutbox(SettleOutbox { slot: Slot(77), rows: vec![outbox_key()] })),
+    ];
+    record("command", &commands);
+}
+
+#[test]
+fn stamped_batch() {
+    let batch = StampedBatch { now: NOW, commands: vec![send(), send()] };
+    record("stamped_batch", &[("two", batch), ("empty", StampedBatch { now: NOW, commands: Vec::new() })]);
+}
+
+#[test]
+fn session_token() {
+    let token = SessionToken { user: ALICE, device: device(), secret: [0xd4; 32] };
+    kept("session_token", &[("session_token", token)], SessionToken::encode, |bytes| {
+        SessionToken::decode(bytes).expect("kept bytes decode")
+    });
+}

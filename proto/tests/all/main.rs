@@ -1,0 +1,9 @@
+//! One test program for the whole crate. [`values`] draws any value of any type; the other modules ask something of them.
+
+mod client;
+mod frame;
+mod golden;
+mod protocol_page;
+mod record;
+mod total;
+mod values;

@@ -1,0 +1,139 @@
+//! `docs/protocol.md` is tested like code: its example bytes, its codes and its limits are those of this program.
+
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use tokio_util::codec::{Decoder, Encoder};
+use troupe_core::{Rejection, limits};
+use troupe_proto::client::{self, Refusal};
+use troupe_proto::frame::FrameCodec;
+use troupe_proto::wire::client::client_frame::Request;
+use troupe_proto::wire::client::server_frame::Message as Answer;
+use troupe_proto::wire::client::{Body, ClientFrame, Hello, Send, SendAck, ServerFrame};
+
+const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md"));
+
+/// The bytes of the example after `<!-- frame: name -->`: what stands left of the bars.
+fn example(name: &str) -> Vec<u8> {
+    let (_, after) =
+        PAGE.split_once(&format!("<!-- frame: {name} -->\n```text\n")).expect("the example is on the page");
+    let (block, _) = after.split_once("```").expect("the block ends");
+    let digits = block.lines().filter_map(|line| line.split('|').next()).flat_map(str::split_whitespace);
+    digits.map(|byte| u8::from_str_radix(byte, 16).expect("a byte in hex")).collect()
+}
+
+/// The page's bytes are what `from` writes, and what `to` reads.
+#[track_caller]
+fn shown<M: Message + Default + PartialEq + std::fmt::Debug>(
+    name: &str,
+    message: M,
+    mut from: FrameCodec,
+    mut to: FrameCodec,
+) {
+    let mut wire = BytesMut::new();
+    from.encode(&message, &mut wire).expect("examples are small");
+    let hex = wire.iter().map(|byte| format!("{byte:02x} ")).collect::<String>();
+    assert_eq!(wire, example(name), "the bytes of {name} are: {hex}");
+    let payload = to.decode(&mut wire).expect("a good frame").expect("a whole frame");
+    assert_eq!(M::decode(payload).expect("a message"), message);
+}
+
+#[test]
+fn hello() {
+    let hello = Hello { min_version: 1, max_version: 1, client: "example/1.0".into() };
+    let frame = ClientFrame { request_id: 1, request: Some(Request::Hello(hello)) };
+    shown("hello", frame, FrameCodec::client(), FrameCodec::server());
+}
+
+const ID: Bytes = Bytes::from_static(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+
+#[test]
+fn send() {
+    let body = Body { kind: 1, content: Bytes::from_static("hé".as_bytes()) };
+    let conversation = "d1029-2050".to_owned();
+    let send = Send { conversation, client_message_id: ID, after: Bytes::new(), body: Some(body) };
+    let frame = ClientFrame { request_id: 7, request: Some(Request::Send(send)) };
+    shown("send", frame, FrameCodec::client(), FrameCodec::server());
+}
+
+#[test]
+fn send_ack() {
+    let ack = SendAck {
+        client_message_id: ID,
+        seq: 300,
+        time_ms: 1_700_000_000_123,
+        duplicate: false,
+        conversation: "d1029-2050".into(),
+    };
+    let frame = ServerFrame { request_id: 7, message: Some(Answer::SendAck(ack)) };
+    shown("send_ack", frame, FrameCodec::server(), FrameCodec::client());
+}
+
+#[test]
+fn every_code_is_explained() {
+    let rejections = [
+        Rejection::NameTaken,
+        Rejection::NoSuchUser,
+        Rejection::NoSuchConversation,
+        Rejection::NotMember,
+        Rejection::NotAllowed,
+        Rejection::NotOpen,
+        Rejection::GroupFull,
+        Rejection::LastOwner,
+        Rejection::TooLarge,
+        Rejection::TooMany,
+        Rejection::BadName,
+        Rejection::BadRequest(""),
+        Rejection::OutOfOrder,
+    ];
+    let others = [client::OVERLOADED, client::SHUTTING_DOWN, client::UNAVAILABLE];
+    let codes = rejections.iter().map(Rejection::code).chain(Refusal::ALL.map(Refusal::code)).chain(others);
+    for code in codes {
+        assert!(PAGE.contains(&format!("\n| `{code}` | ")), "{code} has no row");
+    }
+}
+
+#[test]
+fn every_request_is_explained() {
+    let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/proto/client.proto"));
+    let (_, after) = file.split_once("oneof request {").expect("requests are a oneof");
+    let (requests, _) = after.split_once('}').expect("the oneof ends");
+    let names: Vec<_> = requests.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert!(names.len() >= 20, "{names:?}");
+    for name in names {
+        assert!(PAGE.contains(&format!("\n| `{name}` | ")), "{name} has no row");
+    }
+}
+
+#[test]
+fn limits_are_those_of_the_program() {
+    let rows = [
+        ("one message's body", limits::MESSAGE_BYTES, "bytes"),
+        ("one frame from a client", limits::FRAME_BYTES, "bytes"),
+        ("one frame from a server", limits::SERVER_FRAME_BYTES, "bytes"),
+        ("user name, least", limits::USERNAME_MIN_CHARS, "characters"),
+        ("user name, most", limits::USERNAME_MAX_CHARS, "characters"),
+        ("password, least", limits::PASSWORD_MIN_CHARS, "characters"),
+        ("password, most", limits::PASSWORD_MAX_BYTES, "bytes"),
+        ("device", limits::DEVICE_ID_BYTES, "bytes"),
+        ("group name", limits::GROUP_NAME_CHARS, "characters"),
+        ("members of a group", limits::GROUP_MEMBERS, "users"),
+        ("users named in one request", limits::MEMBERS_PER_REQUEST, "users"),
+        ("sessions of a user", limits::SESSIONS_PER_USER, "sessions"),
+        ("page of history", limits::PAGE_EVENTS, "events"),
+        ("page of history, bodies", limits::PAGE_BYTES, "bytes"),
+        ("page of users", limits::PAGE_USERS, "users"),
+        ("page of members", limits::PAGE_MEMBERS, "users"),
+        ("page of conversations", limits::PAGE_CONVERSATIONS, "conversations"),
+        ("sends in flight", limits::SEND_WINDOW, "sends"),
+        ("bytes waiting for a slow client", limits::CONNECTION_OUT_BYTES, "bytes"),
+        ("members that see cursors move", limits::MEMBERS_SEEING_CURSORS, "users"),
+        ("conversations that are pushed", limits::CONVERSATIONS_FOLLOWED, "conversations"),
+        ("time to log in", limits::UNAUTHENTICATED_SECONDS as usize, "seconds"),
+        ("silence of a client", limits::IDLE_SECONDS as usize, "seconds"),
+        ("session token", client::SessionToken::MAX_BYTES, "bytes"),
+    ];
+    for (what, limit, unit) in rows {
+        let row = format!("\n| {what} | {limit} {unit} |");
+        assert!(PAGE.contains(&row), "the page lacks: {row}");
+    }
+}

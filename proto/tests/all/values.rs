@@ -1,0 +1,257 @@
+//! Strategies for every type that has a byte form.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use troupe_core::command::{
+    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
+    SettleOutbox, UpdateInbox,
+};
+use troupe_core::event::Role;
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::{
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, SLOTS, Seq, Slot, Timestamp,
+    TokenHash, UserId, Username,
+};
+use troupe_proto::StampedBatch;
+use troupe_proto::client::SessionToken;
+
+/// Small numbers, and those at which something ends.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0..100_000u64, 2 => any::<u64>(), 1 => Just((1 << 53) - 1), 1 => Just(u64::MAX)]
+}
+
+fn user() -> impl Strategy<Value = UserId> {
+    number().prop_map(UserId)
+}
+
+/// An id that a client may name.
+pub fn real_user() -> impl Strategy<Value = UserId> + Clone + 'static {
+    (1..1u64 << 53).prop_map(UserId)
+}
+
+fn users() -> impl Strategy<Value = Vec<UserId>> {
+    vec(user(), 0..6)
+}
+
+fn seq() -> impl Strategy<Value = Seq> {
+    number().prop_map(Seq)
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    number().prop_map(Timestamp)
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    (0..SLOTS).prop_map(Slot)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,40}"
+}
+
+fn username() -> impl Strategy<Value = Username> {
+    "[a-zäßéжあ][a-zA-Z0-9ÄÖж._-]{2,31}".prop_map(|text| Username::new(&text).expect("the pattern is of names"))
+}
+
+fn device() -> impl Strategy<Value = DeviceId> {
+    "[!-~]{1,64}".prop_map(|text| DeviceId::new(&text).expect("the pattern is of devices"))
+}
+
+pub fn message_id() -> impl Strategy<Value = ClientMessageId> {
+    any::<[u8; 16]>().prop_map(ClientMessageId)
+}
+
+fn token_hash() -> impl Strategy<Value = TokenHash> {
+    any::<[u8; 32]>().prop_map(TokenHash)
+}
+
+pub fn conversation() -> impl Strategy<Value = ConversationId> {
+    let direct = (1..u64::MAX)
+        .prop_flat_map(|low| (Just(low), low + 1..=u64::MAX))
+        .prop_map(|(low, high)| ConversationId::Direct { low: UserId(low), high: UserId(high) });
+    prop_oneof![
+        Just(ConversationId::Everyone),
+        direct,
+        (1..=u64::MAX).prop_map(|group| ConversationId::Group(GroupId(group))),
+    ]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)]
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        text().prop_map(|text| Body::text(&text)),
+        (any::<u32>(), vec(any::<u8>(), 0..200)).prop_map(|(kind, content)| Body { kind, content }),
+    ]
+}
+
+prop_compose! {
+    pub fn user_row()(
+        id in user(), name in username(), password_hash in text(), created in time(), request in message_id()
+    ) -> User {
+        User { id, name: name.as_str().to_owned(), password_hash, created, request }
+    }
+}
+
+prop_compose! {
+    pub fn session()(device in device(), token in token_hash(), created in time()) -> Session {
+        Session { device, token, created }
+    }
+}
+
+prop_compose! {
+    pub fn inbox_entry()(conversation in conversation(), present: bool, version in seq()) -> InboxEntry {
+        InboxEntry { conversation, present, version }
+    }
+}
+
+prop_compose! {
+    pub fn conversation_row()(
+        name in text(), open: bool, head in seq(), time in time(), members: u32, chain: u64, created in time()
+    ) -> Conversation {
+        Conversation { name, open, head, time, members, chain, created }
+    }
+}
+
+prop_compose! {
+    pub fn member()(role in role(), since in seq()) -> Member {
+        Member { role, since }
+    }
+}
+
+prop_compose! {
+    pub fn cursor()(delivered in seq(), read in seq()) -> Cursor {
+        Cursor { delivered, read }
+    }
+}
+
+prop_compose! {
+    fn outbox_key()(slot in slot(), conversation in conversation(), version in seq(), user in user()) -> OutboxKey {
+        OutboxKey { slot, conversation, version, user }
+    }
+}
+
+prop_compose! {
+    pub fn outbox_row()(key in outbox_key(), present: bool) -> OutboxRow {
+        OutboxRow { key, present }
+    }
+}
+
+pub fn event() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        3 => body().prop_map(EventKind::Message),
+        1 => text().prop_map(|name| EventKind::Created { name }),
+        1 => text().prop_map(|name| EventKind::Renamed { name }),
+        1 => users().prop_map(|users| EventKind::Added { users }),
+        1 => user().prop_map(|user| EventKind::Removed { user }),
+        1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
+    ];
+    (seq(), time(), user(), message_id(), kind).prop_map(|(seq, time, sender, client_message_id, kind)| Event {
+        seq,
+        time,
+        sender,
+        client_message_id,
+        kind,
+    })
+}
+
+pub fn send() -> impl Strategy<Value = Send> {
+    (conversation(), user(), message_id(), option::of(message_id()), body()).prop_map(
+        |(conversation, sender, client_message_id, after, body)| Send {
+            conversation,
+            sender,
+            client_message_id,
+            after,
+            body,
+        },
+    )
+}
+
+prop_compose! {
+    fn register()(name in username(), password_hash in text(), request in message_id()) -> Command {
+        Command::Register(Register { name, password_hash, request })
+    }
+}
+
+prop_compose! {
+    fn open_session()(user in user(), device in device(), token in token_hash()) -> Command {
+        Command::OpenSession(OpenSession { user, device, token })
+    }
+}
+
+prop_compose! {
+    fn close_session()(user in user(), device in device(), token in option::of(token_hash())) -> Command {
+        Command::CloseSession(CloseSession { user, device, token })
+    }
+}
+
+prop_compose! {
+    fn update_inbox()(user in user(), conversation in conversation(), present: bool, version in seq()) -> Command {
+        Command::UpdateInbox(UpdateInbox { user, conversation, present, version })
+    }
+}
+
+/// `member` draws the users that are named in it.
+pub fn create_group(member: impl Strategy<Value = UserId>) -> impl Strategy<Value = CreateGroup> {
+    (user(), message_id(), text(), any::<bool>(), vec(member, 0..6))
+        .prop_map(|(creator, request, name, open, members)| CreateGroup { creator, request, name, open, members })
+}
+
+/// `member` draws the users that are named in it.
+pub fn change_group(member: impl Strategy<Value = UserId> + Clone + 'static) -> impl Strategy<Value = ChangeGroup> {
+    let change = prop_oneof![
+        text().prop_map(|name| GroupChange::Rename { name }),
+        vec(member.clone(), 0..6).prop_map(|users| GroupChange::Add { users }),
+        member.clone().prop_map(|user| GroupChange::Remove { user }),
+        Just(GroupChange::Leave),
+        Just(GroupChange::Join),
+        (member, role()).prop_map(|(user, role)| GroupChange::SetRole { user, role }),
+    ];
+    (1..=u64::MAX, user(), message_id(), change).prop_map(|(group, actor, request, change)| ChangeGroup {
+        group: GroupId(group),
+        actor,
+        request,
+        change,
+    })
+}
+
+fn advance_cursors() -> impl Strategy<Value = Command> {
+    let moves = (user(), seq(), seq()).prop_map(|(user, delivered, read)| CursorMove { user, delivered, read });
+    (conversation(), vec(moves, 0..6))
+        .prop_map(|(conversation, moves)| Command::AdvanceCursors(AdvanceCursors { conversation, moves }))
+}
+
+prop_compose! {
+    fn settle_outbox()(slot in slot(), rows in vec(outbox_key(), 0..4)) -> Command {
+        Command::SettleOutbox(SettleOutbox { slot, rows })
+    }
+}
+
+pub fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        register(),
+        open_session(),
+        close_session(),
+        update_inbox(),
+        send().prop_map(Command::Send),
+        create_group(number().prop_map(UserId)).prop_map(Command::CreateGroup),
+        change_group(real_user()).prop_map(Command::ChangeGroup),
+        advance_cursors(),
+        settle_outbox(),
+    ]
+}
+
+prop_compose! {
+    pub fn batch()(now in time(), commands in vec(command(), 0..5)) -> StampedBatch {
+        StampedBatch { now, commands }
+    }
+}
+
+prop_compose! {
+    pub fn session_token()(user in real_user(), device in device(), secret: [u8; 32]) -> SessionToken {
+        SessionToken { user, device, secret }
+    }
+}
