@@ -1,0 +1,198 @@
+//! Who connects, whither, as which device.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use troupe_core::{DeviceId, UserId, fold};
+use troupe_proto::client::Refusal;
+use troupe_runtime::NodeCtx;
+
+use crate::client::{Client, Events};
+use crate::connection::Connection;
+use crate::driver;
+use crate::error::{Error, Result};
+use crate::store::{MemoryStore, Saved, Store};
+
+/// Where a device starts in a conversation that it has never followed. One that it has followed goes on from its cursor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartAt {
+    /// Behind what the user has received on any device; in `everyone`, if that is nothing, at the head.
+    #[default]
+    Delivered,
+    /// All of history that the user may see.
+    Beginning,
+    /// Only what comes from now on.
+    Head,
+}
+
+/// How one proves who one is, when no session is kept.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub name: String,
+    pub password: String,
+}
+
+/// See [`Client::builder`].
+pub struct Builder {
+    context: Option<NodeCtx>,
+    pub(crate) nodes: Vec<String>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) token: Option<Bytes>,
+    pub(crate) device: Option<String>,
+    pub(crate) start_at: StartAt,
+    pub(crate) patience: Duration,
+    pub(crate) room: usize,
+    store: Option<Box<dyn Store>>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Builder {
+        Builder {
+            context: None,
+            nodes: Vec::new(),
+            credentials: None,
+            token: None,
+            device: None,
+            start_at: StartAt::default(),
+            patience: Duration::from_secs(15),
+            room: 1024,
+            store: None,
+        }
+    }
+
+    /// Sockets and randomness; the operating system's if not given.
+    pub fn context(mut self, context: NodeCtx) -> Builder {
+        self.context = Some(context);
+        self
+    }
+
+    /// One or more `host:port`. The others of the cluster are learned from any of them.
+    pub fn nodes<S: Into<String>>(mut self, nodes: impl IntoIterator<Item = S>) -> Builder {
+        self.nodes.extend(nodes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Name (or id) and password: used where no session is kept, or the kept one has ended.
+    pub fn credentials(mut self, name: impl Into<String>, password: impl Into<String>) -> Builder {
+        self.credentials = Some(Credentials { name: name.into(), password: password.into() });
+        self
+    }
+
+    /// A session from elsewhere, as [`Client::token`] gives it.
+    pub fn token(mut self, token: impl Into<Bytes>) -> Builder {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The name of this device, 1 to 64 printable ASCII characters: a user has one session per device.
+    pub fn device(mut self, device: impl Into<String>) -> Builder {
+        self.device = Some(device.into());
+        self
+    }
+
+    /// Where session, outbox and cursors are kept; in memory if not given.
+    pub fn store(mut self, store: impl Store) -> Builder {
+        self.store = Some(Box::new(store));
+        self
+    }
+
+    pub fn start_at(mut self, start_at: StartAt) -> Builder {
+        self.start_at = start_at;
+        self
+    }
+
+    /// How long `connect` and requests look for a node that answers. Sends wait for ever.
+    pub fn patience(mut self, patience: Duration) -> Builder {
+        self.patience = patience;
+        self
+    }
+
+    /// Events held ready for the application; more are fetched when it has taken some.
+    pub fn room(mut self, events: usize) -> Builder {
+        self.room = events.max(1);
+        self
+    }
+
+    /// Registers the name and password of [`credentials`](Builder::credentials), at whichever node answers, once.
+    pub async fn register(&self) -> Result<UserId> {
+        let Credentials { name, password } = self.credentials.clone().ok_or_else(no_credentials)?;
+        let context = self.world();
+        let request = context.rng.bytes::<16>();
+        let deadline = tokio::time::Instant::now() + self.patience;
+        let mut nodes = driver::Nodes::new(&self.nodes, &context.rng)?;
+        loop {
+            let address = nodes.next();
+            let attempt = async {
+                let (connection, _pushes) = Connection::open(&*context.net, &address).await?;
+                connection.register(&name, &password, request).await
+            };
+            match attempt.await {
+                Ok(user) => return Ok(UserId(user)),
+                Err(error) if error.is_transient() && tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(nodes.backoff(&context.rng)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Starts the client and waits until it is logged in.
+    pub async fn connect(self) -> Result<(Client, Events)> {
+        let patience = self.patience;
+        let (client, events) = self.start()?;
+        client.wait_online(patience).await?;
+        Ok((client, events))
+    }
+
+    /// Starts the client without waiting: messages go to the outbox until a node is found.
+    pub fn start(mut self) -> Result<(Client, Events)> {
+        let context = self.world();
+        let mut store = self.store.take().unwrap_or_else(|| Box::new(MemoryStore::new()));
+        let saved = store.load()?;
+        self.agree_with(&saved)?;
+        let device = match (&self.device, &saved.session) {
+            (Some(device), _) => device.clone(),
+            (None, Some(session)) => session.device.clone(),
+            (None, None) => format!("sdk-{:016x}", context.rng.u64()),
+        };
+        if DeviceId::new(&device).is_none() {
+            return Err(Error::Rejected {
+                code: "bad_request".into(),
+                text: "a device is named by 1 to 64 printable ASCII characters".into(),
+            });
+        }
+        driver::start(context, self, device, store, saved)
+    }
+
+    /// A store belongs to one user: its outbox must not be sent in another's name.
+    fn agree_with(&mut self, saved: &Saved) -> Result<()> {
+        if let (Some(session), Some(credentials)) = (&saved.session, &self.credentials)
+            && fold(&session.name) != fold(&credentials.name)
+            && session.user.to_string() != credentials.name
+        {
+            return Err(Error::Rejected {
+                code: "other_user".into(),
+                text: format!("this store belongs to {}: give {} another one", session.name, credentials.name),
+            });
+        }
+        if let Some(session) = &saved.session
+            && self.token.is_none()
+            && !session.token.is_empty()
+            && self.device.as_ref().is_none_or(|device| *device == session.device)
+        {
+            self.token = Some(session.token.clone());
+        }
+        if self.token.is_none() && self.credentials.is_none() {
+            return Err(no_credentials());
+        }
+        Ok(())
+    }
+
+    fn world(&self) -> NodeCtx {
+        self.context.clone().unwrap_or_else(NodeCtx::production)
+    }
+}
+
+fn no_credentials() -> Error {
+    Error::rejected(Refusal::NotLoggedIn)
+}

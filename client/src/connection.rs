@@ -1,0 +1,396 @@
+//! One socket: hello, requests with their answers, pushes.
+//!
+//! This is the bottom of the SDK and the whole of what load generators need. It never reconnects and never retries: a
+//! connection that ended stays ended, and every unanswered request on it is *unknown*. See [`crate::Client`] for the rest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use parking_lot::Mutex;
+use prost::Message as _;
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::codec::{Encoder, FramedRead};
+use tokio_util::task::AbortOnDropHandle;
+use troupe_proto::client::PROTOCOL_VERSION;
+use troupe_proto::frame::FrameCodec;
+pub use troupe_proto::wire::client::client_frame::Request;
+pub use troupe_proto::wire::client::server_frame::Message;
+use troupe_proto::wire::client::{
+    ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, Kicked, LoggedIn, Login, Ping, Pong, Register,
+    Resume, ServerFrame, Welcome,
+};
+use troupe_runtime::{Net, Stream};
+
+use crate::error::{Error, Result};
+
+/// Connecting, TLS and hello included, takes longer than this: try another node.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// An answer takes longer than this: nobody knows what became of the request.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Frames waiting to be written. `request` waits for a place, `start` refuses.
+const OUT_FRAMES: usize = 1024;
+/// Frames written with one system call.
+const WRITE_BATCH: usize = 64;
+/// Pushes waiting for their reader. At the limit the socket is no longer read.
+const PUSHES: usize = 256;
+/// A connection at rest costs no more than this for reading.
+const READ_BUFFER: usize = 1024;
+
+/// What a server says unasked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Push {
+    Event(EventPush),
+    Cursor(CursorPush),
+    Conversation(ConversationPush),
+    Kicked(Kicked),
+    GoAway(GoAway),
+}
+
+/// The pushes of one connection, in order; `None` when it has ended.
+pub struct Pushes(mpsc::Receiver<Push>);
+
+impl Pushes {
+    pub async fn next(&mut self) -> Option<Push> {
+        self.0.recv().await
+    }
+
+    pub fn try_next(&mut self) -> Option<Push> {
+        self.0.try_recv().ok()
+    }
+}
+
+pub struct Connection {
+    out: mpsc::Sender<ClientFrame>,
+    shared: Arc<Shared>,
+    welcome: Welcome,
+    address: String,
+    _reader: AbortOnDropHandle<()>,
+    writer: AbortOnDropHandle<()>,
+}
+
+struct Shared(Mutex<Inner>);
+
+struct Inner {
+    pending: BTreeMap<u64, oneshot::Sender<Message>>,
+    last_id: u64,
+    last_heard: Instant,
+    /// Since when something has been unanswered without a break.
+    waiting_since: Instant,
+    closed: bool,
+}
+
+impl Connection {
+    /// Connects to `host:port` and says hello, all within [`CONNECT_TIMEOUT`].
+    pub async fn open(net: &dyn Net, address: &str) -> Result<(Connection, Pushes)> {
+        let opening = async {
+            let stream = net
+                .connect(address)
+                .await
+                .map_err(|error| Error::Unavailable(format!("connecting to {address}: {error}")))?;
+            Connection::greet(stream, address).await
+        };
+        tokio::time::timeout(CONNECT_TIMEOUT, opening)
+            .await
+            .map_err(|_| Error::Unavailable(format!("connecting to {address} takes too long")))?
+    }
+
+    /// Says hello over a stream that is connected already.
+    pub async fn greet(stream: Box<dyn Stream>, address: &str) -> Result<(Connection, Pushes)> {
+        let (read, write) = tokio::io::split(stream);
+        let mut frames = FramedRead::with_capacity(read, FrameCodec::client(), READ_BUFFER);
+        let mut write = write;
+        let hello = Hello {
+            min_version: PROTOCOL_VERSION,
+            max_version: PROTOCOL_VERSION,
+            client: concat!("troupe-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        let mut buffer = BytesMut::new();
+        encode(&ClientFrame { request_id: 1, request: Some(Request::Hello(hello)) }, &mut buffer)?;
+        let gone = |error: std::io::Error| Error::Unavailable(format!("{address}: {error}"));
+        write.write_all(&buffer).await.map_err(gone)?;
+        let welcome = match next_frame(&mut frames).await? {
+            Some(ServerFrame { message: Some(Message::Welcome(welcome)), .. }) => welcome,
+            Some(ServerFrame { message: Some(Message::Failure(failure)), .. }) => return Err(failure.into()),
+            Some(_) => return Err(Error::Protocol("the first frame was no welcome".into())),
+            None => return Err(Error::closed()),
+        };
+
+        let now = Instant::now();
+        let shared = Arc::new(Shared(Mutex::new(Inner {
+            pending: BTreeMap::new(),
+            last_id: 1,
+            last_heard: now,
+            waiting_since: now,
+            closed: false,
+        })));
+        let (out, queue) = mpsc::channel(OUT_FRAMES);
+        let (push, pushes) = mpsc::channel(PUSHES);
+        // Half of what the server asks for, so that one late packet harms nobody.
+        let quiet = Duration::from_secs(u64::from(welcome.ping_seconds.max(2)) / 2);
+        let reader = tokio::spawn(read_all(frames, shared.clone(), push, out.downgrade()));
+        let writer = tokio::spawn(write_all(write, queue, quiet));
+        let connection = Connection {
+            out,
+            shared,
+            welcome,
+            address: address.to_owned(),
+            _reader: AbortOnDropHandle::new(reader),
+            writer: AbortOnDropHandle::new(writer),
+        };
+        Ok((connection, Pushes(pushes)))
+    }
+
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends a request and waits for its answer. A [`Message::Failure`] comes back as an error.
+    pub async fn request(&self, request: Request) -> Result<Message> {
+        let (id, reply) = self.expect()?;
+        let frame = ClientFrame { request_id: id, request: Some(request) };
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
+        match tokio::time::timeout_at(deadline, self.out.send(frame)).await {
+            Ok(Ok(())) => reply.wait_until(deadline).await,
+            Ok(Err(_)) | Err(_) => Err(Error::closed()),
+        }
+    }
+
+    /// Queues a request without waiting: the way to have many in flight, in order. `Overloaded` if the queue is full.
+    pub fn start(&self, request: Request) -> Result<PendingReply> {
+        let (id, reply) = self.expect()?;
+        self.enqueue(ClientFrame { request_id: id, request: Some(request) })?;
+        Ok(reply)
+    }
+
+    /// Queues a frame that has no answer (`Acknowledge`).
+    pub fn tell(&self, request: Request) -> Result<()> {
+        let id = {
+            let mut inner = self.shared.0.lock();
+            inner.last_id += 1;
+            inner.last_id
+        };
+        self.enqueue(ClientFrame { request_id: id, request: Some(request) })
+    }
+
+    pub async fn register(&self, name: &str, password: &str, request: [u8; 16]) -> Result<u64> {
+        let register =
+            Register { name: name.into(), password: password.into(), request: Bytes::copy_from_slice(&request) };
+        match self.request(Request::Register(register)).await? {
+            Message::Registered(registered) => Ok(registered.user_id),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub async fn login(&self, name: &str, password: &str, device: &str) -> Result<LoggedIn> {
+        let login = Login { name: name.into(), password: password.into(), device: device.into() };
+        match self.request(Request::Login(login)).await? {
+            Message::LoggedIn(logged_in) => Ok(logged_in),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    pub async fn resume(&self, token: Bytes) -> Result<LoggedIn> {
+        match self.request(Request::Resume(Resume { token })).await? {
+            Message::LoggedIn(logged_in) => Ok(logged_in),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// How long the server has been silent although it owes an answer; zero if it owes none.
+    pub fn silence(&self) -> Duration {
+        let inner = self.shared.0.lock();
+        if inner.pending.is_empty() { Duration::ZERO } else { inner.last_heard.max(inner.waiting_since).elapsed() }
+    }
+
+    /// How long nothing has been heard, whether or not anything was asked.
+    pub fn unheard(&self) -> Duration {
+        self.shared.0.lock().last_heard.elapsed()
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.shared.0.lock().pending.len()
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.shared.0.lock().closed
+    }
+
+    /// Writes what is queued and ends the connection; a peer that does not read is left after a second.
+    pub async fn close(self) {
+        let Connection { out, writer, .. } = self;
+        drop(out);
+        drop(tokio::time::timeout(CONNECT_TIMEOUT, writer).await);
+    }
+
+    fn enqueue(&self, frame: ClientFrame) -> Result<()> {
+        self.out.try_send(frame).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Error::Overloaded {
+                code: "connection_queue".into(),
+                text: "this connection has much to write".into(),
+                retry_after: Duration::from_millis(10),
+            },
+            mpsc::error::TrySendError::Closed(_) => Error::closed(),
+        })
+    }
+
+    fn expect(&self) -> Result<(u64, PendingReply)> {
+        let mut inner = self.shared.0.lock();
+        if inner.closed {
+            return Err(Error::closed());
+        }
+        inner.last_id += 1;
+        let id = inner.last_id;
+        let (answer, reply) = oneshot::channel();
+        if inner.pending.is_empty() {
+            inner.waiting_since = Instant::now();
+        }
+        inner.pending.insert(id, answer);
+        Ok((id, PendingReply { id, reply, shared: self.shared.clone() }))
+    }
+}
+
+/// The answer to come. Dropping it forgets the request, not what the server does with it.
+pub struct PendingReply {
+    id: u64,
+    reply: oneshot::Receiver<Message>,
+    shared: Arc<Shared>,
+}
+
+impl PendingReply {
+    pub async fn wait(self) -> Result<Message> {
+        self.wait_until(Instant::now() + REQUEST_TIMEOUT).await
+    }
+
+    pub async fn wait_until(mut self, deadline: Instant) -> Result<Message> {
+        match tokio::time::timeout_at(deadline, &mut self.reply).await {
+            Ok(Ok(Message::Failure(failure))) => Err(failure.into()),
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(_)) => Err(Error::closed()),
+            Err(_) => Err(Error::Unavailable("the answer takes too long".into())),
+        }
+    }
+}
+
+impl Drop for PendingReply {
+    fn drop(&mut self) {
+        self.shared.0.lock().pending.remove(&self.id);
+    }
+}
+
+/// The server answered with something else than the request asks for.
+pub(crate) fn unexpected(message: &Message) -> Error {
+    let text = format!("{message:?}");
+    Error::Protocol(format!("unexpected answer {}", text.split('(').next().unwrap_or_default()))
+}
+
+fn encode(frame: &ClientFrame, buffer: &mut BytesMut) -> Result<()> {
+    FrameCodec::client().encode(frame, buffer).map_err(|error| Error::Protocol(error.to_string()))
+}
+
+type Frames = FramedRead<ReadHalf<Box<dyn Stream>>, FrameCodec>;
+
+async fn next_frame(frames: &mut Frames) -> Result<Option<ServerFrame>> {
+    match frames.next().await {
+        None => Ok(None),
+        Some(Err(error)) => Err(Error::Unavailable(error.to_string())),
+        Some(Ok(payload)) => ServerFrame::decode(payload)
+            .map(Some)
+            .map_err(|error| Error::Protocol(format!("unreadable frame: {error}"))),
+    }
+}
+
+async fn read_all(
+    mut frames: Frames,
+    shared: Arc<Shared>,
+    pushes: mpsc::Sender<Push>,
+    out: mpsc::WeakSender<ClientFrame>,
+) {
+    loop {
+        let frame = match next_frame(&mut frames).await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::debug!(%error, "connection ends");
+                break;
+            }
+        };
+        let push = {
+            let mut inner = shared.0.lock();
+            inner.last_heard = Instant::now();
+            match frame.message {
+                // A message of a later version: not for us.
+                None => continue,
+                Some(message) if frame.request_id != 0 => {
+                    if let Some(answer) = inner.pending.remove(&frame.request_id) {
+                        drop(answer.send(message));
+                    }
+                    continue;
+                }
+                Some(Message::Event(push)) => Push::Event(push),
+                Some(Message::Cursor(push)) => Push::Cursor(push),
+                Some(Message::Conversation(push)) => Push::Conversation(push),
+                Some(Message::Kicked(push)) => Push::Kicked(push),
+                Some(Message::GoAway(push)) => Push::GoAway(push),
+                Some(Message::Ping(Ping { nonce })) => {
+                    // A full queue is sign of life enough.
+                    if let Some(out) = out.upgrade() {
+                        let pong = Request::Pong(Pong { nonce });
+                        drop(out.try_send(ClientFrame { request_id: 1, request: Some(pong) }));
+                    }
+                    continue;
+                }
+                // An answer to nobody: the server refuses the connection as a whole and closes it.
+                Some(Message::Failure(failure)) => {
+                    tracing::warn!(code = failure.code, text = failure.text, "the server ends the connection");
+                    break;
+                }
+                Some(_) => continue,
+            }
+        };
+        if pushes.send(push).await.is_err() {
+            // Nobody wants pushes; answers still matter.
+            continue;
+        }
+        shared.0.lock().last_heard = Instant::now();
+    }
+    let mut inner = shared.0.lock();
+    inner.closed = true;
+    inner.pending.clear();
+}
+
+async fn write_all(mut write: WriteHalf<Box<dyn Stream>>, mut queue: mpsc::Receiver<ClientFrame>, quiet: Duration) {
+    let mut buffer = BytesMut::new();
+    let mut batch = Vec::new();
+    loop {
+        match tokio::time::timeout(quiet, queue.recv_many(&mut batch, WRITE_BATCH)).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            // Its answer is dropped by the reader, but heard. Id 1 was hello's.
+            Err(_) => batch.push(ClientFrame { request_id: 1, request: Some(Request::Ping(Ping { nonce: 0 })) }),
+        }
+        for frame in batch.drain(..) {
+            if let Err(error) = encode(&frame, &mut buffer) {
+                // Only a frame above the cap: its sender sees no answer, the others are not harmed.
+                tracing::error!(%error, "a frame is not sent");
+            }
+        }
+        if write.write_all(&buffer).await.is_err() {
+            return;
+        }
+        buffer.clear();
+        if buffer.capacity() > 64 * READ_BUFFER {
+            buffer = BytesMut::new();
+        }
+    }
+    drop(write.shutdown().await);
+}

@@ -1,0 +1,83 @@
+//! What can go wrong, named by what the caller should do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use troupe_proto::wire::client::Failure;
+use troupe_proto::wire::client::failure::Kind;
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Definite: it was not done and never will be. Don't send it again as it is.
+    #[error("{text} ({code})")]
+    Rejected { code: String, text: String },
+    /// Definite: it was not accepted. Worth another try after this time.
+    #[error("{text} ({code})")]
+    Overloaded { code: String, text: String, retry_after: Duration },
+    /// Unknown: it may have been done. Ask again with the same id.
+    #[error("no answer: {0}")]
+    Unavailable(String),
+    /// Too many messages wait for the servers: wait until some are sent.
+    #[error("the outbox is full: wait until some messages are sent")]
+    OutboxFull,
+    /// This client will not come back: log in again with a new one.
+    #[error("the client has stopped: {0}")]
+    Stopped(String),
+    /// The file of this device cannot be read or written.
+    #[error("the store of this device: {0}")]
+    Store(Arc<std::io::Error>),
+    /// The other end is no Troupe server, or of another version.
+    #[error("the server does not keep the protocol: {0}")]
+    Protocol(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn closed() -> Error {
+        Error::Unavailable("the connection was closed".into())
+    }
+
+    pub fn rejected(why: impl Into<Failure>) -> Error {
+        Error::from(why.into())
+    }
+
+    /// Whether the request was surely not applied.
+    pub fn is_definite(&self) -> bool {
+        match self {
+            Error::Rejected { .. } | Error::Overloaded { .. } | Error::OutboxFull => true,
+            Error::Unavailable(_) | Error::Stopped(_) | Error::Store(_) | Error::Protocol(_) => false,
+        }
+    }
+
+    /// Whether the same request may succeed later, perhaps at another node.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Error::Overloaded { .. } | Error::Unavailable(_))
+    }
+
+    /// The stable code of a refusal: `docs/protocol.md` lists them.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Error::Rejected { code, .. } | Error::Overloaded { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Error {
+        let retry_after = Duration::from_millis(failure.retry_after_ms.into());
+        match failure.kind() {
+            Kind::Rejected => Error::Rejected { code: failure.code, text: failure.text },
+            Kind::Overloaded => Error::Overloaded { code: failure.code, text: failure.text, retry_after },
+            // A kind of a later version: nothing is known, so nothing is assumed.
+            Kind::Unavailable | Kind::Unspecified => Error::Unavailable(failure.text),
+        }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Error {
+        Error::Store(Arc::new(error))
+    }
+}

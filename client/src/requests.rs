@@ -1,0 +1,341 @@
+//! Everything that is asked and answered, besides sending.
+//!
+//! Each request is safe to repeat (reads by nature, changes by their request id), so each is repeated at whichever node
+//! answers until the client's patience ends.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use troupe_core::command::GroupChange;
+use troupe_core::event::Role;
+use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
+use troupe_proto::client::Refusal;
+use troupe_proto::wire::client as wire;
+
+use crate::client::{Acked, Client, State};
+use crate::connection::{Message, Request, unexpected};
+use crate::error::{Error, Result};
+
+/// Between two tries of a request at the same node.
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    pub device: String,
+    pub created: Timestamp,
+    pub online: bool,
+    /// The one that asks.
+    pub current: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationInfo {
+    pub conversation: ConversationId,
+    /// A group's name, or the other user's.
+    pub name: String,
+    pub head: Seq,
+    pub time: Timestamp,
+    pub delivered: Seq,
+    pub read: Seq,
+    pub unread: u64,
+    pub members: u32,
+    pub role: Option<Role>,
+    /// Whether anybody may join.
+    pub open: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConversationList {
+    pub conversations: Vec<ConversationInfo>,
+    /// Their shard does not answer now: ask again.
+    pub unavailable: Vec<ConversationId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Oldest first.
+    pub events: Vec<Event>,
+    pub head: Seq,
+    /// There are more in the direction asked.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    pub user: UserId,
+    pub role: Option<Role>,
+    pub delivered: Seq,
+    pub read: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserInfo {
+    pub user: UserId,
+    pub name: String,
+    pub online: bool,
+}
+
+impl Client {
+    /// Asks whichever node answers until one does. Only for requests that may be repeated.
+    pub async fn call(&self, request: Request) -> Result<Message> {
+        let deadline = Instant::now() + self.shared.patience;
+        loop {
+            self.wait_online(deadline.saturating_duration_since(Instant::now())).await?;
+            let pause = match self.connection() {
+                // Between two connections; the state is about to say so.
+                None => PAUSE,
+                Some(connection) => match connection.request(request.clone()).await {
+                    Err(Error::Overloaded { retry_after, .. }) => retry_after.max(PAUSE),
+                    Err(Error::Unavailable(_)) => PAUSE,
+                    Err(Error::Rejected { code, .. }) if code == Refusal::NotLoggedIn.code() => PAUSE,
+                    answer => return answer,
+                },
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(Error::Unavailable("no node could do it in time: try again".into()));
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn done(&self, request: Request) -> Result<()> {
+        match self.call(request).await? {
+            Message::Done(wire::Done {}) => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends this session everywhere. The client stops.
+    pub async fn logout(&self) -> Result<()> {
+        match self.done(Request::Logout(wire::Logout {})).await {
+            // The last frame may be the kick instead of the answer.
+            Err(_) if matches!(self.state(), State::Kicked { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>> {
+        match self.call(Request::ListSessions(wire::ListSessions {})).await? {
+            Message::Sessions(list) => Ok(list.sessions.into_iter().map(SessionInfo::from).collect()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Logs another device of this user out.
+    pub async fn revoke(&self, device: &str) -> Result<()> {
+        self.done(Request::RevokeSession(wire::RevokeSession { device: device.into() })).await
+    }
+
+    /// The whole conversation list.
+    pub async fn conversations(&self) -> Result<ConversationList> {
+        let mut list = ConversationList::default();
+        let mut after = String::new();
+        loop {
+            let limit = limits::PAGE_CONVERSATIONS as u32;
+            let request = Request::ListConversations(wire::ListConversations { after: after.clone(), limit });
+            let page = match self.call(request).await? {
+                Message::Conversations(page) => page,
+                other => return Err(unexpected(&other)),
+            };
+            let last = page.conversations.last().map(|line| line.conversation.clone());
+            list.unavailable.extend(page.unavailable.iter().filter_map(|c| c.parse::<ConversationId>().ok()));
+            for line in page.conversations {
+                list.conversations.push(line.try_into()?);
+            }
+            match last {
+                Some(last) if page.more && last > after => after = last,
+                _ => return Ok(list),
+            }
+        }
+    }
+
+    /// Up to `limit` (500) events after `seq`.
+    pub async fn history_after(&self, conversation: ConversationId, seq: Seq, limit: usize) -> Result<HistoryPage> {
+        self.history(conversation, seq, false, limit).await
+    }
+
+    /// Up to `limit` (500) events before `seq`; zero means up to the newest.
+    pub async fn history_before(&self, conversation: ConversationId, seq: Seq, limit: usize) -> Result<HistoryPage> {
+        self.history(conversation, seq, true, limit).await
+    }
+
+    async fn history(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+        backward: bool,
+        limit: usize,
+    ) -> Result<HistoryPage> {
+        let limit = limit.min(limits::PAGE_EVENTS) as u32;
+        let fetch = wire::Fetch { conversation: conversation.to_string(), seq: seq.0, backward, limit };
+        match self.call(Request::Fetch(fetch)).await? {
+            Message::Page(page) => Ok(HistoryPage {
+                events: page.events.into_iter().map(Event::try_from).collect::<Result<_, _>>().map_err(unreadable)?,
+                head: Seq(page.head),
+                more: page.more,
+            }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Tells everybody in the conversation that this user has read up to `seq`.
+    pub async fn mark_read(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
+        self.done(Request::MarkRead(wire::MarkRead { conversation: conversation.to_string(), seq: seq.0 })).await
+    }
+
+    /// Creates a group once, however often the request has to be repeated.
+    pub async fn create_group(&self, name: &str, open: bool, members: &[UserId]) -> Result<ConversationId> {
+        self.create_group_as(ClientMessageId(self.shared.context.rng.bytes()), name, open, members).await
+    }
+
+    pub async fn create_group_as(
+        &self,
+        request: ClientMessageId,
+        name: &str,
+        open: bool,
+        members: &[UserId],
+    ) -> Result<ConversationId> {
+        let create = wire::CreateGroup {
+            request: Bytes::copy_from_slice(&request.0),
+            name: name.into(),
+            open,
+            members: members.iter().map(|user| user.0).collect(),
+        };
+        match self.call(Request::CreateGroup(create)).await? {
+            Message::GroupCreated(created) => {
+                created.conversation.parse().map_err(|_| Error::Protocol("a group without an id".into()))
+            }
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Changes a group once; the change is an event of its log.
+    pub async fn change_group(&self, group: ConversationId, change: GroupChange) -> Result<Acked> {
+        self.change_group_as(ClientMessageId(self.shared.context.rng.bytes()), group, change).await
+    }
+
+    pub async fn change_group_as(
+        &self,
+        request: ClientMessageId,
+        group: ConversationId,
+        change: GroupChange,
+    ) -> Result<Acked> {
+        if !matches!(group, ConversationId::Group(_)) {
+            return Err(Error::rejected(&Rejection::BadRequest("only groups can be changed")));
+        }
+        let change = wire::ChangeGroup {
+            request: Bytes::copy_from_slice(&request.0),
+            conversation: group.to_string(),
+            change: Some((&change).into()),
+        };
+        match self.call(Request::ChangeGroup(change)).await? {
+            Message::SendAck(ack) => Ok(Acked { id: request, seq: Seq(ack.seq), time: Timestamp(ack.time_ms) }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// All members, in order of their ids.
+    pub async fn members(&self, conversation: ConversationId) -> Result<Vec<GroupMember>> {
+        let mut members = Vec::new();
+        let mut after = 0;
+        loop {
+            let limit = limits::PAGE_EVENTS as u32;
+            let request = wire::ListMembers { conversation: conversation.to_string(), after, limit };
+            let page = match self.call(Request::ListMembers(request)).await? {
+                Message::Members(page) => page,
+                other => return Err(unexpected(&other)),
+            };
+            let last = page.members.last().map(|member| member.user_id);
+            members.extend(page.members.into_iter().map(GroupMember::from));
+            match last {
+                Some(last) if page.more && last > after => after = last,
+                _ => return Ok(members),
+            }
+        }
+    }
+
+    /// A page of the users whose name begins with `prefix`, behind the name `after`, and whether there are more.
+    pub async fn find_users(&self, prefix: &str, after: &str) -> Result<(Vec<UserInfo>, bool)> {
+        let limit = limits::PAGE_USERS as u32;
+        let request = wire::FindUsers { prefix: prefix.into(), after: after.into(), limit };
+        self.users(Request::FindUsers(request)).await
+    }
+
+    /// A page of the users who are online, behind the name `after`, and whether there are more.
+    pub async fn online_users(&self, after: &str) -> Result<(Vec<UserInfo>, bool)> {
+        self.users(Request::ListOnline(wire::ListOnline { after: after.into(), limit: limits::PAGE_USERS as u32 }))
+            .await
+    }
+
+    /// The users of these ids and names, without those that do not exist.
+    pub async fn get_users(&self, ids: &[UserId], names: &[String]) -> Result<Vec<UserInfo>> {
+        let request = wire::GetUsers { ids: ids.iter().map(|user| user.0).collect(), names: names.to_vec() };
+        Ok(self.users(Request::GetUsers(request)).await?.0)
+    }
+
+    async fn users(&self, request: Request) -> Result<(Vec<UserInfo>, bool)> {
+        match self.call(request).await? {
+            Message::Users(users) => Ok((users.users.into_iter().map(UserInfo::from).collect(), users.more)),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn unreadable(error: troupe_proto::DecodeError) -> Error {
+    Error::Protocol(error.to_string())
+}
+
+fn role(number: i32) -> Option<Role> {
+    troupe_proto::client::role("role", number).ok()
+}
+
+impl From<wire::Session> for SessionInfo {
+    fn from(session: wire::Session) -> SessionInfo {
+        SessionInfo {
+            device: session.device,
+            created: Timestamp(session.created_ms),
+            online: session.online,
+            current: session.current,
+        }
+    }
+}
+
+impl TryFrom<wire::Conversation> for ConversationInfo {
+    type Error = Error;
+
+    fn try_from(line: wire::Conversation) -> Result<ConversationInfo> {
+        Ok(ConversationInfo {
+            conversation: line
+                .conversation
+                .parse()
+                .map_err(|_| Error::Protocol("a conversation without an id".into()))?,
+            name: line.name,
+            head: Seq(line.head),
+            time: Timestamp(line.time_ms),
+            delivered: Seq(line.delivered),
+            read: Seq(line.read),
+            unread: line.unread,
+            members: line.members,
+            role: role(line.role),
+            open: line.open,
+        })
+    }
+}
+
+impl From<wire::Member> for GroupMember {
+    fn from(member: wire::Member) -> GroupMember {
+        GroupMember {
+            user: UserId(member.user_id),
+            role: role(member.role),
+            delivered: Seq(member.delivered),
+            read: Seq(member.read),
+        }
+    }
+}
+
+impl From<wire::User> for UserInfo {
+    fn from(user: wire::User) -> UserInfo {
+        UserInfo { user: UserId(user.user_id), name: user.name, online: user.online }
+    }
+}
