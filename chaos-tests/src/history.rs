@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A device of the workload; one user may have several.
 pub type DeviceNumber = u32;
-/// Client message id as hex.
+/// `<user>/<client message id as hex>`: ids are the sender's own, two senders may choose the same.
 pub type MessageId = String;
 /// Canonical text of a conversation id.
 pub type Conversation = String;

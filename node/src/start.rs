@@ -14,7 +14,7 @@ use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_raft::Cluster;
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
-use troupe_store::rocks::RocksEngine;
+use troupe_store::rocks::Rocks;
 
 use crate::config::Config;
 use crate::http;
@@ -30,7 +30,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
     let ctx = NodeCtx::production();
-    let engine: Arc<dyn Engine> = Arc::new(RocksEngine::open(&config.data_dir.join("db"))?);
+    let engine: Arc<dyn Engine> = Arc::new(Rocks::open(&config.data_dir.join("db"))?);
     let cluster = tokio::select! {
         started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => started?,
         end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }

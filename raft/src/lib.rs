@@ -1,10 +1,35 @@
 //! What is agreed: many Raft groups on one engine, and the meta group that says which node holds which shard.
 //!
 //! [`Cluster`] is the face the actors see: propose commands to a shard, read its applied state behind a barrier, follow
-//! the routing table. Behind it: `log_store` and `flusher` (one fsync for whatever all groups have waiting),
-//! `state_machine` (the core's machine over rows), `transport` (Raft's own connections), `snapshot`, `meta` and `formation`.
+//! the routing table. Behind it, from the disk upwards: [`flusher`] (one fsync for whatever all groups have waiting), [`log_store`],
+//! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
+//! connections), [`network`]; [`group`] (the replicas of this node), [`meta`] and [`host`] (who is where, and what follows),
+//! [`proposer`], [`routing`], [`balance`]. A node finds its place in [`formation`] and talks through [`port`].
 
+pub mod applier;
+pub mod balance;
 pub mod cluster;
+pub mod codec;
+pub mod fatal;
+pub mod flusher;
+pub mod formation;
+pub mod frame;
+pub mod group;
+pub mod host;
+pub mod link;
+pub mod log_store;
+pub mod meta;
+pub mod network;
 pub mod port;
+pub mod preamble;
+pub mod proposer;
+pub mod routing;
+pub mod serve;
+pub mod snapshot;
+pub mod state_machine;
+pub mod timing;
+pub mod tls;
+pub mod token;
+pub mod types;
 
 pub use cluster::{Cluster, ClusterConfig, Outcome, ProposeError, ReadError, Routing, StartError};

@@ -1,0 +1,119 @@
+//! A device without the SDK that takes the server's pushes at their word.
+//!
+//! It fetches what it lacks only where the server announces a head; an event that is pushed is written down as it comes. So a
+//! node that hands out an event over a gap is caught, which an SDK client would quietly repair.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use troupe_client::Connection;
+use troupe_client::connection::Push;
+use troupe_proto::wire::client::{Event, Fetch, Page, client_frame::Request, event, server_frame::Message};
+use troupe_runtime::NodeCtx;
+
+use crate::history::{DeviceNumber, Record};
+use crate::recorder::Recorder;
+use crate::workload::Positions;
+
+/// Silence after which the connection is given up: the server pings more often.
+const SILENCE: Duration = Duration::from_secs(3);
+
+pub async fn run(
+    device: DeviceNumber,
+    nodes: Vec<String>,
+    credentials: (String, String),
+    recorder: Arc<Recorder>,
+    positions: Positions,
+    stop: CancellationToken,
+) {
+    let observer = Observer { device, credentials, recorder, positions, ctx: NodeCtx::production() };
+    for address in nodes.iter().cycle() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            ended = observer.follow(address) => {
+                if let Err(error) = ended {
+                    tracing::debug!(device, %address, "observer: {error:#}");
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+struct Observer {
+    device: DeviceNumber,
+    credentials: (String, String),
+    recorder: Arc<Recorder>,
+    positions: Positions,
+    ctx: NodeCtx,
+}
+
+impl Observer {
+    /// One connection's life.
+    async fn follow(&self, address: &str) -> Result<()> {
+        let open = Connection::open(&*self.ctx.net, address);
+        let (connection, mut pushes) = timeout(SILENCE, open).await.context("connect")??;
+        let device = format!("observer-{}", self.device);
+        timeout(SILENCE * 3, connection.login(&self.credentials.0, &self.credentials.1, &device))
+            .await
+            .context("login")??;
+        loop {
+            let push = match timeout(SILENCE, pushes.next()).await {
+                Ok(push) => push.context("the connection ended")?,
+                Err(_) => {
+                    // Quiet is fine while the node answers.
+                    timeout(SILENCE, connection.request(Request::Ping(Default::default())))
+                        .await
+                        .context("frozen")??;
+                    continue;
+                }
+            };
+            match push {
+                Push::Conversation(news) if news.present => {
+                    self.catch_up(&connection, &news.conversation, news.head).await?
+                }
+                Push::Event(pushed) => {
+                    let event = pushed.event.context("an event")?;
+                    if event.seq > self.position(&pushed.conversation) {
+                        self.deliver(&pushed.conversation, &event);
+                    }
+                }
+                Push::Kicked(kicked) => anyhow::bail!("kicked: {}", kicked.text),
+                _ => {}
+            }
+        }
+    }
+
+    async fn catch_up(&self, connection: &Connection, conversation: &str, head: u64) -> Result<()> {
+        while self.position(conversation) < head {
+            let seq = self.position(conversation);
+            let fetch = Fetch { conversation: conversation.to_owned(), seq, backward: false, limit: 500 };
+            let answer = timeout(SILENCE * 2, connection.request(Request::Fetch(fetch))).await.context("fetch")??;
+            let Message::Page(Page { events, .. }) = answer else { anyhow::bail!("not a page") };
+            anyhow::ensure!(!events.is_empty(), "{conversation}: nothing after {seq} although the head is {head}");
+            events.iter().for_each(|event| self.deliver(conversation, event));
+        }
+        Ok(())
+    }
+
+    fn position(&self, conversation: &str) -> u64 {
+        self.positions.lock().get(&self.device).and_then(|of| of.get(conversation)).copied().unwrap_or(0)
+    }
+
+    fn deliver(&self, conversation: &str, event: &Event) {
+        let id: String = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.recorder.record(|at| Record::Deliver {
+            at,
+            device: self.device,
+            conversation: conversation.to_owned(),
+            seq: event.seq,
+            sender: event.sender,
+            id: format!("{}/{id}", event.sender),
+            message: matches!(event.kind, Some(event::Kind::Message(_))),
+        });
+        self.positions.lock().entry(self.device).or_default().insert(conversation.to_owned(), event.seq);
+    }
+}

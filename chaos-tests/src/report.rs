@@ -1,0 +1,188 @@
+//! The verdict and its figures.
+
+use serde::Serialize;
+
+use crate::checkers::{Kind, Violation};
+use crate::history::{History, Record};
+use crate::scenario::Scenario;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All promises held, and enough happened for that to mean something.
+    Held,
+    /// At least one promise was broken.
+    Broken,
+    /// Nothing was seen to break, but too little happened, or something never drained.
+    Inconclusive,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub scenario: &'static str,
+    pub seed: u64,
+    pub seconds: u64,
+    pub verdict: Verdict,
+    pub acked: u64,
+    pub delivered: u64,
+    pub lost: u64,
+    pub duplicated: u64,
+    pub reordered: u64,
+    pub gaps: u64,
+    /// Messages nobody sent, and replicas that differ.
+    pub phantom: u64,
+    pub diverged: u64,
+    /// Sends that were neither acknowledged nor rejected when everything had drained.
+    pub unknown: u64,
+    pub rejected: u64,
+    pub faults: u64,
+    /// Longest time without any acknowledged send while the workload ran.
+    pub max_send_gap_ms: u64,
+    /// Why it is inconclusive.
+    pub reasons: Vec<String>,
+    /// The first violations, in words.
+    pub violations: Vec<String>,
+}
+
+/// Fewer acknowledged sends than this prove nothing.
+const ENOUGH_ACKED: u64 = 1_000;
+/// Violations that are spelled out.
+const SPELLED: usize = 20;
+
+pub struct Run<'a> {
+    pub scenario: Scenario,
+    pub seed: u64,
+    pub seconds: u64,
+    pub faults: u64,
+    pub history: &'a History,
+    pub violations: &'a [Violation],
+    /// When the workload began and ended, in the recorder's microseconds.
+    pub span: (u64, u64),
+    pub reasons: Vec<String>,
+}
+
+impl Report {
+    pub fn new(run: Run<'_>) -> Report {
+        let records = &run.history.records;
+        let count = |pick: fn(&Record) -> bool| records.iter().filter(|r| pick(r)).count() as u64;
+        let of = |kind: Kind| run.violations.iter().filter(|v| v.kind == kind).count() as u64;
+        let invoked = count(|r| matches!(r, Record::Invoke { .. }));
+        let acked = count(|r| matches!(r, Record::Ack { .. }));
+        let rejected = count(|r| matches!(r, Record::Reject { .. }));
+        let mut reasons = run.reasons;
+        if acked < ENOUGH_ACKED {
+            reasons.push(format!("only {acked} acknowledged sends; {ENOUGH_ACKED} are needed"));
+        }
+        if run.scenario != Scenario::Calm && run.faults * 10 < run.seconds {
+            reasons.push(format!("only {} faults in {} s; one per 10 s is needed", run.faults, run.seconds));
+        }
+        let unknown = invoked - acked.min(invoked) - rejected.min(invoked - acked.min(invoked));
+        if unknown > 0 {
+            reasons.push(format!("{unknown} sends were never answered although everything was healed"));
+        }
+        let verdict = match (run.violations.is_empty(), reasons.is_empty()) {
+            (false, _) => Verdict::Broken,
+            (true, true) => Verdict::Held,
+            (true, false) => Verdict::Inconclusive,
+        };
+        Report {
+            scenario: run.scenario.name(),
+            seed: run.seed,
+            seconds: run.seconds,
+            verdict,
+            acked,
+            delivered: count(|r| matches!(r, Record::Deliver { .. })),
+            lost: of(Kind::Lost),
+            duplicated: of(Kind::Duplicated),
+            reordered: of(Kind::Reordered),
+            gaps: of(Kind::Gap),
+            phantom: of(Kind::Phantom),
+            diverged: of(Kind::Diverged),
+            unknown,
+            rejected,
+            faults: run.faults,
+            max_send_gap_ms: max_send_gap(records, run.span) / 1000,
+            reasons,
+            violations: run.violations.iter().take(SPELLED).map(ToString::to_string).collect(),
+        }
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        let verdict = match self.verdict {
+            Verdict::Held => "HELD: every promise held",
+            Verdict::Broken => "BROKEN: a promise was broken",
+            Verdict::Inconclusive => "INCONCLUSIVE",
+        };
+        let mut out = format!("{}  seed {}  {} s\n{verdict}\n", self.scenario, self.seed, self.seconds);
+        for (name, value) in [
+            ("acked", self.acked),
+            ("delivered", self.delivered),
+            ("lost", self.lost),
+            ("duplicated", self.duplicated),
+            ("reordered", self.reordered),
+            ("gaps", self.gaps),
+            ("phantom", self.phantom),
+            ("diverged", self.diverged),
+            ("unknown", self.unknown),
+            ("rejected", self.rejected),
+            ("faults", self.faults),
+            ("max_send_gap_ms", self.max_send_gap_ms),
+        ] {
+            out.push_str(&format!("  {name:<16}{value:>10}\n"));
+        }
+        for reason in &self.reasons {
+            out.push_str(&format!("  inconclusive: {reason}\n"));
+        }
+        for violation in &self.violations {
+            out.push_str(&format!("  {violation}\n"));
+        }
+        out
+    }
+}
+
+/// Microseconds; the gaps at both ends of the span count as well.
+fn max_send_gap(records: &[Record], (begin, end): (u64, u64)) -> u64 {
+    let mut last = begin;
+    let mut longest = 0;
+    for record in records {
+        if let Record::Ack { at, .. } = record
+            && (begin..=end).contains(at)
+        {
+            longest = longest.max(at - last);
+            last = *at;
+        }
+    }
+    longest.max(end.saturating_sub(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_gap_counts_the_ends() {
+        let ack = |at| Record::Ack { at, device: 0, conversation: "everyone".into(), id: "1/a".into(), seq: 1 };
+        assert_eq!(max_send_gap(&[ack(30), ack(50)], (0, 100)), 50);
+        assert_eq!(max_send_gap(&[ack(60), ack(90)], (0, 100)), 60);
+        assert_eq!(max_send_gap(&[], (10, 100)), 90);
+    }
+
+    #[test]
+    fn too_little_is_not_a_success() {
+        let history = History::default();
+        let run = Run {
+            scenario: Scenario::KillLeader,
+            seed: 1,
+            seconds: 60,
+            faults: 3,
+            history: &history,
+            violations: &[],
+            span: (0, 1),
+            reasons: Vec::new(),
+        };
+        let report = Report::new(run);
+        assert_eq!(report.verdict, Verdict::Inconclusive);
+        assert_eq!(report.reasons.len(), 2);
+    }
+}

@@ -1,0 +1,234 @@
+//! `troupe demo`: a whole cluster of real processes on this machine, with accounts to try it.
+//!
+//! [`check`] plays a story on such a cluster by itself.
+
+mod check;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep};
+use troupe_client::Client;
+use troupe_runtime::Rng;
+
+use crate::cli::Demo;
+use crate::local::{LocalCluster, Options, write_secret};
+use crate::token;
+
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+/// A cold start of three nodes takes a second or two; a busy machine more.
+const START: Duration = Duration::from_secs(60);
+/// A node that died comes back after this.
+const RESTART: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    pub name: String,
+    pub password: String,
+}
+
+pub async fn run(args: Demo) -> Result<ExitCode> {
+    if args.check {
+        return check::run(usize::from(args.nodes)).await;
+    }
+    let temporary = if args.ephemeral { Some(tempdir()?) } else { None };
+    let dir = temporary.as_ref().map_or(args.data_dir.clone(), |temporary| temporary.0.clone());
+    let mut cluster = plan(dir, usize::from(args.nodes), &[])?;
+    let begun = Instant::now();
+    let mut interrupted = Interrupted::new()?;
+    let accounts = tokio::select! {
+        accounts = bring_up(&mut cluster) => accounts?,
+        () = interrupted.wait() => return stop(cluster).await,
+    };
+    if args.json {
+        println!("{}", ready_line(&cluster, &accounts).await?);
+    } else {
+        print!("{}", banner(&cluster, &accounts, args.ephemeral, begun.elapsed()).await?);
+    }
+    tokio::select! {
+        watched = supervise(&mut cluster, !args.no_restart, args.json) => watched?,
+        () = interrupted.wait() => {}
+    }
+    if !args.json {
+        println!("\nstopping all nodes ...");
+    }
+    stop(cluster).await
+}
+
+async fn stop(mut cluster: LocalCluster) -> Result<ExitCode> {
+    cluster.stop_all(Duration::from_secs(15)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The demo's cluster in `dir`, with ports near the usual ones.
+pub fn plan(dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<LocalCluster> {
+    let options = Options {
+        binary: std::env::current_exe().context("cannot find this program on disk")?,
+        dir,
+        nodes,
+        settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        environment: Vec::new(),
+        ports: (7700, 7780, 7860),
+    };
+    LocalCluster::plan(options, token::generate)
+}
+
+/// Starts all nodes and makes the accounts, or finds them.
+async fn bring_up(cluster: &mut LocalCluster) -> Result<Vec<Account>> {
+    let all: Vec<usize> = (0..cluster.len()).collect();
+    cluster.start_all()?;
+    cluster.wait_ready(&all, START).await?;
+    accounts(cluster, &NAMES).await
+}
+
+/// Registers each name with a random password, once per directory.
+pub async fn accounts(cluster: &LocalCluster, names: &[&str]) -> Result<Vec<Account>> {
+    let path = cluster.dir().join("accounts.json");
+    if let Ok(bytes) = std::fs::read(&path) {
+        return serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()));
+    }
+    let rng = Rng::from_os();
+    let mut accounts = Vec::new();
+    for name in names {
+        let account = Account { name: name.to_string(), password: random_password(&rng) };
+        Client::builder()
+            .nodes(cluster.client_addresses())
+            .credentials(&account.name, &account.password)
+            .register()
+            .await
+            .with_context(|| format!("cannot register {name}"))?;
+        accounts.push(account);
+    }
+    write_secret(&path, &serde_json::to_vec_pretty(&accounts)?)?;
+    Ok(accounts)
+}
+
+/// 60 bits that can be typed: no letters that look alike.
+fn random_password(rng: &Rng) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    rng.bytes::<12>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}
+
+/// The cluster's own number of a node: it is given at birth, in the order of addresses.
+async fn node_id(cluster: &LocalCluster, index: usize) -> Result<u64> {
+    let (_, answer) = cluster.readiness(index).await?;
+    answer["node"].as_u64().context("/readyz does not say which node it is")
+}
+
+async fn ready_line(cluster: &LocalCluster, accounts: &[Account]) -> Result<String> {
+    let mut nodes = Vec::new();
+    for index in 0..cluster.len() {
+        let addresses = cluster.addresses(index);
+        nodes.push(serde_json::json!({
+            "id": node_id(cluster, index).await?,
+            "pid": cluster.pid(index),
+            "client": addresses.client,
+            "http": addresses.http,
+        }));
+    }
+    Ok(serde_json::json!({ "nodes": nodes, "accounts": accounts }).to_string())
+}
+
+async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, took: Duration) -> Result<String> {
+    let kept = if ephemeral { "dropped at the end" } else { "kept; --ephemeral to drop" };
+    let mut out = format!("troupe demo: {} nodes, data in {} ({kept})\n\n", cluster.len(), cluster.dir().display());
+    for index in 0..cluster.len() {
+        let addresses = cluster.addresses(index);
+        out.push_str(&format!(
+            "  node {}   clients {}   http://{}   process {}\n",
+            node_id(cluster, index).await?,
+            addresses.client,
+            addresses.http,
+            cluster.pid(index).unwrap_or_default()
+        ));
+    }
+    out.push_str("\n  accounts (random passwords");
+    out.push_str(if ephemeral { ")\n" } else { ", also in accounts.json there)\n" });
+    for account in accounts {
+        out.push_str(&format!("    {:<8}{}\n", account.name, account.password));
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "troupe".into());
+    let chat = |account: &Account, index: usize| {
+        format!(
+            "TROUPE_PASSWORD={} {program} chat --as {} --server {}",
+            account.password,
+            account.name,
+            cluster.addresses(index % cluster.len()).client
+        )
+    };
+    out.push_str(&format!("\n  chat       {}\n", chat(&accounts[0], 0)));
+    out.push_str(&format!("             {}    (in another terminal)\n", chat(&accounts[1], 1)));
+    out.push_str(&format!("  look       {program} cluster status --http {}\n", cluster.addresses(0).http));
+    out.push_str(&format!(
+        "  break it   kill -9 {}        (it comes back after {} seconds)\n",
+        cluster.pid(0).unwrap_or_default(),
+        RESTART.as_secs()
+    ));
+    out.push_str(&format!("\nReady in {:.1} s. Ctrl-C stops all nodes.\n", took.as_secs_f64()));
+    Ok(out)
+}
+
+/// Notices nodes that die, says so, and starts them again.
+async fn supervise(cluster: &mut LocalCluster, restart: bool, quiet: bool) -> Result<()> {
+    let mut due: Vec<Option<Instant>> = vec![None; cluster.len()];
+    loop {
+        for index in 0..cluster.len() {
+            if let Some(status) = cluster.exited(index)? {
+                if !quiet {
+                    let then =
+                        if restart { format!("; starting it again in {} s", RESTART.as_secs()) } else { String::new() };
+                    println!("node {} ended ({status}){then}", index + 1);
+                }
+                due[index] = restart.then(|| Instant::now() + RESTART);
+            }
+            if due[index].is_some_and(|at| at <= Instant::now()) {
+                due[index] = None;
+                cluster.start(index)?;
+                if !quiet {
+                    println!("node {} runs again as process {}", index + 1, cluster.pid(index).unwrap_or_default());
+                }
+            }
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Ctrl-C or SIGTERM.
+struct Interrupted {
+    int: tokio::signal::unix::Signal,
+    term: tokio::signal::unix::Signal,
+}
+
+impl Interrupted {
+    fn new() -> Result<Interrupted> {
+        Ok(Interrupted { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.int.recv() => {}
+            _ = self.term.recv() => {}
+        }
+    }
+}
+
+/// A folder that goes with its handle.
+pub struct TempDir(pub PathBuf);
+
+pub fn tempdir() -> Result<TempDir> {
+    let name = format!("troupe-{:016x}", Rng::from_os().u64());
+    let path = std::env::temp_dir().join(name);
+    std::fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(TempDir(path))
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        // Nothing to do about a folder that cannot be removed: the system cleans its temporary folder itself.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

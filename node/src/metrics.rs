@@ -1,0 +1,54 @@
+//! `/metrics` in Prometheus' text format. No user or conversation ever is a label: their number has no bound.
+
+use std::fmt::Write;
+
+use troupe_actors::stats::StatsReport;
+use troupe_raft::cluster::ClusterStatus;
+
+/// Counters that go down as well.
+const GAUGES: &[&str] = &["connections", "unauthenticated", "sessions", "actors"];
+
+pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
+    let mut out = String::new();
+    header(&mut out, "troupe_build_info", "gauge", "Version of this node.");
+    line(&mut out, format_args!("troupe_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
+    for (name, value) in stats.pairs() {
+        let (name, kind) = match GAUGES.contains(&name) {
+            true => (format!("troupe_{name}"), "gauge"),
+            false => (format!("troupe_{name}_total"), "counter"),
+        };
+        header(&mut out, &name, kind, "See actors/src/stats.rs.");
+        line(&mut out, format_args!("{name} {value}"));
+    }
+    header(&mut out, "troupe_node_reachable", "gauge", "Whether this node's Raft connections reach that node.");
+    for node in status.routing.nodes.values().filter(|node| node.id != status.routing.me) {
+        line(&mut out, format_args!("troupe_node_reachable{{node=\"{}\"}} {}", node.id, u8::from(node.reachable)));
+    }
+    header(&mut out, "troupe_meta_leader", "gauge", "Whether this node knows a leader of the meta group.");
+    line(&mut out, format_args!("troupe_meta_leader {}", u8::from(status.meta_leader.is_some())));
+    type Read = fn(&troupe_raft::cluster::ReplicaStatus) -> u64;
+    let fields: [(&str, &str, Read); 5] = [
+        ("leader", "Whether this node leads the shard.", |r| u64::from(r.role == "leader")),
+        ("epoch", "Raft term of the shard.", |r| r.epoch.0),
+        ("last_log", "Last index in the log.", |r| r.last_log),
+        ("committed", "Last index known to be committed.", |r| r.committed),
+        ("applied", "Last index applied.", |r| r.applied),
+    ];
+    for (field, help, read) in fields {
+        let name = format!("troupe_shard_{field}");
+        header(&mut out, &name, "gauge", help);
+        for replica in &status.replicas {
+            line(&mut out, format_args!("{name}{{shard=\"{}\"}} {}", replica.shard, read(replica)));
+        }
+    }
+    out
+}
+
+fn header(out: &mut String, name: &str, kind: &str, help: &str) {
+    line(out, format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}

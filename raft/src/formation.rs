@@ -1,0 +1,220 @@
+//! How a data directory becomes a node of a cluster, once, and comes back as the same node ever after.
+//!
+//! An empty node with a list of peers asks all of them who they are. Does one belong to a cluster, it asks to be admitted there and
+//! gets a node id that nobody had before. Are all of them present, empty, and of one mind about the list, then the one with the smallest address
+//! *founds*: it writes down the **birth** (the cluster's id, who is node 1, 2, 3 ...), has every other one promise it, writes down that all
+//! have, and only then takes part in any agreement; the others follow when they see that. So whoever is wiped before
+//! that point has promised nothing that counts, and whoever is wiped after it finds a cluster at its peers and joins as
+//! a new node. Alone, an empty node waits: it never founds a second cluster.
+//!
+//! Read [`gather`] for what a node without a place does, [`desk`] for what it writes down and answers to others, [`message`] for the
+//! words on the wire. What follows, a meta group among the founders or the admission of a newcomer, is the business of
+//! the meta group: it implements [`Directory`].
+
+mod desk;
+mod gather;
+mod message;
+mod secrets;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+use troupe_core::NodeId;
+use troupe_runtime::NodeCtx;
+use troupe_runtime::net::BoxFuture;
+use troupe_store::engine::Engine;
+
+use crate::cluster::{ClusterConfig, StartError};
+use crate::port::{Port, Protocol};
+use desk::Desk;
+use gather::Gatherer;
+
+/// One of the first nodes of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Founder {
+    pub id: NodeId,
+    /// Of the cluster port.
+    pub address: String,
+    pub client_address: String,
+    pub http_address: String,
+}
+
+/// This node has a place in a cluster.
+pub struct Established {
+    pub cluster_id: [u8; 16],
+    pub me: NodeId,
+    /// On a founder, at every start and the same on all of them: the first members of the meta group, for a group that may not have
+    /// been initialized yet. `None` on a node that was admitted: the meta group comes to it.
+    pub founders: Option<Vec<Founder>>,
+    /// Knows the addresses of the founders, or of the nodes at this one's admission; later ones come from the meta group.
+    pub port: Port,
+    /// Addresses of the `join` list without our own.
+    pub seeds: Vec<String>,
+}
+
+impl std::fmt::Debug for Established {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "node {} of cluster {}", self.me, hex(self.cluster_id))
+    }
+}
+
+/// A node without an id asks for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRequest {
+    /// Drawn once by the empty data directory: whoever asks again with the same one is the same node and may be given
+    /// the id it was given before. A wiped node has another.
+    pub request: [u8; 16],
+    pub address: String,
+    pub client_address: String,
+    pub http_address: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinRefusal {
+    /// Ask there (a cluster address), or anybody else.
+    NotLeader { hint: Option<String> },
+    /// Not now: ask again.
+    Unavailable,
+    /// Never: the text says what the operator must change.
+    Refused(String),
+}
+
+/// Who admits newcomers: the meta group, as this node sees it.
+pub trait Directory: Send + Sync + 'static {
+    fn cluster_id(&self) -> [u8; 16];
+    /// Hands out a node id that was never handed out before, except to the same request. The caller bounds the time.
+    fn admit(&self, who: JoinRequest) -> BoxFuture<'_, Result<NodeId, JoinRefusal>>;
+    /// Cluster addresses of all nodes.
+    fn addresses(&self) -> Vec<(NodeId, String)>;
+}
+
+/// What a node says of itself before it has an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Addresses {
+    cluster: String,
+    client: String,
+    http: String,
+}
+
+/// Agreed once by all who are in it. Ordered by address; ids are 1..=n in that order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Birth {
+    cluster_id: [u8; 16],
+    founders: Vec<Founder>,
+}
+
+impl Birth {
+    /// `nodes` are ordered by address.
+    fn new(cluster_id: [u8; 16], nodes: Vec<Addresses>) -> Birth {
+        let founders = (1..).zip(nodes).map(|(id, node)| Founder {
+            id: NodeId(id),
+            address: node.cluster,
+            client_address: node.client,
+            http_address: node.http,
+        });
+        Birth { cluster_id, founders: founders.collect() }
+    }
+
+    fn founder(&self, address: &str) -> Option<&Founder> {
+        self.founders.iter().find(|founder| founder.address == address)
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.founders.iter().map(|founder| founder.address.as_str())
+    }
+
+    fn is_of(&self, list: &[String]) -> bool {
+        self.addresses().eq(list.iter().map(String::as_str))
+    }
+}
+
+/// Who this data directory is; one row on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    cluster_id: [u8; 16],
+    me: NodeId,
+    birth: Option<Birth>,
+    /// False between the promise of a birth and the moment when all have promised.
+    confirmed: bool,
+    /// The others at the time of admission.
+    nodes: BTreeMap<NodeId, String>,
+}
+
+/// Finds this node's place in a cluster, or gives it one. Listens from the beginning and goes on answering newcomers afterwards.
+/// Waits as long as it takes; returns an error only when waiting cannot help.
+pub async fn establish(
+    ctx: &NodeCtx,
+    engine: Arc<dyn Engine>,
+    config: &ClusterConfig,
+) -> Result<Established, StartError> {
+    let security = secrets::security(ctx, &engine, config).await?;
+    let port = Port::open(ctx, &config.listen, security).await?;
+    let found = find_place(ctx, engine, config, &port).await;
+    if found.is_err() {
+        port.shutdown().await;
+    }
+    found
+}
+
+async fn find_place(
+    ctx: &NodeCtx,
+    engine: Arc<dyn Engine>,
+    config: &ClusterConfig,
+    port: &Port,
+) -> Result<Established, StartError> {
+    let me = Addresses {
+        cluster: with_real_port(&config.advertise, port),
+        client: config.client_address.clone(),
+        http: config.http_address.clone(),
+    };
+    let list = founding_list(&me.cluster, &config.join);
+    let seeds: Vec<String> = list.iter().filter(|address| **address != me.cluster).cloned().collect();
+    let desk = Arc::new(Desk::open(ctx, engine, me, list)?);
+    tokio::spawn(desk::serve(Arc::clone(&desk), port.clone(), port.inbound(Protocol::Formation)));
+
+    let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds };
+    let identity = gatherer.settle().await?;
+    let addresses = match &identity.birth {
+        Some(birth) => birth.founders.iter().map(|founder| (founder.id, founder.address.clone())).collect(),
+        None => identity.nodes.clone(),
+    };
+    port.set_addresses(addresses);
+    port.become_member(identity.cluster_id, identity.me)?;
+    info!(node = %identity.me, cluster = %hex(identity.cluster_id), "this node has its place in the cluster");
+    Ok(Established {
+        cluster_id: identity.cluster_id,
+        me: identity.me,
+        founders: identity.birth.map(|birth| birth.founders),
+        port: port.clone(),
+        seeds,
+    })
+}
+
+/// Sorted, without repetitions, this node included: the same text on every node that was started with the same list.
+fn founding_list(me: &str, join: &[String]) -> Vec<String> {
+    let mut list: Vec<String> = join.iter().map(|address| address.trim().to_owned()).collect();
+    list.retain(|address| !address.is_empty());
+    if !list.is_empty() && !list.iter().any(|address| address == me) {
+        warn!(%me, ?list, "this node's own address is not in its join list; it counts as if it were");
+    }
+    list.push(me.to_owned());
+    list.sort();
+    list.dedup();
+    list
+}
+
+/// An advertised port 0 means the one that the system chose.
+fn with_real_port(advertise: &str, port: &Port) -> String {
+    match advertise.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", port.local_addr().port()),
+        None => advertise.to_owned(),
+    }
+}
+
+fn hex(id: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(id))
+}
+
+#[cfg(test)]
+mod tests;

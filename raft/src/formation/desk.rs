@@ -1,0 +1,275 @@
+//! What this node has written down about its place in a cluster, and what it tells others who ask.
+//!
+//! All decisions of formation that matter are one row, changed here under one lock and synced before anybody hears of it: the
+//! promise of a birth, its confirmation, an admission. The order is fixed: empty, promised, member; or empty, member.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{debug, info};
+use troupe_core::NodeId;
+use troupe_runtime::executor::{Executor, Lane, run};
+use troupe_runtime::{NodeCtx, Rng, Stream};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
+use troupe_store::key::node;
+
+use super::message::{self, Admission, Answer, Presence, Question, Standing};
+use super::{Addresses, Birth, Directory, Identity, JoinRefusal, JoinRequest, hex};
+use crate::cluster::StartError;
+use crate::port::{Inbound, Port};
+
+/// Conversations with other nodes at once. Above it a new one is closed; who asked asks again.
+const TALKS: usize = 64;
+/// For a question to arrive, and for an answer to leave.
+const TALK_TIME: Duration = Duration::from_secs(5);
+/// For the meta group to admit a newcomer.
+const ADMIT_TIME: Duration = Duration::from_secs(10);
+
+pub struct Desk {
+    executor: Arc<dyn Executor>,
+    engine: Arc<dyn Engine>,
+    rng: Arc<Rng>,
+    me: Addresses,
+    /// The founding list this node was started with.
+    list: Vec<String>,
+    state: Mutex<State>,
+    /// Somebody else's question has changed the state.
+    changed: Notify,
+}
+
+struct State {
+    identity: Option<Identity>,
+    /// The cluster that may have admitted this node already. From then on it promises no birth.
+    joining: Option<[u8; 16]>,
+    /// The node must stop.
+    failed: Option<EngineError>,
+}
+
+impl Desk {
+    pub fn open(
+        ctx: &NodeCtx,
+        engine: Arc<dyn Engine>,
+        me: Addresses,
+        list: Vec<String>,
+    ) -> Result<Desk, StartError> {
+        let identity = match engine.get(Family::Node, node::IDENTITY)? {
+            Some(row) => Some(Identity::decode(&row).ok_or_else(|| {
+                StartError::Refused(
+                    "this data directory's identity is damaged or was written by a later version: start that version, or begin with an empty directory".into(),
+                )
+            })?),
+            None => None,
+        };
+        if let Some(Identity { confirmed: false, birth: Some(birth), .. }) = &identity
+            && !birth.is_of(&list)
+        {
+            return Err(StartError::Refused(format!(
+                "this data directory has begun the birth of a cluster of {}, but this node is started for {}: start it for the former, or, as nothing is stored yet, empty the data directories of all of them",
+                birth.addresses().collect::<Vec<_>>().join(", "),
+                list.join(", "),
+            )));
+        }
+        Ok(Desk {
+            executor: Arc::clone(&ctx.executor),
+            rng: Arc::clone(&ctx.rng),
+            engine,
+            me,
+            list,
+            state: Mutex::new(State { identity, joining: None, failed: None }),
+            changed: Notify::new(),
+        })
+    }
+
+    pub fn me(&self) -> &Addresses {
+        &self.me
+    }
+
+    pub fn list(&self) -> &[String] {
+        &self.list
+    }
+
+    /// As written down.
+    pub async fn identity(&self) -> Result<Option<Identity>, StartError> {
+        let state = self.state.lock().await;
+        match &state.failed {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(state.identity.clone()),
+        }
+    }
+
+    /// Resolves when somebody else's question has changed the state.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Promises a birth, durably, unless another one was promised or the node has a place. The inner error says why not.
+    pub async fn promise(&self, birth: &Birth) -> Result<Result<(), String>, StartError> {
+        let mut state = self.state.lock().await;
+        if let Some(identity) = &state.identity {
+            let same = identity.birth.as_ref() == Some(birth);
+            return Ok(same.then_some(()).ok_or_else(|| {
+                format!("it has a place in cluster {} and promises no other", hex(identity.cluster_id))
+            }));
+        }
+        if let Some(cluster) = state.joining {
+            return Ok(Err(format!("it is joining cluster {}", hex(cluster))));
+        }
+        let Some(founder) = birth.founder(&self.me.cluster).filter(|_| birth.is_of(&self.list)) else {
+            return Ok(Err(lists_differ(&self.me.cluster, &self.list, birth.addresses())));
+        };
+        let identity = Identity {
+            cluster_id: birth.cluster_id,
+            me: founder.id,
+            birth: Some(birth.clone()),
+            confirmed: false,
+            nodes: BTreeMap::new(),
+        };
+        info!(cluster = %hex(birth.cluster_id), "promised the birth of a cluster");
+        self.keep_identity(&mut state, identity).await.map(Ok)
+    }
+
+    /// All founders have promised: from here on this node takes part.
+    pub async fn confirm(&self) -> Result<(), StartError> {
+        let mut state = self.state.lock().await;
+        let Some(identity) = state.identity.clone() else { return Ok(()) };
+        self.keep_identity(&mut state, Identity { confirmed: true, ..identity }).await
+    }
+
+    /// The request to be admitted to a cluster, the same at every call for ever; `None` if a birth was promised meanwhile.
+    pub async fn begin_join(&self, cluster: [u8; 16]) -> Result<Option<JoinRequest>, StartError> {
+        let mut state = self.state.lock().await;
+        if state.identity.is_some() {
+            return Ok(None);
+        }
+        let kept = self.engine.get(Family::Node, node::JOIN)?.and_then(|row| <[u8; 16]>::try_from(row).ok());
+        let request = match kept {
+            Some(request) => request,
+            None => {
+                let request = self.rng.bytes();
+                self.write(&mut state, node::JOIN, request.to_vec()).await?;
+                request
+            }
+        };
+        state.joining = Some(cluster);
+        let Addresses { cluster: address, client: client_address, http: http_address } = self.me.clone();
+        Ok(Some(JoinRequest { request, address, client_address, http_address }))
+    }
+
+    pub async fn admitted(&self, admission: Admission) -> Result<(), StartError> {
+        let mut state = self.state.lock().await;
+        let Admission { cluster_id, me, nodes } = admission;
+        self.keep_identity(&mut state, Identity { cluster_id, me, birth: None, confirmed: true, nodes }).await
+    }
+
+    async fn keep_identity(&self, state: &mut State, identity: Identity) -> Result<(), StartError> {
+        self.write(state, node::IDENTITY, identity.encode()).await?;
+        state.identity = Some(identity);
+        Ok(())
+    }
+
+    async fn write(&self, state: &mut State, key: &[u8], value: Vec<u8>) -> Result<(), StartError> {
+        let mut batch = Batch::default();
+        batch.put(Family::Node, key, value);
+        let engine = Arc::clone(&self.engine);
+        let written = run(self.executor.as_ref(), Lane::Flush, move || engine.write(batch, Durability::Synced)).await;
+        match written {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                state.failed = Some(error.clone());
+                self.changed.notify_one();
+                Err(error.into())
+            }
+            None => Err(StartError::Refused("this node is stopping".into())),
+        }
+    }
+
+    async fn presence(&self) -> Presence {
+        let state = self.state.lock().await;
+        let standing = match &state.identity {
+            None => Standing::Empty(self.list.clone()),
+            Some(Identity { confirmed: false, birth: Some(birth), .. }) => Standing::Promised(birth.clone()),
+            Some(identity) => Standing::Member(identity.cluster_id),
+        };
+        Presence { addresses: self.me.clone(), standing }
+    }
+
+    async fn answer(&self, directory: Option<Arc<dyn Directory>>, question: Question) -> Answer {
+        match question {
+            Question::Hello => Answer::Standing(self.presence().await),
+            Question::Promise(birth) => match self.promise(&birth).await {
+                Ok(Ok(())) => {
+                    self.changed.notify_one();
+                    Answer::Promised
+                }
+                Ok(Err(why)) => Answer::Refused(why),
+                Err(error) => Answer::Unavailable(error.to_string()),
+            },
+            Question::Join(join) => match directory {
+                Some(directory) => admit(directory.as_ref(), join).await,
+                None => Answer::Unavailable("it has no place in a cluster yet, or starts or stops".into()),
+            },
+        }
+    }
+}
+
+async fn admit(directory: &dyn Directory, join: JoinRequest) -> Answer {
+    let address = join.address.clone();
+    match timeout(ADMIT_TIME, directory.admit(join)).await {
+        Ok(Ok(me)) => {
+            info!(node = %me, %address, "a new node was admitted");
+            let nodes = directory.addresses().into_iter().collect();
+            Answer::Admitted(Admission { cluster_id: directory.cluster_id(), me, nodes })
+        }
+        Ok(Err(JoinRefusal::NotLeader { hint })) => Answer::NotLeader { hint },
+        Ok(Err(JoinRefusal::Refused(why))) => Answer::Refused(why),
+        Ok(Err(JoinRefusal::Unavailable)) => Answer::Unavailable("its cluster cannot admit nodes now".into()),
+        Err(_) => Answer::Unavailable("its cluster did not agree in time".into()),
+    }
+}
+
+/// Names both lists, so that the operator sees which one is wrong.
+pub fn lists_differ<'a>(here: &str, ours: &[String], theirs: impl Iterator<Item = &'a str>) -> String {
+    format!(
+        "the join lists differ: {here} was started for {}, the other side for {}; start all nodes with the same list",
+        ours.join(", "),
+        theirs.collect::<Vec<_>>().join(", "),
+    )
+}
+
+/// Answers other nodes until the port is shut down.
+pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbound>) {
+    let mut talks = JoinSet::new();
+    while let Some(Inbound { stream, .. }) = streams.recv().await {
+        while talks.try_join_next().is_some() {}
+        if talks.len() >= TALKS {
+            debug!("closed: too many questions about formation at once");
+            continue;
+        }
+        let (desk, directory) = (Arc::clone(&desk), port.directory());
+        talks.spawn(async move {
+            if let Err(error) = talk(&desk, directory, stream).await {
+                debug!(%error, "a question about formation broke off");
+            }
+        });
+    }
+}
+
+async fn talk(
+    desk: &Desk,
+    directory: Option<Arc<dyn Directory>>,
+    mut stream: Box<dyn Stream>,
+) -> std::io::Result<()> {
+    let question = timeout(TALK_TIME, message::receive(&mut stream)).await??;
+    let question = Question::from_wire(question).ok_or_else(message::invalid)?;
+    // Not bounded here: what is being written down must not be torn from its lock in the middle.
+    let answer = desk.answer(directory, question).await;
+    timeout(TALK_TIME, message::send(&mut stream, &answer.to_wire())).await??;
+    Ok(())
+}
+
+/// The id of the first founder, who founds.
+pub const FIRST: NodeId = NodeId(1);

@@ -1,0 +1,277 @@
+//! The words of formation: one question and one answer per connection, capped, and checked before anything inside sees them.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use troupe_core::NodeId;
+use troupe_proto::wire::raft as wire;
+use troupe_proto::wire::raft::formation_reply::Reply as WireReply;
+use troupe_proto::wire::raft::formation_request::Request as WireRequest;
+use troupe_proto::wire::raft::formation_standing::Standing as WireStanding;
+use troupe_runtime::Stream;
+
+use super::{Addresses, Birth, Founder, Identity, JoinRequest};
+
+/// Room for a birth of hundreds of nodes.
+const CAP: usize = 256 * 1024;
+const FORMAT: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Who are you?
+    Hello,
+    /// Promise this birth and no other.
+    Promise(Birth),
+    Join(JoinRequest),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Standing(Presence),
+    Promised,
+    Admitted(Admission),
+    NotLeader { hint: Option<String> },
+    /// Ask again.
+    Unavailable(String),
+    /// Never; the text is for the operator.
+    Refused(String),
+}
+
+/// Who answers, and how far it has got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    pub addresses: Addresses,
+    pub standing: Standing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Belongs to no cluster; the list it was started with.
+    Empty(Vec<String>),
+    /// Has promised a birth and does not know that all others have.
+    Promised(Birth),
+    Member([u8; 16]),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    pub cluster_id: [u8; 16],
+    pub me: NodeId,
+    pub nodes: BTreeMap<NodeId, String>,
+}
+
+/// Sends one message. The caller bounds the time.
+pub async fn send(stream: &mut dyn Stream, message: &impl Message) -> io::Result<()> {
+    let bytes = message.encode_to_vec();
+    if bytes.len() > CAP {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the list of nodes is too long"));
+    }
+    stream.write_all(&(bytes.len() as u32).to_be_bytes()).await?;
+    stream.write_all(&bytes).await?;
+    stream.flush().await
+}
+
+/// Receives one message. The caller bounds the time.
+pub async fn receive<M: Message + Default>(stream: &mut dyn Stream) -> io::Result<M> {
+    let length = stream.read_u32().await? as usize;
+    if length > CAP {
+        return Err(invalid());
+    }
+    let mut bytes = Vec::new();
+    (&mut *stream).take(length as u64).read_to_end(&mut bytes).await?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    M::decode(bytes.as_slice()).map_err(|_| invalid())
+}
+
+pub fn invalid() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "not a message of formation")
+}
+
+impl Question {
+    pub fn to_wire(&self) -> wire::FormationRequest {
+        let request = match self {
+            Question::Hello => WireRequest::Hello(wire::FormationHello {}),
+            Question::Promise(birth) => WireRequest::Promise(birth.to_wire()),
+            Question::Join(join) => WireRequest::Join(wire::FormationJoin {
+                request: join.request.to_vec().into(),
+                addresses: Some(wire::FormationAddresses {
+                    cluster: join.address.clone(),
+                    client: join.client_address.clone(),
+                    http: join.http_address.clone(),
+                }),
+            }),
+        };
+        wire::FormationRequest { request: Some(request) }
+    }
+
+    pub fn from_wire(message: wire::FormationRequest) -> Option<Question> {
+        Some(match message.request? {
+            WireRequest::Hello(_) => Question::Hello,
+            WireRequest::Promise(birth) => Question::Promise(Birth::from_wire(birth)?),
+            WireRequest::Join(join) => {
+                let Addresses { cluster, client, http } = Addresses::from_wire(join.addresses?)?;
+                let request = id(&join.request)?;
+                Question::Join(JoinRequest { request, address: cluster, client_address: client, http_address: http })
+            }
+        })
+    }
+}
+
+impl Answer {
+    pub fn to_wire(&self) -> wire::FormationReply {
+        let reply = match self {
+            Answer::Standing(presence) => WireReply::Standing(presence.to_wire()),
+            Answer::Promised => WireReply::Promised(wire::FormationPromised {}),
+            Answer::Admitted(admission) => WireReply::Admitted(wire::FormationAdmitted {
+                cluster_id: admission.cluster_id.to_vec().into(),
+                node_id: admission.me.0,
+                nodes: nodes_to_wire(&admission.nodes),
+            }),
+            Answer::NotLeader { hint } => {
+                WireReply::NotLeader(wire::FormationNotLeader { hint: hint.clone().unwrap_or_default() })
+            }
+            Answer::Unavailable(why) => WireReply::Unavailable(why.clone()),
+            Answer::Refused(why) => WireReply::Refused(why.clone()),
+        };
+        wire::FormationReply { reply: Some(reply) }
+    }
+
+    pub fn from_wire(message: wire::FormationReply) -> Option<Answer> {
+        Some(match message.reply? {
+            WireReply::Standing(standing) => Answer::Standing(Presence::from_wire(standing)?),
+            WireReply::Promised(_) => Answer::Promised,
+            WireReply::Admitted(admitted) => Answer::Admitted(Admission {
+                cluster_id: id(&admitted.cluster_id)?,
+                me: node(admitted.node_id)?,
+                nodes: nodes_from_wire(admitted.nodes)?,
+            }),
+            WireReply::NotLeader(not) => Answer::NotLeader { hint: Some(not.hint).filter(|hint| !hint.is_empty()) },
+            WireReply::Unavailable(why) => Answer::Unavailable(why),
+            WireReply::Refused(why) => Answer::Refused(why),
+        })
+    }
+}
+
+impl Presence {
+    fn to_wire(&self) -> wire::FormationStanding {
+        let standing = match &self.standing {
+            Standing::Empty(join) => WireStanding::Empty(wire::FormationEmpty { join: join.clone() }),
+            Standing::Promised(birth) => WireStanding::Promised(birth.to_wire()),
+            Standing::Member(cluster) => {
+                WireStanding::Member(wire::FormationMember { cluster_id: cluster.to_vec().into() })
+            }
+        };
+        wire::FormationStanding { addresses: Some(self.addresses.to_wire()), standing: Some(standing) }
+    }
+
+    fn from_wire(message: wire::FormationStanding) -> Option<Presence> {
+        let standing = match message.standing? {
+            WireStanding::Empty(empty) => Standing::Empty(empty.join),
+            WireStanding::Promised(birth) => Standing::Promised(Birth::from_wire(birth)?),
+            WireStanding::Member(member) => Standing::Member(id(&member.cluster_id)?),
+        };
+        Some(Presence { addresses: Addresses::from_wire(message.addresses?)?, standing })
+    }
+}
+
+impl Addresses {
+    fn to_wire(&self) -> wire::FormationAddresses {
+        wire::FormationAddresses {
+            cluster: self.cluster.clone(),
+            client: self.client.clone(),
+            http: self.http.clone(),
+        }
+    }
+
+    fn from_wire(message: wire::FormationAddresses) -> Option<Addresses> {
+        let addresses = Addresses { cluster: message.cluster, client: message.client, http: message.http };
+        (!addresses.cluster.is_empty()).then_some(addresses)
+    }
+}
+
+impl Birth {
+    fn to_wire(&self) -> wire::FormationBirth {
+        let founders = self.founders.iter().map(|founder| wire::FormationFounder {
+            node_id: founder.id.0,
+            addresses: Some(wire::FormationAddresses {
+                cluster: founder.address.clone(),
+                client: founder.client_address.clone(),
+                http: founder.http_address.clone(),
+            }),
+        });
+        wire::FormationBirth { cluster_id: self.cluster_id.to_vec().into(), founders: founders.collect() }
+    }
+
+    /// Only as [`Birth::new`] makes it: ids 1..=n, addresses ascending.
+    fn from_wire(message: wire::FormationBirth) -> Option<Birth> {
+        let cluster_id = id(&message.cluster_id)?;
+        let mut founders: Vec<Founder> = Vec::new();
+        for (expected, founder) in (1..).zip(message.founders) {
+            let Addresses { cluster, client, http } = Addresses::from_wire(founder.addresses?)?;
+            let ascends = founders.last().is_none_or(|last| last.address < cluster);
+            if founder.node_id != expected || !ascends {
+                return None;
+            }
+            let id = NodeId(expected);
+            founders.push(Founder { id, address: cluster, client_address: client, http_address: http });
+        }
+        (!founders.is_empty()).then_some(Birth { cluster_id, founders })
+    }
+}
+
+impl Identity {
+    pub fn encode(&self) -> Vec<u8> {
+        wire::FormationIdentity {
+            format: FORMAT,
+            cluster_id: self.cluster_id.to_vec().into(),
+            node_id: self.me.0,
+            birth: self.birth.as_ref().map(Birth::to_wire),
+            confirmed: self.confirmed,
+            nodes: nodes_to_wire(&self.nodes),
+        }
+        .encode_to_vec()
+    }
+
+    /// `None`: damaged, or of a later format.
+    pub fn decode(bytes: &[u8]) -> Option<Identity> {
+        let row = wire::FormationIdentity::decode(bytes).ok().filter(|row| row.format == FORMAT)?;
+        let birth = match row.birth {
+            Some(birth) => Some(Birth::from_wire(birth)?),
+            None => None,
+        };
+        if !row.confirmed && birth.is_none() {
+            return None;
+        }
+        Some(Identity {
+            cluster_id: id(&row.cluster_id)?,
+            me: node(row.node_id)?,
+            birth,
+            confirmed: row.confirmed,
+            nodes: nodes_from_wire(row.nodes)?,
+        })
+    }
+}
+
+fn nodes_to_wire(nodes: &BTreeMap<NodeId, String>) -> Vec<wire::FormationNode> {
+    nodes.iter().map(|(id, address)| wire::FormationNode { node_id: id.0, address: address.clone() }).collect()
+}
+
+fn nodes_from_wire(nodes: Vec<wire::FormationNode>) -> Option<BTreeMap<NodeId, String>> {
+    nodes.into_iter().map(|entry| Some((node(entry.node_id)?, entry.address))).collect()
+}
+
+fn node(id: u64) -> Option<NodeId> {
+    (id != 0).then_some(NodeId(id))
+}
+
+/// Sixteen bytes that are not all zero.
+fn id(bytes: &[u8]) -> Option<[u8; 16]> {
+    <[u8; 16]>::try_from(bytes).ok().filter(|id| *id != [0; 16])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! The dialing half of the cluster port, and the names of what can go wrong there.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use troupe_core::NodeId;
+use troupe_runtime::Stream;
+
+use super::{HANDSHAKE_TIME, Identity, Port, Protocol};
+use crate::preamble::{Answer, Garbled, Preamble, Verdict};
+use crate::tls::expected_name;
+
+/// Why a dial failed: who was dialed, and what that one, or the way to it, answered.
+#[derive(Debug, thiserror::Error)]
+#[error("{address} {why}")]
+pub struct DialError {
+    pub address: String,
+    pub why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    #[error("cannot be reached: {0}")]
+    Unreachable(io::Error),
+    #[error("did not answer in time")]
+    Timeout,
+    #[error("does not accept our token: give all nodes of the cluster the same one")]
+    BadToken,
+    #[error("does not speak TLS: it runs with --insecure and this node does not, or it is no Troupe node")]
+    WithoutTls,
+    #[error("expects TLS: this node runs with --insecure and that one does not")]
+    ExpectsTls,
+    #[error("belongs to another cluster ({0:032x})")]
+    WrongCluster(u128),
+    #[error("is another node than the one meant")]
+    WrongNode,
+    #[error("does not take our certificate for the node we say we are")]
+    WrongName,
+    #[error("is no Troupe node, or one of another version")]
+    Unsupported,
+    #[error("is not ready: it starts or stops")]
+    NotReady,
+    #[error("is busy")]
+    Busy,
+    #[error("closed the connection: {0}")]
+    Closed(io::Error),
+}
+
+impl From<DialError> for io::Error {
+    fn from(error: DialError) -> io::Error {
+        let kind = match &error.why {
+            Why::Unreachable(source) | Why::Closed(source) => source.kind(),
+            Why::Timeout => io::ErrorKind::TimedOut,
+            Why::NotReady | Why::Busy => io::ErrorKind::ConnectionRefused,
+            Why::WithoutTls | Why::ExpectsTls | Why::Unsupported => io::ErrorKind::InvalidData,
+            Why::BadToken | Why::WrongCluster(_) | Why::WrongNode | Why::WrongName => {
+                io::ErrorKind::PermissionDenied
+            }
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+impl Port {
+    /// Opens a stream to a node of this cluster, authenticated and past the preamble. Bounded in time. The error's inner
+    /// value is a [`DialError`] wherever the other node, or the way to it, was the cause.
+    pub async fn dial(&self, to: NodeId, protocol: Protocol) -> io::Result<Box<dyn Stream>> {
+        let address = self.shared.addresses.read().get(&to).cloned();
+        let address = address
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {to} is known")))?;
+        let identity = self.shared.identity.read().clone();
+        let (cluster, me) = identity.member.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotConnected, "this node does not belong to a cluster yet")
+        })?;
+        let fingerprint = self.shared.fingerprint;
+        let preamble = Preamble { protocol, cluster, from: me, to, fingerprint };
+        Ok(self.open_stream(&address, &identity, expected_name(Some((cluster, to))), preamble).await?)
+    }
+
+    /// Opens a formation stream to whoever listens at an address and holds the token.
+    pub async fn dial_formation(&self, address: &str) -> Result<Box<dyn Stream>, DialError> {
+        let identity = self.shared.identity.read().clone();
+        let preamble = Preamble {
+            protocol: Protocol::Formation,
+            cluster: [0; 16],
+            from: NodeId(0),
+            to: NodeId(0),
+            fingerprint: self.shared.fingerprint,
+        };
+        self.open_stream(address, &identity, expected_name(None), preamble).await
+    }
+
+    async fn open_stream(
+        &self,
+        address: &str,
+        identity: &Identity,
+        name: ServerName<'static>,
+        preamble: Preamble,
+    ) -> Result<Box<dyn Stream>, DialError> {
+        let attempt = async {
+            let stream = self.shared.net.connect(address).await.map_err(Why::Unreachable)?;
+            let mut stream = match &identity.tls {
+                Some(tls) => {
+                    let tls = TlsConnector::from(Arc::clone(&tls.client));
+                    Box::new(tls.connect(name, stream).await.map_err(broken)?) as Box<dyn Stream>
+                }
+                None => stream,
+            };
+            preamble.send(&mut stream).await.map_err(broken)?;
+            let answer = Answer::receive(&mut stream).await.map_err(|garbled| match garbled {
+                Garbled::Io(error) => broken(error),
+                Garbled::Tls => Why::ExpectsTls,
+                Garbled::Foreign => Why::Unsupported,
+            })?;
+            match answer.verdict {
+                Verdict::Welcome => Ok(stream),
+                Verdict::WrongCluster => Err(Why::WrongCluster(u128::from_be_bytes(answer.cluster))),
+                Verdict::WrongNode => Err(Why::WrongNode),
+                Verdict::WrongName => Err(Why::WrongName),
+                Verdict::Unsupported => Err(Why::Unsupported),
+                Verdict::BadToken => Err(Why::BadToken),
+                Verdict::NotReady => Err(Why::NotReady),
+                Verdict::Busy => Err(Why::Busy),
+            }
+        };
+        let outcome = timeout(HANDSHAKE_TIME, attempt).await.unwrap_or(Err(Why::Timeout));
+        outcome.map_err(|why| DialError { address: address.to_owned(), why })
+    }
+}
+
+/// What a failure after the connect says about the other side. A client learns in the handshake that the server's certificate is
+/// foreign, but only from an alert after it that its own is.
+fn broken(error: io::Error) -> Why {
+    use rustls::{CertificateError, Error};
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return Why::Closed(error);
+    };
+    match tls {
+        // The name is looked at only after the signature: this one holds our token.
+        Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+            Why::WrongNode
+        }
+        Error::InvalidCertificate(_) | Error::NoCertificatesPresented | Error::AlertReceived(_) => Why::BadToken,
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => Why::WithoutTls,
+        _ => Why::Closed(error),
+    }
+}
