@@ -4,12 +4,30 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::{LinearizableReadError, RaftError};
+use openraft::{ReadPolicy, ServerState};
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
 use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Reply, ShardId, ShardMap, Slot, UserId};
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
 
+use crate::fatal::Fatal;
+use crate::flusher::Flusher;
+use crate::formation::{self, Established};
+use crate::group::{Ground, Group, Groups};
+use crate::host::{self, Host, Register, Steward};
+use crate::link::Links;
+use crate::meta::{Addresses, Meta, MetaState};
+use crate::network::Network;
 use crate::port::Port;
+use crate::proposer::{self, Proposer};
+use crate::timing::{self, BARRIER_TIMEOUT, FRESH_LEADER, LINGER, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT};
+use crate::types::GroupId;
+use crate::{balance, routing, serve, snapshot};
 
 /// What `troupe start` decides.
 #[derive(Clone, Debug)]
@@ -46,7 +64,7 @@ pub enum LoginPolicy {
 }
 
 /// Who is where, as this node knows it now. Versioned by the meta group; leaders are hints.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routing {
     pub cluster_id: [u8; 16],
     pub me: NodeId,
@@ -128,68 +146,240 @@ pub enum StartError {
 
 /// Shared, cheap to clone.
 #[derive(Clone)]
-pub struct Cluster {}
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    engine: Arc<dyn Engine>,
+    me: NodeId,
+    port: Port,
+    links: Links,
+    groups: Groups,
+    meta: Meta,
+    flusher: Flusher,
+    fatal: Fatal,
+    routing: watch::Receiver<Arc<Routing>>,
+    led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
+    proposers: RwLock<BTreeMap<ShardId, Proposer>>,
+    tasks: Mutex<JoinSet<()>>,
+    balancer: Mutex<JoinSet<()>>,
+}
 
 impl Cluster {
     /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the node is a member and knows the
     /// placement (leaders may still be unknown).
-    pub async fn start(
-        _ctx: NodeCtx,
-        _engine: Arc<dyn Engine>,
-        _config: ClusterConfig,
+    pub async fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
+        Cluster::start_tuned(ctx, engine, config, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await
+    }
+
+    /// With another length of the logs; tests make them short.
+    pub(crate) async fn start_tuned(
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        config: ClusterConfig,
+        log_between_snapshots: u64,
+        log_kept: u64,
     ) -> Result<Cluster, StartError> {
-        todo!("raft helper")
+        let Established { cluster_id, me, founders, port, .. } =
+            formation::establish(&ctx, engine.clone(), &config).await?;
+        let fatal = Fatal::new();
+        let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
+        let links = Links::new(ctx.clone(), port.clone(), me);
+        let groups = Groups::new();
+        let raft_config = timing::raft_config(me.to_string(), log_between_snapshots, log_kept).validate();
+        let ground = Ground {
+            ctx: ctx.clone(),
+            engine: engine.clone(),
+            flusher: flusher.clone(),
+            fatal: fatal.clone(),
+            network: Network::new(ctx.clone(), port.clone(), links.clone()),
+            config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
+        };
+        links.connect(founders.iter().flatten().map(|founder| founder.id));
+
+        let mut tasks = JoinSet::new();
+        let meta = Meta::new(groups.clone(), links.clone());
+        tasks.spawn(serve::run(port.clone(), groups.clone(), meta.clone()));
+        tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
+        let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;
+
+        let (opened, mut replicas) = watch::channel(Vec::new());
+        let hosting = Host { ground, groups: groups.clone(), links: links.clone(), port: port.clone(), me, opened };
+        tasks.spawn(hosting.run(state.clone()));
+        let addresses = Addresses {
+            cluster: advertised(&config.advertise, &port),
+            client: config.client_address.clone(),
+            http: config.http_address.clone(),
+        };
+        let (groups_too, meta_too) = (groups.clone(), meta.clone());
+        let steward = Steward { groups: groups_too, meta: meta_too, me, addresses, cluster_id, founders, config };
+        tasks.spawn(steward.run(state.clone()));
+        port.serve_formation(Arc::new(Register { cluster_id, meta: meta.clone(), state: state.clone() }));
+
+        let routing = watch::Sender::new(Arc::new(routing::table(me, &state.borrow(), &groups, &links)));
+        let led = watch::Sender::new(Arc::default());
+        let (routed, leads) = (routing.subscribe(), led.subscribe());
+        tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), routing, led));
+        let mut balancer = JoinSet::new();
+        balancer.spawn(balance::run(groups.clone(), links.clone(), routed.clone()));
+
+        let cluster = Cluster(Arc::new(Inner {
+            engine,
+            me,
+            port,
+            links,
+            groups,
+            meta,
+            flusher,
+            fatal,
+            routing: routed,
+            led: leads,
+            proposers: RwLock::default(),
+            tasks: Mutex::new(tasks),
+            balancer: Mutex::new(balancer),
+        }));
+        cluster.wait_for_place(&ctx, state, &mut replicas).await?;
+        Ok(cluster)
+    }
+
+    /// Until the meta state names this node and the replicas that it has here are open.
+    async fn wait_for_place(
+        &self,
+        ctx: &NodeCtx,
+        mut state: watch::Receiver<Arc<MetaState>>,
+        replicas: &mut watch::Receiver<Vec<Group>>,
+    ) -> Result<(), StartError> {
+        let Inner { me, fatal, .. } = &*self.0;
+        let stopped = || StartError::Refused("the node was stopped while it started".to_owned());
+        let placed = async {
+            let state = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+            let wanted = state.placement.keys().filter(|shard| state.replica(**shard, *me).is_some()).count();
+            drop(state);
+            let open = replicas.wait_for(|open| open.len() >= wanted).await.map_err(|_| stopped())?;
+            Ok::<_, StartError>(open.clone())
+        };
+        let open = tokio::select! {
+            placed = placed => placed?,
+            reason = fatal.wait() => return Err(StartError::Refused(reason)),
+        };
+        let mut routing = self.0.routing.clone();
+        routing.wait_for(|table| table.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+        let mut proposers = self.0.proposers.write();
+        let mut tasks = self.0.tasks.lock();
+        for (shard, group) in host::shards(&open) {
+            let proposer = Proposer::start(ctx.clone(), self.engine(), group.clone(), &mut tasks);
+            proposers.insert(shard, proposer);
+        }
+        Ok(())
     }
 
     pub fn port(&self) -> Port {
-        todo!("raft helper")
+        self.0.port.clone()
     }
 
     pub fn me(&self) -> NodeId {
-        todo!("raft helper")
+        self.0.me
     }
 
     pub fn routing(&self) -> watch::Receiver<Arc<Routing>> {
-        todo!("raft helper")
+        self.0.routing.clone()
     }
 
     /// Shards this node leads and may propose to, with the epoch of that leadership.
     pub fn led(&self) -> watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>> {
-        todo!("raft helper")
+        self.0.led.clone()
     }
 
     /// Commits commands in order and applies them; one outcome each. Stamps the time. Many callers' commands share entries and
     /// fsyncs. Resolves only after a majority has fsynced and this node has applied.
-    pub async fn propose(&self, _shard: ShardId, _commands: Vec<Command>) -> Result<Vec<Outcome>, ProposeError> {
-        todo!("raft helper")
+    pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Outcome>, ProposeError> {
+        let proposer = self.0.proposers.read().get(&shard).cloned();
+        match proposer {
+            Some(proposer) => proposer.propose(commands).await,
+            None => Err(ProposeError::NotLeader { hint: self.hint(shard) }),
+        }
+    }
+
+    fn hint(&self, shard: ShardId) -> Option<NodeId> {
+        self.0.routing.borrow().leader(shard).map(|(leader, _)| leader)
     }
 
     /// After it, reads of applied state on this node see everything acknowledged before the call.
-    pub async fn barrier(&self, _shard: ShardId) -> Result<(), ReadError> {
-        todo!("raft helper")
+    pub async fn barrier(&self, shard: ShardId) -> Result<(), ReadError> {
+        let group =
+            self.0.groups.get(GroupId::of(shard)).ok_or_else(|| ReadError::NotLeader { hint: self.hint(shard) })?;
+        match timeout(BARRIER_TIMEOUT, read_index(&group)).await {
+            Ok(read) => read,
+            Err(_) => Err(ReadError::Unavailable),
+        }
     }
 
     /// The engine, for reads of applied state through `troupe_store::rows`.
     pub fn engine(&self) -> Arc<dyn Engine> {
-        todo!("raft helper")
+        self.0.engine.clone()
     }
 
     pub async fn status(&self) -> ClusterStatus {
-        todo!("raft helper")
+        let routing = self.0.routing.borrow().clone();
+        let groups = self.0.groups.all();
+        let replicas = groups.iter().filter_map(|group| Some(ReplicaStatus::of(group.id.shard()?, group)));
+        ClusterStatus { routing, meta_leader: self.0.meta.leader(), replicas: replicas.collect() }
     }
 
     /// Hands every leadership to another replica; returns when none is left or the time is over.
-    pub async fn hand_over(&self, _within: std::time::Duration) {
-        todo!("raft helper")
+    pub async fn hand_over(&self, within: std::time::Duration) {
+        // Whoever gives everything away must not be given something back by its own balancer.
+        let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
+        balancer.shutdown().await;
+        balance::hand_over(&self.0.groups, &self.0.links, within).await;
     }
 
     /// Resolves when storage failed and the process must end; the text is for the log.
     pub async fn fatal(&self) -> String {
-        todo!("raft helper")
+        self.0.fatal.wait().await
     }
 
+    /// Stops everything; what was acknowledged is on disk. The leaderships go to others after an election, unless they
+    /// were handed over before.
     pub async fn shutdown(&self) {
-        todo!("raft helper")
+        let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
+        let mut tasks = std::mem::take(&mut *self.0.tasks.lock());
+        balancer.shutdown().await;
+        tasks.shutdown().await;
+        self.0.proposers.write().clear();
+        self.0.groups.shutdown().await;
+        self.0.links.shutdown().await;
+        self.0.port.shutdown().await;
+        if let Err(error) = self.0.flusher.barrier().await {
+            tracing::warn!(%error, "stopped without a last write");
+        }
+    }
+}
+
+/// An advertised port 0 means the one that the system chose.
+fn advertised(address: &str, port: &Port) -> String {
+    match address.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", port.local_addr().port()),
+        None => address.to_owned(),
+    }
+}
+
+async fn read_index(group: &Group) -> Result<(), ReadError> {
+    let begin = Instant::now();
+    loop {
+        match group.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
+            Ok(linearizer) => {
+                let ready = linearizer.await_ready(&group.raft).await;
+                return ready.map(|_| ()).map_err(|_| ReadError::Unavailable);
+            }
+            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(refusal))) => {
+                if !proposer::is_fresh(&refusal) || begin.elapsed() >= FRESH_LEADER {
+                    return Err(ReadError::NotLeader { hint: refusal.leader_node.map(|home| home.0) });
+                }
+                let mut metrics = group.raft.metrics();
+                let _ = timeout(LINGER * 10, metrics.changed()).await;
+            }
+            Err(_) => return Err(ReadError::Unavailable),
+        }
     }
 }
 
@@ -214,6 +404,34 @@ pub struct ReplicaStatus {
     pub applied: u64,
     /// Per follower, entries behind; leaders only.
     pub lag: BTreeMap<NodeId, u64>,
+}
+
+impl ReplicaStatus {
+    fn of(shard: ShardId, group: &Group) -> ReplicaStatus {
+        let metrics = group.metrics();
+        let node = |replica: u64| metrics.membership_config.get_node(&replica).map(|home| home.0);
+        let last_log = metrics.last_log_index.unwrap_or(0);
+        let followers = metrics.replication.iter().flatten().filter(|(replica, _)| **replica != metrics.id);
+        ReplicaStatus {
+            shard,
+            leader: metrics.current_leader.and_then(node),
+            epoch: Epoch(metrics.current_term),
+            role: match metrics.state {
+                ServerState::Leader => "leader",
+                ServerState::Follower => "follower",
+                ServerState::Candidate => "candidate",
+                ServerState::Learner | ServerState::Shutdown => "learner",
+            },
+            last_log,
+            committed: metrics.local_committed.map_or(0, |id| id.index),
+            applied: metrics.last_applied.map_or(0, |id| id.index),
+            lag: followers
+                .filter_map(|(replica, matching)| {
+                    Some((node(*replica)?, last_log.saturating_sub(matching.as_ref().map_or(0, |id| id.index))))
+                })
+                .collect(),
+        }
+    }
 }
 
 /// A conversation or a user by its slot: what requests are routed by.

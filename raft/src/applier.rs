@@ -1,0 +1,115 @@
+//! What applies the entries of a group: the core's machine for a shard, [`crate::meta`] for the meta group.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use troupe_core::plant::Plant;
+use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
+use troupe_proto::record::{Record, StampedBatch};
+use troupe_store::engine::{Batch, Engine, EngineError, Family};
+use troupe_store::key::{self, ConversationsKey};
+use troupe_store::rows::Transaction;
+
+use crate::cluster::Outcome;
+use crate::types::Applied;
+
+/// `[from, to)` of a family.
+pub type Range = (Family, Vec<u8>, Vec<u8>);
+
+/// Called from one place at a time, on a lane where blocking is allowed.
+pub trait Applier: Send + Sync + 'static {
+    /// All rows that this group's entries can change: what a snapshot holds.
+    fn ranges(&self) -> Vec<Range>;
+
+    /// What the proposals write, and one answer for each. The same on every replica.
+    fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError>;
+
+    /// The rows have changed: by an apply, or all of them by a snapshot.
+    fn changed(&self, _engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Before the first apply after a start, with the newest proposals that were applied before it. Only planted bugs
+    /// do anything here.
+    fn opened(&self, _engine: &Arc<dyn Engine>, _newest: &[Bytes]) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+/// A shard: users and conversations of a range of slots.
+pub struct ShardApplier {
+    pub shard: ShardId,
+    pub map: ShardMap,
+    pub machine: Machine,
+}
+
+impl Applier for ShardApplier {
+    fn ranges(&self) -> Vec<Range> {
+        let (first, end) = self.map.slots(self.shard);
+        let (from, to) = key::slot_range(first, end);
+        Family::OF_SLOTS.into_iter().map(|family| (family, from.clone(), to.clone())).collect()
+    }
+
+    fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError> {
+        let mut state = Transaction::new(engine.clone());
+        let mut applied = Vec::with_capacity(proposals.len());
+        for proposal in proposals {
+            let batch = decode(proposal)?;
+            let meta = machine::Meta { now: batch.now };
+            let outcomes = batch.commands.iter().map(|command| {
+                let (reply, effects) = self.machine.apply(&mut state, meta, command);
+                Outcome { reply, effects }
+            });
+            applied.push(Applied::Outcomes(outcomes.collect()));
+        }
+        Ok((state.into_batch()?, applied))
+    }
+
+    fn opened(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
+        match self.machine.plant {
+            Some(Plant::ForgetDedupOnRestart) => self.forget_dedup(engine),
+            Some(Plant::ReapplyOnReplay) => self.reapply(engine, newest),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ShardApplier {
+    fn forget_dedup(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
+        let (first, end) = self.map.slots(self.shard);
+        let sample = placed_key(troupe_core::ConversationId::Everyone, Default::default(), [0; 16]);
+        let tag = sample[2];
+        let mut batch = Batch::default();
+        for slot in first..end {
+            let [high, low] = slot.to_be_bytes();
+            batch.delete_range(Family::Conversations, [high, low, tag], [high, low, tag + 1]);
+        }
+        engine.write(batch, troupe_store::Durability::Buffered)
+    }
+
+    /// Without their dedup rows, or the machine would rightly refuse to apply them twice.
+    fn reapply(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
+        let mut forget = Batch::default();
+        for proposal in newest {
+            for command in decode(proposal)?.commands {
+                if let Command::Send(send) = command {
+                    let key = placed_key(send.conversation, send.sender, send.client_message_id.0);
+                    forget.delete(Family::Conversations, key);
+                }
+            }
+        }
+        engine.write(forget, troupe_store::Durability::Buffered)?;
+        let (batch, _) = self.apply(engine, newest)?;
+        engine.write(batch, troupe_store::Durability::Buffered)
+    }
+}
+
+fn placed_key(conversation: troupe_core::ConversationId, sender: troupe_core::UserId, id: [u8; 16]) -> Vec<u8> {
+    ConversationsKey::Placed(conversation, sender, troupe_core::ClientMessageId(id)).encode()
+}
+
+/// A committed entry that cannot be read is not skipped: other replicas may have read it.
+fn decode(proposal: &[u8]) -> Result<StampedBatch, EngineError> {
+    StampedBatch::decode(proposal)
+        .map_err(|error| EngineError::Fatal(format!("a committed entry is unreadable: {error}")))
+}

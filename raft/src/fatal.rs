@@ -1,0 +1,53 @@
+//! The one way out: storage failed, so this process must end. The first reason is kept.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use troupe_store::EngineError;
+
+/// Shared, cheap to clone.
+#[derive(Clone)]
+pub struct Fatal(Arc<watch::Sender<Option<String>>>);
+
+impl Fatal {
+    #[allow(clippy::new_without_default, reason = "a node makes exactly one")]
+    pub fn new() -> Fatal {
+        Fatal(Arc::new(watch::Sender::new(None)))
+    }
+
+    pub fn set(&self, reason: impl ToString) {
+        let reason = reason.to_string();
+        self.0.send_if_modified(|held| {
+            let first = held.is_none();
+            if first {
+                tracing::error!(%reason, "the node must stop");
+                *held = Some(reason);
+            }
+            first
+        });
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Marks the node and gives the error in openraft's terms.
+    pub fn storage(&self, error: EngineError) -> io::Error {
+        self.set(&error);
+        io::Error::other(error)
+    }
+
+    /// Resolves when set; never if it never is.
+    pub async fn wait(&self) -> String {
+        let mut watch = self.0.subscribe();
+        let reason = match watch.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            Err(_) => None,
+        };
+        match reason {
+            Some(reason) => reason,
+            None => std::future::pending().await,
+        }
+    }
+}

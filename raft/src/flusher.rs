@@ -1,0 +1,148 @@
+//! One fsync for whatever all groups of the node have waiting.
+//!
+//! Appends, votes, truncations, purges, committed ids and barriers of every group go through one bounded queue, in order: drain
+//! it, one batch, one synced write, then all completions. The order is what keeps a persisted `committed` behind the
+//! log, and a vote behind the truncation before it. A failed write fails every completion and stops the node for
+//! good: nobody knows what is on the disk then, and a second fsync would only pretend.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use troupe_core::plant::Plant;
+use troupe_runtime::{Lane, NodeCtx, executor};
+use troupe_store::engine::{Batch, Durability, Engine, Op};
+
+use crate::fatal::Fatal;
+use crate::timing::LINGER;
+
+/// Writes waiting. At the limit the group that submits waits: its core is slowed down to the disk's pace.
+const QUEUE: usize = 4_096;
+/// Writes in one batch, and their bytes.
+const BATCH_WRITES: usize = 1_024;
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// A batch with more appends than this was busy: waiting a moment for the next one then pays.
+const BUSY: usize = 2;
+
+type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// What one group wants written.
+pub struct Write {
+    pub ops: Vec<Op>,
+    /// Whether anybody waits for it to be on stable storage. Others ride along with the next batch that is.
+    pub durable: bool,
+    pub done: Done,
+}
+
+impl Write {
+    /// Of these nobody needs to hear.
+    pub fn lazy(ops: Vec<Op>) -> Write {
+        Write { ops, durable: false, done: Box::new(|_| ()) }
+    }
+
+    fn bytes(&self) -> usize {
+        let size = |op: &Op| match op {
+            Op::Put(_, key, value) => key.len() + value.len(),
+            Op::Delete(_, key) => key.len(),
+            Op::DeleteRange(_, from, to) => from.len() + to.len(),
+        };
+        self.ops.iter().map(size).sum()
+    }
+}
+
+/// Shared, cheap to clone.
+#[derive(Clone)]
+pub struct Flusher {
+    queue: mpsc::Sender<Write>,
+}
+
+impl Flusher {
+    pub fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, fatal: Fatal) -> Flusher {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(run(ctx, engine, fatal, waiting));
+        Flusher { queue }
+    }
+
+    /// Queues a write behind all before it. An error only if the flusher has ended.
+    pub async fn submit(&self, write: Write) -> io::Result<()> {
+        self.queue.send(write).await.map_err(|_| stopped())
+    }
+
+    /// Writes and waits until it is on stable storage.
+    pub async fn write(&self, ops: Vec<Op>) -> io::Result<()> {
+        let (done, result) = tokio::sync::oneshot::channel();
+        let done: Done = Box::new(move |outcome| drop(done.send(outcome)));
+        self.submit(Write { ops, durable: true, done }).await?;
+        result.await.map_err(|_| stopped())?
+    }
+
+    /// Everything that any group has written before, applied state too, is on stable storage after it.
+    pub async fn barrier(&self) -> io::Result<()> {
+        self.write(Vec::new()).await
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("the flusher has stopped")
+}
+
+async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: mpsc::Receiver<Write>) {
+    let pretend = ctx.planted(Plant::AckBeforeFsync);
+    let mut busy = false;
+    while let Some(first) = waiting.recv().await {
+        if busy {
+            tokio::time::sleep(LINGER).await;
+        }
+        let (batch, durable, completions) = gather(first, &mut waiting);
+        busy = completions.len() > BUSY;
+
+        if pretend {
+            completions.into_iter().for_each(|done| done(Ok(())));
+            if let Err(reason) = write(&ctx, &engine, batch, Durability::Buffered).await {
+                return stop(reason, &fatal, Vec::new(), waiting);
+            }
+            continue;
+        }
+        let durability = if durable { Durability::Synced } else { Durability::Buffered };
+        match write(&ctx, &engine, batch, durability).await {
+            Ok(()) => completions.into_iter().for_each(|done| done(Ok(()))),
+            Err(reason) => return stop(reason, &fatal, completions, waiting),
+        }
+    }
+}
+
+/// Everything that waits now, up to a batch.
+fn gather(first: Write, waiting: &mut mpsc::Receiver<Write>) -> (Batch, bool, Vec<Done>) {
+    let mut batch = Batch::default();
+    let (mut durable, mut bytes, mut completions) = (false, 0, Vec::new());
+    let mut next = Some(first);
+    while let Some(write) = next {
+        bytes += write.bytes();
+        durable |= write.durable;
+        batch.ops.extend(write.ops);
+        completions.push(write.done);
+        let full = completions.len() >= BATCH_WRITES || bytes >= BATCH_BYTES;
+        next = if full { None } else { waiting.try_recv().ok() };
+    }
+    (batch, durable, completions)
+}
+
+async fn write(ctx: &NodeCtx, engine: &Arc<dyn Engine>, batch: Batch, durability: Durability) -> Result<(), String> {
+    let engine = engine.clone();
+    match executor::run(&*ctx.executor, Lane::Flush, move || engine.write(batch, durability)).await {
+        Some(written) => written.map_err(|error| error.to_string()),
+        None => Err("the flush lane has stopped".to_owned()),
+    }
+}
+
+/// Nothing is written after a failed write: whoever waits now or comes later is refused.
+fn stop(reason: String, fatal: &Fatal, failed: Vec<Done>, mut waiting: mpsc::Receiver<Write>) {
+    fatal.set(&reason);
+    waiting.close();
+    for done in failed {
+        done(Err(io::Error::other(reason.clone())));
+    }
+    while let Ok(write) = waiting.try_recv() {
+        (write.done)(Err(io::Error::other(reason.clone())));
+    }
+}

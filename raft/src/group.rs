@@ -1,0 +1,136 @@
+//! The replicas on this node: what is open, under which id, and how one is opened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use openraft::Config;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::Fatal as RaftFatal;
+use parking_lot::RwLock;
+use tokio::sync::watch;
+use troupe_core::NodeId;
+use troupe_runtime::NodeCtx;
+use troupe_store::engine::{Engine, EngineError};
+
+use crate::applier::Applier;
+use crate::fatal::Fatal;
+use crate::flusher::Flusher;
+use crate::log_store::LogStore;
+use crate::network::{Factory, Network};
+use crate::state_machine::StateMachine;
+use crate::types::{GroupId, Home, Metrics, Raft};
+
+/// One open replica. Cheap to clone.
+#[derive(Clone)]
+pub struct Group {
+    pub id: GroupId,
+    pub replica: u64,
+    pub raft: Raft,
+    pub applier: Arc<dyn Applier>,
+}
+
+impl Group {
+    pub fn metrics(&self) -> Metrics {
+        self.raft.metrics().borrow_watched().clone()
+    }
+
+    /// Makes the group begin with these members. Harmless if it has begun, and when several members do it alike.
+    pub async fn begin(&self, members: &BTreeMap<u64, NodeId>) {
+        let members: BTreeMap<u64, Home> = members.iter().map(|(replica, node)| (*replica, Home(*node))).collect();
+        if let Err(error) = self.raft.initialize(members).await {
+            tracing::debug!(group = %self.id, %error, "has begun already");
+        }
+    }
+}
+
+/// What every replica of a node is built from.
+#[derive(Clone)]
+pub struct Ground {
+    pub ctx: NodeCtx,
+    pub engine: Arc<dyn Engine>,
+    pub flusher: Flusher,
+    pub fatal: Fatal,
+    pub network: Network,
+    pub config: Arc<Config>,
+}
+
+/// All open replicas of this node, by group.
+#[derive(Clone)]
+pub struct Groups {
+    open: Arc<RwLock<BTreeMap<GroupId, Group>>>,
+    news: Arc<watch::Sender<()>>,
+}
+
+impl Groups {
+    #[allow(clippy::new_without_default, reason = "a node makes exactly one")]
+    pub fn new() -> Groups {
+        Groups { open: Default::default(), news: Arc::new(watch::Sender::new(())) }
+    }
+
+    /// Changes when a replica is opened, or when a leader or term changes in any group.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    pub fn get(&self, id: GroupId) -> Option<Group> {
+        self.open.read().get(&id).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Group> {
+        self.open.read().values().cloned().collect()
+    }
+
+    /// Opens a replica from what the engine holds of it, which may be nothing.
+    pub async fn open(
+        &self,
+        ground: &Ground,
+        id: GroupId,
+        replica: u64,
+        applier: Arc<dyn Applier>,
+    ) -> Result<Group, EngineError> {
+        let Ground { ctx, engine, flusher, fatal, network, config } = ground.clone();
+        let log = LogStore::open(id, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone())?;
+        let machine = StateMachine::open(id, ctx, engine, flusher, fatal.clone(), applier.clone())?;
+        let factory = Factory { group: id, network };
+        let raft = Raft::new(replica, config, factory, log, machine)
+            .await
+            .map_err(|error| EngineError::Fatal(format!("replica {replica} of {id} cannot start: {error}")))?;
+        let group = Group { id, replica, raft, applier };
+        tokio::spawn(follow(group.clone(), fatal, self.news.clone()));
+        self.open.write().insert(id, group.clone());
+        Ok(group)
+    }
+
+    /// Stops every replica; the log keeps what it has.
+    pub async fn shutdown(&self) {
+        let groups = std::mem::take(&mut *self.open.write());
+        futures::future::join_all(groups.values().map(|group| group.raft.shutdown())).await;
+    }
+}
+
+/// Tells of changes of leadership. A group that has failed stops the node: it would silently be one replica less.
+async fn follow(group: Group, fatal: Fatal, news: Arc<watch::Sender<()>>) {
+    let id = group.id;
+    let mut metrics = group.raft.metrics();
+    drop(group);
+    let mut told = None;
+    loop {
+        let (state, leadership) = {
+            let now = metrics.borrow_and_update();
+            let leadership = (now.state, now.current_leader, now.current_term, now.last_quorum_acked.is_some());
+            (now.running_state.clone(), leadership)
+        };
+        if told != Some(leadership) {
+            told = Some(leadership);
+            news.send_replace(());
+        }
+        match state {
+            Ok(()) => {}
+            Err(RaftFatal::Stopped) => return,
+            Err(error) => return fatal.set(format!("{id}: {error}")),
+        }
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
+}

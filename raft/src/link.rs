@@ -1,0 +1,255 @@
+//! One connection from this node to each other node, shared by all groups: calls out, replies back.
+//!
+//! A link dials as long as it lives, sends a sign of life a few times a second and drops a connection that has gone silent, so that
+//! it is also what knows whether a node can be reached. Calls made while it is down fail at once: who calls has its own idea of when to retry.
+//! What waits is written in one write.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use parking_lot::RwLock;
+use tokio::io::{AsyncWriteExt, split};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeout};
+use troupe_core::{Epoch, NodeId, ShardId};
+use troupe_runtime::{NodeCtx, Stream};
+
+use crate::frame::{Frame, FrameReader, Kind, PAYLOAD_BYTES};
+use crate::port::{Port, Protocol};
+use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS};
+use crate::types::GroupId;
+
+/// Calls waiting to be written to one node. Above it a call fails at once, as if the node were unreachable.
+const QUEUE: usize = 4_096;
+/// Bytes gathered into one write.
+const WRITE_BYTES: usize = 1024 * 1024;
+
+/// The request number of signs of life.
+const PING: u64 = 0;
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It was not sent.
+    #[error("the node is unreachable")]
+    Unreachable,
+    /// It may have arrived.
+    #[error("the connection was lost, or the answer is late")]
+    Lost,
+    /// The other side has no such replica.
+    #[error("the node has no such replica")]
+    Refused,
+    #[error("larger than a frame")]
+    TooLarge,
+}
+
+struct Call {
+    kind: Kind,
+    group: GroupId,
+    target: u64,
+    payload: Bytes,
+    answer: oneshot::Sender<Result<Bytes, CallError>>,
+}
+
+struct Link {
+    queue: mpsc::Sender<Call>,
+    up: watch::Receiver<Option<Leads>>,
+}
+
+/// What the other side leads, as it says in its signs of life.
+pub type Leads = Arc<BTreeMap<ShardId, Epoch>>;
+
+/// A sign of life in bytes: pairs of a shard and the epoch of its leadership.
+pub fn leads_out(leads: &BTreeMap<ShardId, Epoch>) -> Vec<u8> {
+    leads.iter().flat_map(|(shard, epoch)| shard.0.to_be_bytes().into_iter().chain(epoch.0.to_be_bytes())).collect()
+}
+
+fn leads_in(mut bytes: Bytes) -> BTreeMap<ShardId, Epoch> {
+    const PAIR: usize = 4 + 8;
+    let mut leads = BTreeMap::new();
+    while bytes.len() >= PAIR {
+        leads.insert(ShardId(bytes.get_u32()), Epoch(bytes.get_u64()));
+    }
+    leads
+}
+
+/// All links of this node. Shared, cheap to clone; they end with [`Links::shutdown`].
+#[derive(Clone)]
+pub struct Links(Arc<Shared>);
+
+struct Shared {
+    ctx: NodeCtx,
+    port: Port,
+    me: NodeId,
+    links: RwLock<BTreeMap<NodeId, Link>>,
+    tasks: parking_lot::Mutex<JoinSet<()>>,
+}
+
+impl Links {
+    pub fn new(ctx: NodeCtx, port: Port, me: NodeId) -> Links {
+        Links(Arc::new(Shared { ctx, port, me, links: RwLock::default(), tasks: Default::default() }))
+    }
+
+    /// Begins to dial nodes that are new.
+    pub fn connect(&self, nodes: impl IntoIterator<Item = NodeId>) {
+        let mut links = self.0.links.write();
+        for node in nodes {
+            if node == self.0.me || links.contains_key(&node) {
+                continue;
+            }
+            let (queue, calls) = mpsc::channel(QUEUE);
+            let (up, is_up) = watch::channel(None);
+            self.0.tasks.lock().spawn(run(self.0.ctx.clone(), self.0.port.clone(), node, calls, up));
+            links.insert(node, Link { queue, up: is_up });
+        }
+    }
+
+    pub fn reachable(&self, node: NodeId) -> bool {
+        node == self.0.me || self.0.links.read().get(&node).is_some_and(|link| link.up.borrow().is_some())
+    }
+
+    /// Whether another node says that it leads a shard, and since when.
+    pub fn leads(&self, node: NodeId, shard: ShardId) -> Option<Epoch> {
+        let links = self.0.links.read();
+        let up = links.get(&node)?.up.borrow();
+        up.as_ref()?.get(&shard).copied()
+    }
+
+    /// Queues a call at once, in the order of these calls, and gives its answer.
+    pub fn call(
+        &self,
+        node: NodeId,
+        kind: Kind,
+        group: GroupId,
+        target: u64,
+        payload: Bytes,
+        within: Duration,
+    ) -> impl Future<Output = Result<Bytes, CallError>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        let queued = self.queue(node, Call { kind, group, target, payload, answer });
+        async move {
+            queued?;
+            match timeout(within, answered).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) | Err(_) => Err(CallError::Lost),
+            }
+        }
+    }
+
+    fn queue(&self, node: NodeId, call: Call) -> Result<(), CallError> {
+        if call.payload.len() > PAYLOAD_BYTES {
+            return Err(CallError::TooLarge);
+        }
+        let links = self.0.links.read();
+        let link = links.get(&node).filter(|link| link.up.borrow().is_some()).ok_or(CallError::Unreachable)?;
+        link.queue.try_send(call).map_err(|_| CallError::Unreachable)
+    }
+
+    pub async fn shutdown(&self) {
+        self.0.links.write().clear();
+        let mut tasks = std::mem::take(&mut *self.0.tasks.lock());
+        tasks.shutdown().await;
+    }
+}
+
+async fn run(
+    ctx: NodeCtx,
+    port: Port,
+    node: NodeId,
+    mut calls: mpsc::Receiver<Call>,
+    up: watch::Sender<Option<Leads>>,
+) {
+    let mut was_up = true;
+    loop {
+        match port.dial(node, Protocol::Raft).await {
+            Ok(stream) => {
+                tracing::debug!(%node, "connected");
+                up.send_replace(Some(Leads::default()));
+                let ended = session(stream, &mut calls, &up).await;
+                up.send_replace(None);
+                was_up = true;
+                match ended {
+                    Ok(()) => return,
+                    Err(error) => tracing::info!(%node, %error, "lost the connection"),
+                }
+            }
+            Err(error) if was_up => {
+                was_up = false;
+                tracing::info!(%node, %error, "unreachable, trying again");
+            }
+            Err(error) => tracing::debug!(%node, %error, "still unreachable"),
+        }
+        // What was queued before the link went down must not wait for its next life.
+        while let Ok(call) = calls.try_recv() {
+            let _ = call.answer.send(Err(CallError::Unreachable));
+        }
+        sleep(Duration::from_millis(ctx.rng.range(REDIAL_MIN_MS, REDIAL_MAX_MS))).await;
+    }
+}
+
+/// One connection's life. `Ok`: nobody will call any more.
+async fn session(
+    stream: Box<dyn Stream>,
+    calls: &mut mpsc::Receiver<Call>,
+    up: &watch::Sender<Option<Leads>>,
+) -> io::Result<()> {
+    let (reader, mut writer) = split(stream);
+    let mut reader = FrameReader::new(reader);
+    // Dropped with the session, which answers every call in it with `Lost`.
+    let mut pending: BTreeMap<u64, oneshot::Sender<Result<Bytes, CallError>>> = BTreeMap::new();
+    let mut last_request = PING;
+    let mut heard = Instant::now();
+    let mut ping = interval(PING_EVERY);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut out = BytesMut::new();
+    loop {
+        tokio::select! {
+            frame = reader.next() => {
+                let frame = frame?.ok_or(io::ErrorKind::UnexpectedEof)?;
+                heard = Instant::now();
+                if frame.request == PING {
+                    up.send_replace(Some(Arc::new(leads_in(frame.payload))));
+                } else if let Some(answer) = pending.remove(&frame.request) {
+                    let reply = if frame.kind == Kind::Reply { Ok(frame.payload) } else { Err(CallError::Refused) };
+                    let _ = answer.send(reply);
+                }
+            }
+            call = calls.recv() => {
+                let Some(first) = call else { return Ok(()) };
+                let mut next = Some(first);
+                while let Some(call) = next {
+                    last_request += 1;
+                    let Call { kind, group, target, payload, answer } = call;
+                    Frame { kind, request: last_request, group, target, payload }.put(&mut out);
+                    pending.insert(last_request, answer);
+                    next = if out.len() < WRITE_BYTES { calls.try_recv().ok() } else { None };
+                }
+                write(&mut writer, &mut out).await?;
+            }
+            _ = ping.tick() => {
+                if heard.elapsed() > LINK_SILENCE {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                // Who waits no longer is not worth remembering.
+                pending.retain(|_, answer| !answer.is_closed());
+                let ping = Frame { kind: Kind::Ping, request: PING, group: GroupId::META, target: 0, payload: Bytes::new() };
+                ping.put(&mut out);
+                write(&mut writer, &mut out).await?;
+            }
+        }
+    }
+}
+
+/// A peer that takes nothing for this long is as silent as one that says nothing.
+async fn write(writer: &mut (impl AsyncWriteExt + Unpin), out: &mut BytesMut) -> io::Result<()> {
+    let bytes = out.split().freeze();
+    timeout(LINK_SILENCE, async {
+        writer.write_all(&bytes).await?;
+        writer.flush().await
+    })
+    .await?
+}

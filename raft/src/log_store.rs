@@ -1,0 +1,338 @@
+//! The log of one group, over the engine that all groups share.
+//!
+//! Writes go through the [`Flusher`]; what is appended can be read at once from a tail in memory, which also serves
+//! replication and apply, so that the engine is read only by who is far behind. An entry leaves the tail only after it was flushed.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
+
+use futures::Stream;
+use openraft::OptionalSend;
+use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
+use parking_lot::Mutex;
+use troupe_proto::wire::raft as wire;
+use troupe_runtime::{Lane, NodeCtx, executor};
+use troupe_store::engine::{Engine, EngineError, Family, Op};
+use troupe_store::key::{RaftLogKey, RaftMetaKey, What, raft::group_range};
+
+use crate::codec;
+use crate::fatal::Fatal;
+use crate::flusher::{Flusher, Write};
+use crate::types::{Entry, GroupId, LogId, Types, Vote};
+
+/// Bytes of flushed entries kept in memory per group.
+const TAIL_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of entries in one replication request or one step of apply (one larger entry still goes alone).
+pub const READ_BYTES: usize = 512 * 1024;
+/// Entries read from the engine at once.
+const PAGE: usize = 64;
+
+/// Shared by the storage and all its readers.
+#[derive(Clone)]
+pub struct LogStore {
+    group: GroupId,
+    ctx: NodeCtx,
+    engine: Arc<dyn Engine>,
+    flusher: Flusher,
+    fatal: Fatal,
+    log: Arc<Mutex<Log>>,
+}
+
+/// What this group's log is now, flushed or not.
+#[derive(Default)]
+struct Log {
+    vote: Option<Vote>,
+    committed: Option<LogId>,
+    purged: Option<LogId>,
+    last: Option<LogId>,
+    /// The newest entries without gap, up to `last`.
+    tail: VecDeque<Held>,
+    tail_bytes: usize,
+    appends: u64,
+    flushed: u64,
+}
+
+struct Held {
+    entry: Entry,
+    bytes: usize,
+    /// Which append brought it. Appends are flushed in order, whereas an index may be truncated and come again.
+    append: u64,
+}
+
+impl Log {
+    fn push(&mut self, entry: Entry) {
+        let bytes = codec::entry_bytes(&entry);
+        self.tail_bytes += bytes;
+        self.last = Some(entry.log_id);
+        self.tail.push_back(Held { entry, bytes, append: self.appends });
+    }
+
+    fn evict(&mut self) {
+        while self.tail_bytes > TAIL_BYTES && self.tail.front().is_some_and(|held| held.append <= self.flushed) {
+            self.drop_front();
+        }
+    }
+
+    fn drop_front(&mut self) {
+        if let Some(held) = self.tail.pop_front() {
+            self.tail_bytes -= held.bytes;
+        }
+    }
+
+    fn first_in_memory(&self) -> Option<u64> {
+        self.tail.front().map(|held| held.entry.log_id.index)
+    }
+
+    /// Where an existing range begins and ends.
+    fn clamp(&self, from: u64, to: u64) -> (u64, u64) {
+        let begin = self.purged.map_or(0, |purged| purged.index + 1);
+        let end = self.last.map_or(0, |last| last.index + 1);
+        (from.max(begin), to.min(end))
+    }
+}
+
+impl LogStore {
+    /// Opens the log as the engine has it.
+    pub fn open(
+        group: GroupId,
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        flusher: Flusher,
+        fatal: Fatal,
+    ) -> Result<LogStore, EngineError> {
+        let corrupt = |error: codec::Undecodable| EngineError::Fatal(format!("log of {group}: {error}"));
+        let row = |what| engine.get(Family::RaftMeta, &meta_key(group, what));
+        let vote = row(What::Vote)?.map(|bytes| codec::open::<wire::Vote>(&bytes, "vote")).transpose();
+        let committed = row(What::Committed)?.map(|bytes| codec::open::<wire::LogId>(&bytes, "committed")).transpose();
+        let purged = row(What::Purged)?.map(|bytes| codec::open::<wire::LogId>(&bytes, "purged")).transpose();
+        let purged = purged.map_err(corrupt)?.map(codec::log_id_in);
+        let (from, to) = group_range(group.0);
+        let last = engine.scan(Family::RaftLog, (Bound::Included(from), Bound::Excluded(to)), true, 1)?;
+        let last = last.first().map(|(_, bytes)| decode(bytes)).transpose().map_err(corrupt)?;
+        let log = Log {
+            vote: vote.map_err(corrupt)?.map(codec::vote_in),
+            committed: committed.map_err(corrupt)?.map(codec::log_id_in),
+            last: last.map(|entry| entry.log_id).max(purged),
+            purged,
+            ..Log::default()
+        };
+        Ok(LogStore { group, ctx, engine, flusher, fatal, log: Arc::new(Mutex::new(log)) })
+    }
+
+    /// Entries of `[from, to)` that exist, cut after `bytes` but never empty for a range that is not.
+    async fn read(&self, from: u64, to: u64, bytes: usize) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let (mut next, mut size) = (from, 0);
+        loop {
+            // Looked at anew in each step: meanwhile the tail may have lost what was flushed, and the log its ends.
+            let (begin, end) = {
+                let log = self.log.lock();
+                let (begin, end) = log.clamp(next, to);
+                if begin >= end || (begin > next && !entries.is_empty()) || size >= bytes {
+                    return Ok(entries);
+                }
+                let front = log.first_in_memory().unwrap_or(u64::MAX);
+                if begin >= front {
+                    for held in log.tail.iter().skip((begin - front) as usize) {
+                        if held.entry.log_id.index >= end || size >= bytes {
+                            break;
+                        }
+                        size += held.bytes;
+                        entries.push(held.entry.clone());
+                    }
+                    return Ok(entries);
+                }
+                (begin, end.min(front))
+            };
+            for entry in self.page(begin, end).await? {
+                if size >= bytes {
+                    return Ok(entries);
+                }
+                size += codec::entry_bytes(&entry);
+                next = entry.log_id.index + 1;
+                entries.push(entry);
+            }
+            if next <= begin {
+                // Purged or truncated while it was read: what was asked for is gone.
+                return Ok(entries);
+            }
+        }
+    }
+
+    async fn page(&self, from: u64, to: u64) -> io::Result<Vec<Entry>> {
+        let range = (Bound::Included(log_key(self.group, from)), Bound::Excluded(log_key(self.group, to)));
+        let (engine, wanted) = (self.engine.clone(), range.clone());
+        let read =
+            executor::run(&*self.ctx.executor, Lane::Read, move || engine.scan(Family::RaftLog, wanted, false, PAGE));
+        let pairs = match read.await {
+            Some(pairs) => pairs,
+            // People's reads fill the lane: agreement does not wait for them.
+            None => self.engine.scan(Family::RaftLog, range, false, PAGE),
+        };
+        let pairs = pairs.map_err(|error| self.fatal.storage(error))?;
+        let entries: Result<Vec<Entry>, _> = pairs.iter().map(|(_, bytes)| decode(bytes)).collect();
+        entries.map_err(|error| self.fatal.storage(EngineError::Fatal(format!("log of {}: {error}", self.group))))
+    }
+}
+
+fn log_key(group: GroupId, index: u64) -> Vec<u8> {
+    RaftLogKey { group: group.0, index }.encode()
+}
+
+fn meta_key(group: GroupId, what: What) -> Vec<u8> {
+    RaftMetaKey { group: group.0, what }.encode()
+}
+
+fn decode(bytes: &[u8]) -> Result<Entry, codec::Undecodable> {
+    codec::entry_in(codec::open::<wire::Entry>(bytes, "entry")?)
+}
+
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let from = match range.start_bound() {
+        Bound::Included(&index) => index,
+        Bound::Excluded(&index) => index + 1,
+        Bound::Unbounded => 0,
+    };
+    let to = match range.end_bound() {
+        Bound::Included(&index) => index + 1,
+        Bound::Excluded(&index) => index,
+        Bound::Unbounded => u64::MAX,
+    };
+    (from, to)
+}
+
+impl RaftLogReader<Types> for LogStore {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> io::Result<Vec<Entry>> {
+        let (from, to) = bounds(&range);
+        self.read(from, to, usize::MAX).await
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        Ok(self.log.lock().vote)
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
+        self.read(start, end, READ_BYTES).await
+    }
+
+    /// In steps of bounded size: a replica that catches up applies much more than fits into memory.
+    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<Entry>> + OptionalSend
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let (from, to) = bounds(&range);
+        let begin: (LogStore, u64) = (self.clone(), from);
+        let steps = futures::stream::try_unfold(begin, move |(log, next)| async move {
+            let entries = if next < to { log.read(next, to, READ_BYTES).await? } else { Vec::new() };
+            let Some(last) = entries.last().map(|entry: &Entry| entry.log_id.index) else {
+                return Ok::<_, io::Error>(None);
+            };
+            Ok(Some((futures::stream::iter(entries.into_iter().map(Ok)), (log, last + 1))))
+        });
+        Box::pin(futures::TryStreamExt::try_flatten(steps))
+    }
+}
+
+impl RaftLogStorage<Types> for LogStore {
+    type LogReader = LogStore;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
+        let log = self.log.lock();
+        Ok(LogState { last_purged_log_id: log.purged, last_log_id: log.last })
+    }
+
+    async fn get_log_reader(&mut self) -> LogStore {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let value = codec::seal(&codec::vote_out(vote));
+        self.flusher.write(vec![Op::Put(Family::RaftMeta, meta_key(self.group, What::Vote), value)]).await?;
+        self.log.lock().vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        self.log.lock().committed = committed;
+        let key = meta_key(self.group, What::Committed);
+        let op = match &committed {
+            Some(id) => Op::Put(Family::RaftMeta, key, codec::seal(&codec::log_id_out(id))),
+            None => Op::Delete(Family::RaftMeta, key),
+        };
+        self.flusher.submit(Write::lazy(vec![op])).await
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        Ok(self.log.lock().committed)
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut ops = Vec::new();
+        let append = {
+            let mut log = self.log.lock();
+            log.appends += 1;
+            for entry in entries {
+                let value = codec::seal(&codec::entry_out(&entry));
+                ops.push(Op::Put(Family::RaftLog, log_key(self.group, entry.log_id.index), value));
+                log.push(entry);
+            }
+            log.appends
+        };
+        let log = self.log.clone();
+        let done = Box::new(move |outcome: io::Result<()>| {
+            if outcome.is_ok() {
+                let mut log = log.lock();
+                log.flushed = log.flushed.max(append);
+                log.evict();
+            }
+            callback.io_completed(outcome);
+        });
+        self.flusher.submit(Write { ops, durable: true, done }).await
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let from = last.map_or(0, |last| last.index + 1);
+        let op = {
+            let mut log = self.log.lock();
+            let Some(end) = log.last.map(|last| last.index + 1).filter(|end| *end > from) else { return Ok(()) };
+            while log.tail.back().is_some_and(|held| held.entry.log_id.index >= from) {
+                if let Some(held) = log.tail.pop_back() {
+                    log.tail_bytes -= held.bytes;
+                }
+            }
+            log.last = last;
+            Op::DeleteRange(Family::RaftLog, log_key(self.group, from), log_key(self.group, end))
+        };
+        self.flusher.submit(Write::lazy(vec![op])).await
+    }
+
+    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        let first = {
+            let mut log = self.log.lock();
+            let first = log.purged.map_or(0, |purged| purged.index + 1);
+            log.purged = Some(upto);
+            log.last = log.last.max(Some(upto));
+            while log.first_in_memory().is_some_and(|index| index <= upto.index) {
+                log.drop_front();
+            }
+            first
+        };
+        let mut ops =
+            vec![Op::Put(Family::RaftMeta, meta_key(self.group, What::Purged), codec::seal(&codec::log_id_out(&upto)))];
+        if first <= upto.index {
+            let (from, to) = (log_key(self.group, first), log_key(self.group, upto.index + 1));
+            ops.push(Op::DeleteRange(Family::RaftLog, from, to));
+        }
+        self.flusher.submit(Write::lazy(ops)).await
+    }
+}

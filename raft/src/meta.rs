@@ -1,0 +1,164 @@
+//! The meta group's replica on this node: applies its commands to one row, shows the state to the node, and takes
+//! commands to its leader wherever that is.
+
+pub mod state;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openraft::async_runtime::watch::WatchReceiver;
+use prost::Message;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use troupe_core::NodeId;
+use troupe_proto::wire::raft as wire;
+use troupe_store::engine::{Batch, Engine, EngineError, Family};
+use troupe_store::key::{RaftMetaKey, What};
+
+use crate::applier::{Applier, Range};
+use crate::codec;
+use crate::frame::Kind;
+use crate::group::Groups;
+use crate::link::Links;
+use crate::timing::META_TIMEOUT;
+use crate::types::{Applied, GroupId, Proposal};
+pub use state::{Addresses, MetaCommand, MetaState};
+
+/// Keeps the state as one row: it is small and changes rarely.
+pub struct MetaApplier {
+    shown: watch::Sender<Arc<MetaState>>,
+}
+
+impl MetaApplier {
+    pub fn new() -> (Arc<MetaApplier>, watch::Receiver<Arc<MetaState>>) {
+        let (shown, watch) = watch::channel(Arc::default());
+        (Arc::new(MetaApplier { shown }), watch)
+    }
+
+    fn key() -> Vec<u8> {
+        RaftMetaKey { group: GroupId::META.0, what: What::State }.encode()
+    }
+}
+
+/// The state as it was last applied on this engine.
+pub fn load(engine: &Arc<dyn Engine>) -> Result<MetaState, EngineError> {
+    let Some(row) = engine.get(Family::RaftMeta, &MetaApplier::key())? else { return Ok(MetaState::default()) };
+    codec::open::<wire::MetaState>(&row, "meta state")
+        .and_then(MetaState::try_from)
+        .map_err(|error| EngineError::Fatal(error.to_string()))
+}
+
+impl Applier for MetaApplier {
+    fn ranges(&self) -> Vec<Range> {
+        let from = MetaApplier::key();
+        let mut to = from.clone();
+        to.push(0);
+        vec![(Family::RaftMeta, from, to)]
+    }
+
+    fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError> {
+        let mut batch = Batch::default();
+        if proposals.is_empty() {
+            return Ok((batch, Vec::new()));
+        }
+        let mut state = load(engine)?;
+        let mut applied = Vec::with_capacity(proposals.len());
+        for proposal in proposals {
+            let command = wire::MetaCommand::decode(proposal.clone())
+                .map_err(|_| codec::Undecodable("meta command"))
+                .and_then(MetaCommand::try_from)
+                .map_err(|error| EngineError::Fatal(error.to_string()))?;
+            applied.push(Applied::Meta(state.apply(command)));
+        }
+        batch.put(Family::RaftMeta, MetaApplier::key(), codec::seal(&wire::MetaState::from(&state)));
+        Ok((batch, applied))
+    }
+
+    fn changed(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
+        let state = load(engine)?;
+        self.shown.send_if_modified(|shown| {
+            let news = **shown != state;
+            if news {
+                *shown = Arc::new(state);
+            }
+            news
+        });
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum MetaError {
+    /// Ask again: there is no leader now, or it did not answer.
+    #[error("the meta group does not answer")]
+    Unavailable,
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Takes commands to the meta group. Cheap to clone.
+#[derive(Clone)]
+pub struct Meta {
+    groups: Groups,
+    links: Links,
+}
+
+impl Meta {
+    pub fn new(groups: Groups, links: Links) -> Meta {
+        Meta { groups, links }
+    }
+
+    pub fn leader(&self) -> Option<NodeId> {
+        let group = self.groups.get(GroupId::META)?;
+        let leader = group.raft.metrics().borrow_watched().current_leader;
+        leader.map(NodeId)
+    }
+
+    /// Commits a command, here or at the leader. It may have been committed although the answer is `Unavailable`.
+    pub async fn propose(&self, command: &MetaCommand) -> Result<NodeId, MetaError> {
+        let payload = Bytes::from(wire::MetaCommand::from(command).encode_to_vec());
+        match self.leader() {
+            Some(leader) if self.is_me(leader) => self.commit(payload).await,
+            Some(leader) => {
+                let target = leader.0;
+                let call = self.links.call(leader, Kind::Meta, GroupId::META, target, payload, META_TIMEOUT);
+                let answer = call.await.map_err(|_| MetaError::Unavailable)?;
+                reply_in(answer)
+            }
+            None => Err(MetaError::Unavailable),
+        }
+    }
+
+    /// Another node's command, for the leader that this node should be.
+    pub async fn answer(&self, payload: Bytes) -> Vec<u8> {
+        use wire::meta_reply::Reply;
+        let reply = match self.commit(payload).await {
+            Ok(node) => Some(Reply::Node(node.0)),
+            Err(MetaError::Refused(refusal)) => Some(Reply::Refusal(refusal)),
+            Err(MetaError::Unavailable) => None,
+        };
+        wire::MetaReply { reply }.encode_to_vec()
+    }
+
+    fn is_me(&self, node: NodeId) -> bool {
+        self.groups.get(GroupId::META).is_some_and(|group| group.replica == node.0)
+    }
+
+    async fn commit(&self, payload: Bytes) -> Result<NodeId, MetaError> {
+        let group = self.groups.get(GroupId::META).ok_or(MetaError::Unavailable)?;
+        let written = timeout(META_TIMEOUT, group.raft.client_write(Proposal(payload))).await;
+        match written.map_err(|_| MetaError::Unavailable)?.map_err(|_| MetaError::Unavailable)?.data {
+            Applied::Meta(applied) => applied.map_err(MetaError::Refused),
+            Applied::Nothing | Applied::Outcomes(_) => Err(MetaError::Unavailable),
+        }
+    }
+}
+
+fn reply_in(answer: Bytes) -> Result<NodeId, MetaError> {
+    use wire::meta_reply::Reply;
+    match wire::MetaReply::decode(answer).map_err(|_| MetaError::Unavailable)?.reply {
+        Some(Reply::Node(node)) => Ok(NodeId(node)),
+        Some(Reply::Refusal(refusal)) => Err(MetaError::Refused(refusal)),
+        None => Err(MetaError::Unavailable),
+    }
+}

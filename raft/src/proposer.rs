@@ -1,0 +1,265 @@
+//! The way of a shard's commands into its log: gathers what waits into one entry, keeps several entries on their way,
+//! and says exactly what became of them.
+//!
+//! *Definite* is only what was refused before it entered the log. Everything later without an answer is *unknown*.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::error::{ClientWriteError, ForwardToLeader};
+use openraft::errors::ForwardReason;
+use openraft::impls::OneshotResponder;
+use openraft::raft::ClientWriteResult;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use troupe_core::command::GroupChange;
+use troupe_core::limits::{BATCH_BYTES, BATCH_COMMANDS, SHARD_IN_FLIGHT, SHARD_PROPOSED_BYTES};
+use troupe_core::plant::Plant;
+use troupe_core::{Command, Reply};
+use troupe_proto::record::{Record, StampedBatch};
+use troupe_runtime::NodeCtx;
+use troupe_store::engine::Engine;
+use troupe_store::rows::View;
+
+use crate::cluster::{Outcome, ProposeError};
+use crate::group::Group;
+use crate::timing::{FRESH_LEADER, LINGER, PROPOSE_TIMEOUT};
+use crate::types::{Applied, Proposal, Types};
+
+/// Entries on their way. At the limit the next one waits and grows.
+const ENTRIES_IN_FLIGHT: usize = 32;
+/// An entry of more calls than this was busy: a moment's wait then makes the next one fuller.
+const BUSY: usize = 2;
+
+type Answer = Result<Vec<Outcome>, ProposeError>;
+
+/// Commands that stay together, and who waits for them.
+struct Waiting {
+    commands: Vec<Command>,
+    bytes: usize,
+    room: OwnedSemaphorePermit,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Proposer {
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+}
+
+impl Proposer {
+    pub fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, group: Group, tasks: &mut JoinSet<()>) -> Proposer {
+        let (queue, waiting) = mpsc::channel(SHARD_IN_FLIGHT);
+        tasks.spawn(run(ctx, engine, group, waiting));
+        Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)) }
+    }
+
+    pub async fn propose(&self, commands: Vec<Command>) -> Answer {
+        let mut answers = Vec::new();
+        for part in parts(commands) {
+            match self.submit(part) {
+                Ok(answer) => answers.push(answer),
+                // Only the first part can be refused for certain: the others are on their way.
+                Err(error) if answers.is_empty() => return Err(error),
+                Err(_) => return Err(ProposeError::Unknown),
+            }
+        }
+        let mut outcomes = Vec::new();
+        for answer in answers {
+            match answer.await.unwrap_or(Err(ProposeError::Unknown)) {
+                Ok(part) => outcomes.extend(part),
+                Err(error) if outcomes.is_empty() => return Err(error),
+                Err(_) => return Err(ProposeError::Unknown),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn submit(&self, (commands, bytes): (Vec<Command>, usize)) -> Result<oneshot::Receiver<Answer>, ProposeError> {
+        let permits = u32::try_from(bytes.min(SHARD_PROPOSED_BYTES)).map_err(|_| ProposeError::Overloaded)?;
+        let room = self.room.clone().try_acquire_many_owned(permits).map_err(|_| ProposeError::Overloaded)?;
+        let (answer, answered) = oneshot::channel();
+        self.queue.try_send(Waiting { commands, bytes, room, answer }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ProposeError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => ProposeError::NotLeader { hint: None },
+        })?;
+        Ok(answered)
+    }
+}
+
+/// Cut so that each part fits an entry.
+fn parts(commands: Vec<Command>) -> Vec<(Vec<Command>, usize)> {
+    let mut parts: Vec<(Vec<Command>, usize)> = Vec::new();
+    for command in commands {
+        let weight = weight(&command);
+        match parts.last_mut() {
+            Some((part, bytes)) if part.len() < BATCH_COMMANDS && *bytes + weight <= BATCH_BYTES => {
+                part.push(command);
+                *bytes += weight;
+            }
+            _ => parts.push((vec![command], weight)),
+        }
+    }
+    parts
+}
+
+/// About what a command takes in an entry.
+fn weight(command: &Command) -> usize {
+    const ENVELOPE: usize = 96;
+    ENVELOPE
+        + match command {
+            Command::Send(send) => send.body.content.len(),
+            Command::Register(register) => register.password_hash.len(),
+            Command::CreateGroup(create) => 8 * create.members.len(),
+            Command::ChangeGroup(change) => match &change.change {
+                GroupChange::Add { users } => 8 * users.len(),
+                _ => 0,
+            },
+            Command::AdvanceCursors(advance) => 24 * advance.moves.len(),
+            Command::SettleOutbox(settle) => 64 * settle.rows.len(),
+            Command::OpenSession(_) | Command::CloseSession(_) | Command::UpdateInbox(_) => 0,
+        }
+}
+
+async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, group: Group, mut waiting: mpsc::Receiver<Waiting>) {
+    let in_flight = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT));
+    let mut entries = JoinSet::new();
+    let mut left_over = None;
+    let mut busy = false;
+    loop {
+        let first = match left_over.take() {
+            Some(first) => first,
+            None => match waiting.recv().await {
+                Some(first) => first,
+                None => return,
+            },
+        };
+        let Ok(turn) = in_flight.clone().acquire_owned().await else { return };
+        if busy {
+            sleep(LINGER).await;
+        }
+        let calls = gather(first, &mut waiting, &mut left_over);
+        busy = calls.len() > BUSY;
+        while entries.try_join_next().is_some() {}
+        let entry = Entry::of(&ctx, calls);
+        let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
+        let first_try = submit(&group, &entry.bytes).await;
+        let group = group.clone();
+        entries.spawn(async move {
+            let answer = see_through(&group, first_try, &entry.bytes).await;
+            entry.answer(answer);
+            drop(turn);
+        });
+    }
+}
+
+fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>, left_over: &mut Option<Waiting>) -> Vec<Waiting> {
+    let (mut count, mut bytes) = (first.commands.len(), first.bytes);
+    let mut calls = vec![first];
+    while let Ok(next) = waiting.try_recv() {
+        if count + next.commands.len() > BATCH_COMMANDS || bytes + next.bytes > BATCH_BYTES {
+            *left_over = Some(next);
+            break;
+        }
+        count += next.commands.len();
+        bytes += next.bytes;
+        calls.push(next);
+    }
+    calls
+}
+
+/// One entry on its way, and who waits for which of its commands.
+struct Entry {
+    batch: StampedBatch,
+    bytes: Bytes,
+    callers: Vec<(usize, OwnedSemaphorePermit, oneshot::Sender<Answer>)>,
+}
+
+impl Entry {
+    fn of(ctx: &NodeCtx, calls: Vec<Waiting>) -> Entry {
+        let mut batch = StampedBatch { now: ctx.clock.now(), commands: Vec::new() };
+        let mut callers = Vec::with_capacity(calls.len());
+        for call in calls {
+            callers.push((call.commands.len(), call.room, call.answer));
+            batch.commands.extend(call.commands);
+        }
+        let bytes = Bytes::from(batch.encode());
+        Entry { batch, bytes, callers }
+    }
+
+    fn answer(self, answer: Answer) {
+        let mut answer = answer.map(Vec::into_iter);
+        for (count, room, caller) in self.callers {
+            let part = match &mut answer {
+                Ok(outcomes) => Ok(outcomes.by_ref().take(count).collect()),
+                Err(error) => Err(error.clone()),
+            };
+            drop(room);
+            // Who has given up does not want to know.
+            let _ = caller.send(part);
+        }
+    }
+
+    /// The planted bug: sends are acknowledged with the place that they will probably get.
+    fn answer_too_early(self, engine: &Arc<dyn Engine>) -> Entry {
+        let view = View::new(engine.clone());
+        let mut heads = std::collections::BTreeMap::new();
+        let mut guesses = Vec::new();
+        for command in &self.batch.commands {
+            let Command::Send(send) = command else { return self };
+            let head = heads.entry(send.conversation).or_insert_with(|| {
+                view.conversation(send.conversation).ok().flatten().map(|row| row.head).unwrap_or_default()
+            });
+            *head = head.next();
+            let reply = Reply::Placed { seq: *head, time: self.batch.now, duplicate: false };
+            guesses.push(Outcome { reply, effects: Vec::new() });
+        }
+        let Entry { batch, bytes, callers } = self;
+        Entry { batch: batch.clone(), bytes: bytes.clone(), callers }.answer(Ok(guesses));
+        Entry { batch, bytes, callers: Vec::new() }
+    }
+}
+
+type Submitted = Option<oneshot::Receiver<ClientWriteResult<Types>>>;
+
+/// In the core's queue when this returns, behind every entry before it; `None` if the core has stopped.
+async fn submit(group: &Group, bytes: &Bytes) -> Submitted {
+    let (responder, answered) = OneshotResponder::new_pair();
+    group.raft.client_write_ff(Proposal(bytes.clone()), Some(responder)).await.ok()?;
+    Some(answered)
+}
+
+async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes) -> Answer {
+    let begin = Instant::now();
+    let mut submitted = first_try;
+    loop {
+        let Some(answered) = submitted else { return Err(ProposeError::Unknown) };
+        let answer = match timeout(PROPOSE_TIMEOUT, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => return Err(ProposeError::Unknown),
+        };
+        match answer {
+            Ok(written) => match written.data {
+                Applied::Outcomes(outcomes) => return Ok(outcomes),
+                Applied::Nothing | Applied::Meta(_) => return Err(ProposeError::Unknown),
+            },
+            Err(ClientWriteError::ForwardToLeader(refusal)) if is_fresh(&refusal) && begin.elapsed() < FRESH_LEADER => {
+                // Refused for certain, and a leader again as soon as a majority has answered its first append.
+                let mut metrics = group.raft.metrics();
+                let _ = timeout(LINGER * 10, metrics.changed()).await;
+                submitted = submit(group, bytes).await;
+            }
+            Err(ClientWriteError::ForwardToLeader(refusal)) => {
+                return Err(ProposeError::NotLeader { hint: refusal.leader_node.map(|home| home.0) });
+            }
+            Err(_) => return Err(ProposeError::Unknown),
+        }
+    }
+}
+
+pub fn is_fresh(refusal: &ForwardToLeader<Types>) -> bool {
+    refusal.reason == ForwardReason::LeaseExpired
+}

@@ -1,0 +1,114 @@
+//! Who is where, as this node knows it now: placement from the meta group, leaders from the local replicas and, for shards
+//! without one, from what peers say of themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use openraft::ServerState;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use troupe_core::{Epoch, NodeId, ShardId};
+
+use crate::cluster::{NodeInfo, Routing, ShardPlace};
+use crate::group::{Group, Groups};
+use crate::link::Links;
+use crate::meta::MetaState;
+use crate::timing::ROUTING_EVERY;
+use crate::types::{GroupId, Metrics};
+
+/// Led and writable: a majority has acked this leader in its term.
+pub fn led_epoch(metrics: &Metrics) -> Option<Epoch> {
+    let writable = metrics.state == ServerState::Leader && metrics.last_quorum_acked.is_some();
+    writable.then_some(Epoch(metrics.current_term))
+}
+
+/// Of all shards, what this node leads.
+pub fn led(groups: &Groups) -> BTreeMap<ShardId, Epoch> {
+    let led = |group: Group| Some((group.id.shard()?, led_epoch(&group.metrics())?));
+    groups.all().into_iter().filter_map(led).collect()
+}
+
+/// Keeps both tables up to date until it is dropped.
+pub async fn run(
+    me: NodeId,
+    groups: Groups,
+    links: Links,
+    mut meta: watch::Receiver<Arc<MetaState>>,
+    routing: watch::Sender<Arc<Routing>>,
+    leading: watch::Sender<Arc<BTreeMap<ShardId, Epoch>>>,
+) {
+    let mut tick = interval(ROUTING_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut news = groups.news();
+    loop {
+        let state = meta.borrow_and_update().clone();
+        show(&routing, table(me, &state, &groups, &links));
+        show(&leading, led(&groups));
+        tokio::select! {
+            changed = meta.changed() => if changed.is_err() { return },
+            changed = news.changed() => if changed.is_err() { return },
+            _ = tick.tick() => {}
+        }
+    }
+}
+
+fn show<T: PartialEq>(watch: &watch::Sender<Arc<T>>, now: T) {
+    watch.send_if_modified(|shown| {
+        let news = **shown != now;
+        if news {
+            *shown = Arc::new(now);
+        }
+        news
+    });
+}
+
+pub fn table(me: NodeId, state: &MetaState, groups: &Groups, links: &Links) -> Routing {
+    let node = |(id, addresses): (&NodeId, &crate::meta::Addresses)| {
+        let info = NodeInfo {
+            id: *id,
+            cluster_address: addresses.cluster.clone(),
+            client_address: addresses.client.clone(),
+            http_address: addresses.http.clone(),
+            reachable: links.reachable(*id),
+        };
+        (*id, info)
+    };
+    let place = |(shard, replicas): (&ShardId, &Vec<(NodeId, troupe_core::ReplicaId)>)| {
+        let nodes: Vec<NodeId> = replicas.iter().map(|(node, _)| *node).collect();
+        let (leader, epoch) = leader(*shard, replicas, groups, links).unwrap_or((None, Epoch(0)));
+        (*shard, ShardPlace { nodes, leader, epoch })
+    };
+    Routing {
+        cluster_id: state.cluster_id,
+        me,
+        shards: state.shards,
+        login_policy: state.login_policy,
+        nodes: state.nodes.iter().map(node).collect(),
+        placement: state.placement.iter().map(place).collect(),
+    }
+}
+
+/// The leader that this node believes in, and its term.
+fn leader(
+    shard: ShardId,
+    replicas: &[(NodeId, troupe_core::ReplicaId)],
+    groups: &Groups,
+    links: &Links,
+) -> Option<(Option<NodeId>, Epoch)> {
+    if let Some(group) = groups.get(GroupId::of(shard)) {
+        let metrics = group.metrics();
+        let leader = metrics
+            .current_leader
+            .and_then(|leader| replicas.iter().find(|(_, replica)| replica.0 == leader).map(|(node, _)| *node));
+        return Some((leader, Epoch(metrics.current_term)));
+    }
+    let claims = replicas.iter().filter_map(|(node, _)| Some((*node, links.leads(*node, shard)?)));
+    match claims.max_by_key(|(_, epoch)| *epoch) {
+        Some((node, epoch)) => Some((Some(node), epoch)),
+        // Nobody claims it: whoever can be reached knows better.
+        None => {
+            let hint = replicas.iter().map(|(node, _)| *node).find(|node| links.reachable(*node));
+            Some((hint, Epoch(0)))
+        }
+    }
+}

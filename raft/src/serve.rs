@@ -1,0 +1,144 @@
+//! The other end of the links: takes frames of a peer in order, hands them to the replica they name, and answers.
+//!
+//! Appends of a group must reach its Raft core in the order in which they came. Each call is polled once right here,
+//! which puts it into the core's queue; its answer is awaited elsewhere, so that the next frame can follow at once.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::future::{BoxFuture, FutureExt};
+use prost::Message;
+use tokio::io::{AsyncWriteExt, WriteHalf, split};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::task::coop::unconstrained;
+
+use crate::codec;
+use crate::frame::{Frame, FrameReader, Kind};
+use crate::group::{Group, Groups};
+use crate::link::leads_out;
+use crate::meta::Meta;
+use crate::port::{Inbound, Port, Protocol};
+use crate::routing;
+use crate::types::GroupId;
+
+/// Calls of one peer that are being answered. At the limit its next frames wait.
+const ANSWERING: usize = 1_024;
+/// Bytes gathered into one write.
+const WRITE_BYTES: usize = 1024 * 1024;
+
+/// Serves Raft connections until it is dropped.
+pub async fn run(port: Port, groups: Groups, meta: Meta) {
+    let mut inbound = port.inbound(Protocol::Raft);
+    let mut connections = JoinSet::new();
+    while let Some(Inbound { from, stream }) = inbound.recv().await {
+        while connections.try_join_next().is_some() {}
+        let (groups, meta) = (groups.clone(), meta.clone());
+        connections.spawn(async move {
+            let (reader, writer) = split(stream);
+            let (replies, waiting) = mpsc::channel(ANSWERING);
+            let read = read(FrameReader::new(reader), groups, meta, replies);
+            let ended = tokio::select! {
+                ended = read => ended,
+                ended = write(writer, waiting) => ended,
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%from, %error, "a peer's connection ended");
+            }
+        });
+    }
+}
+
+async fn read(
+    mut frames: FrameReader<impl tokio::io::AsyncRead + Unpin>,
+    groups: Groups,
+    meta: Meta,
+    replies: mpsc::Sender<Frame>,
+) -> io::Result<()> {
+    let room = Arc::new(Semaphore::new(ANSWERING));
+    // Dropped with the connection: nobody would get the answers.
+    let mut answering = JoinSet::new();
+    while let Some(frame) = frames.next().await? {
+        while answering.try_join_next().is_some() {}
+        let Ok(turn) = room.clone().acquire_owned().await else { return Ok(()) };
+        let (request, group, target) = (frame.request, frame.group, frame.target);
+        let reply = move |answer: Option<Vec<u8>>| {
+            let kind = if answer.is_some() { Kind::Reply } else { Kind::Refused };
+            Frame { kind, request, group, target, payload: Bytes::from(answer.unwrap_or_default()) }
+        };
+        let mut call = begin(&groups, &meta, frame);
+        match unconstrained(&mut call).now_or_never() {
+            Some(answer) => {
+                if replies.send(reply(answer)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            None => {
+                let replies = replies.clone();
+                answering.spawn(async move {
+                    let answer = call.await;
+                    let _ = replies.send(reply(answer)).await;
+                    drop(turn);
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a frame asks for; `None` is a refusal.
+fn begin(groups: &Groups, meta: &Meta, frame: Frame) -> BoxFuture<'static, Option<Vec<u8>>> {
+    let Frame { kind, group, target, payload, .. } = frame;
+    let (groups, meta) = (groups.clone(), meta.clone());
+    let replica = groups.get(group).filter(|group| group.replica == target);
+    async move {
+        match kind {
+            Kind::Ping => Some(leads_out(&routing::led(&groups))),
+            Kind::Meta if group == GroupId::META => Some(meta.answer(payload).await),
+            Kind::Append | Kind::Vote | Kind::PreVote | Kind::Transfer => call(replica?, kind, payload).await,
+            Kind::Meta | Kind::Reply | Kind::Refused => None,
+        }
+    }
+    .boxed()
+}
+
+async fn call(group: Group, kind: Kind, payload: Bytes) -> Option<Vec<u8>> {
+    let raft = group.raft;
+    match kind {
+        Kind::Append => {
+            let answer = raft.append_entries(codec::append_request_in(payload).ok()?).await.ok()?;
+            Some(codec::append_response_out(&answer).encode_to_vec())
+        }
+        Kind::Vote => {
+            let answer = raft.vote(codec::vote_request_in(payload).ok()?).await.ok()?;
+            Some(codec::vote_response_out(&answer).encode_to_vec())
+        }
+        Kind::PreVote => {
+            let answer = raft.pre_vote(codec::vote_request_in(payload).ok()?).await.ok()?;
+            Some(codec::vote_response_out(&answer).encode_to_vec())
+        }
+        Kind::Transfer => {
+            let answer = raft.handle_transfer_leader(codec::transfer_request_in(payload).ok()?).await.ok()?;
+            Some(codec::transfer_response_out(&answer).encode_to_vec())
+        }
+        Kind::Ping | Kind::Meta | Kind::Reply | Kind::Refused => None,
+    }
+}
+
+async fn write<W: tokio::io::AsyncWrite>(
+    mut writer: WriteHalf<W>,
+    mut waiting: mpsc::Receiver<Frame>,
+) -> io::Result<()> {
+    let mut out = BytesMut::new();
+    while let Some(first) = waiting.recv().await {
+        let mut next = Some(first);
+        while let Some(frame) = next {
+            frame.put(&mut out);
+            next = if out.len() < WRITE_BYTES { waiting.try_recv().ok() } else { None };
+        }
+        writer.write_all(&out.split()).await?;
+        writer.flush().await?;
+    }
+    Ok(())
+}

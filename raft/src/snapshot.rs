@@ -1,0 +1,259 @@
+//! A shard's state on its way to a replica that the log can no longer help: streamed from a view of the engine, in
+//! compressed and checksummed blocks, over a connection of its own, and installed by one atomic replace.
+
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use openraft::alias;
+use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use troupe_core::NodeId;
+use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
+use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
+use troupe_runtime::{Lane, NodeCtx, Stream, executor};
+use troupe_store::engine::{Engine, Family, Reader, Replace};
+
+use crate::applier::Range;
+use crate::codec;
+use crate::group::{Group, Groups};
+use crate::port::{Inbound, Port, Protocol};
+use crate::state_machine::SnapshotData;
+use crate::timing::{SNAPSHOT_INSTALL, SNAPSHOT_STALL};
+use crate::types::{GroupId, SnapshotMeta, Types, Vote};
+
+/// Plain bytes at which a block is closed; a block is larger by at most one page.
+const BLOCK_BYTES: usize = 512 * 1024;
+/// Pairs read at once: a row is at most some 80 KiB, so a block stays below a frame.
+const PAGE: usize = 16;
+/// Fast: the disks and the network between nodes are.
+const ZSTD_LEVEL: i32 = 1;
+/// Snapshots that this node takes in at once. Above it the sender is told to try again.
+const SNAPSHOTS_RECEIVED: usize = 2;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Destination {
+    pub node: NodeId,
+    pub group: GroupId,
+    pub target: u64,
+}
+
+/// Sends a snapshot and waits until it is installed; gives the vote of the receiver.
+pub async fn send(
+    ctx: &NodeCtx,
+    port: &Port,
+    to: Destination,
+    vote: Vote,
+    snapshot: alias::SnapshotOf<Types, SnapshotData>,
+) -> io::Result<Vote> {
+    let SnapshotData::View { reader, ranges } = snapshot.snapshot else {
+        return Err(io::Error::other("a snapshot that is being installed cannot be sent"));
+    };
+    let mut stream = port.dial(to.node, Protocol::Snapshot).await?;
+    let state = codec::applied_out(snapshot.meta.last_log_id.as_ref(), &snapshot.meta.last_membership);
+    let header = wire::SnapshotHeader {
+        group: to.group.0,
+        target: to.target,
+        vote: Some(codec::vote_out(&vote)),
+        state: Some(state),
+    };
+    write(&mut stream, Part::Header(header)).await?;
+    let mut pairs = 0;
+    for (family, from, end) in ranges {
+        let mut next = Some(Bound::Included(from));
+        while let Some(begin) = next {
+            let (reader, end) = (reader.clone(), end.clone());
+            let block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
+            next = block.next;
+            if let Some(packed) = block.packed {
+                pairs += block.pairs;
+                write(&mut stream, Part::Block(packed)).await?;
+            }
+        }
+    }
+    write(&mut stream, Part::End(wire::SnapshotEnd { pairs })).await?;
+    match timeout(SNAPSHOT_INSTALL, read(&mut stream)).await?? {
+        Part::Reply(wire::SnapshotReply { vote: Some(vote), .. }) => Ok(codec::vote_in(vote)),
+        Part::Reply(reply) => Err(io::Error::other(reply.refusal)),
+        _ => Err(invalid("no reply to a snapshot")),
+    }
+}
+
+struct Block {
+    packed: Option<wire::SnapshotBlock>,
+    pairs: u64,
+    next: Option<Bound<Vec<u8>>>,
+}
+
+/// The next block of a range.
+fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>>, end: Vec<u8>) -> io::Result<Block> {
+    let (mut pairs, mut bytes) = (Vec::new(), 0);
+    let next = loop {
+        let page = reader.scan(family, (begin, Bound::Excluded(end.clone())), false, PAGE).map_err(io::Error::other)?;
+        let Some((last, _)) = page.last() else { break None };
+        begin = Bound::Excluded(last.clone());
+        for (key, value) in page {
+            bytes += key.len() + value.len();
+            pairs.push(wire::SnapshotPair { key: key.into(), value: value.into() });
+        }
+        if bytes >= BLOCK_BYTES {
+            break Some(begin);
+        }
+    };
+    let count = pairs.len() as u64;
+    if count == 0 {
+        return Ok(Block { packed: None, pairs: 0, next });
+    }
+    let plain = wire::SnapshotPairs { family: family as u32, pairs }.encode_to_vec();
+    let packed = wire::SnapshotBlock {
+        compressed: zstd::bulk::compress(&plain, ZSTD_LEVEL)?.into(),
+        crc32: crc32fast::hash(&plain),
+        plain_bytes: plain.len() as u32,
+    };
+    Ok(Block { packed: Some(packed), pairs: count, next })
+}
+
+/// Takes in snapshots until it is dropped.
+pub async fn serve(ctx: NodeCtx, engine: Arc<dyn Engine>, port: Port, groups: Groups) {
+    let mut inbound = port.inbound(Protocol::Snapshot);
+    let room = Arc::new(Semaphore::new(SNAPSHOTS_RECEIVED));
+    let mut transfers = JoinSet::new();
+    while let Some(Inbound { from, stream }) = inbound.recv().await {
+        while transfers.try_join_next().is_some() {}
+        let (ctx, engine, groups) = (ctx.clone(), engine.clone(), groups.clone());
+        let turn = room.clone().try_acquire_owned();
+        transfers.spawn(async move {
+            let mut stream = stream;
+            let installed = match turn {
+                Ok(_turn) => receive(&ctx, engine, &groups, &mut stream).await,
+                Err(_) => Err(io::Error::other("this node takes in other snapshots, try again")),
+            };
+            let reply = match installed {
+                Ok(vote) => wire::SnapshotReply { vote: Some(codec::vote_out(&vote)), refusal: String::new() },
+                Err(error) => {
+                    tracing::info!(%from, %error, "a snapshot was not installed");
+                    wire::SnapshotReply { vote: None, refusal: error.to_string() }
+                }
+            };
+            if let Err(error) = write(&mut stream, Part::Reply(reply)).await {
+                tracing::debug!(%from, %error, "the sender of a snapshot has gone");
+            }
+        });
+    }
+}
+
+async fn receive(
+    ctx: &NodeCtx,
+    engine: Arc<dyn Engine>,
+    groups: &Groups,
+    stream: &mut Box<dyn Stream>,
+) -> io::Result<Vote> {
+    let Part::Header(header) = read_in_time(stream).await? else { return Err(invalid("no header of a snapshot")) };
+    let group = groups
+        .get(GroupId(header.group))
+        .filter(|group| group.replica == header.target)
+        .ok_or_else(|| io::Error::other("no such replica here"))?;
+    let vote = codec::vote_in(header.vote.ok_or_else(|| invalid("vote of a snapshot"))?);
+    let (last_log_id, last_membership) =
+        codec::applied_in(header.state.unwrap_or_default()).map_err(io::Error::other)?;
+    let meta = SnapshotMeta { last_log_id, last_membership };
+    let staged = stage(ctx, engine, &group, stream).await?;
+    let snapshot = openraft::Snapshot { meta, snapshot: SnapshotData::Staged(staged) };
+    let response = group.raft.install_full_snapshot(vote, snapshot).await.map_err(io::Error::other)?;
+    Ok(response.vote)
+}
+
+async fn stage(
+    ctx: &NodeCtx,
+    engine: Arc<dyn Engine>,
+    group: &Group,
+    stream: &mut Box<dyn Stream>,
+) -> io::Result<Box<dyn Replace>> {
+    let ranges = group.applier.ranges();
+    let wanted = ranges.clone();
+    let mut staged = blocking(ctx, move || engine.begin_replace(wanted)).await?.map_err(io::Error::other)?;
+    let mut pairs = 0;
+    loop {
+        match read_in_time(stream).await? {
+            Part::Block(block) => {
+                let ranges = ranges.clone();
+                let unpacked = blocking(ctx, move || unpack(staged, &ranges, block)).await??;
+                staged = unpacked.0;
+                pairs += unpacked.1;
+            }
+            Part::End(end) if end.pairs == pairs => return Ok(staged),
+            Part::End(_) => return Err(invalid("count of a snapshot")),
+            Part::Header(_) | Part::Reply(_) => return Err(invalid("order of a snapshot")),
+        }
+    }
+}
+
+fn unpack(
+    mut staged: Box<dyn Replace>,
+    ranges: &[Range],
+    block: wire::SnapshotBlock,
+) -> io::Result<(Box<dyn Replace>, u64)> {
+    let size = block.plain_bytes as usize;
+    if size > NODE_FRAME_BYTES {
+        return Err(invalid("size of a snapshot's block"));
+    }
+    let plain = zstd::bulk::decompress(&block.compressed, size)?;
+    if crc32fast::hash(&plain) != block.crc32 {
+        return Err(invalid("checksum of a snapshot's block"));
+    }
+    let pairs = wire::SnapshotPairs::decode(&plain[..])?;
+    let (family, from, to) = ranges
+        .iter()
+        .find(|(family, _, _)| *family as u32 == pairs.family)
+        .ok_or_else(|| invalid("family of a snapshot's block"))?;
+    for pair in &pairs.pairs {
+        if pair.key < *from || pair.key >= *to {
+            return Err(invalid("key of a snapshot"));
+        }
+        staged.put(*family, &pair.key, &pair.value).map_err(io::Error::other)?;
+    }
+    Ok((staged, pairs.pairs.len() as u64))
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+async fn blocking<T: Send + 'static>(ctx: &NodeCtx, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let done = executor::run(&*ctx.executor, Lane::Bulk, work).await;
+    done.ok_or_else(|| io::Error::other("the lane for bulk work is full"))
+}
+
+async fn write(stream: &mut Box<dyn Stream>, part: Part) -> io::Result<()> {
+    let frame = SnapshotFrame { frame: Some(part) };
+    let mut bytes = BytesMut::with_capacity(4 + frame.encoded_len());
+    bytes.put_u32(frame.encoded_len() as u32);
+    frame.encode(&mut bytes).map_err(io::Error::other)?;
+    if bytes.remaining() > NODE_FRAME_BYTES {
+        return Err(invalid("size of a snapshot's frame"));
+    }
+    timeout(SNAPSHOT_STALL, async {
+        stream.write_all(&bytes).await?;
+        stream.flush().await
+    })
+    .await?
+}
+
+async fn read_in_time(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
+    timeout(SNAPSHOT_STALL, read(stream)).await?
+}
+
+async fn read(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
+    let length = stream.read_u32().await? as usize;
+    if length > NODE_FRAME_BYTES {
+        return Err(invalid("size of a snapshot's frame"));
+    }
+    let mut bytes = BytesMut::zeroed(length);
+    stream.read_exact(&mut bytes).await?;
+    SnapshotFrame::decode(Bytes::from(bytes))?.frame.ok_or_else(|| invalid("frame of a snapshot"))
+}

@@ -1,0 +1,272 @@
+//! Applies a group's committed entries: one engine batch per step, with the applied log id and the membership in it, so
+//! that an entry is applied exactly once whatever crash comes between. The batch is not synced: after a power loss the log
+//! replays what was lost.
+//!
+//! A snapshot is no file: it is the engine's view of this moment, and [`crate::snapshot`] streams it when it is needed.
+
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use openraft::storage::{
+    ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot, SnapshotMeta as Meta,
+};
+use openraft::{OptionalSend, alias};
+use troupe_proto::wire::raft as wire;
+use troupe_runtime::{Lane, NodeCtx, executor};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
+use troupe_store::key::{RaftLogKey, RaftMetaKey, What};
+
+use crate::applier::{Applier, Range};
+use crate::codec;
+use crate::fatal::Fatal;
+use crate::flusher::Flusher;
+use crate::types::{Applied, GroupId, LogId, Payload, Proposal, SnapshotMeta, StoredMembership, Types};
+
+/// Entries and bytes in one step.
+const STEP_ENTRIES: usize = 256;
+const STEP_BYTES: usize = 4 * 1024 * 1024;
+/// What the planted bug `ReapplyOnReplay` applies again.
+const REAPPLIED: u64 = 16;
+
+pub struct StateMachine {
+    shared: Shared,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+}
+
+#[derive(Clone)]
+struct Shared {
+    group: GroupId,
+    ctx: NodeCtx,
+    engine: Arc<dyn Engine>,
+    flusher: Flusher,
+    fatal: Fatal,
+    applier: Arc<dyn Applier>,
+}
+
+/// What is between taking a snapshot and installing it.
+pub enum SnapshotData {
+    /// The sender's side: a view of one moment, and the rows of it that count.
+    View { reader: Arc<dyn Reader>, ranges: Vec<Range> },
+    /// The receiver's side: everything has come and waits for its commit.
+    Staged(Box<dyn Replace>),
+}
+
+impl StateMachine {
+    /// Blocking; for a start, when nothing else waits.
+    pub fn open(
+        group: GroupId,
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        flusher: Flusher,
+        fatal: Fatal,
+        applier: Arc<dyn Applier>,
+    ) -> Result<StateMachine, EngineError> {
+        let (applied, membership) = applied_row(&*engine, group)?;
+        if let (Some(applied), Some(_)) = (&applied, ctx.plant) {
+            applier.opened(&engine, &newest(&engine, group, applied.index)?)?;
+        }
+        applier.changed(&engine)?;
+        let shared = Shared { group, ctx, engine, flusher, fatal, applier };
+        Ok(StateMachine { shared, applied, membership })
+    }
+
+    async fn step(&mut self, step: Vec<EntryResponder<Types>>) -> io::Result<()> {
+        let mut proposals = Vec::new();
+        let mut waiting: Vec<(Option<ApplyResponder<Types>>, bool)> = Vec::with_capacity(step.len());
+        for (entry, responder) in step {
+            // An entry is never applied twice, whatever the log replays.
+            if Some(entry.log_id.index) <= self.applied.map(|id| id.index) {
+                waiting.push((responder, false));
+                continue;
+            }
+            self.applied = Some(entry.log_id);
+            let normal = match entry.payload {
+                Payload::Normal(Proposal(bytes)) => {
+                    proposals.push(bytes);
+                    true
+                }
+                Payload::Membership(membership) => {
+                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    false
+                }
+                Payload::Blank => false,
+            };
+            waiting.push((responder, normal));
+        }
+        let row = applied_batch(self.shared.group, self.applied.as_ref(), &self.membership);
+        let shared = self.shared.clone();
+        let written = self.shared.blocking(self.shared.apply_lane(), move || {
+            let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
+            batch.ops.extend(row.ops);
+            shared.engine.write(batch, Durability::Buffered)?;
+            shared.applier.changed(&shared.engine)?;
+            Ok(applied)
+        });
+        let mut applied = written.await?.into_iter();
+        for (responder, normal) in waiting {
+            let answer = if normal { applied.next() } else { None };
+            if let Some(responder) = responder {
+                responder.send(answer.unwrap_or(Applied::Nothing));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn apply_lane(&self) -> Lane {
+        Lane::Apply((self.group.0 % u32::from(executor::APPLY_LANES)) as u8)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    ) -> io::Result<T> {
+        match executor::run(&*self.ctx.executor, lane, work).await {
+            Some(result) => result.map_err(|error| self.fatal.storage(error)),
+            None => Err(io::Error::other(format!("{lane:?} has stopped"))),
+        }
+    }
+
+    /// The state of this moment; `None` while nothing is applied.
+    fn view(
+        &self,
+    ) -> Result<Option<Snapshot<alias::CommittedLeaderIdOf<Types>, u64, crate::types::Home, SnapshotData>>, EngineError>
+    {
+        let reader = self.engine.snapshot();
+        let (applied, membership) = applied_row(&*reader, self.group)?;
+        let Some(applied) = applied else { return Ok(None) };
+        let meta = Meta { last_log_id: Some(applied), last_membership: membership };
+        Ok(Some(Snapshot { meta, snapshot: SnapshotData::View { reader, ranges: self.applier.ranges() } }))
+    }
+}
+
+fn meta_key(group: GroupId, what: What) -> Vec<u8> {
+    RaftMetaKey { group: group.0, what }.encode()
+}
+
+/// How far the state of a group is applied, as a reader sees it.
+pub fn applied_row(
+    reader: &(impl Reader + ?Sized),
+    group: GroupId,
+) -> Result<(Option<LogId>, StoredMembership), EngineError> {
+    let Some(bytes) = reader.get(Family::RaftMeta, &meta_key(group, What::Applied))? else {
+        return Ok(Default::default());
+    };
+    codec::open::<wire::AppliedState>(&bytes, "applied state")
+        .and_then(codec::applied_in)
+        .map_err(|error| EngineError::Fatal(format!("state of {group}: {error}")))
+}
+
+fn applied_batch(group: GroupId, applied: Option<&LogId>, membership: &StoredMembership) -> Batch {
+    let mut batch = Batch::default();
+    let row = codec::seal(&codec::applied_out(applied, membership));
+    batch.put(Family::RaftMeta, meta_key(group, What::Applied), row);
+    batch
+}
+
+/// The newest proposals up to `applied` that the log still has.
+fn newest(engine: &Arc<dyn Engine>, group: GroupId, applied: u64) -> Result<Vec<Bytes>, EngineError> {
+    let key = |index| RaftLogKey { group: group.0, index }.encode();
+    let range = (Bound::Included(key(applied.saturating_sub(REAPPLIED))), Bound::Excluded(key(applied + 1)));
+    let mut proposals = Vec::new();
+    for (_, bytes) in engine.scan(Family::RaftLog, range, false, REAPPLIED as usize + 1)? {
+        let entry = codec::open::<wire::Entry>(&bytes, "entry").and_then(codec::entry_in);
+        let entry = entry.map_err(|error| EngineError::Fatal(format!("log of {group}: {error}")))?;
+        if let Payload::Normal(Proposal(bytes)) = entry.payload {
+            proposals.push(bytes);
+        }
+    }
+    Ok(proposals)
+}
+
+impl RaftStateMachine<Types> for StateMachine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> io::Result<()>
+    where
+        Strm: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
+    {
+        let (mut step, mut bytes) = (Vec::new(), 0);
+        while let Some((entry, responder)) = entries.try_next().await? {
+            bytes += codec::entry_bytes(&entry);
+            step.push((entry, responder));
+            if step.len() >= STEP_ENTRIES || bytes >= STEP_BYTES {
+                self.step(std::mem::take(&mut step)).await?;
+                bytes = 0;
+            }
+        }
+        if step.is_empty() { Ok(()) } else { self.step(step).await }
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder(self.shared.clone())
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> io::Result<()> {
+        let then = applied_batch(self.shared.group, meta.last_log_id.as_ref(), &meta.last_membership);
+        let shared = self.shared.clone();
+        let install = move || {
+            let staged = match data {
+                SnapshotData::Staged(staged) => staged,
+                SnapshotData::View { reader, ranges } => copy(&shared.engine, &*reader, ranges)?,
+            };
+            staged.commit(then)?;
+            shared.applier.changed(&shared.engine)
+        };
+        self.shared.blocking(Lane::Bulk, install).await?;
+        self.applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<alias::SnapshotOf<Types, SnapshotData>>> {
+        self.shared.view().map_err(|error| self.shared.fatal.storage(error))
+    }
+}
+
+/// The rows of a view, staged on another engine.
+fn copy(engine: &Arc<dyn Engine>, reader: &dyn Reader, ranges: Vec<Range>) -> Result<Box<dyn Replace>, EngineError> {
+    const PAGE: usize = 256;
+    let mut staged = engine.begin_replace(ranges.clone())?;
+    for (family, from, to) in ranges {
+        let mut begin = Bound::Included(from);
+        loop {
+            let pairs = reader.scan(family, (begin, Bound::Excluded(to.clone())), false, PAGE)?;
+            for (key, value) in &pairs {
+                staged.put(family, key, value)?;
+            }
+            match pairs.into_iter().next_back() {
+                Some((last, _)) => begin = Bound::Excluded(last),
+                None => break,
+            }
+        }
+    }
+    Ok(staged)
+}
+
+/// "Builds" a snapshot: what is applied becomes durable, so that the log behind it may go.
+pub struct Builder(Shared);
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> io::Result<alias::SnapshotOf<Types, SnapshotData>> {
+        let view = self.0.view().map_err(|error| self.0.fatal.storage(error))?;
+        self.0.flusher.barrier().await?;
+        Ok(view.unwrap_or_else(|| Snapshot {
+            meta: SnapshotMeta::default(),
+            snapshot: SnapshotData::View { reader: self.0.engine.snapshot(), ranges: self.0.applier.ranges() },
+        }))
+    }
+}
