@@ -1,0 +1,53 @@
+//! What a server reads from a client, as its edge does: frames, requests, conversions.
+#![no_main]
+
+use bytes::BytesMut;
+use libfuzzer_sys::fuzz_target;
+use prost::Message;
+use tokio_util::codec::Decoder;
+use troupe_core::UserId;
+use troupe_proto::client;
+use troupe_proto::frame::FrameCodec;
+use troupe_proto::wire::client::ClientFrame;
+use troupe_proto::wire::client::client_frame::Request;
+
+fuzz_target!(|data: &[u8]| {
+    let mut source = BytesMut::from(data);
+    while let Ok(Some(payload)) = FrameCodec::server().decode(&mut source) {
+        request(&payload);
+    }
+    // Without a length too, so that the fuzzer need not guess one to come this far.
+    request(data);
+});
+
+fn request(payload: &[u8]) {
+    let Ok(frame) = ClientFrame::decode(payload) else { return };
+    let user = UserId(1);
+    match frame.request {
+        Some(Request::Send(send)) => {
+            if let Ok(command) = client::send(user, send) {
+                assert_eq!(client::send(user, (&command).into()), Ok(command));
+            }
+        }
+        Some(Request::CreateGroup(create)) => {
+            if let Ok(command) = client::create_group(user, create) {
+                assert_eq!(client::create_group(user, (&command).into()), Ok(command));
+            }
+        }
+        Some(Request::ChangeGroup(change)) => {
+            if let Ok(command) = client::change_group(user, change) {
+                assert_eq!(client::change_group(user, (&command).into()), Ok(command));
+            }
+        }
+        Some(Request::Resume(resume)) => drop(client::SessionToken::decode(&resume.token)),
+        Some(Request::Login(login)) => {
+            drop((client::username("name", &login.name), client::device("device", &login.device)));
+        }
+        Some(Request::Fetch(fetch)) => {
+            if let Ok(conversation) = client::conversation("conversation", &fetch.conversation) {
+                assert_eq!(conversation.to_string(), fetch.conversation, "one conversation, one form");
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,20 @@
+//! Events as stored and as handed out: the two forms hold the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use prost::Message;
+use troupe_core::Event;
+use troupe_proto::Record;
+use troupe_proto::wire::client;
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(event) = Event::decode(data) {
+        assert_eq!(Event::decode(&event.encode()).as_ref(), Ok(&event));
+        assert_eq!(Event::try_from(client::Event::from(&event)).as_ref(), Ok(&event));
+    }
+    if let Ok(event) = client::Event::decode(data)
+        && let Ok(event) = Event::try_from(event)
+    {
+        assert_eq!(Event::decode(&event.encode()).as_ref(), Ok(&event));
+    }
+});

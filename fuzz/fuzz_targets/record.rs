@@ -1,0 +1,27 @@
+//! Rows, commands and batches: what decodes has a form that decodes to the same.
+#![no_main]
+
+use std::fmt::Debug;
+
+use libfuzzer_sys::fuzz_target;
+use troupe_core::Command;
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxRow, Session, User};
+use troupe_proto::{Record, StampedBatch};
+
+fuzz_target!(|data: &[u8]| {
+    settled::<Command>(data);
+    settled::<StampedBatch>(data);
+    settled::<User>(data);
+    settled::<Session>(data);
+    settled::<InboxEntry>(data);
+    settled::<Conversation>(data);
+    settled::<Member>(data);
+    settled::<Cursor>(data);
+    settled::<OutboxRow>(data);
+});
+
+fn settled<T: Record + PartialEq + Debug>(data: &[u8]) {
+    if let Ok(value) = T::decode(data) {
+        assert_eq!(T::decode(&value.encode()), Ok(value));
+    }
+}
