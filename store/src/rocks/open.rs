@@ -11,7 +11,7 @@ use crate::engine::{EngineError, Family};
 use crate::key::node::{FORMAT, FORMAT_VERSION};
 
 pub(super) fn open(path: &Path) -> Result<DB, EngineError> {
-    fs::create_dir_all(path).map_err(|error| {
+    create_dir(path).map_err(|error| {
         let path = path.display();
         EngineError::Refused(format!(
             "cannot create the data directory {path}: {error}; choose another or fix its permissions"
@@ -31,6 +31,15 @@ pub(super) fn open(path: &Path) -> Result<DB, EngineError> {
     let db = DB::open_cf_descriptors(&database, path, families).map_err(|error| refusal(path, &error))?;
     check_format(path, &db)?;
     Ok(db)
+}
+
+/// RocksDB syncs what is in its directory; that the directory is in its parent is ours to sync.
+fn create_dir(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)?;
+    match path.canonicalize()?.parent() {
+        Some(parent) => fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Whether there is a database already. One that lost the file that names its manifest would be taken for none and made
