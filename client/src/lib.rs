@@ -6,14 +6,14 @@
 //! `troupe-proto`'s; this crate depends on no server crate.
 
 pub mod builder;
-// pub mod chat;
+pub mod chat;
 pub mod client;
 pub mod connection;
-pub mod error;
 mod driver;
+pub mod error;
 pub mod inbox;
-// pub mod load;
-// pub mod msg;
+pub mod load;
+pub mod msg;
 pub mod outbox;
 mod requests;
 pub mod store;

@@ -1,0 +1,124 @@
+//! What a typed line means. CIM's commands, its `name;;text`, and a few for groups.
+
+use std::time::Duration;
+
+/// Longest delay of `:delay`: a day.
+const DELAY_SECONDS: u64 = 24 * 60 * 60;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    Nothing,
+    /// To the current conversation.
+    Say(String),
+    /// To one user.
+    Whisper {
+        to: String,
+        text: String,
+    },
+    Help,
+    OnlineUsers,
+    Quit,
+    Search(String),
+    Prefix(String),
+    Info,
+    Emoji(usize),
+    Delay(Duration, String),
+    Bot(bool),
+    Groups,
+    New {
+        name: String,
+        members: Vec<String>,
+    },
+    Join(String),
+    Invite(Vec<String>),
+    Leave,
+    To(String),
+    History(usize),
+    Who,
+    /// Not understood; how it is written.
+    Usage(&'static str),
+}
+
+pub(super) const HELP: &[(&str, &str)] = &[
+    ("text", "say it in the current conversation"),
+    ("name;;text", "say it to one user (name or id)"),
+    (":to <conversation|name>", "make this the current conversation; 'everyone' to go back"),
+    (":groups", "list your conversations"),
+    (":new <name> [members..]", "create a group"),
+    (":join <id>", "join an open group"),
+    (":invite <name>..", "add users to the current group"),
+    (":leave", "leave the current group"),
+    (":who", "members of the current conversation"),
+    (":history [n]", "the last messages of the current conversation"),
+    (":olu", "users who are online"),
+    (":pu <prefix>", "users whose name begins so"),
+    (":q <word>", "search the messages seen on this device"),
+    (":delay <seconds> <text>", "say it later, if this client still runs then"),
+    (":emoji [page]", "a table of emoji"),
+    (":ai / :qai", "let the echo bot answer private messages / stop it"),
+    (":info", "this client, its server and state"),
+    (":all", "this list"),
+    (":q!", "quit"),
+];
+
+pub(super) fn parse(line: &str) -> Line {
+    let line = line.trim();
+    if line.is_empty() {
+        return Line::Nothing;
+    }
+    if !line.starts_with(':') {
+        return match line.split_once(";;") {
+            Some((to, text)) if !to.trim().is_empty() && !to.trim().contains(char::is_whitespace) => {
+                match text.trim() {
+                    "" => Line::Usage("name;;text"),
+                    text => Line::Whisper { to: to.trim().to_owned(), text: text.to_owned() },
+                }
+            }
+            _ => Line::Say(line.to_owned()),
+        };
+    }
+    let (verb, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    let words = || rest.split_whitespace().map(str::to_owned);
+    match (verb, rest) {
+        (":q!", _) => Line::Quit,
+        (":all" | ":help", _) => Line::Help,
+        (":olu", _) => Line::OnlineUsers,
+        (":info", _) => Line::Info,
+        (":ai", _) => Line::Bot(true),
+        (":qai", _) => Line::Bot(false),
+        (":groups", _) => Line::Groups,
+        (":leave", _) => Line::Leave,
+        (":who", _) => Line::Who,
+        (":q", "") => Line::Usage(":q <word> searches, :q! quits"),
+        (":q", word) => Line::Search(word.to_owned()),
+        (":pu" | ":qu", prefix) if !prefix.is_empty() => Line::Prefix(prefix.to_owned()),
+        (":pu" | ":qu", _) => Line::Usage(":pu <prefix>"),
+        (":emoji", "") => Line::Emoji(1),
+        (":emoji", page) => page.parse().map_or(Line::Usage(":emoji [page]"), Line::Emoji),
+        (":delay", rest) => delay(rest).unwrap_or(Line::Usage(":delay <seconds, at most a day> <text>")),
+        (":new", "") => Line::Usage(":new <name> [members..]"),
+        (":new", _) => {
+            let mut words = words();
+            Line::New { name: words.next().unwrap_or_default(), members: words.collect() }
+        }
+        (":join", "") => Line::Usage(":join <id>"),
+        (":join", id) => Line::Join(id.to_owned()),
+        (":invite", "") => Line::Usage(":invite <name>.."),
+        (":invite", _) => Line::Invite(words().collect()),
+        (":to", "") => Line::Usage(":to <conversation|name>"),
+        (":to", to) => Line::To(to.to_owned()),
+        (":history", "") => Line::History(20),
+        (":history", count) => match count.parse() {
+            Ok(count @ 1..=500) => Line::History(count),
+            _ => Line::Usage(":history [1 to 500]"),
+        },
+        _ => Line::Usage("no such command; :all lists them"),
+    }
+}
+
+fn delay(rest: &str) -> Option<Line> {
+    let (seconds, text) = rest.split_once(char::is_whitespace)?;
+    let seconds = seconds.parse().ok().filter(|seconds| (1..=DELAY_SECONDS).contains(seconds))?;
+    Some(Line::Delay(Duration::from_secs(seconds), text.trim().to_owned()))
+}

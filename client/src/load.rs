@@ -1,0 +1,224 @@
+//! The load generator behind `troupe bench`: accounts, connections, clocks and histograms that the three loads share.
+//!
+//! It speaks over raw [`Connection`]s, because ten thousand of them must fit into one process. Times come from a
+//! schedule: a message that could not be sent when it was due is late from when it was due, not from when it was sent, so a
+//! server that stalls cannot hide its stall. [`sends`] measures acks and deliveries, [`idle`] holds connections,
+//! [`fanout`] fills one group.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt};
+use hdrhistogram::Histogram;
+use tokio::time::Instant;
+use troupe_core::limits;
+use troupe_proto::wire::client as wire;
+use troupe_runtime::NodeCtx;
+
+use crate::connection::{Connection, Message, Push, Pushes, Request, unexpected};
+use crate::error::Error;
+
+pub mod fanout;
+pub mod idle;
+pub mod sends;
+
+/// Accounts and logins under way at once: the servers hash that many passwords and no more.
+const SETUP: usize = 16;
+/// How long the set-up retries what a busy server refuses.
+const SETUP_PATIENCE: Duration = Duration::from_secs(120);
+const PASSWORD: &str = "load-generator";
+/// Body kind of load messages: the application's own.
+const KIND: u32 = 1_000;
+/// Time stamp of a load message.
+const STAMP_BYTES: usize = 8;
+
+/// The cluster to put under load.
+#[derive(Clone)]
+pub struct Target {
+    pub context: NodeCtx,
+    /// Client address of every node that is to take part.
+    pub nodes: Vec<String>,
+}
+
+impl Target {
+    /// `None`-safe: the caller is told what is wrong, once, before any work.
+    fn check(&self) -> Result<()> {
+        ensure!(!self.nodes.is_empty(), "name at least one node");
+        Ok(())
+    }
+
+    fn node(&self, index: usize) -> &str {
+        &self.nodes[index % self.nodes.len()]
+    }
+
+    /// A prefix that keeps the accounts of two runs apart.
+    fn run_name(&self) -> String {
+        format!("load{:08x}", self.context.rng.u64() as u32)
+    }
+
+    /// Registers `count` users, spread over the nodes.
+    async fn register(&self, run: &str, kind: &str, count: usize) -> Result<Vec<(String, u64)>> {
+        let one = |index: usize| {
+            let name = format!("{run}-{kind}{index}");
+            let request = self.context.rng.bytes::<16>();
+            async move {
+                let user = patiently(|| async {
+                    let (connection, _pushes) = Connection::open(&*self.context.net, self.node(index)).await?;
+                    connection.register(&name, PASSWORD, request).await
+                })
+                .await
+                .with_context(|| format!("registering {name}"))?;
+                anyhow::Ok((name, user))
+            }
+        };
+        futures::stream::iter((0..count).map(one)).buffered(SETUP).try_collect().await
+    }
+
+    async fn log_in(&self, node: usize, name: &str, device: &str) -> Result<Link> {
+        patiently(|| async {
+            let (connection, pushes) = Connection::open(&*self.context.net, self.node(node)).await?;
+            connection.login(name, PASSWORD, device).await?;
+            Ok(Link { connection, pushes })
+        })
+        .await
+        .with_context(|| format!("logging in {name} at {}", self.node(node)))
+    }
+}
+
+/// A logged-in connection.
+struct Link {
+    connection: Connection,
+    pushes: Pushes,
+}
+
+/// Repeats what is refused for now.
+async fn patiently<T, F: Future<Output = Result<T, Error>>>(mut attempt: impl FnMut() -> F) -> Result<T, Error> {
+    let end = Instant::now() + SETUP_PATIENCE;
+    loop {
+        let pause = match attempt().await {
+            Err(Error::Overloaded { retry_after, .. }) => retry_after.max(Duration::from_millis(20)),
+            Err(error @ Error::Unavailable(_)) if Instant::now() > end => return Err(error),
+            Err(Error::Unavailable(_)) => Duration::from_millis(200),
+            other => return other,
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn create_group(target: &Target, owner: &Connection, name: &str, members: &[u64]) -> Result<String> {
+    let (first, rest) = members.split_at(members.len().min(limits::MEMBERS_PER_REQUEST));
+    let create = wire::CreateGroup {
+        request: Bytes::copy_from_slice(&target.context.rng.bytes::<16>()),
+        name: name.to_owned(),
+        open: false,
+        members: first.to_vec(),
+    };
+    let created =
+        patiently(|| owner.request(Request::CreateGroup(create.clone()))).await.context("creating a group")?;
+    let Message::GroupCreated(wire::GroupCreated { conversation }) = created else {
+        return Err(unexpected(&created).into());
+    };
+    for users in rest.chunks(limits::MEMBERS_PER_REQUEST) {
+        let add = wire::AddMembers { users: users.to_vec() };
+        let change = wire::ChangeGroup {
+            request: Bytes::copy_from_slice(&target.context.rng.bytes::<16>()),
+            conversation: conversation.clone(),
+            change: Some(wire::change_group::Change::Add(add)),
+        };
+        patiently(|| owner.request(Request::ChangeGroup(change.clone()))).await.context("adding members")?;
+    }
+    Ok(conversation)
+}
+
+/// The one clock of a run: microseconds since its start, in every message.
+#[derive(Clone, Copy)]
+struct RunClock {
+    start: Instant,
+    /// Messages due before this are warm-up, and counted nowhere.
+    measure_from: u64,
+    end: u64,
+}
+
+impl RunClock {
+    fn new(warm_up: Duration, duration: Duration) -> RunClock {
+        let measure_from = warm_up.as_micros() as u64;
+        RunClock { start: Instant::now(), measure_from, end: measure_from + duration.as_micros() as u64 }
+    }
+
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
+    }
+
+    fn at(&self, micros: u64) -> Instant {
+        self.start + Duration::from_micros(micros)
+    }
+
+    fn measures(&self, due: u64) -> bool {
+        (self.measure_from..self.end).contains(&due)
+    }
+}
+
+fn message(target: &Target, conversation: &str, due: u64, bytes: usize) -> Request {
+    let size = bytes.clamp(STAMP_BYTES, limits::MESSAGE_BYTES);
+    let mut content = BytesMut::with_capacity(size);
+    content.put_u64(due);
+    content.resize(size, b'.');
+    Request::Send(wire::Send {
+        conversation: conversation.to_owned(),
+        client_message_id: Bytes::copy_from_slice(&target.context.rng.bytes::<16>()),
+        after: Bytes::new(),
+        body: Some(wire::Body { kind: KIND, content: content.freeze() }),
+    })
+}
+
+/// When a pushed load message was due.
+fn due(push: &Push) -> Option<u64> {
+    let Push::Event(wire::EventPush { event: Some(event), .. }) = push else { return None };
+    let Some(wire::event::Kind::Message(body)) = &event.kind else { return None };
+    let stamp = body.content.first_chunk::<STAMP_BYTES>().filter(|_| body.kind == KIND)?;
+    Some(u64::from_be_bytes(*stamp))
+}
+
+/// Microseconds up to a minute; what takes longer counts as a minute.
+struct Latency(Histogram<u64>);
+
+impl Latency {
+    fn new() -> Latency {
+        Latency(Histogram::new_with_bounds(1, 60_000_000, 3).expect("1 us to 60 s at three digits is a histogram"))
+    }
+
+    fn record(&mut self, micros: u64) {
+        self.0.saturating_record(micros.max(1));
+    }
+
+    fn merge(&mut self, other: &Latency) {
+        self.0.add(&other.0).expect("both have the same bounds");
+    }
+
+    fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn ms(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1000.0
+    }
+
+    fn max_ms(&self) -> f64 {
+        self.0.max() as f64 / 1000.0
+    }
+}
+
+/// Counts the load messages that arrive on a connection until `end`, or until it closes.
+async fn receive(mut link: Link, clock: RunClock, end: Instant) -> Latency {
+    let mut latency = Latency::new();
+    while let Ok(Some(push)) = tokio::time::timeout_at(end, link.pushes.next()).await {
+        if let Some(due) = due(&push)
+            && clock.measures(due)
+        {
+            latency.record(clock.now().saturating_sub(due));
+        }
+    }
+    latency
+}
