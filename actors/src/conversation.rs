@@ -1,0 +1,341 @@
+//! The actor of one conversation: the order in which things are proposed, and the fan-out of what was committed.
+//!
+//! It keeps no log and no members: those are applied state, and the rules about them are core's. What it knows by
+//! itself may be lost with it: recent acks, which nodes are interested, cursors that wait to be written.
+
+mod cursors;
+mod recent;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use troupe_core::plant::Plant;
+use troupe_core::{
+    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits,
+};
+use troupe_proto::{client, frame};
+
+use crate::conversation::cursors::Cursors;
+use crate::conversation::recent::Recent;
+use crate::message::{Answer, News, Outcome, Push, Refusal, say};
+use crate::proposals::Proposals;
+use crate::reply::ReplyTo;
+use crate::shard::ShardMsg;
+use crate::world::{World, answer_of};
+
+/// How long cursors wait for others to be written with them.
+const CURSOR_FLUSH: Duration = Duration::from_millis(150);
+
+pub enum ConversationMsg {
+    Propose {
+        command: Command,
+        reply: ReplyTo,
+    },
+    /// Wants no answer; the reply only holds the places it takes.
+    Delivered {
+        user: UserId,
+        seq: Seq,
+        _reply: ReplyTo,
+    },
+    Read {
+        user: UserId,
+        seq: Seq,
+        reply: ReplyTo,
+    },
+    /// The nodes that want to hear of this conversation, all of them.
+    Interest(BTreeSet<NodeId>),
+    FlushCursors,
+    /// A proposal has ended, and those who waited are answered.
+    Committed {
+        effects: Vec<Effect>,
+        acked: Vec<(UserId, ClientMessageId, Answer)>,
+    },
+}
+
+impl ractor::Message for ConversationMsg {}
+
+pub struct Conversation;
+
+pub struct ConversationArgs {
+    pub world: World,
+    pub shard: ShardId,
+    pub parent: ActorRef<ShardMsg>,
+    pub conversation: ConversationId,
+    pub interest: BTreeSet<NodeId>,
+}
+
+pub struct ConversationState {
+    world: World,
+    shard: ShardId,
+    parent: ActorRef<ShardMsg>,
+    conversation: ConversationId,
+    interest: BTreeSet<NodeId>,
+    proposals: Proposals<Waiter>,
+    recent: Recent,
+    cursors: Cursors<ReplyTo>,
+}
+
+enum Waiter {
+    /// The key of exactly once, for the recent acks.
+    Placed(UserId, ClientMessageId, ReplyTo),
+    Cursors(Vec<ReplyTo>),
+}
+
+impl Actor for Conversation {
+    type Msg = ConversationMsg;
+    type State = ConversationState;
+    type Arguments = ConversationArgs;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<ConversationMsg>,
+        args: ConversationArgs,
+    ) -> Result<ConversationState, ActorProcessingErr> {
+        let ConversationArgs { world, shard, parent, conversation, interest } = args;
+        world.stats.actors.up();
+        Ok(ConversationState {
+            world,
+            shard,
+            parent,
+            conversation,
+            interest,
+            proposals: Proposals::default(),
+            recent: Recent::default(),
+            cursors: Cursors::default(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ConversationMsg>,
+        message: ConversationMsg,
+        state: &mut ConversationState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ConversationMsg::Propose { command, reply } => state.admit(&myself, command, reply),
+            ConversationMsg::Delivered { user, seq, .. } => {
+                state.cursors.delivered(user, seq);
+                state.schedule_flush(&myself);
+            }
+            ConversationMsg::Read { user, seq, reply } => state.read(&myself, user, seq, reply),
+            ConversationMsg::Interest(nodes) => state.interest = nodes,
+            ConversationMsg::FlushCursors => state.flush_cursors(&myself),
+            ConversationMsg::Committed { effects, acked } => {
+                for (sender, id, answer) in acked {
+                    state.recent.insert(sender, id, answer);
+                }
+                state.realise(effects);
+                state.proposals.finished();
+                state.propose(&myself);
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(
+        &self,
+        _: ActorRef<ConversationMsg>,
+        state: &mut ConversationState,
+    ) -> Result<(), ActorProcessingErr> {
+        // Never proposed, so the next leader may be asked at once.
+        for waiter in state.proposals.abandon() {
+            waiter.refuse(Refusal::NotOwner { hint: None });
+        }
+        for reply in state.cursors.abandon() {
+            reply.refuse(Refusal::NotOwner { hint: None });
+        }
+        state.world.stats.actors.down();
+        Ok(())
+    }
+}
+
+impl ConversationState {
+    /// What is refused here is refused by the core alike; here it costs no entry.
+    fn admit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
+        let (sender, id) = match &command {
+            Command::Send(send) if send.body.content.len() > limits::MESSAGE_BYTES => {
+                return reply.refuse(troupe_core::Rejection::TooLarge.into());
+            }
+            Command::Send(send) => (send.sender, send.client_message_id),
+            Command::ChangeGroup(change) => (change.actor, change.request),
+            _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
+        };
+        // Invariant: exactly_once. Only committed places are in here; all others are decided by apply.
+        if let Some(answer) = self.recent.get(sender, id) {
+            return reply.send(Ok(answer));
+        }
+        if self.world.ctx.planted(Plant::AckBeforeCommit) && matches!(command, Command::Send(_)) {
+            return self.ack_before_commit(myself, command, reply);
+        }
+        self.proposals.push(command, Waiter::Placed(sender, id, reply));
+        self.propose(myself);
+    }
+
+    /// One proposal at a time keeps the order of arrival; what waits goes with the next.
+    fn propose(&mut self, myself: &ActorRef<ConversationMsg>) {
+        let Some((commands, waiters)) = self.proposals.next() else { return };
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            let (mut effects, mut acked) = (Vec::new(), Vec::new());
+            match world.propose(shard, commands).await {
+                Ok(outcomes) => {
+                    for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
+                        effects.extend(outcome.effects);
+                        acked.extend(waiter.answer(answer_of(outcome.reply)));
+                    }
+                }
+                Err(refusal) => waiters.into_iter().for_each(|waiter| waiter.refuse(refusal.clone())),
+            }
+            // If the actor has stopped, its fan-out is lost without harm: the next leader tells heads.
+            let _ = myself.send_message(ConversationMsg::Committed { effects, acked });
+        });
+    }
+
+    fn read(&mut self, myself: &ActorRef<ConversationMsg>, user: UserId, seq: Seq, reply: ReplyTo) {
+        if seq > self.head() {
+            return reply.refuse(client::Refusal::SeqBeyondHead.into());
+        }
+        match self.cursors.read(user, seq, reply) {
+            Ok(()) => self.schedule_flush(myself),
+            Err(reply) => reply.refuse(Refusal::OVERLOADED),
+        }
+    }
+
+    fn head(&self) -> Seq {
+        self.world.view().conversation(self.conversation).ok().flatten().map_or(Seq::ZERO, |row| row.head)
+    }
+
+    /// The planted bug: the promise of durability, broken.
+    fn ack_before_commit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
+        let head = self.head();
+        let time = self.world.ctx.clock.now();
+        let (sender, id) = match &command {
+            Command::Send(send) => (send.sender, send.client_message_id),
+            _ => return reply.refuse(Refusal::Unavailable),
+        };
+        reply.send(Ok(Answer::Placed { seq: head.next(), time, duplicate: false }));
+        self.proposals.push(command, Waiter::Placed(sender, id, ReplyTo::nobody()));
+        self.propose(myself);
+    }
+
+    fn realise(&mut self, effects: Vec<Effect>) {
+        let mut head = None;
+        let mut rest = Vec::new();
+        let mut cursors = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Deliver { event, .. } => {
+                    head = Some(event.seq);
+                    self.fan_out(event);
+                }
+                Effect::CursorMoved { user, delivered, read, .. } => cursors.push((user, delivered, read)),
+                other => rest.push(other),
+            }
+        }
+        if !cursors.is_empty() && self.shows_cursors() {
+            cursors.into_iter().for_each(|(user, delivered, read)| self.tell_cursor(user, delivered, read));
+        }
+        let conversation = self.conversation;
+        if let Some(head) = head {
+            let _ = self.parent.send_message(ShardMsg::Moved { conversation, head });
+        }
+        if !rest.is_empty() {
+            let _ = self.parent.send_message(ShardMsg::Realise { effects: rest, code: "revoked" });
+        }
+    }
+
+    /// To nodes, not members, and encoded once for all of them.
+    // Invariant: one_order. Outcomes come in the order of the log, so each node is told in the order of seq.
+    fn fan_out(&self, event: Event) {
+        if self.interest.is_empty() {
+            return;
+        }
+        let news = news(self.conversation, &event);
+        for node in &self.interest {
+            self.world.router.push(*node, self.shard, Push::Event(news.clone()));
+        }
+    }
+
+    /// In a crowd nobody looks at who has read what.
+    fn shows_cursors(&self) -> bool {
+        match self.conversation {
+            ConversationId::Everyone => false,
+            ConversationId::Direct { .. } => true,
+            ConversationId::Group(_) => {
+                let row = self.world.view().conversation(self.conversation).ok().flatten();
+                row.is_some_and(|row| row.members as usize <= limits::MEMBERS_SEEING_CURSORS)
+            }
+        }
+    }
+
+    fn tell_cursor(&self, user: UserId, delivered: Seq, read: Seq) {
+        let push = say::CursorPush {
+            conversation: self.conversation.to_string(),
+            user_id: user.0,
+            delivered: delivered.0,
+            read: read.0,
+        };
+        let frame = push_frame(say::server_frame::Message::Cursor(push));
+        for node in &self.interest {
+            let push = Push::Cursor { conversation: self.conversation, frame: frame.clone() };
+            self.world.router.push(*node, self.shard, push);
+        }
+    }
+
+    fn schedule_flush(&mut self, myself: &ActorRef<ConversationMsg>) {
+        if self.cursors.wants_flush() {
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(CURSOR_FLUSH).await;
+                // An actor that has stopped has refused its readers already.
+                let _ = myself.send_message(ConversationMsg::FlushCursors);
+            });
+        }
+    }
+
+    fn flush_cursors(&mut self, myself: &ActorRef<ConversationMsg>) {
+        if let Some((command, replies)) = self.cursors.take(self.conversation) {
+            self.proposals.push(command, Waiter::Cursors(replies));
+            self.propose(myself);
+        }
+    }
+}
+
+impl Waiter {
+    /// Answers whoever waits; returns what is worth remembering.
+    fn answer(self, outcome: Outcome) -> Option<(UserId, ClientMessageId, Answer)> {
+        match self {
+            Waiter::Placed(sender, id, reply) => {
+                reply.send(outcome.clone());
+                outcome.ok().map(|answer| (sender, id, answer))
+            }
+            Waiter::Cursors(replies) => {
+                replies.into_iter().for_each(|reply| reply.send(outcome.clone()));
+                None
+            }
+        }
+    }
+
+    fn refuse(self, refusal: Refusal) {
+        self.answer(Err(refusal));
+    }
+}
+
+/// An event as the frame that every connection gets.
+pub fn news(conversation: ConversationId, event: &Event) -> News {
+    let removed = match &event.kind {
+        EventKind::Removed { user } => Some(*user),
+        _ => None,
+    };
+    let push = say::EventPush { conversation: conversation.to_string(), event: Some(say::Event::from(event)) };
+    News { conversation, seq: event.seq, removed, frame: push_frame(say::server_frame::Message::Event(push)) }
+}
+
+/// A frame that answers no request.
+pub fn push_frame(message: say::server_frame::Message) -> Bytes {
+    let mut bytes = BytesMut::new();
+    frame::encode_frame(&say::ServerFrame { request_id: 0, message: Some(message) }, &mut bytes);
+    bytes.freeze()
+}

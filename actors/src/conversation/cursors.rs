@@ -1,0 +1,93 @@
+//! Cursors that wait to be written: the furthest of each user, gathered into one command.
+
+use std::collections::BTreeMap;
+
+use troupe_core::command::{AdvanceCursors, CursorMove};
+use troupe_core::{Command, ConversationId, Seq, UserId, limits};
+
+/// `W` waits for the next flush to be committed.
+#[derive(Debug)]
+pub struct Cursors<W> {
+    moves: BTreeMap<UserId, CursorMove>,
+    waiting: Vec<W>,
+    flush_scheduled: bool,
+}
+
+impl<W> Default for Cursors<W> {
+    fn default() -> Cursors<W> {
+        Cursors { moves: BTreeMap::new(), waiting: Vec::new(), flush_scheduled: false }
+    }
+}
+
+impl<W> Cursors<W> {
+    /// Dropped at the bound: the device says it again with its next event.
+    pub fn delivered(&mut self, user: UserId, seq: Seq) {
+        self.advance(user, seq, Seq::ZERO);
+    }
+
+    /// Handed back at the bound.
+    pub fn read(&mut self, user: UserId, seq: Seq, waiter: W) -> Result<(), W> {
+        if !self.advance(user, seq, seq) {
+            return Err(waiter);
+        }
+        self.waiting.push(waiter);
+        Ok(())
+    }
+
+    fn advance(&mut self, user: UserId, delivered: Seq, read: Seq) -> bool {
+        if !self.moves.contains_key(&user) && self.moves.len() >= limits::CURSORS_WAITING {
+            return false;
+        }
+        let held = self.moves.entry(user).or_insert(CursorMove { user, delivered, read });
+        held.delivered = held.delivered.max(delivered);
+        held.read = held.read.max(read);
+        true
+    }
+
+    /// True once per flush: the caller arranges for it.
+    pub fn wants_flush(&mut self) -> bool {
+        !std::mem::replace(&mut self.flush_scheduled, true)
+    }
+
+    /// Everything that waits, as one command.
+    pub fn take(&mut self, conversation: ConversationId) -> Option<(Command, Vec<W>)> {
+        self.flush_scheduled = false;
+        if self.moves.is_empty() {
+            return None;
+        }
+        let moves = std::mem::take(&mut self.moves).into_values().collect();
+        let command = Command::AdvanceCursors(AdvanceCursors { conversation, moves });
+        Some((command, std::mem::take(&mut self.waiting)))
+    }
+
+    pub fn abandon(&mut self) -> Vec<W> {
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_furthest_is_written() {
+        let mut cursors = Cursors::default();
+        cursors.delivered(UserId(1), Seq(5));
+        cursors.delivered(UserId(1), Seq(3));
+        cursors.read(UserId(1), Seq(4), "waiter").expect("room");
+        assert!(cursors.wants_flush() && !cursors.wants_flush());
+        let (command, waiting) = cursors.take(ConversationId::Everyone).expect("something");
+        let Command::AdvanceCursors(advance) = command else { panic!("not cursors") };
+        assert_eq!(advance.moves, [CursorMove { user: UserId(1), delivered: Seq(5), read: Seq(4) }]);
+        assert_eq!(waiting, ["waiter"]);
+        assert!(cursors.take(ConversationId::Everyone).is_none() && cursors.wants_flush());
+    }
+
+    #[test]
+    fn beyond_the_bound_readers_are_told() {
+        let mut cursors = Cursors::default();
+        (0..limits::CURSORS_WAITING as u64).for_each(|user| cursors.delivered(UserId(user), Seq(1)));
+        assert_eq!(cursors.read(UserId(u64::MAX), Seq(1), 7), Err(7));
+        assert_eq!(cursors.read(UserId(0), Seq(2), 8), Ok(()));
+    }
+}

@@ -1,0 +1,472 @@
+//! The edge: the actor of one client connection. It turns frames into requests and answers into frames, and knows who the
+//! connection is.
+//!
+//! The socket is a task of its own ([`socket`]); pushes go from the hub straight into the outbox and never wake this actor.
+//! [`login`] holds the way in, [`requests`] what a logged-in user may ask.
+
+pub mod directory;
+mod login;
+mod requests;
+mod socket;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::OwnedSemaphorePermit;
+use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command};
+use troupe_proto::{client, frame};
+use troupe_runtime::Stream;
+
+use crate::admission::Permit;
+use crate::connection::{ConnectionId, Farewell, Outbox};
+use crate::edge::directory::Directory;
+use crate::hub::HubMsg;
+use crate::listener::ListenerMsg;
+use crate::message::{Answer, Refusal, Request, Session, say};
+use crate::passwords::Passwords;
+use crate::router::PATIENCE;
+use crate::world::World;
+
+use say::client_frame::Request as Asked;
+use say::server_frame::Message as Said;
+
+/// What all connections of a node share.
+pub struct Front {
+    pub world: World,
+    pub passwords: Passwords,
+    pub directory: Directory,
+}
+
+pub enum EdgeMsg {
+    /// `place` is one of the send window, held until the request is answered.
+    Frame {
+        frame: say::ClientFrame,
+        place: OwnedSemaphorePermit,
+    },
+    BadFrame,
+    LoggedIn {
+        request_id: u64,
+        session: Session,
+        name: String,
+        token: Vec<u8>,
+    },
+    LoginFailed {
+        request_id: u64,
+        refusal: Refusal,
+    },
+    /// Whether the other end of a direct conversation exists.
+    PeerChecked {
+        conversation: ConversationId,
+        outcome: Result<(), Refusal>,
+    },
+    LoggedOut {
+        request_id: u64,
+        outcome: Result<(), Refusal>,
+    },
+    Kick {
+        code: String,
+    },
+    /// The socket has ended.
+    Closed,
+}
+
+impl ractor::Message for EdgeMsg {}
+
+pub struct Edge;
+
+pub struct EdgeArgs {
+    pub front: Arc<Front>,
+    pub id: ConnectionId,
+    pub stream: Box<dyn Stream>,
+    pub listener: ActorRef<ListenerMsg>,
+    pub unauthenticated: Permit,
+    pub outbox: Arc<Outbox>,
+}
+
+pub struct EdgeState {
+    front: Arc<Front>,
+    id: ConnectionId,
+    outbox: Arc<Outbox>,
+    listener: ActorRef<ListenerMsg>,
+    /// The place among those who have not logged in.
+    unauthenticated: Option<Permit>,
+    phase: Phase,
+    /// Sends that wait until it is known whether their peer exists, in order.
+    checking: BTreeMap<ConversationId, Vec<Waiting>>,
+}
+
+enum Phase {
+    Silent,
+    Greeted,
+    /// One login at a time.
+    Entering,
+    In(Session),
+    /// The session is being closed; the connection ends with the answer.
+    Leaving(Session),
+}
+
+struct Waiting {
+    request_id: u64,
+    send: command::Send,
+    place: OwnedSemaphorePermit,
+}
+
+impl Actor for Edge {
+    type Msg = EdgeMsg;
+    type State = EdgeState;
+    type Arguments = EdgeArgs;
+
+    async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
+        let EdgeArgs { front, id, stream, listener, unauthenticated, outbox } = args;
+        front.world.stats.actors.up();
+        front.world.stats.connections.up();
+        front.world.stats.unauthenticated.up();
+        tokio::spawn(socket::run(stream, outbox.clone(), myself));
+        Ok(EdgeState {
+            front,
+            id,
+            outbox,
+            listener,
+            unauthenticated: Some(unauthenticated),
+            phase: Phase::Silent,
+            checking: BTreeMap::new(),
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<EdgeMsg>,
+        message: EdgeMsg,
+        state: &mut EdgeState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            EdgeMsg::Frame { frame, place } => state.serve(&myself, frame, place),
+            EdgeMsg::BadFrame => {
+                state.reply(0).fail(&client::Refusal::BadFrame.into());
+                state.outbox.finish(None);
+            }
+            EdgeMsg::LoggedIn { request_id, session, name, token } => {
+                state.logged_in(&myself, request_id, session, name, token);
+            }
+            EdgeMsg::LoginFailed { request_id, refusal } => {
+                state.phase = Phase::Greeted;
+                state.reply(request_id).fail(&refusal);
+            }
+            EdgeMsg::PeerChecked { conversation, outcome } => state.peer_checked(conversation, outcome),
+            EdgeMsg::LoggedOut { request_id, outcome } => state.logged_out(request_id, outcome),
+            EdgeMsg::Kick { code } => {
+                // Who is leaving gets the answer to that first.
+                if !matches!(state.phase, Phase::Leaving(_)) {
+                    state.outbox.finish(Some(Farewell::new(&code).frame()));
+                }
+            }
+            EdgeMsg::Closed => myself.stop(None),
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<EdgeMsg>, state: &mut EdgeState) -> Result<(), ActorProcessingErr> {
+        let stats = &state.front.world.stats;
+        stats.actors.down();
+        stats.connections.down();
+        if state.unauthenticated.is_some() {
+            stats.unauthenticated.down()
+        } else {
+            stats.sessions.down()
+        }
+        state.outbox.finish(None);
+        state.front.world.router.tell_hub(HubMsg::Detach { id: state.id });
+        let _ = state.listener.send_message(ListenerMsg::Ended { id: state.id });
+        Ok(())
+    }
+}
+
+impl EdgeState {
+    fn serve(&mut self, myself: &ActorRef<EdgeMsg>, frame: say::ClientFrame, place: OwnedSemaphorePermit) {
+        let request_id = frame.request_id;
+        let reply = self.reply(request_id);
+        let Some(request) = frame.request else {
+            return reply.fail(&Refusal::rejected("bad_request", "this server does not know the request"));
+        };
+        let user = match (&self.phase, request) {
+            (Phase::Silent, Asked::Hello(hello)) => return self.greet(request_id, &hello),
+            (Phase::Silent, _) => return reply.fail(&client::Refusal::NotLoggedIn.into()),
+            (_, Asked::Hello(_)) => return reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
+            (_, Asked::Ping(ping)) => return reply.send(Said::Pong(say::Pong { nonce: ping.nonce })),
+            (_, Asked::Pong(_)) => return,
+            (Phase::Greeted | Phase::In(_), Asked::Register(register)) => {
+                let answer = login::register(self.front.clone(), register);
+                return self.answer(request_id, place, answer);
+            }
+            (Phase::Greeted, Asked::Login(login)) => {
+                self.phase = Phase::Entering;
+                let entering = login::login(self.front.clone(), login);
+                return self.enter(myself, request_id, place, entering);
+            }
+            (Phase::Greeted, Asked::Resume(resume)) => {
+                self.phase = Phase::Entering;
+                let entering = login::resume(self.front.clone(), resume);
+                return self.enter(myself, request_id, place, entering);
+            }
+            (Phase::Entering | Phase::In(_), Asked::Login(_) | Asked::Resume(_)) => {
+                return reply.fail(&client::Refusal::AlreadyLoggedIn.into());
+            }
+            (Phase::In(session), Asked::Logout(_)) => {
+                let session = session.clone();
+                return self.log_out(myself, request_id, place, session);
+            }
+            (Phase::In(session), request) => (session.user, session.device.clone(), request),
+            (Phase::Greeted | Phase::Entering | Phase::Leaving(_), _) => {
+                return reply.fail(&client::Refusal::NotLoggedIn.into());
+            }
+        };
+        let (user, device, request) = user;
+        let front = self.front.clone();
+        match request {
+            Asked::Send(send) => self.send(myself, request_id, place, user, send),
+            Asked::Acknowledge(acknowledge) => self.acknowledge(user, &acknowledge),
+            Asked::MarkRead(mark) => self.mark_read(request_id, place, user, &mark),
+            Asked::ListSessions(_) => self.answer(request_id, place, requests::sessions(front, user, device)),
+            Asked::RevokeSession(revoke) => {
+                self.answer(request_id, place, requests::revoke(front, user, revoke));
+            }
+            Asked::Fetch(fetch) => self.answer(request_id, place, requests::fetch(front, user, fetch)),
+            Asked::ListConversations(list) => {
+                self.answer(request_id, place, requests::conversations(front, user, list));
+            }
+            Asked::CreateGroup(create) => {
+                self.answer(request_id, place, requests::create_group(front, user, create));
+            }
+            Asked::ChangeGroup(change) => {
+                self.answer(request_id, place, requests::change_group(front, user, change));
+            }
+            Asked::ListMembers(list) => self.answer(request_id, place, requests::members(front, user, list)),
+            Asked::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, find)),
+            Asked::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, list)),
+            Asked::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, get)),
+            // Handled above, whatever the phase.
+            Asked::Hello(_)
+            | Asked::Register(_)
+            | Asked::Login(_)
+            | Asked::Resume(_)
+            | Asked::Logout(_)
+            | Asked::Ping(_)
+            | Asked::Pong(_) => {}
+        }
+    }
+
+    fn greet(&mut self, request_id: u64, hello: &say::Hello) {
+        let reply = self.reply(request_id);
+        if !(hello.min_version..=hello.max_version).contains(&client::PROTOCOL_VERSION) {
+            reply.fail(&client::Refusal::BadVersion.into());
+            return self.outbox.finish(None);
+        }
+        self.phase = Phase::Greeted;
+        reply.send(Said::Welcome(login::welcome(&self.front.world)));
+    }
+
+    /// Sends of one connection reach the router in the order in which they came.
+    fn send(
+        &mut self,
+        myself: &ActorRef<EdgeMsg>,
+        request_id: u64,
+        place: OwnedSemaphorePermit,
+        user: UserId,
+        send: say::Send,
+    ) {
+        self.front.world.stats.sends.up();
+        let send = match client::send(user, send) {
+            Ok(send) => send,
+            Err(error) => return self.reply(request_id).fail(&error.into()),
+        };
+        let conversation = send.conversation;
+        let waiting = Waiting { request_id, send, place };
+        if let ConversationId::Direct { .. } = conversation {
+            let Some(peer) = conversation.peer_of(user) else {
+                return self.reply(request_id).fail(&Rejection::NotMember.into());
+            };
+            if let Some(before) = self.checking.get_mut(&conversation) {
+                return before.push(waiting);
+            }
+            if !self.front.directory.knows(peer) {
+                self.checking.insert(conversation, vec![waiting]);
+                let (front, myself) = (self.front.clone(), myself.clone());
+                tokio::spawn(async move {
+                    let outcome = front.directory.all_exist(&front.world, &[peer], PATIENCE).await;
+                    let _ = myself.send_message(EdgeMsg::PeerChecked { conversation, outcome });
+                });
+                return;
+            }
+        }
+        self.dispatch(waiting);
+    }
+
+    fn peer_checked(&mut self, conversation: ConversationId, outcome: Result<(), Refusal>) {
+        for waiting in self.checking.remove(&conversation).unwrap_or_default() {
+            match &outcome {
+                Ok(()) => self.dispatch(waiting),
+                // Only the other user was looked for: whatever came of it, nothing was sent.
+                Err(Refusal::Unavailable) => self.reply(waiting.request_id).fail(&Refusal::OVERLOADED),
+                Err(refusal) => self.reply(waiting.request_id).fail(refusal),
+            }
+        }
+    }
+
+    fn dispatch(&self, waiting: Waiting) {
+        let Waiting { request_id, send, place } = waiting;
+        let (id, conversation) = (send.client_message_id, send.conversation);
+        let world = &self.front.world;
+        let request = Request::Commit(Command::Send(send));
+        let answer = world.router.ask(conversation.slot(), request, PATIENCE);
+        let stats = world.stats.clone();
+        self.answer(request_id, place, async move {
+            let ack = requests::placed(answer.await?, conversation, id)?;
+            stats.acks.up();
+            Ok(ack)
+        });
+    }
+
+    fn acknowledge(&self, user: UserId, acknowledge: &say::Acknowledge) {
+        // No answer, so what is wrong is ignored.
+        if let Ok(conversation) = client::conversation("acknowledge.conversation", &acknowledge.conversation) {
+            let request = Request::Delivered { conversation, user, seq: Seq(acknowledge.seq) };
+            self.front.world.router.tell(conversation.slot(), request);
+        }
+    }
+
+    fn mark_read(&self, request_id: u64, place: OwnedSemaphorePermit, user: UserId, mark: &say::MarkRead) {
+        match client::conversation("mark_read.conversation", &mark.conversation) {
+            Ok(conversation) => {
+                let request = Request::Read { conversation, user, seq: Seq(mark.seq) };
+                let answer = self.front.world.router.ask(conversation.slot(), request, PATIENCE);
+                self.answer(request_id, place, async move { answer.await.map(|_| Said::Done(say::Done {})) });
+            }
+            Err(error) => self.reply(request_id).fail(&error.into()),
+        }
+    }
+
+    fn enter(
+        &self,
+        myself: &ActorRef<EdgeMsg>,
+        request_id: u64,
+        place: OwnedSemaphorePermit,
+        entering: impl Future<Output = Result<login::Entered, Refusal>> + Send + 'static,
+    ) {
+        let myself = myself.clone();
+        tokio::spawn(async move {
+            let message = match entering.await {
+                Ok(login::Entered { session, name, token }) => EdgeMsg::LoggedIn { request_id, session, name, token },
+                Err(refusal) => EdgeMsg::LoginFailed { request_id, refusal },
+            };
+            drop(place);
+            let _ = myself.send_message(message);
+        });
+    }
+
+    fn logged_in(
+        &mut self,
+        myself: &ActorRef<EdgeMsg>,
+        request_id: u64,
+        session: Session,
+        name: String,
+        token: Vec<u8>,
+    ) {
+        let stats = &self.front.world.stats;
+        self.outbox.set_logged_in();
+        if self.unauthenticated.take().is_some() {
+            stats.unauthenticated.down();
+            stats.sessions.up();
+        }
+        self.phase = Phase::In(session.clone());
+        let (user, device) = (session.user, session.device.to_string());
+        // First the answer, then whatever the hub pushes.
+        let logged_in = say::LoggedIn { user_id: user.0, name, device, token: token.into() };
+        self.reply(request_id).send(Said::LoggedIn(logged_in));
+        let attach = HubMsg::Attach { id: self.id, session, outbox: self.outbox.clone(), edge: myself.clone() };
+        self.front.world.router.tell_hub(attach);
+        tokio::spawn(login::follow_inbox(self.front.clone(), self.id, user, self.outbox.clone()));
+    }
+
+    fn log_out(&mut self, myself: &ActorRef<EdgeMsg>, request_id: u64, place: OwnedSemaphorePermit, session: Session) {
+        self.phase = Phase::Leaving(session.clone());
+        let (front, myself) = (self.front.clone(), myself.clone());
+        tokio::spawn(async move {
+            let outcome = requests::close(&front, session.user, session.device, Some(session.token)).await;
+            drop(place);
+            let _ = myself.send_message(EdgeMsg::LoggedOut { request_id, outcome });
+        });
+    }
+
+    fn logged_out(&mut self, request_id: u64, outcome: Result<(), Refusal>) {
+        match outcome {
+            Ok(()) => {
+                self.reply(request_id).send(Said::Done(say::Done {}));
+                self.outbox.finish(Some(Farewell::new("logged_out").frame()));
+            }
+            Err(refusal) => {
+                if let Phase::Leaving(session) = &self.phase {
+                    self.phase = Phase::In(session.clone());
+                }
+                self.reply(request_id).fail(&refusal);
+            }
+        }
+    }
+
+    /// Answers when the future does; the place in the window is free again after that.
+    fn answer(
+        &self,
+        request_id: u64,
+        place: OwnedSemaphorePermit,
+        answer: impl Future<Output = Result<Said, Refusal>> + Send + 'static,
+    ) {
+        let reply = self.reply(request_id);
+        tokio::spawn(async move {
+            match answer.await {
+                Ok(message) => reply.send(message),
+                Err(refusal) => reply.fail(&refusal),
+            }
+            drop(place);
+        });
+    }
+
+    fn reply(&self, request_id: u64) -> Reply {
+        Reply { front: self.front.clone(), outbox: self.outbox.clone(), request_id }
+    }
+}
+
+/// The answer to one request of a client.
+struct Reply {
+    front: Arc<Front>,
+    outbox: Arc<Outbox>,
+    request_id: u64,
+}
+
+impl Reply {
+    fn send(self, message: Said) {
+        let mut bytes = BytesMut::new();
+        let frame = say::ServerFrame { request_id: self.request_id, message: Some(message) };
+        frame::encode_frame(&frame, &mut bytes);
+        if !self.outbox.push(bytes.freeze()) {
+            self.front.world.stats.slow_consumers.up();
+        }
+    }
+
+    fn fail(self, refusal: &Refusal) {
+        let stats = &self.front.world.stats;
+        match refusal {
+            Refusal::Rejected { .. } => stats.rejected.up(),
+            Refusal::Overloaded { .. } | Refusal::NotOwner { .. } => stats.overloaded.up(),
+            Refusal::Unavailable => stats.unavailable.up(),
+        }
+        let failure = refusal.failure();
+        self.send(Said::Failure(failure));
+    }
+}
+
+/// An answer of the wrong kind comes from a node of another version: nobody knows what it did.
+fn done(answer: Answer) -> Result<(), Refusal> {
+    if matches!(answer, Answer::Done) { Ok(()) } else { Err(Refusal::Unavailable) }
+}

@@ -1,0 +1,91 @@
+//! Names of users by id, as far as this node has asked for them. A name never changes, so it may be kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use troupe_core::{Rejection, ShardId, UserId, limits};
+
+use crate::message::{Answer, Refusal, Request, say};
+use crate::world::World;
+
+#[derive(Default)]
+pub struct Directory {
+    names: Mutex<BTreeMap<UserId, String>>,
+}
+
+impl Directory {
+    pub fn knows(&self, user: UserId) -> bool {
+        self.names.lock().contains_key(&user)
+    }
+
+    pub fn remember<'a>(&self, users: impl IntoIterator<Item = &'a say::User>) {
+        let mut names = self.names.lock();
+        for user in users {
+            if names.len() >= limits::USERS_REMEMBERED {
+                // Begins anew: simpler than counting uses, and it costs one question per user.
+                names.clear();
+            }
+            names.insert(UserId(user.user_id), user.name.clone());
+        }
+    }
+
+    /// Names of those users that exist.
+    pub async fn names(
+        &self,
+        world: &World,
+        users: impl IntoIterator<Item = UserId>,
+        patience: Duration,
+    ) -> Result<BTreeMap<UserId, String>, Refusal> {
+        let mut found = BTreeMap::new();
+        let mut asked: BTreeSet<UserId> = BTreeSet::new();
+        {
+            let names = self.names.lock();
+            for user in users {
+                match names.get(&user) {
+                    Some(name) => drop(found.insert(user, name.clone())),
+                    None => drop(asked.insert(user)),
+                }
+            }
+        }
+        let users = lookup(world, asked.into_iter().collect(), Vec::new(), patience).await?;
+        self.remember(&users);
+        found.extend(users.into_iter().map(|user| (UserId(user.user_id), user.name)));
+        Ok(found)
+    }
+
+    /// Refuses if one of them does not exist.
+    pub async fn all_exist(&self, world: &World, users: &[UserId], patience: Duration) -> Result<(), Refusal> {
+        let names = self.names(world, users.iter().copied(), patience).await?;
+        if users.iter().all(|user| names.contains_key(user)) { Ok(()) } else { Err(Rejection::NoSuchUser.into()) }
+    }
+}
+
+/// Users by id and by name, wherever they live.
+pub async fn lookup(
+    world: &World,
+    ids: Vec<UserId>,
+    names: Vec<troupe_core::Username>,
+    patience: Duration,
+) -> Result<Vec<say::User>, Refusal> {
+    let mut by_shard: BTreeMap<ShardId, (Vec<UserId>, Vec<troupe_core::Username>)> = BTreeMap::new();
+    let shard_of = |slot| world.router.shard_of(slot).ok_or(Refusal::OVERLOADED);
+    for id in ids {
+        by_shard.entry(shard_of(id.slot())?).or_default().0.push(id);
+    }
+    for name in names {
+        by_shard.entry(shard_of(name.slot())?).or_default().1.push(name);
+    }
+    let answers = by_shard.into_values().filter_map(|(ids, names)| {
+        let slot = ids.first().map(|id| id.slot()).or_else(|| names.first().map(|name| name.slot()))?;
+        Some(world.router.ask(slot, Request::Users { ids, names }, patience))
+    });
+    let mut users = Vec::new();
+    for answer in futures::future::join_all(answers).await {
+        match answer? {
+            Answer::Users(found) => users.extend(found.users),
+            _ => return Err(Refusal::Unavailable),
+        }
+    }
+    Ok(users)
+}

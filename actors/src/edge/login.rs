@@ -1,0 +1,111 @@
+//! The way in: greeting, registering, logging in, resuming, and following one's conversations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use troupe_core::{Command, ConversationId, Rejection, UserId, Username, command, limits};
+use troupe_proto::client::{self, SessionToken};
+
+use super::{Front, Said, done};
+use crate::connection::{ConnectionId, Outbox};
+use crate::hub::HubMsg;
+use crate::message::{Answer, Refusal, Request, Session, UserKey, say};
+use crate::passwords::token_hash;
+use crate::router::PATIENCE;
+use crate::world::World;
+
+/// Between two tries to read a user's conversations.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Who has logged in, and the token for the next time.
+pub struct Entered {
+    pub session: Session,
+    pub name: String,
+    pub token: Vec<u8>,
+}
+
+pub fn welcome(world: &World) -> say::Welcome {
+    let routing = world.router.routing();
+    say::Welcome {
+        version: client::PROTOCOL_VERSION,
+        cluster_id: bytes::Bytes::copy_from_slice(&routing.cluster_id),
+        node_id: world.me().0,
+        server: concat!("troupe ", env!("CARGO_PKG_VERSION")).to_owned(),
+        nodes: routing.nodes.values().map(|node| node.client_address.clone()).collect(),
+        max_message_bytes: limits::MESSAGE_BYTES as u32,
+        send_window: limits::SEND_WINDOW as u32,
+        ping_seconds: (limits::IDLE_SECONDS / 3) as u32,
+    }
+}
+
+pub async fn register(front: Arc<Front>, register: say::Register) -> Result<Said, Refusal> {
+    let name = Username::new(&register.name).ok_or(Rejection::BadName)?;
+    let request = client::client_message_id("register.request", &register.request)?;
+    let password_hash = front.passwords.hash(register.password).await?;
+    let slot = name.slot();
+    let command = Command::Register(command::Register { name, password_hash, request });
+    match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
+        Answer::Registered(user) => Ok(Said::Registered(say::Registered { user_id: user.0 })),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+pub async fn login(front: Arc<Front>, login: say::Login) -> Result<Entered, Refusal> {
+    let device = client::device("login.device", &login.device)?;
+    // What is neither a name nor an id is nobody's, at the same cost.
+    let key = match login.name.parse() {
+        Ok(id) => Some(UserKey::Id(UserId(id))),
+        Err(_) => Username::new(&login.name).map(UserKey::Name),
+    };
+    let account = match key {
+        Some(key) => match front.world.router.ask(key.slot(), Request::Credentials(key), PATIENCE).await {
+            Ok(Answer::Account(account)) => Some(account),
+            Err(Refusal::Rejected { .. }) => None,
+            Ok(_) => return Err(Refusal::Unavailable),
+            Err(refusal) => return Err(refusal),
+        },
+        None => None,
+    };
+    let kept = account.as_ref().map(|account| account.password_hash.clone());
+    let right = front.passwords.verify(login.password, kept).await?;
+    let Some(account) = account.filter(|_| right) else {
+        return Err(client::Refusal::WrongCredentials.into());
+    };
+    let token = SessionToken { user: account.user, device: device.clone(), secret: front.world.ctx.rng.bytes() };
+    let session = Session { user: account.user, device, token: token_hash(&token.secret), node: front.world.me() };
+    let request = Request::OpenSession(session.clone());
+    done(front.world.router.ask(session.user.slot(), request, PATIENCE).await?)?;
+    Ok(Entered { session, name: account.name, token: token.encode() })
+}
+
+pub async fn resume(front: Arc<Front>, resume: say::Resume) -> Result<Entered, Refusal> {
+    let expired = || Refusal::from(client::Refusal::ExpiredToken);
+    let token = SessionToken::decode(&resume.token).map_err(|_| expired())?;
+    let session =
+        Session { user: token.user, device: token.device, token: token_hash(&token.secret), node: front.world.me() };
+    let request = Request::Resume(session.clone());
+    match front.world.router.ask(session.user.slot(), request, PATIENCE).await? {
+        Answer::Account(account) => Ok(Entered { session, name: account.name, token: Vec::new() }),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+/// Subscribes the connection to the channel and to all conversations of its user, however long their shards take.
+pub async fn follow_inbox(front: Arc<Front>, id: ConnectionId, user: UserId, outbox: Arc<Outbox>) {
+    let router = &front.world.router;
+    router.tell_hub(HubMsg::Follow { id, conversations: vec![ConversationId::Everyone] });
+    let mut after = None;
+    while !outbox.is_closing() {
+        let request = Request::Inbox { user, after, limit: limits::PAGE_CONVERSATIONS };
+        match router.ask(user.slot(), request, PATIENCE).await {
+            Ok(Answer::Inbox { conversations, next }) => {
+                router.tell_hub(HubMsg::Follow { id, conversations });
+                match next {
+                    Some(next) => after = Some(next),
+                    None => return,
+                }
+            }
+            _ => tokio::time::sleep(RETRY).await,
+        }
+    }
+}

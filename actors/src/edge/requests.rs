@@ -1,0 +1,245 @@
+//! What a logged-in user may ask, each as one function from the request to the answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use troupe_core::command::{CloseSession, GroupChange};
+use troupe_core::{
+    ClientMessageId, Command, ConversationId, DeviceId, Rejection, Seq, ShardId, Slot, TokenHash, UserId, Username,
+    fold, limits,
+};
+use troupe_proto::client;
+
+use super::{Front, Said, directory, done};
+use crate::message::{Answer, Refusal, Request, say};
+use crate::router::PATIENCE;
+
+type Answered = Result<Said, Refusal>;
+
+/// One of many shards that does not answer within this time is left out and named, and holds nobody else up.
+const PART_PATIENCE: Duration = Duration::from_secs(2);
+
+pub fn placed(answer: Answer, conversation: ConversationId, id: ClientMessageId) -> Answered {
+    match answer {
+        Answer::Placed { seq, time, duplicate } => Ok(Said::SendAck(say::SendAck {
+            client_message_id: Bytes::copy_from_slice(&id.0),
+            seq: seq.0,
+            time_ms: time.0,
+            duplicate,
+            conversation: conversation.to_string(),
+        })),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+pub async fn sessions(front: Arc<Front>, user: UserId, device: DeviceId) -> Answered {
+    match front.world.router.ask(user.slot(), Request::Sessions(user), PATIENCE).await? {
+        Answer::Sessions(mut list) => {
+            for session in &mut list.sessions {
+                session.current = session.device == device.as_str();
+            }
+            Ok(Said::Sessions(list))
+        }
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+pub async fn revoke(front: Arc<Front>, user: UserId, revoke: say::RevokeSession) -> Answered {
+    let device = client::device("revoke_session.device", &revoke.device)?;
+    close(&front, user, device, None).await?;
+    Ok(Said::Done(say::Done {}))
+}
+
+pub async fn close(front: &Front, user: UserId, device: DeviceId, token: Option<TokenHash>) -> Result<(), Refusal> {
+    let command = Command::CloseSession(CloseSession { user, device, token });
+    done(front.world.router.ask(user.slot(), Request::Commit(command), PATIENCE).await?)
+}
+
+pub async fn fetch(front: Arc<Front>, user: UserId, fetch: say::Fetch) -> Answered {
+    let conversation = client::conversation("fetch.conversation", &fetch.conversation)?;
+    let request = Request::Fetch {
+        conversation,
+        reader: Some(user),
+        seq: Seq(fetch.seq),
+        backward: fetch.backward,
+        limit: if fetch.limit == 0 { limits::PAGE_EVENTS } else { fetch.limit as usize },
+    };
+    match front.world.router.ask(conversation.slot(), request, PATIENCE).await? {
+        Answer::Page(page) => Ok(Said::Page(page)),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+/// A page of the user's list, then what their shards know of each: one question per shard, the slow ones named.
+pub async fn conversations(front: Arc<Front>, user: UserId, list: say::ListConversations) -> Answered {
+    let after = match list.after.as_str() {
+        "" => None,
+        text => Some(client::conversation("list_conversations.after", text)?),
+    };
+    let limit = match list.limit as usize {
+        0 => limits::PAGE_CONVERSATIONS,
+        limit => limit.min(limits::PAGE_CONVERSATIONS),
+    };
+    // The channel is on everybody's list and in nobody's rows: it comes first.
+    let first = after.is_none();
+    let after_row = after.filter(|after| *after != ConversationId::Everyone);
+    let request = Request::Inbox { user, after: after_row, limit };
+    let (mut ids, more) = match front.world.router.ask(user.slot(), request, PATIENCE).await? {
+        Answer::Inbox { conversations, next } => (conversations, next.is_some()),
+        _ => return Err(Refusal::Unavailable),
+    };
+    if first {
+        ids.insert(0, ConversationId::Everyone);
+    }
+    let (mut rows, unavailable) = summaries(&front, user, &ids).await?;
+    name_peers(&front, user, &ids, &mut rows).await;
+    let conversations = ids.iter().filter_map(|id| rows.remove(id)).collect();
+    let unavailable = unavailable.iter().map(ConversationId::to_string).collect();
+    Ok(Said::Conversations(say::Conversations { conversations, more, unavailable }))
+}
+
+type Rows = BTreeMap<ConversationId, say::Conversation>;
+
+async fn summaries(
+    front: &Front,
+    user: UserId,
+    ids: &[ConversationId],
+) -> Result<(Rows, Vec<ConversationId>), Refusal> {
+    let mut by_shard: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
+    for id in ids {
+        let shard = front.world.router.shard_of(id.slot()).ok_or(Refusal::OVERLOADED)?;
+        by_shard.entry(shard).or_default().push(*id);
+    }
+    let asked = by_shard.into_values().map(|conversations| async {
+        let slot = conversations.first().map_or(Slot(0), |id| id.slot());
+        let request = Request::Summaries { user, conversations: conversations.clone() };
+        (front.world.router.ask(slot, request, PART_PATIENCE).await, conversations)
+    });
+    let (mut rows, mut unavailable) = (Rows::new(), Vec::new());
+    for (outcome, asked) in join_all(asked).await {
+        match outcome {
+            Ok(Answer::Summaries(found)) => rows.extend(
+                found.into_iter().filter_map(|row| row.conversation.parse().ok().map(|id: ConversationId| (id, row))),
+            ),
+            _ => unavailable.extend(asked),
+        }
+    }
+    Ok((rows, unavailable))
+}
+
+/// A direct conversation is called by the other user; where that is not known now, it has no name.
+async fn name_peers(front: &Front, user: UserId, ids: &[ConversationId], rows: &mut Rows) {
+    let peers: Vec<UserId> = ids.iter().filter_map(|id| id.peer_of(user)).collect();
+    let names = front.directory.names(&front.world, peers, PART_PATIENCE).await.unwrap_or_default();
+    for (id, row) in rows {
+        match id {
+            ConversationId::Everyone => row.name = "everyone".to_owned(),
+            ConversationId::Direct { .. } => {
+                row.name = id.peer_of(user).and_then(|peer| names.get(&peer).cloned()).unwrap_or_default();
+            }
+            ConversationId::Group(_) => {}
+        }
+    }
+}
+
+pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGroup) -> Answered {
+    let create = client::create_group(user, create)?;
+    if create.members.len() > limits::MEMBERS_PER_REQUEST {
+        return Err(Rejection::TooMany.into());
+    }
+    exist(&front, &create.members).await?;
+    let slot = create.slot();
+    match front.world.router.ask(slot, Request::Commit(Command::CreateGroup(create)), PATIENCE).await? {
+        Answer::GroupCreated(group) => {
+            let conversation = ConversationId::Group(group).to_string();
+            Ok(Said::GroupCreated(say::GroupCreated { conversation }))
+        }
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGroup) -> Answered {
+    let change = client::change_group(user, change)?;
+    if let GroupChange::Add { users } = &change.change {
+        if users.len() > limits::MEMBERS_PER_REQUEST {
+            return Err(Rejection::TooMany.into());
+        }
+        exist(&front, users).await?;
+    }
+    let (conversation, id) = (ConversationId::Group(change.group), change.request);
+    let request = Request::Commit(Command::ChangeGroup(change));
+    placed(front.world.router.ask(conversation.slot(), request, PATIENCE).await?, conversation, id)
+}
+
+/// Core cannot know the users of other slots: who is named is looked up here.
+async fn exist(front: &Front, users: &[UserId]) -> Result<(), Refusal> {
+    let found = front.directory.all_exist(&front.world, users, PATIENCE).await;
+    // Only looked up so far: nothing was done.
+    found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
+}
+
+pub async fn members(front: Arc<Front>, user: UserId, list: say::ListMembers) -> Answered {
+    let conversation = client::conversation("list_members.conversation", &list.conversation)?;
+    let request = Request::Members {
+        user,
+        conversation,
+        after: Some(UserId(list.after)).filter(|after| after.0 != 0),
+        limit: if list.limit == 0 { limits::PAGE_MEMBERS } else { list.limit as usize },
+    };
+    match front.world.router.ask(conversation.slot(), request, PATIENCE).await? {
+        Answer::Members(members) => Ok(Said::Members(members)),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+pub async fn find_users(front: Arc<Front>, find: say::FindUsers) -> Answered {
+    search(&front, find.prefix, find.after, find.limit, false).await
+}
+
+pub async fn list_online(front: Arc<Front>, list: say::ListOnline) -> Answered {
+    search(&front, String::new(), list.after, list.limit, true).await
+}
+
+/// Asks every shard for its page and merges them by name.
+async fn search(front: &Front, prefix: String, after: String, limit: u32, online: bool) -> Answered {
+    let limit = match limit as usize {
+        0 => limits::PAGE_USERS,
+        limit => limit.min(limits::PAGE_USERS),
+    };
+    let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let asked = map.shards().map(|shard| {
+        let after = Some(after.clone()).filter(|after| !after.is_empty());
+        let request = Request::Search { prefix: prefix.clone(), after, limit, online };
+        front.world.router.ask(Slot(map.slots(shard).0), request, PATIENCE)
+    });
+    let (mut users, mut more) = (Vec::new(), false);
+    for outcome in join_all(asked.collect::<Vec<_>>()).await {
+        match outcome? {
+            Answer::Users(page) => {
+                more |= page.more;
+                users.extend(page.users);
+            }
+            _ => return Err(Refusal::Unavailable),
+        }
+    }
+    users.sort_by_cached_key(|user: &say::User| fold(&user.name));
+    more |= users.len() > limit;
+    users.truncate(limit);
+    front.directory.remember(&users);
+    Ok(Said::Users(say::Users { users, more }))
+}
+
+pub async fn get_users(front: Arc<Front>, get: say::GetUsers) -> Answered {
+    if get.ids.len() + get.names.len() > limits::PAGE_USERS * 2 {
+        return Err(Rejection::TooMany.into());
+    }
+    let ids = get.ids.into_iter().map(UserId).collect();
+    // What is no name is nobody's.
+    let names = get.names.iter().filter_map(|name| Username::new(name)).collect();
+    let users = directory::lookup(&front.world, ids, names, PATIENCE).await?;
+    front.directory.remember(&users);
+    Ok(Said::Users(say::Users { users, more: false }))
+}

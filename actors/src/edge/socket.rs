@@ -1,0 +1,165 @@
+//! The one task of a connection: bytes in, frames to the edge; frames from the outbox, bytes out.
+//!
+//! An idle connection must be cheap: no buffer is kept while nothing comes, and there is one timer. Reading stops while the
+//! send window is full, so that a fast client waits in its own socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use prost::Message;
+use ractor::ActorRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use troupe_core::limits;
+use troupe_proto::frame::FrameDecoder;
+use troupe_runtime::Stream;
+
+use super::EdgeMsg;
+use crate::connection::{Farewell, Outbox, ToWrite};
+use crate::conversation::push_frame;
+use crate::message::say;
+
+/// Bytes that an idle connection keeps ready to read into: a ping and most messages fit.
+const SMALL: usize = 512;
+/// Read at once while a frame is incomplete.
+const LARGE: usize = 16 * 1024;
+/// A client that does not take its last frames within this time does not get them.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
+/// Runs until the client is gone or everything is said.
+pub async fn run(stream: Box<dyn Stream>, outbox: Arc<Outbox>, edge: ActorRef<EdgeMsg>) {
+    let (reads, mut writes) = tokio::io::split(stream);
+    {
+        let writing = write(&mut writes, &outbox);
+        tokio::pin!(writing);
+        tokio::select! {
+            () = &mut writing => {}
+            () = read(reads, &outbox, &edge) => {
+                // No more comes in; what waits may still go out.
+                outbox.finish(None);
+                let _ = tokio::time::timeout(LAST_WRITE, writing).await;
+            }
+        }
+    }
+    let _ = tokio::time::timeout(LAST_WRITE, writes.shutdown()).await;
+    // An edge that has ended already knows.
+    let _ = edge.send_message(EdgeMsg::Closed);
+}
+
+async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &ActorRef<EdgeMsg>) {
+    let decoder = FrameDecoder { cap: limits::FRAME_BYTES };
+    let window = Arc::new(Semaphore::new(limits::SEND_WINDOW));
+    let mut patience = Patience::new();
+    let mut waiting = BytesMut::new();
+    let mut small = [0u8; SMALL];
+    loop {
+        let read = async {
+            if waiting.is_empty() {
+                // Gives back what the last burst took.
+                waiting = BytesMut::new();
+                let many = reads.read(&mut small).await?;
+                waiting.extend_from_slice(&small[..many]);
+                Ok::<usize, std::io::Error>(many)
+            } else {
+                waiting.reserve(LARGE);
+                reads.read_buf(&mut waiting).await
+            }
+        };
+        tokio::select! {
+            read = read => match read {
+                Ok(0) | Err(_) => return,
+                Ok(_) => patience.heard(),
+            },
+            () = patience.wait() => {
+                if patience.is_over(outbox) {
+                    return outbox.finish(Some(Farewell::new("idle").frame()));
+                }
+                continue;
+            }
+        }
+        loop {
+            let frame = match decoder.decode(&mut waiting) {
+                Ok(Some(payload)) => say::ClientFrame::decode(payload).ok(),
+                Ok(None) => break,
+                Err(_) => None,
+            };
+            let Some(frame) = frame else {
+                let _ = edge.send_message(EdgeMsg::BadFrame);
+                // Nothing after it can be understood. The edge says so and closes, which ends the writing side.
+                return std::future::pending().await;
+            };
+            let Ok(place) = window.clone().acquire_owned().await else { return };
+            if edge.send_message(EdgeMsg::Frame { frame, place }).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn write(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
+    while let ToWrite::Bytes(bytes) = outbox.next().await {
+        let written = async {
+            writes.write_all(&bytes).await?;
+            writes.flush().await
+        };
+        let done = tokio::select! {
+            done = written => done.is_ok(),
+            // Somebody who does not read must not hold the connection open.
+            () = overdue(outbox) => false,
+        };
+        if !done {
+            return;
+        }
+    }
+}
+
+/// The connection is to end, and the time for its last frames is over.
+async fn overdue(outbox: &Outbox) {
+    outbox.closing().await;
+    tokio::time::sleep(LAST_WRITE).await;
+}
+
+/// How long a silent connection is waited for: one timer for the login, pings and the end.
+struct Patience {
+    heard: Instant,
+    pinged: bool,
+    next: std::pin::Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Patience {
+    fn new() -> Patience {
+        let heard = Instant::now();
+        let next = heard + Duration::from_secs(limits::UNAUTHENTICATED_SECONDS);
+        Patience { heard, pinged: false, next: Box::pin(tokio::time::sleep_until(next)) }
+    }
+
+    fn heard(&mut self) {
+        self.heard = Instant::now();
+        self.pinged = false;
+    }
+
+    async fn wait(&mut self) {
+        self.next.as_mut().await;
+    }
+
+    /// The timer has fired: pings a client that is half idle, and sets the timer anew unless it is too late.
+    fn is_over(&mut self, outbox: &Outbox) -> bool {
+        if !outbox.is_logged_in() {
+            return true;
+        }
+        let idle = Duration::from_secs(limits::IDLE_SECONDS);
+        let silent = self.heard.elapsed();
+        if silent >= idle {
+            return true;
+        }
+        if silent >= idle / 2 && !self.pinged {
+            self.pinged = true;
+            outbox.push(push_frame(say::server_frame::Message::Ping(say::Ping { nonce: 0 })));
+        }
+        let next = if silent >= idle / 2 { self.heard + idle } else { self.heard + idle / 2 };
+        self.next.as_mut().reset(next);
+        false
+    }
+}

@@ -1,0 +1,502 @@
+//! The hub of a node: which of its connections follow which conversation, and what they are handed, in order.
+//!
+//! It subscribes to the leaders for all connections of the node together, in one batch per shard, and says again after
+//! each change of leader; the heads in the answers show what was missed. [`flow`] keeps the order of one conversation,
+//! [`followed`] its listeners, [`link`] what waits to be said to one shard.
+
+mod flow;
+mod followed;
+mod link;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::JoinSet;
+use troupe_core::plant::Plant;
+use troupe_core::{ConversationId, NodeId, Seq, ShardId, UserId, limits};
+
+use crate::connection::{ConnectionId, Outbox};
+use crate::conversation::{news, push_frame};
+use crate::edge::EdgeMsg;
+use crate::hub::followed::Followed;
+use crate::hub::link::{Interests, Link};
+use crate::message::{Answer, News, Outcome, Push, Request, Session, Standing, say};
+use crate::router::PATIENCE;
+use crate::world::World;
+
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two times that everything is said again about who is online: a lost word does not last.
+const REPORT_TICKS: u64 = 60;
+
+pub enum HubMsg {
+    /// From a leader.
+    Push(Push),
+    /// A connection has logged in.
+    Attach {
+        id: ConnectionId,
+        session: Session,
+        outbox: Arc<Outbox>,
+        edge: ActorRef<EdgeMsg>,
+    },
+    Detach {
+        id: ConnectionId,
+    },
+    Follow {
+        id: ConnectionId,
+        conversations: Vec<ConversationId>,
+    },
+    Subscribed {
+        shard: ShardId,
+        asked: Interests,
+        outcome: Outcome,
+    },
+    Attached {
+        shard: ShardId,
+        whole: bool,
+        asked: Vec<Session>,
+        outcome: Outcome,
+    },
+    Filled {
+        conversation: ConversationId,
+        outcome: Outcome,
+    },
+    RoutingChanged,
+    NodeDown(NodeId),
+    Tick,
+}
+
+impl ractor::Message for HubMsg {}
+
+pub struct Hub;
+
+pub struct HubState {
+    world: World,
+    connections: BTreeMap<ConnectionId, Local>,
+    users: BTreeMap<UserId, BTreeSet<ConnectionId>>,
+    conversations: BTreeMap<ConversationId, Followed>,
+    links: BTreeMap<ShardId, Link>,
+    /// Gaps whose fetch has failed.
+    unfilled: BTreeSet<ConversationId>,
+    ticks: u64,
+    /// The timer and the watch on the routing; aborted with this actor.
+    _tasks: JoinSet<()>,
+}
+
+struct Local {
+    session: Session,
+    outbox: Arc<Outbox>,
+    edge: ActorRef<EdgeMsg>,
+    follows: BTreeSet<ConversationId>,
+}
+
+impl Actor for Hub {
+    type Msg = HubMsg;
+    type State = HubState;
+    type Arguments = World;
+
+    async fn pre_start(&self, myself: ActorRef<HubMsg>, world: World) -> Result<HubState, ActorProcessingErr> {
+        world.stats.actors.up();
+        let mut tasks = JoinSet::new();
+        let (clock, mut routing) = (myself, world.cluster.routing());
+        tasks.spawn(async move {
+            let mut interval = tokio::time::interval(TICK);
+            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                let message = tokio::select! {
+                    _ = interval.tick() => HubMsg::Tick,
+                    changed = routing.changed() => match changed {
+                        Ok(()) => HubMsg::RoutingChanged,
+                        Err(_) => return,
+                    },
+                };
+                if clock.send_message(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(HubState {
+            world,
+            connections: BTreeMap::new(),
+            users: BTreeMap::new(),
+            conversations: BTreeMap::new(),
+            links: BTreeMap::new(),
+            unfilled: BTreeSet::new(),
+            ticks: 0,
+            _tasks: tasks,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<HubMsg>,
+        message: HubMsg,
+        state: &mut HubState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            HubMsg::Push(push) => state.pushed(&myself, push),
+            HubMsg::Attach { id, session, outbox, edge } => state.attach(&myself, id, session, outbox, edge),
+            HubMsg::Detach { id } => state.detach(id),
+            HubMsg::Follow { id, conversations } => {
+                conversations.into_iter().for_each(|conversation| state.follow(id, conversation));
+                state.speak(&myself);
+            }
+            HubMsg::Subscribed { shard, asked, outcome } => {
+                state.subscribed(shard, asked, outcome);
+                state.speak_to(&myself, shard);
+            }
+            HubMsg::Attached { shard, whole, asked, outcome } => {
+                state.attached(shard, whole, asked, outcome);
+                state.speak_to(&myself, shard);
+            }
+            HubMsg::Filled { conversation, outcome } => state.filled(&myself, conversation, outcome),
+            HubMsg::RoutingChanged => {
+                state.look_at_leaders();
+                state.speak(&myself);
+            }
+            HubMsg::NodeDown(node) => {
+                state.links.values_mut().for_each(|link| link.lost(node));
+                // The leader has not changed, but what it knew of this node is gone: say it again when it is back.
+                state.look_at_leaders();
+                state.speak(&myself);
+            }
+            HubMsg::Tick => state.tick(&myself),
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<HubMsg>, state: &mut HubState) -> Result<(), ActorProcessingErr> {
+        state.world.stats.actors.down();
+        Ok(())
+    }
+}
+
+/// Connections come and go.
+impl HubState {
+    fn attach(
+        &mut self,
+        myself: &ActorRef<HubMsg>,
+        id: ConnectionId,
+        session: Session,
+        outbox: Arc<Outbox>,
+        edge: ActorRef<EdgeMsg>,
+    ) {
+        let others = self.users.entry(session.user).or_default();
+        for other in others.iter() {
+            if let Some(local) = self.connections.get(other)
+                && local.session.device == session.device
+            {
+                local.kick("replaced");
+            }
+        }
+        others.insert(id);
+        if let Some(shard) = self.world.router.shard_of(session.user.slot()) {
+            self.links.entry(shard).or_default().attach(session.clone());
+        }
+        self.connections.insert(id, Local { session, outbox, edge, follows: BTreeSet::new() });
+        self.speak(myself);
+    }
+
+    fn detach(&mut self, id: ConnectionId) {
+        let Some(local) = self.connections.remove(&id) else { return };
+        if let Some(others) = self.users.get_mut(&local.session.user) {
+            others.remove(&id);
+            if others.is_empty() {
+                self.users.remove(&local.session.user);
+            }
+        }
+        let mut deserted: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
+        for conversation in local.follows {
+            let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
+            followed.leave(id);
+            if followed.is_deserted() {
+                self.conversations.remove(&conversation);
+                if let Some(shard) = self.world.router.shard_of(conversation.slot()) {
+                    deserted.entry(shard).or_default().push(conversation);
+                }
+            }
+        }
+        let node = self.world.me();
+        for conversations in deserted.into_values() {
+            let Some(first) = conversations.first() else { continue };
+            self.world.router.tell(first.slot(), Request::Unsubscribe { node, conversations });
+        }
+        if let Some(shard) = self.world.router.shard_of(local.session.user.slot()) {
+            self.links.entry(shard).or_default().forget(&local.session);
+        }
+        self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
+    }
+
+    fn follow(&mut self, id: ConnectionId, conversation: ConversationId) {
+        let Some(local) = self.connections.get_mut(&id) else { return };
+        if local.follows.len() >= limits::CONVERSATIONS_FOLLOWED && !local.follows.contains(&conversation) {
+            return;
+        }
+        let Some(shard) = self.world.router.shard_of(conversation.slot()) else { return };
+        local.follows.insert(conversation);
+        if self.conversations.entry(conversation).or_default().join(id, local.session.user) {
+            self.links.entry(shard).or_default().want(conversation, [local.session.user]);
+        }
+    }
+}
+
+/// What is said to leaders, and what they answer.
+impl HubState {
+    /// Says everything again to every leadership that has not heard it.
+    fn look_at_leaders(&mut self) {
+        let routing = self.world.router.routing();
+        let Some(map) = routing.shards else { return };
+        let changed: BTreeSet<ShardId> = map
+            .shards()
+            .filter(|shard| self.links.entry(*shard).or_default().leader_is(routing.leader(*shard)))
+            .collect();
+        if changed.is_empty() {
+            return;
+        }
+        for (conversation, followed) in &mut self.conversations {
+            let shard = map.shard(conversation.slot());
+            if changed.contains(&shard) {
+                followed.renewing = true;
+                self.links.entry(shard).or_default().want(*conversation, followed.users());
+            }
+        }
+        self.report(|shard| changed.contains(&shard));
+    }
+
+    /// All live connections, to the shards of their users.
+    fn report(&mut self, to: impl Fn(ShardId) -> bool) {
+        let Some(map) = self.world.router.routing().shards else { return };
+        let mut sessions: BTreeMap<ShardId, Vec<Session>> =
+            map.shards().filter(|s| to(*s)).map(|s| (s, vec![])).collect();
+        for local in self.connections.values() {
+            if let Some(sessions) = sessions.get_mut(&map.shard(local.session.user.slot())) {
+                sessions.push(local.session.clone());
+            }
+        }
+        for (shard, sessions) in sessions {
+            self.links.entry(shard).or_default().attach_whole(sessions);
+        }
+    }
+
+    fn speak(&mut self, myself: &ActorRef<HubMsg>) {
+        let shards: Vec<ShardId> = self.links.keys().copied().collect();
+        shards.into_iter().for_each(|shard| self.speak_to(myself, shard));
+    }
+
+    fn speak_to(&mut self, myself: &ActorRef<HubMsg>, shard: ShardId) {
+        let Some(map) = self.world.router.routing().shards else { return };
+        let slot = troupe_core::Slot(map.slots(shard).0);
+        let node = self.world.me();
+        let link = self.links.entry(shard).or_default();
+        if let Some((whole, sessions)) = link.next_sessions() {
+            let request = Request::Attach { node, whole, sessions: sessions.clone() };
+            let answer = self.world.router.ask(slot, request, PATIENCE);
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                let outcome = answer.await;
+                let _ = myself.send_message(HubMsg::Attached { shard, whole, asked: sessions, outcome });
+            });
+        }
+        if let Some(asked) = link.next_interests() {
+            let interests = asked.iter().map(|(conversation, users)| (*conversation, judged(*conversation, users)));
+            let request = Request::Subscribe { node, interests: interests.collect() };
+            let answer = self.world.router.ask(slot, request, PATIENCE);
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                let outcome = answer.await;
+                let _ = myself.send_message(HubMsg::Subscribed { shard, asked, outcome });
+            });
+        }
+    }
+
+    fn subscribed(&mut self, shard: ShardId, mut asked: Interests, outcome: Outcome) {
+        let standings = match outcome {
+            Ok(Answer::Subscribed(standings)) => standings,
+            // Asked again with the next tick or the next leader; nobody else is held up.
+            _ => return self.links.entry(shard).or_default().subscribed(asked),
+        };
+        self.links.entry(shard).or_default().subscribed(Interests::new());
+        for Standing { conversation, head, refused } in standings {
+            let Some(users) = asked.remove(&conversation) else { continue };
+            let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
+            let (told, out) = followed.answered(head, &users, &refused.into_iter().collect());
+            let at = followed.flow.position().max(head);
+            let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
+                conversation: conversation.to_string(),
+                present: true,
+                head: at.0,
+            }));
+            for id in told {
+                if let Some(local) = self.connections.get(&id) {
+                    local.push(&self.world, frame.clone());
+                }
+            }
+            self.hand_out(conversation, out);
+        }
+    }
+
+    fn attached(&mut self, shard: ShardId, whole: bool, asked: Vec<Session>, outcome: Outcome) {
+        let link = self.links.entry(shard).or_default();
+        match outcome {
+            Ok(Answer::Ended(ended)) => {
+                link.attached(false, Vec::new());
+                for session in ended {
+                    self.end_session(&session, "revoked");
+                }
+            }
+            // Connections that ended meanwhile are not worth telling of.
+            _ => {
+                let live = |session: &Session| self.users.contains_key(&session.user);
+                link.attached(whole, asked.into_iter().filter(live).collect());
+            }
+        }
+    }
+
+    fn tick(&mut self, myself: &ActorRef<HubMsg>) {
+        self.ticks += 1;
+        self.look_at_leaders();
+        if self.ticks.is_multiple_of(REPORT_TICKS) {
+            self.report(|_| true);
+        }
+        std::mem::take(&mut self.unfilled).into_iter().for_each(|conversation| self.fill(myself, conversation));
+        self.speak(myself);
+    }
+}
+
+/// What leaders push, and how it reaches connections.
+impl HubState {
+    fn pushed(&mut self, myself: &ActorRef<HubMsg>, push: Push) {
+        match push {
+            Push::Event(news) => {
+                let conversation = news.conversation;
+                let careless = self.world.ctx.planted(Plant::IgnoreFanOutGap);
+                let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+                let out = if careless { followed.flow.offer_regardless(news) } else { followed.flow.offer(news) };
+                self.hand_out(conversation, out);
+                self.fill(myself, conversation);
+            }
+            Push::Cursor { conversation, frame } => {
+                let Some(followed) = self.conversations.get(&conversation) else { return };
+                for id in followed.listeners() {
+                    if let Some(local) = self.connections.get(&id) {
+                        local.push(&self.world, frame.clone());
+                    }
+                }
+            }
+            Push::Heads(heads) => {
+                for (conversation, head) in heads {
+                    if let Some(followed) = self.conversations.get_mut(&conversation) {
+                        followed.flow.heard_head(head);
+                        self.fill(myself, conversation);
+                    }
+                }
+            }
+            Push::Inbox { user, conversation, present, .. } => {
+                self.inbox_changed(user, conversation, present);
+                self.speak(myself);
+            }
+            Push::SessionEnded { session, code } => self.end_session(&session, &code),
+        }
+    }
+
+    /// To every listener, as the same bytes.
+    // Invariant: one_order.
+    fn hand_out(&mut self, conversation: ConversationId, out: Vec<News>) {
+        let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+        for news in out {
+            let to = followed.hand_out(&news);
+            self.world.stats.deliveries.add(to.len() as u64);
+            for id in to {
+                if let Some(local) = self.connections.get(&id) {
+                    local.push(&self.world, news.frame.clone());
+                }
+            }
+        }
+    }
+
+    /// Fetches what is missing, if something is.
+    fn fill(&mut self, myself: &ActorRef<HubMsg>, conversation: ConversationId) {
+        let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+        let Some(seq) = followed.flow.wants_fill() else { return };
+        self.world.stats.gaps.up();
+        let limit = limits::EVENTS_HELD_BACK;
+        let request = Request::Fetch { conversation, reader: None, seq, backward: false, limit };
+        let answer = self.world.router.ask(conversation.slot(), request, PATIENCE);
+        let myself = myself.clone();
+        tokio::spawn(async move {
+            let outcome = answer.await;
+            let _ = myself.send_message(HubMsg::Filled { conversation, outcome });
+        });
+    }
+
+    fn filled(&mut self, myself: &ActorRef<HubMsg>, conversation: ConversationId, outcome: Outcome) {
+        let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+        followed.flow.fill_ended();
+        let Ok(Answer::Page(page)) = outcome else {
+            // Tried again with the next tick.
+            self.unfilled.insert(conversation);
+            return;
+        };
+        let events = page.events.into_iter().filter_map(|event| troupe_core::Event::try_from(event).ok());
+        let mut out = Vec::new();
+        let mut last = Seq::ZERO;
+        for event in events {
+            last = event.seq;
+            out.extend(followed.flow.offer(news(conversation, &event)));
+        }
+        let moved = last != Seq::ZERO;
+        self.hand_out(conversation, out);
+        if moved {
+            self.fill(myself, conversation);
+        }
+    }
+
+    fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool) {
+        for id in self.users.get(&user).cloned().unwrap_or_default() {
+            if present {
+                // Its device is told of the conversation together with the head.
+                self.follow(id, conversation);
+            } else if let Some(local) = self.connections.get(&id) {
+                // Listening ends with the event that removed this user, which may not have come yet.
+                let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
+                    conversation: conversation.to_string(),
+                    present: false,
+                    head: 0,
+                }));
+                local.push(&self.world, frame);
+            }
+        }
+    }
+
+    fn end_session(&mut self, ended: &Session, code: &str) {
+        for id in self.users.get(&ended.user).into_iter().flatten() {
+            if let Some(local) = self.connections.get(id)
+                && local.session.token == ended.token
+            {
+                local.kick(code);
+            }
+        }
+    }
+}
+
+impl Local {
+    fn push(&self, world: &World, frame: bytes::Bytes) {
+        if !self.outbox.push(frame) {
+            world.stats.slow_consumers.up();
+        }
+    }
+
+    fn kick(&self, code: &str) {
+        // An edge that has ended is kicked already.
+        let _ = self.edge.send_message(EdgeMsg::Kick { code: code.to_owned() });
+    }
+}
+
+/// Who has to be judged by the leader: nobody where everybody may listen.
+fn judged(conversation: ConversationId, users: &BTreeSet<UserId>) -> Vec<UserId> {
+    match conversation {
+        ConversationId::Everyone => Vec::new(),
+        _ => users.iter().copied().collect(),
+    }
+}

@@ -1,0 +1,164 @@
+//! The order in which one node hands out the events of one conversation: contiguous, or not at all.
+//!
+//! Pushes are hints that may be lost, late or twice. What lies between the position and a push that came too early is fetched first;
+//! only then is anything handed out, so that who was removed at a seq gets nothing after it.
+
+use std::collections::BTreeMap;
+
+use troupe_core::{Seq, limits};
+
+use crate::message::News;
+
+#[derive(Debug, Default)]
+pub struct Flow {
+    /// Everything up to here has been handed out, or is below the head that subscribers were told. `None` before the
+    /// leader has said where the conversation stands.
+    position: Option<Seq>,
+    held: BTreeMap<Seq, News>,
+    /// The furthest head heard of.
+    head: Seq,
+    filling: bool,
+}
+
+impl Flow {
+    pub fn position(&self) -> Seq {
+        self.position.unwrap_or_default()
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.position.is_some()
+    }
+
+    /// A push, or an event that was fetched. Returns what may be handed out now, in order.
+    pub fn offer(&mut self, news: News) -> Vec<News> {
+        self.head = self.head.max(news.seq);
+        if news.seq <= self.position() {
+            return Vec::new();
+        }
+        self.held.insert(news.seq, news);
+        if self.held.len() > limits::EVENTS_HELD_BACK {
+            // The latest can be fetched again; the earliest are needed first.
+            self.held.pop_last();
+        }
+        self.release()
+    }
+
+    /// Hands out at once, whatever is missing before it: the planted bug.
+    pub fn offer_regardless(&mut self, news: News) -> Vec<News> {
+        if self.position.is_none_or(|position| news.seq <= position) {
+            return self.offer(news);
+        }
+        self.position = Some(news.seq);
+        vec![news]
+    }
+
+    /// Subscribed, or subscribed anew: whoever listens is told this head and fetches what they lack below it.
+    pub fn stand_at(&mut self, head: Seq) -> Vec<News> {
+        self.head = self.head.max(head);
+        self.position = Some(self.position().max(head));
+        self.release()
+    }
+
+    /// The leader has told of this head after all its pushes up to it: what is missing is lost.
+    pub fn heard_head(&mut self, head: Seq) {
+        self.head = self.head.max(head);
+    }
+
+    /// Where to fetch from, if something is missing and nobody fetches yet.
+    pub fn wants_fill(&mut self) -> Option<Seq> {
+        let position = self.position?;
+        if self.filling || self.head <= position {
+            return None;
+        }
+        self.filling = true;
+        Some(position)
+    }
+
+    pub fn fill_ended(&mut self) {
+        self.filling = false;
+    }
+
+    fn release(&mut self) -> Vec<News> {
+        let Some(mut position) = self.position else { return Vec::new() };
+        self.held = self.held.split_off(&position.next());
+        let mut out = Vec::new();
+        while let Some(news) = self.held.remove(&position.next()) {
+            position = news.seq;
+            out.push(news);
+        }
+        self.position = Some(position);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use troupe_core::ConversationId;
+
+    use super::*;
+
+    fn news(seq: u64) -> News {
+        News { conversation: ConversationId::Everyone, seq: Seq(seq), removed: None, frame: Bytes::new() }
+    }
+
+    fn seqs(out: Vec<News>) -> Vec<u64> {
+        out.into_iter().map(|news| news.seq.0).collect()
+    }
+
+    #[test]
+    fn pushes_before_the_answer_wait_for_it() {
+        let mut flow = Flow::default();
+        assert!(flow.offer(news(6)).is_empty() && flow.offer(news(5)).is_empty());
+        assert_eq!(flow.wants_fill(), None);
+        assert_eq!(seqs(flow.stand_at(Seq(4))), [5, 6]);
+        assert!(flow.offer(news(6)).is_empty());
+    }
+
+    #[test]
+    fn a_gap_is_filled_before_anything_after_it() {
+        let mut flow = Flow::default();
+        flow.stand_at(Seq(1));
+        assert!(flow.offer(news(4)).is_empty());
+        assert_eq!(flow.wants_fill(), Some(Seq(1)));
+        assert_eq!(flow.wants_fill(), None);
+        assert_eq!(seqs(flow.offer(news(2))), [2]);
+        assert_eq!(seqs(flow.offer(news(3))), [3, 4]);
+        flow.fill_ended();
+        assert_eq!(flow.wants_fill(), None);
+    }
+
+    #[test]
+    fn a_lost_last_push_shows_in_the_head() {
+        let mut flow = Flow::default();
+        flow.stand_at(Seq(7));
+        flow.heard_head(Seq(7));
+        assert_eq!(flow.wants_fill(), None);
+        flow.heard_head(Seq(8));
+        assert_eq!(flow.wants_fill(), Some(Seq(7)));
+        flow.fill_ended();
+        // The fetch failed: it is wanted again.
+        assert_eq!(flow.wants_fill(), Some(Seq(7)));
+    }
+
+    #[test]
+    fn what_is_held_back_is_bounded_and_fetched_later() {
+        let mut flow = Flow::default();
+        flow.stand_at(Seq(1));
+        let last = 3 + limits::EVENTS_HELD_BACK as u64;
+        (3..=last).for_each(|seq| assert!(flow.offer(news(seq)).is_empty()));
+        assert_eq!(flow.offer(news(2)).len(), limits::EVENTS_HELD_BACK);
+        assert!(flow.wants_fill().is_some());
+    }
+
+    #[test]
+    fn subscribing_anew_jumps_to_the_head_that_subscribers_are_told() {
+        let mut flow = Flow::default();
+        flow.stand_at(Seq(1));
+        flow.offer(news(9));
+        assert!(flow.stand_at(Seq(8)).into_iter().map(|n| n.seq).eq([Seq(9)]));
+        assert_eq!(flow.position(), Seq(9));
+        assert!(flow.stand_at(Seq(5)).is_empty());
+        assert_eq!(flow.position(), Seq(9));
+    }
+}

@@ -1,0 +1,135 @@
+//! What this node has to say to the leader of one shard, and has not said yet. One request of each kind is under way at a
+//! time, so that what gathers meanwhile shares the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use troupe_core::{ConversationId, Epoch, NodeId, UserId, limits};
+
+use crate::message::Session;
+
+/// Users named in one request; they are what makes it large.
+const USERS_PER_REQUEST: usize = 50_000;
+
+pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
+
+#[derive(Debug, Default)]
+pub struct Link {
+    /// The leadership that knows this node's interests, or is being told.
+    leader: Option<(NodeId, Epoch)>,
+    wanted: Interests,
+    subscribing: bool,
+    sessions: Vec<Session>,
+    /// The next request replaces everything said before.
+    whole: bool,
+    attaching: bool,
+}
+
+impl Link {
+    /// True if another leadership has begun: everything has to be said again.
+    pub fn leader_is(&mut self, leader: Option<(NodeId, Epoch)>) -> bool {
+        let changed = leader.is_some() && leader != self.leader;
+        if changed {
+            self.leader = leader;
+        }
+        changed
+    }
+
+    /// The mesh to this node was lost: what its leaders knew of this node is gone.
+    pub fn lost(&mut self, node: NodeId) {
+        if self.leader.is_some_and(|(leader, _)| leader == node) {
+            self.leader = None;
+        }
+    }
+
+    pub fn want(&mut self, conversation: ConversationId, users: impl IntoIterator<Item = UserId>) {
+        self.wanted.entry(conversation).or_default().extend(users);
+    }
+
+    pub fn attach(&mut self, session: Session) {
+        self.sessions.push(session);
+    }
+
+    pub fn attach_whole(&mut self, sessions: Vec<Session>) {
+        self.sessions = sessions;
+        self.whole = true;
+    }
+
+    pub fn forget(&mut self, session: &Session) {
+        self.sessions.retain(|other| other != session);
+    }
+
+    pub fn next_interests(&mut self) -> Option<Interests> {
+        if self.subscribing || self.wanted.is_empty() {
+            return None;
+        }
+        self.subscribing = true;
+        let (mut taken, mut users) = (Interests::new(), 0);
+        while taken.len() < limits::INTERESTS_PER_REQUEST && users < USERS_PER_REQUEST {
+            let Some((conversation, who)) = self.wanted.pop_first() else { break };
+            users += who.len();
+            taken.insert(conversation, who);
+        }
+        Some(taken)
+    }
+
+    pub fn next_sessions(&mut self) -> Option<(bool, Vec<Session>)> {
+        if self.attaching || (self.sessions.is_empty() && !self.whole) {
+            return None;
+        }
+        self.attaching = true;
+        let many = self.sessions.len().min(limits::INTERESTS_PER_REQUEST);
+        Some((std::mem::take(&mut self.whole), self.sessions.drain(..many).collect()))
+    }
+
+    /// The request has ended; what failed is wanted again.
+    pub fn subscribed(&mut self, failed: Interests) {
+        self.subscribing = false;
+        for (conversation, users) in failed {
+            self.want(conversation, users);
+        }
+    }
+
+    pub fn attached(&mut self, whole: bool, failed: Vec<Session>) {
+        self.attaching = false;
+        self.whole |= whole;
+        self.sessions.extend(failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gathers_during_a_request_goes_with_the_next() {
+        let mut link = Link::default();
+        link.want(ConversationId::Everyone, [UserId(1)]);
+        let first = link.next_interests().expect("something is wanted");
+        link.want(ConversationId::Everyone, [UserId(2)]);
+        assert!(link.next_interests().is_none());
+        link.subscribed(first);
+        let again = link.next_interests().expect("the failed and the new");
+        assert_eq!(again[&ConversationId::Everyone], BTreeSet::from([UserId(1), UserId(2)]));
+    }
+
+    #[test]
+    fn a_new_leadership_is_noticed_once_and_a_lost_link_like_one() {
+        let mut link = Link::default();
+        let leader = Some((NodeId(2), Epoch(5)));
+        assert!(link.leader_is(leader) && !link.leader_is(leader) && !link.leader_is(None));
+        link.lost(NodeId(3));
+        assert!(!link.leader_is(leader));
+        link.lost(NodeId(2));
+        assert!(link.leader_is(leader));
+    }
+
+    #[test]
+    fn saying_everything_may_be_saying_nothing() {
+        let mut link = Link::default();
+        assert!(link.next_sessions().is_none());
+        link.attach_whole(Vec::new());
+        assert_eq!(link.next_sessions(), Some((true, Vec::new())));
+        link.attached(true, Vec::new());
+        assert_eq!(link.next_sessions(), Some((true, Vec::new())));
+    }
+}

@@ -1,0 +1,192 @@
+//! The listener: accepts client connections, keeps one edge per connection, and knows when the node drains.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ractor::{Actor, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use troupe_core::limits;
+use troupe_runtime::{Listener as Socket, Stream};
+
+use crate::admission::{Bound, Permit};
+use crate::connection::{ConnectionId, Outbox};
+use crate::conversation::push_frame;
+use crate::edge::{Edge, EdgeArgs, EdgeMsg, Front};
+use crate::message::say;
+
+/// After a failed accept (no file descriptors left, for instance).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+pub enum ListenerMsg {
+    /// A connection, with its place among those that have not logged in.
+    Accepted {
+        stream: Box<dyn Stream>,
+        unauthenticated: Permit,
+    },
+    Ended {
+        id: ConnectionId,
+    },
+    /// Accepts nothing any more and sends clients to other nodes.
+    Drain {
+        nodes: Vec<String>,
+    },
+    /// The hub was lost, and with it who follows what: clients connect again and resume.
+    HangUp,
+}
+
+impl ractor::Message for ListenerMsg {}
+
+pub struct Listener;
+
+pub struct ListenerArgs {
+    pub front: Arc<Front>,
+    pub socket: Arc<dyn Socket>,
+    pub unauthenticated: Bound,
+    /// How many connections there are.
+    pub open: watch::Sender<usize>,
+    pub draining: watch::Receiver<bool>,
+}
+
+pub struct ListenerState {
+    front: Arc<Front>,
+    open: watch::Sender<usize>,
+    edges: BTreeMap<ConnectionId, Live>,
+    next_id: ConnectionId,
+    /// Set while draining: what a client that still comes is told.
+    go_away: Option<Bytes>,
+    /// Accepts; aborted with this actor.
+    accepting: JoinSet<()>,
+}
+
+struct Live {
+    edge: ActorRef<EdgeMsg>,
+    outbox: Arc<Outbox>,
+}
+
+impl Actor for Listener {
+    type Msg = ListenerMsg;
+    type State = ListenerState;
+    type Arguments = ListenerArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<ListenerMsg>,
+        args: ListenerArgs,
+    ) -> Result<ListenerState, ActorProcessingErr> {
+        let ListenerArgs { front, socket, unauthenticated, open, draining } = args;
+        front.world.stats.actors.up();
+        let mut accepting = JoinSet::new();
+        if !*draining.borrow() {
+            accepting.spawn(accept(socket, unauthenticated, myself));
+        }
+        Ok(ListenerState { front, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ListenerMsg>,
+        message: ListenerMsg,
+        state: &mut ListenerState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ListenerMsg::Accepted { stream, unauthenticated } => state.accepted(&myself, stream, unauthenticated),
+            ListenerMsg::Ended { id } => state.ended(id),
+            ListenerMsg::Drain { nodes } => state.drain(nodes),
+            ListenerMsg::HangUp => {
+                for live in state.edges.values() {
+                    live.outbox.finish(None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _: ActorRef<ListenerMsg>,
+        event: SupervisionEvent,
+        state: &mut ListenerState,
+    ) -> Result<(), ActorProcessingErr> {
+        if let SupervisionEvent::ActorFailed(who, error) = event {
+            tracing::error!(%error, "an edge failed, its connection is closed");
+            let failed = state.edges.iter().find(|(_, live)| live.edge.get_id() == who.get_id());
+            if let Some((id, live)) = failed.map(|(id, live)| (*id, live.outbox.clone())) {
+                live.finish(None);
+                state.front.world.router.tell_hub(crate::hub::HubMsg::Detach { id });
+                state.ended(id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<ListenerMsg>, state: &mut ListenerState) -> Result<(), ActorProcessingErr> {
+        state.accepting.abort_all();
+        for live in state.edges.values() {
+            live.outbox.finish(None);
+            live.edge.stop(None);
+        }
+        state.front.world.stats.actors.down();
+        Ok(())
+    }
+}
+
+impl ListenerState {
+    fn accepted(&mut self, myself: &ActorRef<ListenerMsg>, stream: Box<dyn Stream>, unauthenticated: Permit) {
+        let id = self.next_id;
+        self.next_id += 1;
+        let outbox = Arc::new(Outbox::default());
+        if let Some(go_away) = &self.go_away {
+            outbox.push(go_away.clone());
+        }
+        let args = EdgeArgs {
+            front: self.front.clone(),
+            id,
+            stream,
+            listener: myself.clone(),
+            unauthenticated,
+            outbox: outbox.clone(),
+        };
+        match ActorRuntime::spawn_linked_instant(None, Edge, args, myself.get_cell()) {
+            Ok((edge, _)) => {
+                self.edges.insert(id, Live { edge, outbox });
+                self.open.send_replace(self.edges.len());
+            }
+            Err(error) => tracing::error!(%error, "an edge does not start"),
+        }
+    }
+
+    fn ended(&mut self, id: ConnectionId) {
+        self.edges.remove(&id);
+        self.open.send_replace(self.edges.len());
+    }
+
+    fn drain(&mut self, nodes: Vec<String>) {
+        self.accepting.abort_all();
+        let frame = push_frame(say::server_frame::Message::GoAway(say::GoAway { nodes }));
+        for live in self.edges.values() {
+            live.outbox.push(frame.clone());
+        }
+        self.go_away = Some(frame);
+    }
+}
+
+async fn accept(socket: Arc<dyn Socket>, unauthenticated: Bound, listener: ActorRef<ListenerMsg>) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, _)) => {
+                // Over the bound it is closed at once, unread.
+                let Some(unauthenticated) = unauthenticated.enter() else { continue };
+                if listener.send_message(ListenerMsg::Accepted { stream, unauthenticated }).is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, limit = limits::UNAUTHENTICATED_CONNECTIONS, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! What is asked of the leader of a shard, what it answers, and what it tells nodes by itself.
+//!
+//! Between actors of one node these values travel as they are; [`wire`] gives them the form they have between nodes. What only
+//! a client looks at (pages, lists) is composed by the leader in the client's words, so that the edge passes it on.
+
+pub mod wire;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use troupe_core::{
+    Command, ConversationId, DeviceId, GroupId, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId, Username,
+};
+pub use troupe_proto::wire::client as say;
+use troupe_proto::{DecodeError, client};
+
+/// To the leader of one shard. Every request may be repeated without harm.
+#[derive(Clone, Debug)]
+pub enum Request {
+    Commit(Command),
+    /// The password has been verified where the connection is.
+    OpenSession(Session),
+    Credentials(UserKey),
+    /// Whether this is still a session, and of whom.
+    Resume(Session),
+    Sessions(UserId),
+    /// Live connections of a node. Answered with those whose session has ended.
+    Attach {
+        node: NodeId,
+        whole: bool,
+        sessions: Vec<Session>,
+    },
+    Detach(Session),
+    Inbox {
+        user: UserId,
+        after: Option<ConversationId>,
+        limit: usize,
+    },
+    Users {
+        ids: Vec<UserId>,
+        names: Vec<Username>,
+    },
+    Search {
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+        online: bool,
+    },
+    /// From now on the node is told of events, and of the heads at this moment.
+    Subscribe {
+        node: NodeId,
+        interests: Vec<(ConversationId, Vec<UserId>)>,
+    },
+    Unsubscribe {
+        node: NodeId,
+        conversations: Vec<ConversationId>,
+    },
+    Summaries {
+        user: UserId,
+        conversations: Vec<ConversationId>,
+    },
+    /// Without a reader: a node fills a gap for its subscribers.
+    Fetch {
+        conversation: ConversationId,
+        reader: Option<UserId>,
+        seq: Seq,
+        backward: bool,
+        limit: usize,
+    },
+    Members {
+        user: UserId,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    },
+    Delivered {
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    },
+    Read {
+        conversation: ConversationId,
+        user: UserId,
+        seq: Seq,
+    },
+}
+
+/// A session, and the node where its connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub user: UserId,
+    pub device: DeviceId,
+    pub token: TokenHash,
+    pub node: NodeId,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserKey {
+    Name(Username),
+    Id(UserId),
+}
+
+impl UserKey {
+    pub fn slot(&self) -> Slot {
+        match self {
+            UserKey::Name(name) => name.slot(),
+            UserKey::Id(id) => id.slot(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Done,
+    Registered(UserId),
+    Placed { seq: Seq, time: Timestamp, duplicate: bool },
+    GroupCreated(GroupId),
+    Account(Account),
+    Ended(Vec<Session>),
+    Inbox { conversations: Vec<ConversationId>, next: Option<ConversationId> },
+    Subscribed(Vec<Standing>),
+    Summaries(Vec<say::Conversation>),
+    Sessions(say::Sessions),
+    Users(say::Users),
+    Page(say::Page),
+    Members(say::Members),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub user: UserId,
+    pub name: String,
+    /// Empty unless credentials were asked for.
+    pub password_hash: String,
+}
+
+/// Where a conversation stands, and who of those asked for may not see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub conversation: ConversationId,
+    pub head: Seq,
+    pub refused: Vec<UserId>,
+}
+
+/// What comes instead of an answer, named by what the asker should do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Definite: do not retry as it is.
+    Rejected { code: Cow<'static, str>, text: Cow<'static, str> },
+    /// Definite: nothing was done; retry later.
+    Overloaded { after_ms: u32 },
+    /// Definite: ask the leader.
+    NotOwner { hint: Option<NodeId> },
+    /// It may or may not have been done: retry with the same ids.
+    Unavailable,
+}
+
+pub type Outcome = Result<Answer, Refusal>;
+
+impl Refusal {
+    pub const OVERLOADED: Refusal = Refusal::Overloaded { after_ms: 250 };
+
+    pub const fn rejected(code: &'static str, text: &'static str) -> Refusal {
+        Refusal::Rejected { code: Cow::Borrowed(code), text: Cow::Borrowed(text) }
+    }
+
+    /// As clients are told.
+    pub fn failure(&self) -> say::Failure {
+        match self {
+            Refusal::Rejected { code, text } => say::Failure {
+                kind: say::failure::Kind::Rejected.into(),
+                code: code.to_string(),
+                text: text.to_string(),
+                retry_after_ms: 0,
+            },
+            Refusal::Overloaded { after_ms } => say::Failure::overloaded(*after_ms),
+            // Nothing was done; the router has tried until its deadline.
+            Refusal::NotOwner { .. } => say::Failure::overloaded(1_000),
+            Refusal::Unavailable => say::Failure::unavailable(500),
+        }
+    }
+}
+
+impl From<client::Refusal> for Refusal {
+    fn from(refusal: client::Refusal) -> Refusal {
+        Refusal::Rejected { code: refusal.code().into(), text: refusal.to_string().into() }
+    }
+}
+
+impl From<DecodeError> for Refusal {
+    fn from(error: DecodeError) -> Refusal {
+        let failure = say::Failure::bad_request(&error);
+        Refusal::Rejected { code: failure.code.into(), text: failure.text.into() }
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Refusal {
+        Refusal::Rejected { code: rejection.code().into(), text: rejection.to_string().into() }
+    }
+}
+
+/// From a leader to a node with interested connections. Only ever a hint: what is lost shows in the heads.
+#[derive(Clone, Debug)]
+pub enum Push {
+    Event(News),
+    Cursor {
+        conversation: ConversationId,
+        frame: Bytes,
+    },
+    /// Heads of conversations that had traffic.
+    Heads(Vec<(ConversationId, Seq)>),
+    Inbox {
+        user: UserId,
+        conversation: ConversationId,
+        present: bool,
+        version: Seq,
+    },
+    SessionEnded {
+        session: Session,
+        code: Cow<'static, str>,
+    },
+}
+
+/// One event, encoded once for all connections of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    pub conversation: ConversationId,
+    pub seq: Seq,
+    /// Who is not a member after it.
+    pub removed: Option<UserId>,
+    pub frame: Bytes,
+}

@@ -1,0 +1,384 @@
+//! The form of requests, answers and pushes between nodes. Decoding is total: any bytes give a value or an error.
+
+use bytes::Bytes;
+use prost::Message;
+use troupe_core::{ConversationId, DeviceId, GroupId, NodeId, Seq, Timestamp, TokenHash, UserId, Username};
+use troupe_proto::Record;
+use troupe_proto::wire::mesh as wire;
+use wire::{answer, push, refusal, request, user_key};
+
+use super::{Account, Answer, News, Outcome, Push, Refusal, Request, Session, Standing, UserKey};
+
+/// The other node said something that this program does not understand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a payload of this version: {0}")]
+pub struct Garbled(pub &'static str);
+
+type Decoded<T> = Result<T, Garbled>;
+
+pub fn encode_request(request: &Request) -> Bytes {
+    use request::What;
+    let what = match request {
+        Request::Commit(command) => What::Commit(command.encode().into()),
+        Request::OpenSession(session) => What::OpenSession(wire::OpenSession { session: Some(session_out(session)) }),
+        Request::Credentials(key) => What::Credentials(wire::UserKey {
+            key: Some(match key {
+                UserKey::Name(name) => user_key::Key::Name(name.to_string()),
+                UserKey::Id(id) => user_key::Key::Id(id.0),
+            }),
+        }),
+        Request::Resume(session) => What::Resume(session_out(session)),
+        Request::Sessions(user) => What::Sessions(user.0),
+        Request::Attach { node, whole, sessions } => What::Attach(wire::Attach {
+            node: node.0,
+            whole: *whole,
+            sessions: sessions.iter().map(session_out).collect(),
+        }),
+        Request::Detach(session) => What::Detach(wire::Detach { session: Some(session_out(session)) }),
+        Request::Inbox { user, after, limit } => {
+            What::Inbox(wire::InboxPage { user: user.0, after: optional_out(after), limit: *limit as u32 })
+        }
+        Request::Users { ids, names } => What::Users(wire::UserLookup {
+            ids: ids.iter().map(|id| id.0).collect(),
+            names: names.iter().map(Username::to_string).collect(),
+        }),
+        Request::Search { prefix, after, limit, online } => What::Search(wire::UserSearch {
+            prefix: prefix.clone(),
+            after: after.clone().unwrap_or_default(),
+            limit: *limit as u32,
+            online: *online,
+        }),
+        Request::Subscribe { node, interests } => What::Subscribe(wire::Subscribe {
+            node: node.0,
+            interests: interests
+                .iter()
+                .map(|(conversation, users)| wire::Interest {
+                    conversation: conversation.to_string(),
+                    users: users.iter().map(|user| user.0).collect(),
+                })
+                .collect(),
+        }),
+        Request::Unsubscribe { node, conversations } => {
+            What::Unsubscribe(wire::Unsubscribe { node: node.0, conversations: texts(conversations) })
+        }
+        Request::Summaries { user, conversations } => {
+            What::Summaries(wire::Summaries { user: user.0, conversations: texts(conversations) })
+        }
+        Request::Fetch { conversation, reader, seq, backward, limit } => What::Fetch(wire::Fetch {
+            conversation: conversation.to_string(),
+            reader: reader.map_or(0, |user| user.0),
+            seq: seq.0,
+            backward: *backward,
+            limit: *limit as u32,
+        }),
+        Request::Members { user, conversation, after, limit } => What::Members(wire::MemberPage {
+            user: user.0,
+            conversation: conversation.to_string(),
+            after: after.map_or(0, |user| user.0),
+            limit: *limit as u32,
+        }),
+        Request::Delivered { conversation, user, seq } => What::Delivered(cursor_out(*conversation, *user, *seq)),
+        Request::Read { conversation, user, seq } => What::Read(cursor_out(*conversation, *user, *seq)),
+    };
+    wire::Request { what: Some(what) }.encode_to_vec().into()
+}
+
+pub fn decode_request(body: Bytes) -> Decoded<Request> {
+    use request::What;
+    let request = wire::Request::decode(body).map_err(|_| Garbled("request"))?;
+    Ok(match request.what.ok_or(Garbled("request"))? {
+        What::Commit(bytes) => Request::Commit(Record::decode(&bytes).map_err(|_| Garbled("command"))?),
+        What::OpenSession(open) => Request::OpenSession(session_in(open.session)?),
+        What::Credentials(key) => Request::Credentials(match key.key.ok_or(Garbled("user key"))? {
+            user_key::Key::Name(name) => UserKey::Name(Username::new(&name).ok_or(Garbled("name"))?),
+            user_key::Key::Id(id) => UserKey::Id(UserId(id)),
+        }),
+        What::Resume(session) => Request::Resume(session_in(Some(session))?),
+        What::Sessions(user) => Request::Sessions(UserId(user)),
+        What::Attach(attach) => {
+            Request::Attach { node: NodeId(attach.node), whole: attach.whole, sessions: sessions_in(attach.sessions)? }
+        }
+        What::Detach(detach) => Request::Detach(session_in(detach.session)?),
+        What::Inbox(page) => {
+            Request::Inbox { user: UserId(page.user), after: optional_in(&page.after)?, limit: page.limit as usize }
+        }
+        What::Users(lookup) => Request::Users {
+            ids: lookup.ids.into_iter().map(UserId).collect(),
+            names: lookup
+                .names
+                .iter()
+                .map(|name| Username::new(name).ok_or(Garbled("name")))
+                .collect::<Decoded<_>>()?,
+        },
+        What::Search(search) => Request::Search {
+            prefix: search.prefix,
+            after: Some(search.after).filter(|after| !after.is_empty()),
+            limit: search.limit as usize,
+            online: search.online,
+        },
+        What::Subscribe(subscribe) => Request::Subscribe {
+            node: NodeId(subscribe.node),
+            interests: subscribe
+                .interests
+                .into_iter()
+                .map(|interest| {
+                    let users = interest.users.into_iter().map(UserId).collect();
+                    Ok((conversation_in(&interest.conversation)?, users))
+                })
+                .collect::<Decoded<_>>()?,
+        },
+        What::Unsubscribe(unsubscribe) => Request::Unsubscribe {
+            node: NodeId(unsubscribe.node),
+            conversations: conversations_in(&unsubscribe.conversations)?,
+        },
+        What::Summaries(summaries) => Request::Summaries {
+            user: UserId(summaries.user),
+            conversations: conversations_in(&summaries.conversations)?,
+        },
+        What::Fetch(fetch) => Request::Fetch {
+            conversation: conversation_in(&fetch.conversation)?,
+            reader: somebody(fetch.reader),
+            seq: Seq(fetch.seq),
+            backward: fetch.backward,
+            limit: fetch.limit as usize,
+        },
+        What::Members(page) => Request::Members {
+            user: UserId(page.user),
+            conversation: conversation_in(&page.conversation)?,
+            after: somebody(page.after),
+            limit: page.limit as usize,
+        },
+        What::Delivered(to) => {
+            let (conversation, user, seq) = cursor_in(to)?;
+            Request::Delivered { conversation, user, seq }
+        }
+        What::Read(to) => {
+            let (conversation, user, seq) = cursor_in(to)?;
+            Request::Read { conversation, user, seq }
+        }
+    })
+}
+
+pub fn encode_outcome(outcome: &Outcome) -> Bytes {
+    use answer::What;
+    let what = match outcome {
+        Err(refusal) => What::Refusal(refusal_out(refusal)),
+        Ok(Answer::Done) => What::Done(wire::Nothing {}),
+        Ok(Answer::Registered(user)) => What::Registered(user.0),
+        Ok(Answer::Placed { seq, time, duplicate }) => {
+            What::Placed(wire::Placed { seq: seq.0, time_ms: time.0, duplicate: *duplicate })
+        }
+        Ok(Answer::GroupCreated(group)) => What::GroupCreated(group.0),
+        Ok(Answer::Account(account)) => What::Account(wire::Account {
+            user: account.user.0,
+            name: account.name.clone(),
+            password_hash: account.password_hash.clone(),
+        }),
+        Ok(Answer::Ended(sessions)) => {
+            What::Ended(wire::Ended { sessions: sessions.iter().map(session_out).collect() })
+        }
+        Ok(Answer::Inbox { conversations, next }) => {
+            What::Inbox(wire::InboxEntries { conversations: texts(conversations), next: optional_out(next) })
+        }
+        Ok(Answer::Subscribed(standings)) => {
+            What::Subscribed(wire::Subscribed { standings: standings.iter().map(standing_out).collect() })
+        }
+        Ok(Answer::Summaries(rows)) => What::Summaries(wire::Summarised { conversations: rows.clone() }),
+        Ok(Answer::Sessions(sessions)) => What::Sessions(sessions.clone()),
+        Ok(Answer::Users(users)) => What::Users(users.clone()),
+        Ok(Answer::Page(page)) => What::Page(page.clone()),
+        Ok(Answer::Members(members)) => What::Members(members.clone()),
+    };
+    wire::Answer { what: Some(what) }.encode_to_vec().into()
+}
+
+pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
+    use answer::What;
+    let answer = wire::Answer::decode(body).map_err(|_| Garbled("answer"))?;
+    Ok(Ok(match answer.what.ok_or(Garbled("answer"))? {
+        What::Refusal(refusal) => return Ok(Err(refusal_in(refusal)?)),
+        What::Done(_) => Answer::Done,
+        What::Registered(user) => Answer::Registered(UserId(user)),
+        What::Placed(placed) => {
+            Answer::Placed { seq: Seq(placed.seq), time: Timestamp(placed.time_ms), duplicate: placed.duplicate }
+        }
+        What::GroupCreated(group) => Answer::GroupCreated(GroupId(group)),
+        What::Account(account) => Answer::Account(Account {
+            user: UserId(account.user),
+            name: account.name,
+            password_hash: account.password_hash,
+        }),
+        What::Ended(ended) => Answer::Ended(sessions_in(ended.sessions)?),
+        What::Inbox(inbox) => {
+            Answer::Inbox { conversations: conversations_in(&inbox.conversations)?, next: optional_in(&inbox.next)? }
+        }
+        What::Subscribed(subscribed) => {
+            Answer::Subscribed(subscribed.standings.into_iter().map(standing_in).collect::<Decoded<_>>()?)
+        }
+        What::Summaries(rows) => Answer::Summaries(rows.conversations),
+        What::Sessions(sessions) => Answer::Sessions(sessions),
+        What::Users(users) => Answer::Users(users),
+        What::Page(page) => Answer::Page(page),
+        What::Members(members) => Answer::Members(members),
+    }))
+}
+
+pub fn encode_push(push: &Push) -> Bytes {
+    use push::What;
+    let what = match push {
+        Push::Event(news) => What::Event(wire::EventNews {
+            conversation: news.conversation.to_string(),
+            seq: news.seq.0,
+            removed: news.removed.map_or(0, |user| user.0),
+            frame: news.frame.clone(),
+        }),
+        Push::Cursor { conversation, frame } => {
+            What::Cursor(wire::CursorNews { conversation: conversation.to_string(), frame: frame.clone() })
+        }
+        Push::Heads(heads) => What::Heads(wire::Heads {
+            standings: heads
+                .iter()
+                .map(|(conversation, head)| wire::Standing {
+                    conversation: conversation.to_string(),
+                    head: head.0,
+                    refused: Vec::new(),
+                })
+                .collect(),
+        }),
+        Push::Inbox { user, conversation, present, version } => What::Inbox(wire::InboxNews {
+            user: user.0,
+            conversation: conversation.to_string(),
+            present: *present,
+            version: version.0,
+        }),
+        Push::SessionEnded { session, code } => {
+            What::Session(wire::SessionNews { session: Some(session_out(session)), code: code.to_string() })
+        }
+    };
+    wire::Push { what: Some(what) }.encode_to_vec().into()
+}
+
+pub fn decode_push(body: Bytes) -> Decoded<Push> {
+    use push::What;
+    let push = wire::Push::decode(body).map_err(|_| Garbled("push"))?;
+    Ok(match push.what.ok_or(Garbled("push"))? {
+        What::Event(news) => Push::Event(News {
+            conversation: conversation_in(&news.conversation)?,
+            seq: Seq(news.seq),
+            removed: somebody(news.removed),
+            frame: news.frame,
+        }),
+        What::Cursor(news) => Push::Cursor { conversation: conversation_in(&news.conversation)?, frame: news.frame },
+        What::Heads(heads) => Push::Heads(
+            heads
+                .standings
+                .into_iter()
+                .map(|standing| Ok((conversation_in(&standing.conversation)?, Seq(standing.head))))
+                .collect::<Decoded<_>>()?,
+        ),
+        What::Inbox(news) => Push::Inbox {
+            user: UserId(news.user),
+            conversation: conversation_in(&news.conversation)?,
+            present: news.present,
+            version: Seq(news.version),
+        },
+        What::Session(news) => Push::SessionEnded { session: session_in(news.session)?, code: news.code.into() },
+    })
+}
+
+fn refusal_out(refusal: &Refusal) -> wire::Refusal {
+    use refusal::Why;
+    let why = match refusal {
+        Refusal::Rejected { code, text } => {
+            Why::Rejected(wire::Rejected { code: code.to_string(), text: text.to_string() })
+        }
+        Refusal::Overloaded { after_ms } => Why::OverloadedAfterMs(*after_ms),
+        Refusal::NotOwner { hint } => Why::NotOwner(wire::NotOwner { hint: hint.map_or(0, |node| node.0) }),
+        Refusal::Unavailable => Why::Unavailable(wire::Nothing {}),
+    };
+    wire::Refusal { why: Some(why) }
+}
+
+fn refusal_in(refusal: wire::Refusal) -> Decoded<Refusal> {
+    use refusal::Why;
+    Ok(match refusal.why.ok_or(Garbled("refusal"))? {
+        Why::Rejected(rejected) => Refusal::Rejected { code: rejected.code.into(), text: rejected.text.into() },
+        Why::OverloadedAfterMs(after_ms) => Refusal::Overloaded { after_ms },
+        Why::NotOwner(not_owner) => Refusal::NotOwner { hint: Some(NodeId(not_owner.hint)).filter(|node| node.0 != 0) },
+        Why::Unavailable(_) => Refusal::Unavailable,
+    })
+}
+
+fn session_out(session: &Session) -> wire::SessionRef {
+    wire::SessionRef {
+        user: session.user.0,
+        device: session.device.to_string(),
+        token_hash: Bytes::copy_from_slice(&session.token.0),
+        node: session.node.0,
+    }
+}
+
+fn session_in(session: Option<wire::SessionRef>) -> Decoded<Session> {
+    let session = session.ok_or(Garbled("session"))?;
+    Ok(Session {
+        user: UserId(session.user),
+        device: DeviceId::new(&session.device).ok_or(Garbled("device"))?,
+        token: TokenHash(session.token_hash.as_ref().try_into().map_err(|_| Garbled("token"))?),
+        node: NodeId(session.node),
+    })
+}
+
+fn sessions_in(sessions: Vec<wire::SessionRef>) -> Decoded<Vec<Session>> {
+    sessions.into_iter().map(|session| session_in(Some(session))).collect()
+}
+
+fn standing_out(standing: &Standing) -> wire::Standing {
+    wire::Standing {
+        conversation: standing.conversation.to_string(),
+        head: standing.head.0,
+        refused: standing.refused.iter().map(|user| user.0).collect(),
+    }
+}
+
+fn standing_in(standing: wire::Standing) -> Decoded<Standing> {
+    Ok(Standing {
+        conversation: conversation_in(&standing.conversation)?,
+        head: Seq(standing.head),
+        refused: standing.refused.into_iter().map(UserId).collect(),
+    })
+}
+
+fn cursor_out(conversation: ConversationId, user: UserId, seq: Seq) -> wire::CursorTo {
+    wire::CursorTo { conversation: conversation.to_string(), user: user.0, seq: seq.0 }
+}
+
+fn cursor_in(to: wire::CursorTo) -> Decoded<(ConversationId, UserId, Seq)> {
+    Ok((conversation_in(&to.conversation)?, UserId(to.user), Seq(to.seq)))
+}
+
+fn texts(conversations: &[ConversationId]) -> Vec<String> {
+    conversations.iter().map(ConversationId::to_string).collect()
+}
+
+fn conversations_in(texts: &[String]) -> Decoded<Vec<ConversationId>> {
+    texts.iter().map(|text| conversation_in(text)).collect()
+}
+
+fn conversation_in(text: &str) -> Decoded<ConversationId> {
+    text.parse().map_err(|_| Garbled("conversation"))
+}
+
+fn optional_out(conversation: &Option<ConversationId>) -> String {
+    conversation.map(|conversation| conversation.to_string()).unwrap_or_default()
+}
+
+fn optional_in(text: &str) -> Decoded<Option<ConversationId>> {
+    if text.is_empty() { Ok(None) } else { conversation_in(text).map(Some) }
+}
+
+fn somebody(number: u64) -> Option<UserId> {
+    Some(UserId(number)).filter(|user| user.0 != 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! The face of this crate: the actors of one node, from binding the client port to the last goodbye.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ractor::{Actor, ActorRef};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use troupe_core::limits;
+use troupe_raft::Cluster;
+use troupe_runtime::{NodeCtx, Stream};
+use troupe_store::rows::View;
+
+use crate::admission::Bound;
+use crate::edge::Front;
+use crate::edge::directory::Directory;
+use crate::listener::ListenerMsg;
+use crate::mesh::cluster::ClusterMesh;
+use crate::mesh::direct::DirectMesh;
+use crate::mesh::links::ClusterLinks;
+use crate::mesh::{Gauge, Inbox, MeshEvent};
+use crate::passwords::Passwords;
+use crate::root::{Root, RootArgs, RootMsg};
+use crate::router::Router;
+use crate::stats::{Stats, StatsReport};
+use crate::world::World;
+
+/// For actors that are told to stop.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Where native clients connect; port 0 lets the system choose.
+    pub client_listen: String,
+}
+
+/// What carries envelopes between nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MeshKind {
+    /// ractor_cluster.
+    #[default]
+    Cluster,
+    /// The same frames over plain streams, without statics: many nodes in one process.
+    Direct,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The operator must change something; the text says what.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Shared, cheap to clone.
+#[derive(Clone)]
+pub struct NodeHandle(Arc<Inner>);
+
+struct Inner {
+    world: World,
+    client_addr: std::net::SocketAddr,
+    unauthenticated: Bound,
+    root: ActorRef<RootMsg>,
+    joined: Mutex<Option<JoinHandle<()>>>,
+    open: watch::Receiver<usize>,
+    draining: watch::Sender<bool>,
+    mesh: Carrier,
+}
+
+enum Carrier {
+    Cluster(Arc<ClusterMesh>),
+    Direct(Arc<DirectMesh>),
+}
+
+impl NodeHandle {
+    pub async fn start(ctx: NodeCtx, cluster: Cluster, config: NodeConfig) -> Result<NodeHandle, StartError> {
+        NodeHandle::start_with(ctx, cluster, config, MeshKind::Cluster).await
+    }
+
+    pub async fn start_with(
+        ctx: NodeCtx,
+        cluster: Cluster,
+        config: NodeConfig,
+        mesh: MeshKind,
+    ) -> Result<NodeHandle, StartError> {
+        let NodeConfig { client_listen } = config;
+        let refused = |error: std::io::Error| {
+            StartError::Refused(format!(
+                "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
+            ))
+        };
+        let socket = ctx.net.bind(&client_listen).await.map_err(&refused)?;
+        let client_addr = socket.local_addr().map_err(&refused)?;
+
+        let stats = Arc::new(Stats::default());
+        let gauge = Gauge::new(limits::NODE_RECEIVED);
+        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone()));
+        let world = World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats };
+        let front = Arc::new(Front {
+            world: world.clone(),
+            passwords: Passwords::new(ctx.clone()),
+            directory: Directory::default(),
+        });
+        let (open, open_now) = watch::channel(0);
+        let (draining, draining_now) = watch::channel(false);
+        let unauthenticated = Bound::new(limits::UNAUTHENTICATED_CONNECTIONS);
+        let args = RootArgs {
+            front,
+            socket: socket.into(),
+            unauthenticated: unauthenticated.clone(),
+            open,
+            draining: draining_now,
+        };
+        let started = Root::spawn(None, Root, args).await;
+        let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
+
+        let links = Arc::new(ClusterLinks::new(cluster));
+        let inbox = inbox(router.clone(), root.clone());
+        let mesh = match mesh {
+            MeshKind::Cluster => {
+                let started = ClusterMesh::start(&ctx, links, inbox, gauge).await;
+                let mesh = Arc::new(started.map_err(|error| StartError::Refused(error.to_string()))?);
+                router.join(mesh.clone());
+                Carrier::Cluster(mesh)
+            }
+            MeshKind::Direct => {
+                let mesh = Arc::new(DirectMesh::start(&ctx, links, inbox, gauge));
+                router.join(mesh.clone());
+                Carrier::Direct(mesh)
+            }
+        };
+        let inner = Inner {
+            world,
+            client_addr,
+            unauthenticated,
+            root,
+            joined: Mutex::new(Some(joined)),
+            open: open_now,
+            draining,
+            mesh,
+        };
+        Ok(NodeHandle(Arc::new(inner)))
+    }
+
+    /// Where native clients connect.
+    pub fn client_addr(&self) -> std::net::SocketAddr {
+        self.0.client_addr
+    }
+
+    pub fn stats(&self) -> StatsReport {
+        self.0.world.stats.report()
+    }
+
+    /// What this node's replicas hold, without asking anybody: for checkers.
+    pub fn local_view(&self) -> View {
+        self.0.world.view()
+    }
+
+    /// Serves a client that came another way: anything that carries the same frames.
+    pub fn serve(&self, stream: Box<dyn Stream>) {
+        // Over the bound it is closed at once, as at the client port.
+        if let Some(unauthenticated) = self.0.unauthenticated.enter() {
+            let accepted = ListenerMsg::Accepted { stream, unauthenticated };
+            let _ = self.0.root.send_message(RootMsg::ToListener(accepted));
+        }
+    }
+
+    /// Accepts no more clients, sends those that are here to other nodes, and waits until they have gone or the time is
+    /// over. What they have asked is still answered.
+    pub async fn drain(&self, within: Duration) {
+        self.0.draining.send_replace(true);
+        let routing = self.0.world.router.routing();
+        let others = routing.nodes.values().filter(|node| node.id != routing.me && node.reachable);
+        let nodes = others.map(|node| node.client_address.clone()).collect();
+        let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Drain { nodes }));
+        let mut open = self.0.open.clone();
+        // Whoever stays is closed by the shutdown, and resumes elsewhere.
+        let _ = tokio::time::timeout(within, open.wait_for(|open| *open == 0)).await;
+    }
+
+    /// Ends everything that was started here.
+    pub async fn shutdown(&self) {
+        self.0.root.stop(None);
+        let joined = self.0.joined.lock().take();
+        if let Some(joined) = joined {
+            let _ = tokio::time::timeout(STOP_WITHIN, joined).await;
+        }
+        match &self.0.mesh {
+            Carrier::Cluster(mesh) => mesh.stop().await,
+            Carrier::Direct(mesh) => mesh.stop().await,
+        }
+    }
+}
+
+fn inbox(router: Arc<Router>, root: ActorRef<RootMsg>) -> Inbox {
+    Arc::new(move |event| match event {
+        MeshEvent::Received { from, envelope } => router.received(from, envelope),
+        MeshEvent::Down(node) => {
+            router.node_down(node);
+            let _ = root.send_message(RootMsg::NodeDown(node));
+        }
+        // Who leads there has to be told anew; the hub tries until it is heard.
+        MeshEvent::Up(_) => {}
+    })
+}

@@ -1,0 +1,112 @@
+//! Passwords: their rules, argon2id, and a bound on how many are hashed at once.
+//!
+//! Hashing runs on lanes of its own. A login of an unknown user costs as much as one of a known user, so that the
+//! time of an answer does not say who exists.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use sha2::{Digest, Sha256};
+use troupe_core::{TokenHash, limits};
+use troupe_proto::client;
+use troupe_runtime::{Lane, NodeCtx, executor};
+
+use crate::admission::Bound;
+use crate::message::Refusal;
+
+/// The recommendation for argon2id with the least memory: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const SALT_BYTES: usize = 16;
+
+pub struct Passwords {
+    ctx: NodeCtx,
+    waiting: Bound,
+    next_lane: AtomicU8,
+    /// Verified when there is no user: nobody knows its password.
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    pub fn new(ctx: NodeCtx) -> Passwords {
+        let nobody = hash(&ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
+        Passwords {
+            ctx,
+            waiting: Bound::new(limits::HASHES_RUNNING + limits::HASHES_WAITING),
+            next_lane: AtomicU8::new(0),
+            nobody: nobody.into(),
+        }
+    }
+
+    /// The PHC string to keep for a new password.
+    pub async fn hash(&self, password: String) -> Result<String, Refusal> {
+        let long_enough = password.chars().count() >= limits::PASSWORD_MIN_CHARS;
+        if !long_enough || password.len() > limits::PASSWORD_MAX_BYTES {
+            return Err(client::Refusal::BadPassword.into());
+        }
+        let salt = self.ctx.rng.bytes::<SALT_BYTES>();
+        self.run(move || hash(password.as_bytes(), &salt)).await
+    }
+
+    /// `kept` is none for an unknown user: the same work, and never right.
+    pub async fn verify(&self, password: String, kept: Option<String>) -> Result<bool, Refusal> {
+        if password.len() > limits::PASSWORD_MAX_BYTES {
+            return Ok(false);
+        }
+        let known = kept.is_some();
+        let kept: Arc<str> = kept.map_or_else(|| self.nobody.clone(), Into::into);
+        let right = self.run(move || {
+            let kept = PasswordHash::new(&kept);
+            kept.is_ok_and(|kept| argon2().verify_password(password.as_bytes(), &kept).is_ok())
+        });
+        Ok(right.await? && known)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+        let _place = self.waiting.enter().ok_or(Refusal::Overloaded { after_ms: 1_000 })?;
+        let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % limits::HASHES_RUNNING as u8;
+        let done = executor::run(&*self.ctx.executor, Lane::Hash(lane), work).await;
+        done.ok_or(Refusal::Overloaded { after_ms: 1_000 })
+    }
+}
+
+/// What is kept of a session's secret.
+pub fn token_hash(secret: &[u8; 32]) -> TokenHash {
+    TokenHash(Sha256::digest(secret).into())
+}
+
+fn hash(password: &[u8], salt: &[u8; SALT_BYTES]) -> String {
+    let salt = SaltString::encode_b64(salt).expect("16 bytes are a salt");
+    let hashed = argon2().hash_password(password, &salt).expect("the parameters are in range");
+    hashed.to_string()
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("the parameters are in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_right_password_of_a_known_user_is_right() {
+        let passwords = Passwords::new(NodeCtx::production());
+        let kept = passwords.hash("correct horse".into()).await.expect("hashed");
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert_eq!(passwords.verify("correct horse".into(), Some(kept.clone())).await, Ok(true));
+        assert_eq!(passwords.verify("wrong horse".into(), Some(kept)).await, Ok(false));
+        assert_eq!(passwords.verify("correct horse".into(), None).await, Ok(false));
+        assert_eq!(passwords.verify("correct horse".into(), Some("not a hash".into())).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn short_and_long_passwords_are_refused_before_they_are_hashed() {
+        let passwords = Passwords::new(NodeCtx::production());
+        assert!(passwords.hash("1234567".into()).await.is_err());
+        assert!(passwords.hash("x".repeat(limits::PASSWORD_MAX_BYTES + 1)).await.is_err());
+    }
+}

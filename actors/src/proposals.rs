@@ -1,0 +1,114 @@
+//! What one entity wants committed, in order: one proposal is under way, the rest waits and goes together.
+//!
+//! With one call at a time the order of commands is the order of arrival, and what gathers meanwhile shares an entry.
+
+use std::collections::VecDeque;
+
+use troupe_core::{Command, limits};
+
+/// Commands with whatever waits for each of them.
+#[derive(Debug)]
+pub struct Proposals<T> {
+    waiting: VecDeque<(Command, T)>,
+    under_way: bool,
+}
+
+impl<T> Default for Proposals<T> {
+    fn default() -> Proposals<T> {
+        Proposals { waiting: VecDeque::new(), under_way: false }
+    }
+}
+
+impl<T> Proposals<T> {
+    /// The caller holds a permit for each command, which bounds this queue.
+    pub fn push(&mut self, command: Command, waiter: T) {
+        self.waiting.push_back((command, waiter));
+    }
+
+    /// What to propose now; nothing while a proposal is under way.
+    pub fn next(&mut self) -> Option<(Vec<Command>, Vec<T>)> {
+        if self.under_way || self.waiting.is_empty() {
+            return None;
+        }
+        self.under_way = true;
+        let mut bytes = 0;
+        let fits = |(command, _): &(Command, T)| {
+            bytes += size(command);
+            bytes <= limits::BATCH_BYTES
+        };
+        let count = self.waiting.iter().take(limits::BATCH_COMMANDS).take_while({
+            let mut fits = fits;
+            move |entry| fits(entry)
+        });
+        let count = count.count().max(1);
+        Some(self.waiting.drain(..count).unzip())
+    }
+
+    pub fn finished(&mut self) {
+        self.under_way = false;
+    }
+
+    /// Those who wait for a command that was never proposed.
+    pub fn abandon(&mut self) -> Vec<T> {
+        self.waiting.drain(..).map(|(_, waiter)| waiter).collect()
+    }
+}
+
+/// About what a command weighs in an entry.
+fn size(command: &Command) -> usize {
+    const ENVELOPE: usize = 128;
+    match command {
+        Command::Send(send) => ENVELOPE + send.body.content.len(),
+        Command::CreateGroup(create) => ENVELOPE + 8 * create.members.len(),
+        Command::AdvanceCursors(advance) => ENVELOPE + 32 * advance.moves.len(),
+        _ => ENVELOPE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_core::command::Send;
+    use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
+
+    use super::*;
+
+    fn send(bytes: usize) -> Command {
+        Command::Send(Send {
+            conversation: ConversationId::Everyone,
+            sender: UserId(1),
+            client_message_id: ClientMessageId::default(),
+            after: None,
+            body: Body { kind: Body::TEXT, content: vec![b'x'; bytes] },
+        })
+    }
+
+    #[test]
+    fn one_at_a_time_and_the_rest_together_in_order() {
+        let mut proposals = Proposals::default();
+        proposals.push(send(1), 1);
+        assert_eq!(proposals.next().expect("the first").1, [1]);
+        proposals.push(send(1), 2);
+        proposals.push(send(1), 3);
+        assert!(proposals.next().is_none());
+        proposals.finished();
+        assert_eq!(proposals.next().expect("the rest").1, [2, 3]);
+        proposals.finished();
+        assert!(proposals.next().is_none() && proposals.abandon().is_empty());
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_count_and_at_its_bytes_but_holds_at_least_one() {
+        let mut proposals = Proposals::default();
+        (0..limits::BATCH_COMMANDS + 1).for_each(|i| proposals.push(send(1), i));
+        assert_eq!(proposals.next().expect("a full batch").1.len(), limits::BATCH_COMMANDS);
+
+        let mut proposals = Proposals::default();
+        proposals.push(send(limits::BATCH_BYTES + 1), 0);
+        proposals.push(send(limits::BATCH_BYTES / 2), 1);
+        proposals.push(send(limits::BATCH_BYTES / 2), 2);
+        for expected in [vec![0], vec![1], vec![2]] {
+            assert_eq!(proposals.next().expect("a batch").1, expected);
+            proposals.finished();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The root of a node's actors: starts the hub, the listener, and a shard for each leadership held here, and restarts what
+//! fails.
+//!
+//! Children are kept in maps of our own, in order. A shard that fails is started anew for the same leadership; what it knew by itself is
+//! volatile and said again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use troupe_core::{Epoch, NodeId, ShardId};
+use troupe_runtime::Listener as Socket;
+
+use crate::admission::Bound;
+use crate::edge::Front;
+use crate::hub::{Hub, HubMsg};
+use crate::listener::{Listener, ListenerArgs, ListenerMsg};
+use crate::shard::{Shard, ShardArgs, ShardMsg};
+
+pub enum RootMsg {
+    LedChanged,
+    NodeDown(NodeId),
+    ToListener(ListenerMsg),
+}
+
+impl ractor::Message for RootMsg {}
+
+pub struct Root;
+
+pub struct RootArgs {
+    pub front: Arc<Front>,
+    pub socket: Arc<dyn Socket>,
+    pub unauthenticated: Bound,
+    pub open: watch::Sender<usize>,
+    pub draining: watch::Receiver<bool>,
+}
+
+pub struct RootState {
+    args: RootArgs,
+    hub: ActorRef<HubMsg>,
+    listener: ActorRef<ListenerMsg>,
+    shards: BTreeMap<ShardId, (Epoch, ActorRef<ShardMsg>)>,
+    /// Follows the leaderships; aborted with this actor.
+    _tasks: JoinSet<()>,
+}
+
+impl Actor for Root {
+    type Msg = RootMsg;
+    type State = RootState;
+    type Arguments = RootArgs;
+
+    async fn pre_start(&self, myself: ActorRef<RootMsg>, args: RootArgs) -> Result<RootState, ActorProcessingErr> {
+        let mut tasks = JoinSet::new();
+        let (mut led, follower) = (args.front.world.cluster.led(), myself.clone());
+        tasks.spawn(async move {
+            while follower.send_message(RootMsg::LedChanged).is_ok() && led.changed().await.is_ok() {}
+        });
+        args.front.world.stats.actors.up();
+        let hub = start_hub(&myself, &args).await?;
+        let listener = start_listener(&myself, &args).await?;
+        Ok(RootState { args, hub, listener, shards: BTreeMap::new(), _tasks: tasks })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<RootMsg>,
+        message: RootMsg,
+        state: &mut RootState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            RootMsg::LedChanged => state.follow_leaderships(&myself).await,
+            RootMsg::NodeDown(node) => {
+                let _ = state.hub.send_message(HubMsg::NodeDown(node));
+                for (_, shard) in state.shards.values() {
+                    let _ = shard.send_message(ShardMsg::NodeDown(node));
+                }
+            }
+            RootMsg::ToListener(message) => drop(state.listener.send_message(message)),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<RootMsg>,
+        event: SupervisionEvent,
+        state: &mut RootState,
+    ) -> Result<(), ActorProcessingErr> {
+        let SupervisionEvent::ActorFailed(who, error) = event else { return Ok(()) };
+        let id = who.get_id();
+        if id == state.hub.get_id() {
+            tracing::error!(%error, "the hub failed: connections are closed, clients resume");
+            state.hub = start_hub(&myself, &state.args).await?;
+            let _ = state.listener.send_message(ListenerMsg::HangUp);
+        } else if id == state.listener.get_id() {
+            tracing::error!(%error, "the listener failed and starts anew");
+            state.listener = start_listener(&myself, &state.args).await?;
+        } else if let Some((shard, _)) = state.shards.iter().find(|(_, (_, actor))| actor.get_id() == id) {
+            let shard = *shard;
+            tracing::error!(%shard, %error, "a shard failed and starts anew");
+            state.shards.remove(&shard);
+            state.args.front.world.router.set_shard(shard, None);
+            state.follow_leaderships(&myself).await;
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<RootMsg>, state: &mut RootState) -> Result<(), ActorProcessingErr> {
+        let router = &state.args.front.world.router;
+        state.listener.stop(None);
+        for (shard, (_, actor)) in std::mem::take(&mut state.shards) {
+            router.set_shard(shard, None);
+            actor.stop(None);
+        }
+        router.set_hub(None);
+        state.hub.stop(None);
+        state.args.front.world.stats.actors.down();
+        Ok(())
+    }
+}
+
+impl RootState {
+    /// One shard actor per leadership: another epoch is another actor.
+    async fn follow_leaderships(&mut self, myself: &ActorRef<RootMsg>) {
+        let world = self.args.front.world.clone();
+        let led = world.cluster.led().borrow().clone();
+        let over = self.shards.extract_if(.., |shard, (epoch, _)| led.get(shard) != Some(epoch));
+        for (shard, (_, actor)) in over {
+            world.router.set_shard(shard, None);
+            actor.stop(None);
+        }
+        for (&shard, &epoch) in led.iter() {
+            if self.shards.contains_key(&shard) {
+                continue;
+            }
+            let args = ShardArgs { world: world.clone(), shard, epoch };
+            match Shard::spawn_linked(None, Shard, args, myself.get_cell()).await {
+                Ok((actor, _)) => {
+                    world.router.set_shard(shard, Some(actor.clone()));
+                    self.shards.insert(shard, (epoch, actor));
+                }
+                Err(error) => tracing::error!(%shard, %error, "a shard does not start"),
+            }
+        }
+    }
+}
+
+async fn start_hub(myself: &ActorRef<RootMsg>, args: &RootArgs) -> Result<ActorRef<HubMsg>, ActorProcessingErr> {
+    let world = args.front.world.clone();
+    let (hub, _) = Hub::spawn_linked(None, Hub, world.clone(), myself.get_cell()).await?;
+    world.router.set_hub(Some(hub.clone()));
+    Ok(hub)
+}
+
+async fn start_listener(
+    myself: &ActorRef<RootMsg>,
+    args: &RootArgs,
+) -> Result<ActorRef<ListenerMsg>, ActorProcessingErr> {
+    let args = ListenerArgs {
+        front: args.front.clone(),
+        socket: args.socket.clone(),
+        unauthenticated: args.unauthenticated.clone(),
+        open: args.open.clone(),
+        draining: args.draining.clone(),
+    };
+    let (listener, _) = Listener::spawn_linked(None, Listener, args, myself.get_cell()).await?;
+    Ok(listener)
+}

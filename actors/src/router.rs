@@ -1,0 +1,329 @@
+//! Finds the leader of a shard, asks it, and asks again until the deadline.
+//!
+//! Not an actor: a table of what waits for other nodes, and of the shards led here. Every request may be repeated without
+//! harm, so a retry is always safe; what must not be blurred is whether an unanswered one may have been done.
+
+mod attempts;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ractor::ActorRef;
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
+use troupe_core::{NodeId, ShardId, Slot, limits};
+use troupe_raft::Routing;
+
+use crate::hub::HubMsg;
+use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
+use crate::message::{Outcome, Push, Refusal, Request, wire};
+use crate::reply::ReplyTo;
+use crate::router::attempts::{Attempts, Next};
+use crate::shard::ShardMsg;
+use crate::stats::Stats;
+
+/// How long a client's request is tried before it is answered with a failure.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one attempt waits for another node: longer than a failover, shorter than the patience.
+const ATTEMPT: Duration = Duration::from_secs(3);
+
+pub struct Router {
+    me: NodeId,
+    routing: watch::Receiver<Arc<Routing>>,
+    stats: Arc<Stats>,
+    mesh: OnceLock<Arc<dyn Mesh>>,
+    gauge: Arc<Gauge>,
+    shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
+    hub: Mutex<Option<ActorRef<HubMsg>>>,
+    pending: Mutex<BTreeMap<u64, Pending>>,
+    next_correlation: AtomicU64,
+}
+
+/// A request that waits for another node's reply.
+struct Pending {
+    node: NodeId,
+    waiter: oneshot::Sender<Outcome>,
+}
+
+impl Router {
+    pub fn new(me: NodeId, routing: watch::Receiver<Arc<Routing>>, stats: Arc<Stats>, gauge: Arc<Gauge>) -> Router {
+        Router {
+            me,
+            routing,
+            stats,
+            mesh: OnceLock::new(),
+            gauge,
+            shards: Mutex::default(),
+            hub: Mutex::default(),
+            pending: Mutex::default(),
+            next_correlation: AtomicU64::new(1),
+        }
+    }
+
+    /// The mesh needs an inbox, and the inbox the router: so it comes second, once.
+    pub fn join(&self, mesh: Arc<dyn Mesh>) {
+        assert!(self.mesh.set(mesh).is_ok(), "a router joins one mesh");
+    }
+
+    pub fn set_hub(&self, hub: Option<ActorRef<HubMsg>>) {
+        *self.hub.lock() = hub;
+    }
+
+    pub fn set_shard(&self, shard: ShardId, actor: Option<ActorRef<ShardMsg>>) {
+        let mut shards = self.shards.lock();
+        match actor {
+            Some(actor) => shards.insert(shard, actor),
+            None => shards.remove(&shard),
+        };
+    }
+
+    pub fn routing(&self) -> Arc<Routing> {
+        self.routing.borrow().clone()
+    }
+
+    pub fn shard_of(&self, slot: Slot) -> Option<ShardId> {
+        self.routing.borrow().shard(slot)
+    }
+
+    /// Asks the leader of the slot's shard. The first attempt is queued before this returns, so that requests made one
+    /// after another arrive in that order; what is awaited is the answer.
+    pub fn ask(
+        self: &Arc<Self>,
+        slot: Slot,
+        request: Request,
+        patience: Duration,
+    ) -> impl Future<Output = Outcome> + Send + use<> {
+        let deadline = Instant::now() + patience;
+        let first = self.shard_of(slot).map(|shard| (shard, self.attempt(shard, None, &request, deadline)));
+        let router = self.clone();
+        async move { router.see_through(slot, request, deadline, first).await }
+    }
+
+    async fn see_through(
+        self: Arc<Self>,
+        slot: Slot,
+        request: Request,
+        deadline: Instant,
+        mut current: Option<(ShardId, Result<Attempt, Refusal>)>,
+    ) -> Outcome {
+        let mut routing = self.routing.clone();
+        let mut attempts = Attempts::default();
+        loop {
+            routing.borrow_and_update();
+            let outcome = match current.take() {
+                Some((_, Ok(attempt))) => self.finish(attempt, deadline).await,
+                Some((_, Err(refusal))) => Err(refusal),
+                // No shard map yet: as good as no leader.
+                None => Err(Refusal::NotOwner { hint: None }),
+            };
+            let hint = match attempts.after(outcome) {
+                Next::Return(outcome) => return outcome,
+                Next::Retry { hint } => hint,
+            };
+            let pause = attempts.pause();
+            if Instant::now() + pause >= deadline {
+                return Err(attempts.exhausted());
+            }
+            self.stats.retries.up();
+            if hint.is_none() || attempts.hints_used_up() {
+                tokio::select! {
+                    _ = routing.changed() => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+            current = self.shard_of(slot).map(|shard| (shard, self.attempt(shard, hint, &request, deadline)));
+        }
+    }
+
+    /// Queues one attempt. An error here is definite.
+    fn attempt(
+        self: &Arc<Self>,
+        shard: ShardId,
+        hint: Option<NodeId>,
+        request: &Request,
+        deadline: Instant,
+    ) -> Result<Attempt, Refusal> {
+        let known = self.routing.borrow().leader(shard).map(|(node, _)| node);
+        let node = hint.or(known).ok_or(Refusal::NotOwner { hint: None })?;
+        if node == self.me {
+            let (reply, answer) = ReplyTo::here();
+            self.to_shard_here(shard, request.clone(), reply)?;
+            return Ok(Attempt { correlation: None, answer });
+        }
+        let left = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT);
+        let (waiter, answer) = oneshot::channel();
+        let correlation = self.next_correlation.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut pending = self.pending.lock();
+            if pending.len() >= limits::NODE_PENDING {
+                return Err(Refusal::OVERLOADED);
+            }
+            pending.insert(correlation, Pending { node, waiter });
+        }
+        let envelope = Envelope {
+            kind: Kind::Request,
+            correlation,
+            shard: Some(shard),
+            deadline_ms: left.as_millis() as u32,
+            body: wire::encode_request(request),
+        };
+        self.send(node, shard.0, envelope).map_err(|error| {
+            self.pending.lock().remove(&correlation);
+            match error {
+                MeshError::Down => Refusal::NotOwner { hint: None },
+                MeshError::Full => Refusal::OVERLOADED,
+                MeshError::TooLarge => Refusal::rejected("too_large", "too large for one request: split it"),
+            }
+        })?;
+        Ok(Attempt { correlation: Some(correlation), answer })
+    }
+
+    async fn finish(&self, attempt: Attempt, deadline: Instant) -> Outcome {
+        let until = deadline.min(Instant::now() + ATTEMPT);
+        let outcome = tokio::time::timeout_at(until, attempt.answer).await;
+        if let Some(correlation) = attempt.correlation {
+            self.pending.lock().remove(&correlation);
+        }
+        // Late, or dropped with the actor that had it: nobody knows.
+        outcome.map_or(Err(Refusal::Unavailable), |answer| answer.unwrap_or(Err(Refusal::Unavailable)))
+    }
+
+    /// A word to the leader that wants no answer; lost if there is no leader now.
+    pub fn tell(self: &Arc<Self>, slot: Slot, request: Request) {
+        let Some(shard) = self.shard_of(slot) else { return };
+        let Some((node, _)) = self.routing.borrow().leader(shard) else { return };
+        if node == self.me {
+            // Refused means lost, as the contract says.
+            let _ = self.to_shard_here(shard, request, ReplyTo::nobody());
+            return;
+        }
+        let body = wire::encode_request(&request);
+        let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: Some(shard), deadline_ms: 0, body };
+        if self.send(node, shard.0, envelope).is_err() {
+            self.stats.lost_pushes.up();
+        }
+    }
+
+    /// Tells a node what its connections should see. `lane` keeps the order of one conversation.
+    pub fn push(&self, node: NodeId, lane: ShardId, push: Push) {
+        if node == self.me {
+            self.to_hub_here(push);
+            return;
+        }
+        let body = wire::encode_push(&push);
+        let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: None, deadline_ms: 0, body };
+        if self.send(node, lane.0, envelope).is_err() {
+            self.stats.lost_pushes.up();
+        }
+    }
+
+    pub fn reply(&self, node: NodeId, correlation: u64, outcome: &Outcome) {
+        let envelope = |outcome| Envelope {
+            kind: Kind::Reply,
+            correlation,
+            shard: None,
+            deadline_ms: 0,
+            body: wire::encode_outcome(outcome),
+        };
+        let lane = correlation as u32;
+        if let Err(MeshError::TooLarge) = self.send(node, lane, envelope(outcome)) {
+            let refusal = Err(Refusal::rejected("too_large", "the answer is too large: ask for less at once"));
+            let _ = self.send(node, lane, envelope(&refusal));
+        }
+    }
+
+    /// Everything that comes from other nodes. Must not block.
+    pub fn received(self: &Arc<Self>, from: NodeId, envelope: Envelope) {
+        match (envelope.kind, envelope.shard) {
+            (Kind::Request, Some(shard)) => {
+                let reply = ReplyTo::node(self.clone(), from, envelope.correlation, self.gauge.enter());
+                match wire::decode_request(envelope.body) {
+                    Ok(request) => match self.shard_here(shard) {
+                        Some(actor) => drop(actor.send_message(ShardMsg::Request { request, reply })),
+                        None => reply.refuse(self.not_owner(shard)),
+                    },
+                    Err(error) => {
+                        tracing::warn!(%from, %error, "a request of another version was refused");
+                        reply.refuse(Refusal::rejected("bad_request", "this node does not know the request"));
+                    }
+                }
+            }
+            (Kind::Push, Some(shard)) => {
+                if let Ok(request) = wire::decode_request(envelope.body) {
+                    // Refused means lost, as the contract says.
+                    let _ = self.to_shard_here(shard, request, ReplyTo::nobody());
+                }
+            }
+            (Kind::Push, None) => {
+                if let Ok(push) = wire::decode_push(envelope.body) {
+                    self.to_hub_here(push);
+                }
+            }
+            (Kind::Reply, _) => {
+                let pending = self.pending.lock().remove(&envelope.correlation);
+                if let Some(pending) = pending.filter(|pending| pending.node == from) {
+                    let outcome = wire::decode_outcome(envelope.body).unwrap_or(Err(Refusal::Unavailable));
+                    let _ = pending.waiter.send(outcome);
+                }
+            }
+            (Kind::Request, None) => {
+                let refusal = Err(Refusal::rejected("bad_request", "a request names its shard"));
+                self.reply(from, envelope.correlation, &refusal);
+            }
+        }
+    }
+
+    /// What waits for this node may or may not have been done.
+    pub fn node_down(&self, node: NodeId) {
+        let mut pending = self.pending.lock();
+        let lost: Vec<u64> = pending.iter().filter(|(_, p)| p.node == node).map(|(id, _)| *id).collect();
+        for id in lost {
+            if let Some(lost) = pending.remove(&id) {
+                let _ = lost.waiter.send(Err(Refusal::Unavailable));
+            }
+        }
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.pending.lock().len()
+    }
+
+    fn send(&self, node: NodeId, lane: u32, envelope: Envelope) -> Result<(), MeshError> {
+        self.mesh.get().map_or(Err(MeshError::Down), |mesh| mesh.send(node, lane, envelope))
+    }
+
+    fn shard_here(&self, shard: ShardId) -> Option<ActorRef<ShardMsg>> {
+        self.shards.lock().get(&shard).cloned()
+    }
+
+    fn to_shard_here(&self, shard: ShardId, request: Request, reply: ReplyTo) -> Result<(), Refusal> {
+        let actor = self.shard_here(shard).ok_or(Refusal::NotOwner { hint: None })?;
+        actor.send_message(ShardMsg::Request { request, reply }).map_err(|_| Refusal::NotOwner { hint: None })
+    }
+
+    fn to_hub_here(&self, push: Push) {
+        self.tell_hub(HubMsg::Push(push));
+    }
+
+    pub fn tell_hub(&self, message: HubMsg) {
+        if let Some(hub) = &*self.hub.lock() {
+            // A hub that is gone takes its connections with it.
+            let _ = hub.send_message(message);
+        }
+    }
+
+    fn not_owner(&self, shard: ShardId) -> Refusal {
+        let hint = self.routing.borrow().leader(shard).map(|(node, _)| node).filter(|node| *node != self.me);
+        Refusal::NotOwner { hint }
+    }
+}
+
+/// One request under way.
+struct Attempt {
+    correlation: Option<u64>,
+    answer: oneshot::Receiver<Outcome>,
+}

@@ -1,0 +1,104 @@
+//! What to do after each attempt of a request, and what may honestly be said at the end.
+
+use std::time::Duration;
+
+use troupe_core::NodeId;
+
+use crate::message::{Outcome, Refusal};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// Hints followed at once before a pause: two nodes may point at each other.
+const HINTS: u32 = 2;
+
+/// The attempts of one request so far.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    made: u32,
+    hints: u32,
+    /// An attempt went out and was not answered: it may have been done.
+    maybe_done: bool,
+}
+
+#[derive(Debug)]
+pub enum Next {
+    Return(Outcome),
+    Retry { hint: Option<NodeId> },
+}
+
+impl Attempts {
+    pub fn after(&mut self, outcome: Outcome) -> Next {
+        self.made += 1;
+        match outcome {
+            Err(Refusal::NotOwner { hint }) => {
+                self.hints += u32::from(hint.is_some());
+                Next::Retry { hint: hint.filter(|_| self.hints <= HINTS) }
+            }
+            Err(Refusal::Unavailable) => {
+                self.maybe_done = true;
+                Next::Retry { hint: None }
+            }
+            // Definite for this attempt, but not for an earlier one.
+            Err(Refusal::Overloaded { .. }) if self.maybe_done => Next::Retry { hint: None },
+            other => Next::Return(other),
+        }
+    }
+
+    pub fn hints_used_up(&self) -> bool {
+        self.hints > HINTS
+    }
+
+    pub fn pause(&self) -> Duration {
+        (FIRST_PAUSE * 2u32.saturating_pow(self.made.min(8).saturating_sub(1))).min(LONGEST_PAUSE)
+    }
+
+    // Invariant: honest_errors. Unknown stays unknown, however the last attempt was refused.
+    pub fn exhausted(&self) -> Refusal {
+        if self.maybe_done { Refusal::Unavailable } else { Refusal::Overloaded { after_ms: 1_000 } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Answer;
+
+    #[test]
+    fn an_attempt_that_may_have_been_done_is_never_called_definite() {
+        let mut attempts = Attempts::default();
+        assert!(matches!(attempts.after(Err(Refusal::Unavailable)), Next::Retry { hint: None }));
+        assert!(matches!(attempts.after(Err(Refusal::OVERLOADED)), Next::Retry { .. }));
+        assert_eq!(attempts.exhausted(), Refusal::Unavailable);
+    }
+
+    #[test]
+    fn without_a_leader_nothing_was_done() {
+        let mut attempts = Attempts::default();
+        for _ in 0..5 {
+            assert!(matches!(attempts.after(Err(Refusal::NotOwner { hint: None })), Next::Retry { hint: None }));
+        }
+        assert!(matches!(attempts.exhausted(), Refusal::Overloaded { .. }));
+    }
+
+    #[test]
+    fn overloaded_at_first_and_rejections_go_straight_back() {
+        assert!(matches!(Attempts::default().after(Err(Refusal::OVERLOADED)), Next::Return(Err(_))));
+        let mut attempts = Attempts::default();
+        attempts.after(Err(Refusal::Unavailable));
+        // The retry stands behind the first attempt in the log, so its rejection is final.
+        assert!(matches!(attempts.after(Err(Refusal::rejected("x", "y"))), Next::Return(Err(_))));
+        assert!(matches!(Attempts::default().after(Ok(Answer::Done)), Next::Return(Ok(_))));
+    }
+
+    #[test]
+    fn hints_are_followed_twice_then_only_with_a_pause() {
+        let mut attempts = Attempts::default();
+        let hint = Some(NodeId(7));
+        for _ in 0..2 {
+            assert!(matches!(attempts.after(Err(Refusal::NotOwner { hint })), Next::Retry { hint: Some(NodeId(7)) }));
+        }
+        assert!(matches!(attempts.after(Err(Refusal::NotOwner { hint })), Next::Retry { hint: None }));
+        assert!(attempts.hints_used_up());
+        assert!(attempts.pause() <= LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,497 @@
+//! The actor of a shard that is led here: it admits requests, hands them to entities, answers reads, and realises effects.
+//!
+//! It lives as long as one leadership, and is the only sender to its entities, so that it can bound what is in flight at
+//! each. What is volatile about an entity (who is interested, who is online) is kept here, so that entities can go
+//! when they are idle. [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
+
+mod entities;
+mod outbox;
+mod reads;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Seq, ShardId, limits};
+use troupe_raft::cluster::LoginPolicy;
+
+use crate::admission::Bound;
+use crate::conversation::ConversationMsg;
+use crate::message::{Answer, Push, Refusal, Request, Session, say};
+use crate::presence::Presence;
+use crate::reply::ReplyTo;
+use crate::shard::entities::Entities;
+use crate::user::UserMsg;
+use crate::world::{World, answer_of};
+
+/// How often the shard looks at its entities and tells heads.
+const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two exchanges of heads.
+const DIGEST_TICKS: u64 = 3;
+/// Exchanges in which a moved head is told: the first may be lost as well.
+const TOLD: u8 = 2;
+/// A new leader does not refuse a second login before it knows who is online, or has waited this long.
+const HEARING: Duration = Duration::from_secs(5);
+
+pub enum ShardMsg {
+    Request {
+        request: Request,
+        reply: ReplyTo,
+    },
+    /// What commands of this shard did; `code` says why sessions ended by it.
+    Realise {
+        effects: Vec<Effect>,
+        code: &'static str,
+    },
+    /// A session was opened: its connection counts as live until its node says otherwise.
+    Opened(Session),
+    /// The conversation has got this far.
+    Moved {
+        conversation: ConversationId,
+        head: Seq,
+    },
+    /// Users were read; who of them is online is known here.
+    Users {
+        users: say::Users,
+        reply: ReplyTo,
+    },
+    /// The courier found nothing more to carry.
+    OutboxEmpty,
+    NodeDown(NodeId),
+    Tick,
+}
+
+impl ractor::Message for ShardMsg {}
+
+pub struct Shard;
+
+pub struct ShardArgs {
+    pub world: World,
+    pub shard: ShardId,
+    pub epoch: Epoch,
+}
+
+pub struct ShardState {
+    world: World,
+    shard: ShardId,
+    slots: std::ops::Range<u16>,
+    since: Instant,
+    in_flight: Bound,
+    entities: Entities,
+    /// Which nodes want to hear of a conversation.
+    interest: BTreeMap<ConversationId, BTreeSet<NodeId>>,
+    presence: Presence,
+    /// Heads that moved, and in how many more exchanges they are told.
+    moved: BTreeMap<ConversationId, (Seq, u8)>,
+    ticks: u64,
+    courier: Courier,
+    /// The timer and the courier; aborted with this actor.
+    tasks: JoinSet<()>,
+}
+
+/// Whether somebody carries the outbox now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Courier {
+    Resting,
+    Walking,
+    /// Something was put in since it looked.
+    WantedAgain,
+}
+
+impl Actor for Shard {
+    type Msg = ShardMsg;
+    type State = ShardState;
+    type Arguments = ShardArgs;
+
+    async fn pre_start(&self, myself: ActorRef<ShardMsg>, args: ShardArgs) -> Result<ShardState, ActorProcessingErr> {
+        let ShardArgs { world, shard, epoch } = args;
+        let map = world.router.routing().shards.ok_or("a shard is led before the shard map is known")?;
+        let (from, to) = map.slots(shard);
+        tracing::info!(%shard, %epoch, "leads");
+        world.stats.actors.up();
+        let mut tasks = JoinSet::new();
+        let clock = myself.clone();
+        tasks.spawn(async move {
+            let mut interval = tokio::time::interval(TICK);
+            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                interval.tick().await;
+                if clock.send_message(ShardMsg::Tick).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut state = ShardState {
+            entities: Entities::new(world.clone(), shard),
+            world,
+            shard,
+            slots: from..to,
+            since: Instant::now(),
+            in_flight: Bound::new(limits::SHARD_IN_FLIGHT),
+            interest: BTreeMap::new(),
+            presence: Presence::default(),
+            moved: BTreeMap::new(),
+            ticks: 0,
+            courier: Courier::Resting,
+            tasks,
+        };
+        // The leader before may have left something undelivered.
+        state.carry_outbox(&myself);
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<ShardMsg>,
+        message: ShardMsg,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
+            ShardMsg::Realise { effects, code } => state.realise(&myself, effects, code),
+            ShardMsg::Opened(session) => state.attach(session),
+            ShardMsg::Moved { conversation, head } => {
+                state.moved.insert(conversation, (head, TOLD));
+            }
+            ShardMsg::Users { mut users, reply } => {
+                for user in &mut users.users {
+                    user.online = state.presence.is_online(troupe_core::UserId(user.user_id));
+                }
+                reply.send(Ok(Answer::Users(users)));
+            }
+            ShardMsg::OutboxEmpty => state.outbox_empty(&myself),
+            ShardMsg::NodeDown(node) => state.node_down(node),
+            ShardMsg::Tick => state.tick(),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        _myself: ActorRef<ShardMsg>,
+        event: SupervisionEvent,
+        state: &mut ShardState,
+    ) -> Result<(), ActorProcessingErr> {
+        if let SupervisionEvent::ActorFailed(who, error) = event {
+            // The next request starts it anew from what is applied.
+            tracing::error!(shard = %state.shard, %error, "an entity failed");
+            state.entities.failed(who.get_id());
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<ShardMsg>, state: &mut ShardState) -> Result<(), ActorProcessingErr> {
+        state.entities.stop_all();
+        state.world.stats.actors.down();
+        tracing::info!(shard = %state.shard, "no longer leads");
+        Ok(())
+    }
+}
+
+impl ShardState {
+    /// Takes a request in, or refuses it at the bound.
+    fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
+        let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
+        let reply = reply.holding(permit);
+        match request {
+            Request::Commit(command) => self.commit(myself, command, reply),
+            Request::OpenSession(session) => self.open_session(myself, session, reply),
+            Request::Detach(session) => {
+                self.presence.detach(&session);
+                self.tell_user(&session);
+            }
+            Request::Attach { node, whole, sessions } => self.attach_all(myself, node, whole, sessions, reply),
+            Request::Subscribe { node, interests } => {
+                // First the interest, then the heads: what comes between is pushed or below the head.
+                for (conversation, _) in &interests {
+                    if self.interest.entry(*conversation).or_default().insert(node) {
+                        self.tell_interest(*conversation);
+                    }
+                }
+                self.read(reply, move |view| reads::standings(view, interests));
+            }
+            Request::Unsubscribe { node, conversations } => {
+                for conversation in conversations {
+                    self.lose_interest(conversation, node);
+                }
+            }
+            Request::Delivered { conversation, user, seq } => {
+                let message = |reply| ConversationMsg::Delivered { user, seq, _reply: reply };
+                self.to_conversation(myself, conversation, reply, message);
+            }
+            Request::Read { conversation, user, seq } => {
+                let message = |reply| ConversationMsg::Read { user, seq, reply };
+                self.to_conversation(myself, conversation, reply, message);
+            }
+            Request::Resume(session) => self.read(reply, move |view| reads::resume(view, &session)),
+            Request::Credentials(key) => self.read(reply, move |view| reads::credentials(view, &key)),
+            Request::Sessions(user) => {
+                let online = self.presence.sessions(user).to_vec();
+                self.read(reply, move |view| reads::sessions(view, user, &online));
+            }
+            Request::Inbox { user, after, limit } => {
+                self.read(reply, move |view| reads::inbox(view, user, after, limit))
+            }
+            Request::Users { ids, names } => {
+                self.read_users(myself, reply, move |view| reads::users(view, &ids, &names));
+            }
+            Request::Search { prefix, after, limit, online } => {
+                let slots = self.slots.clone();
+                let who = online.then(|| self.presence.online());
+                self.read_users(myself, reply, move |view| match who {
+                    Some(who) => reads::online(view, &who, &prefix, after.as_deref(), limit),
+                    None => reads::search(view, slots, &prefix, after.as_deref(), limit),
+                });
+            }
+            Request::Summaries { user, conversations } => {
+                self.read(reply, move |view| reads::summaries(view, user, &conversations));
+            }
+            Request::Fetch { conversation, reader, seq, backward, limit } => {
+                self.read(reply, move |view| reads::page(view, conversation, reader, seq, backward, limit));
+            }
+            Request::Members { user, conversation, after, limit } => {
+                self.read(reply, move |view| reads::members(view, user, conversation, after, limit));
+            }
+        }
+    }
+
+    fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
+        match command {
+            Command::Send(_) | Command::ChangeGroup(_) | Command::AdvanceCursors(_) => {
+                let conversation = match &command {
+                    Command::Send(send) => send.conversation,
+                    Command::ChangeGroup(change) => ConversationId::Group(change.group),
+                    Command::AdvanceCursors(advance) => advance.conversation,
+                    _ => return reply.refuse(Refusal::Unavailable),
+                };
+                let message = |reply| ConversationMsg::Propose { command, reply };
+                self.to_conversation(myself, conversation, reply, message);
+            }
+            Command::CloseSession(close) => {
+                let user = close.user;
+                let message = |reply| UserMsg::Close { close, reply };
+                self.to_user(myself, user, reply, message);
+            }
+            Command::OpenSession(_) => {
+                reply.refuse(Refusal::rejected("bad_request", "a session is opened by its own request"));
+            }
+            // These have no actor yet, or need none: their order among each other does not matter.
+            Command::Register(_) | Command::CreateGroup(_) | Command::UpdateInbox(_) | Command::SettleOutbox(_) => {
+                self.commit_alone(myself, command, reply)
+            }
+        }
+    }
+
+    fn commit_alone(&self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            match world.propose(shard, vec![command]).await {
+                Ok(mut outcomes) => {
+                    let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
+                    reply.send(answer_of(outcome.reply));
+                    if !outcome.effects.is_empty() {
+                        // Effects of a shard that has stopped are lost without harm.
+                        let _ = myself.send_message(ShardMsg::Realise { effects: outcome.effects, code: "revoked" });
+                    }
+                }
+                Err(refusal) => reply.refuse(refusal),
+            }
+        });
+    }
+
+    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
+        let routing = self.world.router.routing();
+        let refusing = routing.login_policy == LoginPolicy::Refuse;
+        let unheard = || routing.nodes.values().any(|node| node.reachable && !self.presence.has_heard_of(node.id));
+        if refusing && self.since.elapsed() < HEARING && unheard() {
+            // Definite and retried by the router: in a moment it is known who is online.
+            return reply.refuse(Refusal::NotOwner { hint: None });
+        }
+        let user = session.user;
+        let message = |reply| UserMsg::Open { session, refusing, reply };
+        self.to_user(myself, user, reply, message);
+    }
+
+    /// The deeds. Each may be repeated or lost without harm.
+    fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>, code: &'static str) {
+        for effect in effects {
+            match effect {
+                Effect::InboxChanged { user, conversation, present, version } => {
+                    for node in self.presence.nodes(user) {
+                        let push = Push::Inbox { user, conversation, present, version };
+                        self.world.router.push(node, self.shard, push);
+                    }
+                }
+                Effect::SessionEnded { user, token, .. } => {
+                    if let Some(session) = self.presence.session(user, &token).cloned() {
+                        self.end(session, code);
+                    }
+                }
+                Effect::OutboxFilled { .. } => self.carry_outbox(myself),
+                // Pushed by the conversation's actor; here only for a group that was created just now, which nobody follows.
+                Effect::Deliver { .. } | Effect::CursorMoved { .. } => {}
+            }
+        }
+    }
+
+    /// Tells the node of a live connection that its session has ended.
+    fn end(&mut self, session: Session, code: &'static str) {
+        self.presence.detach(&session);
+        self.tell_user(&session);
+        let node = session.node;
+        self.world.router.push(node, self.shard, Push::SessionEnded { session, code: Cow::Borrowed(code) });
+    }
+
+    fn attach(&mut self, session: Session) {
+        let code = "replaced";
+        for replaced in self.presence.attach(session.clone()) {
+            let node = replaced.node;
+            self.world.router.push(node, self.shard, Push::SessionEnded { session: replaced, code: code.into() });
+        }
+        self.tell_user(&session);
+    }
+
+    fn attach_all(
+        &mut self,
+        _myself: &ActorRef<ShardMsg>,
+        node: NodeId,
+        whole: bool,
+        sessions: Vec<Session>,
+        reply: ReplyTo,
+    ) {
+        if whole {
+            for user in self.presence.forget(node) {
+                self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
+            }
+            self.presence.reported(node);
+        }
+        for session in &sessions {
+            self.attach(session.clone());
+        }
+        // A kick may have been lost: whoever is here without a session is told again.
+        self.read(reply, move |view| reads::ended(view, sessions));
+    }
+
+    fn tell_user(&self, session: &Session) {
+        let user = session.user;
+        self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
+    }
+
+    fn tell_interest(&self, conversation: ConversationId) {
+        let interest = || self.interest.get(&conversation).cloned().unwrap_or_default();
+        self.entities.tell_conversation(conversation, || ConversationMsg::Interest(interest()));
+    }
+
+    fn lose_interest(&mut self, conversation: ConversationId, node: NodeId) {
+        let Some(nodes) = self.interest.get_mut(&conversation) else { return };
+        if nodes.remove(&node) {
+            if nodes.is_empty() {
+                self.interest.remove(&conversation);
+            }
+            self.tell_interest(conversation);
+        }
+    }
+
+    fn to_conversation(
+        &mut self,
+        myself: &ActorRef<ShardMsg>,
+        conversation: ConversationId,
+        reply: ReplyTo,
+        message: impl FnOnce(ReplyTo) -> ConversationMsg,
+    ) {
+        let interest = || self.interest.get(&conversation).cloned().unwrap_or_default();
+        self.entities.to_conversation(myself, conversation, interest, reply, message);
+    }
+
+    fn to_user(
+        &mut self,
+        myself: &ActorRef<ShardMsg>,
+        user: troupe_core::UserId,
+        reply: ReplyTo,
+        message: impl FnOnce(ReplyTo) -> UserMsg,
+    ) {
+        let online = || self.presence.sessions(user).to_vec();
+        self.entities.to_user(myself, user, online, reply, message);
+    }
+
+    fn read(&self, reply: ReplyTo, work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static) {
+        let (world, shard) = (self.world.clone(), self.shard);
+        tokio::spawn(async move { reply.send(world.read(shard, work).await) });
+    }
+
+    /// As [`ShardState::read`], by way of this actor, which knows who is online.
+    fn read_users(
+        &self,
+        myself: &ActorRef<ShardMsg>,
+        reply: ReplyTo,
+        work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static,
+    ) {
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            match world.read(shard, work).await {
+                // If this actor has stopped, the reply is dropped with the message and the asker asks again.
+                Ok(Answer::Users(users)) => drop(myself.send_message(ShardMsg::Users { users, reply })),
+                other => reply.send(other),
+            }
+        });
+    }
+
+    fn carry_outbox(&mut self, myself: &ActorRef<ShardMsg>) {
+        if self.courier != Courier::Resting {
+            self.courier = Courier::WantedAgain;
+            return;
+        }
+        self.courier = Courier::Walking;
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(outbox::carry(self.world.clone(), self.shard, self.slots.clone(), myself.clone()));
+    }
+
+    fn outbox_empty(&mut self, myself: &ActorRef<ShardMsg>) {
+        let again = self.courier == Courier::WantedAgain;
+        self.courier = Courier::Resting;
+        if again {
+            self.carry_outbox(myself);
+        }
+    }
+
+    fn node_down(&mut self, node: NodeId) {
+        for user in self.presence.forget(node) {
+            self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
+        }
+        let interested: Vec<ConversationId> =
+            self.interest.iter().filter(|(_, nodes)| nodes.contains(&node)).map(|(id, _)| *id).collect();
+        for conversation in interested {
+            self.lose_interest(conversation, node);
+        }
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        self.entities.passivate_some(self.ticks);
+        if self.ticks.is_multiple_of(DIGEST_TICKS) {
+            self.tell_heads();
+        }
+    }
+
+    /// A push that got lost with nothing after it shows here.
+    fn tell_heads(&mut self) {
+        let mut heads: BTreeMap<NodeId, Vec<(ConversationId, Seq)>> = BTreeMap::new();
+        for (conversation, (head, _)) in &self.moved {
+            for node in self.interest.get(conversation).into_iter().flatten() {
+                heads.entry(*node).or_default().push((*conversation, *head));
+            }
+        }
+        for (node, heads) in heads {
+            for part in heads.chunks(limits::HEADS_PER_PUSH) {
+                self.world.router.push(node, self.shard, Push::Heads(part.to_vec()));
+            }
+        }
+        self.moved.retain(|_, (_, times)| {
+            *times -= 1;
+            *times > 0
+        });
+    }
+}

@@ -1,0 +1,150 @@
+//! The users and conversations that are awake: started when something is asked of them, sent to rest when idle.
+//!
+//! An entity that rests costs nothing: what is durable is applied state, what is volatile is the shard's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use ractor::{ActorId, ActorRef, ActorRuntime};
+use tokio::time::Instant;
+use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
+
+use super::ShardMsg;
+use crate::admission::Bound;
+use crate::conversation::{Conversation, ConversationArgs, ConversationMsg};
+use crate::message::{Refusal, Session};
+use crate::reply::ReplyTo;
+use crate::user::{User, UserArgs, UserMsg};
+use crate::world::World;
+
+/// An entity that was asked nothing for so long goes to rest.
+const IDLE: Duration = Duration::from_secs(60);
+/// Ticks of the shard between two looks for idle entities.
+const SWEEP_TICKS: u64 = 10;
+
+pub struct Entities {
+    world: World,
+    shard: ShardId,
+    users: BTreeMap<UserId, Awake<UserMsg>>,
+    conversations: BTreeMap<ConversationId, Awake<ConversationMsg>>,
+}
+
+struct Awake<M: ractor::Message> {
+    actor: ActorRef<M>,
+    in_flight: Bound,
+    last_asked: Instant,
+}
+
+impl<M: ractor::Message> Awake<M> {
+    fn new(actor: ActorRef<M>) -> Awake<M> {
+        Awake { actor, in_flight: Bound::new(limits::ENTITY_IN_FLIGHT), last_asked: Instant::now() }
+    }
+
+    fn ask(&mut self, reply: ReplyTo, message: impl FnOnce(ReplyTo) -> M) {
+        let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
+        self.last_asked = Instant::now();
+        // If it has just failed, the reply is dropped with the message and the asker asks again.
+        let _ = self.actor.send_message(message(reply.holding(permit)));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.in_flight() == 0 && self.last_asked.elapsed() >= IDLE
+    }
+
+    /// Handles what it has, then ends.
+    fn rest(&self) {
+        let _ = self.actor.drain();
+    }
+}
+
+impl Entities {
+    pub fn new(world: World, shard: ShardId) -> Entities {
+        Entities { world, shard, users: BTreeMap::new(), conversations: BTreeMap::new() }
+    }
+
+    pub fn to_user(
+        &mut self,
+        shard: &ActorRef<ShardMsg>,
+        user: UserId,
+        online: impl FnOnce() -> Vec<Session>,
+        reply: ReplyTo,
+        message: impl FnOnce(ReplyTo) -> UserMsg,
+    ) {
+        if !self.users.contains_key(&user) {
+            let args = UserArgs {
+                world: self.world.clone(),
+                shard: self.shard,
+                parent: shard.clone(),
+                user,
+                online: online(),
+            };
+            match ActorRuntime::spawn_linked_instant(None, User, args, shard.get_cell()) {
+                Ok((actor, _)) => drop(self.users.insert(user, Awake::new(actor))),
+                Err(error) => tracing::error!(%user, %error, "a user's actor does not start"),
+            }
+        }
+        match self.users.get_mut(&user) {
+            Some(awake) => awake.ask(reply, message),
+            None => reply.refuse(Refusal::OVERLOADED),
+        }
+    }
+
+    pub fn to_conversation(
+        &mut self,
+        shard: &ActorRef<ShardMsg>,
+        conversation: ConversationId,
+        interest: impl FnOnce() -> BTreeSet<NodeId>,
+        reply: ReplyTo,
+        message: impl FnOnce(ReplyTo) -> ConversationMsg,
+    ) {
+        if !self.conversations.contains_key(&conversation) {
+            let args = ConversationArgs {
+                world: self.world.clone(),
+                shard: self.shard,
+                parent: shard.clone(),
+                conversation,
+                interest: interest(),
+            };
+            match ActorRuntime::spawn_linked_instant(None, Conversation, args, shard.get_cell()) {
+                Ok((actor, _)) => drop(self.conversations.insert(conversation, Awake::new(actor))),
+                Err(error) => tracing::error!(%conversation, %error, "a conversation's actor does not start"),
+            }
+        }
+        match self.conversations.get_mut(&conversation) {
+            Some(awake) => awake.ask(reply, message),
+            None => reply.refuse(Refusal::OVERLOADED),
+        }
+    }
+
+    /// Only if it is awake: who starts later is told at the start.
+    pub fn tell_user(&self, user: UserId, message: impl FnOnce() -> UserMsg) {
+        if let Some(awake) = self.users.get(&user) {
+            let _ = awake.actor.send_message(message());
+        }
+    }
+
+    /// Only if it is awake: who starts later is told at the start.
+    pub fn tell_conversation(&self, conversation: ConversationId, message: impl FnOnce() -> ConversationMsg) {
+        if let Some(awake) = self.conversations.get(&conversation) {
+            let _ = awake.actor.send_message(message());
+        }
+    }
+
+    pub fn passivate_some(&mut self, tick: u64) {
+        if !tick.is_multiple_of(SWEEP_TICKS) {
+            return;
+        }
+        self.users.extract_if(.., |_, awake| awake.is_idle()).for_each(|(_, awake)| awake.rest());
+        self.conversations.extract_if(.., |_, awake| awake.is_idle()).for_each(|(_, awake)| awake.rest());
+    }
+
+    pub fn failed(&mut self, actor: ActorId) {
+        self.users.retain(|_, awake| awake.actor.get_id() != actor);
+        self.conversations.retain(|_, awake| awake.actor.get_id() != actor);
+    }
+
+    pub fn stop_all(&mut self) {
+        std::mem::take(&mut self.users).values().for_each(Awake::rest);
+        std::mem::take(&mut self.conversations).values().for_each(Awake::rest);
+    }
+}

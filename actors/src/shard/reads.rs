@@ -1,0 +1,251 @@
+//! Answers composed from applied state. No actor here, no waiting: functions of a view.
+
+use std::ops::Range;
+
+use subtle::ConstantTimeEq;
+use troupe_core::event::Role;
+use troupe_core::{ConversationId, Seq, UserId, Username, fold, limits};
+use troupe_proto::client;
+use troupe_store::engine::EngineError;
+use troupe_store::rows::View;
+
+use crate::message::{Account, Answer, Outcome, Session, Standing, UserKey, say};
+
+pub type Read = Result<Outcome, EngineError>;
+
+pub fn credentials(view: &View, key: &UserKey) -> Read {
+    let id = match key {
+        UserKey::Name(name) => view.user_of_name(&name.folded())?,
+        UserKey::Id(id) => Some(*id),
+    };
+    let Some(user) = id.map(|id| view.user(id)).transpose()?.flatten() else {
+        return Ok(Err(troupe_core::Rejection::NoSuchUser.into()));
+    };
+    let account = Account { user: user.id, name: user.name, password_hash: user.password_hash };
+    Ok(Ok(Answer::Account(account)))
+}
+
+/// Whether this is still the session of that device, compared in constant time.
+pub fn resume(view: &View, session: &Session) -> Read {
+    let user = view.user(session.user)?;
+    match user {
+        Some(user) if is_session(view, session)? => {
+            let account = Account { user: user.id, name: user.name, password_hash: String::new() };
+            Ok(Ok(Answer::Account(account)))
+        }
+        _ => Ok(Err(client::Refusal::ExpiredToken.into())),
+    }
+}
+
+fn is_session(view: &View, session: &Session) -> Result<bool, EngineError> {
+    let held = view.session(session.user, &session.device)?;
+    Ok(held.is_some_and(|held| bool::from(held.token.0.ct_eq(&session.token.0))))
+}
+
+/// Which of these are no sessions any more.
+pub fn ended(view: &View, sessions: Vec<Session>) -> Read {
+    let mut ended = Vec::new();
+    for session in sessions {
+        if !is_session(view, &session)? {
+            ended.push(session);
+        }
+    }
+    Ok(Ok(Answer::Ended(ended)))
+}
+
+pub fn sessions(view: &View, user: UserId, online: &[Session]) -> Read {
+    let sessions = view.sessions(user)?.into_iter().map(|session| say::Session {
+        device: session.device.to_string(),
+        created_ms: session.created.0,
+        online: online.iter().any(|live| live.device == session.device),
+        current: false,
+    });
+    Ok(Ok(Answer::Sessions(say::Sessions { sessions: sessions.collect() })))
+}
+
+pub fn inbox(view: &View, user: UserId, after: Option<ConversationId>, limit: usize) -> Read {
+    let limit = limit.clamp(1, limits::PAGE_CONVERSATIONS);
+    let (mut conversations, mut from) = (Vec::new(), after);
+    // Entries that were left behind are passed over, so that a page is only short at the end.
+    let next = loop {
+        let rows = view.inbox(user, from, limit)?;
+        let end = rows.len() < limit;
+        from = rows.last().map(|row| row.conversation).or(from);
+        conversations.extend(rows.into_iter().filter(|row| row.present).map(|row| row.conversation));
+        if conversations.len() > limit {
+            conversations.truncate(limit);
+            break conversations.last().copied();
+        }
+        if end {
+            break None;
+        }
+    };
+    Ok(Ok(Answer::Inbox { conversations, next }))
+}
+
+pub fn users(view: &View, ids: &[UserId], names: &[Username]) -> Read {
+    let mut users = Vec::new();
+    for id in ids.iter().take(limits::PAGE_USERS * 2) {
+        users.extend(user(view, *id)?);
+    }
+    for name in names.iter().take(limits::PAGE_USERS * 2) {
+        if let Some(id) = view.user_of_name(&name.folded())? {
+            users.extend(user(view, id)?);
+        }
+    }
+    Ok(Ok(Answer::Users(say::Users { users, more: false })))
+}
+
+pub fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>, limit: usize) -> Read {
+    let limit = limit.clamp(1, limits::PAGE_USERS);
+    let names = view.names_with_prefix(slots, &fold(prefix), &fold(after.unwrap_or_default()), limit + 1)?;
+    let more = names.len() > limit;
+    let mut users = Vec::new();
+    for (_, id) in names.into_iter().take(limit) {
+        users.extend(user(view, id)?);
+    }
+    Ok(Ok(Answer::Users(say::Users { users, more })))
+}
+
+/// A page of the users named, in order of name.
+pub fn online(view: &View, who: &[UserId], prefix: &str, after: Option<&str>, limit: usize) -> Read {
+    let limit = limit.clamp(1, limits::PAGE_USERS);
+    let (prefix, after) = (fold(prefix), after.map(fold));
+    let mut users = Vec::new();
+    for id in who {
+        users.extend(user(view, *id)?.map(|user| (fold(&user.name), user)));
+    }
+    users.retain(|(name, _)| name.starts_with(&prefix) && after.as_ref().is_none_or(|after| name > after));
+    users.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let more = users.len() > limit;
+    users.truncate(limit);
+    let users = users.into_iter().map(|(_, user)| user).collect();
+    Ok(Ok(Answer::Users(say::Users { users, more })))
+}
+
+fn user(view: &View, id: UserId) -> Result<Option<say::User>, EngineError> {
+    Ok(view.user(id)?.map(|user| say::User { user_id: user.id.0, name: user.name, online: false }))
+}
+
+pub fn standings(view: &View, interests: Vec<(ConversationId, Vec<UserId>)>) -> Read {
+    let mut standings = Vec::with_capacity(interests.len());
+    for (conversation, users) in interests {
+        let head = view.conversation(conversation)?.map_or(Seq::ZERO, |row| row.head);
+        let mut refused = Vec::new();
+        for user in users {
+            if visible_from(view, conversation, user)?.is_none() {
+                refused.push(user);
+            }
+        }
+        standings.push(Standing { conversation, head, refused });
+    }
+    Ok(Ok(Answer::Subscribed(standings)))
+}
+
+/// The first event that this user may see; `None` for who may see nothing.
+// Invariant: private. A member sees from the event on that made them one.
+fn visible_from(view: &View, conversation: ConversationId, user: UserId) -> Result<Option<Seq>, EngineError> {
+    Ok(match conversation {
+        ConversationId::Everyone => Some(Seq(1)),
+        ConversationId::Direct { .. } => conversation.peer_of(user).map(|_| Seq(1)),
+        ConversationId::Group(_) => view.member(conversation, user)?.map(|member| member.since),
+    })
+}
+
+pub fn page(
+    view: &View,
+    conversation: ConversationId,
+    reader: Option<UserId>,
+    seq: Seq,
+    backward: bool,
+    limit: usize,
+) -> Read {
+    let limit = limit.clamp(1, limits::PAGE_EVENTS);
+    let row = view.conversation(conversation)?;
+    let first = match reader {
+        Some(user) => match visible_from(view, conversation, user)? {
+            Some(first) => first,
+            None if row.is_none() => return Ok(Err(troupe_core::Rejection::NoSuchConversation.into())),
+            None => return Ok(Err(troupe_core::Rejection::NotMember.into())),
+        },
+        None => Seq(1),
+    };
+    let head = row.map_or(Seq::ZERO, |row| row.head);
+    let (events, more) = if backward {
+        let before = Some(seq).filter(|seq| *seq != Seq::ZERO);
+        let mut events = view.events_before(conversation, before, limit, limits::PAGE_BYTES)?;
+        events.retain(|event| event.seq >= first);
+        let more = events.first().is_some_and(|event| event.seq > first);
+        (events, more)
+    } else {
+        let after = seq.max(Seq(first.0.saturating_sub(1)));
+        let events = view.events(conversation, after, limit, limits::PAGE_BYTES)?;
+        let more = events.last().is_some_and(|event| event.seq < head);
+        (events, more)
+    };
+    Ok(Ok(Answer::Page(say::Page {
+        conversation: conversation.to_string(),
+        events: events.iter().map(say::Event::from).collect(),
+        head: head.0,
+        more,
+    })))
+}
+
+/// What a conversation list shows; conversations that this user may not see are left out.
+pub fn summaries(view: &View, user: UserId, conversations: &[ConversationId]) -> Read {
+    let mut rows = Vec::new();
+    for &id in conversations.iter().take(limits::PAGE_CONVERSATIONS + 1) {
+        if visible_from(view, id, user)?.is_none() {
+            continue;
+        }
+        let row = view.conversation(id)?;
+        let role = view.member(id, user)?.map_or(Role::Member, |member| member.role);
+        let cursor = view.cursor(id, user)?;
+        let head = row.as_ref().map_or(Seq::ZERO, |row| row.head);
+        let direct = matches!(id, ConversationId::Direct { .. });
+        rows.push(say::Conversation {
+            conversation: id.to_string(),
+            head: head.0,
+            time_ms: row.as_ref().map_or(0, |row| row.time.0),
+            delivered: cursor.delivered.0,
+            read: cursor.read.0,
+            unread: head.0.saturating_sub(cursor.read.0),
+            members: if direct { 2 } else { row.as_ref().map_or(0, |row| row.members) },
+            role: say::Role::from(role) as i32,
+            open: row.as_ref().is_some_and(|row| row.open),
+            name: row.map(|row| row.name).unwrap_or_default(),
+        });
+    }
+    Ok(Ok(Answer::Summaries(rows)))
+}
+
+pub fn members(view: &View, user: UserId, conversation: ConversationId, after: Option<UserId>, limit: usize) -> Read {
+    let limit = limit.clamp(1, limits::PAGE_MEMBERS);
+    if visible_from(view, conversation, user)?.is_none() {
+        return Ok(Err(troupe_core::Rejection::NotMember.into()));
+    }
+    let mut rows: Vec<(UserId, Role)> = match conversation {
+        ConversationId::Everyone => Vec::new(),
+        ConversationId::Direct { low, high } => {
+            let ends = [low, high].into_iter().filter(|end| after.is_none_or(|after| *end > after));
+            ends.map(|end| (end, Role::Member)).collect()
+        }
+        ConversationId::Group(_) => {
+            let rows = view.members(conversation, after, limit + 1)?;
+            rows.into_iter().map(|(user, member)| (user, member.role)).collect()
+        }
+    };
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let mut members = Vec::with_capacity(rows.len());
+    for (user, role) in rows {
+        let cursor = view.cursor(conversation, user)?;
+        members.push(say::Member {
+            user_id: user.0,
+            role: say::Role::from(role) as i32,
+            delivered: cursor.delivered.0,
+            read: cursor.read.0,
+        });
+    }
+    Ok(Ok(Answer::Members(say::Members { members, more })))
+}

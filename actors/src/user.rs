@@ -1,0 +1,167 @@
+//! The actor of one user: opens and closes sessions, one after another, under the cluster's policy for a second login.
+//!
+//! Passwords were verified where the connection is, and who is online is the shard's to know; this actor only decides
+//! about sessions, and it may rest while the user's connections live on.
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use troupe_core::command::{CloseSession, OpenSession};
+use troupe_core::{Command, ShardId, UserId};
+use troupe_proto::client;
+
+use crate::message::{Refusal, Session};
+use crate::proposals::Proposals;
+use crate::reply::ReplyTo;
+use crate::shard::ShardMsg;
+use crate::world::{World, answer_of};
+
+pub enum UserMsg {
+    /// `refusing`: not while this user is online anywhere.
+    Open {
+        session: Session,
+        refusing: bool,
+        reply: ReplyTo,
+    },
+    Close {
+        close: CloseSession,
+        reply: ReplyTo,
+    },
+    /// The user's live connections, all of them.
+    Online(Vec<Session>),
+    /// A proposal has ended; these sessions were not opened by it.
+    Finished {
+        failed: Vec<Session>,
+    },
+}
+
+impl ractor::Message for UserMsg {}
+
+pub struct User;
+
+pub struct UserArgs {
+    pub world: World,
+    pub shard: ShardId,
+    pub parent: ActorRef<ShardMsg>,
+    pub user: UserId,
+    pub online: Vec<Session>,
+}
+
+pub struct UserState {
+    world: World,
+    shard: ShardId,
+    parent: ActorRef<ShardMsg>,
+    user: UserId,
+    online: Vec<Session>,
+    /// Sessions whose opening is proposed or was just committed: they count as online.
+    opening: Vec<Session>,
+    proposals: Proposals<Waiter>,
+}
+
+struct Waiter {
+    reply: ReplyTo,
+    opens: Option<Session>,
+    /// Why sessions end by it.
+    code: &'static str,
+}
+
+impl Actor for User {
+    type Msg = UserMsg;
+    type State = UserState;
+    type Arguments = UserArgs;
+
+    async fn pre_start(&self, _: ActorRef<UserMsg>, args: UserArgs) -> Result<UserState, ActorProcessingErr> {
+        let UserArgs { world, shard, parent, user, online } = args;
+        world.stats.actors.up();
+        Ok(UserState { world, shard, parent, user, online, opening: Vec::new(), proposals: Proposals::default() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<UserMsg>,
+        message: UserMsg,
+        state: &mut UserState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            UserMsg::Open { session, refusing, reply } => state.open(&myself, session, refusing, reply),
+            UserMsg::Close { close, reply } => state.close(&myself, close, reply),
+            UserMsg::Online(online) => {
+                // What is live now is no longer only opening.
+                state.opening.retain(|opening| !online.contains(opening));
+                state.online = online;
+            }
+            UserMsg::Finished { failed } => {
+                state.opening.retain(|opening| !failed.contains(opening));
+                state.proposals.finished();
+                state.propose(&myself);
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_stop(&self, _: ActorRef<UserMsg>, state: &mut UserState) -> Result<(), ActorProcessingErr> {
+        for waiter in state.proposals.abandon() {
+            waiter.reply.refuse(Refusal::NotOwner { hint: None });
+        }
+        state.world.stats.actors.down();
+        Ok(())
+    }
+}
+
+impl UserState {
+    fn open(&mut self, myself: &ActorRef<UserMsg>, session: Session, refusing: bool, reply: ReplyTo) {
+        let another = |held: &Session| held.token != session.token;
+        if refusing && self.online.iter().chain(&self.opening).any(another) {
+            return reply.refuse(client::Refusal::AlreadyOnline.into());
+        }
+        let Session { user, device, token, .. } = session.clone();
+        debug_assert_eq!(user, self.user);
+        if !self.opening.contains(&session) {
+            self.opening.push(session.clone());
+        }
+        let command = Command::OpenSession(OpenSession { user, device, token });
+        self.proposals.push(command, Waiter { reply, opens: Some(session), code: "replaced" });
+        self.propose(myself);
+    }
+
+    fn close(&mut self, myself: &ActorRef<UserMsg>, close: CloseSession, reply: ReplyTo) {
+        let code = if close.token.is_some() { "logged_out" } else { "revoked" };
+        self.proposals.push(Command::CloseSession(close), Waiter { reply, opens: None, code });
+        self.propose(myself);
+    }
+
+    fn propose(&mut self, myself: &ActorRef<UserMsg>) {
+        let Some((commands, waiters)) = self.proposals.next() else { return };
+        let (world, shard, parent, myself) = (self.world.clone(), self.shard, self.parent.clone(), myself.clone());
+        tokio::spawn(async move {
+            let mut failed = Vec::new();
+            match world.propose(shard, commands).await {
+                Ok(outcomes) => {
+                    for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
+                        let answer = answer_of(outcome.reply);
+                        // What ended goes first: the session that replaces it has the same device.
+                        if !outcome.effects.is_empty() {
+                            let realise = ShardMsg::Realise { effects: outcome.effects, code: waiter.code };
+                            let _ = parent.send_message(realise);
+                        }
+                        match waiter.opens {
+                            Some(session) if answer.is_ok() => {
+                                // Before the answer, so that who logs in next finds this one online.
+                                let _ = parent.send_message(ShardMsg::Opened(session));
+                            }
+                            Some(session) => failed.push(session),
+                            None => {}
+                        }
+                        waiter.reply.send(answer);
+                    }
+                }
+                Err(refusal) => {
+                    for waiter in waiters {
+                        failed.extend(waiter.opens);
+                        waiter.reply.refuse(refusal.clone());
+                    }
+                }
+            }
+            // An actor that has gone to rest needs no news.
+            let _ = myself.send_message(UserMsg::Finished { failed });
+        });
+    }
+}

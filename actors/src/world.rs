@@ -1,0 +1,82 @@
+//! What every actor of a node shares: the seams, the cluster below, the router, the counters.
+
+use std::sync::Arc;
+
+use troupe_core::{Command, NodeId, Reply, ShardId};
+use troupe_raft::cluster::Outcome as Committed;
+use troupe_raft::{Cluster, ProposeError, ReadError};
+use troupe_runtime::{Lane, NodeCtx, executor};
+use troupe_store::engine::EngineError;
+use troupe_store::rows::View;
+
+use crate::message::{Answer, Outcome, Refusal};
+use crate::router::Router;
+use crate::stats::Stats;
+
+#[derive(Clone)]
+pub struct World {
+    pub ctx: NodeCtx,
+    pub cluster: Cluster,
+    pub router: Arc<Router>,
+    pub stats: Arc<Stats>,
+}
+
+impl World {
+    pub fn me(&self) -> NodeId {
+        self.cluster.me()
+    }
+
+    /// Applied state of this node's replicas, as of now.
+    pub fn view(&self) -> View {
+        let engine = self.cluster.engine();
+        View::new(engine.snapshot())
+    }
+
+    /// Commits; the outcomes are as many as the commands, or all of them share one refusal.
+    pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
+        self.cluster.propose(shard, commands).await.map_err(|error| match error {
+            ProposeError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
+            ProposeError::Overloaded => Refusal::OVERLOADED,
+            ProposeError::Unknown => Refusal::Unavailable,
+        })
+    }
+
+    /// Reads applied state behind a barrier, off the async workers.
+    // Invariant: private. Membership is checked against state that is at least as new as the request.
+    pub async fn read(
+        &self,
+        shard: ShardId,
+        work: impl FnOnce(&View) -> Result<Outcome, EngineError> + Send + 'static,
+    ) -> Outcome {
+        self.cluster.barrier(shard).await.map_err(|error| match error {
+            ReadError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
+            ReadError::Unavailable => Refusal::Unavailable,
+        })?;
+        self.look(work).await
+    }
+
+    /// Reads applied state as it is on this node.
+    pub async fn look(&self, work: impl FnOnce(&View) -> Result<Outcome, EngineError> + Send + 'static) -> Outcome {
+        let engine = self.cluster.engine();
+        let read = move || work(&View::new(engine.snapshot()));
+        match executor::run(&*self.ctx.executor, Lane::Read, read).await {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(error)) => {
+                tracing::error!(%error, "applied state cannot be read");
+                Err(Refusal::Unavailable)
+            }
+            None => Err(Refusal::OVERLOADED),
+        }
+    }
+}
+
+/// What a committed command answers to whoever asked for it.
+pub fn answer_of(reply: Reply) -> Outcome {
+    match reply {
+        Reply::Registered { user } => Ok(Answer::Registered(user)),
+        Reply::SessionOpened { .. } | Reply::SessionClosed { .. } | Reply::Done => Ok(Answer::Done),
+        Reply::Placed { seq, time, duplicate } => Ok(Answer::Placed { seq, time, duplicate }),
+        Reply::GroupCreated { group } => Ok(Answer::GroupCreated(group)),
+        Reply::Rejected(rejection) => Err(rejection.into()),
+    }
+}
