@@ -59,7 +59,9 @@ impl fmt::Display for Refusal {
             Refusal::AlreadyLoggedIn => "this connection has done that already: open another one",
             Refusal::WrongCredentials => "name or password is wrong",
             Refusal::ExpiredToken => "this session has ended: log in again",
-            Refusal::AlreadyOnline => "this device is online elsewhere: log out there, or use another device name",
+            Refusal::AlreadyOnline => {
+                "this user is online already: log out there first, or wait until that connection has ended"
+            }
             Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
             Refusal::SeqBeyondHead => "there is no such event yet: give a seq up to the head",
         })
