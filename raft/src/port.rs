@@ -25,9 +25,9 @@ use tracing::{debug, warn};
 use troupe_core::NodeId;
 use troupe_runtime::{Listener, Net, NodeCtx, Stream};
 
-pub use crate::preamble::Protocol;
 use crate::cluster::StartError;
 use crate::formation::Directory;
+pub use crate::preamble::Protocol;
 use crate::preamble::{Answer, Preamble, Verdict};
 use crate::tls::{Authority, NodeTls, belongs_to};
 use crate::token::{Fingerprint, Token};

@@ -35,7 +35,9 @@ pub struct Fingerprint(pub [u8; 8]);
 pub enum TokenError {
     #[error("this is not a join token: one begins with `{PREFIX}.`; copy the whole line that `troupe token` prints")]
     NotAToken,
-    #[error("the join token is cut short or has something added: it has three parts with dots between; copy it again as a whole")]
+    #[error(
+        "the join token is cut short or has something added: it has three parts with dots between; copy it again as a whole"
+    )]
     Shape,
     #[error("the join token's middle part is damaged: copy it again as a whole")]
     Seed,
@@ -56,7 +58,8 @@ impl Token {
 
     /// Accepts surrounding white space, because tokens come from files and clipboards.
     pub fn parse(text: &str) -> Result<Token, TokenError> {
-        let rest = text.trim().strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('.')).ok_or(TokenError::NotAToken)?;
+        let rest =
+            text.trim().strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('.')).ok_or(TokenError::NotAToken)?;
         let (seed, fingerprint) = rest.split_once('.').ok_or(TokenError::Shape)?;
         if fingerprint.contains('.') {
             return Err(TokenError::Shape);

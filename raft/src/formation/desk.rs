@@ -50,12 +50,7 @@ struct State {
 }
 
 impl Desk {
-    pub fn open(
-        ctx: &NodeCtx,
-        engine: Arc<dyn Engine>,
-        me: Addresses,
-        list: Vec<String>,
-    ) -> Result<Desk, StartError> {
+    pub fn open(ctx: &NodeCtx, engine: Arc<dyn Engine>, me: Addresses, list: Vec<String>) -> Result<Desk, StartError> {
         let identity = match engine.get(Family::Node, node::IDENTITY)? {
             Some(row) => Some(Identity::decode(&row).ok_or_else(|| {
                 StartError::Refused(
@@ -258,11 +253,7 @@ pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbo
     }
 }
 
-async fn talk(
-    desk: &Desk,
-    directory: Option<Arc<dyn Directory>>,
-    mut stream: Box<dyn Stream>,
-) -> std::io::Result<()> {
+async fn talk(desk: &Desk, directory: Option<Arc<dyn Directory>>, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
     let question = timeout(TALK_TIME, message::receive(&mut stream)).await??;
     let question = Question::from_wire(question).ok_or_else(message::invalid)?;
     // Not bounded here: what is being written down must not be torn from its lock in the middle.

@@ -65,7 +65,9 @@ impl Gatherer<'_> {
                 Some(identity) if identity.confirmed => return Ok(identity),
                 Some(Identity { birth: Some(birth), me, .. }) if me == FIRST => self.found(&birth).await?,
                 Some(Identity { birth: Some(birth), .. }) => self.follow(&birth).await?,
-                Some(Identity { birth: None, .. }) => return refused("this data directory's identity is damaged".into()),
+                Some(Identity { birth: None, .. }) => {
+                    return refused("this data directory's identity is damaged".into());
+                }
             };
             let Step::Wait(reasons) = step else {
                 delay = DELAY_MIN;
@@ -276,7 +278,8 @@ impl Gatherer<'_> {
 
     /// All at once; the answers in the order of the addresses.
     async fn ask_all(&self, addresses: &[String], question: &Question, within: Duration) -> Vec<Asked> {
-        join_all(addresses.iter().map(async |address| (address.clone(), self.ask(address, question, within).await))).await
+        join_all(addresses.iter().map(async |address| (address.clone(), self.ask(address, question, within).await)))
+            .await
     }
 
     async fn ask(&self, address: &str, question: &Question, within: Duration) -> Result<Answer, DialError> {

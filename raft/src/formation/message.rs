@@ -32,7 +32,9 @@ pub enum Answer {
     Standing(Presence),
     Promised,
     Admitted(Admission),
-    NotLeader { hint: Option<String> },
+    NotLeader {
+        hint: Option<String>,
+    },
     /// Ask again.
     Unavailable(String),
     /// Never; the text is for the operator.
@@ -180,11 +182,7 @@ impl Presence {
 
 impl Addresses {
     fn to_wire(&self) -> wire::FormationAddresses {
-        wire::FormationAddresses {
-            cluster: self.cluster.clone(),
-            client: self.client.clone(),
-            http: self.http.clone(),
-        }
+        wire::FormationAddresses { cluster: self.cluster.clone(), client: self.client.clone(), http: self.http.clone() }
     }
 
     fn from_wire(message: wire::FormationAddresses) -> Option<Addresses> {

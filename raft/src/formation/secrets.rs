@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tracing::info;
-use troupe_runtime::executor::{Lane, run};
 use troupe_runtime::NodeCtx;
+use troupe_runtime::executor::{Lane, run};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
 use troupe_store::key::node;
 
@@ -18,11 +18,7 @@ use crate::token::Token;
 const FILE: &str = "token";
 
 /// The configured token, or the one that this node once made for its cluster of one, or, for such a newborn, a fresh one.
-pub async fn security(
-    ctx: &NodeCtx,
-    engine: &Arc<dyn Engine>,
-    config: &ClusterConfig,
-) -> Result<Security, StartError> {
+pub async fn security(ctx: &NodeCtx, engine: &Arc<dyn Engine>, config: &ClusterConfig) -> Result<Security, StartError> {
     let given = config.token.as_deref().map(Token::parse).transpose();
     let given = given.map_err(|error| StartError::Refused(error.to_string()))?;
     if config.insecure {

@@ -56,9 +56,7 @@ impl From<DialError> for io::Error {
             Why::Timeout => io::ErrorKind::TimedOut,
             Why::NotReady | Why::Busy => io::ErrorKind::ConnectionRefused,
             Why::WithoutTls | Why::ExpectsTls | Why::Unsupported => io::ErrorKind::InvalidData,
-            Why::BadToken | Why::WrongCluster(_) | Why::WrongNode | Why::WrongName => {
-                io::ErrorKind::PermissionDenied
-            }
+            Why::BadToken | Why::WrongCluster(_) | Why::WrongNode | Why::WrongName => io::ErrorKind::PermissionDenied,
         };
         io::Error::new(kind, error)
     }
@@ -72,9 +70,9 @@ impl Port {
         let address = address
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {to} is known")))?;
         let identity = self.shared.identity.read().clone();
-        let (cluster, me) = identity.member.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotConnected, "this node does not belong to a cluster yet")
-        })?;
+        let (cluster, me) = identity
+            .member
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "this node does not belong to a cluster yet"))?;
         let fingerprint = self.shared.fingerprint;
         let preamble = Preamble { protocol, cluster, from: me, to, fingerprint };
         Ok(self.open_stream(&address, &identity, expected_name(Some((cluster, to))), preamble).await?)
@@ -140,9 +138,9 @@ fn broken(error: io::Error) -> Why {
     };
     match tls {
         // The name is looked at only after the signature: this one holds our token.
-        Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
-            Why::WrongNode
-        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => Why::WrongNode,
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented | Error::AlertReceived(_) => Why::BadToken,
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => Why::WithoutTls,
         _ => Why::Closed(error),

@@ -46,9 +46,9 @@ fn introduce(from: &Port, to: &Port) {
 }
 
 async fn dial(from: &Port, protocol: Protocol) -> Result<Box<dyn troupe_runtime::Stream>, Why> {
-    from.dial(NodeId(2), protocol).await.map_err(|error| {
-        error.into_inner().expect("a named error").downcast::<DialError>().expect("a dial error").why
-    })
+    from.dial(NodeId(2), protocol)
+        .await
+        .map_err(|error| error.into_inner().expect("a named error").downcast::<DialError>().expect("a dial error").why)
 }
 
 #[tokio::test]
@@ -99,8 +99,7 @@ async fn streams_that_nobody_takes_are_bounded() {
 #[tokio::test]
 async fn every_mistaken_identity_has_a_name() {
     for secure in [true, false] {
-        let security =
-            |seed| if secure { Security::Token(token(seed)) } else { Security::Insecure(Some(token(seed))) };
+        let security = |seed| if secure { Security::Token(token(seed)) } else { Security::Insecure(Some(token(seed))) };
         let one = member(security(1), CLUSTER, 1).await;
 
         let node_three = member(security(1), CLUSTER, 3).await;

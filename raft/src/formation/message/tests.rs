@@ -1,1 +1,131 @@
+use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+use prost::Message;
+use tokio::io::AsyncWriteExt;
+use troupe_core::NodeId;
+use troupe_proto::wire::raft as wire;
+
+use super::{Admission, Answer, CAP, Presence, Question, Standing, receive, send};
+use crate::formation::{Addresses, Birth, Identity, JoinRequest};
+
+fn addresses(name: &str) -> Addresses {
+    Addresses { cluster: format!("{name}:1"), client: format!("{name}:2"), http: format!("{name}:3") }
+}
+
+fn birth() -> Birth {
+    Birth::new([7; 16], vec![addresses("a"), addresses("b")])
+}
+
+fn join() -> JoinRequest {
+    let Addresses { cluster, client, http } = addresses("c");
+    JoinRequest { request: [3; 16], address: cluster, client_address: client, http_address: http }
+}
+
+#[test]
+fn questions_and_answers_arrive_as_sent() {
+    for question in [Question::Hello, Question::Promise(birth()), Question::Join(join())] {
+        assert_eq!(Question::from_wire(question.to_wire()), Some(question));
+    }
+    let standing = |standing| Answer::Standing(Presence { addresses: addresses("a"), standing });
+    let nodes = BTreeMap::from([(NodeId(1), "a:1".to_owned()), (NodeId(5), "b:1".to_owned())]);
+    for answer in [
+        standing(Standing::Empty(vec!["a:1".into(), "b:1".into()])),
+        standing(Standing::Promised(birth())),
+        standing(Standing::Member([9; 16])),
+        Answer::Promised,
+        Answer::Admitted(Admission { cluster_id: [9; 16], me: NodeId(4), nodes }),
+        Answer::NotLeader { hint: None },
+        Answer::NotLeader { hint: Some("b:1".into()) },
+        Answer::Unavailable("later".into()),
+        Answer::Refused("never".into()),
+    ] {
+        assert_eq!(Answer::from_wire(answer.to_wire()), Some(answer));
+    }
+}
+
+#[test]
+fn the_row_of_an_identity_comes_back_as_written() {
+    let promised =
+        Identity { cluster_id: [7; 16], me: NodeId(2), birth: Some(birth()), confirmed: false, nodes: BTreeMap::new() };
+    let admitted = Identity {
+        birth: None,
+        confirmed: true,
+        nodes: BTreeMap::from([(NodeId(1), "a:1".to_owned())]),
+        ..promised.clone()
+    };
+    for identity in [promised.clone(), Identity { confirmed: true, ..promised.clone() }, admitted] {
+        assert_eq!(Identity::decode(&identity.encode()), Some(identity));
+    }
+    // Nobody has promised nothing.
+    assert_eq!(Identity::decode(&Identity { birth: None, ..promised }.encode()), None);
+}
+
+#[test]
+fn a_row_of_a_later_format_is_not_guessed_at() {
+    let mut row = wire::FormationIdentity::default();
+    row.format = super::FORMAT + 1;
+    row.cluster_id = vec![7; 16].into();
+    row.node_id = 1;
+    row.confirmed = true;
+    assert_eq!(Identity::decode(&row.encode_to_vec()), None);
+    row.format = super::FORMAT;
+    assert!(Identity::decode(&row.encode_to_vec()).is_some());
+}
+
+#[test]
+fn a_birth_that_no_founder_would_make_is_refused() {
+    let good = birth().to_wire();
+    assert!(Birth::from_wire(good.clone()).is_some());
+    let spoilt: [fn(&mut wire::FormationBirth); 6] = [
+        |birth| birth.founders.clear(),
+        |birth| birth.founders.reverse(),
+        |birth| birth.founders[1].node_id = 1,
+        |birth| birth.founders[1].addresses = birth.founders[0].addresses.clone(),
+        |birth| birth.founders[0].addresses = None,
+        |birth| birth.cluster_id = vec![0; 16].into(),
+    ];
+    for spoil in spoilt {
+        let mut bad = good.clone();
+        spoil(&mut bad);
+        assert_eq!(Birth::from_wire(bad.clone()), None, "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_above_the_cap_is_refused_before_it_is_read() {
+    let (mut near, mut far) = tokio::io::duplex(64);
+    far.write_u32(CAP as u32 + 1).await.unwrap();
+    let error = receive::<wire::FormationRequest>(&mut near).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+}
+
+#[tokio::test]
+async fn a_message_cut_short_is_an_error() {
+    let (mut near, mut far) = tokio::io::duplex(1024);
+    send(&mut far, &Question::Hello.to_wire()).await.unwrap();
+    assert_eq!(receive(&mut near).await.ok().and_then(Question::from_wire), Some(Question::Hello));
+    far.write_u32(10).await.unwrap();
+    far.write_all(b"short").await.unwrap();
+    drop(far);
+    let error = receive::<wire::FormationRequest>(&mut near).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+}
+
+proptest! {
+    #[test]
+    fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Identity::decode(&bytes);
+        let _ = wire::FormationRequest::decode(bytes.as_slice()).ok().and_then(Question::from_wire);
+        let _ = wire::FormationReply::decode(bytes.as_slice()).ok().and_then(Answer::from_wire);
+    }
+
+    #[test]
+    fn a_damaged_row_never_panics(at in 0usize..80, byte in any::<u8>()) {
+        let identity = Identity { cluster_id: [7; 16], me: NodeId(2), birth: Some(birth()), confirmed: true, nodes: BTreeMap::new() };
+        let mut row = identity.encode();
+        let at = at % row.len();
+        row[at] = byte;
+        let _ = Identity::decode(&row);
+    }
+}

@@ -1,0 +1,248 @@
+//! Nodes on a network and disks in memory; the clock is paused, so waiting costs nothing and is never guessed.
+
+mod admission;
+mod refusals;
+mod village;
+
+use troupe_core::NodeId;
+use troupe_runtime::Rng;
+use troupe_store::engine::{Batch, Durability, Engine, Family};
+use troupe_store::key::node;
+use village::{Node, Start, Village, address};
+
+use super::{Birth, Established, Identity};
+use crate::cluster::StartError;
+use crate::token::Token;
+
+const A: &str = "127.0.0.1:1";
+const B: &str = "127.0.0.1:2";
+const C: &str = "127.0.0.1:3";
+
+fn three(village: &Village) -> [Node; 3] {
+    // The order of the list must not matter, nor whether a node names itself.
+    [Node::new(village, 1, &[C, A, B]), Node::new(village, 2, &[A, C]), Node::new(village, 3, &[B, A, C, B])]
+}
+
+async fn up(start: Start) -> Established {
+    start.await.expect("it does not panic").expect("it gets a place")
+}
+
+async fn refusal(start: Start) -> String {
+    match start.await.expect("it does not panic") {
+        Err(StartError::Refused(text)) => text,
+        Err(error) => panic!("refused for another reason: {error}"),
+        Ok(established) => panic!("got a place: {established:?}"),
+    }
+}
+
+async fn form(nodes: &mut [Node]) -> Vec<Established> {
+    let starts: Vec<Start> = nodes.iter_mut().map(Node::start).collect();
+    let mut formed = Vec::new();
+    for start in starts {
+        formed.push(up(start).await);
+    }
+    formed
+}
+
+fn assert_one_birth(formed: &[Established]) {
+    for (expected, node) in (1..).zip(formed) {
+        assert_eq!(node.cluster_id, formed[0].cluster_id);
+        assert_eq!(node.me, NodeId(expected));
+        assert!(node.founders.is_some());
+        assert_eq!(node.founders, formed[0].founders);
+    }
+}
+
+fn token(seed: u64) -> String {
+    Token::generate(&Rng::from_seed(seed)).reveal()
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_nodes_form_one_cluster_whatever_the_order() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let village = Village::default();
+        let mut nodes = three(&village);
+        let mut starts: [Option<Start>; 3] = [None, None, None];
+        for (turn, place) in order.into_iter().enumerate() {
+            starts[place] = Some(nodes[place].start());
+            if turn < 2 {
+                // It has looked for the others and goes on waiting.
+                let absent = address(order[2] as u16 + 1);
+                village.dialed(&address(place as u16 + 1), &absent, 3).await;
+                assert!(starts.iter().flatten().all(|start| !start.is_finished()));
+            }
+        }
+        let mut formed = Vec::new();
+        for start in starts.into_iter().flatten() {
+            formed.push(up(start).await);
+        }
+        assert_one_birth(&formed);
+        let founders = formed[0].founders.as_ref().unwrap();
+        assert_eq!(founders.iter().map(|founder| founder.address.as_str()).collect::<Vec<_>>(), [A, B, C]);
+        assert_eq!(founders[2].client_address, "client-3");
+        assert_eq!(founders[1].http_address, "http-2");
+        assert_eq!(formed[1].seeds, [A, C]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_form_over_tls_and_can_dial_each_other_by_id() {
+    let village = Village::default();
+    let mut nodes = three(&village).map(|node| node.with_token(&token(1)));
+    let formed = form(&mut nodes).await;
+    assert_one_birth(&formed);
+    let mut streams = formed[2].port.mesh_streams();
+    formed[0].port.dial(NodeId(3), crate::port::Protocol::Mesh).await.unwrap();
+    assert_eq!(streams.recv().await.unwrap().from, NodeId(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_come_back_as_who_they_were_even_alone() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    nodes.iter_mut().for_each(Node::crash);
+    let back = up(nodes[1].start()).await;
+    assert_eq!((back.cluster_id, back.me), (formed[1].cluster_id, NodeId(2)));
+    // So that it can initialize the meta group if nobody has come to that yet.
+    assert_eq!(back.founders, formed[0].founders);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_founder_that_crashed_after_writing_the_birth_resumes_it() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let disk = nodes[0].disk.clone();
+    // The founder reaches the others until its own promise is on disk.
+    village.allow(move |from, _| from != A || disk.get_identity().is_none());
+    let first = nodes[0].start();
+    let others = [nodes[1].start(), nodes[2].start()];
+    while !nodes[0].has_identity() {
+        village.dialed(A, B, 1).await;
+    }
+    // It tries to have its birth promised, in vain.
+    village.dialed(A, B, 1).await;
+    assert!(!nodes[1].has_identity() && !nodes[2].has_identity());
+    let begun = Identity::decode(&nodes[0].disk.get_identity().unwrap()).unwrap();
+    first.abort();
+    nodes[0].crash();
+    village.allow_all();
+    let mut formed = vec![up(nodes[0].start()).await];
+    for other in others {
+        formed.push(up(other).await);
+    }
+    assert_one_birth(&formed);
+    assert_eq!(formed[0].cluster_id, begun.cluster_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_takes_part_before_all_have_promised() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let disk = nodes[0].disk.clone();
+    // The founder cannot reach C once its promise is on disk; B promises.
+    village.allow(move |from, to| (from, to) != (A, C) || disk.get_identity().is_none());
+    let starts: Vec<Start> = nodes.iter_mut().map(Node::start).collect();
+    while !nodes[1].has_identity() {
+        village.dialed(A, C, 1).await;
+    }
+    village.dialed(A, C, 3).await;
+    assert!(starts.iter().all(|start| !start.is_finished()));
+
+    // B is wiped now: nothing that counts is lost, and the same birth goes on.
+    nodes[1].wipe();
+    starts[1].abort();
+    let again = nodes[1].start();
+    village.dialed(A, C, 3).await;
+    village.allow_all();
+    let mut starts = starts.into_iter();
+    let (first, third) = (starts.next().unwrap(), starts.nth(1).unwrap());
+    assert_one_birth(&[up(first).await, up(again).await, up(third).await]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_founder_wiped_before_the_confirmation_goes_on_with_the_promised_birth() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let disk = nodes[0].disk.clone();
+    village.allow(move |from, to| (from, to) != (A, C) || disk.get_identity().is_none());
+    let mut starts: Vec<Start> = nodes.iter_mut().map(Node::start).collect();
+    while !nodes[1].has_identity() {
+        village.dialed(A, C, 1).await;
+    }
+    let begun = Identity::decode(&nodes[1].disk.get_identity().unwrap()).unwrap();
+    starts[0].abort();
+    nodes[0].wipe();
+    village.allow_all();
+    starts[0] = nodes[0].start();
+    let mut formed = Vec::new();
+    for start in starts {
+        formed.push(up(start).await);
+    }
+    assert_one_birth(&formed);
+    assert_eq!(formed[0].cluster_id, begun.cluster_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_promises_one_birth_only() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    // The founder's birth is on disk; B has promised another one with the same list.
+    for (place, cluster_id) in [(0, [1; 16]), (1, [2; 16])] {
+        let founders = [A, B, C].map(|address| super::Addresses {
+            cluster: address.into(),
+            client: String::new(),
+            http: String::new(),
+        });
+        let identity = Identity {
+            cluster_id,
+            me: NodeId(place as u64 + 1),
+            birth: Some(Birth::new(cluster_id, founders.to_vec())),
+            confirmed: false,
+            nodes: Default::default(),
+        };
+        let mut batch = Batch::default();
+        batch.put(Family::Node, node::IDENTITY, identity.encode());
+        nodes[place].disk.write(batch, Durability::Synced).unwrap();
+    }
+    let _second = nodes[1].start();
+    let text = refusal(nodes[0].start()).await;
+    assert!(text.contains(B) && text.contains("promises no other"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_of_one_is_born_at_once_and_makes_its_token_once() {
+    let village = Village::default();
+    let mut node = Node::new(&village, 1, &[]);
+    node.config.insecure = false;
+    let born = up(node.start()).await;
+    assert_eq!(born.me, NodeId(1));
+    assert_eq!(born.founders.as_ref().map(Vec::len), Some(1));
+    assert!(born.seeds.is_empty());
+    let made = node.disk.get_row(node::TOKEN).expect("the token is kept");
+    let made = String::from_utf8(made).unwrap();
+    node.crash();
+    let back = up(node.start()).await;
+    assert_eq!((back.cluster_id, back.me), (born.cluster_id, born.me));
+    // Whoever has that token can speak to the node.
+    let mut other = Node::new(&village, 2, &[A]).with_token(&made);
+    let waiting = other.start();
+    village.dialed(B, A, 3).await;
+    assert!(!waiting.is_finished(), "it is heard, and waits to be admitted");
+    assert_eq!(node.disk.get_row(node::TOKEN), Some(made.into_bytes()));
+}
+
+/// Rows by name.
+trait Rows {
+    fn get_row(&self, key: &[u8]) -> Option<Vec<u8>>;
+
+    fn get_identity(&self) -> Option<Vec<u8>> {
+        self.get_row(node::IDENTITY)
+    }
+}
+
+impl Rows for troupe_store::memory::Memory {
+    fn get_row(&self, key: &[u8]) -> Option<Vec<u8>> {
+        troupe_store::engine::Reader::get(self, Family::Node, key).expect("memory can be read")
+    }
+}

@@ -1,0 +1,169 @@
+//! Newcomers, and nodes that were wiped.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use troupe_core::NodeId;
+use troupe_runtime::net::BoxFuture;
+
+use super::village::{Node, Village};
+use super::{A, B, C, Rows, form, refusal, three, up};
+use crate::formation::{Directory, Established, Identity, JoinRefusal, JoinRequest};
+
+/// A meta group of one: hands out ids, refuses as told.
+struct Register {
+    cluster: [u8; 16],
+    requests: Mutex<Vec<JoinRequest>>,
+    /// Answers before the first admission, taken from the end.
+    refusals: Mutex<Vec<JoinRefusal>>,
+}
+
+const FIRST_NEW: u64 = 4;
+
+impl Register {
+    fn new(cluster: [u8; 16], refusals: Vec<JoinRefusal>) -> Arc<Register> {
+        Arc::new(Register { cluster, requests: Mutex::default(), refusals: Mutex::new(refusals) })
+    }
+}
+
+impl Directory for Register {
+    fn cluster_id(&self) -> [u8; 16] {
+        self.cluster
+    }
+
+    fn admit(&self, who: JoinRequest) -> BoxFuture<'_, Result<NodeId, JoinRefusal>> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refusals.lock().pop() {
+                return Err(refusal);
+            }
+            let mut requests = self.requests.lock();
+            let known = requests.iter().position(|known| known.request == who.request);
+            let place = known.unwrap_or_else(|| {
+                requests.push(who);
+                requests.len() - 1
+            });
+            Ok(NodeId(FIRST_NEW + place as u64))
+        })
+    }
+
+    fn addresses(&self) -> Vec<(NodeId, String)> {
+        vec![(NodeId(1), A.into()), (NodeId(2), B.into()), (NodeId(3), C.into())]
+    }
+}
+
+fn serve(formed: &[Established], register: &Arc<Register>) {
+    for node in formed {
+        node.port.serve_formation(Arc::clone(register) as Arc<dyn Directory>);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wiped_node_waits_alone_and_joins_as_a_new_one() {
+    for wiped in 0..3 {
+        let village = Village::default();
+        let mut nodes = three(&village);
+        let formed = form(&mut nodes).await;
+        nodes.iter_mut().for_each(Node::crash);
+        nodes[wiped].wipe();
+        let others = [0, 1, 2].into_iter().filter(|place| *place != wiped).collect::<Vec<_>>();
+        let start = nodes[wiped].start();
+        for other in &others {
+            village.dialed(&nodes[wiped].config.advertise, &nodes[*other].config.advertise, 20).await;
+        }
+        assert!(!start.is_finished() && !nodes[wiped].has_identity(), "it founds no second cluster");
+
+        let register = Register::new(formed[0].cluster_id, Vec::new());
+        let back = [up(nodes[others[0]].start()).await, up(nodes[others[1]].start()).await];
+        serve(&back, &register);
+        let joined = up(start).await;
+        assert_eq!((joined.cluster_id, joined.me), (formed[0].cluster_id, NodeId(FIRST_NEW)));
+        assert_eq!(joined.founders, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_follows_hints_and_asks_again_until_it_is_admitted() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    let follower = Register::new(
+        formed[0].cluster_id,
+        vec![
+            JoinRefusal::NotLeader { hint: Some(C.into()) },
+            JoinRefusal::NotLeader { hint: None },
+            JoinRefusal::Unavailable,
+        ],
+    );
+    let leader = Register::new(formed[0].cluster_id, vec![JoinRefusal::Unavailable]);
+    formed[0].port.serve_formation(Arc::clone(&follower) as Arc<dyn Directory>);
+    formed[2].port.serve_formation(Arc::clone(&leader) as Arc<dyn Directory>);
+    // It knows one of the three only.
+    let mut newcomer = Node::new(&village, 4, &[A]);
+    let joined = up(newcomer.start()).await;
+    assert_eq!(joined.me, NodeId(FIRST_NEW));
+    let asked = [leader.requests.lock().clone(), follower.requests.lock().clone()].concat();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].address, newcomer.config.advertise);
+    assert_eq!((asked[0].client_address.as_str(), asked[0].http_address.as_str()), ("client-4", "http-4"));
+    // It can reach those it was told of.
+    let mut streams = formed[1].port.mesh_streams();
+    joined.port.dial(NodeId(2), crate::port::Protocol::Mesh).await.unwrap();
+    assert_eq!(streams.recv().await.unwrap().from, NodeId(FIRST_NEW));
+
+    newcomer.crash();
+    let back = up(newcomer.start()).await;
+    assert_eq!((back.me, back.cluster_id, back.founders), (NodeId(FIRST_NEW), formed[0].cluster_id, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    let register = Register::new(formed[0].cluster_id, Vec::new());
+    let mut newcomer = Node::new(&village, 4, &[A]);
+    // The request leaves, then the power fails before the answer is written down.
+    let first = newcomer.start();
+    while newcomer.disk.get_row(troupe_store::key::node::JOIN).is_none() {
+        village.dialed(&newcomer.config.advertise, A, 1).await;
+    }
+    first.abort();
+    newcomer.crash();
+    let kept = newcomer.disk.get_row(troupe_store::key::node::JOIN).expect("written before it was sent");
+    let who = JoinRequest {
+        request: kept.try_into().unwrap(),
+        address: newcomer.config.advertise.clone(),
+        client_address: String::new(),
+        http_address: String::new(),
+    };
+    assert_eq!(register.admit(who).await, Ok(NodeId(FIRST_NEW)));
+    serve(&formed, &register);
+    assert_eq!(up(newcomer.start()).await.me, NodeId(FIRST_NEW));
+
+    // Wiped, it is another.
+    newcomer.wipe();
+    assert_eq!(up(newcomer.start()).await.me, NodeId(FIRST_NEW + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_newcomer_hears_why() {
+    let village = Village::default();
+    let formed = [up(Node::new(&village, 1, &[]).start()).await];
+    serve(&formed, &Register::new(formed[0].cluster_id, vec![JoinRefusal::Refused("too many nodes".into())]));
+    let mut newcomer = Node::new(&village, 2, &[A]);
+    let text = refusal(newcomer.start()).await;
+    assert!(text.contains(A) && text.contains("too many nodes"), "{text}");
+    assert!(!newcomer.has_identity());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_keeps_what_it_was_told_at_admission() {
+    let village = Village::default();
+    let formed = [up(Node::new(&village, 1, &[]).start()).await];
+    serve(&formed, &Register::new(formed[0].cluster_id, Vec::new()));
+    let mut newcomer = Node::new(&village, 2, &[A]);
+    up(newcomer.start()).await;
+    let kept = Identity::decode(&newcomer.disk.get_identity().unwrap()).unwrap();
+    assert_eq!(kept.nodes.get(&NodeId(1)).map(String::as_str), Some(A));
+    assert!(kept.confirmed && kept.birth.is_none());
+}

@@ -1,0 +1,187 @@
+//! A network in memory whose doors the test opens and shuts, and nodes that live there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::DuplexStream;
+use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
+use tokio::task::JoinHandle;
+use troupe_runtime::clock::SystemClock;
+use troupe_runtime::executor::Inline;
+use troupe_runtime::net::BoxFuture;
+use troupe_runtime::{Listener, Net, NodeCtx, Rng, Stream};
+use troupe_store::engine::{Family, Reader};
+use troupe_store::key::node;
+use troupe_store::memory::Memory;
+
+use crate::cluster::{ClusterConfig, LoginPolicy, StartError};
+use crate::formation::{Established, establish};
+
+type Rule = Box<dyn Fn(&str, &str) -> bool + Send>;
+
+#[derive(Clone, Default)]
+pub struct Village(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    doors: Mutex<BTreeMap<String, mpsc::Sender<DuplexStream>>>,
+    /// Who may dial whom; all may if there is none.
+    rule: Mutex<Option<Rule>>,
+    /// How often each pair was tried, whatever came of it.
+    dials: watch::Sender<BTreeMap<(String, String), usize>>,
+}
+
+impl Village {
+    pub fn allow(&self, rule: impl Fn(&str, &str) -> bool + Send + 'static) {
+        *self.0.rule.lock() = Some(Box::new(rule));
+    }
+
+    pub fn allow_all(&self) {
+        *self.0.rule.lock() = None;
+    }
+
+    /// Nothing reaches the address any more, until somebody listens there again.
+    pub fn close(&self, address: &str) {
+        self.0.doors.lock().remove(address);
+    }
+
+    /// Until `from` has dialed `to` so many more times.
+    pub async fn dialed(&self, from: &str, to: &str, times: usize) {
+        let pair = (from.to_owned(), to.to_owned());
+        let mut dials = self.0.dials.subscribe();
+        let before = dials.borrow().get(&pair).copied().unwrap_or_default();
+        let enough = |dials: &BTreeMap<_, usize>| dials.get(&pair).is_some_and(|count| *count >= before + times);
+        dials.wait_for(enough).await.expect("the village outlives its dials");
+    }
+
+    pub fn ctx(&self, address: &str, seed: u64) -> NodeCtx {
+        NodeCtx {
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(Rng::from_seed(seed)),
+            net: Arc::new(House { village: self.clone(), address: address.to_owned() }),
+            executor: Arc::new(Inline),
+            plant: None,
+        }
+    }
+}
+
+/// The village as one node sees it.
+struct House {
+    village: Village,
+    address: String,
+}
+
+impl Net for House {
+    fn bind<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let mut doors = self.village.0.doors.lock();
+            if doors.get(address).is_some_and(|door| !door.is_closed()) {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+            let (door, visitors) = mpsc::channel(64);
+            doors.insert(address.to_owned(), door);
+            let address = address.parse().map_err(io::Error::other)?;
+            Ok(Box::new(Door { visitors: AsyncMutex::new(visitors), address }) as Box<dyn Listener>)
+        })
+    }
+
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let pair = (self.address.clone(), address.to_owned());
+            let allowed = self.village.0.rule.lock().as_ref().is_none_or(|rule| rule(&self.address, address));
+            self.village.0.dials.send_modify(|dials| *dials.entry(pair).or_default() += 1);
+            let door = self.village.0.doors.lock().get(address).cloned().filter(|_| allowed);
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            match door {
+                Some(door) if door.send(far).await.is_ok() => Ok(Box::new(near) as Box<dyn Stream>),
+                _ => Err(io::ErrorKind::ConnectionRefused.into()),
+            }
+        })
+    }
+}
+
+struct Door {
+    visitors: AsyncMutex<mpsc::Receiver<DuplexStream>>,
+    address: SocketAddr,
+}
+
+impl Listener for Door {
+    fn accept(&self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>> {
+        Box::pin(async move {
+            match self.visitors.lock().await.recv().await {
+                Some(visitor) => Ok((Box::new(visitor) as Box<dyn Stream>, self.address)),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+/// A machine: its address, its disk, and what its start command says.
+pub struct Node {
+    pub village: Village,
+    pub config: ClusterConfig,
+    pub disk: Memory,
+    seed: u64,
+}
+
+pub type Start = JoinHandle<Result<Established, StartError>>;
+
+impl Node {
+    /// Insecure, as simulation is.
+    pub fn new(village: &Village, number: u16, join: &[&str]) -> Node {
+        let address = address(number);
+        let config = ClusterConfig {
+            listen: address.clone(),
+            advertise: address.clone(),
+            join: join.iter().map(|address| address.to_string()).collect(),
+            token: None,
+            insecure: true,
+            client_address: format!("client-{number}"),
+            http_address: format!("http-{number}"),
+            shards: 4,
+            replication: 3,
+            data_dir: None,
+            login_policy: LoginPolicy::Replace,
+        };
+        Node { village: village.clone(), config, disk: Memory::new(), seed: u64::from(number) }
+    }
+
+    pub fn with_token(mut self, token: &str) -> Node {
+        self.config.token = Some(token.to_owned());
+        self.config.insecure = false;
+        self
+    }
+
+    pub fn start(&mut self) -> Start {
+        self.seed += 1000;
+        let ctx = self.village.ctx(&self.config.advertise, self.seed);
+        let (engine, config) = (Arc::new(self.disk.clone()), self.config.clone());
+        tokio::spawn(async move { establish(&ctx, engine, &config).await })
+    }
+
+    /// The power fails: nothing answers any more, and what was not synced is gone.
+    pub fn crash(&mut self) {
+        self.village.close(&self.config.listen);
+        self.disk = self.disk.crash();
+    }
+
+    pub fn wipe(&mut self) {
+        self.crash();
+        self.disk = Memory::new();
+    }
+
+    pub fn has_identity(&self) -> bool {
+        self.disk.get(Family::Node, node::IDENTITY).expect("memory can be read").is_some()
+    }
+}
+
+pub fn address(number: u16) -> String {
+    format!("127.0.0.1:{number}")
+}
