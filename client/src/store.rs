@@ -97,7 +97,7 @@ impl Saved {
     }
 }
 
-pub trait Store: Send + 'static {
+pub trait Store: Send + Sync + 'static {
     fn load(&mut self) -> io::Result<Saved>;
     /// On an error the record does not count.
     fn append(&mut self, record: &Record) -> io::Result<()>;

@@ -42,7 +42,8 @@ pub(super) enum Work {
     },
     /// A delay is over.
     Say(ConversationId, String),
-    Whisper(ConversationId, String),
+    /// The other one was looked up.
+    Whisper(Result<ConversationId>, String),
     Lines(Result<Vec<String>>),
     Switch(Result<(ConversationId, String)>),
 }
@@ -60,6 +61,10 @@ pub(super) struct Session<W> {
     mine: BTreeMap<ClientMessageId, u64>,
     /// Sent and not yet delivered to anybody else.
     watched: BTreeMap<(ConversationId, Seq), u64>,
+    /// How far anybody else has received.
+    reached: BTreeMap<ConversationId, Seq>,
+    /// Messages typed that have no mark of their end yet.
+    pending: usize,
     bot: bool,
 }
 
@@ -77,6 +82,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             sent: 0,
             mine: BTreeMap::new(),
             watched: BTreeMap::new(),
+            reached: BTreeMap::new(),
+            pending: 0,
             bot: false,
         }
     }
@@ -107,7 +114,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         // A state folder keeps the outbox; without one these are the last words.
         let keeps = self.options.account.state_dir.is_some();
         let end = tokio::time::Instant::now() + if keeps { Duration::from_secs(1) } else { LAST_WORDS };
-        while self.client.outbox_len() > 0 || self.sending() {
+        while self.pending > 0 || self.client.outbox_len() > 0 {
             tokio::select! {
                 work = self.next_work() => self.worked(work).await?,
                 incoming = events.next() => match incoming {
@@ -128,10 +135,6 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    fn sending(&self) -> bool {
-        !self.mine.is_empty() && !self.work.is_empty() && self.client.outbox_len() > 0
-    }
-
     /// Does what a line says. `false`: quit.
     pub async fn line(&mut self, line: &str) -> Result<bool> {
         let line = parse(line);
@@ -145,12 +148,10 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             Line::Nothing => {}
             Line::Quit => return Ok(false),
             Line::Say(text) => self.say(current, text).await?,
-            Line::Whisper { to, text } => self.work(async move {
-                match resolve(&client, &to).await {
-                    Ok(conversation) => Work::Whisper(conversation, text),
-                    Err(error) => Work::Lines(Err(error)),
-                }
-            }),
+            Line::Whisper { to, text } => {
+                self.pending += 1;
+                self.work(async move { Work::Whisper(resolve(&client, &to).await, text) });
+            }
             Line::Delay(delay, text) => {
                 self.screen.notice(&format!("will be said in {} seconds", delay.as_secs())).await?;
                 self.work(async move {
@@ -273,6 +274,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             Ok(handle) => {
                 self.mine.insert(handle.id, number);
                 self.screen.mark(SENDING, number, &format!("[{}] {text}", self.title(conversation))).await?;
+                self.pending += 1;
                 self.work(async move { Work::Sent { number, conversation, outcome: handle.await } });
             }
             Err(error) => self.screen.mark(FAILED, number, &error.to_string()).await?,
@@ -283,6 +285,10 @@ impl<W: AsyncWrite + Unpin> Session<W> {
     pub async fn worked(&mut self, work: Work) -> Result<()> {
         match work {
             Work::Sent { number, conversation, outcome: Ok(acked) } => {
+                self.pending -= 1;
+                if self.reached.get(&conversation).is_some_and(|reached| *reached >= acked.seq) {
+                    return Ok(self.screen.mark(DELIVERED, number, "").await?);
+                }
                 self.watched.insert((conversation, acked.seq), number);
                 if self.watched.len() > WATCHED {
                     self.watched.pop_first();
@@ -290,10 +296,18 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 self.screen.mark(SENT, number, "").await?;
             }
             Work::Sent { number, outcome: Err(error), .. } => {
+                self.pending -= 1;
                 self.mine.retain(|_, mine| *mine != number);
                 self.screen.mark(FAILED, number, &error.to_string()).await?;
             }
-            Work::Say(conversation, text) | Work::Whisper(conversation, text) => self.say(conversation, text).await?,
+            Work::Say(conversation, text) => self.say(conversation, text).await?,
+            Work::Whisper(conversation, text) => {
+                self.pending -= 1;
+                match conversation {
+                    Ok(conversation) => self.say(conversation, text).await?,
+                    Err(error) => self.screen.notice(&format!("{error:#}")).await?,
+                }
+            }
             Work::Lines(Ok(lines)) => {
                 for line in lines {
                     self.screen.notice(&line).await?;
@@ -323,6 +337,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                     .range((conversation, Seq::ZERO)..=(conversation, delivered))
                     .map(|(place, number)| (*place, *number))
                     .collect();
+                let furthest = self.reached.entry(conversation).or_default();
+                *furthest = delivered.max(*furthest);
                 for (place, number) in reached {
                     self.watched.remove(&place);
                     self.screen.mark(DELIVERED, number, "").await?;

@@ -1,1 +1,43 @@
+use std::time::Duration;
 
+use super::Lines;
+use super::command::{Line, parse};
+
+#[test]
+fn lines_mean_what_cim_users_expect() {
+    assert_eq!(parse("hello there"), Line::Say("hello there".into()));
+    assert_eq!(parse("bob;;hello; you"), Line::Whisper { to: "bob".into(), text: "hello; you".into() });
+    assert_eq!(parse("42;;hi"), Line::Whisper { to: "42".into(), text: "hi".into() });
+    assert_eq!(parse("I like this;; really"), Line::Say("I like this;; really".into()));
+    assert_eq!(parse(":q!"), Line::Quit);
+    assert_eq!(parse(":q needle in hay"), Line::Search("needle in hay".into()));
+    assert_eq!(parse(":olu"), Line::OnlineUsers);
+    assert_eq!(parse(":pu al"), Line::Prefix("al".into()));
+    assert_eq!(parse(":ai"), Line::Bot(true));
+    assert_eq!(parse(":qai"), Line::Bot(false));
+    assert_eq!(parse(":emoji"), Line::Emoji(1));
+    assert_eq!(parse(":emoji 3"), Line::Emoji(3));
+    assert_eq!(parse(":delay 5 tea is ready"), Line::Delay(Duration::from_secs(5), "tea is ready".into()));
+    let members = vec!["bob".to_owned(), "carol".to_owned()];
+    assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), members });
+    assert_eq!(parse("   "), Line::Nothing);
+}
+
+#[test]
+fn a_line_that_is_not_understood_is_never_sent_to_anybody() {
+    for line in [":quit", ":q", ":delay soon tea", ":delay 999999999 tea", ":history 0", ":emoji x", ":to", "bob;;"] {
+        assert!(matches!(parse(line), Line::Usage(_)), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn lines_are_cut_at_newlines_and_bounded() {
+    let mut lines = Lines::new(&b"one\r\ntwo\n\nlast"[..]);
+    let mut seen = Vec::new();
+    while let Some(line) = lines.next().await.expect("short lines") {
+        seen.push(line);
+    }
+    assert_eq!(seen, ["one", "two", "", "last"]);
+    let long = vec![b'x'; super::LINE_BYTES + 1];
+    assert!(Lines::new(&long[..]).next().await.is_err());
+}

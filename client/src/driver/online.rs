@@ -52,8 +52,9 @@ pub(super) struct Online {
     pinging: bool,
     acknowledge_at: Option<Instant>,
     list_at: Option<Instant>,
-    listed: BTreeSet<ConversationId>,
     listing: bool,
+    /// In the list, but their line could not be had yet.
+    lineless: BTreeSet<ConversationId>,
     /// Heard of while the list was on its way.
     unlisted: BTreeMap<ConversationId, Seq>,
 }
@@ -68,7 +69,7 @@ impl Online {
             pinging: false,
             acknowledge_at: None,
             list_at: Some(Instant::now()),
-            listed: BTreeSet::new(),
+            lineless: BTreeSet::new(),
             listing: true,
             unlisted: BTreeMap::new(),
         }
@@ -100,7 +101,7 @@ impl Online {
         if self.list_at.is_some_and(|at| at <= now) {
             self.list_at = None;
             self.listing = true;
-            self.listed.clear();
+            self.lineless.clear();
             self.list(String::new());
         }
         None
@@ -303,7 +304,7 @@ impl Driver {
         let waiting: BTreeSet<ConversationId> = list.unavailable.iter().filter_map(|c| c.parse().ok()).collect();
         let mut unlisted = std::mem::take(&mut online.unlisted);
         online.unlisted = waiting.iter().filter_map(|c| unlisted.remove_entry(c)).collect();
-        online.listed = waiting;
+        online.lineless = waiting;
         for (conversation, head) in unlisted {
             self.meet(conversation, head);
         }
@@ -365,7 +366,7 @@ impl Driver {
             return self.inbox.head(conversation, head);
         }
         if let Some(online) = &mut self.online
-            && (online.listing || online.listed.contains(&conversation))
+            && (online.listing || online.lineless.contains(&conversation))
             && !self.cursors.contains_key(&conversation)
         {
             let seen = online.unlisted.entry(conversation).or_default();

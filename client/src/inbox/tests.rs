@@ -29,7 +29,7 @@ fn following(cursor: u64) -> Inbox {
 #[test]
 fn what_follows_is_handed_out_and_what_was_seen_is_dropped() {
     let mut inbox = following(4);
-    [5, 5, 3, 6].map(|seq| inbox.push(HERE, event(seq)));
+    [5, 5, 3, 6].into_iter().for_each(|seq| inbox.push(HERE, event(seq)));
     assert_eq!(taken(&mut inbox), [5, 6]);
     assert_eq!(inbox.next_fetch(Instant::now()), None);
 }
@@ -38,7 +38,7 @@ fn what_follows_is_handed_out_and_what_was_seen_is_dropped() {
 fn a_gap_is_fetched_and_what_lay_ahead_is_not_fetched_again() {
     let now = Instant::now();
     let mut inbox = following(0);
-    [1, 4, 5].map(|seq| inbox.push(HERE, event(seq)));
+    [1, 4, 5].into_iter().for_each(|seq| inbox.push(HERE, event(seq)));
     assert_eq!(taken(&mut inbox), [1]);
     let wanted = inbox.next_fetch(now).expect("2 and 3 are missing");
     assert_eq!(wanted, Wanted { conversation: HERE, after: Seq(1) });
