@@ -22,7 +22,7 @@ pub fn version() -> String {
     format!(
         "troupe {} (client protocol {}, {})",
         env!("CARGO_PKG_VERSION"),
-        troupe_proto::client::VERSION,
+        troupe_proto::client::PROTOCOL_VERSION,
         if cfg!(feature = "planted-bugs") { "built with planted bugs: for tests only" } else { "release" }
     )
 }

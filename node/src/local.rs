@@ -4,6 +4,7 @@
 //! the same directory comes back as the same cluster. Children watch their standard input and stop when it closes: they never outlive
 //! the process that started them, even if that one is killed.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::net::TcpListener;
@@ -18,6 +19,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
+use troupe_core::{ShardMap, Slot};
 
 use crate::fetch;
 
@@ -220,6 +222,32 @@ impl LocalCluster {
             }
         }
         Ok(())
+    }
+
+    /// The node that leads the shard of a slot, by the answers of all nodes: the highest epoch is right.
+    pub async fn leader_of(&self, slot: Slot, within: Duration) -> Result<usize> {
+        let deadline = Instant::now() + within;
+        loop {
+            let mut claims: BTreeMap<u64, usize> = BTreeMap::new();
+            for index in 0..self.len() {
+                let http = &self.addresses(index).http;
+                let Ok((_, status)) = fetch::get_json(http, "/v1/cluster", Duration::from_millis(500)).await else {
+                    continue;
+                };
+                let count = status["shards"].as_array().map_or(0, Vec::len) as u32;
+                let shard = ShardMap { count }.shard(slot);
+                for replica in status["replicas"].as_array().into_iter().flatten() {
+                    if replica["shard"] == shard.0 && replica["role"] == "leader" {
+                        claims.insert(replica["epoch"].as_u64().unwrap_or_default(), index);
+                    }
+                }
+            }
+            if let Some(index) = claims.into_values().next_back() {
+                return Ok(index);
+            }
+            ensure!(Instant::now() < deadline, "no node leads the shard of slot {slot}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub fn last_log_lines(&self, index: usize) -> String {

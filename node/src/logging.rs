@@ -9,7 +9,8 @@ const QUIET: &str = "openraft=error,ractor=warn,ractor_cluster=warn,hyper=warn,r
 
 /// `format` is `auto`, `human` or `json`. The text of an error says what was wrong with the filter.
 pub fn start(filter: &str, format: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| format!("log.filter = \"{filter}\": {e}"))?;
+    let filter =
+        EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| format!("log.filter = \"{filter}\": {e}"))?;
     let human = match format {
         "human" => true,
         "json" => false,

@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use troupe_core::{ConversationId, EventKind, SLOTS, Seq};
 use troupe_raft::Cluster;
-use troupe_store::engine::Reader;
 use troupe_store::rows::View;
 
 /// Entries of one answer.

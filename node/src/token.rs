@@ -1,13 +1,13 @@
 //! `troupe token`: the cluster's root secret, made before the first start or read from a node.
 
 use anyhow::{Context, Result};
-use troupe_raft::token::JoinToken;
+use troupe_raft::token;
 use troupe_runtime::Rng;
 
 use crate::cli::Token;
 
 /// Where a node keeps the token that it made or was given, readable by its owner only.
-pub const FILE: &str = "join-token";
+pub const FILE: &str = "token";
 
 pub fn run(verb: Token) -> Result<()> {
     match verb {
@@ -23,5 +23,5 @@ pub fn run(verb: Token) -> Result<()> {
 }
 
 pub fn generate() -> String {
-    JoinToken::generate(&Rng::from_os()).to_string()
+    token::Token::generate(&Rng::from_os()).reveal()
 }

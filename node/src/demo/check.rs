@@ -227,8 +227,10 @@ impl Person {
             let incoming = next.with_context(|| format!("{} never heard \"{text}\"", self.name))?;
             let incoming = incoming.with_context(|| format!("{} was disconnected for good", self.name))?;
             let Incoming::Event { conversation, event } = incoming else { continue };
-            let before = self.heard.insert(conversation, event.seq).unwrap_or_default();
-            ensure!(event.seq == before.next(), "{}: {conversation} #{} came after #{before}", self.name, event.seq);
+            // A member's first event is the one that made them a member; from there on there is no gap.
+            let before = self.heard.insert(conversation, event.seq);
+            let follows = before.is_none_or(|before| event.seq == before.next());
+            ensure!(follows, "{}: {conversation} #{} came after #{before:?}", self.name, event.seq);
             let EventKind::Message(body) = &event.kind else { continue };
             if conversation != wanted || event.sender == self.id() {
                 continue;

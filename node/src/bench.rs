@@ -1,0 +1,222 @@
+//! `troupe bench`: a local cluster of three nodes under load, with the disk's own figures beside.
+//!
+//! The nodes, the load and the disk share this machine; every figure is to be read against the baseline of the same run. `--server` measures a
+//! cluster that runs already instead.
+
+pub mod disk;
+mod failover;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::{Value, json};
+use troupe_client::load::{Target, fanout, idle, sends};
+use troupe_runtime::NodeCtx;
+
+use crate::demo::{TempDir, plan, tempdir};
+use crate::local::LocalCluster;
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Durable sends per second, latencies of ack and delivery
+    Sends {
+        #[command(flatten)]
+        common: Common,
+        /// Messages per second on a fixed schedule; without it, as many as are acknowledged
+        #[arg(long)]
+        rate: Option<f64>,
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        #[arg(long)]
+        senders: Option<usize>,
+        #[arg(long)]
+        conversations: Option<usize>,
+        /// At saturation: sends in flight, all connections together
+        #[arg(long)]
+        in_flight: Option<usize>,
+        #[arg(long)]
+        body_bytes: Option<usize>,
+    },
+    /// Memory per idle logged-in connection
+    Idle {
+        #[command(flatten)]
+        common: Common,
+        #[arg(long, default_value_t = 10_000)]
+        connections: usize,
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// One busy group: deliveries per second
+    Fanout {
+        #[command(flatten)]
+        common: Common,
+        /// Members who are online
+        #[arg(long, default_value_t = 1_000)]
+        members: usize,
+        #[arg(long)]
+        rate: Option<f64>,
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// Kill the leader again and again: time without an acknowledged send
+    Failover {
+        #[arg(long, default_value_t = 20)]
+        times: usize,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Only the disk: fsync, and bare RocksDB appends
+    Disk {
+        #[arg(long, default_value_t = 4)]
+        seconds: u64,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub struct Common {
+    /// Measure this running cluster (client addresses, comma-separated) instead of a fresh local one
+    #[arg(long)]
+    server: Option<String>,
+    #[arg(long)]
+    json: bool,
+}
+
+/// A fresh cluster takes this long at most.
+const START: Duration = Duration::from_secs(60);
+
+pub async fn run(bench: Bench) -> Result<()> {
+    match bench {
+        Bench::Sends { common, rate, seconds, senders, conversations, in_flight, body_bytes } => {
+            let bed = Bed::new(&common).await?;
+            let mut options = sends::Options::new(bed.target());
+            options.rate = rate;
+            options.duration = Duration::from_secs(seconds);
+            options.senders = senders.unwrap_or(options.senders);
+            options.conversations = conversations.unwrap_or(options.conversations);
+            options.in_flight = in_flight.unwrap_or(options.in_flight);
+            options.body_bytes = body_bytes.unwrap_or(options.body_bytes);
+            let report = sends::run(options).await?;
+            bed.finish(&report, common.json, json!({})).await
+        }
+        Bench::Idle { common, connections, seconds } => {
+            let bed = Bed::new(&common).await?;
+            let before = bed.resident_bytes()?;
+            let options = idle::Options { target: bed.target(), connections, hold: Duration::from_secs(seconds) };
+            let mut held = idle::open(&options).await?;
+            let report = held.hold(options.hold).await;
+            let after = bed.resident_bytes()?;
+            let per = match (before, after) {
+                (Some(before), Some(after)) => json!(after.saturating_sub(before) / held.opened().max(1) as u64),
+                _ => Value::Null,
+            };
+            let memory = json!({
+                "rss_bytes_per_connection": per,
+                "rss_before_bytes": before,
+                "rss_after_bytes": after,
+            });
+            drop(held);
+            bed.finish(&report, common.json, memory).await
+        }
+        Bench::Fanout { common, members, rate, seconds } => {
+            let bed = Bed::new(&common).await?;
+            let mut options = fanout::Options::new(bed.target());
+            options.online = members;
+            options.rate = rate.or(options.rate);
+            options.duration = Duration::from_secs(seconds);
+            let report = fanout::run(options).await?;
+            bed.finish(&report, common.json, json!({})).await
+        }
+        Bench::Failover { times, json } => {
+            let mut bed = Bed::local().await?;
+            let report = failover::run(bed.cluster.as_mut().context("a local cluster")?, times).await?;
+            bed.finish(&report, json, json!({})).await
+        }
+        Bench::Disk { seconds, json } => {
+            let dir = tempdir()?;
+            let baseline = disk::measure(&dir.0, Duration::from_secs(seconds) / 2)?;
+            print(serde_json::to_value(baseline)?, json)
+        }
+    }
+}
+
+/// What is measured, and the disk's figures from before the load.
+struct Bed {
+    cluster: Option<LocalCluster>,
+    servers: Vec<String>,
+    baseline: disk::Baseline,
+    _dir: TempDir,
+}
+
+impl Bed {
+    async fn new(common: &Common) -> Result<Bed> {
+        let Some(server) = &common.server else { return Bed::local().await };
+        let dir = tempdir()?;
+        let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
+        let servers = server.split(',').map(|s| s.trim().to_owned()).collect();
+        Ok(Bed { cluster: None, servers, baseline, _dir: dir })
+    }
+
+    /// Three nodes with data of their own on the temporary folder's disk.
+    async fn local() -> Result<Bed> {
+        let dir = tempdir()?;
+        let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
+        let mut cluster = plan(dir.0.join("cluster"), 3, &[])?;
+        cluster.start_all()?;
+        cluster.wait_ready(&[0, 1, 2], START).await?;
+        let servers = cluster.client_addresses();
+        Ok(Bed { cluster: Some(cluster), servers, baseline, _dir: dir })
+    }
+
+    fn target(&self) -> Target {
+        Target { context: NodeCtx::production(), nodes: self.servers.clone() }
+    }
+
+    /// Resident memory of all nodes together; unknown for a cluster that is not ours.
+    fn resident_bytes(&self) -> Result<Option<u64>> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        let mut total = 0;
+        for index in 0..cluster.len() {
+            let pid = cluster.pid(index).context("a node has ended")?;
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+            let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+            let kib: u64 = line.split_whitespace().nth(1).context("VmRSS has no number")?.parse()?;
+            total += kib * 1024;
+        }
+        Ok(Some(total))
+    }
+
+    async fn finish(mut self, report: &impl Serialize, as_json: bool, more: Value) -> Result<()> {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.stop_all(Duration::from_secs(15)).await?;
+        }
+        let mut all = serde_json::to_value(report)?;
+        for part in [more, serde_json::to_value(&self.baseline)?] {
+            if let (Value::Object(all), Value::Object(part)) = (&mut all, part) {
+                all.extend(part);
+            }
+        }
+        print(all, as_json)
+    }
+}
+
+fn print(figures: Value, as_json: bool) -> Result<()> {
+    if as_json {
+        println!("{figures}");
+        return Ok(());
+    }
+    for (name, value) in figures.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {}
+            Value::Number(number) if number.is_f64() => {
+                println!("{name:<26}{:>14.2}", number.as_f64().unwrap_or_default())
+            }
+            Value::String(text) => println!("{name:<26}{text}"),
+            other => println!("{name:<26}{:>14}", other.to_string()),
+        }
+    }
+    Ok(())
+}
