@@ -19,18 +19,26 @@ impl Clock for SystemClock {
     }
 }
 
-/// Simulated wall time: a fixed start plus tokio's (paused) clock plus this node's skew.
+/// Simulated wall time: a fixed start, what the simulation has lasted, and this node's skew. A crash does not set it back.
 #[cfg(feature = "simulation")]
 pub struct SimClock {
     pub skew_ms: std::sync::atomic::AtomicI64,
-    pub start: tokio::time::Instant,
+}
+
+#[cfg(feature = "simulation")]
+impl SimClock {
+    pub fn new(skew_ms: i64) -> SimClock {
+        SimClock { skew_ms: skew_ms.into() }
+    }
 }
 
 #[cfg(feature = "simulation")]
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
         const BIRTH_MS: i64 = 1_767_225_600_000; // 2026-01-01
+        // Not tokio's clock: a host that comes back has a new one.
+        let lasted = turmoil::sim_elapsed().expect("only simulated hosts have this clock");
         let skew = self.skew_ms.load(std::sync::atomic::Ordering::Relaxed);
-        Timestamp((BIRTH_MS + self.start.elapsed().as_millis() as i64 + skew).max(0) as u64)
+        Timestamp((BIRTH_MS + lasted.as_millis() as i64 + skew).max(0) as u64)
     }
 }
