@@ -281,3 +281,6 @@ impl Link {
         Frame { from: self.me.0, link: theirs.unwrap_or(0), lane, ..Frame::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,10 @@
 //! and it knows nothing of what bodies say.
 //!
 //! [`ClusterMesh`](cluster::ClusterMesh) carries the lanes over ractor_cluster and is what a node runs.
-//! [`DirectMesh`](direct::DirectMesh) carries the same frames over plain streams, without the statics of ractor, so that many nodes fit
-//! into one process: for simulation and tests. What both share is in [`lane`] (batches, bounds, credits) and [`peer`]
-//! (who is dialled, who is up); [`links`] says where streams come from.
+//! [`DirectMesh`](direct::DirectMesh) carries the same frames over plain streams, without the statics of ractor, so that
+//! many nodes fit into one process: for simulation and tests. What both share is in `lane` (batches, bounds, credits),
+//! `link` (one connection: hello, heartbeat, up and down) and `peers` (who is dialled, which link an envelope takes);
+//! [`links`] says where streams come from.
 
 pub mod cluster;
 pub mod direct;
@@ -79,7 +80,7 @@ pub enum MeshError {
     TooLarge,
 }
 
-/// Where events go: called in order per peer and lane, and it must not block. Up comes before, Down after
+/// Where events go: called in order per peer and lane, and it must neither block nor panic. Up comes before, Down after
 /// everything received from that peer in between.
 pub type Inbox = Arc<dyn Fn(MeshEvent) + Send + Sync>;
 

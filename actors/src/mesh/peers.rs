@@ -22,7 +22,7 @@ use super::{Envelope, Gauge, Inbox, MeshError};
 
 /// Between two dials of a node that does not answer; drawn between half and the whole of it.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
-const BACKOFF_MOST: Duration = Duration::from_secs(5);
+const BACKOFF_MOST: Duration = Duration::from_secs(2);
 /// Streams of one peer that wait to replace its link; more are hung up on.
 const STREAMS_WAITING: usize = 2;
 
@@ -150,7 +150,9 @@ impl Attendants {
                         Some(inbound) => self.admit(inbound),
                         None => return,
                     },
-                    Some(_) = self.tasks.join_next() => {}
+                    Some(ended) = self.tasks.join_next() => if let Err(panicked) = ended {
+                        tracing::error!(error = %panicked, "the task of a mesh peer ended badly");
+                    },
                 }
             }
         }

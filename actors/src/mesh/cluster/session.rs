@@ -161,3 +161,6 @@ impl<R: AsyncRead + Unpin> AsyncRead for Severable<R> {
         Pin::new(&mut this.inner).poll_read(cx, buf)
     }
 }
+
+#[cfg(test)]
+mod tests;
