@@ -449,3 +449,6 @@ impl Entity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

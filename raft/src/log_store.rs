@@ -155,10 +155,15 @@ impl LogStore {
                 next = entry.log_id.index + 1;
                 entries.push(entry);
             }
-            if next <= begin {
+            if next > begin {
+                continue;
+            }
+            if !entries.is_empty() {
                 // Purged or truncated while it was read: what was asked for is gone.
                 return Ok(entries);
             }
+            // Nothing on disk before what is in memory, or nothing any more.
+            next = end;
         }
     }
 
@@ -336,3 +341,6 @@ impl RaftLogStorage<Types> for LogStore {
         self.flusher.submit(Write::lazy(ops)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,7 @@ pub fn raft_config(name: String, log_between_snapshots: u64, log_kept: u64) -> C
         quorum_loss_probe_interval: Some(2 * ELECTION_MAX_MS),
         snapshot_policy: SnapshotPolicy::LogsSinceLast(log_between_snapshots),
         max_in_snapshot_log_to_keep: log_kept,
-        purge_batch_size: 256,
+        purge_batch_size: log_between_snapshots.min(256),
         max_payload_entries: 256,
         max_append_entries: Some(1024),
         // Above the distance of snapshots, or a snapshot would not end the lag.
