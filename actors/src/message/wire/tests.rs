@@ -107,8 +107,9 @@ fn every_push_comes_back_as_it_went() {
 
 #[test]
 fn damaged_payloads_are_errors_or_values_never_panics() {
-    let all = requests().iter().map(encode_request).collect::<Vec<_>>().into_iter();
-    let all = all.chain(outcomes().iter().map(encode_outcome)).chain(pushes().iter().map(encode_push));
+    let mut all: Vec<Bytes> = requests().iter().map(encode_request).collect();
+    all.extend(outcomes().iter().map(encode_outcome));
+    all.extend(pushes().iter().map(encode_push));
     for bytes in all {
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();

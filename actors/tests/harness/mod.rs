@@ -1,0 +1,315 @@
+//! Nodes in this process on real loopback sockets, and a client that speaks bare frames.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use prost::Message as _;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
+use troupe_core::limits;
+use troupe_proto::frame::{FrameDecoder, encode_frame};
+use troupe_proto::wire::client as say;
+use troupe_raft::Cluster;
+use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_runtime::{NodeCtx, Stream};
+use troupe_store::memory::Memory;
+
+pub use say::client_frame::Request as Ask;
+pub use say::server_frame::Message as Said;
+
+/// Nothing in these tests takes longer, except when it hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Node {
+    pub ctx: NodeCtx,
+    pub cluster: Cluster,
+    pub handle: NodeHandle,
+    pub disk: Memory,
+    pub config: ClusterConfig,
+}
+
+pub async fn one_node(login_policy: LoginPolicy) -> Node {
+    let ctx = NodeCtx::production();
+    let config = config("127.0.0.1:0".into(), Vec::new(), login_policy);
+    start(ctx, config, Memory::new()).await
+}
+
+pub async fn three_nodes() -> Vec<Node> {
+    let ctx = NodeCtx::production();
+    let mut addresses = Vec::new();
+    for _ in 0..3 {
+        let free = ctx.net.bind("127.0.0.1:0").await.expect("a port");
+        addresses.push(free.local_addr().expect("an address").to_string());
+    }
+    let started = addresses.iter().map(|address| {
+        start(NodeCtx::production(), config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
+    });
+    futures::future::join_all(started.collect::<Vec<_>>()).await
+}
+
+fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> ClusterConfig {
+    ClusterConfig {
+        listen: address.clone(),
+        advertise: address,
+        join,
+        token: None,
+        insecure: true,
+        client_address: "127.0.0.1:1".into(),
+        http_address: "127.0.0.1:2".into(),
+        shards: 4,
+        replication: 3,
+        data_dir: None,
+        login_policy,
+    }
+}
+
+pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
+    let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
+    let cluster = within(started).await.expect("a cluster");
+    let listen = NodeConfig { client_listen: "127.0.0.1:0".into() };
+    let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
+    Node { ctx, cluster, handle: started.expect("a node"), disk, config }
+}
+
+impl Node {
+    pub async fn connect(&self) -> Client {
+        let address = self.handle.client_addr().to_string();
+        let stream = within(self.ctx.net.connect(&address)).await.expect("a connection");
+        Client {
+            stream,
+            buffer: BytesMut::new(),
+            pushes: VecDeque::new(),
+            next_id: 1,
+            user: 0,
+            salt: self.ctx.rng.u64(),
+            request: 0,
+        }
+    }
+
+    pub async fn greeted(&self) -> Client {
+        let mut client = self.connect().await;
+        let hello = say::Hello { min_version: 1, max_version: 1, client: "test".into() };
+        let Said::Welcome(welcome) = client.ask(Ask::Hello(hello)).await else { panic!("not welcome") };
+        assert_eq!(welcome.version, 1);
+        client
+    }
+
+    /// Registers, if that has not been done, and logs in.
+    pub async fn user(&self, name: &str) -> Client {
+        let mut client = self.greeted().await;
+        client.register(name).await;
+        client.log_in(name, "phone").await;
+        client
+    }
+
+    pub async fn stop(self) {
+        self.handle.shutdown().await;
+        self.cluster.shutdown().await;
+    }
+}
+
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("in time")
+}
+
+pub struct Client {
+    stream: Box<dyn Stream>,
+    buffer: BytesMut,
+    pushes: VecDeque<Said>,
+    next_id: u64,
+    pub user: u64,
+    salt: u64,
+    request: u64,
+}
+
+impl Client {
+    pub async fn ask(&mut self, request: Ask) -> Said {
+        let id = self.tell(request).await;
+        self.answer(id).await
+    }
+
+    /// Sends without waiting; returns the id that the answer will have.
+    pub async fn tell(&mut self, request: Ask) -> u64 {
+        let request_id = self.next_id;
+        self.next_id += 1;
+        let mut bytes = BytesMut::new();
+        encode_frame(&say::ClientFrame { request_id, request: Some(request) }, &mut bytes);
+        self.write(&bytes).await;
+        request_id
+    }
+
+    pub async fn write(&mut self, bytes: &[u8]) {
+        within(self.stream.write_all(bytes)).await.expect("written");
+    }
+
+    pub async fn answer(&mut self, id: u64) -> Said {
+        loop {
+            let (request_id, message) = self.frame().await.expect("an answer before the end");
+            if request_id == id {
+                return message;
+            }
+            assert_eq!(request_id, 0, "answers come in order here: {message:?}");
+            self.pushes.push_back(message);
+        }
+    }
+
+    /// The next push that fits; the others before it are passed over.
+    pub async fn push<T>(&mut self, fits: impl Fn(&Said) -> Option<T>) -> T {
+        loop {
+            while let Some(message) = self.pushes.pop_front() {
+                if let Some(found) = fits(&message) {
+                    return found;
+                }
+            }
+            let (_, message) = self.frame().await.expect("a push before the end");
+            self.pushes.push_back(message);
+        }
+    }
+
+    /// The next event of a conversation: its seq and text (or what else it is).
+    pub async fn event(&mut self, conversation: &str) -> (u64, String) {
+        self.push(|said| match said {
+            Said::Event(push) if push.conversation == conversation => push.event.as_ref().map(show),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Reads until the server has closed; returns the last frame.
+    pub async fn end(&mut self) -> Option<Said> {
+        let mut last = self.pushes.pop_back();
+        while let Some((_, message)) = self.frame().await {
+            last = Some(message);
+        }
+        last
+    }
+
+    async fn frame(&mut self) -> Option<(u64, Said)> {
+        let decoder = FrameDecoder { cap: limits::SERVER_FRAME_BYTES };
+        loop {
+            if let Some(payload) = decoder.decode(&mut self.buffer).expect("a frame") {
+                let frame = say::ServerFrame::decode(payload).expect("a message");
+                return Some((frame.request_id, frame.message.expect("something said")));
+            }
+            let read = within(self.stream.read_buf(&mut self.buffer)).await;
+            if read.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    pub async fn register(&mut self, name: &str) -> u64 {
+        let request = self.fresh_id();
+        let register = say::Register { name: name.into(), password: password(name), request };
+        match self.ask(Ask::Register(register)).await {
+            Said::Registered(registered) => registered.user_id,
+            other => panic!("{name} is not registered: {other:?}"),
+        }
+    }
+
+    pub async fn log_in(&mut self, name: &str, device: &str) -> say::LoggedIn {
+        let login = say::Login { name: name.into(), password: password(name), device: device.into() };
+        match self.ask(Ask::Login(login)).await {
+            Said::LoggedIn(logged_in) => {
+                self.user = logged_in.user_id;
+                logged_in
+            }
+            other => panic!("{name} is not logged in: {other:?}"),
+        }
+    }
+
+    pub async fn send(&mut self, conversation: &str, text: &str) -> say::SendAck {
+        let id = self.fresh_id();
+        self.send_as(conversation, text, id).await
+    }
+
+    pub async fn send_as(&mut self, conversation: &str, text: &str, id: bytes::Bytes) -> say::SendAck {
+        match self.ask(Ask::Send(message(conversation, text, id))).await {
+            Said::SendAck(ack) => ack,
+            other => panic!("{text} is not sent: {other:?}"),
+        }
+    }
+
+    pub async fn fails(&mut self, request: Ask) -> say::Failure {
+        match self.ask(request).await {
+            Said::Failure(failure) => failure,
+            other => panic!("should have failed: {other:?}"),
+        }
+    }
+
+    /// Sends until it is acked: a failover may take longer than one request is tried.
+    pub async fn send_until_acked(&mut self, conversation: &str, text: &str) -> say::SendAck {
+        let id = self.fresh_id();
+        loop {
+            match self.ask(Ask::Send(message(conversation, text, id.clone()))).await {
+                Said::SendAck(ack) => return ack,
+                Said::Failure(failure) if failure.kind() != say::failure::Kind::Rejected => {}
+                other => panic!("{text} is not sent: {other:?}"),
+            }
+        }
+    }
+
+    /// Waits until this connection has heard of an event, by a push of it or by a head to fetch up to.
+    pub async fn hears_of(&mut self, conversation: &str, seq: u64) {
+        self.push(|said| match said {
+            Said::Event(push) if push.conversation == conversation => {
+                push.event.as_ref().filter(|event| event.seq >= seq).map(drop)
+            }
+            Said::Conversation(push) if push.conversation == conversation && push.head >= seq => Some(()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until this connection is told of the conversation, which means that it is subscribed.
+    pub async fn follows(&mut self, conversation: &str) -> u64 {
+        self.push(|said| match said {
+            Said::Conversation(push) if push.present && push.conversation == conversation => Some(push.head),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn history(&mut self, conversation: &str) -> Vec<(u64, String)> {
+        let fetch = say::Fetch { conversation: conversation.into(), ..Default::default() };
+        match self.ask(Ask::Fetch(fetch)).await {
+            Said::Page(page) => page.events.iter().map(show).collect(),
+            other => panic!("no history of {conversation}: {other:?}"),
+        }
+    }
+
+    pub fn fresh_id(&mut self) -> bytes::Bytes {
+        self.request += 1;
+        let unique = (u128::from(self.salt) << 64) | u128::from(self.request);
+        bytes::Bytes::copy_from_slice(&unique.to_be_bytes())
+    }
+}
+
+pub fn password(name: &str) -> String {
+    format!("the password of {name}")
+}
+
+pub fn message(conversation: &str, text: &str, id: bytes::Bytes) -> say::Send {
+    let body = say::Body { kind: 1, content: text.as_bytes().to_vec().into() };
+    say::Send { conversation: conversation.into(), client_message_id: id, after: bytes::Bytes::new(), body: Some(body) }
+}
+
+pub fn direct(a: u64, b: u64) -> String {
+    format!("d{}-{}", a.min(b), a.max(b))
+}
+
+fn show(event: &say::Event) -> (u64, String) {
+    use say::event::Kind;
+    let text = match event.kind.as_ref().expect("a kind") {
+        Kind::Message(body) => String::from_utf8_lossy(&body.content).into_owned(),
+        Kind::Created(created) => format!("created {}", created.name),
+        Kind::Renamed(renamed) => format!("renamed {}", renamed.name),
+        Kind::Added(added) => format!("added {:?}", added.users),
+        Kind::Removed(removed) => format!("removed {}", removed.user),
+        Kind::RoleChanged(changed) => format!("role of {}", changed.user),
+    };
+    (event.seq, text)
+}
