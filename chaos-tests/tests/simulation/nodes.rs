@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
+use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, Epoch, EventKind, SLOTS, Seq, ShardId};
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
 use troupe_raft::{Cluster, Routing};
@@ -31,13 +32,13 @@ const SHARDS: u32 = 4;
 const EVERYTHING: usize = 1 << 30;
 
 /// Everything that a node or a device takes from its world, on the simulated network.
-pub fn world(seed: u64, who: u64, boot: u64, skew_ms: i64) -> NodeCtx {
+pub fn world(seed: u64, who: u64, boot: u64, skew_ms: i64, plant: Option<Plant>) -> NodeCtx {
     NodeCtx {
         clock: Arc::new(SimClock::new(skew_ms)),
         rng: Arc::new(Rng::from_seed(seed ^ (who << 32) ^ (boot << 48))),
         net: Arc::new(SimNet),
         executor: Arc::new(Inline),
-        plant: None,
+        plant,
     }
 }
 
@@ -65,11 +66,11 @@ pub struct Nodes([Arc<Mutex<Machine>>; 3]);
 
 impl Nodes {
     /// Three machines with empty disks, switched on.
-    pub fn start(sim: &mut Sim<'_>, seed: u64) -> Nodes {
+    pub fn start(sim: &mut Sim<'_>, seed: u64, plant: Option<Plant>) -> Nodes {
         let machines = NAMES.map(|_| Arc::new(Mutex::new(Machine { disk: Memory::new(), boots: 0, seen: None })));
         for (index, machine) in machines.iter().enumerate() {
             let machine = machine.clone();
-            sim.host(NAMES[index], move || run(seed, index, machine.clone()));
+            sim.host(NAMES[index], move || run(seed, index, plant, machine.clone()));
         }
         Nodes(machines)
     }
@@ -90,15 +91,16 @@ impl Nodes {
         self.0[node].lock().disk.unsynced()
     }
 
-    /// The power of one machine fails: it says goodbye to nobody, and its disk keeps what was synced.
-    pub fn cut_power(&self, sim: &mut Sim<'_>, node: usize) {
+    /// The power of one machine fails: it says goodbye to nobody, and its disk keeps what was synced and, by chance, the
+    /// oldest `kept` batches of what was not.
+    pub fn cut_power(&self, sim: &mut Sim<'_>, node: usize, kept: usize) {
         for other in everybody_but(node) {
             sim.partition(NAMES[node], other);
         }
         sim.crash(NAMES[node]);
         let mut machine = self.0[node].lock();
         machine.seen = None;
-        machine.disk = machine.disk.crash();
+        machine.disk = machine.disk.crash_keeping(kept);
     }
 
     pub fn restore_power(&self, sim: &mut Sim<'_>, node: usize) {
@@ -129,14 +131,14 @@ fn everybody_but(node: usize) -> impl Iterator<Item = &'static str> {
 }
 
 /// One life of a node, from power on to power off.
-async fn run(seed: u64, index: usize, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
+async fn run(seed: u64, index: usize, plant: Option<Plant>, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
     let (disk, boot) = {
         let mut machine = machine.lock();
         machine.boots += 1;
         (machine.disk.clone(), machine.boots)
     };
     let name = NAMES[index];
-    let world = world(seed, index as u64 + 1, boot, SKEW_MS[index]);
+    let world = world(seed, index as u64 + 1, boot, SKEW_MS[index], plant);
     let config = ClusterConfig {
         listen: "0.0.0.0:7800".to_owned(),
         advertise: cluster_address(name),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chaos_tests::history::{Conversation, DeviceNumber, MessageId, Record};
@@ -24,8 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const UNANSWERED: usize = 16;
 /// Between two messages of a person, at most.
 const PAUSE_MS: u64 = 20;
+/// One message in so many takes the id of the other's last one in the same conversation: ids are the sender's own.
+const COLLIDE: u64 = 10;
 /// What each still says after everything is whole again.
-const LAST_WORDS: usize = 40;
+pub const LAST_WORDS: usize = 40;
 
 /// What the director lets them know.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,8 @@ pub struct Talk {
     pub acked: BTreeMap<Conversation, usize>,
     /// By device.
     pub unanswered: BTreeMap<DeviceNumber, BTreeSet<MessageId>>,
+    /// The newest id in each conversation.
+    pub last: BTreeMap<Conversation, ClientMessageId>,
     /// By device: how far it was handed each conversation.
     pub positions: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
     /// Everything is said and answered.
@@ -57,12 +61,13 @@ pub struct Talk {
 pub struct Board {
     pub news: watch::Sender<News>,
     pub talk: watch::Sender<Talk>,
-    pub records: Mutex<Vec<Record>>,
+    /// Made by the people: it goes by their clock.
+    pub recorder: OnceLock<Arc<Recorder>>,
 }
 
 impl Board {
     pub fn new() -> Board {
-        Board { news: watch::Sender::default(), talk: watch::Sender::default(), records: Mutex::default() }
+        Board { news: watch::Sender::default(), talk: watch::Sender::default(), recorder: OnceLock::new() }
     }
 
     async fn until_news<T>(&self, want: impl Fn(&News) -> Option<T>) -> T {
@@ -79,13 +84,14 @@ impl Board {
 
 /// The whole story, as the people see it.
 pub async fn live(seed: u64, board: Arc<Board>) -> turmoil::Result {
-    let recorder = Arc::new(Recorder::new(false));
+    let recorder = board.recorder.get_or_init(|| Arc::new(Recorder::new(false))).clone();
     let reporter = tokio::spawn(report_faults(board.clone(), recorder.clone()));
     let person = |number: DeviceNumber, name: &'static str| Person {
         number,
         name,
-        world: nodes::world(seed, 100 + u64::from(number), 0, 0),
+        world: nodes::world(seed, 100 + u64::from(number), 0, 0, None),
         pocket: Pocket::default(),
+        used: Mutex::default(),
         board: board.clone(),
         recorder: recorder.clone(),
     };
@@ -128,7 +134,6 @@ pub async fn live(seed: u64, board: Arc<Board>) -> turmoil::Result {
     alice_online.close().await?;
     bob_online.close().await?;
     reporter.abort();
-    *board.records.lock() = recorder.take();
     Ok(())
 }
 
@@ -151,6 +156,8 @@ struct Person {
     name: &'static str,
     world: NodeCtx,
     pocket: Pocket,
+    /// Ids that this device has given away.
+    used: Mutex<BTreeSet<ClientMessageId>>,
     board: Arc<Board>,
     recorder: Arc<Recorder>,
 }
@@ -218,7 +225,14 @@ impl Person {
     }
 
     fn send(&self, client: &Client, me: UserId, conversation: ConversationId, message: usize) {
-        let id = ClientMessageId(self.world.rng.bytes());
+        let mut id = ClientMessageId(self.world.rng.bytes());
+        if self.world.rng.range(0, COLLIDE) == 0
+            && let Some(theirs) = self.board.talk.borrow().last.get(&conversation.to_string())
+            && !self.used.lock().contains(theirs)
+        {
+            id = *theirs;
+        }
+        self.used.lock().insert(id);
         let name = format!("{me}/{id}");
         self.recorder.record(|at| Record::Invoke {
             at,
@@ -229,6 +243,7 @@ impl Person {
         });
         self.board.talk.send_modify(|talk| {
             talk.unanswered.entry(self.number).or_default().insert(name.clone());
+            talk.last.insert(conversation.to_string(), id);
         });
         let text = format!("{} says {message}", self.name);
         let sent = client.send_as(conversation, id, Body::text(&text)).expect("the outbox has room");
@@ -267,7 +282,7 @@ async fn listen(device: DeviceNumber, mut events: Events, board: Arc<Board>, rec
         match incoming {
             Incoming::Event { conversation, event } => handed(device, conversation, &event, &board, &recorder),
             Incoming::Settled { conversation, id, outcome } => {
-                // Only a session knows who it is, and this one has long been logged in.
+                // Said before the device was switched off; the name of a message is its sender and its id.
                 let unanswered = board.talk.borrow().unanswered.get(&device).cloned().unwrap_or_default();
                 let id = id.to_string();
                 let name = unanswered.into_iter().find(|name| name.ends_with(&id)).expect("it was said by this device");
