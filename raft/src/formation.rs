@@ -217,4 +217,4 @@ fn hex(id: [u8; 16]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

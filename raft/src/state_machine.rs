@@ -134,10 +134,7 @@ impl Shared {
     }
 
     /// The state of this moment; `None` while nothing is applied.
-    fn view(
-        &self,
-    ) -> Result<Option<Snapshot<alias::CommittedLeaderIdOf<Types>, u64, crate::types::Home, SnapshotData>>, EngineError>
-    {
+    fn view(&self) -> Result<Option<alias::SnapshotOf<Types, SnapshotData>>, EngineError> {
         let reader = self.engine.snapshot();
         let (applied, membership) = applied_row(&*reader, self.group)?;
         let Some(applied) = applied else { return Ok(None) };

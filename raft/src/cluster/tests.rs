@@ -1,9 +1,5 @@
 //! Whole nodes on a network and disks in memory; the clock is paused, so that elections cost nothing.
 
-#[allow(dead_code, reason = "formation's tests use the rest")]
-#[path = "../formation/tests/village.rs"]
-mod village;
-
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -11,9 +7,9 @@ use troupe_core::command::Register;
 use troupe_core::{ClientMessageId, Reply, Username};
 use troupe_store::memory::Memory;
 use troupe_store::rows::View;
-use village::{Node, Village, address};
 
 use super::*;
+use crate::formation::tests::village::{Node, Village, address};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

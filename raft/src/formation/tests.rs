@@ -2,7 +2,7 @@
 
 mod admission;
 mod refusals;
-mod village;
+pub(crate) mod village;
 
 use troupe_core::NodeId;
 use troupe_runtime::Rng;
