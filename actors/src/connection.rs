@@ -57,6 +57,7 @@ impl Farewell {
     fn text(&self) -> &'static str {
         match self.code.as_str() {
             "replaced" => "this device has logged in again elsewhere",
+            "moved" => "this session goes on over a newer connection",
             "revoked" => "this session was ended from another device: log in again",
             "logged_out" => "you have logged out",
             "slow_consumer" => "this connection did not read fast enough: connect again and resume",

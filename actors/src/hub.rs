@@ -187,7 +187,8 @@ impl HubState {
             if let Some(local) = self.connections.get(other)
                 && local.session.device == session.device
             {
-                local.kick("replaced");
+                // The same session on a newer connection has only moved; the device must not take that for its end.
+                local.kick(if local.session.token == session.token { "moved" } else { "replaced" });
             }
         }
         others.insert(id);

@@ -16,12 +16,13 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Returns the connections of the same device elsewhere, which this one replaces.
-    pub fn attach(&mut self, session: Session) -> Vec<Session> {
+    /// A session may be at several nodes for a while: its device has moved, and its old node, which was frozen or is draining, has
+    /// not noticed. Nobody knows here which connection is the newer one, so none is ended; the stale one ends by itself.
+    pub fn attach(&mut self, session: Session) {
         let held = self.users.entry(session.user).or_default();
-        let replaced = held.extract_if(.., |other| other.device == session.device).collect::<Vec<_>>();
-        held.push(session.clone());
-        replaced.into_iter().filter(|other| other.node != session.node).collect()
+        if !held.contains(&session) {
+            held.push(session);
+        }
     }
 
     pub fn detach(&mut self, session: &Session) {
@@ -64,8 +65,9 @@ impl Presence {
         self.users.get(&user).map_or(&[], Vec::as_slice)
     }
 
-    pub fn session(&self, user: UserId, token: &TokenHash) -> Option<&Session> {
-        self.sessions(user).iter().find(|session| session.token == *token)
+    /// The live connections of one session.
+    pub fn of_token(&self, user: UserId, token: &TokenHash) -> Vec<Session> {
+        self.sessions(user).iter().filter(|session| session.token == *token).cloned().collect()
     }
 
     /// Nodes with a connection of this user, in order.
@@ -94,15 +96,17 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_at_one_place() {
+    fn a_device_that_moved_is_at_both_places_until_the_old_one_leaves() {
         let mut presence = Presence::default();
-        assert!(presence.attach(session(1, "phone", 1, 1)).is_empty());
-        assert_eq!(presence.attach(session(1, "phone", 1, 2)), [session(1, "phone", 1, 1)]);
-        assert!(presence.attach(session(1, "laptop", 2, 1)).is_empty());
+        presence.attach(session(1, "phone", 1, 1));
+        presence.attach(session(1, "phone", 1, 2));
+        // The old node says again what it holds.
+        presence.attach(session(1, "phone", 1, 1));
+        presence.attach(session(1, "laptop", 2, 1));
+        assert_eq!(presence.of_token(UserId(1), &TokenHash([1; 32])).len(), 2);
         assert_eq!(presence.nodes(UserId(1)), BTreeSet::from([NodeId(1), NodeId(2)]));
-        // The connection that was replaced leaves: the one that replaced it stays.
         presence.detach(&session(1, "phone", 1, 1));
-        assert_eq!(presence.sessions(UserId(1)).len(), 2);
+        assert_eq!(presence.of_token(UserId(1), &TokenHash([1; 32])), [session(1, "phone", 1, 2)]);
     }
 
     #[test]

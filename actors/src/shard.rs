@@ -326,7 +326,7 @@ impl ShardState {
                     }
                 }
                 Effect::SessionEnded { user, token, .. } => {
-                    if let Some(session) = self.presence.session(user, &token).cloned() {
+                    for session in self.presence.of_token(user, &token) {
                         self.end(session, code);
                     }
                 }
@@ -346,11 +346,7 @@ impl ShardState {
     }
 
     fn attach(&mut self, session: Session) {
-        let code = "replaced";
-        for replaced in self.presence.attach(session.clone()) {
-            let node = replaced.node;
-            self.world.router.push(node, self.shard, Push::SessionEnded { session: replaced, code: code.into() });
-        }
+        self.presence.attach(session.clone());
         self.tell_user(&session);
     }
 

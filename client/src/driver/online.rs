@@ -333,7 +333,7 @@ impl Driver {
                 self.retry_at = Some(Instant::now());
             }
             Push::Kicked(kicked) => match kicked.code.as_str() {
-                "slow_consumer" | "idle" => self.lost(kicked.text),
+                "slow_consumer" | "idle" | "moved" => self.lost(kicked.text),
                 _ => return Err(State::Kicked { code: kicked.code, text: kicked.text }),
             },
         }
