@@ -175,7 +175,7 @@ impl ConversationState {
 
     /// One proposal at a time keeps the order of arrival; what waits goes with the next.
     fn propose(&mut self, myself: &ActorRef<ConversationMsg>) {
-        let Some((commands, waiters)) = self.proposals.next() else { return };
+        let Some((commands, waiters)) = self.proposals.take_batch() else { return };
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             let (mut effects, mut acked) = (Vec::new(), Vec::new());

@@ -26,21 +26,18 @@ impl<T> Proposals<T> {
     }
 
     /// What to propose now; nothing while a proposal is under way.
-    pub fn next(&mut self) -> Option<(Vec<Command>, Vec<T>)> {
+    pub fn take_batch(&mut self) -> Option<(Vec<Command>, Vec<T>)> {
         if self.under_way || self.waiting.is_empty() {
             return None;
         }
         self.under_way = true;
         let mut bytes = 0;
-        let fits = |(command, _): &(Command, T)| {
+        let fits = |(command, _): &&(Command, T)| {
             bytes += size(command);
             bytes <= limits::BATCH_BYTES
         };
-        let count = self.waiting.iter().take(limits::BATCH_COMMANDS).take_while({
-            let mut fits = fits;
-            move |entry| fits(entry)
-        });
-        let count = count.count().max(1);
+        // One oversized command still goes alone.
+        let count = self.waiting.iter().take(limits::BATCH_COMMANDS).take_while(fits).count().max(1);
         Some(self.waiting.drain(..count).unzip())
     }
 
@@ -86,28 +83,28 @@ mod tests {
     fn one_at_a_time_and_the_rest_together_in_order() {
         let mut proposals = Proposals::default();
         proposals.push(send(1), 1);
-        assert_eq!(proposals.next().expect("the first").1, [1]);
+        assert_eq!(proposals.take_batch().expect("the first").1, [1]);
         proposals.push(send(1), 2);
         proposals.push(send(1), 3);
-        assert!(proposals.next().is_none());
+        assert!(proposals.take_batch().is_none());
         proposals.finished();
-        assert_eq!(proposals.next().expect("the rest").1, [2, 3]);
+        assert_eq!(proposals.take_batch().expect("the rest").1, [2, 3]);
         proposals.finished();
-        assert!(proposals.next().is_none() && proposals.abandon().is_empty());
+        assert!(proposals.take_batch().is_none() && proposals.abandon().is_empty());
     }
 
     #[test]
     fn a_batch_ends_at_its_count_and_at_its_bytes_but_holds_at_least_one() {
         let mut proposals = Proposals::default();
         (0..limits::BATCH_COMMANDS + 1).for_each(|i| proposals.push(send(1), i));
-        assert_eq!(proposals.next().expect("a full batch").1.len(), limits::BATCH_COMMANDS);
+        assert_eq!(proposals.take_batch().expect("a full batch").1.len(), limits::BATCH_COMMANDS);
 
         let mut proposals = Proposals::default();
         proposals.push(send(limits::BATCH_BYTES + 1), 0);
         proposals.push(send(limits::BATCH_BYTES / 2), 1);
         proposals.push(send(limits::BATCH_BYTES / 2), 2);
         for expected in [vec![0], vec![1], vec![2]] {
-            assert_eq!(proposals.next().expect("a batch").1, expected);
+            assert_eq!(proposals.take_batch().expect("a batch").1, expected);
             proposals.finished();
         }
     }

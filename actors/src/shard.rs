@@ -203,7 +203,7 @@ impl ShardState {
                 self.presence.detach(&session);
                 self.tell_user(&session);
             }
-            Request::Attach { node, whole, sessions } => self.attach_all(myself, node, whole, sessions, reply),
+            Request::Attach { node, whole, sessions } => self.attach_all(node, whole, sessions, reply),
             Request::Subscribe { node, interests } => {
                 // First the interest, then the heads: what comes between is pushed or below the head.
                 for (conversation, _) in &interests {
@@ -220,11 +220,11 @@ impl ShardState {
             }
             Request::Delivered { conversation, user, seq } => {
                 let message = |reply| ConversationMsg::Delivered { user, seq, _reply: reply };
-                self.to_conversation(myself, conversation, reply, message);
+                self.ask_conversation(myself, conversation, reply, message);
             }
             Request::Read { conversation, user, seq } => {
                 let message = |reply| ConversationMsg::Read { user, seq, reply };
-                self.to_conversation(myself, conversation, reply, message);
+                self.ask_conversation(myself, conversation, reply, message);
             }
             Request::Resume(session) => self.read(reply, move |view| reads::resume(view, &session)),
             Request::Credentials(key) => self.read(reply, move |view| reads::credentials(view, &key)),
@@ -268,12 +268,12 @@ impl ShardState {
                     _ => return reply.refuse(Refusal::Unavailable),
                 };
                 let message = |reply| ConversationMsg::Propose { command, reply };
-                self.to_conversation(myself, conversation, reply, message);
+                self.ask_conversation(myself, conversation, reply, message);
             }
             Command::CloseSession(close) => {
                 let user = close.user;
                 let message = |reply| UserMsg::Close { close, reply };
-                self.to_user(myself, user, reply, message);
+                self.ask_user(myself, user, reply, message);
             }
             Command::OpenSession(_) => {
                 reply.refuse(Refusal::rejected("bad_request", "a session is opened by its own request"));
@@ -312,7 +312,7 @@ impl ShardState {
         }
         let user = session.user;
         let message = |reply| UserMsg::Open { session, refusing, reply };
-        self.to_user(myself, user, reply, message);
+        self.ask_user(myself, user, reply, message);
     }
 
     /// The deeds. Each may be repeated or lost without harm.
@@ -350,14 +350,7 @@ impl ShardState {
         self.tell_user(&session);
     }
 
-    fn attach_all(
-        &mut self,
-        _myself: &ActorRef<ShardMsg>,
-        node: NodeId,
-        whole: bool,
-        sessions: Vec<Session>,
-        reply: ReplyTo,
-    ) {
+    fn attach_all(&mut self, node: NodeId, whole: bool, sessions: Vec<Session>, reply: ReplyTo) {
         if whole {
             for user in self.presence.forget(node) {
                 self.entities.tell_user(user, || UserMsg::Online(self.presence.sessions(user).to_vec()));
@@ -391,7 +384,7 @@ impl ShardState {
         }
     }
 
-    fn to_conversation(
+    fn ask_conversation(
         &mut self,
         myself: &ActorRef<ShardMsg>,
         conversation: ConversationId,
@@ -399,10 +392,10 @@ impl ShardState {
         message: impl FnOnce(ReplyTo) -> ConversationMsg,
     ) {
         let interest = || self.interest.get(&conversation).cloned().unwrap_or_default();
-        self.entities.to_conversation(myself, conversation, interest, reply, message);
+        self.entities.ask_conversation(myself, conversation, interest, reply, message);
     }
 
-    fn to_user(
+    fn ask_user(
         &mut self,
         myself: &ActorRef<ShardMsg>,
         user: troupe_core::UserId,
@@ -410,7 +403,7 @@ impl ShardState {
         message: impl FnOnce(ReplyTo) -> UserMsg,
     ) {
         let online = || self.presence.sessions(user).to_vec();
-        self.entities.to_user(myself, user, online, reply, message);
+        self.entities.ask_user(myself, user, online, reply, message);
     }
 
     fn read(&self, reply: ReplyTo, work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static) {

@@ -129,7 +129,7 @@ impl UserState {
     }
 
     fn propose(&mut self, myself: &ActorRef<UserMsg>) {
-        let Some((commands, waiters)) = self.proposals.next() else { return };
+        let Some((commands, waiters)) = self.proposals.take_batch() else { return };
         let (world, shard, parent, myself) = (self.world.clone(), self.shard, self.parent.clone(), myself.clone());
         tokio::spawn(async move {
             let mut failed = Vec::new();

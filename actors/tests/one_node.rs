@@ -47,7 +47,8 @@ async fn a_group_is_private_to_its_members() {
     let Said::GroupCreated(again) = ann.ask(Ask::CreateGroup(create)).await else { panic!("no group") };
     assert_eq!(group, again);
     let group = group.conversation;
-    (ann.follows(&group).await, bob.follows(&group).await);
+    ann.follows(&group).await;
+    bob.follows(&group).await;
 
     let first = ann.send(&group, "to the team").await.seq;
     assert_eq!(bob.event(&group).await, (first, "to the team".to_owned()));

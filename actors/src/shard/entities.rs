@@ -62,7 +62,7 @@ impl Entities {
         Entities { world, shard, users: BTreeMap::new(), conversations: BTreeMap::new() }
     }
 
-    pub fn to_user(
+    pub fn ask_user(
         &mut self,
         shard: &ActorRef<ShardMsg>,
         user: UserId,
@@ -89,7 +89,7 @@ impl Entities {
         }
     }
 
-    pub fn to_conversation(
+    pub fn ask_conversation(
         &mut self,
         shard: &ActorRef<ShardMsg>,
         conversation: ConversationId,
