@@ -1,12 +1,10 @@
 //! Does the damage, one fault after another, and undoes it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
-use troupe::fetch;
 use troupe::local::LocalCluster;
 use troupe_core::ConversationId;
 
@@ -115,34 +113,7 @@ impl<'a> Nemesis<'a> {
         Ok(())
     }
 
-    /// The node that leads the shard of `everyone`, by the answers of all nodes: the highest epoch is right.
     async fn leader(&self) -> Result<usize> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(index) = self.find_leader().await {
-                return Ok(index);
-            }
-            anyhow::ensure!(Instant::now() < deadline, "no node leads the shard of everyone");
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn find_leader(&self) -> Option<usize> {
-        let mut claims: BTreeMap<u64, usize> = BTreeMap::new();
-        for index in 0..self.cluster.len() {
-            let http = &self.cluster.addresses(index).http;
-            let Ok((_, status)) = fetch::get_json(http, "/v1/cluster", Duration::from_millis(500)).await else {
-                continue;
-            };
-            let shards = status["shards"].as_array().map_or(0, Vec::len) as u64;
-            let slot = u64::from(ConversationId::Everyone.slot().0);
-            let shard = slot * shards / u64::from(troupe_core::SLOTS);
-            for replica in status["replicas"].as_array().into_iter().flatten() {
-                if replica["shard"].as_u64() == Some(shard) && replica["role"] == "leader" {
-                    claims.insert(replica["epoch"].as_u64()?, index);
-                }
-            }
-        }
-        claims.into_values().next_back()
+        self.cluster.leader_of(ConversationId::Everyone.slot(), PATIENCE).await
     }
 }

@@ -269,8 +269,11 @@ impl Driver {
             return Ok(());
         }
         match error {
-            // The connection that went down with its node may count as online for a while.
-            Error::Rejected { code, text } if code != Refusal::AlreadyOnline.code() => {
+            // A device that was online is refused as such only until its connection to the lost node is forgotten; a
+            // newcomer is told at once.
+            Error::Rejected { code, text }
+                if code != Refusal::AlreadyOnline.code() || self.shared.session.lock().is_none() =>
+            {
                 return Err(State::Kicked { code, text });
             }
             error => {

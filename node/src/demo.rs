@@ -176,17 +176,17 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
 async fn supervise(cluster: &mut LocalCluster, restart: bool, quiet: bool) -> Result<()> {
     let mut due: Vec<Option<Instant>> = vec![None; cluster.len()];
     loop {
-        for index in 0..cluster.len() {
+        for (index, due) in due.iter_mut().enumerate() {
             if let Some(status) = cluster.exited(index)? {
                 if !quiet {
                     let then =
                         if restart { format!("; starting it again in {} s", RESTART.as_secs()) } else { String::new() };
                     println!("node {} ended ({status}){then}", index + 1);
                 }
-                due[index] = restart.then(|| Instant::now() + RESTART);
+                *due = restart.then(|| Instant::now() + RESTART);
             }
-            if due[index].is_some_and(|at| at <= Instant::now()) {
-                due[index] = None;
+            if due.is_some_and(|at| at <= Instant::now()) {
+                *due = None;
                 cluster.start(index)?;
                 if !quiet {
                     println!("node {} runs again as process {}", index + 1, cluster.pid(index).unwrap_or_default());

@@ -259,6 +259,7 @@ impl LocalCluster {
 }
 
 /// Ports that are free now, looked for upwards from the wished ones.
+#[allow(clippy::disallowed_methods, reason = "looks for free ports before any node runs")]
 fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<Addresses>> {
     // Held until all are chosen, so that none is chosen twice.
     let mut held = Vec::new();

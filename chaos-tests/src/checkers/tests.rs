@@ -51,8 +51,10 @@ fn good(count: u64) -> History {
     history
 }
 
+type Spoil = fn(&mut History, u64);
+
 /// Ways to spoil a good history at position `at` (1-based seq, below the count), and what must be flagged.
-const SPOILERS: &[(&str, Promise, fn(&mut History, u64))] = &[
+const SPOILERS: &[(&str, Promise, Spoil)] = &[
     ("acked but in no log", Promise::Durable, |h, at| {
         for log in logs(h) {
             log.entries.remove(at as usize - 1);

@@ -42,7 +42,7 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
 
     /// What became of the message with this number.
     pub async fn mark(&mut self, mark: &str, number: u64, text: &str) -> std::io::Result<()> {
-        self.line(&format!("  {mark} #{number} {}", clean(text)).trim_end().to_owned()).await
+        self.line(format!("  {mark} #{number} {}", clean(text)).trim_end()).await
     }
 
     pub async fn flush(&mut self) -> std::io::Result<()> {
