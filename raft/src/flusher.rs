@@ -86,9 +86,6 @@ fn stopped() -> io::Error {
     io::Error::other("the flusher has stopped")
 }
 
-/// How late the planted bug writes.
-const PRETENDED_DELAY: std::time::Duration = std::time::Duration::from_millis(50);
-
 async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: mpsc::Receiver<Write>) {
     let pretend = ctx.planted(Plant::AckBeforeFsync);
     let mut busy = false;
@@ -101,8 +98,6 @@ async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: m
 
         if pretend {
             completions.into_iter().for_each(|done| done(Ok(())));
-            // The page cache would hide the missing fsync from a killed process; a late write does not.
-            tokio::time::sleep(PRETENDED_DELAY).await;
             if let Err(reason) = write(&ctx, &engine, batch, Durability::Buffered).await {
                 return stop(reason, &fatal, Vec::new(), waiting);
             }
