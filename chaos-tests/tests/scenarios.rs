@@ -76,7 +76,8 @@ fn mixed() {
 
 /// Planted bugs: each makes the nodes break the contract, and the same harness must say so.
 ///
-/// One is missing here: a missing fsync does not show while the page cache survives. `simulation` catches it by loss of power.
+/// Two are missing here, and caught by `simulation`: a missing fsync does not show while the page cache survives, and dedup that is
+/// forgotten at a restart shows only when a send was under way at that very moment.
 #[cfg(feature = "planted-bugs")]
 mod teeth {
     use troupe_core::plant::Plant;
@@ -114,11 +115,6 @@ mod teeth {
     #[test]
     fn ack_before_commit() {
         is_caught(Plant::AckBeforeCommit, Scenario::Calm, 5, 24_200);
-    }
-
-    #[test]
-    fn dedup_forgotten_on_restart() {
-        is_caught(Plant::ForgetDedupOnRestart, Scenario::KillAll, 12, 25_000);
     }
 
     #[test]
