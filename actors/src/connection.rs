@@ -61,6 +61,7 @@ impl Farewell {
             "revoked" => "this session was ended from another device: log in again",
             "logged_out" => "you have logged out",
             "slow_consumer" => "this connection did not read fast enough: connect again and resume",
+            "no_login" => "no login came in time: connect again to log in",
             "idle" => "nothing was heard from this connection: connect again and resume",
             _ => "the connection ends: connect again",
         }

@@ -115,7 +115,7 @@ impl Router {
         loop {
             routing.borrow_and_update();
             let outcome = match current.take() {
-                Some((_, Ok(attempt))) => self.finish(attempt, deadline).await,
+                Some((shard, Ok(attempt))) => self.finish(shard, attempt, deadline, &mut routing).await,
                 Some((_, Err(refusal))) => Err(refusal),
                 // No shard map yet: as good as no leader.
                 None => Err(Refusal::NotOwner { hint: None }),
@@ -152,7 +152,7 @@ impl Router {
         if node == self.me {
             let (reply, answer) = ReplyTo::here();
             self.to_shard_here(shard, request.clone(), reply)?;
-            return Ok(Attempt { correlation: None, answer });
+            return Ok(Attempt { node, correlation: None, answer });
         }
         let left = deadline.saturating_duration_since(Instant::now()).min(ATTEMPT);
         let (waiter, answer) = oneshot::channel();
@@ -179,17 +179,27 @@ impl Router {
                 MeshError::TooLarge => Refusal::rejected("too_large", "too large for one request: split it"),
             }
         })?;
-        Ok(Attempt { correlation: Some(correlation), answer })
+        Ok(Attempt { node, correlation: Some(correlation), answer })
     }
 
-    async fn finish(&self, attempt: Attempt, deadline: Instant) -> Outcome {
+    async fn finish(
+        &self,
+        shard: ShardId,
+        attempt: Attempt,
+        deadline: Instant,
+        routing: &mut watch::Receiver<Arc<Routing>>,
+    ) -> Outcome {
         let until = deadline.min(Instant::now() + ATTEMPT);
-        let outcome = tokio::time::timeout_at(until, attempt.answer).await;
+        let outcome = tokio::select! {
+            biased;
+            answer = tokio::time::timeout_at(until, attempt.answer) => answer.unwrap_or(Ok(Err(Refusal::Unavailable))),
+            () = another_leads(routing, shard, attempt.node) => Ok(Err(Refusal::Unavailable)),
+        };
         if let Some(correlation) = attempt.correlation {
             self.pending.lock().remove(&correlation);
         }
-        // Late, or dropped with the actor that had it: nobody knows.
-        outcome.map_or(Err(Refusal::Unavailable), |answer| answer.unwrap_or(Err(Refusal::Unavailable)))
+        // Late, overtaken by an election, or dropped with the actor that had it: nobody knows.
+        outcome.unwrap_or(Err(Refusal::Unavailable))
     }
 
     /// A word to the leader that wants no answer; lost if there is no leader now.
@@ -322,8 +332,18 @@ impl Router {
     }
 }
 
+/// Ends when another node leads the shard than the one that was asked: a frozen leader answers nobody, its successor does.
+async fn another_leads(routing: &mut watch::Receiver<Arc<Routing>>, shard: ShardId, asked: NodeId) {
+    let elsewhere = |routing: &Arc<Routing>| routing.leader(shard).is_some_and(|(leader, _)| leader != asked);
+    if routing.wait_for(elsewhere).await.is_err() {
+        // No more news of leaders: the deadline decides.
+        std::future::pending::<()>().await;
+    }
+}
+
 /// One request under way.
 struct Attempt {
+    node: NodeId,
     correlation: Option<u64>,
     answer: oneshot::Receiver<Outcome>,
 }

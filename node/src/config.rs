@@ -48,7 +48,7 @@ keys! {
     "cluster.token" = "", "the cluster's join token (secret: prefer the variable or cluster.token_file)";
     "cluster.token_file" = "", "file that holds the join token";
     "cluster.insecure" = "false", "no TLS between nodes; only on loopback";
-    "cluster.shards" = "16", "shards of a newborn cluster, 1 to 256";
+    "cluster.shards" = "12", "shards of a newborn cluster, 1 to 256";
     "cluster.replication" = "3", "replicas of each shard, capped by the number of founding nodes";
     "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";

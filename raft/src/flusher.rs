@@ -9,12 +9,13 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 use troupe_core::plant::Plant;
 use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Batch, Durability, Engine, Op};
 
 use crate::fatal::Fatal;
-use crate::timing::LINGER;
+use crate::timing::{LAZY, LINGER};
 
 /// Writes waiting. At the limit the group that submits waits: its core is slowed down to the disk's pace.
 const QUEUE: usize = 4_096;
@@ -93,7 +94,11 @@ async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: m
         if busy {
             tokio::time::sleep(LINGER).await;
         }
-        let (batch, durable, completions) = gather(first, &mut waiting);
+        let mut gathered = Gathered::default();
+        gathered.add(first);
+        gathered.add_waiting(&mut waiting);
+        gathered.wait_for_company(&mut waiting).await;
+        let Gathered { batch, durable, completions, .. } = gathered;
         busy = completions.len() > BUSY;
 
         if pretend {
@@ -111,20 +116,47 @@ async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: m
     }
 }
 
-/// Everything that waits now, up to a batch.
-fn gather(first: Write, waiting: &mut mpsc::Receiver<Write>) -> (Batch, bool, Vec<Done>) {
-    let mut batch = Batch::default();
-    let (mut durable, mut bytes, mut completions) = (false, 0, Vec::new());
-    let mut next = Some(first);
-    while let Some(write) = next {
-        bytes += write.bytes();
-        durable |= write.durable;
-        batch.ops.extend(write.ops);
-        completions.push(write.done);
-        let full = completions.len() >= BATCH_WRITES || bytes >= BATCH_BYTES;
-        next = if full { None } else { waiting.try_recv().ok() };
+/// The next batch.
+#[derive(Default)]
+struct Gathered {
+    batch: Batch,
+    bytes: usize,
+    durable: bool,
+    completions: Vec<Done>,
+}
+
+impl Gathered {
+    fn add(&mut self, write: Write) {
+        self.bytes += write.bytes();
+        self.durable |= write.durable;
+        self.batch.ops.extend(write.ops);
+        self.completions.push(write.done);
     }
-    (batch, durable, completions)
+
+    fn is_full(&self) -> bool {
+        self.completions.len() >= BATCH_WRITES || self.bytes >= BATCH_BYTES
+    }
+
+    fn add_waiting(&mut self, waiting: &mut mpsc::Receiver<Write>) {
+        while !self.is_full()
+            && let Ok(write) = waiting.try_recv()
+        {
+            self.add(write);
+        }
+    }
+
+    /// What nobody waits for is no reason to write: it goes with the next batch that is, which under load comes at once. A
+    /// write of its own for every committed position cost as much as the entries themselves.
+    async fn wait_for_company(&mut self, waiting: &mut mpsc::Receiver<Write>) {
+        let until = Instant::now() + LAZY;
+        while !self.durable && !self.is_full() {
+            match timeout_at(until, waiting.recv()).await {
+                Ok(Some(write)) => self.add(write),
+                Ok(None) | Err(_) => return,
+            }
+        }
+        self.add_waiting(waiting);
+    }
 }
 
 async fn write(ctx: &NodeCtx, engine: &Arc<dyn Engine>, batch: Batch, durability: Durability) -> Result<(), String> {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use openraft::Config;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::Fatal as RaftFatal;
+use openraft::{Config, ServerState};
 use parking_lot::RwLock;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use troupe_core::NodeId;
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::{Engine, EngineError};
@@ -18,6 +19,7 @@ use crate::flusher::Flusher;
 use crate::log_store::LogStore;
 use crate::network::{Factory, Network};
 use crate::state_machine::StateMachine;
+use crate::timing::{LOOK_EVERY, LOOK_FRESH};
 use crate::types::{GroupId, Home, Metrics, Raft};
 
 /// One open replica. Cheap to clone.
@@ -111,14 +113,17 @@ impl Groups {
 /// Tells of changes of leadership. A group that has failed stops the node: it would silently be one replica less.
 async fn follow(group: Group, fatal: Fatal, news: Arc<watch::Sender<()>>) {
     let id = group.id;
-    let mut metrics = group.raft.metrics();
+    // Changes with votes, leaders and members only; all metrics together change with every entry.
+    let mut server = group.raft.server_metrics();
+    let metrics = group.raft.metrics();
     drop(group);
-    let mut told = None;
+    let (mut told, mut ended) = (None, false);
     loop {
-        let (state, leadership) = {
-            let now = metrics.borrow_and_update();
-            let leadership = (now.state, now.current_leader, now.current_term, now.last_quorum_acked.is_some());
-            (now.running_state.clone(), leadership)
+        let (state, leadership, fresh) = {
+            let now = metrics.borrow_watched();
+            let acked = now.last_quorum_acked.is_some();
+            let leadership = (now.state, now.current_leader, now.current_term, acked);
+            (now.running_state.clone(), leadership, now.state == ServerState::Leader && !acked)
         };
         if told != Some(leadership) {
             told = Some(leadership);
@@ -129,8 +134,10 @@ async fn follow(group: Group, fatal: Fatal, news: Arc<watch::Sender<()>>) {
             Err(RaftFatal::Stopped) => return,
             Err(error) => return fatal.set(format!("{id}: {error}")),
         }
-        if metrics.changed().await.is_err() {
+        if ended {
             return;
         }
+        // When the core has ended, what the metrics say last is why.
+        ended = matches!(timeout(if fresh { LOOK_FRESH } else { LOOK_EVERY }, server.changed()).await, Ok(Err(_)));
     }
 }

@@ -42,10 +42,18 @@ pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The wait for more work, only while work is heavy: +27 to +64 % writes at medium load, nothing lost when idle.
 pub const LINGER: Duration = Duration::from_millis(1);
 
+/// How long writes that nobody waits for may wait for one that somebody does.
+pub const LAZY: Duration = Duration::from_millis(50);
+
 /// One leadership moves at a time and rarely: a move is short, but it is noticed.
 pub const BALANCE_EVERY: Duration = Duration::from_secs(3);
 /// Routing is recomputed at least this often, so that a changed link is seen.
 pub const ROUTING_EVERY: Duration = Duration::from_millis(200);
+
+/// How often a replica's health is looked at apart from its leadership; its log moves far too often to be woken by it.
+pub const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A fresh leader is looked at this often until a majority has answered it.
+pub const LOOK_FRESH: Duration = Duration::from_millis(5);
 
 /// When the first member of a new group has not let it begin by then, the others do.
 pub const BEGIN_FALLBACK: Duration = Duration::from_secs(3);

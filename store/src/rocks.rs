@@ -90,9 +90,14 @@ impl Inner {
             }
         }
         let mut options = WriteOptions::default();
-        options.set_sync(durability == Durability::Synced);
+        options.set_sync(false);
         options.disable_wal(false);
-        self.db.write_opt(writes, &options).map_err(|error| self.fatal(error))
+        self.db.write_opt(writes, &options).map_err(|error| self.fatal(error))?;
+        match durability {
+            // Apart from the write, because a synced write keeps all other writers waiting while the disk works.
+            Durability::Synced => self.db.flush_wal(true).map_err(|error| self.fatal(error)),
+            Durability::Buffered => Ok(()),
+        }
     }
 
     fn collect(&self, iterator: DBRawIterator<'_>, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {

@@ -74,7 +74,8 @@ async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &Acto
             },
             () = patience.wait() => {
                 if patience.is_over(outbox) {
-                    return outbox.finish(Some(Farewell::new("idle").frame()));
+                    let code = if outbox.is_logged_in() { "idle" } else { "no_login" };
+                    return outbox.finish(Some(Farewell::new(code).frame()));
                 }
                 continue;
             }

@@ -18,7 +18,7 @@ use crate::user::{User, UserArgs, UserMsg};
 use crate::world::World;
 
 /// An entity that was asked nothing for so long goes to rest.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(30);
 /// Ticks of the shard between two looks for idle entities.
 const SWEEP_TICKS: u64 = 10;
 

@@ -171,6 +171,10 @@ pub fn page(
         None => Seq(1),
     };
     let head = row.map_or(Seq::ZERO, |row| row.head);
+    // A hub may have heard of an event that a fresh leader is still applying; a client's cursor cannot be ahead of its leader.
+    if reader.is_some() && !backward && seq > head {
+        return Ok(Err(client::Refusal::SeqBeyondHead.into()));
+    }
     let (events, more) = if backward {
         let before = Some(seq).filter(|seq| *seq != Seq::ZERO);
         let mut events = view.events_before(conversation, before, limit, limits::PAGE_BYTES)?;

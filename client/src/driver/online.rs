@@ -269,6 +269,10 @@ impl Driver {
                 self.leave(wanted.conversation);
             }
             Err(Error::Overloaded { retry_after, .. }) => self.inbox.fetch_failed(wanted, retry_after, now),
+            Err(Error::Rejected { code, text }) => {
+                tracing::error!(conversation = %wanted.conversation, %code, %text, "a page is refused");
+                self.inbox.fetch_failed(wanted, Duration::from_secs(5), now);
+            }
             Ok(_) | Err(_) => self.inbox.fetch_failed(wanted, Duration::ZERO, now),
         }
     }
@@ -333,7 +337,7 @@ impl Driver {
                 self.retry_at = Some(Instant::now());
             }
             Push::Kicked(kicked) => match kicked.code.as_str() {
-                "slow_consumer" | "idle" | "moved" => self.lost(kicked.text),
+                "slow_consumer" | "idle" | "moved" | "no_login" => self.lost(kicked.text),
                 _ => return Err(State::Kicked { code: kicked.code, text: kicked.text }),
             },
         }
