@@ -22,7 +22,7 @@ use crate::conversation::recent::Recent;
 use crate::message::{Answer, News, Outcome, Push, Refusal, say};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
-use crate::shard::ShardMsg;
+use crate::shard::{ShardMsg, reads};
 use crate::world::{World, answer_of};
 
 /// How long cursors wait for others to be written with them.
@@ -75,6 +75,8 @@ pub struct ConversationState {
     proposals: Proposals<Waiter>,
     recent: Recent,
     cursors: Cursors<ReplyTo>,
+    /// At most the head: what was last seen of it.
+    known: Seq,
 }
 
 enum Waiter {
@@ -104,6 +106,7 @@ impl Actor for Conversation {
             proposals: Proposals::default(),
             recent: Recent::default(),
             cursors: Cursors::default(),
+            known: Seq::ZERO,
         })
     }
 
@@ -116,7 +119,8 @@ impl Actor for Conversation {
         match message {
             ConversationMsg::Propose { command, reply } => state.admit(&myself, command, reply),
             ConversationMsg::Delivered { user, seq, .. } => {
-                state.cursors.delivered(user, seq);
+                let ahead = state.is_ahead(seq);
+                state.cursors.delivered(user, seq, ahead);
                 state.schedule_flush(&myself);
             }
             ConversationMsg::Read { user, seq, reply } => state.read(&myself, user, seq, reply),
@@ -194,13 +198,24 @@ impl ConversationState {
     }
 
     fn read(&mut self, myself: &ActorRef<ConversationMsg>, user: UserId, seq: Seq, reply: ReplyTo) {
-        if seq > self.head() {
-            return reply.refuse(client::Refusal::SeqBeyondHead.into());
+        match reads::head_for(&self.world.view(), self.conversation, user) {
+            Ok(Ok(head)) if seq <= head => {}
+            Ok(Ok(_)) => return reply.refuse(client::Refusal::SeqBeyondHead.into()),
+            Ok(Err(refusal)) => return reply.refuse(refusal),
+            Err(_) => return reply.refuse(Refusal::Unavailable),
         }
         match self.cursors.read(user, seq, reply) {
             Ok(()) => self.schedule_flush(myself),
             Err(reply) => reply.refuse(Refusal::OVERLOADED),
         }
+    }
+
+    /// Whether there is no such event yet, as far as is applied here. Looks only for what is newer than the last look.
+    fn is_ahead(&mut self, seq: Seq) -> bool {
+        if seq > self.known {
+            self.known = self.head();
+        }
+        seq > self.known
     }
 
     fn head(&self) -> Seq {

@@ -6,7 +6,7 @@
 
 mod entities;
 mod outbox;
-mod reads;
+pub(crate) mod reads;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -30,6 +30,8 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
     let ctx = NodeCtx::production();
+    // Clients are let in once there is a cluster, but that their port is taken is said now.
+    drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
     let engine: Arc<dyn Engine> = Arc::new(Rocks::open(&config.data_dir.join("db"))?);
     let cluster = tokio::select! {
         started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => started?,
@@ -62,7 +64,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         why = cluster.fatal() => End::Fatal(why),
     };
     match end {
-        End::Fatal(why) => bail!("storage failed, this node stops without serving anything further: {why}"),
+        End::Fatal(why) => bail!("this node stops without serving anything further: {why}"),
         End::Asked(reason) => {
             tracing::info!(reason, "draining");
             shared.draining.store(true, Ordering::Relaxed);
@@ -88,9 +90,11 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
 
 #[allow(clippy::disallowed_methods, reason = "HTTP is not simulated; this is its only socket")]
 async fn bind_http(address: &str) -> Result<tokio::net::TcpListener> {
-    tokio::net::TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on http.listen = {address}: is another node running? choose another port")
-    })
+    tokio::net::TcpListener::bind(address).await.with_context(|| taken("http.listen", address))
+}
+
+fn taken(key: &str, address: &str) -> String {
+    format!("cannot listen on {key} = {address}: is another node running? choose another port")
 }
 
 /// SIGTERM, SIGINT, or the end of a supervising parent.

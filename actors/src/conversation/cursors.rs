@@ -8,7 +8,8 @@ use troupe_core::{Command, ConversationId, Seq, UserId, limits};
 /// `W` waits for the next flush to be committed.
 #[derive(Debug)]
 pub struct Cursors<W> {
-    moves: BTreeMap<UserId, CursorMove>,
+    /// What was ahead of the head when it came is kept apart: apply ignores it if it still is, and must not ignore the rest with it.
+    moves: BTreeMap<(UserId, bool), CursorMove>,
     waiting: Vec<W>,
     flush_scheduled: bool,
 }
@@ -21,24 +22,24 @@ impl<W> Default for Cursors<W> {
 
 impl<W> Cursors<W> {
     /// Dropped at the bound: the device says it again with its next event.
-    pub fn delivered(&mut self, user: UserId, seq: Seq) {
-        self.advance(user, seq, Seq::ZERO);
+    pub fn delivered(&mut self, user: UserId, seq: Seq, ahead: bool) {
+        self.advance(user, ahead, seq, Seq::ZERO);
     }
 
     /// Handed back at the bound.
     pub fn read(&mut self, user: UserId, seq: Seq, waiter: W) -> Result<(), W> {
-        if !self.advance(user, seq, seq) {
+        if !self.advance(user, false, seq, seq) {
             return Err(waiter);
         }
         self.waiting.push(waiter);
         Ok(())
     }
 
-    fn advance(&mut self, user: UserId, delivered: Seq, read: Seq) -> bool {
-        if !self.moves.contains_key(&user) && self.moves.len() >= limits::CURSORS_WAITING {
+    fn advance(&mut self, user: UserId, ahead: bool, delivered: Seq, read: Seq) -> bool {
+        if !self.moves.contains_key(&(user, ahead)) && self.moves.len() >= limits::CURSORS_WAITING {
             return false;
         }
-        let held = self.moves.entry(user).or_insert(CursorMove { user, delivered, read });
+        let held = self.moves.entry((user, ahead)).or_insert(CursorMove { user, delivered, read });
         held.delivered = held.delivered.max(delivered);
         held.read = held.read.max(read);
         true
@@ -72,8 +73,8 @@ mod tests {
     #[test]
     fn only_the_furthest_is_written() {
         let mut cursors = Cursors::default();
-        cursors.delivered(UserId(1), Seq(5));
-        cursors.delivered(UserId(1), Seq(3));
+        cursors.delivered(UserId(1), Seq(5), false);
+        cursors.delivered(UserId(1), Seq(3), false);
         cursors.read(UserId(1), Seq(4), "waiter").expect("room");
         assert!(cursors.wants_flush() && !cursors.wants_flush());
         let (command, waiting) = cursors.take(ConversationId::Everyone).expect("something");
@@ -84,9 +85,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_ahead_of_the_head_does_not_hide_what_is_not() {
+        let mut cursors = Cursors::<()>::default();
+        cursors.delivered(UserId(1), Seq(5), false);
+        cursors.delivered(UserId(1), Seq(u64::MAX), true);
+        cursors.delivered(UserId(1), Seq(6), false);
+        let (command, _) = cursors.take(ConversationId::Everyone).expect("something");
+        let Command::AdvanceCursors(advance) = command else { panic!("not cursors") };
+        let delivered: Vec<_> = advance.moves.iter().map(|step| step.delivered).collect();
+        assert_eq!(delivered, [Seq(6), Seq(u64::MAX)]);
+    }
+
+    #[test]
     fn beyond_the_bound_readers_are_told() {
         let mut cursors = Cursors::default();
-        (0..limits::CURSORS_WAITING as u64).for_each(|user| cursors.delivered(UserId(user), Seq(1)));
+        (0..limits::CURSORS_WAITING as u64).for_each(|user| cursors.delivered(UserId(user), Seq(1), false));
         assert_eq!(cursors.read(UserId(u64::MAX), Seq(1), 7), Err(7));
         assert_eq!(cursors.read(UserId(0), Seq(2), 8), Ok(()));
     }

@@ -9,7 +9,7 @@ use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use crate::message::{Account, Answer, Outcome, Session, Standing, UserKey, say};
+use crate::message::{Account, Answer, Outcome, Refusal, Session, Standing, UserKey, say};
 
 pub type Read = Result<Outcome, EngineError>;
 
@@ -149,6 +149,17 @@ fn visible_from(view: &View, conversation: ConversationId, user: UserId) -> Resu
         ConversationId::Everyone => Some(Seq(1)),
         ConversationId::Direct { .. } => conversation.peer_of(user).map(|_| Seq(1)),
         ConversationId::Group(_) => view.member(conversation, user)?.map(|member| member.since),
+    })
+}
+
+/// How far a conversation goes, for one who may know: to anybody else not even its length is said.
+// Invariant: private.
+pub fn head_for(view: &View, conversation: ConversationId, user: UserId) -> Result<Result<Seq, Refusal>, EngineError> {
+    let row = view.conversation(conversation)?;
+    Ok(match (visible_from(view, conversation, user)?, row) {
+        (Some(_), row) => Ok(row.map_or(Seq::ZERO, |row| row.head)),
+        (None, Some(_)) => Err(troupe_core::Rejection::NotMember.into()),
+        (None, None) => Err(troupe_core::Rejection::NoSuchConversation.into()),
     })
 }
 

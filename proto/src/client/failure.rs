@@ -53,7 +53,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Refusal::BadFrame => "this frame cannot be read: the connection is closed",
+            Refusal::BadFrame => {
+                "this frame is too large or cannot be read: the connection is closed; frames are described in docs/protocol.md"
+            },
             Refusal::BadVersion => "no common version of the protocol: update the older of client and server",
             Refusal::NotLoggedIn => "say hello, then log in or resume, before anything else",
             Refusal::AlreadyLoggedIn => "this connection has done that already: open another one",
