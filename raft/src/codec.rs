@@ -113,7 +113,8 @@ pub fn entry_in(entry: wire::Entry) -> Result<Entry> {
     let log_id = entry.log_id.map(log_id_in).ok_or(Undecodable("entry"))?;
     let payload = match entry.payload {
         None => Payload::Blank,
-        Some(wire::entry::Payload::Normal(bytes)) => Payload::Normal(Proposal(bytes)),
+        // Copied, because an entry lives long and would keep the whole buffer it was read into.
+        Some(wire::entry::Payload::Normal(bytes)) => Payload::Normal(Proposal(Bytes::copy_from_slice(&bytes))),
         Some(wire::entry::Payload::Membership(membership)) => Payload::Membership(membership_in(membership)?),
     };
     Ok(Entry { log_id, payload })
