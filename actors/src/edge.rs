@@ -6,6 +6,7 @@
 
 pub mod directory;
 mod login;
+mod reply;
 mod requests;
 mod socket;
 
@@ -13,16 +14,16 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command};
-use troupe_proto::{client, frame};
+use troupe_proto::client;
 use troupe_runtime::Stream;
 
 use crate::admission::Permit;
 use crate::connection::{ConnectionId, Farewell, Outbox};
 use crate::edge::directory::Directory;
+use crate::edge::reply::Reply;
 use crate::hub::HubMsg;
 use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Request, Session, say};
@@ -434,35 +435,6 @@ impl EdgeState {
 
     fn reply(&self, request_id: u64) -> Reply {
         Reply { front: self.front.clone(), outbox: self.outbox.clone(), request_id }
-    }
-}
-
-/// The answer to one request of a client.
-struct Reply {
-    front: Arc<Front>,
-    outbox: Arc<Outbox>,
-    request_id: u64,
-}
-
-impl Reply {
-    fn send(self, message: Said) {
-        let mut bytes = BytesMut::new();
-        let frame = say::ServerFrame { request_id: self.request_id, message: Some(message) };
-        frame::encode_frame(&frame, &mut bytes);
-        if !self.outbox.push(bytes.freeze()) {
-            self.front.world.stats.slow_consumers.up();
-        }
-    }
-
-    fn fail(self, refusal: &Refusal) {
-        let stats = &self.front.world.stats;
-        match refusal {
-            Refusal::Rejected { .. } => stats.rejected.up(),
-            Refusal::Overloaded { .. } | Refusal::NotOwner { .. } => stats.overloaded.up(),
-            Refusal::Unavailable => stats.unavailable.up(),
-        }
-        let failure = refusal.failure();
-        self.send(Said::Failure(failure));
     }
 }
 

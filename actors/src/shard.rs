@@ -2,11 +2,12 @@
 //!
 //! It lives as long as one leadership, and is the only sender to its entities, so that it can bound what is in flight at
 //! each. What is volatile about an entity (who is interested, who is online) is kept here, so that entities can go
-//! when they are idle. [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
+//! when they are idle. [`requests`] admits what is asked, [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
 
 mod entities;
 mod outbox;
 pub(crate) mod reads;
+mod requests;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,17 +16,16 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Seq, ShardId, limits};
-use troupe_raft::cluster::LoginPolicy;
+use troupe_core::{ConversationId, Effect, Epoch, NodeId, Seq, ShardId, limits};
 
 use crate::admission::Bound;
 use crate::conversation::ConversationMsg;
-use crate::message::{Answer, Push, Refusal, Request, Session, say};
+use crate::message::{Answer, Push, Request, Session, say};
 use crate::presence::Presence;
 use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
 use crate::user::UserMsg;
-use crate::world::{World, answer_of};
+use crate::world::World;
 
 /// How often the shard looks at its entities and tells heads.
 const TICK: Duration = Duration::from_secs(1);
@@ -192,129 +192,6 @@ impl Actor for Shard {
 }
 
 impl ShardState {
-    /// Takes a request in, or refuses it at the bound.
-    fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
-        let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
-        let reply = reply.holding(permit);
-        match request {
-            Request::Commit(command) => self.commit(myself, command, reply),
-            Request::OpenSession(session) => self.open_session(myself, session, reply),
-            Request::Detach(session) => {
-                self.presence.detach(&session);
-                self.tell_user(&session);
-            }
-            Request::Attach { node, whole, sessions } => self.attach_all(node, whole, sessions, reply),
-            Request::Subscribe { node, interests } => {
-                // First the interest, then the heads: what comes between is pushed or below the head.
-                for (conversation, _) in &interests {
-                    if self.interest.entry(*conversation).or_default().insert(node) {
-                        self.tell_interest(*conversation);
-                    }
-                }
-                self.read(reply, move |view| reads::standings(view, interests));
-            }
-            Request::Unsubscribe { node, conversations } => {
-                for conversation in conversations {
-                    self.lose_interest(conversation, node);
-                }
-            }
-            Request::Delivered { conversation, user, seq } => {
-                let message = |reply| ConversationMsg::Delivered { user, seq, _reply: reply };
-                self.ask_conversation(myself, conversation, reply, message);
-            }
-            Request::Read { conversation, user, seq } => {
-                let message = |reply| ConversationMsg::Read { user, seq, reply };
-                self.ask_conversation(myself, conversation, reply, message);
-            }
-            Request::Resume(session) => self.read(reply, move |view| reads::resume(view, &session)),
-            Request::Credentials(key) => self.read(reply, move |view| reads::credentials(view, &key)),
-            Request::Sessions(user) => {
-                let online = self.presence.sessions(user).to_vec();
-                self.read(reply, move |view| reads::sessions(view, user, &online));
-            }
-            Request::Inbox { user, after, limit } => {
-                self.read(reply, move |view| reads::inbox(view, user, after, limit))
-            }
-            Request::Users { ids, names } => {
-                self.read_users(myself, reply, move |view| reads::users(view, &ids, &names));
-            }
-            Request::Search { prefix, after, limit, online } => {
-                let slots = self.slots.clone();
-                let who = online.then(|| self.presence.online());
-                self.read_users(myself, reply, move |view| match who {
-                    Some(who) => reads::online(view, &who, &prefix, after.as_deref(), limit),
-                    None => reads::search(view, slots, &prefix, after.as_deref(), limit),
-                });
-            }
-            Request::Summaries { user, conversations } => {
-                self.read(reply, move |view| reads::summaries(view, user, &conversations));
-            }
-            Request::Fetch { conversation, reader, seq, backward, limit } => {
-                self.read(reply, move |view| reads::page(view, conversation, reader, seq, backward, limit));
-            }
-            Request::Members { user, conversation, after, limit } => {
-                self.read(reply, move |view| reads::members(view, user, conversation, after, limit));
-            }
-        }
-    }
-
-    fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
-        match command {
-            Command::Send(_) | Command::ChangeGroup(_) | Command::AdvanceCursors(_) => {
-                let conversation = match &command {
-                    Command::Send(send) => send.conversation,
-                    Command::ChangeGroup(change) => ConversationId::Group(change.group),
-                    Command::AdvanceCursors(advance) => advance.conversation,
-                    _ => return reply.refuse(Refusal::Unavailable),
-                };
-                let message = |reply| ConversationMsg::Propose { command, reply };
-                self.ask_conversation(myself, conversation, reply, message);
-            }
-            Command::CloseSession(close) => {
-                let user = close.user;
-                let message = |reply| UserMsg::Close { close, reply };
-                self.ask_user(myself, user, reply, message);
-            }
-            Command::OpenSession(_) => {
-                reply.refuse(Refusal::rejected("bad_request", "a session is opened by its own request"));
-            }
-            // These have no actor yet, or need none: their order among each other does not matter.
-            Command::Register(_) | Command::CreateGroup(_) | Command::UpdateInbox(_) | Command::SettleOutbox(_) => {
-                self.commit_alone(myself, command, reply)
-            }
-        }
-    }
-
-    fn commit_alone(&self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
-        tokio::spawn(async move {
-            match world.propose(shard, vec![command]).await {
-                Ok(mut outcomes) => {
-                    let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
-                    reply.send(answer_of(outcome.reply));
-                    if !outcome.effects.is_empty() {
-                        // Effects of a shard that has stopped are lost without harm.
-                        let _ = myself.send_message(ShardMsg::Realise { effects: outcome.effects, code: "revoked" });
-                    }
-                }
-                Err(refusal) => reply.refuse(refusal),
-            }
-        });
-    }
-
-    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
-        let routing = self.world.router.routing();
-        let refusing = routing.login_policy == LoginPolicy::Refuse;
-        let unheard = || routing.nodes.values().any(|node| node.reachable && !self.presence.has_heard_of(node.id));
-        if refusing && self.since.elapsed() < HEARING && unheard() {
-            // Definite and retried by the router: in a moment it is known who is online.
-            return reply.refuse(Refusal::NotOwner { hint: None });
-        }
-        let user = session.user;
-        let message = |reply| UserMsg::Open { session, refusing, reply };
-        self.ask_user(myself, user, reply, message);
-    }
-
     /// The deeds. Each may be repeated or lost without harm.
     fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>, code: &'static str) {
         for effect in effects {
@@ -382,50 +259,6 @@ impl ShardState {
             }
             self.tell_interest(conversation);
         }
-    }
-
-    fn ask_conversation(
-        &mut self,
-        myself: &ActorRef<ShardMsg>,
-        conversation: ConversationId,
-        reply: ReplyTo,
-        message: impl FnOnce(ReplyTo) -> ConversationMsg,
-    ) {
-        let interest = || self.interest.get(&conversation).cloned().unwrap_or_default();
-        self.entities.ask_conversation(myself, conversation, interest, reply, message);
-    }
-
-    fn ask_user(
-        &mut self,
-        myself: &ActorRef<ShardMsg>,
-        user: troupe_core::UserId,
-        reply: ReplyTo,
-        message: impl FnOnce(ReplyTo) -> UserMsg,
-    ) {
-        let online = || self.presence.sessions(user).to_vec();
-        self.entities.ask_user(myself, user, online, reply, message);
-    }
-
-    fn read(&self, reply: ReplyTo, work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static) {
-        let (world, shard) = (self.world.clone(), self.shard);
-        tokio::spawn(async move { reply.send(world.read(shard, work).await) });
-    }
-
-    /// As [`ShardState::read`], by way of this actor, which knows who is online.
-    fn read_users(
-        &self,
-        myself: &ActorRef<ShardMsg>,
-        reply: ReplyTo,
-        work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static,
-    ) {
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
-        tokio::spawn(async move {
-            match world.read(shard, work).await {
-                // If this actor has stopped, the reply is dropped with the message and the asker asks again.
-                Ok(Answer::Users(users)) => drop(myself.send_message(ShardMsg::Users { users, reply })),
-                other => reply.send(other),
-            }
-        });
     }
 
     fn carry_outbox(&mut self, myself: &ActorRef<ShardMsg>) {

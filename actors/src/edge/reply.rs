@@ -1,0 +1,38 @@
+//! The answer to one request of a client, in bytes and in the statistics.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use troupe_proto::frame;
+
+use super::{Front, Said};
+use crate::connection::Outbox;
+use crate::message::{Refusal, say};
+/// The answer to one request of a client.
+pub(super) struct Reply {
+    pub front: Arc<Front>,
+    pub outbox: Arc<Outbox>,
+    pub request_id: u64,
+}
+
+impl Reply {
+    pub fn send(self, message: Said) {
+        let mut bytes = BytesMut::new();
+        let frame = say::ServerFrame { request_id: self.request_id, message: Some(message) };
+        frame::encode_frame(&frame, &mut bytes);
+        if !self.outbox.push(bytes.freeze()) {
+            self.front.world.stats.slow_consumers.up();
+        }
+    }
+
+    pub fn fail(self, refusal: &Refusal) {
+        let stats = &self.front.world.stats;
+        match refusal {
+            Refusal::Rejected { .. } => stats.rejected.up(),
+            Refusal::Overloaded { .. } | Refusal::NotOwner { .. } => stats.overloaded.up(),
+            Refusal::Unavailable => stats.unavailable.up(),
+        }
+        let failure = refusal.failure();
+        self.send(Said::Failure(failure));
+    }
+}

@@ -1,0 +1,143 @@
+//! What a hub says to the leaders of shards, and what they answer: one conversation at a time with each, everything again after a change
+//! of leader.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ractor::ActorRef;
+use troupe_core::{ConversationId, ShardId, UserId};
+
+use super::link::Interests;
+use super::{HubMsg, HubState, REPORT_TICKS};
+use crate::conversation::push_frame;
+use crate::message::{Answer, Outcome, Request, Session, Standing, say};
+use crate::router::PATIENCE;
+/// What is said to leaders, and what they answer.
+impl HubState {
+    /// Says everything again to every leadership that has not heard it.
+    pub(super) fn look_at_leaders(&mut self) {
+        let routing = self.world.router.routing();
+        let Some(map) = routing.shards else { return };
+        let changed: BTreeSet<ShardId> = map
+            .shards()
+            .filter(|shard| self.links.entry(*shard).or_default().leader_is(routing.leader(*shard)))
+            .collect();
+        if changed.is_empty() {
+            return;
+        }
+        for (conversation, followed) in &mut self.conversations {
+            let shard = map.shard(conversation.slot());
+            if changed.contains(&shard) {
+                followed.renewing = true;
+                self.links.entry(shard).or_default().want(*conversation, followed.users());
+            }
+        }
+        self.report(|shard| changed.contains(&shard));
+    }
+
+    /// All live connections, to the shards of their users.
+    pub(super) fn report(&mut self, to: impl Fn(ShardId) -> bool) {
+        let Some(map) = self.world.router.routing().shards else { return };
+        let mut sessions: BTreeMap<ShardId, Vec<Session>> =
+            map.shards().filter(|s| to(*s)).map(|s| (s, vec![])).collect();
+        for local in self.connections.values() {
+            if let Some(sessions) = sessions.get_mut(&map.shard(local.session.user.slot())) {
+                sessions.push(local.session.clone());
+            }
+        }
+        for (shard, sessions) in sessions {
+            self.links.entry(shard).or_default().attach_whole(sessions);
+        }
+    }
+
+    pub(super) fn speak(&mut self, myself: &ActorRef<HubMsg>) {
+        let shards: Vec<ShardId> = self.links.keys().copied().collect();
+        shards.into_iter().for_each(|shard| self.speak_to(myself, shard));
+    }
+
+    pub(super) fn speak_to(&mut self, myself: &ActorRef<HubMsg>, shard: ShardId) {
+        let Some(map) = self.world.router.routing().shards else { return };
+        let slot = troupe_core::Slot(map.slots(shard).0);
+        let node = self.world.me();
+        let link = self.links.entry(shard).or_default();
+        if let Some((whole, sessions)) = link.next_sessions() {
+            let request = Request::Attach { node, whole, sessions: sessions.clone() };
+            let answer = self.world.router.ask(slot, request, PATIENCE);
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                let outcome = answer.await;
+                let _ = myself.send_message(HubMsg::Attached { shard, whole, asked: sessions, outcome });
+            });
+        }
+        if let Some(asked) = link.next_interests() {
+            let interests = asked.iter().map(|(conversation, users)| (*conversation, judged(*conversation, users)));
+            let request = Request::Subscribe { node, interests: interests.collect() };
+            let answer = self.world.router.ask(slot, request, PATIENCE);
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                let outcome = answer.await;
+                let _ = myself.send_message(HubMsg::Subscribed { shard, asked, outcome });
+            });
+        }
+    }
+
+    pub(super) fn subscribed(&mut self, shard: ShardId, mut asked: Interests, outcome: Outcome) {
+        let standings = match outcome {
+            Ok(Answer::Subscribed(standings)) => standings,
+            // Asked again with the next tick or the next leader; nobody else is held up.
+            _ => return self.links.entry(shard).or_default().subscribed(asked),
+        };
+        self.links.entry(shard).or_default().subscribed(Interests::new());
+        for Standing { conversation, head, refused } in standings {
+            let Some(users) = asked.remove(&conversation) else { continue };
+            let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
+            let (told, out) = followed.answered(head, &users, &refused.into_iter().collect());
+            let at = followed.flow.position().max(head);
+            let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
+                conversation: conversation.to_string(),
+                present: true,
+                head: at.0,
+            }));
+            for id in told {
+                if let Some(local) = self.connections.get(&id) {
+                    local.push(&self.world, frame.clone());
+                }
+            }
+            self.hand_out(conversation, out);
+        }
+    }
+
+    pub(super) fn attached(&mut self, shard: ShardId, whole: bool, asked: Vec<Session>, outcome: Outcome) {
+        let link = self.links.entry(shard).or_default();
+        match outcome {
+            Ok(Answer::Ended(ended)) => {
+                link.attached(false, Vec::new());
+                for session in ended {
+                    self.end_session(&session, "revoked");
+                }
+            }
+            // Connections that ended meanwhile are not worth telling of.
+            _ => {
+                let live = |session: &Session| self.users.contains_key(&session.user);
+                link.attached(whole, asked.into_iter().filter(live).collect());
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, myself: &ActorRef<HubMsg>) {
+        self.ticks += 1;
+        self.look_at_leaders();
+        if self.ticks.is_multiple_of(REPORT_TICKS) {
+            self.report(|_| true);
+        }
+        std::mem::take(&mut self.unfilled).into_iter().for_each(|conversation| self.fill(myself, conversation));
+        self.speak(myself);
+    }
+}
+
+/// Who has to be judged by the leader: nobody where everybody may listen.
+fn judged(conversation: ConversationId, users: &BTreeSet<UserId>) -> Vec<UserId> {
+    match conversation {
+        ConversationId::Everyone => Vec::new(),
+        _ => users.iter().copied().collect(),
+    }
+}
