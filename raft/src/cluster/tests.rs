@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use troupe_core::command::Register;
 use troupe_core::{ClientMessageId, Reply, Username};
+use troupe_store::Reader;
 use troupe_store::memory::Memory;
 use troupe_store::rows::View;
 
@@ -210,6 +211,21 @@ async fn a_follower_refuses_for_certain_and_knows_who_leads() {
     }
 }
 
+/// Index of the last entry in a group's log on this node's disk, 0 when the log is empty.
+fn last_log(node: &Node, group: u32) -> u64 {
+    let (from, to) = troupe_store::key::raft::group_range(group);
+    let range = (std::ops::Bound::Included(from), std::ops::Bound::Excluded(to));
+    let last = node.disk.scan(troupe_store::Family::RaftLog, range, true, 1).unwrap();
+    last.first().map_or(0, |(key, _)| troupe_store::key::RaftLogKey::decode(key).unwrap().index)
+}
+
+/// Index up to which a group's log was deleted on this node's disk, 0 when it is whole.
+fn purged(node: &Node, group: u32) -> u64 {
+    let key = troupe_store::key::RaftMetaKey { group, what: troupe_store::key::raft::What::Purged };
+    let row = node.disk.get(troupe_store::Family::RaftMeta, &key.encode()).unwrap();
+    row.map_or(0, |bytes| crate::codec::open::<troupe_proto::wire::raft::LogId>(&bytes, "purged").unwrap().index)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_the_log_cannot_help_gets_a_snapshot() {
     let village = Village::default();
@@ -222,15 +238,22 @@ async fn a_replica_that_the_log_cannot_help_gets_a_snapshot() {
     for number in 0..400 {
         commit(&[&clusters[0], &clusters[1]], &format!("missed{number}")).await;
     }
+    // What the lost one lacks is gone from the logs of both others, so that only a snapshot can carry it.
+    let group = GroupId::of(ShardId(0)).0;
+    let held = last_log(&nodes[2], group);
+    for node in &nodes[..2] {
+        let forgotten = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(20));
+            while purged(node, group) <= held {
+                tick.tick().await;
+            }
+        };
+        timeout(PATIENCE, forgotten).await.expect("the log is cut behind snapshots");
+    }
     clusters[2] = start_with(&nodes[2], 20, 5).await;
     for number in 0..400 {
         learns(&clusters[2], &format!("missed{number}")).await;
     }
-    // The log alone would have begun at the first entry.
-    let log = troupe_store::key::raft::group_range(GroupId::of(ShardId(0)).0);
-    let range = (std::ops::Bound::Included(log.0), std::ops::Bound::Excluded(log.1));
-    let first = clusters[2].engine().scan(troupe_store::Family::RaftLog, range, false, 1).unwrap().remove(0).0;
-    assert!(troupe_store::key::RaftLogKey::decode(&first).unwrap().index > 20);
     commit(&clusters.iter().collect::<Vec<_>>(), "after").await;
     learns(&clusters[2], "after").await;
     for cluster in &clusters {
