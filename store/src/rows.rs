@@ -5,10 +5,14 @@
 //! [`Record`](troupe_proto::record::Record)s of `troupe-proto`, except where a row says one number: that is 8 bytes, big endian.
 //! A row that cannot be read is [`EngineError::Fatal`](crate::EngineError): the disk does not hold what this program wrote.
 
+mod digest;
 mod overlay;
+mod restore;
 mod transaction;
 mod view;
 
+pub use digest::{Digest, digest_range};
+pub use restore::{Part, Refusal, Row};
 pub use transaction::Transaction;
 pub use view::View;
 

@@ -37,6 +37,7 @@ fn seq() -> impl Strategy<Value = Seq> {
 fn users_key() -> impl Strategy<Value = UsersKey> {
     prop_oneof![
         slot().prop_map(UsersKey::Counter),
+        slot().prop_map(UsersKey::Restored),
         (user(), conversation()).prop_map(|(u, c)| UsersKey::Inbox(u, c)),
         (slot(), "\\PC{3,32}").prop_map(|(slot, name)| UsersKey::Name { slot, folded: fold(&name) }),
         (user(), device()).prop_map(|(u, d)| UsersKey::Session(u, d)),

@@ -6,6 +6,7 @@
 //! | `Inbox`   | slot, `i`, user u64, conversation 17     | record of an inbox entry     | for ever; leaving marks it absent  |
 //! | `Name`    | slot, `n`, case-folded name              | u64: the user                | for ever                           |
 //! | `Session` | slot, `s`, user u64, device              | record of a session          | until logout or replacement        |
+//! | `Restored`| slot, `r` (the first slot of a shard)     | how far a backup was restored | for ever                          |
 //! | `User`    | slot, `u`, user u64                      | record of a user             | for ever                           |
 
 use troupe_core::{ConversationId, DeviceId, Slot, UserId};
@@ -15,6 +16,7 @@ use super::{CONVERSATION, Parts, Writer};
 const COUNTER: u8 = b'c';
 const INBOX: u8 = b'i';
 const NAME: u8 = b'n';
+const RESTORED: u8 = b'r';
 const SESSION: u8 = b's';
 const USER: u8 = b'u';
 
@@ -23,6 +25,7 @@ pub enum UsersKey {
     Counter(Slot),
     Inbox(UserId, ConversationId),
     Name { slot: Slot, folded: String },
+    Restored(Slot),
     Session(UserId, DeviceId),
     User(UserId),
 }
@@ -35,6 +38,7 @@ impl UsersKey {
                 Writer::tagged(user.slot(), INBOX, 11 + CONVERSATION).number(user.0).conversation(*conversation).done()
             }
             UsersKey::Name { slot, folded } => name(*slot, folded),
+            UsersKey::Restored(slot) => Writer::tagged(*slot, RESTORED, 3).done(),
             UsersKey::Session(user, device) => session(*user, device),
             UsersKey::User(user) => Writer::tagged(user.slot(), USER, 11).number(user.0).done(),
         }
@@ -45,6 +49,7 @@ impl UsersKey {
         let slot = parts.slot()?;
         let (key, home) = match parts.byte()? {
             COUNTER => (UsersKey::Counter(slot), slot),
+            RESTORED => (UsersKey::Restored(slot), slot),
             INBOX => {
                 let user = parts.user()?;
                 (UsersKey::Inbox(user, parts.conversation()?), user.slot())

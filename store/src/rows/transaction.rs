@@ -37,6 +37,11 @@ impl Transaction {
         }
     }
 
+    /// For rows that come as bytes.
+    pub(super) fn rows(&mut self) -> &mut Overlay {
+        &mut self.rows.reader
+    }
+
     fn read<T: Default>(&self, row: Result<T, EngineError>) -> T {
         row.unwrap_or_else(|error| {
             // Only the first counts: what is read after it is already wrong.

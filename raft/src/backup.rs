@@ -1,0 +1,156 @@
+//! Backups of a running cluster, and their restoring into a new one: what a node answers to a holder of the token.
+//!
+//! A shard is saved from a view of its leader's engine, taken behind a read barrier: everything that was acknowledged before the
+//! request is in it, at one applied index. It leaves in the blocks of a snapshot. A restore comes in parts that go
+//! through the shard's log ([`troupe_store::rows::Part`] has the rules), so that it is as durable and as equal on all replicas as any
+//! other write. A digest of rows, summed over all shards, says whether two clusters hold the same.
+//!
+//! The asking side is [`client`]; files and the manifest are the node's (`troupe backup`).
+
+pub mod client;
+mod message;
+
+use std::io;
+use std::sync::Arc;
+
+use openraft::error::{ClientWriteError, RaftError};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+use troupe_core::ShardId;
+use troupe_runtime::{Lane, NodeCtx, Stream, executor};
+use troupe_store::engine::Engine;
+use troupe_store::rows::digest_range;
+
+use crate::cluster::{ReadError, read_index};
+use crate::group::{Group, Groups};
+use crate::meta::MetaState;
+use crate::port::{Inbound, Port, Protocol};
+use crate::snapshot;
+use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TIMEOUT};
+use crate::types::{Applied, GroupId, Proposal};
+pub use message::{Answer, MARK, Place, Plan, Question, part_in};
+
+/// Requests served at once: a backup competes with people's messages for the disk. Above it the asker waits.
+const REQUESTS: usize = 2;
+/// For a question to arrive and an answer to leave.
+const TALK_TIME: Duration = Duration::from_secs(10);
+
+/// What it answers from. Cheap to clone.
+#[derive(Clone)]
+pub struct Archive {
+    pub ctx: NodeCtx,
+    pub engine: Arc<dyn Engine>,
+    pub groups: Groups,
+    pub meta: watch::Receiver<Arc<MetaState>>,
+}
+
+/// Answers until it is dropped.
+pub async fn serve(archive: Archive, port: Port) {
+    let mut inbound = port.inbound(Protocol::Backup);
+    let room = Arc::new(Semaphore::new(REQUESTS));
+    let mut requests = JoinSet::new();
+    while let Some(Inbound { stream, .. }) = inbound.recv().await {
+        while requests.try_join_next().is_some() {}
+        let Ok(turn) = room.clone().acquire_owned().await else { return };
+        let archive = archive.clone();
+        requests.spawn(async move {
+            if let Err(error) = archive.talk(stream).await {
+                tracing::info!(%error, "a request of a backup broke off");
+            }
+            drop(turn);
+        });
+    }
+}
+
+impl Archive {
+    async fn talk(&self, mut stream: Box<dyn Stream>) -> io::Result<()> {
+        // One connection carries the parts of a restore one after another.
+        loop {
+            let question = match timeout(TALK_TIME, message::receive_question(&mut stream)).await? {
+                Ok(question) => question,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let answer = match question {
+                Question::Describe => Answer::Plan(self.plan()),
+                Question::Digest(shard) => self.digest(shard).await.unwrap_or_else(|answer| answer),
+                Question::Restore { shard, entry } => self.restore(shard, entry).await.unwrap_or_else(|answer| answer),
+                Question::Save(shard) => match self.lead(shard).await {
+                    Ok(group) => return self.save(&group, &mut stream).await,
+                    Err(answer) => answer,
+                },
+            };
+            timeout(TALK_TIME, message::send_answer(&mut stream, &answer)).await??;
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        let state = self.meta.borrow();
+        let places = state.shards.iter().flat_map(|map| map.shards().map(|shard| (shard, map.slots(shard))));
+        let places = places.map(|(shard, slots)| Place { shard, slots, leader: self.leader(&state, shard) });
+        Plan { cluster_id: state.cluster_id, places: places.collect() }
+    }
+
+    /// Its cluster address; by the replica here, or anybody who has one.
+    fn leader(&self, state: &MetaState, shard: ShardId) -> Option<String> {
+        let led = self.groups.get(GroupId::of(shard)).and_then(|group| {
+            let metrics = group.metrics();
+            metrics.membership_config.get_node(&metrics.current_leader?).map(|home| home.0)
+        });
+        let node = led.or_else(|| Some(state.placement.get(&shard)?.first()?.0))?;
+        state.nodes.get(&node).map(|addresses| addresses.cluster.clone())
+    }
+
+    /// The replica here, if it leads: everything acknowledged before is applied then.
+    async fn lead(&self, shard: ShardId) -> Result<Group, Answer> {
+        let elsewhere = || Answer::NotLeader(self.leader(&self.meta.borrow(), shard));
+        let group = self.groups.get(GroupId::of(shard)).ok_or_else(elsewhere)?;
+        match timeout(BARRIER_TIMEOUT, read_index(&group)).await {
+            Ok(Ok(())) => Ok(group),
+            Ok(Err(ReadError::NotLeader { .. })) => Err(elsewhere()),
+            Ok(Err(ReadError::Unavailable)) | Err(_) => {
+                Err(Answer::Unavailable("no majority of the shard's replicas answers".to_owned()))
+            }
+        }
+    }
+
+    fn slots(&self, shard: ShardId) -> Result<(u16, u16), Answer> {
+        let map = self.meta.borrow().shards;
+        let map = map.filter(|map| shard.0 < map.count);
+        map.map(|map| map.slots(shard)).ok_or_else(|| Answer::Refused(format!("there is no shard {shard}")))
+    }
+
+    async fn save(&self, group: &Group, stream: &mut Box<dyn Stream>) -> io::Result<()> {
+        snapshot::save(&self.ctx, self.engine.snapshot(), group, stream).await
+    }
+
+    async fn digest(&self, shard: ShardId) -> Result<Answer, Answer> {
+        let slots = self.slots(shard)?;
+        self.lead(shard).await?;
+        let view = self.engine.snapshot();
+        let digest = executor::run(&*self.ctx.executor, Lane::Bulk, move || digest_range(&*view, slots)).await;
+        match digest {
+            Some(Ok(digest)) => Ok(Answer::Digest(digest)),
+            Some(Err(error)) => Err(Answer::Refused(error.to_string())),
+            None => Err(Answer::Unavailable("the lane for bulk work is full".to_owned())),
+        }
+    }
+
+    async fn restore(&self, shard: ShardId, entry: bytes::Bytes) -> Result<Answer, Answer> {
+        let group = self.lead(shard).await?;
+        let unknown = || Answer::Unavailable("the part may or may not have been taken: send it again".to_owned());
+        let written = timeout(PROPOSE_TIMEOUT, group.raft.client_write(Proposal(entry))).await.map_err(|_| unknown())?;
+        match written {
+            Ok(written) => match written.data {
+                Applied::Restored(Ok(())) => Ok(Answer::Taken),
+                Applied::Restored(Err(refusal)) => Err(Answer::Refused(refusal.0)),
+                Applied::Nothing | Applied::Outcomes(_) | Applied::Meta(_) => Err(unknown()),
+            },
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => {
+                Err(Answer::NotLeader(self.leader(&self.meta.borrow(), shard)))
+            }
+            Err(_) => Err(unknown()),
+        }
+    }
+}
