@@ -27,6 +27,10 @@ pub enum Verb {
     /// Ask a cluster how it is
     #[command(subcommand)]
     Cluster(ClusterVerb),
+    /// Take everything home, while the cluster serves
+    Backup(Backup),
+    /// Bring a backup into a new cluster, of any size
+    Restore(Restore),
     /// Make or show the cluster's join token
     #[command(subcommand)]
     Token(Token),
@@ -172,6 +176,47 @@ pub enum Msg {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How a tool shows that it may ask for everything.
+#[derive(Args)]
+pub struct Access {
+    /// Cluster addresses (cluster.listen) of any nodes, comma-separated
+    #[arg(long, default_value = "127.0.0.1:7800", env = "TROUPE_CLUSTER")]
+    pub cluster: String,
+    /// File with the cluster's join token
+    #[arg(long, env = "TROUPE_CLUSTER_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The join token itself; better given by the variable
+    #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// The cluster runs without TLS
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Backup {
+    #[command(subcommand)]
+    pub verb: Option<BackupVerb>,
+    /// An empty directory, or one that does not exist yet
+    pub directory: Option<PathBuf>,
+    #[command(flatten)]
+    pub access: Access,
+}
+
+#[derive(Subcommand)]
+pub enum BackupVerb {
+    /// Read a backup through, restore it into a scratch directory, and compare
+    Verify { directory: PathBuf },
+}
+
+#[derive(Args)]
+pub struct Restore {
+    pub directory: PathBuf,
+    #[command(flatten)]
+    pub access: Access,
 }
 
 #[derive(Subcommand)]

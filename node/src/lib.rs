@@ -2,6 +2,7 @@
 //!
 //! [`start`] runs one node; [`local`] runs several as child processes for [`demo`], [`bench`] and the chaos harness.
 
+pub mod backup;
 pub mod bench;
 pub mod cli;
 pub mod config;

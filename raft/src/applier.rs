@@ -10,6 +10,7 @@ use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key::{self, ConversationsKey};
 use troupe_store::rows::Transaction;
 
+use crate::backup;
 use crate::cluster::Outcome;
 use crate::types::Applied;
 
@@ -54,6 +55,11 @@ impl Applier for ShardApplier {
         let mut state = Transaction::new(engine.clone());
         let mut applied = Vec::with_capacity(proposals.len());
         for proposal in proposals {
+            if let Some((&backup::MARK, part)) = proposal.split_first() {
+                let part = backup::part_in(part).ok_or_else(|| unreadable("a part of a restore"))?;
+                applied.push(Applied::Restored(state.restore(self.map.slots(self.shard), &part)?));
+                continue;
+            }
             let batch = decode(proposal)?;
             let meta = machine::Meta { now: batch.now };
             let outcomes = batch.commands.iter().map(|command| {
@@ -110,6 +116,9 @@ fn placed_key(conversation: troupe_core::ConversationId, sender: troupe_core::Us
 
 /// A committed entry that cannot be read is not skipped: other replicas may have read it.
 fn decode(proposal: &[u8]) -> Result<StampedBatch, EngineError> {
-    StampedBatch::decode(proposal)
-        .map_err(|error| EngineError::Fatal(format!("a committed entry is unreadable: {error}")))
+    StampedBatch::decode(proposal).map_err(unreadable)
+}
+
+fn unreadable(why: impl std::fmt::Display) -> EngineError {
+    EngineError::Fatal(format!("a committed entry is unreadable: {why}"))
 }

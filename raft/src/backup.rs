@@ -5,9 +5,10 @@
 //! through the shard's log ([`troupe_store::rows::Part`] has the rules), so that it is as durable and as equal on all replicas as any
 //! other write. A digest of rows, summed over all shards, says whether two clusters hold the same.
 //!
-//! The asking side is [`client`]; files and the manifest are the node's (`troupe backup`).
+//! The asking side is [`client`], one shard in a file is [`file`]; the directory and its manifest are the node's (`troupe backup`).
 
 pub mod client;
+pub mod file;
 mod message;
 
 use std::io;
@@ -29,7 +30,7 @@ use crate::port::{Inbound, Port, Protocol};
 use crate::snapshot;
 use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TIMEOUT};
 use crate::types::{Applied, GroupId, Proposal};
-pub use message::{Answer, MARK, Place, Plan, Question, part_in};
+pub use message::{Answer, MARK, Place, Plan, Question, family, part_in};
 
 /// Requests served at once: a backup competes with people's messages for the disk. Above it the asker waits.
 const REQUESTS: usize = 2;
@@ -140,7 +141,8 @@ impl Archive {
     async fn restore(&self, shard: ShardId, entry: bytes::Bytes) -> Result<Answer, Answer> {
         let group = self.lead(shard).await?;
         let unknown = || Answer::Unavailable("the part may or may not have been taken: send it again".to_owned());
-        let written = timeout(PROPOSE_TIMEOUT, group.raft.client_write(Proposal(entry))).await.map_err(|_| unknown())?;
+        let written =
+            timeout(PROPOSE_TIMEOUT, group.raft.client_write(Proposal(entry))).await.map_err(|_| unknown())?;
         match written {
             Ok(written) => match written.data {
                 Applied::Restored(Ok(())) => Ok(Answer::Taken),

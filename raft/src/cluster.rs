@@ -15,6 +15,7 @@ use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Reply, ShardId
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
 
+use crate::backup::{self, Archive};
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
 use crate::formation::ledger::Ledger;
@@ -203,6 +204,8 @@ impl Cluster {
         tasks.spawn(serve::run(port.clone(), groups.clone(), meta.clone()));
         tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
         let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;
+        let archive = Archive { ctx: ctx.clone(), engine: engine.clone(), groups: groups.clone(), meta: state.clone() };
+        tasks.spawn(backup::serve(archive, port.clone()));
 
         let (opened, mut replicas) = watch::channel(Vec::new());
         let hosting = Host { ground, groups: groups.clone(), links: links.clone(), port: port.clone(), me, opened };
@@ -370,7 +373,7 @@ fn advertised(address: &str, port: &Port) -> String {
     }
 }
 
-async fn read_index(group: &Group) -> Result<(), ReadError> {
+pub(crate) async fn read_index(group: &Group) -> Result<(), ReadError> {
     let begin = Instant::now();
     loop {
         match group.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {

@@ -5,8 +5,10 @@
 //! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
 //! connections), [`network`]; [`group`] (the replicas of this node), [`meta`] and [`host`] (who is where, and what follows),
 //! [`proposer`], [`routing`], [`balance`]. A node finds its place in [`formation`] and talks through [`port`].
+//! [`backup`] is what others may take home and bring back.
 
 pub mod applier;
+pub mod backup;
 pub mod balance;
 pub mod cluster;
 pub mod codec;

@@ -149,7 +149,7 @@ impl Meta {
         let written = timeout(META_TIMEOUT, group.raft.client_write(Proposal(payload))).await;
         match written.map_err(|_| MetaError::Unavailable)?.map_err(|_| MetaError::Unavailable)?.data {
             Applied::Meta(applied) => applied.map_err(MetaError::Refused),
-            Applied::Nothing | Applied::Outcomes(_) => Err(MetaError::Unavailable),
+            Applied::Nothing | Applied::Outcomes(_) | Applied::Restored(_) => Err(MetaError::Unavailable),
         }
     }
 }

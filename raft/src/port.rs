@@ -43,7 +43,7 @@ const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// An authenticated stream from another node of this cluster.
 pub struct Inbound {
-    /// Zero for [`Protocol::Formation`]: the other may not have an id yet.
+    /// Zero for [`Protocol::Formation`] and [`Protocol::Backup`]: the other may have no id.
     pub from: NodeId,
     pub stream: Box<dyn Stream>,
 }
@@ -74,6 +74,33 @@ struct Shared {
     directory: RwLock<Option<Arc<dyn Directory>>>,
 }
 
+impl Security {
+    fn parts(self) -> (Option<Authority>, Option<Fingerprint>) {
+        match self {
+            Security::Token(token) => (Some(token.authority()), Some(token.fingerprint())),
+            Security::Insecure(token) => (None, token.map(|token| token.fingerprint())),
+        }
+    }
+}
+
+impl Shared {
+    fn new(
+        ctx: &NodeCtx,
+        authority: Option<Authority>,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Shared, StartError> {
+        Ok(Shared {
+            net: Arc::clone(&ctx.net),
+            identity: RwLock::new(identity(authority.as_ref(), None)?),
+            authority,
+            fingerprint,
+            addresses: RwLock::default(),
+            takers: Mutex::default(),
+            directory: RwLock::default(),
+        })
+    }
+}
+
 /// Who this node is at the moment, and the certificate that says so.
 #[derive(Clone)]
 struct Identity {
@@ -84,23 +111,20 @@ struct Identity {
 impl Port {
     /// Listens. Until [`Port::become_member`] only formation is served.
     pub async fn open(ctx: &NodeCtx, listen: &str, security: Security) -> Result<Port, StartError> {
-        let (authority, fingerprint) = match security {
-            Security::Token(token) => (Some(token.authority()), Some(token.fingerprint())),
-            Security::Insecure(token) => (None, token.map(|token| token.fingerprint())),
-        };
+        let (authority, fingerprint) = security.parts();
         let listener = ctx.net.bind(listen).await.map_err(|error| cannot_listen(listen, error))?;
         let local = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            net: Arc::clone(&ctx.net),
-            identity: RwLock::new(identity(authority.as_ref(), None)?),
-            authority,
-            fingerprint,
-            addresses: RwLock::default(),
-            takers: Mutex::default(),
-            directory: RwLock::default(),
-        });
+        let shared = Arc::new(Shared::new(ctx, authority, fingerprint)?);
         let listening = tokio::spawn(listen_on(listener, Arc::clone(&shared)));
         Ok(Port { shared, listening: Arc::new(Mutex::new(Some(listening))), local })
+    }
+
+    /// One that only dials, as a holder of the token: for tools that ask a cluster from outside.
+    pub fn dialer(ctx: &NodeCtx, security: Security) -> Result<Port, StartError> {
+        let (authority, fingerprint) = security.parts();
+        let shared = Shared::new(ctx, authority, fingerprint)?;
+        let local = SocketAddr::from(([0, 0, 0, 0], 0));
+        Ok(Port { shared: Arc::new(shared), listening: Arc::new(Mutex::new(None)), local })
     }
 
     /// From now on this node speaks as `me`, under a new certificate. Streams that are open stay open.
@@ -283,8 +307,8 @@ fn judge(
     if preamble.fingerprint != fingerprint {
         return Verdict::BadToken;
     }
-    // Formation is for holders of the token, whoever they are: TLS has seen to that.
-    if preamble.protocol == Protocol::Formation {
+    // For holders of the token, whoever they are: TLS has seen to that.
+    if matches!(preamble.protocol, Protocol::Formation | Protocol::Backup) {
         return Verdict::Welcome;
     }
     let Some((cluster, me)) = identity.member else { return Verdict::NotReady };

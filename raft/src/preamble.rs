@@ -28,6 +28,8 @@ pub enum Protocol {
     Snapshot,
     Mesh,
     Formation,
+    /// Backups and restores, for who holds the token.
+    Backup,
 }
 
 impl Protocol {
@@ -37,11 +39,12 @@ impl Protocol {
             Protocol::Snapshot => 2,
             Protocol::Mesh => 3,
             Protocol::Formation => 4,
+            Protocol::Backup => 5,
         }
     }
 
     fn of(number: u8) -> Option<Protocol> {
-        [Protocol::Raft, Protocol::Snapshot, Protocol::Mesh, Protocol::Formation]
+        [Protocol::Raft, Protocol::Snapshot, Protocol::Mesh, Protocol::Formation, Protocol::Backup]
             .into_iter()
             .find(|protocol| protocol.number() == number)
     }

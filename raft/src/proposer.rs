@@ -244,7 +244,7 @@ async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes) -> Answ
         match answer {
             Ok(written) => match written.data {
                 Applied::Outcomes(outcomes) => return Ok(outcomes),
-                Applied::Nothing | Applied::Meta(_) => return Err(ProposeError::Unknown),
+                Applied::Nothing | Applied::Meta(_) | Applied::Restored(_) => return Err(ProposeError::Unknown),
             },
             Err(ClientWriteError::ForwardToLeader(refusal)) if is_fresh(&refusal) && begin.elapsed() < FRESH_LEADER => {
                 // Refused for certain, and a leader again as soon as a majority has answered its first append.

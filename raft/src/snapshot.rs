@@ -18,12 +18,14 @@ use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
 use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
 use troupe_runtime::{Lane, NodeCtx, Stream, executor};
 use troupe_store::engine::{Engine, Family, Reader, Replace};
+use troupe_store::rows::Row;
 
 use crate::applier::Range;
+use crate::backup;
 use crate::codec;
 use crate::group::{Group, Groups};
 use crate::port::{Inbound, Port, Protocol};
-use crate::state_machine::SnapshotData;
+use crate::state_machine::{SnapshotData, applied_row};
 use crate::timing::{SNAPSHOT_INSTALL, SNAPSHOT_STALL};
 use crate::types::{GroupId, SnapshotMeta, Types, Vote};
 
@@ -55,6 +57,7 @@ pub async fn send(
         return Err(io::Error::other("a snapshot that is being installed cannot be sent"));
     };
     let mut stream = port.dial(to.node, Protocol::Snapshot).await?;
+    let stream = &mut stream;
     let state = codec::applied_out(snapshot.meta.last_log_id.as_ref(), &snapshot.meta.last_membership);
     let header = wire::SnapshotHeader {
         group: to.group.0,
@@ -62,7 +65,22 @@ pub async fn send(
         vote: Some(codec::vote_out(&vote)),
         state: Some(state),
     };
-    write(&mut stream, Part::Header(header)).await?;
+    write(stream, Part::Header(header)).await?;
+    send_rows(ctx, reader, ranges, stream).await?;
+    match timeout(SNAPSHOT_INSTALL, read(stream)).await?? {
+        Part::Reply(wire::SnapshotReply { vote: Some(vote), .. }) => Ok(codec::vote_in(vote)),
+        Part::Reply(reply) => Err(io::Error::other(reply.refusal)),
+        _ => Err(invalid("no reply to a snapshot")),
+    }
+}
+
+/// The blocks of all ranges, and the end.
+async fn send_rows(
+    ctx: &NodeCtx,
+    reader: Arc<dyn Reader>,
+    ranges: Vec<Range>,
+    stream: &mut Box<dyn Stream>,
+) -> io::Result<()> {
     let mut pairs = 0;
     for (family, from, end) in ranges {
         let mut next = Some(Bound::Included(from));
@@ -72,15 +90,49 @@ pub async fn send(
             next = block.next;
             if let Some(packed) = block.packed {
                 pairs += block.pairs;
-                write(&mut stream, Part::Block(packed)).await?;
+                write(stream, Part::Block(packed)).await?;
             }
         }
     }
-    write(&mut stream, Part::End(wire::SnapshotEnd { pairs })).await?;
-    match timeout(SNAPSHOT_INSTALL, read(&mut stream)).await?? {
-        Part::Reply(wire::SnapshotReply { vote: Some(vote), .. }) => Ok(codec::vote_in(vote)),
-        Part::Reply(reply) => Err(io::Error::other(reply.refusal)),
-        _ => Err(invalid("no reply to a snapshot")),
+    write(stream, Part::End(wire::SnapshotEnd { pairs })).await
+}
+
+/// A shard's rows to whoever takes a backup: the same frames, without a vote and without an answer.
+pub async fn save(
+    ctx: &NodeCtx,
+    reader: Arc<dyn Reader>,
+    group: &Group,
+    stream: &mut Box<dyn Stream>,
+) -> io::Result<()> {
+    let (applied, membership) = applied_row(&*reader, group.id).map_err(io::Error::other)?;
+    let state = codec::applied_out(applied.as_ref(), &membership);
+    let header = wire::SnapshotHeader { group: group.id.0, target: group.replica, vote: None, state: Some(state) };
+    write(stream, Part::Header(header)).await?;
+    send_rows(ctx, reader, group.applier.ranges(), stream).await
+}
+
+/// The other end of [`save`]: the rows in order, the applied index, and how many they were. Blocks are small enough to be unpacked
+/// where they come in.
+pub async fn load(
+    stream: &mut Box<dyn Stream>,
+    mut take: impl FnMut(Vec<Row>) -> io::Result<()>,
+) -> io::Result<(u64, u64)> {
+    let Part::Header(header) = read_in_time(stream).await? else { return Err(invalid("no header of a snapshot")) };
+    let (applied, _) = codec::applied_in(header.state.unwrap_or_default()).map_err(io::Error::other)?;
+    let mut count = 0;
+    loop {
+        match read_in_time(stream).await? {
+            Part::Block(block) => {
+                let pairs = open_block(&block)?;
+                let family = backup::family(pairs.family).ok_or_else(|| invalid("family of a snapshot's block"))?;
+                let row = |pair: wire::SnapshotPair| Row { family, key: pair.key.into(), value: pair.value.into() };
+                count += pairs.pairs.len() as u64;
+                take(pairs.pairs.into_iter().map(row).collect())?;
+            }
+            Part::End(end) if end.pairs == count => return Ok((applied.map_or(0, |id| id.index), count)),
+            Part::End(_) => return Err(invalid("count of a snapshot")),
+            Part::Header(_) | Part::Reply(_) => return Err(invalid("order of a snapshot")),
+        }
     }
 }
 
@@ -109,13 +161,17 @@ fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>>, end: Vec
     if count == 0 {
         return Ok(Block { packed: None, pairs: 0, next });
     }
-    let plain = wire::SnapshotPairs { family: family as u32, pairs }.encode_to_vec();
-    let packed = wire::SnapshotBlock {
+    let packed = seal_block(&wire::SnapshotPairs { family: family as u32, pairs })?;
+    Ok(Block { packed: Some(packed), pairs: count, next })
+}
+
+pub(crate) fn seal_block(pairs: &wire::SnapshotPairs) -> io::Result<wire::SnapshotBlock> {
+    let plain = pairs.encode_to_vec();
+    Ok(wire::SnapshotBlock {
         compressed: zstd::bulk::compress(&plain, ZSTD_LEVEL)?.into(),
         crc32: crc32fast::hash(&plain),
         plain_bytes: plain.len() as u32,
-    };
-    Ok(Block { packed: Some(packed), pairs: count, next })
+    })
 }
 
 /// Takes in snapshots until it is dropped.
@@ -193,11 +249,7 @@ async fn stage(
     }
 }
 
-fn unpack(
-    mut staged: Box<dyn Replace>,
-    ranges: &[Range],
-    block: wire::SnapshotBlock,
-) -> io::Result<(Box<dyn Replace>, u64)> {
+pub(crate) fn open_block(block: &wire::SnapshotBlock) -> io::Result<wire::SnapshotPairs> {
     let size = block.plain_bytes as usize;
     if size > NODE_FRAME_BYTES {
         return Err(invalid("size of a snapshot's block"));
@@ -206,7 +258,15 @@ fn unpack(
     if crc32fast::hash(&plain) != block.crc32 {
         return Err(invalid("checksum of a snapshot's block"));
     }
-    let pairs = wire::SnapshotPairs::decode(&plain[..])?;
+    Ok(wire::SnapshotPairs::decode(&plain[..])?)
+}
+
+fn unpack(
+    mut staged: Box<dyn Replace>,
+    ranges: &[Range],
+    block: wire::SnapshotBlock,
+) -> io::Result<(Box<dyn Replace>, u64)> {
+    let pairs = open_block(&block)?;
     let (family, from, to) = ranges
         .iter()
         .find(|(family, _, _)| *family as u32 == pairs.family)

@@ -11,6 +11,7 @@ use openraft::impls::leader_id_std::LeaderId;
 use openraft::impls::{BoxedErrorSource, InlineBatch, OneshotResponder};
 use openraft::vote::RaftLeaderId;
 use troupe_core::{NodeId, ShardId};
+use troupe_store::rows::Refusal;
 
 use crate::cluster::Outcome;
 use crate::state_machine::StateMachine;
@@ -80,6 +81,8 @@ pub enum Applied {
     Nothing,
     Outcomes(Vec<Outcome>),
     Meta(Result<NodeId, String>),
+    /// A part of a backup.
+    Restored(Result<(), Refusal>),
 }
 
 /// Number of a Raft group, on disk and on the wire: zero is the meta group, a shard's is one above its number.

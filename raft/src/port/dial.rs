@@ -78,9 +78,14 @@ impl Port {
 
     /// Opens a formation stream to whoever listens at an address and holds the token.
     pub async fn dial_formation(&self, address: &str) -> Result<Box<dyn Stream>, DialError> {
+        self.dial_as_holder(address, Protocol::Formation).await
+    }
+
+    /// Opens a stream to whoever listens at an address and holds the token, as somebody who holds it too.
+    pub(crate) async fn dial_as_holder(&self, address: &str, protocol: Protocol) -> Result<Box<dyn Stream>, DialError> {
         let identity = self.shared.identity.read().clone();
         let preamble = Preamble {
-            protocol: Protocol::Formation,
+            protocol,
             cluster: [0; 16],
             from: NodeId(0),
             to: NodeId(0),

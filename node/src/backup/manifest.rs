@@ -1,0 +1,136 @@
+//! What a backup's directory holds: `manifest.json`, written last, so that a backup without one was never finished.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use troupe_core::ShardId;
+use troupe_raft::backup::file::Content;
+
+const FILE: &str = "manifest.json";
+/// Raised when an older version could no longer restore it.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    /// Of this backup: 16 bytes in hexadecimal.
+    pub id: String,
+    /// Of the cluster it was taken from.
+    pub cluster_id: String,
+    /// Version that wrote it.
+    pub troupe: String,
+    /// Wall clock at its beginning, milliseconds since 1970.
+    pub taken_ms: u64,
+    pub rows: u64,
+    /// Sum over the hashes of all rows: 16 bytes in hexadecimal.
+    pub digest: String,
+    pub shards: Vec<Shard>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Shard {
+    pub file: String,
+    pub shard: u32,
+    pub first_slot: u16,
+    /// Exclusive.
+    pub end_slot: u16,
+    /// Raft index up to which everything is in it.
+    pub applied: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+impl Shard {
+    pub fn new(file: String, shard: ShardId, slots: (u16, u16), applied: u64, content: &Content) -> Shard {
+        Shard {
+            file,
+            shard: shard.0,
+            first_slot: slots.0,
+            end_slot: slots.1,
+            applied,
+            rows: content.digest.rows,
+            bytes: content.bytes,
+            sha256: hex(&content.sha256),
+        }
+    }
+
+    pub fn holds(&self, content: &Content) -> bool {
+        self.bytes == content.bytes && self.rows == content.digest.rows && self.sha256 == hex(&content.sha256)
+    }
+}
+
+impl Manifest {
+    pub fn read(directory: &Path) -> Result<Manifest> {
+        let path = directory.join(FILE);
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("{}: no backup here, or one that was never finished: take it again", path.display())
+        })?;
+        let manifest: Manifest =
+            serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        ensure!(
+            manifest.format <= FORMAT,
+            "{} has format {}, and this version reads up to {FORMAT}: use the version that wrote it ({}) or a later one",
+            path.display(),
+            manifest.format,
+            manifest.troupe
+        );
+        Ok(manifest)
+    }
+
+    pub fn write(&self, directory: &Path) -> Result<()> {
+        let new = directory.join(format!("{FILE}.new"));
+        let mut file = fs::File::create(&new)?;
+        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, directory.join(FILE))?;
+        fs::File::open(directory)?.sync_all()?;
+        Ok(())
+    }
+
+    pub fn backup_id(&self) -> Result<[u8; 16]> {
+        let bytes: Option<Vec<u8>> = (0..self.id.len())
+            .step_by(2)
+            .map(|at| self.id.get(at..at + 2).and_then(|byte| u8::from_str_radix(byte, 16).ok()))
+            .collect();
+        bytes.and_then(|bytes| bytes.try_into().ok()).context("the manifest's id is damaged")
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_what_it_wrote_and_refuses_what_it_cannot_know() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = format!("{:#}", Manifest::read(dir.path()).unwrap_err());
+        assert!(missing.contains("never finished"), "{missing}");
+        let mut manifest = Manifest {
+            format: FORMAT,
+            id: hex(&[0xab; 16]),
+            cluster_id: hex(&[1; 16]),
+            troupe: "0.1.0".into(),
+            taken_ms: 5,
+            rows: 0,
+            digest: hex(&[0; 16]),
+            shards: Vec::new(),
+        };
+        manifest.write(dir.path()).unwrap();
+        assert_eq!(Manifest::read(dir.path()).unwrap().backup_id().unwrap(), [0xab; 16]);
+        manifest.format += 1;
+        manifest.write(dir.path()).unwrap();
+        assert!(Manifest::read(dir.path()).is_err());
+        for id in ["", "ab", "zz", "äöü"] {
+            manifest.id = id.to_owned();
+            assert!(manifest.backup_id().is_err(), "{id}");
+        }
+    }
+}

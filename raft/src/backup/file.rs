@@ -1,0 +1,224 @@
+//! One shard of a backup as a file: the blocks of a snapshot one after another, each behind its length, and an end that counts
+//! the rows. Blocks are zstd with a checksum of what is in them; the whole file has a SHA-256, which the manifest keeps.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
+use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
+use troupe_store::rows::{Digest, Row};
+
+use super::family;
+use crate::snapshot::{open_block, seal_block};
+
+/// Plain bytes at which a block is closed.
+const BLOCK_BYTES: usize = 512 * 1024;
+
+/// What is in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub bytes: u64,
+    pub sha256: [u8; 32],
+    pub digest: Digest,
+}
+
+pub struct Writer {
+    out: BufWriter<File>,
+    hash: Sha256,
+    bytes: u64,
+    digest: Digest,
+    rows: u64,
+    block: wire::SnapshotPairs,
+    block_bytes: usize,
+}
+
+impl Writer {
+    pub fn create(path: &Path) -> io::Result<Writer> {
+        Ok(Writer {
+            out: BufWriter::new(File::create(path)?),
+            hash: Sha256::new(),
+            bytes: 0,
+            digest: Digest::default(),
+            rows: 0,
+            block: wire::SnapshotPairs::default(),
+            block_bytes: 0,
+        })
+    }
+
+    /// Rows come in the order of family and key.
+    pub fn take(&mut self, rows: Vec<Row>) -> io::Result<()> {
+        for Row { family, key, value } in rows {
+            if self.block.family != family as u32 || self.block_bytes >= BLOCK_BYTES {
+                self.close_block()?;
+                self.block.family = family as u32;
+            }
+            self.digest.add(family, &key, &value);
+            self.rows += 1;
+            self.block_bytes += key.len() + value.len();
+            self.block.pairs.push(wire::SnapshotPair { key: key.into(), value: value.into() });
+        }
+        Ok(())
+    }
+
+    /// On stable storage when it returns.
+    pub fn finish(mut self) -> io::Result<Content> {
+        self.close_block()?;
+        self.put(Part::End(wire::SnapshotEnd { pairs: self.rows }))?;
+        let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok(Content { bytes: self.bytes, sha256: self.hash.finalize().into(), digest: self.digest })
+    }
+
+    fn close_block(&mut self) -> io::Result<()> {
+        let pairs = std::mem::take(&mut self.block.pairs);
+        self.block_bytes = 0;
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let plain = wire::SnapshotPairs { family: self.block.family, pairs };
+        self.put(Part::Block(seal_block(&plain)?))
+    }
+
+    fn put(&mut self, part: Part) -> io::Result<()> {
+        let frame = SnapshotFrame { frame: Some(part) }.encode_to_vec();
+        for bytes in [(frame.len() as u32).to_be_bytes().as_slice(), &frame] {
+            self.hash.update(bytes);
+            self.out.write_all(bytes)?;
+            self.bytes += bytes.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a whole file; every row goes to `take`. An error wherever the file is not as it was written.
+pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io::Result<Content> {
+    let mut input = Hashed { input: BufReader::new(File::open(path)?), hash: Sha256::new(), bytes: 0 };
+    let mut digest = Digest::default();
+    let mut count = 0;
+    let mut last: Option<(u32, Vec<u8>)> = None;
+    loop {
+        match input.part()? {
+            Part::Block(block) => {
+                let pairs = open_block(&block)?;
+                let of = family(pairs.family).ok_or_else(|| damaged("a block is of no known family"))?;
+                let mut rows = Vec::with_capacity(pairs.pairs.len());
+                for pair in pairs.pairs {
+                    let row = Row { family: of, key: pair.key.into(), value: pair.value.into() };
+                    let here = (pairs.family, row.key.clone());
+                    if last.as_ref().is_some_and(|last| *last >= here) {
+                        return Err(damaged("rows are out of order"));
+                    }
+                    last = Some(here);
+                    digest.add(of, &row.key, &row.value);
+                    count += 1;
+                    rows.push(row);
+                }
+                take(rows)?;
+            }
+            Part::End(end) if end.pairs == count => break,
+            Part::End(_) | Part::Header(_) | Part::Reply(_) => return Err(damaged("rows are missing")),
+        }
+    }
+    if input.input.read(&mut [0])? != 0 {
+        return Err(damaged("something follows its end"));
+    }
+    Ok(Content { bytes: input.bytes, sha256: input.hash.finalize().into(), digest })
+}
+
+struct Hashed<R> {
+    input: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Hashed<R> {
+    fn part(&mut self) -> io::Result<Part> {
+        let mut length = [0; 4];
+        self.exactly(&mut length)?;
+        let length = u32::from_be_bytes(length) as usize;
+        if length > NODE_FRAME_BYTES {
+            return Err(damaged("a block is too large"));
+        }
+        let mut frame = vec![0; length];
+        self.exactly(&mut frame)?;
+        let frame = SnapshotFrame::decode(frame.as_slice()).map_err(|_| damaged("a block cannot be read"))?;
+        frame.frame.ok_or_else(|| damaged("a block is empty"))
+    }
+
+    fn exactly(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.input.read_exact(bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged("its end is missing"),
+            _ => error,
+        })?;
+        self.hash.update(&bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn damaged(how: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, how)
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_store::engine::Family;
+
+    use super::*;
+
+    fn rows(count: u32) -> Vec<Row> {
+        let row = |family, number: u32| Row { family, key: number.to_be_bytes().to_vec(), value: vec![7; 1000] };
+        let users = (0..count).map(|number| row(Family::Users, number));
+        users.chain((0..count).map(|number| row(Family::Events, number))).collect()
+    }
+
+    fn written(path: &Path, rows: &[Row]) -> Content {
+        let mut writer = Writer::create(path).unwrap();
+        for some in rows.chunks(100) {
+            writer.take(some.to_vec()).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shard");
+        for count in [0, 1, 3000] {
+            let rows = rows(count);
+            let content = written(&path, &rows);
+            let mut back = Vec::new();
+            let found = read(&path, |some| {
+                back.extend(some);
+                Ok(())
+            });
+            assert_eq!(found.unwrap(), content);
+            assert_eq!(back, rows);
+            assert_eq!(content.digest.rows, rows.len() as u64);
+        }
+    }
+
+    #[test]
+    fn every_damage_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shard");
+        let content = written(&path, &rows(20));
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(read(&path, |_| Ok(())).is_err(), "cut to {length}");
+        }
+        for place in 0..whole.len() {
+            let mut bent = whole.clone();
+            bent[place] ^= 1;
+            std::fs::write(&path, bent).unwrap();
+            assert!(!read(&path, |_| Ok(())).is_ok_and(|found| found == content), "bit at {place}");
+        }
+        std::fs::write(&path, [whole.as_slice(), &[0]].concat()).unwrap();
+        assert!(read(&path, |_| Ok(())).is_err());
+    }
+}

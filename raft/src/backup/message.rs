@@ -1,0 +1,241 @@
+//! The words of a backup, capped, and checked before anything inside sees them.
+
+use std::io;
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use troupe_core::ShardId;
+use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_proto::wire::raft as wire;
+use troupe_proto::wire::raft::backup_reply::Reply as WireReply;
+use troupe_proto::wire::raft::backup_request::Request as WireRequest;
+use troupe_runtime::Stream;
+use troupe_store::engine::Family;
+use troupe_store::rows::{Digest, Part, Row};
+
+/// The first byte of a Raft entry that carries a part of a restore. Entries of commands begin with the version of records.
+pub const MARK: u8 = b'R';
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    Describe,
+    Save(ShardId),
+    Digest(ShardId),
+    /// `entry` is what goes into the log.
+    Restore {
+        shard: ShardId,
+        entry: Bytes,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Plan(Plan),
+    Digest(Digest),
+    /// The part is in the shard.
+    Taken,
+    /// Ask there (a cluster address), or anybody else.
+    NotLeader(Option<String>),
+    /// Ask again.
+    Unavailable(String),
+    /// Never; the text is for the operator.
+    Refused(String),
+}
+
+/// Which node leads which range of slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub cluster_id: [u8; 16],
+    pub places: Vec<Place>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub shard: ShardId,
+    /// The second is exclusive.
+    pub slots: (u16, u16),
+    /// Cluster address.
+    pub leader: Option<String>,
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+async fn send(stream: &mut dyn Stream, message: &impl Message) -> io::Result<()> {
+    let bytes = message.encode_to_vec();
+    if bytes.len() > NODE_FRAME_BYTES {
+        return Err(invalid("a message of a backup is too large"));
+    }
+    stream.write_all(&(bytes.len() as u32).to_be_bytes()).await?;
+    stream.write_all(&bytes).await?;
+    stream.flush().await
+}
+
+async fn receive<M: Message + Default>(stream: &mut dyn Stream) -> io::Result<M> {
+    let length = stream.read_u32().await? as usize;
+    if length > NODE_FRAME_BYTES {
+        return Err(invalid("size of a message of a backup"));
+    }
+    let mut bytes = Vec::new();
+    (&mut *stream).take(length as u64).read_to_end(&mut bytes).await?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    M::decode(bytes.as_slice()).map_err(|_| invalid("not a message of a backup"))
+}
+
+pub async fn send_question(stream: &mut dyn Stream, question: WireRequest) -> io::Result<()> {
+    send(stream, &wire::BackupRequest { request: Some(question) }).await
+}
+
+pub async fn receive_question(stream: &mut dyn Stream) -> io::Result<Question> {
+    let question: wire::BackupRequest = receive(stream).await?;
+    Ok(match question.request.ok_or_else(|| invalid("no question"))? {
+        WireRequest::Describe(_) => Question::Describe,
+        WireRequest::Save(save) => Question::Save(ShardId(save.shard)),
+        WireRequest::Digest(digest) => Question::Digest(ShardId(digest.shard)),
+        WireRequest::Restore(part) => {
+            // Once it is in the log every replica must be able to read it.
+            part_from_wire(part.clone()).ok_or_else(|| invalid("part of a restore"))?;
+            Question::Restore { shard: ShardId(part.shard), entry: entry(&part) }
+        }
+    })
+}
+
+pub async fn send_answer(stream: &mut dyn Stream, answer: &Answer) -> io::Result<()> {
+    let reply = match answer {
+        Answer::Plan(plan) => {
+            let place = |place: &Place| wire::BackupPlace {
+                shard: place.shard.0,
+                first_slot: place.slots.0.into(),
+                end_slot: place.slots.1.into(),
+                leader: place.leader.clone().unwrap_or_default(),
+            };
+            let places = plan.places.iter().map(place).collect();
+            WireReply::Plan(wire::BackupPlan { cluster_id: plan.cluster_id.to_vec().into(), places })
+        }
+        Answer::Digest(digest) => {
+            WireReply::Rows(wire::BackupRows { rows: digest.rows, digest: digest.sum.to_be_bytes().to_vec().into() })
+        }
+        Answer::Taken => WireReply::Taken(wire::BackupTaken {}),
+        Answer::NotLeader(leader) => WireReply::NotLeader(leader.clone().unwrap_or_default()),
+        Answer::Unavailable(why) => WireReply::Unavailable(why.clone()),
+        Answer::Refused(why) => WireReply::Refused(why.clone()),
+    };
+    send(stream, &wire::BackupReply { reply: Some(reply) }).await
+}
+
+pub async fn receive_answer(stream: &mut dyn Stream) -> io::Result<Answer> {
+    let reply: wire::BackupReply = receive(stream).await?;
+    answer_in(reply).ok_or_else(|| invalid("answer of a backup"))
+}
+
+fn answer_in(reply: wire::BackupReply) -> Option<Answer> {
+    Some(match reply.reply? {
+        WireReply::Plan(plan) => {
+            let place = |place: wire::BackupPlace| {
+                let slots = (u16::try_from(place.first_slot).ok()?, u16::try_from(place.end_slot).ok()?);
+                let leader = Some(place.leader).filter(|leader| !leader.is_empty());
+                Some(Place { shard: ShardId(place.shard), slots, leader })
+            };
+            let places = plan.places.into_iter().map(place).collect::<Option<_>>()?;
+            Answer::Plan(Plan { cluster_id: plan.cluster_id.as_ref().try_into().ok()?, places })
+        }
+        WireReply::Rows(rows) => {
+            let sum = u128::from_be_bytes(rows.digest.as_ref().try_into().ok()?);
+            Answer::Digest(Digest { rows: rows.rows, sum })
+        }
+        WireReply::Taken(_) => Answer::Taken,
+        WireReply::NotLeader(leader) => Answer::NotLeader(Some(leader).filter(|leader| !leader.is_empty())),
+        WireReply::Unavailable(why) => Answer::Unavailable(why),
+        WireReply::Refused(why) => Answer::Refused(why),
+    })
+}
+
+/// As a Raft entry carries it.
+pub fn entry(part: &wire::RestorePart) -> Bytes {
+    [&[MARK], part.encode_to_vec().as_slice()].concat().into()
+}
+
+pub fn part_out(shard: ShardId, part: &Part) -> wire::RestorePart {
+    let mut rows: Vec<wire::SnapshotPairs> = Vec::new();
+    for row in &part.rows {
+        let family = row.family as u32;
+        let pair = wire::SnapshotPair { key: row.key.clone().into(), value: row.value.clone().into() };
+        match rows.last_mut() {
+            Some(run) if run.family == family => run.pairs.push(pair),
+            _ => rows.push(wire::SnapshotPairs { family, pairs: vec![pair] }),
+        }
+    }
+    let backup = part.backup.to_vec().into();
+    wire::RestorePart { shard: shard.0, backup, number: part.number, last: part.last, rows }
+}
+
+/// Of the bytes behind [`MARK`].
+pub fn part_in(entry: &[u8]) -> Option<Part> {
+    part_from_wire(wire::RestorePart::decode(entry).ok()?)
+}
+
+fn part_from_wire(part: wire::RestorePart) -> Option<Part> {
+    let mut rows = Vec::new();
+    for run in part.rows {
+        let family = family(run.family)?;
+        let row = |pair: wire::SnapshotPair| Row { family, key: pair.key.into(), value: pair.value.into() };
+        rows.extend(run.pairs.into_iter().map(row));
+    }
+    Some(Part { backup: part.backup.as_ref().try_into().ok()?, number: part.number, last: part.last, rows })
+}
+
+pub fn family(number: u32) -> Option<Family> {
+    Family::OF_SLOTS.into_iter().find(|family| *family as u32 == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn parts_survive_the_log() {
+        let row = |family, key: &str| Row { family, key: key.into(), value: b"v".to_vec() };
+        let rows = vec![row(Family::Users, "a"), row(Family::Users, "b"), row(Family::Events, "a")];
+        let part = Part { backup: [4; 16], number: 3, last: true, rows };
+        let entry = entry(&part_out(ShardId(2), &part));
+        assert_eq!(entry.first(), Some(&MARK));
+        assert_eq!(part_in(&entry[1..]), Some(part));
+    }
+
+    #[test]
+    fn answers_survive_the_wire() {
+        let place = Place { shard: ShardId(1), slots: (3, 9), leader: Some("a:1".into()) };
+        let plan = Plan { cluster_id: [5; 16], places: vec![place.clone(), Place { leader: None, ..place }] };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for answer in [
+            Answer::Plan(plan),
+            Answer::Digest(Digest { rows: 7, sum: u128::MAX - 1 }),
+            Answer::Taken,
+            Answer::NotLeader(None),
+            Answer::NotLeader(Some("b:2".into())),
+            Answer::Unavailable("later".into()),
+            Answer::Refused("never".into()),
+        ] {
+            let (mut near, mut far) = tokio::io::duplex(4096);
+            let back = runtime.block_on(async {
+                send_answer(&mut far, &answer).await.unwrap();
+                receive_answer(&mut near).await.unwrap()
+            });
+            assert_eq!(back, answer);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = part_in(&bytes);
+            let _ = wire::BackupReply::decode(bytes.as_slice()).ok().and_then(answer_in);
+        }
+    }
+}
