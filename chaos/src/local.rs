@@ -97,6 +97,11 @@ impl LocalCluster {
         &self.options.dir
     }
 
+    /// The join token of this cluster.
+    pub fn token(&self) -> &str {
+        &self.manifest.token
+    }
+
     pub fn addresses(&self, index: usize) -> &Addresses {
         &self.manifest.nodes[index]
     }

@@ -53,6 +53,13 @@ impl Person {
         Person { connection, pushes, name: name.to_owned(), user, token: session.token }
     }
 
+    /// Logs in who is registered already.
+    pub async fn again(address: &str, name: &str) -> Person {
+        let (connection, pushes) = connect(address).await;
+        let session = connection.login(name, &password(name), "phone").await.expect("logged in");
+        Person { connection, pushes, name: name.to_owned(), user: session.user_id, token: session.token }
+    }
+
     /// Another connection of the same user.
     pub async fn also_on(&self, device: &str) -> Person {
         let (connection, pushes) = connect(self.connection.address()).await;

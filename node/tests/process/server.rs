@@ -26,17 +26,34 @@ pub struct Server {
 impl Server {
     /// Chosen, not started.
     pub fn planned(nodes: usize) -> Server {
+        Server::planned_with(nodes, &[])
+    }
+
+    /// With some settings of its own.
+    pub fn planned_with(nodes: usize, settings: &[(&str, &str)]) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         let options = Options {
             binary: binary(),
             dir: folder.path().to_owned(),
             nodes,
-            settings: Vec::new(),
+            settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             environment: Vec::new(),
             ports: (28_000, 28_400, 28_800),
         };
         let cluster = LocalCluster::plan(options, new_token).expect("a plan");
         Server { cluster, _folder: folder }
+    }
+
+    /// Runs a verb that asks this cluster for everything, as an operator does.
+    pub async fn asks(&self, verb: &[&OsStr]) -> (bool, String) {
+        let cluster: Vec<&str> =
+            (0..self.cluster.len()).map(|index| self.cluster.addresses(index).cluster.as_str()).collect();
+        let mut command = Command::new(binary());
+        command.args(verb).env("TROUPE_CLUSTER", cluster.join(",")).env("TROUPE_CLUSTER_TOKEN", self.cluster.token());
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let output = timeout(PATIENCE, command.output()).await.expect("it ends").expect("it runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
     pub async fn started(nodes: usize) -> Server {

@@ -1,0 +1,117 @@
+//! A cluster's content, taken home while it serves and brought into a cluster of another shape.
+
+use std::ffi::OsStr;
+
+use crate::person::{Person, connect, password};
+use crate::server::Server;
+
+const MESSAGES: usize = 300;
+
+fn os(words: [&str; 2], last: &std::path::Path) -> Vec<std::ffi::OsString> {
+    words.iter().filter(|word| !word.is_empty()).map(std::ffi::OsString::from).chain([last.into()]).collect()
+}
+
+async fn asks(server: &Server, words: [&str; 2], last: &std::path::Path) -> (bool, String) {
+    let words = os(words, last);
+    let words: Vec<&OsStr> = words.iter().map(std::ffi::OsString::as_os_str).collect();
+    server.asks(&words).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_home_comes_back_in_a_cluster_of_another_shape() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let backup = folder.path().join("backup");
+    let first = Server::started(3).await;
+    let alice = first.person("alice").await;
+    let bob = first.person("bob").await;
+    let group = alice.new_group("plans", &[bob.user]).await;
+    for number in 0..MESSAGES {
+        let (who, what) = if number % 2 == 0 { (&alice, "alice") } else { (&bob, "bob") };
+        who.send(&group, &format!("{what} says {number}")).await.expect("acknowledged");
+    }
+    // It is taken while people talk: everything acknowledged before it begins must be in it.
+    let (taken, late) = tokio::join!(asks(&first, ["backup", ""], &backup), async {
+        for number in 0..50 {
+            alice.send("everyone", &format!("meanwhile {number}")).await.expect("acknowledged");
+        }
+    });
+    let () = late;
+    assert!(taken.0, "{}", taken.1);
+    let again = asks(&first, ["backup", ""], &backup).await;
+    assert!(!again.0 && again.1.contains("is not empty"), "{}", again.1);
+    let verified = asks(&first, ["backup", "verify"], &backup).await;
+    assert!(verified.0 && verified.1.contains("as saved"), "{}", verified.1);
+    let refused = asks(&first, ["restore", ""], &backup).await;
+    assert!(!refused.0 && refused.1.contains("restore into a new one"), "{}", refused.1);
+
+    let second = {
+        let mut second = Server::planned_with(1, &[("cluster.shards", "5")]);
+        second.start().await;
+        second
+    };
+    for _ in 0..2 {
+        let restored = asks(&second, ["restore", ""], &backup).await;
+        assert!(restored.0 && restored.1.contains("as saved"), "a repeat changes nothing: {}", restored.1);
+    }
+    let (connection, _pushes) = connect(&second.addresses().client).await;
+    connection.login("bob", &password("bob"), "phone").await.expect("with the old password");
+    let (texts, members) = history(&second, &group).await;
+    let expected: Vec<String> = (0..MESSAGES)
+        .map(|number| format!("{} says {number}", if number % 2 == 0 { "alice" } else { "bob" }))
+        .collect();
+    assert_eq!(texts, expected);
+    assert!(members >= 1, "the group was created before its first message");
+}
+
+/// Texts of a group in the order of their seqs, and how many other events there are.
+async fn history(server: &Server, group: &str) -> (Vec<String>, usize) {
+    use troupe_proto::wire::client as say;
+    let reader = Person::again(&server.addresses().client, "alice").await;
+    let (mut texts, mut others, mut seq) = (Vec::new(), 0, 0);
+    loop {
+        let page = reader.fetch(group, seq).await.expect("a page");
+        for event in &page.events {
+            assert_eq!(event.seq, seq + 1, "without gaps");
+            seq = event.seq;
+            match &event.kind {
+                Some(say::event::Kind::Message(body)) => {
+                    texts.push(String::from_utf8_lossy(&body.content).into_owned())
+                }
+                _ => others += 1,
+            }
+        }
+        if seq >= page.head {
+            return (texts, others);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_backup_is_refused_before_anything_is_sent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let backup = folder.path().join("backup");
+    let server = Server::started(1).await;
+    server.person("alice").await.send("everyone", "hello").await.expect("acknowledged");
+    let taken = asks(&server, ["backup", ""], &backup).await;
+    assert!(taken.0, "{}", taken.1);
+    let largest = std::fs::read_dir(&backup)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_none())
+        .max_by_key(|path| std::fs::metadata(path).expect("a file").len())
+        .expect("a shard");
+    let mut bytes = std::fs::read(&largest).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&largest, bytes).expect("written");
+    let empty = Server::started(1).await;
+    for words in [["backup", "verify"], ["restore", ""]] {
+        let refused = asks(&empty, words, &backup).await;
+        assert!(!refused.0 && refused.1.contains("damaged"), "{}", refused.1);
+    }
+    empty.person("alice").await;
+
+    std::fs::remove_file(backup.join("manifest.json")).expect("removed");
+    let refused = asks(&empty, ["backup", "verify"], &backup).await;
+    assert!(!refused.0 && refused.1.contains("never finished"), "{}", refused.1);
+}
