@@ -27,6 +27,9 @@ pub enum Verb {
     /// Ask a cluster how it is
     #[command(subcommand)]
     Cluster(ClusterVerb),
+    /// List, drain, remove or replace nodes of a running cluster
+    #[command(subcommand)]
+    Node(crate::operator::NodeVerb),
     /// Make or show the cluster's join token
     #[command(subcommand)]
     Token(Token),

@@ -74,10 +74,12 @@ pub enum Verdict {
     NotReady,
     /// Too many wait already: try again.
     Busy,
+    /// The dialer is out of this cluster for ever.
+    Removed,
 }
 
 impl Verdict {
-    const ALL: [Verdict; 8] = [
+    const ALL: [Verdict; 9] = [
         Verdict::Welcome,
         Verdict::WrongCluster,
         Verdict::WrongNode,
@@ -86,6 +88,7 @@ impl Verdict {
         Verdict::BadToken,
         Verdict::NotReady,
         Verdict::Busy,
+        Verdict::Removed,
     ];
 
     fn number(self) -> u8 {
