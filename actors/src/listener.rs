@@ -33,6 +33,10 @@ pub enum ListenerMsg {
     Drain {
         nodes: Vec<String>,
     },
+    /// The node is to be emptied: who is here or comes is sent to these nodes, and served until it goes. `None`: it is welcome again.
+    TurnAway {
+        nodes: Option<Vec<String>>,
+    },
     /// The hub was lost, and with it who follows what: clients connect again and resume.
     HangUp,
 }
@@ -55,7 +59,7 @@ pub struct ListenerState {
     open: watch::Sender<usize>,
     edges: BTreeMap<ConnectionId, Live>,
     next_id: ConnectionId,
-    /// Set while draining: what a client that still comes is told.
+    /// Set while the node drains or is to be emptied: what a client that still comes is told.
     go_away: Option<Bytes>,
     /// Accepts; aborted with this actor.
     accepting: JoinSet<()>,
@@ -94,7 +98,12 @@ impl Actor for Listener {
         match message {
             ListenerMsg::Accepted { stream, unauthenticated } => state.accepted(&myself, stream, unauthenticated),
             ListenerMsg::Ended { id } => state.ended(id),
-            ListenerMsg::Drain { nodes } => state.drain(nodes),
+            ListenerMsg::Drain { nodes } => {
+                state.accepting.abort_all();
+                state.turn_away(nodes);
+            }
+            ListenerMsg::TurnAway { nodes: Some(nodes) } => state.turn_away(nodes),
+            ListenerMsg::TurnAway { nodes: None } => state.go_away = None,
             ListenerMsg::HangUp => {
                 for live in state.edges.values() {
                     live.outbox.finish(None);
@@ -163,8 +172,7 @@ impl ListenerState {
         self.open.send_replace(self.edges.len());
     }
 
-    fn drain(&mut self, nodes: Vec<String>) {
-        self.accepting.abort_all();
+    fn turn_away(&mut self, nodes: Vec<String>) {
         let frame = push_frame(say::server_frame::Message::GoAway(say::GoAway { nodes }));
         for live in self.edges.values() {
             live.outbox.push(frame.clone());

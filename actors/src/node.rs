@@ -169,9 +169,7 @@ impl NodeHandle {
     /// over. What they have asked is still answered.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.send_replace(true);
-        let routing = self.0.world.router.routing();
-        let others = routing.nodes.values().filter(|node| node.id != routing.me && node.reachable);
-        let nodes = others.map(|node| node.client_address.clone()).collect();
+        let nodes = self.0.world.router.routing().elsewhere();
         let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Drain { nodes }));
         let mut open = self.0.open.clone();
         // Whoever stays is closed by the shutdown, and resumes elsewhere.

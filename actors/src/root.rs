@@ -11,6 +11,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use troupe_core::{Epoch, NodeId, ShardId};
+use troupe_raft::Routing;
 use troupe_runtime::Listener as Socket;
 
 use crate::admission::Bound;
@@ -42,7 +43,7 @@ pub struct RootState {
     hub: ActorRef<HubMsg>,
     listener: ActorRef<ListenerMsg>,
     shards: BTreeMap<ShardId, (Epoch, ActorRef<ShardMsg>)>,
-    /// Follows the leaderships; aborted with this actor.
+    /// Follow the leaderships and what is meant with this node; aborted with this actor.
     _tasks: JoinSet<()>,
 }
 
@@ -57,6 +58,7 @@ impl Actor for Root {
         tasks.spawn(async move {
             while follower.send_message(RootMsg::LedChanged).is_ok() && led.changed().await.is_ok() {}
         });
+        tasks.spawn(herald(args.front.world.cluster.routing(), myself.clone()));
         args.front.world.stats.actors.up();
         let hub = start_hub(&myself, &args).await?;
         let listener = start_listener(&myself, &args).await?;
@@ -143,6 +145,25 @@ impl RootState {
                 }
                 Err(error) => tracing::error!(%shard, %error, "a shard does not start"),
             }
+        }
+    }
+}
+
+/// Tells the listener when this node is to be emptied, and when it is not any more.
+async fn herald(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
+    let mut away = false;
+    loop {
+        let table = routing.borrow_and_update().clone();
+        if table.leaves(table.me) != away {
+            away = !away;
+            let nodes = away.then(|| table.elsewhere());
+            tracing::info!(away, "clients are sent to other nodes, or welcome again");
+            if root.send_message(RootMsg::ToListener(ListenerMsg::TurnAway { nodes })).is_err() {
+                return;
+            }
+        }
+        if routing.changed().await.is_err() {
+            return;
         }
     }
 }

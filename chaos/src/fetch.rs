@@ -1,4 +1,4 @@
-//! One HTTP GET, for the tools that ask a node how it is.
+//! One HTTP request, for the tools that ask a node how it is or give it an order.
 
 use std::time::Duration;
 
@@ -12,13 +12,39 @@ use tokio::net::TcpStream;
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Status and body of `http://address/path`, within `limit`.
-#[allow(clippy::disallowed_methods, reason = "a tool that asks a node from outside; never part of one")]
 pub async fn get(address: &str, path: &str, limit: Duration) -> Result<(u16, Bytes)> {
+    request(address, hyper::Request::get(path), path, limit).await
+}
+
+/// An order without a body, under the operator's key if there is one.
+pub async fn post_json(
+    address: &str,
+    path: &str,
+    key: Option<&str>,
+    limit: Duration,
+) -> Result<(u16, serde_json::Value)> {
+    let mut order = hyper::Request::post(path);
+    if let Some(key) = key {
+        order = order.header("authorization", format!("Bearer {key}"));
+    }
+    let (status, body) = request(address, order, path, limit).await?;
+    let value =
+        serde_json::from_slice(&body).with_context(|| format!("{address}{path}: not JSON (status {status})"))?;
+    Ok((status, value))
+}
+
+#[allow(clippy::disallowed_methods, reason = "a tool that asks a node from outside; never part of one")]
+async fn request(
+    address: &str,
+    request: hyper::http::request::Builder,
+    path: &str,
+    limit: Duration,
+) -> Result<(u16, Bytes)> {
     let ask = async {
         let stream = TcpStream::connect(address).await.with_context(|| format!("nothing answers at {address}"))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
-        let request = hyper::Request::get(path).header("host", address).body(Empty::<Bytes>::new())?;
+        let request = request.header("host", address).body(Empty::<Bytes>::new())?;
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;

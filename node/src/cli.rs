@@ -31,6 +31,9 @@ pub enum Verb {
     Backup(Backup),
     /// Bring a backup into a new cluster, of any size
     Restore(Restore),
+    /// List, drain, remove or replace nodes of a running cluster
+    #[command(subcommand)]
+    Node(crate::operator::NodeVerb),
     /// Make or show the cluster's join token
     #[command(subcommand)]
     Token(Token),

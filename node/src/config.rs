@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
 
@@ -49,7 +50,8 @@ keys! {
     "cluster.token_file" = "", "file that holds the join token";
     "cluster.insecure" = "false", "no TLS between nodes; only on loopback";
     "cluster.shards" = "12", "shards of a newborn cluster, 1 to 256";
-    "cluster.replication" = "3", "replicas of each shard, capped by the number of founding nodes";
+    "cluster.replication" = "3", "replicas of each shard of a newborn cluster, capped by the number of its nodes at any time";
+    "cluster.replace_after" = "600", "seconds after which a node that cannot be reached is replaced, where others have room";
     "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
@@ -258,6 +260,7 @@ impl Config {
             replication: settings.number("cluster.replication", 1, 7)? as usize,
             data_dir: Some(data_dir.clone()),
             login_policy,
+            replace_after: Duration::from_secs(settings.number("cluster.replace_after", 1, 30 * 24 * 3600)?),
         };
         Ok(Config {
             data_dir,

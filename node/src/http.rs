@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -16,7 +16,7 @@ use troupe_actors::node::NodeHandle;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
 
-use crate::metrics;
+use crate::{metrics, orders};
 
 /// What the handlers look at.
 pub struct Shared {
@@ -25,6 +25,8 @@ pub struct Shared {
     pub draining: AtomicBool,
     /// Serve applied rows to checkers.
     pub debug_replica: bool,
+    /// Nobody from outside this machine reaches the port.
+    pub http_on_loopback: bool,
 }
 
 /// Serves until `stopped` resolves.
@@ -35,6 +37,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: impl Fut
         .route("/metrics", get(metrics_page))
         .route("/v1/cluster", get(cluster))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/operate", get(orders::look))
+        .route("/v1/nodes/{node}/{verb}", post(orders::order))
         .route("/v1/debug/replica", get(replica))
         .with_state(shared);
     if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
@@ -92,6 +96,7 @@ pub fn describe(status: &ClusterStatus) -> Value {
                 "client": node.client_address,
                 "http": node.http_address,
                 "reachable": node.reachable || node.id == routing.me,
+                "meant": orders::state_word(node.state),
             })
         })
         .collect();
@@ -104,6 +109,12 @@ pub fn describe(status: &ClusterStatus) -> Value {
                 "leader": place.leader.map(|leader| leader.0),
                 "epoch": place.epoch.0,
                 "nodes": place.nodes.iter().map(|node| node.0).collect::<Vec<_>>(),
+                "version": place.version,
+                "moving": place.moving.map(|moving| json!({
+                    "from": moving.remove.map(|node| node.0),
+                    "to": moving.add.map(|node| node.0),
+                    "promoted": moving.promoted,
+                })),
             })
         })
         .collect();
@@ -142,6 +153,7 @@ async fn nodes(State(shared): State<Arc<Shared>>) -> Json<Value> {
         .routing
         .nodes
         .values()
+        .filter(|node| !status.routing.leaves(node.id))
         .map(|node| {
             json!({ "id": node.id.0, "client": node.client_address, "reachable": node.reachable || node.id == status.routing.me })
         })

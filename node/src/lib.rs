@@ -11,6 +11,8 @@ pub mod disk;
 pub mod http;
 pub mod logging;
 pub mod metrics;
+pub mod operator;
+pub mod orders;
 pub mod people;
 pub mod replica;
 pub mod start;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
-use troupe::{backup, bench, demo, logging, people, start, status, token};
+use troupe::{backup, bench, demo, logging, operator, people, start, status, token};
 
 /// One allocator that returns memory after bursts and keeps small connections small.
 #[global_allocator]
@@ -60,6 +60,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
         Verb::Backup(args) => backup::run(args).await?,
         Verb::Restore(args) => backup::restore(args).await?,
+        Verb::Node(verb) => operator::run(verb).await?,
         Verb::Token(verb) => token::run(verb)?,
         Verb::Config(ConfigVerb::Explain { key, config, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;

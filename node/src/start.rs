@@ -54,6 +54,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         node: node.clone(),
         draining: AtomicBool::new(false),
         debug_replica: config.debug_replica,
+        http_on_loopback: crate::config::is_loopback(&config.http_listen),
     });
     let (stop_http, mut http_stopped) = watch::channel(false);
     let http = tokio::spawn(http::serve(http_listener, shared.clone(), async move {

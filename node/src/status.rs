@@ -29,11 +29,14 @@ pub async fn gather(http: &str) -> Result<Value> {
     for node in nodes {
         let address = node["http"].as_str().unwrap_or_default();
         let ready = fetch::get_json(address, "/readyz", PATIENCE).await;
-        let state = match &ready {
+        let mut state = match &ready {
             Ok((200, _)) => "ready".to_owned(),
             Ok((_, answer)) => format!("not ready: {}", join(&answer["reasons"])),
             Err(_) => "no answer".to_owned(),
         };
+        if let Some(meant) = node["meant"].as_str().filter(|meant| *meant != "active") {
+            state = format!("{meant}, {state}");
+        }
         if let Ok((_, theirs)) = fetch::get_json(address, "/v1/cluster", PATIENCE).await {
             for replica in theirs["replicas"].as_array().into_iter().flatten().filter(|r| r["role"] == "leader") {
                 let shard = replica["shard"].as_u64().unwrap_or_default();
@@ -93,6 +96,7 @@ fn table(status: &Value) -> String {
         "\n{:<7}{:<8}{:<8}{:<12}{:<12}{}\n",
         "SHARD", "LEADER", "EPOCH", "COMMITTED", "REPLICAS", "LAG"
     ));
+    let mut moves: Vec<String> = Vec::new();
     for shard in status["shards"].as_array().into_iter().flatten() {
         let replicas: Vec<String> = shard["nodes"].as_array().into_iter().flatten().map(text).collect();
         let lag: Vec<String> = shard["lag"]
@@ -101,6 +105,12 @@ fn table(status: &Value) -> String {
             .flatten()
             .map(|(node, behind)| format!("{node}:{}", text(behind)))
             .collect();
+        if shard["moving"].is_object() {
+            let step = if shard["moving"]["promoted"] == true { "members change" } else { "catches up" };
+            let mut moving = shard["moving"].clone();
+            moving["shard"] = shard["id"].clone();
+            moves.push(format!("{}   ({step})\n", crate::operator::move_line(&moving)));
+        }
         out.push_str(&format!(
             "{:<7}{:<8}{:<8}{:<12}{:<12}{}\n",
             text(&shard["id"]),
@@ -110,6 +120,9 @@ fn table(status: &Value) -> String {
             replicas.join(","),
             if lag.is_empty() { "-".into() } else { lag.join(" ") }
         ));
+    }
+    if !moves.is_empty() {
+        out.push_str(&format!("\nMOVES UNDER WAY\n{}", moves.concat()));
     }
     out
 }

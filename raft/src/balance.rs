@@ -1,20 +1,22 @@
 //! Where leaders are: slowly evened out while the node runs, all given away before it stops.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use openraft::ServerState;
 use tokio::sync::watch;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout_at};
-use troupe_core::NodeId;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use troupe_core::{NodeId, ShardId};
 
 use crate::cluster::Routing;
 use crate::group::{Group, Groups};
 use crate::link::Links;
+use crate::meta::NodeState;
 use crate::timing::{BALANCE_EVERY, HAND_OVER_AGAIN};
 use crate::types::{GroupId, Metrics};
 
-/// Entries a replica may be behind to be given a leadership: it makes them good in one round trip.
-const CLOSE: u64 = 64;
+/// Entries a replica may be behind to be given a leadership or a vote: it makes them good in one round trip.
+pub const CLOSE: u64 = 64;
 
 /// Another voter of a group.
 struct Candidate {
@@ -47,38 +49,100 @@ async fn transfer(group: &Group, to: u64) {
     }
 }
 
-/// Moves one leadership at a time to a node that leads clearly less, until it is dropped.
-pub async fn run(groups: Groups, links: Links, routing: watch::Receiver<std::sync::Arc<Routing>>) {
+/// Moves one leadership at a time to where it evens them out, until it is dropped. A node that is to be emptied gives all away.
+pub async fn run(groups: Groups, links: Links, mut routing: watch::Receiver<Arc<Routing>>) {
     let mut tick = interval(BALANCE_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick comes at once, when nobody leads yet.
     tick.tick().await;
     loop {
-        tick.tick().await;
+        let leaves = |table: &Arc<Routing>| {
+            !is_active(table, table.me) && table.placement.values().any(|place| place.leader == Some(table.me))
+        };
+        let emptied = async {
+            if routing.wait_for(leaves).await.is_err() {
+                // No more news: the ticks go on until this is dropped.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = emptied => {}
+        }
         let table = routing.borrow().clone();
-        if let Some((group, to)) = next_move(&groups, &links, &table) {
-            tracing::info!(group = %group.id, "moves its leadership to a node that leads less");
-            transfer(&group, to).await;
+        if !is_active(&table, table.me) {
+            give_all(&groups, &links, &table).await;
+            sleep(HAND_OVER_AGAIN).await;
+            continue;
+        }
+        let able = able(&groups, &links);
+        let nodes = able.iter().map(|(shard, to)| (*shard, to.keys().copied().collect())).collect();
+        if let Some((shard, to)) = next_hop(&table, &nodes) {
+            let replica = able.get(&shard).and_then(|nodes| nodes.get(&to));
+            if let (Some(group), Some(replica)) = (groups.get(GroupId::of(shard)), replica) {
+                tracing::info!(%shard, %to, "moves its leadership to where fewer are");
+                transfer(&group, *replica).await;
+            }
         }
     }
 }
 
-/// A shard led here and a replica of it on a node that leads at least two fewer: moving it evens out, and never comes back.
-fn next_move(groups: &Groups, links: &Links, table: &Routing) -> Option<(Group, u64)> {
+fn is_active(table: &Routing, node: NodeId) -> bool {
+    table.nodes.get(&node).is_none_or(|node| node.state == NodeState::Active)
+}
+
+/// Of each shard led here: which nodes could lead it now, by which replica.
+fn able(groups: &Groups, links: &Links) -> BTreeMap<ShardId, BTreeMap<NodeId, u64>> {
+    let of = |group: Group| {
+        let close = candidates(&group.metrics(), links).into_iter().filter(|candidate| candidate.behind <= CLOSE);
+        Some((group.id.shard()?, close.map(|candidate| (candidate.node, candidate.replica)).collect()))
+    };
+    groups.all().into_iter().filter_map(of).collect()
+}
+
+async fn give_all(groups: &Groups, links: &Links, table: &Routing) {
+    for (shard, to) in able(groups, links) {
+        let heir = to.iter().find(|(node, _)| is_active(table, **node));
+        if let (Some(group), Some((node, replica))) = (groups.get(GroupId::of(shard)), heir) {
+            tracing::info!(%shard, to = %node, "hands over its leadership: this node is to be emptied");
+            transfer(&group, *replica).await;
+        }
+    }
+}
+
+/// The first step on the shortest way by which a leadership of this node's can come to one that leads at least two fewer. In
+/// between, each node gives on what it gets, so that also those are evened out who share no shard. It never comes back.
+fn next_hop(table: &Routing, able: &BTreeMap<ShardId, BTreeSet<NodeId>>) -> Option<(ShardId, NodeId)> {
     let mut leads: BTreeMap<NodeId, usize> = BTreeMap::new();
     for place in table.placement.values() {
         *leads.entry(place.leader?).or_default() += 1;
     }
     let count = |node: NodeId| leads.get(&node).copied().unwrap_or(0);
-    let mine = count(table.me);
-    let moves = groups.all().into_iter().filter(|group| group.id != GroupId::META).flat_map(|group| {
-        let fit = candidates(&group.metrics(), links).into_iter();
-        fit.map(move |candidate| (group.clone(), candidate))
-    });
-    moves
-        .filter(|(_, candidate)| candidate.behind <= CLOSE && count(candidate.node) + 2 <= mine)
-        .min_by_key(|(group, candidate)| (count(candidate.node), group.id))
-        .map(|(group, candidate)| (group, candidate.replica))
+    let fit = |node: &NodeId| is_active(table, *node) && table.nodes.get(node).is_some_and(|node| node.reachable);
+    let mut first: BTreeMap<NodeId, (ShardId, NodeId)> = BTreeMap::new();
+    let mut front = vec![table.me];
+    while !front.is_empty() {
+        let mut next = Vec::new();
+        for from in front {
+            for (shard, place) in table.placement.iter().filter(|(_, place)| place.leader == Some(from)) {
+                let here = from == table.me;
+                let to = place.nodes.iter().filter(|node| **node != table.me && fit(node));
+                for node in to.filter(|node| !here || able.get(shard).is_some_and(|able| able.contains(node))) {
+                    if !first.contains_key(node) {
+                        let step = first.get(&from).copied().unwrap_or((*shard, *node));
+                        first.insert(*node, step);
+                        next.push(*node);
+                    }
+                }
+            }
+        }
+        let fewer = next.iter().filter(|node| count(**node) + 2 <= count(table.me));
+        if let Some(end) = fewer.min_by_key(|node| (count(**node), **node)) {
+            return first.get(end).copied();
+        }
+        front = next;
+    }
+    None
 }
 
 /// Gives every leadership away; returns when none is left that anybody could take, or when the time is over.
@@ -99,5 +163,76 @@ pub async fn hand_over(groups: &Groups, links: &Links, within: Duration) {
         // A transfer is refused when the other side has not flushed yet: then ask again.
         let again = end.min(Instant::now() + HAND_OVER_AGAIN);
         let _ = timeout_at(again, news.changed()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{NodeInfo, ShardPlace};
+
+    /// Shards as (leader, nodes with a replica), seen from a node; all are up and active.
+    fn table(me: u64, shards: &[(u64, &[u64])]) -> Routing {
+        let nodes: BTreeSet<u64> = shards.iter().flat_map(|(_, nodes)| nodes.iter().copied()).collect();
+        let info = |id: u64| NodeInfo {
+            id: NodeId(id),
+            cluster_address: String::new(),
+            client_address: String::new(),
+            http_address: String::new(),
+            reachable: true,
+            state: NodeState::Active,
+        };
+        let place = |(leader, nodes): &(u64, &[u64])| ShardPlace {
+            nodes: nodes.iter().copied().map(NodeId).collect(),
+            leader: Some(NodeId(*leader)),
+            ..ShardPlace::default()
+        };
+        Routing {
+            me: NodeId(me),
+            nodes: nodes.into_iter().map(|id| (NodeId(id), info(id))).collect(),
+            placement: (0..).map(ShardId).zip(shards.iter().map(place)).collect(),
+            ..Routing::default()
+        }
+    }
+
+    fn hop(table: &Routing) -> Option<(u32, u64)> {
+        let able = table.placement.iter().map(|(shard, place)| (*shard, place.nodes.iter().copied().collect()));
+        next_hop(table, &able.collect()).map(|(shard, to)| (shard.0, to.0))
+    }
+
+    #[test]
+    fn a_leadership_goes_straight_to_who_leads_two_fewer() {
+        let shards: &[(u64, &[u64])] = &[(1, &[1, 2]), (1, &[1, 3]), (1, &[1, 2]), (2, &[1, 2])];
+        assert_eq!(hop(&table(1, shards)), Some((1, 3)));
+        assert_eq!(hop(&table(2, shards)), None);
+        assert_eq!(hop(&table(1, &[(1, &[1, 2]), (2, &[1, 2]), (1, &[1, 2])])), None);
+    }
+
+    #[test]
+    fn who_shares_no_shard_is_reached_through_another() {
+        // Node 1 leads three, 2 leads two, 3 leads one: 1 and 3 share nothing.
+        let shards: &[(u64, &[u64])] =
+            &[(1, &[1, 2]), (1, &[1, 2]), (1, &[1, 2]), (2, &[2, 3]), (2, &[2, 3]), (3, &[3])];
+        assert_eq!(hop(&table(1, shards)), Some((0, 2)));
+        let then: &[(u64, &[u64])] = &[(2, &[1, 2]), (1, &[1, 2]), (1, &[1, 2]), (2, &[2, 3]), (2, &[2, 3]), (3, &[3])];
+        assert_eq!(hop(&table(2, then)), Some((3, 3)));
+        let even: &[(u64, &[u64])] = &[(2, &[1, 2]), (1, &[1, 2]), (1, &[1, 2]), (3, &[2, 3]), (2, &[2, 3]), (3, &[3])];
+        assert!((1..=3).all(|me| hop(&table(me, even)).is_none()));
+    }
+
+    #[test]
+    fn nothing_goes_to_who_is_away_behind_or_to_be_emptied() {
+        let shards: &[(u64, &[u64])] = &[(1, &[1, 2]), (1, &[1, 2])];
+        let mut away = table(1, shards);
+        if let Some(node) = away.nodes.get_mut(&NodeId(2)) {
+            node.reachable = false;
+        }
+        assert_eq!(hop(&away), None);
+        let mut drained = table(1, shards);
+        if let Some(node) = drained.nodes.get_mut(&NodeId(2)) {
+            node.state = NodeState::Draining;
+        }
+        assert_eq!(hop(&drained), None);
+        assert_eq!(next_hop(&table(1, shards), &BTreeMap::new()), None);
     }
 }

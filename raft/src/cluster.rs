@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::{ReadPolicy, ServerState};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Reply, ShardId, ShardMap, Slot, UserId};
+use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, ReplicaId, Reply, ShardId, ShardMap, Slot, UserId};
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
 
@@ -21,15 +22,17 @@ use crate::flusher::Flusher;
 use crate::formation::ledger::Ledger;
 use crate::formation::{self, Established};
 use crate::group::{Ground, Group, Groups};
-use crate::host::{self, Host, Register, Steward};
+use crate::host::{self, Host, Proposers, Register};
 use crate::link::Links;
-use crate::meta::{Addresses, Meta, MetaState};
+use crate::meta::state::removed_text;
+use crate::meta::{Addresses, Meta, MetaState, NodeState};
 use crate::network::Network;
 use crate::port::Port;
-use crate::proposer::{self, Proposer};
+use crate::proposer;
+use crate::steward::Steward;
 use crate::timing::{self, BARRIER_TIMEOUT, FRESH_LEADER, LINGER, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT};
 use crate::types::GroupId;
-use crate::{balance, routing, serve, snapshot};
+use crate::{balance, mover, routing, serve, snapshot};
 
 /// What `troupe start` decides.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub struct ClusterConfig {
     pub data_dir: Option<PathBuf>,
     /// Of a newborn cluster: what a second login of a user does.
     pub login_policy: LoginPolicy,
+    /// A node that cannot be reached for so long is replaced, if others have room.
+    pub replace_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +89,8 @@ pub struct NodeInfo {
     pub http_address: String,
     /// Whether this node's Raft connections reach it now.
     pub reachable: bool,
+    /// What is meant to become of it.
+    pub state: NodeState,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,11 +100,35 @@ pub struct ShardPlace {
     /// The leader this node believes in, and its term.
     pub leader: Option<NodeId>,
     pub epoch: Epoch,
+    /// How often its replicas have moved.
+    pub version: u64,
+    pub moving: Option<ShardMove>,
+}
+
+/// A move under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardMove {
+    pub add: Option<NodeId>,
+    pub remove: Option<NodeId>,
+    /// The newcomer has caught up, and the members change.
+    pub promoted: bool,
 }
 
 impl Routing {
     pub fn shard(&self, slot: Slot) -> Option<ShardId> {
         self.shards.map(|map| map.shard(slot))
+    }
+
+    /// Whether this node is to be emptied: clients are better served elsewhere.
+    pub fn leaves(&self, node: NodeId) -> bool {
+        let state = self.nodes.get(&node).map(|node| node.state);
+        matches!(state, Some(NodeState::Draining | NodeState::Leaving { .. }))
+    }
+
+    /// Where clients may go instead of here.
+    pub fn elsewhere(&self) -> Vec<String> {
+        let others = self.nodes.values().filter(|node| node.id != self.me && node.reachable && !self.leaves(node.id));
+        others.map(|node| node.client_address.clone()).collect()
     }
 
     pub fn leader(&self, shard: ShardId) -> Option<(NodeId, Epoch)> {
@@ -157,11 +188,12 @@ struct Inner {
     links: Links,
     groups: Groups,
     meta: Meta,
+    state: watch::Receiver<Arc<MetaState>>,
     flusher: Flusher,
     fatal: Fatal,
     routing: watch::Receiver<Arc<Routing>>,
     led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
-    proposers: RwLock<BTreeMap<ShardId, Proposer>>,
+    proposers: Proposers,
     tasks: Mutex<JoinSet<()>>,
     balancer: Mutex<JoinSet<()>>,
 }
@@ -203,20 +235,46 @@ impl Cluster {
         let meta = Meta::new(groups.clone(), links.clone());
         tasks.spawn(serve::run(port.clone(), groups.clone(), meta.clone()));
         tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
+        let held = host::held(&engine, me)?;
         let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;
         let archive = Archive { ctx: ctx.clone(), engine: engine.clone(), groups: groups.clone(), meta: state.clone() };
         tasks.spawn(backup::serve(archive, port.clone()));
 
-        let (opened, mut replicas) = watch::channel(Vec::new());
-        let hosting = Host { ground, groups: groups.clone(), links: links.clone(), port: port.clone(), me, opened };
+        let (opened, replicas) = watch::channel(BTreeMap::new());
+        let proposers = Proposers::default();
+        let hosting = Host {
+            ground,
+            groups: groups.clone(),
+            links: links.clone(),
+            port: port.clone(),
+            me,
+            held,
+            proposers: proposers.clone(),
+            opened,
+        };
         tasks.spawn(hosting.run(state.clone()));
+        tasks.spawn(mover::run(groups.clone(), meta.clone(), state.clone()));
+        let (expelling, expelled) = (port.clone(), fatal.clone());
+        tasks.spawn(async move {
+            expelling.expelled().await;
+            expelled.set(removed_text(me));
+        });
         let addresses = Addresses {
             cluster: advertised(&config.advertise, &port),
             client: config.client_address.clone(),
             http: config.http_address.clone(),
         };
-        let (groups_too, meta_too) = (groups.clone(), meta.clone());
-        let steward = Steward { groups: groups_too, meta: meta_too, me, addresses, cluster_id, founders, config };
+        let steward = Steward {
+            groups: groups.clone(),
+            links: links.clone(),
+            meta: meta.clone(),
+            me,
+            addresses,
+            cluster_id,
+            founders,
+            config,
+            away: BTreeMap::new(),
+        };
         tasks.spawn(steward.run(state.clone()));
         port.serve_formation(Arc::new(Register { cluster_id, meta: meta.clone(), state: state.clone() }));
 
@@ -234,47 +292,46 @@ impl Cluster {
             links,
             groups,
             meta,
+            state: state.clone(),
             flusher,
             fatal,
             routing: routed,
             led: leads,
-            proposers: RwLock::default(),
+            proposers,
             tasks: Mutex::new(tasks),
             balancer: Mutex::new(balancer),
         }));
-        cluster.wait_for_place(&ctx, state, &mut replicas).await?;
+        cluster.wait_for_place(state, replicas).await?;
         Ok(cluster)
     }
 
     /// Until the meta state names this node and the replicas that it has here are open.
     async fn wait_for_place(
         &self,
-        ctx: &NodeCtx,
         mut state: watch::Receiver<Arc<MetaState>>,
-        replicas: &mut watch::Receiver<Vec<Group>>,
+        mut replicas: watch::Receiver<BTreeMap<ShardId, ReplicaId>>,
     ) -> Result<(), StartError> {
         let Inner { me, fatal, .. } = &*self.0;
         let stopped = || StartError::Refused("the node was stopped while it started".to_owned());
         let placed = async {
-            let state = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
-            let wanted = state.placement.keys().filter(|shard| state.replica(**shard, *me).is_some()).count();
-            drop(state);
-            let open = replicas.wait_for(|open| open.len() >= wanted).await.map_err(|_| stopped())?;
-            Ok::<_, StartError>(open.clone())
+            let placed = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+            let wanted: Vec<ShardId> =
+                placed.placement.keys().copied().filter(|shard| placed.replica(*shard, *me).is_some()).collect();
+            drop(placed);
+            // What has gone elsewhere meanwhile is not waited for.
+            let open = |open: &BTreeMap<ShardId, ReplicaId>| {
+                let state = state.borrow();
+                wanted.iter().all(|shard| open.contains_key(shard) || state.replica(*shard, *me).is_none())
+            };
+            replicas.wait_for(open).await.map_err(|_| stopped())?;
+            let mut routing = self.0.routing.clone();
+            routing.wait_for(|table| table.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+            Ok::<_, StartError>(())
         };
-        let open = tokio::select! {
-            placed = placed => placed?,
-            reason = fatal.wait() => return Err(StartError::Refused(reason)),
-        };
-        let mut routing = self.0.routing.clone();
-        routing.wait_for(|table| table.nodes.contains_key(me)).await.map_err(|_| stopped())?;
-        let mut proposers = self.0.proposers.write();
-        let mut tasks = self.0.tasks.lock();
-        for (shard, group) in host::shards(&open) {
-            let proposer = Proposer::start(ctx.clone(), self.engine(), group.clone(), &mut tasks);
-            proposers.insert(shard, proposer);
+        tokio::select! {
+            placed = placed => placed,
+            reason = fatal.wait() => Err(StartError::Refused(reason)),
         }
-        Ok(())
     }
 
     pub fn port(&self) -> Port {
@@ -303,14 +360,19 @@ impl Cluster {
     /// fsyncs. Resolves only after a majority has fsynced and this node has applied.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Outcome>, ProposeError> {
         let proposer = self.0.proposers.read().get(&shard).cloned();
-        match proposer {
+        let refused = match proposer {
             Some(proposer) => proposer.propose(commands).await,
-            None => Err(ProposeError::NotLeader { hint: self.hint(shard) }),
+            None => Err(ProposeError::NotLeader { hint: None }),
+        };
+        match refused {
+            // A replica that has just come knows no leader yet, but its peers have said who it is.
+            Err(ProposeError::NotLeader { hint: None }) => Err(ProposeError::NotLeader { hint: self.hint(shard) }),
+            other => other,
         }
     }
 
     fn hint(&self, shard: ShardId) -> Option<NodeId> {
-        self.0.routing.borrow().leader(shard).map(|(leader, _)| leader)
+        self.0.routing.borrow().leader(shard).map(|(leader, _)| leader).filter(|leader| *leader != self.me())
     }
 
     /// After it, reads of applied state on this node see everything acknowledged before the call.
@@ -341,6 +403,18 @@ impl Cluster {
         let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
         balancer.shutdown().await;
         balance::hand_over(&self.0.groups, &self.0.links, within).await;
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.0.meta
+    }
+
+    pub(crate) fn links(&self) -> &Links {
+        &self.0.links
+    }
+
+    pub(crate) fn meta_state(&self) -> Arc<MetaState> {
+        self.0.state.borrow().clone()
     }
 
     /// Resolves when storage failed and the process must end; the text is for the log.

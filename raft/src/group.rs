@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use troupe_core::NodeId;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Engine, EngineError};
 
 use crate::applier::Applier;
@@ -18,7 +18,7 @@ use crate::fatal::Fatal;
 use crate::flusher::Flusher;
 use crate::log_store::LogStore;
 use crate::network::{Factory, Network};
-use crate::state_machine::StateMachine;
+use crate::state_machine::{Gate, StateMachine};
 use crate::timing::{LOOK_EVERY, LOOK_FRESH};
 use crate::types::{GroupId, Home, Metrics, Raft};
 
@@ -29,6 +29,7 @@ pub struct Group {
     pub replica: u64,
     pub raft: Raft,
     pub applier: Arc<dyn Applier>,
+    gate: Gate,
 }
 
 impl Group {
@@ -92,15 +93,30 @@ impl Groups {
     ) -> Result<Group, EngineError> {
         let Ground { ctx, engine, flusher, fatal, network, config } = ground.clone();
         let log = LogStore::open(id, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone())?;
-        let machine = StateMachine::open(id, ctx, engine, flusher, fatal.clone(), applier.clone())?;
+        let gate = Gate::default();
+        let machine = StateMachine::open(id, ctx, engine, flusher, fatal.clone(), applier.clone(), gate.clone())?;
         let factory = Factory { group: id, network };
         let raft = Raft::new(replica, config, factory, log, machine)
             .await
             .map_err(|error| EngineError::Fatal(format!("replica {replica} of {id} cannot start: {error}")))?;
-        let group = Group { id, replica, raft, applier };
+        let group = Group { id, replica, raft, applier, gate };
         tokio::spawn(follow(group.clone(), fatal, self.news.clone()));
         self.open.write().insert(id, group.clone());
         Ok(group)
+    }
+
+    /// Stops a replica for ever: nothing of it is written any more when this returns.
+    pub async fn retire(&self, ctx: &NodeCtx, id: GroupId) {
+        let Some(group) = self.open.write().remove(&id) else { return };
+        if let Err(error) = group.raft.shutdown().await {
+            tracing::debug!(group = %id, %error, "a replica had ended before it was destroyed");
+        }
+        let gate = group.gate.clone();
+        if executor::run(&*ctx.executor, Lane::Bulk, move || gate.shut()).await.is_none() {
+            // The lane is full of snapshots: better this worker waits for one write than that one slips by.
+            group.gate.shut();
+        }
+        self.news.send_replace(());
     }
 
     /// Stops every replica; the log keeps what it has.

@@ -1,29 +1,39 @@
-//! What a node does because the meta group says so: keeps the addresses, opens the replicas that are placed here, lets new groups begin.
-//! And what the meta group's leader does for all: founds the cluster, and takes newcomers in as learners.
+//! What a node does because the meta group says so: keeps the addresses, opens the replicas that are placed here and lets new groups
+//! begin, and destroys the replicas that are placed here no more.
+//!
+//! Invariant: replica ids are never reused. Which replica of a shard lies on this disk is written down, synced, before it
+//! is opened for the first time; the meta state that ordered it is older on the same disk. So what this node holds and its meta
+//! state does not name is over, and is deleted in one batch before a successor may be opened.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
-use troupe_core::{Machine, NodeId, ShardId};
+use tokio::time::sleep;
+use troupe_core::{Machine, NodeId, ReplicaId, ShardId, ShardMap};
+use troupe_proto::wire::raft as wire;
 use troupe_runtime::net::BoxFuture;
-use troupe_store::engine::EngineError;
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Op};
+use troupe_store::key::raft::group_range;
+use troupe_store::key::{RaftMetaKey, What};
 
-use crate::applier::ShardApplier;
-use crate::cluster::ClusterConfig;
+use crate::applier::{Applier, ShardApplier};
+use crate::codec;
 use crate::formation::{Directory, Founder, JoinRefusal, JoinRequest};
 use crate::group::{Ground, Group, Groups};
 use crate::link::Links;
-use crate::meta::{Addresses, Meta, MetaApplier, MetaCommand, MetaError, MetaState};
+use crate::meta::plan::META_VOTERS;
+use crate::meta::state::{Place, removed_text};
+use crate::meta::{self, Addresses, Meta, MetaApplier, MetaCommand, MetaError, MetaState};
 use crate::port::Port;
-use crate::routing::led_epoch;
-use crate::timing::{BEGIN_FALLBACK, STEWARD_EVERY};
-use crate::types::{GroupId, Home};
+use crate::proposer::Proposer;
+use crate::timing::BEGIN_FALLBACK;
+use crate::types::GroupId;
 
-/// Voters of the meta group: five survive two losses, and more would only slow it down.
-const META_VOTERS: usize = 5;
+/// The way of commands into the shards that have a replica here.
+pub type Proposers = Arc<RwLock<BTreeMap<ShardId, Proposer>>>;
 
 /// Opens the meta group's replica and, on a founder, lets the group begin.
 pub async fn open_meta(
@@ -60,6 +70,43 @@ fn begin(group: Group, members: BTreeMap<u64, NodeId>, tasks: &mut JoinSet<()>) 
     });
 }
 
+fn held_key(shard: ShardId) -> Vec<u8> {
+    RaftMetaKey { group: GroupId::of(shard).0, what: What::Replica }.encode()
+}
+
+fn held_row(me: NodeId, replica: ReplicaId) -> Vec<u8> {
+    codec::seal(&wire::MetaReplica { node: me.0, replica: replica.0 })
+}
+
+/// Which replica of each shard lies on this disk. Blocking; for a start, when nothing else waits.
+///
+/// Versions before moves wrote no such rows: with them the placement never changed, so what they held is what their meta state, as
+/// it was last applied here, says.
+pub fn held(engine: &Arc<dyn Engine>, me: NodeId) -> Result<BTreeMap<ShardId, ReplicaId>, EngineError> {
+    let state = meta::load(engine)?;
+    let mut held = BTreeMap::new();
+    let mut adopted = Batch::default();
+    for (shard, place) in &state.placement {
+        if let Some(row) = engine.get(Family::RaftMeta, &held_key(*shard))? {
+            let row = codec::open::<wire::MetaReplica>(&row, "replica id");
+            let row = row.map_err(|error| EngineError::Fatal(format!("replica of shard {shard}: {error}")))?;
+            held.insert(*shard, ReplicaId(row.replica));
+            continue;
+        }
+        let Some(replica) = place.replica(me).filter(|_| place.version == 0) else { continue };
+        let (from, to) = group_range(GroupId::of(*shard).0);
+        let range = (std::ops::Bound::Included(from), std::ops::Bound::Excluded(to));
+        if !engine.scan(Family::RaftMeta, range, false, 1)?.is_empty() {
+            adopted.put(Family::RaftMeta, held_key(*shard), held_row(me, replica));
+            held.insert(*shard, replica);
+        }
+    }
+    if !adopted.is_empty() {
+        engine.write(adopted, Durability::Synced)?;
+    }
+    Ok(held)
+}
+
 /// Follows the meta state until it is dropped.
 pub struct Host {
     pub ground: Ground,
@@ -67,14 +114,19 @@ pub struct Host {
     pub links: Links,
     pub port: Port,
     pub me: NodeId,
-    pub opened: watch::Sender<Vec<Group>>,
+    /// On disk, open or not.
+    pub held: BTreeMap<ShardId, ReplicaId>,
+    pub proposers: Proposers,
+    /// Which replicas are open.
+    pub opened: watch::Sender<BTreeMap<ShardId, ReplicaId>>,
 }
 
 impl Host {
-    pub async fn run(self, mut meta: watch::Receiver<Arc<MetaState>>) {
+    pub async fn run(mut self, mut meta: watch::Receiver<Arc<MetaState>>) {
         let mut tasks = JoinSet::new();
         loop {
             let state = meta.borrow_and_update().clone();
+            while tasks.try_join_next().is_some() {}
             if let Err(error) = self.follow(&state, &mut tasks).await {
                 return self.ground.fatal.set(error);
             }
@@ -84,103 +136,107 @@ impl Host {
         }
     }
 
-    async fn follow(&self, state: &MetaState, tasks: &mut JoinSet<()>) -> Result<(), EngineError> {
+    async fn follow(&mut self, state: &MetaState, tasks: &mut JoinSet<()>) -> Result<(), EngineError> {
         let Some(map) = state.shards else { return Ok(()) };
-        self.port.set_addresses(state.nodes.iter().map(|(id, node)| (*id, node.cluster.clone())).collect());
-        self.links.connect(state.nodes.keys().copied());
-        let mut opened = Vec::new();
-        for (shard, replicas) in &state.placement {
-            let Some(replica) = state.replica(*shard, self.me) else { continue };
-            let id = GroupId::of(*shard);
-            let group = match self.groups.get(id) {
-                Some(group) => group,
-                None => {
-                    let machine = Machine { plant: self.ground.ctx.plant };
-                    let applier = Arc::new(ShardApplier { shard: *shard, map, machine });
-                    let group = self.groups.open(&self.ground, id, replica.0, applier).await?;
-                    begin(group.clone(), replicas.iter().map(|(node, replica)| (replica.0, *node)).collect(), tasks);
-                    group
-                }
-            };
-            opened.push(group);
+        if state.removed.contains_key(&self.me) {
+            self.ground.fatal.set(removed_text(self.me));
+            return Ok(());
         }
-        self.opened.send_replace(opened);
+        let addresses = state.nodes.iter().map(|(id, node)| (*id, node.addresses.cluster.clone())).collect();
+        self.port.set_addresses(addresses);
+        self.port.set_removed(state.removed.keys().copied().collect());
+        self.links.keep(state.nodes.keys().copied().collect());
+
+        let over = |(shard, replica): &(&ShardId, &ReplicaId)| {
+            state.replica(**shard, self.me) != Some(**replica) && state.has_handed_out(**replica)
+        };
+        let over: Vec<(ShardId, ReplicaId)> =
+            self.held.iter().filter(over).map(|(shard, replica)| (*shard, *replica)).collect();
+        for (shard, replica) in over {
+            self.destroy(map, shard, replica).await?;
+        }
+        let placed = state.placement.iter();
+        let here: Vec<(ShardId, &Place, ReplicaId)> =
+            placed.filter_map(|(shard, place)| Some((*shard, place, place.replica(self.me)?))).collect();
+        self.write_down(&here).await?;
+        for (shard, place, replica) in here {
+            // A successor must wait until what lies here is known to be over.
+            if self.held.get(&shard) == Some(&replica) && self.groups.get(GroupId::of(shard)).is_none() {
+                self.open(map, shard, place, replica, tasks).await?;
+            }
+        }
+        // Also when nothing was opened: whoever waits for a replica sees that it is no longer wanted.
+        self.opened.send_modify(|_| ());
         Ok(())
     }
-}
 
-/// Does what the meta group needs somebody to do.
-pub struct Steward {
-    pub groups: Groups,
-    pub meta: Meta,
-    pub me: NodeId,
-    pub addresses: Addresses,
-    pub cluster_id: [u8; 16],
-    pub founders: Option<Vec<Founder>>,
-    pub config: ClusterConfig,
-}
-
-impl Steward {
-    pub async fn run(self, mut state: watch::Receiver<Arc<MetaState>>) {
-        let mut news = self.groups.news();
-        let mut tick = interval(STEWARD_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let now = state.borrow_and_update().clone();
-            self.serve(&now).await;
-            tokio::select! {
-                changed = state.changed() => if changed.is_err() { return },
-                changed = news.changed() => if changed.is_err() { return },
-                _ = tick.tick() => {}
-            }
+    /// Before any of it is opened, so that an empty log is never taken for one that was lost.
+    async fn write_down(&mut self, here: &[(ShardId, &Place, ReplicaId)]) -> Result<(), EngineError> {
+        let new: Vec<(ShardId, ReplicaId)> = here
+            .iter()
+            .filter(|(shard, _, _)| !self.held.contains_key(shard))
+            .map(|(shard, _, replica)| (*shard, *replica))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
         }
+        let row = |(shard, replica): &(ShardId, ReplicaId)| {
+            Op::Put(Family::RaftMeta, held_key(*shard), held_row(self.me, *replica))
+        };
+        let written = self.ground.flusher.write(new.iter().map(row).collect()).await;
+        written.map_err(|error| EngineError::Fatal(error.to_string()))?;
+        self.held.extend(new);
+        Ok(())
     }
 
-    async fn serve(&self, state: &MetaState) {
-        let Some(group) = self.groups.get(GroupId::META) else { return };
-        if state.nodes.get(&self.me).is_some_and(|known| *known != self.addresses) {
-            self.propose(MetaCommand::UpdateNode(self.me, self.addresses.clone())).await;
+    async fn open(
+        &mut self,
+        map: ShardMap,
+        shard: ShardId,
+        place: &Place,
+        replica: ReplicaId,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), EngineError> {
+        let applier = Arc::new(self.applier(map, shard));
+        let group = self.groups.open(&self.ground, GroupId::of(shard), replica.0, applier).await?;
+        let Ground { ctx, engine, .. } = &self.ground;
+        let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), tasks);
+        self.proposers.write().insert(shard, proposer);
+        // Only where the shard was born: the members of a shard that has moved come from its log.
+        if place.version == 0 {
+            begin(group, place.replicas.iter().map(|(node, replica)| (replica.0, *node)).collect(), tasks);
         }
-        let metrics = group.metrics();
-        if led_epoch(&metrics).is_none() {
-            return;
-        }
-        if !state.is_born() {
-            return self.found().await;
-        }
-        let known = metrics.membership_config;
-        for node in state.nodes.keys().filter(|node| known.get_node(&node.0).is_none()) {
-            match group.raft.add_learner(node.0, Home(*node), false).await {
-                Ok(_) => tracing::info!(%node, "takes part in the meta group from now on"),
-                Err(error) => tracing::debug!(%node, %error, "cannot join the meta group yet"),
-            }
-        }
-    }
-
-    async fn found(&self) {
-        let Some(founders) = &self.founders else { return };
-        let nodes = founders.iter().map(|founder| {
-            let addresses = Addresses {
-                cluster: founder.address.clone(),
-                client: founder.client_address.clone(),
-                http: founder.http_address.clone(),
-            };
-            (founder.id, addresses)
+        self.opened.send_modify(|open| {
+            open.insert(shard, replica);
         });
-        self.propose(MetaCommand::Found {
-            cluster_id: self.cluster_id,
-            shards: self.config.shards,
-            replication: u32::try_from(self.config.replication).unwrap_or(u32::MAX),
-            login_policy: self.config.login_policy,
-            nodes: nodes.collect(),
-        })
-        .await;
+        Ok(())
     }
 
-    async fn propose(&self, command: MetaCommand) {
-        if let Err(error) = self.meta.propose(&command).await {
-            tracing::debug!(%error, "the meta group did not take a command, trying again");
-        }
+    /// Everything of a replica that the meta group has taken off this node, in one batch: log, votes, state, and last its name.
+    async fn destroy(&mut self, map: ShardMap, shard: ShardId, replica: ReplicaId) -> Result<(), EngineError> {
+        let id = GroupId::of(shard);
+        self.proposers.write().remove(&shard);
+        self.groups.retire(&self.ground.ctx, id).await;
+        let (from, to) = group_range(id.0);
+        let mut ops = vec![
+            Op::DeleteRange(Family::RaftLog, from.clone(), to.clone()),
+            Op::DeleteRange(Family::RaftMeta, from, to),
+        ];
+        let state = self.applier(map, shard).ranges().into_iter();
+        ops.extend(state.map(|(family, from, to)| Op::DeleteRange(family, from, to)));
+        // Through the flusher, behind what the replica still had in its queue.
+        let written = self.ground.flusher.write(ops).await;
+        written.map_err(|error| EngineError::Fatal(error.to_string()))?;
+        self.held.remove(&shard);
+        self.opened.send_modify(|open| {
+            open.remove(&shard);
+        });
+        tracing::info!(%shard, %replica, "a replica that has gone elsewhere is deleted here");
+        Ok(())
+    }
+
+    fn applier(&self, map: ShardMap, shard: ShardId) -> ShardApplier {
+        ShardApplier { shard, map, machine: Machine { plant: self.ground.ctx.plant } }
     }
 }
 
@@ -209,11 +265,6 @@ impl Directory for Register {
 
     fn addresses(&self) -> Vec<(NodeId, String)> {
         let state = self.state.borrow();
-        state.nodes.iter().map(|(id, node)| (*id, node.cluster.clone())).collect()
+        state.nodes.iter().map(|(id, node)| (*id, node.addresses.cluster.clone())).collect()
     }
-}
-
-/// Shards of these groups, for who keeps something per shard.
-pub fn shards(groups: &[Group]) -> impl Iterator<Item = (ShardId, &Group)> {
-    groups.iter().filter_map(|group| Some((group.id.shard()?, group)))
 }

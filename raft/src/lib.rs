@@ -4,7 +4,8 @@
 //! the routing table. Behind it, from the disk upwards: [`flusher`] (one fsync for whatever all groups have waiting), [`log_store`],
 //! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
 //! connections), [`network`]; [`group`] (the replicas of this node), [`meta`] and [`host`] (who is where, and what follows),
-//! [`proposer`], [`routing`], [`balance`]. A node finds its place in [`formation`] and talks through [`port`].
+//! [`proposer`], [`routing`], [`balance`]. What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
+//! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and talks through [`port`].
 //! [`backup`] is what others may take home and bring back.
 
 pub mod applier;
@@ -21,7 +22,9 @@ pub mod host;
 pub mod link;
 pub mod log_store;
 pub mod meta;
+pub mod mover;
 pub mod network;
+pub mod operate;
 pub mod port;
 pub mod preamble;
 pub mod proposer;
@@ -29,6 +32,7 @@ pub mod routing;
 pub mod serve;
 pub mod snapshot;
 pub mod state_machine;
+pub mod steward;
 pub mod timing;
 pub mod tls;
 pub mod token;

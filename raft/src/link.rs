@@ -4,7 +4,7 @@
 //! it is also what knows whether a node can be reached. Calls made while it is down fail at once: who calls has its own idea of when to retry.
 //! What waits is written in one write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -111,6 +111,13 @@ impl Links {
         }
     }
 
+    /// Begins to dial nodes that are new, and hangs up on those that are no longer there.
+    pub fn keep(&self, nodes: BTreeSet<NodeId>) {
+        // Whoever has no way to be called any more ends its connection.
+        self.0.links.write().retain(|node, _| nodes.contains(node));
+        self.connect(nodes);
+    }
+
     pub fn reachable(&self, node: NodeId) -> bool {
         node == self.0.me || self.0.links.read().get(&node).is_some_and(|link| link.up.borrow().is_some())
     }
@@ -186,6 +193,9 @@ async fn run(
                 tracing::info!(%node, %error, "unreachable, trying again");
             }
             Err(error) => tracing::debug!(%node, %error, "still unreachable"),
+        }
+        if calls.is_closed() {
+            return;
         }
         // What was queued before the link went down must not wait for its next life.
         while let Ok(call) = calls.try_recv() {

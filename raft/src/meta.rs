@@ -1,7 +1,9 @@
 //! The meta group's replica on this node: applies its commands to one row, shows the state to the node, and takes
 //! commands to its leader wherever that is.
 
+pub mod plan;
 pub mod state;
+mod wire;
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use prost::Message;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use troupe_core::NodeId;
-use troupe_proto::wire::raft as wire;
+use troupe_proto::wire::raft as proto;
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key::{RaftMetaKey, What};
 
@@ -22,7 +24,7 @@ use crate::group::Groups;
 use crate::link::Links;
 use crate::timing::META_TIMEOUT;
 use crate::types::{Applied, GroupId, Proposal};
-pub use state::{Addresses, MetaCommand, MetaState};
+pub use state::{Addresses, Member, MetaCommand, MetaState, NodeState};
 
 /// Keeps the state as one row: it is small and changes rarely.
 pub struct MetaApplier {
@@ -43,7 +45,7 @@ impl MetaApplier {
 /// The state as it was last applied on this engine.
 pub fn load(engine: &Arc<dyn Engine>) -> Result<MetaState, EngineError> {
     let Some(row) = engine.get(Family::RaftMeta, &MetaApplier::key())? else { return Ok(MetaState::default()) };
-    codec::open::<wire::MetaState>(&row, "meta state")
+    codec::open::<proto::MetaState>(&row, "meta state")
         .and_then(MetaState::try_from)
         .map_err(|error| EngineError::Fatal(error.to_string()))
 }
@@ -64,13 +66,13 @@ impl Applier for MetaApplier {
         let mut state = load(engine)?;
         let mut applied = Vec::with_capacity(proposals.len());
         for proposal in proposals {
-            let command = wire::MetaCommand::decode(proposal.clone())
+            let command = proto::MetaCommand::decode(proposal.clone())
                 .map_err(|_| codec::Undecodable("meta command"))
                 .and_then(MetaCommand::try_from)
                 .map_err(|error| EngineError::Fatal(error.to_string()))?;
             applied.push(Applied::Meta(state.apply(command)));
         }
-        batch.put(Family::RaftMeta, MetaApplier::key(), codec::seal(&wire::MetaState::from(&state)));
+        batch.put(Family::RaftMeta, MetaApplier::key(), codec::seal(&proto::MetaState::from(&state)));
         Ok((batch, applied))
     }
 
@@ -116,7 +118,7 @@ impl Meta {
 
     /// Commits a command, here or at the leader. It may have been committed although the answer is `Unavailable`.
     pub async fn propose(&self, command: &MetaCommand) -> Result<NodeId, MetaError> {
-        let payload = Bytes::from(wire::MetaCommand::from(command).encode_to_vec());
+        let payload = Bytes::from(proto::MetaCommand::from(command).encode_to_vec());
         match self.leader() {
             Some(leader) if self.is_me(leader) => self.commit(payload).await,
             Some(leader) => {
@@ -131,13 +133,13 @@ impl Meta {
 
     /// Another node's command, for the leader that this node should be.
     pub async fn answer(&self, payload: Bytes) -> Vec<u8> {
-        use wire::meta_reply::Reply;
+        use proto::meta_reply::Reply;
         let reply = match self.commit(payload).await {
             Ok(node) => Some(Reply::Node(node.0)),
             Err(MetaError::Refused(refusal)) => Some(Reply::Refusal(refusal)),
             Err(MetaError::Unavailable) => None,
         };
-        wire::MetaReply { reply }.encode_to_vec()
+        proto::MetaReply { reply }.encode_to_vec()
     }
 
     fn is_me(&self, node: NodeId) -> bool {
@@ -155,8 +157,8 @@ impl Meta {
 }
 
 fn reply_in(answer: Bytes) -> Result<NodeId, MetaError> {
-    use wire::meta_reply::Reply;
-    match wire::MetaReply::decode(answer).map_err(|_| MetaError::Unavailable)?.reply {
+    use proto::meta_reply::Reply;
+    match proto::MetaReply::decode(answer).map_err(|_| MetaError::Unavailable)?.reply {
         Some(Reply::Node(node)) => Ok(NodeId(node)),
         Some(Reply::Refusal(refusal)) => Err(MetaError::Refused(refusal)),
         None => Err(MetaError::Unavailable),

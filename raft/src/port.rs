@@ -9,7 +9,7 @@
 
 pub mod dial;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use rustls_pki_types::CertificateDer;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -30,7 +30,7 @@ use crate::formation::Directory;
 pub use crate::preamble::Protocol;
 use crate::preamble::{Answer, Preamble, Verdict};
 use crate::tls::{Authority, NodeTls, belongs_to};
-use crate::token::{Fingerprint, Token};
+use crate::token::{Fingerprint, OperatorKey, Token};
 
 /// From the first byte to the end of the preamble, at either end.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
@@ -68,35 +68,34 @@ struct Shared {
     net: Arc<dyn Net>,
     authority: Option<Authority>,
     fingerprint: Option<Fingerprint>,
+    operator: Option<OperatorKey>,
     identity: RwLock<Identity>,
     addresses: RwLock<BTreeMap<NodeId, String>>,
     takers: Mutex<BTreeMap<Protocol, mpsc::Sender<Inbound>>>,
     directory: RwLock<Option<Arc<dyn Directory>>>,
-}
-
-impl Security {
-    fn parts(self) -> (Option<Authority>, Option<Fingerprint>) {
-        match self {
-            Security::Token(token) => (Some(token.authority()), Some(token.fingerprint())),
-            Security::Insecure(token) => (None, token.map(|token| token.fingerprint())),
-        }
-    }
+    /// Nodes that are out of this cluster for ever.
+    removed: RwLock<BTreeSet<NodeId>>,
+    /// Whether another node has said so of this one.
+    expelled: watch::Sender<bool>,
 }
 
 impl Shared {
-    fn new(
-        ctx: &NodeCtx,
-        authority: Option<Authority>,
-        fingerprint: Option<Fingerprint>,
-    ) -> Result<Shared, StartError> {
+    fn new(ctx: &NodeCtx, security: Security) -> Result<Shared, StartError> {
+        let (authority, token) = match security {
+            Security::Token(token) => (Some(token.authority()), Some(token)),
+            Security::Insecure(token) => (None, token),
+        };
         Ok(Shared {
             net: Arc::clone(&ctx.net),
             identity: RwLock::new(identity(authority.as_ref(), None)?),
             authority,
-            fingerprint,
+            fingerprint: token.as_ref().map(Token::fingerprint),
+            operator: token.as_ref().map(Token::operator_key),
             addresses: RwLock::default(),
             takers: Mutex::default(),
             directory: RwLock::default(),
+            removed: RwLock::default(),
+            expelled: watch::Sender::new(false),
         })
     }
 }
@@ -111,18 +110,16 @@ struct Identity {
 impl Port {
     /// Listens. Until [`Port::become_member`] only formation is served.
     pub async fn open(ctx: &NodeCtx, listen: &str, security: Security) -> Result<Port, StartError> {
-        let (authority, fingerprint) = security.parts();
         let listener = ctx.net.bind(listen).await.map_err(|error| cannot_listen(listen, error))?;
         let local = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(ctx, authority, fingerprint)?);
+        let shared = Arc::new(Shared::new(ctx, security)?);
         let listening = tokio::spawn(listen_on(listener, Arc::clone(&shared)));
         Ok(Port { shared, listening: Arc::new(Mutex::new(Some(listening))), local })
     }
 
     /// One that only dials, as a holder of the token: for tools that ask a cluster from outside.
     pub fn dialer(ctx: &NodeCtx, security: Security) -> Result<Port, StartError> {
-        let (authority, fingerprint) = security.parts();
-        let shared = Shared::new(ctx, authority, fingerprint)?;
+        let shared = Shared::new(ctx, security)?;
         let local = SocketAddr::from(([0, 0, 0, 0], 0));
         Ok(Port { shared: Arc::new(shared), listening: Arc::new(Mutex::new(None)), local })
     }
@@ -157,6 +154,24 @@ impl Port {
         address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {of} is known")))
     }
 
+    /// Nodes that are out of this cluster: they are told so, and nothing of theirs is served.
+    pub fn set_removed(&self, nodes: BTreeSet<NodeId>) {
+        *self.shared.removed.write() = nodes;
+    }
+
+    pub fn is_removed(&self, node: NodeId) -> bool {
+        self.shared.removed.read().contains(&node)
+    }
+
+    /// Resolves when another node has told this one that it is out of the cluster.
+    pub async fn expelled(&self) {
+        let mut expelled = self.shared.expelled.subscribe();
+        if expelled.wait_for(|expelled| *expelled).await.is_err() {
+            // The port outlives its watchers; without it nobody is told anything any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Who admits newcomers. Before this call they are told to try again.
     pub fn serve_formation(&self, directory: Arc<dyn Directory>) {
         *self.shared.directory.write() = Some(directory);
@@ -164,6 +179,11 @@ impl Port {
 
     pub(crate) fn directory(&self) -> Option<Arc<dyn Directory>> {
         self.shared.directory.read().clone()
+    }
+
+    /// What an operator must show; `None` in a cluster without a token.
+    pub fn operator_key(&self) -> Option<&OperatorKey> {
+        self.shared.operator.as_ref()
     }
 
     pub fn local_addr(&self) -> SocketAddr {
@@ -265,7 +285,10 @@ async fn welcome(shared: &Shared, stream: Box<dyn Stream>) -> Result<(), TurnedA
         Answer { verdict: Verdict::Unsupported, cluster, node }.send(&mut stream).await?;
         return Err(TurnedAway::Garbled);
     };
-    let judged = judge(shared.fingerprint, &identity, shown.as_ref(), &preamble);
+    let judged = match judge(shared.fingerprint, &identity, shown.as_ref(), &preamble) {
+        Verdict::Welcome if shared.removed.read().contains(&preamble.from) => Verdict::Removed,
+        judged => judged,
+    };
     let taker = shared.takers.lock().get(&preamble.protocol).cloned();
     // The place is reserved before the answer, so that who was welcomed is served.
     let place = match judged {

@@ -77,10 +77,12 @@ pub enum Verdict {
     NotReady,
     /// Too many wait already: try again.
     Busy,
+    /// The dialer is out of this cluster for ever.
+    Removed,
 }
 
 impl Verdict {
-    const ALL: [Verdict; 8] = [
+    const ALL: [Verdict; 9] = [
         Verdict::Welcome,
         Verdict::WrongCluster,
         Verdict::WrongNode,
@@ -89,6 +91,7 @@ impl Verdict {
         Verdict::BadToken,
         Verdict::NotReady,
         Verdict::Busy,
+        Verdict::Removed,
     ];
 
     fn number(self) -> u8 {

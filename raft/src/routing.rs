@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use troupe_core::{Epoch, NodeId, ShardId};
 
-use crate::cluster::{NodeInfo, Routing, ShardPlace};
+use crate::cluster::{NodeInfo, Routing, ShardMove, ShardPlace};
 use crate::group::{Group, Groups};
 use crate::link::Links;
-use crate::meta::MetaState;
+use crate::meta::state::Place;
+use crate::meta::{Member, MetaState};
 use crate::timing::ROUTING_EVERY;
 use crate::types::{GroupId, Metrics};
 
@@ -63,20 +64,27 @@ fn show<T: PartialEq>(watch: &watch::Sender<Arc<T>>, now: T) {
 }
 
 pub fn table(me: NodeId, state: &MetaState, groups: &Groups, links: &Links) -> Routing {
-    let node = |(id, addresses): (&NodeId, &crate::meta::Addresses)| {
+    let node = |(id, member): (&NodeId, &Member)| {
+        let addresses = &member.addresses;
         let info = NodeInfo {
             id: *id,
             cluster_address: addresses.cluster.clone(),
             client_address: addresses.client.clone(),
             http_address: addresses.http.clone(),
             reachable: links.reachable(*id),
+            state: member.state,
         };
         (*id, info)
     };
-    let place = |(shard, replicas): (&ShardId, &Vec<(NodeId, troupe_core::ReplicaId)>)| {
-        let nodes: Vec<NodeId> = replicas.iter().map(|(node, _)| *node).collect();
-        let (leader, epoch) = leader(*shard, replicas, groups, links).unwrap_or((None, Epoch(0)));
-        (*shard, ShardPlace { nodes, leader, epoch })
+    let place = |(shard, place): (&ShardId, &Place)| {
+        let nodes: Vec<NodeId> = place.replicas.iter().map(|(node, _)| *node).collect();
+        let (leader, epoch) = leader(*shard, place, groups, links).unwrap_or((None, Epoch(0)));
+        let moving = place.moving.as_ref().map(|moving| ShardMove {
+            add: moving.add.map(|(node, _)| node),
+            remove: moving.remove.map(|(node, _)| node),
+            promoted: moving.promoted,
+        });
+        (*shard, ShardPlace { nodes, leader, epoch, version: place.version, moving })
     };
     Routing {
         cluster_id: state.cluster_id,
@@ -89,25 +97,23 @@ pub fn table(me: NodeId, state: &MetaState, groups: &Groups, links: &Links) -> R
 }
 
 /// The leader that this node believes in, and its term.
-fn leader(
-    shard: ShardId,
-    replicas: &[(NodeId, troupe_core::ReplicaId)],
-    groups: &Groups,
-    links: &Links,
-) -> Option<(Option<NodeId>, Epoch)> {
+fn leader(shard: ShardId, place: &Place, groups: &Groups, links: &Links) -> Option<(Option<NodeId>, Epoch)> {
     if let Some(group) = groups.get(GroupId::of(shard)) {
         let metrics = group.metrics();
         let leader = metrics
             .current_leader
-            .and_then(|leader| replicas.iter().find(|(_, replica)| replica.0 == leader).map(|(node, _)| *node));
-        return Some((leader, Epoch(metrics.current_term)));
+            .and_then(|leader| place.everyone().find(|(_, replica)| replica.0 == leader).map(|(node, _)| node));
+        // A replica that has just come has heard of no leader yet; its peers say who it is.
+        if leader.is_some() || metrics.state != ServerState::Learner {
+            return Some((leader, Epoch(metrics.current_term)));
+        }
     }
-    let claims = replicas.iter().filter_map(|(node, _)| Some((*node, links.leads(*node, shard)?)));
+    let claims = place.everyone().filter_map(|(node, _)| Some((node, links.leads(node, shard)?)));
     match claims.max_by_key(|(_, epoch)| *epoch) {
         Some((node, epoch)) => Some((Some(node), epoch)),
         // Nobody claims it: whoever can be reached knows better.
         None => {
-            let hint = replicas.iter().map(|(node, _)| *node).find(|node| links.reachable(*node));
+            let hint = place.everyone().map(|(node, _)| node).find(|node| links.reachable(*node));
             Some((hint, Epoch(0)))
         }
     }

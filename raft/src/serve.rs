@@ -34,11 +34,12 @@ pub async fn run(port: Port, groups: Groups, meta: Meta) {
     let mut connections = JoinSet::new();
     while let Some(Inbound { from, stream }) = inbound.recv().await {
         while connections.try_join_next().is_some() {}
-        let (groups, meta) = (groups.clone(), meta.clone());
+        let (groups, meta, port) = (groups.clone(), meta.clone(), port.clone());
         connections.spawn(async move {
             let (reader, writer) = split(stream);
             let (replies, waiting) = mpsc::channel(ANSWERING);
-            let read = read(FrameReader::new(reader), groups, meta, replies);
+            let still_welcome = move || !port.is_removed(from);
+            let read = read(FrameReader::new(reader), groups, meta, replies, still_welcome);
             let ended = tokio::select! {
                 ended = read => ended,
                 ended = write(writer, waiting) => ended,
@@ -55,12 +56,17 @@ async fn read(
     groups: Groups,
     meta: Meta,
     replies: mpsc::Sender<Frame>,
+    still_welcome: impl Fn() -> bool,
 ) -> io::Result<()> {
     let room = Arc::new(Semaphore::new(ANSWERING));
     // Dropped with the connection: nobody would get the answers.
     let mut answering = JoinSet::new();
     while let Some(frame) = frames.next().await? {
         while answering.try_join_next().is_some() {}
+        // Seen at its next sign of life at the latest; dialing again, it is told why.
+        if frame.kind == Kind::Ping && !still_welcome() {
+            return Ok(());
+        }
         let Ok(turn) = room.clone().acquire_owned().await else { return Ok(()) };
         let (request, group, target) = (frame.request, frame.group, frame.target);
         let reply = move |answer: Option<Vec<u8>>| {

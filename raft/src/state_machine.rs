@@ -14,6 +14,7 @@ use openraft::storage::{
     ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot, SnapshotMeta as Meta,
 };
 use openraft::{OptionalSend, alias};
+use parking_lot::Mutex;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
@@ -45,6 +46,29 @@ struct Shared {
     flusher: Flusher,
     fatal: Fatal,
     applier: Arc<dyn Applier>,
+    gate: Gate,
+}
+
+/// Shut when the replica is destroyed: what openraft still has under way then must not write behind the deletion. Shared,
+/// cheap to clone.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<Mutex<bool>>);
+
+impl Gate {
+    /// Returns when nothing passes any more. May wait for a write, so it belongs on a lane.
+    pub fn shut(&self) {
+        *self.0.lock() = true;
+    }
+
+    fn is_shut(&self) -> bool {
+        *self.0.lock()
+    }
+
+    /// Nobody shuts it in the middle.
+    fn pass<T>(&self, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+        let shut = self.0.lock();
+        if *shut { Err(EngineError::Refused("the replica is being destroyed".to_owned())) } else { work() }
+    }
 }
 
 /// What is between taking a snapshot and installing it.
@@ -64,13 +88,14 @@ impl StateMachine {
         flusher: Flusher,
         fatal: Fatal,
         applier: Arc<dyn Applier>,
+        gate: Gate,
     ) -> Result<StateMachine, EngineError> {
         let (applied, membership) = applied_row(&*engine, group)?;
         if let (Some(applied), Some(_)) = (&applied, ctx.plant) {
             applier.opened(&engine, &newest(&engine, group, applied.index)?)?;
         }
         applier.changed(&engine)?;
-        let shared = Shared { group, ctx, engine, flusher, fatal, applier };
+        let shared = Shared { group, ctx, engine, flusher, fatal, applier, gate };
         Ok(StateMachine { shared, applied, membership })
     }
 
@@ -102,7 +127,7 @@ impl StateMachine {
         let written = self.shared.blocking(self.shared.apply_lane(), move || {
             let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
             batch.ops.extend(row.ops);
-            shared.engine.write(batch, Durability::Buffered)?;
+            shared.gate.pass(|| shared.engine.write(batch, Durability::Buffered))?;
             shared.applier.changed(&shared.engine)?;
             Ok(applied)
         });
@@ -128,6 +153,8 @@ impl Shared {
         work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
     ) -> io::Result<T> {
         match executor::run(&*self.ctx.executor, lane, work).await {
+            // No failure of the disk: the replica ends as it should.
+            Some(Err(error)) if self.gate.is_shut() => Err(io::Error::other(error)),
             Some(result) => result.map_err(|error| self.fatal.storage(error)),
             None => Err(io::Error::other(format!("{lane:?} has stopped"))),
         }
@@ -218,7 +245,7 @@ impl RaftStateMachine<Types> for StateMachine {
                 SnapshotData::Staged(staged) => staged,
                 SnapshotData::View { reader, ranges } => copy(&shared.engine, &*reader, ranges)?,
             };
-            staged.commit(then)?;
+            shared.gate.pass(|| staged.commit(then))?;
             shared.applier.changed(&shared.engine)
         };
         self.shared.blocking(Lane::Bulk, install).await?;

@@ -59,6 +59,13 @@ pub const LOOK_FRESH: Duration = Duration::from_millis(5);
 pub const BEGIN_FALLBACK: Duration = Duration::from_secs(3);
 /// What the meta group needs is looked for at least this often.
 pub const STEWARD_EVERY: Duration = Duration::from_secs(1);
+/// While a shard moves, how far its newcomer has got is looked at this often: a fraction of what a small shard takes to travel.
+pub const MOVE_EVERY: Duration = Duration::from_millis(100);
+/// A change of members waits for majorities of the old and the new; after this it is looked at anew.
+pub const MEMBERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// A move to a node that cannot be reached for so long is called off: longer than a restart, so that a copied shard is not
+/// thrown away for one.
+pub const MOVE_PATIENCE: Duration = Duration::from_secs(30);
 /// A transfer takes a few milliseconds; one that did not come to pass is asked for again.
 pub const HAND_OVER_AGAIN: Duration = Duration::from_millis(300);
 

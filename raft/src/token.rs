@@ -12,18 +12,37 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use troupe_runtime::Rng;
 
 use crate::tls::Authority;
 
 const PREFIX: &str = "troupe1";
 const SEED_BYTES: usize = 32;
+/// Makes the operator's key another one than whatever else is derived from the seed.
+const OPERATOR: &[u8] = b"troupe operator key 1";
 
 /// Has no `Display`, and its `Debug` shows the fingerprint only: the secret leaves through [`Token::reveal`] alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     seed: [u8; SEED_BYTES],
     fingerprint: Fingerprint,
+}
+
+/// A secret too, though a smaller one: whoever has it may give orders about nodes.
+#[derive(Clone)]
+pub struct OperatorKey(String);
+
+impl OperatorKey {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes as long for a wrong one as for the right one.
+    pub fn is(&self, shown: &str) -> bool {
+        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
+    }
 }
 
 /// Names a token without giving it away.
@@ -78,6 +97,13 @@ impl Token {
 
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// What shows a node that an operator holds the token, without the token itself ever travelling: nobody gets from it to the seed,
+    /// and with it alone nobody can run a node.
+    pub fn operator_key(&self) -> OperatorKey {
+        let digest = Sha256::new().chain_update(OPERATOR).chain_update(self.seed).finalize();
+        OperatorKey(URL_SAFE_NO_PAD.encode(digest))
     }
 
     pub fn authority(&self) -> Authority {

@@ -31,7 +31,12 @@ pub fn welcome(world: &World) -> say::Welcome {
         cluster_id: bytes::Bytes::copy_from_slice(&routing.cluster_id),
         node_id: world.me().0,
         server: concat!("troupe ", env!("CARGO_PKG_VERSION")).to_owned(),
-        nodes: routing.nodes.values().map(|node| node.client_address.clone()).collect(),
+        nodes: routing
+            .nodes
+            .values()
+            .filter(|node| !routing.leaves(node.id))
+            .map(|node| node.client_address.clone())
+            .collect(),
         max_message_bytes: limits::MESSAGE_BYTES as u32,
         send_window: limits::SEND_WINDOW as u32,
         ping_seconds: (limits::IDLE_SECONDS / 3) as u32,

@@ -63,6 +63,7 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
         replication: 3,
         data_dir: None,
         login_policy,
+        replace_after: Duration::from_secs(600),
     }
 }
 

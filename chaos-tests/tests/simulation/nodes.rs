@@ -151,6 +151,7 @@ async fn run(seed: u64, index: usize, plant: Option<Plant>, machine: Arc<Mutex<M
         replication: NAMES.len(),
         data_dir: None,
         login_policy: LoginPolicy::Replace,
+        replace_after: std::time::Duration::from_secs(600),
     };
     let cluster = Cluster::start(world.clone(), Arc::new(disk), config).await?;
     machine.lock().seen = Some(Seen { routing: cluster.routing(), led: cluster.led() });

@@ -9,7 +9,7 @@ use troupe_store::memory::Memory;
 
 use super::*;
 use crate::applier::ShardApplier;
-use crate::state_machine::StateMachine;
+use crate::state_machine::{Gate, StateMachine};
 use crate::types::{Payload, Proposal};
 
 const GROUP: GroupId = GroupId(2);
@@ -26,7 +26,7 @@ fn open(memory: Memory, ctx: NodeCtx) -> Shared {
     let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
     let log = LogStore::open(GROUP, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone()).unwrap();
     let applier = ShardApplier { shard: ShardId(1), map: ShardMap { count: 16 }, machine: Machine::default() };
-    let machine = StateMachine::open(GROUP, ctx, engine, flusher, fatal, Arc::new(applier)).unwrap();
+    let machine = StateMachine::open(GROUP, ctx, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();
     Shared { memory, log, machine }
 }
 

@@ -1,13 +1,13 @@
-//! What the meta group agrees on: the nodes, which of them hold which shard, and the settings that a cluster is born with.
-//! Pure: the same commands give the same state on every node.
+//! What the meta group agrees on: the nodes and what is meant to become of them, which of them hold which shard, the moves
+//! under way, and the settings that a cluster is born with. Pure: the same commands give the same state on every node.
+//!
+//! Not which moves to make ([`super::plan`]), nor the bytes of any of it ([`super::wire`]).
 
 use std::collections::BTreeMap;
 
 use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
-use troupe_proto::wire::raft as wire;
 
 use crate::cluster::LoginPolicy;
-use crate::codec::Undecodable;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetaState {
@@ -15,13 +15,17 @@ pub struct MetaState {
     /// `None` until the cluster is born.
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
-    pub nodes: BTreeMap<NodeId, Addresses>,
-    pub placement: BTreeMap<ShardId, Vec<(NodeId, ReplicaId)>>,
+    pub nodes: BTreeMap<NodeId, Member>,
+    /// Out for ever, with the cluster address they had.
+    pub removed: BTreeMap<NodeId, String>,
+    pub placement: BTreeMap<ShardId, Place>,
+    /// Replicas that each shard should have, if there are as many nodes.
+    pub replication: u32,
     /// Which requests have been admitted as what.
-    admitted: BTreeMap<[u8; 16], NodeId>,
-    replication: u32,
-    last_node: u64,
-    last_replica: u64,
+    pub(super) admitted: BTreeMap<[u8; 16], NodeId>,
+    pub(super) last_node: u64,
+    pub(super) last_replica: u64,
+    pub(super) last_move: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +33,62 @@ pub struct Addresses {
     pub cluster: String,
     pub client: String,
     pub http: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    pub addresses: Addresses,
+    pub state: NodeState,
+}
+
+/// What is meant to become of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NodeState {
+    #[default]
+    Active,
+    /// What it holds goes elsewhere; it stays a member, and may come back to work.
+    Draining,
+    /// What it holds goes elsewhere, to the heir if that can be, and then the node is out for ever.
+    Leaving { heir: Option<NodeId> },
+    /// Not heard of for too long: as if it were leaving, until it is heard of again.
+    Lost,
+}
+
+/// Where one shard is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub replicas: Vec<(NodeId, ReplicaId)>,
+    /// Counts the moves that are done; at 0 the shard is where it was born.
+    pub version: u64,
+    pub moving: Option<Move>,
+}
+
+/// A replica that comes, one that goes, or one for the other. It begins as a learner, may be called off until it is promoted, and is then
+/// driven to its end by whoever leads the shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    pub number: u64,
+    pub add: Option<(NodeId, ReplicaId)>,
+    pub remove: Option<(NodeId, ReplicaId)>,
+    pub promoted: bool,
+}
+
+impl Place {
+    /// The replicas when the move under way is done.
+    pub fn target(&self) -> Vec<(NodeId, ReplicaId)> {
+        let Some(moving) = &self.moving else { return self.replicas.clone() };
+        let stay = self.replicas.iter().filter(|replica| Some(**replica) != moving.remove);
+        stay.copied().chain(moving.add).collect()
+    }
+
+    /// All replicas that may exist now: those of the placement, and the one that comes.
+    pub fn everyone(&self) -> impl Iterator<Item = (NodeId, ReplicaId)> + '_ {
+        self.replicas.iter().copied().chain(self.moving.as_ref().and_then(|moving| moving.add))
+    }
+
+    pub fn replica(&self, node: NodeId) -> Option<ReplicaId> {
+        self.everyone().find(|(at, _)| *at == node).map(|(_, replica)| replica)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,9 +102,41 @@ pub enum MetaCommand {
         nodes: BTreeMap<NodeId, Addresses>,
     },
     /// A newcomer asks for an id. The same request gets the same one.
-    AddNode { request: [u8; 16], addresses: Addresses },
+    AddNode {
+        request: [u8; 16],
+        addresses: Addresses,
+    },
     /// A node tells where it is now.
     UpdateNode(NodeId, Addresses),
+    /// For the placement of that version, or not at all.
+    BeginMove {
+        shard: ShardId,
+        version: u64,
+        add: Option<NodeId>,
+        remove: Option<NodeId>,
+    },
+    /// The shard's leader is about to change its members.
+    PromoteMove {
+        shard: ShardId,
+        number: u64,
+    },
+    /// The shard's members are what the move wanted.
+    FinishMove {
+        shard: ShardId,
+        number: u64,
+    },
+    CancelMove {
+        shard: ShardId,
+        number: u64,
+    },
+    /// Means something else with a node, and may change the replication of the cluster in the same step.
+    SetNode {
+        node: NodeId,
+        state: NodeState,
+        replication: Option<u32>,
+    },
+    /// Out for ever; only a node on which nothing is left.
+    RemoveNode(NodeId),
 }
 
 impl MetaState {
@@ -52,39 +144,218 @@ impl MetaState {
         self.shards.is_some()
     }
 
+    /// The replica that a node has, or is about to have.
     pub fn replica(&self, shard: ShardId, node: NodeId) -> Option<ReplicaId> {
-        let replicas = self.placement.get(&shard)?;
-        replicas.iter().find(|(at, _)| *at == node).map(|(_, replica)| *replica)
+        self.placement.get(&shard)?.replica(node)
+    }
+
+    /// Whether a replica of this id was ever handed out: what this state does not name any more is gone for good.
+    pub fn has_handed_out(&self, replica: ReplicaId) -> bool {
+        replica.0 <= self.last_replica
+    }
+
+    /// Nodes that replicas may be given to.
+    pub fn active(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes.iter().filter(|(_, member)| member.state == NodeState::Active).map(|(id, _)| *id)
+    }
+
+    pub fn is_active(&self, node: NodeId) -> bool {
+        self.nodes.get(&node).is_some_and(|member| member.state == NodeState::Active)
+    }
+
+    /// Replicas that each shard should have with so many active nodes.
+    pub fn copies(&self, active: usize) -> usize {
+        (self.replication as usize).clamp(1, active.max(1))
+    }
+
+    /// Shards of which a node holds, receives or still keeps a replica.
+    pub fn shards_on(&self, node: NodeId) -> usize {
+        self.placement.values().filter(|place| place.replica(node).is_some()).count()
     }
 
     /// Answers with the node that the command was about, or with a refusal.
     pub fn apply(&mut self, command: MetaCommand) -> Result<NodeId, String> {
+        if !self.is_born() && !matches!(command, MetaCommand::Found { .. }) {
+            return Err("the cluster is not born yet".to_owned());
+        }
+        const NOBODY: NodeId = NodeId(0);
         match command {
             MetaCommand::Found { cluster_id, shards, replication, login_policy, nodes } => {
                 if !self.is_born() {
                     self.found(cluster_id, shards, replication, login_policy, nodes);
                 }
-                Ok(NodeId(0))
+                Ok(NOBODY)
             }
-            MetaCommand::AddNode { .. } | MetaCommand::UpdateNode(..) if !self.is_born() => {
-                Err("the cluster is not born yet".to_owned())
-            }
-            MetaCommand::AddNode { request, addresses } => {
-                let id = *self.admitted.entry(request).or_insert_with(|| {
-                    self.last_node += 1;
-                    NodeId(self.last_node)
-                });
-                self.nodes.insert(id, addresses);
+            MetaCommand::AddNode { request, addresses } => self.admit(request, addresses),
+            MetaCommand::UpdateNode(id, addresses) => {
+                self.member(id)?.addresses = addresses;
                 Ok(id)
             }
-            MetaCommand::UpdateNode(id, addresses) => match self.nodes.get_mut(&id) {
-                Some(held) => {
-                    *held = addresses;
-                    Ok(id)
+            MetaCommand::BeginMove { shard, version, add, remove } => {
+                self.begin_move(shard, version, add, remove).map(|()| NOBODY)
+            }
+            MetaCommand::PromoteMove { shard, number } => {
+                self.moving(shard, number)?.promoted = true;
+                Ok(NOBODY)
+            }
+            MetaCommand::FinishMove { shard, number } => {
+                if !self.moving(shard, number)?.promoted {
+                    return Err(format!("move {number} of shard {shard} was not promoted"));
                 }
-                None => Err(format!("node {id} is not in this cluster")),
-            },
+                if let Some(place) = self.placement.get_mut(&shard) {
+                    place.replicas = place.target();
+                    place.moving = None;
+                    place.version += 1;
+                }
+                Ok(NOBODY)
+            }
+            MetaCommand::CancelMove { shard, number } => {
+                if self.moving(shard, number)?.promoted {
+                    return Err(format!("move {number} of shard {shard} cannot be called off any more"));
+                }
+                if let Some(place) = self.placement.get_mut(&shard) {
+                    place.moving = None;
+                }
+                Ok(NOBODY)
+            }
+            MetaCommand::SetNode { node, state, replication } => self.set_node(node, state, replication),
+            MetaCommand::RemoveNode(node) => self.remove_node(node),
         }
+    }
+
+    fn member(&mut self, node: NodeId) -> Result<&mut Member, String> {
+        let refusal = self.unknown(node);
+        self.nodes.get_mut(&node).ok_or(refusal)
+    }
+
+    /// Why a node that is not here is not here.
+    pub fn unknown(&self, node: NodeId) -> String {
+        if self.removed.contains_key(&node) {
+            return format!("node {node} was removed from this cluster");
+        }
+        let known: Vec<String> = self.nodes.keys().map(NodeId::to_string).collect();
+        format!("node {node} is not in this cluster; its nodes are {}", known.join(", "))
+    }
+
+    fn moving(&mut self, shard: ShardId, number: u64) -> Result<&mut Move, String> {
+        let moving = self.placement.get_mut(&shard).and_then(|place| place.moving.as_mut());
+        moving
+            .filter(|moving| moving.number == number)
+            .ok_or_else(|| format!("move {number} of shard {shard} is not under way"))
+    }
+
+    fn admit(&mut self, request: [u8; 16], addresses: Addresses) -> Result<NodeId, String> {
+        if let Some(&id) = self.admitted.get(&request) {
+            if self.removed.contains_key(&id) {
+                return Err(removed_text(id));
+            }
+            self.nodes.entry(id).or_default().addresses = addresses;
+            return Ok(id);
+        }
+        self.last_node += 1;
+        let id = NodeId(self.last_node);
+        // Whoever had this address before was wiped and can never come back as what it was.
+        for member in self.nodes.values_mut().filter(|member| member.addresses.cluster == addresses.cluster) {
+            member.state = NodeState::Leaving { heir: Some(id) };
+        }
+        self.admitted.insert(request, id);
+        self.nodes.insert(id, Member { addresses, state: NodeState::Active });
+        Ok(id)
+    }
+
+    fn begin_move(
+        &mut self,
+        shard: ShardId,
+        version: u64,
+        add: Option<NodeId>,
+        remove: Option<NodeId>,
+    ) -> Result<(), String> {
+        if let Some(node) = add.filter(|node| !self.is_active(*node)) {
+            return Err(format!("node {node} takes no replicas"));
+        }
+        let place = self.placement.get_mut(&shard).ok_or_else(|| format!("there is no shard {shard}"))?;
+        if place.version != version || place.moving.is_some() {
+            return Err(format!("shard {shard} has moved meanwhile"));
+        }
+        let removed = remove.and_then(|node| place.replicas.iter().find(|(at, _)| *at == node).copied());
+        let holds = add.is_some_and(|node| place.replica(node).is_some());
+        let leaves = place.replicas.len() + usize::from(add.is_some()) - usize::from(removed.is_some());
+        if holds || removed.is_some() != remove.is_some() || (add, remove) == (None, None) || leaves == 0 {
+            return Err(format!("shard {shard} cannot move so"));
+        }
+        let add = add.map(|node| {
+            self.last_replica += 1;
+            (node, ReplicaId(self.last_replica))
+        });
+        self.last_move += 1;
+        place.moving = Some(Move { number: self.last_move, add, remove: removed, promoted: false });
+        Ok(())
+    }
+
+    fn set_node(&mut self, node: NodeId, state: NodeState, replication: Option<u32>) -> Result<NodeId, String> {
+        self.member(node)?;
+        self.may_set(node, state, replication)?;
+        if let Some(replication) = replication {
+            self.replication = replication;
+        }
+        self.member(node)?.state = state;
+        Ok(node)
+    }
+
+    /// Whether replication would suffer by it, in words for the operator.
+    pub fn may_set(&self, node: NodeId, state: NodeState, replication: Option<u32>) -> Result<(), String> {
+        let Some(member) = self.nodes.get(&node) else { return Err(self.unknown(node)) };
+        if let NodeState::Leaving { heir: Some(heir) } = state {
+            if heir == node {
+                return Err(format!("node {node} cannot replace itself"));
+            }
+            if !self.nodes.contains_key(&heir) {
+                return Err(self.unknown(heir));
+            }
+            if !self.is_active(heir) {
+                return Err(format!("node {heir} cannot take over: it is to be emptied itself"));
+            }
+        }
+        let same = |other: &Member| other.addresses.cluster == member.addresses.cluster;
+        if state == NodeState::Active && self.nodes.iter().any(|(id, other)| *id > node && same(other)) {
+            return Err(format!("node {node} cannot come back: another node has its address now"));
+        }
+        let before = self.active().count();
+        let after = self.active().filter(|active| *active != node).count() + usize::from(state == NodeState::Active);
+        let wanted = match replication {
+            Some(0) => return Err("a shard has at least one replica".to_owned()),
+            Some(wanted) => wanted as usize,
+            // What the nodes that work today can hold is what they shall hold.
+            None => self.copies(before),
+        };
+        let stops = member.state == NodeState::Active && state != NodeState::Active;
+        if after < wanted && (stops || replication.is_some()) {
+            let others = if after == 1 { "1 other node is".to_owned() } else { format!("{after} other nodes are") };
+            return Err(format!(
+                "each shard has {wanted} replicas and only {others} active: add a node first, or lower the \
+                 replication with --replication {}",
+                after.max(1)
+            ));
+        }
+        Ok(())
+    }
+
+    fn remove_node(&mut self, node: NodeId) -> Result<NodeId, String> {
+        if self.removed.contains_key(&node) {
+            return Ok(node);
+        }
+        let held = self.shards_on(node);
+        let member = self.member(node)?;
+        if !matches!(member.state, NodeState::Leaving { .. } | NodeState::Lost) {
+            return Err(format!("node {node} is not about to leave"));
+        }
+        if held > 0 {
+            return Err(format!("node {node} still has {held} replicas"));
+        }
+        let address = member.addresses.cluster.clone();
+        self.nodes.remove(&node);
+        self.removed.insert(node, address);
+        Ok(node)
     }
 
     /// Shard g lives on the nodes g, g+1, ... in a round, the first of which begins as its leader.
@@ -103,217 +374,27 @@ impl MetaState {
         self.login_policy = login_policy;
         self.replication = replication;
         self.last_node = ids.iter().map(|id| id.0).max().unwrap_or(0);
-        self.nodes = nodes;
+        self.nodes =
+            nodes.into_iter().map(|(id, addresses)| (id, Member { addresses, state: NodeState::Active })).collect();
         for shard in map.shards() {
             let round = ids.iter().cycle().skip(shard.0 as usize % ids.len().max(1)).take(copies.min(ids.len()));
             let replicas = round.map(|node| {
                 self.last_replica += 1;
                 (*node, ReplicaId(self.last_replica))
             });
-            self.placement.insert(shard, replicas.collect());
+            self.placement.insert(shard, Place { replicas: replicas.collect(), ..Place::default() });
         }
         self.shards = Some(map);
     }
 }
 
-fn policy_out(policy: LoginPolicy) -> u32 {
-    match policy {
-        LoginPolicy::Replace => 0,
-        LoginPolicy::Refuse => 1,
-    }
-}
-
-fn policy_in(policy: u32) -> Result<LoginPolicy, Undecodable> {
-    match policy {
-        0 => Ok(LoginPolicy::Replace),
-        1 => Ok(LoginPolicy::Refuse),
-        _ => Err(Undecodable("login policy")),
-    }
-}
-
-fn node_out(id: NodeId, addresses: &Addresses) -> wire::MetaNode {
-    wire::MetaNode {
-        id: id.0,
-        cluster_address: addresses.cluster.clone(),
-        client_address: addresses.client.clone(),
-        http_address: addresses.http.clone(),
-    }
-}
-
-fn node_in(node: wire::MetaNode) -> (NodeId, Addresses) {
-    let addresses = Addresses { cluster: node.cluster_address, client: node.client_address, http: node.http_address };
-    (NodeId(node.id), addresses)
-}
-
-fn id(bytes: &[u8]) -> Result<[u8; 16], Undecodable> {
-    bytes.try_into().map_err(|_| Undecodable("id of 16 bytes"))
-}
-
-impl From<&MetaState> for wire::MetaState {
-    fn from(state: &MetaState) -> Self {
-        let place = |(shard, replicas): (&ShardId, &Vec<(NodeId, ReplicaId)>)| wire::MetaPlace {
-            shard: shard.0,
-            replicas: replicas
-                .iter()
-                .map(|(node, replica)| wire::MetaReplica { node: node.0, replica: replica.0 })
-                .collect(),
-        };
-        wire::MetaState {
-            cluster_id: state.cluster_id.to_vec().into(),
-            shards: state.shards.map_or(0, |map| map.count),
-            replication: state.replication,
-            login_policy: policy_out(state.login_policy),
-            nodes: state.nodes.iter().map(|(id, addresses)| node_out(*id, addresses)).collect(),
-            admitted: state
-                .admitted
-                .iter()
-                .map(|(request, node)| wire::MetaAdmission { request: request.to_vec().into(), node: node.0 })
-                .collect(),
-            placement: state.placement.iter().map(place).collect(),
-            last_node: state.last_node,
-            last_replica: state.last_replica,
-        }
-    }
-}
-
-impl TryFrom<wire::MetaState> for MetaState {
-    type Error = Undecodable;
-
-    fn try_from(state: wire::MetaState) -> Result<Self, Undecodable> {
-        let place = |place: wire::MetaPlace| {
-            let replicas = place.replicas.iter().map(|r| (NodeId(r.node), ReplicaId(r.replica))).collect();
-            (ShardId(place.shard), replicas)
-        };
-        Ok(MetaState {
-            cluster_id: id(&state.cluster_id)?,
-            shards: Some(ShardMap { count: state.shards }).filter(|map| (1..=u32::from(SLOTS)).contains(&map.count)),
-            login_policy: policy_in(state.login_policy)?,
-            nodes: state.nodes.into_iter().map(node_in).collect(),
-            admitted: state
-                .admitted
-                .into_iter()
-                .map(|admission| Ok((id(&admission.request)?, NodeId(admission.node))))
-                .collect::<Result<_, Undecodable>>()?,
-            placement: state.placement.into_iter().map(place).collect(),
-            replication: state.replication,
-            last_node: state.last_node,
-            last_replica: state.last_replica,
-        })
-    }
-}
-
-impl From<&MetaCommand> for wire::MetaCommand {
-    fn from(command: &MetaCommand) -> Self {
-        use wire::meta_command::Command;
-        let command = match command {
-            MetaCommand::Found { cluster_id, shards, replication, login_policy, nodes } => {
-                Command::Found(wire::MetaState {
-                    cluster_id: cluster_id.to_vec().into(),
-                    shards: *shards,
-                    replication: *replication,
-                    login_policy: policy_out(*login_policy),
-                    nodes: nodes.iter().map(|(id, addresses)| node_out(*id, addresses)).collect(),
-                    ..Default::default()
-                })
-            }
-            MetaCommand::AddNode { request, addresses } => Command::AddNode(wire::MetaAddNode {
-                request: request.to_vec().into(),
-                node: Some(node_out(NodeId(0), addresses)),
-            }),
-            MetaCommand::UpdateNode(id, addresses) => Command::UpdateNode(node_out(*id, addresses)),
-        };
-        wire::MetaCommand { command: Some(command) }
-    }
-}
-
-impl TryFrom<wire::MetaCommand> for MetaCommand {
-    type Error = Undecodable;
-
-    fn try_from(command: wire::MetaCommand) -> Result<Self, Undecodable> {
-        use wire::meta_command::Command;
-        Ok(match command.command.ok_or(Undecodable("meta command"))? {
-            Command::Found(found) => MetaCommand::Found {
-                cluster_id: id(&found.cluster_id)?,
-                shards: found.shards,
-                replication: found.replication,
-                login_policy: policy_in(found.login_policy)?,
-                nodes: found.nodes.into_iter().map(node_in).collect(),
-            },
-            Command::AddNode(add) => {
-                MetaCommand::AddNode { request: id(&add.request)?, addresses: node_in(add.node.unwrap_or_default()).1 }
-            }
-            Command::UpdateNode(node) => {
-                let (id, addresses) = node_in(node);
-                MetaCommand::UpdateNode(id, addresses)
-            }
-        })
-    }
+/// What a node hears that is out.
+pub fn removed_text(node: NodeId) -> String {
+    format!(
+        "node {node} was removed from this cluster, and what it held lives on other nodes: to use this machine again, \
+         empty its data directory, and it joins as a new node"
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn addresses(n: u64) -> Addresses {
-        Addresses { cluster: format!("c{n}"), client: format!("u{n}"), http: format!("h{n}") }
-    }
-
-    fn add(request: u8) -> MetaCommand {
-        MetaCommand::AddNode { request: [request; 16], addresses: addresses(9) }
-    }
-
-    fn found(nodes: u64) -> MetaCommand {
-        MetaCommand::Found {
-            cluster_id: [7; 16],
-            shards: 16,
-            replication: 3,
-            login_policy: LoginPolicy::Refuse,
-            nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
-        }
-    }
-
-    #[test]
-    fn a_birth_spreads_the_shards_evenly_and_happens_once() {
-        let mut state = MetaState::default();
-        assert!(state.apply(add(1)).is_err());
-        state.apply(found(4)).unwrap();
-        for first in 1..=4 {
-            let led = state.placement.values().filter(|replicas| replicas[0].0 == NodeId(first)).count();
-            assert_eq!(led, 4, "node {first}");
-        }
-        let mut replicas: Vec<ReplicaId> = state.placement.values().flatten().map(|(_, replica)| *replica).collect();
-        replicas.sort();
-        replicas.dedup();
-        assert_eq!(replicas.len(), 16 * 3);
-        let born = state.clone();
-        state.apply(found(2)).unwrap();
-        assert_eq!(state, born);
-    }
-
-    #[test]
-    fn fewer_nodes_than_copies_hold_one_each() {
-        let mut state = MetaState::default();
-        state.apply(found(1)).unwrap();
-        assert!(state.placement.values().all(|replicas| replicas.len() == 1));
-    }
-
-    #[test]
-    fn node_ids_are_never_reused() {
-        let mut state = MetaState::default();
-        state.apply(found(3)).unwrap();
-        assert_eq!(state.apply(add(1)), Ok(NodeId(4)));
-        assert_eq!(state.apply(add(2)), Ok(NodeId(5)));
-        assert_eq!(state.apply(add(1)), Ok(NodeId(4)));
-        assert_eq!(state.apply(MetaCommand::UpdateNode(NodeId(4), addresses(8))), Ok(NodeId(4)));
-        assert!(state.apply(MetaCommand::UpdateNode(NodeId(99), addresses(8))).is_err());
-        let wire = wire::MetaState::from(&state);
-        assert_eq!(MetaState::try_from(wire).unwrap(), state);
-    }
-
-    #[test]
-    fn commands_survive_the_wire() {
-        for command in [found(3), add(1), MetaCommand::UpdateNode(NodeId(3), addresses(2))] {
-            assert_eq!(MetaCommand::try_from(wire::MetaCommand::from(&command)).unwrap(), command);
-        }
-    }
-}
+mod tests;

@@ -45,6 +45,8 @@ pub enum Why {
     NotReady,
     #[error("is busy")]
     Busy,
+    #[error("says that this node was removed from the cluster")]
+    Removed,
     #[error("closed the connection: {0}")]
     Closed(io::Error),
 }
@@ -56,7 +58,9 @@ impl From<DialError> for io::Error {
             Why::Timeout => io::ErrorKind::TimedOut,
             Why::NotReady | Why::Busy => io::ErrorKind::ConnectionRefused,
             Why::WithoutTls | Why::ExpectsTls | Why::Unsupported => io::ErrorKind::InvalidData,
-            Why::BadToken | Why::WrongCluster(_) | Why::WrongNode | Why::WrongName => io::ErrorKind::PermissionDenied,
+            Why::BadToken | Why::WrongCluster(_) | Why::WrongNode | Why::WrongName | Why::Removed => {
+                io::ErrorKind::PermissionDenied
+            }
         };
         io::Error::new(kind, error)
     }
@@ -125,6 +129,10 @@ impl Port {
                 Verdict::BadToken => Err(Why::BadToken),
                 Verdict::NotReady => Err(Why::NotReady),
                 Verdict::Busy => Err(Why::Busy),
+                Verdict::Removed => {
+                    self.shared.expelled.send_replace(true);
+                    Err(Why::Removed)
+                }
             }
         };
         let outcome = timeout(HANDSHAKE_TIME, attempt).await.unwrap_or(Err(Why::Timeout));

@@ -65,3 +65,13 @@ proptest! {
         let _ = Token::parse(&format!("troupe1.{text}"));
     }
 }
+
+#[test]
+fn the_operator_key_follows_from_the_token_and_from_no_other() {
+    let (one, other) = (Token::generate(&Rng::from_seed(1)), Token::generate(&Rng::from_seed(2)));
+    let key = one.operator_key();
+    assert!(key.is(Token::parse(&one.reveal()).unwrap().operator_key().reveal()));
+    assert!(!key.is(other.operator_key().reveal()));
+    assert!(!key.is("") && !key.is(&one.reveal()));
+    assert!(!one.reveal().contains(key.reveal()));
+}

@@ -149,6 +149,7 @@ impl Node {
             replication: 3,
             data_dir: None,
             login_policy: LoginPolicy::Replace,
+            replace_after: std::time::Duration::from_secs(600),
         };
         Node { village: village.clone(), config, disk: Memory::new(), seed: u64::from(number) }
     }

@@ -1,0 +1,238 @@
+//! The meta group's state and commands as the messages of `raft.proto`. Fields are only ever added there: a state that an
+//! earlier version wrote reads as one in which nothing moves and every node is active.
+
+use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
+use troupe_proto::wire::raft as wire;
+
+use super::state::{Addresses, Member, MetaCommand, MetaState, Move, NodeState, Place};
+use crate::cluster::LoginPolicy;
+use crate::codec::Undecodable;
+
+fn policy_out(policy: LoginPolicy) -> u32 {
+    match policy {
+        LoginPolicy::Replace => 0,
+        LoginPolicy::Refuse => 1,
+    }
+}
+
+fn policy_in(policy: u32) -> Result<LoginPolicy, Undecodable> {
+    match policy {
+        0 => Ok(LoginPolicy::Replace),
+        1 => Ok(LoginPolicy::Refuse),
+        _ => Err(Undecodable("login policy")),
+    }
+}
+
+/// The number of a state, and its heir.
+fn state_out(state: NodeState) -> (u32, u64) {
+    match state {
+        NodeState::Active => (0, 0),
+        NodeState::Draining => (1, 0),
+        NodeState::Leaving { heir } => (2, node_or_none(heir)),
+        NodeState::Lost => (3, 0),
+    }
+}
+
+fn state_in(state: u32, heir: u64) -> Result<NodeState, Undecodable> {
+    match state {
+        0 => Ok(NodeState::Active),
+        1 => Ok(NodeState::Draining),
+        2 => Ok(NodeState::Leaving { heir: some_node(heir) }),
+        3 => Ok(NodeState::Lost),
+        _ => Err(Undecodable("state of a node")),
+    }
+}
+
+fn node_or_none(node: Option<NodeId>) -> u64 {
+    node.map_or(0, |node| node.0)
+}
+
+fn some_node(node: u64) -> Option<NodeId> {
+    Some(NodeId(node)).filter(|node| node.0 != 0)
+}
+
+fn node_out(id: NodeId, addresses: &Addresses, state: NodeState) -> wire::MetaNode {
+    let (state, heir) = state_out(state);
+    wire::MetaNode {
+        id: id.0,
+        cluster_address: addresses.cluster.clone(),
+        client_address: addresses.client.clone(),
+        http_address: addresses.http.clone(),
+        state,
+        heir,
+    }
+}
+
+fn member_in(node: wire::MetaNode) -> Result<(NodeId, Member), Undecodable> {
+    let state = state_in(node.state, node.heir)?;
+    let addresses = Addresses { cluster: node.cluster_address, client: node.client_address, http: node.http_address };
+    Ok((NodeId(node.id), Member { addresses, state }))
+}
+
+fn id(bytes: &[u8]) -> Result<[u8; 16], Undecodable> {
+    bytes.try_into().map_err(|_| Undecodable("id of 16 bytes"))
+}
+
+fn replica_out(replica: &(NodeId, ReplicaId)) -> wire::MetaReplica {
+    wire::MetaReplica { node: replica.0.0, replica: replica.1.0 }
+}
+
+fn replica_in(replica: wire::MetaReplica) -> (NodeId, ReplicaId) {
+    (NodeId(replica.node), ReplicaId(replica.replica))
+}
+
+fn place_out(shard: ShardId, place: &Place) -> wire::MetaPlace {
+    wire::MetaPlace {
+        shard: shard.0,
+        replicas: place.replicas.iter().map(replica_out).collect(),
+        version: place.version,
+        moving: place.moving.as_ref().map(|moving| wire::MetaMove {
+            number: moving.number,
+            add: moving.add.as_ref().map(replica_out),
+            remove: moving.remove.as_ref().map(replica_out),
+            promoted: moving.promoted,
+        }),
+    }
+}
+
+fn place_in(place: wire::MetaPlace) -> (ShardId, Place) {
+    let moving = place.moving.map(|moving| Move {
+        number: moving.number,
+        add: moving.add.map(replica_in),
+        remove: moving.remove.map(replica_in),
+        promoted: moving.promoted,
+    });
+    let replicas = place.replicas.into_iter().map(replica_in).collect();
+    (ShardId(place.shard), Place { replicas, version: place.version, moving })
+}
+
+impl From<&MetaState> for wire::MetaState {
+    fn from(state: &MetaState) -> Self {
+        let removed = state.removed.iter().map(|(id, address)| {
+            let addresses = Addresses { cluster: address.clone(), ..Addresses::default() };
+            node_out(*id, &addresses, NodeState::Active)
+        });
+        wire::MetaState {
+            cluster_id: state.cluster_id.to_vec().into(),
+            shards: state.shards.map_or(0, |map| map.count),
+            replication: state.replication,
+            login_policy: policy_out(state.login_policy),
+            nodes: state.nodes.iter().map(|(id, member)| node_out(*id, &member.addresses, member.state)).collect(),
+            admitted: state
+                .admitted
+                .iter()
+                .map(|(request, node)| wire::MetaAdmission { request: request.to_vec().into(), node: node.0 })
+                .collect(),
+            placement: state.placement.iter().map(|(shard, place)| place_out(*shard, place)).collect(),
+            last_node: state.last_node,
+            last_replica: state.last_replica,
+            removed: removed.collect(),
+            last_move: state.last_move,
+        }
+    }
+}
+
+impl TryFrom<wire::MetaState> for MetaState {
+    type Error = Undecodable;
+
+    fn try_from(state: wire::MetaState) -> Result<Self, Undecodable> {
+        Ok(MetaState {
+            cluster_id: id(&state.cluster_id)?,
+            shards: Some(ShardMap { count: state.shards }).filter(|map| (1..=u32::from(SLOTS)).contains(&map.count)),
+            login_policy: policy_in(state.login_policy)?,
+            nodes: state.nodes.into_iter().map(member_in).collect::<Result<_, Undecodable>>()?,
+            removed: state.removed.into_iter().map(|node| (NodeId(node.id), node.cluster_address)).collect(),
+            admitted: state
+                .admitted
+                .into_iter()
+                .map(|admission| Ok((id(&admission.request)?, NodeId(admission.node))))
+                .collect::<Result<_, Undecodable>>()?,
+            placement: state.placement.into_iter().map(place_in).collect(),
+            replication: state.replication,
+            last_node: state.last_node,
+            last_replica: state.last_replica,
+            last_move: state.last_move,
+        })
+    }
+}
+
+impl From<&MetaCommand> for wire::MetaCommand {
+    fn from(command: &MetaCommand) -> Self {
+        use wire::meta_command::Command;
+        let step = |shard: &ShardId, number: &u64| wire::MetaMoveStep { shard: shard.0, number: *number };
+        let told = |id: NodeId, addresses: &Addresses| node_out(id, addresses, NodeState::Active);
+        let command = match command {
+            MetaCommand::Found { cluster_id, shards, replication, login_policy, nodes } => {
+                Command::Found(wire::MetaState {
+                    cluster_id: cluster_id.to_vec().into(),
+                    shards: *shards,
+                    replication: *replication,
+                    login_policy: policy_out(*login_policy),
+                    nodes: nodes.iter().map(|(id, addresses)| told(*id, addresses)).collect(),
+                    ..Default::default()
+                })
+            }
+            MetaCommand::AddNode { request, addresses } => Command::AddNode(wire::MetaAddNode {
+                request: request.to_vec().into(),
+                node: Some(told(NodeId(0), addresses)),
+            }),
+            MetaCommand::UpdateNode(id, addresses) => Command::UpdateNode(told(*id, addresses)),
+            MetaCommand::BeginMove { shard, version, add, remove } => Command::BeginMove(wire::MetaBeginMove {
+                shard: shard.0,
+                version: *version,
+                add: node_or_none(*add),
+                remove: node_or_none(*remove),
+            }),
+            MetaCommand::PromoteMove { shard, number } => Command::PromoteMove(step(shard, number)),
+            MetaCommand::FinishMove { shard, number } => Command::FinishMove(step(shard, number)),
+            MetaCommand::CancelMove { shard, number } => Command::CancelMove(step(shard, number)),
+            MetaCommand::SetNode { node, state, replication } => {
+                let (state, heir) = state_out(*state);
+                let replication = replication.unwrap_or(0);
+                Command::SetNode(wire::MetaSetNode { node: node.0, state, heir, replication })
+            }
+            MetaCommand::RemoveNode(node) => Command::RemoveNode(node.0),
+        };
+        wire::MetaCommand { command: Some(command) }
+    }
+}
+
+impl TryFrom<wire::MetaCommand> for MetaCommand {
+    type Error = Undecodable;
+
+    fn try_from(command: wire::MetaCommand) -> Result<Self, Undecodable> {
+        use wire::meta_command::Command;
+        let told = |node: wire::MetaNode| member_in(node).map(|(id, member)| (id, member.addresses));
+        Ok(match command.command.ok_or(Undecodable("meta command"))? {
+            Command::Found(found) => MetaCommand::Found {
+                cluster_id: id(&found.cluster_id)?,
+                shards: found.shards,
+                replication: found.replication,
+                login_policy: policy_in(found.login_policy)?,
+                nodes: found.nodes.into_iter().map(told).collect::<Result<_, Undecodable>>()?,
+            },
+            Command::AddNode(add) => {
+                MetaCommand::AddNode { request: id(&add.request)?, addresses: told(add.node.unwrap_or_default())?.1 }
+            }
+            Command::UpdateNode(node) => {
+                let (id, addresses) = told(node)?;
+                MetaCommand::UpdateNode(id, addresses)
+            }
+            Command::BeginMove(begin) => MetaCommand::BeginMove {
+                shard: ShardId(begin.shard),
+                version: begin.version,
+                add: some_node(begin.add),
+                remove: some_node(begin.remove),
+            },
+            Command::PromoteMove(step) => MetaCommand::PromoteMove { shard: ShardId(step.shard), number: step.number },
+            Command::FinishMove(step) => MetaCommand::FinishMove { shard: ShardId(step.shard), number: step.number },
+            Command::CancelMove(step) => MetaCommand::CancelMove { shard: ShardId(step.shard), number: step.number },
+            Command::SetNode(set) => MetaCommand::SetNode {
+                node: NodeId(set.node),
+                state: state_in(set.state, set.heir)?,
+                replication: Some(set.replication).filter(|replication| *replication != 0),
+            },
+            Command::RemoveNode(node) => MetaCommand::RemoveNode(NodeId(node)),
+        })
+    }
+}
