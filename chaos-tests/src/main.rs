@@ -1,14 +1,11 @@
-//! `chaos run --scenario NAME --seconds N`: breaks a real cluster and prints a verdict. Exit status 0 only when every promise held and
-//! the run was conclusive.
+//! `chaos`: what `troupe chaos` does, with the binary of one's choice. For `scripts/chaos`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
-use troupe_chaos::report::Verdict;
-use troupe_chaos::run::{self, RunOptions};
-use troupe_chaos::scenario::Scenario;
+use anyhow::Result;
+use clap::Parser;
+use troupe_chaos::cli::{self, Chaos};
 
 #[derive(Parser)]
 #[command(name = "chaos", about = "Breaks a real cluster and checks every promise")]
@@ -17,34 +14,7 @@ struct Cli {
     #[arg(long)]
     troupe: PathBuf,
     #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Subcommand)]
-enum Verb {
-    /// One scenario per line
-    List,
-    /// Run one scenario and judge it
-    Run {
-        #[arg(long)]
-        scenario: String,
-        #[arg(long, default_value_t = 60)]
-        seconds: u64,
-        /// Draws workload and faults; printed, so that a run can be repeated
-        #[arg(long)]
-        seed: Option<u64>,
-        /// Sends per second, all devices together
-        #[arg(long, default_value_t = 250)]
-        rate: u64,
-        /// Keep data folders, logs and history.json here
-        #[arg(long)]
-        keep: Option<PathBuf>,
-        /// A deliberate bug for the nodes to carry (builds with the feature planted-bugs only)
-        #[arg(long)]
-        plant: Option<String>,
-        #[arg(long)]
-        json: bool,
-    },
+    verb: Chaos,
 }
 
 fn main() -> Result<ExitCode> {
@@ -53,29 +23,6 @@ fn main() -> Result<ExitCode> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
-    match cli.verb {
-        Verb::List => {
-            for scenario in Scenario::ALL {
-                println!("{:<16}{}", scenario.name(), scenario.about());
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Verb::Run { scenario, seconds, seed, rate, keep, plant, json } => {
-            let scenario = Scenario::named(&scenario).with_context(|| {
-                let names: Vec<&str> = Scenario::ALL.iter().map(|s| s.name()).collect();
-                format!("no scenario \"{scenario}\"; there are {}", names.join(", "))
-            })?;
-            let seed = seed.unwrap_or_else(|| troupe_runtime::Rng::from_os().u64() >> 32);
-            let binary = cli.troupe;
-            let options =
-                RunOptions { binary, scenario, seconds, seed, rate, keep, plant, verbose: !json, port: 27_000 };
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            let report = runtime.block_on(run::run(options))?;
-            match json {
-                true => println!("{}", serde_json::to_string(&report)?),
-                false => print!("{}", report.table()),
-            }
-            Ok(if report.verdict == Verdict::Held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
-    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(cli::run(cli.verb, cli.troupe))
 }

@@ -44,6 +44,33 @@ pub enum Promise {
     Replicas,
 }
 
+impl Promise {
+    pub const ALL: [Promise; 8] = [
+        Promise::Durable,
+        Promise::ExactlyOnce,
+        Promise::OneOrder,
+        Promise::DeviceOrder,
+        Promise::RealTime,
+        Promise::HonestErrors,
+        Promise::Cursors,
+        Promise::Replicas,
+    ];
+
+    /// For people.
+    pub fn about(self) -> &'static str {
+        match self {
+            Promise::Durable => "acknowledged is never lost",
+            Promise::ExactlyOnce => "a message takes one place and is handed out once",
+            Promise::OneOrder => "all see one gapless sequence",
+            Promise::DeviceOrder => "what one device sent in an order appears in it",
+            Promise::RealTime => "acknowledged before sent means earlier in the sequence",
+            Promise::HonestErrors => "nothing appears that nobody sent, or that was rejected",
+            Promise::Cursors => "cursors move forward only",
+            Promise::Replicas => "all replicas hold the same",
+        }
+    }
+}
+
 /// Which figure of the report a violation counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

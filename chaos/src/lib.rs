@@ -5,14 +5,25 @@
 //! command line, its ports, its signals and its files. Nothing of the server is linked here.
 
 pub mod checkers;
+pub mod cli;
+pub mod control;
+pub mod damage;
+pub mod disk;
+pub mod early;
+pub mod export;
 pub mod fetch;
+pub mod foreign;
 pub mod history;
+pub mod html;
+pub mod live;
 pub mod local;
 pub mod nemesis;
 pub mod observer;
+pub mod proxy;
 pub mod recorder;
 pub mod replicas;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod shim;
 pub mod workload;

@@ -3,11 +3,14 @@
 //! Each node is a child with its own data folder and log file under one directory; `cluster.json` (mode 0600) keeps ports and token, so that
 //! the same directory comes back as the same cluster. Children watch their standard input and stop when it closes: they never outlive
 //! the process that started them, even if that one is killed.
+//!
+//! What is needed to break more than processes is put under the nodes before they start: [`LocalCluster::put_proxies`] between them,
+//! [`LocalCluster::put_shims`] under their system calls, [`LocalCluster::put_disks`] under their data.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,7 +24,10 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use troupe_core::{ShardMap, Slot};
 
+use crate::disk::{self, Disk};
 use crate::fetch;
+use crate::proxy::{self, Door, Proxy};
+use crate::shim::Shim;
 
 /// What is chosen once per directory.
 #[derive(Clone, Debug)]
@@ -55,6 +61,10 @@ pub struct LocalCluster {
     options: Options,
     manifest: Manifest,
     children: Vec<Option<Child>>,
+    proxy: Option<Proxy>,
+    shim: Option<Shim>,
+    /// One for each node, or none at all.
+    disks: Vec<Disk>,
 }
 
 impl LocalCluster {
@@ -82,7 +92,49 @@ impl LocalCluster {
             }
         };
         let children = manifest.nodes.iter().map(|_| None).collect();
-        Ok(LocalCluster { options, manifest, children })
+        Ok(LocalCluster { options, manifest, children, proxy: None, shim: None, disks: Vec::new() })
+    }
+
+    /// Puts a proxy in front of every node's client and cluster port. The addresses that others know stay the same; the nodes listen on
+    /// loopback addresses of their own behind it.
+    pub async fn put_proxies(&mut self, seed: u64) -> Result<()> {
+        let mut doors = Vec::new();
+        for index in 0..self.len() {
+            for public in [&self.manifest.nodes[index].client, &self.manifest.nodes[index].cluster] {
+                let listen: SocketAddr = public.parse().with_context(|| format!("{public} is no address"))?;
+                let behind = SocketAddr::new(proxy::address_of(index).into(), listen.port());
+                doors.push(Door { listen, behind, node: index });
+            }
+        }
+        self.proxy = Some(Proxy::open(&doors, seed).await?);
+        Ok(())
+    }
+
+    /// Makes every node's disk and clock something that can be told to fail.
+    pub fn put_shims(&mut self) -> Result<()> {
+        self.shim = Some(Shim::install(&self.options.dir)?);
+        Ok(())
+    }
+
+    /// Gives every node a file system of its own that can lose power. Wants root.
+    pub fn put_disks(&mut self) -> Result<()> {
+        for index in 0..self.len() {
+            let image = self.options.dir.join(format!("disk-{}.img", index + 1));
+            self.disks.push(Disk::mount(&image, &self.data_dir(index), disk::BYTES)?);
+        }
+        Ok(())
+    }
+
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
+    }
+
+    pub fn shim(&self) -> Option<&Shim> {
+        self.shim.as_ref()
+    }
+
+    pub fn disk(&self, index: usize) -> Option<&Disk> {
+        self.disks.get(index)
     }
 
     pub fn len(&self) -> usize {
@@ -134,19 +186,33 @@ impl LocalCluster {
         }
         let node = &self.manifest.nodes[index];
         let join: Vec<&str> = self.manifest.nodes.iter().map(|n| n.cluster.as_str()).collect();
+        // Behind a proxy a node listens on its own address, and only the world in front knows the planned ones.
+        let own = |public: &str| match &self.proxy {
+            Some(_) => format!("{}:{}", proxy::address_of(index), public.rsplit(':').next().unwrap_or_default()),
+            None => public.to_owned(),
+        };
         let log = File::options().create(true).append(true).open(self.log_path(index))?;
         let mut command = Command::new(&self.options.binary);
         command
             .arg("start")
             .arg("--exit-with-parent")
             .args(["--data-dir".as_ref(), self.data_dir(index).as_os_str()])
-            .args(["--client-listen", &node.client, "--http-listen", &node.http, "--cluster-listen", &node.cluster])
+            .args(["--client-listen", &own(&node.client), "--http-listen", &node.http])
+            .args(["--cluster-listen", &own(&node.cluster)])
             .env("TROUPE_CLUSTER_TOKEN", &self.manifest.token)
             .envs(self.options.environment.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(true);
+        if self.proxy.is_some() {
+            command
+                .args(["--client-advertise", &node.client, "--cluster-advertise", &node.cluster])
+                .args(["--cluster-outgoing", &proxy::address_of(index).to_string()]);
+        }
+        if let Some(shim) = &self.shim {
+            command.envs(shim.environment(index, &self.data_dir(index))?);
+        }
         if join.len() > 1 {
             command.args(["--cluster-join", &join.join(",")]);
         }

@@ -3,7 +3,6 @@
 //! It fetches what it lacks only where the server announces a head; an event that is pushed is written down as it comes. So a
 //! node that hands out an event over a gap is caught, which an SDK client would quietly repair.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,22 +13,15 @@ use troupe_client::connection::Push;
 use troupe_proto::wire::client::{Event, Fetch, Page, client_frame::Request, event, server_frame::Message};
 use troupe_runtime::NodeCtx;
 
-use crate::history::{DeviceNumber, Record};
-use crate::recorder::Recorder;
-use crate::workload::Positions;
+use crate::history::Record;
+use crate::workload::Ears;
 
 /// Silence after which the connection is given up: the server pings more often.
 const SILENCE: Duration = Duration::from_secs(3);
 
-pub async fn run(
-    device: DeviceNumber,
-    nodes: Vec<String>,
-    credentials: (String, String),
-    recorder: Arc<Recorder>,
-    positions: Positions,
-    stop: CancellationToken,
-) {
-    let observer = Observer { device, credentials, recorder, positions, ctx: NodeCtx::production() };
+pub async fn run(ears: Ears, nodes: Vec<String>, credentials: (String, String), stop: CancellationToken) {
+    let device = ears.device;
+    let observer = Observer { ears, credentials, ctx: NodeCtx::production() };
     for address in nodes.iter().cycle() {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -44,10 +36,8 @@ pub async fn run(
 }
 
 struct Observer {
-    device: DeviceNumber,
+    ears: Ears,
     credentials: (String, String),
-    recorder: Arc<Recorder>,
-    positions: Positions,
     ctx: NodeCtx,
 }
 
@@ -56,7 +46,7 @@ impl Observer {
     async fn follow(&self, address: &str) -> Result<()> {
         let open = Connection::open(&*self.ctx.net, address);
         let (connection, mut pushes) = timeout(SILENCE, open).await.context("connect")??;
-        let device = format!("observer-{}", self.device);
+        let device = format!("observer-{}", self.ears.device);
         timeout(SILENCE * 3, connection.login(&self.credentials.0, &self.credentials.1, &device))
             .await
             .context("login")??;
@@ -72,10 +62,10 @@ impl Observer {
                 }
             };
             match push {
-                Push::Conversation(news) if news.present => {
+                Push::Conversation(news) if news.present && self.ears.place.judges(&news.conversation) => {
                     self.catch_up(&connection, &news.conversation, news.head).await?
                 }
-                Push::Event(pushed) => {
+                Push::Event(pushed) if self.ears.place.judges(&pushed.conversation) => {
                     let event = pushed.event.context("an event")?;
                     if event.seq > self.position(&pushed.conversation) {
                         self.deliver(&pushed.conversation, &event);
@@ -100,20 +90,21 @@ impl Observer {
     }
 
     fn position(&self, conversation: &str) -> u64 {
-        self.positions.lock().get(&self.device).and_then(|of| of.get(conversation)).copied().unwrap_or(0)
+        self.ears.positions.lock().get(&self.ears.device).and_then(|of| of.get(conversation)).copied().unwrap_or(0)
     }
 
     fn deliver(&self, conversation: &str, event: &Event) {
         let id: String = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.recorder.record(|at| Record::Deliver {
+        let device = self.ears.device;
+        self.ears.recorder.record(|at| Record::Deliver {
             at,
-            device: self.device,
+            device,
             conversation: conversation.to_owned(),
             seq: event.seq,
             sender: event.sender,
             id: format!("{}/{id}", event.sender),
             message: matches!(event.kind, Some(event::Kind::Message(_))),
         });
-        self.positions.lock().entry(self.device).or_default().insert(conversation.to_owned(), event.seq);
+        self.ears.positions.lock().entry(device).or_default().insert(conversation.to_owned(), event.seq);
     }
 }

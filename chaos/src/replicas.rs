@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use troupe_core::{ConversationId, ShardMap};
 
+use crate::checkers::{Kind, Promise, Violation};
 use crate::fetch;
 use crate::history::{Conversation, Entry, FinalLog};
 use crate::local::LocalCluster;
@@ -15,31 +17,103 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 type Heads = BTreeMap<Conversation, (u64, String)>;
 
-/// Waits until all replicas agree on heads and chains (or `within` is over), then reads everything as it is.
-pub async fn collect(
-    cluster: &LocalCluster,
-    within: Duration,
-) -> Result<BTreeMap<u64, BTreeMap<Conversation, FinalLog>>> {
+/// What the replicas hold at the end, and whether it is everywhere where it should be.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// By node, then conversation: only nodes that hold the conversation's shard.
+    pub finals: BTreeMap<u64, BTreeMap<Conversation, FinalLog>>,
+    /// Copies that should be there by the cluster's own placement and are not.
+    pub missing: Vec<Violation>,
+}
+
+/// Waits until all replicas agree on heads and chains and none is missing (or `within` is over), then reads everything as it is.
+pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collected> {
     let deadline = Instant::now() + within;
     while Instant::now() < deadline && !agree(cluster).await.unwrap_or(false) {
         sleep(Duration::from_millis(200)).await;
     }
-    let mut finals = BTreeMap::new();
+    let holders = Holders::ask(cluster).await?;
+    let mut collected = Collected::default();
+    let mut all: BTreeMap<Conversation, u64> = BTreeMap::new();
     for index in 0..cluster.len() {
         let mut logs = BTreeMap::new();
         for (conversation, (head, chain)) in heads(cluster, index).await? {
+            if !holders.of(&conversation)?.contains(&index) {
+                continue;
+            }
+            let longest = all.entry(conversation.clone()).or_default();
+            *longest = head.max(*longest);
             let entries = entries(cluster, index, &conversation).await?;
             logs.insert(conversation, FinalLog { head, chain, entries });
         }
-        finals.insert(index as u64 + 1, logs);
+        collected.finals.insert(index as u64 + 1, logs);
     }
-    Ok(finals)
+    for conversation in all.keys() {
+        for index in holders.of(conversation)? {
+            if !collected.finals[&(*index as u64 + 1)].contains_key(conversation) {
+                let text = format!("{conversation}: node {} should hold a copy and has none", index + 1);
+                collected.missing.push(Violation { promise: Promise::Replicas, kind: Kind::Diverged, text });
+            }
+        }
+    }
+    Ok(collected)
 }
 
+/// Which nodes of the local cluster, by index, should hold a conversation.
+struct Holders {
+    map: ShardMap,
+    shards: BTreeMap<u64, Vec<usize>>,
+}
+
+impl Holders {
+    /// As the first node that answers says.
+    async fn ask(cluster: &LocalCluster) -> Result<Holders> {
+        let mut answer = Err(anyhow::anyhow!("there are no nodes"));
+        for index in 0..cluster.len() {
+            answer = fetch::get_json(&cluster.addresses(index).http, "/v1/cluster", PATIENCE).await;
+            if answer.is_ok() {
+                break;
+            }
+        }
+        let (_, status) = answer?;
+        // A node's number in the cluster is not its place in our list: one that lost its disk has got a new one.
+        let mut places: BTreeMap<u64, usize> = BTreeMap::new();
+        for node in status["nodes"].as_array().into_iter().flatten() {
+            let place = (0..cluster.len()).find(|index| node["http"] == cluster.addresses(*index).http.as_str());
+            if let (Some(id), Some(place)) = (node["id"].as_u64(), place) {
+                places.insert(id, place);
+            }
+        }
+        let mut shards = BTreeMap::new();
+        for shard in status["shards"].as_array().context("no shards in the answer")? {
+            let nodes = shard["nodes"].as_array().into_iter().flatten();
+            let held = nodes.filter_map(|id| places.get(&id.as_u64()?).copied()).collect();
+            shards.insert(shard["id"].as_u64().context("a shard's id")?, held);
+        }
+        Ok(Holders { map: ShardMap { count: shards.len() as u32 }, shards })
+    }
+
+    fn of(&self, conversation: &str) -> Result<&[usize]> {
+        let id: ConversationId =
+            conversation.parse().ok().with_context(|| format!("{conversation}: not a conversation"))?;
+        let shard = self.map.shard(id.slot());
+        Ok(self.shards.get(&u64::from(shard.0)).map_or(&[], Vec::as_slice))
+    }
+}
+
+/// Whether every holder of every conversation has the same.
 async fn agree(cluster: &LocalCluster) -> Result<bool> {
-    let first = heads(cluster, 0).await?;
-    for index in 1..cluster.len() {
-        if heads(cluster, index).await? != first {
+    let holders = Holders::ask(cluster).await?;
+    let mut held: BTreeMap<Conversation, BTreeMap<usize, (u64, String)>> = BTreeMap::new();
+    for index in 0..cluster.len() {
+        for (conversation, head) in heads(cluster, index).await? {
+            held.entry(conversation).or_default().insert(index, head);
+        }
+    }
+    for (conversation, on) in &held {
+        let mut should = holders.of(conversation)?.iter().map(|index| on.get(index));
+        let first = should.next().flatten();
+        if first.is_none() || should.any(|other| other != first) {
             return Ok(false);
         }
     }

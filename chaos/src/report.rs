@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::checkers::{Kind, Violation};
 use crate::history::{History, Record};
+use crate::recorder::Window;
 use crate::scenario::Scenario;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,10 +39,24 @@ pub struct Report {
     pub faults: u64,
     /// Longest time without any acknowledged send while the workload ran.
     pub max_send_gap_ms: u64,
+    /// What came through while each fault lasted.
+    pub windows: Vec<During>,
     /// Why it is inconclusive.
     pub reasons: Vec<String>,
     /// The first violations, in words.
     pub violations: Vec<String>,
+}
+
+/// Progress during one fault.
+#[derive(Clone, Debug, Serialize)]
+pub struct During {
+    pub fault: String,
+    /// From the beginning of the workload, and how long until it was healed.
+    pub at_ms: u64,
+    pub lasted_ms: u64,
+    pub acked: u64,
+    /// Longest time without any acknowledged send, of what lies in it.
+    pub max_send_gap_ms: u64,
 }
 
 /// Fewer acknowledged sends than this prove nothing.
@@ -56,6 +71,7 @@ pub struct Run<'a> {
     pub faults: u64,
     pub history: &'a History,
     pub violations: &'a [Violation],
+    pub windows: &'a [Window],
     /// When the workload began and ended, in the recorder's microseconds.
     pub span: (u64, u64),
     pub reasons: Vec<String>,
@@ -85,6 +101,7 @@ impl Report {
             (true, true) => Verdict::Held,
             (true, false) => Verdict::Inconclusive,
         };
+        let windows = run.windows.iter().map(|window| during(window, records, run.span.0)).collect();
         Report {
             scenario: run.scenario.name(),
             seed: run.seed,
@@ -102,6 +119,7 @@ impl Report {
             rejected,
             faults: run.faults,
             max_send_gap_ms: max_send_gap(records, run.span) / 1000,
+            windows,
             reasons,
             violations: run.violations.iter().take(SPELLED).map(ToString::to_string).collect(),
         }
@@ -131,6 +149,16 @@ impl Report {
         ] {
             out.push_str(&format!("  {name:<16}{value:>10}\n"));
         }
+        let none = self.windows.iter().filter(|during| during.acked == 0).count();
+        if !self.windows.is_empty() {
+            let worst = self.windows.iter().max_by_key(|during| during.max_send_gap_ms);
+            let worst = worst.map(|during| format!("{} ms in \"{}\"", during.max_send_gap_ms, during.fault));
+            out.push_str(&format!(
+                "  during {} faults: {none} without any ack; longest gap {}\n",
+                self.windows.len(),
+                worst.unwrap_or_default()
+            ));
+        }
         for reason in &self.reasons {
             out.push_str(&format!("  inconclusive: {reason}\n"));
         }
@@ -156,6 +184,19 @@ fn max_send_gap(records: &[Record], (begin, end): (u64, u64)) -> u64 {
     longest.max(end.saturating_sub(last))
 }
 
+fn during(window: &Window, records: &[Record], begin: u64) -> During {
+    let span = (window.from, window.to);
+    let acked =
+        records.iter().filter(|r| matches!(r, Record::Ack { at, .. } if (span.0..=span.1).contains(at))).count();
+    During {
+        fault: window.text.clone(),
+        at_ms: window.from.saturating_sub(begin) / 1000,
+        lasted_ms: (window.to - window.from) / 1000,
+        acked: acked as u64,
+        max_send_gap_ms: max_send_gap(records, span) / 1000,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +209,57 @@ mod tests {
         assert_eq!(max_send_gap(&[], (10, 100)), 90);
     }
 
+    /// A run with enough acks, of which the last `unanswered` never came.
+    fn history(unanswered: usize) -> History {
+        let mut history = History::default();
+        for number in 0..ENOUGH_ACKED + 10 {
+            let (conversation, id) = ("everyone".to_owned(), format!("1/{number}"));
+            let at = number * 1000;
+            let invoke = (conversation.clone(), id.clone());
+            history.records.push(Record::Invoke { at, device: 0, user: 1, conversation: invoke.0, id: invoke.1 });
+            if number < ENOUGH_ACKED + 10 - unanswered as u64 {
+                history.records.push(Record::Ack { at, device: 0, conversation, id, seq: number + 1 });
+            }
+        }
+        history
+    }
+
+    fn judged(history: &History, violations: &[Violation], windows: &[Window], reasons: &[&str]) -> Report {
+        Report::new(Run {
+            scenario: Scenario::KillLeader,
+            seed: 1,
+            seconds: 10,
+            faults: 3,
+            history,
+            violations,
+            windows,
+            span: (0, 1_010_000),
+            reasons: reasons.iter().map(|reason| reason.to_string()).collect(),
+        })
+    }
+
+    #[test]
+    fn three_verdicts() {
+        let promise = crate::checkers::Promise::Durable;
+        let violation = Violation { promise, kind: Kind::Lost, text: "lost".into() };
+        assert_eq!(judged(&history(0), &[], &[], &[]).verdict, Verdict::Held);
+        assert_eq!(judged(&history(1), &[], &[], &[]).verdict, Verdict::Inconclusive);
+        assert_eq!(judged(&history(0), &[], &[], &["a device is behind"]).verdict, Verdict::Inconclusive);
+        let broken = std::slice::from_ref(&violation);
+        assert_eq!(judged(&history(0), broken, &[], &[]).verdict, Verdict::Broken);
+        // What was seen to break is broken, whatever else is not known.
+        assert_eq!(judged(&history(1), broken, &[], &["a device is behind"]).verdict, Verdict::Broken);
+    }
+
+    #[test]
+    fn progress_is_counted_within_each_fault() {
+        let window = |from, to| Window { text: "kill".into(), from, to };
+        let report = judged(&history(0), &[], &[window(100_500, 110_500), window(2_000_000, 2_500_000)], &[]);
+        let during: Vec<_> =
+            report.windows.iter().map(|d| (d.at_ms, d.lasted_ms, d.acked, d.max_send_gap_ms)).collect();
+        assert_eq!(during, [(100, 10, 10, 1), (2000, 500, 0, 500)]);
+    }
+
     #[test]
     fn too_little_is_not_a_success() {
         let history = History::default();
@@ -178,6 +270,7 @@ mod tests {
             faults: 3,
             history: &history,
             violations: &[],
+            windows: &[],
             span: (0, 1),
             reasons: Vec::new(),
         };

@@ -9,15 +9,16 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 use troupe_runtime::Rng;
 
-use crate::checkers;
+use crate::checkers::{self, Violation};
 use crate::history::History;
 use crate::local::{self, LocalCluster, Options};
 use crate::nemesis::Nemesis;
-use crate::recorder::Recorder;
-use crate::replicas;
+use crate::recorder::{Recorder, Window};
 use crate::report::{Report, Run};
-use crate::scenario::Scenario;
+pub use crate::scenario::Means;
+use crate::scenario::{NODES_REBUILD, Scenario};
 use crate::workload::Workload;
+use crate::{disk, proxy, replicas, shim};
 
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -27,6 +28,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// Sends per second, all devices together.
     pub rate: u64,
+    /// As many as the scenario wants, if not given.
+    pub nodes: Option<usize>,
     /// Where the cluster and the history are kept; a temporary folder if not given.
     pub keep: Option<PathBuf>,
     /// A deliberate bug for the nodes to carry.
@@ -36,32 +39,77 @@ pub struct RunOptions {
     pub port: u16,
 }
 
-const NODES: usize = 3;
+impl RunOptions {
+    pub fn new(binary: PathBuf, scenario: Scenario, seconds: u64, seed: u64) -> RunOptions {
+        let (nodes, keep, plant) = (None, None, None);
+        RunOptions { binary, scenario, seconds, seed, rate: 250, nodes, keep, plant, verbose: true, port: 27_000 }
+    }
+}
+
+/// Everything a run leaves behind.
+pub struct Finished {
+    pub report: Report,
+    pub history: History,
+    pub windows: Vec<Window>,
+    pub violations: Vec<Violation>,
+    /// When the workload began and ended, on the recorder's clock.
+    pub span: (u64, u64),
+}
+
 const START: Duration = Duration::from_secs(60);
 /// After healing, everything must be settled and delivered within this.
-const DRAIN: Duration = Duration::from_secs(60);
+pub const DRAIN: Duration = Duration::from_secs(60);
+
+/// What can be broken on this machine, with this version of the nodes.
+pub fn means() -> Means {
+    Means {
+        proxies: proxy::is_possible(),
+        shims: shim::is_possible(),
+        disks: disk::impossible().is_none(),
+        rebuild: NODES_REBUILD,
+    }
+}
 
 pub async fn run(options: RunOptions) -> Result<Report> {
+    let recorder = Arc::new(Recorder::new(options.verbose));
+    Ok(run_watched(options, recorder).await?.report)
+}
+
+/// With a recorder that somebody else can look at meanwhile.
+pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result<Finished> {
     let temporary = tempfile::tempdir()?;
     let dir = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     let token = local::new_token(&options.binary)?;
     let settings = [("debug.replica", "true"), ("drain.seconds", "5")];
+    let needs = options.scenario.needs();
     let mut cluster = LocalCluster::plan(
         Options {
             binary: options.binary.clone(),
             dir: dir.clone(),
-            nodes: NODES,
+            nodes: options.nodes.unwrap_or(needs.nodes),
             settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             environment: options.plant.iter().map(|plant| ("TROUPE_PLANT".to_owned(), plant.clone())).collect(),
             ports: (options.port, options.port + 100, options.port + 200),
         },
         || token,
     )?;
+    let means = means();
+    let mixed = options.scenario == Scenario::Mixed;
+    // Only what is needed: each of them costs a little, and the plain scenarios are to measure plain nodes.
+    if needs.proxies || (mixed && means.proxies) {
+        cluster.put_proxies(options.seed).await?;
+    }
+    if needs.disks || (mixed && means.disks) {
+        cluster.put_disks()?;
+    }
+    if needs.shims || (mixed && means.shims) {
+        cluster.put_shims()?;
+    }
     cluster.start_all()?;
-    let everybody: Vec<usize> = (0..NODES).collect();
+    let everybody: Vec<usize> = (0..cluster.len()).collect();
     cluster.wait_ready(&everybody, START).await.context("the cluster does not start")?;
 
-    let outcome = play(&options, &mut cluster).await;
+    let outcome = play(&options, means, &mut cluster, recorder.clone()).await;
     let stopped = cluster.stop_all(Duration::from_secs(10)).await;
     let played = match outcome {
         Ok(played) => played,
@@ -74,37 +122,47 @@ pub async fn run(options: RunOptions) -> Result<Report> {
     if let Some(dir) = &options.keep {
         std::fs::write(dir.join("history.json"), serde_json::to_vec(&played.history)?)?;
     }
-    let violations = checkers::check(&played.history);
-    Ok(Report::new(Run {
+    let mut violations = checkers::check(&played.history);
+    violations.extend(played.missing);
+    let windows = recorder.windows();
+    let report = Report::new(Run {
         scenario: options.scenario,
         seed: options.seed,
         seconds: options.seconds,
         faults: played.faults,
         history: &played.history,
         violations: &violations,
+        windows: &windows,
         span: played.span,
         reasons: played.reasons,
-    }))
+    });
+    Ok(Finished { report, history: played.history, windows, violations, span: played.span })
 }
 
 /// What the run did, before judging.
 struct Played {
     history: History,
+    missing: Vec<Violation>,
     faults: u64,
     /// When the workload began and ended, on the recorder's clock.
     span: (u64, u64),
     reasons: Vec<String>,
 }
 
-async fn play(options: &RunOptions, cluster: &mut LocalCluster) -> Result<Played> {
-    let recorder = Arc::new(Recorder::new(options.verbose));
+async fn play(
+    options: &RunOptions,
+    means: Means,
+    cluster: &mut LocalCluster,
+    recorder: Arc<Recorder>,
+) -> Result<Played> {
     let rng = Arc::new(Rng::from_seed(options.seed));
     let nemesis_rng = Rng::from_seed(options.seed ^ 0x006e_656d_6573_6973);
     let workload = Workload::set_up(&cluster.client_addresses(), recorder.clone(), rng).await.context("set up")?;
 
+    recorder.start_gaps();
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let mut nemesis = Nemesis::new(cluster, &recorder, &nemesis_rng);
+    let mut nemesis = Nemesis::new(cluster, &recorder, &nemesis_rng, means, &workload);
     let (faults, ()) = tokio::join!(nemesis.run(options.scenario, until), workload.run(options.rate, until));
     let faults = faults?;
     let end = recorder.now();
@@ -116,7 +174,7 @@ async fn play(options: &RunOptions, cluster: &mut LocalCluster) -> Result<Played
     if pending > 0 {
         reasons.push(format!("{pending} sends have no outcome {DRAIN:?} after healing"));
     }
-    let finals = replicas::collect(cluster, DRAIN).await?;
+    let replicas::Collected { finals, missing } = replicas::collect(cluster, DRAIN).await?;
     let heads: BTreeMap<String, u64> =
         finals.values().flatten().fold(BTreeMap::new(), |mut heads, (conversation, log)| {
             let head = heads.entry(conversation.clone()).or_insert(0);
@@ -129,5 +187,5 @@ async fn play(options: &RunOptions, cluster: &mut LocalCluster) -> Result<Played
     let cursors = workload.final_positions();
     workload.stop().await;
     let history = History { records: recorder.take(), finals, cursors };
-    Ok(Played { history, faults, span: (begin, end), reasons })
+    Ok(Played { history, missing, faults, span: (begin, end), reasons })
 }

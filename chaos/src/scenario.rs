@@ -1,93 +1,474 @@
-//! What goes wrong, by name.
+//! What goes wrong, by name: each scenario is a way to draw the next [`Fault`].
+//!
+//! The names are a promise to whoever scripts them. What a scenario needs of the machine it says itself ([`Scenario::needs`]), so that what
+//! cannot be done here is skipped aloud instead of passing quietly.
 
-/// A schedule of faults. Each ends healed; the run adds the final heal and the drain.
+use std::fmt;
+
+use crate::damage::Files;
+use crate::shim::WriteError;
+
+/// A schedule of faults. Each fault ends healed; the run adds the final drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
     Calm,
     KillLeader,
     KillFollower,
+    KillMinority,
     KillMajority,
     KillAll,
     FreezeLeader,
+    FreezeAny,
     RollingRestart,
+    PartitionLeader,
+    PartitionHalves,
+    PartitionRing,
+    PartitionBridge,
+    PartitionOneWay,
+    PartitionFlapping,
+    PartitionClients,
+    PartitionKill,
+    SlowNetwork,
+    LossyNetwork,
+    ThinNetwork,
+    ResetStorm,
+    PowerLossOne,
+    PowerLossAll,
+    DiskFull,
+    WriteError,
+    SyncError,
+    SlowSync,
+    ClockJump,
+    ReconnectStorm,
+    SlowConsumers,
+    MembershipChurn,
+    BitFlip,
+    Truncate,
+    OldCopy,
+    WipedDisk,
     Mixed,
 }
 
+/// What a scenario wants beyond processes and signals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub proxies: bool,
+    pub shims: bool,
+    /// Root, to mount a file system for each node.
+    pub disks: bool,
+    /// Nodes that rebuild what was damaged from the others by themselves.
+    pub rebuild: bool,
+    pub nodes: usize,
+}
+
+/// What this machine and this version of the server can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Means {
+    pub proxies: bool,
+    pub shims: bool,
+    pub disks: bool,
+    pub rebuild: bool,
+}
+
+/// Whether a node of this version rebuilds a damaged or wiped replica from the others. Until it does, the scenarios that damage files
+/// are run by name only.
+pub const NODES_REBUILD: bool = false;
+
+/// Which nodes a fault is for; "the leader" is that of the busiest shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Leader,
+    Follower,
+    Any,
+    /// As many as may be gone.
+    Minority,
+    /// One more than may be gone.
+    Majority,
+    All,
+}
+
+/// Where the network breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The leader alone on one side.
+    IsolatedLeader,
+    /// Two sides, as equal as they can be.
+    Halves,
+    /// Each node sees its two neighbours only.
+    Ring,
+    /// Two sides that share one node.
+    Bridge,
+    /// The leader is heard but hears nothing, or the other way round.
+    OneWay,
+    /// The leader alone, on and off each second.
+    Flapping,
+    /// Clients do not reach one node.
+    Clients,
+}
+
+/// What the network is like everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Climate {
+    /// 100 ± 50 ms each way.
+    Slow,
+    /// Packets lost, of a thousand.
+    Lossy(u64),
+    /// A megabit per second and connection.
+    Thin,
+}
+
+/// What is done to the files of a stopped node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    FlipBit(Files),
+    Truncate(Files),
+    /// What it held some seconds ago comes back.
+    OldCopy,
+    Wipe,
+}
+
+/// One step of a schedule; numbers are seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Kill(Who),
+    Freeze(Who, u64),
+    /// The next node in turn.
+    RestartOne,
+    Partition(Shape, u64),
+    /// Isolates the leader, then kills it in the dark.
+    PartitionKill,
+    Climate(Climate, u64),
+    ResetStorm(u64),
+    PowerLoss(Who),
+    FailWrites(WriteError),
+    FailSyncs,
+    SlowSyncs(u64),
+    /// The clock of one node is off by so many seconds, then right again.
+    ClockJump(i64, u64),
+    ReconnectStorm,
+    SlowConsumers(u64),
+    MembershipChurn(u64),
+    Damage(Harm),
+}
+
+impl Who {
+    fn words(self) -> &'static str {
+        match self {
+            Who::Leader => "the leader",
+            Who::Follower => "a follower",
+            Who::Any => "any node",
+            Who::Minority => "a minority",
+            Who::Majority => "a majority",
+            Who::All => "all nodes",
+        }
+    }
+}
+
+impl Shape {
+    fn words(self) -> &'static str {
+        match self {
+            Shape::IsolatedLeader => "leader alone",
+            Shape::Halves => "two halves",
+            Shape::Ring => "ring",
+            Shape::Bridge => "bridge",
+            Shape::OneWay => "leader one way",
+            Shape::Flapping => "leader flapping",
+            Shape::Clients => "clients from a node",
+        }
+    }
+}
+
+impl fmt::Display for Climate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Climate::Slow => f.write_str("slow network"),
+            Climate::Lossy(loss) => write!(f, "{}.{} % loss", loss / 10, loss % 10),
+            Climate::Thin => f.write_str("thin network"),
+        }
+    }
+}
+
+/// For the report and the live view.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Kill(who) => write!(f, "kill {}", who.words()),
+            Fault::Freeze(who, seconds) => write!(f, "freeze {} for {seconds} s", who.words()),
+            Fault::RestartOne => f.write_str("restart a node"),
+            Fault::Partition(shape, seconds) => write!(f, "partition: {} for {seconds} s", shape.words()),
+            Fault::PartitionKill => f.write_str("isolate and kill the leader"),
+            Fault::Climate(climate, seconds) => write!(f, "{climate} for {seconds} s"),
+            Fault::ResetStorm(seconds) => write!(f, "resets for {seconds} s"),
+            Fault::PowerLoss(who) => write!(f, "power loss of {}", who.words()),
+            Fault::FailWrites(WriteError::NoSpace) => f.write_str("full disk"),
+            Fault::FailWrites(WriteError::Io) => f.write_str("writes fail"),
+            Fault::FailSyncs => f.write_str("syncs fail"),
+            Fault::SlowSyncs(seconds) => write!(f, "slow syncs for {seconds} s"),
+            Fault::ClockJump(jump, seconds) => write!(f, "clock off by {jump:+} s for {seconds} s"),
+            Fault::ReconnectStorm => f.write_str("reconnect storm"),
+            Fault::SlowConsumers(seconds) => write!(f, "slow consumers for {seconds} s"),
+            Fault::MembershipChurn(seconds) => write!(f, "membership churn for {seconds} s"),
+            Fault::Damage(harm) => write!(f, "damage: {harm:?}"),
+        }
+    }
+}
+
+/// Connections that a reconnect storm opens.
+pub const STORM: usize = 10_000;
+
 impl Scenario {
-    pub const ALL: [Scenario; 8] = [
+    pub const ALL: [Scenario; 36] = [
         Scenario::Calm,
         Scenario::KillLeader,
         Scenario::KillFollower,
+        Scenario::KillMinority,
         Scenario::KillMajority,
         Scenario::KillAll,
         Scenario::FreezeLeader,
+        Scenario::FreezeAny,
         Scenario::RollingRestart,
+        Scenario::PartitionLeader,
+        Scenario::PartitionHalves,
+        Scenario::PartitionRing,
+        Scenario::PartitionBridge,
+        Scenario::PartitionOneWay,
+        Scenario::PartitionFlapping,
+        Scenario::PartitionClients,
+        Scenario::PartitionKill,
+        Scenario::SlowNetwork,
+        Scenario::LossyNetwork,
+        Scenario::ThinNetwork,
+        Scenario::ResetStorm,
+        Scenario::PowerLossOne,
+        Scenario::PowerLossAll,
+        Scenario::DiskFull,
+        Scenario::WriteError,
+        Scenario::SyncError,
+        Scenario::SlowSync,
+        Scenario::ClockJump,
+        Scenario::ReconnectStorm,
+        Scenario::SlowConsumers,
+        Scenario::MembershipChurn,
+        Scenario::BitFlip,
+        Scenario::Truncate,
+        Scenario::OldCopy,
+        Scenario::WipedDisk,
         Scenario::Mixed,
     ];
 
     pub fn name(self) -> &'static str {
-        match self {
-            Scenario::Calm => "calm",
-            Scenario::KillLeader => "kill-leader",
-            Scenario::KillFollower => "kill-follower",
-            Scenario::KillMajority => "kill-majority",
-            Scenario::KillAll => "kill-all",
-            Scenario::FreezeLeader => "freeze-leader",
-            Scenario::RollingRestart => "rolling-restart",
-            Scenario::Mixed => "mixed",
-        }
+        self.described().0
     }
 
     pub fn about(self) -> &'static str {
+        self.described().1
+    }
+
+    fn described(self) -> (&'static str, &'static str) {
         match self {
-            Scenario::Calm => "no fault: the promises must hold here first",
-            Scenario::KillLeader => "SIGKILL of the node that leads the busiest shard, back after 2 seconds",
-            Scenario::KillFollower => "SIGKILL of a node that does not lead it, back after 2 seconds",
-            Scenario::KillMajority => "SIGKILL of two of three: unavailable, then complete",
-            Scenario::KillAll => "SIGKILL of all nodes at once",
-            Scenario::FreezeLeader => "SIGSTOP of the leading node for 10 seconds",
-            Scenario::RollingRestart => "SIGTERM and restart of each node in turn",
-            Scenario::Mixed => "all of these, drawn by the seed",
+            Scenario::Calm => ("calm", "no fault: the promises must hold here first"),
+            Scenario::KillLeader => {
+                ("kill-leader", "SIGKILL of the node that leads the busiest shard, back after 2 seconds")
+            }
+            Scenario::KillFollower => {
+                ("kill-follower", "SIGKILL of a node that does not lead it, back after 2 seconds")
+            }
+            Scenario::KillMinority => ("kill-minority", "SIGKILL of as many nodes as may be gone, two of five"),
+            Scenario::KillMajority => ("kill-majority", "SIGKILL of two of three: unavailable, then complete"),
+            Scenario::KillAll => ("kill-all", "SIGKILL of all nodes at once"),
+            Scenario::FreezeLeader => ("freeze-leader", "SIGSTOP of the leading node for 10 seconds"),
+            Scenario::FreezeAny => ("freeze-any", "SIGSTOP of any node for 2 to 60 seconds"),
+            Scenario::RollingRestart => ("rolling-restart", "SIGTERM and restart of each node in turn"),
+            Scenario::PartitionLeader => ("partition-leader", "the leading node alone on its side of the network"),
+            Scenario::PartitionHalves => ("partition-halves", "the nodes in two halves that do not hear each other"),
+            Scenario::PartitionRing => ("partition-ring", "five nodes, each hears its two neighbours only"),
+            Scenario::PartitionBridge => ("partition-bridge", "five nodes in two halves with one node in both"),
+            Scenario::PartitionOneWay => {
+                ("partition-one-way", "the leading node is heard and hears nothing, or the other way round")
+            }
+            Scenario::PartitionFlapping => ("partition-flapping", "the leading node alone, on and off every second"),
+            Scenario::PartitionClients => {
+                ("partition-clients", "clients do not reach one node, the nodes reach each other")
+            }
+            Scenario::PartitionKill => ("partition-kill", "the leading node is isolated and then killed in the dark"),
+            Scenario::SlowNetwork => ("slow-network", "every way between nodes takes 100 ± 50 ms"),
+            Scenario::LossyNetwork => ("lossy-network", "5 to 30 % of packets lost between all, and some resets"),
+            Scenario::ThinNetwork => ("thin-network", "a megabit per second on every connection between nodes"),
+            Scenario::ResetStorm => ("reset-storm", "every connection is reset, again and again"),
+            Scenario::PowerLossOne => ("power-loss-one", "one node loses everything it had not synced (wants root)"),
+            Scenario::PowerLossAll => {
+                ("power-loss-all", "all nodes at once lose what they had not synced (wants root)")
+            }
+            Scenario::DiskFull => {
+                ("disk-full", "no space left on one node's disk; it stops, and comes back with space")
+            }
+            Scenario::WriteError => ("write-error", "writes on one node fail with EIO"),
+            Scenario::SyncError => ("fsync-error", "fsync on one node fails with EIO"),
+            Scenario::SlowSync => ("slow-fsync", "fsync on one node takes half a second"),
+            Scenario::ClockJump => ("clock-jump", "the clock of one node jumps by an hour, forth or back"),
+            Scenario::ReconnectStorm => ("reconnect-storm", "10,000 connections come and go at once"),
+            Scenario::SlowConsumers => ("slow-consumers", "clients that are subscribed and read nothing"),
+            Scenario::MembershipChurn => ("membership-churn", "members join and leave the groups all the time"),
+            Scenario::BitFlip => ("bit-flip", "one bit of a stopped node's files is flipped"),
+            Scenario::Truncate => ("truncate", "a file of a stopped node loses its end"),
+            Scenario::OldCopy => ("old-copy", "a stopped node gets back what it held some seconds ago"),
+            Scenario::WipedDisk => ("wiped-disk", "a stopped node loses everything it held"),
+            Scenario::Mixed => ("mixed", "all that this machine can do, drawn by the seed"),
         }
     }
 
     pub fn named(name: &str) -> Option<Scenario> {
         Scenario::ALL.into_iter().find(|scenario| scenario.name() == name)
     }
-}
 
-/// One step of a schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    KillLeader,
-    KillFollower,
-    KillMajority,
-    KillAll,
-    /// Seconds.
-    FreezeLeader(u64),
-    /// The next node in turn.
-    RestartOne,
-}
+    pub fn needs(self) -> Needs {
+        let plain = Needs { nodes: 3, ..Needs::default() };
+        match self {
+            Scenario::KillMinority => Needs { nodes: 5, ..plain },
+            Scenario::PartitionRing | Scenario::PartitionBridge => Needs { proxies: true, nodes: 5, ..plain },
+            Scenario::PartitionLeader
+            | Scenario::PartitionHalves
+            | Scenario::PartitionOneWay
+            | Scenario::PartitionFlapping
+            | Scenario::PartitionClients
+            | Scenario::PartitionKill
+            | Scenario::SlowNetwork
+            | Scenario::LossyNetwork
+            | Scenario::ThinNetwork
+            | Scenario::ResetStorm => Needs { proxies: true, ..plain },
+            Scenario::PowerLossOne | Scenario::PowerLossAll => Needs { disks: true, ..plain },
+            Scenario::DiskFull
+            | Scenario::WriteError
+            | Scenario::SyncError
+            | Scenario::SlowSync
+            | Scenario::ClockJump => Needs { shims: true, ..plain },
+            Scenario::BitFlip | Scenario::Truncate | Scenario::OldCopy | Scenario::WipedDisk => {
+                Needs { rebuild: true, ..plain }
+            }
+            _ => plain,
+        }
+    }
 
-impl Scenario {
+    /// Why this scenario makes no sense here; `None` if it does.
+    pub fn impossible(self, means: &Means) -> Option<&'static str> {
+        let needs = self.needs();
+        if needs.proxies && !means.proxies {
+            Some("this machine has no loopback address of its own for each node")
+        } else if needs.shims && !means.shims {
+            Some("the preloaded library is for Linux with glibc")
+        } else if needs.disks && !means.disks {
+            Some("power loss wants root, mkfs.ext4 and loop devices")
+        } else if needs.rebuild && !means.rebuild {
+            Some("nodes of this version do not rebuild damaged replicas by themselves")
+        } else {
+            None
+        }
+    }
+
     /// The next fault; `draw(n)` gives a seeded number below `n`. `None`: nothing ever goes wrong.
-    pub fn next(self, draw: &mut dyn FnMut(u64) -> u64) -> Option<Fault> {
+    pub fn next(self, means: &Means, draw: &mut dyn FnMut(u64) -> u64) -> Option<Fault> {
         Some(match self {
             Scenario::Calm => return None,
-            Scenario::KillLeader => Fault::KillLeader,
-            Scenario::KillFollower => Fault::KillFollower,
-            Scenario::KillMajority => Fault::KillMajority,
-            Scenario::KillAll => Fault::KillAll,
-            Scenario::FreezeLeader => Fault::FreezeLeader(10),
+            Scenario::KillLeader => Fault::Kill(Who::Leader),
+            Scenario::KillFollower => Fault::Kill(Who::Follower),
+            Scenario::KillMinority => Fault::Kill(Who::Minority),
+            Scenario::KillMajority => Fault::Kill(Who::Majority),
+            Scenario::KillAll => Fault::Kill(Who::All),
+            Scenario::FreezeLeader => Fault::Freeze(Who::Leader, 10),
+            Scenario::FreezeAny => Fault::Freeze(Who::Any, 2 + draw(4) * draw(4) * draw(7)),
             Scenario::RollingRestart => Fault::RestartOne,
-            Scenario::Mixed => match draw(6) {
-                0 => Fault::KillLeader,
-                1 => Fault::KillFollower,
-                2 => Fault::KillMajority,
-                3 => Fault::KillAll,
-                4 => Fault::FreezeLeader(2 + draw(5)),
-                _ => Fault::RestartOne,
-            },
+            Scenario::PartitionLeader => Fault::Partition(Shape::IsolatedLeader, 4 + draw(4)),
+            Scenario::PartitionHalves => Fault::Partition(Shape::Halves, 4 + draw(4)),
+            Scenario::PartitionRing => Fault::Partition(Shape::Ring, 4 + draw(4)),
+            Scenario::PartitionBridge => Fault::Partition(Shape::Bridge, 4 + draw(4)),
+            Scenario::PartitionOneWay => Fault::Partition(Shape::OneWay, 4 + draw(4)),
+            Scenario::PartitionFlapping => Fault::Partition(Shape::Flapping, 6),
+            Scenario::PartitionClients => Fault::Partition(Shape::Clients, 4 + draw(4)),
+            Scenario::PartitionKill => Fault::PartitionKill,
+            Scenario::SlowNetwork => Fault::Climate(Climate::Slow, 6),
+            Scenario::LossyNetwork => Fault::Climate(Climate::Lossy(50 + draw(251)), 6),
+            Scenario::ThinNetwork => Fault::Climate(Climate::Thin, 6),
+            Scenario::ResetStorm => Fault::ResetStorm(4),
+            Scenario::PowerLossOne => Fault::PowerLoss(Who::Any),
+            Scenario::PowerLossAll => Fault::PowerLoss(Who::All),
+            Scenario::DiskFull => Fault::FailWrites(WriteError::NoSpace),
+            Scenario::WriteError => Fault::FailWrites(WriteError::Io),
+            Scenario::SyncError => Fault::FailSyncs,
+            Scenario::SlowSync => Fault::SlowSyncs(5),
+            Scenario::ClockJump => Fault::ClockJump(if draw(2) == 0 { 3600 } else { -3600 }, 5),
+            Scenario::ReconnectStorm => Fault::ReconnectStorm,
+            Scenario::SlowConsumers => Fault::SlowConsumers(8),
+            Scenario::MembershipChurn => Fault::MembershipChurn(5),
+            Scenario::BitFlip => Fault::Damage(Harm::FlipBit(Files::ALL[draw(4) as usize])),
+            Scenario::Truncate => Fault::Damage(Harm::Truncate(Files::ALL[draw(4) as usize])),
+            Scenario::OldCopy => Fault::Damage(Harm::OldCopy),
+            Scenario::WipedDisk => Fault::Damage(Harm::Wipe),
+            Scenario::Mixed => {
+                let possible: Vec<Scenario> = Scenario::ALL.into_iter().filter(|s| s.mixes(means)).collect();
+                return possible[draw(possible.len() as u64) as usize].next(means, draw);
+            }
         })
+    }
+
+    /// Whether `mixed` draws from it: what is short, what three nodes can show, and what this machine can do.
+    fn mixes(self, means: &Means) -> bool {
+        let long = matches!(self, Scenario::FreezeAny | Scenario::ReconnectStorm);
+        let draws = !matches!(self, Scenario::Calm | Scenario::Mixed) && !long;
+        draws && self.needs().nodes == 3 && self.impossible(means).is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Means = Means { proxies: true, shims: true, disks: true, rebuild: true };
+    const NONE: Means = Means { proxies: false, shims: false, disks: false, rebuild: false };
+
+    #[test]
+    fn names_are_all_different_and_found_again() {
+        for scenario in Scenario::ALL {
+            assert_eq!(Scenario::named(scenario.name()), Some(scenario));
+        }
+    }
+
+    #[test]
+    fn every_scenario_that_is_none_of_calm_draws_a_fault() {
+        for scenario in Scenario::ALL {
+            let drawn = scenario.next(&ALL, &mut |below| below - 1);
+            assert_eq!(drawn.is_none(), scenario == Scenario::Calm, "{scenario:?}");
+        }
+    }
+
+    #[test]
+    fn mixed_draws_only_what_the_machine_can_do() {
+        for first in 0..200 {
+            let mut draws = first;
+            let fault = Scenario::Mixed.next(&NONE, &mut |below| {
+                draws += 1;
+                draws % below
+            });
+            let plain = matches!(
+                fault,
+                Some(
+                    Fault::Kill(_)
+                        | Fault::Freeze(..)
+                        | Fault::RestartOne
+                        | Fault::SlowConsumers(_)
+                        | Fault::MembershipChurn(_)
+                )
+            );
+            assert!(plain, "{fault:?}");
+        }
+        let drawn: Vec<_> = (0..1000).map(|draw| Scenario::Mixed.next(&ALL, &mut |below| draw % below)).collect();
+        assert!(drawn.iter().any(|fault| matches!(fault, Some(Fault::PowerLoss(_)))));
+        assert!(drawn.iter().any(|fault| matches!(fault, Some(Fault::Damage(_)))));
+    }
+
+    #[test]
+    fn a_freeze_lasts_from_two_seconds_to_a_minute() {
+        let longest = Scenario::FreezeAny.next(&ALL, &mut |below| below - 1);
+        assert_eq!(longest, Some(Fault::Freeze(Who::Any, 56)));
+        assert_eq!(Scenario::FreezeAny.next(&ALL, &mut |_| 0), Some(Fault::Freeze(Who::Any, 2)));
     }
 }

@@ -13,17 +13,22 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use troupe_client::{Client, Events, Incoming, MemoryStore, StartAt};
-use troupe_core::{Body, ClientMessageId, ConversationId, EventKind, UserId};
+use troupe_client::Client;
+use troupe_core::command::GroupChange;
+use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
 use troupe_runtime::Rng;
 
 use crate::history::{Conversation, DeviceNumber, Record};
 use crate::observer;
 use crate::recorder::Recorder;
 
+mod people;
+
+pub use people::{Ears, Place, connect_at, deaf};
+use people::{PASSWORD, PATIENCE, connect};
+
 const USERS: usize = 6;
 const OBSERVERS: usize = 3;
-const PASSWORD: &str = "a workload's password";
 /// Longest burst of sends that one device makes without waiting for acks.
 const BURST: u64 = 4;
 /// One send in so many takes the id of another user's message in the same conversation: ids are the sender's own.
@@ -43,6 +48,9 @@ pub struct Workload {
     member_of: BTreeMap<DeviceNumber, Vec<ConversationId>>,
     tasks: Vec<JoinHandle<()>>,
     stop_all: CancellationToken,
+    /// Somebody who listens to nothing and is taken in and put out.
+    guest: UserId,
+    groups: Vec<ConversationId>,
 }
 
 struct Device {
@@ -54,6 +62,10 @@ struct Device {
 impl Workload {
     /// Registers everybody, makes the groups, and begins to listen. Sends nothing yet.
     pub async fn set_up(nodes: &[String], recorder: Arc<Recorder>, rng: Arc<Rng>) -> Result<Workload> {
+        Workload::set_up_at(nodes, recorder, rng, Place::default()).await
+    }
+
+    pub async fn set_up_at(nodes: &[String], recorder: Arc<Recorder>, rng: Arc<Rng>, place: Place) -> Result<Workload> {
         let positions = Positions::default();
         let stop_all = CancellationToken::new();
         let mut tasks = Vec::new();
@@ -61,43 +73,46 @@ impl Workload {
         let connects = (0..=USERS).map(|number| {
             // The last device is the first user's second one.
             let user = number % USERS;
-            connect(nodes, number, user, number < USERS)
+            connect(nodes, number, place.user(user), number < USERS)
         });
         for (number, (client, events)) in try_join_all(connects).await?.into_iter().enumerate() {
             let number = number as DeviceNumber;
             let user = client.user().context("a logged-in client knows its user")?;
-            tasks.push(tokio::spawn(listen(number, client.clone(), events, recorder.clone(), positions.clone())));
+            let ears =
+                Ears { device: number, recorder: recorder.clone(), positions: positions.clone(), place: place.clone() };
+            tasks.push(tokio::spawn(ears.listen(client.clone(), events)));
             devices.push(Device { number, user, client });
         }
 
         let users: Vec<UserId> = devices[..USERS].iter().map(|device| device.user).collect();
-        let mut shared = vec![ConversationId::Everyone];
+        let guest =
+            Client::builder().nodes(nodes.to_vec()).credentials(place.name("guest"), PASSWORD).patience(PATIENCE);
+        let guest = guest.register().await.context("register the guest")?;
+        // What others say to everyone is not for us to judge.
+        let mut shared: Vec<_> = (!place.shared).then_some(ConversationId::Everyone).into_iter().collect();
         for name in ["busy", "quiet"] {
             let group = devices[0].client.create_group(name, false, &users).await.context("create a group")?;
             shared.push(group);
         }
+        let groups = shared.iter().copied().filter(|place| *place != ConversationId::Everyone).collect();
         let mut member_of: BTreeMap<DeviceNumber, Vec<ConversationId>> = BTreeMap::new();
         for device in &devices {
-            let place = users.iter().position(|user| *user == device.user).unwrap_or_default();
-            let peer = users[place ^ 1];
+            let index = users.iter().position(|user| *user == device.user).unwrap_or_default();
+            let peer = users[index ^ 1];
             let direct = ConversationId::direct(device.user, peer).context("two users")?;
             member_of.insert(device.number, shared.iter().copied().chain([direct]).collect());
         }
         for index in 0..OBSERVERS {
             let number = (devices.len() + index) as DeviceNumber;
             let rotated: Vec<String> = (0..nodes.len()).map(|i| nodes[(index + i) % nodes.len()].clone()).collect();
-            let name = user_name(index);
-            tasks.push(tokio::spawn(observer::run(
-                number,
-                rotated,
-                (name, PASSWORD.to_owned()),
-                recorder.clone(),
-                positions.clone(),
-                stop_all.clone(),
-            )));
+            let ears =
+                Ears { device: number, recorder: recorder.clone(), positions: positions.clone(), place: place.clone() };
+            let credentials = (place.user(index), PASSWORD.to_owned());
+            tasks.push(tokio::spawn(observer::run(ears, rotated, credentials, stop_all.clone())));
             member_of.insert(number, member_of[&(index as DeviceNumber)].clone());
         }
-        Ok(Workload { devices, positions, recorder, rng, pending: Arc::default(), member_of, tasks, stop_all })
+        let pending = Arc::default();
+        Ok(Workload { devices, positions, recorder, rng, pending, member_of, tasks, stop_all, guest, groups })
     }
 
     /// Everybody sends until `until`, together about `rate` messages a second.
@@ -233,6 +248,29 @@ impl Workload {
         all
     }
 
+    /// The guest joins or leaves one of the groups. Answers how many changes were acknowledged.
+    pub async fn churn(&self, turn: u64) -> u64 {
+        let group = self.groups[(turn / 2) as usize % self.groups.len()];
+        let change = match turn % 2 {
+            0 => GroupChange::Add { users: vec![self.guest] },
+            _ => GroupChange::Remove { user: self.guest },
+        };
+        // The first device made the groups. A change that fails while nodes die is no evidence of anything.
+        match self.devices[0].client.change_group(group, change).await {
+            Ok(_) => 1,
+            Err(_) => {
+                sleep(Duration::from_millis(100)).await;
+                0
+            }
+        }
+    }
+
+    /// Every conversation that is judged, with a device that is a member of it.
+    pub fn conversations(&self) -> BTreeMap<ConversationId, DeviceNumber> {
+        let all = self.member_of.iter().filter(|(device, _)| (**device as usize) < USERS);
+        all.flat_map(|(device, of)| of.iter().map(|conversation| (*conversation, *device))).collect()
+    }
+
     pub async fn stop(self) {
         self.stop_all.cancel();
         for device in self.devices {
@@ -240,87 +278,6 @@ impl Workload {
         }
         for task in self.tasks {
             task.abort();
-        }
-    }
-}
-
-fn user_name(user: usize) -> String {
-    format!("user-{user}")
-}
-
-async fn connect(nodes: &[String], number: usize, user: usize, register: bool) -> Result<(Client, Events)> {
-    let rotated = (0..nodes.len()).map(|i| nodes[(number + i) % nodes.len()].clone());
-    let builder = Client::builder()
-        .nodes(rotated)
-        .credentials(user_name(user), PASSWORD)
-        .device(format!("device-{number}"))
-        .start_at(StartAt::Beginning)
-        .patience(Duration::from_secs(30))
-        .store(MemoryStore::default());
-    if register {
-        builder.register().await.context("register")?;
-        return builder.connect().await.context("log in");
-    }
-    // Its user registers at the same time: the login is refused until that is done.
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let builder = Client::builder()
-            .nodes(nodes.to_vec())
-            .credentials(user_name(user), PASSWORD)
-            .device(format!("device-{number}"))
-            .start_at(StartAt::Beginning)
-            .store(MemoryStore::default());
-        match builder.connect().await {
-            Ok(connected) => return Ok(connected),
-            Err(error) if Instant::now() >= deadline => return Err(error).context("log in"),
-            Err(_) => sleep(Duration::from_millis(200)).await,
-        }
-    }
-}
-
-/// Writes down what an SDK client hands out, and reads along.
-async fn listen(
-    device: DeviceNumber,
-    client: Client,
-    mut events: Events,
-    recorder: Arc<Recorder>,
-    positions: Positions,
-) {
-    let mut taken = 0u64;
-    while let Some(incoming) = events.next().await {
-        match incoming {
-            Incoming::Event { conversation, event } => {
-                let place = conversation.to_string();
-                recorder.record(|at| Record::Deliver {
-                    at,
-                    device,
-                    conversation: place.clone(),
-                    seq: event.seq.0,
-                    sender: event.sender.0,
-                    id: format!("{}/{}", event.sender, event.client_message_id),
-                    message: matches!(event.kind, EventKind::Message(_)),
-                });
-                let mut positions = positions.lock();
-                let position = positions.entry(device).or_default().entry(place).or_default();
-                *position = (*position).max(event.seq.0);
-                taken += 1;
-                if taken.is_multiple_of(50) {
-                    let client = client.clone();
-                    tokio::spawn(async move {
-                        // A read mark that fails while nodes die is no evidence of anything.
-                        drop(client.mark_read(conversation, event.seq).await);
-                    });
-                }
-            }
-            Incoming::Cursor { conversation, user, delivered, read } => recorder.record(|at| Record::Cursor {
-                at,
-                device,
-                conversation: conversation.to_string(),
-                user: user.0,
-                delivered: delivered.0,
-                read: read.0,
-            }),
-            _ => {}
         }
     }
 }

@@ -40,6 +40,9 @@ pub enum Verb {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Break a cluster and judge what its clients saw
+    #[command(subcommand)]
+    Chaos(troupe_chaos::cli::Chaos),
     /// Measure a cluster
     #[command(subcommand)]
     Bench(crate::bench::Bench),
@@ -129,6 +132,9 @@ pub struct Demo {
     /// Leave a node that dies as it is, instead of starting it again after 5 seconds
     #[arg(long)]
     pub no_restart: bool,
+    /// Put a proxy in front of every node, so that `troupe chaos partition` and `weather` can break the network between them
+    #[arg(long)]
+    pub chaos: bool,
     /// Play a conversation by itself, kill a node in the middle, check everything, and end
     #[arg(long)]
     pub check: bool,

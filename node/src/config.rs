@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ keys! {
     "http.advertise" = "", "host:port that other nodes and tools are told; empty: the listen address";
     "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
     "cluster.advertise" = "", "host:port that other nodes dial, as in the join list; empty: the listen address";
+    "cluster.outgoing" = "", "address of this machine that connections to other nodes leave from; empty: the system's choice";
     "cluster.join" = "", "cluster addresses of all founding nodes, comma-separated; empty: a cluster of one";
     "cluster.token" = "", "the cluster's join token (secret: prefer the variable or cluster.token_file)";
     "cluster.token_file" = "", "file that holds the join token";
@@ -213,6 +215,8 @@ pub struct Config {
     pub log_filter: String,
     pub log_format: String,
     pub cluster: ClusterConfig,
+    /// Where connections to other nodes leave from; `None`: the system chooses.
+    pub outgoing: Option<IpAddr>,
 }
 
 impl Config {
@@ -248,6 +252,10 @@ impl Config {
         if debug_replica && !is_loopback(&http_listen) {
             return Err(ConfigError("debug.replica shows every message: it wants http.listen on loopback".into()));
         }
+        let outgoing = match settings.text("cluster.outgoing") {
+            "" => None,
+            _ => Some(settings.parsed("cluster.outgoing", "an IP address")?),
+        };
         let cluster = ClusterConfig {
             advertise: settings.address_or("cluster.advertise", &cluster_listen)?,
             listen: cluster_listen,
@@ -271,6 +279,7 @@ impl Config {
             log_filter: settings.text("log.filter").to_owned(),
             log_format: settings.text("log.format").to_owned(),
             cluster,
+            outgoing,
         })
     }
 }

@@ -4,19 +4,21 @@
 
 mod check;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use troupe_client::Client;
 use troupe_runtime::Rng;
 
 use crate::cli::Demo;
 use crate::token;
+use troupe_chaos::control::{self, Asked};
 use troupe_chaos::local::{LocalCluster, Options, write_secret};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
@@ -38,6 +40,14 @@ pub async fn run(args: Demo) -> Result<ExitCode> {
     let temporary = if args.ephemeral { Some(tempdir()?) } else { None };
     let dir = temporary.as_ref().map_or(args.data_dir.clone(), |temporary| temporary.0.clone());
     let mut cluster = plan(dir, usize::from(args.nodes), &[])?;
+    if args.chaos {
+        ensure!(
+            troupe_chaos::proxy::is_possible(),
+            "--chaos wants the loopback addresses 127.0.1.1 and up on this machine"
+        );
+        cluster.put_proxies(Rng::from_os().u64()).await?;
+    }
+    let orders = control::listen(cluster.dir())?;
     let begun = Instant::now();
     let mut interrupted = Interrupted::new()?;
     let accounts = tokio::select! {
@@ -50,7 +60,7 @@ pub async fn run(args: Demo) -> Result<ExitCode> {
         print!("{}", banner(&cluster, &accounts, args.ephemeral, begun.elapsed()).await?);
     }
     tokio::select! {
-        watched = supervise(&mut cluster, !args.no_restart, args.json) => watched?,
+        watched = supervise(&mut cluster, orders, !args.no_restart, args.json) => watched?,
         () = interrupted.wait() => {}
     }
     if !args.json {
@@ -163,17 +173,29 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
     out.push_str(&format!("\n  chat       {}\n", chat(&accounts[0], 0)));
     out.push_str(&format!("             {}    (in another terminal)\n", chat(&accounts[1], 1)));
     out.push_str(&format!("  look       {program} cluster status --http {}\n", cluster.addresses(0).http));
+    let flag = if cluster.dir() == Path::new("./troupe-demo") {
+        String::new()
+    } else {
+        format!(" --data-dir {}", cluster.dir().display())
+    };
     out.push_str(&format!(
-        "  break it   kill -9 {}        (it comes back after {} seconds)\n",
-        cluster.pid(0).unwrap_or_default(),
+        "  break it   {program} chaos kill leader{flag}        (it comes back after {} seconds)\n",
         RESTART.as_secs()
     ));
+    if cluster.proxy().is_some() {
+        out.push_str(&format!("             {program} chaos partition leader{flag}; {program} chaos heal{flag}\n"));
+    }
     out.push_str(&format!("\nReady in {:.1} s. Ctrl-C stops all nodes.\n", took.as_secs_f64()));
     Ok(out)
 }
 
-/// Notices nodes that die, says so, and starts them again.
-async fn supervise(cluster: &mut LocalCluster, restart: bool, quiet: bool) -> Result<()> {
+/// Notices nodes that die, says so, and starts them again; obeys `troupe chaos`.
+async fn supervise(
+    cluster: &mut LocalCluster,
+    mut orders: mpsc::Receiver<Asked>,
+    restart: bool,
+    quiet: bool,
+) -> Result<()> {
     let mut due: Vec<Option<Instant>> = vec![None; cluster.len()];
     loop {
         for (index, due) in due.iter_mut().enumerate() {
@@ -193,7 +215,18 @@ async fn supervise(cluster: &mut LocalCluster, restart: bool, quiet: bool) -> Re
                 }
             }
         }
-        sleep(Duration::from_millis(100)).await;
+        let look = sleep(Duration::from_millis(100));
+        let ordered = tokio::select! {
+            () = look => continue,
+            ordered = orders.recv() => ordered,
+        };
+        let Some((order, done)) = ordered else { bail!("nobody listens for orders any more") };
+        let outcome = control::obey(cluster, order).await;
+        if let (Ok(text), false) = (&outcome, quiet) {
+            println!("chaos: {text}");
+        }
+        // Whoever ordered it may be gone; it is done all the same.
+        drop(done.send(outcome));
     }
 }
 

@@ -70,6 +70,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Config::from_settings(&settings(config.as_deref(), &keys)?)?;
             println!("the configuration is good");
         }
+        Verb::Chaos(verb) => return troupe_chaos::cli::run(verb, std::env::current_exe()?).await,
         Verb::Bench(args) => bench::run(args).await?,
         Verb::Version => println!("{}", troupe::version()),
     }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_raft::Cluster;
 use troupe_runtime::NodeCtx;
+use troupe_runtime::net::TcpNetFrom;
 use troupe_store::engine::Engine;
 
 use crate::config::Config;
@@ -28,7 +29,10 @@ enum End {
 pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
-    let ctx = NodeCtx::production();
+    let mut ctx = NodeCtx::production();
+    if let Some(from) = config.outgoing {
+        ctx.net = Arc::new(TcpNetFrom(from));
+    }
     // Clients are let in once there is a cluster, but that their port is taken is said now.
     drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
     let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config))?);

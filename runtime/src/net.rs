@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -42,6 +42,38 @@ impl Net for TcpNet {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// The kernel's TCP, with connections that leave from one of this machine's addresses: what a firewall between the nodes, or a
+/// proxy that breaks their network on purpose, tells them apart by.
+pub struct TcpNetFrom(pub IpAddr);
+
+#[allow(clippy::disallowed_methods, reason = "this is the seam")]
+impl Net for TcpNetFrom {
+    fn bind<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        TcpNet.bind(address)
+    }
+
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "no address of the same family");
+            for to in tokio::net::lookup_host(address).await? {
+                if to.is_ipv4() != self.0.is_ipv4() {
+                    continue;
+                }
+                let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.bind(SocketAddr::new(self.0, 0))?;
+                match socket.connect(to).await {
+                    Ok(stream) => {
+                        stream.set_nodelay(true)?;
+                        return Ok(Box::new(stream) as Box<dyn Stream>);
+                    }
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
         })
     }
 }
@@ -97,5 +129,21 @@ impl Listener for Simulated {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_leaves_from_the_address_that_was_chosen() {
+        let listener = TcpNet.bind("127.0.0.1:0").await.expect("a port");
+        let to = listener.local_addr().expect("its address").to_string();
+        let from: IpAddr = "127.0.1.9".parse().expect("an address");
+        let net = TcpNetFrom(from);
+        let (dialed, accepted) = tokio::join!(net.connect(&to), listener.accept());
+        dialed.expect("connected");
+        assert_eq!(accepted.expect("accepted").1.ip(), from);
     }
 }

@@ -1,0 +1,130 @@
+//! A disk for one node that can lose power: an ext4 image of its own, mounted through a loop device. Wants root.
+//!
+//! [`Disk::lose_power`] shuts the file system down without writing its journal: what was not synced is gone, as after a power failure, and
+//! every later write fails. [`Disk::power_up`] mounts it again, which replays the journal as far as it got. The node is to be killed in
+//! between. A process that is only killed loses nothing, because the page cache outlives it: this is the fault that shows a missing sync.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Room for a long run; the image is sparse.
+pub const BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Enough to see whether mounting works.
+const PROBE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// "Go down without flushing the log", in ext4's and XFS's words.
+const GOING_DOWN_NO_FLUSH: u32 = 2;
+
+/// nix has no wrapper for it.
+mod going_down {
+    nix::ioctl_read!(shut_down, b'X', 125, u32);
+}
+
+/// Mounted until it is dropped.
+pub struct Disk {
+    image: PathBuf,
+    at: PathBuf,
+}
+
+/// Why there can be no such disk on this machine; `None` if there can. Tried once, by doing it.
+pub fn impossible() -> Option<&'static str> {
+    static TRIED: OnceLock<Option<String>> = OnceLock::new();
+    let tried = TRIED.get_or_init(|| {
+        let attempt = || {
+            let folder = tempfile::tempdir()?;
+            let disk = Disk::mount(&folder.path().join("image"), &folder.path().join("disk"), PROBE_BYTES)?;
+            disk.lose_power()?;
+            disk.power_up()
+        };
+        attempt().err().map(|error| format!("a file system of its own for each node: {error:#}"))
+    });
+    tried.as_deref()
+}
+
+impl Disk {
+    /// Makes the image if there is none yet, and mounts it.
+    pub fn mount(image: &Path, at: &Path, bytes: u64) -> Result<Disk> {
+        ensure!(nix::unistd::geteuid().is_root(), "only root may mount");
+        if !image.exists() {
+            File::create(image).and_then(|file| file.set_len(bytes)).with_context(|| format!("{}", image.display()))?;
+            run(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(image))?;
+        }
+        std::fs::create_dir_all(at)?;
+        let disk = Disk { image: image.to_owned(), at: at.to_owned() };
+        disk.attach()?;
+        Ok(disk)
+    }
+
+    fn attach(&self) -> Result<()> {
+        run(Command::new("mount").args(["-t", "ext4", "-o", "loop,noatime"]).arg(&self.image).arg(&self.at))
+    }
+
+    /// From now on nothing reaches the disk, and nothing that was not synced will ever be there.
+    pub fn lose_power(&self) -> Result<()> {
+        let folder = File::open(&self.at)?;
+        let mut how = GOING_DOWN_NO_FLUSH;
+        // SAFETY: the descriptor is open, and the kernel reads one number.
+        #[expect(unsafe_code)]
+        let done = unsafe { going_down::shut_down(folder.as_raw_fd(), &raw mut how) };
+        done.with_context(|| format!("cannot shut down the file system at {}", self.at.display()))?;
+        Ok(())
+    }
+
+    /// After the node on it has been killed.
+    pub fn power_up(&self) -> Result<()> {
+        run(Command::new("umount").arg(&self.at))?;
+        self.attach()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A failure leaves a mount behind, which is nothing to fail for.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
+    }
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("cannot run {name}"))?;
+    if !output.status.success() {
+        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn power_loss_keeps_what_was_synced_and_nothing_else() {
+        if let Some(why) = impossible() {
+            eprintln!("not tested here: {why}");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = folder.path().join("disk");
+        let disk = Disk::mount(&folder.path().join("image"), &at, 64 * 1024 * 1024).expect("mounted");
+        let mut file = File::create(at.join("file")).expect("created");
+        file.write_all(b"synced").expect("written");
+        file.sync_all().expect("synced");
+        File::open(&at).and_then(|folder| folder.sync_all()).expect("synced");
+        file.write_all(b" and not").expect("written");
+        File::create(at.join("unsynced")).expect("created");
+        disk.lose_power().expect("dark");
+        let failed = file.write_all(b"x").and_then(|()| file.sync_all());
+        assert!(failed.is_err());
+        drop(file);
+        disk.power_up().expect("mounted again");
+        assert_eq!(std::fs::read(at.join("file")).expect("read"), b"synced");
+        assert!(!at.join("unsynced").exists());
+    }
+}

@@ -1,0 +1,159 @@
+//! A run against a cluster that somebody else started: people chat there, faults are the owner's own commands, and everything is judged by
+//! what clients can see. No conversation of others is looked at: people of a run have names of their own and talk in groups and in pairs.
+//!
+//! What each node says of a conversation stands for its replica. A node may answer from the shard's leader, so this compares what nodes
+//! *serve*; to compare what disks hold, let [`run`](crate::run) start the cluster.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+use troupe_core::{ConversationId, EventKind, Seq, limits};
+use troupe_runtime::Rng;
+
+use crate::checkers;
+use crate::history::{Conversation, Entry, FinalLog, History};
+use crate::recorder::Recorder;
+use crate::report::{Report, Run};
+use crate::run::{DRAIN, Finished};
+use crate::scenario::Scenario;
+use crate::workload::{Place, Workload, connect_at};
+
+/// Somebody else's cluster, and how its owner breaks it.
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    /// Client addresses.
+    pub nodes: Vec<String>,
+    pub seconds: u64,
+    pub seed: u64,
+    pub rate: u64,
+    /// A command of the shell that breaks something, and one that heals it.
+    pub inject: Option<String>,
+    pub heal: Option<String>,
+    /// How long a fault lasts, and how long it is quiet before the next.
+    pub lasts: Duration,
+    pub quiet: Duration,
+}
+
+pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> {
+    let rng = Arc::new(Rng::from_seed(options.seed));
+    // Two runs with the same seed must not meet.
+    let place = Place { prefix: format!("c{:08x}-", Rng::from_os().u64() >> 32), shared: true };
+    let workload = Workload::set_up_at(&options.nodes, recorder.clone(), rng, place.clone()).await.context("set up")?;
+    recorder.start_gaps();
+    let begin = recorder.now();
+    let until = Instant::now() + Duration::from_secs(options.seconds);
+    let (faults, ()) = tokio::join!(break_it(&options, &recorder, until), workload.run(options.rate, until));
+    let faults = faults?;
+    let end = recorder.now();
+
+    let mut reasons = Vec::new();
+    let pending = workload.settle(DRAIN).await;
+    if pending > 0 {
+        reasons.push(format!("{pending} sends have no outcome {DRAIN:?} after healing"));
+    }
+    let mut finals = BTreeMap::new();
+    for (index, node) in options.nodes.iter().enumerate() {
+        finals.insert(index as u64 + 1, read_all(node, &place, &workload).await.context(node.clone())?);
+    }
+    let mut heads: BTreeMap<String, u64> = BTreeMap::new();
+    for (conversation, log) in finals.values().flatten() {
+        let head = heads.entry(conversation.clone()).or_default();
+        *head = log.head.max(*head);
+    }
+    reasons.extend(workload.drain(&heads, DRAIN).await);
+    let cursors = workload.final_positions();
+    workload.stop().await;
+    let history = History { records: recorder.take(), finals, cursors };
+    let violations = checkers::check(&history);
+    let windows = recorder.windows();
+    let report = Report::new(Run {
+        // Without a command nothing was meant to break.
+        scenario: if options.inject.is_some() { Scenario::Mixed } else { Scenario::Calm },
+        seed: options.seed,
+        seconds: options.seconds,
+        faults,
+        history: &history,
+        violations: &violations,
+        windows: &windows,
+        span: (begin, end),
+        reasons,
+    });
+    Ok(Finished { report, history, windows, violations, span: (begin, end) })
+}
+
+async fn break_it(options: &Foreign, recorder: &Recorder, until: Instant) -> Result<u64> {
+    let mut faults = 0;
+    let Some(inject) = &options.inject else {
+        tokio::time::sleep_until(until).await;
+        return Ok(0);
+    };
+    sleep(options.quiet).await;
+    while Instant::now() < until {
+        let window = recorder.begin(inject);
+        recorder.fault(inject);
+        shell(inject).await?;
+        sleep(options.lasts).await;
+        if let Some(heal) = &options.heal {
+            recorder.fault(heal);
+            shell(heal).await?;
+        }
+        recorder.end(window);
+        faults += 1;
+        sleep(options.quiet).await;
+    }
+    Ok(faults)
+}
+
+async fn shell(command: &str) -> Result<()> {
+    let output = Command::new("sh").args(["-c", command]).stdin(Stdio::null()).output().await.context("sh")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "\"{command}\" ended with {}: {}", output.status, text.trim());
+    Ok(())
+}
+
+/// Every conversation of the run as one node serves it.
+async fn read_all(node: &str, place: &Place, workload: &Workload) -> Result<BTreeMap<Conversation, FinalLog>> {
+    let mut logs = BTreeMap::new();
+    let mut clients = BTreeMap::new();
+    for (conversation, device) in workload.conversations() {
+        let client = match clients.entry(device) {
+            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
+            std::collections::btree_map::Entry::Vacant(free) => {
+                let (client, mut events) =
+                    connect_at(&[node.to_owned()], &place.user(device as usize), "reader").await?;
+                tokio::spawn(async move { while events.next().await.is_some() {} });
+                free.insert(client)
+            }
+        };
+        logs.insert(conversation.to_string(), read(client, conversation).await?);
+    }
+    for client in clients.into_values() {
+        client.close().await;
+    }
+    Ok(logs)
+}
+
+async fn read(client: &troupe_client::Client, conversation: ConversationId) -> Result<FinalLog> {
+    let mut log = FinalLog::default();
+    loop {
+        let page = client.history_after(conversation, Seq(log.entries.len() as u64), limits::PAGE_EVENTS).await?;
+        log.head = page.head.0;
+        for event in &page.events {
+            log.entries.push(Entry {
+                seq: event.seq.0,
+                time_ms: event.time.0,
+                sender: event.sender.0,
+                id: format!("{}/{}", event.sender, event.client_message_id),
+                message: matches!(event.kind, EventKind::Message(_)),
+            });
+        }
+        if !page.more || page.events.is_empty() {
+            return Ok(log);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! People who misbehave: those who come and go all at once, those who read nothing, and those who cannot decide where they belong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::{StreamExt, stream};
+use tokio::time::{Instant, sleep, timeout};
+use troupe_client::Connection;
+use troupe_runtime::{Net, NodeCtx};
+
+use super::Nemesis;
+use crate::scenario::STORM;
+use crate::workload;
+
+/// Connections of a storm that are open at once: what a machine's ports allow to come and go again and again.
+const AT_ONCE: usize = 500;
+/// A server that does not answer a newcomer within this has been brought down by the storm.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Clients that read nothing.
+const DEAF: usize = 12;
+
+impl Nemesis<'_> {
+    /// Ten thousand connections, each greeted by the server and then dropped.
+    pub(super) async fn reconnect_storm(&mut self) -> Result<()> {
+        self.recorder.fault(&format!("{STORM} connections come and go"));
+        let net: Arc<dyn Net> = NodeCtx::production().net;
+        let nodes = self.cluster.client_addresses();
+        let came = stream::iter(0..STORM).map(|number| {
+            let (net, address) = (net.clone(), nodes[number % nodes.len()].clone());
+            async move { timeout(ANSWER, Connection::open(&*net, &address)).await.is_ok_and(|greeted| greeted.is_ok()) }
+        });
+        let served = came.buffer_unordered(AT_ONCE).filter(|served| std::future::ready(*served)).count().await;
+        self.recorder.fault(&format!("{served} of {STORM} were greeted"));
+        Ok(())
+    }
+
+    /// Devices of the workload's own users that log in, are handed everything, and take nothing.
+    pub(super) async fn slow_consumers(&mut self, time: Duration) -> Result<()> {
+        self.recorder.fault(&format!("{DEAF} clients subscribe and read nothing"));
+        let ctx = NodeCtx::production();
+        let nodes = self.cluster.client_addresses();
+        let mut deaf = Vec::new();
+        for number in 0..DEAF {
+            match workload::deaf(&ctx, &nodes[number % nodes.len()], number).await {
+                Ok(stream) => deaf.push(stream),
+                // One that could not log in, because its node was busy, reads nothing either.
+                Err(error) => tracing::debug!("a slow consumer: {error:#}"),
+            }
+        }
+        sleep(time).await;
+        self.recorder.fault(&format!("{} slow consumers leave", deaf.len()));
+        Ok(())
+    }
+
+    /// A member who belongs to the workload's groups joins and leaves them all the time.
+    pub(super) async fn membership_churn(&mut self, time: Duration) -> Result<()> {
+        self.recorder.fault("members come and go");
+        let until = Instant::now() + time;
+        let mut changes = 0u64;
+        while Instant::now() < until {
+            changes += self.workload.churn(changes).await;
+        }
+        self.recorder.fault(&format!("{changes} changes of membership"));
+        Ok(())
+    }
+}

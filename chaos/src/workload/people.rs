@@ -1,0 +1,143 @@
+//! The people of a workload one by one: who they are, how they come in, what they write down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::{Instant, sleep};
+use troupe_client::connection::Pushes;
+use troupe_client::{Client, Connection, Events, Incoming, MemoryStore, StartAt};
+use troupe_core::EventKind;
+use troupe_runtime::NodeCtx;
+
+use super::Positions;
+use crate::history::{DeviceNumber, Record};
+use crate::recorder::Recorder;
+
+pub(super) const PASSWORD: &str = "a workload's password";
+/// How long a login or a registration may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The cluster that people live on: their own, or one that others use too.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Before every name, so that names are free.
+    pub prefix: String,
+    /// Others say things to everyone.
+    pub shared: bool,
+}
+
+impl Place {
+    pub fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    pub fn user(&self, number: usize) -> String {
+        self.name(&format!("user-{number}"))
+    }
+
+    /// Whether what is said in a conversation is for us to judge.
+    pub fn judges(&self, conversation: &str) -> bool {
+        !self.shared || conversation != "everyone"
+    }
+}
+
+pub(super) async fn connect(nodes: &[String], number: usize, name: String, register: bool) -> Result<(Client, Events)> {
+    let rotated: Vec<String> = (0..nodes.len()).map(|i| nodes[(number + i) % nodes.len()].clone()).collect();
+    if register {
+        let builder = Client::builder().nodes(rotated.clone()).credentials(&name, PASSWORD).patience(PATIENCE);
+        builder.register().await.context("register")?;
+    }
+    connect_at(&rotated, &name, &format!("device-{number}")).await
+}
+
+/// Logs somebody in who is registered, or is being registered at this moment.
+pub async fn connect_at(nodes: &[String], name: &str, device: &str) -> Result<(Client, Events)> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let builder = Client::builder()
+            .nodes(nodes.to_vec())
+            .credentials(name, PASSWORD)
+            .device(device)
+            .start_at(StartAt::Beginning)
+            .patience(PATIENCE)
+            .store(MemoryStore::default());
+        match builder.connect().await {
+            Ok(connected) => return Ok(connected),
+            Err(error) if Instant::now() >= deadline => return Err(error).context("log in"),
+            Err(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// Who hears what a device is handed, and writes it down.
+#[derive(Clone)]
+pub struct Ears {
+    pub device: DeviceNumber,
+    pub recorder: Arc<Recorder>,
+    pub positions: Positions,
+    pub place: Place,
+}
+
+impl Ears {
+    /// Writes down what an SDK client hands out, and reads along.
+    pub async fn listen(self, client: Client, mut events: Events) {
+        let device = self.device;
+        let mut taken = 0u64;
+        while let Some(incoming) = events.next().await {
+            match incoming {
+                Incoming::Event { conversation, event } => {
+                    let name = conversation.to_string();
+                    if !self.place.judges(&name) {
+                        continue;
+                    }
+                    self.recorder.record(|at| Record::Deliver {
+                        at,
+                        device,
+                        conversation: name.clone(),
+                        seq: event.seq.0,
+                        sender: event.sender.0,
+                        id: format!("{}/{}", event.sender, event.client_message_id),
+                        message: matches!(event.kind, EventKind::Message(_)),
+                    });
+                    {
+                        let mut positions = self.positions.lock();
+                        let position = positions.entry(device).or_default().entry(name).or_default();
+                        *position = (*position).max(event.seq.0);
+                    }
+                    taken += 1;
+                    if taken.is_multiple_of(50) {
+                        let client = client.clone();
+                        tokio::spawn(async move {
+                            // A read mark that fails while nodes die is no evidence of anything.
+                            drop(client.mark_read(conversation, event.seq).await);
+                        });
+                    }
+                }
+                Incoming::Cursor { conversation, user, delivered, read } => {
+                    if self.place.judges(&conversation.to_string()) {
+                        self.recorder.record(|at| Record::Cursor {
+                            at,
+                            device,
+                            conversation: conversation.to_string(),
+                            user: user.0,
+                            delivered: delivered.0,
+                            read: read.0,
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A device of a user of its own that is logged in and whose pushes nobody takes, as long as it is held.
+pub async fn deaf(ctx: &NodeCtx, node: &str, number: usize) -> Result<(Connection, Pushes)> {
+    let (connection, pushes) = Connection::open(&*ctx.net, node).await?;
+    let name = format!("deaf-{number}");
+    // Registered the first time; from then on the name is taken, by the same one.
+    drop(connection.register(&name, PASSWORD, ctx.rng.bytes()).await);
+    connection.login(&name, PASSWORD, "deaf").await?;
+    Ok((connection, pushes))
+}
