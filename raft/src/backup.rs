@@ -99,8 +99,8 @@ impl Archive {
             let metrics = group.metrics();
             metrics.membership_config.get_node(&metrics.current_leader?).map(|home| home.0)
         });
-        let node = led.or_else(|| Some(state.placement.get(&shard)?.first()?.0))?;
-        state.nodes.get(&node).map(|addresses| addresses.cluster.clone())
+        let node = led.or_else(|| Some(state.placement.get(&shard)?.replicas.first()?.0))?;
+        state.nodes.get(&node).map(|node| node.addresses.cluster.clone())
     }
 
     /// The replica here, if it leads: everything acknowledged before is applied then.
