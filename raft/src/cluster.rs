@@ -338,11 +338,6 @@ impl Cluster {
         self.0.port.clone()
     }
 
-    #[cfg(test)]
-    fn links(&self) -> &Links {
-        &self.0.links
-    }
-
     pub fn me(&self) -> NodeId {
         self.0.me
     }
