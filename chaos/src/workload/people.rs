@@ -114,17 +114,17 @@ impl Ears {
                         });
                     }
                 }
-                Incoming::Cursor { conversation, user, delivered, read } => {
-                    if self.place.judges(&conversation.to_string()) {
-                        self.recorder.record(|at| Record::Cursor {
-                            at,
-                            device,
-                            conversation: conversation.to_string(),
-                            user: user.0,
-                            delivered: delivered.0,
-                            read: read.0,
-                        });
-                    }
+                Incoming::Cursor { conversation, user, delivered, read }
+                    if self.place.judges(&conversation.to_string()) =>
+                {
+                    self.recorder.record(|at| Record::Cursor {
+                        at,
+                        device,
+                        conversation: conversation.to_string(),
+                        user: user.0,
+                        delivered: delivered.0,
+                        read: read.0,
+                    });
                 }
                 _ => {}
             }
