@@ -17,7 +17,7 @@ use crate::recorder::Recorder;
 use crate::report::Verdict;
 use crate::run::{self, Finished, RunOptions, run_watched};
 use crate::scenario::Scenario;
-use crate::{export, html, live};
+use crate::{export, html, live, nats};
 
 #[derive(Subcommand)]
 pub enum Chaos {
@@ -25,6 +25,14 @@ pub enum Chaos {
     List,
     /// Start a cluster, break it while people chat, and judge what they saw
     Run(Run),
+    /// NATS JetStream under power loss of all its servers, as a negative control (see scripts/controls)
+    #[command(hide = true)]
+    Control {
+        /// The nats-server program
+        server: PathBuf,
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
     /// Kill nodes of a running demo
     Kill {
         /// leader, follower, all, or numbers as in 1,3
@@ -144,6 +152,10 @@ pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Chaos::Run(args) => play(args, troupe).await,
+        Chaos::Control { server, seconds } => {
+            println!("{}", serde_json::to_string(&nats::run(&server, seconds).await?)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Chaos::Kill { who, demo } => order(demo, Order::Kill { who }).await,
         Chaos::Freeze { who, seconds, demo } => order(demo, Order::Freeze { who, seconds }).await,
         Chaos::Partition { sides, one_way, demo } => order(demo, Order::Partition { groups: sides, one_way }).await,

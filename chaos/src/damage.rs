@@ -73,6 +73,17 @@ pub fn truncate(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> 
     Ok(Some(format!("{} cut from {bytes} to {left} bytes", name(&path))))
 }
 
+/// Removes what a node has set aside as damaged, as its operator would after a look at it: a node takes several of them for a broken disk.
+pub fn forget(data: &Path) -> Result<()> {
+    for entry in fs::read_dir(data)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with("db.damaged-")) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes everything a node has; its folder stays (it may be a mount).
 pub fn wipe(data: &Path) -> Result<()> {
     for entry in fs::read_dir(data)? {
@@ -137,6 +148,9 @@ mod tests {
         let folder = folder();
         let kept = tempfile::tempdir().expect("a folder");
         copy(folder.path(), kept.path()).expect("copied");
+        fs::create_dir(folder.path().join("db.damaged-1")).expect("created");
+        forget(folder.path()).expect("removed");
+        assert!(!folder.path().join("db.damaged-1").exists() && folder.path().join("db").exists());
         truncate(folder.path(), Files::Log, &mut |below| 40.min(below - 1)).expect("cut").expect("a file");
         assert_eq!(fs::metadata(folder.path().join("db/000007.log")).expect("there").len(), 40);
         wipe(folder.path()).expect("wiped");

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use troupe_core::{ConversationId, EventKind, Seq, limits};
 use troupe_runtime::Rng;
 
@@ -47,7 +48,13 @@ pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> 
     recorder.start_gaps();
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let (faults, ()) = tokio::join!(break_it(&options, &recorder, until), workload.run(options.rate, until));
+    let ended = CancellationToken::new();
+    let breaking = async {
+        let faults = break_it(&options, &recorder, until).await;
+        ended.cancel();
+        faults
+    };
+    let (faults, ()) = tokio::join!(breaking, workload.run(options.rate, &ended));
     let faults = faults?;
     let end = recorder.now();
 

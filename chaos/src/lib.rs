@@ -17,6 +17,7 @@ pub mod history;
 pub mod html;
 pub mod live;
 pub mod local;
+pub mod nats;
 pub mod nemesis;
 pub mod observer;
 pub mod proxy;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use troupe_runtime::Rng;
 
 use crate::checkers::{self, Violation};
@@ -163,7 +164,14 @@ async fn play(
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let mut nemesis = Nemesis::new(cluster, &recorder, &nemesis_rng, means, &workload);
-    let (faults, ()) = tokio::join!(nemesis.run(options.scenario, until), workload.run(options.rate, until));
+    // People go on until the last fault is healed: what comes through during a fault is asked of each.
+    let ended = CancellationToken::new();
+    let breaking = async {
+        let faults = nemesis.run(options.scenario, until).await;
+        ended.cancel();
+        faults
+    };
+    let (faults, ()) = tokio::join!(breaking, workload.run(options.rate, &ended));
     let faults = faults?;
     let end = recorder.now();
 

@@ -73,7 +73,8 @@ impl Shim {
         Ok(vec![
             ("LD_PRELOAD".to_owned(), text(&self.library)?),
             ("FAULT_SHIM_CONTROL".to_owned(), text(&control)?),
-            ("FAULT_SHIM_DIR".to_owned(), text(&data.canonicalize()?)?),
+            // With the slash, or a log beside it that begins with the same letters would fail as well.
+            ("FAULT_SHIM_DIR".to_owned(), text(&data.canonicalize()?.join(""))?),
         ])
     }
 

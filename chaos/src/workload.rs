@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -51,6 +52,8 @@ pub struct Workload {
     /// Somebody who listens to nothing and is taken in and put out.
     guest: UserId,
     groups: Vec<ConversationId>,
+    /// Comings and goings of the guest so far.
+    turns: AtomicU64,
 }
 
 struct Device {
@@ -112,11 +115,23 @@ impl Workload {
             member_of.insert(number, member_of[&(index as DeviceNumber)].clone());
         }
         let pending = Arc::default();
-        Ok(Workload { devices, positions, recorder, rng, pending, member_of, tasks, stop_all, guest, groups })
+        Ok(Workload {
+            devices,
+            positions,
+            recorder,
+            rng,
+            pending,
+            member_of,
+            tasks,
+            stop_all,
+            guest,
+            groups,
+            turns: AtomicU64::new(0),
+        })
     }
 
-    /// Everybody sends until `until`, together about `rate` messages a second.
-    pub async fn run(&self, rate: u64, until: Instant) {
+    /// Everybody sends until told to end, together about `rate` messages a second.
+    pub async fn run(&self, rate: u64, end: &CancellationToken) {
         let used: Arc<Mutex<BTreeMap<ConversationId, (UserId, ClientMessageId)>>> = Arc::default();
         let each = rate.max(1) as f64 / self.devices.len() as f64;
         let senders = self.devices.iter().map(|device| {
@@ -124,8 +139,11 @@ impl Workload {
             async move {
                 let conversations = &self.member_of[&device.number];
                 let mut due = Instant::now();
-                while due < until {
-                    tokio::time::sleep_until(due).await;
+                while !end.is_cancelled() {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(due) => {}
+                        () = end.cancelled() => break,
+                    }
                     let conversation = conversations[self.rng.range(0, conversations.len() as u64) as usize];
                     let burst = 1 + self.rng.range(0, BURST);
                     for _ in 0..burst {
@@ -249,7 +267,8 @@ impl Workload {
     }
 
     /// The guest joins or leaves one of the groups. Answers how many changes were acknowledged.
-    pub async fn churn(&self, turn: u64) -> u64 {
+    pub async fn churn(&self) -> u64 {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let group = self.groups[(turn / 2) as usize % self.groups.len()];
         let change = match turn % 2 {
             0 => GroupChange::Add { users: vec![self.guest] },

@@ -21,8 +21,9 @@ impl Fatal {
         self.0.send_if_modified(|held| {
             let first = held.is_none();
             if first {
+                // First what stops the node, then the words: words may fail.
+                *held = Some(reason.clone());
                 tracing::error!(%reason, "the node must stop");
-                *held = Some(reason);
             }
             first
         });

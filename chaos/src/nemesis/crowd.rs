@@ -59,7 +59,7 @@ impl Nemesis<'_> {
         let until = Instant::now() + time;
         let mut changes = 0u64;
         while Instant::now() < until {
-            changes += self.workload.churn(changes).await;
+            changes += self.workload.churn().await;
         }
         self.recorder.fault(&format!("{changes} changes of membership"));
         Ok(())

@@ -3,17 +3,40 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tokio::time::sleep;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
 
-use super::{AWAY, NOTICE, Nemesis, PATIENCE, nodes};
-use crate::damage;
+use super::{AWAY, LOOK, NOTICE, Nemesis, PATIENCE, nodes};
+use crate::local::LocalCluster;
 use crate::scenario::{Harm, Who};
 use crate::shim::{Ill, Shim, WriteError};
+use crate::{damage, fetch};
 
 /// How long a sync takes on a slow disk.
 const SLOW_SYNC_MICROS: u32 = 500_000;
+/// A node must have its copies back within this: the clusters here are young.
+const REBUILD: Duration = Duration::from_secs(90);
+/// Replicas of each shard, unless told otherwise.
+const COPIES: usize = 3;
 /// A node gets so far ahead of an old copy of itself.
 const AGING: Duration = Duration::from_secs(4);
+
+/// Whether every shard has all its copies, and those on a node vote. A node that lost its disk has a new number in the cluster.
+async fn rebuilt(cluster: &LocalCluster, node: usize) -> Result<bool> {
+    let http = &cluster.addresses(node).http;
+    let (_, status) = fetch::get_json(http, "/v1/cluster", LOOK * 100).await?;
+    let shards = status["shards"].as_array().context("shards")?;
+    let replicas = status["replicas"].as_array().context("replicas")?;
+    let votes = |shard: &Value| {
+        let here = replicas.iter().find(|replica| replica["shard"] == shard["id"]);
+        here.is_some_and(|replica| replica["role"] != "learner" && replica["committed"].as_u64() > Some(0))
+    };
+    let copies = COPIES.min(cluster.len());
+    Ok(shards.iter().all(|shard| {
+        let nodes = shard["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+        nodes.len() >= copies && (!nodes.contains(&status["node"]) || votes(shard))
+    }) && (cluster.len() > copies || shards.iter().all(votes)))
+}
 
 impl Nemesis<'_> {
     fn shim(&self) -> Result<&Shim> {
@@ -120,9 +143,17 @@ impl Nemesis<'_> {
         }
         sleep(AWAY).await;
         self.cluster.start(victim)?;
-        // Rebuilding takes longer than starting.
         self.cluster.wait_ready(&[victim], PATIENCE * 2).await?;
-        self.recorder.fault(&format!("node {} back", victim + 1));
-        Ok(())
+        self.recorder.fault(&format!("node {} serves again", victim + 1));
+        if self.means.rebuild {
+            // The next damage to another node would otherwise be one to a majority.
+            let deadline = Instant::now() + REBUILD;
+            while !rebuilt(self.cluster, victim).await.unwrap_or(false) {
+                ensure!(Instant::now() < deadline, "node {} is not rebuilt within {REBUILD:?}", victim + 1);
+                sleep(LOOK * 10).await;
+            }
+            self.recorder.fault(&format!("node {} is rebuilt", victim + 1));
+        }
+        damage::forget(&data)
     }
 }

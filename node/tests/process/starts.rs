@@ -1,5 +1,7 @@
 //! Starts that cannot succeed: the process ends, says why and what to do, and whoever runs already goes on.
 
+use std::time::Duration;
+
 use troupe_chaos::local::Addresses;
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::{Batch, Durability, Engine, Family};
@@ -7,7 +9,7 @@ use troupe_store::key::node::{FORMAT, FORMAT_VERSION};
 use troupe_store::rocks::Rocks;
 
 use crate::person::connect;
-use crate::server::{Server, new_token, refusal, start};
+use crate::server::{Server, new_token, refusal, start, within};
 
 fn token_of(server: &Server) -> String {
     let plan = std::fs::read(server.cluster.dir().join("cluster.json")).expect("a plan");
@@ -24,6 +26,32 @@ fn mentions(text: &str, all: &[&str]) {
     for part in all {
         assert!(text.contains(part), "{part:?} is missing in: {text}");
     }
+}
+
+/// As when the log is on a disk that is full: every line fails.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_node_that_cannot_log_serves_and_stops_all_the_same() {
+    let mut server = Server::started(1).await;
+    let (at, folder, token) = (server.addresses().clone(), server.data_dir(), token_of(&server));
+    server.stop().await;
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device that is always full");
+    let mut command = start(&at, &folder, &token);
+    command.stderr(full).args(["--log-filter", "debug"]);
+    let mut node = command.spawn().expect("it runs");
+    within(async {
+        while server.cluster.readiness(0).await.map_or(true, |(ready, _)| !ready) {
+            assert_eq!(node.try_wait().expect("a child"), None, "it ended");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let ann = server.person("ann").await;
+    ann.send("everyone", "is anybody logging?").await.expect("sent");
+    let pid = node.id().expect("it runs") as i32;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).expect("told");
+    let status = within(node.wait()).await.expect("it ends");
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
