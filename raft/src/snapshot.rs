@@ -14,10 +14,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use troupe_core::NodeId;
 use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_core::plant::Plant;
 use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
 use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
 use troupe_runtime::{Lane, NodeCtx, Stream, executor};
 use troupe_store::engine::{Engine, Family, Reader, Replace};
+use troupe_store::key::ConversationsKey;
 
 use crate::applier::Range;
 use crate::codec;
@@ -68,7 +70,10 @@ pub async fn send(
         let mut next = Some(Bound::Included(from));
         while let Some(begin) = next {
             let (reader, end) = (reader.clone(), end.clone());
-            let block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
+            let mut block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
+            if ctx.planted(Plant::SnapshotWithoutDedup) {
+                block.forget_dedup(family)?;
+            }
             next = block.next;
             if let Some(packed) = block.packed {
                 pairs += block.pairs;
@@ -90,6 +95,19 @@ struct Block {
     next: Option<Bound<Vec<u8>>>,
 }
 
+impl Block {
+    /// The planted bug: a shard that came by snapshot knows no message's id.
+    fn forget_dedup(&mut self, family: Family) -> io::Result<()> {
+        let Some(packed) = self.packed.take_if(|_| family == Family::Conversations) else { return Ok(()) };
+        let plain = zstd::bulk::decompress(&packed.compressed, packed.plain_bytes as usize)?;
+        let mut pairs = wire::SnapshotPairs::decode(&plain[..])?.pairs;
+        pairs.retain(|pair| !matches!(ConversationsKey::decode(&pair.key), Some(ConversationsKey::Placed(..))));
+        self.pairs = pairs.len() as u64;
+        self.packed = (!pairs.is_empty()).then(|| seal(family, pairs)).transpose()?;
+        Ok(())
+    }
+}
+
 /// The next block of a range.
 fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>>, end: Vec<u8>) -> io::Result<Block> {
     let (mut pairs, mut bytes) = (Vec::new(), 0);
@@ -109,13 +127,16 @@ fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>>, end: Vec
     if count == 0 {
         return Ok(Block { packed: None, pairs: 0, next });
     }
+    Ok(Block { packed: Some(seal(family, pairs)?), pairs: count, next })
+}
+
+fn seal(family: Family, pairs: Vec<wire::SnapshotPair>) -> io::Result<wire::SnapshotBlock> {
     let plain = wire::SnapshotPairs { family: family as u32, pairs }.encode_to_vec();
-    let packed = wire::SnapshotBlock {
+    Ok(wire::SnapshotBlock {
         compressed: zstd::bulk::compress(&plain, ZSTD_LEVEL)?.into(),
         crc32: crc32fast::hash(&plain),
         plain_bytes: plain.len() as u32,
-    };
-    Ok(Block { packed: Some(packed), pairs: count, next })
+    })
 }
 
 /// Takes in snapshots until it is dropped.
