@@ -382,13 +382,15 @@ impl EdgeState {
             stats.sessions.up();
         }
         self.phase = Phase::In(session.clone());
-        let (user, device) = (session.user, session.device.to_string());
+        let device = session.device.to_string();
         // First the answer, then whatever the hub pushes.
-        let logged_in = say::LoggedIn { user_id: user.0, name, device, token: token.into() };
+        let logged_in = say::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
         self.reply(request_id).send(Said::LoggedIn(logged_in));
         let attach = HubMsg::Attach { id: self.id, session, outbox: self.outbox.clone(), edge: myself.clone() };
         self.front.world.router.tell_hub(attach);
-        tokio::spawn(login::follow_inbox(self.front.clone(), self.id, user, self.outbox.clone()));
+        // The hub finds the conversations of its users by itself; the channel is everybody's.
+        let everyone = HubMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
+        self.front.world.router.tell_hub(everyone);
     }
 
     fn log_out(&mut self, myself: &ActorRef<EdgeMsg>, request_id: u64, place: OwnedSemaphorePermit, session: Session) {

@@ -6,6 +6,7 @@
 
 mod flow;
 mod followed;
+mod inboxes;
 mod leaders;
 mod link;
 
@@ -22,6 +23,7 @@ use crate::connection::{ConnectionId, Outbox};
 use crate::conversation::{news, push_frame};
 use crate::edge::EdgeMsg;
 use crate::hub::followed::Followed;
+use crate::hub::inboxes::Inboxes;
 use crate::hub::link::{Interests, Link};
 use crate::message::{Answer, News, Outcome, Push, Request, Session, say};
 use crate::router::PATIENCE;
@@ -63,6 +65,11 @@ pub enum HubMsg {
         conversation: ConversationId,
         outcome: Outcome,
     },
+    /// A user's conversation list, or that it cannot be read now.
+    Inbox {
+        user: UserId,
+        conversations: Option<Vec<ConversationId>>,
+    },
     RoutingChanged,
     NodeDown(NodeId),
     Tick,
@@ -78,6 +85,7 @@ pub struct HubState {
     users: BTreeMap<UserId, BTreeSet<ConnectionId>>,
     conversations: BTreeMap<ConversationId, Followed>,
     links: BTreeMap<ShardId, Link>,
+    inboxes: Inboxes,
     /// Gaps whose fetch has failed.
     unfilled: BTreeSet<ConversationId>,
     ticks: u64,
@@ -123,6 +131,7 @@ impl Actor for Hub {
             users: BTreeMap::new(),
             conversations: BTreeMap::new(),
             links: BTreeMap::new(),
+            inboxes: Inboxes::default(),
             unfilled: BTreeSet::new(),
             ticks: 0,
             _tasks: tasks,
@@ -149,9 +158,15 @@ impl Actor for Hub {
             }
             HubMsg::Attached { shard, whole, asked, outcome } => {
                 state.attached(shard, whole, asked, outcome);
+                state.read_inboxes(&myself);
                 state.speak_to(&myself, shard);
             }
             HubMsg::Filled { conversation, outcome } => state.filled(&myself, conversation, outcome),
+            HubMsg::Inbox { user, conversations } => {
+                state.inbox_read(user, conversations);
+                state.read_inboxes(&myself);
+                state.speak(&myself);
+            }
             HubMsg::RoutingChanged => {
                 state.look_at_leaders();
                 state.speak(&myself);
@@ -195,6 +210,7 @@ impl HubState {
         others.insert(id);
         if let Some(shard) = self.world.router.shard_of(session.user.slot()) {
             self.links.entry(shard).or_default().attach(session.clone());
+            self.inboxes.changed(session.user);
         }
         self.connections.insert(id, Local { session, outbox, edge, follows: BTreeSet::new() });
         self.speak(myself);
@@ -284,7 +300,8 @@ impl HubState {
     fn hand_out(&mut self, conversation: ConversationId, out: Vec<News>) {
         let Some(followed) = self.conversations.get_mut(&conversation) else { return };
         for news in out {
-            let to = followed.hand_out(&news);
+            let removed = news.removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
+            let to = followed.hand_out(&News { removed, ..news.clone() });
             self.world.stats.deliveries.add(to.len() as u64);
             for id in to {
                 if let Some(local) = self.connections.get(&id) {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use troupe_core::limits;
 use troupe_raft::Cluster;
+use troupe_runtime::net::BoxFuture;
 use troupe_runtime::{NodeCtx, Stream};
 use troupe_store::rows::View;
 
@@ -20,7 +21,7 @@ use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
-use crate::passwords::Passwords;
+use crate::passwords::{Hashing, Passwords};
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::Router;
 use crate::stats::{Stats, StatsReport};
@@ -33,6 +34,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub struct NodeConfig {
     /// Where native clients connect; port 0 lets the system choose.
     pub client_listen: String,
+    pub hashing: Hashing,
 }
 
 /// What carries envelopes between nodes.
@@ -77,13 +79,23 @@ impl NodeHandle {
         NodeHandle::start_with(ctx, cluster, config, MeshKind::Cluster).await
     }
 
-    pub async fn start_with(
+    /// Boxed, so that the actors are compiled once, here, and not again in every program that starts them.
+    pub fn start_with(
+        ctx: NodeCtx,
+        cluster: Cluster,
+        config: NodeConfig,
+        mesh: MeshKind,
+    ) -> BoxFuture<'static, Result<NodeHandle, StartError>> {
+        Box::pin(NodeHandle::open(ctx, cluster, config, mesh))
+    }
+
+    async fn open(
         ctx: NodeCtx,
         cluster: Cluster,
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { client_listen } = config;
+        let NodeConfig { client_listen, hashing } = config;
         let refused = |error: std::io::Error| {
             StartError::Refused(format!(
                 "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
@@ -94,11 +106,11 @@ impl NodeHandle {
 
         let stats = Arc::new(Stats::default());
         let gauge = Gauge::new(limits::NODE_RECEIVED);
-        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone()));
+        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), ctx.plant));
         let world = World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats };
         let front = Arc::new(Front {
             world: world.clone(),
-            passwords: Passwords::new(ctx.clone()),
+            passwords: Passwords::new(ctx.clone(), hashing),
             directory: Directory::default(),
         });
         let (open, open_now) = watch::channel(0);

@@ -21,8 +21,20 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const SALT_BYTES: usize = 16;
 
+/// How much work a hash is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hashing {
+    /// As is recommended: what people's passwords get.
+    #[default]
+    Recommended,
+    /// As little as the algorithm allows: hundreds of simulated people log in within a second.
+    #[cfg(feature = "simulation")]
+    Quick,
+}
+
 pub struct Passwords {
     ctx: NodeCtx,
+    hashing: Hashing,
     waiting: Bound,
     next_lane: AtomicU8,
     /// Verified when there is no user: nobody knows its password.
@@ -30,10 +42,11 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    pub fn new(ctx: NodeCtx) -> Passwords {
-        let nobody = hash(&ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
+    pub fn new(ctx: NodeCtx, hashing: Hashing) -> Passwords {
+        let nobody = hash(hashing, &ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
         Passwords {
             ctx,
+            hashing,
             waiting: Bound::new(limits::HASHES_RUNNING + limits::HASHES_WAITING),
             next_lane: AtomicU8::new(0),
             nobody: nobody.into(),
@@ -47,7 +60,8 @@ impl Passwords {
             return Err(client::Refusal::BadPassword.into());
         }
         let salt = self.ctx.rng.bytes::<SALT_BYTES>();
-        self.run(move || hash(password.as_bytes(), &salt)).await
+        let hashing = self.hashing;
+        self.run(move || hash(hashing, password.as_bytes(), &salt)).await
     }
 
     /// `kept` is none for an unknown user: the same work, and never right.
@@ -57,9 +71,10 @@ impl Passwords {
         }
         let known = kept.is_some();
         let kept: Arc<str> = kept.map_or_else(|| self.nobody.clone(), Into::into);
+        let hashing = self.hashing;
         let right = self.run(move || {
             let kept = PasswordHash::new(&kept);
-            kept.is_ok_and(|kept| argon2().verify_password(password.as_bytes(), &kept).is_ok())
+            kept.is_ok_and(|kept| argon2(hashing).verify_password(password.as_bytes(), &kept).is_ok())
         });
         Ok(right.await? && known)
     }
@@ -77,14 +92,19 @@ pub fn token_hash(secret: &[u8; 32]) -> TokenHash {
     TokenHash(Sha256::digest(secret).into())
 }
 
-fn hash(password: &[u8], salt: &[u8; SALT_BYTES]) -> String {
+fn hash(hashing: Hashing, password: &[u8], salt: &[u8; SALT_BYTES]) -> String {
     let salt = SaltString::encode_b64(salt).expect("16 bytes are a salt");
-    let hashed = argon2().hash_password(password, &salt).expect("the parameters are in range");
+    let hashed = argon2(hashing).hash_password(password, &salt).expect("the parameters are in range");
     hashed.to_string()
 }
 
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("the parameters are in range");
+fn argon2(hashing: Hashing) -> Argon2<'static> {
+    let (memory, passes) = match hashing {
+        Hashing::Recommended => (MEMORY_KIB, PASSES),
+        #[cfg(feature = "simulation")]
+        Hashing::Quick => (Params::MIN_M_COST, Params::MIN_T_COST),
+    };
+    let params = Params::new(memory, passes, 1, None).expect("the parameters are in range");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -94,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user_is_right() {
-        let passwords = Passwords::new(NodeCtx::production());
+        let passwords = Passwords::new(NodeCtx::production(), Hashing::Recommended);
         let kept = passwords.hash("correct horse".into()).await.expect("hashed");
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert_eq!(passwords.verify("correct horse".into(), Some(kept.clone())).await, Ok(true));
@@ -105,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn short_and_long_passwords_are_refused_before_they_are_hashed() {
-        let passwords = Passwords::new(NodeCtx::production());
+        let passwords = Passwords::new(NodeCtx::production(), Hashing::Recommended);
         assert!(passwords.hash("1234567".into()).await.is_err());
         assert!(passwords.hash("x".repeat(limits::PASSWORD_MAX_BYTES + 1)).await.is_err());
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use troupe_core::plant::Plant;
 use troupe_core::{Command, NodeId, Reply, ShardId};
 use troupe_raft::cluster::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
@@ -48,6 +49,9 @@ impl World {
         shard: ShardId,
         work: impl FnOnce(&View) -> Result<Outcome, EngineError> + Send + 'static,
     ) -> Outcome {
+        if self.ctx.planted(Plant::StaleRead) {
+            return self.look(work).await;
+        }
         self.cluster.barrier(shard).await.map_err(|error| match error {
             ReadError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
             ReadError::Unavailable => Refusal::Unavailable,

@@ -26,6 +26,8 @@ pub struct Outgoing {
     pub id: ClientMessageId,
     pub after: Option<ClientMessageId>,
     pub body: Body,
+    /// It was sent before, and may be in the log already.
+    pub again: bool,
 }
 
 /// What came back for a message, other than its ack.
@@ -148,10 +150,11 @@ impl Outbox {
         let queue = self.queues.get_mut(&conversation)?;
         let after = at.checked_sub(1).map(|before| queue.entries[before].id);
         let entry = &mut queue.entries[at];
+        let again = entry.sent > 0;
         self.sendings += 1;
         entry.place = Place::InFlight;
         entry.sent = self.sendings;
-        let outgoing = Outgoing { conversation, id: entry.id, after, body: entry.body.clone() };
+        let outgoing = Outgoing { conversation, id: entry.id, after, body: entry.body.clone(), again };
         if queue.entries.iter().all(|entry| entry.place == Place::InFlight) {
             self.unsent.remove(&conversation);
         }

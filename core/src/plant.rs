@@ -1,7 +1,8 @@
 //! Planted bugs: deliberate breaches of the contract that prove the checkers have teeth.
 //!
-//! The machine takes the set as an argument, so that it stays pure. Nothing but a build with the feature
-//! `planted-bugs` of the crates above ever passes one in.
+//! Each is one line at the place of the rule that it breaks, in whatever crate that is; this is the list. The machine takes
+//! the set as an argument, so that it stays pure. Nothing but a build with the feature `planted-bugs` of the crates
+//! above, or the simulation, ever passes one in.
 
 /// One deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,10 +21,60 @@ pub enum Plant {
     IgnoreAfter,
     /// Apply an entry again when the log is replayed.
     ReapplyOnReplay,
+    /// Remember only the last few ids of a conversation.
+    DedupWindow,
+    /// Stamp an event with the leader's clock, even if that is behind the event before.
+    TimeGoesBack,
+    /// Take a cursor as it comes, even if it is behind the one held.
+    CursorGoesBack,
+    /// Accept a message from whoever was once a member.
+    RemovedMaySend,
+    /// Write the event that removes a member, and keep the member.
+    RemovedStaysMember,
+    /// Let who is added to a group see what was said before.
+    AddedSeesAll,
+    /// Answer with a vote before it is on stable storage.
+    VoteNotSynced,
+    /// Keep entries on disk that a new leader has overwritten.
+    TruncateSkipped,
+    /// Make the applied index durable before the rows that it speaks of.
+    AppliedBeforeRows,
+    /// Leave the dedup rows out of a snapshot.
+    SnapshotWithoutDedup,
+    /// Count a snapshot as installed before its rows are.
+    SnapshotHalfInstalled,
+    /// Answer reads without asking a majority who leads.
+    StaleRead,
+    /// Look up recent acks without the sender.
+    RecentWithoutSender,
+    /// Lose a push, and never tell the head that would show it.
+    LostPushUnnoticed,
+    /// Hand out to a connection whose user was removed.
+    RemovedStillFannedOut,
+    /// Do not subscribe anew when another node leads.
+    HubStaysWithOldLeader,
+    /// Subscribe, and tell nobody where the conversation stands.
+    SubscribeWithoutHead,
+    /// Begin a page of history one event too late.
+    PageSkipsOne,
+    /// Route some slots to the shard beside theirs, on one node.
+    WrongShard,
+    /// Settle what is owed to another shard before that has committed it.
+    OutboxSettledUnheard,
+    /// Send again under another id.
+    SdkFreshIds,
+    /// Hand out a push whatever was handed out before.
+    SdkTrustsPushes,
+    /// Keep the cursor of an event that the application has not taken.
+    SdkCursorEarly,
+    /// Give up a message whose outcome is unknown.
+    SdkGivesUp,
+    /// Send without naming the message before.
+    SdkWithoutAfter,
 }
 
 impl Plant {
-    pub const ALL: [Plant; 7] = [
+    pub const ALL: [Plant; 32] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -31,6 +82,31 @@ impl Plant {
         Plant::IgnoreFanOutGap,
         Plant::IgnoreAfter,
         Plant::ReapplyOnReplay,
+        Plant::DedupWindow,
+        Plant::TimeGoesBack,
+        Plant::CursorGoesBack,
+        Plant::RemovedMaySend,
+        Plant::RemovedStaysMember,
+        Plant::AddedSeesAll,
+        Plant::VoteNotSynced,
+        Plant::TruncateSkipped,
+        Plant::AppliedBeforeRows,
+        Plant::SnapshotWithoutDedup,
+        Plant::SnapshotHalfInstalled,
+        Plant::StaleRead,
+        Plant::RecentWithoutSender,
+        Plant::LostPushUnnoticed,
+        Plant::RemovedStillFannedOut,
+        Plant::HubStaysWithOldLeader,
+        Plant::SubscribeWithoutHead,
+        Plant::PageSkipsOne,
+        Plant::WrongShard,
+        Plant::OutboxSettledUnheard,
+        Plant::SdkFreshIds,
+        Plant::SdkTrustsPushes,
+        Plant::SdkCursorEarly,
+        Plant::SdkGivesUp,
+        Plant::SdkWithoutAfter,
     ];
 
     pub fn name(self) -> &'static str {
@@ -42,6 +118,31 @@ impl Plant {
             Plant::IgnoreFanOutGap => "ignore-fan-out-gap",
             Plant::IgnoreAfter => "ignore-after",
             Plant::ReapplyOnReplay => "reapply-on-replay",
+            Plant::DedupWindow => "dedup-window",
+            Plant::TimeGoesBack => "time-goes-back",
+            Plant::CursorGoesBack => "cursor-goes-back",
+            Plant::RemovedMaySend => "removed-may-send",
+            Plant::RemovedStaysMember => "removed-stays-member",
+            Plant::AddedSeesAll => "added-sees-all",
+            Plant::VoteNotSynced => "vote-not-synced",
+            Plant::TruncateSkipped => "truncate-skipped",
+            Plant::AppliedBeforeRows => "applied-before-rows",
+            Plant::SnapshotWithoutDedup => "snapshot-without-dedup",
+            Plant::SnapshotHalfInstalled => "snapshot-half-installed",
+            Plant::StaleRead => "stale-read",
+            Plant::RecentWithoutSender => "recent-without-sender",
+            Plant::LostPushUnnoticed => "lost-push-unnoticed",
+            Plant::RemovedStillFannedOut => "removed-still-fanned-out",
+            Plant::HubStaysWithOldLeader => "hub-stays-with-old-leader",
+            Plant::SubscribeWithoutHead => "subscribe-without-head",
+            Plant::PageSkipsOne => "page-skips-one",
+            Plant::WrongShard => "wrong-shard",
+            Plant::OutboxSettledUnheard => "outbox-settled-unheard",
+            Plant::SdkFreshIds => "sdk-fresh-ids",
+            Plant::SdkTrustsPushes => "sdk-trusts-pushes",
+            Plant::SdkCursorEarly => "sdk-cursor-early",
+            Plant::SdkGivesUp => "sdk-gives-up",
+            Plant::SdkWithoutAfter => "sdk-without-after",
         }
     }
 

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use troupe_actors::node::{NodeConfig, NodeHandle};
+use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
 use troupe_runtime::NodeCtx;
 use troupe_runtime::net::TcpNetFrom;
@@ -43,8 +44,8 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         },
         end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }
     };
-    let node =
-        NodeHandle::start(ctx, cluster.clone(), NodeConfig { client_listen: config.client_listen.clone() }).await?;
+    let serving = NodeConfig { client_listen: config.client_listen.clone(), hashing: Hashing::Recommended };
+    let node = NodeHandle::start(ctx, cluster.clone(), serving).await?;
     tracing::info!(
         node = cluster.me().0,
         client = %config.client_listen,

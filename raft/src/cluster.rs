@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::{ReadPolicy, ServerState};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, ReplicaId, Reply, ShardId, ShardMap, Slot, UserId};
 use troupe_runtime::NodeCtx;
+use troupe_runtime::net::BoxFuture;
 use troupe_store::engine::Engine;
 
 use crate::backup::{self, Archive};
@@ -30,7 +30,7 @@ use crate::network::Network;
 use crate::port::Port;
 use crate::proposer;
 use crate::steward::Steward;
-use crate::timing::{self, BARRIER_TIMEOUT, FRESH_LEADER, LINGER, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT};
+use crate::timing::{self, BARRIER_TIMEOUT, FRESH_LEADER, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT, LOOK_FRESH};
 use crate::types::GroupId;
 use crate::{balance, mover, routing, serve, snapshot};
 
@@ -205,8 +205,20 @@ impl Cluster {
         Cluster::start_tuned(ctx, engine, config, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await
     }
 
-    /// With another length of the logs; tests make them short.
-    pub(crate) async fn start_tuned(
+    /// With another length of the logs; tests and simulation make them short.
+    ///
+    /// Boxed, so that all of agreement is compiled once, here, and not again in every program that starts it.
+    pub fn start_tuned(
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        config: ClusterConfig,
+        log_between_snapshots: u64,
+        log_kept: u64,
+    ) -> BoxFuture<'static, Result<Cluster, StartError>> {
+        Box::pin(Cluster::open(ctx, engine, config, log_between_snapshots, log_kept))
+    }
+
+    async fn open(
         ctx: NodeCtx,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
@@ -454,8 +466,7 @@ pub(crate) async fn read_index(group: &Group) -> Result<(), ReadError> {
                 if !proposer::is_fresh(&refusal) || begin.elapsed() >= FRESH_LEADER {
                     return Err(ReadError::NotLeader { hint: refusal.leader_node.map(|home| home.0) });
                 }
-                let mut metrics = group.raft.metrics();
-                let _ = timeout(LINGER * 10, metrics.changed()).await;
+                sleep(LOOK_FRESH).await;
             }
             Err(_) => return Err(ReadError::Unavailable),
         }

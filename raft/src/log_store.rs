@@ -13,6 +13,7 @@ use futures::Stream;
 use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use parking_lot::Mutex;
+use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Engine, EngineError, Family, Op};
@@ -258,7 +259,11 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         let value = codec::seal(&codec::vote_out(vote));
-        self.flusher.write(vec![Op::Put(Family::RaftMeta, meta_key(self.group, What::Vote), value)]).await?;
+        let ops = vec![Op::Put(Family::RaftMeta, meta_key(self.group, What::Vote), value)];
+        match self.ctx.planted(Plant::VoteNotSynced) {
+            true => self.flusher.submit(Write::lazy(ops)).await?,
+            false => self.flusher.write(ops).await?,
+        }
         self.log.lock().vote = Some(*vote);
         Ok(())
     }
@@ -316,6 +321,9 @@ impl RaftLogStorage<Types> for LogStore {
                 }
             }
             log.last = last;
+            if self.ctx.planted(Plant::TruncateSkipped) {
+                return Ok(());
+            }
             Op::DeleteRange(Family::RaftLog, log_key(self.group, from), log_key(self.group, end))
         };
         self.flusher.submit(Write::lazy(vec![op])).await

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use openraft::async_runtime::watch::WatchReceiver;
 use openraft::error::{ClientWriteError, ForwardToLeader};
 use openraft::errors::ForwardReason;
 use openraft::impls::OneshotResponder;
@@ -25,7 +24,7 @@ use troupe_store::rows::View;
 
 use crate::cluster::{Outcome, ProposeError};
 use crate::group::Group;
-use crate::timing::{FRESH_LEADER, LINGER, PROPOSE_TIMEOUT};
+use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT};
 use crate::types::{Applied, Proposal, Types};
 
 /// Entries on their way. At the limit the next one waits and grows.
@@ -247,9 +246,9 @@ async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes) -> Answ
                 Applied::Nothing | Applied::Meta(_) | Applied::Restored(_) => return Err(ProposeError::Unknown),
             },
             Err(ClientWriteError::ForwardToLeader(refusal)) if is_fresh(&refusal) && begin.elapsed() < FRESH_LEADER => {
-                // Refused for certain, and a leader again as soon as a majority has answered its first append.
-                let mut metrics = group.raft.metrics();
-                let _ = timeout(LINGER * 10, metrics.changed()).await;
+                // Refused for certain, and a leader again as soon as a majority has answered its first append. Not asked
+                // again at once: a new receiver of its metrics has always something to tell, and asking is news itself.
+                sleep(LOOK_FRESH).await;
                 submitted = submit(group, bytes).await;
             }
             Err(ClientWriteError::ForwardToLeader(refusal)) => {

@@ -15,6 +15,7 @@ use openraft::storage::{
 };
 use openraft::{OptionalSend, alias};
 use parking_lot::Mutex;
+use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
@@ -126,7 +127,11 @@ impl StateMachine {
         let shared = self.shared.clone();
         let written = self.shared.blocking(self.shared.apply_lane(), move || {
             let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
-            batch.ops.extend(row.ops);
+            if shared.ctx.planted(Plant::AppliedBeforeRows) {
+                shared.engine.write(row, Durability::Synced)?;
+            } else {
+                batch.ops.extend(row.ops);
+            }
             shared.gate.pass(|| shared.engine.write(batch, Durability::Buffered))?;
             shared.applier.changed(&shared.engine)?;
             Ok(applied)
@@ -245,6 +250,10 @@ impl RaftStateMachine<Types> for StateMachine {
                 SnapshotData::Staged(staged) => staged,
                 SnapshotData::View { reader, ranges } => copy(&shared.engine, &*reader, ranges)?,
             };
+            if shared.ctx.planted(Plant::SnapshotHalfInstalled) {
+                shared.engine.write(then, Durability::Synced)?;
+                return shared.applier.changed(&shared.engine);
+            }
             shared.gate.pass(|| staged.commit(then))?;
             shared.applier.changed(&shared.engine)
         };

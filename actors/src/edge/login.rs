@@ -1,21 +1,15 @@
 //! The way in: greeting, registering, logging in, resuming, and following one's conversations.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use troupe_core::{Command, ConversationId, Rejection, UserId, Username, command, limits};
+use troupe_core::{Command, Rejection, UserId, Username, command, limits};
 use troupe_proto::client::{self, SessionToken};
 
 use super::{Front, Said, done};
-use crate::connection::{ConnectionId, Outbox};
-use crate::hub::HubMsg;
 use crate::message::{Answer, Refusal, Request, Session, UserKey, say};
 use crate::passwords::token_hash;
 use crate::router::PATIENCE;
 use crate::world::World;
-
-/// Between two tries to read a user's conversations.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Who has logged in, and the token for the next time.
 pub struct Entered {
@@ -92,25 +86,5 @@ pub async fn resume(front: Arc<Front>, resume: say::Resume) -> Result<Entered, R
     match front.world.router.ask(session.user.slot(), request, PATIENCE).await? {
         Answer::Account(account) => Ok(Entered { session, name: account.name, token: Vec::new() }),
         _ => Err(Refusal::Unavailable),
-    }
-}
-
-/// Subscribes the connection to the channel and to all conversations of its user, however long their shards take.
-pub async fn follow_inbox(front: Arc<Front>, id: ConnectionId, user: UserId, outbox: Arc<Outbox>) {
-    let router = &front.world.router;
-    router.tell_hub(HubMsg::Follow { id, conversations: vec![ConversationId::Everyone] });
-    let mut after = None;
-    while !outbox.is_closing() {
-        let request = Request::Inbox { user, after, limit: limits::PAGE_CONVERSATIONS };
-        match router.ask(user.slot(), request, PATIENCE).await {
-            Ok(Answer::Inbox { conversations, next }) => {
-                router.tell_hub(HubMsg::Follow { id, conversations });
-                match next {
-                    Some(next) => after = Some(next),
-                    None => return,
-                }
-            }
-            _ => tokio::time::sleep(RETRY).await,
-        }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ractor::ActorRef;
+use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, ShardId, UserId};
 
 use super::link::Interests;
@@ -17,10 +18,13 @@ impl HubState {
     pub(super) fn look_at_leaders(&mut self) {
         let routing = self.world.router.routing();
         let Some(map) = routing.shards else { return };
-        let changed: BTreeSet<ShardId> = map
+        let mut changed: BTreeSet<ShardId> = map
             .shards()
             .filter(|shard| self.links.entry(*shard).or_default().leader_is(routing.leader(*shard)))
             .collect();
+        if self.world.ctx.planted(Plant::HubStaysWithOldLeader) {
+            changed.clear();
+        }
         if changed.is_empty() {
             return;
         }
@@ -31,6 +35,8 @@ impl HubState {
                 self.links.entry(shard).or_default().want(*conversation, followed.users());
             }
         }
+        let theirs = |user: &UserId| changed.contains(&map.shard(user.slot()));
+        self.users.keys().copied().filter(theirs).for_each(|user| self.inboxes.changed(user));
         self.report(|shard| changed.contains(&shard));
     }
 
@@ -97,7 +103,7 @@ impl HubState {
                 present: true,
                 head: at.0,
             }));
-            for id in told {
+            for id in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
                 if let Some(local) = self.connections.get(&id) {
                     local.push(&self.world, frame.clone());
                 }
@@ -111,6 +117,10 @@ impl HubState {
         match outcome {
             Ok(Answer::Ended(ended)) => {
                 link.attached(false, Vec::new());
+                // An answer of the leader before says nothing about what the one now knows.
+                if !link.begins_anew() {
+                    asked.iter().for_each(|session| self.inboxes.heard(session.user));
+                }
                 for session in ended {
                     self.end_session(&session, "revoked");
                 }
@@ -129,6 +139,8 @@ impl HubState {
         if self.ticks.is_multiple_of(REPORT_TICKS) {
             self.report(|_| true);
         }
+        self.inboxes.try_again();
+        self.read_inboxes(myself);
         std::mem::take(&mut self.unfilled).into_iter().for_each(|conversation| self.fill(myself, conversation));
         self.speak(myself);
     }

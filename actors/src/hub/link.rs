@@ -41,6 +41,11 @@ impl Link {
         }
     }
 
+    /// Whether everything is still to be said, to a leader who knows nothing yet.
+    pub fn begins_anew(&self) -> bool {
+        self.whole
+    }
+
     pub fn want(&mut self, conversation: ConversationId, users: impl IntoIterator<Item = UserId>) {
         self.wanted.entry(conversation).or_default().extend(users);
     }

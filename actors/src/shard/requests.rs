@@ -1,6 +1,7 @@
 //! What a shard does with each request: an entity's, a commit of its own, or an answer from applied state.
 
 use ractor::ActorRef;
+use troupe_core::plant::Plant;
 use troupe_core::{Command, ConversationId};
 use troupe_raft::cluster::LoginPolicy;
 
@@ -70,6 +71,8 @@ impl ShardState {
                 self.read(reply, move |view| reads::summaries(view, user, &conversations));
             }
             Request::Fetch { conversation, reader, seq, backward, limit } => {
+                let skips = reader.is_some() && !backward && self.world.ctx.planted(Plant::PageSkipsOne);
+                let seq = if skips { seq.next() } else { seq };
                 self.read(reply, move |view| reads::page(view, conversation, reader, seq, backward, limit));
             }
             Request::Members { user, conversation, after, limit } => {

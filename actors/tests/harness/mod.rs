@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
+use troupe_actors::passwords::Hashing;
 use troupe_core::limits;
 use troupe_proto::frame::{FrameDecoder, encode_frame};
 use troupe_proto::wire::client as say;
@@ -70,7 +71,7 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
 pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
-    let listen = NodeConfig { client_listen: "127.0.0.1:0".into() };
+    let listen = NodeConfig { client_listen: "127.0.0.1:0".into(), hashing: Hashing::Recommended };
     let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
     Node { ctx, cluster, handle: started.expect("a node"), disk, config }
 }

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
+use troupe_core::plant::Plant;
 use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
 use troupe_proto::client::Refusal;
 use troupe_proto::wire::client as wire;
@@ -111,10 +112,13 @@ impl Online {
         let mut sending = shared.sending.lock();
         while let Some(outgoing) = sending.outbox.next(now) {
             let (conversation, id) = (outgoing.conversation, outgoing.id);
+            let afresh = outgoing.again && shared.context.planted(Plant::SdkFreshIds);
+            let said_as = if afresh { ClientMessageId(shared.context.rng.bytes()) } else { id };
+            let after = outgoing.after.filter(|_| !shared.context.planted(Plant::SdkWithoutAfter));
             let send = wire::Send {
                 conversation: conversation.to_string(),
-                client_message_id: Bytes::copy_from_slice(&id.0),
-                after: outgoing.after.map(|after| Bytes::copy_from_slice(&after.0)).unwrap_or_default(),
+                client_message_id: Bytes::copy_from_slice(&said_as.0),
+                after: after.map(|after| Bytes::copy_from_slice(&after.0)).unwrap_or_default(),
                 body: Some((&outgoing.body).into()),
             };
             if !self.ask(Request::Send(send), move |result| Heard::Sent(conversation, id, result)) {
@@ -220,6 +224,7 @@ impl Driver {
                 return self.lost("the node does not know this session".into());
             }
             Err(error @ Error::Rejected { .. }) => return self.settle(conversation, id, Err(error)),
+            Err(_) if self.shared.context.planted(Plant::SdkGivesUp) => Refused::ForGood,
             Err(_) => Refused::Later(Duration::ZERO),
         };
         self.shared.sending.lock().outbox.refused(&id, refused, Instant::now());
@@ -360,8 +365,16 @@ impl Driver {
         if self.incoming.is_closed() {
             return;
         }
+        if self.shared.context.planted(Plant::SdkTrustsPushes) {
+            return self.tell(Incoming::Event { conversation, event });
+        }
         self.meet(conversation, seq);
         self.inbox.push(conversation, event);
+        if self.shared.context.planted(Plant::SdkCursorEarly)
+            && let Some(seq) = self.inbox.cursor(conversation)
+        {
+            drop(self.shared.store.lock().append(&Record::Cursor { conversation, seq }));
+        }
     }
 
     /// A conversation with events up to `head`, perhaps a new one.

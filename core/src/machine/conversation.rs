@@ -14,6 +14,9 @@ use crate::plant::Plant;
 use crate::record::Conversation;
 use crate::reply::Reply;
 
+/// What the planted bug `DedupWindow` remembers.
+const PLANTED_WINDOW: u64 = 2;
+
 impl Step<'_> {
     pub(super) fn send(&mut self, c: &command::Send) -> Outcome {
         well_formed(c)?;
@@ -51,7 +54,9 @@ impl Step<'_> {
             }
             ConversationId::Group(_) => {
                 let row = held.ok_or(Rejection::NoSuchConversation)?;
-                self.state.member(conversation, sender).ok_or(Rejection::NotMember)?;
+                if self.plant != Some(Plant::RemovedMaySend) {
+                    self.state.member(conversation, sender).ok_or(Rejection::NotMember)?;
+                }
                 Ok(Some(row))
             }
         }
@@ -65,7 +70,12 @@ impl Step<'_> {
     }
 
     fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
-        self.state.placed(conversation, self.dedup_sender(sender), id)
+        let placed = self.state.placed(conversation, self.dedup_sender(sender), id);
+        let recent = |seq: &Seq| {
+            let head = self.state.conversation(conversation).map_or(Seq::ZERO, |row| row.head);
+            self.plant != Some(Plant::DedupWindow) || seq.0 + PLANTED_WINDOW > head.0
+        };
+        placed.filter(recent)
     }
 
     /// Two senders may choose the same id without harm, because the sender is part of the key.
@@ -85,7 +95,7 @@ impl Step<'_> {
     ) -> Result<(Seq, Timestamp), Rejection> {
         let seq = row.head.0.checked_add(1).map(Seq);
         let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
-        let time = row.time.max(self.now);
+        let time = if self.plant == Some(Plant::TimeGoesBack) { self.now } else { row.time.max(self.now) };
         let event = Event { seq, time, sender, client_message_id: id, kind };
         row.head = seq;
         row.time = time;

@@ -8,6 +8,7 @@ use crate::command::{AdvanceCursors, CursorMove};
 use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{ConversationId, Seq, UserId};
+use crate::plant::Plant;
 use crate::record::Cursor;
 use crate::reply::Reply;
 
@@ -19,7 +20,8 @@ impl Step<'_> {
                 continue;
             }
             let held = self.state.cursor(c.conversation, step.user);
-            let cursor = advanced(held, step, head);
+            let back = self.plant == Some(Plant::CursorGoesBack);
+            let cursor = advanced(if back { Cursor::default() } else { held }, step, head);
             if cursor != held {
                 self.state.put_cursor(c.conversation, step.user, cursor);
                 self.effects.push(Effect::CursorMoved {

@@ -14,6 +14,7 @@ use crate::error::Rejection;
 use crate::event::{EventKind, Role};
 use crate::id::{ClientMessageId, ConversationId, GroupId, Seq, UserId};
 use crate::limits;
+use crate::plant::Plant;
 use crate::record::{Conversation, Member};
 use crate::reply::Reply;
 
@@ -145,7 +146,9 @@ impl Step<'_> {
             EventKind::Created { .. } => self.enter(conversation, seq, Role::Owner, &[sender]),
             EventKind::Added { users } => self.enter(conversation, seq, Role::Member, &users),
             EventKind::Removed { user } => {
-                self.state.delete_member(conversation, user);
+                if self.plant != Some(Plant::RemovedStaysMember) {
+                    self.state.delete_member(conversation, user);
+                }
                 self.owe(conversation, seq, false, &[user]);
             }
             EventKind::RoleChanged { user, role } => {
@@ -158,8 +161,9 @@ impl Step<'_> {
     }
 
     fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, users: &[UserId]) {
+        let sees_from = if self.plant == Some(Plant::AddedSeesAll) { Seq(1) } else { since };
         for &user in users {
-            self.state.put_member(conversation, user, &Member { role, since });
+            self.state.put_member(conversation, user, &Member { role, since: sees_from });
         }
         self.owe(conversation, since, true, users);
     }

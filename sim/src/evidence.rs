@@ -1,0 +1,174 @@
+//! What everybody saw, in one order and on one clock: the records that the checkers judge, and the trace.
+//!
+//! Machines have clocks of their own; this one is the simulation's and stands still within a step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use troupe_chaos::history::{Conversation, DeviceNumber, MessageId, Record};
+use troupe_core::{ConversationId, Event, EventKind, UserId};
+use xxhash_rust::xxh3::Xxh3;
+
+#[derive(Default)]
+pub struct Evidence {
+    micros: AtomicU64,
+    seen: Mutex<Seen>,
+    trace: Mutex<Trace>,
+}
+
+/// Everything that was seen so far.
+#[derive(Default)]
+pub struct Seen {
+    pub records: Vec<Record>,
+    /// By device: messages without an outcome.
+    pub unanswered: BTreeMap<DeviceNumber, BTreeSet<MessageId>>,
+    /// The highest acknowledged place in each conversation.
+    pub acked: BTreeMap<Conversation, u64>,
+    /// By device: how far it was handed each conversation.
+    pub positions: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
+    /// Where anything was said.
+    pub conversations: BTreeSet<ConversationId>,
+    /// Who looked at which event of a group, by fetching it.
+    pub looked: BTreeSet<(UserId, ConversationId, u64)>,
+    /// What was wrong on the spot.
+    pub wrong: Vec<String>,
+    pub sends: u64,
+    pub acks: u64,
+    pub deliveries: u64,
+}
+
+#[derive(Default)]
+struct Trace {
+    hash: Xxh3,
+    lines: u64,
+    /// Whether somebody wants to read it.
+    printed: bool,
+}
+
+impl Evidence {
+    pub fn new(printed: bool) -> Evidence {
+        Evidence { trace: Mutex::new(Trace { printed, ..Trace::default() }), ..Evidence::default() }
+    }
+
+    pub fn at(&self, now: Duration) {
+        self.micros.store(now.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    pub fn now(&self) -> Duration {
+        Duration::from_micros(self.micros.load(Ordering::Relaxed))
+    }
+
+    pub fn look<T>(&self, at: impl FnOnce(&Seen) -> T) -> T {
+        at(&self.seen.lock())
+    }
+
+    /// A line of the trace that is no record.
+    pub fn say(&self, text: &str) {
+        let line = format!("{:>10.3} {text}", self.now().as_secs_f64());
+        self.line(&line);
+    }
+
+    /// A line as the nodes log it. It is shown, and not part of what a seed is known by.
+    pub fn logged(&self, text: &str) {
+        if self.trace.lock().printed {
+            print(text);
+        }
+    }
+
+    pub fn fault(&self, text: &str) {
+        self.record(|at| Record::Fault { at, text: text.to_owned() });
+    }
+
+    pub fn wrong(&self, text: String) {
+        self.say(&format!("WRONG {text}"));
+        self.seen.lock().wrong.push(text);
+    }
+
+    pub fn looked_at(&self, user: UserId, conversation: ConversationId, seqs: impl IntoIterator<Item = u64>) {
+        let looks = seqs.into_iter().map(|seq| (user, conversation, seq));
+        self.seen.lock().looked.extend(looks);
+    }
+
+    pub fn invoked(&self, device: DeviceNumber, user: UserId, conversation: ConversationId, id: &MessageId) {
+        let (place, name) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Invoke { at, device, user: user.0, conversation: place, id: name });
+        let mut seen = self.seen.lock();
+        seen.sends += 1;
+        seen.conversations.insert(conversation);
+        seen.unanswered.entry(device).or_default().insert(id.clone());
+    }
+
+    pub fn acked(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, seq: u64) {
+        let (place, name) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Ack { at, device, conversation: place.clone(), id: name, seq });
+        let mut seen = self.seen.lock();
+        // Whoever asks again is told again.
+        seen.acks += u64::from(seen.unanswered.entry(device).or_default().remove(id));
+        let head = seen.acked.entry(place).or_default();
+        *head = seq.max(*head);
+    }
+
+    pub fn rejected(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, code: &str) {
+        let (place, name, code) = (conversation.to_string(), id.clone(), code.to_owned());
+        self.record(|at| Record::Reject { at, device, conversation: place, id: name, code });
+        self.seen.lock().unanswered.entry(device).or_default().remove(id);
+    }
+
+    /// Messages whose outcome nobody will hear any more: all but those that still wait.
+    pub fn forget(&self, device: DeviceNumber, waits: impl Fn(&MessageId) -> bool) {
+        self.seen.lock().unanswered.entry(device).or_default().retain(waits);
+    }
+
+    pub fn handed(&self, device: DeviceNumber, conversation: ConversationId, event: &Event) {
+        let place = conversation.to_string();
+        self.record(|at| Record::Deliver {
+            at,
+            device,
+            conversation: place.clone(),
+            seq: event.seq.0,
+            sender: event.sender.0,
+            id: format!("{}/{}", event.sender, event.client_message_id),
+            message: matches!(event.kind, EventKind::Message(_)),
+        });
+        let mut seen = self.seen.lock();
+        seen.deliveries += 1;
+        seen.conversations.insert(conversation);
+        seen.positions.entry(device).or_default().insert(place, event.seq.0);
+    }
+
+    pub fn cursor(&self, device: DeviceNumber, conversation: ConversationId, user: UserId, delivered: u64, read: u64) {
+        let place = conversation.to_string();
+        self.record(|at| Record::Cursor { at, device, conversation: place, user: user.0, delivered, read });
+        self.seen.lock().conversations.insert(conversation);
+    }
+
+    fn record(&self, make: impl FnOnce(u64) -> Record) {
+        let record = make(self.micros.load(Ordering::Relaxed));
+        self.line(&serde_json::to_string(&record).expect("a record is JSON"));
+        self.seen.lock().records.push(record);
+    }
+
+    /// What tells this simulation from all others.
+    pub fn digest(&self) -> String {
+        let trace = self.trace.lock();
+        format!("{:016x}-{}", trace.hash.digest(), trace.lines)
+    }
+
+    fn line(&self, line: &str) {
+        let mut trace = self.trace.lock();
+        trace.hash.update(line.as_bytes());
+        trace.lines += 1;
+        if trace.printed {
+            print(line);
+        }
+    }
+}
+
+fn print(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // Whoever has stopped reading has seen enough.
+    let _ = out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n"));
+}

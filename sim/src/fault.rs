@@ -1,0 +1,268 @@
+//! The kinds of fault, and each as a script: what is done to which machine or link, and when.
+//!
+//! Drawing a script looks at the cluster once (who leads?); after that it runs by the clock. [`crate::nemesis`] plays it.
+//! A change of members (a node that joins, one that is drained) will be one more kind here.
+
+use std::time::Duration;
+
+use troupe_runtime::Rng;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Power is lost: what was not synced is gone, but for a random oldest part of it.
+    PowerOne,
+    PowerLeader,
+    PowerMinority,
+    PowerMajority,
+    PowerAll,
+    /// The process is killed: what it wrote is there, synced or not.
+    KillLeader,
+    KillAll,
+    /// Asked to stop, and started again, one node after another.
+    RollingRestart,
+    IsolateLeader,
+    Halves,
+    /// What it says is not heard.
+    Mute,
+    /// What is said to it is not heard.
+    Deaf,
+    /// A link that breaks and mends many times.
+    Flapping,
+    /// Messages take long.
+    Delay,
+    /// Messages wait, and come all at once.
+    Hold,
+    SlowDisk,
+    /// A write fails, and the node stops.
+    FailedWrite,
+    ClockJump,
+    /// All connections of a node are reset.
+    Resets,
+    /// People do not reach a node that is otherwise well.
+    CutPeople,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 20] = [
+        Kind::PowerOne,
+        Kind::PowerLeader,
+        Kind::PowerMinority,
+        Kind::PowerMajority,
+        Kind::PowerAll,
+        Kind::KillLeader,
+        Kind::KillAll,
+        Kind::RollingRestart,
+        Kind::IsolateLeader,
+        Kind::Halves,
+        Kind::Mute,
+        Kind::Deaf,
+        Kind::Flapping,
+        Kind::Delay,
+        Kind::Hold,
+        Kind::SlowDisk,
+        Kind::FailedWrite,
+        Kind::ClockJump,
+        Kind::Resets,
+        Kind::CutPeople,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::PowerOne => "power-one",
+            Kind::PowerLeader => "power-leader",
+            Kind::PowerMinority => "power-minority",
+            Kind::PowerMajority => "power-majority",
+            Kind::PowerAll => "power-all",
+            Kind::KillLeader => "kill-leader",
+            Kind::KillAll => "kill-all",
+            Kind::RollingRestart => "rolling-restart",
+            Kind::IsolateLeader => "isolate-leader",
+            Kind::Halves => "halves",
+            Kind::Mute => "mute",
+            Kind::Deaf => "deaf",
+            Kind::Flapping => "flapping",
+            Kind::Delay => "delay",
+            Kind::Hold => "hold",
+            Kind::SlowDisk => "slow-disk",
+            Kind::FailedWrite => "failed-write",
+            Kind::ClockJump => "clock-jump",
+            Kind::Resets => "resets",
+            Kind::CutPeople => "cut-people",
+        }
+    }
+}
+
+/// Which fault cut a link, so that each mends only what it cut.
+pub type Reason = u64;
+
+/// A node, counted from zero, or one of the places where people live, counted on from the last node.
+pub type Place = usize;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Waits a moment until something would be lost.
+    Power(usize),
+    Kill(usize),
+    /// Asked to stop, as by SIGTERM.
+    Stop(usize),
+    Up(usize),
+    Cut(Place, Place),
+    Hold(Place, Place),
+    /// Everything that this fault did to links.
+    Mend,
+    Latency(Place, Place, u64),
+    Fsync(usize, u64),
+    FailWrite(usize),
+    Jump(usize, i64),
+    Reset(usize),
+}
+
+/// What the nemesis knows when it draws.
+pub struct Scene<'a> {
+    pub nodes: usize,
+    /// Places where people live.
+    pub homes: usize,
+    /// The leader of some shard; a random node while nobody leads.
+    pub leader: usize,
+    pub rng: &'a Rng,
+    pub lasts_ms: u64,
+    pub latency_ms: u64,
+    pub fsync_ms: u64,
+}
+
+impl Scene<'_> {
+    fn any(&self) -> usize {
+        self.rng.range(0, self.nodes as u64) as usize
+    }
+
+    fn some(&self, count: usize) -> Vec<usize> {
+        let mut nodes: Vec<usize> = (0..self.nodes).collect();
+        while nodes.len() > count {
+            nodes.remove(self.rng.range(0, nodes.len() as u64) as usize);
+        }
+        nodes
+    }
+
+    fn lasts(&self) -> Duration {
+        Duration::from_millis(self.rng.range(self.lasts_ms / 4, self.lasts_ms + 1))
+    }
+
+    fn places(&self) -> usize {
+        self.nodes + self.homes
+    }
+
+    /// A kind of fault as it happens here and now: what is done how long after its beginning, in order of time.
+    pub fn script(&self, kind: Kind) -> Vec<(Duration, Action)> {
+        let now = Duration::ZERO;
+        let lasts = self.lasts();
+        let (minority, majority) = ((self.nodes - 1) / 2, self.nodes / 2 + 1);
+        match kind {
+            Kind::PowerOne => self.down(vec![self.any()], Action::Power),
+            Kind::PowerLeader => self.down(vec![self.leader], Action::Power),
+            Kind::PowerMinority => self.down(self.some(minority), Action::Power),
+            Kind::PowerMajority => self.down(self.some(majority), Action::Power),
+            Kind::PowerAll => self.down(self.some(self.nodes), Action::Power),
+            Kind::KillLeader => self.down(vec![self.leader], Action::Kill),
+            Kind::KillAll => self.down(self.some(self.nodes), Action::Kill),
+            Kind::RollingRestart => self.rolling_restart(),
+            Kind::IsolateLeader => self.apart(&[self.leader], lasts),
+            Kind::Halves => self.apart(&self.some(self.nodes / 2), lasts),
+            Kind::Mute => self.one_way(self.any(), true, lasts),
+            Kind::Deaf => self.one_way(self.any(), false, lasts),
+            Kind::Flapping => self.flapping(),
+            Kind::Delay => {
+                let node = self.any();
+                let late = self.rng.range(50, 500);
+                let others = || (0..self.places()).filter(move |other| *other != node);
+                let slow = others().map(|other| (now, Action::Latency(node, other, late)));
+                slow.chain(others().map(|other| (lasts, Action::Latency(node, other, self.latency_ms)))).collect()
+            }
+            Kind::Hold => {
+                let node = self.any();
+                let others = (0..self.places()).filter(|other| *other != node && self.rng.range(0, 2) == 0);
+                let held = others.map(|other| (now, Action::Hold(node, other)));
+                held.chain([(lasts, Action::Mend)]).collect()
+            }
+            Kind::SlowDisk => {
+                let node = self.any();
+                let slow = self.rng.range(50, 800);
+                vec![(now, Action::Fsync(node, slow)), (lasts, Action::Fsync(node, self.fsync_ms))]
+            }
+            Kind::FailedWrite => {
+                let node = if self.rng.range(0, 2) == 0 { self.leader } else { self.any() };
+                vec![(now, Action::FailWrite(node)), (lasts, Action::Up(node))]
+            }
+            Kind::ClockJump => {
+                let hour = 3_600_000;
+                let by = if self.rng.range(0, 2) == 0 { 2 * hour } else { 2_000 };
+                vec![(now, Action::Jump(self.any(), self.rng.range(0, by) as i64 - by as i64 / 2))]
+            }
+            Kind::Resets => vec![(now, Action::Reset(self.any()))],
+            Kind::CutPeople => {
+                let node = self.any();
+                let homes = self.nodes..self.places();
+                let cut = homes.flat_map(|home| [(now, Action::Cut(node, home)), (now, Action::Cut(home, node))]);
+                cut.chain([(lasts, Action::Mend)]).collect()
+            }
+        }
+    }
+
+    fn down(&self, nodes: Vec<usize>, how: fn(usize) -> Action) -> Vec<(Duration, Action)> {
+        let off = nodes.iter().map(|node| (Duration::ZERO, how(*node)));
+        // Sometimes all at once, sometimes one after another.
+        let together = self.lasts();
+        let up = |node: &usize| {
+            let lasts = if self.rng.range(0, 2) == 0 { together } else { self.lasts() };
+            (lasts, Action::Up(*node))
+        };
+        off.chain(nodes.iter().map(up).collect::<Vec<_>>()).collect()
+    }
+
+    fn rolling_restart(&self) -> Vec<(Duration, Action)> {
+        let mut at = Duration::ZERO;
+        let mut script = Vec::new();
+        for node in 0..self.nodes {
+            script.push((at, Action::Stop(node)));
+            at += Duration::from_millis(self.rng.range(300, 1_200));
+            script.push((at, Action::Up(node)));
+            at += Duration::from_millis(self.rng.range(0, 800));
+        }
+        script
+    }
+
+    /// Some nodes and the others do not hear each other; people still reach all of them.
+    fn apart(&self, some: &[usize], lasts: Duration) -> Vec<(Duration, Action)> {
+        let mut script = Vec::new();
+        for node in some {
+            for other in (0..self.nodes).filter(|other| !some.contains(other)) {
+                script.push((Duration::ZERO, Action::Cut(*node, other)));
+                script.push((Duration::ZERO, Action::Cut(other, *node)));
+            }
+        }
+        script.push((lasts, Action::Mend));
+        script
+    }
+
+    fn one_way(&self, node: usize, mute: bool, lasts: Duration) -> Vec<(Duration, Action)> {
+        let others = (0..self.nodes).filter(|other| *other != node);
+        let cut = |other| if mute { Action::Cut(node, other) } else { Action::Cut(other, node) };
+        others.map(|other| (Duration::ZERO, cut(other))).chain([(lasts, Action::Mend)]).collect()
+    }
+
+    fn flapping(&self) -> Vec<(Duration, Action)> {
+        let (node, other) = (self.any(), self.any());
+        if node == other {
+            return vec![(Duration::ZERO, Action::Reset(node))];
+        }
+        let mut at = Duration::ZERO;
+        let mut script = Vec::new();
+        for _ in 0..self.rng.range(2, 8) {
+            script.push((at, Action::Cut(node, other)));
+            script.push((at, Action::Cut(other, node)));
+            at += Duration::from_millis(self.rng.range(20, 400));
+            script.push((at, Action::Mend));
+            at += Duration::from_millis(self.rng.range(20, 600));
+        }
+        script
+    }
+}

@@ -1,0 +1,138 @@
+//! Everything that any disk has ever shown as applied, read as the simulation goes.
+//!
+//! An event that was applied anywhere was committed, so from then on its place belongs to it: on every disk, for ever. The
+//! ledger is brought up to date before anything can be lost, so that it knows of every event anybody may have been
+//! told of; the checkers take it for the final log while there is none yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use troupe_chaos::history::{Conversation, Entry, FinalLog};
+use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
+use troupe_store::rows::View;
+
+/// More rows and bytes than a simulation makes.
+const EVERYTHING: usize = 1 << 30;
+
+#[derive(Default)]
+struct Log {
+    events: Vec<Event>,
+    /// The chain after each event.
+    chains: Vec<u64>,
+}
+
+#[derive(Default)]
+pub struct Ledger {
+    logs: BTreeMap<ConversationId, Log>,
+    /// By node and conversation: the head that was looked at last, and its chain.
+    looked: BTreeMap<(usize, ConversationId), (Seq, u64)>,
+}
+
+/// When somebody was in a group: from the first seq that they see to the one that removed them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stint {
+    pub from: u64,
+    pub to: Option<u64>,
+}
+
+impl Stint {
+    pub fn holds(&self, seq: u64) -> bool {
+        seq >= self.from && self.to.is_none_or(|to| seq <= to)
+    }
+}
+
+impl Ledger {
+    /// Looks at one disk; says what on it is not what another one had.
+    pub fn look(&mut self, node: usize, view: &View, at: &BTreeSet<ConversationId>) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for &conversation in at {
+            let row = view.conversation(conversation).expect("a memory engine is readable");
+            let Some(row) = row else { continue };
+            if self.looked.insert((node, conversation), (row.head, row.chain)) == Some((row.head, row.chain)) {
+                continue;
+            }
+            let log = self.logs.entry(conversation).or_default();
+            let news = view.events(conversation, Seq(log.events.len() as u64), EVERYTHING, EVERYTHING);
+            for event in news.expect("a memory engine is readable") {
+                if event.seq.0 != log.events.len() as u64 + 1 {
+                    wrong.push(format!("node {node} has seq {} of {conversation}, but none before it", event.seq));
+                    break;
+                }
+                log.chains.push(event.chain(log.chains.last().copied().unwrap_or(0)));
+                log.events.push(event);
+            }
+            let chain = (row.head.0 as usize).checked_sub(1).and_then(|last| log.chains.get(last));
+            if chain != Some(&row.chain) && row.head > Seq::ZERO {
+                wrong.push(format!("node {node} holds another log of {conversation} up to {}", row.head));
+            }
+        }
+        wrong
+    }
+
+    pub fn head(&self, conversation: ConversationId) -> u64 {
+        self.logs.get(&conversation).map_or(0, |log| log.events.len() as u64)
+    }
+
+    pub fn conversations(&self) -> impl Iterator<Item = ConversationId> {
+        self.logs.keys().copied()
+    }
+
+    /// For the checkers.
+    pub fn finals(&self) -> BTreeMap<Conversation, FinalLog> {
+        let log = |log: &Log| FinalLog {
+            head: log.events.len() as u64,
+            chain: format!("{:016x}", log.chains.last().copied().unwrap_or(0)),
+            entries: log.events.iter().map(entry).collect(),
+        };
+        self.logs.iter().map(|(id, of)| (id.to_string(), log(of))).collect()
+    }
+
+    /// Who caused what.
+    pub fn senders(&self, conversation: ConversationId) -> impl Iterator<Item = (u64, UserId)> {
+        let events = self.logs.get(&conversation).into_iter().flat_map(|log| &log.events);
+        events.map(|event| (event.seq.0, event.sender))
+    }
+
+    /// When each user was in a group.
+    pub fn stints(&self, group: ConversationId) -> BTreeMap<UserId, Vec<Stint>> {
+        let mut stints: BTreeMap<UserId, Vec<Stint>> = BTreeMap::new();
+        for event in self.logs.get(&group).iter().flat_map(|log| &log.events) {
+            let seq = event.seq.0;
+            let mut enter = |user: UserId| stints.entry(user).or_default().push(Stint { from: seq, to: None });
+            match &event.kind {
+                EventKind::Created { .. } => enter(event.sender),
+                EventKind::Added { users } => users.iter().for_each(|user| enter(*user)),
+                EventKind::Removed { user } => {
+                    if let Some(last) = stints.get_mut(user).and_then(|of| of.last_mut()) {
+                        last.to = Some(seq);
+                    }
+                }
+                EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::RoleChanged { .. } => {}
+            }
+        }
+        stints
+    }
+}
+
+fn entry(event: &Event) -> Entry {
+    Entry {
+        seq: event.seq.0,
+        time_ms: event.time.0,
+        sender: event.sender.0,
+        id: format!("{}/{}", event.sender, event.client_message_id),
+        message: matches!(event.kind, EventKind::Message(_)),
+    }
+}
+
+/// Every conversation on a disk, in full.
+pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
+    let rows = view.conversations(0..SLOTS, None, EVERYTHING).expect("a memory engine is readable");
+    let log = |id: ConversationId| {
+        let events = view.events(id, Seq(0), EVERYTHING, EVERYTHING).expect("a memory engine is readable");
+        events.iter().map(entry).collect()
+    };
+    let rows = rows.into_iter().map(|(id, row)| {
+        let log = FinalLog { head: row.head.0, chain: format!("{:016x}", row.chain), entries: log(id) };
+        (id.to_string(), log)
+    });
+    rows.collect()
+}

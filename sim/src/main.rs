@@ -1,0 +1,179 @@
+//! Whole nodes under simulation: the real stack from the SDK to the engine, several nodes in one process, on a simulated
+//! network and on disks that forget what was not synced; everything is told from a seed.
+//!
+//! `chaos-sim sim --seeds A..B` runs a swarm, a fresh process for each seed ([`runner`]); in each, [`simulation`] plays what
+//! [`plan`] draws: [`people`] talk over [`machines`] while the [`nemesis`] breaks things, and the [`judge`] looks on.
+//! `chaos-sim teeth` plants bugs and shows that they are caught.
+//!
+//! Not covered: threads, RocksDB, TLS and ractor_cluster. Those are met by real processes (`chaos-tests`).
+
+mod entropy;
+mod evidence;
+mod fault;
+mod judge;
+mod lanes;
+mod ledger;
+mod links;
+mod machines;
+mod nemesis;
+mod people;
+mod plan;
+mod report;
+mod runner;
+mod simulation;
+mod teeth;
+mod wire;
+
+use std::ops::Range;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use troupe_core::plant::Plant;
+
+use report::{Report, Summary, Verdict};
+use runner::Run;
+use teeth::{Bite, Row};
+
+#[derive(Parser)]
+#[command(name = "chaos-sim", about = "Whole nodes under simulation, told from seeds")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run a swarm of seeds and judge each
+    Sim {
+        /// From the first up to, but not including, the last: 0..200
+        #[arg(long, value_parser = seeds)]
+        seeds: Range<u64>,
+        /// One line of JSON
+        #[arg(long)]
+        json: bool,
+        /// Write everything that happens in each seed to the standard output, one seed after another
+        #[arg(long)]
+        trace: bool,
+        /// Processes at a time
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// One line of JSON for each seed, before the summary
+        #[arg(long)]
+        each: bool,
+    },
+    /// Plant each deliberate bug, and run seeds until it is caught
+    Teeth {
+        /// One line of JSON for each
+        #[arg(long)]
+        json: bool,
+        /// Seeds for each, before it counts as not caught
+        #[arg(long, default_value_t = 60)]
+        tries: u64,
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+        /// Only this one
+        #[arg(long, value_parser = plant)]
+        plant: Option<Plant>,
+        /// Do not begin with the seed that is known to catch it
+        #[arg(long)]
+        blind: bool,
+    },
+    /// One seed in this process; writes its report as a line of JSON
+    #[command(hide = true)]
+    One {
+        #[arg(long)]
+        seed: u64,
+        #[arg(long, value_parser = plant)]
+        plant: Option<Plant>,
+        #[arg(long)]
+        trace: bool,
+    },
+}
+
+fn seeds(text: &str) -> Result<Range<u64>> {
+    let (from, to) = text.split_once("..").context("a range of seeds is written 0..200")?;
+    let range = from.trim().parse()?..to.trim().parse()?;
+    ensure!(range.start < range.end, "there is no seed in {text}");
+    Ok(range)
+}
+
+fn plant(name: &str) -> Result<Plant> {
+    Plant::named(name).with_context(|| {
+        let names = Plant::ALL.map(Plant::name);
+        format!("no planted bug \"{name}\"; there are {}", names.join(", "))
+    })
+}
+
+fn main() -> Result<ExitCode> {
+    match Cli::parse().verb {
+        Verb::One { seed, plant, trace } => {
+            let report = simulation::simulate(seed, plant, trace);
+            println!("{}", serde_json::to_string(&report)?);
+            Ok(exit(report.verdict == Verdict::Valid))
+        }
+        Verb::Teeth { json, tries, jobs, plant, blind } => {
+            let rows = teeth::bite(&Bite { tries, jobs, only: plant, blind }, |row| match json {
+                true => println!("{}", serde_json::to_string(row).expect("a row is JSON")),
+                false => println!("{}", line(row)),
+            })?;
+            Ok(exit(rows.iter().all(|row| row.caught_by.is_some())))
+        }
+        Verb::Sim { seeds, trace: true, .. } => trace(seeds),
+        Verb::Sim { seeds, json, jobs, each, .. } => {
+            let run = Run { seeds, jobs, plant: None, until_caught: false, progress: !json };
+            let summary = runner::run(&run, |report| {
+                if each {
+                    println!("{}", serde_json::to_string(report).expect("a report is JSON"));
+                }
+                tell_failure(report);
+            })?;
+            match json {
+                true => println!("{}", serde_json::to_string(&summary)?),
+                false => print!("{}", table(&summary)),
+            }
+            Ok(exit(summary.violations == 0))
+        }
+    }
+}
+
+fn exit(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A process for each here too; what it writes goes straight through.
+fn trace(seeds: Range<u64>) -> Result<ExitCode> {
+    let mut good = true;
+    for seed in seeds {
+        let mut one = std::process::Command::new(std::env::current_exe()?);
+        good &= one.args(["one", "--trace", "--seed", &seed.to_string()]).status()?.success();
+    }
+    Ok(exit(good))
+}
+
+fn tell_failure(report: &Report) {
+    if report.verdict != Verdict::Valid {
+        eprintln!("\nseed {}: {:?}, {} acknowledged", report.seed, report.verdict, report.acked);
+        report.violations.iter().for_each(|text| eprintln!("  {text}"));
+    }
+}
+
+fn line(row: &Row) -> String {
+    let Row { bug, caught_by, seeds, seconds, shown_as, .. } = row;
+    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+    let (by, seeds, seconds) = (caught_by.unwrap_or("NOT CAUGHT"), number(*seeds), seconds.unwrap_or(0.0));
+    let shown: String = shown_as.iter().flat_map(|text| text.chars()).take(100).collect();
+    format!("{bug:<28}{by:<12}{seeds:>4} seeds {seconds:>7.1} s  {shown}")
+}
+
+fn table(summary: &Summary) -> String {
+    let Summary { seeds, simulated_s, faults, messages, violations, simulated_s_per_s, .. } = summary;
+    let mut text = format!(
+        "seeds        {seeds}\nsimulated    {simulated_s} s ({simulated_s_per_s} s per second)\nfaults       {faults}\n\
+         messages     {messages}\nviolations   {violations}\n"
+    );
+    if let (Some(seed), Some(replay)) = (summary.first_failing_seed, &summary.replay) {
+        text += &format!("first        seed {seed}; see it again with: {replay}\n");
+    }
+    text
+}

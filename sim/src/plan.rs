@@ -1,0 +1,128 @@
+//! What a seed means: the cluster, the people and the faults of one simulation, all drawn before it begins.
+//!
+//! A swarm is many seeds that differ in kind, not only in order: each seed switches workloads and faults on and off, so that
+//! what one of them hides from the others comes up in some seed. Nothing is drawn here that depends on how the simulation
+//! goes; that is [`crate::nemesis`]'s.
+
+use std::time::Duration;
+
+use troupe_runtime::Rng;
+
+use crate::fault::Kind;
+
+/// The whole of it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub nodes: usize,
+    pub shards: u32,
+    /// Steps of the network and of all machines.
+    pub tick: Duration,
+    pub max_latency: Duration,
+    /// Machines take their turns in another order at each step.
+    pub random_order: bool,
+    /// Entries between two snapshots, and entries kept behind one. Short logs make snapshots travel.
+    pub log_between_snapshots: u64,
+    pub log_kept: u64,
+    /// How far each node's clock is off at the start.
+    pub skew_ms: Vec<i64>,
+    /// An fsync takes up to this.
+    pub fsync_ms: u64,
+    /// How long people talk while things break.
+    pub safety: Duration,
+    pub people: People,
+    pub faults: Faults,
+}
+
+#[derive(Clone, Debug)]
+pub struct People {
+    /// Who is in the busy group and talks much.
+    pub busy: usize,
+    /// Further people, who only have direct conversations.
+    pub quiet: usize,
+    /// Devices that send every message several times over several nodes.
+    pub mad: usize,
+    /// One device in so many goes off and on again all the time; none if zero.
+    pub flapping: u64,
+    /// Groups whose members come and go.
+    pub churn: usize,
+    /// Between two messages of a busy device, at most.
+    pub pause_ms: u64,
+    /// The same for the others.
+    pub quiet_pause_ms: u64,
+    /// Between two changes of a group's members, at most.
+    pub churn_pause_ms: u64,
+    /// Bytes that a message is padded with, at most.
+    pub padding: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// Kinds that happen, each as often as it is named.
+    pub kinds: Vec<Kind>,
+    /// Between two faults, at most.
+    pub pause_ms: u64,
+    /// How long one lasts, at most.
+    pub lasts_ms: u64,
+    /// Faults at once.
+    pub at_once: usize,
+}
+
+impl Plan {
+    pub fn of(seed: u64) -> Plan {
+        let rng = Rng::from_seed(seed ^ 0x706c_616e);
+        let pick = |from: &[u64]| from[rng.range(0, from.len() as u64) as usize];
+        let chance = |one_in: u64| rng.range(0, one_in) == 0;
+        let nodes = pick(&[3, 3, 3, 4, 5]) as usize;
+        let short_logs = chance(2);
+        let skew = |_| if chance(2) { rng.range(0, 4_000) as i64 - 2_000 } else { 0 };
+        Plan {
+            seed,
+            nodes,
+            shards: pick(&[1, 2, 4, 4, 6]) as u32,
+            tick: Duration::from_millis(pick(&[1, 2, 2, 3])),
+            max_latency: Duration::from_millis(pick(&[4, 8, 8, 20])),
+            random_order: chance(2),
+            log_between_snapshots: if short_logs { rng.range(20, 120) } else { 10_000 },
+            log_kept: if short_logs { rng.range(0, 30) } else { 2_000 },
+            skew_ms: (0..nodes).map(skew).collect(),
+            fsync_ms: pick(&[0, 2, 5, 15]),
+            safety: Duration::from_millis(rng.range(7_000, 13_000)),
+            people: People::of(&rng),
+            faults: Faults::of(&rng),
+        }
+    }
+}
+
+impl People {
+    fn of(rng: &Rng) -> People {
+        let chance = |one_in: u64| rng.range(0, one_in) == 0;
+        People {
+            busy: rng.range(2, 6) as usize,
+            quiet: if chance(2) { rng.range(6, 20) as usize } else { 0 },
+            mad: if chance(2) { rng.range(1, 3) as usize } else { 0 },
+            flapping: if chance(2) { rng.range(1, 4) } else { 0 },
+            churn: if chance(2) { rng.range(1, 3) as usize } else { 0 },
+            pause_ms: rng.range(20, 250),
+            quiet_pause_ms: rng.range(300, 1_500),
+            churn_pause_ms: rng.range(50, 800),
+            padding: if chance(4) { 4_000 } else { 16 },
+        }
+    }
+}
+
+impl Faults {
+    fn of(rng: &Rng) -> Faults {
+        // About half of all kinds, and never none.
+        let mut kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|_| rng.range(0, 2) == 0).collect();
+        if kinds.is_empty() {
+            kinds.push(Kind::PowerOne);
+        }
+        Faults {
+            kinds,
+            pause_ms: rng.range(600, 2_500),
+            lasts_ms: rng.range(400, 3_000),
+            at_once: rng.range(1, 4) as usize,
+        }
+    }
+}

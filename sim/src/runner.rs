@@ -1,0 +1,110 @@
+//! Many seeds: a fresh process for each, a few at a time, and what they say together.
+
+use std::collections::VecDeque;
+use std::io::{IsTerminal, Write};
+use std::ops::Range;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use anyhow::{Context, Result};
+use parking_lot::Mutex;
+use troupe_core::plant::Plant;
+
+use crate::report::{Report, Summary, Verdict};
+
+/// A seed that takes longer hangs. Seconds of the wall clock, with room for a machine that others use too.
+const HANGS_AFTER: u64 = 240;
+
+pub struct Run {
+    pub seeds: Range<u64>,
+    pub jobs: usize,
+    pub plant: Option<Plant>,
+    /// Ends at the first seed that is not valid.
+    pub until_caught: bool,
+    /// Says how far it has got.
+    pub progress: bool,
+}
+
+/// Runs them all; `each` hears of every seed as it ends, in whatever order.
+pub fn run(run: &Run, mut each: impl FnMut(&Report)) -> Result<Summary> {
+    let begin = started();
+    let program = std::env::current_exe().context("this program has a path")?;
+    let queue: Arc<Mutex<VecDeque<u64>>> = Arc::new(Mutex::new(run.seeds.clone().collect()));
+    let (done, reports) = mpsc::channel();
+    let mut summary = Summary::default();
+    std::thread::scope(|scope| {
+        for _ in 0..run.jobs.max(1) {
+            let (queue, done, program) = (queue.clone(), done.clone(), program.clone());
+            scope.spawn(move || {
+                loop {
+                    let Some(seed) = queue.lock().pop_front() else { return };
+                    // Nobody listens any more when one has been caught.
+                    if done.send(one(&program, seed, run.plant)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(done);
+        for report in reports {
+            summary.add(&report);
+            each(&report);
+            if run.progress {
+                show(&summary, run.seeds.end - run.seeds.start);
+            }
+            if run.until_caught && report.verdict == Verdict::Violation {
+                queue.lock().clear();
+            }
+        }
+    });
+    if run.progress {
+        eprintln!();
+    }
+    summary.took(begin().as_secs_f64());
+    Ok(summary)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the runner is no node: it looks at the clock on the wall")]
+pub fn started() -> impl Fn() -> std::time::Duration {
+    let begin = std::time::Instant::now();
+    move || begin.elapsed()
+}
+
+fn show(summary: &Summary, of: u64) {
+    if std::io::stderr().is_terminal() {
+        let Summary { seeds, simulated_s, violations, .. } = summary;
+        eprint!("\r{seeds} of {of} seeds, {simulated_s} simulated s, {violations} violations ");
+        // Progress that is not shown is no failure.
+        let _ = std::io::stderr().flush();
+    }
+}
+
+/// In a process of its own, because process-wide counters must begin anew.
+fn one(program: &std::path::Path, seed: u64, plant: Option<Plant>) -> Report {
+    // `timeout` ends what hangs, so that a swarm always comes to its end.
+    let mut command = Command::new("timeout");
+    command.args(["--signal=KILL", &HANGS_AFTER.to_string()]).arg(program).args(["one", "--seed", &seed.to_string()]);
+    if let Some(plant) = plant {
+        command.args(["--plant", plant.name()]);
+    }
+    let ended = match command.stdin(Stdio::null()).output() {
+        Ok(ended) => ended,
+        Err(error) => return Report::broken(seed, format!("its process could not be started: {error}")),
+    };
+    let said = String::from_utf8_lossy(&ended.stdout);
+    let report = said.lines().next_back().and_then(|line| serde_json::from_str::<Report>(line).ok());
+    let complaint = String::from_utf8_lossy(&ended.stderr);
+    match report {
+        Some(mut report) => {
+            let panic = complaint.lines().find(|line| line.contains("panicked at"));
+            report.violations.extend(panic.map(str::to_owned));
+            report
+        }
+        None => {
+            let last: Vec<&str> = complaint.lines().rev().take(6).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            Report::broken(seed, format!("its process ended without a report ({}): {}", ended.status, last.join(" | ")))
+        }
+    }
+}
