@@ -326,10 +326,10 @@ impl Cluster {
         let Inner { me, fatal, .. } = &*self.0;
         let stopped = || StartError::Refused("the node was stopped while it started".to_owned());
         let placed = async {
-            let placed = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
-            let wanted: Vec<ShardId> =
-                placed.placement.keys().copied().filter(|shard| placed.replica(*shard, *me).is_some()).collect();
-            drop(placed);
+            let wanted: Vec<ShardId> = {
+                let placed = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+                placed.placement.keys().copied().filter(|shard| placed.replica(*shard, *me).is_some()).collect()
+            };
             // What has gone elsewhere meanwhile is not waited for.
             let open = |open: &BTreeMap<ShardId, ReplicaId>| {
                 let state = state.borrow();
