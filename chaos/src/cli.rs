@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use troupe_runtime::Rng;
 
@@ -280,17 +280,8 @@ async fn play_elsewhere(args: &Run, server: &str) -> Result<ExitCode> {
         lasts: Duration::from_secs(args.lasts),
         quiet: Duration::from_secs(5),
     };
-    let picture = !args.json && live::is_possible();
-    let recorder = Arc::new(Recorder::new(!args.json && !picture));
     let title = format!("{server}   {} s", foreign.seconds);
-    let playing = foreign::run(foreign, recorder.clone());
-    let run = match picture {
-        false => playing.await?,
-        true => tokio::select! {
-            finished = playing => finished?,
-            never = live::show(title, recorder) => match never {},
-        },
-    };
+    let run = shown(title, args.json, |recorder| foreign::run(foreign, recorder)).await?;
     match args.json {
         true => println!("{}", serde_json::to_string(&run.report)?),
         false => println!("{}", run.report.table()),
@@ -316,14 +307,27 @@ const SHORTEST: u64 = 10;
 
 /// With a picture where there is a terminal, and lines elsewhere.
 async fn watched(options: RunOptions, quiet: bool) -> Result<Finished> {
+    let title = format!("{}   seed {}   {} s", options.scenario.name(), options.seed, options.seconds);
+    shown(title, quiet, |recorder| run_watched(options, recorder)).await
+}
+
+async fn shown<F: Future<Output = Result<Finished>>>(
+    title: String,
+    quiet: bool,
+    play: impl FnOnce(Arc<Recorder>) -> F,
+) -> Result<Finished> {
     let picture = !quiet && live::is_possible();
     let recorder = Arc::new(Recorder::new(!quiet && !picture));
-    let title = format!("{}   seed {}   {} s", options.scenario.name(), options.seed, options.seconds);
-    if !picture {
-        return run_watched(options, recorder).await;
-    }
+    let drawing = async {
+        match picture {
+            true => live::show(title, recorder.clone()).await,
+            false => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        finished = run_watched(options, recorder.clone()) => finished,
-        never = live::show(title, recorder) => match never {},
+        finished = play(recorder.clone()) => finished,
+        never = drawing => match never {},
+        // Dropped, a run ends its processes and gives back its disks.
+        _ = tokio::signal::ctrl_c() => bail!("interrupted; nothing is judged"),
     }
 }

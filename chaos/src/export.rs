@@ -205,7 +205,7 @@ fn kafka(history: &History, numbers: &Numbers) -> String {
                 end = *at;
             }
             Record::Deliver { at, device, conversation, seq, id, message: true, .. } => {
-                let poll = polls.entry(*device).or_insert_with(|| Poll { from: *at, taken: BTreeMap::new(), count: 0 });
+                let poll = polls.entry(*device).or_default();
                 poll.taken.entry(conversation.clone()).or_default().push((*seq, numbers.get(conversation, id)));
                 poll.count += 1;
                 end = *at;
@@ -229,8 +229,8 @@ fn kafka(history: &History, numbers: &Numbers) -> String {
 }
 
 /// What one device was handed since its last poll.
+#[derive(Default)]
 struct Poll {
-    from: u64,
     taken: BTreeMap<Conversation, Vec<(u64, u64)>>,
     count: usize,
 }
@@ -246,7 +246,8 @@ impl Poll {
                 format!("{conversation:?} [{}]", pairs.join(" "))
             })
             .collect();
-        lines.op("invoke", process, "poll", "[[:poll]]", self.from);
+        // At one moment: an operation that began earlier would stand before lines that are written already.
+        lines.op("invoke", process, "poll", "[[:poll]]", at);
         lines.op("ok", process, "poll", &format!("[[:poll {{{}}}]]", taken.join(", ")), at);
     }
 }

@@ -148,7 +148,8 @@ async fn read_all(node: &str, place: &Place, workload: &Workload) -> Result<BTre
 async fn read(client: &troupe_client::Client, conversation: ConversationId) -> Result<FinalLog> {
     let mut log = FinalLog::default();
     loop {
-        let page = client.history_after(conversation, Seq(log.entries.len() as u64), limits::PAGE_EVENTS).await?;
+        let after = log.entries.last().map_or(0, |entry: &Entry| entry.seq);
+        let page = client.history_after(conversation, Seq(after), limits::PAGE_EVENTS).await?;
         log.head = page.head.0;
         for event in &page.events {
             log.entries.push(Entry {

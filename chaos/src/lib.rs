@@ -11,6 +11,7 @@ pub mod damage;
 pub mod disk;
 pub mod early;
 pub mod export;
+pub mod fault;
 pub mod fetch;
 pub mod foreign;
 pub mod history;

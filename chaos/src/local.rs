@@ -9,9 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -28,6 +26,11 @@ use crate::disk::{self, Disk};
 use crate::fetch;
 use crate::proxy::{self, Door, Proxy};
 use crate::shim::Shim;
+
+mod plan;
+
+use plan::choose_ports;
+pub use plan::{new_token, write_secret};
 
 /// What is chosen once per directory.
 #[derive(Clone, Debug)]
@@ -329,60 +332,10 @@ impl LocalCluster {
     }
 }
 
-/// A fresh join token, as a person gets one.
-#[allow(clippy::disallowed_methods, reason = "before any node runs")]
-pub fn new_token(binary: &Path) -> Result<String> {
-    let answer = std::process::Command::new(binary)
-        .args(["token", "new"])
-        .output()
-        .with_context(|| format!("cannot run {}", binary.display()))?;
-    ensure!(answer.status.success(), "{} token new: {}", binary.display(), String::from_utf8_lossy(&answer.stderr));
-    Ok(String::from_utf8(answer.stdout).context("the token is not text")?.trim().to_owned())
-}
-
-/// Ports that are free now, looked for upwards from the wished ones.
-#[allow(clippy::disallowed_methods, reason = "looks for free ports before any node runs")]
-fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<Addresses>> {
-    // Held until all are chosen, so that none is chosen twice.
-    let mut held = Vec::new();
-    let mut free_from = |first: u16| -> Result<u16> {
-        for port in first..=u16::MAX {
-            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
-                held.push(listener);
-                return Ok(port);
-            }
-        }
-        bail!("no free port from {first} upwards on 127.0.0.1")
-    };
-    let mut plan = Vec::new();
-    let (mut client, mut http, mut cluster) = first;
-    for _ in 0..nodes {
-        client = free_from(client)?;
-        http = free_from(http)?;
-        cluster = free_from(cluster)?;
-        let at = |port: u16| format!("127.0.0.1:{port}");
-        plan.push(Addresses { client: at(client), http: at(http), cluster: at(cluster) });
-    }
-    Ok(plan)
-}
-
-/// Writes a file that only its owner may read.
-pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn options(dir: &Path, nodes: usize) -> Options {
@@ -407,14 +360,5 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let refused = LocalCluster::plan(options(dir.path(), 5), || "x".into()).err().expect("refused");
         assert!(refused.to_string().contains("a cluster of 3 nodes"), "{refused}");
-    }
-
-    #[test]
-    fn chosen_ports_are_all_different() {
-        let plan = choose_ports(5, (18_700, 18_700, 18_700)).expect("free ports");
-        let mut all: Vec<_> = plan.iter().flat_map(|n| [&n.client, &n.http, &n.cluster]).collect();
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), 15);
     }
 }

@@ -284,10 +284,16 @@ impl Workload {
         }
     }
 
-    /// Every conversation that is judged, with a device that is a member of it.
+    /// Every conversation that is judged, with the first device that is a member of it: the first made the groups, and who came
+    /// later does not see what was before.
     pub fn conversations(&self) -> BTreeMap<ConversationId, DeviceNumber> {
-        let all = self.member_of.iter().filter(|(device, _)| (**device as usize) < USERS);
-        all.flat_map(|(device, of)| of.iter().map(|conversation| (*conversation, *device))).collect()
+        let mut all = BTreeMap::new();
+        for (device, conversations) in self.member_of.iter().filter(|(device, _)| (**device as usize) < USERS) {
+            for conversation in conversations {
+                all.entry(*conversation).or_insert(*device);
+            }
+        }
+        all
     }
 
     pub async fn stop(self) {

@@ -27,6 +27,7 @@ use crate::client::{Client, Events, Incoming, Sending, Shared, State};
 use crate::connection::{Connection, Pushes};
 use crate::error::{Error, Result};
 use crate::inbox::Inbox;
+use crate::marks::Marks;
 use crate::store::{Record, Saved, Session, Store};
 
 pub(crate) use nodes::Nodes;
@@ -50,6 +51,8 @@ pub(crate) struct Driver {
     inbox: Inbox,
     /// Where this device stood in conversations that it does not follow now.
     cursors: BTreeMap<ConversationId, Seq>,
+    /// How far others have got.
+    marks: Marks,
     online: Option<Online>,
     connecting: Option<Connecting>,
     retry_at: Option<Instant>,
@@ -90,6 +93,7 @@ pub(crate) fn start(
         start_at: builder.start_at,
         inbox: Inbox::default(),
         cursors: saved.cursors,
+        marks: Marks::default(),
         online: None,
         connecting: None,
         retry_at: Some(Instant::now()),

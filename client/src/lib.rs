@@ -13,6 +13,7 @@ mod driver;
 pub mod error;
 pub mod inbox;
 pub mod load;
+mod marks;
 pub mod msg;
 pub mod outbox;
 mod requests;

@@ -333,7 +333,9 @@ impl Driver {
             Push::Cursor(push) => {
                 if let Ok(conversation) = push.conversation.parse() {
                     let (user, delivered, read) = (UserId(push.user_id), Seq(push.delivered), Seq(push.read));
-                    self.tell(Incoming::Cursor { conversation, user, delivered, read });
+                    if let Some((delivered, read)) = self.marks.advance(conversation, user, delivered, read) {
+                        self.tell(Incoming::Cursor { conversation, user, delivered, read });
+                    }
                 }
             }
             Push::GoAway(go_away) => {
@@ -415,6 +417,7 @@ impl Driver {
         if let Some(cursor) = self.inbox.cursor(conversation) {
             self.cursors.insert(conversation, cursor);
             self.inbox.leave(conversation);
+            self.marks.forget(conversation);
             self.tell(Incoming::ConversationRemoved { conversation });
         }
     }
