@@ -60,7 +60,7 @@ pub fn bite(bite: &Bite, mut each: impl FnMut(&Row)) -> Result<Vec<Row>> {
             None => {
                 let known = known.get(&plant).filter(|_| !bite.blind);
                 let first = known.map(|seed| *seed..*seed + 1);
-                caught(plant, first.into_iter().chain([0..bite.tries]), bite.jobs)?
+                caught(plant, first.into_iter().chain(std::iter::once(0..bite.tries)), bite.jobs)?
             }
         };
         each(&row);
