@@ -33,9 +33,9 @@ pub enum Plant {
     RemovedStaysMember,
     /// Let who is added to a group see what was said before.
     AddedSeesAll,
-    /// Answer with a vote before it is on stable storage.
-    VoteNotSynced,
-    /// Keep entries on disk that a new leader has overwritten.
+    /// Keep a vote in memory only.
+    VoteNotWritten,
+    /// Keep entries that a new leader has never heard of.
     TruncateSkipped,
     /// Make the applied index durable before the rows that it speaks of.
     AppliedBeforeRows,
@@ -88,7 +88,7 @@ impl Plant {
         Plant::RemovedMaySend,
         Plant::RemovedStaysMember,
         Plant::AddedSeesAll,
-        Plant::VoteNotSynced,
+        Plant::VoteNotWritten,
         Plant::TruncateSkipped,
         Plant::AppliedBeforeRows,
         Plant::SnapshotWithoutDedup,
@@ -124,7 +124,7 @@ impl Plant {
             Plant::RemovedMaySend => "removed-may-send",
             Plant::RemovedStaysMember => "removed-stays-member",
             Plant::AddedSeesAll => "added-sees-all",
-            Plant::VoteNotSynced => "vote-not-synced",
+            Plant::VoteNotWritten => "vote-not-written",
             Plant::TruncateSkipped => "truncate-skipped",
             Plant::AppliedBeforeRows => "applied-before-rows",
             Plant::SnapshotWithoutDedup => "snapshot-without-dedup",

@@ -260,9 +260,8 @@ impl RaftLogStorage<Types> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         let value = codec::seal(&codec::vote_out(vote));
         let ops = vec![Op::Put(Family::RaftMeta, meta_key(self.group, What::Vote), value)];
-        match self.ctx.planted(Plant::VoteNotSynced) {
-            true => self.flusher.submit(Write::lazy(ops)).await?,
-            false => self.flusher.write(ops).await?,
+        if !self.ctx.planted(Plant::VoteNotWritten) {
+            self.flusher.write(ops).await?;
         }
         self.log.lock().vote = Some(*vote);
         Ok(())
@@ -312,6 +311,9 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         let from = last.map_or(0, |last| last.index + 1);
+        if self.ctx.planted(Plant::TruncateSkipped) {
+            return Ok(());
+        }
         let op = {
             let mut log = self.log.lock();
             let Some(end) = log.last.map(|last| last.index + 1).filter(|end| *end > from) else { return Ok(()) };
@@ -321,9 +323,6 @@ impl RaftLogStorage<Types> for LogStore {
                 }
             }
             log.last = last;
-            if self.ctx.planted(Plant::TruncateSkipped) {
-                return Ok(());
-            }
             Op::DeleteRange(Family::RaftLog, log_key(self.group, from), log_key(self.group, end))
         };
         self.flusher.submit(Write::lazy(vec![op])).await

@@ -10,6 +10,8 @@ use troupe_chaos::history::{Conversation, Entry, FinalLog};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
 
+use crate::machines::name;
+
 /// More rows and bytes than a simulation makes.
 const EVERYTHING: usize = 1 << 30;
 
@@ -54,7 +56,7 @@ impl Ledger {
             let news = view.events(conversation, Seq(log.events.len() as u64), EVERYTHING, EVERYTHING);
             for event in news.expect("a memory engine is readable") {
                 if event.seq.0 != log.events.len() as u64 + 1 {
-                    wrong.push(format!("node {node} has seq {} of {conversation}, but none before it", event.seq));
+                    wrong.push(format!("{} has seq {} of {conversation}, but none before it", name(node), event.seq));
                     break;
                 }
                 log.chains.push(event.chain(log.chains.last().copied().unwrap_or(0)));
@@ -62,7 +64,7 @@ impl Ledger {
             }
             let chain = (row.head.0 as usize).checked_sub(1).and_then(|last| log.chains.get(last));
             if chain != Some(&row.chain) && row.head > Seq::ZERO {
-                wrong.push(format!("node {node} holds another log of {conversation} up to {}", row.head));
+                wrong.push(format!("{} holds another log of {conversation} up to {}", name(node), row.head));
             }
         }
         wrong

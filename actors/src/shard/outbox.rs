@@ -49,7 +49,7 @@ pub async fn carry(world: World, shard: ShardId, slots: Range<u16>, parent: Acto
 async fn walk(world: &World, shard: ShardId, slots: Range<u16>) -> Result<usize, Refusal> {
     let (mut from, mut left) = (None, 0);
     loop {
-        let rows = page(world, slots.clone(), from.clone()).await?;
+        let rows = page(world, shard, slots.clone(), from.clone()).await?;
         let Some(last) = rows.last() else { return Ok(left) };
         let full = rows.len() == BATCH;
         from = Some(last.key.clone());
@@ -61,11 +61,18 @@ async fn walk(world: &World, shard: ShardId, slots: Range<u16>) -> Result<usize,
     }
 }
 
-async fn page(world: &World, slots: Range<u16>, from: Option<OutboxKey>) -> Result<Vec<OutboxRow>, Refusal> {
+/// Behind a read barrier: a fresh leader may still be applying what another one committed, and rows that come that way have no
+/// effect that would begin another walk.
+async fn page(
+    world: &World,
+    shard: ShardId,
+    slots: Range<u16>,
+    from: Option<OutboxKey>,
+) -> Result<Vec<OutboxRow>, Refusal> {
     let rows = Arc::new(Mutex::new(Vec::new()));
     let found = rows.clone();
     world
-        .look(move |view| {
+        .read(shard, move |view| {
             *found.lock() = view.outbox(slots, from, BATCH)?;
             Ok(Ok(Answer::Done))
         })

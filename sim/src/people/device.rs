@@ -23,6 +23,9 @@ const UNANSWERED: usize = 16;
 const COLLIDE: u64 = 10;
 /// One turn in so many is a look at history, or a mark of how far one has read.
 const LOOK: u64 = 8;
+/// An application looks away after one event in so many, for so long at most: then some wait when it is switched off.
+const BUSY: u64 = 16;
+const BUSY_MS: u64 = 80;
 /// What each still says after everything is whole again.
 const LAST_WORDS: usize = 2;
 /// Between the last words, at most.
@@ -129,6 +132,7 @@ impl Device {
         let off_at = Instant::now() + Duration::from_millis(self.world.rng.range(200, 4_000));
         let mut phase = self.square.phase.subscribe();
         let mut last_words = LAST_WORDS;
+        let mut busy_until = Instant::now();
         let mut speak_at = within(self.temper.pause_ms);
         loop {
             let now = *phase.borrow();
@@ -137,12 +141,19 @@ impl Device {
                 Phase::LastWords => last_words > 0,
                 Phase::Silent => false,
             };
+            let is_busy = Instant::now() < busy_until;
             tokio::select! {
                 biased;
-                incoming = events.next() => match incoming {
-                    Some(incoming) => self.heard(incoming),
+                incoming = events.next(), if !is_busy => match incoming {
+                    Some(incoming) => {
+                        self.heard(incoming);
+                        if self.world.rng.range(0, BUSY) == 0 {
+                            busy_until = within(BUSY_MS);
+                        }
+                    }
                     None => return End::Kicked,
                 },
+                () = sleep_until(busy_until), if is_busy => {}
                 () = sleep_until(off_at), if self.temper.flaps && now == Phase::Talking => {
                     return if self.world.rng.range(0, 2) == 0 { End::Closed } else { End::Gone };
                 }
