@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use chaos_tests::report::Verdict;
-use chaos_tests::run::{self, RunOptions};
-use chaos_tests::scenario::Scenario;
 use clap::{Parser, Subcommand};
+use troupe_chaos::report::Verdict;
+use troupe_chaos::run::{self, RunOptions};
+use troupe_chaos::scenario::Scenario;
 
 #[derive(Parser)]
 #[command(name = "chaos", about = "Breaks a real cluster and checks every promise")]

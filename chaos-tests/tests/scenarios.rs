@@ -4,9 +4,9 @@
 
 use std::path::PathBuf;
 
-use chaos_tests::report::Verdict;
-use chaos_tests::run::{RunOptions, run};
-use chaos_tests::scenario::Scenario;
+use troupe_chaos::report::Verdict;
+use troupe_chaos::run::{RunOptions, run};
+use troupe_chaos::scenario::Scenario;
 
 /// The binary that `scripts/test` has built beside this test.
 fn troupe() -> PathBuf {

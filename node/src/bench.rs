@@ -16,7 +16,7 @@ use troupe_client::load::{Target, fanout, idle, sends};
 use troupe_runtime::NodeCtx;
 
 use crate::demo::{TempDir, plan, tempdir};
-use crate::local::LocalCluster;
+use troupe_chaos::local::LocalCluster;
 
 #[derive(Subcommand)]
 pub enum Bench {

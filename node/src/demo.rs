@@ -16,8 +16,8 @@ use troupe_client::Client;
 use troupe_runtime::Rng;
 
 use crate::cli::Demo;
-use crate::local::{LocalCluster, Options, write_secret};
 use crate::token;
+use troupe_chaos::local::{LocalCluster, Options, write_secret};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 /// A cold start of three nodes takes a second or two; a busy machine more.

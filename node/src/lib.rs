@@ -1,14 +1,13 @@
 //! The `troupe` binary's parts: configuration, boot and drain, HTTP, and the verbs for people.
 //!
-//! [`start`] runs one node; [`local`] runs several as child processes for [`demo`], [`bench`] and the chaos harness.
+//! [`start`] runs one node; [`demo`] and [`bench`] run several as child processes, by `troupe_chaos::local`.
 
 pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;
-pub mod fetch;
+pub mod disk;
 pub mod http;
-pub mod local;
 pub mod logging;
 pub mod metrics;
 pub mod operator;

@@ -9,10 +9,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use troupe_chaos::fetch;
 use troupe_raft::token::Token;
 
 use crate::cli::Output;
-use crate::{fetch, token};
+use crate::token;
 
 /// An order is one commit; the node itself waits three seconds for it.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -14,10 +14,9 @@ use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_raft::Cluster;
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
-use troupe_store::rocks::Rocks;
 
 use crate::config::Config;
-use crate::http;
+use crate::{disk, http};
 
 /// Why a running node ends.
 enum End {
@@ -32,9 +31,12 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     let ctx = NodeCtx::production();
     // Clients are let in once there is a cluster, but that their port is taken is said now.
     drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
-    let engine: Arc<dyn Engine> = Arc::new(Rocks::open(&config.data_dir.join("db"))?);
+    let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config))?);
     let cluster = tokio::select! {
-        started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => started?,
+        started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => match started {
+            Ok(cluster) => cluster,
+            Err(error) => return Err(disk::after_failure(&config.data_dir, has_peers(&config), error.into())),
+        },
         end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }
     };
     let node =
@@ -65,7 +67,10 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         why = cluster.fatal() => End::Fatal(why),
     };
     match end {
-        End::Fatal(why) => bail!("this node stops without serving anything further: {why}"),
+        End::Fatal(why) => {
+            let error = anyhow!("this node stops without serving anything further: {why}");
+            Err(disk::after_failure(&config.data_dir, has_peers(&config), error))
+        }
         End::Asked(reason) => {
             tracing::info!(reason, "draining");
             shared.draining.store(true, Ordering::Relaxed);
@@ -87,6 +92,11 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Whether others hold copies of what this node holds.
+fn has_peers(config: &Config) -> bool {
+    config.cluster.join.iter().any(|address| *address != config.cluster.advertise)
 }
 
 #[allow(clippy::disallowed_methods, reason = "HTTP is not simulated; this is its only socket")]

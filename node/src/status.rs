@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::cli::Output;
-use crate::fetch;
+use troupe_chaos::fetch;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -18,6 +18,7 @@ use troupe_store::engine::Engine;
 
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
+use crate::formation::ledger::Ledger;
 use crate::formation::{self, Established};
 use crate::group::{Ground, Group, Groups};
 use crate::host::{self, Host, Proposers, Register};
@@ -211,11 +212,12 @@ impl Cluster {
         log_between_snapshots: u64,
         log_kept: u64,
     ) -> Result<Cluster, StartError> {
-        let Established { cluster_id, me, founders, port, .. } =
+        let Established { cluster_id, me, founders, port, book, .. } =
             formation::establish(&ctx, engine.clone(), &config).await?;
         let fatal = Fatal::new();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-        let links = Links::new(ctx.clone(), port.clone(), me);
+        let ledger = Ledger { book, port: port.clone(), fatal: fatal.clone(), cluster_id, me };
+        let links = Links::new(ctx.clone(), port.clone(), ledger, me);
         let groups = Groups::new();
         let raft_config = timing::raft_config(me.to_string(), log_between_snapshots, log_kept).validate();
         let ground = Ground {

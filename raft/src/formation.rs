@@ -13,6 +13,7 @@
 
 mod desk;
 mod gather;
+pub(crate) mod ledger;
 mod message;
 mod secrets;
 
@@ -29,6 +30,7 @@ use crate::cluster::{ClusterConfig, StartError};
 use crate::port::{Port, Protocol};
 use desk::Desk;
 use gather::Gatherer;
+use ledger::Book;
 
 /// One of the first nodes of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Established {
     pub founders: Option<Vec<Founder>>,
     /// Knows the addresses of the founders, or of the nodes at this one's admission; later ones come from the meta group.
     pub port: Port,
+    /// Which starts of which nodes were seen, this one included.
+    pub book: Arc<ledger::Book>,
     /// Addresses of the `join` list without our own.
     pub seeds: Vec<String>,
 }
@@ -170,7 +174,8 @@ async fn find_place(
     };
     let list = founding_list(&me.cluster, &config.join);
     let seeds: Vec<String> = list.iter().filter(|address| **address != me.cluster).cloned().collect();
-    let desk = Arc::new(Desk::open(ctx, engine, me, list)?);
+    let book = Arc::new(Book::open(ctx, engine.clone()).await?);
+    let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list)?);
     tokio::spawn(desk::serve(Arc::clone(&desk), port.clone(), port.inbound(Protocol::Formation)));
 
     let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds };
@@ -187,6 +192,7 @@ async fn find_place(
         me: identity.me,
         founders: identity.birth.map(|birth| birth.founders),
         port: port.clone(),
+        book,
         seeds,
     })
 }

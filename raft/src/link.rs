@@ -18,6 +18,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeou
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_runtime::{NodeCtx, Stream};
 
+use crate::formation::ledger::Ledger;
 use crate::frame::{Frame, FrameReader, Kind, PAYLOAD_BYTES};
 use crate::port::{Port, Protocol};
 use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS};
@@ -84,14 +85,15 @@ pub struct Links(Arc<Shared>);
 struct Shared {
     ctx: NodeCtx,
     port: Port,
+    ledger: Ledger,
     me: NodeId,
     links: RwLock<BTreeMap<NodeId, Link>>,
     tasks: parking_lot::Mutex<JoinSet<()>>,
 }
 
 impl Links {
-    pub fn new(ctx: NodeCtx, port: Port, me: NodeId) -> Links {
-        Links(Arc::new(Shared { ctx, port, me, links: RwLock::default(), tasks: Default::default() }))
+    pub fn new(ctx: NodeCtx, port: Port, ledger: Ledger, me: NodeId) -> Links {
+        Links(Arc::new(Shared { ctx, port, ledger, me, links: RwLock::default(), tasks: Default::default() }))
     }
 
     /// Begins to dial nodes that are new.
@@ -103,7 +105,8 @@ impl Links {
             }
             let (queue, calls) = mpsc::channel(QUEUE);
             let (up, is_up) = watch::channel(None);
-            self.0.tasks.lock().spawn(run(self.0.ctx.clone(), self.0.port.clone(), node, calls, up));
+            let Shared { ctx, port, ledger, .. } = &*self.0;
+            self.0.tasks.lock().spawn(run(ctx.clone(), port.clone(), ledger.clone(), node, calls, up));
             links.insert(node, Link { queue, up: is_up });
         }
     }
@@ -166,13 +169,14 @@ impl Links {
 async fn run(
     ctx: NodeCtx,
     port: Port,
+    ledger: Ledger,
     node: NodeId,
     mut calls: mpsc::Receiver<Call>,
     up: watch::Sender<Option<Leads>>,
 ) {
     let mut was_up = true;
     loop {
-        match port.dial(node, Protocol::Raft).await {
+        match dial(&port, &ledger, node).await {
             Ok(stream) => {
                 tracing::debug!(%node, "connected");
                 up.send_replace(Some(Leads::default()));
@@ -199,6 +203,12 @@ async fn run(
         }
         sleep(Duration::from_millis(ctx.rng.range(REDIAL_MIN_MS, REDIAL_MAX_MS))).await;
     }
+}
+
+/// No Raft call before each side knows which start of the other it deals with.
+async fn dial(port: &Port, ledger: &Ledger, node: NodeId) -> io::Result<Box<dyn Stream>> {
+    ledger.exchange(node).await?;
+    port.dial(node, Protocol::Raft).await
 }
 
 /// One connection's life. `Ok`: nobody will call any more.

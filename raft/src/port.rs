@@ -155,6 +155,11 @@ impl Port {
         }
     }
 
+    pub(crate) fn address(&self, of: NodeId) -> io::Result<String> {
+        let address = self.shared.addresses.read().get(&of).cloned();
+        address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {of} is known")))
+    }
+
     /// Who admits newcomers. Before this call they are told to try again.
     pub fn serve_formation(&self, directory: Arc<dyn Directory>) {
         *self.shared.directory.write() = Some(directory);

@@ -93,6 +93,10 @@ pub enum EngineError {
     /// says why and what to do.
     #[error("{0}")]
     Refused(String),
+    /// The data directory has lost or garbled something that was durable, so it must never be used again: set it aside,
+    /// and take the copies of the other nodes. The text says what is wrong with it.
+    #[error("this node's data is damaged: {0}")]
+    Damaged(String),
 }
 
 pub type Pair = (Vec<u8>, Vec<u8>);
@@ -136,6 +140,10 @@ pub trait Engine: Reader + 'static {
     fn sync(&self) -> Result<(), EngineError> {
         self.write(Batch::default(), Durability::Synced)
     }
+
+    /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`]. For who has found out what the
+    /// engine cannot see.
+    fn condemn(&self, why: &str) -> Result<(), EngineError>;
 
     /// Begins to replace whole key ranges (`[from, to)` of a family) by new content. Nothing changes before
     /// [`Replace::commit`].

@@ -90,6 +90,8 @@ struct Disk {
     /// Which process may use it.
     process: u64,
     fail_next_write: Option<String>,
+    /// Why it must not be used again, if so.
+    condemned: Option<String>,
     /// The first failed write; nothing works after it.
     failed: Option<String>,
 }
@@ -169,6 +171,19 @@ impl Memory {
         self.disk.lock().fail_next_write = Some(why.to_owned());
     }
 
+    /// Why the process found that this disk must not be used again.
+    pub fn condemned(&self) -> Option<String> {
+        self.disk.lock().condemned.clone()
+    }
+
+    /// A disk of its own with what this one would hold after a power loss: to be put back in its place later, as a backup of
+    /// the machine would.
+    pub fn copy(&self) -> Memory {
+        let durable = self.disk.lock().durable.clone();
+        let disk = Disk { now: durable.clone(), durable, ..Disk::default() };
+        Memory { disk: Arc::new(Mutex::new(disk)), process: 0 }
+    }
+
     fn restart(&self, keep: usize, power_lost: bool) -> Memory {
         let mut disk = self.disk.lock();
         let disk = &mut *disk;
@@ -212,6 +227,13 @@ impl Engine for Memory {
             Ok(maps) => Arc::new(maps),
             Err(error) => Arc::new(Broken(error)),
         }
+    }
+
+    fn condemn(&self, why: &str) -> Result<(), EngineError> {
+        self.usable(|disk| {
+            disk.condemned = Some(why.to_owned());
+            Ok(())
+        })
     }
 
     fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError> {

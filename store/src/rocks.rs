@@ -14,16 +14,18 @@ mod open;
 mod options;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::mem::ManuallyDrop;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, ReadOptions, Snapshot, WriteBatch, WriteOptions};
 
 use crate::engine::{Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, is_empty};
 use install::{Install, Installs};
+use witness::Witness;
 
 /// Pairs of a scan up to which the blocks it reads are kept in the cache: a longer one goes through a whole range once.
 const CACHED_SCAN: usize = 1024;
@@ -37,6 +39,7 @@ pub struct Rocks {
 struct Inner {
     db: DB,
     path: PathBuf,
+    witness: Witness,
     /// The first failure; nothing works after it.
     failed: OnceLock<EngineError>,
     installs: Installs,
@@ -46,12 +49,18 @@ impl Rocks {
     /// Opens the directory, or creates it. Refuses, saying what to do, where another process has it open, where a newer
     /// version wrote it, and where it is damaged.
     pub fn open(path: &Path) -> Result<Rocks, EngineError> {
-        let db = open::open(path)?;
-        let inner = Inner { db, path: path.to_owned(), failed: OnceLock::new(), installs: Installs::default() };
+        let (db, witness) = open::open(path)?;
+        let inner =
+            Inner { db, witness, path: path.to_owned(), failed: OnceLock::new(), installs: Installs::default() };
         let rocks = Rocks { inner: Arc::new(inner) };
         rocks.inner.finish_install()?;
         Ok(rocks)
     }
+}
+
+/// Whether the directory was marked as damaged while it was open; if so, why.
+pub fn condemned(path: &Path) -> Option<String> {
+    open::condemned(path)
 }
 
 impl Inner {
@@ -59,7 +68,17 @@ impl Inner {
         self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    /// Every error of RocksDB after opening is the end of this node's storage.
+    /// An error of RocksDB. What it calls corrupt stays corrupt, so the directory is not to be opened again.
+    fn broken(&self, error: rocksdb::Error) -> EngineError {
+        if error.kind() == ErrorKind::Corruption
+            && let Err(error) = open::condemn(&self.path, error.as_ref())
+        {
+            tracing::error!(%error, "the damage cannot be marked");
+        }
+        self.fatal(error)
+    }
+
+    /// Every error after opening is the end of this node's storage.
     fn fatal(&self, error: impl std::fmt::Display) -> EngineError {
         let error = open::explain(&self.path, &error.to_string());
         tracing::error!(%error, "storage failed");
@@ -75,7 +94,7 @@ impl Inner {
         self.usable()?;
         if batch.is_empty() {
             return match durability {
-                Durability::Synced => self.db.flush_wal(true).map_err(|error| self.fatal(error)),
+                Durability::Synced => self.sync(),
                 Durability::Buffered => Ok(()),
             };
         }
@@ -92,12 +111,19 @@ impl Inner {
         let mut options = WriteOptions::default();
         options.set_sync(false);
         options.disable_wal(false);
-        self.db.write_opt(writes, &options).map_err(|error| self.fatal(error))?;
+        self.db.write_opt(writes, &options).map_err(|error| self.broken(error))?;
         match durability {
             // Apart from the write, because a synced write keeps all other writers waiting while the disk works.
-            Durability::Synced => self.db.flush_wal(true).map_err(|error| self.fatal(error)),
+            Durability::Synced => self.sync(),
             Durability::Buffered => Ok(()),
         }
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        // Asked before: what others write meanwhile may miss this sync.
+        let covered = self.db.latest_sequence_number();
+        self.db.flush_wal(true).map_err(|error| self.broken(error))?;
+        self.witness.advance(covered).map_err(|error| self.fatal(error))
     }
 
     fn collect(&self, iterator: DBRawIterator<'_>, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
@@ -115,7 +141,7 @@ impl Inner {
             }
             if reverse { iterator.prev() } else { iterator.next() }
         }
-        iterator.status().map_err(|error| self.fatal(error))?;
+        iterator.status().map_err(|error| self.broken(error))?;
         Ok(pairs)
     }
 }
@@ -157,7 +183,7 @@ fn finds_nothing(range: &KeyRange, limit: usize) -> bool {
 impl Reader for Rocks {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         self.inner.usable()?;
-        self.inner.db.get_cf(self.inner.family(family), key).map_err(|error| self.inner.fatal(error))
+        self.inner.db.get_cf(self.inner.family(family), key).map_err(|error| self.inner.broken(error))
     }
 
     fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {
@@ -178,6 +204,10 @@ impl Engine for Rocks {
 
     fn snapshot(&self) -> Arc<dyn Reader> {
         Arc::new(Moment::of(Arc::clone(&self.inner)))
+    }
+
+    fn condemn(&self, why: &str) -> Result<(), EngineError> {
+        open::condemn(&self.inner.path, why).map_err(|error| self.inner.fatal(error))
     }
 
     fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError> {
@@ -216,7 +246,7 @@ impl Drop for Moment {
 impl Reader for Moment {
     fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         self.inner.usable()?;
-        self.snapshot.get_cf(self.inner.family(family), key).map_err(|error| self.inner.fatal(error))
+        self.snapshot.get_cf(self.inner.family(family), key).map_err(|error| self.inner.broken(error))
     }
 
     fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Result<Vec<Pair>, EngineError> {

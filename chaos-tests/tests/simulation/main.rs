@@ -17,8 +17,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chaos_tests::checkers;
-use chaos_tests::history::{Conversation, History, Record};
+use troupe_chaos::checkers;
+use troupe_chaos::history::{Conversation, History, Record};
 use troupe_core::ConversationId;
 use troupe_core::plant::Plant;
 use troupe_runtime::Rng;

@@ -19,7 +19,7 @@ use troupe_store::engine::Engine;
 use troupe_store::rows::View;
 use turmoil::Sim;
 
-use chaos_tests::history::{Conversation, Entry, FinalLog};
+use troupe_chaos::history::{Conversation, Entry, FinalLog};
 
 pub const NAMES: [&str; 3] = ["n1", "n2", "n3"];
 /// Where the people live.

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chaos_tests::history::{Conversation, DeviceNumber, MessageId, Record};
-use chaos_tests::recorder::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use troupe_chaos::history::{Conversation, DeviceNumber, MessageId, Record};
+use troupe_chaos::recorder::Recorder;
 use troupe_client::store::{Record as Kept, Saved};
 use troupe_client::{Client, Events, Incoming, MemoryStore, StartAt, Store};
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, UserId};

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use troupe_client::{Client, StartAt};
 use troupe_core::{Body, ConversationId};
 
-use crate::local::LocalCluster;
+use troupe_chaos::local::LocalCluster;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Quiet time before each kill, so that one failover does not run into the next.

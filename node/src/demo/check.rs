@@ -12,7 +12,7 @@ use troupe_client::{Acked, Client, Events, Incoming, StartAt};
 use troupe_core::{Body, ConversationId, EventKind, Seq};
 
 use super::{Account, START, accounts, plan, tempdir};
-use crate::local::LocalCluster;
+use troupe_chaos::local::LocalCluster;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages sent while a node is killed.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
-use troupe::fetch;
-use troupe::local::{Addresses, LocalCluster, Options};
+use troupe_chaos::fetch;
+use troupe_chaos::local::{Addresses, LocalCluster, Options};
 
 use crate::person::Person;
 

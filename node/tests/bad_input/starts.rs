@@ -1,6 +1,6 @@
 //! Starts that cannot succeed: the process ends, says why and what to do, and whoever runs already goes on.
 
-use troupe::local::Addresses;
+use troupe_chaos::local::Addresses;
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::{Batch, Durability, Engine, Family};
 use troupe_store::key::node::{FORMAT, FORMAT_VERSION};

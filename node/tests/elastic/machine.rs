@@ -62,6 +62,15 @@ impl Machine {
         }
     }
 
+    /// SIGTERM, and until it has ended in order.
+    pub async fn stop(&mut self) {
+        let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGTERM)
+            .expect("it hears");
+        let status = self.ends().await;
+        assert!(status.success(), "{status}:\n{}", self.said());
+    }
+
     pub async fn wipe(&mut self) {
         self.kill().await;
         std::fs::remove_dir_all(&self.dir).expect("its disk can be emptied");
@@ -70,7 +79,7 @@ impl Machine {
     pub async fn has_no_clients(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let (_, page) = troupe::fetch::get(&self.http, "/metrics", PATIENCE).await.expect("its metrics");
+            let (_, page) = troupe_chaos::fetch::get(&self.http, "/metrics", PATIENCE).await.expect("its metrics");
             let left = text(&page).lines().find_map(|line| line.strip_prefix("troupe_connections ").map(str::to_owned));
             if left.as_deref() == Some("0") {
                 return;

@@ -265,6 +265,43 @@ async fn a_replica_that_the_log_cannot_help_gets_a_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let mut clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    settled(&clusters.iter().collect::<Vec<_>>()).await;
+    commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
+    learns(&clusters[2], "before").await;
+    clusters[2].shutdown().await;
+    let copy = nodes[2].disk.copy();
+    nodes[2].crash();
+    clusters[2] = start(&nodes[2]).await;
+    commit(&clusters.iter().collect::<Vec<_>>(), "since").await;
+    learns(&clusters[2], "since").await;
+    clusters[2].shutdown().await;
+
+    nodes[2].disk = copy;
+    let ctx = village.ctx(&nodes[2].config.advertise, 8);
+    let engine = Arc::new(nodes[2].disk.clone());
+    // It may have started before it is told, but then it stops.
+    let why = match timeout(PATIENCE, Cluster::start(ctx, engine, nodes[2].config.clone())).await.unwrap() {
+        Ok(cluster) => {
+            let why = timeout(PATIENCE, cluster.fatal()).await.expect("it is told");
+            cluster.shutdown().await;
+            why
+        }
+        Err(error) => error.to_string(),
+    };
+    assert!(why.contains("an earlier copy was put in its place"), "{why}");
+    assert!(nodes[2].disk.condemned().is_some_and(|why| why.contains("an earlier copy")));
+    commit(&[&clusters[0], &clusters[1]], "after").await;
+    for cluster in &clusters[..2] {
+        assert!(!cluster.links().reachable(NodeId(3)));
+        cluster.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn leaderships_are_spread_and_handed_over() {
     let village = Village::default();
     let nodes = three(&village);

@@ -17,6 +17,7 @@ use troupe_runtime::{NodeCtx, Rng, Stream};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
 use troupe_store::key::node;
 
+use super::ledger::{Announcement, Book, PutBack};
 use super::message::{self, Admission, Answer, Presence, Question, Standing};
 use super::{Addresses, Birth, Directory, Identity, JoinRefusal, JoinRequest, hex};
 use crate::cluster::StartError;
@@ -33,6 +34,7 @@ pub struct Desk {
     executor: Arc<dyn Executor>,
     engine: Arc<dyn Engine>,
     rng: Arc<Rng>,
+    book: Arc<Book>,
     me: Addresses,
     /// The founding list this node was started with.
     list: Vec<String>,
@@ -45,12 +47,20 @@ struct State {
     identity: Option<Identity>,
     /// The cluster that may have admitted this node already. From then on it promises no birth.
     joining: Option<[u8; 16]>,
+    /// This node had a place and lost its data: it goes back to a cluster, and founds none.
+    returning: bool,
     /// The node must stop.
     failed: Option<EngineError>,
 }
 
 impl Desk {
-    pub fn open(ctx: &NodeCtx, engine: Arc<dyn Engine>, me: Addresses, list: Vec<String>) -> Result<Desk, StartError> {
+    pub fn open(
+        ctx: &NodeCtx,
+        engine: Arc<dyn Engine>,
+        book: Arc<Book>,
+        me: Addresses,
+        list: Vec<String>,
+    ) -> Result<Desk, StartError> {
         let identity = match engine.get(Family::Node, node::IDENTITY)? {
             Some(row) => Some(Identity::decode(&row).ok_or_else(|| {
                 StartError::Refused(
@@ -68,13 +78,15 @@ impl Desk {
                 list.join(", "),
             )));
         }
+        let returning = identity.is_none() && engine.get(Family::Node, node::REJOIN)?.is_some();
         Ok(Desk {
             executor: Arc::clone(&ctx.executor),
             rng: Arc::clone(&ctx.rng),
             engine,
+            book,
             me,
             list,
-            state: Mutex::new(State { identity, joining: None, failed: None }),
+            state: Mutex::new(State { identity, joining: None, returning, failed: None }),
             changed: Notify::new(),
         })
     }
@@ -96,6 +108,11 @@ impl Desk {
         }
     }
 
+    /// Whether this node had a place in a cluster and lost its data.
+    pub async fn is_returning(&self) -> bool {
+        self.state.lock().await.returning
+    }
+
     /// Resolves when somebody else's question has changed the state.
     pub async fn changed(&self) {
         self.changed.notified().await;
@@ -112,6 +129,9 @@ impl Desk {
         }
         if let Some(cluster) = state.joining {
             return Ok(Err(format!("it is joining cluster {}", hex(cluster))));
+        }
+        if state.returning {
+            return Ok(Err("it has lost its data and goes back to the cluster it belonged to".to_owned()));
         }
         let Some(founder) = birth.founder(&self.me.cluster).filter(|_| birth.is_of(&self.list)) else {
             return Ok(Err(lists_differ(&self.me.cluster, &self.list, birth.addresses())));
@@ -182,6 +202,19 @@ impl Desk {
         }
     }
 
+    /// Writes down which start another node is in, unless that one has been put back.
+    async fn note(&self, told: Announcement) -> Result<Answer, StartError> {
+        let belongs = |identity: &Identity| identity.cluster_id == told.cluster_id && identity.me == told.to;
+        let meant = |identity: &Identity| identity.confirmed && belongs(identity);
+        if !self.state.lock().await.identity.as_ref().is_some_and(meant) {
+            return Ok(Answer::Unavailable("it is another node than the one meant".to_owned()));
+        }
+        Ok(match self.book.note(told.from, told.boot).await? {
+            Ok(()) => Answer::Noted(self.book.boot()),
+            Err(PutBack { seen }) => Answer::Outdated { number: seen },
+        })
+    }
+
     async fn presence(&self) -> Presence {
         let state = self.state.lock().await;
         let standing = match &state.identity {
@@ -206,6 +239,10 @@ impl Desk {
             Question::Join(join) => match directory {
                 Some(directory) => admit(directory.as_ref(), join).await,
                 None => Answer::Unavailable("it has no place in a cluster yet, or starts or stops".into()),
+            },
+            Question::Announce(told) => match self.note(told).await {
+                Ok(answer) => answer,
+                Err(error) => Answer::Unavailable(error.to_string()),
             },
         }
     }

@@ -128,6 +128,12 @@ impl Gatherer<'_> {
             let cluster = *cluster;
             return self.join(cluster, round.members.into_iter().map(|(address, _)| address)).await;
         }
+        if self.desk.is_returning().await {
+            round.missing.push(
+                "this node has lost its data and waits for one that still belongs to its cluster; it founds no new one"
+                    .to_owned(),
+            );
+        }
         if !round.missing.is_empty() {
             return Ok(Step::Wait(round.missing));
         }

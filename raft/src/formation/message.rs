@@ -12,6 +12,7 @@ use troupe_proto::wire::raft::formation_request::Request as WireRequest;
 use troupe_proto::wire::raft::formation_standing::Standing as WireStanding;
 use troupe_runtime::Stream;
 
+use super::ledger::{Announcement, Boot};
 use super::{Addresses, Birth, Founder, Identity, JoinRequest};
 
 /// Room for a birth of hundreds of nodes.
@@ -25,6 +26,8 @@ pub enum Question {
     /// Promise this birth and no other.
     Promise(Birth),
     Join(JoinRequest),
+    /// Write down which start I am in.
+    Announce(Announcement),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,13 @@ pub enum Answer {
     Unavailable(String),
     /// Never; the text is for the operator.
     Refused(String),
+    /// The announced start is written down.
+    /// And this is ours.
+    Noted(Boot),
+    /// A later start was seen, this one or above.
+    Outdated {
+        number: u64,
+    },
 }
 
 /// Who answers, and how far it has got.
@@ -106,6 +116,15 @@ impl Question {
                     http: join.http_address.clone(),
                 }),
             }),
+            Question::Announce(Announcement { cluster_id, from, to, boot }) => {
+                WireRequest::Announce(wire::FormationAnnounce {
+                    cluster_id: cluster_id.to_vec().into(),
+                    from: from.0,
+                    to: to.0,
+                    number: boot.number,
+                    mark: boot.mark.to_vec().into(),
+                })
+            }
         };
         wire::FormationRequest { request: Some(request) }
     }
@@ -119,6 +138,12 @@ impl Question {
                 let request = id(&join.request)?;
                 Question::Join(JoinRequest { request, address: cluster, client_address: client, http_address: http })
             }
+            WireRequest::Announce(told) => Question::Announce(Announcement {
+                cluster_id: id(&told.cluster_id)?,
+                from: node(told.from)?,
+                to: node(told.to)?,
+                boot: boot(told.number, &told.mark)?,
+            }),
         })
     }
 }
@@ -138,6 +163,10 @@ impl Answer {
             }
             Answer::Unavailable(why) => WireReply::Unavailable(why.clone()),
             Answer::Refused(why) => WireReply::Refused(why.clone()),
+            Answer::Noted(boot) => {
+                WireReply::Noted(wire::FormationNoted { number: boot.number, mark: boot.mark.to_vec().into() })
+            }
+            Answer::Outdated { number } => WireReply::Outdated(wire::FormationOutdated { number: *number }),
         };
         wire::FormationReply { reply: Some(reply) }
     }
@@ -154,6 +183,8 @@ impl Answer {
             WireReply::NotLeader(not) => Answer::NotLeader { hint: Some(not.hint).filter(|hint| !hint.is_empty()) },
             WireReply::Unavailable(why) => Answer::Unavailable(why),
             WireReply::Refused(why) => Answer::Refused(why),
+            WireReply::Noted(theirs) => Answer::Noted(boot(theirs.number, &theirs.mark)?),
+            WireReply::Outdated(wire::FormationOutdated { number }) => Answer::Outdated { number },
         })
     }
 }
@@ -264,6 +295,10 @@ fn nodes_from_wire(nodes: Vec<wire::FormationNode>) -> Option<BTreeMap<NodeId, S
 
 fn node(id: u64) -> Option<NodeId> {
     (id != 0).then_some(NodeId(id))
+}
+
+fn boot(number: u64, mark: &[u8]) -> Option<Boot> {
+    Some(Boot { number, mark: mark.try_into().ok()? })
 }
 
 /// Sixteen bytes that are not all zero.

@@ -70,9 +70,7 @@ impl Port {
     /// Opens a stream to a node of this cluster, authenticated and past the preamble. Bounded in time. The error's inner
     /// value is a [`DialError`] wherever the other node, or the way to it, was the cause.
     pub async fn dial(&self, to: NodeId, protocol: Protocol) -> io::Result<Box<dyn Stream>> {
-        let address = self.shared.addresses.read().get(&to).cloned();
-        let address = address
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {to} is known")))?;
+        let address = self.address(to)?;
         let identity = self.shared.identity.read().clone();
         let (cluster, me) = identity
             .member

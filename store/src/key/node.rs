@@ -6,7 +6,12 @@
 //! | `identity` | cluster id and node id                  | for ever                         | raft, when it joins |
 //! | `join`     | 16 bytes: our request to be admitted    | for ever                         | raft, when empty    |
 //! | `token`    | the join token, if made by this node    | for ever                         | raft, cluster of 1  |
+//! | `boot`     | which start of this directory this is   | for ever, one above the last     | raft, at each start |
+//! | `seen/` + node u64 | the last start seen of another node | for ever                     | raft, when told     |
+//! | `rejoin`   | empty: data was lost, found no cluster  | for ever                         | node, when set aside |
 //! | `replace`  | files of an install that was decided    | from its decision to its end     | engine              |
+
+use troupe_core::NodeId;
 
 /// Version of the layout of the whole directory. Raised when an older binary could no longer read it.
 pub const FORMAT_VERSION: u32 = 1;
@@ -15,5 +20,12 @@ pub const FORMAT: &[u8] = b"format";
 pub const IDENTITY: &[u8] = b"identity";
 pub const JOIN: &[u8] = b"join";
 pub const TOKEN: &[u8] = b"token";
+pub const BOOT: &[u8] = b"boot";
+pub const REJOIN: &[u8] = b"rejoin";
 /// At most one: an install is short, and they take turns.
 pub const REPLACE: &[u8] = b"replace";
+
+/// Key of the last start seen of another node.
+pub fn seen(node: NodeId) -> Vec<u8> {
+    [b"seen/".as_slice(), &node.0.to_be_bytes()].concat()
+}

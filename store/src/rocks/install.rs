@@ -179,7 +179,7 @@ impl Inner {
             if !paths.is_empty() {
                 self.db
                     .ingest_external_file_cf_opts(self.family(family), &ingest, paths)
-                    .map_err(|error| self.fatal(error))?;
+                    .map_err(|error| self.broken(error))?;
             }
         }
         let mut batch = intent.then;
@@ -189,7 +189,7 @@ impl Inner {
 
     /// At open: what an interrupted process had decided is done, what it had not is thrown away.
     pub(super) fn finish_install(&self) -> Result<(), EngineError> {
-        let row = self.db.get_cf(self.family(Family::Node), REPLACE).map_err(|error| self.fatal(error))?;
+        let row = self.db.get_cf(self.family(Family::Node), REPLACE).map_err(|error| self.broken(error))?;
         if let Some(row) = row {
             let intent = Intent::decode(&row)
                 .ok_or_else(|| open::damaged(&self.path, "the record of an unfinished install cannot be read"))?;

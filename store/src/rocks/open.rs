@@ -1,22 +1,30 @@
 //! Opening a data directory, and the sentences for the cases where that must not be done.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use rocksdb::{ColumnFamilyDescriptor, DB, Error, ErrorKind, WriteOptions};
 
 use super::options;
+use super::witness::{self, Witness};
 use crate::engine::{EngineError, Family};
 use crate::key::node::{FORMAT, FORMAT_VERSION};
 
-pub(super) fn open(path: &Path) -> Result<DB, EngineError> {
+/// Written when damage was found while the database was open; holds the reason.
+const CONDEMNED: &str = "DAMAGED";
+
+/// Opens it and checks that it reaches as far as its witness says.
+pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
     create_dir(path).map_err(|error| {
         let path = path.display();
         EngineError::Refused(format!(
             "cannot create the data directory {path}: {error}; choose another or fix its permissions"
         ))
     })?;
+    if let Some(why) = condemned(path) {
+        return Err(damaged(path, &why));
+    }
     let database = options::database();
     if is_born(path)? {
         let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
@@ -30,7 +38,32 @@ pub(super) fn open(path: &Path) -> Result<DB, EngineError> {
         Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), options::family(family, &cache)));
     let db = DB::open_cf_descriptors(&database, path, families).map_err(|error| refusal(path, &error))?;
     check_format(path, &db)?;
-    Ok(db)
+    let witness = Witness::open(path).map_err(|error| {
+        EngineError::Refused(format!("cannot open {}: {error}", path.join(witness::FILE).display()))
+    })?;
+    let (found, synced) = (db.latest_sequence_number(), witness.sequence());
+    if found < synced {
+        let why = format!("it ends at write {found}, but write {synced} had been synced");
+        return Err(damaged(path, &why));
+    }
+    Ok((db, witness))
+}
+
+pub(super) fn condemned(path: &Path) -> Option<String> {
+    match fs::read_to_string(path.join(CONDEMNED)) {
+        Ok(why) => Some(why),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        // It is there, whatever it says.
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// The directory is not to be opened again.
+pub(super) fn condemn(path: &Path, why: &str) -> io::Result<()> {
+    let mut file = fs::File::create(path.join(CONDEMNED))?;
+    file.write_all(why.as_bytes())?;
+    file.sync_all()?;
+    fs::File::open(path)?.sync_all()
 }
 
 /// RocksDB syncs what is in its directory; that the directory is in its parent is ours to sync.
@@ -56,7 +89,11 @@ fn is_born(path: &Path) -> Result<bool, EngineError> {
         let extension = Path::new(name).extension();
         extension.is_some_and(|extension| extension == "sst" || extension == "log")
     };
-    if names.iter().any(holds_data) { Err(damaged(path, "its file CURRENT is missing")) } else { Ok(false) }
+    if names.iter().any(holds_data) || names.iter().any(|name| name == witness::FILE) {
+        Err(damaged(path, "its file CURRENT is missing"))
+    } else {
+        Ok(false)
+    }
 }
 
 /// Writes the version at creation, and afterwards opens only what this version can read.
@@ -98,12 +135,7 @@ fn newer(path: &Path, why: &str) -> EngineError {
 }
 
 pub(super) fn damaged(path: &Path, why: &str) -> EngineError {
-    EngineError::Refused(format!(
-        "this node's data in {} is damaged: {why}. Do not delete the data of other nodes, they still hold what this one \
-         held. Replace this node: move the directory away and start again with the same command, so that it joins as \
-         a new node and gets its copies from the others",
-        path.display()
-    ))
+    EngineError::Damaged(format!("{why} (data directory {})", path.display()))
 }
 
 fn refusal(path: &Path, error: &Error) -> EngineError {

@@ -25,6 +25,14 @@ fn refusal(path: &Path) -> String {
     }
 }
 
+fn damage(path: &Path) -> String {
+    match Rocks::open(path) {
+        Err(EngineError::Damaged(text)) => text,
+        Err(other) => panic!("not damaged: {other:?}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
 #[test]
 fn a_directory_in_use_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -67,14 +75,15 @@ fn rows_without_a_format_are_refused() {
     batch.delete(Family::Node, FORMAT);
     rocks.write(batch, Durability::Synced).unwrap();
     drop(rocks);
-    assert!(refusal(dir.path()).contains("no format version"));
+    assert!(damage(dir.path()).contains("no format version"));
 }
 
-/// The newest write-ahead log of a database that holds `count` synced rows.
-fn log_of(dir: &Path, count: usize) -> PathBuf {
+/// The newest write-ahead log of a database that holds `synced` rows, and one more that was not synced.
+fn log_of(dir: &Path, synced: usize) -> PathBuf {
     let rocks = Rocks::open(dir).unwrap();
-    for number in 0..count {
-        put(&rocks, Family::RaftLog, &format!("{number:04}"), &"x".repeat(100), Durability::Synced);
+    for number in 0..=synced {
+        let durability = if number < synced { Durability::Synced } else { Durability::Buffered };
+        put(&rocks, Family::RaftLog, &format!("{number:04}"), &"x".repeat(100), durability);
     }
     // A process that is killed closes nothing.
     let copy = tempfile::tempdir().unwrap();
@@ -97,20 +106,87 @@ fn a_flipped_bit_in_the_log_is_refused_instead_of_forgotten() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&log, bytes).unwrap();
-    let text = refusal(&data);
-    assert!(text.contains("damaged") && text.contains("Do not delete the data of other nodes"), "{text}");
+    let text = damage(&data);
+    assert!(text.contains("data directory"), "{text}");
+}
+
+fn shorten(file: &Path, bytes: usize) {
+    let held = fs::read(file).unwrap();
+    fs::write(file, &held[..held.len() - bytes]).unwrap();
 }
 
 #[test]
-fn a_torn_end_of_the_log_is_cut_off() {
+fn a_torn_end_that_nobody_was_promised_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let log = log_of(&data, 500);
-    let bytes = fs::read(&log).unwrap();
-    fs::write(&log, &bytes[..bytes.len() - 50]).unwrap();
+    shorten(&log_of(&data, 500), 50);
     let rows = rows(&Rocks::open(&data).unwrap(), Family::RaftLog);
-    assert_eq!(rows.len(), 499);
-    assert_eq!(rows[498].0, "0498");
+    assert_eq!(rows.len(), 500);
+    assert_eq!(rows[499].0, "0499");
+}
+
+#[test]
+fn a_torn_end_that_was_synced_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    shorten(&log_of(&data, 500), 200);
+    for _ in 0..2 {
+        let text = damage(&data);
+        assert!(text.contains("had been synced"), "{text}");
+    }
+}
+
+#[test]
+fn an_old_copy_of_the_files_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    log_of(&data, 3);
+    let old: Vec<(std::ffi::OsString, Vec<u8>)> = fs::read_dir(&data)
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().unwrap().is_file() && entry.file_name() != witness::FILE)
+        .map(|entry| (entry.file_name(), fs::read(entry.path()).unwrap()))
+        .collect();
+    log_of(&data, 100);
+    let witness = fs::read(data.join(witness::FILE)).unwrap();
+    fs::remove_dir_all(&data).unwrap();
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join(witness::FILE), witness).unwrap();
+    for (name, content) in old {
+        fs::write(data.join(name), content).unwrap();
+    }
+    assert!(damage(&data).contains("had been synced"));
+}
+
+#[test]
+fn a_flipped_bit_in_a_table_is_found_when_read_and_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    for number in 0..500 {
+        put(&rocks, Family::Users, &format!("{number:04}"), &"x".repeat(100), Durability::Buffered);
+    }
+    rocks.inner.db.flush_cf(rocks.inner.family(Family::Users)).unwrap();
+    drop(rocks);
+    let files = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let tables = files.filter(|path| path.extension().is_some_and(|extension| extension == "sst"));
+    let table = tables.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&table, bytes).unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    let read = rocks.scan(Family::Users, (Bound::Unbounded, Bound::Unbounded), false, usize::MAX);
+    assert!(matches!(read, Err(EngineError::Fatal(_))), "{read:?}");
+    drop(rocks);
+    damage(dir.path());
+}
+
+#[test]
+fn what_was_condemned_is_not_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let rocks = Rocks::open(dir.path()).unwrap();
+    rocks.condemn("the others remember more").unwrap();
+    drop(rocks);
+    assert!(damage(dir.path()).contains("the others remember more"));
 }
 
 #[test]
@@ -119,7 +195,7 @@ fn a_lost_manifest_is_refused_instead_of_made_anew() {
     let data = dir.path().join("data");
     log_of(&data, 3);
     fs::remove_file(data.join("CURRENT")).unwrap();
-    assert!(refusal(&data).contains("CURRENT is missing"));
+    assert!(damage(&data).contains("CURRENT is missing"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use troupe_core::NodeId;
 use troupe_proto::wire::raft as wire;
 
-use super::{Admission, Answer, CAP, Presence, Question, Standing, receive, send};
+use super::{Admission, Announcement, Answer, Boot, CAP, Presence, Question, Standing, receive, send};
 use crate::formation::{Addresses, Birth, Identity, JoinRequest};
 
 fn addresses(name: &str) -> Addresses {
@@ -24,7 +24,9 @@ fn join() -> JoinRequest {
 
 #[test]
 fn questions_and_answers_arrive_as_sent() {
-    for question in [Question::Hello, Question::Promise(birth()), Question::Join(join())] {
+    let boot = Boot { number: 7, mark: [3; 16] };
+    let told = Announcement { cluster_id: [9; 16], from: NodeId(1), to: NodeId(2), boot };
+    for question in [Question::Hello, Question::Promise(birth()), Question::Join(join()), Question::Announce(told)] {
         assert_eq!(Question::from_wire(question.to_wire()), Some(question));
     }
     let standing = |standing| Answer::Standing(Presence { addresses: addresses("a"), standing });
@@ -39,6 +41,8 @@ fn questions_and_answers_arrive_as_sent() {
         Answer::NotLeader { hint: Some("b:1".into()) },
         Answer::Unavailable("later".into()),
         Answer::Refused("never".into()),
+        Answer::Noted(boot),
+        Answer::Outdated { number: 8 },
     ] {
         assert_eq!(Answer::from_wire(answer.to_wire()), Some(answer));
     }

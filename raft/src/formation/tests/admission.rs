@@ -58,6 +58,44 @@ fn serve(formed: &[Established], register: &Arc<Register>) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nodes_that_lost_their_data_wait_for_their_cluster_and_found_none() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    nodes.iter_mut().for_each(Node::crash);
+    for lost in &mut nodes[..2] {
+        lost.lose_data();
+    }
+    let starts = [nodes[0].start(), nodes[1].start()];
+    village.dialed(A, B, 20).await;
+    village.dialed(B, A, 20).await;
+    assert!(starts.iter().all(|start| !start.is_finished()), "two of three are no cluster");
+
+    let register = Register::new(formed[0].cluster_id, Vec::new());
+    serve(&[up(nodes[2].start()).await], &register);
+    for start in starts {
+        let joined = up(start).await;
+        assert_eq!(joined.cluster_id, formed[0].cluster_id);
+        assert!(joined.me >= NodeId(FIRST_NEW));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn even_all_of_them_together_found_no_second_cluster() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    form(&mut nodes).await;
+    nodes.iter_mut().for_each(Node::crash);
+    nodes.iter_mut().for_each(Node::lose_data);
+    let starts: Vec<_> = nodes.iter_mut().map(Node::start).collect();
+    for (from, to) in [(A, B), (B, C), (C, A)] {
+        village.dialed(from, to, 20).await;
+    }
+    assert!(starts.iter().all(|start| !start.is_finished()));
+    assert!(nodes.iter().all(|node| !node.has_identity()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wiped_node_waits_alone_and_joins_as_a_new_one() {
     for wiped in 0..3 {
         let village = Village::default();

@@ -13,7 +13,7 @@ use troupe_runtime::clock::SystemClock;
 use troupe_runtime::executor::Inline;
 use troupe_runtime::net::BoxFuture;
 use troupe_runtime::{Listener, Net, NodeCtx, Rng, Stream};
-use troupe_store::engine::{Family, Reader};
+use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
 use troupe_store::key::node;
 use troupe_store::memory::Memory;
 
@@ -176,6 +176,14 @@ impl Node {
     pub fn wipe(&mut self) {
         self.crash();
         self.disk = Memory::new();
+    }
+
+    /// Its data turned out damaged and was set aside.
+    pub fn lose_data(&mut self) {
+        self.wipe();
+        let mut batch = Batch::default();
+        batch.put(Family::Node, node::REJOIN, []);
+        self.disk.write(batch, Durability::Synced).expect("memory can be written");
     }
 
     pub fn has_identity(&self) -> bool {

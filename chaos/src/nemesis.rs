@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
-use troupe::local::LocalCluster;
 use troupe_core::ConversationId;
 
+use crate::local::LocalCluster;
 use crate::recorder::Recorder;
 use crate::scenario::{Fault, Scenario};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::time::Instant;
-use troupe::local::{LocalCluster, Options};
 use troupe_runtime::Rng;
 
 use crate::checkers;
 use crate::history::History;
+use crate::local::{self, LocalCluster, Options};
 use crate::nemesis::Nemesis;
 use crate::recorder::Recorder;
 use crate::replicas;
@@ -44,6 +44,7 @@ const DRAIN: Duration = Duration::from_secs(60);
 pub async fn run(options: RunOptions) -> Result<Report> {
     let temporary = tempfile::tempdir()?;
     let dir = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let token = local::new_token(&options.binary)?;
     let settings = [("debug.replica", "true"), ("drain.seconds", "5")];
     let mut cluster = LocalCluster::plan(
         Options {
@@ -54,7 +55,7 @@ pub async fn run(options: RunOptions) -> Result<Report> {
             environment: options.plant.iter().map(|plant| ("TROUPE_PLANT".to_owned(), plant.clone())).collect(),
             ports: (options.port, options.port + 100, options.port + 200),
         },
-        troupe::token::generate,
+        || token,
     )?;
     cluster.start_all()?;
     let everybody: Vec<usize> = (0..NODES).collect();

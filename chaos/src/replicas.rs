@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use troupe::fetch;
-use troupe::local::LocalCluster;
 
+use crate::fetch;
 use crate::history::{Conversation, Entry, FinalLog};
+use crate::local::LocalCluster;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

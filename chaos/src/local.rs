@@ -258,6 +258,17 @@ impl LocalCluster {
     }
 }
 
+/// A fresh join token, as a person gets one.
+#[allow(clippy::disallowed_methods, reason = "before any node runs")]
+pub fn new_token(binary: &Path) -> Result<String> {
+    let answer = std::process::Command::new(binary)
+        .args(["token", "new"])
+        .output()
+        .with_context(|| format!("cannot run {}", binary.display()))?;
+    ensure!(answer.status.success(), "{} token new: {}", binary.display(), String::from_utf8_lossy(&answer.stderr));
+    Ok(String::from_utf8(answer.stdout).context("the token is not text")?.trim().to_owned())
+}
+
 /// Ports that are free now, looked for upwards from the wished ones.
 #[allow(clippy::disallowed_methods, reason = "looks for free ports before any node runs")]
 fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<Addresses>> {

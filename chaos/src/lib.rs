@@ -1,0 +1,18 @@
+//! Proof by breaking: a cluster of real processes, clients that write down what they see, faults, and one checker per promise.
+//!
+//! [`local`] starts the processes (the demo and the benches use it too). [`run`] plays a [`scenario`] with a [`workload`] and a [`nemesis`]; the
+//! [`history`] is the evidence, [`checkers`] judge it, [`report`] says the verdict. The crate knows a node only from outside: its
+//! command line, its ports, its signals and its files. Nothing of the server is linked here.
+
+pub mod checkers;
+pub mod fetch;
+pub mod history;
+pub mod local;
+pub mod nemesis;
+pub mod observer;
+pub mod recorder;
+pub mod replicas;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod workload;
