@@ -62,6 +62,15 @@ impl Machine {
         }
     }
 
+    /// SIGTERM, and until it has ended in order.
+    pub async fn stop(&mut self) {
+        let pid = self.child.as_ref().and_then(Child::id).expect("it runs");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), nix::sys::signal::Signal::SIGTERM)
+            .expect("it hears");
+        let status = self.ends().await;
+        assert!(status.success(), "{status}:\n{}", self.said());
+    }
+
     pub async fn wipe(&mut self) {
         self.kill().await;
         std::fs::remove_dir_all(&self.dir).expect("its disk can be emptied");

@@ -65,24 +65,61 @@ async fn read_back(node: &Machine, said: usize) {
     client.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_grows_is_drained_and_heals_while_somebody_talks() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let token = Token::generate(&Rng::from_os()).reveal();
-    let mut machines: Vec<Machine> = (1..=3).map(|n| Machine::new(dir.path(), &format!("node-{n}"))).collect();
-    // Numbers are given in the order of addresses.
+/// Three that form a cluster, in the order of their numbers.
+async fn three(dir: &std::path::Path, token: &str) -> (Vec<Machine>, Vec<String>) {
+    let mut machines: Vec<Machine> = (1..=3).map(|n| Machine::new(dir, &format!("node-{n}"))).collect();
     machines.sort_by(|a, b| a.cluster.cmp(&b.cluster));
     let join: Vec<String> = machines.iter().map(|machine| machine.cluster.clone()).collect();
-    machines.iter_mut().for_each(|machine| machine.start(&join, &token));
-    until(&machines[0], &token, "three form a cluster", |seen| rests(seen, &[(1, 12), (2, 12), (3, 12)])).await;
+    machines.iter_mut().for_each(|machine| machine.start(&join, token));
+    until(&machines[0], token, "three form a cluster", |seen| rests(seen, &[(1, 12), (2, 12), (3, 12)])).await;
+    (machines, join)
+}
 
+/// Registers alice and lets her talk.
+async fn somebody_talks(machines: &[Machine], stopped: watch::Receiver<bool>) -> JoinHandle<(usize, Duration)> {
     let clients: Vec<String> = machines.iter().map(|machine| machine.client.clone()).collect();
     let register = Client::builder().nodes(clients.iter().cloned()).credentials("alice", "correct horse");
     timeout(PATIENCE, register.register()).await.expect("in time").expect("registered");
     let (client, mut events) = log_in(&clients, "talker").await;
-    let listening = tokio::spawn(async move { while events.next().await.is_some() {} });
-    let (stop, stopped) = watch::channel(false);
     let talking = talker(client, stopped);
+    tokio::spawn(async move {
+        let listening = tokio::spawn(async move { while events.next().await.is_some() {} });
+        let said = talking.await.expect("nothing failed");
+        listening.abort();
+        said
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_fails_nobody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let token = Token::generate(&Rng::from_os()).reveal();
+    let (mut machines, join) = three(dir.path(), &token).await;
+    let (stop, stopped) = watch::channel(false);
+    let talking = somebody_talks(&machines, stopped).await;
+    for machine in &mut machines {
+        machine.stop().await;
+        machine.start(&join, &token);
+        until(machine, &token, "it is back", |seen| rests(seen, &[(1, 12), (2, 12), (3, 12)])).await;
+    }
+    stop.send_replace(true);
+    let (said, longest) = talking.await.expect("nothing failed");
+    eprintln!("rolling restart: {said} messages, the longest wait {longest:?}");
+    for machine in &machines {
+        read_back(machine, said).await;
+    }
+    for machine in &mut machines {
+        machine.kill().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_grows_is_drained_and_heals_while_somebody_talks() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let token = Token::generate(&Rng::from_os()).reveal();
+    let (mut machines, join) = three(dir.path(), &token).await;
+    let (stop, stopped) = watch::channel(false);
+    let talking = somebody_talks(&machines, stopped).await;
 
     let refused = troupe_node(&machines[0].http, &token, &["drain", "2"]).await;
     let why = text(&refused.stderr);
@@ -114,7 +151,6 @@ async fn a_cluster_grows_is_drained_and_heals_while_somebody_talks() {
 
     stop.send_replace(true);
     let (said, longest) = talking.await.expect("nothing failed");
-    listening.abort();
     eprintln!("{said} messages, the longest wait {longest:?}");
     assert!(said > 100, "only {said} messages in all that time");
     for machine in &machines[1..] {

@@ -329,6 +329,9 @@ impl MetaState {
             None => self.copies(before),
         };
         let stops = member.state == NodeState::Active && state != NodeState::Active;
+        if after == 0 && stops {
+            return Err(format!("node {node} is the only one that works: add a node first"));
+        }
         if after < wanted && (stops || replication.is_some()) {
             let others = if after == 1 { "1 other node is".to_owned() } else { format!("{after} other nodes are") };
             return Err(format!(

@@ -144,6 +144,23 @@ impl Town {
         }
     }
 
+    /// A node that is out comes back all the same: it is told why not, and ends.
+    async fn is_refused(&self, at: usize) {
+        let node = &self.machines[at].node;
+        let ctx = self.village.ctx(&node.config.advertise, 99);
+        let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
+        let told = match timeout(PATIENCE, starting).await.expect("it ends") {
+            Err(error) => error.to_string(),
+            // It may have started before it is told.
+            Ok(cluster) => {
+                let told = timeout(PATIENCE, cluster.fatal()).await.expect("it is told");
+                cluster.shutdown().await;
+                told
+            }
+        };
+        assert!(told.contains("was removed") && told.contains("empty its data directory"), "{told}");
+    }
+
     async fn shutdown(self) {
         for machine in &self.machines {
             if let Some(cluster) = &machine.cluster {
@@ -216,6 +233,11 @@ async fn a_fourth_node_gets_its_share_while_people_register() {
     }
     town.until("the replicas are even", |table| even(table, &[1, 2, 3, 4], 3)).await;
     assert_eq!(town.at(3).status().await.replicas.len(), 3, "twelve replicas on four nodes");
+    town.until("each leads one of the four shards", |table| {
+        let leaders: BTreeSet<NodeId> = table.placement.values().filter_map(|place| place.leader).collect();
+        leaders.len() == 4
+    })
+    .await;
     town.check().await;
     votes(&town, &[1, 2, 3]).await;
     town.shutdown().await;
@@ -411,17 +433,7 @@ async fn a_drained_node_is_emptied_and_may_be_removed_for_ever() {
     town.stop(0).await;
     town.until("it is out", |table| members(table, &[2, 3, 4])).await;
 
-    // It comes back although nobody wants it: refused, in words, and it counts nowhere.
-    let ctx = town.village.ctx(&town.machines[0].node.config.advertise, 99);
-    let (disk, config) = (town.machines[0].node.disk.clone(), town.machines[0].node.config.clone());
-    match timeout(PATIENCE, Cluster::start(ctx, Arc::new(disk), config)).await.expect("it ends") {
-        Err(error) => assert!(error.to_string().contains("was removed"), "{error}"),
-        Ok(cluster) => {
-            let told = timeout(PATIENCE, cluster.fatal()).await.expect("it hears of it");
-            assert!(told.contains("was removed"), "{told}");
-            cluster.shutdown().await;
-        }
-    }
+    town.is_refused(0).await;
     town.check().await;
     // Emptied, it is welcome as another.
     town.machines[0].node.wipe();
@@ -449,6 +461,7 @@ async fn a_node_that_is_gone_for_too_long_is_replaced_where_there_is_room() {
     town.join().await;
     town.until("the newcomer takes over", |table| even(table, &[1, 2, 4], 3) && members(table, &[1, 2, 4])).await;
     votes(&town, &[1, 2, 4]).await;
+    town.is_refused(2).await;
     town.check().await;
     town.shutdown().await;
 }

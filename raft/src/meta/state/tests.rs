@@ -146,6 +146,8 @@ fn a_node_is_not_emptied_when_replication_would_suffer() {
     assert_eq!(state.replication, 2);
     state.apply(set(3, NodeState::Active, None)).unwrap();
     assert!(state.apply(set(3, NodeState::Active, Some(5))).is_err(), "five copies on two nodes");
+    let refusal = born(1).apply(set(1, NodeState::Draining, Some(1))).unwrap_err();
+    assert!(refusal.contains("the only one"), "{refusal}");
 }
 
 #[test]
