@@ -72,8 +72,27 @@ impl Person {
     }
 
     pub async fn send(&self, conversation: &str, text: &str) -> Result<u64> {
+        self.send_as(fresh_id(), conversation, text).await
+    }
+
+    /// As a good client does it: what is unknown is sent again under the same id.
+    pub async fn says(&self, conversation: &str, text: &str) -> u64 {
+        let id = fresh_id();
+        let said = async {
+            loop {
+                match self.send_as(id, conversation, text).await {
+                    Ok(seq) => return seq,
+                    Err(Error::Unavailable(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        within(said).await
+    }
+
+    async fn send_as(&self, id: [u8; 16], conversation: &str, text: &str) -> Result<u64> {
         let body = say::Body { kind: 1, content: text.as_bytes().to_vec().into() };
-        let client_message_id = fresh_id().to_vec().into();
+        let client_message_id = id.to_vec().into();
         let conversation = conversation.to_owned();
         let send = say::Send { conversation, client_message_id, after: bytes::Bytes::new(), body: Some(body) };
         match self.ask(Request::Send(send)).await? {
