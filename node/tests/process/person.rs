@@ -82,7 +82,7 @@ impl Person {
             loop {
                 match self.send_as(id, conversation, text).await {
                     Ok(seq) => return seq,
-                    Err(Error::Unavailable(_)) => {}
+                    Err(Error::Unavailable(_)) if !self.connection.is_closed() => {}
                     Err(error) => panic!("{error}"),
                 }
             }
