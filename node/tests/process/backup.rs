@@ -22,8 +22,8 @@ async fn what_was_taken_home_comes_back_in_a_cluster_of_another_shape() {
     let folder = tempfile::tempdir().expect("a folder");
     let backup = folder.path().join("backup");
     let first = Server::started(3).await;
-    let alice = first.person("alice").await;
-    let bob = first.person("bob").await;
+    let alice = first.person("alice").await.deaf();
+    let bob = first.person("bob").await.deaf();
     let group = alice.new_group("plans", &[bob.user]).await;
     for number in 0..MESSAGES {
         let (who, what) = if number % 2 == 0 { (&alice, "alice") } else { (&bob, "bob") };
@@ -65,7 +65,7 @@ async fn what_was_taken_home_comes_back_in_a_cluster_of_another_shape() {
 /// Texts of a group in the order of their seqs, and how many other events there are.
 async fn history(server: &Server, group: &str) -> (Vec<String>, usize) {
     use troupe_proto::wire::client as say;
-    let reader = Person::again(&server.addresses().client, "alice").await;
+    let reader = Person::again(&server.addresses().client, "alice").await.deaf();
     let (mut texts, mut others, mut seq) = (Vec::new(), 0, 0);
     loop {
         let page = reader.fetch(group, seq).await.expect("a page");

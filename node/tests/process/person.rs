@@ -39,7 +39,8 @@ pub fn code<T: std::fmt::Debug>(refused: Result<T>) -> String {
 
 pub struct Person {
     pub connection: Connection,
-    pushes: Pushes,
+    /// Somebody has to take them: when too many wait, answers wait behind them.
+    pushes: Option<Pushes>,
     pub name: String,
     pub user: u64,
     pub token: bytes::Bytes,
@@ -50,21 +51,27 @@ impl Person {
         let (connection, pushes) = connect(address).await;
         let user = connection.register(name, &password(name), fresh_id()).await.expect("registered");
         let session = connection.login(name, &password(name), "phone").await.expect("logged in");
-        Person { connection, pushes, name: name.to_owned(), user, token: session.token }
+        Person { connection, pushes: Some(pushes), name: name.to_owned(), user, token: session.token }
+    }
+
+    /// What is pushed is thrown away.
+    pub fn deaf(mut self) -> Person {
+        self.pushes = None;
+        self
     }
 
     /// Logs in who is registered already.
     pub async fn again(address: &str, name: &str) -> Person {
         let (connection, pushes) = connect(address).await;
         let session = connection.login(name, &password(name), "phone").await.expect("logged in");
-        Person { connection, pushes, name: name.to_owned(), user: session.user_id, token: session.token }
+        Person { connection, pushes: Some(pushes), name: name.to_owned(), user: session.user_id, token: session.token }
     }
 
     /// Another connection of the same user.
     pub async fn also_on(&self, device: &str) -> Person {
         let (connection, pushes) = connect(self.connection.address()).await;
         let session = connection.login(&self.name, &password(&self.name), device).await.expect("logged in");
-        Person { connection, pushes, name: self.name.clone(), user: self.user, token: session.token }
+        Person { connection, pushes: Some(pushes), name: self.name.clone(), user: self.user, token: session.token }
     }
 
     pub async fn ask(&self, request: Request) -> Result<Message> {
@@ -127,7 +134,9 @@ impl Person {
     pub async fn hears(&mut self, text: &str) {
         let heard = async {
             loop {
-                let Some(push) = self.pushes.next().await else { panic!("{} is disconnected", self.name) };
+                let Some(push) = self.pushes.as_mut().expect("it listens").next().await else {
+                    panic!("{} is disconnected", self.name)
+                };
                 let Push::Event(say::EventPush { event: Some(event), .. }) = push else { continue };
                 if matches!(&event.kind, Some(say::event::Kind::Message(body)) if body.content == text.as_bytes()) {
                     return;
@@ -141,7 +150,7 @@ impl Person {
     pub async fn is_kicked(&mut self) -> String {
         let kicked = async {
             loop {
-                match self.pushes.next().await {
+                match self.pushes.as_mut().expect("it listens").next().await {
                     Some(Push::Kicked(kicked)) => return kicked.code,
                     Some(_) => {}
                     None => panic!("{} is disconnected without a word", self.name),
