@@ -32,10 +32,14 @@ use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TIMEOUT};
 use crate::types::{Applied, GroupId, Proposal};
 pub use message::{Answer, MARK, Place, Plan, Question, family, part_in};
 
-/// Requests served at once: a backup competes with people's messages for the disk. Above it the asker waits.
+/// Requests answered at once: a backup competes with people's messages for the disk. Above it the asker waits.
 const REQUESTS: usize = 2;
-/// For a question to arrive and an answer to leave.
+/// Connections of askers; a restore keeps one per shard. Above it a new one is closed, and its asker tries again.
+const CONNECTIONS: usize = 512;
+/// For an answer to leave.
 const TALK_TIME: Duration = Duration::from_secs(10);
+/// Between two questions: a restore comes back to a shard when it has read that far.
+const IDLE_TIME: Duration = Duration::from_secs(60);
 
 /// What it answers from. Cheap to clone.
 #[derive(Clone)]
@@ -50,29 +54,33 @@ pub struct Archive {
 pub async fn serve(archive: Archive, port: Port) {
     let mut inbound = port.inbound(Protocol::Backup);
     let room = Arc::new(Semaphore::new(REQUESTS));
-    let mut requests = JoinSet::new();
+    let mut talks = JoinSet::new();
     while let Some(Inbound { stream, .. }) = inbound.recv().await {
-        while requests.try_join_next().is_some() {}
-        let Ok(turn) = room.clone().acquire_owned().await else { return };
-        let archive = archive.clone();
-        requests.spawn(async move {
-            if let Err(error) = archive.talk(stream).await {
+        while talks.try_join_next().is_some() {}
+        if talks.len() >= CONNECTIONS {
+            tracing::debug!("closed: too many connections of backups at once");
+            continue;
+        }
+        let (archive, room) = (archive.clone(), room.clone());
+        talks.spawn(async move {
+            if let Err(error) = archive.talk(stream, &room).await {
                 tracing::info!(%error, "a request of a backup broke off");
             }
-            drop(turn);
         });
     }
 }
 
 impl Archive {
-    async fn talk(&self, mut stream: Box<dyn Stream>) -> io::Result<()> {
+    async fn talk(&self, mut stream: Box<dyn Stream>, room: &Semaphore) -> io::Result<()> {
         // One connection carries the parts of a restore one after another.
         loop {
-            let question = match timeout(TALK_TIME, message::receive_question(&mut stream)).await? {
+            let question = match timeout(IDLE_TIME, message::receive_question(&mut stream)).await? {
                 Ok(question) => question,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) => return Err(error),
             };
+            // Held for one question only: who keeps a connection open must not keep others waiting.
+            let turn = room.acquire().await.map_err(io::Error::other)?;
             let answer = match question {
                 Question::Describe => Answer::Plan(self.plan()),
                 Question::Digest(shard) => self.digest(shard).await.unwrap_or_else(|answer| answer),
@@ -82,6 +90,7 @@ impl Archive {
                     Err(answer) => answer,
                 },
             };
+            drop(turn);
             timeout(TALK_TIME, message::send_answer(&mut stream, &answer)).await??;
         }
     }
