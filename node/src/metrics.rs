@@ -26,6 +26,9 @@ pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
     }
     header(&mut out, "troupe_meta_leader", "gauge", "Whether this node knows a leader of the meta group.");
     line(&mut out, format_args!("troupe_meta_leader {}", u8::from(status.meta_leader.is_some())));
+    header(&mut out, "troupe_moves_under_way", "gauge", "Replicas that are coming, going, or both.");
+    let moving = status.routing.placement.values().filter(|place| place.moving.is_some()).count();
+    line(&mut out, format_args!("troupe_moves_under_way {moving}"));
     type Read = fn(&troupe_raft::cluster::ReplicaStatus) -> u64;
     let fields: [(&str, &str, Read); 5] = [
         ("leader", "Whether this node leads the shard.", |r| u64::from(r.role == "leader")),

@@ -1,17 +1,20 @@
 //! The face of this crate: one node's part in the cluster.
 
+mod status;
+mod table;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use openraft::ReadPolicy;
 use openraft::errors::{LinearizableReadError, RaftError};
-use openraft::{ReadPolicy, ServerState};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, ReplicaId, Reply, ShardId, ShardMap, Slot, UserId};
+use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, ReplicaId, Reply, ShardId, Slot, UserId};
 use troupe_runtime::NodeCtx;
 use troupe_runtime::net::BoxFuture;
 use troupe_store::engine::Engine;
@@ -25,7 +28,7 @@ use crate::group::{Ground, Group, Groups};
 use crate::host::{self, Host, Proposers, Register};
 use crate::link::Links;
 use crate::meta::state::removed_text;
-use crate::meta::{Addresses, Meta, MetaState, NodeState};
+use crate::meta::{Addresses, Meta, MetaState};
 use crate::network::Network;
 use crate::port::Port;
 use crate::proposer;
@@ -33,6 +36,9 @@ use crate::steward::Steward;
 use crate::timing::{self, BARRIER_TIMEOUT, FRESH_LEADER, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT, LOOK_FRESH};
 use crate::types::GroupId;
 use crate::{balance, mover, routing, serve, snapshot};
+
+pub use status::{ClusterStatus, ReplicaStatus};
+pub use table::{NodeInfo, Routing, ShardMove, ShardPlace};
 
 /// What `troupe start` decides.
 #[derive(Clone, Debug)]
@@ -68,73 +74,6 @@ pub enum LoginPolicy {
     Replace,
     /// A user who is online anywhere is refused, as CIM does.
     Refuse,
-}
-
-/// Who is where, as this node knows it now. Versioned by the meta group; leaders are hints.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Routing {
-    pub cluster_id: [u8; 16],
-    pub me: NodeId,
-    pub shards: Option<ShardMap>,
-    pub login_policy: LoginPolicy,
-    pub nodes: BTreeMap<NodeId, NodeInfo>,
-    pub placement: BTreeMap<ShardId, ShardPlace>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeInfo {
-    pub id: NodeId,
-    pub cluster_address: String,
-    pub client_address: String,
-    pub http_address: String,
-    /// Whether this node's Raft connections reach it now.
-    pub reachable: bool,
-    /// What is meant to become of it.
-    pub state: NodeState,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShardPlace {
-    /// Nodes with a replica.
-    pub nodes: Vec<NodeId>,
-    /// The leader this node believes in, and its term.
-    pub leader: Option<NodeId>,
-    pub epoch: Epoch,
-    /// How often its replicas have moved.
-    pub version: u64,
-    pub moving: Option<ShardMove>,
-}
-
-/// A move under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShardMove {
-    pub add: Option<NodeId>,
-    pub remove: Option<NodeId>,
-    /// The newcomer has caught up, and the members change.
-    pub promoted: bool,
-}
-
-impl Routing {
-    pub fn shard(&self, slot: Slot) -> Option<ShardId> {
-        self.shards.map(|map| map.shard(slot))
-    }
-
-    /// Whether this node is to be emptied: clients are better served elsewhere.
-    pub fn leaves(&self, node: NodeId) -> bool {
-        let state = self.nodes.get(&node).map(|node| node.state);
-        matches!(state, Some(NodeState::Draining | NodeState::Leaving { .. }))
-    }
-
-    /// Where clients may go instead of here.
-    pub fn elsewhere(&self) -> Vec<String> {
-        let others = self.nodes.values().filter(|node| node.id != self.me && node.reachable && !self.leaves(node.id));
-        others.map(|node| node.client_address.clone()).collect()
-    }
-
-    pub fn leader(&self, shard: ShardId) -> Option<(NodeId, Epoch)> {
-        let place = self.placement.get(&shard)?;
-        place.leader.map(|leader| (leader, place.epoch))
-    }
 }
 
 /// What one committed command did.
@@ -227,9 +166,9 @@ impl Cluster {
     ) -> Result<Cluster, StartError> {
         let Established { cluster_id, me, founders, port, book, .. } =
             formation::establish(&ctx, engine.clone(), &config).await?;
-        let fatal = Fatal::new();
+        let fatal = book.fatal();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-        let ledger = Ledger { book, port: port.clone(), fatal: fatal.clone(), cluster_id, me };
+        let ledger = Ledger { book, port: port.clone(), cluster_id, me };
         let links = Links::new(ctx.clone(), port.clone(), ledger, me);
         let groups = Groups::new();
         let raft_config = timing::raft_config(me.to_string(), log_between_snapshots, log_kept).validate();
@@ -469,57 +408,6 @@ pub(crate) async fn read_index(group: &Group) -> Result<(), ReadError> {
                 sleep(LOOK_FRESH).await;
             }
             Err(_) => return Err(ReadError::Unavailable),
-        }
-    }
-}
-
-/// For `troupe cluster status`, `/v1/cluster` and readiness.
-#[derive(Clone, Debug)]
-pub struct ClusterStatus {
-    pub routing: Arc<Routing>,
-    pub meta_leader: Option<NodeId>,
-    pub replicas: Vec<ReplicaStatus>,
-}
-
-/// One replica on this node.
-#[derive(Clone, Debug)]
-pub struct ReplicaStatus {
-    pub shard: ShardId,
-    pub leader: Option<NodeId>,
-    pub epoch: Epoch,
-    /// "leader", "follower", "learner", "candidate".
-    pub role: &'static str,
-    pub last_log: u64,
-    pub committed: u64,
-    pub applied: u64,
-    /// Per follower, entries behind; leaders only.
-    pub lag: BTreeMap<NodeId, u64>,
-}
-
-impl ReplicaStatus {
-    fn of(shard: ShardId, group: &Group) -> ReplicaStatus {
-        let metrics = group.metrics();
-        let node = |replica: u64| metrics.membership_config.get_node(&replica).map(|home| home.0);
-        let last_log = metrics.last_log_index.unwrap_or(0);
-        let followers = metrics.replication.iter().flatten().filter(|(replica, _)| **replica != metrics.id);
-        ReplicaStatus {
-            shard,
-            leader: metrics.current_leader.and_then(node),
-            epoch: Epoch(metrics.current_term),
-            role: match metrics.state {
-                ServerState::Leader => "leader",
-                ServerState::Follower => "follower",
-                ServerState::Candidate => "candidate",
-                ServerState::Learner | ServerState::Shutdown => "learner",
-            },
-            last_log,
-            committed: metrics.local_committed.map_or(0, |id| id.index),
-            applied: metrics.last_applied.map_or(0, |id| id.index),
-            lag: followers
-                .filter_map(|(replica, matching)| {
-                    Some((node(*replica)?, last_log.saturating_sub(matching.as_ref().map_or(0, |id| id.index))))
-                })
-                .collect(),
         }
     }
 }

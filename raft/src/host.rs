@@ -268,3 +268,52 @@ impl Directory for Register {
         state.nodes.iter().map(|(id, node)| (*id, node.addresses.cluster.clone())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use troupe_store::memory::Memory;
+
+    use super::*;
+    use crate::cluster::LoginPolicy;
+
+    /// Two shards on nodes 1, 2 and 3, as the meta group's replica of node 1 has applied it.
+    fn disk(version: u64) -> Arc<dyn Engine> {
+        let mut state = MetaState::default();
+        let found = MetaCommand::Found {
+            cluster_id: [7; 16],
+            shards: 2,
+            replication: 3,
+            login_policy: LoginPolicy::Replace,
+            nodes: (1..=3).map(|n| (NodeId(n), Addresses::default())).collect(),
+        };
+        state.apply(found).unwrap();
+        for place in state.placement.values_mut() {
+            place.version = version;
+        }
+        let mut batch = Batch::default();
+        let key = RaftMetaKey { group: GroupId::META.0, what: What::State }.encode();
+        batch.put(Family::RaftMeta, key, codec::seal(&wire::MetaState::from(&state)));
+        // Shard 0 has voted here; shard 1 was never opened.
+        let vote = RaftMetaKey { group: GroupId::of(ShardId(0)).0, what: What::Vote }.encode();
+        batch.put(Family::RaftMeta, vote, codec::seal(&wire::Vote { term: 3, voted_for: 1, committed: true }));
+        let engine: Arc<dyn Engine> = Arc::new(Memory::new());
+        engine.write(batch, Durability::Synced).unwrap();
+        engine
+    }
+
+    #[test]
+    fn what_an_earlier_version_held_is_adopted_under_its_birth_id() {
+        let engine = disk(0);
+        let born = held(&engine, NodeId(1)).unwrap();
+        assert_eq!(born, BTreeMap::from([(ShardId(0), ReplicaId(1))]), "what was never opened is not held");
+        assert_eq!(held(&engine, NodeId(1)).unwrap(), born);
+        let row = engine.get(Family::RaftMeta, &held_key(ShardId(0))).unwrap();
+        assert_eq!(row, Some(held_row(NodeId(1), ReplicaId(1))), "written down");
+    }
+
+    #[test]
+    fn nothing_is_adopted_of_a_shard_that_has_moved() {
+        assert_eq!(held(&disk(1), NodeId(1)).unwrap(), BTreeMap::new());
+        assert_eq!(held(&disk(0), NodeId(4)).unwrap(), BTreeMap::new());
+    }
+}

@@ -68,6 +68,7 @@ pub struct Announcement {
 pub struct Book {
     executor: Arc<dyn Executor>,
     engine: Arc<dyn Engine>,
+    fatal: Fatal,
     boot: Boot,
     /// Held from looking up to writing down.
     turn: Mutex<()>,
@@ -86,13 +87,18 @@ impl Book {
         let last = engine.get(Family::Node, node::BOOT)?;
         let last = last.map(|row| Boot::decode(&row).ok_or_else(unreadable)).transpose()?;
         let boot = Boot { number: last.map_or(0, |last| last.number) + 1, mark: ctx.rng.bytes() };
-        let book = Book { executor: ctx.executor.clone(), engine, boot, turn: Mutex::new(()) };
+        let book = Book { executor: ctx.executor.clone(), engine, fatal: Fatal::new(), boot, turn: Mutex::new(()) };
         book.write(node::BOOT.to_vec(), boot).await?;
         Ok(book)
     }
 
     pub fn boot(&self) -> Boot {
         self.boot
+    }
+
+    /// The node's way out. It begins here because this is the first that writes for as long as the node lives, whoever asks.
+    pub fn fatal(&self) -> Fatal {
+        self.fatal.clone()
     }
 
     /// Durable when it returns.
@@ -115,7 +121,14 @@ impl Book {
         batch.put(Family::Node, key, boot.encode());
         let engine = self.engine.clone();
         let written = run(self.executor.as_ref(), Lane::Flush, move || engine.write(batch, Durability::Synced)).await;
-        written.unwrap_or_else(|| Err(EngineError::Refused("this node is stopping".to_owned())))
+        match written {
+            Some(Err(error)) => {
+                self.fatal.set(&error);
+                Err(error)
+            }
+            Some(Ok(())) => Ok(()),
+            None => Err(EngineError::Refused("this node is stopping".to_owned())),
+        }
     }
 }
 
@@ -124,7 +137,6 @@ impl Book {
 pub struct Ledger {
     pub book: Arc<Book>,
     pub port: Port,
-    pub fatal: Fatal,
     pub cluster_id: [u8; 16],
     pub me: NodeId,
 }
@@ -141,7 +153,7 @@ impl Ledger {
                     "its data was put back to start {}, and start {seen} was seen: nothing is asked of it",
                     theirs.number
                 ))),
-                Err(error) => Err(self.fatal.storage(error)),
+                Err(error) => Err(io::Error::other(error)),
             },
             Answer::Outdated { number } => Err(self.put_back(with, number)),
             Answer::Unavailable(why) | Answer::Refused(why) => Err(io::Error::other(why)),
@@ -162,8 +174,8 @@ impl Ledger {
             self.book.boot.number
         );
         match self.book.engine.condemn(&why) {
-            Ok(()) => self.fatal.set(&why),
-            Err(error) => self.fatal.set(error),
+            Ok(()) => self.book.fatal.set(&why),
+            Err(error) => self.book.fatal.set(error),
         }
         io::Error::other(why)
     }

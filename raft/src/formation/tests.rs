@@ -97,6 +97,17 @@ async fn nodes_form_over_tls_and_can_dial_each_other_by_id() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_disk_that_fails_while_another_node_is_noted_stops_the_node() {
+    use super::ledger::Boot;
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    nodes[0].disk.fail_next_write("no such disk");
+    assert!(formed[0].book.note(NodeId(2), Boot { number: 9, mark: [9; 16] }).await.is_err());
+    assert!(formed[0].book.fatal().wait().await.contains("no such disk"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nodes_come_back_as_who_they_were_even_alone() {
     let village = Village::default();
     let mut nodes = three(&village);

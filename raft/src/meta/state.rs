@@ -3,11 +3,15 @@
 //!
 //! Not which moves to make ([`super::plan`]), nor the bytes of any of it ([`super::wire`]).
 
+mod nodes;
+
 use std::collections::BTreeMap;
 
 use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 
 use crate::cluster::LoginPolicy;
+
+pub use nodes::removed_text;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetaState {
@@ -244,25 +248,6 @@ impl MetaState {
             .ok_or_else(|| format!("move {number} of shard {shard} is not under way"))
     }
 
-    fn admit(&mut self, request: [u8; 16], addresses: Addresses) -> Result<NodeId, String> {
-        if let Some(&id) = self.admitted.get(&request) {
-            if self.removed.contains_key(&id) {
-                return Err(removed_text(id));
-            }
-            self.nodes.entry(id).or_default().addresses = addresses;
-            return Ok(id);
-        }
-        self.last_node += 1;
-        let id = NodeId(self.last_node);
-        // Whoever had this address before was wiped and can never come back as what it was.
-        for member in self.nodes.values_mut().filter(|member| member.addresses.cluster == addresses.cluster) {
-            member.state = NodeState::Leaving { heir: Some(id) };
-        }
-        self.admitted.insert(request, id);
-        self.nodes.insert(id, Member { addresses, state: NodeState::Active });
-        Ok(id)
-    }
-
     fn begin_move(
         &mut self,
         shard: ShardId,
@@ -290,75 +275,6 @@ impl MetaState {
         self.last_move += 1;
         place.moving = Some(Move { number: self.last_move, add, remove: removed, promoted: false });
         Ok(())
-    }
-
-    fn set_node(&mut self, node: NodeId, state: NodeState, replication: Option<u32>) -> Result<NodeId, String> {
-        self.member(node)?;
-        self.may_set(node, state, replication)?;
-        if let Some(replication) = replication {
-            self.replication = replication;
-        }
-        self.member(node)?.state = state;
-        Ok(node)
-    }
-
-    /// Whether replication would suffer by it, in words for the operator.
-    pub fn may_set(&self, node: NodeId, state: NodeState, replication: Option<u32>) -> Result<(), String> {
-        let Some(member) = self.nodes.get(&node) else { return Err(self.unknown(node)) };
-        if let NodeState::Leaving { heir: Some(heir) } = state {
-            if heir == node {
-                return Err(format!("node {node} cannot replace itself"));
-            }
-            if !self.nodes.contains_key(&heir) {
-                return Err(self.unknown(heir));
-            }
-            if !self.is_active(heir) {
-                return Err(format!("node {heir} cannot take over: it is to be emptied itself"));
-            }
-        }
-        let same = |other: &Member| other.addresses.cluster == member.addresses.cluster;
-        if state == NodeState::Active && self.nodes.iter().any(|(id, other)| *id > node && same(other)) {
-            return Err(format!("node {node} cannot come back: another node has its address now"));
-        }
-        let before = self.active().count();
-        let after = self.active().filter(|active| *active != node).count() + usize::from(state == NodeState::Active);
-        let wanted = match replication {
-            Some(0) => return Err("a shard has at least one replica".to_owned()),
-            Some(wanted) => wanted as usize,
-            // What the nodes that work today can hold is what they shall hold.
-            None => self.copies(before),
-        };
-        let stops = member.state == NodeState::Active && state != NodeState::Active;
-        if after == 0 && stops {
-            return Err(format!("node {node} is the only one that works: add a node first"));
-        }
-        if after < wanted && (stops || replication.is_some()) {
-            let others = if after == 1 { "1 other node is".to_owned() } else { format!("{after} other nodes are") };
-            return Err(format!(
-                "each shard has {wanted} replicas and only {others} active: add a node first, or lower the \
-                 replication with --replication {}",
-                after.max(1)
-            ));
-        }
-        Ok(())
-    }
-
-    fn remove_node(&mut self, node: NodeId) -> Result<NodeId, String> {
-        if self.removed.contains_key(&node) {
-            return Ok(node);
-        }
-        let held = self.shards_on(node);
-        let member = self.member(node)?;
-        if !matches!(member.state, NodeState::Leaving { .. } | NodeState::Lost) {
-            return Err(format!("node {node} is not about to leave"));
-        }
-        if held > 0 {
-            return Err(format!("node {node} still has {held} replicas"));
-        }
-        let address = member.addresses.cluster.clone();
-        self.nodes.remove(&node);
-        self.removed.insert(node, address);
-        Ok(node)
     }
 
     /// Shard g lives on the nodes g, g+1, ... in a round, the first of which begins as its leader.
@@ -389,14 +305,6 @@ impl MetaState {
         }
         self.shards = Some(map);
     }
-}
-
-/// What a node hears that is out.
-pub fn removed_text(node: NodeId) -> String {
-    format!(
-        "node {node} was removed from this cluster, and what it held lives on other nodes: to use this machine again, \
-         empty its data directory, and it joins as a new node"
-    )
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use troupe_core::ShardMap;
 use troupe_store::engine::Family;
 use troupe_store::key::raft::group_range;
 

@@ -1,0 +1,61 @@
+//! What this node says of itself to people: its replicas, how far they are, and who is behind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use openraft::ServerState;
+use troupe_core::{Epoch, NodeId, ShardId};
+
+use super::Routing;
+use crate::group::Group;
+
+/// For `troupe cluster status`, `/v1/cluster` and readiness.
+#[derive(Clone, Debug)]
+pub struct ClusterStatus {
+    pub routing: Arc<Routing>,
+    pub meta_leader: Option<NodeId>,
+    pub replicas: Vec<ReplicaStatus>,
+}
+
+/// One replica on this node.
+#[derive(Clone, Debug)]
+pub struct ReplicaStatus {
+    pub shard: ShardId,
+    pub leader: Option<NodeId>,
+    pub epoch: Epoch,
+    /// "leader", "follower", "learner", "candidate".
+    pub role: &'static str,
+    pub last_log: u64,
+    pub committed: u64,
+    pub applied: u64,
+    /// Per follower, entries behind; leaders only.
+    pub lag: BTreeMap<NodeId, u64>,
+}
+
+impl ReplicaStatus {
+    pub(super) fn of(shard: ShardId, group: &Group) -> ReplicaStatus {
+        let metrics = group.metrics();
+        let node = |replica: u64| metrics.membership_config.get_node(&replica).map(|home| home.0);
+        let last_log = metrics.last_log_index.unwrap_or(0);
+        let followers = metrics.replication.iter().flatten().filter(|(replica, _)| **replica != metrics.id);
+        ReplicaStatus {
+            shard,
+            leader: metrics.current_leader.and_then(node),
+            epoch: Epoch(metrics.current_term),
+            role: match metrics.state {
+                ServerState::Leader => "leader",
+                ServerState::Follower => "follower",
+                ServerState::Candidate => "candidate",
+                ServerState::Learner | ServerState::Shutdown => "learner",
+            },
+            last_log,
+            committed: metrics.local_committed.map_or(0, |id| id.index),
+            applied: metrics.last_applied.map_or(0, |id| id.index),
+            lag: followers
+                .filter_map(|(replica, matching)| {
+                    Some((node(*replica)?, last_log.saturating_sub(matching.as_ref().map_or(0, |id| id.index))))
+                })
+                .collect(),
+        }
+    }
+}
