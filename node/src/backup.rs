@@ -135,15 +135,10 @@ fn verify(directory: &Path) -> Result<()> {
     }
     put(&engine, parts.finish())?;
     let found = digest_range(&engine, (0, SLOTS))?;
-    let found_hex = hex(&found.sum.to_be_bytes());
-    ensure!(
-        found.rows == manifest.rows && found_hex == manifest.digest,
-        "restored it gives {} rows with digest {found_hex}, but {} with {} were saved: this backup is damaged",
-        found.rows,
-        manifest.rows,
-        manifest.digest
-    );
-    println!("restored in a scratch directory: {} rows, digest {found_hex}, as saved", found.rows);
+    manifest
+        .compare(found)
+        .context("restored in a scratch directory it is not what was saved: this backup is damaged")?;
+    println!("restored in a scratch directory: {} rows, digest {}, as saved", found.rows, manifest.digest);
     Ok(())
 }
 
@@ -200,15 +195,10 @@ pub async fn restore(args: Restore) -> Result<()> {
     for place in &places {
         found.join(client.digest(place.shard).await?);
     }
-    let found_hex = hex(&found.sum.to_be_bytes());
-    ensure!(
-        found.rows == manifest.rows && found_hex == manifest.digest,
-        "everything was taken, but the cluster now holds {} rows with digest {found_hex} instead of {} with {}: was it used meanwhile?",
-        found.rows,
-        manifest.rows,
-        manifest.digest
-    );
-    println!("restored: {} rows in {} shards, digest {found_hex}, as saved", found.rows, places.len());
+    manifest
+        .compare(found)
+        .context("everything was taken, but the cluster holds something else now: was it used meanwhile?")?;
+    println!("restored: {} rows in {} shards, digest {}, as saved", found.rows, places.len(), manifest.digest);
     Ok(())
 }
 

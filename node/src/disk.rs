@@ -37,8 +37,9 @@ pub fn open(data_dir: &Path, has_peers: bool) -> Result<Rocks> {
             Rocks::open(&path)?
         }
         Err(EngineError::Damaged(why)) => bail!(
-            "this node's data is damaged: {why}. It is the only copy of this cluster of one: put back a backup (troupe restore), \
-             or move {} away to begin with nothing",
+            "this node's data is damaged: {why}. Started without --join it counts as the only copy. If its cluster has other nodes, \
+             start it with --join <one of them>, and it gets its copies from them; if not, put back a backup (troupe restore), or move \
+             {} away to begin with nothing",
             path.display()
         ),
         Err(error) => return Err(error.into()),

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use troupe_core::ShardId;
 use troupe_raft::backup::file::Content;
+use troupe_store::rows::Digest;
 
 const FILE: &str = "manifest.json";
 /// Raised when an older version could no longer restore it.
@@ -88,6 +89,19 @@ impl Manifest {
         file.sync_all()?;
         fs::rename(&new, directory.join(FILE))?;
         fs::File::open(directory)?.sync_all()?;
+        Ok(())
+    }
+
+    /// Whether rows are those that were saved.
+    pub fn compare(&self, found: Digest) -> Result<()> {
+        let digest = hex(&found.sum.to_be_bytes());
+        ensure!(
+            found.rows == self.rows && digest == self.digest,
+            "{} rows with digest {digest}, but {} with {} were saved",
+            found.rows,
+            self.rows,
+            self.digest
+        );
         Ok(())
     }
 
