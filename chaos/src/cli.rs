@@ -186,9 +186,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
                 let names: Vec<&str> = Scenario::ALL.iter().map(|s| s.name()).collect();
                 format!("no scenario \"{name}\"; there are {}", names.join(", "))
             })?;
-            // What needs a rebuild can be tried by name; what this machine lacks cannot.
-            let here = scenario.impossible(&run::Means { rebuild: true, ..means });
-            if let Some(why) = here {
+            if let Some(why) = scenario.impossible(&means) {
                 eprintln!("skipped: {name}: {why}");
                 return Ok(ExitCode::FAILURE);
             }

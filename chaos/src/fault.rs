@@ -80,6 +80,8 @@ pub enum Fault {
     SlowConsumers(u64),
     MembershipChurn(u64),
     Damage(Harm),
+    /// A further node joins, gets its share, and is removed.
+    GrowAndShrink,
 }
 
 impl Who {
@@ -139,6 +141,7 @@ impl fmt::Display for Fault {
             Fault::ReconnectStorm => f.write_str("reconnect storm"),
             Fault::SlowConsumers(seconds) => write!(f, "slow consumers for {seconds} s"),
             Fault::MembershipChurn(seconds) => write!(f, "membership churn for {seconds} s"),
+            Fault::GrowAndShrink => f.write_str("a node joins and is removed"),
             Fault::Damage(harm) => write!(f, "damage: {harm:?}"),
         }
     }

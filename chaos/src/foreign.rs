@@ -58,7 +58,7 @@ pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> 
     let faults = faults?;
     let end = recorder.now();
 
-    let mut reasons = Vec::new();
+    let mut reasons = workload.turned_away();
     let pending = workload.settle(DRAIN).await;
     if pending > 0 {
         reasons.push(format!("{pending} sends have no outcome {DRAIN:?} after healing"));

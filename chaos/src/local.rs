@@ -182,6 +182,31 @@ impl LocalCluster {
         (0..self.len()).try_for_each(|index| self.start(index))
     }
 
+    /// Adds a node to the cluster, and starts it; answers its index. Not for clusters with proxies, shims or disks: those are put
+    /// under the first nodes only.
+    pub fn grow(&mut self) -> Result<usize> {
+        ensure!(self.proxy.is_none() && self.disks.is_empty() && self.shim.is_none(), "only plain nodes can be added");
+        let index = self.len();
+        self.manifest.nodes.extend(choose_ports(1, self.options.ports)?);
+        self.children.push(None);
+        self.start(index)?;
+        Ok(index)
+    }
+
+    /// Forgets the last node, which has ended, and what it held.
+    pub fn shrink(&mut self) -> Result<()> {
+        let index = self.len().checked_sub(1).context("there is no node")?;
+        ensure!(self.exited(index)?.is_some() || self.children[index].is_none(), "node {} still runs", index + 1);
+        std::fs::remove_dir_all(self.data_dir(index))?;
+        self.manifest.nodes.pop();
+        self.children.pop();
+        Ok(())
+    }
+
+    pub fn binary(&self) -> &Path {
+        &self.options.binary
+    }
+
     /// Starts one node, if it does not run.
     pub fn start(&mut self, index: usize) -> Result<()> {
         if self.exited(index)?.is_none() && self.children[index].is_some() {

@@ -1,9 +1,10 @@
 //! Does the damage, one fault after another, and undoes it.
 //!
 //! A fault's life is a window on the recorder's clock: begun, done, healed. Here are the choice of victims and what is done to processes;
-//! [`network`] breaks what is between them, [`storage`] what is under them, [`crowd`] sends people who misbehave.
+//! [`network`] breaks what is between them, [`storage`] what is under them, [`elastic`] changes how many there are, [`crowd`] sends people who misbehave.
 
 mod crowd;
+mod elastic;
 mod network;
 mod storage;
 
@@ -102,6 +103,7 @@ impl<'a> Nemesis<'a> {
             Fault::Damage(harm) => self.damage(harm).await,
             Fault::ReconnectStorm => self.reconnect_storm().await,
             Fault::SlowConsumers(seconds) => self.slow_consumers(Duration::from_secs(seconds)).await,
+            Fault::GrowAndShrink => self.grow_and_shrink().await,
             Fault::MembershipChurn(seconds) => self.membership_churn(Duration::from_secs(seconds)).await,
         }
     }

@@ -89,7 +89,9 @@ impl Report {
         if acked < ENOUGH_ACKED {
             reasons.push(format!("only {acked} acknowledged sends; {ENOUGH_ACKED} are needed"));
         }
-        if run.scenario != Scenario::Calm && run.faults * 10 < run.seconds {
+        // Few faults are enough if they last: then something was wrong most of the time.
+        let broken = run.windows.iter().map(|window| window.to - window.from).sum::<u64>() / 1_000_000;
+        if run.scenario != Scenario::Calm && run.faults * 10 < run.seconds && broken * 2 < run.seconds {
             reasons.push(format!("only {} faults in {} s; one per 10 s is needed", run.faults, run.seconds));
         }
         let unknown = invoked - acked.min(invoked) - rejected.min(invoked - acked.min(invoked));

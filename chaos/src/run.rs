@@ -17,7 +17,7 @@ use crate::nemesis::Nemesis;
 use crate::recorder::{Recorder, Window};
 use crate::report::{Report, Run};
 pub use crate::scenario::Means;
-use crate::scenario::{NODES_REBUILD, Scenario};
+use crate::scenario::Scenario;
 use crate::workload::Workload;
 use crate::{disk, proxy, replicas, shim};
 
@@ -61,14 +61,9 @@ const START: Duration = Duration::from_secs(60);
 /// After healing, everything must be settled and delivered within this.
 pub const DRAIN: Duration = Duration::from_secs(60);
 
-/// What can be broken on this machine, with this version of the nodes.
+/// What can be broken on this machine.
 pub fn means() -> Means {
-    Means {
-        proxies: proxy::is_possible(),
-        shims: shim::is_possible(),
-        disks: disk::impossible().is_none(),
-        rebuild: NODES_REBUILD,
-    }
+    Means { proxies: proxy::is_possible(), shims: shim::is_possible(), disks: disk::impossible().is_none() }
 }
 
 pub async fn run(options: RunOptions) -> Result<Report> {
@@ -177,7 +172,7 @@ async fn play(
 
     let everybody: Vec<usize> = (0..cluster.len()).collect();
     cluster.wait_ready(&everybody, START).await.context("the healed cluster is not ready")?;
-    let mut reasons = Vec::new();
+    let mut reasons = workload.turned_away();
     let pending = workload.settle(DRAIN).await;
     if pending > 0 {
         reasons.push(format!("{pending} sends have no outcome {DRAIN:?} after healing"));

@@ -45,6 +45,7 @@ pub enum Scenario {
     Truncate,
     OldCopy,
     WipedDisk,
+    GrowShrink,
     Mixed,
 }
 
@@ -55,29 +56,22 @@ pub struct Needs {
     pub shims: bool,
     /// Root, to mount a file system for each node.
     pub disks: bool,
-    /// Nodes that rebuild what was damaged from the others by themselves.
-    pub rebuild: bool,
     pub nodes: usize,
 }
 
-/// What this machine and this version of the server can do.
+/// What this machine can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Means {
     pub proxies: bool,
     pub shims: bool,
     pub disks: bool,
-    pub rebuild: bool,
 }
-
-/// Whether a node of this version rebuilds a damaged or wiped replica from the others. Until it does, the scenarios that damage files
-/// are run by name only.
-pub const NODES_REBUILD: bool = false;
 
 /// Connections that a reconnect storm opens.
 pub const STORM: usize = 10_000;
 
 impl Scenario {
-    pub const ALL: [Scenario; 36] = [
+    pub const ALL: [Scenario; 37] = [
         Scenario::Calm,
         Scenario::KillLeader,
         Scenario::KillFollower,
@@ -113,6 +107,7 @@ impl Scenario {
         Scenario::Truncate,
         Scenario::OldCopy,
         Scenario::WipedDisk,
+        Scenario::GrowShrink,
         Scenario::Mixed,
     ];
 
@@ -173,6 +168,7 @@ impl Scenario {
             Scenario::Truncate => ("truncate", "a file of a stopped node loses its end"),
             Scenario::OldCopy => ("old-copy", "a stopped node gets back what it held some seconds ago"),
             Scenario::WipedDisk => ("wiped-disk", "a stopped node loses everything it held"),
+            Scenario::GrowShrink => ("grow-shrink", "a fourth node joins, gets its share, and is removed again"),
             Scenario::Mixed => ("mixed", "all that this machine can do, drawn by the seed"),
         }
     }
@@ -202,9 +198,6 @@ impl Scenario {
             | Scenario::SyncError
             | Scenario::SlowSync
             | Scenario::ClockJump => Needs { shims: true, ..plain },
-            Scenario::BitFlip | Scenario::Truncate | Scenario::OldCopy | Scenario::WipedDisk => {
-                Needs { rebuild: true, ..plain }
-            }
             _ => plain,
         }
     }
@@ -218,8 +211,6 @@ impl Scenario {
             Some("the preloaded library is for Linux with glibc")
         } else if needs.disks && !means.disks {
             Some("power loss wants root, mkfs.ext4 and loop devices")
-        } else if needs.rebuild && !means.rebuild {
-            Some("nodes of this version do not rebuild damaged replicas by themselves")
         } else {
             None
         }
@@ -263,6 +254,7 @@ impl Scenario {
             Scenario::Truncate => Fault::Damage(Harm::Truncate(Files::ALL[draw(4) as usize])),
             Scenario::OldCopy => Fault::Damage(Harm::OldCopy),
             Scenario::WipedDisk => Fault::Damage(Harm::Wipe),
+            Scenario::GrowShrink => Fault::GrowAndShrink,
             Scenario::Mixed => {
                 let possible: Vec<Scenario> = Scenario::ALL.into_iter().filter(|s| s.mixes(means)).collect();
                 return possible[draw(possible.len() as u64) as usize].next(means, draw);
@@ -272,7 +264,8 @@ impl Scenario {
 
     /// Whether `mixed` draws from it: what is short, what three nodes can show, and what this machine can do.
     fn mixes(self, means: &Means) -> bool {
-        let long = matches!(self, Scenario::FreezeAny | Scenario::ReconnectStorm);
+        // A node that joins later has neither a proxy nor a disk of its own.
+        let long = matches!(self, Scenario::FreezeAny | Scenario::ReconnectStorm | Scenario::GrowShrink);
         let draws = !matches!(self, Scenario::Calm | Scenario::Mixed) && !long;
         draws && self.needs().nodes == 3 && self.impossible(means).is_none()
     }
@@ -282,8 +275,8 @@ impl Scenario {
 mod tests {
     use super::*;
 
-    const ALL: Means = Means { proxies: true, shims: true, disks: true, rebuild: true };
-    const NONE: Means = Means { proxies: false, shims: false, disks: false, rebuild: false };
+    const ALL: Means = Means { proxies: true, shims: true, disks: true };
+    const NONE: Means = Means { proxies: false, shims: false, disks: false };
 
     #[test]
     fn names_are_all_different_and_found_again() {
@@ -316,6 +309,7 @@ mod tests {
                         | Fault::RestartOne
                         | Fault::SlowConsumers(_)
                         | Fault::MembershipChurn(_)
+                        | Fault::Damage(_)
                 )
             );
             assert!(plain, "{fault:?}");

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-use troupe_client::Client;
+use troupe_client::{Client, State};
 use troupe_core::command::GroupChange;
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
 use troupe_runtime::Rng;
@@ -220,6 +220,15 @@ impl Workload {
             }
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Devices that were told to stay away, and why: nobody here does anything that ends a session.
+    pub fn turned_away(&self) -> Vec<String> {
+        let told = |device: &Device| match device.client.state() {
+            State::Kicked { code, text } => Some(format!("device {} was turned away: {code}: {text}", device.number)),
+            _ => None,
+        };
+        self.devices.iter().filter_map(told).collect()
     }
 
     /// Waits until every device was handed everything up to these heads. Answers who lacks what when the time is over.

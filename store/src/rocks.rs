@@ -12,6 +12,7 @@ mod install;
 mod intent;
 mod open;
 mod options;
+mod recycled;
 #[cfg(test)]
 mod tests;
 mod witness;

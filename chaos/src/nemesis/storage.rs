@@ -145,15 +145,13 @@ impl Nemesis<'_> {
         self.cluster.start(victim)?;
         self.cluster.wait_ready(&[victim], PATIENCE * 2).await?;
         self.recorder.fault(&format!("node {} serves again", victim + 1));
-        if self.means.rebuild {
-            // The next damage to another node would otherwise be one to a majority.
-            let deadline = Instant::now() + REBUILD;
-            while !rebuilt(self.cluster, victim).await.unwrap_or(false) {
-                ensure!(Instant::now() < deadline, "node {} is not rebuilt within {REBUILD:?}", victim + 1);
-                sleep(LOOK * 10).await;
-            }
-            self.recorder.fault(&format!("node {} is rebuilt", victim + 1));
+        // The next damage to another node would otherwise be one to a majority.
+        let deadline = Instant::now() + REBUILD;
+        while !rebuilt(self.cluster, victim).await.unwrap_or(false) {
+            ensure!(Instant::now() < deadline, "node {} is not rebuilt within {REBUILD:?}", victim + 1);
+            sleep(LOOK * 10).await;
         }
+        self.recorder.fault(&format!("node {} is rebuilt", victim + 1));
         damage::forget(&data)
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rocksdb::{ColumnFamilyDescriptor, DB, Error, ErrorKind, WriteOptions};
 
-use super::options;
 use super::witness::{self, Witness};
+use super::{options, recycled};
 use crate::engine::{EngineError, Family};
 use crate::key::node::{FORMAT, FORMAT_VERSION};
 
@@ -27,6 +27,7 @@ pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
     }
     let database = options::database();
     if is_born(path)? {
+        check_records(path)?;
         let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
         let names = DB::list_cf(&database, path).map_err(|error| refusal(path, &error))?;
         if let Some(name) = names.iter().find(|name| !known(name)) {
@@ -96,6 +97,16 @@ fn is_born(path: &Path) -> Result<bool, EngineError> {
     }
 }
 
+fn check_records(path: &Path) -> Result<(), EngineError> {
+    match recycled::find(path) {
+        Ok(None) => Ok(()),
+        Ok(Some((file, at))) => {
+            Err(damaged(path, &format!("the record at byte {at} of {} is of a type never written", file.display())))
+        }
+        Err(error) => Err(EngineError::Refused(format!("cannot read the data directory {}: {error}", path.display()))),
+    }
+}
+
 /// Writes the version at creation, and afterwards opens only what this version can read.
 fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
     let refused = |error: Error| refusal(path, &error);
@@ -147,7 +158,8 @@ fn refusal(path: &Path, error: &Error) -> EngineError {
         ))
     } else if is_full(text) {
         EngineError::Refused(explain(path, text))
-    } else if error.kind() == ErrorKind::Corruption {
+    } else if error.kind() == ErrorKind::Corruption || text.contains("No such file or directory") {
+        // What its files name is part of it: a flipped bit in CURRENT names a manifest that never was.
         damaged(path, text)
     } else {
         EngineError::Refused(format!("cannot open the data directory {}: {text}", path.display()))

@@ -180,6 +180,71 @@ fn a_flipped_bit_in_a_table_is_found_when_read_and_remembered() {
     damage(dir.path());
 }
 
+/// RocksDB would read such a file for ever.
+#[test]
+fn a_record_that_claims_to_be_recycled_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    for place in 0..2 {
+        let log = log_of(&data, 20);
+        let manifest = fs::read_dir(&data).unwrap().map(|file| file.unwrap().path());
+        let manifest = manifest.filter(|path| path.to_string_lossy().contains("MANIFEST")).max().unwrap();
+        let victim = [log, manifest][place].clone();
+        let mut bytes = fs::read(&victim).unwrap();
+        let second = 7 + usize::from(u16::from_le_bytes([bytes[4], bytes[5]]));
+        bytes[second + 6] ^= 4;
+        fs::write(&victim, bytes).unwrap();
+        assert!(damage(&data).contains(&format!("byte {second} of")));
+        fs::remove_dir_all(&data).unwrap();
+    }
+}
+
+/// Bits of each file that are flipped, spread over all of it.
+const FLIPS: usize = 50;
+
+#[test]
+fn a_flipped_bit_in_any_file_is_harmless_or_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, data) = (dir.path().join("whole"), dir.path().join("data"));
+    log_of(&whole, 40);
+    let rocks = Rocks::open(&whole).unwrap();
+    rocks.inner.db.flush_cf(rocks.inner.family(Family::RaftLog)).unwrap();
+    drop(rocks);
+    log_of(&whole, 41);
+    let files = |dir: &Path| -> Vec<PathBuf> { fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect() };
+    let mut harmful = std::collections::BTreeSet::new();
+    for victim in files(&whole) {
+        let victim = victim.file_name().unwrap();
+        let bits = fs::metadata(whole.join(victim)).unwrap().len() as usize * 8;
+        // What is logged for people is long and never read.
+        if victim.to_string_lossy().starts_with("LOG") {
+            continue;
+        }
+        // Odd, so that all bits of a byte have their turn.
+        for bit in (0..bits).step_by((bits / FLIPS) | 1) {
+            fs::create_dir(&data).unwrap();
+            for file in files(&whole) {
+                fs::copy(&file, data.join(file.file_name().unwrap())).unwrap();
+            }
+            let mut bytes = fs::read(data.join(victim)).unwrap();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fs::write(data.join(victim), bytes).unwrap();
+            let read = Rocks::open(&data)
+                .and_then(|rocks| rocks.scan(Family::RaftLog, (Bound::Unbounded, Bound::Unbounded), false, usize::MAX));
+            match read {
+                // The last row was never promised.
+                Ok(rows) => assert!(rows.len() >= 41, "{} rows with bit {bit} of {victim:?} flipped", rows.len()),
+                // Found while it was open: the next open refuses.
+                Err(EngineError::Fatal(_)) => drop(damage(&data)),
+                Err(EngineError::Damaged(_)) => drop(harmful.insert(victim.to_owned())),
+                Err(other) => panic!("bit {bit} of {victim:?} flipped: {other}"),
+            }
+            fs::remove_dir_all(&data).unwrap();
+        }
+    }
+    assert!(harmful.len() >= 3, "the name of the manifest, the manifest and a log: {harmful:?}");
+}
+
 #[test]
 fn what_was_condemned_is_not_opened_again() {
     let dir = tempfile::tempdir().unwrap();
