@@ -1,10 +1,12 @@
-//! `chaos`: what `troupe chaos` does, with the binary of one's choice. For `scripts/chaos`.
+//! `chaos`: what `troupe chaos` does, with the binary of one's choice, and the page of proof. For `scripts/chaos` and `scripts/proof`.
+
+mod proof;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::Parser;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
 use troupe_chaos::cli::{self, Chaos};
 
 #[derive(Parser)]
@@ -12,9 +14,17 @@ use troupe_chaos::cli::{self, Chaos};
 struct Cli {
     /// The troupe binary to run
     #[arg(long)]
-    troupe: PathBuf,
+    troupe: Option<PathBuf>,
     #[command(subcommand)]
-    verb: Chaos,
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    #[command(flatten)]
+    Chaos(Chaos),
+    /// Write docs/proof.md to the standard output, from what scripts/proof has gathered
+    Proof { folder: PathBuf },
 }
 
 fn main() -> Result<ExitCode> {
@@ -23,6 +33,14 @@ fn main() -> Result<ExitCode> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
+    let verb = match cli.verb {
+        Verb::Chaos(verb) => verb,
+        Verb::Proof { folder } => {
+            print!("{}", proof::write(&folder)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let troupe = cli.troupe.context("--troupe: the binary to run is missing")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(cli::run(cli.verb, cli.troupe))
+    runtime.block_on(cli::run(verb, troupe))
 }
