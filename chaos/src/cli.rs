@@ -12,12 +12,13 @@ use troupe_runtime::Rng;
 
 use crate::control::{self, Order, Victims};
 use crate::foreign::{self, Foreign};
+use crate::peers::{Fault, Peer};
 use crate::proxy::Weather;
 use crate::recorder::Recorder;
 use crate::report::Verdict;
 use crate::run::{self, Finished, RunOptions, run_watched};
 use crate::scenario::Scenario;
-use crate::{export, html, live, nats};
+use crate::{export, html, live, peers};
 
 #[derive(Subcommand)]
 pub enum Chaos {
@@ -25,13 +26,20 @@ pub enum Chaos {
     List,
     /// Start a cluster, break it while people chat, and judge what they saw
     Run(Run),
-    /// NATS JetStream under power loss of all its servers, as a negative control (see scripts/controls)
+    /// Another system under the faults that our nodes get (see scripts/controls)
     #[command(hide = true)]
     Control {
-        /// The nats-server program
-        server: PathBuf,
+        peer: Peer,
+        /// The nats-server program, or the folder that RabbitMQ's packages were unpacked into
+        at: PathBuf,
+        #[arg(long, value_enum, default_value_t = Fault::PowerLossAll)]
+        fault: Fault,
+        /// How long people publish before it
         #[arg(long, default_value_t = 20)]
         seconds: u64,
+        /// One line of JSON at the end
+        #[arg(long)]
+        json: bool,
     },
     /// Kill nodes of a running demo
     Kill {
@@ -152,9 +160,17 @@ pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Chaos::Run(args) => play(args, troupe).await,
-        Chaos::Control { server, seconds } => {
-            println!("{}", serde_json::to_string(&nats::run(&server, seconds).await?)?);
-            Ok(ExitCode::SUCCESS)
+        Chaos::Control { peer, at, fault, seconds, json } => {
+            let report = tokio::select! {
+                report = peers::run(peer, &at, fault, seconds) => report?,
+                // Dropped, it ends its processes and gives back its disks.
+                _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            };
+            match json {
+                true => println!("{}", serde_json::to_string(&report)?),
+                false => println!("{report}"),
+            }
+            Ok(if report.as_expected() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Chaos::Kill { who, demo } => order(demo, Order::Kill { who }).await,
         Chaos::Freeze { who, seconds, demo } => order(demo, Order::Freeze { who, seconds }).await,
