@@ -52,11 +52,12 @@ impl World {
         if self.ctx.planted(Plant::StaleRead) {
             return self.look(work).await;
         }
-        self.cluster.barrier(shard).await.map_err(|error| match error {
+        let barrier = self.cluster.barrier(shard).await.map_err(|error| match error {
             ReadError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
             ReadError::Unavailable => Refusal::Unavailable,
         })?;
-        self.look(work).await
+        let outcome = self.look(work).await;
+        if barrier.stands() { outcome } else { Err(Refusal::NotOwner { hint: None }) }
     }
 
     /// Reads applied state as it is on this node.

@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     #[command(flatten)]
-    Chaos(Chaos),
+    Chaos(Box<Chaos>),
     /// Write docs/proof.md to the standard output, from what scripts/proof has gathered
     Proof { folder: PathBuf },
 }
@@ -42,5 +42,5 @@ fn main() -> Result<ExitCode> {
     };
     let troupe = cli.troupe.context("--troupe: the binary to run is missing")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(cli::run(verb, troupe))
+    runtime.block_on(cli::run(*verb, troupe))
 }

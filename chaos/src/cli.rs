@@ -25,7 +25,7 @@ pub enum Chaos {
     /// One scenario per line
     List,
     /// Start a cluster, break it while people chat, and judge what they saw
-    Run(Run),
+    Run(Box<Run>),
     /// Another system under the faults that our nodes get (see scripts/controls)
     #[command(hide = true)]
     Control {
@@ -140,6 +140,9 @@ pub struct Run {
     /// Where the HTML report goes
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Another version of the program, which the last node runs
+    #[arg(long, value_name = "BINARY")]
+    other: Option<PathBuf>,
     /// A deliberate bug for the nodes to carry (builds with the feature planted-bugs only)
     #[arg(long, hide = true)]
     plant: Option<String>,
@@ -159,7 +162,7 @@ pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Chaos::Run(args) => play(args, troupe).await,
+        Chaos::Run(args) => play(*args, troupe).await,
         Chaos::Control { peer, at, fault, seconds, json } => {
             let report = tokio::select! {
                 report = peers::run(peer, &at, fault, seconds) => report?,
@@ -231,6 +234,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
             rate: args.rate,
             nodes: args.nodes,
             keep: args.keep.as_ref().map(|dir| if args.all { dir.join(scenario.name()) } else { dir.clone() }),
+            other: args.other.clone(),
             plant: args.plant.clone(),
             ..RunOptions::new(troupe.clone(), *scenario, seconds, seed)
         };

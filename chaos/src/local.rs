@@ -68,6 +68,8 @@ pub struct LocalCluster {
     shim: Option<Shim>,
     /// One for each node, or none at all.
     disks: Vec<Disk>,
+    /// A node that runs another version.
+    other: Option<(usize, PathBuf)>,
 }
 
 impl LocalCluster {
@@ -95,7 +97,7 @@ impl LocalCluster {
             }
         };
         let children = manifest.nodes.iter().map(|_| None).collect();
-        Ok(LocalCluster { options, manifest, children, proxy: None, shim: None, disks: Vec::new() })
+        Ok(LocalCluster { options, manifest, children, proxy: None, shim: None, disks: Vec::new(), other: None })
     }
 
     /// Puts a proxy in front of every node's client and cluster port. The addresses that others know stay the same; the nodes listen on
@@ -126,6 +128,11 @@ impl LocalCluster {
             self.disks.push(Disk::mount(&image, &self.data_dir(index), disk::BYTES)?);
         }
         Ok(())
+    }
+
+    /// From its next start on, the last node runs this binary.
+    pub fn mix(&mut self, binary: PathBuf) {
+        self.other = self.len().checked_sub(1).map(|last| (last, binary));
     }
 
     pub fn proxy(&self) -> Option<&Proxy> {
@@ -220,7 +227,11 @@ impl LocalCluster {
             None => public.to_owned(),
         };
         let log = File::options().create(true).append(true).open(self.log_path(index))?;
-        let mut command = Command::new(&self.options.binary);
+        let binary = match &self.other {
+            Some((other, binary)) if *other == index => binary,
+            _ => &self.options.binary,
+        };
+        let mut command = Command::new(binary);
         command
             .arg("start")
             .arg("--exit-with-parent")

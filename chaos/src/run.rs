@@ -33,6 +33,8 @@ pub struct RunOptions {
     pub nodes: Option<usize>,
     /// Where the cluster and the history are kept; a temporary folder if not given.
     pub keep: Option<PathBuf>,
+    /// Another version, which the last node runs.
+    pub other: Option<PathBuf>,
     /// A deliberate bug for the nodes to carry.
     pub plant: Option<String>,
     pub verbose: bool,
@@ -42,8 +44,20 @@ pub struct RunOptions {
 
 impl RunOptions {
     pub fn new(binary: PathBuf, scenario: Scenario, seconds: u64, seed: u64) -> RunOptions {
-        let (nodes, keep, plant) = (None, None, None);
-        RunOptions { binary, scenario, seconds, seed, rate: 250, nodes, keep, plant, verbose: true, port: 27_000 }
+        let (nodes, keep, other, plant) = (None, None, None, None);
+        RunOptions {
+            binary,
+            scenario,
+            seconds,
+            seed,
+            rate: 250,
+            nodes,
+            keep,
+            other,
+            plant,
+            verbose: true,
+            port: 27_000,
+        }
     }
 }
 
@@ -89,6 +103,9 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
         },
         || token,
     )?;
+    if let Some(other) = &options.other {
+        cluster.mix(other.clone());
+    }
     let means = means();
     let mixed = options.scenario == Scenario::Mixed;
     // Only what is needed: each of them costs a little, and the plain scenarios are to measure plain nodes.

@@ -20,10 +20,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 use troupe_core::ShardId;
 use troupe_runtime::{Lane, NodeCtx, Stream, executor};
-use troupe_store::engine::Engine;
+use troupe_store::engine::{Engine, Reader};
 use troupe_store::rows::digest_range;
 
-use crate::cluster::{ReadError, read_index};
+use crate::cluster::{Barrier, ReadError, read_index};
 use crate::group::{Group, Groups};
 use crate::meta::MetaState;
 use crate::port::{Inbound, Port, Protocol};
@@ -85,8 +85,8 @@ impl Archive {
                 Question::Describe => Answer::Plan(self.plan()),
                 Question::Digest(shard) => self.digest(shard).await.unwrap_or_else(|answer| answer),
                 Question::Restore { shard, entry } => self.restore(shard, entry).await.unwrap_or_else(|answer| answer),
-                Question::Save(shard) => match self.lead(shard).await {
-                    Ok(group) => return self.save(&group, &mut stream).await,
+                Question::Save(shard) => match self.moment(shard).await {
+                    Ok((group, view)) => return snapshot::save(&self.ctx, view, &group, &mut stream).await,
                     Err(answer) => answer,
                 },
             };
@@ -131,14 +131,19 @@ impl Archive {
         map.map(|map| map.slots(shard)).ok_or_else(|| Answer::Refused(format!("there is no shard {shard}")))
     }
 
-    async fn save(&self, group: &Group, stream: &mut Box<dyn Stream>) -> io::Result<()> {
-        snapshot::save(&self.ctx, self.engine.snapshot(), group, stream).await
+    /// What the replica that leads here holds now.
+    async fn moment(&self, shard: ShardId) -> Result<(Group, Arc<dyn Reader>), Answer> {
+        let group = self.lead(shard).await?;
+        let view = self.engine.snapshot();
+        match Barrier::new(&self.groups, &group).stands() {
+            true => Ok((group, view)),
+            false => Err(Answer::NotLeader(self.leader(&self.meta.borrow(), shard))),
+        }
     }
 
     async fn digest(&self, shard: ShardId) -> Result<Answer, Answer> {
         let slots = self.slots(shard)?;
-        self.lead(shard).await?;
-        let view = self.engine.snapshot();
+        let (_, view) = self.moment(shard).await?;
         let digest = executor::run(&*self.ctx.executor, Lane::Bulk, move || digest_range(&*view, slots)).await;
         match digest {
             Some(Ok(digest)) => Ok(Answer::Digest(digest)),

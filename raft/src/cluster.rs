@@ -1,5 +1,6 @@
 //! The face of this crate: one node's part in the cluster.
 
+mod read;
 mod status;
 mod table;
 
@@ -8,12 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openraft::ReadPolicy;
-use openraft::errors::{LinearizableReadError, RaftError};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, ReplicaId, Reply, ShardId, Slot, UserId};
 use troupe_runtime::NodeCtx;
 use troupe_runtime::net::BoxFuture;
@@ -24,19 +23,20 @@ use crate::fatal::Fatal;
 use crate::flusher::Flusher;
 use crate::formation::ledger::Ledger;
 use crate::formation::{self, Established};
-use crate::group::{Ground, Group, Groups};
+use crate::group::{Ground, Groups};
 use crate::host::{self, Host, Proposers, Register};
 use crate::link::Links;
 use crate::meta::state::removed_text;
 use crate::meta::{Addresses, Meta, MetaState};
 use crate::network::Network;
 use crate::port::Port;
-use crate::proposer;
 use crate::steward::Steward;
-use crate::timing::{self, BARRIER_TIMEOUT, FRESH_LEADER, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT, LOOK_FRESH};
+use crate::timing::{self, BARRIER_TIMEOUT, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT};
 use crate::types::GroupId;
 use crate::{balance, mover, routing, serve, snapshot};
 
+pub use read::Barrier;
+pub(crate) use read::read_index;
 pub use status::{ClusterStatus, ReplicaStatus};
 pub use table::{NodeInfo, Routing, ShardMove, ShardPlace};
 
@@ -321,12 +321,13 @@ impl Cluster {
         self.0.routing.borrow().leader(shard).map(|(leader, _)| leader).filter(|leader| *leader != self.me())
     }
 
-    /// After it, reads of applied state on this node see everything acknowledged before the call.
-    pub async fn barrier(&self, shard: ShardId) -> Result<(), ReadError> {
+    /// After it, reads of applied state on this node see everything acknowledged before the call, as long as it stands.
+    pub async fn barrier(&self, shard: ShardId) -> Result<Barrier, ReadError> {
         let group =
             self.0.groups.get(GroupId::of(shard)).ok_or_else(|| ReadError::NotLeader { hint: self.hint(shard) })?;
         match timeout(BARRIER_TIMEOUT, read_index(&group)).await {
-            Ok(read) => read,
+            Ok(Ok(())) => Ok(Barrier::new(&self.0.groups, &group)),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(ReadError::Unavailable),
         }
     }
@@ -390,25 +391,6 @@ fn advertised(address: &str, port: &Port) -> String {
     match address.strip_suffix(":0") {
         Some(host) => format!("{host}:{}", port.local_addr().port()),
         None => address.to_owned(),
-    }
-}
-
-pub(crate) async fn read_index(group: &Group) -> Result<(), ReadError> {
-    let begin = Instant::now();
-    loop {
-        match group.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
-            Ok(linearizer) => {
-                let ready = linearizer.await_ready(&group.raft).await;
-                return ready.map(|_| ()).map_err(|_| ReadError::Unavailable);
-            }
-            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(refusal))) => {
-                if !proposer::is_fresh(&refusal) || begin.elapsed() >= FRESH_LEADER {
-                    return Err(ReadError::NotLeader { hint: refusal.leader_node.map(|home| home.0) });
-                }
-                sleep(LOOK_FRESH).await;
-            }
-            Err(_) => return Err(ReadError::Unavailable),
-        }
     }
 }
 

@@ -202,11 +202,11 @@ async fn a_follower_refuses_for_certain_and_knows_who_leads() {
     let follower = clusters.iter().find(|cluster| cluster.me() != leader).unwrap();
     match follower.propose(shard, vec![command]).await {
         Err(ProposeError::NotLeader { hint }) => assert_eq!(hint, Some(leader)),
-        other => panic!("{other:?}"),
+        other => panic!("{:?}", other.err()),
     }
     match follower.barrier(shard).await {
         Err(ReadError::NotLeader { hint }) => assert_eq!(hint, Some(leader)),
-        other => panic!("{other:?}"),
+        other => panic!("{:?}", other.err()),
     }
     clusters.iter().find(|cluster| cluster.me() == leader).unwrap().barrier(shard).await.unwrap();
     for cluster in &clusters {

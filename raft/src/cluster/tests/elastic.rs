@@ -423,11 +423,17 @@ async fn a_drained_node_is_emptied_and_may_be_removed_for_ever() {
     town.join().await;
     town.until("the replicas are even", |table| even(table, &[1, 2, 3, 4], 3)).await;
     town.register(20).await;
+    let mut reads = Vec::new();
+    for shard in town.at(0).routing().borrow().shards.expect("it is born").shards() {
+        reads.extend(town.at(0).barrier(shard).await);
+    }
+    assert!(!reads.is_empty() && reads.iter().all(Barrier::stands), "it leads some");
     let set = |state| MetaCommand::SetNode { node: NodeId(1), state, replication: None };
     town.order(set(NodeState::Draining)).await.unwrap();
     town.until("node 1 has nothing", |table| even(table, &[2, 3, 4], 3) && table.nodes.len() == 4).await;
     votes(&town, &[2, 3, 4]).await;
     town.register(5).await;
+    assert!(!reads.iter().any(Barrier::stands), "what it read would be of rows that are gone");
     town.order(set(NodeState::Leaving { heir: None })).await.unwrap();
     let told = timeout(PATIENCE, town.at(0).fatal()).await.expect("it hears of it");
     assert!(told.contains("was removed") && told.contains("empty its data directory"), "{told}");
