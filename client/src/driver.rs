@@ -47,6 +47,8 @@ pub(crate) struct Driver {
     credentials: Option<Credentials>,
     device: String,
     token: Option<Bytes>,
+    /// The cluster that knew this device last.
+    cluster: Option<Bytes>,
     start_at: StartAt,
     inbox: Inbox,
     /// Where this device stood in conversations that it does not follow now.
@@ -90,6 +92,7 @@ pub(crate) fn start(
         credentials: builder.credentials,
         device,
         token: builder.token,
+        cluster: None,
         start_at: builder.start_at,
         inbox: Inbox::default(),
         cursors: saved.cursors,
@@ -187,7 +190,8 @@ impl Driver {
             }
             let (context, token) = (self.shared.context.clone(), self.token.clone());
             let (credentials, device) = (self.credentials.clone(), self.device.clone());
-            self.connecting = Some(Box::pin(log_in(context, address, token, credentials, device)));
+            let cluster = self.cluster.clone();
+            self.connecting = Some(Box::pin(log_in(context, address, token, credentials, device, cluster)));
         }
         if let Some(online) = &mut self.online
             && let Some(reason) = online.watch(now)
@@ -252,6 +256,7 @@ impl Driver {
             // The session works; only a restart would have to log in again.
             tracing::error!(%error, "the session is not kept");
         }
+        self.cluster = Some(connection.welcome().cluster_id.clone());
         self.nodes.learn(&connection.welcome().nodes);
         self.nodes.reached(Instant::now());
         self.retry_at = None;
@@ -330,12 +335,19 @@ async fn log_in(
     token: Option<Bytes>,
     credentials: Option<Credentials>,
     device: String,
+    cluster: Option<Bytes>,
 ) -> Result<(Connection, Pushes, LoggedIn)> {
     let (connection, pushes) = Connection::open(&*context.net, &address).await?;
     let logged_in = match (token, credentials) {
-        (Some(token), _) => connection.resume(token).await?,
-        (None, Some(who)) => connection.login(&who.name, &who.password, &device).await?,
-        (None, None) => return Err(Error::rejected(Refusal::NotLoggedIn)),
+        (Some(token), _) => connection.resume(token).await,
+        (None, Some(who)) => connection.login(&who.name, &who.password, &device).await,
+        (None, None) => Err(Error::rejected(Refusal::NotLoggedIn)),
     };
-    Ok((connection, pushes, logged_in))
+    match logged_in {
+        // Somebody else's node may have got the address of one that stopped; what it does not know says nothing about this session.
+        Err(Error::Rejected { text, .. }) if cluster.is_some_and(|ours| ours != connection.welcome().cluster_id) => {
+            Err(Error::Unavailable(format!("{address} belongs to another cluster, which says: {text}")))
+        }
+        logged_in => Ok((connection, pushes, logged_in?)),
+    }
 }

@@ -81,6 +81,22 @@ async fn a_frozen_node_is_left_when_it_owes_an_answer_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stranger_at_the_address_of_a_node_ends_no_session() {
+    let server = Server::new(&NODES, 1);
+    let (client, mut events) = builder(&server, "alice", 10).connect().await.expect("a node is up");
+    let mut state = client.watch_state();
+    NODES.iter().for_each(|node| server.set(node, Mode::Down));
+    state.wait_for(|state| matches!(state, State::Offline { .. })).await.expect("it runs");
+    NODES.iter().for_each(|node| server.set(node, Mode::Foreign));
+    let sent = client.send(HERE, Body::text("m1")).expect("room");
+    let offline = |state: &State| matches!(state, State::Offline { reason } if reason.contains("another cluster"));
+    tokio::time::timeout(Duration::from_secs(60), state.wait_for(offline)).await.expect("it says so").expect("it runs");
+    server.set(NODES[0], Mode::Up);
+    sent.await.expect("its own cluster takes it");
+    assert_eq!(texts(&mut events, 1).await, numbered(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_draining_node_is_left_without_an_error() {
     let server = Server::new(&NODES, 1);
     let (client, mut events) = builder(&server, "alice", 9).connect().await.expect("a node is up");

@@ -39,6 +39,8 @@ pub enum Mode {
     Down,
     /// Keeps connections and says nothing.
     Frozen,
+    /// Is of another cluster now, and knows nobody of this one.
+    Foreign,
 }
 
 #[derive(Default)]
@@ -235,7 +237,7 @@ impl Server {
                     }
                     continue;
                 }
-                Mode::Up => {}
+                Mode::Up | Mode::Foreign => {}
             }
             let faults = *self.faults.lock();
             let mut say: Vec<ServerFrame> = Vec::new();
@@ -263,7 +265,15 @@ impl Server {
                     } else if matches!(request, Request::Send(_)) && self.chance(faults.overloaded) {
                         say.push(reply(Message::Failure(Failure::overloaded(5))));
                     } else {
-                        let answer = self.answer(&request, &mut user);
+                        let mut answer = self.answer(&request, &mut user);
+                        if now == Mode::Foreign {
+                            answer = match answer {
+                                Message::Welcome(welcome) => {
+                                    Message::Welcome(wire::Welcome { cluster_id: "another".into(), ..welcome })
+                                }
+                                _ => Message::Failure(Failure::refused(Refusal::ExpiredToken)),
+                            };
+                        }
                         if matches!(request, Request::Send(_)) && self.chance(faults.cut_after_send) {
                             return;
                         }
@@ -314,7 +324,7 @@ impl Net for Wires {
         Box::pin(async move {
             match self.0.modes.get(address).map(|mode| *mode.borrow()) {
                 None | Some(Mode::Down) => Err(io::ErrorKind::ConnectionRefused.into()),
-                Some(Mode::Up | Mode::Frozen) => {
+                Some(Mode::Up | Mode::Frozen | Mode::Foreign) => {
                     let (here, there) = tokio::io::duplex(16 * 1024);
                     tokio::spawn(self.0.clone().serve(address.to_owned(), Box::new(there)));
                     Ok(Box::new(here) as Box<dyn Stream>)
