@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy};
 
-/// A stall of three heartbeats is survived without an election: 3 * 150 = `ELECTION_MIN_MS`.
-pub const HEARTBEAT_MS: u64 = 150;
-/// Failover takes about 1.15 to 1.4 s with these two. Shorter ones turned scheduling stalls of a busy two-core machine into elections.
-pub const ELECTION_MIN_MS: u64 = 450;
-pub const ELECTION_MAX_MS: u64 = 700;
+/// A stall of three heartbeats is survived without an election: 3 * 100 = `ELECTION_MIN_MS`.
+pub const HEARTBEAT_MS: u64 = 100;
+/// Failover takes about 0.8 to 1.0 s with these two, and so does the shortest stall of a leader that costs it its place. What they cost in
+/// elections that nobody needed is measured in docs/performance.md.
+pub const ELECTION_MIN_MS: u64 = 300;
+pub const ELECTION_MAX_MS: u64 = 500;
 
 /// Appends may wait behind a slow fsync on the other side; a heartbeat's budget would resend them while they are being written.
 pub const APPEND_TIMEOUT: Duration = Duration::from_secs(3);
