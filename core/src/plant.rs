@@ -71,10 +71,16 @@ pub enum Plant {
     SdkGivesUp,
     /// Send without naming the message before.
     SdkWithoutAfter,
+    /// Go on with a disk that was put back to an earlier copy.
+    PutBackUnnoticed,
+    /// Call a move done before the members of the group have changed.
+    MoveWithoutVote,
+    /// Keep what is left of a replica that has gone elsewhere.
+    GoneReplicaKept,
 }
 
 impl Plant {
-    pub const ALL: [Plant; 32] = [
+    pub const ALL: [Plant; 35] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -107,6 +113,9 @@ impl Plant {
         Plant::SdkCursorEarly,
         Plant::SdkGivesUp,
         Plant::SdkWithoutAfter,
+        Plant::PutBackUnnoticed,
+        Plant::MoveWithoutVote,
+        Plant::GoneReplicaKept,
     ];
 
     pub fn name(self) -> &'static str {
@@ -143,6 +152,9 @@ impl Plant {
             Plant::SdkCursorEarly => "sdk-cursor-early",
             Plant::SdkGivesUp => "sdk-gives-up",
             Plant::SdkWithoutAfter => "sdk-without-after",
+            Plant::PutBackUnnoticed => "put-back-unnoticed",
+            Plant::MoveWithoutVote => "move-without-vote",
+            Plant::GoneReplicaKept => "gone-replica-kept",
         }
     }
 

@@ -37,7 +37,7 @@ use crate::{balance, mover, routing, serve, snapshot};
 
 pub use read::Barrier;
 pub(crate) use read::read_index;
-pub use status::{ClusterStatus, ReplicaStatus};
+pub use status::{ClusterStatus, ReplicaStatus, Voting};
 pub use table::{NodeInfo, Routing, ShardMove, ShardPlace};
 
 /// What `troupe start` decides.
@@ -204,7 +204,7 @@ impl Cluster {
             opened,
         };
         tasks.spawn(hosting.run(state.clone()));
-        tasks.spawn(mover::run(groups.clone(), meta.clone(), state.clone()));
+        tasks.spawn(mover::run(groups.clone(), meta.clone(), state.clone(), ctx.plant));
         let (expelling, expelled) = (port.clone(), fatal.clone());
         tasks.spawn(async move {
             expelling.expelled().await;
@@ -342,6 +342,16 @@ impl Cluster {
         let groups = self.0.groups.all();
         let replicas = groups.iter().filter_map(|group| Some(ReplicaStatus::of(group.id.shard()?, group)));
         ClusterStatus { routing, meta_leader: self.0.meta.leader(), replicas: replicas.collect() }
+    }
+
+    /// Who decides in the groups that this node leads.
+    pub fn voting(&self) -> Vec<Voting> {
+        self.0.groups.all().iter().filter_map(Voting::of).collect()
+    }
+
+    /// Which of two nodes knows more of the cluster.
+    pub fn meta_applied(&self) -> u64 {
+        status::meta_applied(self.0.groups.get(GroupId::META).as_ref())
     }
 
     /// Hands every leadership to another replica; returns when none is left or the time is over.

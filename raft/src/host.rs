@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use troupe_core::plant::Plant;
 use troupe_core::{Machine, NodeId, ReplicaId, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::net::BoxFuture;
@@ -153,6 +154,10 @@ impl Host {
         let over: Vec<(ShardId, ReplicaId)> =
             self.held.iter().filter(over).map(|(shard, replica)| (*shard, *replica)).collect();
         for (shard, replica) in over {
+            if self.ground.ctx.planted(Plant::GoneReplicaKept) {
+                self.groups.retire(&self.ground.ctx, GroupId::of(shard)).await;
+                continue;
+            }
             self.destroy(map, shard, replica).await?;
         }
         let placed = state.placement.iter();

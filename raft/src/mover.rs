@@ -12,6 +12,7 @@ use openraft::raft::Precondition;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use troupe_core::plant::Plant;
 use troupe_core::{NodeId, ReplicaId, ShardId};
 
 use crate::balance::CLOSE;
@@ -120,7 +121,7 @@ pub fn step(place: &Place, seen: &Seen) -> Step {
 }
 
 /// Follows the meta state until it is dropped.
-pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<MetaState>>) {
+pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<MetaState>>, plant: Option<Plant>) {
     let mut news = groups.news();
     let mut working: JoinSet<ShardId> = JoinSet::new();
     let mut busy: BTreeSet<ShardId> = BTreeSet::new();
@@ -132,12 +133,16 @@ pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<Meta
             let Some(seen) = Seen::of(&group.metrics()) else { continue };
             moving |= place.moving.is_some();
             let step = step(place, &seen);
+            let step = match step {
+                Step::Change(_) if plant == Some(Plant::MoveWithoutVote) && is_promoted(place) => Step::Finish,
+                step => step,
+            };
             if step == Step::Rest || !busy.insert(*shard) {
                 continue;
             }
             let (shard, number, meta) = (*shard, place.moving.as_ref().map(|moving| moving.number), meta.clone());
             working.spawn(async move {
-                take(&group, &meta, shard, number, step, seen.membership).await;
+                take(&group, &meta, shard, number, step, seen.membership, plant).await;
                 shard
             });
         }
@@ -152,8 +157,20 @@ pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<Meta
     }
 }
 
+fn is_promoted(place: &Place) -> bool {
+    place.moving.as_ref().is_some_and(|moving| moving.promoted)
+}
+
 /// Takes one step. What fails is looked at anew in the next round.
-async fn take(group: &Group, meta: &Meta, shard: ShardId, number: Option<u64>, step: Step, membership: Option<LogId>) {
+async fn take(
+    group: &Group,
+    meta: &Meta,
+    shard: ShardId,
+    number: Option<u64>,
+    step: Step,
+    membership: Option<LogId>,
+    plant: Option<Plant>,
+) {
     let unchanged = [Precondition::<Types>::LastMembershipLogId { last_membership_log_id: membership }];
     let outcome = match step {
         Step::Rest => Ok(()),
@@ -175,6 +192,7 @@ async fn take(group: &Group, meta: &Meta, shard: ShardId, number: Option<u64>, s
         Step::Change(voters) => {
             let Some(number) = number else { return };
             match meta.propose(&MetaCommand::PromoteMove { shard, number }).await {
+                Ok(_) if plant == Some(Plant::MoveWithoutVote) => Ok(()),
                 Ok(_) => {
                     tracing::info!(%shard, ?voters, "the replicas of a shard change");
                     let change = ChangeMembers::ReplaceAllVoters(voters);

@@ -1,10 +1,12 @@
 //! The kinds of fault, and each as a script: what is done to which machine or link, and when.
 //!
 //! Drawing a script looks at the cluster once (who leads?); after that it runs by the clock. [`crate::nemesis`] plays it.
-//! A change of members (a node that joins, one that is drained) will be one more kind here.
+//! A change of members has no script: what comes next depends on what the cluster has done so far, so
+//! [`crate::operator`] decides it step by step.
 
 use std::time::Duration;
 
+use troupe_raft::operate::Order;
 use troupe_runtime::Rng;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +42,16 @@ pub enum Kind {
     Resets,
     /// People do not reach a node that is otherwise well.
     CutPeople,
+    /// A spare machine with an empty disk joins.
+    Join,
+    /// A node is emptied by order, and then goes back to work or is removed; its machine becomes a spare one.
+    Drain,
+    /// Power is lost, and the disk with it.
+    Wipe,
+    /// Power is lost for longer than the cluster waits, where it waits at all.
+    Away,
+    /// A disk is put back to how it was one start earlier.
+    OldDisk,
 }
 
 impl Kind {
@@ -66,6 +78,9 @@ impl Kind {
         Kind::CutPeople,
     ];
 
+    /// Changes of members, drawn apart from the others.
+    pub const MEMBERS: [Kind; 5] = [Kind::Join, Kind::Drain, Kind::Wipe, Kind::Away, Kind::OldDisk];
+
     pub fn name(self) -> &'static str {
         match self {
             Kind::PowerOne => "power-one",
@@ -88,6 +103,11 @@ impl Kind {
             Kind::ClockJump => "clock-jump",
             Kind::Resets => "resets",
             Kind::CutPeople => "cut-people",
+            Kind::Join => "join",
+            Kind::Drain => "drain",
+            Kind::Wipe => "wipe",
+            Kind::Away => "away",
+            Kind::OldDisk => "old-disk",
         }
     }
 }
@@ -115,11 +135,25 @@ pub enum Action {
     FailWrite(usize),
     Jump(usize, i64),
     Reset(usize),
+    /// A spare machine is switched on, and knows these cluster addresses.
+    Unpack(usize, Vec<String>),
+    /// Power and disk are lost; it is to come back with these cluster addresses.
+    Wipe(usize, Vec<String>),
+    /// Keeps a copy of a disk, ...
+    Copy(usize),
+    /// ... cuts the power and puts it back.
+    PutBack(usize),
+    /// Switched off for good, emptied, and kept as a spare machine.
+    Retire(usize),
+    /// An operator gives an order at a node.
+    Order(usize, Order),
 }
 
 /// What the nemesis knows when it draws.
 pub struct Scene<'a> {
-    pub nodes: usize,
+    /// Those that are not spare.
+    pub nodes: &'a [usize],
+    pub machines: usize,
     /// Places where people live.
     pub homes: usize,
     /// The leader of some shard; a random node while nobody leads.
@@ -132,11 +166,11 @@ pub struct Scene<'a> {
 
 impl Scene<'_> {
     fn any(&self) -> usize {
-        self.rng.range(0, self.nodes as u64) as usize
+        self.nodes[self.rng.range(0, self.nodes.len() as u64) as usize]
     }
 
     fn some(&self, count: usize) -> Vec<usize> {
-        let mut nodes: Vec<usize> = (0..self.nodes).collect();
+        let mut nodes = self.nodes.to_vec();
         while nodes.len() > count {
             nodes.remove(self.rng.range(0, nodes.len() as u64) as usize);
         }
@@ -148,25 +182,26 @@ impl Scene<'_> {
     }
 
     fn places(&self) -> usize {
-        self.nodes + self.homes
+        self.machines + self.homes
     }
 
     /// A kind of fault as it happens here and now: what is done how long after its beginning, in order of time.
     pub fn script(&self, kind: Kind) -> Vec<(Duration, Action)> {
         let now = Duration::ZERO;
         let lasts = self.lasts();
-        let (minority, majority) = ((self.nodes - 1) / 2, self.nodes / 2 + 1);
+        let nodes = self.nodes.len();
+        let (minority, majority) = ((nodes - 1) / 2, nodes / 2 + 1);
         match kind {
             Kind::PowerOne => self.down(vec![self.any()], Action::Power),
             Kind::PowerLeader => self.down(vec![self.leader], Action::Power),
             Kind::PowerMinority => self.down(self.some(minority), Action::Power),
             Kind::PowerMajority => self.down(self.some(majority), Action::Power),
-            Kind::PowerAll => self.down(self.some(self.nodes), Action::Power),
+            Kind::PowerAll => self.down(self.some(nodes), Action::Power),
             Kind::KillLeader => self.down(vec![self.leader], Action::Kill),
-            Kind::KillAll => self.down(self.some(self.nodes), Action::Kill),
+            Kind::KillAll => self.down(self.some(nodes), Action::Kill),
             Kind::RollingRestart => self.rolling_restart(),
             Kind::IsolateLeader => self.apart(&[self.leader], lasts),
-            Kind::Halves => self.apart(&self.some(self.nodes / 2), lasts),
+            Kind::Halves => self.apart(&self.some(nodes / 2), lasts),
             Kind::Mute => self.one_way(self.any(), true, lasts),
             Kind::Deaf => self.one_way(self.any(), false, lasts),
             Kind::Flapping => self.flapping(),
@@ -200,10 +235,11 @@ impl Scene<'_> {
             Kind::Resets => vec![(now, Action::Reset(self.any()))],
             Kind::CutPeople => {
                 let node = self.any();
-                let homes = self.nodes..self.places();
+                let homes = self.machines..self.places();
                 let cut = homes.flat_map(|home| [(now, Action::Cut(node, home)), (now, Action::Cut(home, node))]);
                 cut.chain([(lasts, Action::Mend)]).collect()
             }
+            Kind::Join | Kind::Drain | Kind::Wipe | Kind::Away | Kind::OldDisk => Vec::new(),
         }
     }
 
@@ -221,7 +257,7 @@ impl Scene<'_> {
     fn rolling_restart(&self) -> Vec<(Duration, Action)> {
         let mut at = Duration::ZERO;
         let mut script = Vec::new();
-        for node in 0..self.nodes {
+        for &node in self.nodes {
             script.push((at, Action::Stop(node)));
             at += Duration::from_millis(self.rng.range(300, 1_200));
             script.push((at, Action::Up(node)));
@@ -234,7 +270,7 @@ impl Scene<'_> {
     fn apart(&self, some: &[usize], lasts: Duration) -> Vec<(Duration, Action)> {
         let mut script = Vec::new();
         for node in some {
-            for other in (0..self.nodes).filter(|other| !some.contains(other)) {
+            for other in (0..self.machines).filter(|other| !some.contains(other)) {
                 script.push((Duration::ZERO, Action::Cut(*node, other)));
                 script.push((Duration::ZERO, Action::Cut(other, *node)));
             }
@@ -244,7 +280,7 @@ impl Scene<'_> {
     }
 
     fn one_way(&self, node: usize, mute: bool, lasts: Duration) -> Vec<(Duration, Action)> {
-        let others = (0..self.nodes).filter(|other| *other != node);
+        let others = (0..self.machines).filter(|other| *other != node);
         let cut = |other| if mute { Action::Cut(node, other) } else { Action::Cut(other, node) };
         others.map(|other| (Duration::ZERO, cut(other))).chain([(lasts, Action::Mend)]).collect()
     }

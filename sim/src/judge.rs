@@ -10,6 +10,7 @@ use troupe_chaos::checkers;
 use troupe_chaos::history::{History, Record};
 use troupe_core::{ConversationId, Epoch, ShardId, UserId};
 
+use crate::census::Census;
 use crate::evidence::{Evidence, Seen};
 use crate::ledger::{Ledger, Stint, everything_on};
 use crate::machines::{Machines, name};
@@ -70,7 +71,9 @@ pub fn at_end(
     evidence.look(|seen| {
         let stints = stints(ledger, square);
         let mut history = history(seen, &stints, square);
-        for node in 0..machines.len() {
+        // What any disk ever showed is what all must hold now, also if it was on disks only that are gone.
+        history.finals.insert(0, ledger.finals());
+        for node in machines.present() {
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
         }
         for (device, conversation, number) in followers(ledger, square, &stints) {
@@ -86,22 +89,27 @@ pub fn at_end(
 /// Who waits for what.
 pub fn waits(evidence: &Evidence, ledger: &Ledger, machines: &Machines, square: &Square) -> Vec<String> {
     let mut waits = Vec::new();
-    let placement = machines.placement();
+    if square.plan.members.is_some() {
+        waits.extend(Census::of(machines).waits(machines));
+    }
+    let table = machines.newest().unwrap_or_default();
+    let holds = |node: usize, shard: ShardId| {
+        let place = table.placement.get(&shard);
+        place.is_some_and(|place| machines.identity(node).is_some_and(|id| place.nodes.contains(&id)))
+    };
     for conversation in ledger.conversations() {
         let head = ledger.head(conversation);
-        let shard = machines.shard_of(conversation.slot());
-        let Some(nodes) = shard.and_then(|shard| placement.get(&shard)) else {
+        let Some(shard) = table.shard(conversation.slot()) else {
             waits.push(format!("nobody knows where {conversation} is"));
             continue;
         };
-        for &node in nodes {
-            if !machines.is_readable(node) {
-                continue;
-            }
+        for node in (0..machines.len()).filter(|node| machines.is_readable(*node)) {
             let row = machines.view(node).conversation(conversation).ok().flatten();
-            let at = row.map_or(0, |row| row.head.0);
-            if at < head {
+            let at = row.as_ref().map_or(0, |row| row.head.0);
+            if holds(node, shard) && at < head {
                 waits.push(format!("{} is at {at} of {head} in {conversation}", name(node)));
+            } else if !holds(node, shard) && row.is_some() {
+                waits.push(format!("{} still has {conversation}, which is not placed there", name(node)));
             }
         }
     }

@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::plant::Plant;
-use troupe_core::{Epoch, ShardId};
-use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_core::{Epoch, NodeId, ShardId};
+use troupe_raft::cluster::{ClusterConfig, LoginPolicy, Voting};
+use troupe_raft::operate::Order;
 use troupe_raft::{Cluster, Routing};
 use troupe_runtime::clock::SimClock;
 use troupe_runtime::{NodeCtx, Rng};
 use troupe_store::Memory;
-use troupe_store::engine::Engine;
+use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
+use troupe_store::key::node as key;
 use troupe_store::rows::View;
 use turmoil::Sim;
 
@@ -28,9 +30,15 @@ use crate::plan::Plan;
 use crate::wire::{Meter, Wire};
 
 /// Replicas of each shard, as in production.
-const REPLICATION: usize = 3;
+pub const REPLICATION: usize = 3;
 /// A node that is asked to stop hands over within this.
 const DRAIN: Duration = Duration::from_millis(800);
+/// A node shows what it knows of the cluster this often, where members change.
+const SHOW_EVERY: Duration = Duration::from_millis(50);
+/// Without it no node is ever replaced because it is silent.
+const NEVER: Duration = Duration::from_secs(600);
+/// What a node says that was removed.
+const REMOVED: &str = "was removed from this cluster";
 
 pub fn name(node: usize) -> String {
     format!("n{}", node + 1)
@@ -40,7 +48,7 @@ pub fn client_address(node: usize) -> String {
     format!("{}:7700", name(node))
 }
 
-fn cluster_address(node: usize) -> String {
+pub fn cluster_address(node: usize) -> String {
     format!("{}:7800", name(node))
 }
 
@@ -48,6 +56,18 @@ fn cluster_address(node: usize) -> String {
 struct Window {
     routing: watch::Receiver<Arc<Routing>>,
     led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
+    glimpse: Option<Glimpse>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// What a node knows of the cluster.
+#[derive(Clone)]
+pub struct Glimpse {
+    /// Of two, the one with more knows more.
+    pub meta_applied: u64,
+    pub routing: Arc<Routing>,
+    /// Of the groups that it leads.
+    pub voting: Vec<Voting>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +75,11 @@ enum Power {
     On,
     /// The process has ended by itself, or because it was asked to.
     Ended,
+    /// As above, because it was removed from the cluster: to start it again would change nothing.
+    Out,
     Off,
+    /// Off, with an empty disk, and nobody counts on it.
+    Spare,
 }
 
 struct Machine {
@@ -70,6 +94,14 @@ struct Machine {
     may_fail: bool,
     /// It was asked to stop.
     stopping: bool,
+    /// An earlier copy of its disk was put back: the node must find out, and stop.
+    put_back: bool,
+    /// That copy, and the start that it is of.
+    copy: Option<(Memory, u64)>,
+    /// Whose data is on the disk, as far as that is known.
+    node: Option<NodeId>,
+    /// Cluster addresses that it is started with.
+    join: Vec<String>,
     window: Option<Window>,
 }
 
@@ -87,23 +119,29 @@ impl Machines {
     /// Machines with empty disks, switched on.
     pub fn start(sim: &mut Sim<'_>, plan: &Arc<Plan>, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Machines {
         let setting = Setting { plan: plan.clone(), plant, evidence: evidence.clone() };
+        let founders: Vec<String> = (0..plan.nodes).map(cluster_address).collect();
         let machine = |node: usize| {
             let disk = Arc::<Disk>::default();
             disk.takes(plan.fsync_ms);
+            let is_spare = node >= plan.nodes;
             Arc::new(Mutex::new(Machine {
                 memory: Memory::new(),
                 disk,
-                clock: Arc::new(SimClock::new(plan.skew_ms[node])),
+                clock: Arc::new(SimClock::new(plan.skew_ms.get(node).copied().unwrap_or(0))),
                 meter: Arc::default(),
                 stop: Arc::default(),
                 boots: 0,
-                power: Power::On,
+                power: if is_spare { Power::Spare } else { Power::On },
                 may_fail: false,
                 stopping: false,
+                put_back: false,
+                copy: None,
+                node: None,
+                join: founders.clone(),
                 window: None,
             }))
         };
-        let machines: Vec<_> = (0..plan.nodes).map(machine).collect();
+        let machines: Vec<_> = (0..plan.machines()).map(machine).collect();
         for (node, machine) in machines.iter().enumerate() {
             let (setting, machine) = (setting.clone(), machine.clone());
             sim.host(name(node), move || run(setting.clone(), node, machine.clone()));
@@ -137,25 +175,101 @@ impl Machines {
         leaders
     }
 
-    /// Which nodes are to hold replicas of each shard, as far as any node knows.
-    pub fn placement(&self) -> BTreeMap<ShardId, Vec<usize>> {
-        let mut placement = BTreeMap::new();
-        for machine in &self.0 {
-            if let Some(window) = &machine.lock().window {
-                let routing = window.routing.borrow();
-                let address_of = |id| routing.nodes.get(id).map(|node| node.cluster_address.clone());
-                for (shard, place) in &routing.placement {
-                    let nodes = place.nodes.iter().filter_map(address_of);
-                    let nodes = nodes.filter_map(|at| (0..self.len()).find(|node| cluster_address(*node) == at));
-                    placement.insert(*shard, nodes.collect());
-                }
-            }
-        }
-        placement
+    /// Those that are not spare.
+    pub fn present(&self) -> Vec<usize> {
+        let is_present = |node: &usize| self.0[*node].lock().power != Power::Spare;
+        (0..self.len()).filter(is_present).collect()
     }
 
-    pub fn shard_of(&self, slot: troupe_core::Slot) -> Option<ShardId> {
-        self.0.iter().find_map(|machine| machine.lock().window.as_ref()?.routing.borrow().shard(slot))
+    pub fn spares(&self) -> Vec<usize> {
+        (0..self.len()).filter(|node| self.0[*node].lock().power == Power::Spare).collect()
+    }
+
+    /// It has ended, and says that it was removed.
+    pub fn is_out(&self, node: usize) -> bool {
+        self.0[node].lock().power == Power::Out
+    }
+
+    /// Whose data is on its disk.
+    pub fn identity(&self, node: usize) -> Option<NodeId> {
+        self.0[node].lock().node
+    }
+
+    /// The table of whoever knows most.
+    pub fn newest(&self) -> Option<Arc<Routing>> {
+        let glimpses = (0..self.len()).filter_map(|node| self.glimpse(node));
+        let newest = glimpses.max_by_key(|glimpse| glimpse.meta_applied).map(|glimpse| glimpse.routing);
+        // Where members do not change nobody shows more than this.
+        newest.or_else(|| {
+            self.0.iter().find_map(|machine| Some(machine.lock().window.as_ref()?.routing.borrow().clone()))
+        })
+    }
+
+    /// What a running node shows of the cluster.
+    pub fn glimpse(&self, node: usize) -> Option<Glimpse> {
+        self.0[node].lock().window.as_ref()?.glimpse.clone()
+    }
+
+    /// Gives an order at a node, as its operator would; nobody hears of it if it does not run.
+    pub fn order(&self, node: usize, order: Order) {
+        if let Some(window) = &self.0[node].lock().window {
+            // Who has just ended takes no orders.
+            let _ = window.orders.send(order);
+        }
+    }
+
+    /// A spare machine is switched on.
+    pub fn unpack(&self, sim: &mut Sim<'_>, node: usize, join: Vec<String>) {
+        {
+            let mut machine = self.0[node].lock();
+            machine.join = join;
+            machine.ended(Power::On);
+        }
+        sim.bounce(name(node));
+    }
+
+    /// The power fails, and the disk is gone: there is an empty one when it is switched on again.
+    pub fn wipe(&self, sim: &mut Sim<'_>, node: usize, join: Vec<String>) {
+        sim.crash(name(node));
+        let mut machine = self.0[node].lock();
+        machine.empty();
+        machine.join = join;
+        machine.ended(Power::Off);
+    }
+
+    /// Off for good, and empty.
+    pub fn retire(&self, sim: &mut Sim<'_>, node: usize) {
+        sim.crash(name(node));
+        let mut machine = self.0[node].lock();
+        machine.empty();
+        machine.ended(Power::Spare);
+    }
+
+    /// Keeps a copy of its disk as a loss of power would leave it now.
+    pub fn copy(&self, node: usize) {
+        let mut machine = self.0[node].lock();
+        machine.copy = Some((machine.memory.copy(), boot(&machine.memory, key::BOOT)));
+    }
+
+    /// The power fails, and the copy is put in the place of the disk.
+    pub fn put_back(&self, sim: &mut Sim<'_>, node: usize) {
+        sim.crash(name(node));
+        let mut machine = self.0[node].lock();
+        if let Some((copy, _)) = machine.copy.take() {
+            machine.memory = copy;
+            machine.put_back = true;
+        }
+        machine.ended(Power::Off);
+    }
+
+    /// Whether all these machines have noted a start of that node that is later than the copy of its disk.
+    pub fn would_notice(&self, of: usize, by: &[usize]) -> bool {
+        let (id, copied) = {
+            let machine = self.0[of].lock();
+            (machine.node, machine.copy.as_ref().map(|(_, boot)| *boot))
+        };
+        let (Some(id), Some(copied)) = (id, copied) else { return false };
+        by.iter().all(|other| boot(&self.0[*other].lock().memory, &key::seen(id)) > copied)
     }
 
     /// Batches that a loss of power would take from this node's disk now.
@@ -195,7 +309,7 @@ impl Machines {
         {
             let mut machine = self.0[node].lock();
             match machine.power {
-                Power::On => return false,
+                Power::On | Power::Out | Power::Spare => return false,
                 // Nobody knows what a write that failed left on the disk.
                 Power::Ended if machine.may_fail => {
                     let kept = rng.range(0, machine.memory.unsynced() as u64 + 1);
@@ -203,6 +317,9 @@ impl Machines {
                 }
                 Power::Ended => machine.memory = machine.memory.kill(),
                 Power::Off => {}
+            }
+            if machine.memory.condemned().is_some() {
+                machine.set_aside();
             }
             machine.ended(Power::On);
         }
@@ -250,7 +367,29 @@ impl Machines {
     }
 }
 
+/// The number of a start, as it is written down.
+fn boot(memory: &Memory, key: &[u8]) -> u64 {
+    let row = memory.get(Family::Node, key).ok().flatten();
+    row.and_then(|row| row.first_chunk().copied()).map_or(0, u64::from_be_bytes)
+}
+
 impl Machine {
+    /// Another disk, with nothing on it.
+    fn empty(&mut self) {
+        self.memory = Memory::new();
+        self.node = None;
+        self.copy = None;
+        self.put_back = false;
+    }
+
+    /// As `troupe start` does with a disk that must not be used again.
+    fn set_aside(&mut self) {
+        self.empty();
+        let mut mark = Batch::default();
+        mark.put(Family::Node, key::REJOIN, []);
+        self.memory.write(mark, Durability::Synced).expect("an empty disk takes a row");
+    }
+
     fn ended(&mut self, power: Power) {
         self.window = None;
         self.power = power;
@@ -263,11 +402,16 @@ impl Machine {
 
 /// What one life of a node takes from its machine.
 async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
+    if machine.lock().power == Power::Spare {
+        return Ok(());
+    }
     let ended = live(&setting, node, &machine).await;
     let mut machine = machine.lock();
-    let planned = machine.may_fail;
+    let found_out = machine.put_back && machine.memory.condemned().is_some();
+    let is_out = matches!(&ended, Err(error) if error.to_string().contains(REMOVED));
+    let planned = machine.may_fail || found_out || (is_out && setting.plan.members.is_some());
     machine.window = None;
-    machine.power = Power::Ended;
+    machine.power = if is_out { Power::Out } else { Power::Ended };
     drop(machine);
     match ended {
         Ok(()) => setting.evidence.say(&format!("{} has stopped", name(node))),
@@ -279,7 +423,7 @@ async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machine>>) -> tur
 
 async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmoil::Result {
     let plan = &setting.plan;
-    let (memory, ctx, stop) = {
+    let (memory, ctx, stop, join) = {
         let mut machine = machine.lock();
         machine.boots += 1;
         let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
@@ -290,12 +434,12 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
             executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
             plant: setting.plant,
         };
-        (machine.memory.clone(), ctx, machine.stop.clone())
+        (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
     };
     let config = ClusterConfig {
         listen: "0.0.0.0:7800".to_owned(),
         advertise: cluster_address(node),
-        join: (0..plan.nodes).map(cluster_address).collect(),
+        join,
         token: None,
         insecure: true,
         client_address: client_address(node),
@@ -304,7 +448,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         replication: REPLICATION,
         data_dir: None,
         login_policy: LoginPolicy::Replace,
-        replace_after: std::time::Duration::from_secs(600),
+        replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
     };
     let (between, kept) = (plan.log_between_snapshots, plan.log_kept);
     let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, between, kept);
@@ -313,13 +457,19 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         () = stop.notified() => return Ok(()),
         started = started => started?,
     };
-    machine.lock().window = Some(Window { routing: cluster.routing(), led: cluster.led() });
+    let (giving, orders) = mpsc::unbounded_channel();
+    {
+        let mut machine = machine.lock();
+        machine.node = Some(cluster.me());
+        machine.window = Some(Window { routing: cluster.routing(), led: cluster.led(), glimpse: None, orders: giving });
+    }
     let serving = NodeConfig { client_listen: "0.0.0.0:7700".to_owned(), hashing: Hashing::Quick };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
     tokio::select! {
         biased;
         why = cluster.fatal() => return Err(why.into()),
         () = stop.notified() => {}
+        () = attend(setting, node, &cluster, machine, orders), if plan.members.is_some() => {}
     }
     // As `troupe start` does on SIGTERM.
     let drain = async {
@@ -331,4 +481,40 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     // What has not ended by then ends with the process.
     drop(tokio::time::timeout(DRAIN + Duration::from_secs(2), drain).await);
     Ok(())
+}
+
+/// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port would.
+async fn attend(
+    setting: &Setting,
+    node: usize,
+    cluster: &Cluster,
+    machine: &Mutex<Machine>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let mut show = tokio::time::interval(SHOW_EVERY);
+    loop {
+        let glimpse = Glimpse {
+            meta_applied: cluster.meta_applied(),
+            routing: cluster.routing().borrow().clone(),
+            voting: cluster.voting(),
+        };
+        if let Some(window) = &mut machine.lock().window {
+            window.glimpse = Some(glimpse);
+        }
+        tokio::select! {
+            biased;
+            order = orders.recv() => {
+                let Some(order) = order else { return std::future::pending().await };
+                let (cluster, evidence) = (cluster.clone(), setting.evidence.clone());
+                tokio::spawn(async move {
+                    let answer = match cluster.order(&order).await {
+                        Ok(prospect) => format!("{} moves", prospect.moves.len()),
+                        Err(error) => error.to_string(),
+                    };
+                    evidence.say(&format!("{} is told to {:?} node {}: {answer}", name(node), order.verb, order.node));
+                });
+            }
+            _ = show.tick() => {}
+        }
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! Not covered: threads, RocksDB, TLS and ractor_cluster. Those are met by real processes (`chaos-tests`).
 
+mod census;
 mod entropy;
 mod evidence;
 mod fault;
@@ -16,6 +17,7 @@ mod ledger;
 mod links;
 mod machines;
 mod nemesis;
+mod operator;
 mod people;
 mod plan;
 mod report;

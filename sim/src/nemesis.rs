@@ -13,6 +13,7 @@ use crate::fault::{Action, Kind, Place, Reason, Scene};
 use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::machines::Machines;
+use crate::operator::{Operator, Step};
 use crate::plan::Plan;
 
 /// Power fails when something would be lost; but it does not wait longer than this for it.
@@ -42,7 +43,9 @@ pub struct Nemesis {
     running: BTreeMap<Reason, Duration>,
     next_at: Duration,
     /// How often each kind has happened.
-    pub happened: BTreeMap<Kind, u64>,
+    happened: BTreeMap<Kind, u64>,
+    /// Where members change.
+    pub operator: Option<Operator>,
 }
 
 /// What the nemesis acts on.
@@ -57,7 +60,10 @@ impl Stage<'_, '_> {
     /// What is about to be lost is looked at first.
     pub fn look(&mut self, node: usize, evidence: &Evidence) {
         if self.machines.is_readable(node) {
-            let wrong = self.ledger.look(node, &self.machines.view(node), self.conversations);
+            // Also where something was said a moment ago.
+            let mut conversations = self.conversations.clone();
+            evidence.look(|seen| conversations.extend(&seen.conversations));
+            let wrong = self.ledger.look(node, &self.machines.view(node), &conversations);
             wrong.into_iter().for_each(|text| evidence.wrong(text));
         }
     }
@@ -65,6 +71,7 @@ impl Stage<'_, '_> {
 
 impl Nemesis {
     pub fn new(plan: Arc<Plan>, evidence: Arc<Evidence>, names: Vec<String>) -> Nemesis {
+        let operator = plan.members.clone().map(|members| Operator::new(&plan, members, evidence.clone()));
         Nemesis {
             rng: Rng::from_seed(plan.seed ^ 0x006e_656d_6573_6973),
             plan,
@@ -75,7 +82,14 @@ impl Nemesis {
             running: BTreeMap::new(),
             next_at: Duration::ZERO,
             happened: BTreeMap::new(),
+            operator,
         }
+    }
+
+    /// How often each kind has happened, by name.
+    pub fn happened(&self) -> BTreeMap<String, u64> {
+        let changes = self.operator.iter().flat_map(|operator| &operator.happened);
+        self.happened.iter().chain(changes).map(|(kind, times)| (kind.name().to_owned(), *times)).collect()
     }
 
     /// Begins what is to begin, and does what is due.
@@ -88,6 +102,18 @@ impl Nemesis {
             let pause = self.plan.faults.pause_ms;
             self.next_at = now + Duration::from_millis(self.rng.range(pause / 4, pause + 1));
         }
+        self.change_members(now, stage, true);
+        self.do_what_is_due(now, stage);
+    }
+
+    fn change_members(&mut self, now: Duration, stage: &mut Stage<'_, '_>, begins: bool) {
+        let steps = self.operator.iter_mut().flat_map(|operator| operator.act(now, stage.machines, begins));
+        for Step { kind, why, after, action } in steps.collect::<Vec<_>>() {
+            self.put(now + after, Due { kind, why, action, since: now + after });
+        }
+    }
+
+    fn do_what_is_due(&mut self, now: Duration, stage: &mut Stage<'_, '_>) {
         while let Some(entry) = self.agenda.first_entry().filter(|due| due.key().0 <= now) {
             let due = entry.remove();
             self.perform(now, due, stage);
@@ -98,12 +124,14 @@ impl Nemesis {
         let kinds = &self.plan.faults.kinds;
         let kind = kinds[self.rng.range(0, kinds.len() as u64) as usize];
         let leaders: Vec<usize> = machines.leaders().into_values().flatten().collect();
+        let present = machines.present();
         let leader = match leaders.len() as u64 {
-            0 => self.rng.range(0, machines.len() as u64) as usize,
+            0 => present[self.rng.range(0, present.len() as u64) as usize],
             count => leaders[self.rng.range(0, count) as usize],
         };
         let scene = Scene {
-            nodes: machines.len(),
+            nodes: &present,
+            machines: machines.len(),
             homes: homes().len(),
             leader,
             rng: &self.rng,
@@ -194,6 +222,33 @@ impl Nemesis {
                 machines.reset_connections(node);
                 self.told(why, &format!("connections of n{} are reset", node + 1));
             }
+            Action::Unpack(node, join) => {
+                self.told(why, &format!("n{} is new, and joins {}", node + 1, join.join(", ")));
+                self.links.mend(stage.sim, no_power(node));
+                machines.unpack(stage.sim, node, join);
+            }
+            Action::Wipe(node, join) => {
+                stage.look(node, &self.evidence);
+                self.cut_off(stage.sim, node);
+                machines.wipe(stage.sim, node, join);
+                self.told(why, &format!("n{} loses power, and its disk", node + 1));
+            }
+            Action::Copy(node) => {
+                machines.copy(node);
+                self.told(why, &format!("the disk of n{} is copied", node + 1));
+            }
+            Action::PutBack(node) => {
+                stage.look(node, &self.evidence);
+                self.cut_off(stage.sim, node);
+                machines.put_back(stage.sim, node);
+                self.told(why, &format!("n{} loses power, and the copy is put in the place of its disk", node + 1));
+            }
+            Action::Retire(node) => {
+                stage.look(node, &self.evidence);
+                machines.retire(stage.sim, node);
+                self.told(why, &format!("n{} was removed: it is switched off and emptied", node + 1));
+            }
+            Action::Order(node, order) => machines.order(node, order),
         }
     }
 
@@ -221,8 +276,10 @@ impl Nemesis {
         self.evidence.fault("everything is whole again");
     }
 
-    /// What stopped late is started again.
-    pub fn keep_up(&mut self, stage: &mut Stage<'_, '_>) {
+    /// What stopped late is started again, and changes of members that have begun are brought to their end.
+    pub fn keep_up(&mut self, now: Duration, stage: &mut Stage<'_, '_>) {
+        self.change_members(now, stage, false);
+        self.do_what_is_due(now, stage);
         for node in 0..stage.machines.len() {
             if stage.machines.has_ended(node) {
                 stage.machines.switch_on(stage.sim, node, &self.rng);
@@ -236,7 +293,7 @@ impl Nemesis {
     }
 
     fn places(&self) -> usize {
-        self.plan.nodes + homes().len()
+        self.plan.machines() + homes().len()
     }
 
     fn told(&self, why: Reason, what: &str) {

@@ -32,6 +32,8 @@ pub struct Plan {
     pub safety: Duration,
     pub people: People,
     pub faults: Faults,
+    /// Who takes part may change while people talk.
+    pub members: Option<Members>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,26 @@ pub struct Faults {
     pub at_once: usize,
 }
 
+/// Nodes that come, go, and lose their disks.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// Kinds that happen, each as often as it is named.
+    pub kinds: Vec<Kind>,
+    /// Machines that are switched off at the beginning.
+    pub spares: usize,
+    /// A node that is silent for so long is replaced.
+    pub replace_after: Duration,
+    /// Between two changes, at most.
+    pub pause_ms: u64,
+    /// Changes at once.
+    pub at_once: usize,
+}
+
+/// Of the stream that changes of members are drawn from. It has nothing in common with the one that all else is drawn from,
+/// so a seed without such changes tells what it told before there were any; and it is chosen so that the seeds in `KEPT` of
+/// `sim/tests/swarm.rs` that are older have none.
+const MEMBERS: u64 = 0x6d65_6d62_004f;
+
 impl Plan {
     pub fn of(seed: u64) -> Plan {
         let rng = Rng::from_seed(seed ^ 0x706c_616e);
@@ -90,7 +112,33 @@ impl Plan {
             safety: Duration::from_millis(rng.range(7_000, 13_000)),
             people: People::of(&rng),
             faults: Faults::of(&rng),
+            members: Members::of(&Rng::from_seed(seed ^ MEMBERS)),
         }
+    }
+
+    /// Those that take part from the beginning, and the spare ones.
+    pub fn machines(&self) -> usize {
+        self.nodes + self.members.as_ref().map_or(0, |members| members.spares)
+    }
+}
+
+impl Members {
+    fn of(rng: &Rng) -> Option<Members> {
+        if rng.range(0, 2) == 0 {
+            return None;
+        }
+        let mut kinds: Vec<Kind> = Kind::MEMBERS.into_iter().filter(|_| rng.range(0, 2) == 0).collect();
+        if kinds.is_empty() {
+            kinds.push(Kind::Wipe);
+        }
+        let seconds = [600, 600, 2, 5][rng.range(0, 4) as usize];
+        Some(Members {
+            kinds,
+            spares: rng.range(1, 3) as usize,
+            replace_after: Duration::from_secs(seconds),
+            pause_ms: rng.range(500, 3_000),
+            at_once: rng.range(1, 4) as usize,
+        })
     }
 }
 

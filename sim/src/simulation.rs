@@ -19,6 +19,7 @@ use crate::judge::{self, Judge};
 use crate::ledger::Ledger;
 use crate::machines::{self, Machines};
 use crate::nemesis::{Nemesis, Stage, homes};
+use crate::operator::Operator;
 use crate::people::{self, Phase, Square};
 use crate::plan::Plan;
 use crate::report::{Report, Verdict};
@@ -29,6 +30,8 @@ const FORMING: Duration = Duration::from_secs(30);
 const LAST_WORDS: Duration = Duration::from_millis(700);
 /// After it nothing may be owed to anybody any more.
 const DRAINING: Duration = Duration::from_secs(60);
+/// The same where replicas may still have to move, one wave after another.
+const MOVING: Duration = Duration::from_secs(60);
 /// Disks and leaders are looked at this often, ...
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// ... and every checker sees all that was seen so far this often.
@@ -113,7 +116,7 @@ impl World<'_> {
         for (number, home) in homes().into_iter().enumerate() {
             sim.client(home, people::live(square.clone(), number, homes().len()));
         }
-        let names = (0..plan.nodes).map(machines::name).chain(homes().map(str::to_owned)).collect();
+        let names = (0..plan.machines()).map(machines::name).chain(homes().map(str::to_owned)).collect();
         World {
             sim,
             evidence: evidence.clone(),
@@ -178,14 +181,14 @@ impl World<'_> {
                 }
             }
             Act::LastWords { until } => {
-                nemesis.keep_up(&mut stage);
+                nemesis.keep_up(now, &mut stage);
                 if now >= until {
                     square.phase.send_replace(Phase::Silent);
                     self.act = Act::Draining { since: now };
                 }
             }
             Act::Draining { since } => {
-                nemesis.keep_up(&mut stage);
+                nemesis.keep_up(now, &mut stage);
                 if self.looked == now {
                     self.drain(now, since);
                 }
@@ -194,10 +197,12 @@ impl World<'_> {
     }
 
     fn drain(&mut self, now: Duration, since: Duration) {
-        let waits = judge::waits(&self.evidence, &self.ledger, &self.machines, &self.square);
+        let mut waits = judge::waits(&self.evidence, &self.ledger, &self.machines, &self.square);
+        waits.extend(self.nemesis.operator.iter().flat_map(Operator::waits));
+        let patience = DRAINING + if self.nemesis.operator.is_some() { MOVING } else { Duration::ZERO };
         if waits.is_empty() {
             self.drained = Some(now - since);
-        } else if now >= since + DRAINING {
+        } else if now >= since + patience {
             self.waits = waits;
         }
     }
@@ -240,7 +245,7 @@ impl World<'_> {
         let wrong = self.evidence.look(|seen| seen.wrong.clone());
         let violations: Vec<String> = wrong.into_iter().chain(did_not_drain).take(TOLD).collect();
         let (sent, acked, delivered) = self.evidence.look(|seen| (seen.sends, seen.acks, seen.deliveries));
-        let faults = self.nemesis.happened.iter().map(|(kind, times)| (kind.name().to_owned(), *times)).collect();
+        let faults = self.nemesis.happened();
         let mut report = Report {
             seed: plan.seed,
             verdict: Verdict::Valid,

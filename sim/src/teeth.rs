@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a seed tells changes with the
 /// code; one that has become wrong costs time and nothing else.
-const KNOWN: [(Plant, u64); 32] = [
+const KNOWN: [(Plant, u64); 35] = [
     (Plant::AckBeforeCommit, 0),
     (Plant::AckBeforeFsync, 2),
     (Plant::ForgetDedupOnRestart, 0),
@@ -48,6 +48,9 @@ const KNOWN: [(Plant, u64); 32] = [
     (Plant::SdkCursorEarly, 2),
     (Plant::SdkGivesUp, 2),
     (Plant::SdkWithoutAfter, 1),
+    (Plant::PutBackUnnoticed, 6),
+    (Plant::MoveWithoutVote, 6),
+    (Plant::GoneReplicaKept, 6),
 ];
 
 /// A row of the table.

@@ -1,6 +1,6 @@
 //! What this node says of itself to people: its replicas, how far they are, and who is behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use openraft::ServerState;
@@ -8,6 +8,7 @@ use troupe_core::{Epoch, NodeId, ShardId};
 
 use super::Routing;
 use crate::group::Group;
+use crate::mover::Seen;
 
 /// For `troupe cluster status`, `/v1/cluster` and readiness.
 #[derive(Clone, Debug)]
@@ -58,4 +59,46 @@ impl ReplicaStatus {
                 .collect(),
         }
     }
+}
+
+/// Who decides in a group, as its leader sees it.
+#[derive(Clone, Debug)]
+pub struct Voting {
+    /// `None` for the meta group.
+    pub shard: Option<ShardId>,
+    pub epoch: Epoch,
+    /// Nodes whose majority decides; those of both sets while the members change.
+    pub voters: BTreeSet<NodeId>,
+    /// One set of voters, and a majority has it in its log.
+    pub agreed: bool,
+    /// Entries that each of them is behind.
+    pub behind: BTreeMap<NodeId, u64>,
+}
+
+impl Voting {
+    /// `None` unless this replica leads, and a majority has said so.
+    pub(super) fn of(group: &Group) -> Option<Voting> {
+        let metrics = group.metrics();
+        let seen = Seen::of(&metrics)?;
+        let node = |replica: &u64| metrics.membership_config.get_node(replica).map(|home| home.0);
+        let voters: BTreeSet<u64> = seen.voters.iter().flatten().copied().collect();
+        let last = metrics.last_log_index.unwrap_or(0);
+        let matching = |replica: &u64| match &metrics.replication {
+            _ if *replica == metrics.id => last,
+            Some(replication) => replication.get(replica).and_then(|id| id.as_ref()).map_or(0, |id| id.index),
+            None => 0,
+        };
+        Some(Voting {
+            shard: group.id.shard(),
+            epoch: Epoch(metrics.current_term),
+            agreed: seen.agreed && seen.voters.len() == 1,
+            behind: voters.iter().filter_map(|it| Some((node(it)?, last.saturating_sub(matching(it))))).collect(),
+            voters: voters.iter().filter_map(node).collect(),
+        })
+    }
+}
+
+/// How much of the meta group's log this node has applied: of two tables, the one with more of it is the newer one.
+pub(super) fn meta_applied(group: Option<&Group>) -> u64 {
+    group.and_then(|group| group.metrics().last_applied).map_or(0, |id| id.index)
 }

@@ -209,8 +209,11 @@ impl Desk {
         if !self.state.lock().await.identity.as_ref().is_some_and(meant) {
             return Ok(Answer::Unavailable("it is another node than the one meant".to_owned()));
         }
-        Ok(match self.book.note(told.from, told.boot).await? {
-            Ok(()) => Answer::Noted(self.book.boot()),
+        if let Some(seen) = told.seen.filter(|seen| !self.book.may_follow(self.book.start(), seen)) {
+            return Ok(Answer::Unavailable(self.book.put_back(told.from, seen.number)));
+        }
+        Ok(match self.book.note(told.from, &told.start).await? {
+            Ok(()) => Answer::Noted(self.book.start().clone()),
             Err(PutBack { seen }) => Answer::Outdated { number: seen },
         })
     }

@@ -116,8 +116,14 @@ impl Gatherer<'_> {
     async fn seek(&self) -> Result<Step, StartError> {
         let asked = self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await;
         self.all_distrust(&asked)?;
+        let is_member = |(_, answer): &Asked| {
+            matches!(answer, Ok(Answer::Standing(Presence { standing: Standing::Member(_), .. })))
+        };
+        let (members, others): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(is_member);
         let mut round = Round::default();
-        for (address, answer) in asked {
+        // Where there is a cluster to join, it does not matter what those who are empty too were started for.
+        let heard = if members.is_empty() { others } else { members };
+        for (address, answer) in heard {
             match answer {
                 Ok(Answer::Standing(presence)) => self.note(&mut round, address, presence)?,
                 Ok(_) => round.missing.push(format!("{address} answers something else than who it is")),

@@ -12,7 +12,7 @@ use troupe_proto::wire::raft::formation_request::Request as WireRequest;
 use troupe_proto::wire::raft::formation_standing::Standing as WireStanding;
 use troupe_runtime::Stream;
 
-use super::ledger::{Announcement, Boot};
+use super::ledger::{Announcement, Boot, Start};
 use super::{Addresses, Birth, Founder, Identity, JoinRequest};
 
 /// Room for a birth of hundreds of nodes.
@@ -44,7 +44,7 @@ pub enum Answer {
     Refused(String),
     /// The announced start is written down.
     /// And this is ours.
-    Noted(Boot),
+    Noted(Start),
     /// A later start was seen, this one or above.
     Outdated {
         number: u64,
@@ -116,13 +116,16 @@ impl Question {
                     http: join.http_address.clone(),
                 }),
             }),
-            Question::Announce(Announcement { cluster_id, from, to, boot }) => {
+            Question::Announce(Announcement { cluster_id, from, to, start, seen }) => {
                 WireRequest::Announce(wire::FormationAnnounce {
                     cluster_id: cluster_id.to_vec().into(),
                     from: from.0,
                     to: to.0,
-                    number: boot.number,
-                    mark: boot.mark.to_vec().into(),
+                    number: start.boot.number,
+                    mark: start.boot.mark.to_vec().into(),
+                    before: start.before.concat().into(),
+                    seen: seen
+                        .map(|seen| wire::FormationStart { number: seen.number, mark: seen.mark.to_vec().into() }),
                 })
             }
         };
@@ -142,7 +145,11 @@ impl Question {
                 cluster_id: id(&told.cluster_id)?,
                 from: node(told.from)?,
                 to: node(told.to)?,
-                boot: boot(told.number, &told.mark)?,
+                start: start(told.number, &told.mark, &told.before)?,
+                seen: match told.seen {
+                    Some(seen) => Some(boot(seen.number, &seen.mark)?),
+                    None => None,
+                },
             }),
         })
     }
@@ -163,9 +170,11 @@ impl Answer {
             }
             Answer::Unavailable(why) => WireReply::Unavailable(why.clone()),
             Answer::Refused(why) => WireReply::Refused(why.clone()),
-            Answer::Noted(boot) => {
-                WireReply::Noted(wire::FormationNoted { number: boot.number, mark: boot.mark.to_vec().into() })
-            }
+            Answer::Noted(Start { boot, before }) => WireReply::Noted(wire::FormationNoted {
+                number: boot.number,
+                mark: boot.mark.to_vec().into(),
+                before: before.concat().into(),
+            }),
             Answer::Outdated { number } => WireReply::Outdated(wire::FormationOutdated { number: *number }),
         };
         wire::FormationReply { reply: Some(reply) }
@@ -183,7 +192,7 @@ impl Answer {
             WireReply::NotLeader(not) => Answer::NotLeader { hint: Some(not.hint).filter(|hint| !hint.is_empty()) },
             WireReply::Unavailable(why) => Answer::Unavailable(why),
             WireReply::Refused(why) => Answer::Refused(why),
-            WireReply::Noted(theirs) => Answer::Noted(boot(theirs.number, &theirs.mark)?),
+            WireReply::Noted(theirs) => Answer::Noted(start(theirs.number, &theirs.mark, &theirs.before)?),
             WireReply::Outdated(wire::FormationOutdated { number }) => Answer::Outdated { number },
         })
     }
@@ -299,6 +308,11 @@ fn node(id: u64) -> Option<NodeId> {
 
 fn boot(number: u64, mark: &[u8]) -> Option<Boot> {
     Some(Boot { number, mark: mark.try_into().ok()? })
+}
+
+fn start(number: u64, mark: &[u8], before: &[u8]) -> Option<Start> {
+    let (before, []) = before.as_chunks() else { return None };
+    Some(Start { boot: boot(number, mark)?, before: before.to_vec() })
 }
 
 /// Sixteen bytes that are not all zero.

@@ -98,13 +98,39 @@ async fn nodes_form_over_tls_and_can_dial_each_other_by_id() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_fails_while_another_node_is_noted_stops_the_node() {
-    use super::ledger::Boot;
+    use super::ledger::{Boot, Start};
     let village = Village::default();
     let mut nodes = three(&village);
     let formed = form(&mut nodes).await;
     nodes[0].disk.fail_next_write("no such disk");
-    assert!(formed[0].book.note(NodeId(2), Boot { number: 9, mark: [9; 16] }).await.is_err());
+    let told = Start { boot: Boot { number: 9, mark: [9; 16] }, before: Vec::new() };
+    assert!(formed[0].book.note(NodeId(2), &told).await.is_err());
     assert!(formed[0].book.fatal().wait().await.contains("no such disk"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_meets_a_disk_that_was_put_back_tells_it_however_often_it_has_started() {
+    use super::ledger::Ledger;
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    let Established { book, port, cluster_id, me, .. } = &formed[0];
+    let ledger = Ledger { book: book.clone(), port: port.clone(), cluster_id: *cluster_id, me: *me };
+    let copy = nodes[2].disk.copy();
+    nodes[2].crash();
+    up(nodes[2].start()).await;
+    ledger.exchange(NodeId(3)).await.unwrap();
+
+    nodes[2].crash();
+    nodes[2].disk = copy;
+    for _ in 0..3 {
+        up(nodes[2].start()).await;
+        nodes[2].crash();
+    }
+    let back = up(nodes[2].start()).await;
+    assert!(ledger.exchange(NodeId(3)).await.is_err());
+    assert!(back.book.fatal().wait().await.contains("an earlier copy was put in its place"));
+    assert!(nodes[2].disk.condemned().is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,7 +108,8 @@ impl Square {
 
     /// Node addresses, another one first for each device.
     fn nodes(&self, first: usize) -> Vec<String> {
-        (0..self.plan.nodes).map(|node| client_address((first + node) % self.plan.nodes)).collect()
+        let machines = self.plan.machines();
+        (0..machines).map(|node| client_address((first + node) % machines)).collect()
     }
 
     /// Everybody has registered.

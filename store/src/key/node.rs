@@ -7,6 +7,7 @@
 //! | `join`     | 16 bytes: our request to be admitted    | for ever                         | raft, when empty    |
 //! | `token`    | the join token, if made by this node    | for ever                         | raft, cluster of 1  |
 //! | `boot`     | which start of this directory this is   | for ever, one above the last     | raft, at each start |
+//! | `before`   | marks of the starts before it, last first | for ever, the last 64         | raft, with `boot`   |
 //! | `seen/` + node u64 | the last start seen of another node | for ever                     | raft, when told     |
 //! | `rejoin`   | empty: data was lost, found no cluster  | for ever                         | node, when set aside |
 //! | `replace`  | files of an install that was decided    | from its decision to its end     | engine              |
@@ -21,6 +22,7 @@ pub const IDENTITY: &[u8] = b"identity";
 pub const JOIN: &[u8] = b"join";
 pub const TOKEN: &[u8] = b"token";
 pub const BOOT: &[u8] = b"boot";
+pub const BEFORE: &[u8] = b"before";
 pub const REJOIN: &[u8] = b"rejoin";
 /// At most one: an install is short, and they take turns.
 pub const REPLACE: &[u8] = b"replace";

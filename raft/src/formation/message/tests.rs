@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use troupe_core::NodeId;
 use troupe_proto::wire::raft as wire;
 
-use super::{Admission, Announcement, Answer, Boot, CAP, Presence, Question, Standing, receive, send};
+use super::{Admission, Announcement, Answer, Boot, CAP, Presence, Question, Standing, Start, receive, send};
 use crate::formation::{Addresses, Birth, Identity, JoinRequest};
 
 fn addresses(name: &str) -> Addresses {
@@ -25,7 +25,9 @@ fn join() -> JoinRequest {
 #[test]
 fn questions_and_answers_arrive_as_sent() {
     let boot = Boot { number: 7, mark: [3; 16] };
-    let told = Announcement { cluster_id: [9; 16], from: NodeId(1), to: NodeId(2), boot };
+    let start = Start { boot, before: vec![[4; 16], [5; 16]] };
+    let seen = Some(Boot { number: 2, mark: [6; 16] });
+    let told = Announcement { cluster_id: [9; 16], from: NodeId(1), to: NodeId(2), start: start.clone(), seen };
     for question in [Question::Hello, Question::Promise(birth()), Question::Join(join()), Question::Announce(told)] {
         assert_eq!(Question::from_wire(question.to_wire()), Some(question));
     }
@@ -41,7 +43,7 @@ fn questions_and_answers_arrive_as_sent() {
         Answer::NotLeader { hint: Some("b:1".into()) },
         Answer::Unavailable("later".into()),
         Answer::Refused("never".into()),
-        Answer::Noted(boot),
+        Answer::Noted(start),
         Answer::Outdated { number: 8 },
     ] {
         assert_eq!(Answer::from_wire(answer.to_wire()), Some(answer));

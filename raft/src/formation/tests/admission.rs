@@ -154,6 +154,21 @@ async fn a_newcomer_follows_hints_and_asks_again_until_it_is_admitted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_newcomer_joins_although_another_one_is_empty_and_was_started_for_others() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    serve(&formed[..2], &Register::new(formed[0].cluster_id, Vec::new()));
+    // Just wiped, and on its way back.
+    nodes[2].wipe();
+    village.allow(|from, _| from != C);
+    let _waits = nodes[2].start();
+    village.dialed(C, A, 1).await;
+    let joined = up(Node::new(&village, 4, &[C, B]).start()).await;
+    assert_eq!((joined.cluster_id, joined.me), (formed[0].cluster_id, NodeId(FIRST_NEW)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
     let village = Village::default();
     let mut nodes = three(&village);

@@ -1,0 +1,169 @@
+//! Who takes part, put together from what all running nodes know: the newest table, and for each group the word of its latest leader.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use troupe_core::{NodeId, ShardId};
+use troupe_raft::Routing;
+use troupe_raft::cluster::Voting;
+use troupe_raft::meta::NodeState;
+
+use crate::machines::{Machines, REPLICATION, cluster_address, name};
+
+/// Voters of the meta group among so many active nodes, as `docs/operations.md` has it.
+fn meta_voters(active: usize) -> usize {
+    match active {
+        4 => 3,
+        _ => active.min(5),
+    }
+}
+
+pub struct Census {
+    newest: Option<Arc<Routing>>,
+    /// By group; `None` is the meta group.
+    voting: BTreeMap<Option<ShardId>, Voting>,
+    /// On which machine's disk each node's data is.
+    disks: BTreeMap<NodeId, usize>,
+    /// Machines whose node runs and shows what it knows.
+    running: Vec<usize>,
+}
+
+impl Census {
+    pub fn of(machines: &Machines) -> Census {
+        let mut voting: BTreeMap<Option<ShardId>, Voting> = BTreeMap::new();
+        let (mut disks, mut running) = (BTreeMap::new(), Vec::new());
+        for machine in 0..machines.len() {
+            disks.extend(machines.identity(machine).map(|node| (node, machine)));
+            let Some(glimpse) = machines.glimpse(machine) else { continue };
+            running.push(machine);
+            for said in glimpse.voting {
+                if voting.get(&said.shard).is_none_or(|known| known.epoch < said.epoch) {
+                    voting.insert(said.shard, said);
+                }
+            }
+        }
+        Census { newest: machines.newest(), voting, disks, running }
+    }
+
+    /// Machines that run a node of the cluster.
+    pub fn running(&self) -> Vec<usize> {
+        self.running.clone()
+    }
+
+    pub fn state(&self, node: NodeId) -> Option<NodeState> {
+        Some(self.newest.as_ref()?.nodes.get(&node)?.state)
+    }
+
+    /// Whether somebody knows that it is not in the cluster.
+    pub fn is_gone(&self, node: NodeId) -> bool {
+        self.newest.as_ref().is_some_and(|table| !table.nodes.contains_key(&node))
+    }
+
+    pub fn nodes(&self, state: NodeState) -> Vec<NodeId> {
+        let nodes = self.newest.iter().flat_map(|table| table.nodes.values());
+        nodes.filter(|node| node.state == state).map(|node| node.id).collect()
+    }
+
+    /// Machines with the data of a node that is in the cluster, on or off.
+    pub fn members(&self) -> Vec<usize> {
+        self.disks.iter().filter(|(node, _)| self.state(**node).is_some()).map(|(_, machine)| *machine).collect()
+    }
+
+    pub fn is_member(&self, machine: usize) -> bool {
+        self.members().contains(&machine)
+    }
+
+    pub fn addresses(&self) -> Vec<String> {
+        self.members().into_iter().map(cluster_address).collect()
+    }
+
+    pub fn leaders(&self) -> impl Iterator<Item = usize> + '_ {
+        self.newest
+            .iter()
+            .flat_map(|table| table.placement.values())
+            .filter_map(|place| self.disks.get(&place.leader?).copied())
+    }
+
+    /// The meta group and all shards.
+    fn groups(&self) -> Vec<Option<ShardId>> {
+        let shards = self.newest.iter().flat_map(|table| table.placement.keys()).map(|shard| Some(*shard));
+        std::iter::once(None).chain(shards).collect()
+    }
+
+    /// Whether a group has this voter, or might have.
+    pub fn may_count_on(&self, node: NodeId) -> bool {
+        self.newest.is_none()
+            || self.groups().iter().any(|group| {
+                self.voting.get(group).is_none_or(|voting| !voting.agreed || voting.voters.contains(&node))
+            })
+    }
+
+    /// Whether each group has a majority of its voters, and all their disks, without this one.
+    pub fn may_lose(&self, node: NodeId) -> bool {
+        self.newest.is_some()
+            && self.groups().iter().all(|group| {
+                self.voting.get(group).is_some_and(|Voting { agreed, voters, .. }| {
+                    let left = voters.iter().filter(|voter| **voter != node).count();
+                    *agreed && voters.iter().all(|voter| self.disks.contains_key(voter)) && 2 * left > voters.len()
+                })
+            })
+    }
+
+    /// What is missing until every shard has all its voters, on nodes that work and have everything.
+    pub fn waits(&self, machines: &Machines) -> Vec<String> {
+        let Some(table) = &self.newest else { return vec!["nobody knows the cluster".to_owned()] };
+        let mut waits = Vec::new();
+        for machine in machines.present() {
+            let node = machines.identity(machine);
+            if !self.running.contains(&machine) || node.is_none_or(|node| !table.nodes.contains_key(&node)) {
+                waits.push(format!("{} is node {node:?} and does not take part", name(machine)));
+            }
+            if let Some(glimpse) = machines.glimpse(machine).filter(|it| !alike(&it.routing, table)) {
+                waits.push(format!("{} has an old table: {}", name(machine), glimpse.meta_applied));
+            }
+        }
+        for node in table.nodes.values() {
+            if matches!(node.state, NodeState::Leaving { .. } | NodeState::Lost) {
+                waits.push(format!("node {} is {:?}", node.id, node.state));
+            }
+        }
+        let active: BTreeSet<NodeId> = self.nodes(NodeState::Active).into_iter().collect();
+        for group in self.groups() {
+            let what = group.map_or_else(|| "the meta group".to_owned(), |shard| format!("shard {shard}"));
+            let Some(Voting { voters, agreed, behind, .. }) = self.voting.get(&group) else {
+                waits.push(format!("nobody leads {what}"));
+                continue;
+            };
+            let place = group.and_then(|shard| table.placement.get(&shard));
+            let wanted = if group.is_some() { active.len().min(REPLICATION) } else { meta_voters(active.len()) };
+            if !agreed || voters.len() != wanted || !voters.is_subset(&active) {
+                waits.push(format!("{what} is voted on by {voters:?}, agreed: {agreed}, active are {active:?}"));
+            }
+            if let Some(place) = place
+                && (place.moving.is_some() || place.nodes.iter().copied().collect::<BTreeSet<_>>() != *voters)
+            {
+                waits
+                    .push(format!("{what} is placed on {:?}, voted on by {voters:?}, {:?}", place.nodes, place.moving));
+            }
+            if behind.values().any(|entries| *entries > 0) {
+                waits.push(format!("{what} is not everywhere: {behind:?}"));
+            }
+        }
+        waits
+    }
+}
+
+/// Whether two tables agree on all that the meta group decides.
+fn alike(one: &Routing, other: &Routing) -> bool {
+    let nodes = |table: &Routing| -> Vec<(NodeId, NodeState, String)> {
+        table.nodes.values().map(|node| (node.id, node.state, node.cluster_address.clone())).collect()
+    };
+    let places = |table: &Routing| -> Vec<_> {
+        table
+            .placement
+            .iter()
+            .map(|(shard, place)| (*shard, place.version, place.nodes.clone(), place.moving))
+            .collect()
+    };
+    nodes(one) == nodes(other) && places(one) == places(other)
+}
