@@ -70,7 +70,7 @@ pub(crate) fn start(
     let nodes = Nodes::new(&builder.nodes, &context.rng)?;
     let mut sending = Sending::default();
     for queued in saved.outbox {
-        sending.outbox.push(queued.conversation, queued.id, queued.body);
+        sending.outbox.push_again(queued.conversation, queued.id, queued.body, Instant::now());
     }
     let shared = Arc::new(Shared {
         context,
@@ -262,7 +262,7 @@ impl Driver {
         self.retry_at = None;
         let (node, address) = (connection.welcome().node_id, connection.address().to_owned());
         let window = connection.welcome().send_window as usize;
-        self.shared.sending.lock().outbox.connected(window);
+        self.shared.sending.lock().outbox.connected(window, Instant::now());
         self.inbox.disconnected();
         let online = Online::new(connection, pushes, me);
         self.shared.connection.send_replace(Some(online.connection.clone()));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use troupe_core::{Body, ClientMessageId, ConversationId};
+use troupe_core::{Body, ClientMessageId, ConversationId, limits};
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +17,8 @@ mod tests;
 /// Messages waiting on one device. Above it: [`crate::Error::OutboxFull`].
 pub const OUTBOX_MESSAGES: usize = 10_000;
 
+/// A sending without an answer may enter the log for so long after it.
+const DOUBT: Duration = Duration::from_secs(limits::DOUBT_SECONDS);
 /// Where an unknown outcome is asked again after this, when the server names no time itself.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -33,12 +35,14 @@ pub struct Outgoing {
 /// What came back for a message, other than its ack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Definite: it leaves the outbox.
+    /// Definite: it leaves the outbox, unless an earlier sending may still be on its way.
     ForGood,
     /// The one before it is not in the log.
     OutOfOrder,
-    /// Not accepted, or nobody knows: again after this time.
+    /// Not accepted: again after this time.
     Later(Duration),
+    /// Nobody knows what became of it: again.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,8 @@ struct Entry {
     place: Place,
     /// Number of its last sending; zero before the first.
     sent: u64,
+    /// When a sending of it last ended without an answer. It may enter the log yet, whatever a later one was told.
+    doubt: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -115,24 +121,38 @@ impl Outbox {
     }
 
     /// A new connection, which allows `window` sends in flight: whatever was in flight is to be sent again, same ids, in order.
-    pub fn connected(&mut self, window: usize) {
+    pub fn connected(&mut self, window: usize, now: Instant) {
         self.window = window.max(1);
         self.in_flight = 0;
         for (conversation, queue) in &mut self.queues {
             queue.not_before = None;
-            queue.entries.iter_mut().for_each(|entry| entry.place = Place::Waiting);
+            for entry in &mut queue.entries {
+                if entry.place == Place::InFlight {
+                    entry.doubt = Some(now);
+                }
+                entry.place = Place::Waiting;
+            }
             self.unsent.insert(*conversation);
         }
     }
 
     /// Puts a message behind all others of its conversation. `false`: the outbox is full, or has this id already.
     pub fn push(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body) -> bool {
+        self.put(conversation, id, body, None)
+    }
+
+    /// The same with a message of an earlier run, which may have been sent then.
+    pub fn push_again(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body, now: Instant) -> bool {
+        self.put(conversation, id, body, Some(now))
+    }
+
+    fn put(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body, doubt: Option<Instant>) -> bool {
         if self.is_full() || self.homes.contains_key(&id) {
             return false;
         }
         self.homes.insert(id, conversation);
         let queue = self.queues.entry(conversation).or_default();
-        queue.entries.push_back(Entry { id, body, place: Place::Waiting, sent: 0 });
+        queue.entries.push_back(Entry { id, body, place: Place::Waiting, sent: 0, doubt });
         self.unsent.insert(conversation);
         true
     }
@@ -175,11 +195,15 @@ impl Outbox {
 
     /// It was refused. `true`: for good, and this is the first to say so.
     pub fn refused(&mut self, id: &ClientMessageId, refused: Refused, now: Instant) -> bool {
-        let again = match refused {
-            Refused::ForGood => return self.remove(id),
-            Refused::OutOfOrder => Place::Orphaned,
-            Refused::Later(_) => Place::Waiting,
+        let refused = match refused {
+            // Invariant: honest_errors. An earlier sending may have been delayed and be placed after this refusal.
+            Refused::ForGood => match self.doubt(id).filter(|until| *until > now) {
+                Some(until) => Refused::Later(until - now),
+                None => return self.remove(id),
+            },
+            other => other,
         };
+        let again = if refused == Refused::OutOfOrder { Place::Orphaned } else { Place::Waiting };
         let Some(conversation) = self.homes.get(id).copied() else { return false };
         let Some(queue) = self.queues.get_mut(&conversation) else { return false };
         let Some(entry) = queue.entries.iter_mut().find(|entry| entry.id == *id) else { return false };
@@ -190,11 +214,24 @@ impl Outbox {
             self.in_flight = self.in_flight.saturating_sub(1);
             self.unsent.insert(conversation);
         }
-        if let Refused::Later(after) = refused {
-            let at = now + if after.is_zero() { RETRY } else { after };
-            queue.not_before = Some(queue.not_before.map_or(at, |before| before.max(at)));
-        }
+        let after = match refused {
+            Refused::Later(after) => after,
+            Refused::Unknown => {
+                entry.doubt = Some(now);
+                Duration::ZERO
+            }
+            Refused::ForGood | Refused::OutOfOrder => return false,
+        };
+        let at = now + if after.is_zero() { RETRY } else { after };
+        queue.not_before = Some(queue.not_before.map_or(at, |before| before.max(at)));
         false
+    }
+
+    /// Until when an earlier sending of it may enter the log.
+    fn doubt(&self, id: &ClientMessageId) -> Option<Instant> {
+        let queue = self.queues.get(self.homes.get(id)?)?;
+        let entry = queue.entries.iter().find(|entry| entry.id == *id)?;
+        entry.doubt.map(|since| since + DOUBT)
     }
 
     fn remove(&mut self, id: &ClientMessageId) -> bool {

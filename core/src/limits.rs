@@ -43,6 +43,9 @@ pub const CONNECTION_OUT_BYTES: usize = 4 * 1024 * 1024;
 pub const UNAUTHENTICATED_CONNECTIONS: usize = 4_096;
 /// Seconds a connection may stay without logging in.
 pub const UNAUTHENTICATED_SECONDS: u64 = 15;
+/// A sending that ended without an answer may enter the log for so long: five seconds for which its edge tries, five in which a proposal is
+/// decided, and as much again for a process that slept. After it, a refusal of the same id is final.
+pub const DOUBT_SECONDS: u64 = 20;
 /// Seconds without any frame from a client before its connection is closed.
 pub const IDLE_SECONDS: u64 = 90;
 /// Password hashes running at once on a node; each takes some 19 MiB and 20 ms of a core.

@@ -216,7 +216,7 @@ impl Driver {
                     Ok(Acked { id, seq: Seq(ack.seq), time: Timestamp(ack.time_ms) }),
                 );
             }
-            Ok(_) => Refused::Later(Duration::from_secs(1)),
+            Ok(_) => Refused::Unknown,
             Err(Error::Overloaded { retry_after, .. }) => Refused::Later(retry_after),
             Err(Error::Rejected { code, .. }) if code == Rejection::OutOfOrder.code() => Refused::OutOfOrder,
             // The connection lost its session; the next one has it again.
@@ -225,7 +225,7 @@ impl Driver {
             }
             Err(error @ Error::Rejected { .. }) => return self.settle(conversation, id, Err(error)),
             Err(_) if self.shared.context.planted(Plant::SdkGivesUp) => Refused::ForGood,
-            Err(_) => Refused::Later(Duration::ZERO),
+            Err(_) => Refused::Unknown,
         };
         self.shared.sending.lock().outbox.refused(&id, refused, Instant::now());
     }

@@ -15,7 +15,7 @@ const HERE: ConversationId = ConversationId::Everyone;
 
 fn filled(count: u64) -> Outbox {
     let mut outbox = Outbox::default();
-    outbox.connected(256);
+    outbox.connected(256, Instant::now());
     (1..=count).for_each(|n| assert!(outbox.push(HERE, id(n), Body::text("x"))));
     outbox
 }
@@ -31,7 +31,7 @@ fn a_message_names_the_unacknowledged_one_before_it() {
     assert_eq!(links(&mut outbox, now), [(id(1), None), (id(2), Some(id(1))), (id(3), Some(id(2)))]);
     assert!(outbox.acked(&id(1)));
     assert!(!outbox.acked(&id(1)), "only the first ack counts");
-    outbox.connected(256);
+    outbox.connected(256, Instant::now());
     assert_eq!(links(&mut outbox, now), [(id(2), None), (id(3), Some(id(2)))], "same ids, same order, linked anew");
 }
 
@@ -44,6 +44,21 @@ fn the_rest_is_relinked_past_a_message_that_is_refused_for_good() {
     outbox.refused(&id(2), Refused::OutOfOrder, now);
     outbox.refused(&id(3), Refused::OutOfOrder, now);
     assert_eq!(links(&mut outbox, now), [(id(2), None), (id(3), Some(id(2)))]);
+}
+
+#[test]
+fn a_refusal_is_final_only_when_no_earlier_sending_can_arrive_any_more() {
+    let now = Instant::now();
+    let mut outbox = filled(1);
+    links(&mut outbox, now);
+    outbox.connected(256, now);
+    assert_eq!(links(&mut outbox, now).len(), 1);
+    let soon = now + Duration::from_secs(1);
+    assert!(!outbox.refused(&id(1), Refused::ForGood, soon), "the first sending may be under way");
+    assert_eq!(links(&mut outbox, soon), []);
+    let later = outbox.wake_at(soon).expect("it is asked again");
+    assert_eq!((later - now, links(&mut outbox, later).len()), (DOUBT, 1));
+    assert!(outbox.refused(&id(1), Refused::ForGood, later));
 }
 
 #[test]
@@ -63,7 +78,7 @@ fn an_orphan_waits_for_its_predecessor_and_not_for_luck() {
 fn the_window_and_the_capacity_hold() {
     let now = Instant::now();
     let mut outbox = Outbox::new(3);
-    outbox.connected(2);
+    outbox.connected(2, Instant::now());
     assert!((1..=3).all(|n| outbox.push(HERE, id(n), Body::text("x"))));
     assert!(!outbox.push(HERE, id(4), Body::text("x")));
     assert_eq!(links(&mut outbox, now).len(), 2);
@@ -120,7 +135,7 @@ fn survives(seed: u64) {
     let mut frames: Vec<(u64, Outgoing)> = Vec::new();
     let mut answers: Vec<(ClientMessageId, Option<Refused>)> = Vec::new();
     let mut connection = 0;
-    outbox.connected(8);
+    outbox.connected(8, now);
 
     for step in 0u64.. {
         let calm = step > 400;
@@ -137,7 +152,7 @@ fn survives(seed: u64) {
         if !calm && chance(4) {
             connection += 1;
             answers.clear();
-            outbox.connected(1 + rng.range(0, 8) as usize);
+            outbox.connected(1 + rng.range(0, 8) as usize, now);
         }
         if chance(70) {
             frames.extend(outbox.next(now).map(|send| (connection, send)));
@@ -147,10 +162,10 @@ fn survives(seed: u64) {
             let (from, send) = if !calm && chance(15) { frames[at].clone() } else { frames.remove(at) };
             let answer = match (calm, rng.range(0, 100)) {
                 // Lost before or behind the server; the client hears of it when it has waited long enough.
-                (false, 0..10) => Some(Refused::Later(Duration::ZERO)),
+                (false, 0..10) => Some(Refused::Unknown),
                 (false, 10..20) => {
                     server.take(&send);
-                    Some(Refused::Later(Duration::from_millis(50)))
+                    Some(Refused::Unknown)
                 }
                 _ => server.take(&send),
             };

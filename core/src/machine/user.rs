@@ -76,6 +76,9 @@ impl Step<'_> {
         if c.version > held {
             let entry = InboxEntry { conversation: c.conversation, present: c.present, version: c.version };
             self.state.put_inbox_entry(c.user, &entry);
+        }
+        // Also when it is carried a second time: whoever committed it first may have had no answer, and told nobody.
+        if c.version >= held {
             self.effects.push(Effect::InboxChanged {
                 user: c.user,
                 conversation: c.conversation,
