@@ -218,8 +218,12 @@ impl HubState {
 
     fn detach(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.remove(&id) else { return };
+        // A device that came back to the same node is here before its older connection is noticed to have ended.
+        let mut still_here = false;
         if let Some(others) = self.users.get_mut(&local.session.user) {
             others.remove(&id);
+            let connections = &self.connections;
+            still_here = others.iter().any(|other| connections.get(other).is_some_and(|c| c.session == local.session));
             if others.is_empty() {
                 self.users.remove(&local.session.user);
             }
@@ -239,6 +243,9 @@ impl HubState {
         for conversations in deserted.into_values() {
             let Some(first) = conversations.first() else { continue };
             self.world.router.tell(first.slot(), Request::Unsubscribe { node, conversations });
+        }
+        if still_here {
+            return;
         }
         if let Some(shard) = self.world.router.shard_of(local.session.user.slot()) {
             self.links.entry(shard).or_default().forget(&local.session);

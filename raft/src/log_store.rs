@@ -16,12 +16,13 @@ use parking_lot::Mutex;
 use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, NodeCtx, executor};
-use troupe_store::engine::{Engine, EngineError, Family, Op};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Op};
 use troupe_store::key::{RaftLogKey, RaftMetaKey, What, raft::group_range};
 
 use crate::codec;
 use crate::fatal::Fatal;
 use crate::flusher::{Flusher, Write};
+use crate::state_machine::applied_row;
 use crate::types::{Entry, GroupId, LogId, Types, Vote};
 
 /// Bytes of flushed entries kept in memory per group.
@@ -109,14 +110,23 @@ impl LogStore {
         let vote = row(What::Vote)?.map(|bytes| codec::open::<wire::Vote>(&bytes, "vote")).transpose();
         let committed = row(What::Committed)?.map(|bytes| codec::open::<wire::LogId>(&bytes, "committed")).transpose();
         let purged = row(What::Purged)?.map(|bytes| codec::open::<wire::LogId>(&bytes, "purged")).transpose();
-        let purged = purged.map_err(corrupt)?.map(codec::log_id_in);
+        let mut purged = purged.map_err(corrupt)?.map(codec::log_id_in);
         let (from, to) = group_range(group.0);
         let last = engine.scan(Family::RaftLog, (Bound::Included(from), Bound::Excluded(to)), true, 1)?;
-        let last = last.first().map(|(_, bytes)| decode(bytes)).transpose().map_err(corrupt)?;
+        let mut last =
+            last.first().map(|(_, bytes)| decode(bytes)).transpose().map_err(corrupt)?.map(|last| last.log_id);
+        let (applied, _) = applied_row(&*engine, group)?;
+        if let (Some(end), Some(applied)) = (last, applied)
+            && end < applied
+            && end.index >= applied.index
+        {
+            forget(&engine, group, applied)?;
+            (last, purged) = (Some(applied), Some(applied));
+        }
         let log = Log {
             vote: vote.map_err(corrupt)?.map(codec::vote_in),
             committed: committed.map_err(corrupt)?.map(codec::log_id_in),
-            last: last.map(|entry| entry.log_id).max(purged),
+            last: last.max(purged),
             purged,
             ..Log::default()
         };
@@ -182,6 +192,17 @@ impl LogStore {
         let entries: Result<Vec<Entry>, _> = pairs.iter().map(|(_, bytes)| decode(bytes)).collect();
         entries.map_err(|error| self.fatal.storage(EngineError::Fatal(format!("log of {}: {error}", self.group))))
     }
+}
+
+/// Drops a log that the state has left behind: entries are applied when a majority has them, which may be before the entries that they
+/// replace here are overwritten, and a crash between the two leaves the old ones. None of them was ever committed.
+fn forget(engine: &Arc<dyn Engine>, group: GroupId, applied: LogId) -> Result<(), EngineError> {
+    tracing::info!(%group, %applied, "the log ends in entries that were replaced; they are dropped");
+    let (from, to) = group_range(group.0);
+    let mut batch = Batch::default();
+    batch.put(Family::RaftMeta, meta_key(group, What::Purged), codec::seal(&codec::log_id_out(&applied)));
+    batch.ops.push(Op::DeleteRange(Family::RaftLog, from, to));
+    engine.write(batch, Durability::Synced)
 }
 
 fn log_key(group: GroupId, index: u64) -> Vec<u8> {

@@ -4,7 +4,7 @@ use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use troupe_core::{Machine, ShardId, ShardMap};
 use troupe_runtime::NodeCtx;
-use troupe_store::engine::{Batch, Durability, Reader};
+use troupe_store::engine::Reader;
 use troupe_store::memory::Memory;
 
 use super::*;
@@ -145,4 +145,25 @@ async fn the_planted_bug_loses_what_it_reported() {
     append(&mut shared.log, vec![entry(0, 10)]).await;
     let mut after = open(shared.memory.crash(), ctx()).log;
     assert_eq!(after.try_get_log_entries(..).await.unwrap(), vec![]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_were_replaced_are_dropped_when_the_state_is_beyond_them() {
+    let memory = Memory::new();
+    neighbours(&memory);
+    let mut shared = open(memory, ctx());
+    append(&mut shared.log, (0..60).map(|index| entry(index, 10)).collect()).await;
+    // Applied before the log had it: another leader's entry in the place of one of these.
+    let applied = LogId::new_term_index(2, 55);
+    let mut batch = Batch::default();
+    let row = codec::seal(&codec::applied_out(Some(&applied), &Default::default()));
+    batch.put(Family::RaftMeta, meta_key(GROUP, What::Applied), row);
+    shared.memory.write(batch, Durability::Synced).unwrap();
+
+    let mut shared = open(shared.memory.kill(), ctx());
+    let state = shared.log.get_log_state().await.unwrap();
+    assert_eq!((state.last_log_id, state.last_purged_log_id), (Some(applied), Some(applied)));
+    append(&mut shared.log, vec![Entry { log_id: LogId::new_term_index(2, 56), payload: Payload::Blank }]).await;
+    let again = open(shared.memory.kill(), ctx()).log.get_log_state().await.unwrap();
+    assert_eq!(again.last_log_id, Some(LogId::new_term_index(2, 56)), "what follows stays");
 }
