@@ -11,7 +11,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use troupe_core::NodeId;
 use troupe_core::limits::NODE_FRAME_BYTES;
 use troupe_core::plant::Plant;
@@ -28,7 +28,7 @@ use crate::codec;
 use crate::group::{Group, Groups};
 use crate::port::{Inbound, Port, Protocol};
 use crate::state_machine::{SnapshotData, applied_row};
-use crate::timing::{SNAPSHOT_INSTALL, SNAPSHOT_STALL};
+use crate::timing::{SNAPSHOT_BEAT, SNAPSHOT_INSTALL, SNAPSHOT_STALL};
 use crate::types::{GroupId, SnapshotMeta, Types, Vote};
 
 /// Plain bytes at which a block is closed; a block is larger by at most one page.
@@ -69,10 +69,20 @@ pub async fn send(
     };
     write(stream, Part::Header(header)).await?;
     send_rows(ctx, reader, ranges, stream).await?;
-    match timeout(SNAPSHOT_INSTALL, read(stream)).await?? {
+    match timeout(SNAPSHOT_INSTALL, reply(stream)).await?? {
         Part::Reply(wire::SnapshotReply { vote: Some(vote), .. }) => Ok(codec::vote_in(vote)),
         Part::Reply(reply) => Err(io::Error::other(reply.refusal)),
         _ => Err(invalid("no reply to a snapshot")),
+    }
+}
+
+/// What comes after the receiver's signs of life.
+async fn reply(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
+    loop {
+        match read_in_time(stream).await? {
+            Part::Working(_) => {}
+            other => return Ok(other),
+        }
     }
 }
 
@@ -136,7 +146,7 @@ pub async fn load(
             }
             Part::End(end) if end.pairs == count => return Ok((applied.map_or(0, |id| id.index), count)),
             Part::End(_) => return Err(invalid("count of a snapshot")),
-            Part::Header(_) | Part::Reply(_) => return Err(invalid("order of a snapshot")),
+            Part::Header(_) | Part::Reply(_) | Part::Working(_) => return Err(invalid("order of a snapshot")),
         }
     }
 }
@@ -240,8 +250,21 @@ async fn receive(
     let meta = SnapshotMeta { last_log_id, last_membership };
     let staged = stage(ctx, engine, &group, stream).await?;
     let snapshot = openraft::Snapshot { meta, snapshot: SnapshotData::Staged(staged) };
-    let response = group.raft.install_full_snapshot(vote, snapshot).await.map_err(io::Error::other)?;
+    let installing = group.raft.install_full_snapshot(vote, snapshot);
+    let response = while_working(stream, installing).await?.map_err(io::Error::other)?;
     Ok(response.vote)
+}
+
+/// Does the work, and tells the sender now and then that it goes on.
+async fn while_working<T>(stream: &mut Box<dyn Stream>, work: impl Future<Output = T>) -> io::Result<T> {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = sleep(SNAPSHOT_BEAT) => write(stream, Part::Working(wire::SnapshotWorking {})).await?,
+        }
+    }
 }
 
 async fn stage(
@@ -264,7 +287,7 @@ async fn stage(
             }
             Part::End(end) if end.pairs == pairs => return Ok(staged),
             Part::End(_) => return Err(invalid("count of a snapshot")),
-            Part::Header(_) | Part::Reply(_) => return Err(invalid("order of a snapshot")),
+            Part::Header(_) | Part::Reply(_) | Part::Working(_) => return Err(invalid("order of a snapshot")),
         }
     }
 }
@@ -336,4 +359,29 @@ async fn read(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
     let mut bytes = BytesMut::zeroed(length);
     stream.read_exact(&mut bytes).await?;
     SnapshotFrame::decode(Bytes::from(bytes))?.frame.ok_or_else(|| invalid("frame of a snapshot"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_works_is_waited_for_and_one_that_is_gone_is_not() {
+        let (here, there) = tokio::io::duplex(1024);
+        let (mut here, mut there): (Box<dyn Stream>, Box<dyn Stream>) = (Box::new(here), Box::new(there));
+        let long = 3 * SNAPSHOT_STALL;
+        let works = async {
+            while_working(&mut there, sleep(long)).await.unwrap();
+            write(&mut there, Part::Reply(wire::SnapshotReply::default())).await.unwrap();
+        };
+        let begin = Instant::now();
+        let (answer, ()) = tokio::join!(reply(&mut here), works);
+        assert!(matches!(answer.unwrap(), Part::Reply(_)) && begin.elapsed() >= long);
+
+        let begin = Instant::now();
+        assert!(reply(&mut here).await.is_err());
+        assert!(begin.elapsed() < 2 * SNAPSHOT_STALL);
+    }
 }

@@ -30,6 +30,8 @@ pub const REDIAL_MAX_MS: u64 = 300;
 
 /// One block of a snapshot may wait for a slow disk; silence longer than this ends the transfer, and openraft begins another.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(20);
+/// Who installs a snapshot says so this often, because its sender cannot tell long work from a peer that is gone.
+pub const SNAPSHOT_BEAT: Duration = Duration::from_secs(5);
 /// Installing is one engine call, however large the shard is.
 pub const SNAPSHOT_INSTALL: Duration = Duration::from_secs(120);
 

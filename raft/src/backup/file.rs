@@ -120,7 +120,9 @@ pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io
                 take(rows)?;
             }
             Part::End(end) if end.pairs == count => break,
-            Part::End(_) | Part::Header(_) | Part::Reply(_) => return Err(damaged("rows are missing")),
+            Part::End(_) | Part::Header(_) | Part::Reply(_) | Part::Working(_) => {
+                return Err(damaged("rows are missing"));
+            }
         }
     }
     if input.input.read(&mut [0])? != 0 {
