@@ -211,7 +211,7 @@ mod tests {
         assert!(page.contains("| ack-early | simulation | 3 | 1.5 | 2 | lost \\| a b |"), "{page}");
         assert!(page.contains("1 of 2 are caught"), "{page}");
         assert!(page.contains("| 2 | 1 | 4 | 5 | 0 | 20.5 |"), "{page}");
-        assert!(page.contains("## Controls\n\n`scripts/controls`\n\nNot run."), "{page}");
+        assert!(page.contains("## Controls\n\n`scripts/controls --failover`\n\nNot run."), "{page}");
         put(
             "controls.jsonl",
             "{\"scenario\":\"kill-leader\",\"acked\":7,\"lost\":0,\"seconds\":20,\"max_send_gap_ms\":300}\n\

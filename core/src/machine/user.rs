@@ -78,7 +78,7 @@ impl Step<'_> {
             self.state.put_inbox_entry(c.user, &entry);
         }
         // Also when it is carried a second time: whoever committed it first may have had no answer, and told nobody.
-        if c.version >= held {
+        if c.version >= held && c.version > Seq::ZERO {
             self.effects.push(Effect::InboxChanged {
                 user: c.user,
                 conversation: c.conversation,

@@ -116,6 +116,11 @@ fn follow(machine: Machine, story: &Story) {
     }
 }
 
+/// Without news that may be told twice.
+fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
+    effects.into_iter().filter(|effect| !matches!(effect, Effect::InboxChanged { .. })).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -144,7 +149,7 @@ proptest! {
             let once = state.clone();
             let (_, effects) = machine.apply(&mut state, meta(now + 7), command);
             prop_assert_eq!(&state, &once, "a repeat left a trace: {:?}", command);
-            prop_assert_eq!(effects, Vec::new(), "a repeat wants something done: {:?}", command);
+            prop_assert_eq!(deeds(effects), Vec::new(), "a repeat wants something done: {:?}", command);
         }
     }
 
@@ -164,7 +169,7 @@ proptest! {
             }
             let (again, effects) = machine.apply(&mut state, meta(1_000_000), command);
             prop_assert_eq!(&state, &end, "a late repeat left a trace: {:?}", command);
-            prop_assert_eq!(effects, Vec::new());
+            prop_assert_eq!(deeds(effects), Vec::new());
             let placed = |reply: &Reply| match *reply {
                 Reply::Placed { seq, time, .. } => Some((seq, time)),
                 _ => None,
