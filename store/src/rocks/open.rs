@@ -26,8 +26,13 @@ pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
         return Err(damaged(path, &why));
     }
     let database = options::database();
+    let unwitnessed =
+        |error: io::Error| EngineError::Refused(format!("cannot open {}: {error}", path.join(witness::FILE).display()));
     if is_born(path)? {
         check_records(path)?;
+        if let Some(why) = Witness::open(path).and_then(|witness| witness.misses_manifest()).map_err(unwitnessed)? {
+            return Err(damaged(path, &why));
+        }
         let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
         let names = DB::list_cf(&database, path).map_err(|error| refusal(path, &error))?;
         if let Some(name) = names.iter().find(|name| !known(name)) {
@@ -39,14 +44,14 @@ pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
         Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), options::family(family, &cache)));
     let db = DB::open_cf_descriptors(&database, path, families).map_err(|error| refusal(path, &error))?;
     check_format(path, &db)?;
-    let witness = Witness::open(path).map_err(|error| {
-        EngineError::Refused(format!("cannot open {}: {error}", path.join(witness::FILE).display()))
-    })?;
+    let witness = Witness::open(path).map_err(unwitnessed)?;
     let (found, synced) = (db.latest_sequence_number(), witness.sequence());
     if found < synced {
         let why = format!("it ends at write {found}, but write {synced} had been synced");
         return Err(damaged(path, &why));
     }
+    // Of the new manifest, before anything is acknowledged on the strength of it.
+    witness.advance(synced).map_err(unwitnessed)?;
     Ok((db, witness))
 }
 

@@ -1,6 +1,6 @@
 //! What only a real disk can show: refusals to open, and installs cut in the middle.
 
-use std::fs;
+use std::fs::{self, File};
 
 use super::*;
 use crate::key::node::{FORMAT, FORMAT_VERSION};
@@ -243,6 +243,86 @@ fn a_flipped_bit_in_any_file_is_harmless_or_damage() {
         }
     }
     assert!(harmful.len() >= 3, "the name of the manifest, the manifest and a log: {harmful:?}");
+}
+
+/// Cuts each file in many places, a manifest everywhere. A manifest that was cut looks like the torn end of a crash; what it forgets is a family
+/// with all its rows, or a table whose rows are in no log any more.
+fn cut_everywhere(whole: &Path, users: usize) {
+    let data = whole.with_extension("cut");
+    let names: Vec<std::ffi::OsString> = fs::read_dir(whole).unwrap().map(|file| file.unwrap().file_name()).collect();
+    for victim in names.iter().filter(|name| !name.to_string_lossy().starts_with("LOG")) {
+        let bytes = fs::metadata(whole.join(victim)).unwrap().len() as usize;
+        let fine = if victim.to_string_lossy().starts_with("MANIFEST") { 400 } else { 25 };
+        for left in (0..bytes).step_by((bytes / fine).max(1)) {
+            fs::create_dir(&data).unwrap();
+            for name in &names {
+                fs::copy(whole.join(name), data.join(name)).unwrap();
+            }
+            File::options().write(true).open(data.join(victim)).unwrap().set_len(left as u64).unwrap();
+            let all = || (Bound::Unbounded, Bound::Unbounded);
+            let read = Rocks::open(&data).and_then(|rocks| {
+                let users = rocks.scan(Family::Users, all(), false, usize::MAX)?;
+                Ok((users.len(), rocks.scan(Family::RaftLog, all(), false, usize::MAX)?.len()))
+            });
+            match read {
+                Ok((found, log)) => {
+                    assert!(found == users && log >= 20, "{found} and {log} rows, {victim:?} cut to {left} of {bytes}");
+                }
+                Err(EngineError::Fatal(_)) => drop(damage(&data)),
+                Err(EngineError::Damaged(_)) => {}
+                Err(other) => panic!("{victim:?} cut to {left}: {other}"),
+            }
+            fs::remove_dir_all(&data).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_cut_file_of_a_young_database_is_harmless_or_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    let rocks = Rocks::open(&whole).unwrap();
+    for number in 0..30 {
+        put(&rocks, Family::Users, &format!("{number:02}"), &"x".repeat(100), Durability::Synced);
+    }
+    let copy = dir.path().join("copy");
+    for number in 0..20 {
+        put(&rocks, Family::RaftLog, &format!("{number:02}"), "x", Durability::Synced);
+    }
+    killed(&whole, &copy);
+    cut_everywhere(&copy, 30);
+}
+
+#[test]
+fn a_cut_file_of_an_old_database_is_harmless_or_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    for life in 0..3 {
+        let rocks = Rocks::open(&whole).unwrap();
+        for number in 0..30 {
+            put(&rocks, Family::Users, &format!("{life}-{number:02}"), &"x".repeat(100), Durability::Synced);
+        }
+        // The log behind a flush is deleted.
+        rocks.inner.db.flush_cf(rocks.inner.family(Family::Users)).unwrap();
+        for number in 0..20 {
+            put(&rocks, Family::RaftLog, &format!("{life}-{number:02}"), "x", Durability::Synced);
+        }
+        if life == 2 {
+            rocks.inner.db.flush_cf(rocks.inner.family(Family::RaftLog)).unwrap();
+            put(&rocks, Family::RaftLog, "last", "x", Durability::Synced);
+            killed(&whole, &dir.path().join("copy"));
+        }
+    }
+    cut_everywhere(&dir.path().join("copy"), 90);
+}
+
+/// What a killed process leaves: it closes nothing.
+fn killed(running: &Path, copy: &Path) {
+    fs::create_dir(copy).unwrap();
+    for entry in fs::read_dir(running).unwrap().map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file())
+    {
+        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
 }
 
 #[test]

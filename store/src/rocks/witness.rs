@@ -4,40 +4,57 @@
 //! old copy put back in its place, looks just the same, and a replica that forgets what it has acknowledged makes its group lose it.
 //! So after every sync the sequence number that it covered is written here. A database that opens behind its witness is damaged.
 //!
+//! The same for RocksDB's manifest: one that was cut opens as an earlier state, without families and tables whose rows are in no log any more,
+//! and a log that goes on as if nothing were missing. So its number and its size are noted too, once that size is synced.
+//!
 //! The note itself is not synced: a power loss may set it back, never forward, and then it asks for less than it could. A disk put back
 //! whole, witness and all, is for the other nodes to notice (`formation::ledger` in the raft layer).
 //!
 //! | bytes  | content                            |
 //! | ------ | ---------------------------------- |
-//! | 0..8   | magic `TRPWIT01`                   |
+//! | 0..8   | magic `TRPWIT02`                   |
 //! | 8..16  | sequence number, big endian        |
-//! | 16..20 | CRC-32 of the bytes before          |
+//! | 16..24 | number of the manifest             |
+//! | 24..32 | bytes of it that are synced        |
+//! | 32..36 | CRC-32 of the bytes before          |
 //!
 //! Two such records take turns, 512 bytes apart, so that a torn write leaves the one before.
 
-use std::fs::{File, OpenOptions};
+use std::cmp::Ordering;
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
 pub(super) const FILE: &str = "WITNESS";
-const MAGIC: [u8; 8] = *b"TRPWIT01";
-const RECORD: usize = 20;
+const MAGIC: [u8; 8] = *b"TRPWIT02";
+const RECORD: usize = 36;
 /// One sector, so that a record never straddles two.
 const APART: u64 = 512;
 
 pub(super) struct Witness {
+    directory: PathBuf,
     file: File,
     held: Mutex<Held>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Held {
-    sequence: u64,
+    seen: Seen,
     /// Which of the two records is written next.
     turn: u64,
+    /// What RocksDB writes now.
+    manifest: Option<(u64, File)>,
+}
+
+/// What was on stable storage for certain; zeros where nothing is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Seen {
+    sequence: u64,
+    manifest: u64,
+    manifest_bytes: u64,
 }
 
 impl Witness {
@@ -46,31 +63,80 @@ impl Witness {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(directory.join(FILE))?;
         let mut held = Held::default();
         for turn in 0..2 {
-            if let Some(sequence) = read(&file, turn)?.filter(|sequence| *sequence >= held.sequence) {
-                held = Held { sequence, turn: 1 - turn };
+            if let Some(seen) = read(&file, turn)?.filter(|seen| *seen >= held.seen) {
+                held = Held { seen, turn: 1 - turn, manifest: None };
             }
         }
-        Ok(Witness { file, held: Mutex::new(held) })
+        Ok(Witness { directory: directory.to_owned(), file, held: Mutex::new(held) })
     }
 
     /// What was synced for certain; 0 if nothing is known.
     pub fn sequence(&self) -> u64 {
-        self.held.lock().sequence
+        self.held.lock().seen.sequence
+    }
+
+    /// What is missing of the manifest, in words. To be asked before RocksDB opens it, which begins a new one.
+    pub fn misses_manifest(&self) -> io::Result<Option<String>> {
+        let seen = self.held.lock().seen;
+        let Some((number, file)) = current_manifest(&self.directory)? else { return Ok(None) };
+        let bytes = file.metadata()?.len();
+        Ok(match number.cmp(&seen.manifest) {
+            Ordering::Less => Some(format!("its manifest is number {number}, and {} had been synced", seen.manifest)),
+            Ordering::Equal if bytes < seen.manifest_bytes => {
+                Some(format!("its manifest ends at byte {bytes}, but {} bytes had been synced", seen.manifest_bytes))
+            }
+            Ordering::Equal | Ordering::Greater => None,
+        })
     }
 
     /// Everything up to `sequence` is on stable storage.
     pub fn advance(&self, sequence: u64) -> io::Result<()> {
         let mut held = self.held.lock();
-        if sequence <= held.sequence {
+        let manifest = self.manifest(&mut held)?;
+        let (manifest, manifest_bytes) = manifest.unwrap_or((held.seen.manifest, held.seen.manifest_bytes));
+        let seen = Seen { sequence: sequence.max(held.seen.sequence), manifest, manifest_bytes };
+        if seen == held.seen {
             return Ok(());
         }
-        self.file.write_all_at(&encode(sequence), held.turn * APART)?;
-        *held = Held { sequence, turn: 1 - held.turn };
+        self.file.write_all_at(&encode(seen), held.turn * APART)?;
+        (held.seen, held.turn) = (seen, 1 - held.turn);
         Ok(())
+    }
+
+    /// Number and size of the manifest, after making sure that this much is synced: what it has grown by may not be yet.
+    fn manifest(&self, held: &mut Held) -> io::Result<Option<(u64, u64)>> {
+        let replaced = match &held.manifest {
+            Some((_, file)) => file.metadata()?.nlink() == 0,
+            None => true,
+        };
+        if replaced {
+            held.manifest = current_manifest(&self.directory)?;
+        }
+        let Some((number, file)) = &held.manifest else { return Ok(None) };
+        let bytes = file.metadata()?.len();
+        if (*number, bytes) != (held.seen.manifest, held.seen.manifest_bytes) {
+            file.sync_data()?;
+        }
+        Ok(Some((*number, bytes)))
     }
 }
 
-fn read(file: &File, turn: u64) -> io::Result<Option<u64>> {
+/// The manifest that CURRENT names, if both are there and make sense: what is wrong with them otherwise RocksDB says.
+fn current_manifest(directory: &Path) -> io::Result<Option<(u64, File)>> {
+    let missing = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) };
+    let name = match fs::read(directory.join("CURRENT")) {
+        Ok(name) => String::from_utf8_lossy(&name).into_owned(),
+        Err(error) => return missing(error),
+    };
+    let name = name.trim_end();
+    let Some(number) = name.strip_prefix("MANIFEST-").and_then(|number| number.parse().ok()) else { return Ok(None) };
+    match File::open(directory.join(name)) {
+        Ok(file) => Ok(Some((number, file))),
+        Err(error) => missing(error),
+    }
+}
+
+fn read(file: &File, turn: u64) -> io::Result<Option<Seen>> {
     let mut record = [0u8; RECORD];
     match file.read_exact_at(&mut record, turn * APART) {
         Ok(()) => Ok(decode(&record)),
@@ -79,20 +145,21 @@ fn read(file: &File, turn: u64) -> io::Result<Option<u64>> {
     }
 }
 
-fn encode(sequence: u64) -> [u8; RECORD] {
+fn encode(seen: Seen) -> [u8; RECORD] {
     let mut record = [0u8; RECORD];
     record[..8].copy_from_slice(&MAGIC);
-    record[8..16].copy_from_slice(&sequence.to_be_bytes());
-    let sum = crc32fast::hash(&record[..16]);
-    record[16..].copy_from_slice(&sum.to_be_bytes());
+    record[8..16].copy_from_slice(&seen.sequence.to_be_bytes());
+    record[16..24].copy_from_slice(&seen.manifest.to_be_bytes());
+    record[24..32].copy_from_slice(&seen.manifest_bytes.to_be_bytes());
+    let sum = crc32fast::hash(&record[..32]);
+    record[32..].copy_from_slice(&sum.to_be_bytes());
     record
 }
 
-fn decode(record: &[u8; RECORD]) -> Option<u64> {
-    let (magic, rest) = record.split_first_chunk::<8>()?;
-    let (sequence, _) = rest.split_first_chunk::<8>()?;
-    let sequence = u64::from_be_bytes(*sequence);
-    (*magic == MAGIC && *record == encode(sequence)).then_some(sequence)
+fn decode(record: &[u8; RECORD]) -> Option<Seen> {
+    let number = |at: usize| record[at..].first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+    let seen = Seen { sequence: number(8)?, manifest: number(16)?, manifest_bytes: number(24)? };
+    (*record == encode(seen)).then_some(seen)
 }
 
 #[cfg(test)]
@@ -112,7 +179,7 @@ mod tests {
         assert_eq!(witness.sequence(), 12);
         // The next write goes over the older of the two; torn in the middle it leaves the newer.
         let turn = witness.held.lock().turn;
-        witness.file.write_all_at(&encode(20)[..13], turn * APART).unwrap();
+        witness.file.write_all_at(&encode(Seen { sequence: 20, ..Seen::default() })[..13], turn * APART).unwrap();
         drop(witness);
         assert_eq!(Witness::open(dir.path()).unwrap().sequence(), 12);
     }
