@@ -29,20 +29,13 @@ pub fn write(folder: &Path) -> Result<String> {
     if !machine.is_empty() {
         write!(page, "\n```\n{}\n```\n", machine.trim_end())?;
     }
-    part(&mut page, folder, "Simulation", "scripts/chaos sim --seeds 0..2000", "sim.jsonl", simulation)?;
-    part(
-        &mut page,
-        folder,
-        "Faults on real processes",
-        "scripts/chaos run --all --minutes 20",
-        "runs.jsonl",
-        |rows| {
-            let skipped = text("runs.log");
-            let skipped = skipped.lines().filter_map(|line| line.strip_prefix("skipped: "));
-            Ok(runs(rows)? + &skipped.map(|line| format!("\nNot played there: {line}\n")).collect::<String>())
-        },
-    )?;
-    part(&mut page, folder, "Controls", "scripts/controls --failover", "controls.jsonl", controls)?;
+    part(&mut page, folder, "Simulation", "scripts/chaos sim", "sim.jsonl", simulation)?;
+    part(&mut page, folder, "Faults on real processes", "scripts/chaos run --all", "runs.jsonl", |rows| {
+        let skipped = text("runs.log");
+        let skipped = skipped.lines().filter_map(|line| line.strip_prefix("skipped: "));
+        Ok(runs(rows)? + &skipped.map(|line| format!("\nNot played there: {line}\n")).collect::<String>())
+    })?;
+    part(&mut page, folder, "Controls", "scripts/controls", "controls.jsonl", controls)?;
     part(&mut page, folder, "Teeth", "scripts/chaos teeth --blind", "teeth.jsonl", teeth)?;
     Ok(page)
 }
@@ -211,7 +204,7 @@ mod tests {
         assert!(page.contains("| ack-early | simulation | 3 | 1.5 | 2 | lost \\| a b |"), "{page}");
         assert!(page.contains("1 of 2 are caught"), "{page}");
         assert!(page.contains("| 2 | 1 | 4 | 5 | 0 | 20.5 |"), "{page}");
-        assert!(page.contains("## Controls\n\n`scripts/controls --failover`\n\nNot run."), "{page}");
+        assert!(page.contains("## Controls\n\n`scripts/controls`\n\nNot run."), "{page}");
         put(
             "controls.jsonl",
             "{\"scenario\":\"kill-leader\",\"acked\":7,\"lost\":0,\"seconds\":20,\"max_send_gap_ms\":300}\n\
