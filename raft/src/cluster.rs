@@ -33,7 +33,7 @@ use crate::port::Port;
 use crate::steward::Steward;
 use crate::timing::{self, BARRIER_TIMEOUT, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT};
 use crate::types::GroupId;
-use crate::{balance, mover, routing, serve, snapshot};
+use crate::{balance, gone, mover, routing, serve, snapshot};
 
 pub use read::Barrier;
 pub(crate) use read::read_index;
@@ -185,6 +185,7 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         let meta = Meta::new(groups.clone(), links.clone());
         tasks.spawn(serve::run(port.clone(), groups.clone(), meta.clone()));
+        tasks.spawn(gone::run(groups.clone(), links.clone()));
         tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
         let held = host::held(&engine, me)?;
         let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;

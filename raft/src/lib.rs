@@ -4,7 +4,7 @@
 //! the routing table. Behind it, from the disk upwards: [`flusher`] (one fsync for whatever all groups have waiting), [`log_store`],
 //! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
 //! connections), [`network`]; [`group`] (the replicas of this node), [`meta`] and [`host`] (who is where, and what follows),
-//! [`proposer`], [`routing`], [`balance`]. What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
+//! [`proposer`], [`routing`], [`balance`], [`gone`] (leaders that have died). What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
 //! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and talks through [`port`].
 //! [`backup`] is what others may take home and bring back.
 
@@ -17,6 +17,7 @@ pub mod fatal;
 pub mod flusher;
 pub mod formation;
 pub mod frame;
+pub mod gone;
 pub mod group;
 pub mod host;
 pub mod link;

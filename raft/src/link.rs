@@ -20,8 +20,9 @@ use troupe_runtime::{NodeCtx, Stream};
 
 use crate::formation::ledger::Ledger;
 use crate::frame::{Frame, FrameReader, Kind, PAYLOAD_BYTES};
+use crate::port::dial::nobody_listens;
 use crate::port::{Port, Protocol};
-use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS};
+use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SOON_MS};
 use crate::types::GroupId;
 
 /// Calls waiting to be written to one node. Above it a call fails at once, as if the node were unreachable.
@@ -88,12 +89,14 @@ struct Shared {
     ledger: Ledger,
     me: NodeId,
     links: RwLock<BTreeMap<NodeId, Link>>,
+    gone: watch::Sender<BTreeSet<NodeId>>,
     tasks: parking_lot::Mutex<JoinSet<()>>,
 }
 
 impl Links {
     pub fn new(ctx: NodeCtx, port: Port, ledger: Ledger, me: NodeId) -> Links {
-        Links(Arc::new(Shared { ctx, port, ledger, me, links: RwLock::default(), tasks: Default::default() }))
+        let gone = watch::Sender::default();
+        Links(Arc::new(Shared { ctx, port, ledger, me, links: RwLock::default(), gone, tasks: Default::default() }))
     }
 
     /// Begins to dial nodes that are new.
@@ -105,8 +108,9 @@ impl Links {
             }
             let (queue, calls) = mpsc::channel(QUEUE);
             let (up, is_up) = watch::channel(None);
-            let Shared { ctx, port, ledger, .. } = &*self.0;
-            self.0.tasks.lock().spawn(run(ctx.clone(), port.clone(), ledger.clone(), node, calls, up));
+            let Shared { ctx, port, ledger, gone, .. } = &*self.0;
+            let way = Way { ctx: ctx.clone(), port: port.clone(), ledger: ledger.clone(), node, gone: gone.clone() };
+            self.0.tasks.lock().spawn(run(way, calls, up));
             links.insert(node, Link { queue, up: is_up });
         }
     }
@@ -120,6 +124,11 @@ impl Links {
 
     pub fn reachable(&self, node: NodeId) -> bool {
         node == self.0.me || self.0.links.read().get(&node).is_some_and(|link| link.up.borrow().is_some())
+    }
+
+    /// Nodes whose process has ended, as far as one can tell from here: nobody listens at their address.
+    pub fn gone(&self) -> watch::Receiver<BTreeSet<NodeId>> {
+        self.0.gone.subscribe()
     }
 
     /// Whether another node says that it leads a shard, and since when.
@@ -166,23 +175,40 @@ impl Links {
     }
 }
 
-async fn run(
+/// The way to one node.
+struct Way {
     ctx: NodeCtx,
     port: Port,
     ledger: Ledger,
     node: NodeId,
-    mut calls: mpsc::Receiver<Call>,
-    up: watch::Sender<Option<Leads>>,
-) {
+    gone: watch::Sender<BTreeSet<NodeId>>,
+}
+
+impl Way {
+    fn tell(&self, is_gone: bool) {
+        self.gone.send_if_modified(|gone| if is_gone { gone.insert(self.node) } else { gone.remove(&self.node) });
+    }
+}
+
+async fn run(way: Way, mut calls: mpsc::Receiver<Call>, up: watch::Sender<Option<Leads>>) {
+    let node = way.node;
     let mut was_up = true;
+    // A lost connection is most often a process that has ended: it is looked at again soon, because others wait to know.
+    let mut soon = REDIAL_SOON_MS.iter();
     loop {
-        match dial(&port, &ledger, node).await {
+        let dialed = dial(&way.port, &way.ledger, node).await;
+        way.tell(dialed.as_ref().is_err_and(nobody_listens));
+        match dialed {
             Ok(stream) => {
                 tracing::debug!(%node, "connected");
+                let since = Instant::now();
                 up.send_replace(Some(Leads::default()));
                 let ended = session(stream, &mut calls, &up).await;
                 up.send_replace(None);
                 was_up = true;
+                if since.elapsed() > LINK_SILENCE {
+                    soon = REDIAL_SOON_MS.iter();
+                }
                 match ended {
                     Ok(()) => return,
                     Err(error) => tracing::info!(%node, %error, "lost the connection"),
@@ -195,13 +221,14 @@ async fn run(
             Err(error) => tracing::debug!(%node, %error, "still unreachable"),
         }
         if calls.is_closed() {
-            return;
+            return way.tell(false);
         }
         // What was queued before the link went down must not wait for its next life.
         while let Ok(call) = calls.try_recv() {
             let _ = call.answer.send(Err(CallError::Unreachable));
         }
-        sleep(Duration::from_millis(ctx.rng.range(REDIAL_MIN_MS, REDIAL_MAX_MS))).await;
+        let wait = soon.next().copied().unwrap_or_else(|| way.ctx.rng.range(REDIAL_MIN_MS, REDIAL_MAX_MS));
+        sleep(Duration::from_millis(wait)).await;
     }
 }
 

@@ -27,6 +27,10 @@ pub const LINK_SILENCE: Duration = Duration::from_millis(1_200);
 /// Between attempts to reach a peer: a restarted node is found before it starts an election.
 pub const REDIAL_MIN_MS: u64 = 100;
 pub const REDIAL_MAX_MS: u64 = 300;
+/// The first attempts after a connection that was lost: the kernel takes its time to close what a killed process had open.
+pub const REDIAL_SOON_MS: [u64; 4] = [1, 10, 30, 60];
+/// When a leader's process has ended, its voters ask for votes one after another, this far apart: long enough for two rounds and an fsync.
+pub const CAMPAIGN_STEP: Duration = Duration::from_millis(50);
 
 /// One block of a snapshot may wait for a slow disk; silence longer than this ends the transfer, and openraft begins another.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(20);

@@ -385,3 +385,4 @@ async fn a_node_starts_in_the_real_world() {
 }
 
 mod elastic;
+mod leaders;

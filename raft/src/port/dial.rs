@@ -66,6 +66,13 @@ impl From<DialError> for io::Error {
     }
 }
 
+/// Whether a dial failed because no process has the other side's port open: it answered, so neither it nor the network is just slow.
+pub fn nobody_listens(error: &io::Error) -> bool {
+    let dial = error.get_ref().and_then(|inner| inner.downcast_ref::<DialError>());
+    let unreachable = dial.and_then(|dial| if let Why::Unreachable(source) = &dial.why { Some(source) } else { None });
+    unreachable.is_some_and(|source| source.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 impl Port {
     /// Opens a stream to a node of this cluster, authenticated and past the preamble. Bounded in time. The error's inner
     /// value is a [`DialError`] wherever the other node, or the way to it, was the cause.
