@@ -22,7 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use troupe_core::{ShardMap, Slot};
 
-use crate::disk::{self, Disk};
+use crate::disk::Disk;
 use crate::fetch;
 use crate::proxy::{self, Door, Proxy};
 use crate::shim::Shim;
@@ -121,11 +121,11 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// Gives every node a file system of its own that can lose power. Wants root.
-    pub fn put_disks(&mut self) -> Result<()> {
+    /// Gives every node a file system of its own, of this size, that can lose power. Wants root.
+    pub fn put_disks(&mut self, bytes: u64) -> Result<()> {
         for index in 0..self.len() {
             let image = self.options.dir.join(format!("disk-{}.img", index + 1));
-            self.disks.push(Disk::mount(&image, &self.data_dir(index), disk::BYTES)?);
+            self.disks.push(Disk::mount(&image, &self.data_dir(index), bytes)?);
         }
         Ok(())
     }

@@ -113,7 +113,7 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
         cluster.put_proxies(options.seed).await?;
     }
     if needs.disks || (mixed && means.disks) {
-        cluster.put_disks()?;
+        cluster.put_disks(disk::BYTES)?;
     }
     if needs.shims || (mixed && means.shims) {
         cluster.put_shims()?;

@@ -1,9 +1,9 @@
-//! The load generator behind `troupe bench`: accounts, connections, clocks and histograms that the three loads share.
+//! The load generator behind `troupe bench`: accounts, connections, clocks and histograms that the loads share.
 //!
 //! It speaks over raw [`Connection`]s, because ten thousand of them must fit into one process. Times come from a
 //! schedule: a message that could not be sent when it was due is late from when it was due, not from when it was sent, so a
 //! server that stalls cannot hide its stall. [`sends`] measures acks and deliveries, [`idle`] holds connections,
-//! [`fanout`] fills one group.
+//! [`fanout`] fills one group, [`steady`] sends until it is told to stop.
 
 use std::future::Future;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use crate::error::Error;
 pub mod fanout;
 pub mod idle;
 pub mod sends;
+pub mod steady;
 
 /// Accounts and logins under way at once: the servers hash that many passwords and no more.
 const SETUP: usize = 16;
@@ -165,11 +166,15 @@ fn message(target: &Target, conversation: &str, due: u64, bytes: usize) -> Reque
     let mut content = BytesMut::with_capacity(size);
     content.put_u64(due);
     content.resize(size, b'.');
+    send_request(target, conversation, content.freeze())
+}
+
+fn send_request(target: &Target, conversation: &str, content: Bytes) -> Request {
     Request::Send(wire::Send {
         conversation: conversation.to_owned(),
         client_message_id: Bytes::copy_from_slice(&target.context.rng.bytes::<16>()),
         after: Bytes::new(),
-        body: Some(wire::Body { kind: KIND, content: content.freeze() }),
+        body: Some(wire::Body { kind: KIND, content }),
     })
 }
 

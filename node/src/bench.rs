@@ -5,17 +5,19 @@
 
 pub mod disk;
 mod failover;
+mod recovery;
+mod whole;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 use troupe_client::load::{Target, fanout, idle, sends};
 use troupe_runtime::NodeCtx;
 
-use crate::demo::{TempDir, plan, tempdir};
+use crate::demo::{Interrupted, TempDir, plan, tempdir};
 use troupe_chaos::local::LocalCluster;
 
 #[derive(Subcommand)]
@@ -61,10 +63,29 @@ pub enum Bench {
         #[arg(long, default_value_t = 20)]
         seconds: u64,
     },
-    /// Kill the leader again and again: time without an acknowledged send
+    /// Kill or stop the leader again and again: time without an acknowledged send
     Failover {
         #[arg(long, default_value_t = 20)]
         times: usize,
+        #[arg(long, value_enum, default_value = "kill")]
+        signal: failover::Signal,
+        #[arg(long)]
+        json: bool,
+    },
+    /// A cluster that holds something: cold start of all nodes, and a wiped node's way back under load
+    Recovery {
+        /// MiB of message bodies that every node holds
+        #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..))]
+        mib: u64,
+        /// Bytes of one body on average: each has half as much to half as much again
+        #[arg(long, default_value_t = 8192, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(2..=43_690))]
+        body_bytes: usize,
+        /// Messages per second on a fixed schedule, before and while the wiped node is rebuilt
+        #[arg(long, default_value_t = 200.0)]
+        rate: f64,
+        /// Give every node a disk that loses what was not synced, and cut all of them, instead of SIGKILL. Wants root
+        #[arg(long)]
+        power_loss: bool,
         #[arg(long)]
         json: bool,
     },
@@ -92,6 +113,15 @@ const WARM_UP: usize = 256;
 const START: Duration = Duration::from_secs(60);
 
 pub async fn run(bench: Bench) -> Result<()> {
+    let mut interrupted = Interrupted::new()?;
+    // To die of the signal would leave nodes behind that stand still, mounts, and folders full of data; to drop the bench leaves nothing.
+    tokio::select! {
+        done = measure(bench) => done,
+        () = interrupted.wait() => bail!("interrupted"),
+    }
+}
+
+async fn measure(bench: Bench) -> Result<()> {
     match bench {
         Bench::Sends { common, rate, seconds, senders, conversations, in_flight, body_bytes } => {
             let bed = Bed::new(&common).await?;
@@ -136,9 +166,16 @@ pub async fn run(bench: Bench) -> Result<()> {
             let report = fanout::run(options).await?;
             bed.finish(&report, common.json, json!({})).await
         }
-        Bench::Failover { times, json } => {
+        Bench::Failover { times, signal, json } => {
             let mut bed = Bed::local().await?;
-            let report = failover::run(bed.cluster.as_mut().context("a local cluster")?, times).await?;
+            let report = failover::run(bed.cluster.as_mut().context("a local cluster")?, times, signal).await?;
+            bed.finish(&report, json, json!({})).await
+        }
+        Bench::Recovery { mib, body_bytes, rate, power_loss, json } => {
+            let options = recovery::Options { mib, body_bytes, rate, power_loss };
+            let mut bed = Bed::prepared(|cluster| recovery::prepare(cluster, &options)).await?;
+            let context = bed.target().context;
+            let report = recovery::run(bed.cluster.as_mut().context("a local cluster")?, &context, &options).await?;
             bed.finish(&report, json, json!({})).await
         }
         Bench::Disk { seconds, json } => {
@@ -168,9 +205,15 @@ impl Bed {
 
     /// Three nodes with data of their own on the temporary folder's disk.
     async fn local() -> Result<Bed> {
+        Bed::prepared(|_| Ok(())).await
+    }
+
+    /// The same, with something put under them before they start.
+    async fn prepared(prepare: impl FnOnce(&mut LocalCluster) -> Result<()>) -> Result<Bed> {
         let dir = tempdir()?;
         let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
         let mut cluster = plan(dir.0.join("cluster"), 3, &[])?;
+        prepare(&mut cluster)?;
         cluster.start_all()?;
         cluster.wait_ready(&[0, 1, 2], START).await?;
         let servers = cluster.client_addresses();

@@ -231,17 +231,17 @@ async fn supervise(
 }
 
 /// Ctrl-C or SIGTERM.
-struct Interrupted {
+pub struct Interrupted {
     int: tokio::signal::unix::Signal,
     term: tokio::signal::unix::Signal,
 }
 
 impl Interrupted {
-    fn new() -> Result<Interrupted> {
+    pub fn new() -> Result<Interrupted> {
         Ok(Interrupted { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(&mut self) {
+    pub async fn wait(&mut self) {
         tokio::select! {
             _ = self.int.recv() => {}
             _ = self.term.recv() => {}
