@@ -146,9 +146,12 @@ mod tests {
         assert!(all_led(&whole()) && !all_led(&whole()[1..]) && !all_led(&[]));
     }
 
+    /// Takes one thing away from the answers of a whole cluster.
+    type Breaks = fn(&mut Vec<Value>);
+
     #[test]
     fn whatever_lacks_is_said() {
-        let broken: [(fn(&mut Vec<Value>), &str); 9] = [
+        let broken: [(Breaks, &str); 9] = [
             (|it| it[0]["shards"] = json!([]), "no shard is placed"),
             (|it| it[1]["shards"] = json!([]), "node 4 knows 0 of 1 shards"),
             (|it| it[2]["shards"][0]["nodes"] = json!([1, 2, 3]), "has not all its copies, as node 3"),
