@@ -22,6 +22,8 @@ use troupe_runtime::NodeCtx;
 use crate::codec::{self, Undecodable};
 use crate::frame::Kind;
 use crate::link::{CallError, Links};
+use crate::log_store::READ_BYTES;
+use crate::pace::Paces;
 use crate::port::Port;
 use crate::snapshot;
 use crate::state_machine::SnapshotData;
@@ -30,6 +32,8 @@ use crate::types::{GroupId, Home, Types, Vote};
 
 /// Appends of one group on their way to one peer. Each is at most `log_store::READ_BYTES`, so this bounds memory too.
 const IN_FLIGHT: usize = 8;
+/// An append of so many bytes whose entries are all committed already keeps nobody waiting: its receiver catches up.
+const CATCH_UP_BYTES: usize = READ_BYTES / 4;
 /// Snapshots that this node sends at once: they compete with people's messages for the disk.
 const SNAPSHOTS_SENT: usize = 2;
 
@@ -42,11 +46,13 @@ pub struct Network {
     pub port: Port,
     pub links: Links,
     sending: Arc<Semaphore>,
+    pub paces: Paces,
 }
 
 impl Network {
     pub fn new(ctx: NodeCtx, port: Port, links: Links) -> Network {
-        Network { ctx, port, links, sending: Arc::new(Semaphore::new(SNAPSHOTS_SENT)) }
+        let sending = Arc::new(Semaphore::new(SNAPSHOTS_SENT));
+        Network { ctx, port, links, sending, paces: Paces::default() }
     }
 }
 
@@ -113,6 +119,11 @@ impl Peer {
     }
 }
 
+fn catches_up(request: &AppendEntriesRequest<Types>) -> bool {
+    let committed = request.entries.last().map(|entry| entry.log_id) <= request.leader_commit;
+    committed && request.entries.iter().map(codec::entry_bytes).sum::<usize>() >= CATCH_UP_BYTES
+}
+
 /// `Unreachable` lets openraft back off; the others are retried at once.
 fn rpc_error(error: CallError) -> RPCError<Types> {
     match error {
@@ -147,13 +158,24 @@ impl RaftNetworkV2<Types> for Peer {
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
         let peer = &*self;
+        let pace = self.network.paces.towards(self.node);
         let answers = input
-            .map(move |request| {
+            .then(move |request| {
+                let pace = pace.clone();
+                async move {
+                    let turn = if catches_up(&request) { Some(pace.turn().await) } else { None };
+                    (request, turn)
+                }
+            })
+            .map(move |(request, turn)| {
                 let previous = request.prev_log_id;
                 let last = request.entries.last().map(|entry| entry.log_id).or(previous);
                 let answer = peer.append(&request, &option);
                 async move {
                     let answer = answer.await?;
+                    if let Some(turn) = turn {
+                        turn.done();
+                    }
                     let full = matches!(answer, AppendEntriesResponse::Success);
                     Ok((answer.into_stream_result(previous, last), full))
                 }
@@ -196,7 +218,7 @@ impl RaftNetworkV2<Types> for Peer {
         let send = async {
             let _turn = self.network.sending.acquire().await.map_err(|error| Unreachable::new(&error))?;
             let to = snapshot::Destination { node: self.node, group: self.group, target: self.target };
-            let answer = snapshot::send(&self.network.ctx, &self.network.port, to, vote, snapshot).await;
+            let answer = snapshot::send(&self.network, to, vote, snapshot).await;
             answer.map_err(|error| StreamingError::Unreachable(Unreachable::new(&error)))
         };
         tokio::select! {

@@ -26,6 +26,8 @@ use crate::applier::Range;
 use crate::backup;
 use crate::codec;
 use crate::group::{Group, Groups};
+use crate::network::Network;
+use crate::pace::Pace;
 use crate::port::{Inbound, Port, Protocol};
 use crate::state_machine::{SnapshotData, applied_row};
 use crate::timing::{SNAPSHOT_BEAT, SNAPSHOT_INSTALL, SNAPSHOT_STALL};
@@ -49,8 +51,7 @@ pub struct Destination {
 
 /// Sends a snapshot and waits until it is installed; gives the vote of the receiver.
 pub async fn send(
-    ctx: &NodeCtx,
-    port: &Port,
+    network: &Network,
     to: Destination,
     vote: Vote,
     snapshot: alias::SnapshotOf<Types, SnapshotData>,
@@ -58,7 +59,7 @@ pub async fn send(
     let SnapshotData::View { reader, ranges } = snapshot.snapshot else {
         return Err(io::Error::other("a snapshot that is being installed cannot be sent"));
     };
-    let mut stream = port.dial(to.node, Protocol::Snapshot).await?;
+    let mut stream = network.port.dial(to.node, Protocol::Snapshot).await?;
     let stream = &mut stream;
     let state = codec::applied_out(snapshot.meta.last_log_id.as_ref(), &snapshot.meta.last_membership);
     let header = wire::SnapshotHeader {
@@ -68,7 +69,7 @@ pub async fn send(
         state: Some(state),
     };
     write(stream, Part::Header(header)).await?;
-    send_rows(ctx, reader, ranges, stream).await?;
+    send_rows(&network.ctx, &network.paces.towards(to.node), reader, ranges, stream).await?;
     match timeout(SNAPSHOT_INSTALL, reply(stream)).await?? {
         Part::Reply(wire::SnapshotReply { vote: Some(vote), .. }) => Ok(codec::vote_in(vote)),
         Part::Reply(reply) => Err(io::Error::other(reply.refusal)),
@@ -89,6 +90,7 @@ async fn reply(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
 /// The blocks of all ranges, and the end.
 async fn send_rows(
     ctx: &NodeCtx,
+    pace: &Pace,
     reader: Arc<dyn Reader>,
     ranges: Vec<Range>,
     stream: &mut Box<dyn Stream>,
@@ -97,6 +99,7 @@ async fn send_rows(
     for (family, from, end) in ranges {
         let mut next = Some(Bound::Included(from));
         while let Some(begin) = next {
+            let turn = pace.turn().await;
             let (reader, end) = (reader.clone(), end.clone());
             let mut block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
             if ctx.planted(Plant::SnapshotWithoutDedup) {
@@ -107,6 +110,7 @@ async fn send_rows(
                 pairs += block.pairs;
                 write(stream, Part::Block(packed)).await?;
             }
+            turn.done();
         }
     }
     write(stream, Part::End(wire::SnapshotEnd { pairs })).await
@@ -123,7 +127,7 @@ pub async fn save(
     let state = codec::applied_out(applied.as_ref(), &membership);
     let header = wire::SnapshotHeader { group: group.id.0, target: group.replica, vote: None, state: Some(state) };
     write(stream, Part::Header(header)).await?;
-    send_rows(ctx, reader, group.applier.ranges(), stream).await
+    send_rows(ctx, &Pace::new(), reader, group.applier.ranges(), stream).await
 }
 
 /// The other end of [`save`]: the rows in order, the applied index, and how many they were. Blocks are small enough to be unpacked

@@ -32,6 +32,8 @@ pub const REDIAL_SOON_MS: [u64; 4] = [1, 10, 30, 60];
 /// When a leader's process has ended, its voters ask for votes one after another, this far apart: long enough for two rounds and an fsync.
 pub const CAMPAIGN_STEP: Duration = Duration::from_millis(50);
 
+/// Between two pieces for a replica that catches up, at most: one that took long because its receiver stood still is no reason to stand still for as long.
+pub const CATCH_UP_REST: Duration = Duration::from_millis(250);
 /// One block of a snapshot may wait for a slow disk; silence longer than this ends the transfer, and openraft begins another.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(20);
 /// Who installs a snapshot says so this often, because its sender cannot tell long work from a peer that is gone.
