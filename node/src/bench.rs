@@ -132,8 +132,10 @@ async fn measure(bench: Bench) -> Result<()> {
             options.conversations = conversations.unwrap_or(options.conversations);
             options.in_flight = in_flight.unwrap_or(options.in_flight);
             options.body_bytes = body_bytes.unwrap_or(options.body_bytes);
+            let before = bed.terms().await?;
             let report = sends::run(options).await?;
-            bed.finish(&report, common.json, json!({})).await
+            let elections = bed.terms().await?.zip(before).map(|(after, before)| after - before);
+            bed.finish(&report, common.json, json!({ "elections": elections })).await
         }
         Bench::Idle { common, connections, seconds } => {
             let bed = Bed::new(&common).await?;
@@ -236,6 +238,12 @@ impl Bed {
             total += kib * 1024;
         }
         Ok(Some(total))
+    }
+
+    /// Terms of all shards together, where this bench has its own cluster: each election begins another.
+    async fn terms(&self) -> Result<Option<u64>> {
+        let Some(cluster) = &self.cluster else { return Ok(None) };
+        whole::terms(cluster).await.map(Some)
     }
 
     async fn finish(mut self, report: &impl Serialize, as_json: bool, more: Value) -> Result<()> {

@@ -47,6 +47,12 @@ pub async fn wait_led_by(cluster: &LocalCluster, nodes: &[usize], within: Durati
     Ok(())
 }
 
+/// The terms of all shards together, as the first node knows them.
+pub async fn terms(cluster: &LocalCluster) -> Result<u64> {
+    let answers = ask(cluster, &[0]).await?;
+    Ok(answers.iter().flat_map(|answer| rows(answer, "replicas")).filter_map(|replica| replica["epoch"].as_u64()).sum())
+}
+
 /// What each of these nodes says of the cluster and of itself.
 async fn ask(cluster: &LocalCluster, nodes: &[usize]) -> Result<Vec<Value>> {
     let one = |index: &usize| fetch::get_json(&cluster.addresses(*index).http, "/v1/cluster", ANSWER);

@@ -1,6 +1,6 @@
 //! RocksDB's settings: what safety asks for, and memory that lets several nodes share a machine.
 
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Env, LogLevel, Options};
 
 use crate::engine::Family;
 
@@ -34,6 +34,11 @@ pub(super) fn database() -> Options {
     options.set_db_write_buffer_size(MEMTABLES_BYTES);
     options.set_max_open_files(OPEN_FILES);
     options.set_max_background_jobs(2);
+    // Tables are merged in time that nobody else wants; flushes keep their priority, because writers wait for them.
+    if let Ok(mut env) = Env::new() {
+        env.lower_thread_pool_cpu_priority();
+        options.set_env(&env);
+    }
     // Large files are written out as they grow, so that an fsync of the log does not wait behind them.
     options.set_bytes_per_sync(MB as u64);
 
