@@ -8,6 +8,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use troupe_chaos::cli::{self, Chaos};
+use troupe_chaos::run;
+use troupe_chaos::teeth::TEETH;
+
+/// The first that the nodes try.
+const PORT: u16 = 27_000;
 
 #[derive(Parser)]
 #[command(name = "chaos", about = "Breaks a real cluster and checks every promise")]
@@ -23,6 +28,12 @@ struct Cli {
 enum Verb {
     #[command(flatten)]
     Chaos(Box<Chaos>),
+    /// Plant bugs into real nodes, and play until each is caught (wants a binary with the feature planted-bugs)
+    Teeth {
+        /// One line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
     /// Write docs/proof.md to the standard output, from what scripts/proof has gathered
     Proof { folder: PathBuf },
 }
@@ -33,14 +44,33 @@ fn main() -> Result<ExitCode> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
-    let verb = match cli.verb {
-        Verb::Chaos(verb) => verb,
+    let troupe = cli.troupe.context("--troupe: the binary to run is missing");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match cli.verb {
+        Verb::Chaos(verb) => runtime.block_on(cli::run(*verb, troupe?)),
+        Verb::Teeth { json } => runtime.block_on(bite(troupe?, json)),
         Verb::Proof { folder } => {
             print!("{}", proof::write(&folder)?);
-            return Ok(ExitCode::SUCCESS);
+            Ok(ExitCode::SUCCESS)
         }
-    };
-    let troupe = cli.troupe.context("--troupe: the binary to run is missing")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(cli::run(*verb, troupe))
+    }
+}
+
+/// A bug whose scenario cannot be played here is said to be left out, and no row of the table.
+async fn bite(troupe: PathBuf, json: bool) -> Result<ExitCode> {
+    let means = run::means();
+    let mut missed = false;
+    for tooth in TEETH {
+        if let Some(why) = tooth.scenario.impossible(&means) {
+            eprintln!("skipped: {}: {why}", tooth.plant.name());
+            continue;
+        }
+        let row = tooth.bite(troupe.clone(), PORT).await?;
+        match json {
+            true => println!("{}", serde_json::to_string(&row)?),
+            false => println!("{}", row.line()),
+        }
+        missed |= row.caught_by.is_none();
+    }
+    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

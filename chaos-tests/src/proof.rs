@@ -7,6 +7,7 @@
 //! | `machine.txt`    | plain text: what it was run on                       |
 //! | `sim.jsonl`      | `scripts/chaos sim --json`                           |
 //! | `teeth.jsonl`    | `scripts/chaos teeth --blind --json`                 |
+//! | `bites.jsonl`    | `scripts/chaos teeth --processes --json`             |
 //! | `runs.jsonl`     | `scripts/chaos run --all --json`                     |
 //! | `runs.log`       | what that said besides, skipped scenarios among it   |
 //! | `controls.jsonl` | `scripts/controls`                                   |
@@ -37,6 +38,7 @@ pub fn write(folder: &Path) -> Result<String> {
     })?;
     part(&mut page, folder, "Controls", "scripts/controls", "controls.jsonl", controls)?;
     part(&mut page, folder, "Teeth", "scripts/chaos teeth --blind", "teeth.jsonl", teeth)?;
+    part(&mut page, folder, "Teeth, on real processes", "scripts/chaos teeth --processes", "bites.jsonl", teeth)?;
     Ok(page)
 }
 
@@ -177,7 +179,7 @@ fn teeth(rows: &[Value]) -> Result<String> {
         ("shown as", "shown_as"),
     ];
     Ok(format!(
-        "Each bug is planted into the node or the SDK, and seeds are run from 0 on until one shows it. {caught} of {} are caught.\n\n{}",
+        "Each bug is planted into the node or the SDK, and seeds are run until one shows it. {caught} of {} are caught.\n\n{}",
         rows.len(),
         table(rows, &columns)?
     ))

@@ -77,10 +77,16 @@ pub enum Plant {
     MoveWithoutVote,
     /// Keep what is left of a replica that has gone elsewhere.
     GoneReplicaKept,
+    /// Call what RocksDB has written durable without an fsync.
+    SyncSkipped,
+    /// Go on when RocksDB cannot write.
+    EngineErrorIgnored,
+    /// Open a database that has lost its end.
+    WitnessIgnored,
 }
 
 impl Plant {
-    pub const ALL: [Plant; 35] = [
+    pub const ALL: [Plant; 38] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -116,6 +122,9 @@ impl Plant {
         Plant::PutBackUnnoticed,
         Plant::MoveWithoutVote,
         Plant::GoneReplicaKept,
+        Plant::SyncSkipped,
+        Plant::EngineErrorIgnored,
+        Plant::WitnessIgnored,
     ];
 
     pub fn name(self) -> &'static str {
@@ -155,6 +164,9 @@ impl Plant {
             Plant::PutBackUnnoticed => "put-back-unnoticed",
             Plant::MoveWithoutVote => "move-without-vote",
             Plant::GoneReplicaKept => "gone-replica-kept",
+            Plant::SyncSkipped => "sync-skipped",
+            Plant::EngineErrorIgnored => "engine-error-ignored",
+            Plant::WitnessIgnored => "witness-ignored",
         }
     }
 

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 use anyhow::{Context, Result, bail};
+use troupe_core::plant::Plant;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader};
 use troupe_store::key::node;
 use troupe_store::rocks::{self, Rocks};
@@ -23,9 +24,9 @@ const SET_ASIDE: &str = "db.damaged-";
 const TIMES: usize = 3;
 
 /// Opens the database, which may mean an empty one in the place of a damaged one. `has_peers`: others hold copies.
-pub fn open(data_dir: &Path, has_peers: bool) -> Result<Rocks> {
+pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Rocks> {
     let path = data_dir.join(DATABASE);
-    let engine = match Rocks::open(&path) {
+    let engine = match Rocks::open_planted(&path, plant) {
         Ok(engine) => engine,
         Err(EngineError::Damaged(why)) if has_peers => {
             let aside = set_aside(data_dir).with_context(|| format!("this node's data is damaged: {why}"))?;
@@ -34,7 +35,7 @@ pub fn open(data_dir: &Path, has_peers: bool) -> Result<Rocks> {
                 set_aside = %aside.display(),
                 "this node's data is damaged; it is set aside, and the node joins its cluster as a new one and gets its copies from the others"
             );
-            Rocks::open(&path)?
+            Rocks::open_planted(&path, plant)?
         }
         Err(EngineError::Damaged(why)) => bail!(
             "this node's data is damaged: {why}. Started without --join it counts as the only copy. If its cluster has other nodes, \
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn damaged_data_is_set_aside_where_others_have_copies() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = open(dir.path(), true).unwrap();
+        let engine = open(dir.path(), true, None).unwrap();
         assert!(!is_marked(&engine), "an empty node may found a cluster");
         drop(engine);
         for time in 1..=TIMES {
@@ -106,7 +107,7 @@ mod tests {
             assert!(is_marked(&engine), "one that lost its data may not");
         }
         condemn(dir.path());
-        let error = format!("{:#}", open(dir.path(), true).err().unwrap());
+        let error = format!("{:#}", open(dir.path(), true, None).err().unwrap());
         assert!(error.contains("replace this disk"), "{error}");
     }
 
@@ -117,7 +118,7 @@ mod tests {
 
     fn open_again(dir: &Path, time: usize) -> Rocks {
         condemn(dir);
-        let engine = open(dir, true).unwrap();
+        let engine = open(dir, true, None).unwrap();
         assert!(dir.join(format!("{SET_ASIDE}{time}")).join("CURRENT").exists());
         engine
     }
@@ -125,9 +126,9 @@ mod tests {
     #[test]
     fn the_only_copy_is_left_where_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path(), false).unwrap());
+        drop(open(dir.path(), false, None).unwrap());
         condemn(dir.path());
-        let error = open(dir.path(), false).err().unwrap().to_string();
+        let error = open(dir.path(), false, None).err().unwrap().to_string();
         assert!(error.contains("the only copy") && error.contains("flipped"), "{error}");
         assert!(dir.path().join(DATABASE).join("CURRENT").exists());
     }

@@ -36,7 +36,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     }
     // Clients are let in once there is a cluster, but that their port is taken is said now.
     drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
-    let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config))?);
+    let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), ctx.plant)?);
     let cluster = tokio::select! {
         started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => match started {
             Ok(cluster) => cluster,

@@ -31,7 +31,8 @@ use crate::meta::{Addresses, Meta, MetaState};
 use crate::network::Network;
 use crate::port::Port;
 use crate::steward::Steward;
-use crate::timing::{self, BARRIER_TIMEOUT, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT};
+use crate::timing::{self, BARRIER_TIMEOUT};
+use crate::trim::LogLimits;
 use crate::types::GroupId;
 use crate::{balance, gone, mover, routing, serve, snapshot};
 
@@ -141,7 +142,7 @@ impl Cluster {
     /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the node is a member and knows the
     /// placement (leaders may still be unknown).
     pub async fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
-        Cluster::start_tuned(ctx, engine, config, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await
+        Cluster::start_tuned(ctx, engine, config, LogLimits::default()).await
     }
 
     /// With another length of the logs; tests and simulation make them short.
@@ -151,18 +152,16 @@ impl Cluster {
         ctx: NodeCtx,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
-        log_between_snapshots: u64,
-        log_kept: u64,
+        limits: LogLimits,
     ) -> BoxFuture<'static, Result<Cluster, StartError>> {
-        Box::pin(Cluster::open(ctx, engine, config, log_between_snapshots, log_kept))
+        Box::pin(Cluster::open(ctx, engine, config, limits))
     }
 
     async fn open(
         ctx: NodeCtx,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
-        log_between_snapshots: u64,
-        log_kept: u64,
+        limits: LogLimits,
     ) -> Result<Cluster, StartError> {
         let Established { cluster_id, me, founders, port, book, .. } =
             formation::establish(&ctx, engine.clone(), &config).await?;
@@ -171,7 +170,7 @@ impl Cluster {
         let ledger = Ledger { book, port: port.clone(), cluster_id, me };
         let links = Links::new(ctx.clone(), port.clone(), ledger, me);
         let groups = Groups::new();
-        let raft_config = timing::raft_config(me.to_string(), log_between_snapshots, log_kept).validate();
+        let raft_config = timing::raft_config(me.to_string(), limits).validate();
         let ground = Ground {
             ctx: ctx.clone(),
             engine: engine.clone(),
@@ -179,6 +178,7 @@ impl Cluster {
             fatal: fatal.clone(),
             network: Network::new(ctx.clone(), port.clone(), links.clone()),
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
+            limits,
         };
         links.connect(founders.iter().flatten().map(|founder| founder.id));
 

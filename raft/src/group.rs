@@ -20,6 +20,7 @@ use crate::log_store::LogStore;
 use crate::network::{Factory, Network};
 use crate::state_machine::{Gate, StateMachine};
 use crate::timing::{LOOK_EVERY, LOOK_FRESH};
+use crate::trim::LogLimits;
 use crate::types::{GroupId, Home, Metrics, Raft};
 
 /// One open replica. Cheap to clone.
@@ -29,6 +30,7 @@ pub struct Group {
     pub replica: u64,
     pub raft: Raft,
     pub applier: Arc<dyn Applier>,
+    pub log: LogStore,
     gate: Gate,
 }
 
@@ -55,6 +57,7 @@ pub struct Ground {
     pub fatal: Fatal,
     pub network: Network,
     pub config: Arc<Config>,
+    pub limits: LogLimits,
 }
 
 /// All open replicas of this node, by group.
@@ -91,15 +94,15 @@ impl Groups {
         replica: u64,
         applier: Arc<dyn Applier>,
     ) -> Result<Group, EngineError> {
-        let Ground { ctx, engine, flusher, fatal, network, config } = ground.clone();
-        let log = LogStore::open(id, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone())?;
+        let Ground { ctx, engine, flusher, fatal, network, config, limits } = ground.clone();
+        let log = LogStore::open(id, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone(), limits)?;
         let gate = Gate::default();
         let machine = StateMachine::open(id, ctx, engine, flusher, fatal.clone(), applier.clone(), gate.clone())?;
         let factory = Factory { group: id, network };
-        let raft = Raft::new(replica, config, factory, log, machine)
+        let raft = Raft::new(replica, config, factory, log.clone(), machine)
             .await
             .map_err(|error| EngineError::Fatal(format!("replica {replica} of {id} cannot start: {error}")))?;
-        let group = Group { id, replica, raft, applier, gate };
+        let group = Group { id, replica, raft, applier, log, gate };
         tokio::spawn(follow(group.clone(), fatal, self.news.clone()));
         self.open.write().insert(id, group.clone());
         Ok(group)

@@ -3,7 +3,7 @@
 //! [`Cluster`] is the face the actors see: propose commands to a shard, read its applied state behind a barrier, follow
 //! the routing table. Behind it, from the disk upwards: [`flusher`] (one fsync for whatever all groups have waiting), [`log_store`],
 //! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
-//! connections), [`network`], [`pace`]; [`group`] (the replicas of this node), [`meta`] and [`host`] (who is where, and what follows),
+//! connections), [`network`], [`pace`]; [`group`] (the replicas of this node), [`trim`] (how long their logs may be), [`meta`] and [`host`] (who is where, and what follows),
 //! [`proposer`], [`routing`], [`balance`], [`gone`] (leaders that have died). What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
 //! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and talks through [`port`].
 //! [`backup`] is what others may take home and bring back.
@@ -38,6 +38,7 @@ pub mod steward;
 pub mod timing;
 pub mod tls;
 pub mod token;
+pub mod trim;
 pub mod types;
 
 pub use cluster::{Cluster, ClusterConfig, Outcome, ProposeError, ReadError, Routing, StartError};

@@ -10,9 +10,10 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use futures::Stream;
-use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
+use openraft::{LogIdOptionExt, OptionalSend};
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, NodeCtx, executor};
@@ -23,6 +24,7 @@ use crate::codec;
 use crate::fatal::Fatal;
 use crate::flusher::{Flusher, Write};
 use crate::state_machine::applied_row;
+use crate::trim::{LogLimits, Measure};
 use crate::types::{Entry, GroupId, LogId, Types, Vote};
 
 /// Bytes of flushed entries kept in memory per group.
@@ -41,10 +43,10 @@ pub struct LogStore {
     flusher: Flusher,
     fatal: Fatal,
     log: Arc<Mutex<Log>>,
+    grown: Arc<Notify>,
 }
 
 /// What this group's log is now, flushed or not.
-#[derive(Default)]
 struct Log {
     vote: Option<Vote>,
     committed: Option<LogId>,
@@ -55,6 +57,8 @@ struct Log {
     tail_bytes: usize,
     appends: u64,
     flushed: u64,
+    /// Of all of it, on disk or not.
+    measure: Measure,
 }
 
 struct Held {
@@ -65,11 +69,13 @@ struct Held {
 }
 
 impl Log {
-    fn push(&mut self, entry: Entry) {
-        let bytes = codec::entry_bytes(&entry);
+    /// Whether it is time to look if the log has become too long.
+    fn push(&mut self, entry: Entry) -> bool {
+        let (index, bytes) = (entry.log_id.index, codec::entry_bytes(&entry));
         self.tail_bytes += bytes;
         self.last = Some(entry.log_id);
         self.tail.push_back(Held { entry, bytes, append: self.appends });
+        self.measure.push(index, bytes as u64)
     }
 
     fn evict(&mut self) {
@@ -104,6 +110,7 @@ impl LogStore {
         engine: Arc<dyn Engine>,
         flusher: Flusher,
         fatal: Fatal,
+        limits: LogLimits,
     ) -> Result<LogStore, EngineError> {
         let corrupt = |error: codec::Undecodable| EngineError::Fatal(format!("log of {group}: {error}"));
         let row = |what| engine.get(Family::RaftMeta, &meta_key(group, what));
@@ -112,6 +119,7 @@ impl LogStore {
         let purged = row(What::Purged)?.map(|bytes| codec::open::<wire::LogId>(&bytes, "purged")).transpose();
         let mut purged = purged.map_err(corrupt)?.map(codec::log_id_in);
         let (from, to) = group_range(group.0);
+        let bytes = engine.size(Family::RaftLog, &from, &to)?;
         let last = engine.scan(Family::RaftLog, (Bound::Included(from), Bound::Excluded(to)), true, 1)?;
         let mut last =
             last.first().map(|(_, bytes)| decode(bytes)).transpose().map_err(corrupt)?.map(|last| last.log_id);
@@ -123,14 +131,29 @@ impl LogStore {
             forget(&engine, group, applied)?;
             (last, purged) = (Some(applied), Some(applied));
         }
+        let last = last.max(purged);
         let log = Log {
             vote: vote.map_err(corrupt)?.map(codec::vote_in),
             committed: committed.map_err(corrupt)?.map(codec::log_id_in),
-            last: last.max(purged),
+            last,
             purged,
-            ..Log::default()
+            tail: VecDeque::new(),
+            tail_bytes: 0,
+            appends: 0,
+            flushed: 0,
+            measure: Measure::new(limits, last.index(), bytes),
         };
-        Ok(LogStore { group, ctx, engine, flusher, fatal, log: Arc::new(Mutex::new(log)) })
+        Ok(LogStore { group, ctx, engine, flusher, fatal, log: Arc::new(Mutex::new(log)), grown: Arc::default() })
+    }
+
+    /// Waits until the log has become so long that it may be too long.
+    pub async fn grown(&self) {
+        self.grown.notified().await;
+    }
+
+    /// The entry up to which the log is to go, if it has more bytes than it is `allowed`.
+    pub fn cut(&self, allowed: u64) -> Option<u64> {
+        self.log.lock().measure.cut(allowed)
     }
 
     /// Entries of `[from, to)` that exist, cut after `bytes` but never empty for a range that is not.
@@ -314,7 +337,9 @@ impl RaftLogStorage<Types> for LogStore {
             for entry in entries {
                 let value = codec::seal(&codec::entry_out(&entry));
                 ops.push(Op::Put(Family::RaftLog, log_key(self.group, entry.log_id.index), value));
-                log.push(entry);
+                if log.push(entry) {
+                    self.grown.notify_one();
+                }
             }
             log.appends
         };
@@ -338,11 +363,12 @@ impl RaftLogStorage<Types> for LogStore {
         let op = {
             let mut log = self.log.lock();
             let Some(end) = log.last.map(|last| last.index + 1).filter(|end| *end > from) else { return Ok(()) };
-            while log.tail.back().is_some_and(|held| held.entry.log_id.index >= from) {
-                if let Some(held) = log.tail.pop_back() {
-                    log.tail_bytes -= held.bytes;
-                }
+            let mut bytes = 0;
+            while let Some(held) = log.tail.pop_back_if(|held| held.entry.log_id.index >= from) {
+                bytes += held.bytes;
             }
+            log.tail_bytes -= bytes;
+            log.measure.truncate(from, bytes as u64);
             log.last = last;
             Op::DeleteRange(Family::RaftLog, log_key(self.group, from), log_key(self.group, end))
         };
@@ -355,6 +381,7 @@ impl RaftLogStorage<Types> for LogStore {
             let first = log.purged.map_or(0, |purged| purged.index + 1);
             log.purged = Some(upto);
             log.last = log.last.max(Some(upto));
+            log.measure.purge(upto.index);
             while log.first_in_memory().is_some_and(|index| index <= upto.index) {
                 log.drop_front();
             }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy};
 
+use crate::trim::LogLimits;
+
 /// A stall of three heartbeats is survived without an election: 3 * 100 = `ELECTION_MIN_MS`.
 pub const HEARTBEAT_MS: u64 = 100;
 /// Failover takes about 0.8 to 1.0 s with these two, and so does the shortest stall of a leader that costs it its place. What they cost in
@@ -38,6 +40,8 @@ pub const CATCH_UP_REST: Duration = Duration::from_millis(250);
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(20);
 /// Who installs a snapshot says so this often, because its sender cannot tell long work from a peer that is gone.
 pub const SNAPSHOT_BEAT: Duration = Duration::from_secs(5);
+/// A log that is to be cut waits for its snapshot, one fsync, no longer than this.
+pub const SNAPSHOT_COVERS: Duration = Duration::from_secs(10);
 /// Installing is one engine call, however large the shard is.
 pub const SNAPSHOT_INSTALL: Duration = Duration::from_secs(120);
 
@@ -78,13 +82,8 @@ pub const MOVE_PATIENCE: Duration = Duration::from_secs(30);
 /// A transfer takes a few milliseconds; one that did not come to pass is asked for again.
 pub const HAND_OVER_AGAIN: Duration = Duration::from_millis(300);
 
-/// Entries of the log that are kept behind a snapshot, so that a replica that was away for a moment needs none.
-pub const LOG_KEPT: u64 = 2_000;
-/// Entries between two snapshots. A snapshot here is only a barrier, so this bounds the log, not the work.
-pub const LOG_BETWEEN_SNAPSHOTS: u64 = 10_000;
-
 /// openraft's configuration of every group.
-pub fn raft_config(name: String, log_between_snapshots: u64, log_kept: u64) -> Config {
+pub fn raft_config(name: String, limits: LogLimits) -> Config {
     Config {
         cluster_name: name,
         heartbeat_interval: HEARTBEAT_MS,
@@ -96,13 +95,13 @@ pub fn raft_config(name: String, log_between_snapshots: u64, log_kept: u64) -> C
         enable_leader_restore: Some(false),
         // A leader that lost its majority must not keep one follower from electing another.
         quorum_loss_probe_interval: Some(2 * ELECTION_MAX_MS),
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(log_between_snapshots),
-        max_in_snapshot_log_to_keep: log_kept,
-        purge_batch_size: log_between_snapshots.min(256),
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(limits.between_snapshots),
+        max_in_snapshot_log_to_keep: limits.kept,
+        purge_batch_size: limits.between_snapshots.min(256),
         max_payload_entries: 256,
         max_append_entries: Some(1024),
         // Above the distance of snapshots, or a snapshot would not end the lag.
-        replication_lag_threshold: 2 * log_between_snapshots,
+        replication_lag_threshold: 2 * limits.between_snapshots,
         install_snapshot_timeout: SNAPSHOT_INSTALL.as_millis() as u64,
         api_channel_size: Some(1024),
         // Backoff after an unreachable peer; the link itself redials more often than this.

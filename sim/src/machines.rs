@@ -450,8 +450,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         login_policy: LoginPolicy::Replace,
         replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
     };
-    let (between, kept) = (plan.log_between_snapshots, plan.log_kept);
-    let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, between, kept);
+    let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, plan.log);
     let cluster = tokio::select! {
         biased;
         () = stop.notified() => return Ok(()),

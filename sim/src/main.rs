@@ -35,7 +35,7 @@ use troupe_core::plant::Plant;
 
 use report::{Report, Summary, Verdict};
 use runner::Run;
-use teeth::{Bite, Row};
+use teeth::Bite;
 
 #[derive(Parser)]
 #[command(name = "chaos-sim", about = "Whole nodes under simulation, told from seeds")]
@@ -117,7 +117,7 @@ fn main() -> Result<ExitCode> {
         Verb::Teeth { json, tries, jobs, plant, blind } => {
             let rows = teeth::bite(&Bite { tries, jobs, only: plant, blind }, |row| match json {
                 true => println!("{}", serde_json::to_string(row).expect("a row is JSON")),
-                false => println!("{}", line(row)),
+                false => println!("{}", row.line()),
             })?;
             Ok(exit(rows.iter().all(|row| row.caught_by.is_some())))
         }
@@ -158,14 +158,6 @@ fn tell_failure(report: &Report) {
         eprintln!("\nseed {}: {:?}, {} acknowledged", report.seed, report.verdict, report.acked);
         report.violations.iter().for_each(|text| eprintln!("  {text}"));
     }
-}
-
-fn line(row: &Row) -> String {
-    let Row { bug, caught_by, seeds, seconds, shown_as, .. } = row;
-    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
-    let (by, seeds, seconds) = (caught_by.unwrap_or("NOT CAUGHT"), number(*seeds), seconds.unwrap_or(0.0));
-    let shown: String = shown_as.iter().flat_map(|text| text.chars()).take(100).collect();
-    format!("{bug:<28}{by:<12}{seeds:>4} seeds {seconds:>7.1} s  {shown}")
 }
 
 fn table(summary: &Summary) -> String {

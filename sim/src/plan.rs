@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use troupe_raft::trim::LogLimits;
 use troupe_runtime::Rng;
 
 use crate::fault::Kind;
@@ -21,9 +22,8 @@ pub struct Plan {
     pub max_latency: Duration,
     /// Machines take their turns in another order at each step.
     pub random_order: bool,
-    /// Entries between two snapshots, and entries kept behind one. Short logs make snapshots travel.
-    pub log_between_snapshots: u64,
-    pub log_kept: u64,
+    /// Short logs make snapshots travel.
+    pub log: LogLimits,
     /// How far each node's clock is off at the start.
     pub skew_ms: Vec<i64>,
     /// An fsync takes up to this.
@@ -89,6 +89,11 @@ pub struct Members {
 /// so a seed without such changes tells what it told before there were any; and it is chosen so that the seeds in `KEPT` of
 /// `sim/tests/swarm.rs` that are older have none.
 const MEMBERS: u64 = 0x6d65_6d62_004f;
+/// The same for what was thought of later: crowds, and the bytes of logs.
+const LATER: u64 = 0x6c61_7465_0000_52c9;
+
+/// One seed in so many is a crowd: people who hardly know each other, and as many conversations as pairs of them.
+const CROWDS: u64 = 16;
 
 impl Plan {
     pub fn of(seed: u64) -> Plan {
@@ -97,22 +102,31 @@ impl Plan {
         let chance = |one_in: u64| rng.range(0, one_in) == 0;
         let nodes = pick(&[3, 3, 3, 4, 5]) as usize;
         let short_logs = chance(2);
+        let later = Rng::from_seed(seed ^ LATER);
+        let crowd = (later.range(0, CROWDS) == 0).then(|| People::crowd(&later));
         let skew = |_| if chance(2) { rng.range(0, 4_000) as i64 - 2_000 } else { 0 };
-        Plan {
+        let plan = Plan {
             seed,
             nodes,
             shards: pick(&[1, 2, 4, 4, 6]) as u32,
             tick: Duration::from_millis(pick(&[1, 2, 2, 3])),
             max_latency: Duration::from_millis(pick(&[4, 8, 8, 20])),
             random_order: chance(2),
-            log_between_snapshots: if short_logs { rng.range(20, 120) } else { 10_000 },
-            log_kept: if short_logs { rng.range(0, 30) } else { 2_000 },
+            log: LogLimits {
+                between_snapshots: if short_logs { rng.range(20, 120) } else { 10_000 },
+                kept: if short_logs { rng.range(0, 30) } else { 2_000 },
+                bytes: log_bytes(&later),
+            },
             skew_ms: (0..nodes).map(skew).collect(),
             fsync_ms: pick(&[0, 2, 5, 15]),
             safety: Duration::from_millis(rng.range(7_000, 13_000)),
             people: People::of(&rng),
             faults: Faults::of(&rng),
             members: Members::of(&Rng::from_seed(seed ^ MEMBERS)),
+        };
+        match crowd {
+            Some(people) => Plan { people, ..plan },
+            None => plan,
         }
     }
 
@@ -120,6 +134,10 @@ impl Plan {
     pub fn machines(&self) -> usize {
         self.nodes + self.members.as_ref().map_or(0, |members| members.spares)
     }
+}
+
+fn log_bytes(rng: &Rng) -> u64 {
+    if rng.range(0, 2) == 0 { LogLimits::default().bytes } else { rng.range(2_000, 30_000) }
 }
 
 impl Members {
@@ -143,6 +161,20 @@ impl Members {
 }
 
 impl People {
+    fn crowd(rng: &Rng) -> People {
+        People {
+            busy: 2,
+            quiet: rng.range(50, 70) as usize,
+            mad: 0,
+            flapping: rng.range(0, 20),
+            churn: 0,
+            pause_ms: 250,
+            quiet_pause_ms: rng.range(100, 250),
+            churn_pause_ms: 1,
+            padding: 16,
+        }
+    }
+
     fn of(rng: &Rng) -> People {
         let chance = |one_in: u64| rng.range(0, one_in) == 0;
         People {

@@ -1,13 +1,13 @@
-//! Teeth: every planted bug is caught; a harness that finds nothing proves nothing.
+//! Teeth: every planted bug is caught; a harness that finds nothing proves nothing. Those of RocksDB are for real processes
+//! (`chaos/src/teeth.rs`).
 //!
 //! The table says where to look first: seeds that are known to catch a bug. A bug that neither its own seed nor any of those
 //! tried after it catches is a hole in the harness, and fails the run.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::Result;
-use serde::Serialize;
+use troupe_chaos::teeth::Row;
 use troupe_core::plant::Plant;
 
 use crate::report::Report;
@@ -53,20 +53,6 @@ const KNOWN: [(Plant, u64); 35] = [
     (Plant::GoneReplicaKept, 6),
 ];
 
-/// A row of the table.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    pub bug: &'static str,
-    /// "simulation", or nothing.
-    pub caught_by: Option<&'static str>,
-    /// Seeds told until one caught it, the one that did included.
-    pub seeds: Option<u64>,
-    pub seconds: Option<f64>,
-    /// The seed, and what was wrong there.
-    pub seed: Option<u64>,
-    pub shown_as: Option<String>,
-}
-
 pub struct Bite {
     /// After the known one, seeds from zero on.
     pub tries: u64,
@@ -78,11 +64,9 @@ pub struct Bite {
 
 /// Plants each, and runs seeds until it is caught.
 pub fn bite(bite: &Bite, mut each: impl FnMut(&Row)) -> Result<Vec<Row>> {
-    let known: BTreeMap<Plant, u64> = KNOWN.into_iter().collect();
     let mut rows = Vec::new();
-    for plant in Plant::ALL.into_iter().filter(|plant| bite.only.is_none_or(|only| only == *plant)) {
-        let known = known.get(&plant).filter(|_| !bite.blind);
-        let first = known.map(|seed| *seed..*seed + 1);
+    for (plant, seed) in KNOWN.into_iter().filter(|(plant, _)| bite.only.is_none_or(|only| only == *plant)) {
+        let first = (!bite.blind).then_some(seed..seed + 1);
         let row = caught(plant, first.into_iter().chain(std::iter::once(0..bite.tries)), bite.jobs)?;
         each(&row);
         rows.push(row);
@@ -91,7 +75,7 @@ pub fn bite(bite: &Bite, mut each: impl FnMut(&Row)) -> Result<Vec<Row>> {
 }
 
 fn caught(plant: Plant, ranges: impl IntoIterator<Item = Range<u64>>, jobs: usize) -> Result<Row> {
-    let mut row = Row { bug: plant.name(), caught_by: None, seeds: None, seconds: None, seed: None, shown_as: None };
+    let mut row = Row::of(plant);
     let (mut tried, begin) = (0, runner::started());
     for seeds in ranges.into_iter().filter(|seeds| !seeds.is_empty()) {
         let run = Run { seeds, jobs, plant: Some(plant), until_caught: true, progress: false };
@@ -112,6 +96,6 @@ fn caught(plant: Plant, ranges: impl IntoIterator<Item = Range<u64>>, jobs: usiz
             break;
         }
     }
-    row.seconds = Some((begin().as_secs_f64() * 10.0).round() / 10.0);
+    row.took(begin());
     Ok(row)
 }

@@ -141,6 +141,10 @@ pub trait Engine: Reader + 'static {
         self.write(Batch::default(), Durability::Synced)
     }
 
+    /// Bytes that `[from, to)` takes on disk, roughly: what is only in memory yet may be missing, and what was deleted a
+    /// moment ago may still count.
+    fn size(&self, family: Family, from: &[u8], to: &[u8]) -> Result<u64, EngineError>;
+
     /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`]. For who has found out what the
     /// engine cannot see.
     fn condemn(&self, why: &str) -> Result<(), EngineError>;

@@ -229,6 +229,13 @@ impl Engine for Memory {
         }
     }
 
+    fn size(&self, family: Family, from: &[u8], to: &[u8]) -> Result<u64, EngineError> {
+        self.usable(|disk| {
+            let pairs = range(&disk.now.0[family as usize], (Bound::Included(from), Bound::Excluded(to)));
+            Ok(pairs.map(|(key, value)| (key.len() + value.len()) as u64).sum())
+        })
+    }
+
     fn condemn(&self, why: &str) -> Result<(), EngineError> {
         self.usable(|disk| {
             disk.condemned = Some(why.to_owned());

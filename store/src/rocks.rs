@@ -22,7 +22,9 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, Range, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+
+use troupe_core::plant::Plant;
 
 use crate::engine::{Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, is_empty};
 use install::{Install, Installs};
@@ -44,15 +46,21 @@ struct Inner {
     /// The first failure; nothing works after it.
     failed: OnceLock<EngineError>,
     installs: Installs,
+    plant: Option<Plant>,
 }
 
 impl Rocks {
     /// Opens the directory, or creates it. Refuses, saying what to do, where another process has it open, where a newer
     /// version wrote it, and where it is damaged.
     pub fn open(path: &Path) -> Result<Rocks, EngineError> {
-        let (db, witness) = open::open(path)?;
-        let inner =
-            Inner { db, witness, path: path.to_owned(), failed: OnceLock::new(), installs: Installs::default() };
+        Rocks::open_planted(path, None)
+    }
+
+    /// The same, with the deliberate bug that a node carries, if it does.
+    pub fn open_planted(path: &Path, plant: Option<Plant>) -> Result<Rocks, EngineError> {
+        let (db, witness) = open::open(path, plant)?;
+        let path = path.to_owned();
+        let inner = Inner { db, witness, path, failed: OnceLock::new(), installs: Installs::default(), plant };
         let rocks = Rocks { inner: Arc::new(inner) };
         rocks.inner.finish_install()?;
         Ok(rocks)
@@ -121,6 +129,9 @@ impl Inner {
     }
 
     fn sync(&self) -> Result<(), EngineError> {
+        if self.plant == Some(Plant::SyncSkipped) {
+            return Ok(());
+        }
         // Asked before: what others write meanwhile may miss this sync.
         let covered = self.db.latest_sequence_number();
         self.db.flush_wal(true).map_err(|error| self.broken(error))?;
@@ -200,11 +211,20 @@ impl Reader for Rocks {
 
 impl Engine for Rocks {
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
-        self.inner.write(batch, durability)
+        match self.inner.write(batch, durability) {
+            Err(_) if self.inner.plant == Some(Plant::EngineErrorIgnored) => Ok(()),
+            written => written,
+        }
     }
 
     fn snapshot(&self) -> Arc<dyn Reader> {
         Arc::new(Moment::of(Arc::clone(&self.inner)))
+    }
+
+    fn size(&self, family: Family, from: &[u8], to: &[u8]) -> Result<u64, EngineError> {
+        self.inner.usable()?;
+        let sizes = self.inner.db.get_approximate_sizes_cf(self.inner.family(family), &[Range::new(from, to)]);
+        Ok(sizes.into_iter().sum())
     }
 
     fn condemn(&self, why: &str) -> Result<(), EngineError> {

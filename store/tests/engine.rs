@@ -63,6 +63,7 @@ suite![
     a_replace_refuses_what_was_not_agreed,
     an_empty_replace_empties_the_range,
     what_was_written_is_there_after_reopening,
+    a_size_is_about_what_a_range_holds,
     it_behaves_as_an_ordered_map,
 ];
 
@@ -238,6 +239,34 @@ fn what_was_written_is_there_after_reopening(place: &mut dyn Place) {
     let engine = place.open();
     assert_eq!(keys(&*engine, Family::Users), ["buffered"]);
     assert_eq!(keys(&*engine, Family::RaftLog), ["synced"]);
+}
+
+/// After reopening, since what is only in memory need not count.
+fn a_size_is_about_what_a_range_holds(place: &mut dyn Place) {
+    const ROWS: u16 = 512;
+    const BYTES: usize = 4096;
+    let engine = place.open();
+    let mut noise = 1u64;
+    for row in 0..ROWS {
+        // Nothing that compresses.
+        let mut byte = || {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (noise >> 56) as u8
+        };
+        let value: Vec<u8> = (0..BYTES).map(|_| byte()).collect();
+        let mut batch = Batch::default();
+        batch.put(Family::RaftLog, [&b"large"[..], &row.to_be_bytes()].concat(), value);
+        engine.write(batch, Durability::Buffered).unwrap();
+    }
+    put(&*engine, Family::RaftLog, &["small"]);
+    engine.sync().unwrap();
+    drop(engine);
+    let engine = place.open();
+    let size = |from: &str, to: &str| engine.size(Family::RaftLog, from.as_bytes(), to.as_bytes()).unwrap();
+    let whole = u64::from(ROWS) * BYTES as u64;
+    assert!((whole / 2..2 * whole).contains(&size("large", "largf")), "{}", size("large", "largf"));
+    assert!(size("small", "smalm") < whole / 8, "{}", size("small", "smalm"));
+    assert_eq!(engine.size(Family::Users, b"", b"z").unwrap(), 0);
 }
 
 /// Random batches, checked against a map after each, and once more at the end after reopening.

@@ -14,17 +14,21 @@ use super::*;
 use crate::formation::tests::village::{Node, Village, address};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-async fn start(node: &Node) -> Cluster {
-    start_with(node, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await
+/// So that snapshots travel.
+fn few_entries() -> LogLimits {
+    LogLimits { between_snapshots: 20, kept: 5, ..LogLimits::default() }
 }
 
-async fn start_with(node: &Node, log_between_snapshots: u64, log_kept: u64) -> Cluster {
+async fn start(node: &Node) -> Cluster {
+    start_with(node, LogLimits::default()).await
+}
+
+async fn start_with(node: &Node, limits: LogLimits) -> Cluster {
     // Another seed at every start: a node that was wiped must not draw what it drew before.
     static STARTS: AtomicU64 = AtomicU64::new(7);
     let ctx = node.village.ctx(&node.config.advertise, STARTS.fetch_add(1, Ordering::Relaxed));
     let engine = Arc::new(node.disk.clone());
-    let starting = Cluster::start_tuned(ctx, engine, node.config.clone(), log_between_snapshots, log_kept);
+    let starting = Cluster::start_tuned(ctx, engine, node.config.clone(), limits);
     timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts")
 }
 
@@ -34,8 +38,8 @@ fn three(village: &Village) -> Vec<Node> {
     (1..=3).map(|number| Node::new(village, number, &join)).collect()
 }
 
-async fn start_all(nodes: &[Node], log_between_snapshots: u64, log_kept: u64) -> Vec<Cluster> {
-    futures::future::join_all(nodes.iter().map(|node| start_with(node, log_between_snapshots, log_kept))).await
+async fn start_all(nodes: &[Node], limits: LogLimits) -> Vec<Cluster> {
+    futures::future::join_all(nodes.iter().map(|node| start_with(node, limits))).await
 }
 
 fn register(name: &str) -> (Slot, Command) {
@@ -163,7 +167,7 @@ async fn commands_of_one_call_keep_their_order_and_many_calls_share_entries() {
 async fn three_nodes_survive_the_loss_of_each_one_and_take_it_back() {
     let village = Village::default();
     let mut nodes = three(&village);
-    let mut clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let mut clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     for number in 0..20 {
         commit(&clusters.iter().collect::<Vec<_>>(), &format!("early{number}")).await;
@@ -192,7 +196,7 @@ async fn three_nodes_survive_the_loss_of_each_one_and_take_it_back() {
 async fn a_follower_refuses_for_certain_and_knows_who_leads() {
     let village = Village::default();
     let nodes = three(&village);
-    let clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "someone").await;
     let (slot, command) = register("someone");
@@ -231,9 +235,18 @@ fn purged(node: &Node, group: u32) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_the_log_cannot_help_gets_a_snapshot() {
+    one_comes_back_by_snapshot(few_entries()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_it_does_where_the_log_was_cut_because_it_had_too_many_bytes() {
+    one_comes_back_by_snapshot(LogLimits { bytes: 4096, ..LogLimits::default() }).await;
+}
+
+async fn one_comes_back_by_snapshot(limits: LogLimits) {
     let village = Village::default();
     let nodes = three(&village);
-    let mut clusters = start_all(&nodes, 20, 5).await;
+    let mut clusters = start_all(&nodes, limits).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
     clusters[2].shutdown().await;
@@ -253,7 +266,7 @@ async fn a_replica_that_the_log_cannot_help_gets_a_snapshot() {
         };
         timeout(PATIENCE, forgotten).await.expect("the log is cut behind snapshots");
     }
-    clusters[2] = start_with(&nodes[2], 20, 5).await;
+    clusters[2] = start_with(&nodes[2], limits).await;
     for number in 0..400 {
         learns(&clusters[2], &format!("missed{number}")).await;
     }
@@ -268,7 +281,7 @@ async fn a_replica_that_the_log_cannot_help_gets_a_snapshot() {
 async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
     let village = Village::default();
     let mut nodes = three(&village);
-    let mut clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let mut clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
     learns(&clusters[2], "before").await;
@@ -305,7 +318,7 @@ async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
 async fn leaderships_are_spread_and_handed_over() {
     let village = Village::default();
     let nodes = three(&village);
-    let clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let clusters = start_all(&nodes, LogLimits::default()).await;
     let all: Vec<&Cluster> = clusters.iter().collect();
     settled(&all).await;
     for cluster in &clusters {
@@ -329,7 +342,7 @@ async fn leaderships_are_spread_and_handed_over() {
 async fn a_newcomer_is_admitted_and_routes_at_once() {
     let village = Village::default();
     let nodes = three(&village);
-    let clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     let late = Node::new(&village, 4, &[&address(1), &address(2), &address(3)]);
     let newcomer = start(&late).await;

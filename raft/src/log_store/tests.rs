@@ -24,7 +24,8 @@ fn open(memory: Memory, ctx: NodeCtx) -> Shared {
     let engine: Arc<dyn Engine> = Arc::new(memory.clone());
     let fatal = Fatal::new();
     let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-    let log = LogStore::open(GROUP, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone()).unwrap();
+    let log = LogStore::open(GROUP, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone(), LogLimits::default())
+        .unwrap();
     let applier = ShardApplier { shard: ShardId(1), map: ShardMap { count: 16 }, machine: Machine::default() };
     let machine = StateMachine::open(GROUP, ctx, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();
     Shared { memory, log, machine }

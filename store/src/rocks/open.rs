@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rocksdb::{ColumnFamilyDescriptor, DB, Error, ErrorKind, WriteOptions};
+use troupe_core::plant::Plant;
 
 use super::witness::{self, Witness};
 use super::{options, recycled};
@@ -15,7 +16,8 @@ use crate::key::node::{FORMAT, FORMAT_VERSION};
 const CONDEMNED: &str = "DAMAGED";
 
 /// Opens it and checks that it reaches as far as its witness says.
-pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
+pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), EngineError> {
+    let heeded = plant != Some(Plant::WitnessIgnored);
     create_dir(path).map_err(|error| {
         let path = path.display();
         EngineError::Refused(format!(
@@ -30,7 +32,8 @@ pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
         |error: io::Error| EngineError::Refused(format!("cannot open {}: {error}", path.join(witness::FILE).display()));
     if is_born(path)? {
         check_records(path)?;
-        if let Some(why) = Witness::open(path).and_then(|witness| witness.misses_manifest()).map_err(unwitnessed)? {
+        let missing = Witness::open(path).and_then(|witness| witness.misses_manifest()).map_err(unwitnessed)?;
+        if let Some(why) = missing.filter(|_| heeded) {
             return Err(damaged(path, &why));
         }
         let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
@@ -46,7 +49,7 @@ pub(super) fn open(path: &Path) -> Result<(DB, Witness), EngineError> {
     check_format(path, &db)?;
     let witness = Witness::open(path).map_err(unwitnessed)?;
     let (found, synced) = (db.latest_sequence_number(), witness.sequence());
-    if found < synced {
+    if found < synced && heeded {
         let why = format!("it ends at write {found}, but write {synced} had been synced");
         return Err(damaged(path, &why));
     }

@@ -25,25 +25,20 @@ struct Town {
 impl Town {
     /// All founders at once.
     async fn found(founders: u16) -> Town {
-        Town::found_with(founders, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await
+        Town::found_with(founders, LogLimits::default()).await
     }
 
-    async fn found_with(founders: u16, log_between_snapshots: u64, log_kept: u64) -> Town {
-        Town::found_where(founders, log_between_snapshots, log_kept, |_| ()).await
+    async fn found_with(founders: u16, limits: LogLimits) -> Town {
+        Town::found_where(founders, limits, |_| ()).await
     }
 
-    async fn found_where(
-        founders: u16,
-        log_between_snapshots: u64,
-        log_kept: u64,
-        configure: impl Fn(&mut ClusterConfig),
-    ) -> Town {
+    async fn found_where(founders: u16, limits: LogLimits, configure: impl Fn(&mut ClusterConfig)) -> Town {
         let village = Village::default();
         let addresses: Vec<String> = (1..=founders).map(address).collect();
         let join: Vec<&str> = if founders == 1 { Vec::new() } else { addresses.iter().map(String::as_str).collect() };
         let mut nodes: Vec<Node> = (1..=founders).map(|number| Node::new(&village, number, &join)).collect();
         nodes.iter_mut().for_each(|node| configure(&mut node.config));
-        let clusters = start_all(&nodes, log_between_snapshots, log_kept).await;
+        let clusters = start_all(&nodes, limits).await;
         let machines = nodes.into_iter().zip(clusters);
         let machines = machines.map(|(node, cluster)| Machine { node, cluster: Some(cluster) }).collect();
         let town = Town { village, machines, registered: Vec::new() };
@@ -368,7 +363,7 @@ impl Town {
 
 /// A fourth node joins; in the middle of a move somebody dies, and later comes back.
 async fn a_crash(victim: Victim, stage: Stage) {
-    let mut town = Town::found_with(3, 20, 5).await;
+    let mut town = Town::found_with(3, few_entries()).await;
     town.register(60).await;
     town.join().await;
     let shard = town.reaches(stage).await;
@@ -459,7 +454,7 @@ fn impatient(config: &mut ClusterConfig) {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_gone_for_too_long_is_replaced_where_there_is_room() {
-    let mut town = Town::found_where(3, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT, impatient).await;
+    let mut town = Town::found_where(3, LogLimits::default(), impatient).await;
     town.register(10).await;
     town.stop(2).await;
     // With nobody to take over, everything waits for it.
@@ -475,7 +470,7 @@ async fn a_node_that_is_gone_for_too_long_is_replaced_where_there_is_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_back_in_time_keeps_its_place() {
-    let mut town = Town::found_where(3, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT, impatient).await;
+    let mut town = Town::found_where(3, LogLimits::default(), impatient).await;
     town.join().await;
     town.until("the replicas are even", |table| even(table, &[1, 2, 3, 4], 3)).await;
     town.stop(2).await;

@@ -18,7 +18,7 @@ fn leaders(cluster: &Cluster) -> BTreeMap<ShardId, (Option<NodeId>, Epoch)> {
 async fn a_leader_whose_process_has_ended_is_replaced_before_its_lease_ends() {
     let village = Village::default();
     let mut nodes = three(&village);
-    let clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
     // The clock stands still while anything works, so this is what the nodes waited, and not what the machine took.
@@ -43,7 +43,7 @@ async fn a_leader_whose_process_has_ended_is_replaced_before_its_lease_ends() {
 async fn a_leader_that_one_node_believes_dead_keeps_its_place() {
     let village = Village::default();
     let nodes = three(&village);
-    let clusters = start_all(&nodes, LOG_BETWEEN_SNAPSHOTS, LOG_KEPT).await;
+    let clusters = start_all(&nodes, LogLimits::default()).await;
     until(&clusters[1], "it has heard every leader", |table| {
         !table.placement.is_empty()
             && table.placement.values().all(|place| place.leader.is_some() && place.epoch > Epoch(0))
