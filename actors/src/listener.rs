@@ -33,7 +33,7 @@ pub enum ListenerMsg {
     Drain {
         nodes: Vec<String>,
     },
-    /// The node is to be emptied: who is here or comes is sent to these nodes, and served until it goes. `None`: it is welcome again.
+    /// The node is to be emptied, or cut off: who is here or comes is sent to these nodes, and served until it goes. `None`: it is welcome again.
     TurnAway {
         nodes: Option<Vec<String>>,
     },
@@ -59,7 +59,7 @@ pub struct ListenerState {
     open: watch::Sender<usize>,
     edges: BTreeMap<ConnectionId, Live>,
     next_id: ConnectionId,
-    /// Set while the node drains or is to be emptied: what a client that still comes is told.
+    /// Set while the node drains, is to be emptied or is cut off: what a client that still comes is told.
     go_away: Option<Bytes>,
     /// Accepts; aborted with this actor.
     accepting: JoinSet<()>,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, timeout_at};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
 use troupe_runtime::Listener as Socket;
@@ -19,6 +20,9 @@ use crate::edge::Front;
 use crate::hub::{Hub, HubMsg};
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
 use crate::shard::{Shard, ShardArgs, ShardMsg};
+
+/// A node that reaches too few others for so long keeps no clients: longer than it takes to find everybody again after it stood still.
+const CUT_OFF: Duration = Duration::from_secs(1);
 
 pub enum RootMsg {
     LedChanged,
@@ -149,20 +153,28 @@ impl RootState {
     }
 }
 
-/// Tells the listener when this node is to be emptied, and when it is not any more.
+/// Tells the listener when clients are better served elsewhere, because this node is to be emptied or has been cut off, and when they are not any more.
 async fn herald(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
-    let mut away = false;
+    let (mut away, mut alone_since) = (false, None);
     loop {
         let table = routing.borrow_and_update().clone();
-        if table.leaves(table.me) != away {
+        let leaves = table.leaves(table.me);
+        alone_since = table.is_cut_off().then(|| alone_since.unwrap_or_else(Instant::now));
+        let cut_off_at = alone_since.map(|since| since + CUT_OFF);
+        let cut_off = cut_off_at.is_some_and(|at| at <= Instant::now());
+        if (leaves || cut_off) != away {
             away = !away;
             let nodes = away.then(|| table.elsewhere());
-            tracing::info!(away, "clients are sent to other nodes, or welcome again");
+            tracing::info!(away, cut_off, "clients are sent to other nodes, or welcome again");
             if root.send_message(RootMsg::ToListener(ListenerMsg::TurnAway { nodes })).is_err() {
                 return;
             }
         }
-        if routing.changed().await.is_err() {
+        let changed = match cut_off_at.filter(|_| !cut_off) {
+            Some(at) => timeout_at(at, routing.changed()).await.unwrap_or(Ok(())),
+            None => routing.changed().await,
+        };
+        if changed.is_err() {
             return;
         }
     }

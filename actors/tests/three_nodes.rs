@@ -61,6 +61,26 @@ async fn users_of_different_nodes_talk_and_go_on_without_one_of_them() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_left_alone_sends_its_clients_to_the_others() {
+    let mut nodes = three_nodes().await;
+    let mut ann = nodes[0].user("ann").await;
+    ann.follows("everyone").await;
+    for node in nodes.drain(1..) {
+        node.stop().await;
+    }
+    let elsewhere = |said: &Said| match said {
+        Said::GoAway(away) => Some(away.nodes.len()),
+        _ => None,
+    };
+    assert_eq!(ann.push(elsewhere).await, 2);
+    // Who comes now is told at once.
+    assert_eq!(nodes[0].greeted().await.push(elsewhere).await, 2);
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_login_on_another_node_ends_the_connection_here() {
     let nodes = three_nodes().await;
     let mut here = nodes[0].user("ann").await;

@@ -62,14 +62,58 @@ impl Routing {
         matches!(state, Some(NodeState::Draining | NodeState::Leaving { .. }))
     }
 
-    /// Where clients may go instead of here.
+    /// Whether this node and those that it reaches are fewer than the others, which go on without it. Of two halves none is.
+    pub fn is_cut_off(&self) -> bool {
+        let here = self.nodes.values().filter(|node| node.id == self.me || node.reachable).count();
+        2 * here < self.nodes.len()
+    }
+
+    /// Where clients may go instead of here: to those that go on, so from a node that is cut off to those that it does not reach.
     pub fn elsewhere(&self) -> Vec<String> {
-        let others = self.nodes.values().filter(|node| node.id != self.me && node.reachable && !self.leaves(node.id));
+        let goes_on = |node: &NodeInfo| node.reachable != self.is_cut_off();
+        let others = self.nodes.values().filter(|node| node.id != self.me && goes_on(node) && !self.leaves(node.id));
         others.map(|node| node.client_address.clone()).collect()
     }
 
     pub fn leader(&self, shard: ShardId) -> Option<(NodeId, Epoch)> {
         let place = self.placement.get(&shard)?;
         place.leader.map(|leader| (leader, place.epoch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Node 1 of so many, which reaches those.
+    fn seen(nodes: u64, reached: &[u64]) -> Routing {
+        let node = |id| {
+            let info = NodeInfo {
+                id: NodeId(id),
+                cluster_address: String::new(),
+                client_address: format!("n{id}:7700"),
+                http_address: String::new(),
+                reachable: reached.contains(&id),
+                state: NodeState::Active,
+            };
+            (NodeId(id), info)
+        };
+        Routing { me: NodeId(1), nodes: (1..=nodes).map(node).collect(), ..Routing::default() }
+    }
+
+    #[test]
+    fn a_minority_is_cut_off_and_sends_clients_to_the_others() {
+        assert!(seen(3, &[]).is_cut_off());
+        assert_eq!(seen(3, &[]).elsewhere(), ["n2:7700", "n3:7700"]);
+        assert!(seen(5, &[4]).is_cut_off());
+        assert_eq!(seen(5, &[4]).elsewhere(), ["n2:7700", "n3:7700", "n5:7700"]);
+    }
+
+    #[test]
+    fn a_majority_a_half_and_a_single_node_are_not() {
+        for (nodes, reached) in [(0, &[][..]), (1, &[]), (2, &[]), (3, &[2]), (4, &[3]), (5, &[2, 4])] {
+            assert!(!seen(nodes, reached).is_cut_off(), "{reached:?} of {nodes}");
+        }
+        assert_eq!(seen(3, &[2]).elsewhere(), ["n2:7700"]);
     }
 }
