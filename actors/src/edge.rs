@@ -2,12 +2,13 @@
 //! connection is.
 //!
 //! The socket is a task of its own ([`socket`]); pushes go from the hub straight into the outbox and never wake this actor.
-//! [`login`] holds the way in, [`requests`] what a logged-in user may ask.
+//! [`login`] holds the way in, [`sends`] what a user says, [`requests`] what else a logged-in user may ask.
 
 pub mod directory;
 mod login;
 mod reply;
 mod requests;
+mod sends;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command};
+use troupe_core::{ConversationId, Seq, UserId};
 use troupe_proto::client;
 use troupe_runtime::Stream;
 
@@ -24,6 +25,7 @@ use crate::admission::Permit;
 use crate::connection::{ConnectionId, Farewell, Outbox};
 use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
+use crate::edge::sends::Waiting;
 use crate::hub::HubMsg;
 use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Request, Session, say};
@@ -107,12 +109,6 @@ enum Phase {
     In(Session),
     /// The session is being closed; the connection ends with the answer.
     Leaving(Session),
-}
-
-struct Waiting {
-    request_id: u64,
-    send: command::Send,
-    place: OwnedSemaphorePermit,
 }
 
 impl Actor for Edge {
@@ -267,67 +263,6 @@ impl EdgeState {
         }
         self.phase = Phase::Greeted;
         reply.send(Said::Welcome(login::welcome(&self.front.world)));
-    }
-
-    /// Sends of one connection reach the router in the order in which they came.
-    fn send(
-        &mut self,
-        myself: &ActorRef<EdgeMsg>,
-        request_id: u64,
-        place: OwnedSemaphorePermit,
-        user: UserId,
-        send: say::Send,
-    ) {
-        self.front.world.stats.sends.up();
-        let send = match client::send(user, send) {
-            Ok(send) => send,
-            Err(error) => return self.reply(request_id).fail(&error.into()),
-        };
-        let conversation = send.conversation;
-        let waiting = Waiting { request_id, send, place };
-        if let ConversationId::Direct { .. } = conversation {
-            let Some(peer) = conversation.peer_of(user) else {
-                return self.reply(request_id).fail(&Rejection::NotMember.into());
-            };
-            if let Some(before) = self.checking.get_mut(&conversation) {
-                return before.push(waiting);
-            }
-            if !self.front.directory.knows(peer) {
-                self.checking.insert(conversation, vec![waiting]);
-                let (front, myself) = (self.front.clone(), myself.clone());
-                tokio::spawn(async move {
-                    let outcome = front.directory.all_exist(&front.world, &[peer], PATIENCE).await;
-                    let _ = myself.send_message(EdgeMsg::PeerChecked { conversation, outcome });
-                });
-                return;
-            }
-        }
-        self.dispatch(waiting);
-    }
-
-    fn peer_checked(&mut self, conversation: ConversationId, outcome: Result<(), Refusal>) {
-        for waiting in self.checking.remove(&conversation).unwrap_or_default() {
-            match &outcome {
-                Ok(()) => self.dispatch(waiting),
-                // Only the other user was looked for: whatever came of it, nothing was sent.
-                Err(Refusal::Unavailable) => self.reply(waiting.request_id).fail(&Refusal::OVERLOADED),
-                Err(refusal) => self.reply(waiting.request_id).fail(refusal),
-            }
-        }
-    }
-
-    fn dispatch(&self, waiting: Waiting) {
-        let Waiting { request_id, send, place } = waiting;
-        let (id, conversation) = (send.client_message_id, send.conversation);
-        let world = &self.front.world;
-        let request = Request::Commit(Command::Send(send));
-        let answer = world.router.ask(conversation.slot(), request, PATIENCE);
-        let stats = world.stats.clone();
-        self.answer(request_id, place, async move {
-            let ack = requests::placed(answer.await?, conversation, id)?;
-            stats.acks.up();
-            Ok(ack)
-        });
     }
 
     fn acknowledge(&self, user: UserId, acknowledge: &say::Acknowledge) {

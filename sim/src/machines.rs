@@ -1,7 +1,9 @@
 //! The machines: whole nodes on disks that outlive them, and what can be done to them from outside.
 //!
-//! A machine keeps what a process does not: the disk, the clock and how far it is off, the wires. Each life of a node takes
-//! them up, and leaves them behind when it ends: by power, by a kill, asked to, or because it stopped by itself.
+//! A machine keeps what a process does not: the disk, the clock and how far it is off, the wires. Each life of a node ([`life`])
+//! takes them up, and leaves them behind when it ends: by power, by a kill, asked to, or because it stopped by itself.
+
+mod life;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,15 +11,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
-use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
-use troupe_actors::passwords::Hashing;
 use troupe_core::plant::Plant;
 use troupe_core::{Epoch, NodeId, ShardId};
-use troupe_raft::cluster::{ClusterConfig, LoginPolicy, Voting};
+use troupe_raft::Routing;
+use troupe_raft::cluster::Voting;
 use troupe_raft::operate::Order;
-use troupe_raft::{Cluster, Routing};
+use troupe_runtime::Rng;
 use troupe_runtime::clock::SimClock;
-use troupe_runtime::{NodeCtx, Rng};
 use troupe_store::Memory;
 use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
 use troupe_store::key::node as key;
@@ -25,20 +25,12 @@ use troupe_store::rows::View;
 use turmoil::Sim;
 
 use crate::evidence::Evidence;
-use crate::lanes::{Disk, Lanes};
+use crate::lanes::Disk;
 use crate::plan::Plan;
-use crate::wire::{Meter, Wire};
+use crate::wire::Meter;
 
 /// Replicas of each shard, as in production.
 pub const REPLICATION: usize = 3;
-/// A node that is asked to stop hands over within this.
-const DRAIN: Duration = Duration::from_millis(800);
-/// A node shows what it knows of the cluster this often, where members change.
-const SHOW_EVERY: Duration = Duration::from_millis(50);
-/// Without it no node is ever replaced because it is silent.
-const NEVER: Duration = Duration::from_secs(600);
-/// What a node says that was removed.
-const REMOVED: &str = "was removed from this cluster";
 
 pub fn name(node: usize) -> String {
     format!("n{}", node + 1)
@@ -144,7 +136,7 @@ impl Machines {
         let machines: Vec<_> = (0..plan.machines()).map(machine).collect();
         for (node, machine) in machines.iter().enumerate() {
             let (setting, machine) = (setting.clone(), machine.clone());
-            sim.host(name(node), move || run(setting.clone(), node, machine.clone()));
+            sim.host(name(node), move || life::run(setting.clone(), node, machine.clone()));
         }
         Machines(machines)
     }
@@ -397,123 +389,5 @@ impl Machine {
         self.stopping = false;
         // A wish to stop is not for the next life.
         self.stop = Arc::default();
-    }
-}
-
-/// What one life of a node takes from its machine.
-async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
-    if machine.lock().power == Power::Spare {
-        return Ok(());
-    }
-    let ended = live(&setting, node, &machine).await;
-    let mut machine = machine.lock();
-    let found_out = machine.put_back && machine.memory.condemned().is_some();
-    let is_out = matches!(&ended, Err(error) if error.to_string().contains(REMOVED));
-    let planned = machine.may_fail || found_out || (is_out && setting.plan.members.is_some());
-    machine.window = None;
-    machine.power = if is_out { Power::Out } else { Power::Ended };
-    drop(machine);
-    match ended {
-        Ok(()) => setting.evidence.say(&format!("{} has stopped", name(node))),
-        Err(error) if planned => setting.evidence.say(&format!("{} has stopped: {error}", name(node))),
-        Err(error) => setting.evidence.wrong(format!("{} stopped by itself: {error}", name(node))),
-    }
-    Ok(())
-}
-
-async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmoil::Result {
-    let plan = &setting.plan;
-    let (memory, ctx, stop, join) = {
-        let mut machine = machine.lock();
-        machine.boots += 1;
-        let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
-        let ctx = NodeCtx {
-            clock: machine.clock.clone(),
-            rng: rng.clone(),
-            net: Arc::new(Wire(machine.meter.clone())),
-            executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
-            plant: setting.plant,
-        };
-        (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
-    };
-    let config = ClusterConfig {
-        listen: "0.0.0.0:7800".to_owned(),
-        advertise: cluster_address(node),
-        join,
-        token: None,
-        insecure: true,
-        client_address: client_address(node),
-        http_address: String::new(),
-        shards: plan.shards,
-        replication: REPLICATION,
-        data_dir: None,
-        login_policy: LoginPolicy::Replace,
-        replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
-    };
-    let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, plan.log);
-    let cluster = tokio::select! {
-        biased;
-        () = stop.notified() => return Ok(()),
-        started = started => started?,
-    };
-    let (giving, orders) = mpsc::unbounded_channel();
-    {
-        let mut machine = machine.lock();
-        machine.node = Some(cluster.me());
-        machine.window = Some(Window { routing: cluster.routing(), led: cluster.led(), glimpse: None, orders: giving });
-    }
-    let serving = NodeConfig { client_listen: "0.0.0.0:7700".to_owned(), hashing: Hashing::Quick };
-    let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
-    tokio::select! {
-        biased;
-        why = cluster.fatal() => return Err(why.into()),
-        () = stop.notified() => {}
-        () = attend(setting, node, &cluster, machine, orders), if plan.members.is_some() => {}
-    }
-    // As `troupe start` does on SIGTERM.
-    let drain = async {
-        cluster.hand_over(DRAIN / 2).await;
-        handle.drain(DRAIN / 2).await;
-        handle.shutdown().await;
-        cluster.shutdown().await;
-    };
-    // What has not ended by then ends with the process.
-    drop(tokio::time::timeout(DRAIN + Duration::from_secs(2), drain).await);
-    Ok(())
-}
-
-/// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port would.
-async fn attend(
-    setting: &Setting,
-    node: usize,
-    cluster: &Cluster,
-    machine: &Mutex<Machine>,
-    mut orders: mpsc::UnboundedReceiver<Order>,
-) {
-    let mut show = tokio::time::interval(SHOW_EVERY);
-    loop {
-        let glimpse = Glimpse {
-            meta_applied: cluster.meta_applied(),
-            routing: cluster.routing().borrow().clone(),
-            voting: cluster.voting(),
-        };
-        if let Some(window) = &mut machine.lock().window {
-            window.glimpse = Some(glimpse);
-        }
-        tokio::select! {
-            biased;
-            order = orders.recv() => {
-                let Some(order) = order else { return std::future::pending().await };
-                let (cluster, evidence) = (cluster.clone(), setting.evidence.clone());
-                tokio::spawn(async move {
-                    let answer = match cluster.order(&order).await {
-                        Ok(prospect) => format!("{} moves", prospect.moves.len()),
-                        Err(error) => error.to_string(),
-                    };
-                    evidence.say(&format!("{} is told to {:?} node {}: {answer}", name(node), order.verb, order.node));
-                });
-            }
-            _ = show.tick() => {}
-        }
     }
 }

@@ -1,6 +1,8 @@
-//! What commands do, and what incoming events mean for the person at the terminal.
+//! What commands do (`typed`), and what incoming events mean for the person at the terminal.
 //!
 //! Whatever asks the servers runs beside the loop, so that typing and receiving go on while a node is away.
+
+mod typed;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,18 +12,14 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::io::AsyncWrite;
-use troupe_core::command::GroupChange;
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, UserId};
 
-use super::command::{HELP, Line, parse};
+use super::Options;
 use super::screen::{self, DELIVERED, FAILED, SENDING, SENT, Screen};
-use super::{Options, emoji};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
-use crate::msg::{describe, resolve};
+use crate::msg::describe;
 
-/// Commands and messages without an outcome yet. Above it a new one is refused.
-const WORK: usize = 4_096;
 /// Sent messages whose delivery is watched.
 const WATCHED: usize = 256;
 /// How long a name may take to be learned before its id is shown.
@@ -30,7 +28,6 @@ const NAME_WAIT: Duration = Duration::from_secs(1);
 const NAMES: usize = 10_000;
 /// Without a state folder, how long unsent messages get at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-const FOUND: usize = 20;
 /// Bots do not answer each other.
 const BOT: &str = "[bot] ";
 
@@ -133,138 +130,6 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         self.screen.flush().await?;
         self.client.close().await;
         Ok(())
-    }
-
-    /// Does what a line says. `false`: quit.
-    pub async fn line(&mut self, line: &str) -> Result<bool> {
-        let line = parse(line);
-        if self.work.len() >= WORK && !matches!(line, Line::Quit) {
-            self.screen.notice("too much is under way: wait a little").await?;
-            return Ok(true);
-        }
-        let client = self.client.clone();
-        let current = self.current;
-        match line {
-            Line::Nothing => {}
-            Line::Quit => return Ok(false),
-            Line::Say(text) => self.say(current, text).await?,
-            Line::Whisper { to, text } => {
-                self.pending += 1;
-                self.work(async move { Work::Whisper(resolve(&client, &to).await, text) });
-            }
-            Line::Delay(delay, text) => {
-                self.screen.notice(&format!("will be said in {} seconds", delay.as_secs())).await?;
-                self.work(async move {
-                    tokio::time::sleep(delay).await;
-                    Work::Say(current, text)
-                });
-            }
-            Line::Help => {
-                for (what, does) in HELP {
-                    self.screen.notice(&format!("{what:<28} {does}")).await?;
-                }
-            }
-            Line::Usage(usage) => self.screen.notice(usage).await?,
-            Line::Emoji(page) => match emoji::page(page) {
-                Some(table) => self.screen.notice(&format!("{table}   ({page}/{})", emoji::pages())).await?,
-                None => self.screen.notice(&format!("there are {} pages", emoji::pages())).await?,
-            },
-            Line::Bot(on) => {
-                self.bot = on;
-                let text = if on { "the bot answers private messages; :qai stops it" } else { "the bot is off" };
-                self.screen.notice(text).await?;
-            }
-            Line::Info => self.info().await?,
-            Line::Search(word) => self.search(&word).await?,
-            Line::OnlineUsers => self.lines(async move {
-                let (users, more) = client.online_users("").await?;
-                let mut lines: Vec<String> =
-                    users.iter().map(|user| format!("{} ({})", user.name, user.user)).collect();
-                lines.insert(0, format!("online: {}{}", users.len(), if more { " and more" } else { "" }));
-                Ok(lines)
-            }),
-            Line::Prefix(prefix) => self.lines(async move {
-                let (users, more) = client.find_users(&prefix, "").await?;
-                let state = |online| if online { "online" } else { "offline" };
-                let mut lines: Vec<String> =
-                    users.iter().map(|u| format!("{} ({}) {}", u.name, u.user, state(u.online))).collect();
-                lines.insert(0, format!("users {prefix}*: {}{}", users.len(), if more { " and more" } else { "" }));
-                Ok(lines)
-            }),
-            Line::Groups => self.lines(async move {
-                let list = client.conversations().await?;
-                let mut lines: Vec<String> = list
-                    .conversations
-                    .iter()
-                    .map(|line| format!("{} {} ({} unread)", line.conversation, line.name, line.unread))
-                    .collect();
-                lines.extend(list.unavailable.iter().map(|conversation| format!("{conversation} (no answer now)")));
-                Ok(lines)
-            }),
-            Line::New { name, members } => self.switch(async move {
-                let users = users(&client, &members).await?;
-                let group = client.create_group(&name, false, &users).await?;
-                Ok((group, name))
-            }),
-            Line::Join(id) => self.switch(async move {
-                let group: ConversationId = if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? };
-                client.change_group(group, GroupChange::Join).await?;
-                Ok((group, group.to_string()))
-            }),
-            Line::To(to) => {
-                let known = self.titles.iter().find(|(_, title)| **title == to).map(|(c, title)| (*c, title.clone()));
-                self.switch(async move {
-                    if let Some(known) = known {
-                        return Ok(known);
-                    }
-                    if let Ok(conversation) = to.parse::<ConversationId>() {
-                        return Ok((conversation, to));
-                    }
-                    let list = client.conversations().await?;
-                    if let Some(line) = list.conversations.iter().find(|line| line.name == to) {
-                        return Ok((line.conversation, to));
-                    }
-                    Ok((resolve(&client, &to).await?, to))
-                });
-            }
-            Line::Invite(names) => self.lines(async move {
-                let users = users(&client, &names).await?;
-                client.change_group(current, GroupChange::Add { users }).await?;
-                Ok(vec![format!("invited {}", names.join(", "))])
-            }),
-            Line::Leave => {
-                self.current = ConversationId::Everyone;
-                self.lines(async move {
-                    client.change_group(current, GroupChange::Leave).await?;
-                    Ok(vec![format!("left {current}; you talk to everyone")])
-                });
-            }
-            Line::Who => self.lines(async move {
-                let members = client.members(current).await?;
-                let ids: Vec<UserId> = members.iter().take(100).map(|member| member.user).collect();
-                let users = client.get_users(&ids, &[]).await?;
-                let mut lines = vec![format!("{current}: {} members", members.len())];
-                lines.extend(users.iter().map(|user| {
-                    format!("{} ({}) {}", user.name, user.user, if user.online { "online" } else { "offline" })
-                }));
-                Ok(lines)
-            }),
-            Line::History(count) => self.lines(async move {
-                let page = client.history_before(current, Seq::ZERO, count).await?;
-                let mut ids: Vec<UserId> = page.events.iter().map(|event| event.sender).collect();
-                ids.sort();
-                ids.dedup();
-                ids.truncate(100);
-                let names: BTreeMap<UserId, String> =
-                    client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
-                let line = |event: &Event| {
-                    let who = names.get(&event.sender).cloned().unwrap_or_else(|| event.sender.to_string());
-                    format!("{} {who}: {}", event.seq, describe(&event.kind))
-                };
-                Ok(page.events.iter().map(line).collect())
-            }),
-        }
-        Ok(true)
     }
 
     async fn say(&mut self, conversation: ConversationId, text: String) -> Result<()> {
@@ -394,34 +259,6 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    async fn info(&mut self) -> Result<()> {
-        let (user, device) = (self.client.user().unwrap_or_default(), self.client.device().unwrap_or_default());
-        let name = self.client.name().unwrap_or_default();
-        let state = screen::state(&self.client.state()).unwrap_or_else(|| "connecting".into());
-        let version = env!("CARGO_PKG_VERSION");
-        let server = self.client.connection().map(|connection| {
-            let welcome = connection.welcome();
-            format!("server: {}, cluster nodes {}", welcome.server, welcome.nodes.join(", "))
-        });
-        self.screen.notice(&format!("client: troupe {version}, {name} (id {user}), device {device}")).await?;
-        self.screen.notice(&format!("state: {state}; {} messages to be sent", self.client.outbox_len())).await?;
-        self.screen.notice(&format!("talking to: {} ({})", self.title(self.current), self.current)).await?;
-        if let Some(server) = server {
-            self.screen.notice(&server).await?;
-        }
-        Ok(())
-    }
-
-    async fn search(&mut self, word: &str) -> Result<()> {
-        let found = self.client.search(word, FOUND)?;
-        self.screen.notice(&format!("{} messages on this device contain '{word}'", found.len())).await?;
-        for (conversation, event) in found {
-            let who = self.name(event.sender).await;
-            self.screen.notice(&format!("{conversation} {} {who}: {}", event.seq, describe(&event.kind))).await?;
-        }
-        Ok(())
-    }
-
     fn title(&self, conversation: ConversationId) -> String {
         let peer = self.client.user().and_then(|me| conversation.peer_of(me)).and_then(|peer| self.names.get(&peer));
         self.titles.get(&conversation).or(peer).cloned().unwrap_or_else(|| conversation.to_string())
@@ -446,33 +283,6 @@ impl<W: AsyncWrite + Unpin> Session<W> {
 
     fn work(&mut self, work: impl Future<Output = Work> + Send + 'static) {
         self.work.push(Box::pin(work));
-    }
-
-    fn lines(&mut self, lines: impl Future<Output = Result<Vec<String>>> + Send + 'static) {
-        self.work(async move { Work::Lines(lines.await) });
-    }
-
-    fn switch(&mut self, to: impl Future<Output = Result<(ConversationId, String)>> + Send + 'static) {
-        self.work(async move { Work::Switch(to.await) });
-    }
-}
-
-/// Users by name or id; all of them must exist.
-async fn users(client: &Client, who: &[String]) -> Result<Vec<UserId>> {
-    let ids: Vec<UserId> = who.iter().filter_map(|text| text.parse().ok()).collect();
-    let names: Vec<String> = who.iter().filter(|text| text.parse::<UserId>().is_err()).cloned().collect();
-    if who.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found = client.get_users(&ids, &names).await?;
-    let missing = who.iter().find(|text| {
-        !found
-            .iter()
-            .any(|user| user.user.to_string() == **text || troupe_core::fold(&user.name) == troupe_core::fold(text))
-    });
-    match missing {
-        Some(missing) => anyhow::bail!("there is no user {missing}"),
-        None => Ok(found.into_iter().map(|user| user.user).collect()),
     }
 }
 

@@ -1,4 +1,6 @@
-//! One connection's worth of work: what is in flight on it, what was heard on it, and whether it still lives.
+//! One connection's worth of work: what is in flight on it, what was heard on it ([`heard`]), and whether it still lives.
+
+mod heard;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,18 +12,15 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 use troupe_core::plant::Plant;
-use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
-use troupe_proto::client::Refusal;
+use troupe_core::{ClientMessageId, ConversationId, Seq, UserId, limits};
 use troupe_proto::wire::client as wire;
 
-use super::{Driver, WATCH};
-use crate::builder::StartAt;
-use crate::client::{Acked, Incoming, Shared, State};
+use super::WATCH;
+use crate::client::Shared;
 use crate::connection::{Connection, Message, PendingReply, Push, Pushes, Request};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inbox::{Inbox, Wanted};
 use crate::outbox::Refused;
-use crate::store::Record;
 
 /// A node that owes an answer is asked for a sign of life after this silence ...
 const PING_AFTER: Duration = Duration::from_secs(1);
@@ -33,8 +32,6 @@ const PING_IDLE: Duration = Duration::from_secs(5);
 const ACKNOWLEDGE: Duration = Duration::from_millis(200);
 /// The conversation list is asked for again after this, if a part of it was missing.
 const RELIST: Duration = Duration::from_millis(500);
-/// A group that is new to this device and has more events than this starts at its head.
-const LONG_GROUP: u64 = 1_000;
 
 pub(super) enum Heard {
     Push(Push),
@@ -186,253 +183,6 @@ impl Online {
                 true
             }
             Err(_) => false,
-        }
-    }
-}
-
-impl Driver {
-    pub(super) fn heard(&mut self, heard: Heard) -> Result<(), State> {
-        match heard {
-            Heard::Ended => self.lost("the connection was closed".into()),
-            Heard::Pong => {
-                if let Some(online) = &mut self.online {
-                    online.pinging = false;
-                }
-            }
-            Heard::Sent(conversation, id, result) => self.answered(conversation, id, result),
-            Heard::Page(wanted, result) => self.page(wanted, result),
-            Heard::Listed(result) => self.listed(result),
-            Heard::Push(push) => return self.pushed(push),
-        }
-        Ok(())
-    }
-
-    fn answered(&mut self, conversation: ConversationId, id: ClientMessageId, result: Result<Message>) {
-        let refused = match result {
-            Ok(Message::SendAck(ack)) => {
-                return self.settle(
-                    conversation,
-                    id,
-                    Ok(Acked { id, seq: Seq(ack.seq), time: Timestamp(ack.time_ms) }),
-                );
-            }
-            Ok(_) => Refused::Unknown,
-            Err(Error::Overloaded { retry_after, .. }) => Refused::Later(retry_after),
-            Err(Error::Rejected { code, .. }) if code == Rejection::OutOfOrder.code() => Refused::OutOfOrder,
-            // The connection lost its session; the next one has it again.
-            Err(Error::Rejected { code, .. }) if code == Refusal::NotLoggedIn.code() => {
-                return self.lost("the node does not know this session".into());
-            }
-            Err(error @ Error::Rejected { .. }) => return self.settle(conversation, id, Err(error)),
-            Err(_) if self.shared.context.planted(Plant::SdkGivesUp) => Refused::ForGood,
-            Err(_) => Refused::Unknown,
-        };
-        self.shared.sending.lock().outbox.refused(&id, refused, Instant::now());
-    }
-
-    /// A message leaves the outbox. Only the first outcome counts.
-    fn settle(&mut self, conversation: ConversationId, id: ClientMessageId, outcome: Result<Acked>) {
-        let mut sending = self.shared.sending.lock();
-        let first = match &outcome {
-            Ok(_) => sending.outbox.acked(&id),
-            Err(_) => sending.outbox.refused(&id, Refused::ForGood, Instant::now()),
-        };
-        if !first {
-            return;
-        }
-        if let Err(error) = self.shared.store.lock().append(&Record::Settled(id)) {
-            // It is sent again after a restart, and acked as the duplicate it is.
-            tracing::error!(%error, "the outbox is not kept");
-        }
-        let waiter = sending.waiters.remove(&id);
-        drop(sending);
-        let unheard = match waiter {
-            Some(waiter) => waiter.send(outcome).err(),
-            None => Some(outcome),
-        };
-        if let Some(outcome) = unheard {
-            self.tell(Incoming::Settled { conversation, id, outcome });
-        }
-    }
-
-    fn page(&mut self, wanted: Wanted, result: Result<Message>) {
-        let now = Instant::now();
-        match result {
-            Ok(Message::Page(page)) => {
-                let events: Result<Vec<Event>, _> = page.events.into_iter().map(Event::try_from).collect();
-                match events {
-                    Ok(events) => self.inbox.page(wanted, events, Seq(page.head), page.more, now),
-                    Err(error) => {
-                        tracing::error!(%error, "a page that cannot be read: is this client too old?");
-                        self.inbox.fetch_failed(wanted, Duration::from_secs(5), now);
-                    }
-                }
-            }
-            Err(Error::Rejected { code, .. })
-                if code == Rejection::NotMember.code() || code == Rejection::NoSuchConversation.code() =>
-            {
-                self.leave(wanted.conversation);
-            }
-            Err(Error::Overloaded { retry_after, .. }) => self.inbox.fetch_failed(wanted, retry_after, now),
-            Err(Error::Rejected { code, text }) => {
-                tracing::error!(conversation = %wanted.conversation, %code, %text, "a page is refused");
-                self.inbox.fetch_failed(wanted, Duration::from_secs(5), now);
-            }
-            Ok(_) | Err(_) => self.inbox.fetch_failed(wanted, Duration::ZERO, now),
-        }
-    }
-
-    fn listed(&mut self, result: Result<Message>) {
-        let list = match result {
-            Ok(Message::Conversations(list)) => list,
-            Ok(_) | Err(_) => {
-                if let Some(online) = &mut self.online {
-                    online.list_at = Some(Instant::now() + RELIST);
-                }
-                return;
-            }
-        };
-        let last = list.conversations.last().map(|line| line.conversation.clone());
-        for line in &list.conversations {
-            let Ok(conversation) = line.conversation.parse::<ConversationId>() else { continue };
-            let head = Seq(line.head);
-            if !self.inbox.knows(conversation) {
-                self.follow(conversation, self.first_cursor(conversation, head, Some(Seq(line.delivered))));
-            }
-            self.inbox.head(conversation, head);
-        }
-        let Some(online) = &mut self.online else { return };
-        if let (true, Some(last)) = (list.more, last) {
-            return online.list(last);
-        }
-        online.listing = false;
-        if !list.unavailable.is_empty() {
-            online.list_at = Some(Instant::now() + RELIST);
-        }
-        // Those that could not be listed wait for their line: it says where to start.
-        let waiting: BTreeSet<ConversationId> = list.unavailable.iter().filter_map(|c| c.parse().ok()).collect();
-        let mut unlisted = std::mem::take(&mut online.unlisted);
-        online.unlisted = waiting.iter().filter_map(|c| unlisted.remove_entry(c)).collect();
-        online.lineless = waiting;
-        for (conversation, head) in unlisted {
-            self.meet(conversation, head);
-        }
-    }
-
-    fn pushed(&mut self, push: Push) -> Result<(), State> {
-        match push {
-            Push::Event(push) => self.event(push),
-            Push::Conversation(push) => {
-                let Ok(conversation) = push.conversation.parse::<ConversationId>() else { return Ok(()) };
-                if push.present {
-                    self.meet(conversation, Seq(push.head));
-                } else {
-                    self.leave(conversation);
-                }
-            }
-            Push::Cursor(push) => {
-                if let Ok(conversation) = push.conversation.parse() {
-                    let (user, delivered, read) = (UserId(push.user_id), Seq(push.delivered), Seq(push.read));
-                    if let Some((delivered, read)) = self.marks.advance(conversation, user, delivered, read) {
-                        self.tell(Incoming::Cursor { conversation, user, delivered, read });
-                    }
-                }
-            }
-            Push::GoAway(go_away) => {
-                self.nodes.learn(&go_away.nodes);
-                // The old connection works until the new one does.
-                self.retry_at = Some(Instant::now());
-            }
-            Push::Kicked(kicked) => match kicked.code.as_str() {
-                "slow_consumer" | "idle" | "moved" | "no_login" => self.lost(kicked.text),
-                _ => return Err(State::Kicked { code: kicked.code, text: kicked.text }),
-            },
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, push: wire::EventPush) {
-        let Ok(conversation) = push.conversation.parse::<ConversationId>() else { return };
-        let Some(event) = push.event else { return };
-        let seq = Seq(event.seq);
-        let event = match Event::try_from(event) {
-            Ok(event) => event,
-            Err(error) => return tracing::error!(%error, "an event that cannot be read: is this client too old?"),
-        };
-        if self.online.as_ref().is_some_and(|online| online.me == event.sender) {
-            // Our own message in the log is as good as its ack.
-            let acked = Acked { id: event.client_message_id, seq, time: event.time };
-            self.settle(conversation, event.client_message_id, Ok(acked));
-        }
-        if self.incoming.is_closed() {
-            return;
-        }
-        if self.shared.context.planted(Plant::SdkTrustsPushes) {
-            return self.tell(Incoming::Event { conversation, event });
-        }
-        self.meet(conversation, seq);
-        self.inbox.push(conversation, event);
-        if self.shared.context.planted(Plant::SdkCursorEarly)
-            && let Some(seq) = self.inbox.cursor(conversation)
-        {
-            drop(self.shared.store.lock().append(&Record::Cursor { conversation, seq }));
-        }
-    }
-
-    /// A conversation with events up to `head`, perhaps a new one.
-    fn meet(&mut self, conversation: ConversationId, head: Seq) {
-        if self.inbox.knows(conversation) {
-            return self.inbox.head(conversation, head);
-        }
-        if let Some(online) = &mut self.online
-            && (online.listing || online.lineless.contains(&conversation))
-            && !self.cursors.contains_key(&conversation)
-        {
-            let seen = online.unlisted.entry(conversation).or_default();
-            *seen = head.max(*seen);
-            return;
-        }
-        self.follow(conversation, self.first_cursor(conversation, head, None));
-        self.inbox.head(conversation, head);
-        self.tell(Incoming::ConversationAdded { conversation, head });
-    }
-
-    fn follow(&mut self, conversation: ConversationId, first: Seq) {
-        if self.incoming.is_closed() {
-            return;
-        }
-        match self.cursors.remove(&conversation) {
-            Some(cursor) => self.inbox.follow(conversation, cursor),
-            None => {
-                self.inbox.follow(conversation, first);
-                let record = Record::Cursor { conversation, seq: first };
-                if let Err(error) = self.shared.store.lock().append(&record) {
-                    tracing::error!(%error, "the cursor is not kept");
-                }
-            }
-        }
-    }
-
-    fn leave(&mut self, conversation: ConversationId) {
-        if let Some(cursor) = self.inbox.cursor(conversation) {
-            self.cursors.insert(conversation, cursor);
-            self.inbox.leave(conversation);
-            self.marks.forget(conversation);
-            self.tell(Incoming::ConversationRemoved { conversation });
-        }
-    }
-
-    /// Where a device starts that has never followed this conversation. `delivered` is known if it was in the list.
-    fn first_cursor(&self, conversation: ConversationId, head: Seq, delivered: Option<Seq>) -> Seq {
-        match (self.start_at, conversation, delivered) {
-            (StartAt::Beginning, _, _) => Seq::ZERO,
-            (StartAt::Head, _, Some(_)) => head,
-            (StartAt::Delivered, _, Some(delivered)) if delivered > Seq::ZERO => delivered.min(head),
-            (_, ConversationId::Everyone, Some(_)) => head,
-            (_, ConversationId::Everyone, None) => Seq(head.0.saturating_sub(1)),
-            (_, ConversationId::Direct { .. }, _) => Seq::ZERO,
-            (_, ConversationId::Group(_), _) if head.0 <= LONG_GROUP => Seq::ZERO,
-            (_, ConversationId::Group(_), _) => Seq(head.0 - 1),
         }
     }
 }

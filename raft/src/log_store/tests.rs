@@ -1,6 +1,7 @@
 //! openraft's own suite for storages, on an engine that another group shares, and what the suite does not ask.
 
 use openraft::StorageError;
+use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
 use openraft::testing::log::{StoreBuilder, Suite};
 use troupe_core::{Machine, ShardId, ShardMap};
 use troupe_runtime::NodeCtx;
@@ -10,7 +11,7 @@ use troupe_store::memory::Memory;
 use super::*;
 use crate::applier::ShardApplier;
 use crate::state_machine::{Gate, StateMachine};
-use crate::types::{Payload, Proposal};
+use crate::types::{Payload, Proposal, Types};
 
 const GROUP: GroupId = GroupId(2);
 

@@ -1,0 +1,80 @@
+//! What a user says, on its way to the router. What is meant for somebody of whom this node knows nothing yet waits until it is
+//! known whether they exist.
+
+use ractor::ActorRef;
+use tokio::sync::OwnedSemaphorePermit;
+use troupe_core::{Command, ConversationId, Rejection, UserId, command};
+use troupe_proto::client;
+
+use super::{EdgeMsg, EdgeState, requests};
+use crate::message::{Refusal, Request, say};
+use crate::router::PATIENCE;
+
+pub(super) struct Waiting {
+    request_id: u64,
+    send: command::Send,
+    place: OwnedSemaphorePermit,
+}
+
+impl EdgeState {
+    /// Sends of one connection reach the router in the order in which they came.
+    pub(super) fn send(
+        &mut self,
+        myself: &ActorRef<EdgeMsg>,
+        request_id: u64,
+        place: OwnedSemaphorePermit,
+        user: UserId,
+        send: say::Send,
+    ) {
+        self.front.world.stats.sends.up();
+        let send = match client::send(user, send) {
+            Ok(send) => send,
+            Err(error) => return self.reply(request_id).fail(&error.into()),
+        };
+        let conversation = send.conversation;
+        let waiting = Waiting { request_id, send, place };
+        if let ConversationId::Direct { .. } = conversation {
+            let Some(peer) = conversation.peer_of(user) else {
+                return self.reply(request_id).fail(&Rejection::NotMember.into());
+            };
+            if let Some(before) = self.checking.get_mut(&conversation) {
+                return before.push(waiting);
+            }
+            if !self.front.directory.knows(peer) {
+                self.checking.insert(conversation, vec![waiting]);
+                let (front, myself) = (self.front.clone(), myself.clone());
+                tokio::spawn(async move {
+                    let outcome = front.directory.all_exist(&front.world, &[peer], PATIENCE).await;
+                    let _ = myself.send_message(EdgeMsg::PeerChecked { conversation, outcome });
+                });
+                return;
+            }
+        }
+        self.dispatch(waiting);
+    }
+
+    pub(super) fn peer_checked(&mut self, conversation: ConversationId, outcome: Result<(), Refusal>) {
+        for waiting in self.checking.remove(&conversation).unwrap_or_default() {
+            match &outcome {
+                Ok(()) => self.dispatch(waiting),
+                // Only the other user was looked for: whatever came of it, nothing was sent.
+                Err(Refusal::Unavailable) => self.reply(waiting.request_id).fail(&Refusal::OVERLOADED),
+                Err(refusal) => self.reply(waiting.request_id).fail(refusal),
+            }
+        }
+    }
+
+    fn dispatch(&self, waiting: Waiting) {
+        let Waiting { request_id, send, place } = waiting;
+        let (id, conversation) = (send.client_message_id, send.conversation);
+        let world = &self.front.world;
+        let request = Request::Commit(Command::Send(send));
+        let answer = world.router.ask(conversation.slot(), request, PATIENCE);
+        let stats = world.stats.clone();
+        self.answer(request_id, place, async move {
+            let ack = requests::placed(answer.await?, conversation, id)?;
+            stats.acks.up();
+            Ok(ack)
+        });
+    }
+}

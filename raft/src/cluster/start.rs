@@ -1,0 +1,186 @@
+//! How a node's part in the cluster comes up: from the port to its place among the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use troupe_core::{ReplicaId, ShardId};
+use troupe_runtime::NodeCtx;
+use troupe_runtime::net::BoxFuture;
+use troupe_store::engine::Engine;
+
+use super::{Cluster, ClusterConfig, Inner, StartError};
+use crate::backup::{self, Archive};
+use crate::flusher::Flusher;
+use crate::formation::ledger::Ledger;
+use crate::formation::{self, Established};
+use crate::group::{Ground, Groups};
+use crate::host::{self, Host, Proposers, Register};
+use crate::link::Links;
+use crate::meta::state::removed_text;
+use crate::meta::{Addresses, Meta, MetaState};
+use crate::network::Network;
+use crate::port::Port;
+use crate::steward::Steward;
+use crate::timing;
+use crate::trim::LogLimits;
+use crate::{balance, gone, mover, routing, serve, snapshot};
+
+impl Cluster {
+    /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the node is a member and knows the
+    /// placement (leaders may still be unknown).
+    pub async fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
+        Cluster::start_tuned(ctx, engine, config, LogLimits::default()).await
+    }
+
+    /// With another length of the logs; tests and simulation make them short.
+    ///
+    /// Boxed, so that all of agreement is compiled once, here, and not again in every program that starts it.
+    pub fn start_tuned(
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        config: ClusterConfig,
+        limits: LogLimits,
+    ) -> BoxFuture<'static, Result<Cluster, StartError>> {
+        Box::pin(Cluster::open(ctx, engine, config, limits))
+    }
+
+    async fn open(
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        config: ClusterConfig,
+        limits: LogLimits,
+    ) -> Result<Cluster, StartError> {
+        let Established { cluster_id, me, founders, port, book, .. } =
+            formation::establish(&ctx, engine.clone(), &config).await?;
+        let fatal = book.fatal();
+        let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
+        let ledger = Ledger { book, port: port.clone(), cluster_id, me };
+        let links = Links::new(ctx.clone(), port.clone(), ledger, me);
+        let groups = Groups::new();
+        let raft_config = timing::raft_config(me.to_string(), limits).validate();
+        let ground = Ground {
+            ctx: ctx.clone(),
+            engine: engine.clone(),
+            flusher: flusher.clone(),
+            fatal: fatal.clone(),
+            network: Network::new(ctx.clone(), port.clone(), links.clone()),
+            config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
+            limits,
+        };
+        links.connect(founders.iter().flatten().map(|founder| founder.id));
+
+        let mut tasks = JoinSet::new();
+        let meta = Meta::new(groups.clone(), links.clone());
+        tasks.spawn(serve::run(port.clone(), groups.clone(), meta.clone()));
+        tasks.spawn(gone::run(groups.clone(), links.clone()));
+        tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
+        let held = host::held(&engine, me)?;
+        let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;
+        let archive = Archive { ctx: ctx.clone(), engine: engine.clone(), groups: groups.clone(), meta: state.clone() };
+        tasks.spawn(backup::serve(archive, port.clone()));
+
+        let (opened, replicas) = watch::channel(BTreeMap::new());
+        let proposers = Proposers::default();
+        let hosting = Host {
+            ground,
+            groups: groups.clone(),
+            links: links.clone(),
+            port: port.clone(),
+            me,
+            held,
+            proposers: proposers.clone(),
+            opened,
+        };
+        tasks.spawn(hosting.run(state.clone()));
+        tasks.spawn(mover::run(groups.clone(), meta.clone(), state.clone(), ctx.plant));
+        let (expelling, expelled) = (port.clone(), fatal.clone());
+        tasks.spawn(async move {
+            expelling.expelled().await;
+            expelled.set(removed_text(me));
+        });
+        let addresses = Addresses {
+            cluster: advertised(&config.advertise, &port),
+            client: config.client_address.clone(),
+            http: config.http_address.clone(),
+        };
+        let steward = Steward {
+            groups: groups.clone(),
+            links: links.clone(),
+            meta: meta.clone(),
+            me,
+            addresses,
+            cluster_id,
+            founders,
+            config,
+            away: BTreeMap::new(),
+        };
+        tasks.spawn(steward.run(state.clone()));
+        port.serve_formation(Arc::new(Register { cluster_id, meta: meta.clone(), state: state.clone() }));
+
+        let routing = watch::Sender::new(Arc::new(routing::table(me, &state.borrow(), &groups, &links)));
+        let led = watch::Sender::new(Arc::default());
+        let (routed, leads) = (routing.subscribe(), led.subscribe());
+        tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), routing, led));
+        let mut balancer = JoinSet::new();
+        balancer.spawn(balance::run(groups.clone(), links.clone(), routed.clone()));
+
+        let cluster = Cluster(Arc::new(Inner {
+            engine,
+            me,
+            port,
+            links,
+            groups,
+            meta,
+            state: state.clone(),
+            flusher,
+            fatal,
+            routing: routed,
+            led: leads,
+            proposers,
+            tasks: Mutex::new(tasks),
+            balancer: Mutex::new(balancer),
+        }));
+        cluster.wait_for_place(state, replicas).await?;
+        Ok(cluster)
+    }
+
+    /// Until the meta state names this node and the replicas that it has here are open.
+    async fn wait_for_place(
+        &self,
+        mut state: watch::Receiver<Arc<MetaState>>,
+        mut replicas: watch::Receiver<BTreeMap<ShardId, ReplicaId>>,
+    ) -> Result<(), StartError> {
+        let Inner { me, fatal, .. } = &*self.0;
+        let stopped = || StartError::Refused("the node was stopped while it started".to_owned());
+        let placed = async {
+            let wanted: Vec<ShardId> = {
+                let placed = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+                placed.placement.keys().copied().filter(|shard| placed.replica(*shard, *me).is_some()).collect()
+            };
+            // What has gone elsewhere meanwhile is not waited for.
+            let open = |open: &BTreeMap<ShardId, ReplicaId>| {
+                let state = state.borrow();
+                wanted.iter().all(|shard| open.contains_key(shard) || state.replica(*shard, *me).is_none())
+            };
+            replicas.wait_for(open).await.map_err(|_| stopped())?;
+            let mut routing = self.0.routing.clone();
+            routing.wait_for(|table| table.nodes.contains_key(me)).await.map_err(|_| stopped())?;
+            Ok::<_, StartError>(())
+        };
+        tokio::select! {
+            placed = placed => placed,
+            reason = fatal.wait() => Err(StartError::Refused(reason)),
+        }
+    }
+}
+
+/// An advertised port 0 means the one that the system chose.
+fn advertised(address: &str, port: &Port) -> String {
+    match address.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", port.local_addr().port()),
+        None => address.to_owned(),
+    }
+}

@@ -1,0 +1,144 @@
+//! One life of a node on its machine: it takes up what the machine keeps, serves as `troupe start` has it serve, and ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
+use troupe_actors::passwords::Hashing;
+use troupe_raft::Cluster;
+use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::operate::Order;
+use troupe_runtime::{NodeCtx, Rng};
+
+use super::{Glimpse, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
+use crate::lanes::Lanes;
+use crate::wire::Wire;
+
+/// A node that is asked to stop hands over within this.
+const DRAIN: Duration = Duration::from_millis(800);
+/// A node shows what it knows of the cluster this often, where members change.
+const SHOW_EVERY: Duration = Duration::from_millis(50);
+/// Without it no node is ever replaced because it is silent.
+const NEVER: Duration = Duration::from_secs(600);
+/// What a node says that was removed.
+const REMOVED: &str = "was removed from this cluster";
+
+/// What one life of a node takes from its machine.
+pub(super) async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
+    if machine.lock().power == Power::Spare {
+        return Ok(());
+    }
+    let ended = live(&setting, node, &machine).await;
+    let mut machine = machine.lock();
+    let found_out = machine.put_back && machine.memory.condemned().is_some();
+    let is_out = matches!(&ended, Err(error) if error.to_string().contains(REMOVED));
+    let planned = machine.may_fail || found_out || (is_out && setting.plan.members.is_some());
+    machine.window = None;
+    machine.power = if is_out { Power::Out } else { Power::Ended };
+    drop(machine);
+    match ended {
+        Ok(()) => setting.evidence.say(&format!("{} has stopped", name(node))),
+        Err(error) if planned => setting.evidence.say(&format!("{} has stopped: {error}", name(node))),
+        Err(error) => setting.evidence.wrong(format!("{} stopped by itself: {error}", name(node))),
+    }
+    Ok(())
+}
+
+async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmoil::Result {
+    let plan = &setting.plan;
+    let (memory, ctx, stop, join) = {
+        let mut machine = machine.lock();
+        machine.boots += 1;
+        let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
+        let ctx = NodeCtx {
+            clock: machine.clock.clone(),
+            rng: rng.clone(),
+            net: Arc::new(Wire(machine.meter.clone())),
+            executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
+            plant: setting.plant,
+        };
+        (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
+    };
+    let config = ClusterConfig {
+        listen: "0.0.0.0:7800".to_owned(),
+        advertise: cluster_address(node),
+        join,
+        token: None,
+        insecure: true,
+        client_address: client_address(node),
+        http_address: String::new(),
+        shards: plan.shards,
+        replication: REPLICATION,
+        data_dir: None,
+        login_policy: LoginPolicy::Replace,
+        replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
+    };
+    let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, plan.log);
+    let cluster = tokio::select! {
+        biased;
+        () = stop.notified() => return Ok(()),
+        started = started => started?,
+    };
+    let (giving, orders) = mpsc::unbounded_channel();
+    {
+        let mut machine = machine.lock();
+        machine.node = Some(cluster.me());
+        machine.window = Some(Window { routing: cluster.routing(), led: cluster.led(), glimpse: None, orders: giving });
+    }
+    let serving = NodeConfig { client_listen: "0.0.0.0:7700".to_owned(), hashing: Hashing::Quick };
+    let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
+    tokio::select! {
+        biased;
+        why = cluster.fatal() => return Err(why.into()),
+        () = stop.notified() => {}
+        () = attend(setting, node, &cluster, machine, orders), if plan.members.is_some() => {}
+    }
+    // As `troupe start` does on SIGTERM.
+    let drain = async {
+        cluster.hand_over(DRAIN / 2).await;
+        handle.drain(DRAIN / 2).await;
+        handle.shutdown().await;
+        cluster.shutdown().await;
+    };
+    // What has not ended by then ends with the process.
+    drop(tokio::time::timeout(DRAIN + Duration::from_secs(2), drain).await);
+    Ok(())
+}
+
+/// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port would.
+async fn attend(
+    setting: &Setting,
+    node: usize,
+    cluster: &Cluster,
+    machine: &Mutex<Machine>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let mut show = tokio::time::interval(SHOW_EVERY);
+    loop {
+        let glimpse = Glimpse {
+            meta_applied: cluster.meta_applied(),
+            routing: cluster.routing().borrow().clone(),
+            voting: cluster.voting(),
+        };
+        if let Some(window) = &mut machine.lock().window {
+            window.glimpse = Some(glimpse);
+        }
+        tokio::select! {
+            biased;
+            order = orders.recv() => {
+                let Some(order) = order else { return std::future::pending().await };
+                let (cluster, evidence) = (cluster.clone(), setting.evidence.clone());
+                tokio::spawn(async move {
+                    let answer = match cluster.order(&order).await {
+                        Ok(prospect) => format!("{} moves", prospect.moves.len()),
+                        Err(error) => error.to_string(),
+                    };
+                    evidence.say(&format!("{} is told to {:?} node {}: {answer}", name(node), order.verb, order.node));
+                });
+            }
+            _ = show.tick() => {}
+        }
+    }
+}
