@@ -10,6 +10,8 @@ use crate::run::Finished;
 
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 120.0;
+const BLUE: &str = "#3b7dd0";
+const ORANGE: &str = "#d0792a";
 /// Points on a curve, at most.
 const POINTS: u64 = 240;
 
@@ -17,7 +19,9 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;ma
 table{border-collapse:collapse;margin:1em 0}td,th{border-bottom:1px solid #ddd;padding:.2em .8em;text-align:left}\
 td.n{text-align:right;font-variant-numeric:tabular-nums}.held{color:#14722e}.broken{color:#b3131b}.inconclusive{color:#a15c00}\
 pre{background:#f4f4f4;padding:.8em;overflow-x:auto}svg{width:100%;height:auto;background:#fafafa}\
-svg text{font:11px system-ui,sans-serif;fill:#555}h2{margin-top:2em}";
+svg text{font:11px system-ui,sans-serif;fill:#777}h2{margin-top:2em}.fault{color:#c0392b;opacity:.6}\
+@media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}td,th{border-color:#333}pre,svg{background:#202329}a{color:#7ab0f0}\
+.held{color:#4cc26a}.broken{color:#ff6b6b}.inconclusive{color:#e0a040}}";
 
 /// One page for one or several runs; `command` repeats a run, `skipped` are scenarios that could not be run here, and why.
 pub fn page(runs: &[Finished], command: &dyn Fn(&Finished) -> String, skipped: &[(String, String)]) -> String {
@@ -66,12 +70,9 @@ fn section(out: &mut String, number: usize, run: &Finished, command: &str) {
         escape(command)
     );
     let curves = Curves::of(run);
-    out.push_str(&curves.draw("acknowledged sends per second", &[("#2463b0", &curves.rate)], run));
-    out.push_str(&curves.draw(
-        "latency of an acknowledgement in ms, by when it was sent: median and highest",
-        &[("#2463b0", &curves.median), ("#d0792a", &curves.highest)],
-        run,
-    ));
+    out.push_str(&curves.draw("acknowledged per second", "/s", &[("all devices", BLUE, &curves.rate)], run));
+    let latencies = [("median", BLUE, &curves.median), ("highest", ORANGE, &curves.highest)];
+    out.push_str(&curves.draw("time until acknowledged, by when it was sent", " ms", &latencies, run));
     promises(out, run);
     out.push_str("<table><tr><th>fault<th>at<th>lasted<th>acked meanwhile<th>longest gap</tr>");
     for during in &report.windows {
@@ -165,11 +166,16 @@ impl Curves {
         }
     }
 
-    /// One picture: the curves, and the faults as shades behind them.
-    fn draw(&self, title: &str, curves: &[(&str, &Vec<f64>)], run: &Finished) -> String {
-        let top = curves.iter().flat_map(|(_, values)| values.iter()).fold(1.0f64, |top, value| top.max(*value));
+    /// One picture: the curves by name and colour, and the faults as shades behind them.
+    fn draw(&self, title: &str, unit: &str, curves: &[(&str, &str, &Vec<f64>)], run: &Finished) -> String {
+        let top = curves.iter().flat_map(|(_, _, values)| values.iter()).fold(1.0f64, |top, value| top.max(*value));
         let x = |at: u64| at.saturating_sub(self.begin).min(self.length) as f64 / self.length as f64 * WIDTH;
-        let mut out = format!("<p>{title}</p><svg viewBox=\"0 0 {WIDTH} {}\">", HEIGHT + 20.0);
+        let mut out = format!("<p>{title}:");
+        for (name, colour, _) in curves {
+            let _ = write!(out, " <span style=\"color:{colour}\">&#9644; {name}</span>");
+        }
+        let _ =
+            write!(out, " <span class=fault>&#9632; fault</span></p><svg viewBox=\"0 0 {WIDTH} {}\">", HEIGHT + 20.0);
         for window in &run.windows {
             let (from, to) = (x(window.from), x(window.to));
             let _ = write!(
@@ -179,7 +185,7 @@ impl Curves {
                 escape(&window.text)
             );
         }
-        for (colour, values) in curves {
+        for (_, colour, values) in curves {
             let width = WIDTH / values.len().max(1) as f64;
             let points: Vec<String> = values
                 .iter()
@@ -197,7 +203,7 @@ impl Curves {
         let seconds = self.length as f64 / 1e6;
         let _ = write!(
             out,
-            "<text x=\"4\" y=\"11\">{top:.0}</text><text x=\"4\" y=\"{0}\">0 s</text><text x=\"{WIDTH}\" y=\"{0}\" text-anchor=\"end\">{seconds:.0} s</text></svg>",
+            "<text x=\"4\" y=\"11\">{top:.0}{unit}</text><text x=\"4\" y=\"{0}\">0 s</text><text x=\"{WIDTH}\" y=\"{0}\" text-anchor=\"end\">{seconds:.0} s</text></svg>",
             HEIGHT + 15.0
         );
         out
