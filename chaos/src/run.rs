@@ -40,6 +40,8 @@ pub struct RunOptions {
     pub verbose: bool,
     /// First port to try.
     pub port: u16,
+    /// After healing, everything must be settled and delivered within this.
+    pub drain: Duration,
 }
 
 impl RunOptions {
@@ -57,6 +59,7 @@ impl RunOptions {
             plant,
             verbose: true,
             port: 27_000,
+            drain: DRAIN,
         }
     }
 }
@@ -72,7 +75,7 @@ pub struct Finished {
 }
 
 const START: Duration = Duration::from_secs(60);
-/// After healing, everything must be settled and delivered within this.
+/// Of a run that is not told otherwise.
 pub const DRAIN: Duration = Duration::from_secs(60);
 
 /// What can be broken on this machine.
@@ -190,18 +193,18 @@ async fn play(
     let everybody: Vec<usize> = (0..cluster.len()).collect();
     cluster.wait_ready(&everybody, START).await.context("the healed cluster is not ready")?;
     let mut reasons = workload.turned_away();
-    let pending = workload.settle(DRAIN).await;
+    let pending = workload.settle(options.drain).await;
     if pending > 0 {
-        reasons.push(format!("{pending} sends have no outcome {DRAIN:?} after healing"));
+        reasons.push(format!("{pending} sends have no outcome {:?} after healing", options.drain));
     }
-    let replicas::Collected { finals, missing } = replicas::collect(cluster, DRAIN).await?;
+    let replicas::Collected { finals, missing } = replicas::collect(cluster, options.drain).await?;
     let heads: BTreeMap<String, u64> =
         finals.values().flatten().fold(BTreeMap::new(), |mut heads, (conversation, log)| {
             let head = heads.entry(conversation.clone()).or_insert(0);
             *head = log.head.max(*head);
             heads
         });
-    let behind = workload.drain(&heads, DRAIN).await;
+    let behind = workload.drain(&heads, options.drain).await;
     reasons.extend(behind);
 
     let cursors = workload.final_positions();
