@@ -302,11 +302,12 @@ impl Driver {
 
     /// The connection is gone; another node is tried at once.
     fn lost(&mut self, reason: String) {
-        self.online = None;
+        let Some(online) = self.online.take() else { return };
         self.shared.connection.send_replace(None);
         self.inbox.disconnected();
         if self.connecting.is_none() {
-            self.retry_at = Some(Instant::now() + self.nodes.lost(Instant::now(), &self.shared.context.rng));
+            let now = Instant::now();
+            self.retry_at = Some(now + self.nodes.lost(online.connection.address(), now, &self.shared.context.rng));
         }
         self.say(State::Offline { reason });
     }

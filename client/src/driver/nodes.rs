@@ -42,6 +42,15 @@ impl Nodes {
         }
     }
 
+    /// A node asks to be left for one of these: any of them, since its other clients go too.
+    pub fn sent_to(&mut self, told: &[String], rng: &Rng) {
+        self.learn(told);
+        let one = told.get(rng.range(0, told.len() as u64) as usize);
+        if let Some(at) = one.and_then(|one| self.addresses.iter().position(|known| known == one)) {
+            self.next = at;
+        }
+    }
+
     pub fn next(&mut self) -> String {
         let address = self.addresses[self.next % self.addresses.len()].clone();
         self.next = (self.next + 1) % self.addresses.len();
@@ -58,11 +67,14 @@ impl Nodes {
         self.reached = Some(now);
     }
 
-    /// A connection ended: how long to wait. Not at all, unless it had only just begun.
-    pub fn lost(&mut self, now: Instant, rng: &Rng) -> Duration {
+    /// The connection to this node ended: how long to wait. Not at all, unless it had only just begun. All its clients may be looking for another,
+    /// so each goes on anywhere else in the list.
+    pub fn lost(&mut self, address: &str, now: Instant, rng: &Rng) -> Duration {
         let good = self.reached.take().is_some_and(|at| now - at >= GOOD);
         if good {
             self.failures = 0;
+            let here = self.addresses.iter().position(|known| known == address).unwrap_or(self.next);
+            self.next = (here + 1 + rng.range(0, self.addresses.len() as u64 - 1) as usize) % self.addresses.len();
         }
         self.backoff(rng)
     }
@@ -76,5 +88,48 @@ impl Nodes {
         }
         let full = BACKOFF_MIN.saturating_mul(1 << (failures - 1).min(8)).min(BACKOFF_MAX).as_millis() as u64;
         Duration::from_millis(rng.range(full / 2, full + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const NODES: [&str; 4] = ["a:1", "b:1", "c:1", "d:1"];
+
+    fn given(addresses: &[&str]) -> Vec<String> {
+        addresses.iter().map(|address| (*address).to_owned()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_of_a_lost_node_go_to_all_the_others() {
+        let gone = |seed| {
+            let rng = Rng::from_seed(seed);
+            let mut nodes = Nodes::new(&given(&NODES), &rng).unwrap();
+            let now = Instant::now();
+            nodes.reached(now);
+            assert_eq!(nodes.lost("a:1", now + GOOD, &rng), Duration::ZERO);
+            nodes.next()
+        };
+        let found: BTreeSet<String> = (0..40).map(gone).collect();
+        assert_eq!(found, given(&NODES[1..]).into_iter().collect());
+    }
+
+    #[test]
+    fn who_is_sent_away_goes_to_any_that_was_named() {
+        let sent = |seed| {
+            let rng = Rng::from_seed(seed);
+            let mut nodes = Nodes::new(&given(&NODES[..1]), &rng).unwrap();
+            nodes.sent_to(&given(&["c:1", "e:1"]), &rng);
+            nodes.next_but(Some("a:1"))
+        };
+        let found: BTreeSet<String> = (0..40).map(sent).collect();
+        assert_eq!(found, given(&["c:1", "e:1"]).into_iter().collect());
+        let rng = Rng::from_seed(1);
+        let mut nodes = Nodes::new(&given(&NODES), &rng).unwrap();
+        nodes.sent_to(&[], &rng);
+        assert!(NODES.contains(&nodes.next().as_str()), "nobody was named");
     }
 }

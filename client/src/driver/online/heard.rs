@@ -171,7 +171,7 @@ impl Driver {
                 }
             }
             Push::GoAway(go_away) => {
-                self.nodes.learn(&go_away.nodes);
+                self.nodes.sent_to(&go_away.nodes, &self.shared.context.rng);
                 // The old connection works until the new one does.
                 self.retry_at = Some(Instant::now());
             }
