@@ -106,7 +106,7 @@ impl NodeHandle {
 
         let stats = Arc::new(Stats::default());
         let gauge = Gauge::new(limits::NODE_RECEIVED);
-        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), ctx.plant));
+        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
         let world = World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats };
         let front = Arc::new(Front {
             world: world.clone(),

@@ -4,6 +4,8 @@
 //! harm, so a retry is always safe; what must not be blurred is whether an unanswered one may have been done.
 
 mod attempts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,6 +20,7 @@ use tokio::time::Instant;
 use troupe_core::plant::Plant;
 use troupe_core::{NodeId, ShardId, Slot, limits};
 use troupe_raft::Routing;
+use troupe_runtime::NodeCtx;
 
 use crate::hub::HubMsg;
 use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
@@ -41,6 +44,8 @@ pub struct Router {
     shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
     hub: Mutex<Option<ActorRef<HubMsg>>>,
     pending: Mutex<BTreeMap<u64, Pending>>,
+    /// Begins anywhere: a node that answers late may answer what an earlier process of this node has asked.
+    // Invariant: durable. An answer to another request would acknowledge what nobody has committed.
     next_correlation: AtomicU64,
     plant: Option<Plant>,
 }
@@ -57,7 +62,7 @@ impl Router {
         routing: watch::Receiver<Arc<Routing>>,
         stats: Arc<Stats>,
         gauge: Arc<Gauge>,
-        plant: Option<Plant>,
+        ctx: &NodeCtx,
     ) -> Router {
         Router {
             me,
@@ -68,8 +73,8 @@ impl Router {
             shards: Mutex::default(),
             hub: Mutex::default(),
             pending: Mutex::default(),
-            next_correlation: AtomicU64::new(1),
-            plant,
+            next_correlation: AtomicU64::new(ctx.rng.u64()),
+            plant: ctx.plant,
         }
     }
 
