@@ -47,9 +47,9 @@ pub enum ConversationMsg {
     /// The nodes that want to hear of this conversation, all of them.
     Interest(BTreeSet<NodeId>),
     FlushCursors,
-    /// A proposal has ended, and those who waited are answered.
+    /// A proposal has ended, and those who waited are answered. What listeners are shown of it is this actor's to tell.
     Committed {
-        effects: Vec<Effect>,
+        shown: Vec<Effect>,
         acked: Vec<(UserId, ClientMessageId, Answer)>,
     },
 }
@@ -61,7 +61,6 @@ pub struct Conversation;
 pub struct ConversationArgs {
     pub world: World,
     pub shard: ShardId,
-    pub parent: ActorRef<ShardMsg>,
     pub conversation: ConversationId,
     pub interest: BTreeSet<NodeId>,
 }
@@ -69,7 +68,6 @@ pub struct ConversationArgs {
 pub struct ConversationState {
     world: World,
     shard: ShardId,
-    parent: ActorRef<ShardMsg>,
     conversation: ConversationId,
     interest: BTreeSet<NodeId>,
     proposals: Proposals<Waiter>,
@@ -95,12 +93,11 @@ impl Actor for Conversation {
         _: ActorRef<ConversationMsg>,
         args: ConversationArgs,
     ) -> Result<ConversationState, ActorProcessingErr> {
-        let ConversationArgs { world, shard, parent, conversation, interest } = args;
+        let ConversationArgs { world, shard, conversation, interest } = args;
         world.stats.actors.up();
         Ok(ConversationState {
             world,
             shard,
-            parent,
             conversation,
             interest,
             proposals: Proposals::default(),
@@ -126,12 +123,12 @@ impl Actor for Conversation {
             ConversationMsg::Read { user, seq, reply } => state.read(&myself, user, seq, reply),
             ConversationMsg::Interest(nodes) => state.interest = nodes,
             ConversationMsg::FlushCursors => state.flush_cursors(&myself),
-            ConversationMsg::Committed { effects, acked } => {
+            ConversationMsg::Committed { shown, acked } => {
                 for (sender, id, answer) in acked {
                     let planted = state.world.ctx.planted(Plant::RecentWithoutSender);
                     state.recent.insert(if planted { UserId(0) } else { sender }, id, answer);
                 }
-                state.realise(effects);
+                state.show(shown);
                 state.proposals.finished();
                 state.propose(&myself);
             }
@@ -182,7 +179,8 @@ impl ConversationState {
     /// One proposal at a time keeps the order of arrival; what waits goes with the next.
     fn propose(&mut self, myself: &ActorRef<ConversationMsg>) {
         let Some((commands, waiters)) = self.proposals.take_batch() else { return };
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        let (world, shard, conversation) = (self.world.clone(), self.shard, self.conversation);
+        let myself = myself.clone();
         tokio::spawn(async move {
             let (mut effects, mut acked) = (Vec::new(), Vec::new());
             match world.propose(shard, commands).await {
@@ -194,8 +192,21 @@ impl ConversationState {
                 }
                 Err(refusal) => waiters.into_iter().for_each(|waiter| waiter.refuse(refusal.clone())),
             }
-            // If the actor has stopped, its fan-out is lost without harm: the next leader tells heads.
-            let _ = myself.send_message(ConversationMsg::Committed { effects, acked });
+            let (shown, rest): (Vec<Effect>, Vec<Effect>) = effects
+                .into_iter()
+                .partition(|effect| matches!(effect, Effect::Deliver { .. } | Effect::CursorMoved { .. }));
+            // Not by way of this actor, nor to the shard's that it belongs to: both may have stopped, while this node leads again and has
+            // told its listeners a head below this one.
+            if let Some(head) = shown.iter().filter_map(seq).max()
+                && !world.ctx.planted(Plant::LostPushUnnoticed)
+            {
+                world.router.tell_shard(shard, ShardMsg::Moved { conversation, head });
+            }
+            if !rest.is_empty() {
+                world.router.tell_shard(shard, ShardMsg::Realise { effects: rest, code: "revoked" });
+            }
+            // If the actor has stopped, its fan-out is lost without harm: the head is told.
+            let _ = myself.send_message(ConversationMsg::Committed { shown, acked });
         });
     }
 
@@ -237,29 +248,18 @@ impl ConversationState {
         self.propose(myself);
     }
 
-    fn realise(&mut self, effects: Vec<Effect>) {
-        let mut head = None;
-        let mut rest = Vec::new();
+    fn show(&mut self, effects: Vec<Effect>) {
         let mut cursors = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Deliver { event, .. } => {
-                    head = Some(event.seq);
-                    self.fan_out(event);
-                }
+                Effect::Deliver { event, .. } => self.fan_out(event),
                 Effect::CursorMoved { user, delivered, read, .. } => cursors.push((user, delivered, read)),
-                other => rest.push(other),
+                // The shard's.
+                Effect::InboxChanged { .. } | Effect::SessionEnded { .. } | Effect::OutboxFilled { .. } => {}
             }
         }
         if !cursors.is_empty() && self.shows_cursors() {
             cursors.into_iter().for_each(|(user, delivered, read)| self.tell_cursor(user, delivered, read));
-        }
-        let conversation = self.conversation;
-        if let Some(head) = head.filter(|_| !self.world.ctx.planted(Plant::LostPushUnnoticed)) {
-            let _ = self.parent.send_message(ShardMsg::Moved { conversation, head });
-        }
-        if !rest.is_empty() {
-            let _ = self.parent.send_message(ShardMsg::Realise { effects: rest, code: "revoked" });
         }
     }
 
@@ -343,6 +343,14 @@ impl Waiter {
 
     fn refuse(self, refusal: Refusal) {
         self.answer(Err(refusal));
+    }
+}
+
+/// Of the event that is to be delivered.
+fn seq(effect: &Effect) -> Option<Seq> {
+    match effect {
+        Effect::Deliver { event, .. } => Some(event.seq),
+        _ => None,
     }
 }
 

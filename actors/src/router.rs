@@ -317,6 +317,14 @@ impl Router {
         }
     }
 
+    /// To whoever leads the shard here now, which need not be who proposed. Where nobody does, its next leader tells all who listen where
+    /// its conversations stand.
+    pub fn tell_shard(&self, shard: ShardId, message: ShardMsg) {
+        if let Some(actor) = self.shard_here(shard) {
+            let _ = actor.send_message(message);
+        }
+    }
+
     pub fn in_flight(&self) -> usize {
         self.pending.lock().len()
     }

@@ -154,7 +154,8 @@ impl Actor for Shard {
             ShardMsg::Realise { effects, code } => state.realise(&myself, effects, code),
             ShardMsg::Opened(session) => state.attach(session),
             ShardMsg::Moved { conversation, head } => {
-                state.moved.insert(conversation, (head, TOLD));
+                let furthest = state.moved.get(&conversation).map_or(head, |(known, _)| head.max(*known));
+                state.moved.insert(conversation, (furthest, TOLD));
             }
             ShardMsg::Users { mut users, reply } => {
                 for user in &mut users.users {

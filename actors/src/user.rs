@@ -40,7 +40,6 @@ pub struct User;
 pub struct UserArgs {
     pub world: World,
     pub shard: ShardId,
-    pub parent: ActorRef<ShardMsg>,
     pub user: UserId,
     pub online: Vec<Session>,
 }
@@ -48,7 +47,6 @@ pub struct UserArgs {
 pub struct UserState {
     world: World,
     shard: ShardId,
-    parent: ActorRef<ShardMsg>,
     user: UserId,
     online: Vec<Session>,
     /// Sessions whose opening is proposed or was just committed: they count as online.
@@ -69,9 +67,9 @@ impl Actor for User {
     type Arguments = UserArgs;
 
     async fn pre_start(&self, _: ActorRef<UserMsg>, args: UserArgs) -> Result<UserState, ActorProcessingErr> {
-        let UserArgs { world, shard, parent, user, online } = args;
+        let UserArgs { world, shard, user, online } = args;
         world.stats.actors.up();
-        Ok(UserState { world, shard, parent, user, online, opening: Vec::new(), proposals: Proposals::default() })
+        Ok(UserState { world, shard, user, online, opening: Vec::new(), proposals: Proposals::default() })
     }
 
     async fn handle(
@@ -130,7 +128,7 @@ impl UserState {
 
     fn propose(&mut self, myself: &ActorRef<UserMsg>) {
         let Some((commands, waiters)) = self.proposals.take_batch() else { return };
-        let (world, shard, parent, myself) = (self.world.clone(), self.shard, self.parent.clone(), myself.clone());
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             let mut failed = Vec::new();
             match world.propose(shard, commands).await {
@@ -140,12 +138,12 @@ impl UserState {
                         // What ended goes first: the session that replaces it has the same device.
                         if !outcome.effects.is_empty() {
                             let realise = ShardMsg::Realise { effects: outcome.effects, code: waiter.code };
-                            let _ = parent.send_message(realise);
+                            world.router.tell_shard(shard, realise);
                         }
                         match waiter.opens {
                             Some(session) if answer.is_ok() => {
                                 // Before the answer, so that who logs in next finds this one online.
-                                let _ = parent.send_message(ShardMsg::Opened(session));
+                                world.router.tell_shard(shard, ShardMsg::Opened(session));
                             }
                             Some(session) => failed.push(session),
                             None => {}

@@ -6,7 +6,7 @@
 mod nodes;
 mod online;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub(crate) struct Driver {
     /// How far others have got.
     marks: Marks,
     online: Option<Online>,
+    /// Outcomes whose waiters have gone with an earlier life of the application: no more than the outbox held. They wait for room.
+    settled: VecDeque<Incoming>,
     connecting: Option<Connecting>,
     retry_at: Option<Instant>,
 }
@@ -98,6 +100,7 @@ pub(crate) fn start(
         cursors: saved.cursors,
         marks: Marks::default(),
         online: None,
+        settled: VecDeque::new(),
         connecting: None,
         retry_at: Some(Instant::now()),
     };
@@ -211,6 +214,10 @@ impl Driver {
 
     /// Gives the application what it has room for.
     fn hand_over(&mut self) {
+        while !self.settled.is_empty() && self.incoming.capacity() > 0 {
+            let Some(settled) = self.settled.pop_front() else { return };
+            self.tell(settled);
+        }
         while self.inbox.has_ready() && self.incoming.capacity() > NOTICES {
             let Some((conversation, event)) = self.inbox.take() else { return };
             if self.incoming.try_send(Incoming::Event { conversation, event }).is_err() {

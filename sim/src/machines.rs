@@ -239,7 +239,9 @@ impl Machines {
     /// Keeps a copy of its disk as a loss of power would leave it now.
     pub fn copy(&self, node: usize) {
         let mut machine = self.0[node].lock();
-        machine.copy = Some((machine.memory.copy(), boot(&machine.memory, key::BOOT)));
+        let copy = machine.memory.copy();
+        // Asked of the copy: the disk itself may have failed, and then answers nothing.
+        machine.copy = Some((copy.clone(), boot(&copy, key::BOOT)));
     }
 
     /// The power fails, and the copy is put in the place of the disk.

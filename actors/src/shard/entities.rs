@@ -71,13 +71,7 @@ impl Entities {
         message: impl FnOnce(ReplyTo) -> UserMsg,
     ) {
         if !self.users.contains_key(&user) {
-            let args = UserArgs {
-                world: self.world.clone(),
-                shard: self.shard,
-                parent: shard.clone(),
-                user,
-                online: online(),
-            };
+            let args = UserArgs { world: self.world.clone(), shard: self.shard, user, online: online() };
             match ActorRuntime::spawn_linked_instant(None, User, args, shard.get_cell()) {
                 Ok((actor, _)) => drop(self.users.insert(user, Awake::new(actor))),
                 Err(error) => tracing::error!(%user, %error, "a user's actor does not start"),
@@ -98,13 +92,8 @@ impl Entities {
         message: impl FnOnce(ReplyTo) -> ConversationMsg,
     ) {
         if !self.conversations.contains_key(&conversation) {
-            let args = ConversationArgs {
-                world: self.world.clone(),
-                shard: self.shard,
-                parent: shard.clone(),
-                conversation,
-                interest: interest(),
-            };
+            let args =
+                ConversationArgs { world: self.world.clone(), shard: self.shard, conversation, interest: interest() };
             match ActorRuntime::spawn_linked_instant(None, Conversation, args, shard.get_cell()) {
                 Ok((actor, _)) => drop(self.conversations.insert(conversation, Awake::new(actor))),
                 Err(error) => tracing::error!(%conversation, %error, "a conversation's actor does not start"),

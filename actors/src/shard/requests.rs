@@ -103,21 +103,21 @@ impl ShardState {
             }
             // These have no actor yet, or need none: their order among each other does not matter.
             Command::Register(_) | Command::CreateGroup(_) | Command::UpdateInbox(_) | Command::SettleOutbox(_) => {
-                self.commit_alone(myself, command, reply)
+                self.commit_alone(command, reply)
             }
         }
     }
 
-    fn commit_alone(&self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+    fn commit_alone(&self, command: Command, reply: ReplyTo) {
+        let (world, shard) = (self.world.clone(), self.shard);
         tokio::spawn(async move {
             match world.propose(shard, vec![command]).await {
                 Ok(mut outcomes) => {
                     let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
                     reply.send(answer_of(outcome.reply));
                     if !outcome.effects.is_empty() {
-                        // Effects of a shard that has stopped are lost without harm.
-                        let _ = myself.send_message(ShardMsg::Realise { effects: outcome.effects, code: "revoked" });
+                        let realise = ShardMsg::Realise { effects: outcome.effects, code: "revoked" };
+                        world.router.tell_shard(shard, realise);
                     }
                 }
                 Err(refusal) => reply.refuse(refusal),

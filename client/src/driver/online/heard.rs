@@ -83,7 +83,7 @@ impl Driver {
             None => Some(outcome),
         };
         if let Some(outcome) = unheard {
-            self.tell(Incoming::Settled { conversation, id, outcome });
+            self.settled.push_back(Incoming::Settled { conversation, id, outcome });
         }
     }
 
