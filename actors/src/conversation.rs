@@ -196,8 +196,8 @@ impl ConversationState {
                 .into_iter()
                 .partition(|effect| matches!(effect, Effect::Deliver { .. } | Effect::CursorMoved { .. }));
             // Not by way of this actor, nor to the shard's that it belongs to: both may have stopped, while this node leads again and has
-            // told its listeners a head below this one.
-            if let Some(head) = shown.iter().filter_map(seq).max()
+            // told its listeners a head below this one. Duplicates too: what was committed after its proposer had given it up was told nobody.
+            if let Some(head) = acked.iter().filter_map(|(_, _, answer)| seq(answer)).max()
                 && !world.ctx.planted(Plant::LostPushUnnoticed)
             {
                 world.router.tell_shard(shard, ShardMsg::Moved { conversation, head });
@@ -346,10 +346,10 @@ impl Waiter {
     }
 }
 
-/// Of the event that is to be delivered.
-fn seq(effect: &Effect) -> Option<Seq> {
-    match effect {
-        Effect::Deliver { event, .. } => Some(event.seq),
+/// Where it was placed.
+fn seq(answer: &Answer) -> Option<Seq> {
+    match answer {
+        Answer::Placed { seq, .. } => Some(*seq),
         _ => None,
     }
 }
