@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::{ConversationId, Seq, UserId};
@@ -72,6 +73,10 @@ pub enum EdgeMsg {
     Kick {
         code: String,
     },
+    /// A frame that sends the client elsewhere, or that it may stay after all.
+    TurnAway {
+        go_away: Option<Bytes>,
+    },
     /// The socket has ended.
     Closed,
 }
@@ -87,12 +92,16 @@ pub struct EdgeArgs {
     pub listener: ActorRef<ListenerMsg>,
     pub unauthenticated: Permit,
     pub outbox: Arc<Outbox>,
+    /// Sends the client elsewhere, once it is greeted.
+    pub go_away: Option<Bytes>,
 }
 
 pub struct EdgeState {
     front: Arc<Front>,
     id: ConnectionId,
     outbox: Arc<Outbox>,
+    /// Kept back until the client is greeted: the welcome is the first frame.
+    go_away: Option<Bytes>,
     listener: ActorRef<ListenerMsg>,
     /// The place among those who have not logged in.
     unauthenticated: Option<Permit>,
@@ -117,7 +126,7 @@ impl Actor for Edge {
     type Arguments = EdgeArgs;
 
     async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
-        let EdgeArgs { front, id, stream, listener, unauthenticated, outbox } = args;
+        let EdgeArgs { front, id, stream, listener, unauthenticated, outbox, go_away } = args;
         front.world.stats.actors.up();
         front.world.stats.connections.up();
         front.world.stats.unauthenticated.up();
@@ -126,6 +135,7 @@ impl Actor for Edge {
             front,
             id,
             outbox,
+            go_away,
             listener,
             unauthenticated: Some(unauthenticated),
             phase: Phase::Silent,
@@ -160,6 +170,7 @@ impl Actor for Edge {
                     state.outbox.finish(Some(Farewell::new(&code).frame()));
                 }
             }
+            EdgeMsg::TurnAway { go_away } => state.turn_away(go_away),
             EdgeMsg::Closed => myself.stop(None),
         }
         Ok(())
@@ -263,6 +274,16 @@ impl EdgeState {
         }
         self.phase = Phase::Greeted;
         reply.send(Said::Welcome(login::welcome(&self.front.world)));
+        let go_away = self.go_away.take();
+        self.turn_away(go_away);
+    }
+
+    fn turn_away(&mut self, go_away: Option<Bytes>) {
+        match (&self.phase, go_away) {
+            (Phase::Silent, go_away) => self.go_away = go_away,
+            (_, Some(frame)) => drop(self.outbox.push(frame)),
+            (_, None) => {}
+        }
     }
 
     fn acknowledge(&self, user: UserId, acknowledge: &say::Acknowledge) {

@@ -100,10 +100,9 @@ impl Actor for Listener {
             ListenerMsg::Ended { id } => state.ended(id),
             ListenerMsg::Drain { nodes } => {
                 state.accepting.abort_all();
-                state.turn_away(nodes);
+                state.turn_away(Some(nodes));
             }
-            ListenerMsg::TurnAway { nodes: Some(nodes) } => state.turn_away(nodes),
-            ListenerMsg::TurnAway { nodes: None } => state.go_away = None,
+            ListenerMsg::TurnAway { nodes } => state.turn_away(nodes),
             ListenerMsg::HangUp => {
                 for live in state.edges.values() {
                     live.outbox.finish(None);
@@ -147,9 +146,6 @@ impl ListenerState {
         let id = self.next_id;
         self.next_id += 1;
         let outbox = Arc::new(Outbox::default());
-        if let Some(go_away) = &self.go_away {
-            outbox.push(go_away.clone());
-        }
         let args = EdgeArgs {
             front: self.front.clone(),
             id,
@@ -157,6 +153,7 @@ impl ListenerState {
             listener: myself.clone(),
             unauthenticated,
             outbox: outbox.clone(),
+            go_away: self.go_away.clone(),
         };
         match ActorRuntime::spawn_linked_instant(None, Edge, args, myself.get_cell()) {
             Ok((edge, _)) => {
@@ -172,12 +169,11 @@ impl ListenerState {
         self.open.send_replace(self.edges.len());
     }
 
-    fn turn_away(&mut self, nodes: Vec<String>) {
-        let frame = push_frame(say::server_frame::Message::GoAway(say::GoAway { nodes }));
+    fn turn_away(&mut self, nodes: Option<Vec<String>>) {
+        self.go_away = nodes.map(|nodes| push_frame(say::server_frame::Message::GoAway(say::GoAway { nodes })));
         for live in self.edges.values() {
-            live.outbox.push(frame.clone());
+            let _ = live.edge.send_message(EdgeMsg::TurnAway { go_away: self.go_away.clone() });
         }
-        self.go_away = Some(frame);
     }
 }
 

@@ -65,6 +65,7 @@ async fn a_node_that_is_left_alone_sends_its_clients_to_the_others() {
     let mut nodes = three_nodes().await;
     let mut ann = nodes[0].user("ann").await;
     ann.follows("everyone").await;
+    let mut silent = nodes[0].connect().await;
     for node in nodes.drain(1..) {
         node.stop().await;
     }
@@ -73,8 +74,10 @@ async fn a_node_that_is_left_alone_sends_its_clients_to_the_others() {
         _ => None,
     };
     assert_eq!(ann.push(elsewhere).await, 2);
-    // Who comes now is told at once.
+    // Who comes now is told right after the welcome, and so is who was here and had not said hello.
     assert_eq!(nodes[0].greeted().await.push(elsewhere).await, 2);
+    silent.greet().await;
+    assert_eq!(silent.push(elsewhere).await, 2);
     for node in nodes {
         node.stop().await;
     }

@@ -30,6 +30,28 @@ const TALK_TIME: Duration = Duration::from_secs(5);
 /// For the meta group to admit a newcomer.
 const ADMIT_TIME: Duration = Duration::from_secs(10);
 
+/// Why a node without a place founds no cluster and promises no birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// It has asked a cluster, which may have admitted it.
+    Joining,
+    /// It had a place and lost its data.
+    Returning,
+}
+
+impl Bound {
+    pub fn text(self) -> &'static str {
+        match self {
+            Bound::Joining => {
+                "this node has asked a cluster to admit it and waits for one of its members; to found another cluster with it, empty its data directory"
+            }
+            Bound::Returning => {
+                "this node has lost its data and waits for one that still belongs to its cluster; it founds no new one"
+            }
+        }
+    }
+}
+
 pub struct Desk {
     executor: Arc<dyn Executor>,
     engine: Arc<dyn Engine>,
@@ -45,10 +67,8 @@ pub struct Desk {
 
 struct State {
     identity: Option<Identity>,
-    /// The cluster that may have admitted this node already. From then on it promises no birth.
-    joining: Option<[u8; 16]>,
-    /// This node had a place and lost its data: it goes back to a cluster, and founds none.
-    returning: bool,
+    /// Set as long as there is no identity, if there is a cluster that this node waits for.
+    bound: Option<Bound>,
     /// The node must stop.
     failed: Option<EngineError>,
 }
@@ -78,7 +98,11 @@ impl Desk {
                 list.join(", "),
             )));
         }
-        let returning = identity.is_none() && engine.get(Family::Node, node::REJOIN)?.is_some();
+        let bound = if engine.get(Family::Node, node::REJOIN)?.is_some() {
+            Some(Bound::Returning)
+        } else {
+            engine.get(Family::Node, node::JOIN)?.map(|_| Bound::Joining)
+        };
         Ok(Desk {
             executor: Arc::clone(&ctx.executor),
             rng: Arc::clone(&ctx.rng),
@@ -86,7 +110,7 @@ impl Desk {
             book,
             me,
             list,
-            state: Mutex::new(State { identity, joining: None, returning, failed: None }),
+            state: Mutex::new(State { identity, bound, failed: None }),
             changed: Notify::new(),
         })
     }
@@ -108,9 +132,9 @@ impl Desk {
         }
     }
 
-    /// Whether this node had a place in a cluster and lost its data.
-    pub async fn is_returning(&self) -> bool {
-        self.state.lock().await.returning
+    /// Whether a node without a place waits for a certain cluster, and why.
+    pub async fn bound(&self) -> Option<Bound> {
+        self.state.lock().await.bound
     }
 
     /// Resolves when somebody else's question has changed the state.
@@ -127,11 +151,8 @@ impl Desk {
                 format!("it has a place in cluster {} and promises no other", hex(identity.cluster_id))
             }));
         }
-        if let Some(cluster) = state.joining {
-            return Ok(Err(format!("it is joining cluster {}", hex(cluster))));
-        }
-        if state.returning {
-            return Ok(Err("it has lost its data and goes back to the cluster it belonged to".to_owned()));
+        if let Some(bound) = state.bound {
+            return Ok(Err(bound.text().to_owned()));
         }
         let Some(founder) = birth.founder(&self.me.cluster).filter(|_| birth.is_of(&self.list)) else {
             return Ok(Err(lists_differ(&self.me.cluster, &self.list, birth.addresses())));
@@ -155,7 +176,7 @@ impl Desk {
     }
 
     /// The request to be admitted to a cluster, the same at every call for ever; `None` if a birth was promised meanwhile.
-    pub async fn begin_join(&self, cluster: [u8; 16]) -> Result<Option<JoinRequest>, StartError> {
+    pub async fn begin_join(&self) -> Result<Option<JoinRequest>, StartError> {
         let mut state = self.state.lock().await;
         if state.identity.is_some() {
             return Ok(None);
@@ -169,7 +190,7 @@ impl Desk {
                 request
             }
         };
-        state.joining = Some(cluster);
+        state.bound = state.bound.or(Some(Bound::Joining));
         let Addresses { cluster: address, client: client_address, http: http_address } = self.me.clone();
         Ok(Some(JoinRequest { request, address, client_address, http_address }))
     }
@@ -221,6 +242,7 @@ impl Desk {
     async fn presence(&self) -> Presence {
         let state = self.state.lock().await;
         let standing = match &state.identity {
+            None if state.bound.is_some() => Standing::Bound,
             None => Standing::Empty(self.list.clone()),
             Some(Identity { confirmed: false, birth: Some(birth), .. }) => Standing::Promised(birth.clone()),
             Some(identity) => Standing::Member(identity.cluster_id),

@@ -116,14 +116,8 @@ impl Gatherer<'_> {
     async fn seek(&self) -> Result<Step, StartError> {
         let asked = self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await;
         self.all_distrust(&asked)?;
-        let is_member = |(_, answer): &Asked| {
-            matches!(answer, Ok(Answer::Standing(Presence { standing: Standing::Member(_), .. })))
-        };
-        let (members, others): (Vec<Asked>, Vec<Asked>) = asked.into_iter().partition(is_member);
         let mut round = Round::default();
-        // Where there is a cluster to join, it does not matter what those who are empty too were started for.
-        let heard = if members.is_empty() { others } else { members };
-        for (address, answer) in heard {
+        for (address, answer) in asked {
             match answer {
                 Ok(Answer::Standing(presence)) => self.note(&mut round, address, presence)?,
                 Ok(_) => round.missing.push(format!("{address} answers something else than who it is")),
@@ -134,11 +128,17 @@ impl Gatherer<'_> {
             let cluster = *cluster;
             return self.join(cluster, round.members.into_iter().map(|(address, _)| address)).await;
         }
-        if self.desk.is_returning().await {
-            round.missing.push(
-                "this node has lost its data and waits for one that still belongs to its cluster; it founds no new one"
-                    .to_owned(),
-            );
+        // Where there is a cluster to join, it does not matter what those who are empty too were started for.
+        if let Some(bound) = self.desk.bound().await {
+            round.missing.insert(0, bound.text().to_owned());
+            return Ok(Step::Wait(round.missing));
+        }
+        if let Some(mistake) = round.mistake {
+            // Who did not answer may be such a cluster.
+            if round.missing.is_empty() {
+                return refused(mistake);
+            }
+            round.missing.push(mistake);
         }
         if !round.missing.is_empty() {
             return Ok(Step::Wait(round.missing));
@@ -176,37 +176,39 @@ impl Gatherer<'_> {
             round.members.push((address, cluster));
             return Ok(());
         }
-        if addresses.cluster != address {
-            return refused(format!(
+        let (me, ours) = (&self.desk.me().cluster, self.desk.list());
+        let mistake = match standing {
+            _ if addresses.cluster != address => format!(
                 "the node at {address} calls itself {}: list every node by the address that it advertises",
                 addresses.cluster
-            ));
-        }
-        let (me, ours) = (&self.desk.me().cluster, self.desk.list());
-        match standing {
-            Standing::Empty(theirs) if theirs != ours => {
-                refused(lists_differ(me, ours, theirs.iter().map(String::as_str)))
-            }
-            Standing::Promised(birth) if !birth.is_of(ours) => refused(lists_differ(me, ours, birth.addresses())),
+            ),
+            Standing::Empty(theirs) if theirs != ours => lists_differ(me, ours, theirs.iter().map(String::as_str)),
+            Standing::Promised(birth) if !birth.is_of(ours) => lists_differ(me, ours, birth.addresses()),
             Standing::Promised(birth) => match &round.promised {
-                Some(other) if *other != birth => refused(format!(
+                Some(other) if *other != birth => format!(
                     "{address} and another node have begun the births of two clusters: as nothing is stored yet, empty the data directories of all nodes"
-                )),
+                ),
                 _ => {
                     round.promised = Some(birth);
-                    Ok(())
+                    return Ok(());
                 }
             },
             Standing::Empty(_) => {
                 round.empty.push(addresses);
-                Ok(())
+                return Ok(());
             }
-            Standing::Member(_) => Ok(()),
-        }
+            Standing::Bound => {
+                round.missing.push(format!("{address} waits for its cluster itself"));
+                return Ok(());
+            }
+            Standing::Member(_) => return Ok(()),
+        };
+        round.mistake.get_or_insert(mistake);
+        Ok(())
     }
 
     async fn join(&self, cluster: [u8; 16], members: impl Iterator<Item = String>) -> Result<Step, StartError> {
-        let Some(request) = self.desk.begin_join(cluster).await? else { return Ok(Step::Taken) };
+        let Some(request) = self.desk.begin_join().await? else { return Ok(Step::Taken) };
         let question = Question::Join(request);
         let mut next: VecDeque<String> = members.collect();
         let mut reasons = Vec::new();
@@ -315,6 +317,8 @@ struct Round {
     members: Vec<(String, [u8; 16])>,
     empty: Vec<Addresses>,
     promised: Option<Birth>,
+    /// What the operator has to mend, unless there is a cluster to join.
+    mistake: Option<String>,
     /// Who cannot be counted on, and why.
     missing: Vec<String>,
 }

@@ -62,6 +62,8 @@ pub struct Presence {
 pub enum Standing {
     /// Belongs to no cluster; the list it was started with.
     Empty(Vec<String>),
+    /// Has no place now, and waits for the cluster that it belonged to or has asked to be admitted to.
+    Bound,
     /// Has promised a birth and does not know that all others have.
     Promised(Birth),
     Member([u8; 16]),
@@ -201,7 +203,8 @@ impl Answer {
 impl Presence {
     fn to_wire(&self) -> wire::FormationStanding {
         let standing = match &self.standing {
-            Standing::Empty(join) => WireStanding::Empty(wire::FormationEmpty { join: join.clone() }),
+            Standing::Empty(join) => WireStanding::Empty(wire::FormationEmpty { join: join.clone(), bound: false }),
+            Standing::Bound => WireStanding::Empty(wire::FormationEmpty { join: Vec::new(), bound: true }),
             Standing::Promised(birth) => WireStanding::Promised(birth.to_wire()),
             Standing::Member(cluster) => {
                 WireStanding::Member(wire::FormationMember { cluster_id: cluster.to_vec().into() })
@@ -212,6 +215,7 @@ impl Presence {
 
     fn from_wire(message: wire::FormationStanding) -> Option<Presence> {
         let standing = match message.standing? {
+            WireStanding::Empty(wire::FormationEmpty { bound: true, .. }) => Standing::Bound,
             WireStanding::Empty(empty) => Standing::Empty(empty.join),
             WireStanding::Promised(birth) => Standing::Promised(Birth::from_wire(birth)?),
             WireStanding::Member(member) => Standing::Member(id(&member.cluster_id)?),

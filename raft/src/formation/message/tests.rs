@@ -35,6 +35,7 @@ fn questions_and_answers_arrive_as_sent() {
     let nodes = BTreeMap::from([(NodeId(1), "a:1".to_owned()), (NodeId(5), "b:1".to_owned())]);
     for answer in [
         standing(Standing::Empty(vec!["a:1".into(), "b:1".into()])),
+        standing(Standing::Bound),
         standing(Standing::Promised(birth())),
         standing(Standing::Member([9; 16])),
         Answer::Promised,

@@ -169,6 +169,70 @@ async fn a_newcomer_joins_although_another_one_is_empty_and_was_started_for_othe
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_newcomer_that_has_heard_of_a_cluster_waits_for_it_whoever_else_is_empty() {
+    for restarts in [false, true] {
+        let village = Village::default();
+        let mut nodes = three(&village);
+        let formed = form(&mut nodes).await;
+        // Nobody leads: the newcomer hears of the cluster and is not admitted yet.
+        let mut newcomer = Node::new(&village, 4, &[A, C]);
+        let address = newcomer.config.advertise.clone();
+        let mut start = newcomer.start();
+        while newcomer.disk.get_row(troupe_store::key::node::JOIN).is_none() {
+            village.dialed(&address, A, 1).await;
+        }
+        // Then those it meets are empty, and were started for others.
+        nodes.iter_mut().for_each(Node::crash);
+        nodes[2].wipe();
+        let _waits = nodes[2].start();
+        village.dialed(C, A, 1).await;
+        if restarts {
+            start.abort();
+            newcomer.crash();
+            start = newcomer.start();
+        }
+        village.dialed(&address, C, 20).await;
+        assert!(!start.is_finished() && !newcomer.has_identity());
+
+        serve(&[up(nodes[0].start()).await], &Register::new(formed[0].cluster_id, Vec::new()));
+        assert_eq!(up(start).await.cluster_id, formed[0].cluster_id);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_waits_for_a_cluster_it_cannot_reach_yet_although_one_that_it_meets_was_started_for_others() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    let formed = form(&mut nodes).await;
+    nodes.iter_mut().for_each(Node::crash);
+    nodes[2].wipe();
+    let _waits = nodes[2].start();
+    village.dialed(C, A, 1).await;
+    let mut newcomer = Node::new(&village, 4, &[A, C]);
+    let start = newcomer.start();
+    village.dialed(&newcomer.config.advertise, C, 20).await;
+    assert!(!start.is_finished() && !newcomer.has_identity());
+
+    serve(&[up(nodes[0].start()).await], &Register::new(formed[0].cluster_id, Vec::new()));
+    assert_eq!(up(start).await.cluster_id, formed[0].cluster_id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_that_meets_only_nodes_that_wait_for_their_cluster_waits_too() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    form(&mut nodes).await;
+    nodes.iter_mut().for_each(Node::crash);
+    nodes[2].lose_data();
+    let _waits = nodes[2].start();
+    village.dialed(C, A, 1).await;
+    let mut newcomer = Node::new(&village, 4, &[C]);
+    let start = newcomer.start();
+    village.dialed(&newcomer.config.advertise, C, 20).await;
+    assert!(!start.is_finished() && !newcomer.has_identity());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
     let village = Village::default();
     let mut nodes = three(&village);

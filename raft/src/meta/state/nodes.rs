@@ -54,8 +54,12 @@ impl MetaState {
             }
         }
         let same = |other: &Member| other.addresses.cluster == member.addresses.cluster;
-        if state == NodeState::Active && self.nodes.iter().any(|(id, other)| *id > node && same(other)) {
-            return Err(format!("node {node} cannot come back: another node has its address now"));
+        let leaves = matches!(state, NodeState::Leaving { .. });
+        if !leaves && self.nodes.iter().any(|(id, other)| *id > node && same(other)) {
+            // Whatever else it was to be, nobody could ever bring it about.
+            return Err(format!(
+                "node {node} cannot come back: another node has its address now, so it leaves for good"
+            ));
         }
         let before = self.active().count();
         let after = self.active().filter(|active| *active != node).count() + usize::from(state == NodeState::Active);

@@ -169,7 +169,9 @@ fn a_wiped_node_is_followed_by_the_one_at_its_address() {
     assert_eq!(state.nodes[&NodeId(2)].state, NodeState::Leaving { heir: Some(NodeId(4)) });
     assert_eq!(state.apply(again), Ok(NodeId(4)));
     assert!(state.is_active(NodeId(4)));
-    assert!(state.apply(set(2, NodeState::Active, None)).is_err(), "its address is taken");
+    for state_of_it in [NodeState::Active, NodeState::Draining, NodeState::Lost] {
+        assert!(state.apply(set(2, state_of_it, None)).is_err(), "its address is taken");
+    }
 }
 
 #[test]
