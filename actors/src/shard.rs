@@ -153,10 +153,7 @@ impl Actor for Shard {
             ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
             ShardMsg::Realise { effects, code } => state.realise(&myself, effects, code),
             ShardMsg::Opened(session) => state.attach(session),
-            ShardMsg::Moved { conversation, head } => {
-                let furthest = state.moved.get(&conversation).map_or(head, |(known, _)| head.max(*known));
-                state.moved.insert(conversation, (furthest, TOLD));
-            }
+            ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
             ShardMsg::Users { mut users, reply } => {
                 for user in &mut users.users {
                     user.online = state.presence.is_online(troupe_core::UserId(user.user_id));
@@ -209,10 +206,16 @@ impl ShardState {
                     }
                 }
                 Effect::OutboxFilled { .. } => self.carry_outbox(myself),
-                // Pushed by the conversation's actor; here only for a group that was created just now, which nobody follows.
-                Effect::Deliver { .. } | Effect::CursorMoved { .. } => {}
+                // Pushed by the conversation's actor. Here when that has given up on it, and for a group that was created just now.
+                Effect::Deliver { conversation, event } => self.moved(conversation, event.seq),
+                Effect::CursorMoved { .. } => {}
             }
         }
+    }
+
+    fn moved(&mut self, conversation: ConversationId, head: Seq) {
+        let furthest = self.moved.get(&conversation).map_or(head, |(known, _)| head.max(*known));
+        self.moved.insert(conversation, (furthest, TOLD));
     }
 
     /// Tells the node of a live connection that its session has ended.

@@ -12,7 +12,7 @@ use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
 use crate::shard::ShardMsg;
-use crate::world::{World, answer_of};
+use crate::world::{World, answer_of, ended_by};
 
 pub enum UserMsg {
     /// `refusing`: not while this user is online anywhere.
@@ -115,14 +115,16 @@ impl UserState {
         if !self.opening.contains(&session) {
             self.opening.push(session.clone());
         }
-        let command = Command::OpenSession(OpenSession { user, device, token });
-        self.proposals.push(command, Waiter { reply, opens: Some(session), code: "replaced" });
-        self.propose(myself);
+        self.push(myself, Command::OpenSession(OpenSession { user, device, token }), reply, Some(session));
     }
 
     fn close(&mut self, myself: &ActorRef<UserMsg>, close: CloseSession, reply: ReplyTo) {
-        let code = if close.token.is_some() { "logged_out" } else { "revoked" };
-        self.proposals.push(Command::CloseSession(close), Waiter { reply, opens: None, code });
+        self.push(myself, Command::CloseSession(close), reply, None);
+    }
+
+    fn push(&mut self, myself: &ActorRef<UserMsg>, command: Command, reply: ReplyTo, opens: Option<Session>) {
+        let code = ended_by(&command);
+        self.proposals.push(command, Waiter { reply, opens, code });
         self.propose(myself);
     }
 

@@ -1,7 +1,9 @@
 //! What every actor of a node shares: the seams, the cluster below, the router, the counters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use troupe_core::plant::Plant;
 use troupe_core::{Command, NodeId, Reply, ShardId};
 use troupe_raft::cluster::Outcome as Committed;
@@ -12,7 +14,11 @@ use troupe_store::rows::View;
 
 use crate::message::{Answer, Outcome, Refusal};
 use crate::router::Router;
+use crate::shard::ShardMsg;
 use crate::stats::Stats;
+
+/// For a commit: longer than a failover, shorter than a person's patience.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub struct World {
@@ -33,9 +39,22 @@ impl World {
         View::new(engine.snapshot())
     }
 
-    /// Commits; the outcomes are as many as the commands, or all of them share one refusal.
+    /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who asks learns of it in time or not at all; what
+    /// is committed later, when a majority is back, is realised all the same.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
-        self.cluster.propose(shard, commands).await.map_err(|error| match error {
+        let codes: Vec<&'static str> = commands.iter().map(ended_by).collect();
+        let cluster = self.cluster.clone();
+        let mut committing = Box::pin(async move { cluster.propose(shard, commands).await });
+        let Ok(committed) = timeout(COMMIT_PATIENCE, &mut committing).await else {
+            let router = self.router.clone();
+            tokio::spawn(async move {
+                for (outcome, code) in committing.await.into_iter().flatten().zip(codes) {
+                    router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects, code });
+                }
+            });
+            return Err(Refusal::Unavailable);
+        };
+        committed.map_err(|error| match error {
             ProposeError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
             ProposeError::Overloaded => Refusal::OVERLOADED,
             ProposeError::Unknown => Refusal::Unavailable,
@@ -72,6 +91,15 @@ impl World {
             }
             None => Err(Refusal::OVERLOADED),
         }
+    }
+}
+
+/// Why the sessions end that a command ends.
+pub fn ended_by(command: &Command) -> &'static str {
+    match command {
+        Command::OpenSession(_) => "replaced",
+        Command::CloseSession(close) if close.token.is_some() => "logged_out",
+        _ => "revoked",
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Ask, Said, direct, message, one_node, password};
+use harness::{Ask, Said, Stalling, direct, message, one_node, password};
 use troupe_proto::wire::client as say;
 use troupe_raft::cluster::LoginPolicy;
 
@@ -213,6 +213,28 @@ async fn users_are_found_by_prefix_and_by_being_online() {
     let mut got = names(ann.ask(Ask::GetUsers(get)).await);
     got.sort();
     assert_eq!(got, [("annabel".into(), false), ("bob".into(), true)]);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_committed_after_its_sender_has_given_up_is_told_without_another_word() {
+    let disk = Stalling::new();
+    let node = harness::one_node_on(disk.clone()).await;
+    let mut ann = node.user("ann").await;
+    let mut bob = node.user("bob").await;
+    bob.follows("everyone").await;
+    let placed = ann.send("everyone", "first").await.seq;
+    bob.hears_of("everyone", placed).await;
+
+    disk.hold();
+    let id = ann.fresh_id();
+    let register = say::Register { name: "carl".into(), password: password("carl"), request: ann.fresh_id() };
+    // By the time that the second has waited in vain, everybody has long given up the first.
+    for request in [Ask::Send(message("everyone", "late", id)), Ask::Register(register)] {
+        assert_eq!(ann.fails(request).await.kind(), say::failure::Kind::Unavailable);
+    }
+    disk.release();
+    bob.hears_of("everyone", placed + 1).await;
     node.stop().await;
 }
 

@@ -28,7 +28,7 @@ use crate::group::{Group, Groups};
 use crate::meta::MetaState;
 use crate::port::{Inbound, Port, Protocol};
 use crate::snapshot;
-use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TIMEOUT};
+use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TURN};
 use crate::types::{Applied, GroupId, Proposal};
 pub use message::{Answer, MARK, Place, Plan, Question, family, part_in};
 
@@ -155,8 +155,7 @@ impl Archive {
     async fn restore(&self, shard: ShardId, entry: bytes::Bytes) -> Result<Answer, Answer> {
         let group = self.lead(shard).await?;
         let unknown = || Answer::Unavailable("the part may or may not have been taken: send it again".to_owned());
-        let written =
-            timeout(PROPOSE_TIMEOUT, group.raft.client_write(Proposal(entry))).await.map_err(|_| unknown())?;
+        let written = timeout(PROPOSE_TURN, group.raft.client_write(Proposal(entry))).await.map_err(|_| unknown())?;
         match written {
             Ok(written) => match written.data {
                 Applied::Restored(Ok(())) => Ok(Answer::Taken),

@@ -149,7 +149,7 @@ impl Cluster {
     }
 
     /// Commits commands in order and applies them; one outcome each. Stamps the time. Many callers' commands share entries and
-    /// fsyncs. Resolves only after a majority has fsynced and this node has applied.
+    /// fsyncs. Resolves only after a majority has fsynced and this node has applied, or after a minute with `Unknown`.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Outcome>, ProposeError> {
         let proposer = self.0.proposers.read().get(&shard).cloned();
         let refused = match proposer {

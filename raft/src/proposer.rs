@@ -24,7 +24,7 @@ use troupe_store::rows::View;
 
 use crate::cluster::{Outcome, ProposeError};
 use crate::group::Group;
-use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT};
+use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT, PROPOSE_TURN};
 use crate::types::{Applied, Proposal, Types};
 
 /// Entries on their way. At the limit the next one waits and grows.
@@ -148,9 +148,8 @@ async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, group: Group, mut waiting: m
         let first_try = submit(&group, &entry.bytes).await;
         let group = group.clone();
         entries.spawn(async move {
-            let answer = see_through(&group, first_try, &entry.bytes).await;
+            let answer = see_through(&group, first_try, &entry.bytes, turn).await;
             entry.answer(answer);
-            drop(turn);
         });
     }
 }
@@ -231,15 +230,20 @@ async fn submit(group: &Group, bytes: &Bytes) -> Submitted {
     Some(answered)
 }
 
-async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes) -> Answer {
+async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes, turn: OwnedSemaphorePermit) -> Answer {
     let begin = Instant::now();
-    let mut submitted = first_try;
+    let (mut submitted, mut turn) = (first_try, Some(turn));
     loop {
-        let Some(answered) = submitted else { return Err(ProposeError::Unknown) };
-        let answer = match timeout(PROPOSE_TIMEOUT, answered).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => return Err(ProposeError::Unknown),
+        let Some(mut answered) = submitted else { return Err(ProposeError::Unknown) };
+        let answer = match timeout(PROPOSE_TURN, &mut answered).await {
+            Ok(answer) => Ok(answer),
+            Err(_) => {
+                // Others may go on behind it. It may still be committed, as soon as a majority can be reached again.
+                drop(turn.take());
+                timeout(PROPOSE_TIMEOUT, answered).await
+            }
         };
+        let Ok(Ok(answer)) = answer else { return Err(ProposeError::Unknown) };
         match answer {
             Ok(written) => match written.data {
                 Applied::Outcomes(outcomes) => return Ok(outcomes),

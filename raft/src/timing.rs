@@ -47,8 +47,11 @@ pub const SNAPSHOT_INSTALL: Duration = Duration::from_secs(120);
 
 /// A fresh leader refuses proposals until a quorum has acked once, two round trips after it was elected.
 pub const FRESH_LEADER: Duration = Duration::from_millis(500);
-/// A proposal without an answer becomes `Unknown`: longer than a failover, shorter than a person's patience.
-pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// An entry that is not committed by then makes room for the next one: longer than a failover.
+pub const PROPOSE_TURN: Duration = Duration::from_secs(5);
+/// After so much more it is `Unknown` what becomes of it. Who cannot wait for so long gives up earlier, but an entry that is committed as soon
+/// as a majority is back has effects that somebody should hear of.
+pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(60);
 /// A read barrier is one round trip; after this the leader is probably alone.
 pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
@@ -15,6 +16,7 @@ use troupe_proto::frame::{FrameDecoder, encode_frame};
 use troupe_proto::wire::client as say;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_runtime::executor::{Executor, Full, Job, Lane, Threads};
 use troupe_runtime::{NodeCtx, Stream};
 use troupe_store::memory::Memory;
 
@@ -30,6 +32,46 @@ pub struct Node {
     pub handle: NodeHandle,
     pub disk: Memory,
     pub config: ClusterConfig,
+}
+
+/// Lets nothing reach the disk while it is held, like one that has stalled.
+pub struct Stalling {
+    lanes: Threads,
+    held: Mutex<Option<Vec<Job>>>,
+}
+
+impl Stalling {
+    pub fn new() -> Arc<Stalling> {
+        Arc::new(Stalling { lanes: Threads::new(), held: Mutex::new(None) })
+    }
+
+    pub fn hold(&self) {
+        *self.held.lock() = Some(Vec::new());
+    }
+
+    pub fn release(&self) {
+        let mut held = self.held.lock();
+        for job in held.take().into_iter().flatten() {
+            self.lanes.submit(Lane::Flush, job).expect("few wait");
+        }
+    }
+}
+
+impl Executor for Stalling {
+    fn submit(&self, lane: Lane, job: Job) -> Result<(), Full> {
+        match &mut *self.held.lock() {
+            Some(held) if lane == Lane::Flush => {
+                held.push(job);
+                Ok(())
+            }
+            _ => self.lanes.submit(lane, job),
+        }
+    }
+}
+
+pub async fn one_node_on(executor: Arc<Stalling>) -> Node {
+    let ctx = NodeCtx { executor, ..NodeCtx::production() };
+    start(ctx, config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace), Memory::new()).await
 }
 
 pub async fn one_node(login_policy: LoginPolicy) -> Node {
