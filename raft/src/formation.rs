@@ -46,10 +46,12 @@ pub struct Founder {
 pub struct Established {
     pub cluster_id: [u8; 16],
     pub me: NodeId,
+    /// The founders, or the nodes at this one's admission, without this one.
+    pub known: Vec<NodeId>,
     /// On a founder, at every start and the same on all of them: the first members of the meta group, for a group that may not have
     /// been initialized yet. `None` on a node that was admitted: the meta group comes to it.
     pub founders: Option<Vec<Founder>>,
-    /// Knows the addresses of the founders, or of the nodes at this one's admission; later ones come from the meta group.
+    /// Knows the addresses of those; later ones come from the meta group.
     pub port: Port,
     /// Which starts of which nodes were seen, this one included.
     pub book: Arc<ledger::Book>,
@@ -80,6 +82,8 @@ pub enum JoinRefusal {
     NotLeader { hint: Option<String> },
     /// Not now: ask again.
     Unavailable,
+    /// The node that this request made was removed before it came: ask as another one.
+    Removed,
     /// Never: the text says what the operator must change.
     Refused(String),
 }
@@ -180,16 +184,18 @@ async fn find_place(
 
     let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds };
     let identity = gatherer.settle().await?;
-    let addresses = match &identity.birth {
+    let addresses: BTreeMap<NodeId, String> = match &identity.birth {
         Some(birth) => birth.founders.iter().map(|founder| (founder.id, founder.address.clone())).collect(),
         None => identity.nodes.clone(),
     };
+    let known = addresses.keys().copied().filter(|node| *node != identity.me).collect();
     port.set_addresses(addresses);
     port.become_member(identity.cluster_id, identity.me)?;
     info!(node = %identity.me, cluster = %hex(identity.cluster_id), "this node has its place in the cluster");
     Ok(Established {
         cluster_id: identity.cluster_id,
         me: identity.me,
+        known,
         founders: identity.birth.map(|birth| birth.founders),
         port: port.clone(),
         book,

@@ -263,9 +263,10 @@ impl Directory for Register {
     fn admit(&self, who: JoinRequest) -> BoxFuture<'_, Result<NodeId, JoinRefusal>> {
         Box::pin(async move {
             let addresses = Addresses { cluster: who.address, client: who.client_address, http: who.http_address };
-            let command = MetaCommand::AddNode { request: who.request, addresses };
-            self.meta.propose(&command).await.map_err(|error| match error {
+            let request = who.request;
+            self.meta.propose(&MetaCommand::AddNode { request, addresses }).await.map_err(|error| match error {
                 MetaError::Unavailable => JoinRefusal::Unavailable,
+                MetaError::Refused(_) if self.state.borrow().was_removed(&request) => JoinRefusal::Removed,
                 MetaError::Refused(why) => JoinRefusal::Refused(why),
             })
         })

@@ -76,8 +76,9 @@ pub enum Step {
     Finish,
 }
 
-/// The next step towards what the placement wants. One step changes nothing that a repetition would change again.
-pub fn step(place: &Place, seen: &Seen) -> Step {
+/// The next step towards what the placement wants. One step changes nothing that a repetition would change again. `may_come`: the node that
+/// is to take the new replica is not given up.
+pub fn step(place: &Place, seen: &Seen, may_come: bool) -> Step {
     if !seen.agreed {
         return Step::Rest;
     }
@@ -107,7 +108,8 @@ pub fn step(place: &Place, seen: &Seen) -> Step {
         if !seen.members.contains(&replica.0) {
             return Step::AddLearner(replica, node);
         }
-        if !seen.close.contains(&replica.0) {
+        // What is promoted can only go on: the replica that never comes is replaced afterwards, like any other.
+        if !seen.close.contains(&replica.0) && (may_come || !moving.promoted) {
             return Step::Rest;
         }
     }
@@ -132,7 +134,8 @@ pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<Meta
             let Some(group) = groups.get(GroupId::of(*shard)) else { continue };
             let Some(seen) = Seen::of(&group.metrics()) else { continue };
             moving |= place.moving.is_some();
-            let step = step(place, &seen);
+            let newcomer = place.moving.as_ref().and_then(|moving| moving.add);
+            let step = step(place, &seen, newcomer.is_none_or(|(node, _)| now.counts_on(node)));
             let step = match step {
                 Step::Change(_) if plant == Some(Plant::MoveWithoutVote) && is_promoted(place) => Step::Finish,
                 step => step,

@@ -217,7 +217,8 @@ impl Operator {
         let kind = change.kind;
         let mut act = |after: u64, action| steps.push(Step { kind, why, after: Duration::from_millis(after), action });
         let (node, verb) = match change.task {
-            Task::Join(machine) => return !census.is_member(machine),
+            // One that was removed before it came is switched off.
+            Task::Join(machine) => return !census.is_member(machine) && !machines.is_out(machine),
             Task::Away { until } => return now < until,
             Task::Restart { machine, at } => {
                 if now >= at {

@@ -53,7 +53,7 @@ impl Cluster {
         config: ClusterConfig,
         limits: LogLimits,
     ) -> Result<Cluster, StartError> {
-        let Established { cluster_id, me, founders, port, book, .. } =
+        let Established { cluster_id, me, known, founders, port, book, .. } =
             formation::establish(&ctx, engine.clone(), &config).await?;
         let fatal = book.fatal();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
@@ -70,7 +70,8 @@ impl Cluster {
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
         };
-        links.connect(founders.iter().flatten().map(|founder| founder.id));
+        // Whoever was removed before it got anything is told so when it asks: nobody would come to say it.
+        links.connect(known);
 
         let mut tasks = JoinSet::new();
         let meta = Meta::new(groups.clone(), links.clone());

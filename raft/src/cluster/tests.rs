@@ -13,6 +13,7 @@ use troupe_store::rows::View;
 
 use super::*;
 use crate::formation::tests::village::{Node, Village, address};
+use crate::operate::{Order, Verb};
 use crate::trim::LogLimits;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -308,6 +309,29 @@ async fn a_newcomer_is_admitted_and_routes_at_once() {
         Err(ProposeError::NotLeader { hint: Some(_) })
     ));
     for cluster in clusters.iter().chain([&newcomer]) {
+        cluster.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_removed_before_it_had_anything_is_told() {
+    let village = Village::default();
+    let nodes = three(&village);
+    let clusters = start_all(&nodes, LogLimits::default()).await;
+    settled(&clusters.iter().collect::<Vec<_>>()).await;
+    // It has its id and is lost before the meta group has come to it.
+    let mut newcomer = Node::new(&village, 4, &[&nodes[0].config.advertise]);
+    let admitted = timeout(PATIENCE, newcomer.start()).await.unwrap().unwrap().expect("it is admitted");
+    newcomer.crash();
+    let order = Order { node: admitted.me, verb: Verb::Remove, replication: None };
+    clusters[0].order(&order).await.unwrap();
+    until(&clusters[0], "it is out", |table| !table.nodes.contains_key(&admitted.me)).await;
+
+    let ctx = village.ctx(&newcomer.config.advertise, 99);
+    let starting = Cluster::start(ctx, Arc::new(newcomer.disk.clone()), newcomer.config.clone());
+    let refused = timeout(PATIENCE, starting).await.expect("it does not wait for ever").map(drop).unwrap_err();
+    assert!(refused.to_string().contains("was removed from this cluster"), "{refused}");
+    for cluster in &clusters {
         cluster.shutdown().await;
     }
 }

@@ -186,13 +186,21 @@ impl Desk {
             Some(request) => request,
             None => {
                 let request = self.rng.bytes();
-                self.write(&mut state, node::JOIN, request.to_vec()).await?;
+                self.put(&mut state, node::JOIN, request.to_vec()).await?;
                 request
             }
         };
         state.bound = state.bound.or(Some(Bound::Joining));
         let Addresses { cluster: address, client: client_address, http: http_address } = self.me.clone();
         Ok(Some(JoinRequest { request, address, client_address, http_address }))
+    }
+
+    /// The node that the request made is no more, and this one has never been it: the next request is another.
+    pub async fn forget_join(&self) -> Result<(), StartError> {
+        let mut state = self.state.lock().await;
+        let mut batch = Batch::default();
+        batch.delete(Family::Node, node::JOIN);
+        self.write(&mut state, batch).await
     }
 
     pub async fn admitted(&self, admission: Admission) -> Result<(), StartError> {
@@ -202,14 +210,18 @@ impl Desk {
     }
 
     async fn keep_identity(&self, state: &mut State, identity: Identity) -> Result<(), StartError> {
-        self.write(state, node::IDENTITY, identity.encode()).await?;
+        self.put(state, node::IDENTITY, identity.encode()).await?;
         state.identity = Some(identity);
         Ok(())
     }
 
-    async fn write(&self, state: &mut State, key: &[u8], value: Vec<u8>) -> Result<(), StartError> {
+    async fn put(&self, state: &mut State, key: &[u8], value: Vec<u8>) -> Result<(), StartError> {
         let mut batch = Batch::default();
         batch.put(Family::Node, key, value);
+        self.write(state, batch).await
+    }
+
+    async fn write(&self, state: &mut State, batch: Batch) -> Result<(), StartError> {
         let engine = Arc::clone(&self.engine);
         let written = run(self.executor.as_ref(), Lane::Flush, move || engine.write(batch, Durability::Synced)).await;
         match written {
@@ -282,6 +294,7 @@ async fn admit(directory: &dyn Directory, join: JoinRequest) -> Answer {
             Answer::Admitted(Admission { cluster_id: directory.cluster_id(), me, nodes })
         }
         Ok(Err(JoinRefusal::NotLeader { hint })) => Answer::NotLeader { hint },
+        Ok(Err(JoinRefusal::Removed)) => Answer::Removed,
         Ok(Err(JoinRefusal::Refused(why))) => Answer::Refused(why),
         Ok(Err(JoinRefusal::Unavailable)) => Answer::Unavailable("its cluster cannot admit nodes now".into()),
         Err(_) => Answer::Unavailable("its cluster did not agree in time".into()),

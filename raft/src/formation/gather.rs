@@ -221,6 +221,11 @@ impl Gatherer<'_> {
                 }
                 Ok(Answer::NotLeader { hint: Some(hint) }) if hint != address => next.push_front(hint),
                 Ok(Answer::NotLeader { .. }) => reasons.push(format!("{address} knows no leader to admit this node")),
+                Ok(Answer::Removed) => {
+                    info!(%address, "the node that this one was admitted as was removed before it came: it asks as a new one");
+                    self.desk.forget_join().await?;
+                    return Ok(Step::Taken);
+                }
                 Ok(Answer::Unavailable(why)) => reasons.push(format!("{address} cannot admit this node yet: {why}")),
                 Ok(Answer::Refused(why)) => return refused(format!("{address} does not admit this node: {why}")),
                 Ok(_) => reasons.push(format!("{address} answers something else than an admission")),

@@ -38,6 +38,8 @@ pub enum Answer {
     NotLeader {
         hint: Option<String>,
     },
+    /// The node that the request made was removed before it came: ask as another one.
+    Removed,
     /// Ask again.
     Unavailable(String),
     /// Never; the text is for the operator.
@@ -170,6 +172,7 @@ impl Answer {
             Answer::NotLeader { hint } => {
                 WireReply::NotLeader(wire::FormationNotLeader { hint: hint.clone().unwrap_or_default() })
             }
+            Answer::Removed => WireReply::Removed(wire::FormationRemoved {}),
             Answer::Unavailable(why) => WireReply::Unavailable(why.clone()),
             Answer::Refused(why) => WireReply::Refused(why.clone()),
             Answer::Noted(Start { boot, before }) => WireReply::Noted(wire::FormationNoted {
@@ -192,6 +195,7 @@ impl Answer {
                 nodes: nodes_from_wire(admitted.nodes)?,
             }),
             WireReply::NotLeader(not) => Answer::NotLeader { hint: Some(not.hint).filter(|hint| !hint.is_empty()) },
+            WireReply::Removed(_) => Answer::Removed,
             WireReply::Unavailable(why) => Answer::Unavailable(why),
             WireReply::Refused(why) => Answer::Refused(why),
             WireReply::Noted(theirs) => Answer::Noted(start(theirs.number, &theirs.mark, &theirs.before)?),

@@ -167,6 +167,17 @@ impl MetaState {
         self.nodes.get(&node).is_some_and(|member| member.state == NodeState::Active)
     }
 
+    /// Whether a node is there or expected to come back.
+    pub fn counts_on(&self, node: NodeId) -> bool {
+        let state = self.nodes.get(&node).map(|member| member.state);
+        matches!(state, Some(NodeState::Active | NodeState::Draining))
+    }
+
+    /// Whether the node that this request made was removed since.
+    pub fn was_removed(&self, request: &[u8; 16]) -> bool {
+        self.admitted.get(request).is_some_and(|node| self.removed.contains_key(node))
+    }
+
     /// Replicas that each shard should have with so many active nodes.
     pub fn copies(&self, active: usize) -> usize {
         (self.replication as usize).clamp(1, active.max(1))

@@ -13,6 +13,10 @@ fn place(add: Option<u64>, remove: Option<u64>) -> Place {
     Place { replicas: (1..=3).map(replica).collect(), version: 0, moving }
 }
 
+fn step(place: &Place, seen: &Seen) -> Step {
+    super::step(place, seen, true)
+}
+
 /// Led by replica 1; everybody is close.
 fn seen(voters: &[&[u64]], learners: &[u64]) -> Seen {
     let voters: Vec<BTreeSet<u64>> = voters.iter().map(|voters| set(voters)).collect();
@@ -30,6 +34,19 @@ fn a_replica_comes_as_a_learner_and_votes_when_it_has_the_log() {
     assert_eq!(step(&place, &seen(&[&[1, 2, 3]], &[4])), Step::Change(set(&[1, 2, 4])));
     assert_eq!(step(&place, &seen(&[&[1, 2, 3], &[1, 2, 4]], &[])), Step::Change(set(&[1, 2, 4])));
     assert_eq!(step(&place, &seen(&[&[1, 2, 4]], &[])), Step::Finish);
+}
+
+#[test]
+fn a_promoted_move_goes_on_without_a_newcomer_that_is_given_up() {
+    let mut place = place(Some(4), Some(3));
+    let mut behind = seen(&[&[1, 2, 3]], &[4]);
+    behind.close.remove(&4);
+    assert_eq!(super::step(&place, &behind, false), Step::Rest, "it can be called off");
+    if let Some(moving) = &mut place.moving {
+        moving.promoted = true;
+    }
+    assert_eq!(super::step(&place, &behind, true), Step::Rest, "it may come back");
+    assert_eq!(super::step(&place, &behind, false), Step::Change(set(&[1, 2, 4])));
 }
 
 #[test]

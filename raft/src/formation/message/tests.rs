@@ -40,6 +40,7 @@ fn questions_and_answers_arrive_as_sent() {
         standing(Standing::Member([9; 16])),
         Answer::Promised,
         Answer::Admitted(Admission { cluster_id: [9; 16], me: NodeId(4), nodes }),
+        Answer::Removed,
         Answer::NotLeader { hint: None },
         Answer::NotLeader { hint: Some("b:1".into()) },
         Answer::Unavailable("later".into()),

@@ -16,13 +16,19 @@ struct Register {
     requests: Mutex<Vec<JoinRequest>>,
     /// Answers before the first admission, taken from the end.
     refusals: Mutex<Vec<JoinRefusal>>,
+    refused: Mutex<Vec<JoinRequest>>,
 }
 
 const FIRST_NEW: u64 = 4;
 
 impl Register {
     fn new(cluster: [u8; 16], refusals: Vec<JoinRefusal>) -> Arc<Register> {
-        Arc::new(Register { cluster, requests: Mutex::default(), refusals: Mutex::new(refusals) })
+        Arc::new(Register {
+            cluster,
+            requests: Mutex::default(),
+            refusals: Mutex::new(refusals),
+            refused: Mutex::default(),
+        })
     }
 }
 
@@ -34,6 +40,7 @@ impl Directory for Register {
     fn admit(&self, who: JoinRequest) -> BoxFuture<'_, Result<NodeId, JoinRefusal>> {
         Box::pin(async move {
             if let Some(refusal) = self.refusals.lock().pop() {
+                self.refused.lock().push(who);
                 return Err(refusal);
             }
             let mut requests = self.requests.lock();
@@ -260,6 +267,18 @@ async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
     // Wiped, it is another.
     newcomer.wipe();
     assert_eq!(up(newcomer.start()).await.me, NodeId(FIRST_NEW + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_that_was_removed_before_it_came_asks_as_another_one() {
+    let village = Village::default();
+    let formed = [up(Node::new(&village, 1, &[]).start()).await];
+    let register = Register::new(formed[0].cluster_id, vec![JoinRefusal::Removed]);
+    serve(&formed, &register);
+    assert_eq!(up(Node::new(&village, 2, &[A]).start()).await.me, NodeId(FIRST_NEW));
+    let refused = register.refused.lock().clone();
+    let admitted = register.requests.lock().clone();
+    assert_ne!(refused[0].request, admitted[0].request);
 }
 
 #[tokio::test(start_paused = true)]
