@@ -47,7 +47,7 @@ pub async fn open_meta(
 ) -> Result<watch::Receiver<Arc<MetaState>>, EngineError> {
     let (applier, state) = MetaApplier::new();
     let group = groups.open(ground, GroupId::META, me.0, applier).await?;
-    tasks.spawn(trim::run(ground.ctx.clone(), ground.engine.clone(), group.clone(), ground.limits));
+    tasks.spawn(trim::run(ground.clone(), group.clone()));
     if let Some(founders) = founders {
         let voters: BTreeMap<u64, NodeId> =
             founders.iter().map(|founder| (founder.id.0, founder.id)).take(META_VOTERS).collect();
@@ -206,8 +206,8 @@ impl Host {
     ) -> Result<(), EngineError> {
         let applier = Arc::new(self.applier(map, shard));
         let group = self.groups.open(&self.ground, GroupId::of(shard), replica.0, applier).await?;
-        let Ground { ctx, engine, limits, .. } = &self.ground;
-        tasks.spawn(trim::run(ctx.clone(), engine.clone(), group.clone(), *limits));
+        let Ground { ctx, engine, .. } = &self.ground;
+        tasks.spawn(trim::run(self.ground.clone(), group.clone()));
         let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), tasks);
         self.proposers.write().insert(shard, proposer);
         // Only where the shard was born: the members of a shard that has moved come from its log.

@@ -139,7 +139,7 @@ impl LogStore {
             tail_bytes: 0,
             appends: 0,
             flushed: 0,
-            measure: Measure::new(limits, last.index(), bytes),
+            measure: Measure::new(limits, purged.index(), last.index(), bytes),
         };
         Ok(LogStore { group, ctx, engine, flusher, fatal, log: Arc::new(Mutex::new(log)), grown: Arc::default() })
     }
@@ -149,9 +149,9 @@ impl LogStore {
         self.grown.notified().await;
     }
 
-    /// The entry up to which the log is to go, if it has more bytes than it is `allowed`.
-    pub fn cut(&self, allowed: u64) -> Option<u64> {
-        self.log.lock().measure.cut(allowed)
+    /// As [`Measure::cut`].
+    pub fn cut(&self, allowed: u64, has: &[u64]) -> Option<u64> {
+        self.log.lock().measure.cut(allowed, has)
     }
 
     /// Entries of `[from, to)` that exist, cut after `bytes` but never empty for a range that is not.

@@ -12,7 +12,7 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::{OptionalSend, alias};
+use openraft::{LogIdOptionExt, OptionalSend, alias};
 use prost::Message;
 use tokio::sync::Semaphore;
 use tokio::time::Duration;
@@ -25,7 +25,7 @@ use crate::link::{CallError, Links};
 use crate::log_store::READ_BYTES;
 use crate::pace::Paces;
 use crate::port::Port;
-use crate::snapshot;
+use crate::snapshot::{self, Transfers};
 use crate::state_machine::SnapshotData;
 use crate::timing::{APPEND_TIMEOUT, VOTE_TIMEOUT};
 use crate::types::{GroupId, Home, Types, Vote};
@@ -47,12 +47,13 @@ pub struct Network {
     pub links: Links,
     sending: Arc<Semaphore>,
     pub paces: Paces,
+    pub transfers: Transfers,
 }
 
 impl Network {
     pub fn new(ctx: NodeCtx, port: Port, links: Links) -> Network {
         let sending = Arc::new(Semaphore::new(SNAPSHOTS_SENT));
-        Network { ctx, port, links, sending, paces: Paces::default() }
+        Network { ctx, port, links, sending, paces: Paces::default(), transfers: Transfers::default() }
     }
 }
 
@@ -215,6 +216,9 @@ impl RaftNetworkV2<Types> for Peer {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        // Also while it waits for its turn: what comes behind it is to be there when it has arrived.
+        let upto = snapshot.meta.last_log_id.index().unwrap_or(0);
+        let _under_way = self.network.transfers.begin(self.group, self.target, upto);
         let send = async {
             let _turn = self.network.sending.acquire().await.map_err(|error| Unreachable::new(&error))?;
             let to = snapshot::Destination { node: self.node, group: self.group, target: self.target };

@@ -98,9 +98,9 @@ pub fn raft_config(name: String, limits: LogLimits) -> Config {
         enable_leader_restore: Some(false),
         // A leader that lost its majority must not keep one follower from electing another.
         quorum_loss_probe_interval: Some(2 * ELECTION_MAX_MS),
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(limits.between_snapshots),
-        max_in_snapshot_log_to_keep: limits.kept,
-        purge_batch_size: limits.between_snapshots.min(256),
+        // `trim` cuts the log, and knows who still needs it.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
         max_payload_entries: 256,
         max_append_entries: Some(1024),
         // Above the distance of snapshots, or a snapshot would not end the lag.

@@ -1,5 +1,7 @@
 //! Replicas that come back when the logs no longer have what they lack.
 
+use troupe_runtime::executor::{Executor, Full, Job, Lane};
+
 use super::*;
 
 /// Index of the last entry in a group's log on this node's disk, 0 when the log is empty.
@@ -27,6 +29,19 @@ async fn so_it_does_where_the_log_was_cut_because_it_had_too_many_bytes() {
     one_comes_back_by_snapshot(LogLimits { bytes: 4096, ..LogLimits::default() }).await;
 }
 
+/// Until what the third lacks is gone from the logs of both others, so that only a snapshot can carry it.
+async fn forgotten(nodes: &[Node]) {
+    let group = GroupId::of(ShardId(0)).0;
+    let held = last_log(&nodes[2], group);
+    let forgotten = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        while nodes[..2].iter().any(|node| purged(node, group) <= held) {
+            tick.tick().await;
+        }
+    };
+    timeout(PATIENCE, forgotten).await.expect("the log is cut behind snapshots");
+}
+
 async fn one_comes_back_by_snapshot(limits: LogLimits) {
     let village = Village::default();
     let nodes = three(&village);
@@ -38,18 +53,7 @@ async fn one_comes_back_by_snapshot(limits: LogLimits) {
     for number in 0..400 {
         commit(&[&clusters[0], &clusters[1]], &format!("missed{number}")).await;
     }
-    // What the lost one lacks is gone from the logs of both others, so that only a snapshot can carry it.
-    let group = GroupId::of(ShardId(0)).0;
-    let held = last_log(&nodes[2], group);
-    for node in &nodes[..2] {
-        let forgotten = async {
-            let mut tick = tokio::time::interval(Duration::from_millis(20));
-            while purged(node, group) <= held {
-                tick.tick().await;
-            }
-        };
-        timeout(PATIENCE, forgotten).await.expect("the log is cut behind snapshots");
-    }
+    forgotten(&nodes).await;
     clusters[2] = start_with(&nodes[2], limits).await;
     for number in 0..400 {
         learns(&clusters[2], &format!("missed{number}")).await;
@@ -58,5 +62,76 @@ async fn one_comes_back_by_snapshot(limits: LogLimits) {
     learns(&clusters[2], "after").await;
     for cluster in &clusters {
         cluster.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log() {
+    let village = Village::default();
+    let mut nodes = three(&village);
+    nodes.iter_mut().for_each(|node| node.config.shards = 1);
+    let mut clusters = start_all(&nodes, few_entries()).await;
+    settled(&clusters.iter().collect::<Vec<_>>()).await;
+    clusters[2].shutdown().await;
+    village.close(&nodes[2].config.listen);
+    for cluster in &clusters[..2] {
+        until(cluster, "it is away", |table| !table.nodes[&NodeId(3)].reachable).await;
+    }
+    for number in 0..100 {
+        commit(&[&clusters[0], &clusters[1]], &format!("missed{number}")).await;
+    }
+    forgotten(&nodes).await;
+    // It takes in nothing for now.
+    let group = GroupId::of(ShardId(0)).0;
+    let stalled = Arc::new(Stalled::default());
+    let ctx = NodeCtx { executor: stalled.clone(), ..village.ctx(&nodes[2].config.advertise, 99) };
+    let engine = Arc::new(nodes[2].disk.clone());
+    let starting = Cluster::start_tuned(ctx, engine, nodes[2].config.clone(), few_entries());
+    clusters[2] = timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts");
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    while stalled.0.lock().as_ref().is_some_and(Vec::is_empty) {
+        tick.tick().await;
+    }
+    let covered = nodes.iter().map(|node| last_log(node, group)).max().unwrap();
+    // More than the log may have otherwise.
+    for number in 0..100 {
+        commit(&[&clusters[0], &clusters[1]], &format!("meanwhile{number}")).await;
+    }
+    let leader = clusters[0].routing().borrow().leader(ShardId(0)).map(|(leader, _)| leader).expect("it is led");
+    let leader = &nodes[leader.0 as usize - 1];
+    assert!(purged(leader, group) <= covered, "what comes behind the snapshot is gone: {}", purged(leader, group));
+    for job in stalled.0.lock().take().unwrap() {
+        job();
+    }
+    for number in 0..100 {
+        learns(&clusters[2], &format!("missed{number}")).await;
+        learns(&clusters[2], &format!("meanwhile{number}")).await;
+    }
+    // Nobody needs it any more.
+    for number in 0..100 {
+        commit(&clusters.iter().collect::<Vec<_>>(), &format!("after{number}")).await;
+    }
+    assert!(purged(leader, group) > covered);
+    for cluster in &clusters {
+        cluster.shutdown().await;
+    }
+}
+
+/// Bulk work waits until it is let go.
+struct Stalled(parking_lot::Mutex<Option<Vec<Job>>>);
+
+impl Default for Stalled {
+    fn default() -> Stalled {
+        Stalled(parking_lot::Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl Executor for Stalled {
+    fn submit(&self, lane: Lane, job: Job) -> Result<(), Full> {
+        match &mut *self.0.lock() {
+            Some(waiting) if lane == Lane::Bulk => waiting.push(job),
+            _ => job(),
+        }
+        Ok(())
     }
 }
