@@ -149,7 +149,7 @@ impl Actor for Hub {
             HubMsg::Attach { id, session, outbox, edge } => state.attach(&myself, id, session, outbox, edge),
             HubMsg::Detach { id } => state.detach(id),
             HubMsg::Follow { id, conversations } => {
-                conversations.into_iter().for_each(|conversation| state.follow(id, conversation));
+                conversations.into_iter().for_each(|conversation| state.follow(id, conversation, Seq::ZERO));
                 state.speak(&myself);
             }
             HubMsg::Subscribed { shard, asked, outcome } => {
@@ -253,14 +253,15 @@ impl HubState {
         self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
     }
 
-    fn follow(&mut self, id: ConnectionId, conversation: ConversationId) {
+    /// `added`: the event that added its user, if this is news of it.
+    fn follow(&mut self, id: ConnectionId, conversation: ConversationId, added: Seq) {
         let Some(local) = self.connections.get_mut(&id) else { return };
         if local.follows.len() >= limits::CONVERSATIONS_FOLLOWED && !local.follows.contains(&conversation) {
             return;
         }
         let Some(shard) = self.world.router.shard_of(conversation.slot()) else { return };
         local.follows.insert(conversation);
-        if self.conversations.entry(conversation).or_default().join(id, local.session.user) {
+        if self.conversations.entry(conversation).or_default().join(id, local.session.user, added) {
             self.links.entry(shard).or_default().want(conversation, [local.session.user]);
         }
     }
@@ -294,8 +295,8 @@ impl HubState {
                     }
                 }
             }
-            Push::Inbox { user, conversation, present, .. } => {
-                self.inbox_changed(user, conversation, present);
+            Push::Inbox { user, conversation, present, version } => {
+                self.inbox_changed(user, conversation, present, version);
                 self.speak(myself);
             }
             Push::SessionEnded { session, code } => self.end_session(&session, &code),
@@ -355,12 +356,18 @@ impl HubState {
         }
     }
 
-    fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool) {
+    /// News may come after a newer state was read from the list, or heard from the conversation.
+    fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {
+        let joined = |hub: &HubState, id| {
+            hub.conversations.get(&conversation).is_some_and(|followed| followed.has_joined_since(id, version))
+        };
         for id in self.users.get(&user).cloned().unwrap_or_default() {
             if present {
                 // Its device is told of the conversation together with the head.
-                self.follow(id, conversation);
-            } else if let Some(local) = self.connections.get(&id) {
+                self.follow(id, conversation, version);
+            } else if !joined(self, id)
+                && let Some(local) = self.connections.get(&id)
+            {
                 // Listening ends with the event that removed this user, which may not have come yet.
                 let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
                     conversation: conversation.to_string(),

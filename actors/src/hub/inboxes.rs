@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ractor::ActorRef;
-use troupe_core::{ConversationId, UserId, limits};
+use troupe_core::{ConversationId, Seq, UserId, limits};
 
 use crate::hub::{HubMsg, HubState};
 use crate::message::{Answer, Request};
@@ -74,7 +74,7 @@ impl HubState {
         self.inboxes.ended(user, conversations.is_some() || !self.users.contains_key(&user));
         let connections = self.users.get(&user).cloned().unwrap_or_default();
         for conversation in conversations.into_iter().flatten() {
-            connections.iter().for_each(|id| self.follow(*id, conversation));
+            connections.iter().for_each(|id| self.follow(*id, conversation, Seq::ZERO));
         }
     }
 }

@@ -96,7 +96,8 @@ impl HubState {
         for Standing { conversation, head, refused } in standings {
             let Some(users) = asked.remove(&conversation) else { continue };
             let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
-            let (told, out) = followed.answered(head, &users, &refused.into_iter().collect());
+            let asked_again = self.links.entry(shard).or_default().wanted(conversation);
+            let (told, out) = followed.answered(head, &users, &refused.into_iter().collect(), &asked_again);
             let at = followed.flow.position().max(head);
             let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
                 conversation: conversation.to_string(),

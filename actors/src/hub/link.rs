@@ -50,6 +50,11 @@ impl Link {
         self.wanted.entry(conversation).or_default().extend(users);
     }
 
+    /// Users of whom the leader is still to be asked about a conversation.
+    pub fn wanted(&self, conversation: ConversationId) -> BTreeSet<UserId> {
+        self.wanted.get(&conversation).cloned().unwrap_or_default()
+    }
+
     pub fn attach(&mut self, session: Session) {
         self.sessions.push(session);
     }
