@@ -18,7 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::{ConversationId, Seq, UserId};
+use troupe_core::ConversationId;
 use troupe_proto::client;
 use troupe_runtime::Stream;
 
@@ -29,9 +29,8 @@ use crate::edge::reply::Reply;
 use crate::edge::sends::Waiting;
 use crate::hub::HubMsg;
 use crate::listener::ListenerMsg;
-use crate::message::{Answer, Refusal, Request, Session, say};
+use crate::message::{Answer, Refusal, Session, say};
 use crate::passwords::Passwords;
-use crate::router::PATIENCE;
 use crate::world::World;
 
 use say::client_frame::Request as Asked;
@@ -283,25 +282,6 @@ impl EdgeState {
             (Phase::Silent, go_away) => self.go_away = go_away,
             (_, Some(frame)) => drop(self.outbox.push(frame)),
             (_, None) => {}
-        }
-    }
-
-    fn acknowledge(&self, user: UserId, acknowledge: &say::Acknowledge) {
-        // No answer, so what is wrong is ignored.
-        if let Ok(conversation) = client::conversation("acknowledge.conversation", &acknowledge.conversation) {
-            let request = Request::Delivered { conversation, user, seq: Seq(acknowledge.seq) };
-            self.front.world.router.tell(conversation.slot(), request);
-        }
-    }
-
-    fn mark_read(&self, request_id: u64, place: OwnedSemaphorePermit, user: UserId, mark: &say::MarkRead) {
-        match client::conversation("mark_read.conversation", &mark.conversation) {
-            Ok(conversation) => {
-                let request = Request::Read { conversation, user, seq: Seq(mark.seq) };
-                let answer = self.front.world.router.ask(conversation.slot(), request, PATIENCE);
-                self.answer(request_id, place, async move { answer.await.map(|_| Said::Done(say::Done {})) });
-            }
-            Err(error) => self.reply(request_id).fail(&error.into()),
         }
     }
 

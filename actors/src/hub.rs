@@ -20,12 +20,12 @@ use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, NodeId, Seq, ShardId, UserId, limits};
 
 use crate::connection::{ConnectionId, Outbox};
-use crate::conversation::{news, push_frame};
+use crate::conversation::news;
 use crate::edge::EdgeMsg;
 use crate::hub::followed::Followed;
 use crate::hub::inboxes::Inboxes;
 use crate::hub::link::{Interests, Link};
-use crate::message::{Answer, News, Outcome, Push, Request, Session, say};
+use crate::message::{Answer, News, Outcome, Push, Request, Session};
 use crate::router::PATIENCE;
 use crate::world::World;
 
@@ -353,29 +353,6 @@ impl HubState {
         self.hand_out(conversation, out);
         if moved {
             self.fill(myself, conversation);
-        }
-    }
-
-    /// News may come after a newer state was read from the list, or heard from the conversation.
-    fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {
-        let joined = |hub: &HubState, id| {
-            hub.conversations.get(&conversation).is_some_and(|followed| followed.has_joined_since(id, version))
-        };
-        for id in self.users.get(&user).cloned().unwrap_or_default() {
-            if present {
-                // Its device is told of the conversation together with the head.
-                self.follow(id, conversation, version);
-            } else if !joined(self, id)
-                && let Some(local) = self.connections.get(&id)
-            {
-                // Listening ends with the event that removed this user, which may not have come yet.
-                let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
-                    conversation: conversation.to_string(),
-                    present: false,
-                    head: 0,
-                }));
-                local.push(&self.world, frame);
-            }
         }
     }
 

@@ -38,6 +38,7 @@ pub mod steward;
 pub mod timing;
 pub mod tls;
 pub mod token;
+pub mod transfers;
 pub mod trim;
 pub mod types;
 

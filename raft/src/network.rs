@@ -25,9 +25,10 @@ use crate::link::{CallError, Links};
 use crate::log_store::READ_BYTES;
 use crate::pace::Paces;
 use crate::port::Port;
-use crate::snapshot::{self, Transfers};
+use crate::snapshot;
 use crate::state_machine::SnapshotData;
 use crate::timing::{APPEND_TIMEOUT, VOTE_TIMEOUT};
+use crate::transfers::Transfers;
 use crate::types::{GroupId, Home, Types, Vote};
 
 /// Appends of one group on their way to one peer. Each is at most `log_store::READ_BYTES`, so this bounds memory too.

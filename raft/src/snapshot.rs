@@ -1,14 +1,12 @@
 //! A shard's state on its way to a replica that the log can no longer help: streamed from a view of the engine, in
 //! compressed and checksummed blocks, over a connection of its own, and installed by one atomic replace.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use openraft::alias;
-use parking_lot::Mutex;
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
@@ -49,34 +47,6 @@ pub struct Destination {
     pub node: NodeId,
     pub group: GroupId,
     pub target: u64,
-}
-
-/// Snapshots on their way from this node: by group and receiving replica, the entry that each ends with. Shared, cheap to clone.
-#[derive(Clone, Default)]
-pub struct Transfers(Arc<Mutex<BTreeMap<(GroupId, u64), u64>>>);
-
-impl Transfers {
-    /// Under way until the result is dropped. There is one at a time to a replica.
-    pub fn begin(&self, group: GroupId, target: u64, upto: u64) -> Transfer {
-        self.0.lock().insert((group, target), upto);
-        Transfer { transfers: self.clone(), group, target }
-    }
-
-    pub fn upto(&self, group: GroupId, target: u64) -> Option<u64> {
-        self.0.lock().get(&(group, target)).copied()
-    }
-}
-
-pub struct Transfer {
-    transfers: Transfers,
-    group: GroupId,
-    target: u64,
-}
-
-impl Drop for Transfer {
-    fn drop(&mut self) {
-        self.transfers.0.lock().remove(&(self.group, self.target));
-    }
 }
 
 /// Sends a snapshot and waits until it is installed; gives the vote of the receiver.

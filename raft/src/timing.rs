@@ -104,7 +104,7 @@ pub fn raft_config(name: String, limits: LogLimits) -> Config {
         max_payload_entries: 256,
         max_append_entries: Some(1024),
         // Above the distance of snapshots, or a snapshot would not end the lag.
-        replication_lag_threshold: 2 * limits.between_snapshots,
+        replication_lag_threshold: 2 * limits.between_cuts,
         install_snapshot_timeout: SNAPSHOT_INSTALL.as_millis() as u64,
         api_channel_size: Some(1024),
         // Backoff after an unreachable peer; the link itself redials more often than this.

@@ -39,7 +39,7 @@ const HELD_ENTRIES: u64 = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
     /// Entries between two cuts.
-    pub between_snapshots: u64,
+    pub between_cuts: u64,
     /// Entries that a log keeps which has too many, so that a replica that was away for a moment needs no snapshot.
     pub kept: u64,
     /// Bytes that a log may have however little its state holds. One that has become too long keeps half of what it may have.
@@ -48,7 +48,7 @@ pub struct LogLimits {
 
 impl Default for LogLimits {
     fn default() -> LogLimits {
-        LogLimits { between_snapshots: 10_000, kept: 2_000, bytes: 16 * 1024 * 1024 }
+        LogLimits { between_cuts: 10_000, kept: 2_000, bytes: 16 * 1024 * 1024 }
     }
 }
 
@@ -85,7 +85,7 @@ impl Measure {
     pub fn push(&mut self, index: u64, bytes: u64) -> bool {
         self.end = index + 1;
         self.total += bytes;
-        let by_entries = self.has_too_many() && self.end.is_multiple_of((self.limits.between_snapshots / STEPS).max(1));
+        let by_entries = self.has_too_many() && self.end.is_multiple_of((self.limits.between_cuts / STEPS).max(1));
         if self.total - self.marks.back().map_or(self.gone, |(_, total)| *total) < self.limits.bytes / STEPS {
             return by_entries;
         }
@@ -116,7 +116,7 @@ impl Measure {
     }
 
     fn has_too_many(&self) -> bool {
-        self.entries() > self.limits.between_snapshots + self.limits.kept
+        self.entries() > self.limits.between_cuts + self.limits.kept
     }
 
     pub fn held(&self) -> u64 {
@@ -136,7 +136,7 @@ impl Measure {
         // What is gone already cannot be kept for anybody.
         let is_wanted = has.iter().any(|has| (self.begin..=upto).contains(&(has + 1)));
         let is_far_too_long = self.held() > allowed.saturating_mul(HELD_BYTES)
-            || self.entries() > HELD_ENTRIES * (self.limits.between_snapshots + self.limits.kept);
+            || self.entries() > HELD_ENTRIES * (self.limits.between_cuts + self.limits.kept);
         (!is_wanted || is_far_too_long).then_some(upto)
     }
 }
@@ -198,7 +198,7 @@ async fn cut(group: &Group, upto: u64) -> Result<(), RaftFatal<Types>> {
 mod tests {
     use super::*;
 
-    const LIMITS: LogLimits = LogLimits { between_snapshots: 100, kept: 10, bytes: 800 };
+    const LIMITS: LogLimits = LogLimits { between_cuts: 100, kept: 10, bytes: 800 };
 
     /// Entries of 50 bytes each.
     fn pushed(measure: &mut Measure, indexes: std::ops::Range<u64>) -> bool {

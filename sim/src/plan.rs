@@ -113,7 +113,7 @@ impl Plan {
             max_latency: Duration::from_millis(pick(&[4, 8, 8, 20])),
             random_order: chance(2),
             log: LogLimits {
-                between_snapshots: if short_logs { rng.range(20, 120) } else { 10_000 },
+                between_cuts: if short_logs { rng.range(20, 120) } else { 10_000 },
                 kept: if short_logs { rng.range(0, 30) } else { 2_000 },
                 bytes: log_bytes(&later),
             },

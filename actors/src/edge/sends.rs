@@ -1,12 +1,12 @@
-//! What a user says, on its way to the router. What is meant for somebody of whom this node knows nothing yet waits until it is
+//! What a user says and has read, on its way to the router. What is meant for somebody of whom this node knows nothing yet waits until it is
 //! known whether they exist.
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::{Command, ConversationId, Rejection, UserId, command};
+use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command};
 use troupe_proto::client;
 
-use super::{EdgeMsg, EdgeState, requests};
+use super::{EdgeMsg, EdgeState, Said, requests};
 use crate::message::{Refusal, Request, say};
 use crate::router::PATIENCE;
 
@@ -76,5 +76,24 @@ impl EdgeState {
             stats.acks.up();
             Ok(ack)
         });
+    }
+
+    pub(super) fn acknowledge(&self, user: UserId, acknowledge: &say::Acknowledge) {
+        // No answer, so what is wrong is ignored.
+        if let Ok(conversation) = client::conversation("acknowledge.conversation", &acknowledge.conversation) {
+            let request = Request::Delivered { conversation, user, seq: Seq(acknowledge.seq) };
+            self.front.world.router.tell(conversation.slot(), request);
+        }
+    }
+
+    pub(super) fn mark_read(&self, request_id: u64, place: OwnedSemaphorePermit, user: UserId, mark: &say::MarkRead) {
+        match client::conversation("mark_read.conversation", &mark.conversation) {
+            Ok(conversation) => {
+                let request = Request::Read { conversation, user, seq: Seq(mark.seq) };
+                let answer = self.front.world.router.ask(conversation.slot(), request, PATIENCE);
+                self.answer(request_id, place, async move { answer.await.map(|_| Said::Done(say::Done {})) });
+            }
+            Err(error) => self.reply(request_id).fail(&error.into()),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Whose conversation lists this node has to read, and when.
+//! Whose conversation lists this node has to read, and when; and what news of them does.
 //!
 //! The leader of a user's shard pushes what comes to the list and what leaves it to the nodes that it knows the user at. Until it
 //! has been told, and told again by each new leader, such a push goes nowhere; so the list is read *after* that, and nothing
@@ -10,8 +10,9 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use troupe_core::{ConversationId, Seq, UserId, limits};
 
+use crate::conversation::push_frame;
 use crate::hub::{HubMsg, HubState};
-use crate::message::{Answer, Request};
+use crate::message::{Answer, Request, say};
 use crate::router::{PATIENCE, Router};
 
 /// Lists read at once: after a change of leader those of all users here are wanted, and nobody waits for them.
@@ -75,6 +76,29 @@ impl HubState {
         let connections = self.users.get(&user).cloned().unwrap_or_default();
         for conversation in conversations.into_iter().flatten() {
             connections.iter().for_each(|id| self.follow(*id, conversation, Seq::ZERO));
+        }
+    }
+
+    /// News may come after a newer state was read from the list, or heard from the conversation.
+    pub(super) fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {
+        let joined = |hub: &HubState, id| {
+            hub.conversations.get(&conversation).is_some_and(|followed| followed.has_joined_since(id, version))
+        };
+        for id in self.users.get(&user).cloned().unwrap_or_default() {
+            if present {
+                // Its device is told of the conversation together with the head.
+                self.follow(id, conversation, version);
+            } else if !joined(self, id)
+                && let Some(local) = self.connections.get(&id)
+            {
+                // Listening ends with the event that removed this user, which may not have come yet.
+                let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
+                    conversation: conversation.to_string(),
+                    present: false,
+                    head: 0,
+                }));
+                local.push(&self.world, frame);
+            }
         }
     }
 }

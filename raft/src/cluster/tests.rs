@@ -19,7 +19,7 @@ use crate::trim::LogLimits;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// So that snapshots travel.
 fn few_entries() -> LogLimits {
-    LogLimits { between_snapshots: 20, kept: 5, ..LogLimits::default() }
+    LogLimits { between_cuts: 20, kept: 5, ..LogLimits::default() }
 }
 
 async fn start(node: &Node) -> Cluster {
