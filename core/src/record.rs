@@ -29,7 +29,7 @@ pub struct InboxEntry {
     pub version: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conversation {
     /// Groups only; empty otherwise.
     pub name: String,
@@ -39,6 +39,8 @@ pub struct Conversation {
     pub time: Timestamp,
     /// Member rows. Only a group has them: the ends of a direct conversation are in its id, a channel is everyone's.
     pub members: u32,
+    /// Members that are owners. Zero in a row of 74c331d: they are counted when the number is first needed.
+    pub owners: u32,
     /// Running hash over all events, equal on every replica at the same head.
     pub chain: u64,
     pub created: Timestamp,

@@ -39,7 +39,7 @@ fn change(actor: UserId, n: u8, change: GroupChange) -> Command {
 
 fn row(head: Seq, members: u32) -> Conversation {
     let (name, time) = ("Team".to_owned(), Timestamp(1));
-    Conversation { name, open: true, head, time, members, chain: 0, created: time }
+    Conversation { name, open: true, head, time, members, owners: 1, chain: 0, created: time }
 }
 
 /// A group of users 1, 2, 3 ... as if it had a history; the first is its owner.
@@ -88,7 +88,41 @@ fn one_request_names_two_hundred_users() {
     assert!(matches!(apply(&mut state, create(2, named)), Reply::GroupCreated { .. }));
 }
 
-/// The other owner is found even if a thousand members stand before them.
+/// The number of owners comes from the row, however many members there are: a second owner among the members that the
+/// row does not count is not found.
+#[test]
+fn the_last_owner_is_known_without_a_look_at_the_members() {
+    let mut state = group_of(2);
+    state.put_member(TEAM, UserId(2), &Member { role: Role::Owner, since: Seq(1) });
+    assert_eq!(apply(&mut state, change(OWNER, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+    let down = GroupChange::SetRole { user: OWNER, role: Role::Admin };
+    assert_eq!(apply(&mut state, change(OWNER, 2, down)), Reply::Rejected(Rejection::LastOwner));
+}
+
+/// A row of 74c331d has no count: the first change that asks for it reads the members, also if it is refused.
+#[test]
+fn the_owners_of_an_old_row_are_counted_once() {
+    let mut state = group_of(1_000);
+    state.put_conversation(TEAM, &Conversation { owners: 0, ..row(Seq(7), 1_000) });
+    let (second, last) = (UserId(999), UserId(1_000));
+    let leave = change(OWNER, 1, GroupChange::Leave);
+    let refused = Machine::default().apply(&mut state, Meta { now: Timestamp(1_000) }, &leave);
+    assert_eq!(refused, (Reply::Rejected(Rejection::LastOwner), Vec::new()));
+    let owners = |state: &MemoryState| state.conversation(TEAM).map(|row| row.owners);
+    assert_eq!(owners(&state), Some(1));
+    // From here on the count is the truth: this owner is not in it.
+    state.put_member(TEAM, second, &Member { role: Role::Owner, since: Seq(1) });
+    assert_eq!(apply(&mut state, leave.clone()), Reply::Rejected(Rejection::LastOwner));
+    let promote = |n| change(OWNER, n, GroupChange::SetRole { user: last, role: Role::Owner });
+    assert!(matches!(apply(&mut state, promote(2)), Reply::Placed { .. }));
+    // The second promotion is of an owner and counts nothing.
+    assert!(matches!(apply(&mut state, promote(3)), Reply::Placed { .. }));
+    assert_eq!(owners(&state), Some(2));
+    assert!(matches!(apply(&mut state, leave), Reply::Placed { .. }));
+    assert_eq!(apply(&mut state, change(last, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+}
+
+/// The other owner counts even if a thousand members stand before them.
 #[test]
 fn another_owner_is_found_far_behind() {
     let mut state = group_of(1_000);

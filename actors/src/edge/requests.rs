@@ -147,6 +147,7 @@ async fn name_peers(front: &Front, user: UserId, ids: &[ConversationId], rows: &
 
 pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGroup) -> Answered {
     let create = client::create_group(user, create)?;
+    visible(&create.name)?;
     if create.members.len() > limits::MEMBERS_PER_REQUEST {
         return Err(Rejection::TooMany.into());
     }
@@ -169,9 +170,17 @@ pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGr
         }
         exist(&front, users).await?;
     }
+    if let GroupChange::Rename { name } = &change.change {
+        visible(name)?;
+    }
     let (conversation, id) = (ConversationId::Group(change.group), change.request);
     let request = Request::Commit(Command::ChangeGroup(change));
     placed(front.world.router.ask(conversation.slot(), request, PATIENCE).await?, conversation, id)
+}
+
+/// A name of blanks only looks like none. Entries in logs hold such names, so that `apply` still takes them.
+fn visible(name: &str) -> Result<(), Refusal> {
+    if name.trim().is_empty() { Err(Rejection::BadName.into()) } else { Ok(()) }
 }
 
 /// Core cannot know the users of other slots: who is named is looked up here.

@@ -152,15 +152,13 @@ fn visible_from(view: &View, conversation: ConversationId, user: UserId) -> Resu
     })
 }
 
-/// How far a conversation goes, for one who may know: to anybody else not even its length is said.
+/// How far a conversation goes, for one who may know: an outsider learns neither its length nor that it exists.
 // Invariant: private.
 pub fn head_for(view: &View, conversation: ConversationId, user: UserId) -> Result<Result<Seq, Refusal>, EngineError> {
-    let row = view.conversation(conversation)?;
-    Ok(match (visible_from(view, conversation, user)?, row) {
-        (Some(_), row) => Ok(row.map_or(Seq::ZERO, |row| row.head)),
-        (None, Some(_)) => Err(troupe_core::Rejection::NotMember.into()),
-        (None, None) => Err(troupe_core::Rejection::NoSuchConversation.into()),
-    })
+    if visible_from(view, conversation, user)?.is_none() {
+        return Ok(Err(troupe_core::Rejection::NotMember.into()));
+    }
+    Ok(Ok(view.conversation(conversation)?.map_or(Seq::ZERO, |row| row.head)))
 }
 
 pub fn page(
@@ -176,7 +174,6 @@ pub fn page(
     let first = match reader {
         Some(user) => match visible_from(view, conversation, user)? {
             Some(first) => first,
-            None if row.is_none() => return Ok(Err(troupe_core::Rejection::NoSuchConversation.into())),
             None => return Ok(Err(troupe_core::Rejection::NotMember.into())),
         },
         None => Seq(1),

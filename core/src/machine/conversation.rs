@@ -53,7 +53,8 @@ impl Step<'_> {
                 Ok(held)
             }
             ConversationId::Group(_) => {
-                let row = held.ok_or(Rejection::NoSuchConversation)?;
+                // Invariant: private. An outsider gets the same answer whether the group exists or not.
+                let row = held.ok_or(Rejection::NotMember)?;
                 if self.plant != Some(Plant::RemovedMaySend) {
                     self.state.member(conversation, sender).ok_or(Rejection::NotMember)?;
                 }
@@ -110,15 +111,7 @@ impl Step<'_> {
 
 /// A conversation before its first event.
 pub(super) fn new_conversation(now: Timestamp) -> Conversation {
-    Conversation {
-        name: String::new(),
-        open: false,
-        head: Seq::ZERO,
-        time: Timestamp(0),
-        members: 0,
-        chain: 0,
-        created: now,
-    }
+    Conversation { created: now, ..Conversation::default() }
 }
 
 /// What is refused whatever the state, so that it can be checked before the dedup.

@@ -6,7 +6,6 @@
 use super::{Outcome, Step};
 use crate::command::{AdvanceCursors, CursorMove};
 use crate::effect::Effect;
-use crate::error::Rejection;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::plant::Plant;
 use crate::record::Cursor;
@@ -14,7 +13,9 @@ use crate::reply::Reply;
 
 impl Step<'_> {
     pub(super) fn advance_cursors(&mut self, c: &AdvanceCursors) -> Outcome {
-        let head = self.state.conversation(c.conversation).ok_or(Rejection::NoSuchConversation)?.head;
+        // Without a row there is nothing to move in; what the conversation's actor waits for is done.
+        let Some(row) = self.state.conversation(c.conversation) else { return Ok(Reply::Done) };
+        let head = row.head;
         for step in &c.moves {
             if !self.takes_part(c.conversation, step.user) {
                 continue;

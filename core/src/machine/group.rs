@@ -2,6 +2,7 @@
 //!
 //! A change is first decided as an event ([`Step::allow`] only reads), then carried out from that event alone: the member
 //! rows are nothing but the log, folded. As long as anybody is in a group it has an owner; the last one to leave closes it.
+//! The row counts the owners, so that no rule scans the members.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +19,8 @@ use crate::plant::Plant;
 use crate::record::{Conversation, Member};
 use crate::reply::Reply;
 
-/// Members looked at in one step when an owner is searched.
-const SEARCH_PAGE: usize = 256;
-
-const NAMES_NOBODY_NEW: Rejection = Rejection::BadRequest("everyone named is in the group already");
-const NOT_THERE: Rejection = Rejection::BadRequest("this user is not in the group: name one who is");
+/// Members read in one step when the owners of an old row are counted.
+const COUNT_PAGE: usize = 256;
 
 impl Step<'_> {
     pub(super) fn create_group(&mut self, c: &CreateGroup) -> Outcome {
@@ -56,23 +54,23 @@ impl Step<'_> {
         if let Some(reply) = self.duplicate(conversation, c.actor, c.request) {
             return Ok(reply);
         }
-        let mut row = self.state.conversation(conversation).ok_or(Rejection::NoSuchConversation)?;
+        let Some(mut row) = self.state.conversation(conversation) else { return Err(outsider(&c.change)) };
+        self.count_owners_once(conversation, &mut row, c);
         let kind = self.allow(conversation, &row, c)?;
         self.place(conversation, &mut row, c.actor, c.request, kind)
     }
 
     /// Whether the actor may do this now, as the event that would say so.
     fn allow(&self, conversation: ConversationId, row: &Conversation, c: &ChangeGroup) -> Result<EventKind, Rejection> {
-        let role_of = |user| self.state.member(conversation, user).map(|member| member.role);
+        let role_of = |user| self.role(conversation, user);
         let Some(actor) = role_of(c.actor) else {
             return match c.change {
                 GroupChange::Join if row.open => added(row, vec![c.actor]),
-                GroupChange::Join => Err(Rejection::NotOpen),
-                _ => Err(Rejection::NotMember),
+                _ => Err(outsider(&c.change)),
             };
         };
         match &c.change {
-            GroupChange::Join => Err(Rejection::BadRequest("you are in this group already")),
+            GroupChange::Join => Err(Rejection::AlreadyMember),
             GroupChange::Rename { name } => {
                 demand(actor >= Role::Admin)?;
                 Ok(EventKind::Renamed { name: name.clone() })
@@ -84,19 +82,19 @@ impl Step<'_> {
             }
             &GroupChange::Remove { user } => {
                 demand(actor >= Role::Admin)?;
-                let role = role_of(user).ok_or(NOT_THERE)?;
+                let role = role_of(user).ok_or(Rejection::NoSuchMember)?;
                 demand(actor == Role::Owner || role < actor)?;
                 Ok(EventKind::Removed { user })
             }
             GroupChange::Leave => {
-                let orphaned = actor == Role::Owner && row.members > 1 && !self.another_owner(conversation, c.actor);
+                let orphaned = actor == Role::Owner && row.members > 1 && row.owners <= 1;
                 if orphaned { Err(Rejection::LastOwner) } else { Ok(EventKind::Removed { user: c.actor }) }
             }
             &GroupChange::SetRole { user, role } => {
                 demand(actor == Role::Owner)?;
-                let before = role_of(user).ok_or(NOT_THERE)?;
+                let before = role_of(user).ok_or(Rejection::NoSuchMember)?;
                 let steps_down = before == Role::Owner && role != Role::Owner;
-                if steps_down && !self.another_owner(conversation, user) {
+                if steps_down && row.owners <= 1 {
                     return Err(Rejection::LastOwner);
                 }
                 Ok(EventKind::RoleChanged { user, role })
@@ -104,18 +102,27 @@ impl Step<'_> {
         }
     }
 
-    fn another_owner(&self, conversation: ConversationId, than: UserId) -> bool {
+    /// Rows of 74c331d count no owners. The first change that asks for the number scans the members, and the row keeps
+    /// it even if that change is refused: otherwise each repetition of a refused change would scan again.
+    fn count_owners_once(&mut self, conversation: ConversationId, row: &mut Conversation, c: &ChangeGroup) {
+        let asks = matches!(c.change, GroupChange::Leave | GroupChange::SetRole { .. });
+        if row.owners > 0 || !asks || self.role(conversation, c.actor) != Some(Role::Owner) {
+            return;
+        }
         let mut from = None;
         loop {
-            let page = self.state.members(conversation, from, SEARCH_PAGE);
-            if page.iter().any(|(user, member)| *user != than && member.role == Role::Owner) {
-                return true;
-            }
+            let page = self.state.members(conversation, from, COUNT_PAGE);
+            row.owners += page.iter().filter(|(_, member)| member.role == Role::Owner).count() as u32;
             match page.last() {
-                Some((last, _)) if page.len() == SEARCH_PAGE => from = Some(*last),
-                _ => return false,
+                Some((last, _)) if page.len() == COUNT_PAGE => from = Some(*last),
+                _ => break,
             }
         }
+        self.state.put_conversation(conversation, row);
+    }
+
+    fn role(&self, conversation: ConversationId, user: UserId) -> Option<Role> {
+        self.state.member(conversation, user).map(|member| member.role)
     }
 
     /// Appends the event and carries it out: member rows, and what their users' shards must hear of it.
@@ -131,13 +138,19 @@ impl Step<'_> {
             EventKind::Created { name } => {
                 row.name.clone_from(name);
                 row.members = 1;
+                row.owners = 1;
             }
             EventKind::Renamed { name } => row.name.clone_from(name),
             EventKind::Added { users } => row.members = row.members.saturating_add(users.len() as u32),
-            EventKind::Removed { .. } => {
+            EventKind::Removed { user } => {
                 row.members = row.members.saturating_sub(1);
+                row.owners -= u32::from(row.owners > 0 && self.role(conversation, *user) == Some(Role::Owner));
                 // Nobody could make a later visitor its owner.
                 row.open &= row.members > 0;
+            }
+            EventKind::RoleChanged { user, role } if row.owners > 0 => {
+                row.owners -= u32::from(self.role(conversation, *user) == Some(Role::Owner));
+                row.owners += u32::from(*role == Role::Owner);
             }
             EventKind::Message(_) | EventKind::RoleChanged { .. } => {}
         }
@@ -175,9 +188,7 @@ fn check_change(c: &ChangeGroup) -> Result<(), Rejection> {
     match &c.change {
         GroupChange::Rename { name } => check_name(name),
         GroupChange::Add { users } => check_count(&distinct(users)?),
-        GroupChange::Remove { user } if *user == c.actor => {
-            Err(Rejection::BadRequest("nobody removes themselves: leave the group instead"))
-        }
+        GroupChange::Remove { user } if *user == c.actor => Err(Rejection::LeaveInstead),
         _ => Ok(()),
     }
 }
@@ -195,6 +206,12 @@ fn demand(allowed: bool) -> Result<(), Rejection> {
     if allowed { Ok(()) } else { Err(Rejection::NotAllowed) }
 }
 
+/// The one answer for a group that is missing and for one that the actor is not in.
+// Invariant: private. The ids of groups can be counted through, so that a difference would say which of them exist.
+fn outsider(change: &GroupChange) -> Rejection {
+    if matches!(change, GroupChange::Join) { Rejection::NotOpen } else { Rejection::NotMember }
+}
+
 /// Each user once, by id.
 fn distinct(users: &[UserId]) -> Result<Vec<UserId>, Rejection> {
     users.iter().try_for_each(|&user| somebody(user))?;
@@ -203,7 +220,7 @@ fn distinct(users: &[UserId]) -> Result<Vec<UserId>, Rejection> {
 
 fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection> {
     if users.is_empty() {
-        return Err(NAMES_NOBODY_NEW);
+        return Err(Rejection::AlreadyMember);
     }
     let after = (row.members as usize).saturating_add(users.len());
     if after > limits::GROUP_MEMBERS { Err(Rejection::GroupFull) } else { Ok(EventKind::Added { users }) }

@@ -69,9 +69,6 @@ impl Reference {
         if let Some(placed) = self.find(c.sender, c.client_message_id) {
             return placed;
         }
-        if matches!(self.id, ConversationId::Group(_)) && self.log.is_empty() {
-            return Reply::Rejected(Rejection::NoSuchConversation);
-        }
         if !self.has(c.sender) {
             return Reply::Rejected(Rejection::NotMember);
         }
@@ -86,13 +83,10 @@ impl Reference {
 
     pub fn change(&mut self, now: u64, c: &ChangeGroup) -> Reply {
         if matches!(&c.change, GroupChange::Remove { user } if *user == c.actor) {
-            return Reply::Rejected(Rejection::BadRequest(""));
+            return Reply::Rejected(Rejection::LeaveInstead);
         }
         if let Some(placed) = self.find(c.actor, c.request) {
             return placed;
-        }
-        if self.log.is_empty() {
-            return Reply::Rejected(Rejection::NoSuchConversation);
         }
         match self.allowed(c) {
             Ok(kind) => self.push(now, c.actor, c.request, kind),
@@ -101,11 +95,10 @@ impl Reference {
     }
 
     fn allowed(&self, c: &ChangeGroup) -> Result<EventKind, Rejection> {
-        let bad = Rejection::BadRequest("");
         let role = self.members.get(&c.actor).copied();
         let others_own = |user| self.members.iter().any(|(other, role)| *other != user && *role == Role::Owner);
         match (&c.change, role) {
-            (GroupChange::Join, Some(_)) => Err(bad),
+            (GroupChange::Join, Some(_)) => Err(Rejection::AlreadyMember),
             (GroupChange::Join, None) if self.open && !self.members.is_empty() => {
                 Ok(EventKind::Added { users: vec![c.actor] })
             }
@@ -115,10 +108,14 @@ impl Reference {
             (GroupChange::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
             (GroupChange::Add { users }, _) => {
                 let new: BTreeSet<UserId> = users.iter().copied().filter(|user| !self.has(*user)).collect();
-                if new.is_empty() { Err(bad) } else { Ok(EventKind::Added { users: new.into_iter().collect() }) }
+                if new.is_empty() {
+                    Err(Rejection::AlreadyMember)
+                } else {
+                    Ok(EventKind::Added { users: new.into_iter().collect() })
+                }
             }
             (GroupChange::Remove { user }, Some(role)) => match self.members.get(user) {
-                None => Err(bad),
+                None => Err(Rejection::NoSuchMember),
                 Some(Role::Owner | Role::Admin) if role == Role::Admin => Err(Rejection::NotAllowed),
                 Some(_) => Ok(EventKind::Removed { user: *user }),
             },
@@ -128,7 +125,7 @@ impl Reference {
             (GroupChange::Leave, _) => Ok(EventKind::Removed { user: c.actor }),
             (GroupChange::SetRole { .. }, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
             (GroupChange::SetRole { user, role }, _) => match self.members.get(user) {
-                None => Err(bad),
+                None => Err(Rejection::NoSuchMember),
                 Some(Role::Owner) if *role != Role::Owner && !others_own(*user) => Err(Rejection::LastOwner),
                 Some(_) => Ok(EventKind::RoleChanged { user: *user, role: *role }),
             },
@@ -137,9 +134,6 @@ impl Reference {
 
     pub fn advance(&mut self, c: &AdvanceCursors) -> Reply {
         let head = Seq(self.log.len() as u64);
-        if head == Seq::ZERO {
-            return Reply::Rejected(Rejection::NoSuchConversation);
-        }
         for to in &c.moves {
             if !self.has(to.user) {
                 continue;

@@ -97,8 +97,8 @@ async fn nobody_writes_or_reads_where_they_are_not_in() {
     let change = Some(say::change_group::Change::Join(say::Done {}));
     let join = say::ChangeGroup { request: fresh_id().to_vec().into(), conversation: group.clone(), change };
     assert_eq!(code(eve.ask(Request::ChangeGroup(join)).await), "not_open");
-    assert_eq!(code(eve.send("g999999", "hello?").await), "no_such_conversation");
-    assert_eq!(code(eve.mark_read("g999999", 1).await), "no_such_conversation");
+    assert_eq!(code(eve.send("g999999", "hello?").await), "not_member");
+    assert_eq!(code(eve.mark_read("g999999", 1).await), "not_member");
     let nobody = format!("d{}-{}", eve.user.min(999_424), eve.user.max(999_424));
     assert_eq!(code(eve.send(&nobody, "hello?").await), "no_such_user");
     for text in ["", "d2-1", "g0", "everybody", "d1-1"] {

@@ -90,6 +90,7 @@ impl From<&Conversation> for wire::Conversation {
             members: row.members,
             chain: row.chain,
             created_ms: row.created.0,
+            owners: row.owners,
         }
     }
 }
@@ -106,6 +107,7 @@ impl TryFrom<wire::Conversation> for Conversation {
             members: row.members,
             chain: row.chain,
             created: Timestamp(row.created_ms),
+            owners: row.owners,
         })
     }
 }

@@ -95,8 +95,10 @@ fn conversation() {
         members: 3,
         chain: 0x0123_4567_89ab_cdef,
         created: Timestamp(NOW.0 - 1_000),
+        ..Conversation::default()
     };
-    record("conversation", &[("group", group)]);
+    let counted = Conversation { owners: 2, ..group.clone() };
+    record("conversation", &[("group", group), ("owners", counted)]);
 }
 
 #[test]

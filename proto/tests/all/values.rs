@@ -110,9 +110,9 @@ prop_compose! {
 
 prop_compose! {
     pub fn conversation_row()(
-        name in text(), open: bool, head in seq(), time in time(), members: u32, chain: u64, created in time()
+        name in text(), open: bool, head in seq(), time in time(), members: u32, owners: u32, chain: u64, created in time()
     ) -> Conversation {
-        Conversation { name, open, head, time, members, chain, created }
+        Conversation { name, open, head, time, members, owners, chain, created }
     }
 }
 

@@ -107,15 +107,7 @@ fn names_are_merged_over_slots_in_order() {
 fn lists_continue_after_what_was_seen() {
     let conversations: Vec<ConversationId> =
         (1..=9).map(|number| ConversationId::Group(GroupId(number * 300))).collect();
-    let row = Conversation {
-        name: String::new(),
-        open: false,
-        head: Seq(1),
-        time: Timestamp(1),
-        members: 0,
-        chain: 0,
-        created: Timestamp(1),
-    };
+    let row = Conversation { head: Seq(1), time: Timestamp(1), created: Timestamp(1), ..Conversation::default() };
     let keys: Vec<OutboxKey> = conversations
         .iter()
         .flat_map(|conversation| {

@@ -59,6 +59,7 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
                 members: value.into(),
                 chain: number << 40,
                 created: Timestamp(1),
+                owners: u32::from(value / 2),
             },
         ),
         6 => state.put_member(
