@@ -232,7 +232,7 @@ pub struct Restore {
 pub enum ClusterVerb {
     /// Nodes, shards, leaders, epochs and lag
     Status {
-        /// HTTP address of any node
+        /// HTTP addresses of any nodes, comma-separated: the next one is asked when one does not answer
         #[arg(long, default_value = "127.0.0.1:7780", env = "TROUPE_HTTP")]
         http: String,
         #[arg(short, long, value_enum, default_value = "table")]

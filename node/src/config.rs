@@ -4,12 +4,15 @@
 //! not in the list is refused with the nearest one as a suggestion, wherever it comes from. [`Settings`] remembers where each value
 //! came from, so that `troupe config explain` can say it. [`Config`] is the typed result that the rest of the node sees.
 
+mod advertise;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use troupe_raft::address::is_loopback;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
 
 /// One thing that can be set.
@@ -41,9 +44,9 @@ macro_rules! keys {
 keys! {
     "data.dir" = "./troupe-data", "folder of this node's data; one node per folder";
     "client.listen" = "127.0.0.1:7700", "host:port for clients (native protocol)";
-    "client.advertise" = "", "host:port that clients are told; empty: the listen address";
+    "client.advertise" = "", "host:port that clients are told; empty: the listen address, or nothing if only this machine reaches that";
     "http.listen" = "127.0.0.1:7780", "host:port for health, metrics and status";
-    "http.advertise" = "", "host:port that other nodes and tools are told; empty: the listen address";
+    "http.advertise" = "", "host:port that tools are told; empty: the listen address, or nothing if only this machine reaches that";
     "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
     "cluster.advertise" = "", "host:port that other nodes dial, as in the join list; empty: the listen address";
     "cluster.outgoing" = "", "address of this machine that connections to other nodes leave from; empty: the system's choice";
@@ -158,10 +161,6 @@ impl Settings {
             Err(ConfigError(format!("{name} = \"{value}\" ({source}): wants host:port")))
         }
     }
-
-    fn address_or(&self, name: &str, fallback: &str) -> Result<String, ConfigError> {
-        if self.text(name).is_empty() { Ok(fallback.to_owned()) } else { self.address(name) }
-    }
 }
 
 /// Variables that are not configuration keys.
@@ -256,14 +255,15 @@ impl Config {
             "" => None,
             _ => Some(settings.parsed("cluster.outgoing", "an IP address")?),
         };
+        let told = advertise::told(settings, &join)?;
         let cluster = ClusterConfig {
-            advertise: settings.address_or("cluster.advertise", &cluster_listen)?,
+            advertise: told.cluster,
             listen: cluster_listen,
             join,
             token: token(settings)?,
             insecure: settings.parsed("cluster.insecure", "true or false")?,
-            client_address: settings.address_or("client.advertise", &client_listen)?,
-            http_address: settings.address_or("http.advertise", &http_listen)?,
+            client_address: told.client,
+            http_address: told.http,
             shards: settings.number("cluster.shards", 1, 256)? as u32,
             replication: settings.number("cluster.replication", 1, 7)? as usize,
             data_dir: Some(data_dir.clone()),
@@ -295,12 +295,6 @@ fn token(settings: &Settings) -> Result<Option<String>, ConfigError> {
             .map_err(|e| ConfigError(format!("cluster.token_file = \"{file}\": {e}"))),
         (false, false) => Err(ConfigError("set cluster.token or cluster.token_file, not both".into())),
     }
-}
-
-/// Whether `host:port` can only be reached from this machine.
-pub fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// What `troupe config explain` prints: one key, or all. Secrets are not shown.

@@ -2,6 +2,7 @@
 //!
 //! [`start`] runs one node; [`demo`] and [`bench`] run several as child processes, by `troupe_chaos::local`.
 
+pub mod asker;
 pub mod backup;
 pub mod bench;
 pub mod cli;

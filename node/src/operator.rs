@@ -1,7 +1,7 @@
 //! `troupe node`: shows an operator the nodes, and gives a cluster orders about them: drain, undrain, remove, replace.
 //!
-//! Any node takes an order and passes it on; this asks the one that it was pointed at, and the others when that one does not answer, since
-//! it may be the very node that goes. What an order means is in [`crate::orders`] and `docs/operations.md`.
+//! Any node takes an order and passes it on; this asks the ones that it was pointed at, and the others when those do not answer, since
+//! it may be the very node that goes ([`crate::asker`]). What an order means is in [`crate::orders`] and `docs/operations.md`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,14 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use troupe_chaos::fetch;
 use troupe_raft::token::Token;
 
+use crate::asker::Asker;
 use crate::cli::Output;
 use crate::token;
 
-/// An order is one commit; the node itself waits three seconds for it.
-const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Subcommand)]
@@ -44,7 +42,7 @@ pub enum NodeVerb {
 
 #[derive(Args)]
 pub struct Where {
-    /// HTTP address of any node
+    /// HTTP addresses of any nodes, comma-separated: the next one is asked when one does not answer
     #[arg(long, default_value = "127.0.0.1:7780", env = "TROUPE_HTTP")]
     pub http: String,
     #[arg(short, long, value_enum, default_value = "table")]
@@ -176,68 +174,6 @@ fn operator_key(change: &Change) -> Result<Option<String>> {
     Ok(token.map(|token| token.operator_key().reveal().to_owned()))
 }
 
-/// Asks one node, or another one that is known of.
-struct Asker {
-    addresses: Vec<String>,
-}
-
-impl Asker {
-    fn new(http: &str) -> Asker {
-        Asker { addresses: vec![http.to_owned()] }
-    }
-
-    async fn look(&mut self) -> Result<Value> {
-        let mut failed = None;
-        for address in self.addresses.clone() {
-            match fetch::get_json(&address, "/v1/operate", PATIENCE).await {
-                Ok((200, seen)) => {
-                    self.learn(&address, &seen);
-                    return Ok(seen);
-                }
-                Ok((status, _)) => {
-                    failed.get_or_insert(anyhow::anyhow!(
-                        "{address} answers with status {status}: is this a troupe node?"
-                    ));
-                }
-                Err(error) => {
-                    failed.get_or_insert(error);
-                }
-            }
-        }
-        Err(failed.unwrap_or_else(|| anyhow::anyhow!("no node is known")))
-    }
-
-    /// Whoever answered comes first, then the others.
-    fn learn(&mut self, answered: &str, seen: &Value) {
-        let told = seen["nodes"].as_array().into_iter().flatten().filter_map(|node| node["http"].as_str());
-        let told: Vec<String> = told.filter(|http| !http.is_empty()).map(str::to_owned).collect();
-        self.addresses.retain(|known| known != answered);
-        self.addresses.insert(0, answered.to_owned());
-        for http in told {
-            if !self.addresses.contains(&http) {
-                self.addresses.push(http);
-            }
-        }
-    }
-
-    /// An order may be repeated: giving it twice is giving it once.
-    async fn order(&self, path: &str, key: Option<&str>) -> Result<(u16, Value)> {
-        let mut failed = None;
-        for address in &self.addresses {
-            match fetch::post_json(address, path, key, PATIENCE).await {
-                Ok((503, answer)) => {
-                    failed = Some(anyhow::anyhow!("{}", answer["error"].as_str().unwrap_or("no answer")))
-                }
-                Ok(answered) => return Ok(answered),
-                Err(error) => {
-                    failed.get_or_insert(error);
-                }
-            }
-        }
-        Err(failed.unwrap_or_else(|| anyhow::anyhow!("no node is known")))
-    }
-}
-
 fn plan(answer: &Value) -> String {
     if answer["removed"] == true {
         return format!("node {} is out of the cluster already\n", answer["node"]);
@@ -318,14 +254,5 @@ mod tests {
         assert!(table(&seen("draining", 3, 1)).contains("1 moves under way or to come"));
         answer["removed"] = json!(true);
         assert!(plan(&answer).contains("out of the cluster already"));
-    }
-
-    #[test]
-    fn the_others_are_asked_when_one_is_gone() {
-        let mut asker = Asker::new("b:1");
-        asker.learn("b:1", &seen("active", 0, 0));
-        assert_eq!(asker.addresses, ["b:1", "a:1"]);
-        asker.learn("a:1", &seen("active", 0, 0));
-        assert_eq!(asker.addresses, ["a:1", "b:1"]);
     }
 }

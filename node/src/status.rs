@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use futures::future::join_all;
 use serde_json::{Value, json};
-
-use crate::cli::Output;
 use troupe_chaos::fetch;
+
+use crate::asker::Asker;
+use crate::cli::Output;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -20,34 +22,26 @@ pub async fn run(http: &str, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// The cluster as one node sees it, with each shard's lag as its leader sees it.
+/// The cluster as one node sees it, with each node as it sees itself, and each shard's lag as its leader sees it.
 pub async fn gather(http: &str) -> Result<Value> {
-    let (_, mut status) = fetch::get_json(http, "/v1/cluster", PATIENCE).await?;
+    let (answered, mut status) = Asker::new(http).get("/v1/cluster").await?;
     let nodes = status["nodes"].as_array().cloned().context("the answer has no nodes: is this a troupe node?")?;
+    let seen = join_all(nodes.iter().map(|node| look_at(node, &status, &answered))).await;
     let mut leaders: BTreeMap<u64, Value> = BTreeMap::new();
     let mut states = Vec::new();
-    for node in nodes {
-        let address = node["http"].as_str().unwrap_or_default();
-        let ready = fetch::get_json(address, "/readyz", PATIENCE).await;
-        let mut state = match &ready {
-            Ok((200, _)) => "ready".to_owned(),
-            Ok((_, answer)) => format!("not ready: {}", join(&answer["reasons"])),
-            Err(_) => "no answer".to_owned(),
-        };
+    for (mut node, Seen { mut state, cluster }) in nodes.into_iter().zip(seen) {
         if let Some(meant) = node["meant"].as_str().filter(|meant| *meant != "active") {
             state = format!("{meant}, {state}");
         }
-        if let Ok((_, theirs)) = fetch::get_json(address, "/v1/cluster", PATIENCE).await {
-            for replica in theirs["replicas"].as_array().into_iter().flatten().filter(|r| r["role"] == "leader") {
-                let shard = replica["shard"].as_u64().unwrap_or_default();
-                // Two may claim it for a moment after a failover; the later epoch is right.
-                let newer = leaders.get(&shard).is_none_or(|held| held["epoch"].as_u64() < replica["epoch"].as_u64());
-                if newer {
-                    leaders.insert(shard, replica.clone());
-                }
+        let replicas = cluster["replicas"].as_array().cloned().unwrap_or_default();
+        for replica in replicas.into_iter().filter(|replica| replica["role"] == "leader") {
+            let shard = replica["shard"].as_u64().unwrap_or_default();
+            // Two may claim it for a moment after a failover; the later epoch is right.
+            let newer = leaders.get(&shard).is_none_or(|held| held["epoch"].as_u64() < replica["epoch"].as_u64());
+            if newer {
+                leaders.insert(shard, replica);
             }
         }
-        let mut node = node;
         node["state"] = json!(state);
         states.push(node);
     }
@@ -61,6 +55,49 @@ pub async fn gather(http: &str) -> Result<Value> {
     Ok(status)
 }
 
+/// What a node says of itself.
+struct Seen {
+    state: String,
+    /// Its own answer; null without one.
+    cluster: Value,
+}
+
+/// Asks the node itself, and takes only its own word: another one may answer at its address.
+async fn look_at(node: &Value, status: &Value, answered: &str) -> Seen {
+    let without = |state: &str| Seen { state: state.to_owned(), cluster: Value::Null };
+    let asked = node["id"] == status["node"];
+    let address = if asked { answered } else { node["http"].as_str().unwrap_or_default() };
+    let witness = &status["node"];
+    let reached = node["reachable"] == true;
+    if address.is_empty() {
+        let seen = if reached { "reached" } else { "not reached" };
+        return without(&format!("{seen} by node {witness}; it tells no HTTP address (http.advertise)"));
+    }
+    let (cluster, ready) =
+        tokio::join!(fetch::get_json(address, "/v1/cluster", PATIENCE), fetch::get_json(address, "/readyz", PATIENCE));
+    let Ok((_, cluster)) = cluster else {
+        return without(&if reached {
+            format!("no answer, but node {witness} reaches it")
+        } else {
+            "no answer".to_owned()
+        });
+    };
+    if cluster["node"] != node["id"] || cluster["cluster_id"] != status["cluster_id"] {
+        let other = match &cluster["node"] {
+            Value::Null => "something else".to_owned(),
+            other => format!("node {other} of cluster {}", cluster["cluster_id"].as_str().unwrap_or("-")),
+        };
+        return without(&format!("unknown: {other} answers at its HTTP address"));
+    }
+    let state = match ready {
+        Ok((200, answer)) if answer["node"] == node["id"] => "ready".to_owned(),
+        Ok((_, answer)) if answer["node"] == node["id"] => format!("not ready: {}", join(&answer["reasons"])),
+        Ok(_) => "unknown: another node answers at its HTTP address".to_owned(),
+        Err(_) => "no answer".to_owned(),
+    };
+    Seen { state, cluster }
+}
+
 fn join(reasons: &Value) -> String {
     let texts: Vec<&str> = reasons.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     texts.join("; ")
@@ -69,6 +106,7 @@ fn join(reasons: &Value) -> String {
 fn table(status: &Value) -> String {
     let text = |value: &Value| match value {
         Value::Null => "-".to_owned(),
+        Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
@@ -125,4 +163,62 @@ fn table(status: &Value) -> String {
         out.push_str(&format!("\nMOVES UNDER WAY\n{}", moves.concat()));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asker::stand_in;
+
+    /// Node 1 of three, all of which it says to be at these HTTP addresses. Nodes 1 and 2 reach each other.
+    fn first(path: &str, http: [&str; 3]) -> Value {
+        let node = |id: usize| json!({ "id": id, "http": http[id - 1], "reachable": id < 3, "meant": "active", "client": "", "cluster": "" });
+        match path {
+            "/readyz" => json!({ "ready": true, "node": 1, "reasons": [] }),
+            _ => json!({
+                "cluster_id": "c1", "node": 1, "nodes": [node(1), node(2), node(3)],
+                "shards": [{ "id": 0, "leader": 1 }],
+                "replicas": [{ "shard": 0, "role": "leader", "epoch": 3, "leader": 1 }],
+            }),
+        }
+    }
+
+    async fn states(http: [&str; 3]) -> Vec<String> {
+        let told = http.map(str::to_owned);
+        let address = stand_in::node(move |path| first(path, [&told[0], &told[1], &told[2]])).await;
+        let status = gather(&format!("127.0.0.1:1,{address}")).await.expect("it answers");
+        assert_eq!(status["shards"][0]["epoch"], 3, "{status}");
+        let nodes = status["nodes"].as_array().expect("nodes");
+        nodes.iter().map(|node| node["state"].as_str().expect("a state").to_owned()).collect()
+    }
+
+    /// As README's command for several hosts was: each address leads to the one node on this host.
+    #[tokio::test]
+    async fn the_word_of_one_node_counts_for_no_other() {
+        let one = stand_in::node(|path| first(path, ["", "", ""])).await;
+        let seen = states([&one, &one, &one]).await;
+        assert_eq!(seen[0], "ready");
+        for other in &seen[1..] {
+            assert_eq!(other, "unknown: node 1 of cluster c1 answers at its HTTP address");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_tells_no_address_is_seen_through_the_one_that_was_asked() {
+        let seen = states(["", "", ""]).await;
+        assert_eq!(seen[0], "ready", "it was asked itself");
+        assert!(seen[1].starts_with("reached by node 1") && seen[2].starts_with("not reached by node 1"), "{seen:?}");
+    }
+
+    #[tokio::test]
+    async fn a_dead_node_and_one_of_another_cluster_are_not_ready() {
+        let foreign = stand_in::node(|path| match path {
+            "/readyz" => json!({ "ready": true, "node": 2, "reasons": [] }),
+            _ => json!({ "cluster_id": "c2", "node": 2, "nodes": [], "replicas": [] }),
+        })
+        .await;
+        let seen = states(["", &foreign, "127.0.0.1:1"]).await;
+        assert_eq!(seen[1], "unknown: node 2 of cluster c2 answers at its HTTP address");
+        assert_eq!(seen[2], "no answer");
+    }
 }

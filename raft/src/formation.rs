@@ -11,6 +11,8 @@
 //! words on the wire. What follows, a meta group among the founders or the admission of a newcomer, is the business of
 //! the meta group: it implements [`Directory`].
 
+mod admission;
+mod ask;
 mod desk;
 mod gather;
 pub(crate) mod ledger;
@@ -19,6 +21,7 @@ mod secrets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{info, warn};
 use troupe_core::NodeId;
@@ -26,11 +29,16 @@ use troupe_runtime::NodeCtx;
 use troupe_runtime::net::BoxFuture;
 use troupe_store::engine::Engine;
 
+use crate::address::{Reach, is_loopback, misfit};
 use crate::cluster::{ClusterConfig, StartError};
 use crate::port::{Port, Protocol};
 use desk::Desk;
 use gather::Gatherer;
 use ledger::Book;
+use message::{Answer, Membership, Presence, Question, Standing};
+
+/// For whoever is at an address to say which node it is.
+const LOOK_TIME: Duration = Duration::from_secs(2);
 
 /// One of the first nodes of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +65,8 @@ pub struct Established {
     pub book: Arc<ledger::Book>,
     /// Addresses of the `join` list without our own.
     pub seeds: Vec<String>,
+    /// Of this node's cluster port, with the real port.
+    pub address: String,
 }
 
 impl std::fmt::Debug for Established {
@@ -171,19 +181,30 @@ async fn find_place(
     config: &ClusterConfig,
     port: &Port,
 ) -> Result<Established, StartError> {
+    if Reach::of(&config.advertise) == Reach::Unspecified {
+        return Err(StartError::Refused(format!(
+            "{} means all addresses of this machine and leads other nodes nowhere: give --cluster-advertise host:port, as in the join list",
+            config.advertise
+        )));
+    }
     let me = Addresses {
         cluster: with_real_port(&config.advertise, port),
         client: config.client_address.clone(),
         http: config.http_address.clone(),
     };
     let list = founding_list(&me.cluster, &config.join);
+    // The other way round, a join list may name this machine's neighbour by loopback.
+    if let Some(why) = misfit(&me.cluster, list.iter().map(String::as_str)).filter(|_| is_loopback(&me.cluster)) {
+        return Err(StartError::Refused(why));
+    }
     let seeds: Vec<String> = list.iter().filter(|address| **address != me.cluster).cloned().collect();
     let book = Arc::new(Book::open(ctx, engine.clone()).await?);
+    let address = me.cluster.clone();
     let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list)?);
     tokio::spawn(desk::serve(Arc::clone(&desk), port.clone(), port.inbound(Protocol::Formation)));
 
     let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds };
-    let identity = gatherer.settle().await?;
+    let (identity, ()) = tokio::try_join!(gatherer.settle(), gatherer.check_own_address())?;
     let addresses: BTreeMap<NodeId, String> = match &identity.birth {
         Some(birth) => birth.founders.iter().map(|founder| (founder.id, founder.address.clone())).collect(),
         None => identity.nodes.clone(),
@@ -200,7 +221,16 @@ async fn find_place(
         port: port.clone(),
         book,
         seeds,
+        address,
     })
+}
+
+/// Which node answers at an address, if it belongs to a cluster.
+pub(crate) async fn who_is_at(port: &Port, address: &str) -> Option<Membership> {
+    match ask::ask(port, address, &Question::Hello, LOOK_TIME).await {
+        Ok(Answer::Standing(Presence { standing: Standing::Member(membership), .. })) => Some(membership),
+        _ => None,
+    }
 }
 
 /// Sorted, without repetitions, this node included: the same text on every node that was started with the same list.

@@ -5,15 +5,18 @@
 //! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
 //! connections), [`network`], [`pace`]; [`group`] (the replicas of this node), [`trim`] (how long their logs may be), [`meta`] and [`host`] (who is where, and what follows),
 //! [`proposer`], [`routing`], [`balance`], [`gone`] (leaders that have died). What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
-//! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and talks through [`port`].
+//! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and
+//! talks through [`port`]; [`finder`] looks for nodes that have moved, and [`address`] says what an address is good for.
 //! [`backup`] is what others may take home and bring back.
 
+pub mod address;
 pub mod applier;
 pub mod backup;
 pub mod balance;
 pub mod cluster;
 pub mod codec;
 pub mod fatal;
+pub mod finder;
 pub mod flusher;
 pub mod formation;
 pub mod frame;

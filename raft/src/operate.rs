@@ -39,6 +39,17 @@ impl Order {
         };
         MetaCommand::SetNode { node: self.node, state, replication: self.replication }
     }
+
+    /// One after another. A link to a node is a proof that its process answers at its address: if another one is its heir all the same, that was a
+    /// mistake, which an undrain undoes.
+    fn commands(&self, state: &MetaState, reachable: &BTreeSet<NodeId>) -> Vec<MetaCommand> {
+        let mut commands = match self.verb {
+            Verb::Undrain if reachable.contains(&self.node) => state.reinstate(self.node),
+            _ => Vec::new(),
+        };
+        commands.push(self.command());
+        commands
+    }
 }
 
 /// What is still to be done when an order is given.
@@ -82,7 +93,9 @@ pub fn foresee(state: &MetaState, reachable: &BTreeSet<NodeId>, order: &Order) -
         return Err(OrderError::Unknown(state.unknown(node)));
     }
     let mut then = state.clone();
-    then.apply(order.command()).map_err(OrderError::Refused)?;
+    for command in order.commands(state, reachable) {
+        then.apply(command).map_err(OrderError::Refused)?;
+    }
     let sight = Sight { reachable: reachable.clone(), gone: BTreeSet::new() };
     let mut moves: Vec<Move> = under_way(&then).collect();
     let (planned, end) = plan::forecast(&then, &sight);
@@ -131,10 +144,13 @@ impl Cluster {
         if prospect.removed {
             return Ok(prospect);
         }
-        self.meta().propose(&order.command()).await.map_err(|error| match error {
-            MetaError::Unavailable => OrderError::Unavailable,
-            MetaError::Refused(why) => OrderError::Refused(why),
-        })?;
+        let state = self.meta_state();
+        for command in order.commands(&state, &self.reachable(&state)) {
+            self.meta().propose(&command).await.map_err(|error| match error {
+                MetaError::Unavailable => OrderError::Unavailable,
+                MetaError::Refused(why) => OrderError::Refused(why),
+            })?;
+        }
         Ok(prospect)
     }
 
@@ -207,6 +223,19 @@ mod tests {
         all.remove(&NodeId(4));
         let refused = foresee(&state, &all, &order(2, Verb::Drain)).unwrap_err().to_string();
         assert!(refused.contains("nowhere to go") && refused.contains("reached now: 4"), "{refused}");
+    }
+
+    #[test]
+    fn an_undrain_undoes_that_the_address_of_a_living_node_was_given_away() {
+        let (mut state, mut all) = born(3);
+        let addresses = state.nodes[&NodeId(1)].addresses.clone();
+        state.apply(MetaCommand::AddNode { request: [9; 16], addresses }).unwrap();
+        assert!(!state.is_active(NodeId(1)));
+        foresee(&state, &all, &order(1, Verb::Undrain)).unwrap();
+        // Its process is gone: then the other one is its heir.
+        all.remove(&NodeId(1));
+        let refused = foresee(&state, &all, &order(1, Verb::Undrain)).unwrap_err().to_string();
+        assert!(refused.contains("node 4 has its address now"), "{refused}");
     }
 
     #[test]

@@ -3,47 +3,51 @@
 //! A connection begins with TLS (both sides show a certificate of the cluster's CA, see [`tls`](crate::tls)) unless the node runs
 //! `--insecure`, then a [`preamble`](crate::preamble) that names the protocol, the cluster, and who speaks to whom. Only then is the
 //! stream handed to whoever serves that protocol: Raft and snapshots inside this crate, [`Protocol::Mesh`] to who has called
-//! [`Port::mesh_streams`], [`Protocol::Formation`] to [`formation`](crate::formation). The dialing half is in [`dial`].
+//! [`Port::mesh_streams`], [`Protocol::Formation`] to [`formation`](crate::formation). The listening half is in [`door`] and [`welcome`], the
+//! dialing half in [`dial`].
 //!
 //! The port knows no Raft and decides nothing about membership: it is told who the node is and where the others are.
 
 pub mod dial;
+mod door;
+mod keys;
+mod places;
+mod quiet;
+mod stream;
+mod welcome;
+mod whereabouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use rustls_pki_types::CertificateDer;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use troupe_core::NodeId;
-use troupe_runtime::{Listener, Net, NodeCtx, Stream};
+use troupe_runtime::{Net, NodeCtx, Stream};
 
 use crate::cluster::StartError;
 use crate::formation::Directory;
 pub use crate::preamble::Protocol;
-use crate::preamble::{Answer, Preamble, Verdict};
-use crate::tls::{Authority, NodeTls, belongs_to};
-use crate::token::{Fingerprint, OperatorKey, Token};
+use crate::tls::NodeTls;
+use crate::token::Token;
+use door::listen_on;
+use keys::Keys;
+use quiet::Quiet;
+use stream::Guests;
+use whereabouts::Whereabouts;
 
 /// From the first byte to the end of the preamble, at either end.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
-/// Handshakes running at once. Above it a new connection is closed at once; its dialer tries again.
-pub const HANDSHAKES: usize = 64;
 /// Streams of one protocol that wait to be taken. Above it the dialer is told to try again.
 const WAITING: usize = 64;
-const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(10);
-const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// An authenticated stream from another node of this cluster.
 pub struct Inbound {
-    /// Zero for [`Protocol::Formation`] and [`Protocol::Backup`]: the other may have no id.
+    /// Proved by its certificate. Zero: somebody who holds the token, for [`Protocol::Formation`] and [`Protocol::Backup`].
     pub from: NodeId,
     pub stream: Box<dyn Stream>,
 }
@@ -66,35 +70,32 @@ pub struct Port {
 
 struct Shared {
     net: Arc<dyn Net>,
-    authority: Option<Authority>,
-    fingerprint: Option<Fingerprint>,
-    operator: Option<OperatorKey>,
+    keys: RwLock<Keys>,
     identity: RwLock<Identity>,
-    addresses: RwLock<BTreeMap<NodeId, String>>,
+    whereabouts: Whereabouts,
+    guests: Arc<Guests>,
+    /// Addresses that nodes of this cluster have dialed from.
+    sources: Mutex<BTreeSet<IpAddr>>,
+    quiet: Quiet,
     takers: Mutex<BTreeMap<Protocol, mpsc::Sender<Inbound>>>,
     directory: RwLock<Option<Arc<dyn Directory>>>,
-    /// Nodes that are out of this cluster for ever.
-    removed: RwLock<BTreeSet<NodeId>>,
     /// Whether another node has said so of this one.
     expelled: watch::Sender<bool>,
 }
 
 impl Shared {
     fn new(ctx: &NodeCtx, security: Security) -> Result<Shared, StartError> {
-        let (authority, token) = match security {
-            Security::Token(token) => (Some(token.authority()), Some(token)),
-            Security::Insecure(token) => (None, token),
-        };
+        let keys = Keys::new(security);
         Ok(Shared {
             net: Arc::clone(&ctx.net),
-            identity: RwLock::new(identity(authority.as_ref(), None)?),
-            authority,
-            fingerprint: token.as_ref().map(Token::fingerprint),
-            operator: token.as_ref().map(Token::operator_key),
-            addresses: RwLock::default(),
+            identity: RwLock::new(Identity { member: None, tls: keys.mint(None)? }),
+            keys: RwLock::new(keys),
+            whereabouts: Whereabouts::default(),
+            guests: Arc::default(),
+            sources: Mutex::default(),
+            quiet: Quiet::default(),
             takers: Mutex::default(),
             directory: RwLock::default(),
-            removed: RwLock::default(),
             expelled: watch::Sender::new(false),
         })
     }
@@ -126,8 +127,24 @@ impl Port {
 
     /// From now on this node speaks as `me`, under a new certificate. Streams that are open stay open.
     pub fn become_member(&self, cluster: [u8; 16], me: NodeId) -> Result<(), StartError> {
-        let member = identity(self.shared.authority.as_ref(), Some((cluster, me)))?;
-        *self.shared.identity.write() = member;
+        let member = Some((cluster, me));
+        let tls = self.shared.keys.read().mint(member)?;
+        *self.shared.identity.write() = Identity { member, tls };
+        Ok(())
+    }
+
+    /// Other tokens from now on: the first is shown, and a second one is taken beside it. Where there were two and is one now, every stream that is
+    /// open ends, because it may rest on the other one.
+    pub fn set_tokens(&self, current: Token, also: Option<Token>) -> Result<(), StartError> {
+        let mut keys = self.shared.keys.write();
+        let fewer = keys.has_two() && also.is_none();
+        let now = keys.with(current, also);
+        let mut identity = self.shared.identity.write();
+        identity.tls = now.mint(identity.member)?;
+        *keys = now;
+        if fewer {
+            self.shared.guests.next_era();
+        }
         Ok(())
     }
 
@@ -146,21 +163,27 @@ impl Port {
 
     /// Where the nodes of this cluster listen. Replaces what was known.
     pub fn set_addresses(&self, addresses: BTreeMap<NodeId, String>) {
-        *self.shared.addresses.write() = addresses;
+        self.shared.whereabouts.set_table(addresses);
+    }
+
+    pub(crate) fn whereabouts(&self) -> &Whereabouts {
+        &self.shared.whereabouts
     }
 
     pub(crate) fn address(&self, of: NodeId) -> io::Result<String> {
-        let address = self.shared.addresses.read().get(&of).cloned();
-        address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {of} is known")))
+        self.shared
+            .whereabouts
+            .address(of)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {of} is known")))
     }
 
     /// Nodes that are out of this cluster: they are told so, and nothing of theirs is served.
     pub fn set_removed(&self, nodes: BTreeSet<NodeId>) {
-        *self.shared.removed.write() = nodes;
+        self.shared.guests.set_removed(nodes);
     }
 
     pub fn is_removed(&self, node: NodeId) -> bool {
-        self.shared.removed.read().contains(&node)
+        self.shared.guests.is_removed(node)
     }
 
     /// Resolves when another node has told this one that it is out of the cluster.
@@ -181,9 +204,14 @@ impl Port {
         self.shared.directory.read().clone()
     }
 
-    /// What an operator must show; `None` in a cluster without a token.
-    pub fn operator_key(&self) -> Option<&OperatorKey> {
-        self.shared.operator.as_ref()
+    /// Whether an operator has to show a key: only in a cluster without a token he has not.
+    pub fn has_token(&self) -> bool {
+        self.shared.keys.read().current().is_some()
+    }
+
+    /// Whether this follows from a token of this cluster.
+    pub fn is_operator_key(&self, shown: &str) -> bool {
+        self.shared.keys.read().is_operator_key(shown)
     }
 
     pub fn local_addr(&self) -> SocketAddr {
@@ -216,137 +244,6 @@ fn cannot_listen(listen: &str, error: io::Error) -> StartError {
         }
         _ => format!("cluster port {listen} cannot be opened: {error}; give host and port, as in 127.0.0.1:7800"),
     })
-}
-
-fn identity(authority: Option<&Authority>, member: Option<([u8; 16], NodeId)>) -> Result<Identity, StartError> {
-    let tls = authority
-        .map(|authority| authority.mint(member))
-        .transpose()
-        .map_err(|error| StartError::Refused(error.to_string()))?;
-    Ok(Identity { member, tls })
-}
-
-/// Accepts for ever; each connection shakes hands in a task of its own, so that a stuck one holds up nobody.
-async fn listen_on(listener: Box<dyn Listener>, shared: Arc<Shared>) {
-    let room = Arc::new(Semaphore::new(HANDSHAKES));
-    // Dropped with this task, which ends the handshakes with it.
-    let mut handshakes = JoinSet::new();
-    let mut backoff = ACCEPT_BACKOFF_MIN;
-    loop {
-        let accepted = listener.accept().await;
-        while handshakes.try_join_next().is_some() {}
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, most likely: it passes, and must not become a busy loop meanwhile.
-                warn!(%error, "the cluster port cannot accept a connection, trying again");
-                sleep(backoff).await;
-                backoff = (backoff * 2).min(ACCEPT_BACKOFF_MAX);
-                continue;
-            }
-        };
-        backoff = ACCEPT_BACKOFF_MIN;
-        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-            debug!(%peer, "closed: too many handshakes at once on the cluster port");
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        handshakes.spawn(async move {
-            match timeout(HANDSHAKE_TIME, welcome(&shared, stream)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(TurnedAway::Verdict(Verdict::NotReady))) => debug!(%peer, "asked before this node is ready"),
-                Ok(Err(reason)) => warn!(%peer, %reason, "turned away at the cluster port"),
-                Err(_) => debug!(%peer, "closed: no handshake in time on the cluster port"),
-            }
-            drop(place);
-        });
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum TurnedAway {
-    #[error("no TLS with this cluster's token: {0}")]
-    Tls(io::Error),
-    #[error("it does not speak this protocol")]
-    Garbled,
-    #[error("{0:?}")]
-    Verdict(Verdict),
-    #[error("the connection broke: {0}")]
-    Broken(#[from] io::Error),
-}
-
-/// One connection from its first byte to the hands of whoever serves it.
-async fn welcome(shared: &Shared, stream: Box<dyn Stream>) -> Result<(), TurnedAway> {
-    let identity = shared.identity.read().clone();
-    let (mut stream, shown) = accept_tls(&identity, stream).await?;
-    let (cluster, node) = identity.member.unwrap_or_default();
-    let Ok(preamble) = Preamble::receive(&mut stream).await else {
-        // The answer helps a dialer of another version; one that is no dialer at all does not matter.
-        Answer { verdict: Verdict::Unsupported, cluster, node }.send(&mut stream).await?;
-        return Err(TurnedAway::Garbled);
-    };
-    let judged = match judge(shared.fingerprint, &identity, shown.as_ref(), &preamble) {
-        Verdict::Welcome if shared.removed.read().contains(&preamble.from) => Verdict::Removed,
-        judged => judged,
-    };
-    let taker = shared.takers.lock().get(&preamble.protocol).cloned();
-    // The place is reserved before the answer, so that who was welcomed is served.
-    let place = match judged {
-        Verdict::Welcome => match taker.as_ref().map(mpsc::Sender::try_reserve) {
-            Some(Ok(place)) => Ok(place),
-            Some(Err(mpsc::error::TrySendError::Full(()))) => Err(Verdict::Busy),
-            Some(Err(mpsc::error::TrySendError::Closed(()))) | None => Err(Verdict::NotReady),
-        },
-        refused => Err(refused),
-    };
-    let verdict = place.as_ref().err().copied().unwrap_or(Verdict::Welcome);
-    Answer { verdict, cluster, node }.send(&mut stream).await?;
-    match place {
-        Ok(place) => {
-            place.send(Inbound { from: preamble.from, stream });
-            Ok(())
-        }
-        Err(verdict) => Err(TurnedAway::Verdict(verdict)),
-    }
-}
-
-/// The stream to go on with, and the certificate its other end has shown.
-async fn accept_tls(
-    identity: &Identity,
-    stream: Box<dyn Stream>,
-) -> Result<(Box<dyn Stream>, Option<CertificateDer<'static>>), TurnedAway> {
-    let Some(tls) = &identity.tls else { return Ok((stream, None)) };
-    let stream = TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await.map_err(TurnedAway::Tls)?;
-    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
-    Ok((Box::new(stream), shown.map(CertificateDer::into_owned)))
-}
-
-fn judge(
-    fingerprint: Option<Fingerprint>,
-    identity: &Identity,
-    shown: Option<&CertificateDer<'_>>,
-    preamble: &Preamble,
-) -> Verdict {
-    if preamble.fingerprint != fingerprint {
-        return Verdict::BadToken;
-    }
-    // For holders of the token, whoever they are: TLS has seen to that.
-    if matches!(preamble.protocol, Protocol::Formation | Protocol::Backup) {
-        return Verdict::Welcome;
-    }
-    let Some((cluster, me)) = identity.member else { return Verdict::NotReady };
-    if preamble.cluster != cluster {
-        return Verdict::WrongCluster;
-    }
-    if preamble.to != me {
-        return Verdict::WrongNode;
-    }
-    let named = match (&identity.tls, shown) {
-        (None, _) => preamble.from != NodeId(0),
-        (Some(_), Some(shown)) => belongs_to(shown, cluster, preamble.from),
-        (Some(_), None) => false,
-    };
-    if named { Verdict::Welcome } else { Verdict::WrongName }
 }
 
 #[cfg(test)]

@@ -70,6 +70,15 @@ impl Authority {
 
     /// A certificate with a fresh key for this start of the node; without an identity, one for a node that has no id yet.
     pub fn mint(&self, identity: Option<([u8; 16], NodeId)>) -> Result<NodeTls, TlsError> {
+        self.mint_beside(None, identity)
+    }
+
+    /// The same; certificates of another authority are taken beside those of this one.
+    pub fn mint_beside(
+        &self,
+        other: Option<&Authority>,
+        identity: Option<([u8; 16], NodeId)>,
+    ) -> Result<NodeTls, TlsError> {
         let own_name = match identity {
             Some((cluster, node)) => member_name(cluster, node),
             None => "new.troupe".to_owned(),
@@ -82,7 +91,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.issuer)?.der().clone();
-        NodeTls::new(&self.certificate, certificate, PrivatePkcs8KeyDer::from(key.serialize_der()))
+        let authorities = std::iter::once(self).chain(other).map(|authority| &authority.certificate);
+        NodeTls::new(authorities, certificate, PrivatePkcs8KeyDer::from(key.serialize_der()))
     }
 }
 
@@ -129,14 +139,16 @@ pub struct NodeTls {
 }
 
 impl NodeTls {
-    fn new(
-        authority: &CertificateDer<'static>,
+    fn new<'a>(
+        authorities: impl Iterator<Item = &'a CertificateDer<'static>>,
         certificate: CertificateDer<'static>,
         key: PrivatePkcs8KeyDer<'static>,
     ) -> Result<NodeTls, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(authority.clone())?;
+        for authority in authorities {
+            roots.add(authority.clone())?;
+        }
         let roots = Arc::new(roots);
         let versions = &[&rustls::version::TLS13];
 
@@ -168,6 +180,14 @@ pub fn belongs_to(certificate: &CertificateDer<'_>, cluster: [u8; 16], node: Nod
     ParsedCertificate::try_from(certificate)
         .and_then(|parsed| verify_server_name(&parsed, &expected_name(Some((cluster, node)))))
         .is_ok()
+}
+
+/// Whether it is that of one of these nodes.
+pub fn belongs_to_one(certificate: &CertificateDer<'_>, cluster: [u8; 16], nodes: &[NodeId]) -> bool {
+    let is = |parsed: &ParsedCertificate<'_>, node: NodeId| {
+        verify_server_name(parsed, &expected_name(Some((cluster, node)))).is_ok()
+    };
+    ParsedCertificate::try_from(certificate).is_ok_and(|parsed| nodes.iter().any(|node| is(&parsed, *node)))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub fn welcome(world: &World) -> say::Welcome {
             .nodes
             .values()
             .filter(|node| !routing.leaves(node.id))
-            .map(|node| node.client_address.clone())
+            .filter_map(|node| node.for_clients().map(str::to_owned))
             .collect(),
         max_message_bytes: limits::MESSAGE_BYTES as u32,
         send_window: limits::SEND_WINDOW as u32,

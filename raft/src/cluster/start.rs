@@ -13,6 +13,7 @@ use troupe_store::engine::Engine;
 
 use super::{Cluster, ClusterConfig, Inner, StartError};
 use crate::backup::{self, Archive};
+use crate::finder::Finder;
 use crate::flusher::Flusher;
 use crate::formation::ledger::Ledger;
 use crate::formation::{self, Established};
@@ -22,7 +23,6 @@ use crate::link::Links;
 use crate::meta::state::removed_text;
 use crate::meta::{Addresses, Meta, MetaState};
 use crate::network::Network;
-use crate::port::Port;
 use crate::steward::Steward;
 use crate::timing;
 use crate::trim::LogLimits;
@@ -53,11 +53,11 @@ impl Cluster {
         config: ClusterConfig,
         limits: LogLimits,
     ) -> Result<Cluster, StartError> {
-        let Established { cluster_id, me, known, founders, port, book, .. } =
+        let Established { cluster_id, me, known, founders, port, book, address, seeds } =
             formation::establish(&ctx, engine.clone(), &config).await?;
         let fatal = book.fatal();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-        let ledger = Ledger { book, port: port.clone(), cluster_id, me };
+        let ledger = Ledger { book, port: port.clone(), cluster_id, me, address: address.clone() };
         let links = Links::new(ctx.clone(), port.clone(), ledger, me);
         let groups = Groups::new();
         let raft_config = timing::raft_config(me.to_string(), limits).validate();
@@ -103,7 +103,7 @@ impl Cluster {
             expelled.set(removed_text(me));
         });
         let addresses = Addresses {
-            cluster: advertised(&config.advertise, &port),
+            cluster: address.clone(),
             client: config.client_address.clone(),
             http: config.http_address.clone(),
         };
@@ -119,6 +119,9 @@ impl Cluster {
             away: BTreeMap::new(),
         };
         tasks.spawn(steward.run(state.clone()));
+        let finder =
+            Finder { ctx: ctx.clone(), port: port.clone(), links: links.clone(), cluster_id, me, address, seeds };
+        tasks.spawn(finder.run());
         port.serve_formation(Arc::new(Register { cluster_id, meta: meta.clone(), state: state.clone() }));
 
         let routing = watch::Sender::new(Arc::new(routing::table(me, &state.borrow(), &groups, &links)));
@@ -175,13 +178,5 @@ impl Cluster {
             placed = placed => placed,
             reason = fatal.wait() => Err(StartError::Refused(reason)),
         }
-    }
-}
-
-/// An advertised port 0 means the one that the system chose.
-fn advertised(address: &str, port: &Port) -> String {
-    match address.strip_suffix(":0") {
-        Some(host) => format!("{host}:{}", port.local_addr().port()),
-        None => address.to_owned(),
     }
 }

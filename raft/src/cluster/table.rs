@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use troupe_core::{Epoch, NodeId, ShardId, ShardMap, Slot};
 
 use super::LoginPolicy;
+use crate::address::Reach;
 use crate::meta::NodeState;
 
 /// Who is where, as this node knows it now. Versioned by the meta group; leaders are hints.
@@ -28,6 +29,14 @@ pub struct NodeInfo {
     pub reachable: bool,
     /// What is meant to become of it.
     pub state: NodeState,
+}
+
+impl NodeInfo {
+    /// Where clients may be sent; `None` if this node has no address for them, or one of an earlier version that leads nowhere.
+    pub fn for_clients(&self) -> Option<&str> {
+        let address = self.client_address.as_str();
+        (Reach::of(address) != Reach::Unspecified).then_some(address)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +81,7 @@ impl Routing {
     pub fn elsewhere(&self) -> Vec<String> {
         let goes_on = |node: &NodeInfo| node.reachable != self.is_cut_off();
         let others = self.nodes.values().filter(|node| node.id != self.me && goes_on(node) && !self.leaves(node.id));
-        others.map(|node| node.client_address.clone()).collect()
+        others.filter_map(|node| node.for_clients().map(str::to_owned)).collect()
     }
 
     pub fn leader(&self, shard: ShardId) -> Option<(NodeId, Epoch)> {
@@ -107,6 +116,15 @@ mod tests {
         assert_eq!(seen(3, &[]).elsewhere(), ["n2:7700", "n3:7700"]);
         assert!(seen(5, &[4]).is_cut_off());
         assert_eq!(seen(5, &[4]).elsewhere(), ["n2:7700", "n3:7700", "n5:7700"]);
+    }
+
+    #[test]
+    fn no_client_is_sent_to_an_address_that_leads_nowhere() {
+        let mut table = seen(3, &[2, 3]);
+        for address in ["", "0.0.0.0:7700", "[::]:7700"] {
+            table.nodes.get_mut(&NodeId(2)).unwrap().client_address = address.to_owned();
+            assert_eq!(table.elsewhere(), ["n3:7700"], "{address}");
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
 use troupe_store::key::node;
 
 use super::ledger::{Announcement, Book, PutBack};
-use super::message::{self, Admission, Answer, Presence, Question, Standing};
-use super::{Addresses, Birth, Directory, Identity, JoinRefusal, JoinRequest, hex};
+use super::message::{self, Admission, Answer, Membership, Presence, Question, Standing};
+use super::{Addresses, Birth, Identity, JoinRequest, admission, hex};
 use crate::cluster::StartError;
 use crate::port::{Inbound, Port};
 
@@ -27,8 +27,6 @@ use crate::port::{Inbound, Port};
 const TALKS: usize = 64;
 /// For a question to arrive, and for an answer to leave.
 const TALK_TIME: Duration = Duration::from_secs(5);
-/// For the meta group to admit a newcomer.
-const ADMIT_TIME: Duration = Duration::from_secs(10);
 
 /// Why a node without a place founds no cluster and promises no birth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +67,8 @@ struct State {
     identity: Option<Identity>,
     /// Set as long as there is no identity, if there is a cluster that this node waits for.
     bound: Option<Bound>,
+    /// To be admitted, as soon as it was made.
+    request: Option<[u8; 16]>,
     /// The node must stop.
     failed: Option<EngineError>,
 }
@@ -98,10 +98,11 @@ impl Desk {
                 list.join(", "),
             )));
         }
+        let request = engine.get(Family::Node, node::JOIN)?.and_then(|row| <[u8; 16]>::try_from(row).ok());
         let bound = if engine.get(Family::Node, node::REJOIN)?.is_some() {
             Some(Bound::Returning)
         } else {
-            engine.get(Family::Node, node::JOIN)?.map(|_| Bound::Joining)
+            request.map(|_| Bound::Joining)
         };
         Ok(Desk {
             executor: Arc::clone(&ctx.executor),
@@ -110,7 +111,7 @@ impl Desk {
             book,
             me,
             list,
-            state: Mutex::new(State { identity, bound, failed: None }),
+            state: Mutex::new(State { identity, bound, request, failed: None }),
             changed: Notify::new(),
         })
     }
@@ -181,12 +182,12 @@ impl Desk {
         if state.identity.is_some() {
             return Ok(None);
         }
-        let kept = self.engine.get(Family::Node, node::JOIN)?.and_then(|row| <[u8; 16]>::try_from(row).ok());
-        let request = match kept {
+        let request = match state.request {
             Some(request) => request,
             None => {
                 let request = self.rng.bytes();
                 self.put(&mut state, node::JOIN, request.to_vec()).await?;
+                state.request = Some(request);
                 request
             }
         };
@@ -200,6 +201,7 @@ impl Desk {
         let mut state = self.state.lock().await;
         let mut batch = Batch::default();
         batch.delete(Family::Node, node::JOIN);
+        state.request = None;
         self.write(&mut state, batch).await
     }
 
@@ -236,7 +238,7 @@ impl Desk {
     }
 
     /// Writes down which start another node is in, unless that one has been put back.
-    async fn note(&self, told: Announcement) -> Result<Answer, StartError> {
+    async fn note(&self, port: &Port, told: Announcement) -> Result<Answer, StartError> {
         let belongs = |identity: &Identity| identity.cluster_id == told.cluster_id && identity.me == told.to;
         let meant = |identity: &Identity| identity.confirmed && belongs(identity);
         if !self.state.lock().await.identity.as_ref().is_some_and(meant) {
@@ -246,25 +248,31 @@ impl Desk {
             return Ok(Answer::Unavailable(self.book.put_back(told.from, seen.number)));
         }
         Ok(match self.book.note(told.from, &told.start).await? {
-            Ok(()) => Answer::Noted(self.book.start().clone()),
+            Ok(()) => {
+                port.whereabouts().heard(told.from, &told.address);
+                Answer::Noted(self.book.start().clone())
+            }
             Err(PutBack { seen }) => Answer::Outdated { number: seen },
         })
     }
 
-    async fn presence(&self) -> Presence {
+    async fn presence(&self, port: &Port) -> Presence {
         let state = self.state.lock().await;
         let standing = match &state.identity {
-            None if state.bound.is_some() => Standing::Bound,
+            None if state.bound.is_some() => Standing::Bound(state.request),
             None => Standing::Empty(self.list.clone()),
             Some(Identity { confirmed: false, birth: Some(birth), .. }) => Standing::Promised(birth.clone()),
-            Some(identity) => Standing::Member(identity.cluster_id),
+            Some(Identity { cluster_id, me, .. }) => {
+                let nodes = port.whereabouts().all();
+                Standing::Member(Membership { cluster_id: *cluster_id, node: Some(*me), nodes })
+            }
         };
         Presence { addresses: self.me.clone(), standing }
     }
 
-    async fn answer(&self, directory: Option<Arc<dyn Directory>>, question: Question) -> Answer {
+    async fn answer(&self, port: &Port, question: Question) -> Answer {
         match question {
-            Question::Hello => Answer::Standing(self.presence().await),
+            Question::Hello => Answer::Standing(self.presence(port).await),
             Question::Promise(birth) => match self.promise(&birth).await {
                 Ok(Ok(())) => {
                     self.changed.notify_one();
@@ -273,31 +281,15 @@ impl Desk {
                 Ok(Err(why)) => Answer::Refused(why),
                 Err(error) => Answer::Unavailable(error.to_string()),
             },
-            Question::Join(join) => match directory {
-                Some(directory) => admit(directory.as_ref(), join).await,
+            Question::Join(join) => match port.directory() {
+                Some(directory) => admission::admit(port, directory.as_ref(), join).await,
                 None => Answer::Unavailable("it has no place in a cluster yet, or starts or stops".into()),
             },
-            Question::Announce(told) => match self.note(told).await {
+            Question::Announce(told) => match self.note(port, told).await {
                 Ok(answer) => answer,
                 Err(error) => Answer::Unavailable(error.to_string()),
             },
         }
-    }
-}
-
-async fn admit(directory: &dyn Directory, join: JoinRequest) -> Answer {
-    let address = join.address.clone();
-    match timeout(ADMIT_TIME, directory.admit(join)).await {
-        Ok(Ok(me)) => {
-            info!(node = %me, %address, "a new node was admitted");
-            let nodes = directory.addresses().into_iter().collect();
-            Answer::Admitted(Admission { cluster_id: directory.cluster_id(), me, nodes })
-        }
-        Ok(Err(JoinRefusal::NotLeader { hint })) => Answer::NotLeader { hint },
-        Ok(Err(JoinRefusal::Removed)) => Answer::Removed,
-        Ok(Err(JoinRefusal::Refused(why))) => Answer::Refused(why),
-        Ok(Err(JoinRefusal::Unavailable)) => Answer::Unavailable("its cluster cannot admit nodes now".into()),
-        Err(_) => Answer::Unavailable("its cluster did not agree in time".into()),
     }
 }
 
@@ -319,20 +311,20 @@ pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbo
             debug!("closed: too many questions about formation at once");
             continue;
         }
-        let (desk, directory) = (Arc::clone(&desk), port.directory());
+        let (desk, port) = (Arc::clone(&desk), port.clone());
         talks.spawn(async move {
-            if let Err(error) = talk(&desk, directory, stream).await {
+            if let Err(error) = talk(&desk, &port, stream).await {
                 debug!(%error, "a question about formation broke off");
             }
         });
     }
 }
 
-async fn talk(desk: &Desk, directory: Option<Arc<dyn Directory>>, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
+async fn talk(desk: &Desk, port: &Port, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
     let question = timeout(TALK_TIME, message::receive(&mut stream)).await??;
     let question = Question::from_wire(question).ok_or_else(message::invalid)?;
     // Not bounded here: what is being written down must not be torn from its lock in the middle.
-    let answer = desk.answer(directory, question).await;
+    let answer = desk.answer(port, question).await;
     timeout(TALK_TIME, message::send(&mut stream, &answer.to_wire())).await??;
     Ok(())
 }

@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 use troupe_runtime::NodeCtx;
 
+use super::ask::ask;
 use super::desk::{Desk, FIRST, lists_differ};
-use super::message::{self, Answer, Presence, Question, Standing};
+use super::message::{Answer, Membership, Presence, Question, Standing};
 use super::{Addresses, Birth, Identity, hex};
 use crate::cluster::StartError;
 use crate::port::Port;
@@ -92,7 +93,8 @@ impl Gatherer<'_> {
         let mut other = None;
         for (address, answer) in self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await {
             match answer {
-                Ok(Answer::Standing(Presence { standing: Standing::Member(cluster), .. })) => {
+                Ok(Answer::Standing(Presence { standing: Standing::Member(theirs), .. })) => {
+                    let cluster = theirs.cluster_id;
                     if cluster == identity.cluster_id {
                         return Ok(());
                     }
@@ -165,7 +167,7 @@ impl Gatherer<'_> {
     /// One peer's answer, held against the ones before it and our own list.
     fn note(&self, round: &mut Round, address: String, presence: Presence) -> Result<(), StartError> {
         let Presence { addresses, standing } = presence;
-        if let Standing::Member(cluster) = standing {
+        if let Standing::Member(Membership { cluster_id: cluster, .. }) = standing {
             if let Some((other, theirs)) = round.members.first().filter(|(_, theirs)| *theirs != cluster) {
                 return refused(format!(
                     "the join list names nodes of two clusters: {other} belongs to {}, {address} to {}; list those of one",
@@ -197,7 +199,7 @@ impl Gatherer<'_> {
                 round.empty.push(addresses);
                 return Ok(());
             }
-            Standing::Bound => {
+            Standing::Bound(_) => {
                 round.missing.push(format!("{address} waits for its cluster itself"));
                 return Ok(());
             }
@@ -262,7 +264,8 @@ impl Gatherer<'_> {
         let mut missing = Vec::new();
         for (address, answer) in self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await {
             match answer {
-                Ok(Answer::Standing(Presence { standing: Standing::Member(cluster), .. })) => {
+                Ok(Answer::Standing(Presence { standing: Standing::Member(theirs), .. })) => {
+                    let cluster = theirs.cluster_id;
                     if cluster == birth.cluster_id {
                         self.desk.confirm().await?;
                         return Ok(Step::Taken);
@@ -302,17 +305,21 @@ impl Gatherer<'_> {
     }
 
     async fn ask(&self, address: &str, question: &Question, within: Duration) -> Result<Answer, DialError> {
-        let failed = |why| DialError { address: address.to_owned(), why };
-        let exchange = async {
-            let mut stream = self.port.dial_formation(address).await?;
-            let talk = async {
-                message::send(&mut stream, &question.to_wire()).await?;
-                message::receive(&mut stream).await
-            };
-            let answer = talk.await.map_err(|error| failed(Why::Closed(error)))?;
-            Answer::from_wire(answer).ok_or_else(|| failed(Why::Unsupported))
-        };
-        timeout(within, exchange).await.unwrap_or_else(|_| Err(failed(Why::Timeout)))
+        ask(self.port, address, question, within).await
+    }
+
+    /// The address that this node advertises must not lead to another one: the others would take that one for this.
+    pub async fn check_own_address(&self) -> Result<(), StartError> {
+        let mine = self.desk.me().cluster.as_str();
+        let answer = self.ask(mine, &Question::Hello, HELLO_TIME).await;
+        let Ok(Answer::Standing(Presence { standing: Standing::Member(theirs), .. })) = answer else { return Ok(()) };
+        // Read after the answer: it may have got its place meanwhile.
+        let ours = self.desk.identity().await?.map(|ours| (ours.cluster_id, ours.me));
+        let Some(node) = theirs.node.filter(|node| ours != Some((theirs.cluster_id, *node))) else { return Ok(()) };
+        refused(format!(
+            "cluster.advertise = {mine} is taken: node {node} of cluster {} answers there; advertise an address that leads to this node",
+            hex(theirs.cluster_id)
+        ))
     }
 }
 

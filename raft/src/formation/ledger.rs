@@ -90,6 +90,8 @@ pub struct Announcement {
     pub start: Start,
     /// The start in which it has seen whom it talks to.
     pub seen: Option<Boot>,
+    /// Where it can be reached now: its place in the table may be of yesterday.
+    pub address: String,
 }
 
 /// What this node has written down, its own start included.
@@ -200,15 +202,17 @@ pub struct Ledger {
     pub port: Port,
     pub cluster_id: [u8; 16],
     pub me: NodeId,
+    /// The cluster address of this node.
+    pub address: String,
 }
 
 impl Ledger {
     /// Both have written down which start the other is in; to be done before each connection for Raft calls.
     pub async fn exchange(&self, with: NodeId) -> io::Result<()> {
-        let Ledger { book, cluster_id, me, .. } = self;
+        let Ledger { book, cluster_id, me, address, .. } = self;
         let seen = book.seen(with).map_err(io::Error::other)?;
-        let announcement =
-            Announcement { cluster_id: *cluster_id, from: *me, to: with, start: book.start.clone(), seen };
+        let (start, address) = (book.start.clone(), address.clone());
+        let announcement = Announcement { cluster_id: *cluster_id, from: *me, to: with, start, seen, address };
         match timeout(EXCHANGE_TIME, self.ask(with, announcement)).await?? {
             Answer::Noted(theirs) => match book.note(with, &theirs).await {
                 Ok(Ok(())) => Ok(()),

@@ -64,11 +64,22 @@ pub struct Presence {
 pub enum Standing {
     /// Belongs to no cluster; the list it was started with.
     Empty(Vec<String>),
-    /// Has no place now, and waits for the cluster that it belonged to or has asked to be admitted to.
-    Bound,
+    /// Has no place now, and waits for the cluster that it belonged to or has asked to be admitted to; with its request, if it has
+    /// made one.
+    Bound(Option<[u8; 16]>),
     /// Has promised a birth and does not know that all others have.
     Promised(Birth),
-    Member([u8; 16]),
+    Member(Membership),
+}
+
+/// A place in a cluster, as the one who has it says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    pub cluster_id: [u8; 16],
+    /// `None`: an earlier version, which did not say it.
+    pub node: Option<NodeId>,
+    /// Where it believes the members of its cluster to be.
+    pub nodes: BTreeMap<NodeId, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +131,7 @@ impl Question {
                     http: join.http_address.clone(),
                 }),
             }),
-            Question::Announce(Announcement { cluster_id, from, to, start, seen }) => {
+            Question::Announce(Announcement { cluster_id, from, to, start, seen, address }) => {
                 WireRequest::Announce(wire::FormationAnnounce {
                     cluster_id: cluster_id.to_vec().into(),
                     from: from.0,
@@ -130,6 +141,7 @@ impl Question {
                     before: start.before.concat().into(),
                     seen: seen
                         .map(|seen| wire::FormationStart { number: seen.number, mark: seen.mark.to_vec().into() }),
+                    address: address.clone(),
                 })
             }
         };
@@ -154,6 +166,7 @@ impl Question {
                     Some(seen) => Some(boot(seen.number, &seen.mark)?),
                     None => None,
                 },
+                address: told.address,
             }),
         })
     }
@@ -207,22 +220,34 @@ impl Answer {
 impl Presence {
     fn to_wire(&self) -> wire::FormationStanding {
         let standing = match &self.standing {
-            Standing::Empty(join) => WireStanding::Empty(wire::FormationEmpty { join: join.clone(), bound: false }),
-            Standing::Bound => WireStanding::Empty(wire::FormationEmpty { join: Vec::new(), bound: true }),
-            Standing::Promised(birth) => WireStanding::Promised(birth.to_wire()),
-            Standing::Member(cluster) => {
-                WireStanding::Member(wire::FormationMember { cluster_id: cluster.to_vec().into() })
+            Standing::Empty(join) => {
+                WireStanding::Empty(wire::FormationEmpty { join: join.clone(), ..Default::default() })
             }
+            Standing::Bound(request) => WireStanding::Empty(wire::FormationEmpty {
+                join: Vec::new(),
+                bound: true,
+                request: request.map_or_else(Default::default, |request| request.to_vec().into()),
+            }),
+            Standing::Promised(birth) => WireStanding::Promised(birth.to_wire()),
+            Standing::Member(Membership { cluster_id, node, nodes }) => WireStanding::Member(wire::FormationMember {
+                cluster_id: cluster_id.to_vec().into(),
+                node_id: node.map_or(0, |node| node.0),
+                nodes: nodes_to_wire(nodes),
+            }),
         };
         wire::FormationStanding { addresses: Some(self.addresses.to_wire()), standing: Some(standing) }
     }
 
     fn from_wire(message: wire::FormationStanding) -> Option<Presence> {
         let standing = match message.standing? {
-            WireStanding::Empty(wire::FormationEmpty { bound: true, .. }) => Standing::Bound,
+            WireStanding::Empty(wire::FormationEmpty { bound: true, request, .. }) => Standing::Bound(id(&request)),
             WireStanding::Empty(empty) => Standing::Empty(empty.join),
             WireStanding::Promised(birth) => Standing::Promised(Birth::from_wire(birth)?),
-            WireStanding::Member(member) => Standing::Member(id(&member.cluster_id)?),
+            WireStanding::Member(member) => Standing::Member(Membership {
+                cluster_id: id(&member.cluster_id)?,
+                node: node(member.node_id),
+                nodes: nodes_from_wire(member.nodes)?,
+            }),
         };
         Some(Presence { addresses: Addresses::from_wire(message.addresses?)?, standing })
     }

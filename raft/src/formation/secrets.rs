@@ -10,6 +10,7 @@ use troupe_runtime::executor::{Lane, run};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
 use troupe_store::key::node;
 
+use crate::address::is_loopback;
 use crate::cluster::{ClusterConfig, StartError};
 use crate::port::Security;
 use crate::token::Token;
@@ -78,25 +79,4 @@ fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     let mut file = options.open(path)?;
     writeln!(file, "{text}")?;
     file.sync_all()
-}
-
-fn is_loopback(listen: &str) -> bool {
-    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_loopback;
-
-    #[test]
-    fn only_addresses_of_this_machine_are_loopback() {
-        for near in ["127.0.0.1:7800", "127.9.9.9:1", "localhost:7800", "[::1]:7800"] {
-            assert!(is_loopback(near), "{near}");
-        }
-        for far in ["0.0.0.0:7800", "[::]:7800", "10.0.0.1:7800", "localhost.example.org:7800", ":7800", ""] {
-            assert!(!is_loopback(far), "{far}");
-        }
-    }
 }

@@ -115,7 +115,8 @@ async fn whoever_meets_a_disk_that_was_put_back_tells_it_however_often_it_has_st
     let mut nodes = three(&village);
     let formed = form(&mut nodes).await;
     let Established { book, port, cluster_id, me, .. } = &formed[0];
-    let ledger = Ledger { book: book.clone(), port: port.clone(), cluster_id: *cluster_id, me: *me };
+    let (book, port, address) = (book.clone(), port.clone(), A.to_owned());
+    let ledger = Ledger { book, port, cluster_id: *cluster_id, me: *me, address };
     let copy = nodes[2].disk.copy();
     nodes[2].crash();
     up(nodes[2].start()).await;

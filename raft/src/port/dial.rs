@@ -9,6 +9,7 @@ use tokio_rustls::TlsConnector;
 use troupe_core::NodeId;
 use troupe_runtime::Stream;
 
+use super::stream::Guarded;
 use super::{HANDSHAKE_TIME, Identity, Port, Protocol};
 use crate::preamble::{Answer, Garbled, Preamble, Verdict};
 use crate::tls::expected_name;
@@ -78,13 +79,15 @@ impl Port {
     /// value is a [`DialError`] wherever the other node, or the way to it, was the cause.
     pub async fn dial(&self, to: NodeId, protocol: Protocol) -> io::Result<Box<dyn Stream>> {
         let address = self.address(to)?;
+        let era = self.shared.guests.era();
         let identity = self.shared.identity.read().clone();
         let (cluster, me) = identity
             .member
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "this node does not belong to a cluster yet"))?;
-        let fingerprint = self.shared.fingerprint;
+        let fingerprint = self.shared.keys.read().current();
         let preamble = Preamble { protocol, cluster, from: me, to, fingerprint };
-        Ok(self.open_stream(&address, &identity, expected_name(Some((cluster, to))), preamble).await?)
+        let stream = self.open_stream(&address, &identity, expected_name(Some((cluster, to))), preamble).await?;
+        Ok(Box::new(Guarded::new(stream, to, era, Arc::clone(&self.shared.guests))))
     }
 
     /// Opens a formation stream to whoever listens at an address and holds the token.
@@ -100,7 +103,7 @@ impl Port {
             cluster: [0; 16],
             from: NodeId(0),
             to: NodeId(0),
-            fingerprint: self.shared.fingerprint,
+            fingerprint: self.shared.keys.read().current(),
         };
         self.open_stream(address, &identity, expected_name(None), preamble).await
     }

@@ -9,7 +9,9 @@ use troupe_runtime::net::TcpNet;
 use troupe_runtime::{NodeCtx, Rng};
 
 use super::dial::{DialError, Why};
-use super::{HANDSHAKES, Port, Protocol, Security};
+use super::places::HANDSHAKES;
+use super::welcome::TurnedAway;
+use super::{Port, Protocol, Security};
 use crate::cluster::StartError;
 use crate::token::Token;
 
@@ -151,8 +153,9 @@ async fn tls_and_insecure_nodes_tell_each_other_apart() {
     assert!(matches!(refused, Why::ExpectsTls), "{refused}");
 }
 
+/// Three times as many as there are places, all from the address that the node itself has.
 #[tokio::test]
-async fn half_open_connections_hold_up_nobody() {
+async fn idle_connections_hold_up_nobody() {
     let security = Security::Token(token(1));
     let one = member(security.clone(), CLUSTER, 1).await;
     let two = member(security, CLUSTER, 2).await;
@@ -160,7 +163,7 @@ async fn half_open_connections_hold_up_nobody() {
     let mut streams = two.inbound(Protocol::Raft);
     let ctx = ctx();
     let mut stuck = Vec::new();
-    for half in 0..HANDSHAKES - 1 {
+    for half in 0..3 * HANDSHAKES {
         let mut stream = ctx.net.connect(&two.local_addr().to_string()).await.unwrap();
         if half % 2 == 0 {
             // The beginning of a TLS record that never ends.
@@ -170,6 +173,83 @@ async fn half_open_connections_hold_up_nobody() {
     }
     dial(&one, Protocol::Raft).await.unwrap();
     assert_eq!(streams.recv().await.unwrap().from, NodeId(1));
+    let mut byte = [0u8; 1];
+    assert_eq!(stuck[1].read(&mut byte).await.unwrap_or(0), 0, "the oldest silent one went");
+}
+
+#[tokio::test]
+async fn a_removed_node_gets_nothing_by_its_certificate_whatever_it_asks_for() {
+    let security = Security::Token(token(1));
+    let one = member(security.clone(), CLUSTER, 1).await;
+    let two = member(security.clone(), CLUSTER, 2).await;
+    let holder = Port::dialer(&ctx(), security).unwrap();
+    introduce(&one, &two);
+    let at = two.local_addr().to_string();
+    let protocols = [Protocol::Raft, Protocol::Snapshot, Protocol::Mesh, Protocol::Formation, Protocol::Backup];
+    let mut served: Vec<_> = protocols.iter().map(|protocol| two.inbound(*protocol)).collect();
+    let mut open = dial(&one, Protocol::Mesh).await.unwrap();
+    let mut inbound = served[2].recv().await.unwrap();
+
+    two.set_removed([NodeId(1)].into());
+    for protocol in protocols {
+        assert!(matches!(dial(&one, protocol).await, Err(Why::Removed)), "{protocol:?}");
+    }
+    for protocol in [Protocol::Formation, Protocol::Backup] {
+        let refused = one.dial_as_holder(&at, protocol).await.err().expect("its certificate says who it is");
+        assert!(matches!(refused.why, Why::Removed), "{refused}");
+        // The token itself is the operator's.
+        holder.dial_as_holder(&at, protocol).await.unwrap();
+    }
+    one.expelled().await;
+    open.write_all(b"still here").await.unwrap();
+    open.flush().await.unwrap();
+    let mut byte = [0u8; 1];
+    let broken = inbound.stream.read(&mut byte).await.unwrap_err();
+    assert_eq!(broken.kind(), std::io::ErrorKind::ConnectionAborted);
+}
+
+#[tokio::test]
+async fn a_token_that_was_given_up_opens_nothing_and_what_it_opened_ends() {
+    let (old, new) = (token(1), token(2));
+    let one = member(Security::Token(old.clone()), CLUSTER, 1).await;
+    let two = member(Security::Token(old.clone()), CLUSTER, 2).await;
+    let left = member(Security::Token(old.clone()), CLUSTER, 3).await;
+    introduce(&one, &two);
+    introduce(&left, &two);
+    let mut streams = two.inbound(Protocol::Raft);
+    let old_key = old.operator_key();
+    let mut stays = dial(&left, Protocol::Raft).await.unwrap();
+    let mut opened = streams.recv().await.unwrap();
+    // Whichever of the two each shows, both take it.
+    for (at_one, at_two) in [((&old, &new), (&old, &new)), ((&new, &old), (&old, &new)), ((&new, &old), (&new, &old))] {
+        one.set_tokens(at_one.0.clone(), Some(at_one.1.clone())).unwrap();
+        two.set_tokens(at_two.0.clone(), Some(at_two.1.clone())).unwrap();
+        dial(&one, Protocol::Raft).await.unwrap();
+        assert!(two.is_operator_key(old_key.reveal()) && two.is_operator_key(new.operator_key().reveal()));
+    }
+    two.set_tokens(new.clone(), None).unwrap();
+    one.set_tokens(new.clone(), None).unwrap();
+    dial(&one, Protocol::Raft).await.unwrap();
+    assert!(matches!(dial(&left, Protocol::Raft).await, Err(Why::BadToken)));
+    assert!(!two.is_operator_key(old_key.reveal()));
+    stays.write_all(b"more").await.unwrap();
+    stays.flush().await.unwrap();
+    let mut byte = [0u8; 1];
+    assert!(opened.stream.read(&mut byte).await.is_err(), "it has to show its certificate again");
+}
+
+#[tokio::test]
+async fn what_happens_in_good_order_is_no_warning() {
+    use std::io::{Error, ErrorKind};
+
+    use crate::preamble::Verdict;
+    let alert = |alert| TurnedAway::Tls(Error::other(rustls::Error::AlertReceived(alert)));
+    // The dialer meant the node of that id, and this one has got its id a moment ago.
+    assert_eq!(alert(rustls::AlertDescription::BadCertificate).warning(), None);
+    assert_eq!(TurnedAway::Tls(ErrorKind::UnexpectedEof.into()).warning(), None, "a look whether the port is open");
+    assert_eq!(TurnedAway::Verdict(Verdict::NotReady).warning(), None);
+    assert_eq!(alert(rustls::AlertDescription::UnknownCA).warning(), Some("tls"));
+    assert_eq!(TurnedAway::Verdict(Verdict::BadToken).warning(), Some("token"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,9 @@ use tokio::io::AsyncWriteExt;
 use troupe_core::NodeId;
 use troupe_proto::wire::raft as wire;
 
-use super::{Admission, Announcement, Answer, Boot, CAP, Presence, Question, Standing, Start, receive, send};
+use super::{
+    Admission, Announcement, Answer, Boot, CAP, Membership, Presence, Question, Standing, Start, receive, send,
+};
 use crate::formation::{Addresses, Birth, Identity, JoinRequest};
 
 fn addresses(name: &str) -> Addresses {
@@ -27,7 +29,8 @@ fn questions_and_answers_arrive_as_sent() {
     let boot = Boot { number: 7, mark: [3; 16] };
     let start = Start { boot, before: vec![[4; 16], [5; 16]] };
     let seen = Some(Boot { number: 2, mark: [6; 16] });
-    let told = Announcement { cluster_id: [9; 16], from: NodeId(1), to: NodeId(2), start: start.clone(), seen };
+    let (cluster_id, address) = ([9; 16], "a:1".to_owned());
+    let told = Announcement { cluster_id, from: NodeId(1), to: NodeId(2), start: start.clone(), seen, address };
     for question in [Question::Hello, Question::Promise(birth()), Question::Join(join()), Question::Announce(told)] {
         assert_eq!(Question::from_wire(question.to_wire()), Some(question));
     }
@@ -35,9 +38,11 @@ fn questions_and_answers_arrive_as_sent() {
     let nodes = BTreeMap::from([(NodeId(1), "a:1".to_owned()), (NodeId(5), "b:1".to_owned())]);
     for answer in [
         standing(Standing::Empty(vec!["a:1".into(), "b:1".into()])),
-        standing(Standing::Bound),
+        standing(Standing::Bound(None)),
+        standing(Standing::Bound(Some([8; 16]))),
         standing(Standing::Promised(birth())),
-        standing(Standing::Member([9; 16])),
+        standing(Standing::Member(Membership { cluster_id, node: None, nodes: BTreeMap::new() })),
+        standing(Standing::Member(Membership { cluster_id, node: Some(NodeId(5)), nodes: nodes.clone() })),
         Answer::Promised,
         Answer::Admitted(Admission { cluster_id: [9; 16], me: NodeId(4), nodes }),
         Answer::Removed,

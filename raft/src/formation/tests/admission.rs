@@ -303,3 +303,52 @@ async fn a_member_keeps_what_it_was_told_at_admission() {
     assert_eq!(kept.nodes.get(&NodeId(1)).map(String::as_str), Some(A));
     assert!(kept.confirmed && kept.birth.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_at_the_address_of_another_node_is_refused_by_who_admits() {
+    let village = Village::default();
+    let formed = form(&mut three(&village)).await;
+    let register = Register::new(formed[0].cluster_id, Vec::new());
+    serve(&formed, &register);
+    let mut newcomer = Node::new(&village, 4, &[B]);
+    newcomer.config.advertise = A.into();
+    // It cannot find out by itself.
+    village.allow(|from, to| (from, to) != (A, A));
+    let text = refusal(newcomer.start()).await;
+    assert!(text.contains(&format!("{B} does not admit this node: {A} is taken: node 1 answers there")), "{text}");
+    assert!(register.requests.lock().is_empty() && !newcomer.has_identity());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_that_does_not_answer_at_its_address_waits_and_hears_why() {
+    let village = Village::default();
+    let formed = form(&mut three(&village)).await;
+    let register = Register::new(formed[0].cluster_id, Vec::new());
+    serve(&formed, &register);
+    let mut newcomer = Node::new(&village, 4, &[B]);
+    newcomer.config.advertise = "127.0.0.1:99".into();
+    let start = newcomer.start();
+    village.dialed(B, "127.0.0.1:99", 3).await;
+    assert!(!start.is_finished() && register.requests.lock().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn loopback_is_never_advertised_to_a_peer_elsewhere() {
+    let village = Village::default();
+    let formed = form(&mut three(&village)).await;
+    let register = Register::new(formed[0].cluster_id, Vec::new());
+    serve(&formed, &register);
+    // The cluster is on loopback, and the newcomer is on another host.
+    let mut newcomer = Node::new(&village, 4, &[B]);
+    newcomer.config.advertise = "10.0.0.4:7800".into();
+    let text = refusal(newcomer.start()).await;
+    assert!(text.contains("127.0.0.1:1 is on loopback") && text.contains("10.0.0.4:7800"), "{text}");
+    // The newcomer is on loopback, and the cluster is not.
+    let text = refusal(Node::new(&village, 5, &["10.0.0.1:7800"]).start()).await;
+    assert!(text.contains("127.0.0.1:5 is on loopback") && text.contains("--cluster-advertise"), "{text}");
+    let mut anywhere = Node::new(&village, 6, &[B]);
+    anywhere.config.advertise = "0.0.0.0:6".into();
+    let text = refusal(anywhere.start()).await;
+    assert!(text.contains("0.0.0.0:6 means all addresses"), "{text}");
+    assert!(register.requests.lock().is_empty());
+}

@@ -1,8 +1,10 @@
 //! Nodes that come and go: what the meta group admits, allows and refuses.
 
+use std::ops::Bound;
+
 use troupe_core::NodeId;
 
-use super::{Addresses, Member, MetaState, NodeState};
+use super::{Addresses, Member, MetaCommand, MetaState, NodeState};
 
 impl MetaState {
     pub(super) fn admit(&mut self, request: [u8; 16], addresses: Addresses) -> Result<NodeId, String> {
@@ -53,12 +55,12 @@ impl MetaState {
                 return Err(format!("node {heir} cannot take over: it is to be emptied itself"));
             }
         }
-        let same = |other: &Member| other.addresses.cluster == member.addresses.cluster;
         let leaves = matches!(state, NodeState::Leaving { .. });
-        if !leaves && self.nodes.iter().any(|(id, other)| *id > node && same(other)) {
+        if let Some(heir) = self.heirs(node).next().filter(|_| !leaves) {
             // Whatever else it was to be, nobody could ever bring it about.
             return Err(format!(
-                "node {node} cannot come back: another node has its address now, so it leaves for good"
+                "node {node} cannot come back: node {heir} has its address now, so it leaves for good; only an undrain while \
+                 the process of node {node} still answers there undoes it"
             ));
         }
         let before = self.active().count();
@@ -82,6 +84,24 @@ impl MetaState {
             ));
         }
         Ok(())
+    }
+
+    /// Later nodes that the table has at the address of this one.
+    pub fn heirs(&self, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let address =
+            self.nodes.get(&node).map(|member| &member.addresses.cluster).filter(|address| !address.is_empty());
+        let later = self.nodes.range((Bound::Excluded(node), Bound::Unbounded));
+        later.filter(move |(_, other)| address == Some(&other.addresses.cluster)).map(|(id, _)| *id)
+    }
+
+    /// What undoes that others were taken for the heirs of a node that lives. They lose the address, which they never held, and the node
+    /// is active. Commands of the first version, so that all replicas of a mixed cluster make the same of them.
+    pub fn reinstate(&self, node: NodeId) -> Vec<MetaCommand> {
+        let without = |heir: NodeId| {
+            let addresses = self.nodes.get(&heir).map(|member| member.addresses.clone()).unwrap_or_default();
+            MetaCommand::UpdateNode(heir, Addresses { cluster: String::new(), ..addresses })
+        };
+        self.heirs(node).map(without).collect()
     }
 
     pub(super) fn remove_node(&mut self, node: NodeId) -> Result<NodeId, String> {

@@ -175,6 +175,24 @@ fn a_wiped_node_is_followed_by_the_one_at_its_address() {
 }
 
 #[test]
+fn a_node_whose_address_was_given_away_while_it_lives_is_reinstated() {
+    let mut state = born(3);
+    state.apply(MetaCommand::AddNode { request: [9; 16], addresses: addresses(1) }).unwrap();
+    assert_eq!(state.nodes[&NodeId(1)].state, NodeState::Leaving { heir: Some(NodeId(4)) });
+    assert!(state.apply(set(4, NodeState::Leaving { heir: None }, None)).is_err(), "the wrong one cannot go first");
+    for command in state.reinstate(NodeId(1)) {
+        state.apply(command).unwrap();
+    }
+    state.apply(set(1, NodeState::Active, None)).unwrap();
+    assert_eq!(state.nodes[&NodeId(4)].addresses, Addresses { cluster: String::new(), ..addresses(1) });
+    // Nodes without an address are nobody's heirs.
+    state.apply(MetaCommand::UpdateNode(NodeId(3), Addresses::default())).unwrap();
+    assert_eq!(state.heirs(NodeId(3)).count(), 0);
+    state.apply(set(4, NodeState::Leaving { heir: None }, None)).unwrap();
+    assert!(state.is_active(NodeId(1)));
+}
+
+#[test]
 fn a_node_goes_when_nothing_is_left_on_it_and_never_comes_back() {
     let mut state = born(3);
     state.apply(add(1)).unwrap();

@@ -1,0 +1,83 @@
+//! What an address can be used for: judged by its text, without asking a resolver.
+//!
+//! `0.0.0.0` is a place to listen at and nobody's address. A loopback address leads every machine to itself. A name is taken for an
+//! address of somewhere else, except `localhost`.
+
+use std::net::IpAddr;
+
+/// From where an address leads to its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// From nowhere: it means all addresses of a machine.
+    Unspecified,
+    /// From the node's own machine only.
+    Loopback,
+    Elsewhere,
+}
+
+impl Reach {
+    /// Of `host:port`, or of a host alone.
+    pub fn of(address: &str) -> Reach {
+        let host = host(address);
+        if host.is_empty() {
+            return Reach::Unspecified;
+        }
+        if host == "localhost" || host.ends_with(".localhost") {
+            return Reach::Loopback;
+        }
+        match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+            Ok(ip) if ip.is_unspecified() => Reach::Unspecified,
+            Ok(ip) if ip.is_loopback() => Reach::Loopback,
+            _ => Reach::Elsewhere,
+        }
+    }
+}
+
+/// Without port and brackets.
+pub fn host(address: &str) -> &str {
+    let bare = address.parse::<IpAddr>().is_ok();
+    let host = if bare { address } else { address.rsplit_once(':').map_or(address, |(host, _)| host) };
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+pub fn is_loopback(address: &str) -> bool {
+    Reach::of(address) == Reach::Loopback
+}
+
+/// Why nodes at these cluster addresses cannot all reach each other, in words for the operator: some are on loopback and others are not.
+pub fn misfit<'a>(mine: &str, others: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let other = others.into_iter().find(|other| !other.is_empty() && is_loopback(mine) != is_loopback(other))?;
+    let (near, far) = if is_loopback(mine) { (mine, other) } else { (other, mine) };
+    Some(format!(
+        "the cluster address {near} is on loopback and leads the node at {far}, on another host, to itself: \
+         start the node at {near} with --cluster-listen and --cluster-advertise of an address that the others reach"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_judged_by_its_text() {
+        for near in ["127.0.0.1:7800", "127.9.9.9:1", "localhost:7800", "[::1]:7800", "::1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(Reach::of(near), Reach::Loopback, "{near}");
+        }
+        for nowhere in ["0.0.0.0:7800", "[::]:7800", "::", ":7800", "", "[::ffff:0.0.0.0]:1"] {
+            assert_eq!(Reach::of(nowhere), Reach::Unspecified, "{nowhere}");
+        }
+        for far in ["10.0.0.1:7800", "localhost.example.org:7800", "a:7800", "[2001:db8::1]:7800"] {
+            assert_eq!(Reach::of(far), Reach::Elsewhere, "{far}");
+        }
+    }
+
+    #[test]
+    fn loopback_and_elsewhere_do_not_fit_together() {
+        assert_eq!(misfit("127.0.0.1:1", ["127.0.0.2:1", "", "localhost:3"]), None);
+        assert_eq!(misfit("10.0.0.1:1", ["a:1"]), None);
+        let text = misfit("127.0.0.1:1", ["127.0.0.2:1", "10.0.0.1:1"]).expect("they do not fit");
+        assert!(text.contains("127.0.0.1:1 is on loopback") && text.contains("10.0.0.1:1"), "{text}");
+        let text = misfit("10.0.0.1:1", ["127.0.0.2:1"]).expect("they do not fit");
+        assert!(text.contains("127.0.0.2:1 is on loopback"), "{text}");
+    }
+}

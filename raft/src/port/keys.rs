@@ -1,0 +1,69 @@
+//! What opens this cluster: its token, or for the time of a change two of them.
+
+use crate::cluster::StartError;
+use crate::tls::{Authority, NodeTls};
+use crate::token::{Fingerprint, OperatorKey, Token};
+use troupe_core::NodeId;
+
+use super::Security;
+
+pub struct Keys {
+    tls: bool,
+    /// The one that this node shows, and one that it takes beside it.
+    tokens: Vec<Key>,
+}
+
+struct Key {
+    authority: Authority,
+    fingerprint: Fingerprint,
+    operator: OperatorKey,
+}
+
+impl Key {
+    fn of(token: &Token) -> Key {
+        Key { authority: token.authority(), fingerprint: token.fingerprint(), operator: token.operator_key() }
+    }
+}
+
+impl Keys {
+    pub fn new(security: Security) -> Keys {
+        let (tls, token) = match security {
+            Security::Token(token) => (true, Some(token)),
+            Security::Insecure(token) => (false, token),
+        };
+        Keys { tls, tokens: token.iter().map(Key::of).collect() }
+    }
+
+    pub fn with(&self, current: Token, also: Option<Token>) -> Keys {
+        Keys { tls: self.tls, tokens: [Some(current), also].iter().flatten().map(Key::of).collect() }
+    }
+
+    pub fn has_two(&self) -> bool {
+        self.tokens.len() > 1
+    }
+
+    /// The one that this node shows.
+    pub fn current(&self) -> Option<Fingerprint> {
+        self.tokens.first().map(|key| key.fingerprint)
+    }
+
+    /// Whether the holder of that token may come in.
+    pub fn opens(&self, shown: Option<Fingerprint>) -> bool {
+        match shown {
+            Some(shown) => self.tokens.iter().any(|key| key.fingerprint == shown),
+            None => self.tokens.is_empty(),
+        }
+    }
+
+    pub fn is_operator_key(&self, shown: &str) -> bool {
+        self.tokens.iter().any(|key| key.operator.is(shown))
+    }
+
+    /// A certificate of the first token; `None` without TLS.
+    pub fn mint(&self, member: Option<([u8; 16], NodeId)>) -> Result<Option<NodeTls>, StartError> {
+        let (Some(first), true) = (self.tokens.first(), self.tls) else { return Ok(None) };
+        let other = self.tokens.get(1).map(|key| &key.authority);
+        let minted = first.authority.mint_beside(other, member);
+        minted.map(Some).map_err(|error| StartError::Refused(error.to_string()))
+    }
+}
