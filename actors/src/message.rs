@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use troupe_core::{
-    Command, ConversationId, DeviceId, GroupId, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId, Username,
+    Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId,
 };
 pub use troupe_proto::wire::client as say;
 use troupe_proto::{DecodeError, client};
@@ -38,7 +38,7 @@ pub enum Request {
     },
     Users {
         ids: Vec<UserId>,
-        names: Vec<Username>,
+        names: Vec<NameKey>,
     },
     Search {
         prefix: String,
@@ -96,7 +96,7 @@ pub struct Session {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserKey {
-    Name(Username),
+    Name(NameKey),
     Id(UserId),
 }
 

@@ -1,7 +1,8 @@
 //! What can be asked of a shard. Each command touches the rows of one slot only, so that a slot can move.
 
 use crate::event::{Body, Role};
-use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, TokenHash, UserId, Username};
+use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, TokenHash, UserId};
+use crate::name::Username;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

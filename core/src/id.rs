@@ -268,47 +268,5 @@ impl fmt::Display for DeviceId {
     }
 }
 
-/// A user's name as shown, 3 to 32 characters. Two names that fold to the same key are the same name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Username(String);
-
-impl Username {
-    /// Letters and digits of any script, `_`, `-` and `.`; the first is a letter or digit, and a name is not a number
-    /// (a number in its place is a user id).
-    pub fn new(text: &str) -> Option<Username> {
-        let count = text.chars().count();
-        let good = (limits::USERNAME_MIN_CHARS..=limits::USERNAME_MAX_CHARS).contains(&count)
-            && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
-            && text.chars().next().is_some_and(char::is_alphanumeric)
-            && !text.bytes().all(|b| b.is_ascii_digit());
-        good.then(|| Username(text.to_owned()))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The case-folded form that is unique in the cluster.
-    pub fn folded(&self) -> String {
-        fold(&self.0)
-    }
-
-    /// Where the user of this name lives.
-    pub fn slot(&self) -> Slot {
-        Slot::of(self.folded().as_bytes())
-    }
-}
-
-/// Case folding for names and for search by prefix.
-pub fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
-}
-
-impl fmt::Display for Username {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,14 @@ pub const SERVER_FRAME_BYTES: usize = 1024 * 1024;
 /// Bytes of one frame between nodes. Senders check before they send.
 pub const NODE_FRAME_BYTES: usize = 4 * 1024 * 1024;
 
-pub const USERNAME_MIN_CHARS: usize = 3;
+/// Letters and digits of a user's name, marks and punctuation not counted. Below it: `Rejected(bad_name)`.
+pub const USERNAME_MIN_LETTERS: usize = 2;
+/// Characters of a user's name, marks counted. Above it: `Rejected(bad_name)`.
 pub const USERNAME_MAX_CHARS: usize = 32;
+/// Bytes of a user's name as typed. A longer one is refused before it is normalized, and names nobody in a lookup.
+pub const USERNAME_MAX_BYTES: usize = 256;
+/// Marks on one letter of a user's name. Above it: `Rejected(bad_name)`.
+pub const USERNAME_MARKS: usize = 4;
 pub const PASSWORD_MIN_CHARS: usize = 8;
 /// A longer password is refused before it is hashed.
 pub const PASSWORD_MAX_BYTES: usize = 256;

@@ -229,7 +229,7 @@ fn missing_rows_do_not_panic() {
     assert_eq!(apply(&mut state, text(TEAM, OWNER, 1)), placed);
 
     let Some(name) = Username::new("anna") else { panic!("a good name") };
-    state.put_name(&name.folded(), UserId(77));
+    state.put_name(name.key().as_str(), UserId(77));
     let register = Register { name, password_hash: String::new(), request: id(1) };
     assert_eq!(apply(&mut state, Command::Register(register)), Reply::Rejected(Rejection::NameTaken));
 

@@ -13,7 +13,7 @@ mod token;
 
 pub use event::role;
 pub use failure::{OVERLOADED, Refusal, SHUTTING_DOWN, UNAVAILABLE};
-pub use request::{change_group, client_message_id, conversation, create_group, device, send, user, username};
+pub use request::{change_group, client_message_id, conversation, create_group, device, send, user};
 pub use token::SessionToken;
 
 /// The version of the client protocol that this program speaks.

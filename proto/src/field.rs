@@ -1,6 +1,6 @@
 //! Checks of single fields, shared by all conversions of this crate so that each kind of field is judged in one place.
 
-use troupe_core::{ClientMessageId, ConversationId, DeviceId, SLOTS, Slot, TokenHash, UserId, Username};
+use troupe_core::{ClientMessageId, ConversationId, DeviceId, SLOTS, Slot, TokenHash, UserId};
 
 use crate::error::DecodeError;
 
@@ -34,10 +34,6 @@ pub fn token_hash(field: &'static str, bytes: &[u8]) -> Result<TokenHash, Decode
 
 pub fn device(field: &'static str, text: &str) -> Result<DeviceId, DecodeError> {
     DeviceId::new(text).ok_or(invalid(field, "a device is 1 to 64 printable ASCII characters without spaces"))
-}
-
-pub fn username(field: &'static str, text: &str) -> Result<Username, DecodeError> {
-    Username::new(text).ok_or(invalid(field, "a name has 3 to 32 letters or digits, '_', '-' or '.', and is no number"))
 }
 
 pub fn slot(field: &'static str, number: u32) -> Result<Slot, DecodeError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use troupe_core::{Rejection, ShardId, UserId, limits};
+use troupe_core::{NameKey, Rejection, ShardId, UserId, limits};
 
 use crate::message::{Answer, Refusal, Request, say};
 use crate::world::World;
@@ -61,14 +61,29 @@ impl Directory {
     }
 }
 
-/// Users by id and by name, wherever they live.
+/// Users by typed name: at most one for each, the one whose key is the most exact.
+pub async fn lookup_names(world: &World, names: &[String], patience: Duration) -> Result<Vec<say::User>, Refusal> {
+    let sought: Vec<Vec<NameKey>> = names.iter().map(|name| NameKey::candidates(name)).collect();
+    let found = lookup(world, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
+    // An account has the key of its name, or the one of a version before 0.2, which is the more exact.
+    let mut by_key: BTreeMap<NameKey, &say::User> = BTreeMap::new();
+    by_key.extend(found.iter().map(|user| (NameKey::of(&user.name), user)));
+    by_key.extend(found.iter().map(|user| (NameKey::kept(&user.name), user)));
+    let mut users: BTreeMap<u64, say::User> = BTreeMap::new();
+    for user in sought.iter().filter_map(|keys| keys.iter().find_map(|key| by_key.get(key))) {
+        users.insert(user.user_id, (*user).clone());
+    }
+    Ok(users.into_values().collect())
+}
+
+/// Users by id and by key, wherever they live.
 pub async fn lookup(
     world: &World,
     ids: Vec<UserId>,
-    names: Vec<troupe_core::Username>,
+    names: Vec<NameKey>,
     patience: Duration,
 ) -> Result<Vec<say::User>, Refusal> {
-    let mut by_shard: BTreeMap<ShardId, (Vec<UserId>, Vec<troupe_core::Username>)> = BTreeMap::new();
+    let mut by_shard: BTreeMap<ShardId, (Vec<UserId>, Vec<NameKey>)> = BTreeMap::new();
     let shard_of = |slot| world.router.shard_of(slot).ok_or(Refusal::OVERLOADED);
     for id in ids {
         by_shard.entry(shard_of(id.slot())?).or_default().0.push(id);

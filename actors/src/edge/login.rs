@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use troupe_core::{Command, Rejection, UserId, Username, command, limits};
+use troupe_core::{Command, NameKey, Rejection, UserId, Username, command, limits};
 use troupe_proto::client::{self, SessionToken};
 
 use super::{Front, Said, done};
@@ -34,12 +34,14 @@ pub fn welcome(world: &World) -> say::Welcome {
         max_message_bytes: limits::MESSAGE_BYTES as u32,
         send_window: limits::SEND_WINDOW as u32,
         ping_seconds: (limits::IDLE_SECONDS / 3) as u32,
+        continues: Vec::new(),
     }
 }
 
 pub async fn register(front: Arc<Front>, register: say::Register) -> Result<Said, Refusal> {
-    let name = Username::new(&register.name).ok_or(Rejection::BadName)?;
+    let name = Username::check(&register.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
     let request = client::client_message_id("register.request", &register.request)?;
+    free_under_old_keys(&front, &register.name, &name).await?;
     let password_hash = front.passwords.hash(register.password).await?;
     let slot = name.slot();
     let command = Command::Register(command::Register { name, password_hash, request });
@@ -49,22 +51,43 @@ pub async fn register(front: Arc<Front>, register: say::Register) -> Result<Said
     }
 }
 
+/// An account of a version before 0.2 may have this name under another key. No account gets such a key any more, so
+/// what is free here stays free until the command is applied.
+async fn free_under_old_keys(front: &Front, typed: &str, name: &Username) -> Result<(), Refusal> {
+    let mut keys = NameKey::candidates(typed);
+    keys.extend(NameKey::candidates(name.as_str()));
+    keys.sort();
+    keys.dedup();
+    for key in keys.into_iter().filter(|key| key != name.key()) {
+        let slot = key.slot();
+        match front.world.router.ask(slot, Request::Users { ids: Vec::new(), names: vec![key] }, PATIENCE).await? {
+            Answer::Users(found) if found.users.is_empty() => {}
+            Answer::Users(_) => return Err(Rejection::NameTaken.into()),
+            _ => return Err(Refusal::Unavailable),
+        }
+    }
+    Ok(())
+}
+
 pub async fn login(front: Arc<Front>, login: say::Login) -> Result<Entered, Refusal> {
     let device = client::device("login.device", &login.device)?;
-    // What is neither a name nor an id is nobody's, at the same cost.
-    let key = match login.name.parse() {
-        Ok(id) => Some(UserKey::Id(UserId(id))),
-        Err(_) => Username::new(&login.name).map(UserKey::Name),
+    // A text that is neither a name nor an id takes the path of an unknown user, at the same cost.
+    let keys = match login.name.parse() {
+        Ok(id) => vec![UserKey::Id(UserId(id))],
+        Err(_) => NameKey::candidates(&login.name).into_iter().map(UserKey::Name).collect(),
     };
-    let account = match key {
-        Some(key) => match front.world.router.ask(key.slot(), Request::Credentials(key), PATIENCE).await {
-            Ok(Answer::Account(account)) => Some(account),
-            Err(Refusal::Rejected { .. }) => None,
+    let mut account = None;
+    for key in keys {
+        match front.world.router.ask(key.slot(), Request::Credentials(key), PATIENCE).await {
+            Ok(Answer::Account(found)) => {
+                account = Some(found);
+                break;
+            }
+            Err(Refusal::Rejected { .. }) => {}
             Ok(_) => return Err(Refusal::Unavailable),
             Err(refusal) => return Err(refusal),
-        },
-        None => None,
-    };
+        }
+    }
     let kept = account.as_ref().map(|account| account.password_hash.clone());
     let right = front.passwords.verify(login.password, kept).await?;
     let Some(account) = account.filter(|_| right) else {

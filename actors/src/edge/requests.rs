@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures::future::join_all;
 use troupe_core::command::{CloseSession, GroupChange};
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, DeviceId, Rejection, Seq, ShardId, Slot, TokenHash, UserId, Username,
-    fold, limits,
+    ClientMessageId, Command, ConversationId, DeviceId, NameKey, Rejection, Seq, ShardId, Slot, TokenHash, UserId,
+    limits, text,
 };
 use troupe_proto::client;
 
@@ -145,9 +145,15 @@ async fn name_peers(front: &Front, user: UserId, ids: &[ConversationId], rows: &
     }
 }
 
+/// The machine checks less, because logs hold titles of earlier versions.
+fn title(title: &str) -> Result<(), Refusal> {
+    const WHY: &str = "a group's name shows something and has no control or invisible characters: choose another";
+    if text::is_title(title) { Ok(()) } else { Err(Refusal::rejected(Rejection::BadName.code(), WHY)) }
+}
+
 pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGroup) -> Answered {
     let create = client::create_group(user, create)?;
-    visible(&create.name)?;
+    title(&create.name)?;
     if create.members.len() > limits::MEMBERS_PER_REQUEST {
         return Err(Rejection::TooMany.into());
     }
@@ -164,23 +170,18 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
 
 pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGroup) -> Answered {
     let change = client::change_group(user, change)?;
+    if let GroupChange::Rename { name } = &change.change {
+        title(name)?;
+    }
     if let GroupChange::Add { users } = &change.change {
         if users.len() > limits::MEMBERS_PER_REQUEST {
             return Err(Rejection::TooMany.into());
         }
         exist(&front, users).await?;
     }
-    if let GroupChange::Rename { name } = &change.change {
-        visible(name)?;
-    }
     let (conversation, id) = (ConversationId::Group(change.group), change.request);
     let request = Request::Commit(Command::ChangeGroup(change));
     placed(front.world.router.ask(conversation.slot(), request, PATIENCE).await?, conversation, id)
-}
-
-/// A name of blanks only looks like none. Entries in logs hold such names, so that `apply` still takes them.
-fn visible(name: &str) -> Result<(), Refusal> {
-    if name.trim().is_empty() { Err(Rejection::BadName.into()) } else { Ok(()) }
 }
 
 /// Core cannot know the users of other slots: who is named is looked up here.
@@ -234,7 +235,7 @@ async fn search(front: &Front, prefix: String, after: String, limit: u32, online
             _ => return Err(Refusal::Unavailable),
         }
     }
-    users.sort_by_cached_key(|user: &say::User| fold(&user.name));
+    users.sort_by_cached_key(|user: &say::User| NameKey::of(&user.name));
     more |= users.len() > limit;
     users.truncate(limit);
     front.directory.remember(&users);
@@ -246,9 +247,8 @@ pub async fn get_users(front: Arc<Front>, get: say::GetUsers) -> Answered {
         return Err(Rejection::TooMany.into());
     }
     let ids = get.ids.into_iter().map(UserId).collect();
-    // What is no name is nobody's.
-    let names = get.names.iter().filter_map(|name| Username::new(name)).collect();
-    let users = directory::lookup(&front.world, ids, names, PATIENCE).await?;
+    let mut users = directory::lookup(&front.world, ids, Vec::new(), PATIENCE).await?;
+    users.extend(directory::lookup_names(&front.world, &get.names, PATIENCE).await?);
     front.directory.remember(&users);
     Ok(Said::Users(say::Users { users, more: false }))
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use troupe_core::{ConversationId, DeviceId, GroupId, NodeId, Seq, Timestamp, TokenHash, UserId, Username};
+use troupe_core::{ConversationId, DeviceId, GroupId, NameKey, NodeId, Seq, Timestamp, TokenHash, UserId};
 use troupe_proto::Record;
 use troupe_proto::wire::mesh as wire;
 use wire::{answer, push, refusal, request, user_key};
@@ -23,7 +23,7 @@ pub fn encode_request(request: &Request) -> Bytes {
         Request::OpenSession(session) => What::OpenSession(wire::OpenSession { session: Some(session_out(session)) }),
         Request::Credentials(key) => What::Credentials(wire::UserKey {
             key: Some(match key {
-                UserKey::Name(name) => user_key::Key::Name(name.to_string()),
+                UserKey::Name(name) => user_key::Key::Name(name.as_str().to_owned()),
                 UserKey::Id(id) => user_key::Key::Id(id.0),
             }),
         }),
@@ -40,7 +40,7 @@ pub fn encode_request(request: &Request) -> Bytes {
         }
         Request::Users { ids, names } => What::Users(wire::UserLookup {
             ids: ids.iter().map(|id| id.0).collect(),
-            names: names.iter().map(Username::to_string).collect(),
+            names: names.iter().map(|name| name.as_str().to_owned()).collect(),
         }),
         Request::Search { prefix, after, limit, online } => What::Search(wire::UserSearch {
             prefix: prefix.clone(),
@@ -90,7 +90,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
         What::Commit(bytes) => Request::Commit(Record::decode(&bytes).map_err(|_| Garbled("command"))?),
         What::OpenSession(open) => Request::OpenSession(session_in(open.session)?),
         What::Credentials(key) => Request::Credentials(match key.key.ok_or(Garbled("user key"))? {
-            user_key::Key::Name(name) => UserKey::Name(Username::new(&name).ok_or(Garbled("name"))?),
+            user_key::Key::Name(name) => UserKey::Name(NameKey::kept(&name)),
             user_key::Key::Id(id) => UserKey::Id(UserId(id)),
         }),
         What::Resume(session) => Request::Resume(session_in(Some(session))?),
@@ -104,11 +104,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
         }
         What::Users(lookup) => Request::Users {
             ids: lookup.ids.into_iter().map(UserId).collect(),
-            names: lookup
-                .names
-                .iter()
-                .map(|name| Username::new(name).ok_or(Garbled("name")))
-                .collect::<Decoded<_>>()?,
+            names: lookup.names.iter().map(|name| NameKey::kept(name)).collect(),
         },
         What::Search(search) => Request::Search {
             prefix: search.prefix,

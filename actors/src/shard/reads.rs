@@ -1,10 +1,11 @@
 //! Answers composed from applied state. No actor here, no waiting: functions of a view.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use troupe_core::event::Role;
-use troupe_core::{ConversationId, Seq, UserId, Username, fold, limits};
+use troupe_core::{ConversationId, NameKey, Seq, UserId, fold, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -15,7 +16,7 @@ pub type Read = Result<Outcome, EngineError>;
 
 pub fn credentials(view: &View, key: &UserKey) -> Read {
     let id = match key {
-        UserKey::Name(name) => view.user_of_name(&name.folded())?,
+        UserKey::Name(name) => view.user_of_name(name.as_str())?,
         UserKey::Id(id) => Some(*id),
     };
     let Some(user) = id.map(|id| view.user(id)).transpose()?.flatten() else {
@@ -83,39 +84,59 @@ pub fn inbox(view: &View, user: UserId, after: Option<ConversationId>, limit: us
     Ok(Ok(Answer::Inbox { conversations, next }))
 }
 
-pub fn users(view: &View, ids: &[UserId], names: &[Username]) -> Read {
+pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Read {
     let mut users = Vec::new();
     for id in ids.iter().take(limits::PAGE_USERS * 2) {
         users.extend(user(view, *id)?);
     }
-    for name in names.iter().take(limits::PAGE_USERS * 2) {
-        if let Some(id) = view.user_of_name(&name.folded())? {
+    for name in names.iter().take(limits::PAGE_USERS * 2 * NameKey::CANDIDATES) {
+        if let Some(id) = view.user_of_name(name.as_str())? {
             users.extend(user(view, id)?);
         }
     }
     Ok(Ok(Answer::Users(say::Users { users, more: false })))
 }
 
+/// A page of the users whose name begins so, in order of their keys.
 pub fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>, limit: usize) -> Read {
     let limit = limit.clamp(1, limits::PAGE_USERS);
-    let names = view.names_with_prefix(slots, &fold(prefix), &fold(after.unwrap_or_default()), limit + 1)?;
-    let more = names.len() > limit;
-    let mut users = Vec::new();
-    for (_, id) in names.into_iter().take(limit) {
-        users.extend(user(view, id)?);
+    if prefix.len() > limits::USERNAME_MAX_BYTES {
+        return Ok(Ok(Answer::Users(say::Users::default())));
     }
+    let (prefix, folded) = (NameKey::of(prefix), fold(prefix));
+    let after = after.map(NameKey::of);
+    let from = after.as_ref().map_or("", NameKey::as_str);
+    let mut found = view.names_with_prefix(slots.clone(), prefix.as_str(), from, limit + 1)?;
+    let mut more = found.len() > limit;
+    found.truncate(limit);
+    if folded != prefix.as_str() {
+        // Accounts of versions before 0.2 have other keys. One page of them takes part in each answer.
+        found.extend(view.names_with_prefix(slots, &folded, "", limit)?);
+    }
+    let mut users = BTreeMap::new();
+    for (_, id) in found {
+        if let Some(user) = user(view, id)? {
+            users.insert((NameKey::of(&user.name), id), user);
+        }
+    }
+    let behind = |key: &NameKey| after.as_ref().is_none_or(|after| key > after);
+    let mut users: Vec<say::User> =
+        users.into_iter().filter(|((key, _), _)| behind(key)).map(|(_, user)| user).collect();
+    more |= users.len() > limit;
+    users.truncate(limit);
     Ok(Ok(Answer::Users(say::Users { users, more })))
 }
 
-/// A page of the users named, in order of name.
+/// A page of the users named, in order of their keys.
 pub fn online(view: &View, who: &[UserId], prefix: &str, after: Option<&str>, limit: usize) -> Read {
     let limit = limit.clamp(1, limits::PAGE_USERS);
-    let (prefix, after) = (fold(prefix), after.map(fold));
+    let (prefix, after) = (NameKey::of(prefix), after.map(NameKey::of));
     let mut users = Vec::new();
     for id in who {
-        users.extend(user(view, *id)?.map(|user| (fold(&user.name), user)));
+        users.extend(user(view, *id)?.map(|user| (NameKey::of(&user.name), user)));
     }
-    users.retain(|(name, _)| name.starts_with(&prefix) && after.as_ref().is_none_or(|after| name > after));
+    let wanted = |key: &NameKey| key.as_str().starts_with(prefix.as_str());
+    users.retain(|(key, _)| wanted(key) && after.as_ref().is_none_or(|after| key > after));
     users.sort_by(|(a, _), (b, _)| a.cmp(b));
     let more = users.len() > limit;
     users.truncate(limit);

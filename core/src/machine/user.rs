@@ -13,13 +13,13 @@ use crate::reply::Reply;
 
 impl Step<'_> {
     pub(super) fn register(&mut self, c: &Register) -> Outcome {
-        let folded = c.name.folded();
-        if let Some(user) = self.state.user_of_name(&folded) {
+        let key = c.name.key().as_str();
+        if let Some(user) = self.state.user_of_name(key) {
             let repeated = self.state.user(user).is_some_and(|row| row.request == c.request);
             return if repeated { Ok(Reply::Registered { user }) } else { Err(Rejection::NameTaken) };
         }
         let id = UserId(self.mint(c.name.slot())?);
-        self.state.put_name(&folded, id);
+        self.state.put_name(key, id);
         self.state.put_user(&User {
             id,
             name: c.name.as_str().to_owned(),

@@ -47,8 +47,9 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
         }
         ["show", rest @ ..] => return shown(world, rest),
         ["register", name, request] => {
-            let name = Username::new(name).ok_or("not a username")?;
-            let (called, request) = (name.folded(), id(request)?);
+            // As logs of version 0.1 have it, under the lower case.
+            let name = Username::kept(name, None);
+            let (called, request) = (name.key().as_str().to_owned(), id(request)?);
             let command = Register { name, password_hash: "$argon2id$".to_owned(), request };
             return Ok(world.apply(&Command::Register(command), Some(&called)));
         }

@@ -9,7 +9,7 @@ use troupe_core::{ConversationId, UserId};
 use super::event::role;
 use crate::error::DecodeError;
 use crate::field;
-pub use crate::field::{client_message_id, conversation, device, user, username};
+pub use crate::field::{client_message_id, conversation, device, user};
 use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
 

@@ -5,7 +5,7 @@ use troupe_core::command::{
     AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
     SettleOutbox, UpdateInbox,
 };
-use troupe_core::{Command, GroupId, Seq, Timestamp, UserId};
+use troupe_core::{Command, GroupId, Seq, Timestamp, UserId, Username};
 
 use super::row::role;
 use crate::error::DecodeError;
@@ -41,6 +41,7 @@ impl From<&Command> for wire::Command {
         let command = match command {
             Command::Register(c) => Wire::Register(wire::Register {
                 name: c.name.as_str().to_owned(),
+                name_key: if c.name.has_plain_key() { String::new() } else { c.name.key().as_str().to_owned() },
                 password_hash: c.password_hash.clone(),
                 request: Bytes::copy_from_slice(&c.request.0),
             }),
@@ -99,7 +100,8 @@ impl TryFrom<wire::Command> for Command {
     fn try_from(command: wire::Command) -> Result<Self, DecodeError> {
         Ok(match field::required("command", command.command)? {
             Wire::Register(c) => Command::Register(Register {
-                name: field::username("register.name", &c.name)?,
+                // A log keeps names that the rules of today would refuse.
+                name: Username::kept(&c.name, Some(c.name_key.as_str()).filter(|key| !key.is_empty())),
                 password_hash: c.password_hash,
                 request: field::client_message_id("register.request", &c.request)?,
             }),

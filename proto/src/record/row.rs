@@ -25,7 +25,6 @@ impl TryFrom<wire::User> for User {
     type Error = DecodeError;
 
     fn try_from(user: wire::User) -> Result<Self, DecodeError> {
-        field::username("user.name", &user.name)?;
         Ok(User {
             id: UserId(user.id),
             name: user.name,

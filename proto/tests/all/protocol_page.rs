@@ -113,7 +113,7 @@ fn limits_are_those_of_the_program() {
         ("one message's body", limits::MESSAGE_BYTES, "bytes"),
         ("one frame from a client", limits::FRAME_BYTES, "bytes"),
         ("one frame from a server", limits::SERVER_FRAME_BYTES, "bytes"),
-        ("user name, least", limits::USERNAME_MIN_CHARS, "characters"),
+        ("user name, least", limits::USERNAME_MIN_LETTERS, "letters or digits"),
         ("user name, most", limits::USERNAME_MAX_CHARS, "characters"),
         ("password, least", limits::PASSWORD_MIN_CHARS, "characters"),
         ("password, most", limits::PASSWORD_MAX_BYTES, "bytes"),

@@ -87,13 +87,31 @@ fn a_wrong_field_is_named() {
     wrong_at::<StampedBatch>("command", wire::StampedBatch { now_ms: 1, commands: vec![wire::Command::default()] });
     wrong_at::<Member>("member.role", wire::Member { role: 0, since: 1 });
     wrong_at::<Member>("member.role", wire::Member { role: 4, since: 1 });
-    wrong_at::<User>("user.name", wire::User { name: "12345".into(), ..Default::default() });
+    wrong_at::<User>("user.request", wire::User { name: "12345".into(), ..Default::default() });
     wrong_at::<Session>("session.device", wire::Session { device: "my phone".into(), ..Default::default() });
     wrong_at::<OutboxRow>("outbox_row.key", wire::OutboxRow { key: None, present: true });
     let key = wire::OutboxKey { slot: 1024, conversation: "everyone".into(), version: 1, user: 2 };
     wrong_at::<OutboxRow>("outbox_key.slot", wire::OutboxRow { key: Some(key), present: true });
     let event = wire::Event { client_message_id: Bytes::from_static(&[1; 16]), ..Default::default() };
     wrong_at::<Event>("event.kind", event);
+}
+
+/// The rules for names have changed and may change again; what a log holds stays readable.
+#[test]
+fn a_name_that_is_no_longer_allowed_is_still_decoded() {
+    for (name, key, found) in [("g49319", "", "g49319"), ("АLICE", "", "аlice"), ("Чайка", "another", "another")]
+    {
+        let register = wire::Register {
+            name: name.into(),
+            name_key: key.into(),
+            password_hash: "$argon2id$".into(),
+            request: Bytes::from_static(&[1; 16]),
+        };
+        let bytes = sealed(wire::Command { command: Some(wire::command::Command::Register(register)) });
+        let Ok(Command::Register(register)) = Command::decode(&bytes) else { panic!("{name} is not decoded") };
+        assert_eq!((register.name.as_str(), register.name.key().as_str()), (name, found));
+        assert_eq!(Command::Register(register).encode(), bytes, "and encoded as it was");
+    }
 }
 
 #[test]

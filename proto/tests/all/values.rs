@@ -51,7 +51,9 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn username() -> impl Strategy<Value = Username> {
-    "[a-zäßéжあ][a-zA-Z0-9ÄÖж._-]{2,31}".prop_map(|text| Username::new(&text).expect("the pattern is of names"))
+    let old = "[a-zäßéжあ][a-zA-Z0-9ÄÖж._-]{2,31}".prop_map(|text| Username::kept(&text, None));
+    let new = "[жさ][а-я]{1,10}|[a-z]{2,10}[0-9]{0,3}".prop_filter_map("a reserved word", |text| Username::new(&text));
+    prop_oneof![old, new]
 }
 
 fn device() -> impl Strategy<Value = DeviceId> {

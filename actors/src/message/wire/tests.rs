@@ -1,7 +1,7 @@
 //! Round trips, and that no bytes make a decoder panic.
 
-use troupe_core::Command;
 use troupe_core::command::CloseSession;
+use troupe_core::{Command, NameKey};
 
 use super::*;
 use crate::message::say;
@@ -20,7 +20,7 @@ fn group() -> ConversationId {
 }
 
 fn requests() -> Vec<Request> {
-    let name = Username::new("Ann").expect("a name");
+    let name = NameKey::of("Ann");
     let close = CloseSession { user: UserId(1025), device: session().device, token: None };
     vec![
         Request::Commit(Command::CloseSession(close)),

@@ -1,0 +1,199 @@
+//! Text from others on its way to a terminal or a log.
+//!
+//! [`clean`] is the one function for it. It takes out what steers a terminal or reorders a line: controls, line and
+//! paragraph separators, format characters (bidi overrides, invisible characters), and piles of marks.
+
+use unicode_normalization::char::is_combining_mark;
+
+/// Marks on one character that are shown. Further ones reach into the lines above and below, and are left out.
+const MARKS: usize = 8;
+
+const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
+const ZERO_WIDTH_JOINER: char = '\u{200d}';
+const FIRST_STRONG_ISOLATE: char = '\u{2068}';
+const POP_DIRECTIONAL_ISOLATE: char = '\u{2069}';
+
+/// `text` as one line that only shows itself. A control or a separator becomes a space, a format character nothing.
+///
+/// The two zero width joiners stay between two visible characters outside ASCII: Persian, the scripts of India and
+/// emoji need them there.
+pub fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut marks = 0;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\t' || (' '..='~').contains(&c) {
+            marks = 0;
+            cleaned.push(c);
+        } else if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            marks = 0;
+            cleaned.push(' ');
+        } else if matches!(c, ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER) {
+            let before = cleaned.chars().next_back();
+            if before.is_some_and(is_joinable) && chars.peek().copied().is_some_and(is_joinable) {
+                cleaned.push(c);
+            }
+        } else if is_combining_mark(c) {
+            marks += 1;
+            if marks <= MARKS {
+                cleaned.push(c);
+            }
+        } else if !is_format(c) {
+            marks = 0;
+            cleaned.push(c);
+        }
+    }
+    cleaned
+}
+
+/// As [`clean`], for a name within a line: one that is written from right to left does not reorder what follows it.
+pub fn clean_name(name: &str) -> String {
+    let name = clean(name);
+    if name.chars().any(is_right_to_left) {
+        format!("{FIRST_STRONG_ISOLATE}{name}{POP_DIRECTIONAL_ISOLATE}")
+    } else {
+        name
+    }
+}
+
+/// Whether a group may have this title: something is seen, and nothing that [`clean`] would change.
+pub fn is_title(title: &str) -> bool {
+    let blank = title.chars().all(|c| c.is_whitespace() || is_default_ignorable(c));
+    !blank && !title.contains('\t') && clean(title) == title
+}
+
+fn is_joinable(c: char) -> bool {
+    let joiner = matches!(c, ZERO_WIDTH_NON_JOINER | ZERO_WIDTH_JOINER);
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !joiner && !is_format(c)
+}
+
+/// General category Cf.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}'
+        | '\u{600}'..='\u{605}'
+        | '\u{61c}'
+        | '\u{6dd}'
+        | '\u{70f}'
+        | '\u{890}'..='\u{891}'
+        | '\u{8e2}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{110bd}'
+        | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0001}'..='\u{e007f}'
+    )
+}
+
+/// Characters that show nothing by themselves (Default_Ignorable_Code_Point, and a blank filler of Khitan).
+pub(crate) fn is_default_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}'
+        | '\u{16fe4}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+/// Blocks whose letters are written from right to left.
+fn is_right_to_left(c: char) -> bool {
+    matches!(c,
+        '\u{590}'..='\u{8ff}'
+        | '\u{fb1d}'..='\u{fdff}'
+        | '\u{fe70}'..='\u{fefe}'
+        | '\u{10800}'..='\u{10fff}'
+        | '\u{1e800}'..='\u{1efff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_only_shows_itself() {
+        for (text, shown) in [
+            ("hello, world", "hello, world"),
+            ("a\tb", "a\tb"),
+            ("\x1b[2Jgone", " [2Jgone"),
+            ("one\r\ntwo\u{2028}three\u{2029}four\u{85}five", "one  two three four five"),
+            ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+            ("a\u{2066}b\u{2069}c\u{200b}d\u{feff}e\u{ad}f\u{61c}g\u{e0041}h", "abcdefgh"),
+            // The csi of eight bits.
+            ("\u{9b}31mred", " 31mred"),
+            ("\u{7f}", " "),
+            ("Grüße 张三 हिन्दी ไม่รู้", "Grüße 张三 हिन्दी ไม่รู้"),
+        ] {
+            assert_eq!(clean(text), shown, "{text:?}");
+            assert_eq!(clean(shown), shown, "cleaning again changes nothing: {text:?}");
+        }
+    }
+
+    #[test]
+    fn joiners_stay_where_scripts_and_emoji_need_them() {
+        for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}🚀", "🏴\u{200d}☠\u{fe0f}", "❤\u{fe0f}\u{200d}🔥"]
+        {
+            assert_eq!(clean(text), text);
+        }
+        assert_eq!(clean("al\u{200d}ice \u{200c}bob\u{200d}"), "alice bob");
+        assert_eq!(clean("م\u{200c}\u{200c}م"), "م\u{200c}م", "a row of them is one");
+    }
+
+    #[test]
+    fn marks_do_not_pile_up() {
+        let pile = format!("e{}", "\u{301}".repeat(100));
+        assert_eq!(clean(&pile).chars().count(), 1 + MARKS);
+    }
+
+    #[test]
+    fn a_name_from_right_to_left_is_isolated() {
+        assert_eq!(clean_name("alice"), "alice");
+        assert_eq!(clean_name("张三"), "张三");
+        assert_eq!(clean_name("דוד"), "\u{2068}דוד\u{2069}");
+        assert_eq!(clean_name("\u{202e}bob"), "bob");
+    }
+
+    #[test]
+    fn a_title_shows_something_and_steers_nothing() {
+        for title in ["team", "Team 3: plans!", "家族", "سلام دنیا", "می\u{200c}خواهم", "❤\u{fe0f}"]
+        {
+            assert!(is_title(title), "{title:?}");
+        }
+        for title in [
+            "",
+            "  ",
+            "\u{3164}",
+            "\u{a0}\u{2003}",
+            "a\tb",
+            "a\nb",
+            "bob\u{202e}",
+            "a\u{2028}b",
+            "a\u{200b}b",
+            "\u{feff}bob",
+            "a\u{9b}b",
+        ] {
+            assert!(!is_title(title), "{title:?}");
+        }
+    }
+}
