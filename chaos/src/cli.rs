@@ -18,7 +18,7 @@ use crate::recorder::Recorder;
 use crate::report::Verdict;
 use crate::run::{self, Finished, RunOptions, run_watched};
 use crate::scenario::Scenario;
-use crate::{export, html, live, peers};
+use crate::{attack, export, html, live, peers};
 
 #[derive(Subcommand)]
 pub enum Chaos {
@@ -83,6 +83,8 @@ pub enum Chaos {
         #[command(flatten)]
         demo: Demo,
     },
+    /// Attack fresh clusters with one account or one address, and judge what honest users saw
+    Attack(crate::attack::Options),
     /// End partitions, bad weather and freezes of a running demo
     Heal {
         #[command(flatten)]
@@ -183,6 +185,14 @@ pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
             let loss = (loss * 10.0) as u64;
             let weather = Weather { delay_ms, jitter_ms, loss, bandwidth, ..Weather::default() };
             order(demo, Order::Weather { weather }).await
+        }
+        Chaos::Attack(options) => {
+            let harmless = tokio::select! {
+                harmless = attack::run(options, troupe) => harmless?,
+                // Dropped, it ends its processes.
+                _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+            };
+            Ok(if harmless { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Chaos::Heal { demo } => order(demo, Order::Heal).await,
     }

@@ -4,6 +4,7 @@
 //! [`history`] is the evidence, [`checkers`] judge it, [`report`] says the verdict; [`teeth`] plants bugs to see that it does. The crate knows a node only from outside: its
 //! command line, its ports, its signals and its files. Nothing of the server is linked here.
 
+pub mod attack;
 pub mod checkers;
 pub mod cli;
 pub mod control;

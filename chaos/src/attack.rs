@@ -1,0 +1,341 @@
+//! Attacks: one account or one address against all others, on a fresh cluster of real processes.
+//!
+//! Each [`Attack`] does what a single account or address could once do to the whole cluster. Two honest users talk meanwhile.
+//! The [`Report`] compares their acknowledgements and the nodes' memory and disk before, during and after the attack, and
+//! [`Report::judge`] says whether the attack did harm. The attacks stand in one file each below this module.
+
+mod accounts;
+mod descriptors;
+mod entry;
+mod honest;
+mod invitations;
+mod names;
+mod outsider;
+mod page;
+mod places;
+mod reading;
+mod site;
+mod waking;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+
+use self::honest::{Honest, Phase};
+use self::site::{Load, Site};
+
+/// One thing that a single account or address tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attack {
+    OversizedEntry,
+    Waking,
+    IdleConnections,
+    Reading,
+    Invitations,
+    Registration,
+    Places,
+    Outsider,
+    Names,
+    Page,
+}
+
+impl Attack {
+    pub const ALL: [Attack; 10] = [
+        Attack::OversizedEntry,
+        Attack::Waking,
+        Attack::IdleConnections,
+        Attack::Reading,
+        Attack::Invitations,
+        Attack::Registration,
+        Attack::Places,
+        Attack::Outsider,
+        Attack::Names,
+        Attack::Page,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Attack::OversizedEntry => "oversized-entry",
+            Attack::Waking => "waking",
+            Attack::IdleConnections => "idle-connections",
+            Attack::Reading => "reading",
+            Attack::Invitations => "invitations",
+            Attack::Registration => "registration",
+            Attack::Places => "places",
+            Attack::Outsider => "outsider",
+            Attack::Names => "names",
+            Attack::Page => "page",
+        }
+    }
+
+    pub fn about(self) -> &'static str {
+        match self {
+            Attack::OversizedEntry => "renames groups to names of 79 KB, for every shard",
+            Attack::Waking => "acknowledges conversations that do not exist",
+            Attack::IdleConnections => "holds 1,100 idle connections against an open-file limit of 1,024",
+            Attack::Reading => "searches for users without pause, and sends to groups that do not exist",
+            Attack::Invitations => "creates groups with the same 200 members, without pause",
+            Attack::Registration => "registers and guesses passwords without pause, and fills disks",
+            Attack::Places => "holds slow connections, half frames, and sockets on the cluster port",
+            Attack::Outsider => "asks about conversations of others, existing and not",
+            Attack::Names => "registers names that look like those of others, and reserved ones",
+            Attack::Page => "orders the removal of a node from a foreign web page",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Attack> {
+        Attack::ALL.into_iter().find(|attack| attack.name() == name)
+    }
+
+    async fn run(self, site: &mut Site, time: Duration) -> Result<Vec<String>> {
+        match self {
+            Attack::OversizedEntry => entry::run(site, time).await,
+            Attack::Waking => waking::run(site, time).await,
+            Attack::IdleConnections => descriptors::run(site, time).await,
+            Attack::Reading => reading::run(site, time).await,
+            Attack::Invitations => invitations::run(site, time).await,
+            Attack::Registration => accounts::run(site, time).await,
+            Attack::Places => places::run(site, time).await,
+            Attack::Outsider => outsider::run(site).await,
+            Attack::Names => names::run(site).await,
+            Attack::Page => page::run(site).await,
+        }
+    }
+}
+
+#[derive(Args)]
+pub struct Options {
+    /// One attack; see `--list`
+    #[arg(long, required_unless_present_any = ["all", "list"], conflicts_with = "all")]
+    scenario: Option<String>,
+    /// Every attack, each against a fresh cluster
+    #[arg(long)]
+    all: bool,
+    /// Name the attacks and end
+    #[arg(long)]
+    list: bool,
+    /// How long each attack lasts
+    #[arg(long, default_value_t = 12)]
+    seconds: u64,
+    /// How long after the end of an attack everything must be calm again
+    #[arg(long, default_value_t = 30)]
+    after: u64,
+    /// One line of JSON for each attack, and one at the end
+    #[arg(long)]
+    json: bool,
+}
+
+/// What one attack did to the others.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub scenario: &'static str,
+    pub calm: Figures,
+    pub during: Figures,
+    pub after: Figures,
+    /// What the attack achieved that it must not; empty when it did no harm.
+    pub findings: Vec<String>,
+    /// Where honest users waited too long. Apart, because a busy machine makes them wait as well.
+    pub slow: Vec<String>,
+}
+
+/// The honest user's acknowledgements in one phase, and the cost to the nodes at its worst.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Figures {
+    pub sent: u64,
+    pub acked: u64,
+    pub ack_p99_ms: f64,
+    pub memory_mib: u64,
+    pub disk_mib: u64,
+}
+
+/// A p99 below this is noise: the multiples count from here.
+const CALM_P99_MS: f64 = 6.0;
+const TIMES_CALM: f64 = 5.0;
+/// Memory of one node above its calm.
+const MEMORY_MIB: u64 = 256;
+
+impl Report {
+    /// Adds what the figures say to what the attack itself found.
+    fn judge(mut self) -> Report {
+        let phases = [("before", self.calm), ("during", self.during), ("after", self.after)];
+        for (phase, figures) in phases {
+            if figures.acked < figures.sent || figures.sent == 0 {
+                self.findings.push(format!("{phase}: {} of {} honest sends acknowledged", figures.acked, figures.sent));
+            }
+        }
+        let calm = self.calm.ack_p99_ms.max(CALM_P99_MS);
+        for (phase, figures) in &phases[1..] {
+            if figures.ack_p99_ms > TIMES_CALM * calm {
+                self.slow.push(format!(
+                    "{phase}: honest p99 {:.1} ms, calm {:.1} ms",
+                    figures.ack_p99_ms, self.calm.ack_p99_ms
+                ));
+            }
+            if figures.memory_mib > self.calm.memory_mib + MEMORY_MIB {
+                self.findings.push(format!(
+                    "{phase}: a node holds {} MiB, calm {} MiB",
+                    figures.memory_mib, self.calm.memory_mib
+                ));
+            }
+        }
+        self
+    }
+
+    pub fn held(&self) -> bool {
+        self.findings.is_empty() && self.slow.is_empty()
+    }
+
+    pub fn table(&self) -> String {
+        let verdict = if self.held() { "held" } else { "HARM" };
+        let mut text = format!("{:<18} {verdict}\n", self.scenario);
+        for (phase, f) in [("before", self.calm), ("during", self.during), ("after", self.after)] {
+            text.push_str(&format!(
+                "  {phase:<8} {:>5} of {:>5} acknowledged, p99 {:>7.1} ms, memory {:>5} MiB, disk {:>6} MiB\n",
+                f.acked, f.sent, f.ack_p99_ms, f.memory_mib, f.disk_mib
+            ));
+        }
+        for finding in self.findings.iter().chain(&self.slow) {
+            text.push_str(&format!("  {finding}\n"));
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+/// How long one attack is measured before, during and after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub calm: Duration,
+    pub attack: Duration,
+    pub after: Duration,
+}
+
+/// The window at the end of the time after an attack in which the figures must be calm.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Plays one attack against a fresh cluster whose first port is `port`.
+pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> Result<Report> {
+    let mut site = Site::open(troupe, attack == Attack::IdleConnections, port).await?;
+    let honest = Honest::start(&site).await.context("the honest users")?;
+    honest.enter(Phase::Calm);
+    let mut load = Load::default();
+    site.watch(times.calm, &mut load).await;
+    let calm = load;
+
+    honest.enter(Phase::During);
+    let mut load = Load::default();
+    let watched = site.watcher();
+    let mut findings = {
+        let attacked = attack.run(&mut site, times.attack);
+        tokio::pin!(attacked);
+        loop {
+            tokio::select! {
+                done = &mut attacked => break done.with_context(|| attack.name())?,
+                () = tokio::time::sleep(site::SAMPLE) => load.take(&watched),
+            }
+        }
+    };
+    load.take(&watched);
+    let during = load;
+
+    honest.enter(Phase::Between);
+    let mut load = Load::default();
+    site.watch(times.after.saturating_sub(LAST), &mut load).await;
+    honest.enter(Phase::After);
+    let mut load = Load::default();
+    site.watch(LAST, &mut load).await;
+    let after = load;
+
+    findings.extend(site.unwell().await);
+    let sent = honest.stop().await?;
+    site.close().await?;
+    let figures = |phase, load: Load| {
+        let (sent, acked, ack_p99_ms) = sent.of(phase);
+        Figures { sent, acked, ack_p99_ms, memory_mib: load.memory_mib, disk_mib: load.disk_mib }
+    };
+    Ok(Report {
+        scenario: attack.name(),
+        calm: figures(Phase::Calm, calm),
+        during: figures(Phase::During, during),
+        after: figures(Phase::After, after),
+        findings,
+        slow: Vec::new(),
+    }
+    .judge())
+}
+
+/// The first ports of the clusters that are attacked.
+const PORT: u16 = 28_000;
+
+/// `troupe chaos attack`: answers whether every attack was harmless.
+pub async fn run(options: Options, troupe: PathBuf) -> Result<bool> {
+    if options.list {
+        for attack in Attack::ALL {
+            println!("{:<18}{}", attack.name(), attack.about());
+        }
+        return Ok(true);
+    }
+    let attacks = match &options.scenario {
+        Some(name) => vec![Attack::named(name).with_context(|| format!("no attack \"{name}\"; see --list"))?],
+        None => Attack::ALL.to_vec(),
+    };
+    let times = Times {
+        calm: Duration::from_secs(options.seconds.min(10)),
+        attack: Duration::from_secs(options.seconds),
+        after: Duration::from_secs(options.after),
+    };
+    let mut failed = 0;
+    for attack in &attacks {
+        let report = match play(troupe.clone(), *attack, times, PORT).await {
+            Ok(report) => report,
+            // One attack that cannot be played does not hide the others.
+            Err(error) => Report {
+                scenario: attack.name(),
+                calm: Figures::default(),
+                during: Figures::default(),
+                after: Figures::default(),
+                findings: vec![format!("not played to its end: {error:#}")],
+                slow: Vec::new(),
+            },
+        };
+        failed += usize::from(!report.held());
+        match options.json {
+            true => println!("{}", serde_json::to_string(&report)?),
+            false => println!("{}", report.table()),
+        }
+    }
+    match options.json {
+        true => println!("{}", serde_json::json!({ "scenarios": attacks.len(), "failed": failed })),
+        false => println!("{} attacks, {failed} did harm", attacks.len()),
+    }
+    Ok(failed == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(during: Figures) -> Report {
+        let calm = Figures { sent: 100, acked: 100, ack_p99_ms: 10.0, memory_mib: 100, disk_mib: 1 };
+        Report { scenario: "x", calm, during, after: calm, findings: Vec::new(), slow: Vec::new() }.judge()
+    }
+
+    #[test]
+    fn harm_is_a_lost_ack_a_slow_one_or_memory() {
+        let calm = Figures { sent: 100, acked: 100, ack_p99_ms: 49.0, memory_mib: 356, disk_mib: 1 };
+        assert!(report(calm).held());
+        assert!(!report(Figures { acked: 99, ..calm }).held());
+        assert!(!report(Figures { sent: 0, acked: 0, ..calm }).held());
+        assert!(!report(Figures { ack_p99_ms: 51.0, ..calm }).held());
+        assert!(!report(Figures { memory_mib: 357, ..calm }).held());
+    }
+
+    #[test]
+    fn every_attack_is_found_by_its_name() {
+        for attack in Attack::ALL {
+            assert_eq!(Attack::named(attack.name()), Some(attack));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Renames of 79 KB, for groups in every shard, existing or not: together they once made an entry that no frame carries.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use futures::StreamExt;
+use tokio::time::Instant;
+use troupe_client::connection::Request;
+use troupe_proto::wire::client as wire;
+
+use super::site::{Site, attacker, random_id, user};
+
+/// The largest name that a client frame has room for.
+const NAME_BYTES: usize = 79 * 1024;
+/// As many as one entry holds.
+const AT_ONCE: usize = 64;
+/// One group id for each of the first slots; every shard has some of them.
+const SLOTS: u64 = 1_024;
+
+pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
+    let attacker = user(attacker(), site.node(0), "wedger").await?;
+    let name = "n".repeat(NAME_BYTES);
+    let until = Instant::now() + time;
+    let mut placed = 0;
+    let mut round = 0;
+    while Instant::now() < until && !attacker.connection.is_closed() {
+        let renames = (0..AT_ONCE as u64).map(|i| {
+            attacker.connection.request(Request::ChangeGroup(wire::ChangeGroup {
+                request: random_id(),
+                conversation: format!("g{}", 1_024 + (round * AT_ONCE as u64 + i) % SLOTS),
+                change: Some(wire::change_group::Change::Rename(name.clone())),
+            }))
+        });
+        let answers: Vec<_> = futures::stream::iter(renames).buffer_unordered(AT_ONCE).collect().await;
+        placed += answers.iter().filter(|answer| answer.is_ok()).count();
+        round += 1;
+    }
+    Ok(if placed > 0 { vec![format!("{placed} renames to names of {NAME_BYTES} bytes were accepted")] } else { vec![] })
+}
