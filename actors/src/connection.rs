@@ -1,7 +1,8 @@
 //! A connection as the rest of the node sees it: a bounded queue of frames to write, and a way to end it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -20,18 +21,52 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// Places for frames that an idle connection may keep.
 const KEPT_FRAMES: usize = 8;
 
+/// Bytes that wait for all connections of a node.
+#[derive(Debug)]
+pub struct Output {
+    waiting: AtomicUsize,
+    limit: usize,
+}
+
+impl Output {
+    pub fn new(limit: usize) -> Output {
+        Output { waiting: AtomicUsize::new(0), limit }
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// What one connection may have waiting now: a share of what is left, so that those that read nothing have less the more of
+    /// them there are. One that waits for nothing may always have one frame, as far as there is room at all.
+    fn allows(&self, held: usize, frame: usize) -> bool {
+        let left = self.limit.saturating_sub(self.waiting());
+        let share = (left / limits::OUTPUT_SHARE).min(limits::CONNECTION_OUT_BYTES);
+        held + frame <= share || (held == 0 && frame <= left)
+    }
+}
+
+impl Default for Output {
+    fn default() -> Output {
+        Output::new(usize::MAX)
+    }
+}
+
 /// What waits to be written to one client. Many push, one task writes.
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: Mutex<Queue>,
     wake: Notify,
-    pub logged_in: AtomicBool,
+    logged_in: AtomicBool,
+    output: Arc<Output>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Bytes>,
+    /// Of the frames, and of those that are being written.
     bytes: usize,
+    writing: usize,
     /// Nothing is taken any more; what is here is written, then the connection ends.
     closing: bool,
 }
@@ -74,22 +109,38 @@ impl Farewell {
 }
 
 impl Outbox {
+    pub fn new(output: Arc<Output>) -> Outbox {
+        Outbox { queue: Mutex::default(), wake: Notify::new(), logged_in: AtomicBool::new(false), output }
+    }
+
+    fn add(&self, queue: &mut Queue, frame: Bytes) {
+        queue.bytes += frame.len();
+        self.output.waiting.fetch_add(frame.len(), Ordering::Relaxed);
+        queue.frames.push_back(frame);
+    }
+
+    fn release(&self, queue: &mut Queue, bytes: usize) {
+        queue.bytes -= bytes;
+        self.output.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// Queues a frame. False if this was too much for the connection: it is about to end then, and resumes by its cursor.
     pub fn push(&self, frame: Bytes) -> bool {
         let mut queue = self.queue.lock();
         if queue.closing {
             return true;
         }
-        if queue.bytes + frame.len() > limits::CONNECTION_OUT_BYTES {
+        if !self.output.allows(queue.bytes, frame.len()) {
+            let dropped = queue.bytes - queue.writing;
             queue.frames.clear();
-            queue.frames.push_back(Farewell::new("slow_consumer").frame());
+            self.release(&mut queue, dropped);
+            self.add(&mut queue, Farewell::new("slow_consumer").frame());
             queue.closing = true;
             drop(queue);
             self.wake.notify_one();
             return false;
         }
-        queue.bytes += frame.len();
-        queue.frames.push_back(frame);
+        self.add(&mut queue, frame);
         drop(queue);
         self.wake.notify_one();
         true
@@ -99,7 +150,9 @@ impl Outbox {
     pub fn finish(&self, last: Option<Bytes>) {
         let mut queue = self.queue.lock();
         if !queue.closing {
-            queue.frames.extend(last);
+            if let Some(last) = last {
+                self.add(&mut queue, last);
+            }
             queue.closing = true;
         }
         drop(queue);
@@ -129,6 +182,9 @@ impl Outbox {
 
     fn take(&self) -> Option<ToWrite> {
         let mut queue = self.queue.lock();
+        // What was taken before is written by now.
+        let written = std::mem::take(&mut queue.writing);
+        self.release(&mut queue, written);
         if queue.frames.is_empty() {
             // A burst leaves no memory behind in an idle connection.
             if queue.frames.capacity() > KEPT_FRAMES {
@@ -144,7 +200,7 @@ impl Outbox {
             bytes.extend_from_slice(frame);
             queue.frames.pop_front();
         }
-        queue.bytes = queue.bytes.saturating_sub(bytes.len());
+        queue.writing = bytes.len();
         Some(ToWrite::Bytes(bytes))
     }
 
@@ -154,6 +210,13 @@ impl Outbox {
 
     pub fn is_logged_in(&self) -> bool {
         self.logged_in.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let bytes = self.queue.get_mut().bytes;
+        self.output.waiting.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -186,5 +249,30 @@ mod tests {
         assert!((0..4).all(|_| outbox.push(big.clone())));
         assert!(!outbox.push(big));
         assert_eq!(drain(&outbox).await, Farewell::new("slow_consumer").frame());
+    }
+
+    #[tokio::test]
+    async fn those_that_do_not_read_share_what_all_may_have_waiting() {
+        const MIB: usize = 1024 * 1024;
+        let output = Arc::new(Output::new(16 * MIB));
+        let open = || Outbox::new(output.clone());
+        let frame = Bytes::from(vec![0; 64 * 1024]);
+        let deaf: Vec<_> = (0..160).map(|_| open()).collect();
+        for _ in 0..64 {
+            deaf.iter().for_each(|outbox| {
+                outbox.push(frame.clone());
+            });
+        }
+        assert!(output.waiting() <= 16 * MIB, "{}", output.waiting());
+        // One that reads still gets a frame at a time, however large.
+        let reader = open();
+        let page = Bytes::from(vec![0; 256 * 1024]);
+        for _ in 0..10 {
+            assert!(reader.push(page.clone()));
+            assert!(matches!(reader.next().await, ToWrite::Bytes(bytes) if bytes.len() == page.len()));
+            assert!(tokio::time::timeout(std::time::Duration::ZERO, reader.next()).await.is_err());
+        }
+        drop((deaf, reader));
+        assert_eq!(output.waiting(), 0);
     }
 }

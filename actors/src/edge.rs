@@ -2,28 +2,34 @@
 //! connection is.
 //!
 //! The socket is a task of its own ([`socket`]); pushes go from the hub straight into the outbox and never wake this actor.
-//! [`login`] holds the way in, [`sends`] what a user says, [`requests`] what else a logged-in user may ask.
+//! [`login`] holds the way in, [`session`] what a connection becomes by it, [`sends`] what a user says, [`requests`] what
+//! else a logged-in user may ask, [`cost`] what each frame is worth.
 
+mod acknowledging;
+pub mod cost;
 pub mod directory;
 mod login;
 mod reply;
 mod requests;
 mod sends;
+mod session;
 mod socket;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::ConversationId;
+use troupe_core::{ConversationId, UserId};
 use troupe_proto::client;
 use troupe_runtime::Stream;
 
-use crate::admission::Permit;
-use crate::connection::{ConnectionId, Farewell, Outbox};
+use crate::budgets::{Budgets, Payer};
+use crate::connection::{ConnectionId, Farewell, Outbox, Output};
+use crate::edge::acknowledging::Acknowledging;
 use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
 use crate::edge::sends::Waiting;
@@ -31,6 +37,7 @@ use crate::hub::HubMsg;
 use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Session, say};
 use crate::passwords::Passwords;
+use crate::places::{Place, Places};
 use crate::world::World;
 
 use say::client_frame::Request as Asked;
@@ -41,6 +48,9 @@ pub struct Front {
     pub world: World,
     pub passwords: Passwords,
     pub directory: Directory,
+    pub places: Places,
+    pub budgets: Arc<Budgets>,
+    pub output: Arc<Output>,
 }
 
 pub enum EdgeMsg {
@@ -50,6 +60,15 @@ pub enum EdgeMsg {
         place: OwnedSemaphorePermit,
     },
     BadFrame,
+    /// A frame that its user or its address cannot pay now.
+    Unpaid {
+        request_id: u64,
+        after: Duration,
+    },
+    /// An acknowledgement is no longer under way.
+    Acknowledged {
+        user: UserId,
+    },
     LoggedIn {
         request_id: u64,
         session: Session,
@@ -89,7 +108,8 @@ pub struct EdgeArgs {
     pub id: ConnectionId,
     pub stream: Box<dyn Stream>,
     pub listener: ActorRef<ListenerMsg>,
-    pub unauthenticated: Permit,
+    pub place: Place,
+    pub payer: Arc<Payer>,
     pub outbox: Arc<Outbox>,
     /// Sends the client elsewhere, once it is greeted.
     pub go_away: Option<Bytes>,
@@ -102,11 +122,13 @@ pub struct EdgeState {
     /// Kept back until the client is greeted: the welcome is the first frame.
     go_away: Option<Bytes>,
     listener: ActorRef<ListenerMsg>,
-    /// The place among those who have not logged in.
-    unauthenticated: Option<Permit>,
+    place: Place,
+    payer: Arc<Payer>,
+    logged_in: bool,
     phase: Phase,
     /// Sends that wait until it is known whether their peer exists, in order.
     checking: BTreeMap<ConversationId, Vec<Waiting>>,
+    acknowledging: Acknowledging,
 }
 
 enum Phase {
@@ -125,20 +147,23 @@ impl Actor for Edge {
     type Arguments = EdgeArgs;
 
     async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
-        let EdgeArgs { front, id, stream, listener, unauthenticated, outbox, go_away } = args;
+        let EdgeArgs { front, id, stream, listener, place, payer, outbox, go_away } = args;
         front.world.stats.actors.up();
         front.world.stats.connections.up();
         front.world.stats.unauthenticated.up();
-        tokio::spawn(socket::run(stream, outbox.clone(), myself));
+        tokio::spawn(socket::run(stream, outbox.clone(), payer.clone(), myself));
         Ok(EdgeState {
             front,
             id,
             outbox,
             go_away,
             listener,
-            unauthenticated: Some(unauthenticated),
+            place,
+            payer,
+            logged_in: false,
             phase: Phase::Silent,
             checking: BTreeMap::new(),
+            acknowledging: Acknowledging::default(),
         })
     }
 
@@ -153,6 +178,14 @@ impl Actor for Edge {
             EdgeMsg::BadFrame => {
                 state.reply(0).fail(&client::Refusal::BadFrame.into());
                 state.outbox.finish(None);
+            }
+            EdgeMsg::Unpaid { request_id, after } => {
+                let after_ms = after.as_millis().try_into().unwrap_or(u32::MAX);
+                state.reply(request_id).fail(&Refusal::Limited { limit: client::Limit::Rate, after_ms });
+            }
+            EdgeMsg::Acknowledged { user } => {
+                state.acknowledging.ended();
+                state.say_acknowledged(&myself, user);
             }
             EdgeMsg::LoggedIn { request_id, session, name, token } => {
                 state.logged_in(&myself, request_id, session, name, token);
@@ -179,10 +212,10 @@ impl Actor for Edge {
         let stats = &state.front.world.stats;
         stats.actors.down();
         stats.connections.down();
-        if state.unauthenticated.is_some() {
-            stats.unauthenticated.down()
-        } else {
+        if state.logged_in {
             stats.sessions.down()
+        } else {
+            stats.unauthenticated.down()
         }
         state.outbox.finish(None);
         state.front.world.router.tell_hub(HubMsg::Detach { id: state.id });
@@ -234,7 +267,7 @@ impl EdgeState {
         let front = self.front.clone();
         match request {
             Asked::Send(send) => self.send(myself, request_id, place, user, send),
-            Asked::Acknowledge(acknowledge) => self.acknowledge(user, &acknowledge),
+            Asked::Acknowledge(acknowledge) => self.acknowledge(myself, user, &acknowledge),
             Asked::MarkRead(mark) => self.mark_read(request_id, place, user, &mark),
             Asked::ListSessions(_) => self.answer(request_id, place, requests::sessions(front, user, device)),
             Asked::RevokeSession(revoke) => {
@@ -282,75 +315,6 @@ impl EdgeState {
             (Phase::Silent, go_away) => self.go_away = go_away,
             (_, Some(frame)) => drop(self.outbox.push(frame)),
             (_, None) => {}
-        }
-    }
-
-    fn enter(
-        &self,
-        myself: &ActorRef<EdgeMsg>,
-        request_id: u64,
-        place: OwnedSemaphorePermit,
-        entering: impl Future<Output = Result<login::Entered, Refusal>> + Send + 'static,
-    ) {
-        let myself = myself.clone();
-        tokio::spawn(async move {
-            let message = match entering.await {
-                Ok(login::Entered { session, name, token }) => EdgeMsg::LoggedIn { request_id, session, name, token },
-                Err(refusal) => EdgeMsg::LoginFailed { request_id, refusal },
-            };
-            drop(place);
-            let _ = myself.send_message(message);
-        });
-    }
-
-    fn logged_in(
-        &mut self,
-        myself: &ActorRef<EdgeMsg>,
-        request_id: u64,
-        session: Session,
-        name: String,
-        token: Vec<u8>,
-    ) {
-        let stats = &self.front.world.stats;
-        self.outbox.set_logged_in();
-        if self.unauthenticated.take().is_some() {
-            stats.unauthenticated.down();
-            stats.sessions.up();
-        }
-        self.phase = Phase::In(session.clone());
-        let device = session.device.to_string();
-        // First the answer, then whatever the hub pushes.
-        let logged_in = say::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
-        self.reply(request_id).send(Said::LoggedIn(logged_in));
-        let attach = HubMsg::Attach { id: self.id, session, outbox: self.outbox.clone(), edge: myself.clone() };
-        self.front.world.router.tell_hub(attach);
-        // The hub finds the conversations of its users by itself; the channel is everybody's.
-        let everyone = HubMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
-        self.front.world.router.tell_hub(everyone);
-    }
-
-    fn log_out(&mut self, myself: &ActorRef<EdgeMsg>, request_id: u64, place: OwnedSemaphorePermit, session: Session) {
-        self.phase = Phase::Leaving(session.clone());
-        let (front, myself) = (self.front.clone(), myself.clone());
-        tokio::spawn(async move {
-            let outcome = requests::close(&front, session.user, session.device, Some(session.token)).await;
-            drop(place);
-            let _ = myself.send_message(EdgeMsg::LoggedOut { request_id, outcome });
-        });
-    }
-
-    fn logged_out(&mut self, request_id: u64, outcome: Result<(), Refusal>) {
-        match outcome {
-            Ok(()) => {
-                self.reply(request_id).send(Said::Done(say::Done {}));
-                self.outbox.finish(Some(Farewell::new("logged_out").frame()));
-            }
-            Err(refusal) => {
-                if let Phase::Leaving(session) = &self.phase {
-                    self.phase = Phase::In(session.clone());
-                }
-                self.reply(request_id).fail(&refusal);
-            }
         }
     }
 

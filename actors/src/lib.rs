@@ -15,12 +15,14 @@
 //! edge, [`router`], [`shard`], entity, and the [`Cluster`](troupe_raft::Cluster) below; a committed event comes back from the
 //! [`conversation`] to the [`hub`] of each interested node, and from there as the same bytes to every connection.
 //!
-//! What is decided without waiting is in plain structs with tests beside them: [`admission`], [`presence`], [`proposals`],
+//! What is decided without waiting is in plain structs with tests beside them: [`admission`], [`budgets`], [`places`], [`presence`], [`proposals`],
 //! the router's attempts, the hub's flow. Rules about users, members and messages are not here: they are `troupe-core`'s.
 //!
 //! Start at [`node`], the face of this crate; [`message`] is what actors say to each other across nodes.
 
+pub mod address;
 pub mod admission;
+pub mod budgets;
 pub mod connection;
 pub mod conversation;
 pub mod edge;
@@ -30,6 +32,7 @@ pub mod mesh;
 pub mod message;
 pub mod node;
 pub mod passwords;
+pub mod places;
 pub mod presence;
 pub mod proposals;
 pub mod reply;

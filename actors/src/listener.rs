@@ -8,24 +8,24 @@ use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use troupe_core::limits;
+use troupe_runtime::seldom::Seldom;
 use troupe_runtime::{Listener as Socket, Stream};
 
-use crate::admission::{Bound, Permit};
+use crate::address::Address;
+use crate::budgets::Payer;
 use crate::connection::{ConnectionId, Outbox};
 use crate::conversation::push_frame;
 use crate::edge::{Edge, EdgeArgs, EdgeMsg, Front};
 use crate::message::say;
+use crate::places::Place;
 
 /// After a failed accept (no file descriptors left, for instance).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Between two lines about connections that were not taken.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 pub enum ListenerMsg {
-    /// A connection, with its place among those that have not logged in.
-    Accepted {
-        stream: Box<dyn Stream>,
-        unauthenticated: Permit,
-    },
+    Accepted(Accepted),
     Ended {
         id: ConnectionId,
     },
@@ -43,12 +43,31 @@ pub enum ListenerMsg {
 
 impl ractor::Message for ListenerMsg {}
 
+/// A connection that has its place.
+pub struct Accepted {
+    pub stream: Box<dyn Stream>,
+    pub address: Address,
+    pub outbox: Arc<Outbox>,
+    pub place: Place,
+}
+
+impl Accepted {
+    /// `None`: there is no place, and the stream is closed unread.
+    pub fn new(front: &Front, stream: Box<dyn Stream>, address: Address) -> Option<Accepted> {
+        let outbox = Arc::new(Outbox::new(front.output.clone()));
+        let place = front.places.enter(address, outbox.clone());
+        if place.is_err() {
+            front.world.stats.connections_refused.up();
+        }
+        Some(Accepted { stream, address, outbox, place: place.ok()? })
+    }
+}
+
 pub struct Listener;
 
 pub struct ListenerArgs {
     pub front: Arc<Front>,
     pub socket: Arc<dyn Socket>,
-    pub unauthenticated: Bound,
     /// How many connections there are.
     pub open: watch::Sender<usize>,
     pub draining: watch::Receiver<bool>,
@@ -80,11 +99,11 @@ impl Actor for Listener {
         myself: ActorRef<ListenerMsg>,
         args: ListenerArgs,
     ) -> Result<ListenerState, ActorProcessingErr> {
-        let ListenerArgs { front, socket, unauthenticated, open, draining } = args;
+        let ListenerArgs { front, socket, open, draining } = args;
         front.world.stats.actors.up();
         let mut accepting = JoinSet::new();
         if !*draining.borrow() {
-            accepting.spawn(accept(socket, unauthenticated, myself));
+            accepting.spawn(accept(front.clone(), socket, myself));
         }
         Ok(ListenerState { front, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting })
     }
@@ -96,7 +115,7 @@ impl Actor for Listener {
         state: &mut ListenerState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ListenerMsg::Accepted { stream, unauthenticated } => state.accepted(&myself, stream, unauthenticated),
+            ListenerMsg::Accepted(accepted) => state.accepted(&myself, accepted),
             ListenerMsg::Ended { id } => state.ended(id),
             ListenerMsg::Drain { nodes } => {
                 state.accepting.abort_all();
@@ -142,16 +161,17 @@ impl Actor for Listener {
 }
 
 impl ListenerState {
-    fn accepted(&mut self, myself: &ActorRef<ListenerMsg>, stream: Box<dyn Stream>, unauthenticated: Permit) {
+    fn accepted(&mut self, myself: &ActorRef<ListenerMsg>, accepted: Accepted) {
+        let Accepted { stream, address, outbox, place } = accepted;
         let id = self.next_id;
         self.next_id += 1;
-        let outbox = Arc::new(Outbox::default());
         let args = EdgeArgs {
             front: self.front.clone(),
             id,
             stream,
             listener: myself.clone(),
-            unauthenticated,
+            place,
+            payer: Arc::new(Payer::new(self.front.budgets.clone(), address)),
             outbox: outbox.clone(),
             go_away: self.go_away.clone(),
         };
@@ -177,18 +197,26 @@ impl ListenerState {
     }
 }
 
-async fn accept(socket: Arc<dyn Socket>, unauthenticated: Bound, listener: ActorRef<ListenerMsg>) {
+async fn accept(front: Arc<Front>, socket: Arc<dyn Socket>, listener: ActorRef<ListenerMsg>) {
+    let (mut refused, mut failed) = (Seldom::new(LOG_EVERY), Seldom::new(LOG_EVERY));
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
-                // Over the bound it is closed at once, unread.
-                let Some(unauthenticated) = unauthenticated.enter() else { continue };
-                if listener.send_message(ListenerMsg::Accepted { stream, unauthenticated }).is_err() {
+            Ok((stream, peer)) => {
+                let address = Address::of(peer);
+                let Some(accepted) = Accepted::new(&front, stream, address) else {
+                    if let Some(others) = refused.due() {
+                        tracing::warn!(%address, others, "no place for a client connection: see limits.connections");
+                    }
+                    continue;
+                };
+                if listener.send_message(ListenerMsg::Accepted(accepted)).is_err() {
                     return;
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, limit = limits::UNAUTHENTICATED_CONNECTIONS, "a connection was not accepted");
+                if let Some(others) = failed.due() {
+                    tracing::warn!(%error, others, "a client connection was not accepted");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

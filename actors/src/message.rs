@@ -149,6 +149,8 @@ pub enum Refusal {
     Rejected { code: Cow<'static, str>, text: Cow<'static, str> },
     /// Definite: nothing was done; retry later.
     Overloaded { after_ms: u32 },
+    /// Definite: nothing was done; the user or the address has used its budget.
+    Limited { limit: client::Limit, after_ms: u32 },
     /// Definite: ask the leader.
     NotOwner { hint: Option<NodeId> },
     /// It may or may not have been done: retry with the same ids.
@@ -174,6 +176,7 @@ impl Refusal {
                 retry_after_ms: 0,
             },
             Refusal::Overloaded { after_ms } => say::Failure::overloaded(*after_ms),
+            Refusal::Limited { limit, after_ms } => say::Failure::limited(*limit, *after_ms),
             // Nothing was done; the router has tried until its deadline.
             Refusal::NotOwner { .. } => say::Failure::overloaded(1_000),
             Refusal::Unavailable => say::Failure::unavailable(500),

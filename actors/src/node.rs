@@ -13,15 +13,18 @@ use troupe_runtime::net::BoxFuture;
 use troupe_runtime::{NodeCtx, Stream};
 use troupe_store::rows::View;
 
-use crate::admission::Bound;
+use crate::address::Address;
+use crate::budgets::{Budgets, Limits};
+use crate::connection::Output;
 use crate::edge::Front;
 use crate::edge::directory::Directory;
-use crate::listener::ListenerMsg;
+use crate::listener::{Accepted, ListenerMsg};
 use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
 use crate::passwords::{Hashing, Passwords};
+use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::Router;
 use crate::stats::{Stats, StatsReport};
@@ -35,6 +38,8 @@ pub struct NodeConfig {
     /// Where native clients connect; port 0 lets the system choose.
     pub client_listen: String,
     pub hashing: Hashing,
+    /// What users and addresses may ask of this node.
+    pub limits: Limits,
 }
 
 /// What carries envelopes between nodes.
@@ -59,9 +64,8 @@ pub enum StartError {
 pub struct NodeHandle(Arc<Inner>);
 
 struct Inner {
-    world: World,
+    front: Arc<Front>,
     client_addr: std::net::SocketAddr,
-    unauthenticated: Bound,
     root: ActorRef<RootMsg>,
     joined: Mutex<Option<JoinHandle<()>>>,
     open: watch::Receiver<usize>,
@@ -95,7 +99,7 @@ impl NodeHandle {
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { client_listen, hashing } = config;
+        let NodeConfig { client_listen, hashing, limits: allowed } = config;
         let refused = |error: std::io::Error| {
             StartError::Refused(format!(
                 "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
@@ -109,20 +113,16 @@ impl NodeHandle {
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
         let world = World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats };
         let front = Arc::new(Front {
-            world: world.clone(),
+            world,
             passwords: Passwords::new(ctx.clone(), hashing),
             directory: Directory::default(),
+            output: Arc::new(Output::new(allowed.output_bytes)),
+            places: Places::new(allowed.clone()),
+            budgets: Arc::new(Budgets::new(allowed)),
         });
         let (open, open_now) = watch::channel(0);
         let (draining, draining_now) = watch::channel(false);
-        let unauthenticated = Bound::new(limits::UNAUTHENTICATED_CONNECTIONS);
-        let args = RootArgs {
-            front,
-            socket: socket.into(),
-            unauthenticated: unauthenticated.clone(),
-            open,
-            draining: draining_now,
-        };
+        let args = RootArgs { front: front.clone(), socket: socket.into(), open, draining: draining_now };
         let started = Root::spawn(None, Root, args).await;
         let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
 
@@ -141,16 +141,8 @@ impl NodeHandle {
                 Carrier::Direct(mesh)
             }
         };
-        let inner = Inner {
-            world,
-            client_addr,
-            unauthenticated,
-            root,
-            joined: Mutex::new(Some(joined)),
-            open: open_now,
-            draining,
-            mesh,
-        };
+        let inner =
+            Inner { front, client_addr, root, joined: Mutex::new(Some(joined)), open: open_now, draining, mesh };
         Ok(NodeHandle(Arc::new(inner)))
     }
 
@@ -160,20 +152,19 @@ impl NodeHandle {
     }
 
     pub fn stats(&self) -> StatsReport {
-        self.0.world.stats.report()
+        self.0.front.world.stats.report()
     }
 
     /// What this node's replicas hold, without asking anybody: for checkers.
     pub fn local_view(&self) -> View {
-        self.0.world.view()
+        self.0.front.world.view()
     }
 
     /// Serves a client that came another way: anything that carries the same frames.
     pub fn serve(&self, stream: Box<dyn Stream>) {
         // Over the bound it is closed at once, as at the client port.
-        if let Some(unauthenticated) = self.0.unauthenticated.enter() {
-            let accepted = ListenerMsg::Accepted { stream, unauthenticated };
-            let _ = self.0.root.send_message(RootMsg::ToListener(accepted));
+        if let Some(accepted) = Accepted::new(&self.0.front, stream, Address::LOCAL) {
+            let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Accepted(accepted)));
         }
     }
 
@@ -181,7 +172,7 @@ impl NodeHandle {
     /// over. What they have asked is still answered.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.send_replace(true);
-        let nodes = self.0.world.router.routing().elsewhere();
+        let nodes = self.0.front.world.router.routing().elsewhere();
         let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Drain { nodes }));
         let mut open = self.0.open.clone();
         // Whoever stays is closed by the shutdown, and resumes elsewhere.

@@ -15,7 +15,6 @@ use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
 use troupe_runtime::Listener as Socket;
 
-use crate::admission::Bound;
 use crate::edge::Front;
 use crate::hub::{Hub, HubMsg};
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
@@ -37,7 +36,6 @@ pub struct Root;
 pub struct RootArgs {
     pub front: Arc<Front>,
     pub socket: Arc<dyn Socket>,
-    pub unauthenticated: Bound,
     pub open: watch::Sender<usize>,
     pub draining: watch::Receiver<bool>,
 }
@@ -194,7 +192,6 @@ async fn start_listener(
     let args = ListenerArgs {
         front: args.front.clone(),
         socket: args.socket.clone(),
-        unauthenticated: args.unauthenticated.clone(),
         open: args.open.clone(),
         draining: args.draining.clone(),
     };

@@ -47,6 +47,10 @@ counters! {
     overloaded,
     /// Requests answered with unavailable.
     unavailable,
+    /// Requests refused because their user or address had used its budget.
+    rate_limited,
+    /// Client connections closed unread because no place was free.
+    connections_refused,
     /// Connections closed because they did not read.
     slow_consumers,
     /// Gaps in fan-out that were filled from the leader.

@@ -8,10 +8,12 @@
 //! Start with [`id`] for the words, [`command`] for what can be asked, [`state`] for what is kept, and
 //! [`machine`] for the rules. What is said on the wire lives in `troupe-proto`; what is on disk in `troupe-store`.
 
+pub mod budget;
 pub mod command;
 pub mod effect;
 pub mod error;
 pub mod event;
+pub mod fair;
 pub mod id;
 pub mod limits;
 pub mod machine;

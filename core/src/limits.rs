@@ -41,11 +41,28 @@ pub const PAGE_CONVERSATIONS: usize = 200;
 /// Members in one page of a conversation's members.
 pub const PAGE_MEMBERS: usize = 500;
 
+/// Bytes of one frame before the login: a greeting, a login or a registration. Above it the connection is closed.
+pub const GREETING_FRAME_BYTES: usize = 4 * 1024;
+/// Milliseconds for which a connection above its budget is read later instead of refused. Above it: `Overloaded(rate_limited)`.
+pub const PACE_MS: u64 = 1_000;
+/// Heartbeats of one connection per second, and at once. Above it the connection is read later.
+pub const HEARTBEATS: (u64, u64) = (10, 100);
+/// Users, and addresses, whose budgets a node keeps. Above it those that are not known share one.
+pub const BUDGETS_KEPT: usize = 65_536;
+/// Acknowledgements of one connection under way at once; more wait.
+pub const ACKNOWLEDGING: usize = 16;
+/// Conversations of one connection whose acknowledgement waits; a later seq takes the place of the one before. Above it: dropped.
+pub const ACKNOWLEDGEMENTS_WAITING: usize = 1_024;
+
 /// Sends of one connection that wait for their ack. At the limit the edge stops reading that socket.
 pub const SEND_WINDOW: usize = 256;
 /// Bytes waiting for a slow connection. Above it the connection is closed and resumes by its cursor.
 pub const CONNECTION_OUT_BYTES: usize = 4 * 1024 * 1024;
-/// Connections that have not logged in, per node. Above it a new one is closed at once.
+/// One connection may have this share of the room left for the waiting output of all connections of a node.
+pub const OUTPUT_SHARE: usize = 16;
+/// Seconds in which a connection takes none of what waits for it, before it is closed and resumes by its cursor.
+pub const WRITE_STALL_SECONDS: u64 = 20;
+/// Connections that have not logged in, per node. Above it the oldest of the address with most of them is closed.
 pub const UNAUTHENTICATED_CONNECTIONS: usize = 4_096;
 /// Seconds a connection may stay without logging in.
 pub const UNAUTHENTICATED_SECONDS: u64 = 15;

@@ -12,8 +12,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use troupe_actors::budgets::Limits;
 pub use troupe_raft::address::is_loopback;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+
+mod limits;
 
 /// One thing that can be set.
 pub struct Key {
@@ -58,6 +61,16 @@ keys! {
     "cluster.replication" = "3", "replicas of each shard of a newborn cluster, capped by the number of its nodes at any time";
     "cluster.replace_after" = "600", "seconds after which a node that cannot be reached is replaced, where others have room";
     "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
+    "limits.user_rate" = "1000", "units per second that one user may use; a short message is one unit; 0: no limit";
+    "limits.user_burst" = "5000", "units that one user may use at once after a rest";
+    "limits.address_rate" = "5000", "units per second of all users of one address (of a /64 with IPv6); 0: no limit";
+    "limits.address_burst" = "20000", "units that one address may use at once after a rest";
+    "limits.entry_rate" = "50", "greetings, logins and resumed sessions per second from one address; 0: no limit";
+    "limits.entry_burst" = "1000", "greetings, logins and resumed sessions from one address at once after a rest";
+    "limits.connections" = "65536", "client connections of this node; above it those without a login make room";
+    "limits.address_connections" = "1024", "client connections from one address";
+    "limits.output_bytes" = "134217728", "bytes that may wait for all clients of this node together";
+    "limits.loopback_factor" = "50", "how many times as much a loopback address may do; 1: as any other address";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
     "drain.seconds" = "10", "longest time for a graceful stop";
@@ -208,6 +221,7 @@ fn flatten(text: &str, path: &Path) -> Result<Vec<(String, String)>, ConfigError
 pub struct Config {
     pub data_dir: PathBuf,
     pub client_listen: String,
+    pub limits: Limits,
     pub http_listen: String,
     pub debug_replica: bool,
     pub drain_seconds: u64,
@@ -273,6 +287,7 @@ impl Config {
         Ok(Config {
             data_dir,
             client_listen,
+            limits: limits::limits(settings)?,
             http_listen,
             debug_replica,
             drain_seconds: settings.number("drain.seconds", 1, 3600)?,

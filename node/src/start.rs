@@ -44,7 +44,11 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         },
         end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }
     };
-    let serving = NodeConfig { client_listen: config.client_listen.clone(), hashing: Hashing::Recommended };
+    let serving = NodeConfig {
+        client_listen: config.client_listen.clone(),
+        hashing: Hashing::Recommended,
+        limits: config.limits.clone(),
+    };
     let node = NodeHandle::start(ctx, cluster.clone(), serving).await?;
     tracing::info!(
         node = cluster.me().0,

@@ -9,6 +9,7 @@ pub mod executor;
 pub mod net;
 pub mod plant;
 pub mod rng;
+pub mod seldom;
 
 use std::sync::Arc;
 

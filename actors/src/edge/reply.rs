@@ -30,6 +30,7 @@ impl Reply {
         match refusal {
             Refusal::Rejected { .. } => stats.rejected.up(),
             Refusal::Overloaded { .. } | Refusal::NotOwner { .. } => stats.overloaded.up(),
+            Refusal::Limited { .. } => stats.rate_limited.up(),
             Refusal::Unavailable => stats.unavailable.up(),
         }
         let failure = refusal.failure();

@@ -78,14 +78,6 @@ impl EdgeState {
         });
     }
 
-    pub(super) fn acknowledge(&self, user: UserId, acknowledge: &say::Acknowledge) {
-        // No answer, so what is wrong is ignored.
-        if let Ok(conversation) = client::conversation("acknowledge.conversation", &acknowledge.conversation) {
-            let request = Request::Delivered { conversation, user, seq: Seq(acknowledge.seq) };
-            self.front.world.router.tell(conversation.slot(), request);
-        }
-    }
-
     pub(super) fn mark_read(&self, request_id: u64, place: OwnedSemaphorePermit, user: UserId, mark: &say::MarkRead) {
         match client::conversation("mark_read.conversation", &mark.conversation) {
             Ok(conversation) => {

@@ -16,7 +16,8 @@ use troupe_core::limits;
 use troupe_proto::frame::FrameDecoder;
 use troupe_runtime::Stream;
 
-use super::EdgeMsg;
+use super::{EdgeMsg, cost};
+use crate::budgets::{Payer, Verdict};
 use crate::connection::{Farewell, Outbox, ToWrite};
 use crate::conversation::push_frame;
 use crate::message::say;
@@ -25,18 +26,24 @@ use crate::message::say;
 const SMALL: usize = 512;
 /// Read at once while a frame is incomplete.
 const LARGE: usize = 16 * 1024;
+/// A peer that takes nothing for so long, with something waiting for it, is gone or holds memory on purpose.
+const STALLED: Duration = Duration::from_secs(limits::WRITE_STALL_SECONDS);
+/// Before a frame's payload.
+const PREFIX: usize = 4;
+/// After a refusal for its budget a connection is not read for so long, at least.
+const REFUSED: Duration = Duration::from_millis(100);
 /// A client that does not take its last frames within this time does not get them.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Runs until the client is gone or everything is said.
-pub async fn run(stream: Box<dyn Stream>, outbox: Arc<Outbox>, edge: ActorRef<EdgeMsg>) {
+pub async fn run(stream: Box<dyn Stream>, outbox: Arc<Outbox>, payer: Arc<Payer>, edge: ActorRef<EdgeMsg>) {
     let (reads, mut writes) = tokio::io::split(stream);
     {
         let writing = write(&mut writes, &outbox);
         tokio::pin!(writing);
         tokio::select! {
             () = &mut writing => {}
-            () = read(reads, &outbox, &edge) => {
+            () = read(reads, &outbox, &payer, &edge) => {
                 // No more comes in; what waits may still go out.
                 outbox.finish(None);
                 let _ = tokio::time::timeout(LAST_WRITE, writing).await;
@@ -48,8 +55,7 @@ pub async fn run(stream: Box<dyn Stream>, outbox: Arc<Outbox>, edge: ActorRef<Ed
     let _ = edge.send_message(EdgeMsg::Closed);
 }
 
-async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &ActorRef<EdgeMsg>) {
-    let decoder = FrameDecoder { cap: limits::FRAME_BYTES };
+async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, payer: &Payer, edge: &ActorRef<EdgeMsg>) {
     let window = Arc::new(Semaphore::new(limits::SEND_WINDOW));
     let mut patience = Patience::new();
     let mut waiting = BytesMut::new();
@@ -63,7 +69,9 @@ async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &Acto
                 waiting.extend_from_slice(&small[..many]);
                 Ok::<usize, std::io::Error>(many)
             } else {
-                waiting.reserve(LARGE);
+                // Half a greeting makes the buffer no larger than a greeting may be.
+                let room = frame_cap(outbox) + PREFIX;
+                waiting.reserve(LARGE.min(room.saturating_sub(waiting.len()).max(1)));
                 reads.read_buf(&mut waiting).await
             }
         };
@@ -81,6 +89,7 @@ async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &Acto
             }
         }
         loop {
+            let decoder = FrameDecoder { cap: frame_cap(outbox) };
             let frame = match decoder.decode(&mut waiting) {
                 Ok(Some(payload)) => say::ClientFrame::decode(payload).ok(),
                 Ok(None) => break,
@@ -91,6 +100,19 @@ async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &Acto
                 // Nothing after it can be understood. The edge says so and closes, which ends the writing side.
                 return std::future::pending().await;
             };
+            match payer.pay(cost::of(frame.request.as_ref())) {
+                Verdict::Pass => {}
+                Verdict::Pace(later) => tokio::time::sleep(later).await,
+                Verdict::Refuse(after) => {
+                    let unpaid = EdgeMsg::Unpaid { request_id: frame.request_id, after: after.max(REFUSED) };
+                    if edge.send_message(unpaid).is_err() {
+                        return;
+                    }
+                    // One that goes on regardless is read slowly.
+                    tokio::time::sleep(after.clamp(REFUSED, Duration::from_millis(limits::PACE_MS))).await;
+                    continue;
+                }
+            }
             let Ok(place) = window.clone().acquire_owned().await else { return };
             if edge.send_message(EdgeMsg::Frame { frame, place }).is_err() {
                 return;
@@ -99,14 +121,14 @@ async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, edge: &Acto
     }
 }
 
+fn frame_cap(outbox: &Outbox) -> usize {
+    if outbox.is_logged_in() { limits::FRAME_BYTES } else { limits::GREETING_FRAME_BYTES }
+}
+
 async fn write(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
     while let ToWrite::Bytes(bytes) = outbox.next().await {
-        let written = async {
-            writes.write_all(&bytes).await?;
-            writes.flush().await
-        };
         let done = tokio::select! {
-            done = written => done.is_ok(),
+            done = put(writes, &bytes) => done.is_ok(),
             // Somebody who does not read must not hold the connection open.
             () = overdue(outbox) => false,
         };
@@ -114,6 +136,18 @@ async fn write(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
             return;
         }
     }
+}
+
+/// Fails when the peer stalls. Any progress counts: a slow network is no stall.
+async fn put(writes: &mut WriteHalf<Box<dyn Stream>>, mut bytes: &[u8]) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let wrote = tokio::time::timeout(STALLED, writes.write(bytes)).await??;
+        if wrote == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[wrote..];
+    }
+    tokio::time::timeout(STALLED, writes.flush()).await?
 }
 
 /// The connection is to end, and the time for its last frames is over.
@@ -162,5 +196,53 @@ impl Patience {
         let next = if silent >= idle / 2 { self.heard + idle } else { self.heard + idle / 2 };
         self.next.as_mut().reset(next);
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Writes 1,000 bytes to a peer with room for 100; returns how long that took, and how much the peer has taken.
+    async fn written_to(taking_every: Option<Duration>) -> (Duration, usize) {
+        let (server, mut client) = tokio::io::duplex(100);
+        let (_reads, mut writes) = tokio::io::split(Box::new(server) as Box<dyn Stream>);
+        let outbox = Outbox::default();
+        outbox.push(Bytes::from(vec![0; 1_000]));
+        outbox.finish(None);
+        let begun = Instant::now();
+        let mut taken = 0;
+        let take = async {
+            let Some(pause) = taking_every else { return std::future::pending().await };
+            let mut some = [0; 100];
+            loop {
+                tokio::time::sleep(pause).await;
+                taken += client.read(&mut some).await.unwrap_or(0);
+            }
+        };
+        tokio::select! {
+            () = write_all(&mut writes, &outbox) => {}
+            () = take => {}
+        }
+        (begun.elapsed(), taken)
+    }
+
+    /// As [`write`], without the time that is left to a connection that ends.
+    async fn write_all(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
+        while let ToWrite::Bytes(bytes) = outbox.next().await {
+            if put(writes, &bytes).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_is_let_go_and_a_slow_one_is_not() {
+        let (lasted, taken) = written_to(None).await;
+        assert_eq!((lasted.as_secs(), taken), (limits::WRITE_STALL_SECONDS, 0));
+        let (lasted, taken) = written_to(Some(STALLED - Duration::from_secs(1))).await;
+        assert!(lasted > STALLED * 8 && taken == 900, "{lasted:?} {taken}");
     }
 }

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use troupe_actors::budgets::Limits;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::limits;
@@ -80,6 +81,12 @@ pub async fn one_node(login_policy: LoginPolicy) -> Node {
     start(ctx, config, Memory::new()).await
 }
 
+/// A node with other limits than usual.
+pub async fn one_node_with(limits: Limits) -> Node {
+    let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
+    start_with(NodeCtx::production(), config, Memory::new(), limits).await
+}
+
 pub async fn three_nodes() -> Vec<Node> {
     let ctx = NodeCtx::production();
     let mut addresses = Vec::new();
@@ -111,9 +118,13 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
 }
 
 pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
+    start_with(ctx, config, disk, Limits::default()).await
+}
+
+pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
-    let listen = NodeConfig { client_listen: "127.0.0.1:0".into(), hashing: Hashing::Recommended };
+    let listen = NodeConfig { client_listen: "127.0.0.1:0".into(), hashing: Hashing::Recommended, limits };
     let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
     Node { ctx, cluster, handle: started.expect("a node"), disk, config }
 }

@@ -59,7 +59,8 @@ impl Site {
             binary,
             dir: folder.path().join("cluster"),
             nodes: 3,
-            settings: vec![("drain.seconds".into(), "2".into())],
+            // Every loopback address is a party of its own here, with no more than any other.
+            settings: vec![("drain.seconds".into(), "2".into()), ("limits.loopback_factor".into(), "1".into())],
             environment: Vec::new(),
             ports: (port, port + 100, port + 200),
         };

@@ -75,3 +75,12 @@ fn explain_does_not_show_the_token() {
     assert!(text.contains("(secret)") && !text.contains("hidden"));
     assert!(explain(&settings, Some("cluster.tokn")).expect_err("refused").0.contains("cluster.token"));
 }
+
+#[test]
+fn the_default_limits_are_those_of_the_program() {
+    let settings = gather("", &[], &[]).expect("gathered");
+    assert_eq!(Config::from_settings(&settings).expect("good").limits, Limits::default());
+    let settings = gather("", &[("TROUPE_LIMITS_CONNECTIONS", "0")], &[]).expect("gathered");
+    let error = Config::from_settings(&settings).expect_err("refused");
+    assert!(error.0.contains("limits.connections") && error.0.contains("a number from 1"), "{error}");
+}

@@ -50,6 +50,26 @@ impl Refusal {
     }
 }
 
+/// Budgets that a request may find used up. Nothing was done; the same may be asked again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Requests of this user, or of all that come from this address.
+    Rate,
+    /// What one user may send or make in a day.
+    Quota,
+}
+
+impl Limit {
+    pub const ALL: [Limit; 2] = [Limit::Rate, Limit::Quota];
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Limit::Rate => "rate_limited",
+            Limit::Quota => "quota_exceeded",
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -105,6 +125,15 @@ impl Failure {
             text: format!("the server is busy: try again in {retry_after_ms} ms"),
             retry_after_ms,
         }
+    }
+
+    /// Definite: not accepted, because the caller has used its budget.
+    pub fn limited(limit: Limit, retry_after_ms: u32) -> Failure {
+        let text = match limit {
+            Limit::Rate => format!("too much at once: try again in {retry_after_ms} ms"),
+            Limit::Quota => format!("the quota of today is used up: try again in {} s", retry_after_ms.div_ceil(1_000)),
+        };
+        Failure { kind: Kind::Overloaded.into(), code: limit.code().to_owned(), text, retry_after_ms }
     }
 
     /// Definite: not accepted here; any other node may take it at once.

@@ -89,7 +89,9 @@ fn every_code_is_explained() {
         Rejection::OutOfOrder,
     ];
     let others = [client::OVERLOADED, client::SHUTTING_DOWN, client::UNAVAILABLE];
-    let codes = rejections.iter().map(Rejection::code).chain(Refusal::ALL.map(Refusal::code)).chain(others);
+    let limited = client::Limit::ALL.map(client::Limit::code);
+    let codes =
+        rejections.iter().map(Rejection::code).chain(Refusal::ALL.map(Refusal::code)).chain(others).chain(limited);
     for code in codes {
         assert!(PAGE.contains(&format!("\n| `{code}` | ")), "{code} has no row");
     }
@@ -112,6 +114,7 @@ fn limits_are_those_of_the_program() {
     let rows = [
         ("one message's body", limits::MESSAGE_BYTES, "bytes"),
         ("one frame from a client", limits::FRAME_BYTES, "bytes"),
+        ("one frame before the login", limits::GREETING_FRAME_BYTES, "bytes"),
         ("one frame from a server", limits::SERVER_FRAME_BYTES, "bytes"),
         ("user name, least", limits::USERNAME_MIN_LETTERS, "letters or digits"),
         ("user name, most", limits::USERNAME_MAX_CHARS, "characters"),
@@ -133,6 +136,7 @@ fn limits_are_those_of_the_program() {
         ("conversations that are pushed", limits::CONVERSATIONS_FOLLOWED, "conversations"),
         ("time to log in", limits::UNAUTHENTICATED_SECONDS as usize, "seconds"),
         ("silence of a client", limits::IDLE_SECONDS as usize, "seconds"),
+        ("a connection that takes nothing", limits::WRITE_STALL_SECONDS as usize, "seconds"),
         ("session token", client::SessionToken::MAX_BYTES, "bytes"),
     ];
     for (what, limit, unit) in rows {

@@ -1,0 +1,241 @@
+//! What users and addresses may ask of this node: limits from the configuration, and what is left of each.
+//!
+//! Every node counts by itself. [`Payer`] is one connection's side: it belongs to an address from the start and to a user from
+//! the login on, and both pay. What a request costs is in [`crate::edge::cost`].
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use troupe_core::budget::{Gcra, Nanos, Rate, Table};
+use troupe_core::{UserId, limits};
+
+use crate::address::Address;
+use crate::edge::cost::Cost;
+
+/// What the operator may set; zero is no limit, except where something is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Units per second of one user, and at once; a short message is one unit.
+    pub user_rate: u64,
+    pub user_burst: u64,
+    /// The same for all that comes from one address.
+    pub address_rate: u64,
+    pub address_burst: u64,
+    /// Greetings, logins and resumptions of one address per second, and at once.
+    pub entry_rate: u64,
+    pub entry_burst: u64,
+    /// Client connections of this node. Not zero.
+    pub connections: usize,
+    /// Client connections of one address. Not zero.
+    pub address_connections: usize,
+    /// Bytes that wait for all client connections together. Not zero.
+    pub output_bytes: usize,
+    /// What an address may do is multiplied by this for loopback: there a machine's own tools and all clients of a
+    /// reverse proxy are one address. Not zero.
+    pub loopback_factor: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            user_rate: 1_000,
+            user_burst: 5_000,
+            address_rate: 5_000,
+            address_burst: 20_000,
+            entry_rate: 50,
+            entry_burst: 1_000,
+            connections: 65_536,
+            address_connections: 1_024,
+            output_bytes: 128 * 1024 * 1024,
+            loopback_factor: 50,
+        }
+    }
+}
+
+impl Limits {
+    /// For an address: loopback has more.
+    pub fn scaled(&self, rate: Rate, address: Address) -> Rate {
+        if address.is_loopback() { rate.times(self.loopback_factor) } else { rate }
+    }
+
+    pub fn connections_of(&self, address: Address) -> usize {
+        let factor = if address.is_loopback() { self.loopback_factor.max(1) as usize } else { 1 };
+        self.address_connections.saturating_mul(factor)
+    }
+}
+
+/// What to do with a frame that has just been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    /// Within the budget if it is taken so much later.
+    Pace(Duration),
+    /// Not taken; again after this.
+    Refuse(Duration),
+}
+
+/// Shared by all connections of a node.
+pub struct Budgets {
+    limits: Limits,
+    start: Instant,
+    tables: Mutex<Tables>,
+}
+
+struct Tables {
+    users: Table<UserId>,
+    addresses: Table<Address>,
+    entries: Table<Address>,
+}
+
+impl Budgets {
+    pub fn new(limits: Limits) -> Budgets {
+        let tables = Tables {
+            users: Table::new(limits::BUDGETS_KEPT),
+            addresses: Table::new(limits::BUDGETS_KEPT),
+            entries: Table::new(limits::BUDGETS_KEPT),
+        };
+        Budgets { limits, start: Instant::now(), tables: Mutex::new(tables) }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn now(&self) -> Nanos {
+        self.start.elapsed().as_nanos() as Nanos
+    }
+
+    /// The user and the address pay both, or neither.
+    fn work(&self, address: Address, user: Option<UserId>, units: u64) -> Result<Nanos, Nanos> {
+        let of_address =
+            self.limits.scaled(Rate::per_second(self.limits.address_rate, self.limits.address_burst), address);
+        let of_user = Rate::per_second(self.limits.user_rate, self.limits.user_burst);
+        let now = self.now();
+        let tables = &mut *self.tables.lock();
+        let mut wait = tables.addresses.wait(&address, now, of_address, units);
+        if let Some(user) = user {
+            wait = wait.max(tables.users.wait(&user, now, of_user, units));
+        }
+        if wait > PATIENCE {
+            return Err(wait - PATIENCE);
+        }
+        let mut paced = tables.addresses.take(address, now, of_address, units, Nanos::MAX).unwrap_or(0);
+        if let Some(user) = user {
+            paced = paced.max(tables.users.take(user, now, of_user, units, Nanos::MAX).unwrap_or(0));
+        }
+        Ok(paced)
+    }
+
+    fn entry(&self, address: Address) -> Result<Nanos, Nanos> {
+        let rate = self.limits.scaled(Rate::per_second(self.limits.entry_rate, self.limits.entry_burst), address);
+        self.tables.lock().entries.take(address, self.now(), rate, 1, PATIENCE)
+    }
+}
+
+/// A connection waits for so long before it is refused.
+const PATIENCE: Nanos = limits::PACE_MS * 1_000_000;
+
+/// One connection among those who pay.
+pub struct Payer {
+    budgets: Arc<Budgets>,
+    address: Address,
+    user: OnceLock<UserId>,
+    heartbeats: Mutex<Gcra>,
+}
+
+impl Payer {
+    pub fn new(budgets: Arc<Budgets>, address: Address) -> Payer {
+        Payer { budgets, address, user: OnceLock::new(), heartbeats: Mutex::default() }
+    }
+
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// A connection has one user in its life.
+    pub fn logged_in(&self, user: UserId) {
+        let _ = self.user.set(user);
+    }
+
+    /// Pays for one frame. Heartbeats and entries never wait for messages.
+    pub fn pay(&self, cost: Cost) -> Verdict {
+        let paid = match cost {
+            Cost::Heartbeat => {
+                let rate = Rate::per_second(limits::HEARTBEATS.0, limits::HEARTBEATS.1);
+                // A peer that beats faster is read more slowly, and never refused.
+                self.heartbeats.lock().take(self.budgets.now(), rate, 1, Nanos::MAX).or(Ok(0))
+            }
+            Cost::Entry => self.budgets.entry(self.address),
+            Cost::Units(units) => self.budgets.work(self.address, self.user.get().copied(), units),
+        };
+        match paid {
+            Ok(0) => Verdict::Pass,
+            Ok(wait) => Verdict::Pace(Duration::from_nanos(wait)),
+            Err(wait) => Verdict::Refuse(Duration::from_nanos(wait)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn payer(budgets: &Arc<Budgets>, address: &str, user: u64) -> Payer {
+        let payer = Payer::new(budgets.clone(), Address::of(address.parse().expect("an address")));
+        if user > 0 {
+            payer.logged_in(UserId(user));
+        }
+        payer
+    }
+
+    /// How many of `many` pass at once.
+    fn passes(payer: &Payer, cost: Cost, many: usize) -> usize {
+        (0..many).filter(|_| payer.pay(cost) == Verdict::Pass).count()
+    }
+
+    fn limits() -> Limits {
+        Limits { user_rate: 10, user_burst: 20, address_rate: 100, address_burst: 50, ..Limits::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_pays_over_all_connections_and_others_of_the_address_do_not() {
+        let budgets = Arc::new(Budgets::new(limits()));
+        let (one, two) = (payer(&budgets, "192.0.2.1:1", 1), payer(&budgets, "192.0.2.2:1", 1));
+        assert_eq!(passes(&one, Cost::Units(1), 15) + passes(&two, Cost::Units(1), 15), 20);
+        assert_eq!(passes(&payer(&budgets, "192.0.2.1:2", 2), Cost::Units(1), 30), 20);
+        // All users of the address together: 45 of its 50 are used, with those that were paced.
+        let many: usize = (3..9).map(|user| passes(&payer(&budgets, "192.0.2.1:3", user), Cost::Units(1), 20)).sum();
+        assert_eq!(many, 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn above_its_budget_a_connection_is_paced_then_refused_and_comes_back() {
+        let budgets = Arc::new(Budgets::new(limits()));
+        let one = payer(&budgets, "192.0.2.1:1", 1);
+        assert_eq!(passes(&one, Cost::Units(20), 1), 1);
+        assert!((0..10).all(|_| matches!(one.pay(Cost::Units(1)), Verdict::Pace(_))));
+        let Verdict::Refuse(after) = one.pay(Cost::Units(1)) else { panic!("not refused") };
+        assert_eq!(after, Duration::from_millis(100));
+        // Heartbeats and entries have budgets of their own.
+        assert_eq!((one.pay(Cost::Heartbeat), one.pay(Cost::Entry)), (Verdict::Pass, Verdict::Pass));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(one.pay(Cost::Units(10)), Verdict::Pass);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loopback_has_more_and_a_v6_host_one_budget() {
+        let budgets = Arc::new(Budgets::new(Limits { user_rate: 0, loopback_factor: 10, ..limits() }));
+        assert_eq!(passes(&payer(&budgets, "127.0.0.1:1", 1), Cost::Units(1), 1_000), 500);
+        let hosts = ["[2001:db8::1]:1", "[2001:db8::2]:1"];
+        assert_eq!(hosts.iter().map(|host| passes(&payer(&budgets, host, 1), Cost::Units(1), 100)).sum::<usize>(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_beats_too_fast_is_read_more_slowly() {
+        let one = payer(&Arc::new(Budgets::new(limits())), "192.0.2.1:1", 1);
+        assert_eq!(passes(&one, Cost::Heartbeat, 1_000), limits::HEARTBEATS.1 as usize);
+        assert!(matches!(one.pay(Cost::Heartbeat), Verdict::Pace(_)));
+    }
+}

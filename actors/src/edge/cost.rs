@@ -1,0 +1,84 @@
+//! What each request of a client costs its user and its address. One unit is a short message.
+
+use super::{Asked, say};
+
+/// Bytes of a body that cost as much as a message.
+const BYTES_PER_UNIT: u64 = 1_024;
+/// A commit that is no message.
+const CHANGE: u64 = 5;
+/// A question to one shard.
+const READ: u64 = 1;
+/// Events of history that cost a unit.
+const EVENTS_PER_UNIT: u64 = 25;
+/// Users looked up by id or name that cost a unit.
+const USERS_PER_UNIT: u64 = 8;
+/// A question to each shard of the cluster.
+const SEARCH: u64 = 40;
+/// The same, over everybody who is online.
+const ONLINE: u64 = 100;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Keeps a connection alive; paid by the connection.
+    Heartbeat,
+    /// Comes in; paid by the address.
+    Entry,
+    Units(u64),
+}
+
+pub fn of(request: Option<&Asked>) -> Cost {
+    let Some(request) = request else { return Cost::Units(1) };
+    Cost::Units(match request {
+        Asked::Ping(_) | Asked::Pong(_) => return Cost::Heartbeat,
+        Asked::Hello(_) | Asked::Register(_) | Asked::Login(_) | Asked::Resume(_) | Asked::Logout(_) => {
+            return Cost::Entry;
+        }
+        Asked::Send(send) => 1 + send.body.as_ref().map_or(0, |body| body.content.len() as u64 / BYTES_PER_UNIT),
+        Asked::Acknowledge(_) | Asked::MarkRead(_) => 1,
+        Asked::ListSessions(_) => READ,
+        Asked::RevokeSession(_) => CHANGE,
+        Asked::Fetch(fetch) => {
+            let events = if fetch.limit == 0 { u32::MAX } else { fetch.limit };
+            READ + u64::from(events).min(troupe_core::limits::PAGE_EVENTS as u64) / EVENTS_PER_UNIT
+        }
+        // The page itself, then a question to each shard that has one of its conversations.
+        Asked::ListConversations(_) => SEARCH / 2,
+        Asked::CreateGroup(create) => CHANGE + create.members.len() as u64,
+        Asked::ChangeGroup(change) => match &change.change {
+            Some(say::change_group::Change::Add(add)) => CHANGE + add.users.len() as u64,
+            _ => CHANGE,
+        },
+        Asked::ListMembers(_) => READ + READ * 10,
+        Asked::FindUsers(_) => SEARCH,
+        Asked::ListOnline(_) => ONLINE,
+        Asked::GetUsers(get) => READ + (get.ids.len() + get.names.len()) as u64 / USERS_PER_UNIT,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_costs_what_it_makes_the_cluster_do() {
+        let send = |bytes: usize| {
+            let body = say::Body { kind: 1, content: vec![b'x'; bytes].into() };
+            of(Some(&Asked::Send(say::Send { body: Some(body), ..Default::default() })))
+        };
+        assert_eq!((send(10), send(64 * 1024)), (Cost::Units(1), Cost::Units(65)));
+        let units = |asked: Asked| match of(Some(&asked)) {
+            Cost::Units(units) => units,
+            other => panic!("{other:?}"),
+        };
+        let group = |members: u64| {
+            units(Asked::CreateGroup(say::CreateGroup { members: (1..=members).collect(), ..Default::default() }))
+        };
+        assert!(group(200) > 40 * group(0), "each member is a commit in another shard");
+        assert!(units(Asked::FindUsers(Default::default())) > 10 * units(Asked::ListSessions(Default::default())));
+        let page = |limit| units(Asked::Fetch(say::Fetch { limit, ..Default::default() }));
+        assert!(page(0) == page(500) && page(0) == page(u32::MAX) && page(1) < page(100));
+        assert_eq!(of(Some(&Asked::Ping(Default::default()))), Cost::Heartbeat);
+        assert_eq!(of(Some(&Asked::Resume(Default::default()))), Cost::Entry);
+        assert_eq!(of(None), Cost::Units(1));
+    }
+}

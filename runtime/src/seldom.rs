@@ -1,0 +1,44 @@
+//! For log lines about what anybody can cause as often as they like: one per period, with a count of the others.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub struct Seldom {
+    period: Duration,
+    next: Option<Instant>,
+    held_back: u64,
+}
+
+impl Seldom {
+    pub fn new(period: Duration) -> Seldom {
+        Seldom { period, next: None, held_back: 0 }
+    }
+
+    /// `None`: say nothing. Else how many were held back since the last time.
+    pub fn due(&mut self) -> Option<u64> {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| now < next) {
+            self.held_back += 1;
+            return None;
+        }
+        self.next = Some(now + self.period);
+        Some(std::mem::take(&mut self.held_back))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_line_per_period_counts_the_others() {
+        let mut seldom = Seldom::new(Duration::from_secs(5));
+        assert_eq!(seldom.due(), Some(0));
+        assert!((0..7).all(|_| seldom.due().is_none()));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(seldom.due(), Some(7));
+        assert_eq!(seldom.due(), None);
+    }
+}
