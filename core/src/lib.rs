@@ -23,6 +23,7 @@ pub mod record;
 pub mod reply;
 pub mod state;
 pub mod text;
+pub mod unread;
 
 pub use command::Command;
 pub use effect::Effect;

@@ -37,6 +37,10 @@ pub trait State {
     fn put_cursor(&mut self, conversation: ConversationId, user: UserId, cursor: Cursor);
     fn event(&self, conversation: ConversationId, seq: Seq) -> Option<Event>;
     fn put_event(&mut self, conversation: ConversationId, event: &Event);
+    /// How many events of this conversation are numbered for `user`; see [`crate::unread`].
+    fn numbered(&self, conversation: ConversationId, user: UserId) -> u64;
+    /// The event at `seq` is the `number`th of those.
+    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, seq: Seq, number: u64);
     /// The place a client message id has taken.
     fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq>;
     fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use troupe_core::event::Role;
-use troupe_core::{ConversationId, NameKey, Seq, UserId, fold, limits};
+use troupe_core::{ConversationId, NameKey, Seq, UserId, fold, limits, unread};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -228,21 +228,20 @@ pub fn page(
 pub fn summaries(view: &View, user: UserId, conversations: &[ConversationId]) -> Read {
     let mut rows = Vec::new();
     for &id in conversations.iter().take(limits::PAGE_CONVERSATIONS + 1) {
-        if visible_from(view, id, user)?.is_none() {
-            continue;
-        }
+        let Some(first) = visible_from(view, id, user)? else { continue };
         let row = view.conversation(id)?;
         let role = view.member(id, user)?.map_or(Role::Member, |member| member.role);
         let cursor = view.cursor(id, user)?;
         let head = row.as_ref().map_or(Seq::ZERO, |row| row.head);
         let direct = matches!(id, ConversationId::Direct { .. });
+        let unread = unread::unread(user, head, cursor.read, first, |of, seq| view.numbered_up_to(id, of, seq))?;
         rows.push(say::Conversation {
             conversation: id.to_string(),
             head: head.0,
             time_ms: row.as_ref().map_or(0, |row| row.time.0),
             delivered: cursor.delivered.0,
             read: cursor.read.0,
-            unread: head.0.saturating_sub(cursor.read.0),
+            unread,
             members: if direct { 2 } else { row.as_ref().map_or(0, |row| row.members) },
             role: say::Role::from(role) as i32,
             open: row.as_ref().is_some_and(|row| row.open),

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::plant::Plant;
 use crate::record::Conversation;
 use crate::reply::Reply;
+use crate::unread;
 
 /// What the planted bug `DedupWindow` remembers.
 const PLANTED_WINDOW: u64 = 2;
@@ -102,6 +103,9 @@ impl Step<'_> {
         row.time = time;
         row.chain = event.chain(row.chain);
         self.state.put_event(conversation, &event);
+        let numbered_for = unread::numbered_for(&event);
+        let number = self.state.numbered(conversation, numbered_for).saturating_add(1);
+        self.state.put_numbered(conversation, numbered_for, seq, number);
         self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
         self.state.put_conversation(conversation, row);
         self.effects.push(Effect::Deliver { conversation, event });

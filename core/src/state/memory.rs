@@ -21,6 +21,7 @@ pub struct MemoryState {
     cursors: BTreeMap<(ConversationId, UserId), Cursor>,
     events: BTreeMap<(ConversationId, Seq), Event>,
     placed: BTreeMap<(ConversationId, UserId, ClientMessageId), Seq>,
+    numbered: BTreeMap<(ConversationId, UserId, Seq), u64>,
     requests: BTreeMap<(Slot, UserId, ClientMessageId), GroupId>,
     outbox: BTreeMap<OutboxKey, OutboxRow>,
     counters: BTreeMap<Slot, u64>,
@@ -46,6 +47,12 @@ impl MemoryState {
     pub fn inbox(&self, user: UserId) -> Vec<InboxEntry> {
         let all = (user, ConversationId::Everyone)..=(user, ConversationId::Group(GroupId(u64::MAX)));
         self.inbox.range(all).map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// How many events up to `seq` are numbered for `user`.
+    pub fn numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> u64 {
+        let upto = (conversation, user, Seq::ZERO)..=(conversation, user, seq);
+        self.numbered.range(upto).next_back().map_or(0, |(_, number)| *number)
     }
 
     pub fn users(&self) -> Vec<User> {
@@ -147,6 +154,14 @@ impl State for MemoryState {
 
     fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq) {
         self.placed.insert((conversation, sender, id), seq);
+    }
+
+    fn numbered(&self, conversation: ConversationId, user: UserId) -> u64 {
+        self.numbered_up_to(conversation, user, Seq(u64::MAX))
+    }
+
+    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, seq: Seq, number: u64) {
+        self.numbered.insert((conversation, user, seq), number);
     }
 
     fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {

@@ -13,7 +13,8 @@ use troupe_core::event::Role;
 use troupe_core::plant::Plant;
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, Effect, EventKind, Machine, Meta, Rejection, Reply, Seq, State, Timestamp,
+    ClientMessageId, Command, ConversationId, Effect, EventKind, Machine, Meta, Rejection, Reply, Seq, State,
+    Timestamp, unread,
 };
 
 type Story = Vec<(u64, Command)>;
@@ -75,6 +76,12 @@ fn agrees(state: &MemoryState, model: &Reference) {
     assert!(members.is_empty() || members.iter().any(|(_, member)| member.role == Role::Owner), "nobody owns it");
     for user in USERS {
         assert_eq!(state.cursor(model.id, user), model.cursors.get(&user).copied().unwrap_or_default());
+        if let Some(expected) = model.unread(user) {
+            let since = state.member(model.id, user).map_or(Seq(1), |member| member.since);
+            let numbered = |of, seq| Ok::<u64, ()>(state.numbered_up_to(model.id, of, seq));
+            let read = state.cursor(model.id, user).read;
+            assert_eq!(unread::unread(user, Seq(log.len() as u64), read, since, numbered), Ok(expected));
+        }
     }
     let Some(row) = row else { return };
     assert_eq!(row.head, Seq(log.len() as u64));

@@ -62,6 +62,27 @@ impl Reference {
         }
     }
 
+    /// Messages of others since this user came that lie behind its read position.
+    pub fn unread(&self, user: UserId) -> Option<u64> {
+        if !self.has(user) {
+            return None;
+        }
+        let comes = |event: &&Event| match &event.kind {
+            EventKind::Created { .. } => event.sender == user,
+            EventKind::Added { users } => users.contains(&user),
+            _ => false,
+        };
+        let since = self.log.iter().filter(comes).map(|event| event.seq).next_back().unwrap_or(Seq(1));
+        let read = self.cursors.get(&user).map_or(Seq::ZERO, |cursor| cursor.read);
+        let counts = |event: &&Event| {
+            matches!(event.kind, EventKind::Message(_))
+                && event.sender != user
+                && event.seq > read
+                && event.seq >= since
+        };
+        Some(self.log.iter().filter(counts).count() as u64)
+    }
+
     pub fn send(&mut self, now: u64, c: &Send) -> Reply {
         if c.after == Some(c.client_message_id) {
             return Reply::Rejected(Rejection::BadRequest(""));

@@ -9,9 +9,10 @@
 //! | `Member`       | slot, `m`, conversation 17, user u64                      | record of a member      | until removal                 |
 //! | `Outbox`       | slot, `o`, conversation 17, version u64, user u64         | record of an outbox row | until the other shard has it  |
 //! | `Cursor`       | slot, `r`, conversation 17, user u64                      | record of a cursor      | for ever                      |
+//! | `Numbered`     | slot, 0x40, conversation 17, user u64, seq u64            | u64: its number         | as long as the event          |
 
 use troupe_core::record::OutboxKey;
-use troupe_core::{ClientMessageId, ConversationId, Slot, UserId};
+use troupe_core::{ClientMessageId, ConversationId, Seq, Slot, UserId};
 
 use super::{CONVERSATION, Parts, Writer};
 
@@ -21,6 +22,7 @@ const REQUEST: u8 = b'g';
 const MEMBER: u8 = b'm';
 const OUTBOX: u8 = b'o';
 const CURSOR: u8 = b'r';
+const NUMBERED: u8 = 0x40;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConversationsKey {
@@ -30,6 +32,8 @@ pub enum ConversationsKey {
     Member(ConversationId, UserId),
     Outbox(OutboxKey),
     Cursor(ConversationId, UserId),
+    /// Of the events that are numbered for a user; user 0 stands for those that are no messages.
+    Numbered(ConversationId, UserId, Seq),
 }
 
 impl ConversationsKey {
@@ -51,6 +55,9 @@ impl ConversationsKey {
                     .done()
             }
             ConversationsKey::Cursor(conversation, user) => of(*conversation, CURSOR, 8).number(user.0).done(),
+            ConversationsKey::Numbered(conversation, user, seq) => {
+                of(*conversation, NUMBERED, 16).number(user.0).number(seq.0).done()
+            }
         }
     }
 
@@ -80,6 +87,11 @@ impl ConversationsKey {
                 let conversation = parts.conversation()?;
                 (ConversationsKey::Cursor(conversation, parts.user()?), conversation.slot())
             }
+            NUMBERED => {
+                let conversation = parts.conversation()?;
+                let (user, seq) = (parts.user()?, parts.seq()?);
+                (ConversationsKey::Numbered(conversation, user, seq), conversation.slot())
+            }
             _ => return None,
         };
         if home == slot { parts.end(key) } else { None }
@@ -95,6 +107,11 @@ pub fn members_of(conversation: ConversationId) -> Vec<u8> {
     of(conversation, MEMBER, 0).done()
 }
 
+/// Prefix of the numbers of events that are numbered for a user.
+pub fn numbered_for(conversation: ConversationId, user: UserId) -> Vec<u8> {
+    of(conversation, NUMBERED, 8).number(user.0).done()
+}
+
 /// Prefix of all conversation rows of a slot.
 pub fn rows_of(slot: Slot) -> Vec<u8> {
     Writer::tagged(slot, ROW, 3).done()
@@ -103,4 +120,9 @@ pub fn rows_of(slot: Slot) -> Vec<u8> {
 /// Prefix of what a slot owes to others.
 pub fn outbox_of(slot: Slot) -> Vec<u8> {
     Writer::tagged(slot, OUTBOX, 3).done()
+}
+
+/// Prefix of what one conversation owes to others.
+pub fn outbox_of_conversation(conversation: ConversationId) -> Vec<u8> {
+    of(conversation, OUTBOX, 0).done()
 }

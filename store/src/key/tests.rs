@@ -53,6 +53,7 @@ fn conversations_key() -> impl Strategy<Value = ConversationsKey> {
         (conversation(), user()).prop_map(|(c, u)| ConversationsKey::Member(c, u)),
         outbox_key().prop_map(ConversationsKey::Outbox),
         (conversation(), user()).prop_map(|(c, u)| ConversationsKey::Cursor(c, u)),
+        (conversation(), user(), seq()).prop_map(|(c, u, s)| ConversationsKey::Numbered(c, u, s)),
     ]
 }
 
@@ -184,6 +185,10 @@ fn layouts_are_golden() {
     assert_eq!(
         hex(ConversationsKey::Member(group, user).encode()),
         "00096d02000000000000080900000000000000000000000000000c05"
+    );
+    assert_eq!(
+        hex(ConversationsKey::Numbered(group, user, Seq(7)).encode()),
+        "00094002000000000000080900000000000000000000000000000c050000000000000007"
     );
     assert_eq!(
         hex(EventKey { conversation: group, seq: Seq(1) }.encode()),

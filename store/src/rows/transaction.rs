@@ -1,6 +1,7 @@
 //! The state that the machine applies commands to: reads see the writes before them, and all writes become one batch.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
@@ -15,13 +16,15 @@ use crate::key::{self, ConversationsKey, EventKey, UsersKey};
 /// One apply over the engine. After a failed read it answers as if rows were missing and gives no batch any more.
 pub struct Transaction {
     rows: View<Overlay>,
+    /// The last numbers given by this transaction, so that a batch of messages does not search its own writes.
+    numbered: BTreeMap<(ConversationId, UserId), u64>,
     /// The first failed read.
     failed: OnceCell<EngineError>,
 }
 
 impl Transaction {
     pub fn new(reader: Arc<dyn Reader>) -> Transaction {
-        Transaction { rows: View { reader: Overlay::new(reader) }, failed: OnceCell::new() }
+        Transaction { rows: View { reader: Overlay::new(reader) }, numbered: BTreeMap::new(), failed: OnceCell::new() }
     }
 
     /// Why this transaction is worth nothing. Check it before any reply leaves.
@@ -146,6 +149,18 @@ impl State for Transaction {
 
     fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq) {
         self.put_number(Family::Conversations, ConversationsKey::Placed(conversation, sender, id).encode(), seq.0);
+    }
+
+    fn numbered(&self, conversation: ConversationId, user: UserId) -> u64 {
+        match self.numbered.get(&(conversation, user)) {
+            Some(number) => *number,
+            None => self.read(self.rows.numbered_up_to(conversation, user, Seq(u64::MAX))),
+        }
+    }
+
+    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, seq: Seq, number: u64) {
+        self.numbered.insert((conversation, user), number);
+        self.put_number(Family::Conversations, ConversationsKey::Numbered(conversation, user, seq).encode(), number);
     }
 
     fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {

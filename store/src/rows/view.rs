@@ -73,6 +73,14 @@ impl<R: Reader> View<R> {
         Ok(self.number(Family::Conversations, &key)?.map(Seq))
     }
 
+    /// How many events up to `seq` are numbered for `user`.
+    pub fn numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<u64, EngineError> {
+        let (start, _) = after(&key::conversations::numbered_for(conversation, user), None);
+        let end = Bound::Included(ConversationsKey::Numbered(conversation, user, seq).encode());
+        let pairs = self.reader.scan(Family::Conversations, (start, end), true, 1)?;
+        pairs.first().map_or(Ok(0), |(key, value)| number(Family::Conversations, key, value))
+    }
+
     pub fn group_of_request(
         &self,
         slot: Slot,
@@ -229,6 +237,56 @@ impl<R: Reader> View<R> {
     ) -> Result<Vec<OutboxRow>, EngineError> {
         let last = from.map(|key| (key.slot, ConversationsKey::Outbox(key).encode()));
         let pairs = self.over_slots(slots, last, limit, key::conversations::outbox_of)?;
+        pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
+    }
+
+    /// Conversations of `slots` that owe something, after `from`, in order of slot and id. It costs one seek per
+    /// conversation, however many rows each has.
+    pub fn outbox_sources(
+        &self,
+        slots: Range<u16>,
+        from: Option<ConversationId>,
+        limit: usize,
+    ) -> Result<Vec<ConversationId>, EngineError> {
+        let mut sources = Vec::new();
+        let mut last = from;
+        for slot in (from.map_or(slots.start, |from| slots.start.max(from.slot().0))..slots.end).map(Slot) {
+            let (first, end) = after(&key::conversations::outbox_of(slot), None);
+            while sources.len() < limit {
+                let seen = last.filter(|last| last.slot() == slot);
+                let behind = seen.map(|seen| after(&key::conversations::outbox_of_conversation(seen), None).1);
+                let start = match behind {
+                    Some(Bound::Excluded(next)) => Bound::Included(next),
+                    Some(_) => break,
+                    None => first.clone(),
+                };
+                let pairs = self.reader.scan(Family::Conversations, (start, end.clone()), false, 1)?;
+                let Some((key, _)) = pairs.first() else { break };
+                let Some(ConversationsKey::Outbox(OutboxKey { conversation, .. })) = ConversationsKey::decode(key)
+                else {
+                    return Err(damaged(Family::Conversations, key, "not the key of an outbox row"));
+                };
+                // A row of a conversation of another slot would be met for ever.
+                if conversation.slot() != slot {
+                    return Err(damaged(Family::Conversations, key, "an outbox row in a foreign slot"));
+                }
+                last = Some(conversation);
+                sources.push(conversation);
+            }
+        }
+        Ok(sources)
+    }
+
+    /// What one conversation owes to others, after `from`, in order of version and user.
+    pub fn outbox_of(
+        &self,
+        conversation: ConversationId,
+        from: Option<&OutboxKey>,
+        limit: usize,
+    ) -> Result<Vec<OutboxRow>, EngineError> {
+        let last = from.map(|key| ConversationsKey::Outbox(key.clone()).encode());
+        let range = after(&key::conversations::outbox_of_conversation(conversation), last);
+        let pairs = self.reader.scan(Family::Conversations, range, false, limit)?;
         pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
     }
 
