@@ -253,13 +253,22 @@ impl ConversationState {
         for effect in effects {
             match effect {
                 Effect::Deliver { event, .. } => self.fan_out(event),
-                Effect::CursorMoved { user, delivered, read, .. } => cursors.push((user, delivered, read)),
+                Effect::CursorMoved { user, delivered, read, read_moved, .. } => {
+                    cursors.push((user, delivered, read, read_moved));
+                }
                 // The shard's.
                 Effect::InboxChanged { .. } | Effect::SessionEnded { .. } | Effect::OutboxFilled { .. } => {}
             }
         }
-        if !cursors.is_empty() && self.shows_cursors() {
-            cursors.into_iter().for_each(|(user, delivered, read)| self.tell_cursor(user, delivered, read));
+        if cursors.is_empty() {
+            return;
+        }
+        // Above the bound only the reader's own devices hear of it, and only of what was read: one push per node.
+        let all = self.shows_cursors();
+        for (user, delivered, read, read_moved) in cursors {
+            if all || read_moved {
+                self.tell_cursor(user, delivered, read, Some(user).filter(|_| !all));
+            }
         }
     }
 
@@ -281,7 +290,7 @@ impl ConversationState {
         }
     }
 
-    /// In a crowd nobody looks at who has read what.
+    /// Positions of others are not pushed in groups above `MEMBERS_SEEING_CURSORS`.
     fn shows_cursors(&self) -> bool {
         match self.conversation {
             ConversationId::Everyone => false,
@@ -293,7 +302,7 @@ impl ConversationState {
         }
     }
 
-    fn tell_cursor(&self, user: UserId, delivered: Seq, read: Seq) {
+    fn tell_cursor(&self, user: UserId, delivered: Seq, read: Seq, only: Option<UserId>) {
         let push = say::CursorPush {
             conversation: self.conversation.to_string(),
             user_id: user.0,
@@ -302,7 +311,7 @@ impl ConversationState {
         };
         let frame = push_frame(say::server_frame::Message::Cursor(push));
         for node in &self.interest {
-            let push = Push::Cursor { conversation: self.conversation, frame: frame.clone() };
+            let push = Push::Cursor { conversation: self.conversation, only, frame: frame.clone() };
             self.world.router.push(*node, self.shard, push);
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! It subscribes to the leaders for all connections of the node together, in one batch per shard, and says again after
 //! each change of leader; the heads in the answers show what was missed. [`leaders`] does that, [`link`] holds what waits to be said
-//! to one shard; [`flow`] keeps the order of one conversation, [`followed`] its listeners.
+//! to one shard; [`connections`] come and go, and follow no more than they may; [`flow`] keeps the order of one conversation,
+//! [`followed`] its listeners.
 
+mod connections;
 mod flow;
 mod followed;
 mod inboxes;
@@ -22,6 +24,7 @@ use troupe_core::{ConversationId, NodeId, Seq, ShardId, UserId, limits};
 use crate::connection::{ConnectionId, Outbox};
 use crate::conversation::news;
 use crate::edge::EdgeMsg;
+use crate::hub::connections::Added;
 use crate::hub::followed::Followed;
 use crate::hub::inboxes::Inboxes;
 use crate::hub::link::{Interests, Link};
@@ -86,6 +89,8 @@ pub struct HubState {
     conversations: BTreeMap<ConversationId, Followed>,
     links: BTreeMap<ShardId, Link>,
     inboxes: Inboxes,
+    /// Events handed out so far, of any conversation: how recently something happened is told by it.
+    handed_out: u64,
     /// Gaps whose fetch has failed.
     unfilled: BTreeSet<ConversationId>,
     ticks: u64,
@@ -132,6 +137,7 @@ impl Actor for Hub {
             conversations: BTreeMap::new(),
             links: BTreeMap::new(),
             inboxes: Inboxes::default(),
+            handed_out: 0,
             unfilled: BTreeSet::new(),
             ticks: 0,
             _tasks: tasks,
@@ -149,11 +155,11 @@ impl Actor for Hub {
             HubMsg::Attach { id, session, outbox, edge } => state.attach(&myself, id, session, outbox, edge),
             HubMsg::Detach { id } => state.detach(id),
             HubMsg::Follow { id, conversations } => {
-                conversations.into_iter().for_each(|conversation| state.follow(id, conversation, Seq::ZERO));
+                conversations.into_iter().for_each(|conversation| state.follow(id, conversation, Added::BEFORE));
                 state.speak(&myself);
             }
             HubMsg::Subscribed { shard, asked, outcome } => {
-                state.subscribed(shard, asked, outcome);
+                state.subscribed(&myself, shard, asked, outcome);
                 state.speak_to(&myself, shard);
             }
             HubMsg::Attached { shard, whole, asked, outcome } => {
@@ -188,85 +194,6 @@ impl Actor for Hub {
     }
 }
 
-/// Connections come and go.
-impl HubState {
-    fn attach(
-        &mut self,
-        myself: &ActorRef<HubMsg>,
-        id: ConnectionId,
-        session: Session,
-        outbox: Arc<Outbox>,
-        edge: ActorRef<EdgeMsg>,
-    ) {
-        let others = self.users.entry(session.user).or_default();
-        for other in others.iter() {
-            if let Some(local) = self.connections.get(other)
-                && local.session.device == session.device
-            {
-                // The same session on a newer connection has only moved; the device must not take that for its end.
-                local.kick(if local.session.token == session.token { "moved" } else { "replaced" });
-            }
-        }
-        others.insert(id);
-        if let Some(shard) = self.world.router.shard_of(session.user.slot()) {
-            self.links.entry(shard).or_default().attach(session.clone());
-            self.inboxes.changed(session.user);
-        }
-        self.connections.insert(id, Local { session, outbox, edge, follows: BTreeSet::new() });
-        self.speak(myself);
-    }
-
-    fn detach(&mut self, id: ConnectionId) {
-        let Some(local) = self.connections.remove(&id) else { return };
-        // A device that came back to the same node is here before its older connection is noticed to have ended.
-        let mut still_here = false;
-        if let Some(others) = self.users.get_mut(&local.session.user) {
-            others.remove(&id);
-            let connections = &self.connections;
-            still_here = others.iter().any(|other| connections.get(other).is_some_and(|c| c.session == local.session));
-            if others.is_empty() {
-                self.users.remove(&local.session.user);
-            }
-        }
-        let mut deserted: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
-        for conversation in local.follows {
-            let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
-            followed.leave(id);
-            if followed.is_deserted() {
-                self.conversations.remove(&conversation);
-                if let Some(shard) = self.world.router.shard_of(conversation.slot()) {
-                    deserted.entry(shard).or_default().push(conversation);
-                }
-            }
-        }
-        let node = self.world.me();
-        for conversations in deserted.into_values() {
-            let Some(first) = conversations.first() else { continue };
-            self.world.router.tell(first.slot(), Request::Unsubscribe { node, conversations });
-        }
-        if still_here {
-            return;
-        }
-        if let Some(shard) = self.world.router.shard_of(local.session.user.slot()) {
-            self.links.entry(shard).or_default().forget(&local.session);
-        }
-        self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
-    }
-
-    /// `added`: the event that added its user, if this is news of it.
-    fn follow(&mut self, id: ConnectionId, conversation: ConversationId, added: Seq) {
-        let Some(local) = self.connections.get_mut(&id) else { return };
-        if local.follows.len() >= limits::CONVERSATIONS_FOLLOWED && !local.follows.contains(&conversation) {
-            return;
-        }
-        let Some(shard) = self.world.router.shard_of(conversation.slot()) else { return };
-        local.follows.insert(conversation);
-        if self.conversations.entry(conversation).or_default().join(id, local.session.user, added) {
-            self.links.entry(shard).or_default().want(conversation, [local.session.user]);
-        }
-    }
-}
-
 /// What leaders push, and how it reaches connections.
 impl HubState {
     fn pushed(&mut self, myself: &ActorRef<HubMsg>, push: Push) {
@@ -279,14 +206,7 @@ impl HubState {
                 self.hand_out(conversation, out);
                 self.fill(myself, conversation);
             }
-            Push::Cursor { conversation, frame } => {
-                let Some(followed) = self.conversations.get(&conversation) else { return };
-                for id in followed.listeners() {
-                    if let Some(local) = self.connections.get(&id) {
-                        local.push(&self.world, frame.clone());
-                    }
-                }
-            }
+            Push::Cursor { conversation, only, frame } => self.tell_cursor(conversation, only, &frame),
             Push::Heads(heads) => {
                 for (conversation, head) in heads {
                     if let Some(followed) = self.conversations.get_mut(&conversation) {
@@ -303,10 +223,30 @@ impl HubState {
         }
     }
 
+    fn tell_cursor(&self, conversation: ConversationId, only: Option<UserId>, frame: &bytes::Bytes) {
+        let Some(followed) = self.conversations.get(&conversation) else { return };
+        let tell = |id: ConnectionId| {
+            if let Some(local) = self.connections.get(&id) {
+                local.push(&self.world, frame.clone());
+            }
+        };
+        match only {
+            Some(user) => {
+                let own = self.users.get(&user).into_iter().flatten().copied();
+                own.filter(|id| followed.listens(*id)).for_each(tell);
+            }
+            None => followed.listeners().for_each(tell),
+        }
+    }
+
     /// To every listener, as the same bytes.
     // Invariant: one_order.
     fn hand_out(&mut self, conversation: ConversationId, out: Vec<News>) {
         let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+        if !out.is_empty() {
+            self.handed_out += 1;
+            followed.active = self.handed_out;
+        }
         for news in out {
             let removed = news.removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
             let to = followed.hand_out(&News { removed, ..news.clone() });

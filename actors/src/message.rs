@@ -209,6 +209,8 @@ pub enum Push {
     Event(News),
     Cursor {
         conversation: ConversationId,
+        /// For the devices of this user alone.
+        only: Option<UserId>,
         frame: Bytes,
     },
     /// Heads of conversations that had traffic.

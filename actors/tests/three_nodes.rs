@@ -23,7 +23,7 @@ async fn users_of_different_nodes_talk_and_go_on_without_one_of_them() {
     }
     let both = direct(ann.user, bob.user);
     ann.send_until_acked(&both, "privately").await;
-    assert_eq!(bob.follows(&both).await, 1);
+    assert_eq!(bob.event(&both).await, (1, "privately".to_owned()));
     assert_eq!(bob.history(&both).await, [(1, "privately".to_owned())]);
 
     // A group over all nodes: what is sent on one reaches the others.

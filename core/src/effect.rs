@@ -13,7 +13,8 @@ pub enum Effect {
     /// A session ended: close its connection.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash },
     /// A member's cursors moved: tell the conversation's interested nodes.
-    CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq },
+    /// `read_moved`: not only `delivered`.
+    CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq, read_moved: bool },
     /// There are outbox rows in this slot to deliver.
     OutboxFilled { slot: Slot },
 }

@@ -91,7 +91,7 @@ pub const NODE_PENDING: usize = 65_536;
 pub const NODE_RECEIVED: usize = 32_768;
 /// Users of one conversation whose cursors wait to be written. Above it: delivered is dropped, read is `Overloaded`.
 pub const CURSORS_WAITING: usize = 4_096;
-/// In a larger group cursors are kept but not pushed.
+/// In a larger group, and in `everyone`, cursors are kept, but only a user's own read position is pushed, to its devices.
 pub const MEMBERS_SEEING_CURSORS: usize = 64;
 /// Heads told in one push between nodes; the next go in another.
 pub const HEADS_PER_PUSH: usize = 4_096;

@@ -59,6 +59,11 @@ impl Flow {
         self.release()
     }
 
+    /// Begins behind `begin`, if it has not begun or is further: what lies between is fetched again.
+    pub fn go_back_to(&mut self, begin: Seq) {
+        self.position = Some(self.position.map_or(begin, |position| position.min(begin)));
+    }
+
     /// The leader has told of this head after all its pushes up to it: what is missing is lost.
     pub fn heard_head(&mut self, head: Seq) {
         self.head = self.head.max(head);

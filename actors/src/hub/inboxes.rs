@@ -4,19 +4,22 @@
 //! has been told, and told again by each new leader, such a push goes nowhere; so the list is read *after* that, and nothing
 //! can fall between the two.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ractor::ActorRef;
-use troupe_core::{ConversationId, Seq, UserId, limits};
+use troupe_core::{ConversationId, Seq, ShardId, UserId, limits};
 
 use crate::conversation::push_frame;
+use crate::hub::connections::Added;
 use crate::hub::{HubMsg, HubState};
 use crate::message::{Answer, Request, say};
 use crate::router::{PATIENCE, Router};
 
 /// Lists read at once: after a change of leader those of all users here are wanted, and nobody waits for them.
 const READING: usize = 32;
+/// Conversations of a list that are followed: one place is the channel's, which is on no list.
+const LISTED_FOLLOWED: usize = limits::CONVERSATIONS_FOLLOWED - 1;
 
 #[derive(Debug, Default)]
 pub struct Inboxes {
@@ -70,12 +73,18 @@ impl HubState {
         }
     }
 
-    /// `None`: it could not be read now.
+    /// The most recently active first. `None`: it could not be read now.
     pub(super) fn inbox_read(&mut self, user: UserId, conversations: Option<Vec<ConversationId>>) {
         self.inboxes.ended(user, conversations.is_some() || !self.users.contains_key(&user));
         let connections = self.users.get(&user).cloned().unwrap_or_default();
-        for conversation in conversations.into_iter().flatten() {
-            connections.iter().for_each(|id| self.follow(*id, conversation, Seq::ZERO));
+        if let Some(listed) = conversations.as_ref().filter(|listed| listed.len() >= LISTED_FOLLOWED) {
+            // Quiet ones make room for those that are livelier by now.
+            let listed: BTreeSet<ConversationId> = listed.iter().copied().collect();
+            connections.iter().for_each(|id| self.follow_only(*id, &listed));
+        }
+        // Followed in reverse, so that the most recently active one counts as the liveliest.
+        for conversation in conversations.into_iter().flatten().rev() {
+            connections.iter().for_each(|id| self.follow(*id, conversation, Added::BEFORE));
         }
     }
 
@@ -87,7 +96,7 @@ impl HubState {
         for id in self.users.get(&user).cloned().unwrap_or_default() {
             if present {
                 // Its device is told of the conversation together with the head.
-                self.follow(id, conversation, version);
+                self.follow(id, conversation, Added::now(conversation, version));
             } else if !joined(self, id)
                 && let Some(local) = self.connections.get(&id)
             {
@@ -103,6 +112,7 @@ impl HubState {
     }
 }
 
+/// The conversations of the list that the user's connections follow, the most recently active first if there are too many.
 async fn read(router: &Arc<Router>, user: UserId) -> Option<Vec<ConversationId>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -113,9 +123,51 @@ async fn read(router: &Arc<Router>, user: UserId) -> Option<Vec<ConversationId>>
         all.extend(conversations);
         match next {
             Some(next) => after = Some(next),
-            None => return Some(all),
+            None if all.len() <= LISTED_FOLLOWED => return Some(all),
+            None => break,
         }
     }
+    let mut times = BTreeMap::new();
+    for (_, part) in by_shard(router, &all) {
+        for conversations in part.chunks(limits::PAGE_CONVERSATIONS) {
+            times.extend(activity(router, user, conversations.to_vec()).await);
+        }
+    }
+    Some(most_recent(all, &times, LISTED_FOLLOWED))
+}
+
+fn by_shard(router: &Arc<Router>, all: &[ConversationId]) -> BTreeMap<Option<ShardId>, Vec<ConversationId>> {
+    let mut parts: BTreeMap<_, Vec<ConversationId>> = BTreeMap::new();
+    for conversation in all {
+        parts.entry(router.shard_of(conversation.slot())).or_default().push(*conversation);
+    }
+    parts
+}
+
+/// When something was last said in these conversations of one shard; nothing of a shard that does not answer.
+async fn activity(
+    router: &Arc<Router>,
+    user: UserId,
+    conversations: Vec<ConversationId>,
+) -> Vec<(ConversationId, u64)> {
+    let Some(slot) = conversations.first().map(|first| first.slot()) else { return Vec::new() };
+    match router.ask(slot, Request::Summaries { user, conversations }, PATIENCE).await {
+        Ok(Answer::Summaries(lines)) => {
+            lines.into_iter().filter_map(|line| Some((line.conversation.parse().ok()?, line.time_ms))).collect()
+        }
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+/// A conversation whose time is not known comes first: it must not fall out because its shard is late.
+fn most_recent(
+    mut all: Vec<ConversationId>,
+    times: &BTreeMap<ConversationId, u64>,
+    most: usize,
+) -> Vec<ConversationId> {
+    all.sort_by_key(|id| std::cmp::Reverse(times.get(id).copied().unwrap_or(u64::MAX)));
+    all.truncate(most);
+    all
 }
 
 #[cfg(test)]
@@ -137,6 +189,19 @@ mod tests {
         inboxes.changed(ann);
         inboxes.heard(ann);
         assert_eq!(inboxes.next(), Some(ann));
+    }
+
+    #[test]
+    fn the_most_recently_active_are_followed_first() {
+        let group = |number| ConversationId::Group(troupe_core::GroupId(number));
+        let many = limits::CONVERSATIONS_FOLLOWED as u64 + 300;
+        let all: Vec<ConversationId> = (1..=many).map(group).collect();
+        // The highest ids are the quietest, and of one nothing is known.
+        let times = (1..many).map(|number| (group(number), many - number)).collect();
+        let followed = most_recent(all, &times, LISTED_FOLLOWED);
+        assert_eq!(followed.len(), LISTED_FOLLOWED);
+        assert_eq!(followed[..3], [group(many), group(1), group(2)]);
+        assert!(!followed.contains(&group(many - 1)));
     }
 
     #[test]

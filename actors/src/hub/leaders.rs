@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
-use troupe_core::{ConversationId, ShardId, UserId};
+use troupe_core::{ConversationId, Seq, ShardId, UserId};
 
 use super::link::Interests;
 use super::{HubMsg, HubState, REPORT_TICKS};
@@ -86,7 +87,13 @@ impl HubState {
         }
     }
 
-    pub(super) fn subscribed(&mut self, shard: ShardId, mut asked: Interests, outcome: Outcome) {
+    pub(super) fn subscribed(
+        &mut self,
+        myself: &ActorRef<HubMsg>,
+        shard: ShardId,
+        mut asked: Interests,
+        outcome: Outcome,
+    ) {
         let standings = match outcome {
             Ok(Answer::Subscribed(standings)) => standings,
             // Asked again with the next tick or the next leader; nobody else is held up.
@@ -98,18 +105,16 @@ impl HubState {
             let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
             let asked_again = self.links.entry(shard).or_default().wanted(conversation);
             let (told, out) = followed.answered(head, &users, &refused.into_iter().collect(), &asked_again);
-            let at = followed.flow.position().max(head);
-            let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
-                conversation: conversation.to_string(),
-                present: true,
-                head: at.0,
-            }));
-            for id in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
+            let mut frames: BTreeMap<Seq, Bytes> = BTreeMap::new();
+            for (id, at) in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
+                let frame = frames.entry(at).or_insert_with(|| present(conversation, at));
                 if let Some(local) = self.connections.get(&id) {
                     local.push(&self.world, frame.clone());
                 }
             }
             self.hand_out(conversation, out);
+            // A new conversation begins with its first event, which may have to be fetched.
+            self.fill(myself, conversation);
         }
     }
 
@@ -145,6 +150,12 @@ impl HubState {
         std::mem::take(&mut self.unfilled).into_iter().for_each(|conversation| self.fill(myself, conversation));
         self.speak(myself);
     }
+}
+
+fn present(conversation: ConversationId, head: Seq) -> Bytes {
+    let conversation = conversation.to_string();
+    let push = say::ConversationPush { conversation, present: true, head: head.0 };
+    push_frame(say::server_frame::Message::Conversation(push))
 }
 
 /// Who has to be judged by the leader: nobody where everybody may listen.

@@ -228,9 +228,11 @@ pub fn encode_push(push: &Push) -> Bytes {
             removed: news.removed.map_or(0, |user| user.0),
             frame: news.frame.clone(),
         }),
-        Push::Cursor { conversation, frame } => {
-            What::Cursor(wire::CursorNews { conversation: conversation.to_string(), frame: frame.clone() })
-        }
+        Push::Cursor { conversation, only, frame } => What::Cursor(wire::CursorNews {
+            conversation: conversation.to_string(),
+            only: only.map_or(0, |user| user.0),
+            frame: frame.clone(),
+        }),
         Push::Heads(heads) => What::Heads(wire::Heads {
             standings: heads
                 .iter()
@@ -264,7 +266,11 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
             removed: somebody(news.removed),
             frame: news.frame,
         }),
-        What::Cursor(news) => Push::Cursor { conversation: conversation_in(&news.conversation)?, frame: news.frame },
+        What::Cursor(news) => Push::Cursor {
+            conversation: conversation_in(&news.conversation)?,
+            only: somebody(news.only),
+            frame: news.frame,
+        },
         What::Heads(heads) => Push::Heads(
             heads
                 .standings

@@ -30,6 +30,7 @@ impl Step<'_> {
                     user: step.user,
                     delivered: cursor.delivered,
                     read: cursor.read,
+                    read_moved: cursor.read != held.read,
                 });
             }
         }

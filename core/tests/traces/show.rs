@@ -40,7 +40,7 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         Effect::SessionEnded { user, device, token } => {
             format!("end {} {device} {}", name(world, *user), text(&token.0))
         }
-        Effect::CursorMoved { conversation: of, user, delivered, read } => {
+        Effect::CursorMoved { conversation: of, user, delivered, read, .. } => {
             format!("cursor {} {} {delivered}/{read}", conversation(world, *of), name(world, *user))
         }
         Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),

@@ -74,7 +74,8 @@ fn pushes() -> Vec<Push> {
     let frame = Bytes::from_static(b"frame");
     vec![
         Push::Event(News { conversation: group(), seq: Seq(4), removed: Some(UserId(2)), frame: frame.clone() }),
-        Push::Cursor { conversation: group(), frame },
+        Push::Cursor { conversation: group(), only: None, frame: frame.clone() },
+        Push::Cursor { conversation: group(), only: Some(UserId(7)), frame },
         Push::Heads(vec![(group(), Seq(4))]),
         Push::Inbox { user: UserId(2), conversation: group(), present: true, version: Seq(4) },
         Push::SessionEnded { session: session(), code: "revoked".into() },

@@ -19,9 +19,6 @@ use crate::inbox::Wanted;
 use crate::outbox::Refused;
 use crate::store::Record;
 
-/// A group that is new to this device and has more events than this starts at its head.
-const LONG_GROUP: u64 = 1_000;
-
 impl Driver {
     pub(in crate::driver) fn heard(&mut self, heard: Heard) -> Result<(), State> {
         match heard {
@@ -129,7 +126,7 @@ impl Driver {
             let Ok(conversation) = line.conversation.parse::<ConversationId>() else { continue };
             let head = Seq(line.head);
             if !self.inbox.knows(conversation) {
-                self.follow(conversation, self.first_cursor(conversation, head, Some(Seq(line.delivered))));
+                self.follow(conversation, first_cursor(self.start_at, conversation, head, Some(Seq(line.delivered))));
             }
             self.inbox.head(conversation, head);
         }
@@ -224,7 +221,7 @@ impl Driver {
             *seen = head.max(*seen);
             return;
         }
-        self.follow(conversation, self.first_cursor(conversation, head, None));
+        self.follow(conversation, first_cursor(self.start_at, conversation, head, None));
         self.inbox.head(conversation, head);
         self.tell(Incoming::ConversationAdded { conversation, head });
     }
@@ -253,18 +250,38 @@ impl Driver {
             self.tell(Incoming::ConversationRemoved { conversation });
         }
     }
+}
 
-    /// Where a device starts that has never followed this conversation. `delivered` is known if it was in the list.
-    fn first_cursor(&self, conversation: ConversationId, head: Seq, delivered: Option<Seq>) -> Seq {
-        match (self.start_at, conversation, delivered) {
-            (StartAt::Beginning, _, _) => Seq::ZERO,
-            (StartAt::Head, _, Some(_)) => head,
-            (StartAt::Delivered, _, Some(delivered)) if delivered > Seq::ZERO => delivered.min(head),
-            (_, ConversationId::Everyone, Some(_)) => head,
-            (_, ConversationId::Everyone, None) => Seq(head.0.saturating_sub(1)),
-            (_, ConversationId::Direct { .. }, _) => Seq::ZERO,
-            (_, ConversationId::Group(_), _) if head.0 <= LONG_GROUP => Seq::ZERO,
-            (_, ConversationId::Group(_), _) => Seq(head.0 - 1),
+/// Where a device starts that has never followed this conversation. `delivered` is known if it was in the list.
+fn first_cursor(start_at: StartAt, conversation: ConversationId, head: Seq, delivered: Option<Seq>) -> Seq {
+    match (start_at, conversation, delivered) {
+        (StartAt::Beginning, _, _) => Seq::ZERO,
+        (StartAt::Head, _, Some(_)) => head,
+        (StartAt::Delivered, _, Some(delivered)) if delivered > Seq::ZERO => delivered.min(head),
+        (_, ConversationId::Everyone, Some(_)) => head,
+        (_, ConversationId::Everyone, None) => Seq(head.0.saturating_sub(1)),
+        // Pages of a group begin with the event that made the user a member, however much there was before it.
+        (_, ConversationId::Direct { .. } | ConversationId::Group(_), _) => Seq::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_core::GroupId;
+
+    use super::*;
+
+    #[test]
+    fn everything_since_joining_is_wanted_however_long_the_group_is() {
+        let group = ConversationId::Group(GroupId(1_024));
+        for head in [1, 1_000, 1_006, 1_000_000] {
+            // Added while offline: the group is in the list, and nothing of it was ever delivered.
+            assert_eq!(first_cursor(StartAt::Delivered, group, Seq(head), Some(Seq::ZERO)), Seq::ZERO, "{head}");
+            // Added while online.
+            assert_eq!(first_cursor(StartAt::Delivered, group, Seq(head), None), Seq::ZERO, "{head}");
+            assert_eq!(first_cursor(StartAt::Head, group, Seq(head), None), Seq::ZERO, "{head}");
         }
+        assert_eq!(first_cursor(StartAt::Delivered, group, Seq(2_000), Some(Seq(1_500))), Seq(1_500));
+        assert_eq!(first_cursor(StartAt::Head, group, Seq(2_000), Some(Seq(1_500))), Seq(2_000));
     }
 }
