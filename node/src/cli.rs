@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::KEYS;
@@ -34,7 +35,7 @@ pub enum Verb {
     /// List, drain, remove or replace nodes of a running cluster
     #[command(subcommand)]
     Node(crate::operator::NodeVerb),
-    /// Make or show the cluster's join token
+    /// Make, show or change the cluster's join token
     #[command(subcommand)]
     Token(Token),
     /// Look at the configuration
@@ -204,6 +205,21 @@ pub struct Access {
     pub insecure: bool,
 }
 
+impl Access {
+    /// The token that was given, in one way or the other.
+    pub fn held_token(&self) -> anyhow::Result<Option<troupe_raft::token::Token>> {
+        let text = match (&self.token, &self.token_file) {
+            (Some(_), Some(_)) => anyhow::bail!("give --token or --token-file, not both"),
+            (Some(text), None) => Some(text.clone()),
+            (None, Some(path)) => {
+                Some(std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?)
+            }
+            (None, None) => None,
+        };
+        Ok(text.map(|text| troupe_raft::token::Token::parse(&text)).transpose()?)
+    }
+}
+
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Backup {
@@ -255,6 +271,8 @@ pub enum Token {
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,
     },
+    /// Change the token while the cluster runs, and print the new one: all nodes take it, and the old one opens nothing any more
+    Rotate(Access),
 }
 
 #[derive(Subcommand)]

@@ -62,7 +62,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Backup(args) => backup::run(args).await?,
         Verb::Restore(args) => backup::restore(args).await?,
         Verb::Node(verb) => operator::run(verb).await?,
-        Verb::Token(verb) => token::run(verb)?,
+        Verb::Token(verb) => token::run(verb).await?,
         Verb::Config(ConfigVerb::Explain { key, config, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;
             print!("{}", config::explain(&settings, key.as_deref())?);

@@ -122,6 +122,11 @@ async fn give(verb: &str, change: Change, with: Option<u64>) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&answer)?);
     } else if wait {
         println!("done");
+        if matches!(verb, "remove" | "replace") {
+            println!(
+                "what is left of that node may still hold the join token: `troupe token rotate` makes it worthless"
+            );
+        }
     } else if change.dry_run {
         println!("dry run: nothing was done");
     }

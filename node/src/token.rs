@@ -1,15 +1,22 @@
 //! `troupe token`: the cluster's root secret, made before the first start or read from a node.
 
-use anyhow::{Context, Result};
-use troupe_raft::token;
-use troupe_runtime::Rng;
+use std::time::Duration;
 
-use crate::cli::Token;
+use anyhow::{Context, Result, bail, ensure};
+use troupe_raft::formation::ask_to_rotate;
+use troupe_raft::port::{Port, Security};
+use troupe_raft::token;
+use troupe_runtime::{NodeCtx, Rng};
+
+use crate::cli::{Access, Token};
+
+/// A change takes a few seconds at most; a node gives each other one five for each of four steps.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a node keeps the token that it made or was given, readable by its owner only.
 pub const FILE: &str = "token";
 
-pub fn run(verb: Token) -> Result<()> {
+pub async fn run(verb: Token) -> Result<()> {
     match verb {
         Token::New => println!("{}", generate()),
         Token::Show { data_dir } => {
@@ -18,8 +25,33 @@ pub fn run(verb: Token) -> Result<()> {
                 .with_context(|| format!("{}: no token here; has this node been started?", path.display()))?;
             println!("{}", text.trim());
         }
+        Token::Rotate(access) => println!("{}", rotate(&access).await?.reveal()),
     }
     Ok(())
+}
+
+/// The order is given to the first node that answers. It may be repeated: a change that broke off is gone on with.
+async fn rotate(access: &Access) -> Result<token::Token> {
+    ensure!(!access.insecure, "a cluster that runs with --insecure has no token that protects anything");
+    let present = access.held_token()?.context(
+        "the order wants the cluster's present join token: --token-file <file> (see troupe token show), or TROUPE_CLUSTER_TOKEN",
+    )?;
+    let port = Port::dialer(&NodeCtx::production(), Security::Token(present))?;
+    let mut failed = Vec::new();
+    for address in access.cluster.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        match ask_to_rotate(&port, address, PATIENCE).await {
+            Ok(Ok(token)) => {
+                eprintln!(
+                    "the token has changed, and the one before opens nothing any more. All nodes keep the new one in their data \
+                     directories; give it to tools and to new nodes (TROUPE_CLUSTER_TOKEN, --token-file)"
+                );
+                return Ok(token);
+            }
+            Ok(Err(why)) => bail!("the token has not changed everywhere: {why}"),
+            Err(error) => failed.push(error.to_string()),
+        }
+    }
+    bail!("no node took the order: {}", failed.join("; "))
 }
 
 pub fn generate() -> String {

@@ -15,8 +15,10 @@ mod admission;
 mod ask;
 mod desk;
 mod gather;
+pub mod keeper;
 pub(crate) mod ledger;
 mod message;
+mod rotation;
 mod secrets;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,9 @@ use desk::Desk;
 use gather::Gatherer;
 use ledger::Book;
 use message::{Answer, Membership, Presence, Question, Standing};
+use rotation::Rotation;
+pub use rotation::ask_to_rotate;
+use secrets::Secrets;
 
 /// For whoever is at an address to say which node it is.
 const LOOK_TIME: Duration = Duration::from_secs(2);
@@ -166,9 +171,10 @@ pub async fn establish(
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
 ) -> Result<Established, StartError> {
-    let security = secrets::security(ctx, &engine, config).await?;
+    let Secrets { security, keeper } = secrets::secrets(ctx, &engine, config).await?;
     let port = Port::open(ctx, &config.listen, security).await?;
-    let found = find_place(ctx, engine, config, &port).await;
+    let rotation = keeper.map(|keeper| Rotation::new(keeper, Arc::clone(&ctx.rng)));
+    let found = find_place(ctx, engine, config, &port, rotation).await;
     if found.is_err() {
         port.shutdown().await;
     }
@@ -180,7 +186,11 @@ async fn find_place(
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
     port: &Port,
+    rotation: Option<Rotation>,
 ) -> Result<Established, StartError> {
+    if let Some(rotation) = &rotation {
+        rotation.open(port).await?;
+    }
     if Reach::of(&config.advertise) == Reach::Unspecified {
         return Err(StartError::Refused(format!(
             "{} means all addresses of this machine and leads other nodes nowhere: give --cluster-advertise host:port, as in the join list",
@@ -200,7 +210,7 @@ async fn find_place(
     let seeds: Vec<String> = list.iter().filter(|address| **address != me.cluster).cloned().collect();
     let book = Arc::new(Book::open(ctx, engine.clone()).await?);
     let address = me.cluster.clone();
-    let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list)?);
+    let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list, rotation)?);
     tokio::spawn(desk::serve(Arc::clone(&desk), port.clone(), port.inbound(Protocol::Formation)));
 
     let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds };

@@ -133,6 +133,11 @@ impl Port {
         Ok(())
     }
 
+    /// Which node of which cluster this one is, once it is one.
+    pub fn member(&self) -> Option<([u8; 16], NodeId)> {
+        self.shared.identity.read().member
+    }
+
     /// Other tokens from now on: the first is shown, and a second one is taken beside it. Where there were two and is one now, every stream that is
     /// open ends, because it may rest on the other one.
     pub fn set_tokens(&self, current: Token, also: Option<Token>) -> Result<(), StartError> {

@@ -118,7 +118,7 @@ impl fmt::Debug for Token {
 }
 
 impl Fingerprint {
-    fn parse(text: &str) -> Option<Fingerprint> {
+    pub(crate) fn parse(text: &str) -> Option<Fingerprint> {
         if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }

@@ -1,6 +1,7 @@
 //! Whole nodes on a network and disks in memory; the clock is paused, so that elections cost nothing.
 
 mod addresses;
+mod tokens;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -19,6 +19,7 @@ use troupe_store::key::node;
 
 use super::ledger::{Announcement, Book, PutBack};
 use super::message::{self, Admission, Answer, Membership, Presence, Question, Standing};
+use super::rotation::{self, After, Rotation};
 use super::{Addresses, Birth, Identity, JoinRequest, admission, hex};
 use crate::cluster::StartError;
 use crate::port::{Inbound, Port};
@@ -56,6 +57,8 @@ pub struct Desk {
     rng: Arc<Rng>,
     book: Arc<Book>,
     me: Addresses,
+    /// `None` without TLS.
+    rotation: Option<Rotation>,
     /// The founding list this node was started with.
     list: Vec<String>,
     state: Mutex<State>,
@@ -80,6 +83,7 @@ impl Desk {
         book: Arc<Book>,
         me: Addresses,
         list: Vec<String>,
+        rotation: Option<Rotation>,
     ) -> Result<Desk, StartError> {
         let identity = match engine.get(Family::Node, node::IDENTITY)? {
             Some(row) => Some(Identity::decode(&row).ok_or_else(|| {
@@ -111,6 +115,7 @@ impl Desk {
             book,
             me,
             list,
+            rotation,
             state: Mutex::new(State { identity, bound, request, failed: None }),
             changed: Notify::new(),
         })
@@ -270,8 +275,17 @@ impl Desk {
         Presence { addresses: self.me.clone(), standing }
     }
 
-    async fn answer(&self, port: &Port, question: Question) -> Answer {
-        match question {
+    /// For a member that has proved its number, or, as node 0, for whoever holds the token.
+    async fn answer(&self, port: &Port, from: NodeId, question: Question) -> (Answer, After) {
+        let answer = match question {
+            Question::Rotate => match &self.rotation {
+                Some(rotation) => return rotation.answer(port).await,
+                None => return rotation::without_tls(),
+            },
+            Question::Token(step) => match &self.rotation {
+                Some(rotation) => return rotation.take(port, from, step).await,
+                None => return rotation::without_tls(),
+            },
             Question::Hello => Answer::Standing(self.presence(port).await),
             Question::Promise(birth) => match self.promise(&birth).await {
                 Ok(Ok(())) => {
@@ -289,7 +303,8 @@ impl Desk {
                 Ok(answer) => answer,
                 Err(error) => Answer::Unavailable(error.to_string()),
             },
-        }
+        };
+        (answer, After::Nothing)
     }
 }
 
@@ -305,7 +320,7 @@ pub fn lists_differ<'a>(here: &str, ours: &[String], theirs: impl Iterator<Item 
 /// Answers other nodes until the port is shut down.
 pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbound>) {
     let mut talks = JoinSet::new();
-    while let Some(Inbound { stream, .. }) = streams.recv().await {
+    while let Some(Inbound { from, stream }) = streams.recv().await {
         while talks.try_join_next().is_some() {}
         if talks.len() >= TALKS {
             debug!("closed: too many questions about formation at once");
@@ -313,20 +328,23 @@ pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbo
         }
         let (desk, port) = (Arc::clone(&desk), port.clone());
         talks.spawn(async move {
-            if let Err(error) = talk(&desk, &port, stream).await {
+            if let Err(error) = talk(&desk, &port, from, stream).await {
                 debug!(%error, "a question about formation broke off");
             }
         });
     }
 }
 
-async fn talk(desk: &Desk, port: &Port, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
+async fn talk(desk: &Desk, port: &Port, from: NodeId, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
     let question = timeout(TALK_TIME, message::receive(&mut stream)).await??;
     let question = Question::from_wire(question).ok_or_else(message::invalid)?;
     // Not bounded here: what is being written down must not be torn from its lock in the middle.
-    let answer = desk.answer(port, question).await;
-    timeout(TALK_TIME, message::send(&mut stream, &answer.to_wire())).await??;
-    Ok(())
+    let (answer, after) = desk.answer(port, from, question).await;
+    let sent = timeout(TALK_TIME, message::send(&mut stream, &answer.to_wire())).await;
+    if let Some(rotation) = &desk.rotation {
+        rotation.finish(port, after).await;
+    }
+    sent?
 }
 
 /// The id of the first founder, who founds.

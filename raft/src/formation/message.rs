@@ -1,5 +1,7 @@
 //! The words of formation: one question and one answer per connection, capped, and checked before anything inside sees them.
 
+mod token;
+
 use std::collections::BTreeMap;
 use std::io;
 
@@ -13,7 +15,9 @@ use troupe_proto::wire::raft::formation_standing::Standing as WireStanding;
 use troupe_runtime::Stream;
 
 use super::ledger::{Announcement, Boot, Start};
+use super::rotation::Step;
 use super::{Addresses, Birth, Founder, Identity, JoinRequest};
+use crate::token::{Fingerprint, Token};
 
 /// Room for a birth of hundreds of nodes.
 const CAP: usize = 256 * 1024;
@@ -28,6 +32,10 @@ pub enum Question {
     Join(JoinRequest),
     /// Write down which start I am in.
     Announce(Announcement),
+    /// Change the cluster's token.
+    Rotate,
+    /// Take a step of such a change.
+    Token(Step),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +59,16 @@ pub enum Answer {
     Outdated {
         number: u64,
     },
+    /// The cluster's new token.
+    Rotated(Token),
+    Holds(Held),
+}
+
+/// Which token a member shows, and which one it is to show next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub current: Fingerprint,
+    pub next: Option<Token>,
 }
 
 /// Who answers, and how far it has got.
@@ -123,6 +141,8 @@ impl Question {
         let request = match self {
             Question::Hello => WireRequest::Hello(wire::FormationHello {}),
             Question::Promise(birth) => WireRequest::Promise(birth.to_wire()),
+            Question::Rotate => WireRequest::Rotate(wire::FormationHello {}),
+            Question::Token(step) => WireRequest::Token(token::step_out(step)),
             Question::Join(join) => WireRequest::Join(wire::FormationJoin {
                 request: join.request.to_vec().into(),
                 addresses: Some(wire::FormationAddresses {
@@ -151,6 +171,8 @@ impl Question {
     pub fn from_wire(message: wire::FormationRequest) -> Option<Question> {
         Some(match message.request? {
             WireRequest::Hello(_) => Question::Hello,
+            WireRequest::Rotate(_) => Question::Rotate,
+            WireRequest::Token(step) => Question::Token(token::step_in(step)?),
             WireRequest::Promise(birth) => Question::Promise(Birth::from_wire(birth)?),
             WireRequest::Join(join) => {
                 let Addresses { cluster, client, http } = Addresses::from_wire(join.addresses?)?;
@@ -176,6 +198,8 @@ impl Answer {
     pub fn to_wire(&self) -> wire::FormationReply {
         let reply = match self {
             Answer::Standing(presence) => WireReply::Standing(presence.to_wire()),
+            Answer::Rotated(token) => WireReply::Rotated(token.reveal()),
+            Answer::Holds(held) => WireReply::Holds(token::held_out(held)),
             Answer::Promised => WireReply::Promised(wire::FormationPromised {}),
             Answer::Admitted(admission) => WireReply::Admitted(wire::FormationAdmitted {
                 cluster_id: admission.cluster_id.to_vec().into(),
@@ -202,6 +226,8 @@ impl Answer {
         Some(match message.reply? {
             WireReply::Standing(standing) => Answer::Standing(Presence::from_wire(standing)?),
             WireReply::Promised(_) => Answer::Promised,
+            WireReply::Rotated(token) => Answer::Rotated(Token::parse(&token).ok()?),
+            WireReply::Holds(held) => Answer::Holds(token::held_in(&held)?),
             WireReply::Admitted(admitted) => Answer::Admitted(Admission {
                 cluster_id: id(&admitted.cluster_id)?,
                 me: node(admitted.node_id)?,

@@ -251,14 +251,17 @@ async fn a_node_promises_one_birth_only() {
 #[tokio::test(start_paused = true)]
 async fn a_cluster_of_one_is_born_at_once_and_makes_its_token_once() {
     let village = Village::default();
+    let folder = tempfile::tempdir().unwrap();
     let mut node = Node::new(&village, 1, &[]);
     node.config.insecure = false;
+    node.config.data_dir = Some(folder.path().to_owned());
     let born = up(node.start()).await;
     assert_eq!(born.me, NodeId(1));
     assert_eq!(born.founders.as_ref().map(Vec::len), Some(1));
     assert!(born.seeds.is_empty());
-    let made = node.disk.get_row(node::TOKEN).expect("the token is kept");
-    let made = String::from_utf8(made).unwrap();
+    let kept = || std::fs::read_to_string(folder.path().join("token")).expect("the token is kept");
+    let made = kept();
+    assert_eq!(node.disk.get_row(node::TOKEN), None, "not in the database");
     node.crash();
     let back = up(node.start()).await;
     assert_eq!((back.cluster_id, back.me), (born.cluster_id, born.me));
@@ -267,7 +270,25 @@ async fn a_cluster_of_one_is_born_at_once_and_makes_its_token_once() {
     let waiting = other.start();
     village.dialed(B, A, 3).await;
     assert!(!waiting.is_finished(), "it is heard, and waits to be admitted");
-    assert_eq!(node.disk.get_row(node::TOKEN), Some(made.into_bytes()));
+    assert_eq!(kept(), made);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_an_earlier_version_kept_in_the_database_moves_into_a_file() {
+    let village = Village::default();
+    let folder = tempfile::tempdir().unwrap();
+    let mut node = Node::new(&village, 1, &[]);
+    node.config.insecure = false;
+    node.config.data_dir = Some(folder.path().to_owned());
+    let mut batch = Batch::default();
+    batch.put(Family::Node, node::TOKEN, token(7).into_bytes());
+    node.disk.write(batch, Durability::Synced).unwrap();
+    up(node.start()).await;
+    assert_eq!(node.disk.get_row(node::TOKEN), None);
+    assert_eq!(std::fs::read_to_string(folder.path().join("token")).unwrap().trim(), token(7));
+    node.crash();
+    up(node.start()).await;
+    assert_eq!(std::fs::read_to_string(folder.path().join("token")).unwrap().trim(), token(7));
 }
 
 /// Rows by name.

@@ -5,7 +5,7 @@
 //! | `format`   | u32: version of everything in here      | for ever                         | engine, at creation |
 //! | `identity` | cluster id and node id                  | for ever                         | raft, when it joins |
 //! | `join`     | 16 bytes: our request to be admitted    | for ever                         | raft, when empty    |
-//! | `token`    | the join token, if made by this node    | for ever                         | raft, cluster of 1  |
+//! | `token`    | the join token, of an earlier version   | until the next start: a file now | nobody              |
 //! | `boot`     | which start of this directory this is   | for ever, one above the last     | raft, at each start |
 //! | `before`   | marks of the starts before it, last first | for ever, the last 64         | raft, with `boot`   |
 //! | `seen/` + node u64 | the last start seen of another node | for ever                     | raft, when told     |

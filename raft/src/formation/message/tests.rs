@@ -7,9 +7,11 @@ use troupe_core::NodeId;
 use troupe_proto::wire::raft as wire;
 
 use super::{
-    Admission, Announcement, Answer, Boot, CAP, Membership, Presence, Question, Standing, Start, receive, send,
+    Admission, Announcement, Answer, Boot, CAP, Held, Membership, Presence, Question, Standing, Start, receive, send,
 };
+use crate::formation::rotation::Step;
 use crate::formation::{Addresses, Birth, Identity, JoinRequest};
+use crate::token::Token;
 
 fn addresses(name: &str) -> Addresses {
     Addresses { cluster: format!("{name}:1"), client: format!("{name}:2"), http: format!("{name}:3") }
@@ -31,7 +33,19 @@ fn questions_and_answers_arrive_as_sent() {
     let seen = Some(Boot { number: 2, mark: [6; 16] });
     let (cluster_id, address) = ([9; 16], "a:1".to_owned());
     let told = Announcement { cluster_id, from: NodeId(1), to: NodeId(2), start: start.clone(), seen, address };
-    for question in [Question::Hello, Question::Promise(birth()), Question::Join(join()), Question::Announce(told)] {
+    let token = Token::generate(&troupe_runtime::Rng::from_seed(1));
+    let fingerprint = token.fingerprint();
+    for question in [
+        Question::Hello,
+        Question::Promise(birth()),
+        Question::Join(join()),
+        Question::Announce(told),
+        Question::Rotate,
+        Question::Token(Step::Ask),
+        Question::Token(Step::Keep(token.clone())),
+        Question::Token(Step::Show(fingerprint)),
+        Question::Token(Step::Forget(fingerprint)),
+    ] {
         assert_eq!(Question::from_wire(question.to_wire()), Some(question));
     }
     let standing = |standing| Answer::Standing(Presence { addresses: addresses("a"), standing });
@@ -52,6 +66,9 @@ fn questions_and_answers_arrive_as_sent() {
         Answer::Refused("never".into()),
         Answer::Noted(start),
         Answer::Outdated { number: 8 },
+        Answer::Rotated(token.clone()),
+        Answer::Holds(Held { current: fingerprint, next: None }),
+        Answer::Holds(Held { current: fingerprint, next: Some(token) }),
     ] {
         assert_eq!(Answer::from_wire(answer.to_wire()), Some(answer));
     }
