@@ -308,7 +308,7 @@ async fn a_newcomer_is_admitted_and_routes_at_once() {
     let elsewhere = |(_, place): &(&ShardId, &ShardPlace)| place.leader.is_some_and(|leader| leader != newcomer.me());
     let shard = seen.borrow().placement.iter().find(elsewhere).map(|(shard, _)| *shard).expect("it does not lead all");
     assert!(matches!(
-        newcomer.propose(shard, vec![register("nobody").1]).await,
+        newcomer.propose(shard, vec![register("zoe").1]).await,
         Err(ProposeError::NotLeader { hint: Some(_) })
     ));
     for cluster in clusters.iter().chain([&newcomer]) {
