@@ -97,6 +97,7 @@ impl Farewell {
             "logged_out" => "you have logged out",
             "slow_consumer" => "this connection did not read fast enough: connect again and resume",
             "no_login" => "no login came in time: connect again to log in",
+            "shutting_down" => "this node stops: connect to another one and resume",
             "idle" => "nothing was heard from this connection: connect again and resume",
             _ => "the connection ends: connect again",
         }

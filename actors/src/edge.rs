@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use troupe_core::{ConversationId, UserId};
 use troupe_proto::client;
 use troupe_runtime::Stream;
@@ -51,6 +51,8 @@ pub struct Front {
     pub places: Places,
     pub budgets: Arc<Budgets>,
     pub output: Arc<Output>,
+    /// The node is about to stop: sessions are opened and resumed elsewhere.
+    pub draining: watch::Receiver<bool>,
 }
 
 pub enum EdgeMsg {
@@ -231,12 +233,22 @@ impl EdgeState {
         let Some(request) = frame.request else {
             return reply.fail(&Refusal::rejected("bad_request", "this server does not know the request"));
         };
+        // Zero is how pushes are numbered: its answer would look like one.
+        if request_id == 0 && !matches!(request, Asked::Acknowledge(_) | Asked::Pong(_)) {
+            reply.fail(&client::Refusal::BadFrame.into());
+            return self.outbox.finish(None);
+        }
         let user = match (&self.phase, request) {
             (Phase::Silent, Asked::Hello(hello)) => return self.greet(request_id, &hello),
             (Phase::Silent, _) => return reply.fail(&client::Refusal::NotLoggedIn.into()),
             (_, Asked::Hello(_)) => return reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
             (_, Asked::Ping(ping)) => return reply.send(Said::Pong(say::Pong { nonce: ping.nonce })),
             (_, Asked::Pong(_)) => return,
+            (Phase::Greeted, Asked::Register(_) | Asked::Login(_) | Asked::Resume(_))
+                if *self.front.draining.borrow() =>
+            {
+                return reply.send(Said::Failure(say::Failure::shutting_down()));
+            }
             (Phase::Greeted | Phase::In(_), Asked::Register(register)) => {
                 let answer = login::register(self.front.clone(), register);
                 return self.answer(request_id, place, answer);

@@ -13,7 +13,7 @@ use troupe_runtime::{Listener as Socket, Stream};
 
 use crate::address::Address;
 use crate::budgets::Payer;
-use crate::connection::{ConnectionId, Outbox};
+use crate::connection::{ConnectionId, Farewell, Outbox};
 use crate::conversation::push_frame;
 use crate::edge::{Edge, EdgeArgs, EdgeMsg, Front};
 use crate::message::say;
@@ -29,7 +29,7 @@ pub enum ListenerMsg {
     Ended {
         id: ConnectionId,
     },
-    /// Accepts nothing any more and sends clients to other nodes.
+    /// Sends clients to other nodes, also those that still come: they are greeted, and open no session here.
     Drain {
         nodes: Vec<String>,
     },
@@ -70,7 +70,6 @@ pub struct ListenerArgs {
     pub socket: Arc<dyn Socket>,
     /// How many connections there are.
     pub open: watch::Sender<usize>,
-    pub draining: watch::Receiver<bool>,
 }
 
 pub struct ListenerState {
@@ -99,13 +98,15 @@ impl Actor for Listener {
         myself: ActorRef<ListenerMsg>,
         args: ListenerArgs,
     ) -> Result<ListenerState, ActorProcessingErr> {
-        let ListenerArgs { front, socket, open, draining } = args;
+        let ListenerArgs { front, socket, open } = args;
         front.world.stats.actors.up();
         let mut accepting = JoinSet::new();
-        if !*draining.borrow() {
-            accepting.spawn(accept(front.clone(), socket, myself));
+        accepting.spawn(accept(front.clone(), socket, myself));
+        let mut state = ListenerState { front, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting };
+        if *state.front.draining.borrow() {
+            state.turn_away(Some(state.front.world.router.routing().elsewhere()));
         }
-        Ok(ListenerState { front, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting })
+        Ok(state)
     }
 
     async fn handle(
@@ -117,11 +118,10 @@ impl Actor for Listener {
         match message {
             ListenerMsg::Accepted(accepted) => state.accepted(&myself, accepted),
             ListenerMsg::Ended { id } => state.ended(id),
-            ListenerMsg::Drain { nodes } => {
-                state.accepting.abort_all();
-                state.turn_away(Some(nodes));
-            }
-            ListenerMsg::TurnAway { nodes } => state.turn_away(nodes),
+            // A node that drains stays away, whatever the cluster means with it meanwhile.
+            ListenerMsg::TurnAway { nodes } if !*state.front.draining.borrow() => state.turn_away(nodes),
+            ListenerMsg::TurnAway { .. } => {}
+            ListenerMsg::Drain { nodes } => state.turn_away(Some(nodes)),
             ListenerMsg::HangUp => {
                 for live in state.edges.values() {
                     live.outbox.finish(None);
@@ -152,7 +152,7 @@ impl Actor for Listener {
     async fn post_stop(&self, _: ActorRef<ListenerMsg>, state: &mut ListenerState) -> Result<(), ActorProcessingErr> {
         state.accepting.abort_all();
         for live in state.edges.values() {
-            live.outbox.finish(None);
+            live.outbox.finish(Some(Farewell::new("shutting_down").frame()));
             live.edge.stop(None);
         }
         state.front.world.stats.actors.down();

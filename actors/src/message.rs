@@ -169,16 +169,11 @@ impl Refusal {
     /// As clients are told.
     pub fn failure(&self) -> say::Failure {
         match self {
-            Refusal::Rejected { code, text } => say::Failure {
-                kind: say::failure::Kind::Rejected.into(),
-                code: code.to_string(),
-                text: text.to_string(),
-                retry_after_ms: 0,
-            },
+            Refusal::Rejected { code, text } => say::Failure::coded(code, text.to_string()),
             Refusal::Overloaded { after_ms } => say::Failure::overloaded(*after_ms),
             Refusal::Limited { limit, after_ms } => say::Failure::limited(*limit, *after_ms),
             // Nothing was done; the router has tried until its deadline.
-            Refusal::NotOwner { .. } => say::Failure::overloaded(1_000),
+            Refusal::NotOwner { .. } => say::Failure::no_leader(1_000),
             Refusal::Unavailable => say::Failure::unavailable(500),
         }
     }
@@ -235,4 +230,24 @@ pub struct News {
     /// Who is not a member after it.
     pub removed: Option<UserId>,
     pub frame: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use say::failure::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_shard_without_a_leader_is_no_busy_server() {
+        let failure = Refusal::NotOwner { hint: None }.failure();
+        assert_eq!((failure.kind(), failure.code.as_str()), (Kind::Overloaded, "no_leader"));
+    }
+
+    /// Between nodes a refusal is a code and a text; the client gets the kind that the code has.
+    #[test]
+    fn the_code_of_another_nodes_refusal_decides_its_kind() {
+        assert_eq!(Refusal::from(Rejection::OutOfOrder).failure().kind(), Kind::FailedPrecondition);
+        assert_eq!(Refusal::from(Rejection::NotMember).failure().kind(), Kind::Rejected);
+    }
 }

@@ -112,6 +112,7 @@ impl NodeHandle {
         let gauge = Gauge::new(limits::NODE_RECEIVED);
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
         let world = World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats };
+        let (draining, draining_now) = watch::channel(false);
         let front = Arc::new(Front {
             world,
             passwords: Passwords::new(ctx.clone(), hashing),
@@ -119,10 +120,10 @@ impl NodeHandle {
             output: Arc::new(Output::new(allowed.output_bytes)),
             places: Places::new(allowed.clone()),
             budgets: Arc::new(Budgets::new(allowed)),
+            draining: draining_now,
         });
         let (open, open_now) = watch::channel(0);
-        let (draining, draining_now) = watch::channel(false);
-        let args = RootArgs { front: front.clone(), socket: socket.into(), open, draining: draining_now };
+        let args = RootArgs { front: front.clone(), socket: socket.into(), open };
         let started = Root::spawn(None, Root, args).await;
         let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
 

@@ -23,6 +23,9 @@ use crate::shard::{Shard, ShardArgs, ShardMsg};
 /// A node that reaches too few others for so long keeps no clients: longer than it takes to find everybody again after it stood still.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
+/// For the listener to queue the last frame of every connection.
+const FAREWELLS: Duration = Duration::from_secs(1);
+
 pub enum RootMsg {
     LedChanged,
     NodeDown(NodeId),
@@ -37,7 +40,6 @@ pub struct RootArgs {
     pub front: Arc<Front>,
     pub socket: Arc<dyn Socket>,
     pub open: watch::Sender<usize>,
-    pub draining: watch::Receiver<bool>,
 }
 
 pub struct RootState {
@@ -113,7 +115,10 @@ impl Actor for Root {
 
     async fn post_stop(&self, _: ActorRef<RootMsg>, state: &mut RootState) -> Result<(), ActorProcessingErr> {
         let router = &state.args.front.world.router;
-        state.listener.stop(None);
+        // Waited for: the end of this actor kills its children, and clients would get no farewell.
+        if let Err(error) = state.listener.stop_and_wait(None, Some(FAREWELLS)).await {
+            tracing::warn!(%error, "connections end without a farewell");
+        }
         for (shard, (_, actor)) in std::mem::take(&mut state.shards) {
             router.set_shard(shard, None);
             actor.stop(None);
@@ -189,12 +194,7 @@ async fn start_listener(
     myself: &ActorRef<RootMsg>,
     args: &RootArgs,
 ) -> Result<ActorRef<ListenerMsg>, ActorProcessingErr> {
-    let args = ListenerArgs {
-        front: args.front.clone(),
-        socket: args.socket.clone(),
-        open: args.open.clone(),
-        draining: args.draining.clone(),
-    };
+    let args = ListenerArgs { front: args.front.clone(), socket: args.socket.clone(), open: args.open.clone() };
     let (listener, _) = Listener::spawn_linked(None, Listener, args, myself.get_cell()).await?;
     Ok(listener)
 }

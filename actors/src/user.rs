@@ -11,7 +11,7 @@ use troupe_proto::client;
 use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
-use crate::shard::ShardMsg;
+use crate::shard::{ShardMsg, reads};
 use crate::world::{World, answer_of, ended_by};
 
 pub enum UserMsg {
@@ -21,6 +21,13 @@ pub enum UserMsg {
         refusing: bool,
         reply: ReplyTo,
     },
+    /// Under the policy that refuses: not while another session of this user is online anywhere.
+    Resume {
+        session: Session,
+        reply: ReplyTo,
+    },
+    /// These sessions were not resumed.
+    NotResumed(Session),
     Close {
         close: CloseSession,
         reply: ReplyTo,
@@ -80,6 +87,8 @@ impl Actor for User {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             UserMsg::Open { session, refusing, reply } => state.open(&myself, session, refusing, reply),
+            UserMsg::Resume { session, reply } => state.resume(&myself, session, reply),
+            UserMsg::NotResumed(session) => state.opening.retain(|opening| *opening != session),
             UserMsg::Close { close, reply } => state.close(&myself, close, reply),
             UserMsg::Online(online) => {
                 // What is live now is no longer only opening.
@@ -105,9 +114,33 @@ impl Actor for User {
 }
 
 impl UserState {
+    fn another_is_online(&self, session: &Session) -> bool {
+        self.online.iter().chain(&self.opening).any(|held| held.token != session.token)
+    }
+
+    /// The session counts as online while its row is read, so that two of them cannot both resume.
+    fn resume(&mut self, myself: &ActorRef<UserMsg>, session: Session, reply: ReplyTo) {
+        if self.another_is_online(&session) {
+            return reply.refuse(client::Refusal::AlreadyOnline.into());
+        }
+        if !self.opening.contains(&session) {
+            self.opening.push(session.clone());
+        }
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            let asked = session.clone();
+            let outcome = world.read(shard, move |view| reads::resume(view, &asked)).await;
+            match &outcome {
+                Ok(_) => world.router.tell_shard(shard, ShardMsg::Opened(session)),
+                // An actor that has gone to rest holds nothing back.
+                Err(_) => drop(myself.send_message(UserMsg::NotResumed(session))),
+            }
+            reply.send(outcome);
+        });
+    }
+
     fn open(&mut self, myself: &ActorRef<UserMsg>, session: Session, refusing: bool, reply: ReplyTo) {
-        let another = |held: &Session| held.token != session.token;
-        if refusing && self.online.iter().chain(&self.opening).any(another) {
+        if refusing && self.another_is_online(&session) {
             return reply.refuse(client::Refusal::AlreadyOnline.into());
         }
         let Session { user, device, token, .. } = session.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use troupe_core::Rejection;
 use troupe_proto::wire::client::Failure;
 use troupe_proto::wire::client::failure::Kind;
 
@@ -11,6 +12,9 @@ pub enum Error {
     /// Definite: it was not done and never will be. Don't send it again as it is.
     #[error("{text} ({code})")]
     Rejected { code: String, text: String },
+    /// Definite: it was not applied. Send the same again once the message that it follows is acknowledged.
+    #[error("{text} ({code})")]
+    OutOfOrder { code: String, text: String },
     /// Definite: it was not accepted. Worth another try after this time.
     #[error("{text} ({code})")]
     Overloaded { code: String, text: String, retry_after: Duration },
@@ -45,20 +49,22 @@ impl Error {
     /// Whether the request was surely not applied.
     pub fn is_definite(&self) -> bool {
         match self {
-            Error::Rejected { .. } | Error::Overloaded { .. } | Error::OutboxFull => true,
+            Error::Rejected { .. } | Error::OutOfOrder { .. } | Error::Overloaded { .. } | Error::OutboxFull => true,
             Error::Unavailable(_) | Error::Stopped(_) | Error::Store(_) | Error::Protocol(_) => false,
         }
     }
 
     /// Whether the same request may succeed later, perhaps at another node.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Error::Overloaded { .. } | Error::Unavailable(_))
+        matches!(self, Error::OutOfOrder { .. } | Error::Overloaded { .. } | Error::Unavailable(_))
     }
 
     /// The stable code of a refusal: `docs/protocol.md` lists them.
     pub fn code(&self) -> Option<&str> {
         match self {
-            Error::Rejected { code, .. } | Error::Overloaded { code, .. } => Some(code),
+            Error::Rejected { code, .. } | Error::OutOfOrder { code, .. } | Error::Overloaded { code, .. } => {
+                Some(code)
+            }
             _ => None,
         }
     }
@@ -68,6 +74,11 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         let retry_after = Duration::from_millis(failure.retry_after_ms.into());
         match failure.kind() {
+            // Servers of earlier versions call it rejected.
+            Kind::Rejected | Kind::FailedPrecondition if failure.code == Rejection::OutOfOrder.code() => {
+                Error::OutOfOrder { code: failure.code, text: failure.text }
+            }
+            Kind::FailedPrecondition => Error::OutOfOrder { code: failure.code, text: failure.text },
             Kind::Rejected => Error::Rejected { code: failure.code, text: failure.text },
             Kind::Overloaded => Error::Overloaded { code: failure.code, text: failure.text, retry_after },
             // A kind of a later version: nothing is known, so nothing is assumed.

@@ -130,21 +130,24 @@ impl Client {
     /// The whole conversation list.
     pub async fn conversations(&self) -> Result<ConversationList> {
         let mut list = ConversationList::default();
-        let mut after = String::new();
+        let mut after = None;
         loop {
             let limit = limits::PAGE_CONVERSATIONS as u32;
-            let request = Request::ListConversations(wire::ListConversations { after: after.clone(), limit });
+            let from = after.map_or_else(String::new, |after: ConversationId| after.to_string());
+            let request = Request::ListConversations(wire::ListConversations { after: from, limit });
             let page = match self.call(request).await? {
                 Message::Conversations(page) => page,
                 other => return Err(unexpected(&other)),
             };
-            let last = page.conversations.last().map(|line| line.conversation.clone());
+            // A page may hold nothing but unavailable ones: the next page begins behind the last of both.
+            let both = page.conversations.iter().map(|line| &line.conversation).chain(&page.unavailable);
+            let last = both.filter_map(|id| id.parse::<ConversationId>().ok()).max();
             list.unavailable.extend(page.unavailable.iter().filter_map(|c| c.parse::<ConversationId>().ok()));
             for line in page.conversations {
                 list.conversations.push(line.try_into()?);
             }
             match last {
-                Some(last) if page.more && last > after => after = last,
+                Some(last) if page.more && after.is_none_or(|after| last > after) => after = Some(last),
                 _ => return Ok(list),
             }
         }

@@ -87,12 +87,14 @@ pub async fn conversations(front: Arc<Front>, user: UserId, list: say::ListConve
     let first = after.is_none();
     let after_row = after.filter(|after| *after != ConversationId::Everyone);
     let request = Request::Inbox { user, after: after_row, limit };
-    let (mut ids, more) = match front.world.router.ask(user.slot(), request, PATIENCE).await? {
+    let (mut ids, mut more) = match front.world.router.ask(user.slot(), request, PATIENCE).await? {
         Answer::Inbox { conversations, next } => (conversations, next.is_some()),
         _ => return Err(Refusal::Unavailable),
     };
     if first {
         ids.insert(0, ConversationId::Everyone);
+        more |= ids.len() > limit;
+        ids.truncate(limit);
     }
     let (mut rows, unavailable) = summaries(&front, user, &ids).await?;
     name_peers(&front, user, &ids, &mut rows).await;

@@ -47,7 +47,7 @@ impl ShardState {
                 let message = |reply| ConversationMsg::Read { user, seq, reply };
                 self.ask_conversation(myself, conversation, reply, message);
             }
-            Request::Resume(session) => self.read(reply, move |view| reads::resume(view, &session)),
+            Request::Resume(session) => self.resume(myself, session, reply),
             Request::Credentials(key) => self.read(reply, move |view| reads::credentials(view, &key)),
             Request::Sessions(user) => {
                 let online = self.presence.sessions(user).to_vec();
@@ -125,11 +125,31 @@ impl ShardState {
         });
     }
 
-    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
+    fn refuses_second_logins(&self) -> bool {
+        self.world.router.routing().login_policy == LoginPolicy::Refuse
+    }
+
+    /// A fresh leader does not know yet which users are online at the other nodes.
+    fn is_hearing(&self) -> bool {
         let routing = self.world.router.routing();
-        let refusing = routing.login_policy == LoginPolicy::Refuse;
         let unheard = || routing.nodes.values().any(|node| node.reachable && !self.presence.has_heard_of(node.id));
-        if refusing && self.since.elapsed() < HEARING && unheard() {
+        self.since.elapsed() < HEARING && unheard()
+    }
+
+    fn resume(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
+        if !self.refuses_second_logins() {
+            return self.read(reply, move |view| reads::resume(view, &session));
+        }
+        if self.is_hearing() {
+            return reply.refuse(Refusal::NotOwner { hint: None });
+        }
+        let user = session.user;
+        self.ask_user(myself, user, reply, |reply| UserMsg::Resume { session, reply });
+    }
+
+    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
+        let refusing = self.refuses_second_logins();
+        if refusing && self.is_hearing() {
             // Definite and retried by the router: in a moment it is known who is online.
             return reply.refuse(Refusal::NotOwner { hint: None });
         }

@@ -96,16 +96,24 @@ impl std::error::Error for Refusal {}
 pub const SHUTTING_DOWN: &str = "shutting_down";
 pub const OVERLOADED: &str = "overloaded";
 pub const UNAVAILABLE: &str = "unavailable";
+/// How a request is answered whose shard has no leader that a majority follows.
+pub const NO_LEADER: &str = "no_leader";
 
 impl Failure {
     /// Definite: the machine refused it.
     pub fn rejected(why: &Rejection) -> Failure {
-        definite(why.code(), why.to_string())
+        Failure::coded(why.code(), why.to_string())
+    }
+
+    /// Definite, by a code of this program or of another node's: the code decides the kind.
+    pub fn coded(code: &str, text: String) -> Failure {
+        let kind = if code == Rejection::OutOfOrder.code() { Kind::FailedPrecondition } else { Kind::Rejected };
+        Failure { kind: kind.into(), code: code.to_owned(), text, retry_after_ms: 0 }
     }
 
     /// Definite: the connection is not in a state for it.
     pub fn refused(why: Refusal) -> Failure {
-        definite(why.code(), why.to_string())
+        Failure::coded(why.code(), why.to_string())
     }
 
     /// Definite: a field of the request is wrong. A frame that is no message at all is [`Refusal::BadFrame`].
@@ -114,7 +122,7 @@ impl Failure {
             DecodeError::Malformed(_) | DecodeError::Version { .. } => Refusal::BadFrame.code(),
             DecodeError::Missing { .. } | DecodeError::Invalid { .. } => Rejection::BadRequest("").code(),
         };
-        definite(code, why.to_string())
+        Failure::coded(code, why.to_string())
     }
 
     /// Definite: not accepted, and worth another try.
@@ -134,6 +142,16 @@ impl Failure {
             Limit::Quota => format!("the quota of today is used up: try again in {} s", retry_after_ms.div_ceil(1_000)),
         };
         Failure { kind: Kind::Overloaded.into(), code: limit.code().to_owned(), text, retry_after_ms }
+    }
+
+    /// Definite: not accepted, because no leader of the shard could take it in time.
+    pub fn no_leader(retry_after_ms: u32) -> Failure {
+        Failure {
+            kind: Kind::Overloaded.into(),
+            code: NO_LEADER.to_owned(),
+            text: format!("no majority of this shard's nodes can be reached now: try again in {retry_after_ms} ms"),
+            retry_after_ms,
+        }
     }
 
     /// Definite: not accepted here; any other node may take it at once.
@@ -158,7 +176,7 @@ impl Failure {
 
     /// Whether the request was surely not applied.
     pub fn is_definite(&self) -> bool {
-        matches!(self.kind(), Kind::Rejected | Kind::Overloaded)
+        matches!(self.kind(), Kind::Rejected | Kind::Overloaded | Kind::FailedPrecondition)
     }
 }
 
@@ -172,8 +190,4 @@ impl From<Refusal> for Failure {
     fn from(why: Refusal) -> Failure {
         Failure::refused(why)
     }
-}
-
-fn definite(code: &str, text: String) -> Failure {
-    Failure { kind: Kind::Rejected.into(), code: code.to_owned(), text, retry_after_ms: 0 }
 }

@@ -47,7 +47,7 @@ impl Driver {
             }
             Ok(_) => Refused::Unknown,
             Err(Error::Overloaded { retry_after, .. }) => Refused::Later(retry_after),
-            Err(Error::Rejected { code, .. }) if code == Rejection::OutOfOrder.code() => Refused::OutOfOrder,
+            Err(Error::OutOfOrder { .. }) => Refused::OutOfOrder,
             // The connection lost its session; the next one has it again.
             Err(Error::Rejected { code, .. }) if code == Refusal::NotLoggedIn.code() => {
                 return self.lost("the node does not know this session".into());
@@ -173,7 +173,7 @@ impl Driver {
                 self.retry_at = Some(Instant::now());
             }
             Push::Kicked(kicked) => match kicked.code.as_str() {
-                "slow_consumer" | "idle" | "moved" | "no_login" => self.lost(kicked.text),
+                "slow_consumer" | "idle" | "moved" | "no_login" | "shutting_down" => self.lost(kicked.text),
                 _ => return Err(State::Kicked { code: kicked.code, text: kicked.text }),
             },
         }
