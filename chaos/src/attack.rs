@@ -25,7 +25,7 @@ use clap::Args;
 use serde::Serialize;
 
 use self::honest::{Honest, Phase};
-use self::site::{Load, Site};
+use self::site::{Ground, Load, Site};
 
 /// One thing that a single account or address tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,14 @@ impl Attack {
 
     pub fn named(name: &str) -> Option<Attack> {
         Attack::ALL.into_iter().find(|attack| attack.name() == name)
+    }
+
+    fn ground(self) -> Ground {
+        match self {
+            Attack::IdleConnections => Ground::FewFiles,
+            Attack::Page => Ground::Insecure,
+            _ => Ground::Plain,
+        }
     }
 
     async fn run(self, site: &mut Site, time: Duration) -> Result<Vec<String>> {
@@ -217,7 +225,7 @@ const LAST: Duration = Duration::from_secs(5);
 
 /// Plays one attack against a fresh cluster whose first port is `port`.
 pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> Result<Report> {
-    let mut site = Site::open(troupe, attack == Attack::IdleConnections, port).await?;
+    let mut site = Site::open(troupe, attack.ground(), port).await?;
     let honest = Honest::start(&site).await.context("the honest users")?;
     honest.enter(Phase::Calm);
     let mut load = Load::default();

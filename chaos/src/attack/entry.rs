@@ -12,9 +12,11 @@ use super::site::{Site, attacker, random_id, user};
 
 /// The largest name that a client frame has room for.
 const NAME_BYTES: usize = 79 * 1024;
-/// As many as one entry holds.
-const AT_ONCE: usize = 64;
-/// One group id for each of the first slots; every shard has some of them.
+/// The send window of a connection: what waits behind the first entries of a shard shares the next one.
+const AT_ONCE: u64 = 256;
+/// Groups of one round, in neighbouring slots and so in one shard; as many as one entry holds.
+const GROUPS: u64 = 64;
+/// The rounds go through all slots, and so through all shards.
 const SLOTS: u64 = 1_024;
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
@@ -24,14 +26,14 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     let mut placed = 0;
     let mut round = 0;
     while Instant::now() < until && !attacker.connection.is_closed() {
-        let renames = (0..AT_ONCE as u64).map(|i| {
+        let renames = (0..AT_ONCE).map(|i| {
             attacker.connection.request(Request::ChangeGroup(wire::ChangeGroup {
                 request: random_id(),
-                conversation: format!("g{}", 1_024 + (round * AT_ONCE as u64 + i) % SLOTS),
+                conversation: format!("g{}", 1_024 + (round * GROUPS + i % GROUPS) % SLOTS),
                 change: Some(wire::change_group::Change::Rename(name.clone())),
             }))
         });
-        let answers: Vec<_> = futures::stream::iter(renames).buffer_unordered(AT_ONCE).collect().await;
+        let answers: Vec<_> = futures::stream::iter(renames).buffer_unordered(AT_ONCE as usize).collect().await;
         placed += answers.iter().filter(|answer| answer.is_ok()).count();
         round += 1;
     }

@@ -30,6 +30,16 @@ pub struct Site {
     _folder: TempDir,
 }
 
+/// How the nodes are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    Plain,
+    /// With a soft and a hard limit of 1,024 open files.
+    FewFiles,
+    /// Without TLS and without a token between the nodes.
+    Insecure,
+}
+
 /// The most that any node held while it was watched.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
@@ -50,18 +60,23 @@ impl Load {
 }
 
 impl Site {
-    /// `few_files` starts the nodes with a soft and a hard limit of 1,024 open files.
-    pub async fn open(troupe: PathBuf, few_files: bool, port: u16) -> Result<Site> {
+    pub async fn open(troupe: PathBuf, ground: Ground, port: u16) -> Result<Site> {
         let folder = tempfile::tempdir()?;
         let token = local::new_token(&troupe)?;
-        let binary = if few_files { limited(folder.path(), &troupe)? } else { troupe };
+        let binary = if ground == Ground::FewFiles { limited(folder.path(), &troupe)? } else { troupe };
+        // Every loopback address is a party of its own here, with no more than any other.
+        let mut settings = vec![("drain.seconds", "2"), ("limits.loopback_factor", "1")];
+        let mut environment = Vec::new();
+        if ground == Ground::Insecure {
+            settings.push(("cluster.insecure", "true"));
+            environment.push(("TROUPE_CLUSTER_TOKEN".to_owned(), String::new()));
+        }
         let options = local::Options {
             binary,
             dir: folder.path().join("cluster"),
             nodes: 3,
-            // Every loopback address is a party of its own here, with no more than any other.
-            settings: vec![("drain.seconds".into(), "2".into()), ("limits.loopback_factor".into(), "1".into())],
-            environment: Vec::new(),
+            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            environment,
             ports: (port, port + 100, port + 200),
         };
         let mut cluster = LocalCluster::plan(options, || token)?;
