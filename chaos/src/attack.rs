@@ -23,6 +23,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use self::honest::{Honest, Phase};
 use self::site::{Ground, Load, Site};
@@ -223,6 +224,9 @@ pub struct Times {
 /// The window at the end of the time after an attack in which the figures must be calm.
 const LAST: Duration = Duration::from_secs(5);
 
+/// An attack counts for at least as long.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// Plays one attack against a fresh cluster whose first port is `port`.
 pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> Result<Report> {
     let mut site = Site::open(troupe, attack.ground(), port).await?;
@@ -233,6 +237,7 @@ pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> R
     let calm = load;
 
     honest.enter(Phase::During);
+    let begun = Instant::now();
     let mut load = Load::default();
     let watched = site.watcher();
     let mut findings = {
@@ -245,7 +250,8 @@ pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> R
             }
         }
     };
-    load.take(&watched);
+    // Some attacks are over at once; what they leave behind shows a moment later.
+    site.watch(SHORTEST.saturating_sub(begun.elapsed()), &mut load).await;
     let during = load;
 
     honest.enter(Phase::Between);
