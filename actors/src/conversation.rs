@@ -154,12 +154,8 @@ impl Actor for Conversation {
 }
 
 impl ConversationState {
-    /// What is refused here is refused by the core alike; here it costs no entry.
     fn admit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
         let (sender, id) = match &command {
-            Command::Send(send) if send.body.content.len() > limits::MESSAGE_BYTES => {
-                return reply.refuse(troupe_core::Rejection::TooLarge.into());
-            }
             Command::Send(send) => (send.sender, send.client_message_id),
             Command::ChangeGroup(change) => (change.actor, change.request),
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),

@@ -151,6 +151,8 @@ pub enum Refusal {
     Overloaded { after_ms: u32 },
     /// Definite: nothing was done; the user or the address has used its budget.
     Limited { limit: client::Limit, after_ms: u32 },
+    /// Definite: nothing was done, because disks are almost full; the same request may be made later.
+    StorageLow,
     /// Definite: ask the leader.
     NotOwner { hint: Option<NodeId> },
     /// It may or may not have been done: retry with the same ids.
@@ -172,6 +174,7 @@ impl Refusal {
             Refusal::Rejected { code, text } => say::Failure::coded(code, text.to_string()),
             Refusal::Overloaded { after_ms } => say::Failure::overloaded(*after_ms),
             Refusal::Limited { limit, after_ms } => say::Failure::limited(*limit, *after_ms),
+            Refusal::StorageLow => say::Failure::storage_low(),
             // Nothing was done; the router has tried until its deadline.
             Refusal::NotOwner { .. } => say::Failure::no_leader(1_000),
             Refusal::Unavailable => say::Failure::unavailable(500),

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use troupe_core::limits;
+use troupe_core::{Slot, limits};
 use troupe_raft::Cluster;
 use troupe_runtime::net::BoxFuture;
 use troupe_runtime::{NodeCtx, Stream};
@@ -23,10 +23,11 @@ use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
+use crate::message::{Outcome, Request};
 use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
-use crate::router::Router;
+use crate::router::{PATIENCE, Router};
 use crate::stats::{Stats, StatsReport};
 use crate::world::World;
 
@@ -159,6 +160,11 @@ impl NodeHandle {
     /// What this node's replicas hold, without asking anybody: for checkers.
     pub fn local_view(&self) -> View {
         self.0.front.world.view()
+    }
+
+    /// Asks the leader of a slot as an edge does, but without what an edge checks before: for tests.
+    pub fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
+        self.0.front.world.router.ask(slot, request, PATIENCE)
     }
 
     /// Serves a client that came another way: anything that carries the same frames.

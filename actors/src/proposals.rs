@@ -5,11 +5,13 @@
 use std::collections::VecDeque;
 
 use troupe_core::{Command, limits};
+use troupe_proto::record::command_bytes;
 
 /// Commands with whatever waits for each of them.
 #[derive(Debug)]
 pub struct Proposals<T> {
-    waiting: VecDeque<(Command, T)>,
+    /// With the bytes that each takes in an entry.
+    waiting: VecDeque<(Command, usize, T)>,
     under_way: bool,
 }
 
@@ -22,7 +24,8 @@ impl<T> Default for Proposals<T> {
 impl<T> Proposals<T> {
     /// The caller holds a permit for each command, which bounds this queue.
     pub fn push(&mut self, command: Command, waiter: T) {
-        self.waiting.push_back((command, waiter));
+        let bytes = command_bytes(&command);
+        self.waiting.push_back((command, bytes, waiter));
     }
 
     /// What to propose now; nothing while a proposal is under way.
@@ -32,13 +35,13 @@ impl<T> Proposals<T> {
         }
         self.under_way = true;
         let mut bytes = 0;
-        let fits = |(command, _): &&(Command, T)| {
-            bytes += size(command);
+        let fits = |(_, more, _): &&(Command, usize, T)| {
+            bytes += more;
             bytes <= limits::BATCH_BYTES
         };
-        // One oversized command still goes alone.
+        // One that fits no entry goes alone, and is refused alone.
         let count = self.waiting.iter().take(limits::BATCH_COMMANDS).take_while(fits).count().max(1);
-        Some(self.waiting.drain(..count).unzip())
+        Some(self.waiting.drain(..count).map(|(command, _, waiter)| (command, waiter)).unzip())
     }
 
     pub fn finished(&mut self) {
@@ -47,25 +50,14 @@ impl<T> Proposals<T> {
 
     /// Those who wait for a command that was never proposed.
     pub fn abandon(&mut self) -> Vec<T> {
-        self.waiting.drain(..).map(|(_, waiter)| waiter).collect()
-    }
-}
-
-/// About what a command weighs in an entry.
-fn size(command: &Command) -> usize {
-    const ENVELOPE: usize = 128;
-    match command {
-        Command::Send(send) => ENVELOPE + send.body.content.len(),
-        Command::CreateGroup(create) => ENVELOPE + 8 * create.members.len(),
-        Command::AdvanceCursors(advance) => ENVELOPE + 32 * advance.moves.len(),
-        _ => ENVELOPE,
+        self.waiting.drain(..).map(|(_, _, waiter)| waiter).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use troupe_core::command::Send;
-    use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
+    use troupe_core::command::{ChangeGroup, GroupChange, Send};
+    use troupe_core::{Body, ClientMessageId, ConversationId, GroupId, UserId};
 
     use super::*;
 
@@ -77,6 +69,20 @@ mod tests {
             after: None,
             body: Body { kind: Body::TEXT, content: vec![b'x'; bytes] },
         })
+    }
+
+    #[test]
+    fn long_names_count_as_what_they_are() {
+        let rename = || {
+            let change = GroupChange::Rename { name: "n".repeat(79 * 1024) };
+            let (group, actor, request) = (GroupId(1), UserId(1), ClientMessageId::default());
+            Command::ChangeGroup(ChangeGroup { group, actor, request, change })
+        };
+        let mut proposals = Proposals::default();
+        (0..64).for_each(|i| proposals.push(rename(), i));
+        let (commands, _) = proposals.take_batch().expect("a batch");
+        let bytes: usize = commands.iter().map(command_bytes).sum();
+        assert!(commands.len() == 3 && bytes <= limits::BATCH_BYTES, "{} commands of {bytes} bytes", commands.len());
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, NodeId, Reply, ShardId};
+use troupe_core::{Command, NodeId, Rejection, Reply, ShardId, limits, machine};
+use troupe_proto::record::command_bytes;
 use troupe_raft::cluster::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
 use troupe_runtime::{Lane, NodeCtx, executor};
@@ -39,6 +40,19 @@ impl World {
         View::new(engine.snapshot())
     }
 
+    /// What is refused before it is proposed, because every replica would refuse it, or could not carry or keep it.
+    /// Checked here as well as at the edge: the request may come from the edge of another node.
+    pub fn admit(&self, shard: ShardId, command: &Command) -> Result<(), Refusal> {
+        machine::check(command)?;
+        if command_bytes(command) > limits::BATCH_BYTES {
+            return Err(Rejection::TooLarge.into());
+        }
+        if command.grows() && self.cluster.storage_low(shard) {
+            return Err(Refusal::StorageLow);
+        }
+        Ok(())
+    }
+
     /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who asks learns of it in time or not at all; what
     /// is committed later, when a majority is back, is realised all the same.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
@@ -57,6 +71,7 @@ impl World {
         committed.map_err(|error| match error {
             ProposeError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
             ProposeError::Overloaded => Refusal::OVERLOADED,
+            ProposeError::TooLarge => Rejection::TooLarge.into(),
             ProposeError::Unknown => Refusal::Unavailable,
         })
     }

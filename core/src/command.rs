@@ -38,6 +38,25 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Whether it adds what stays. Such commands are refused while disks are almost full; the others still go, because
+    /// they take little, or give room, or keep the cluster in order.
+    pub fn grows(&self) -> bool {
+        match self {
+            Command::Register(_) | Command::Send(_) | Command::CreateGroup(_) => true,
+            Command::ChangeGroup(c) => match &c.change {
+                GroupChange::Add { .. } | GroupChange::Join | GroupChange::Rename { .. } => true,
+                GroupChange::Remove { .. } | GroupChange::Leave | GroupChange::SetRole { .. } => false,
+            },
+            // A user has a bounded number of sessions, and must be able to log in to read.
+            Command::OpenSession(_) | Command::CloseSession(_) => false,
+            Command::AdvanceCursors(_) => false,
+            // Owed by what was committed before.
+            Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,
+        }
+    }
+}
+
 /// Name and id become taken in one commit. A repeat with the same `request` answers with the same user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Register {

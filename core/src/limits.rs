@@ -20,6 +20,8 @@ pub const USERNAME_MARKS: usize = 4;
 pub const PASSWORD_MIN_CHARS: usize = 8;
 /// A longer password is refused before it is hashed.
 pub const PASSWORD_MAX_BYTES: usize = 256;
+/// Bytes of a hashed password (PHC string). Above it: `Rejected(too_large)` before anything is proposed.
+pub const PASSWORD_HASH_BYTES: usize = 512;
 pub const DEVICE_ID_BYTES: usize = 64;
 pub const GROUP_NAME_CHARS: usize = 64;
 /// Members of one group. Above it: `Rejected(group_full)`.
@@ -106,12 +108,24 @@ pub const CONVERSATIONS_FOLLOWED: usize = 10_000;
 
 /// Commands in one Raft entry.
 pub const BATCH_COMMANDS: usize = 64;
-/// Bytes of commands in one Raft entry (one oversized command still goes alone).
+/// Encoded bytes of the commands in one Raft entry; at the limit the next command goes into the next entry.
+/// One command above it: `Rejected(too_large)` before it enters a log.
 pub const BATCH_BYTES: usize = 256 * 1024;
+/// Bytes of one Raft entry of any group, a batch or a part of a restore. Nothing larger enters a log, so it bounds
+/// every row as well. The layers below assert at compile time that they carry it.
+pub const ENTRY_BYTES: usize = 512 * 1024;
+/// Bytes of the largest entry that versions before [`ENTRY_BYTES`] could write: they counted names as 0 bytes.
+/// Raft connections still carry it, in pieces, so that a log that holds one is not stuck.
+pub const OLD_ENTRY_BYTES: usize = BATCH_COMMANDS * (FRAME_BYTES + 1024);
 /// Bytes proposed to one shard and not yet applied. Above it the proposer waits.
 pub const SHARD_PROPOSED_BYTES: usize = 16 * 1024 * 1024;
 
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
 const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES);
 const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);
-const _: () = assert!(BATCH_BYTES > MESSAGE_BYTES);
+const _: () = assert!(BATCH_BYTES > FRAME_BYTES);
+// A batch has a version and a time besides its commands.
+const _: () = assert!(ENTRY_BYTES > BATCH_BYTES + 64);
+const _: () = assert!(NODE_FRAME_BYTES > 2 * ENTRY_BYTES);
+// The largest commands of the nodes themselves: cursors of 40 bytes each.
+const _: () = assert!(BATCH_BYTES > CURSORS_WAITING * 40 + 1024);

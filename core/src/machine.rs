@@ -56,6 +56,23 @@ impl Machine {
     }
 }
 
+/// The rules that need no state. `apply` checks them first; an edge and the proposing node check them before the
+/// command is sent or proposed, so that no log carries what every replica refuses.
+pub fn check(command: &Command) -> Result<(), Rejection> {
+    match command {
+        Command::Register(c) => user::check_register(c),
+        Command::Send(c) => conversation::check_send(c),
+        Command::CreateGroup(c) => group::check_create(c),
+        Command::ChangeGroup(c) => group::check_change(c),
+        // Nodes make these from values that are bounded already. Their encoded size is checked like any other.
+        Command::OpenSession(_)
+        | Command::CloseSession(_)
+        | Command::UpdateInbox(_)
+        | Command::AdvanceCursors(_)
+        | Command::SettleOutbox(_) => Ok(()),
+    }
+}
+
 type Outcome = Result<Reply, Rejection>;
 
 /// One command at work: the rows it sees, the time it carries, and what it wants done so far.

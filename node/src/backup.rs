@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail, ensure};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
-use troupe_core::SLOTS;
+use troupe_core::{SLOTS, limits};
 use troupe_raft::backup::Place;
 use troupe_raft::backup::client::Client;
 use troupe_raft::backup::file;
@@ -29,8 +29,12 @@ use troupe_store::rows::{Digest, Part, Row, Transaction, digest_range};
 use crate::cli::{Access, Backup, BackupVerb, Restore};
 use manifest::{Manifest, Shard, hex};
 
-/// Bytes of rows in one part of a restore: one Raft entry.
+/// Bytes of rows in one part of a restore: one Raft entry, which is never larger than `limits::ENTRY_BYTES`.
 const PART_BYTES: usize = 256 * 1024;
+/// Bytes of a row besides its key and its value, and of a part besides its rows, at most.
+const ROW_ENVELOPE: usize = 32;
+const PART_ENVELOPE: usize = 256;
+const _: () = assert!(PART_BYTES + PART_ENVELOPE <= limits::ENTRY_BYTES);
 
 pub async fn run(args: Backup) -> Result<()> {
     match (args.verb, args.directory) {
@@ -241,7 +245,11 @@ impl Parts {
             });
             let place = place.context("a row of the backup belongs to no slot: it is damaged")?;
             let target = &mut self.targets[place];
-            target.bytes += row.key.len() + row.value.len();
+            let more = row.key.len() + row.value.len() + ROW_ENVELOPE;
+            if !target.rows.is_empty() && target.bytes + more + PART_ENVELOPE > limits::ENTRY_BYTES {
+                full.push((place, target.part(self.backup, false)));
+            }
+            target.bytes += more;
             target.rows.push(row);
             if target.bytes >= PART_BYTES {
                 full.push((place, target.part(self.backup, false)));

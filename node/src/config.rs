@@ -15,6 +15,7 @@ use std::time::Duration;
 use troupe_actors::budgets::Limits;
 pub use troupe_raft::address::is_loopback;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::space::LowMark;
 
 mod limits;
 
@@ -71,6 +72,7 @@ keys! {
     "limits.address_connections" = "1024", "client connections from one address";
     "limits.output_bytes" = "134217728", "bytes that may wait for all clients of this node together";
     "limits.loopback_factor" = "50", "how many times as much a loopback address may do; 1: as any other address";
+    "storage.low_mark" = "10%", "free space below which sends are refused: percent of the disk (within 256M and 8G, at most half of it), or bytes such as 2G";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
     "drain.seconds" = "10", "longest time for a graceful stop";
@@ -282,6 +284,7 @@ impl Config {
             replication: settings.number("cluster.replication", 1, 7)? as usize,
             data_dir: Some(data_dir.clone()),
             login_policy,
+            storage_low_mark: low_mark(settings)?,
             replace_after: Duration::from_secs(settings.number("cluster.replace_after", 1, 30 * 24 * 3600)?),
         };
         Ok(Config {
@@ -297,6 +300,11 @@ impl Config {
             outgoing,
         })
     }
+}
+
+fn low_mark(settings: &Settings) -> Result<LowMark, ConfigError> {
+    let (value, source) = settings.get("storage.low_mark");
+    value.parse().map_err(|wants| ConfigError(format!("storage.low_mark = \"{value}\" ({source}): wants {wants}")))
 }
 
 fn token(settings: &Settings) -> Result<Option<String>, ConfigError> {

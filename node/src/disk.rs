@@ -57,8 +57,14 @@ pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Ro
 /// What follows an error that ends the node. If its data was found damaged while it ran, the process begins anew with the
 /// same arguments, which sets the data aside; then this does not return.
 pub fn after_failure(data_dir: &Path, has_peers: bool, error: anyhow::Error) -> anyhow::Error {
-    if !has_peers || rocks::condemned(&data_dir.join(DATABASE)).is_none() {
-        return error;
+    match rocks::condemned(&data_dir.join(DATABASE)) {
+        Ok(Some(_)) if has_peers => {}
+        Ok(_) => return error,
+        // Without file descriptors, for instance: what ended the node says nothing about its data.
+        Err(unread) => {
+            tracing::warn!(%unread, "it cannot be told whether the data of this node was found damaged; the next start looks");
+            return error;
+        }
     }
     tracing::error!(error = format!("{error:#}"), "the data of this node is damaged; it starts anew without it");
     match env::current_exe() {

@@ -2,6 +2,7 @@
 //!
 //! `/livez` says the process works and must not be used for routing; `/readyz` is 503 with reasons while this node cannot serve.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +14,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use troupe_actors::node::NodeHandle;
+use troupe_core::NodeId;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
 
@@ -30,7 +32,7 @@ pub struct Shared {
 }
 
 /// Serves until `stopped` resolves.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: impl Future<Output = ()> + Send + 'static) {
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, stopped: impl Future<Output = ()>) {
     let app = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -41,9 +43,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stopped: impl Fut
         .route("/v1/nodes/{node}/{verb}", post(orders::order))
         .route("/v1/debug/replica", get(replica))
         .with_state(shared);
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-        tracing::warn!(%error, "the HTTP listener ended");
-    }
+    crate::connections::serve(listener, app, places, stopped).await;
 }
 
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
@@ -70,6 +70,7 @@ fn reasons(status: &ClusterStatus) -> Vec<String> {
     if leaderless > 0 {
         reasons.push(format!("{leaderless} of {} shards have no leader that this node knows", map.count));
     }
+    reasons.extend(status.troubles());
     reasons
 }
 
@@ -140,10 +141,21 @@ pub fn describe(status: &ClusterStatus) -> Value {
         "cluster_id": routing.cluster_id.iter().map(|b| format!("{b:02x}")).collect::<String>(),
         "node": routing.me.0,
         "meta_leader": status.meta_leader.map(|leader| leader.0),
+        "clock_skew_ms": by_node(&status.clock_skew_ms),
+        "storage_low": status.storage_low.iter().map(|node| node.0).collect::<Vec<_>>(),
+        "storage": status.storage.map(|storage| json!({
+            "free": storage.space.free,
+            "total": storage.space.total,
+            "low_mark": storage.mark,
+        })),
         "nodes": nodes,
         "shards": shards,
         "replicas": replicas,
     })
+}
+
+fn by_node(values: &BTreeMap<NodeId, i64>) -> Value {
+    values.iter().map(|(node, value)| (node.to_string(), json!(value))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Client addresses, for clients to spread over.

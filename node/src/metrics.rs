@@ -1,9 +1,11 @@
 //! `/metrics` in Prometheus' text format. No user or conversation ever is a label: their number has no bound.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use troupe_actors::stats::StatsReport;
 use troupe_raft::cluster::ClusterStatus;
+use troupe_raft::types::GroupId;
 
 /// Counters that go down as well.
 const GAUGES: &[&str] = &["connections", "unauthenticated", "sessions", "actors"];
@@ -44,7 +46,40 @@ pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
             line(&mut out, format_args!("{name}{{shard=\"{}\"}} {}", replica.shard, read(replica)));
         }
     }
+    trouble(&mut out, status);
     out
+}
+
+/// What `troupe_raft::health` looks at.
+fn trouble(out: &mut String, status: &ClusterStatus) {
+    let name = "troupe_shard_stalled_seconds";
+    header(out, name, "gauge", "Seconds for which a shard led here has had something to do and committed nothing.");
+    for replica in status.replicas.iter().filter(|replica| replica.role == "leader") {
+        let stalled = status.stalled.get(&GroupId::of(replica.shard)).map_or(0, Duration::as_secs);
+        line(out, format_args!("{name}{{shard=\"{}\"}} {stalled}", replica.shard));
+    }
+    let name = "troupe_raft_unsendable_total";
+    header(out, name, "counter", "Attempts to send a log entry that is larger than the other node takes.");
+    line(out, format_args!("{name} {}", status.unsendable_total));
+    let name = "troupe_clock_skew_seconds";
+    header(out, name, "gauge", "Seconds by which that node's clock is ahead of this one's.");
+    for (node, skew) in &status.clock_skew_ms {
+        line(out, format_args!("{name}{{node=\"{node}\"}} {:.3}", *skew as f64 / 1_000.0));
+    }
+    if let Some(storage) = &status.storage {
+        for (name, help, bytes) in [
+            ("troupe_storage_free_bytes", "Free bytes of the disk that holds the data.", storage.space.free),
+            ("troupe_storage_low_mark_bytes", "Free bytes below which sends are refused.", storage.mark),
+        ] {
+            header(out, name, "gauge", help);
+            line(out, format_args!("{name} {bytes}"));
+        }
+    }
+    let name = "troupe_storage_low";
+    header(out, name, "gauge", "Whether the disk of a node is below its low mark, as far as this node knows.");
+    for node in status.routing.nodes.keys() {
+        line(out, format_args!("{name}{{node=\"{node}\"}} {}", u8::from(status.storage_low.contains(node))));
+    }
 }
 
 fn header(out: &mut String, name: &str, kind: &str, help: &str) {

@@ -10,15 +10,17 @@ use anyhow::{Context, Result, anyhow};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
 use troupe_runtime::NodeCtx;
+use troupe_runtime::capped::Capped;
 use troupe_runtime::net::TcpNetFrom;
 use troupe_store::engine::Engine;
 
 use crate::config::Config;
-use crate::{disk, http};
+use crate::{descriptors, disk, http};
 
 /// Why a running node ends.
 enum End {
@@ -28,6 +30,7 @@ enum End {
 }
 
 pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
+    let caps = descriptors::claim()?;
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
     let mut ctx = NodeCtx::production();
@@ -36,9 +39,11 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     }
     // Clients are let in once there is a cluster, but that their port is taken is said now.
     drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
+    let among_nodes =
+        NodeCtx { net: Arc::new(Capped::new(ctx.net.clone(), "cluster port", caps.cluster)), ..ctx.clone() };
     let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), ctx.plant)?);
     let cluster = tokio::select! {
-        started = Cluster::start(ctx.clone(), engine, config.cluster.clone()) => match started {
+        started = Cluster::start(among_nodes, engine, config.cluster.clone()) => match started {
             Ok(cluster) => cluster,
             Err(error) => return Err(disk::after_failure(&config.data_dir, has_peers(&config), error.into())),
         },
@@ -47,7 +52,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     let serving = NodeConfig {
         client_listen: config.client_listen.clone(),
         hashing: Hashing::Recommended,
-        limits: config.limits.clone(),
+        limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
     };
     let node = NodeHandle::start(ctx, cluster.clone(), serving).await?;
     tracing::info!(
@@ -66,7 +71,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         http_on_loopback: crate::config::is_loopback(&config.http_listen),
     });
     let (stop_http, mut http_stopped) = watch::channel(false);
-    let http = tokio::spawn(http::serve(http_listener, shared.clone(), async move {
+    let http = tokio::spawn(http::serve(http_listener, shared.clone(), caps.http, async move {
         // An error means that the sender is gone, which is the end as well.
         drop(http_stopped.wait_for(|stopped| *stopped).await);
     }));

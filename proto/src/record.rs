@@ -12,7 +12,7 @@ mod command;
 mod event;
 mod row;
 
-pub use command::StampedBatch;
+pub use command::{EncodedCommand, StampedBatch, command_bytes};
 
 use crate::error::DecodeError;
 

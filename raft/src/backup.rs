@@ -155,7 +155,8 @@ impl Archive {
     async fn restore(&self, shard: ShardId, entry: bytes::Bytes) -> Result<Answer, Answer> {
         let group = self.lead(shard).await?;
         let unknown = || Answer::Unavailable("the part may or may not have been taken: send it again".to_owned());
-        let written = timeout(PROPOSE_TURN, group.raft.client_write(Proposal(entry))).await.map_err(|_| unknown())?;
+        let proposal = Proposal::new(entry).map_err(|error| Answer::Refused(error.to_string()))?;
+        let written = timeout(PROPOSE_TURN, group.raft.client_write(proposal)).await.map_err(|_| unknown())?;
         match written {
             Ok(written) => match written.data {
                 Applied::Restored(Ok(())) => Ok(Answer::Taken),

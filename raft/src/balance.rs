@@ -14,6 +14,7 @@ use crate::link::Links;
 use crate::meta::NodeState;
 use crate::timing::{BALANCE_EVERY, HAND_OVER_AGAIN};
 use crate::types::{GroupId, Metrics};
+use crate::vitals::Mine;
 
 /// Entries a replica may be behind to be given a leadership or a vote: it makes them good in one round trip.
 pub const CLOSE: u64 = 64;
@@ -49,8 +50,9 @@ async fn transfer(group: &Group, to: u64) {
     }
 }
 
-/// Moves one leadership at a time to where it evens them out, until it is dropped. A node that is to be emptied gives all away.
-pub async fn run(groups: Groups, links: Links, mut routing: watch::Receiver<Arc<Routing>>) {
+/// Moves one leadership at a time to where it evens them out, until it is dropped. A node that is to be emptied gives all away, and
+/// one whose disk is almost full those that a node with room can take: it would refuse what the others could hold.
+pub async fn run(groups: Groups, links: Links, mine: Mine, mut routing: watch::Receiver<Arc<Routing>>) {
     let mut tick = interval(BALANCE_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick comes at once, when nobody leads yet.
@@ -71,12 +73,19 @@ pub async fn run(groups: Groups, links: Links, mut routing: watch::Receiver<Arc<
         }
         let table = routing.borrow().clone();
         if !is_active(&table, table.me) {
-            give_all(&groups, &links, &table).await;
+            give_all(&groups, &links, "this node is to be emptied", |node| is_active(&table, node)).await;
             sleep(HAND_OVER_AGAIN).await;
             continue;
         }
+        let low = links.storage_low();
+        if mine.storage_low() {
+            let has_room = |node| is_active(&table, node) && !low.contains(&node);
+            give_all(&groups, &links, "the disk of this node is almost full", has_room).await;
+            continue;
+        }
         let able = able(&groups, &links);
-        let nodes = able.iter().map(|(shard, to)| (*shard, to.keys().copied().collect())).collect();
+        let with_room = |to: &BTreeMap<NodeId, u64>| to.keys().filter(|node| !low.contains(node)).copied().collect();
+        let nodes = able.iter().map(|(shard, to)| (*shard, with_room(to))).collect();
         if let Some((shard, to)) = next_hop(&table, &nodes) {
             let replica = able.get(&shard).and_then(|nodes| nodes.get(&to));
             if let (Some(group), Some(replica)) = (groups.get(GroupId::of(shard)), replica) {
@@ -100,11 +109,12 @@ fn able(groups: &Groups, links: &Links) -> BTreeMap<ShardId, BTreeMap<NodeId, u6
     groups.all().into_iter().filter_map(of).collect()
 }
 
-async fn give_all(groups: &Groups, links: &Links, table: &Routing) {
+/// Gives away every leadership that a fit node can take.
+async fn give_all(groups: &Groups, links: &Links, why: &str, fit: impl Fn(NodeId) -> bool) {
     for (shard, to) in able(groups, links) {
-        let heir = to.iter().find(|(node, _)| is_active(table, **node));
+        let heir = to.iter().find(|(node, _)| fit(**node));
         if let (Some(group), Some((node, replica))) = (groups.get(GroupId::of(shard)), heir) {
-            tracing::info!(%shard, to = %node, "hands over its leadership: this node is to be emptied");
+            tracing::info!(%shard, to = %node, why, "hands over its leadership");
             transfer(&group, *replica).await;
         }
     }

@@ -5,7 +5,7 @@ mod start;
 mod status;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +15,22 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Reply, ShardId, Slot, UserId};
+use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
 
 use crate::balance;
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
 use crate::group::Groups;
+use crate::health::Health;
 use crate::host::Proposers;
 use crate::link::Links;
 use crate::meta::{Meta, MetaState};
 use crate::port::Port;
+use crate::space::LowMark;
 use crate::timing::BARRIER_TIMEOUT;
 use crate::types::GroupId;
+use crate::vitals::Mine;
 
 pub use read::Barrier;
 pub(crate) use read::read_index;
@@ -58,6 +62,8 @@ pub struct ClusterConfig {
     pub login_policy: LoginPolicy,
     /// A node that cannot be reached for so long is replaced, if others have room.
     pub replace_after: Duration,
+    /// Free bytes of this node's disk below which growing commands are refused.
+    pub storage_low_mark: LowMark,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +91,9 @@ pub enum ProposeError {
     /// Definite: too much waits already.
     #[error("the shard is overloaded")]
     Overloaded,
+    /// Definite, and never to be repeated as it is: a command fits no entry.
+    #[error("larger than an entry of the log")]
+    TooLarge,
     /// It may or may not be committed: retry with the same ids.
     #[error("no majority answered in time")]
     Unknown,
@@ -114,6 +123,7 @@ pub enum StartError {
 pub struct Cluster(Arc<Inner>);
 
 struct Inner {
+    ctx: NodeCtx,
     engine: Arc<dyn Engine>,
     me: NodeId,
     port: Port,
@@ -126,6 +136,8 @@ struct Inner {
     routing: watch::Receiver<Arc<Routing>>,
     led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
     proposers: Proposers,
+    mine: Mine,
+    health: Health,
     tasks: Mutex<JoinSet<()>>,
     balancer: Mutex<JoinSet<()>>,
 }
@@ -187,7 +199,38 @@ impl Cluster {
         let routing = self.0.routing.borrow().clone();
         let groups = self.0.groups.all();
         let replicas = groups.iter().filter_map(|group| Some(ReplicaStatus::of(group.id.shard()?, group)));
-        ClusterStatus { routing, meta_leader: self.0.meta.leader(), replicas: replicas.collect() }
+        ClusterStatus {
+            routing,
+            meta_leader: self.0.meta.leader(),
+            replicas: replicas.collect(),
+            stalled: self.0.health.stalled(),
+            unsendable: self.0.health.unsendable(),
+            unsendable_total: self.0.health.unsendable_total(),
+            clock_skew_ms: self.0.links.clocks().skews(self.0.ctx.clock.now()),
+            storage: self.0.health.storage(),
+            storage_low: self.storage_low_nodes(),
+        }
+    }
+
+    /// Nodes whose disks are almost full, as far as they can be reached.
+    fn storage_low_nodes(&self) -> BTreeSet<NodeId> {
+        let mut low = self.0.links.storage_low();
+        if self.0.mine.storage_low() {
+            low.insert(self.me());
+        }
+        low
+    }
+
+    /// Whether what makes this shard grow is to be refused: the disk of this node, which leads it, or of a majority of
+    /// its replicas is almost full. A minority of full disks stops nobody, like a minority of dead nodes.
+    pub fn storage_low(&self, shard: ShardId) -> bool {
+        let low = self.storage_low_nodes();
+        if low.is_empty() {
+            return false;
+        }
+        let routing = self.0.routing.borrow();
+        let nodes = routing.placement.get(&shard).map(|place| place.nodes.as_slice()).unwrap_or_default();
+        low.contains(&self.me()) || 2 * nodes.iter().filter(|node| low.contains(node)).count() > nodes.len()
     }
 
     /// Who decides in the groups that this node leads.

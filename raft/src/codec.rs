@@ -103,7 +103,7 @@ pub fn applied_in(applied: wire::AppliedState) -> Result<(Option<LogId>, StoredM
 pub fn entry_out(entry: &Entry) -> wire::Entry {
     let payload = match &entry.payload {
         Payload::Blank => None,
-        Payload::Normal(Proposal(bytes)) => Some(wire::entry::Payload::Normal(bytes.clone())),
+        Payload::Normal(proposal) => Some(wire::entry::Payload::Normal(proposal.bytes().clone())),
         Payload::Membership(membership) => Some(wire::entry::Payload::Membership(membership_out(membership))),
     };
     wire::Entry { log_id: Some(log_id_out(&entry.log_id)), payload }
@@ -114,20 +114,25 @@ pub fn entry_in(entry: wire::Entry) -> Result<Entry> {
     let payload = match entry.payload {
         None => Payload::Blank,
         // Copied, because an entry lives long and would keep the whole buffer it was read into.
-        Some(wire::entry::Payload::Normal(bytes)) => Payload::Normal(Proposal(Bytes::copy_from_slice(&bytes))),
+        Some(wire::entry::Payload::Normal(bytes)) => Payload::Normal(Proposal::logged(Bytes::copy_from_slice(&bytes))),
         Some(wire::entry::Payload::Membership(membership)) => Payload::Membership(membership_in(membership)?),
     };
     Ok(Entry { log_id, payload })
 }
 
-/// Bytes that an entry takes in memory and on the wire, nearly.
+/// Bytes of an entry in a request besides its payload, at most: its log id, tags and lengths.
+pub const ENTRY_ENVELOPE: usize = 64;
+/// Bytes of a request that appends, besides its entries, at most.
+pub const APPEND_ENVELOPE: usize = 128;
+
+/// Bytes that an entry takes on the wire, at most, and in memory, nearly.
 pub fn entry_bytes(entry: &Entry) -> usize {
-    const ENVELOPE: usize = 64;
-    match &entry.payload {
-        Payload::Normal(Proposal(bytes)) => ENVELOPE + bytes.len(),
-        Payload::Blank => ENVELOPE,
-        Payload::Membership(membership) => ENVELOPE + 32 * membership.nodes().count(),
-    }
+    let payload = match &entry.payload {
+        Payload::Normal(proposal) => proposal.bytes().len(),
+        Payload::Blank => 0,
+        Payload::Membership(membership) => membership_out(membership).encoded_len(),
+    };
+    ENTRY_ENVELOPE + payload
 }
 
 pub fn append_request_out(request: &AppendEntriesRequest<Types>) -> wire::AppendRequest {

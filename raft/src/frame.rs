@@ -1,18 +1,27 @@
 //! Frames on a Raft connection: a length, a fixed header, the payload. The header is what routes, so that a
 //! frame for a replica that is not here is refused without being decoded.
+//!
+//! A payload above [`PAYLOAD_BYTES`] goes as pieces, one after another, and the last of them is the frame itself. Only
+//! an entry of an earlier version needs it ([`OLD_ENTRY_BYTES`]); versions before that end a connection at a piece, so
+//! it is sent to peers only that say that they take it ([`crate::vitals`]).
 
 use std::io;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_core::limits::{NODE_FRAME_BYTES, OLD_ENTRY_BYTES};
 
+use crate::codec::{APPEND_ENVELOPE, ENTRY_ENVELOPE};
 use crate::types::GroupId;
 
 /// kind u8, request u64, group u32, target u64.
 const HEADER: usize = 1 + 8 + 4 + 8;
-/// The largest payload.
+/// The largest payload of one frame.
 pub const PAYLOAD_BYTES: usize = NODE_FRAME_BYTES - HEADER - 4;
+/// The largest payload in pieces: the largest entry that any version has written, alone in its request.
+pub const CALL_BYTES: usize = OLD_ENTRY_BYTES + ENTRY_ENVELOPE + APPEND_ENVELOPE;
+const PIECE_BYTES: usize = 1024 * 1024;
+const _: () = assert!(PIECE_BYTES <= PAYLOAD_BYTES);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -27,11 +36,22 @@ pub enum Kind {
     Reply = 6,
     /// The answer to what nobody here can answer: no such replica, or it has stopped.
     Refused = 7,
+    /// A part of the payload of the next frame that is none.
+    Piece = 8,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] =
-        [Kind::Ping, Kind::Append, Kind::Vote, Kind::PreVote, Kind::Transfer, Kind::Meta, Kind::Reply, Kind::Refused];
+    const ALL: [Kind; 9] = [
+        Kind::Ping,
+        Kind::Append,
+        Kind::Vote,
+        Kind::PreVote,
+        Kind::Transfer,
+        Kind::Meta,
+        Kind::Reply,
+        Kind::Refused,
+        Kind::Piece,
+    ];
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +67,23 @@ pub struct Frame {
 
 impl Frame {
     pub fn put(&self, out: &mut BytesMut) {
-        out.reserve(4 + HEADER + self.payload.len());
-        out.put_u32((HEADER + self.payload.len()) as u32);
-        out.put_u8(self.kind as u8);
+        let mut payload = self.payload.clone();
+        if payload.len() > PAYLOAD_BYTES {
+            while payload.len() > PIECE_BYTES {
+                self.put_part(Kind::Piece, &payload.split_to(PIECE_BYTES), out);
+            }
+        }
+        self.put_part(self.kind, &payload, out);
+    }
+
+    fn put_part(&self, kind: Kind, payload: &[u8], out: &mut BytesMut) {
+        out.reserve(4 + HEADER + payload.len());
+        out.put_u32((HEADER + payload.len()) as u32);
+        out.put_u8(kind as u8);
         out.put_u64(self.request);
         out.put_u32(self.group.0);
         out.put_u64(self.target);
-        out.put_slice(&self.payload);
+        out.put_slice(payload);
     }
 
     /// The first whole frame, taken out of `buffer`; `None` if there is none yet.
@@ -84,25 +114,49 @@ fn invalid(what: &'static str) -> io::Error {
 pub struct FrameReader<R> {
     reader: R,
     buffer: BytesMut,
+    /// Payload that has come in pieces, and the request that they belong to.
+    pieces: BytesMut,
+    request: u64,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     pub fn new(reader: R) -> FrameReader<R> {
-        FrameReader { reader, buffer: BytesMut::new() }
+        FrameReader { reader, buffer: BytesMut::new(), pieces: BytesMut::new(), request: 0 }
     }
 
     /// `None` when the other side has closed.
     pub async fn next(&mut self) -> io::Result<Option<Frame>> {
         const CHUNK: usize = 64 * 1024;
         loop {
-            if let Some(frame) = Frame::take(&mut self.buffer)? {
-                return Ok(Some(frame));
+            while let Some(part) = Frame::take(&mut self.buffer)? {
+                if let Some(frame) = self.whole(part)? {
+                    return Ok(Some(frame));
+                }
             }
             self.buffer.reserve(CHUNK);
             if self.reader.read_buf(&mut self.buffer).await? == 0 {
                 return Ok(None);
             }
         }
+    }
+
+    /// The frame with its pieces before it; `None` for a piece.
+    fn whole(&mut self, part: Frame) -> io::Result<Option<Frame>> {
+        if self.pieces.is_empty() && part.kind != Kind::Piece {
+            return Ok(Some(part));
+        }
+        if !self.pieces.is_empty() && part.request != self.request {
+            return Err(invalid("order of the pieces of a frame"));
+        }
+        if self.pieces.len() + part.payload.len() > CALL_BYTES {
+            return Err(invalid("length of a frame in pieces"));
+        }
+        self.request = part.request;
+        self.pieces.extend_from_slice(&part.payload);
+        if part.kind == Kind::Piece {
+            return Ok(None);
+        }
+        Ok(Some(Frame { payload: std::mem::take(&mut self.pieces).freeze(), ..part }))
     }
 }
 
@@ -126,6 +180,33 @@ mod tests {
             assert_eq!(reader.next().await.unwrap(), Some(frame(b"")));
             assert_eq!(reader.next().await.unwrap(), None);
         }
+    }
+
+    #[tokio::test]
+    async fn the_largest_entry_of_an_earlier_version_goes_in_pieces() {
+        let payload = Bytes::from((0..CALL_BYTES).map(|at| at as u8).collect::<Vec<u8>>());
+        let large = Frame { payload, ..frame(b"") };
+        let mut bytes = BytesMut::new();
+        frame(b"before").put(&mut bytes);
+        large.put(&mut bytes);
+        frame(b"after").put(&mut bytes);
+        let mut reader = FrameReader::new(&bytes[..]);
+        for expected in [frame(b"before"), large, frame(b"after")] {
+            assert!(reader.next().await.unwrap() == Some(expected));
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_of_more_than_one_frame_or_without_an_end_are_refused() {
+        let piece = |request, payload: &[u8]| {
+            let mut bytes = BytesMut::new();
+            Frame { request, ..frame(b"") }.put_part(Kind::Piece, payload, &mut bytes);
+            bytes
+        };
+        let mixed = [piece(1, b"one"), piece(2, b"other")].concat();
+        assert!(FrameReader::new(&mixed[..]).next().await.is_err());
+        let endless = piece(1, &[7; PIECE_BYTES]).repeat(CALL_BYTES / PIECE_BYTES + 1);
+        assert!(FrameReader::new(&endless[..]).next().await.is_err());
     }
 
     #[tokio::test]

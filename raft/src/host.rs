@@ -208,7 +208,8 @@ impl Host {
         let group = self.groups.open(&self.ground, GroupId::of(shard), replica.0, applier).await?;
         let Ground { ctx, engine, .. } = &self.ground;
         tasks.spawn(trim::run(self.ground.clone(), group.clone()));
-        let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), tasks);
+        let clocks = self.links.clocks().clone();
+        let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), clocks, tasks);
         self.proposers.write().insert(shard, proposer);
         // Only where the shard was born: the members of a shard that has moved come from its log.
         if place.version == 0 {

@@ -7,12 +7,14 @@
 //! [`proposer`], [`routing`], [`balance`], [`gone`] (leaders that have died). What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
 //! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and
 //! talks through [`port`]; [`finder`] looks for nodes that have moved, and [`address`] says what an address is good for.
+//! What nodes say of themselves to each other is [`vitals`], what is wrong with one [`health`]; [`clocks`] and [`space`] are what they measure.
 //! [`backup`] is what others may take home and bring back.
 
 pub mod address;
 pub mod applier;
 pub mod backup;
 pub mod balance;
+pub mod clocks;
 pub mod cluster;
 pub mod codec;
 pub mod fatal;
@@ -22,6 +24,7 @@ pub mod formation;
 pub mod frame;
 pub mod gone;
 pub mod group;
+pub mod health;
 pub mod host;
 pub mod link;
 pub mod log_store;
@@ -36,6 +39,7 @@ pub mod proposer;
 pub mod routing;
 pub mod serve;
 pub mod snapshot;
+pub mod space;
 pub mod state_machine;
 pub mod steward;
 pub mod timing;
@@ -44,5 +48,6 @@ pub mod token;
 pub mod transfers;
 pub mod trim;
 pub mod types;
+pub mod vitals;
 
 pub use cluster::{Cluster, ClusterConfig, Outcome, ProposeError, ReadError, Routing, StartError};

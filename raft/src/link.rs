@@ -9,7 +9,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use parking_lot::RwLock;
 use tokio::io::{AsyncWriteExt, split};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,17 +18,21 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeou
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_runtime::{NodeCtx, Stream};
 
+use crate::clocks::Clocks;
 use crate::formation::ledger::Ledger;
 use crate::frame::{Frame, FrameReader, Kind, PAYLOAD_BYTES};
 use crate::port::dial::nobody_listens;
 use crate::port::{Port, Protocol};
 use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SOON_MS};
 use crate::types::GroupId;
+use crate::vitals::{Pings, Vitals};
 
 /// Calls waiting to be written to one node. Above it a call fails at once, as if the node were unreachable.
 const QUEUE: usize = 4_096;
 /// Bytes gathered into one write.
 const WRITE_BYTES: usize = 1024 * 1024;
+/// Bytes that a peer takes within [`LINK_SILENCE`], or it counts as silent.
+const SLICE_BYTES: usize = 64 * 1024;
 
 /// The request number of signs of life.
 const PING: u64 = 0;
@@ -45,7 +49,8 @@ pub enum CallError {
     /// The other side has no such replica.
     #[error("the node has no such replica")]
     Refused,
-    #[error("larger than a frame")]
+    /// It was not sent, and never will be to this peer as it is.
+    #[error("larger than what the node takes")]
     TooLarge,
 }
 
@@ -59,24 +64,7 @@ struct Call {
 
 struct Link {
     queue: mpsc::Sender<Call>,
-    up: watch::Receiver<Option<Leads>>,
-}
-
-/// What the other side leads, as it says in its signs of life.
-pub type Leads = Arc<BTreeMap<ShardId, Epoch>>;
-
-/// A sign of life in bytes: pairs of a shard and the epoch of its leadership.
-pub fn leads_out(leads: &BTreeMap<ShardId, Epoch>) -> Vec<u8> {
-    leads.iter().flat_map(|(shard, epoch)| shard.0.to_be_bytes().into_iter().chain(epoch.0.to_be_bytes())).collect()
-}
-
-fn leads_in(mut bytes: Bytes) -> BTreeMap<ShardId, Epoch> {
-    const PAIR: usize = 4 + 8;
-    let mut leads = BTreeMap::new();
-    while bytes.len() >= PAIR {
-        leads.insert(ShardId(bytes.get_u32()), Epoch(bytes.get_u64()));
-    }
-    leads
+    up: watch::Receiver<Option<Vitals>>,
 }
 
 /// All links of this node. Shared, cheap to clone; they end with [`Links::shutdown`].
@@ -88,6 +76,7 @@ struct Shared {
     port: Port,
     ledger: Ledger,
     me: NodeId,
+    clocks: Clocks,
     links: RwLock<BTreeMap<NodeId, Link>>,
     gone: watch::Sender<BTreeSet<NodeId>>,
     tasks: parking_lot::Mutex<JoinSet<()>>,
@@ -96,7 +85,8 @@ struct Shared {
 impl Links {
     pub fn new(ctx: NodeCtx, port: Port, ledger: Ledger, me: NodeId) -> Links {
         let gone = watch::Sender::default();
-        Links(Arc::new(Shared { ctx, port, ledger, me, links: RwLock::default(), gone, tasks: Default::default() }))
+        let (clocks, links, tasks) = (Clocks::default(), RwLock::default(), Default::default());
+        Links(Arc::new(Shared { ctx, port, ledger, me, clocks, links, gone, tasks }))
     }
 
     /// Begins to dial nodes that are new.
@@ -108,8 +98,15 @@ impl Links {
             }
             let (queue, calls) = mpsc::channel(QUEUE);
             let (up, is_up) = watch::channel(None);
-            let Shared { ctx, port, ledger, gone, .. } = &*self.0;
-            let way = Way { ctx: ctx.clone(), port: port.clone(), ledger: ledger.clone(), node, gone: gone.clone() };
+            let Shared { ctx, port, ledger, clocks, gone, .. } = &*self.0;
+            let way = Way {
+                ctx: ctx.clone(),
+                port: port.clone(),
+                ledger: ledger.clone(),
+                clocks: clocks.clone(),
+                node,
+                gone: gone.clone(),
+            };
             self.0.tasks.lock().spawn(run(way, calls, up));
             links.insert(node, Link { queue, up: is_up });
         }
@@ -119,6 +116,7 @@ impl Links {
     pub fn keep(&self, nodes: BTreeSet<NodeId>) {
         // Whoever has no way to be called any more ends its connection.
         self.0.links.write().retain(|node, _| nodes.contains(node));
+        self.0.clocks.keep(&nodes);
         self.connect(nodes);
     }
 
@@ -135,7 +133,18 @@ impl Links {
     pub fn leads(&self, node: NodeId, shard: ShardId) -> Option<Epoch> {
         let links = self.0.links.read();
         let up = links.get(&node)?.up.borrow();
-        up.as_ref()?.get(&shard).copied()
+        up.as_ref()?.leads.get(&shard).copied()
+    }
+
+    /// Peers that can be reached and say that their disk is almost full.
+    pub fn storage_low(&self) -> BTreeSet<NodeId> {
+        let is_low = |link: &Link| link.up.borrow().as_ref().is_some_and(|vitals| vitals.storage_low);
+        self.0.links.read().iter().filter(|(_, link)| is_low(link)).map(|(node, _)| *node).collect()
+    }
+
+    /// The clocks of the peers.
+    pub fn clocks(&self) -> &Clocks {
+        &self.0.clocks
     }
 
     /// Queues a call at once, in the order of these calls, and gives its answer.
@@ -160,11 +169,16 @@ impl Links {
     }
 
     fn queue(&self, node: NodeId, call: Call) -> Result<(), CallError> {
-        if call.payload.len() > PAYLOAD_BYTES {
-            return Err(CallError::TooLarge);
-        }
         let links = self.0.links.read();
-        let link = links.get(&node).filter(|link| link.up.borrow().is_some()).ok_or(CallError::Unreachable)?;
+        let link = links.get(&node).ok_or(CallError::Unreachable)?;
+        let takes = link.up.borrow().as_ref().map(|vitals| vitals.call_bytes).ok_or(CallError::Unreachable)?;
+        if call.payload.len() > PAYLOAD_BYTES {
+            // Before it has said what it takes, it is asked again in a moment.
+            let most = takes.ok_or(CallError::Unreachable)?;
+            if call.payload.len() > most {
+                return Err(CallError::TooLarge);
+            }
+        }
         link.queue.try_send(call).map_err(|_| CallError::Unreachable)
     }
 
@@ -180,6 +194,7 @@ struct Way {
     ctx: NodeCtx,
     port: Port,
     ledger: Ledger,
+    clocks: Clocks,
     node: NodeId,
     gone: watch::Sender<BTreeSet<NodeId>>,
 }
@@ -190,7 +205,7 @@ impl Way {
     }
 }
 
-async fn run(way: Way, mut calls: mpsc::Receiver<Call>, up: watch::Sender<Option<Leads>>) {
+async fn run(way: Way, mut calls: mpsc::Receiver<Call>, up: watch::Sender<Option<Vitals>>) {
     let node = way.node;
     let mut was_up = true;
     // A lost connection is most often a process that has ended: it is looked at again soon, because others wait to know.
@@ -202,8 +217,8 @@ async fn run(way: Way, mut calls: mpsc::Receiver<Call>, up: watch::Sender<Option
             Ok(stream) => {
                 tracing::debug!(%node, "connected");
                 let since = Instant::now();
-                up.send_replace(Some(Leads::default()));
-                let ended = session(stream, &mut calls, &up).await;
+                up.send_replace(Some(Vitals::default()));
+                let ended = session(stream, Pings::new(node, way.clocks.clone()), &mut calls, &up).await;
                 up.send_replace(None);
                 was_up = true;
                 if since.elapsed() > LINK_SILENCE {
@@ -241,8 +256,9 @@ async fn dial(port: &Port, ledger: &Ledger, node: NodeId) -> io::Result<Box<dyn 
 /// One connection's life. `Ok`: nobody will call any more.
 async fn session(
     stream: Box<dyn Stream>,
+    mut pings: Pings,
     calls: &mut mpsc::Receiver<Call>,
-    up: &watch::Sender<Option<Leads>>,
+    up: &watch::Sender<Option<Vitals>>,
 ) -> io::Result<()> {
     let (reader, mut writer) = split(stream);
     let mut reader = FrameReader::new(reader);
@@ -259,7 +275,7 @@ async fn session(
                 let frame = frame?.ok_or(io::ErrorKind::UnexpectedEof)?;
                 heard = Instant::now();
                 if frame.request == PING {
-                    up.send_replace(Some(Arc::new(leads_in(frame.payload))));
+                    up.send_replace(Some(pings.answered(frame.target, frame.payload)));
                 } else if let Some(answer) = pending.remove(&frame.request) {
                     let reply = if frame.kind == Kind::Reply { Ok(frame.payload) } else { Err(CallError::Refused) };
                     let _ = answer.send(reply);
@@ -275,7 +291,7 @@ async fn session(
                     pending.insert(last_request, answer);
                     next = if out.len() < WRITE_BYTES { calls.try_recv().ok() } else { None };
                 }
-                write(&mut writer, &mut out).await?;
+                heard += write(&mut writer, &mut out).await?;
             }
             _ = ping.tick() => {
                 if heard.elapsed() > LINK_SILENCE {
@@ -283,20 +299,21 @@ async fn session(
                 }
                 // Who waits no longer is not worth remembering.
                 pending.retain(|_, answer| !answer.is_closed());
-                let ping = Frame { kind: Kind::Ping, request: PING, group: GroupId::META, target: 0, payload: Bytes::new() };
-                ping.put(&mut out);
-                write(&mut writer, &mut out).await?;
+                let payload = pings.ask();
+                Frame { kind: Kind::Ping, request: PING, group: GroupId::META, target: 0, payload }.put(&mut out);
+                heard += write(&mut writer, &mut out).await?;
             }
         }
     }
 }
 
-/// A peer that takes nothing for this long is as silent as one that says nothing.
-async fn write(writer: &mut (impl AsyncWriteExt + Unpin), out: &mut BytesMut) -> io::Result<()> {
-    let bytes = out.split().freeze();
-    timeout(LINK_SILENCE, async {
-        writer.write_all(&bytes).await?;
-        writer.flush().await
-    })
-    .await?
+/// A peer that takes nothing for this long is as silent as one that says nothing. Gives the time that it took, in
+/// which the peer was not listened to: an entry of 5 MB takes seconds on a slow network.
+async fn write(writer: &mut (impl AsyncWriteExt + Unpin), out: &mut BytesMut) -> io::Result<Duration> {
+    let (bytes, begin) = (out.split().freeze(), Instant::now());
+    for slice in bytes.chunks(SLICE_BYTES) {
+        timeout(LINK_SILENCE, writer.write_all(slice)).await??;
+    }
+    timeout(LINK_SILENCE, writer.flush()).await??;
+    Ok(begin.elapsed())
 }

@@ -13,24 +13,32 @@ use std::sync::Arc;
 use openraft::LogIdOptionExt;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use troupe_core::limits::ENTRY_BYTES;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Op};
 use troupe_store::key::{RaftLogKey, RaftMetaKey, What, raft::group_range};
 
-use crate::codec;
+use crate::codec::{self, APPEND_ENVELOPE, ENTRY_ENVELOPE};
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
+use crate::frame::PAYLOAD_BYTES;
 use crate::state_machine::applied_row;
 use crate::trim::{LogLimits, Measure};
 use crate::types::{Entry, GroupId, LogId, Vote};
 
 /// Bytes of flushed entries kept in memory per group.
 const TAIL_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes of entries in one replication request or one step of apply (one larger entry still goes alone).
-pub const READ_BYTES: usize = 512 * 1024;
-/// Entries read from the engine at once.
-const PAGE: usize = 64;
+/// Bytes of entries in one replication request or one step of apply. A larger entry, which only an earlier version
+/// can have written, goes alone and in pieces (`frame`).
+pub const READ_BYTES: usize = 640 * 1024;
+// The same chain for whatever is proposed: an entry fits a read, a read fits a frame.
+const _: () = assert!(ENTRY_BYTES + ENTRY_ENVELOPE <= READ_BYTES);
+const _: () = assert!(READ_BYTES + APPEND_ENVELOPE <= PAYLOAD_BYTES);
+/// Entries read from the engine at once: few at first, more where they turn out to be small. Those of an earlier
+/// version may have 5 MB each.
+const PAGE_MIN: usize = 4;
+const PAGE_MAX: usize = 64;
 
 /// Shared by the storage and all its readers.
 #[derive(Clone)]
@@ -154,10 +162,10 @@ impl LogStore {
         self.log.lock().measure.cut(allowed, has)
     }
 
-    /// Entries of `[from, to)` that exist, cut after `bytes` but never empty for a range that is not.
+    /// Entries of `[from, to)` that exist, cut before they are more than `bytes`, but never empty for a range that is not.
     async fn read(&self, from: u64, to: u64, bytes: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        let (mut next, mut size) = (from, 0);
+        let (mut next, mut size, mut page) = (from, 0, PAGE_MIN);
         loop {
             // Looked at anew in each step: meanwhile the tail may have lost what was flushed, and the log its ends.
             let (begin, end) = {
@@ -169,7 +177,7 @@ impl LogStore {
                 let front = log.first_in_memory().unwrap_or(u64::MAX);
                 if begin >= front {
                     for held in log.tail.iter().skip((begin - front) as usize) {
-                        if held.entry.log_id.index >= end || size >= bytes {
+                        if held.entry.log_id.index >= end || is_full(size, held.bytes, bytes) {
                             break;
                         }
                         size += held.bytes;
@@ -179,15 +187,20 @@ impl LogStore {
                 }
                 (begin, end.min(front))
             };
-            for entry in self.page(begin, end).await? {
-                if size >= bytes {
+            let before = size;
+            for entry in self.page(begin, end, page).await? {
+                let more = codec::entry_bytes(&entry);
+                if is_full(size, more, bytes) {
                     return Ok(entries);
                 }
-                size += codec::entry_bytes(&entry);
+                size += more;
                 next = entry.log_id.index + 1;
                 entries.push(entry);
             }
             if next > begin {
+                if 2 * (size - before) <= READ_BYTES {
+                    page = (2 * page).min(PAGE_MAX);
+                }
                 continue;
             }
             if !entries.is_empty() {
@@ -199,15 +212,15 @@ impl LogStore {
         }
     }
 
-    async fn page(&self, from: u64, to: u64) -> io::Result<Vec<Entry>> {
+    async fn page(&self, from: u64, to: u64, count: usize) -> io::Result<Vec<Entry>> {
         let range = (Bound::Included(log_key(self.group, from)), Bound::Excluded(log_key(self.group, to)));
         let (engine, wanted) = (self.engine.clone(), range.clone());
         let read =
-            executor::run(&*self.ctx.executor, Lane::Read, move || engine.scan(Family::RaftLog, wanted, false, PAGE));
+            executor::run(&*self.ctx.executor, Lane::Read, move || engine.scan(Family::RaftLog, wanted, false, count));
         let pairs = match read.await {
             Some(pairs) => pairs,
             // People's reads fill the lane: agreement does not wait for them.
-            None => self.engine.scan(Family::RaftLog, range, false, PAGE),
+            None => self.engine.scan(Family::RaftLog, range, false, count),
         };
         let pairs = pairs.map_err(|error| self.fatal.storage(error))?;
         let entries: Result<Vec<Entry>, _> = pairs.iter().map(|(_, bytes)| decode(bytes)).collect();
@@ -224,6 +237,11 @@ fn forget(engine: &Arc<dyn Engine>, group: GroupId, applied: LogId) -> Result<()
     batch.put(Family::RaftMeta, meta_key(group, What::Purged), codec::seal(&codec::log_id_out(&applied)));
     batch.ops.push(Op::DeleteRange(Family::RaftLog, from, to));
     engine.write(batch, Durability::Synced)
+}
+
+/// Whether what comes next is one too many. The first is not.
+fn is_full(size: usize, next: usize, bytes: usize) -> bool {
+    size > 0 && size.saturating_add(next) > bytes
 }
 
 fn log_key(group: GroupId, index: u64) -> Vec<u8> {

@@ -148,7 +148,8 @@ impl Meta {
 
     async fn commit(&self, payload: Bytes) -> Result<NodeId, MetaError> {
         let group = self.groups.get(GroupId::META).ok_or(MetaError::Unavailable)?;
-        let written = timeout(META_TIMEOUT, group.raft.client_write(Proposal(payload))).await;
+        let proposal = Proposal::new(payload).map_err(|error| MetaError::Refused(error.to_string()))?;
+        let written = timeout(META_TIMEOUT, group.raft.client_write(proposal)).await;
         match written.map_err(|_| MetaError::Unavailable)?.map_err(|_| MetaError::Unavailable)?.data {
             Applied::Meta(applied) => applied.map_err(MetaError::Refused),
             Applied::Nothing | Applied::Outcomes(_) | Applied::Restored(_) => Err(MetaError::Unavailable),

@@ -20,21 +20,23 @@ use troupe_core::NodeId;
 use troupe_runtime::NodeCtx;
 
 use crate::codec::{self, Undecodable};
-use crate::frame::Kind;
+use crate::frame::{Kind, PAYLOAD_BYTES};
+use crate::health::{Health, Unsendable};
 use crate::link::{CallError, Links};
 use crate::log_store::READ_BYTES;
 use crate::pace::Paces;
 use crate::port::Port;
 use crate::snapshot;
 use crate::state_machine::SnapshotData;
-use crate::timing::{APPEND_TIMEOUT, VOTE_TIMEOUT};
+use crate::timing::{APPEND_TIMEOUT, LARGE_APPEND_RATE, VOTE_TIMEOUT};
 use crate::transfers::Transfers;
 use crate::types::{GroupId, Home, Types, Vote};
 
-/// Appends of one group on their way to one peer. Each is at most `log_store::READ_BYTES`, so this bounds memory too.
+/// Appends of one group on their way to one peer. Each is at most `log_store::READ_BYTES`, so this bounds memory too;
+/// entries of 5 MB, which earlier versions could write, go alone and are few.
 const IN_FLIGHT: usize = 8;
 /// An append of so many bytes whose entries are all committed already keeps nobody waiting: its receiver catches up.
-const CATCH_UP_BYTES: usize = READ_BYTES / 4;
+const CATCH_UP_BYTES: usize = READ_BYTES / 5;
 /// Snapshots that this node sends at once: they compete with people's messages for the disk.
 const SNAPSHOTS_SENT: usize = 2;
 
@@ -49,12 +51,13 @@ pub struct Network {
     sending: Arc<Semaphore>,
     pub paces: Paces,
     pub transfers: Transfers,
+    pub health: Health,
 }
 
 impl Network {
-    pub fn new(ctx: NodeCtx, port: Port, links: Links) -> Network {
+    pub fn new(ctx: NodeCtx, port: Port, links: Links, health: Health) -> Network {
         let sending = Arc::new(Semaphore::new(SNAPSHOTS_SENT));
-        Network { ctx, port, links, sending, paces: Paces::default(), transfers: Transfers::default() }
+        Network { ctx, port, links, sending, paces: Paces::default(), transfers: Transfers::default(), health }
     }
 }
 
@@ -110,9 +113,23 @@ impl Peer {
         request: &AppendEntriesRequest<Types>,
         option: &RPCOption,
     ) -> impl Future<Output = RpcResult<AppendEntriesResponse<Types>>> + Send + use<> {
-        let within = self.append_timeout.unwrap_or(option.soft_ttl());
-        let call = self.call(Kind::Append, &codec::append_request_out(request), within);
-        async move { codec::append_response_in(call.await?).map_err(unreadable) }
+        let message = codec::append_request_out(request);
+        let bytes = message.encoded_len();
+        let longer = if bytes > PAYLOAD_BYTES { bytes / LARGE_APPEND_RATE } else { 0 };
+        let within = self.append_timeout.unwrap_or(option.soft_ttl()) + Duration::from_secs(longer as u64);
+        let payload = Bytes::from(message.encode_to_vec());
+        let call = self.network.links.call(self.node, Kind::Append, self.group, self.target, payload, within);
+        let (health, group, node) = (self.network.health.clone(), self.group, self.node);
+        let index = request.entries.first().map_or(0, |entry| entry.log_id.index);
+        async move {
+            let answer = call.await;
+            match &answer {
+                Ok(_) if index > 0 => health.sent(group, node),
+                Err(CallError::TooLarge) => health.cannot_send(Unsendable { group, node, index, bytes }),
+                Ok(_) | Err(_) => {}
+            }
+            codec::append_response_in(answer.map_err(rpc_error)?).map_err(unreadable)
+        }
     }
 
     async fn ask(&self, kind: Kind, rpc: &VoteRequest<Types>) -> RpcResult<VoteResponse<Types>> {
@@ -129,8 +146,10 @@ fn catches_up(request: &AppendEntriesRequest<Types>) -> bool {
 /// `Unreachable` lets openraft back off; the others are retried at once.
 fn rpc_error(error: CallError) -> RPCError<Types> {
     match error {
-        CallError::Unreachable | CallError::Refused => RPCError::Unreachable(Unreachable::new(&error)),
-        CallError::Lost | CallError::TooLarge => RPCError::Network(NetworkError::new(&error)),
+        CallError::Unreachable | CallError::Refused | CallError::TooLarge => {
+            RPCError::Unreachable(Unreachable::new(&error))
+        }
+        CallError::Lost => RPCError::Network(NetworkError::new(&error)),
     }
 }
 

@@ -13,15 +13,15 @@ use openraft::raft::ClientWriteResult;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use troupe_core::command::GroupChange;
 use troupe_core::limits::{BATCH_BYTES, BATCH_COMMANDS, SHARD_IN_FLIGHT, SHARD_PROPOSED_BYTES};
 use troupe_core::plant::Plant;
-use troupe_core::{Command, Reply};
-use troupe_proto::record::{Record, StampedBatch};
+use troupe_core::{Command, Reply, Timestamp};
+use troupe_proto::record::{EncodedCommand, Record, StampedBatch};
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
 use troupe_store::rows::View;
 
+use crate::clocks::Clocks;
 use crate::cluster::{Outcome, ProposeError};
 use crate::group::Group;
 use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT, PROPOSE_TURN};
@@ -36,7 +36,7 @@ type Answer = Result<Vec<Outcome>, ProposeError>;
 
 /// Commands that stay together, and who waits for them.
 struct Waiting {
-    commands: Vec<Command>,
+    commands: Vec<EncodedCommand>,
     bytes: usize,
     room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Answer>,
@@ -50,15 +50,26 @@ pub struct Proposer {
 }
 
 impl Proposer {
-    pub fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, group: Group, tasks: &mut JoinSet<()>) -> Proposer {
+    pub fn start(
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        group: Group,
+        clocks: Clocks,
+        tasks: &mut JoinSet<()>,
+    ) -> Proposer {
         let (queue, waiting) = mpsc::channel(SHARD_IN_FLIGHT);
-        tasks.spawn(run(ctx, engine, group, waiting));
+        tasks.spawn(run(ctx, engine, group, clocks, waiting));
         Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)) }
+    }
+
+    /// Whether something was proposed that is not decided yet.
+    pub fn has_waiting(&self) -> bool {
+        self.room.available_permits() < SHARD_PROPOSED_BYTES
     }
 
     pub async fn propose(&self, commands: Vec<Command>) -> Answer {
         let mut answers = Vec::new();
-        for part in parts(commands) {
+        for part in parts(&commands)? {
             match self.submit(part) {
                 Ok(answer) => answers.push(answer),
                 // Only the first part can be refused for certain: the others are on their way.
@@ -77,7 +88,7 @@ impl Proposer {
         Ok(outcomes)
     }
 
-    fn submit(&self, (commands, bytes): (Vec<Command>, usize)) -> Result<oneshot::Receiver<Answer>, ProposeError> {
+    fn submit(&self, (commands, bytes): Part) -> Result<oneshot::Receiver<Answer>, ProposeError> {
         let permits = u32::try_from(bytes.min(SHARD_PROPOSED_BYTES)).map_err(|_| ProposeError::Overloaded)?;
         let room = self.room.clone().try_acquire_many_owned(permits).map_err(|_| ProposeError::Overloaded)?;
         let (answer, answered) = oneshot::channel();
@@ -89,41 +100,36 @@ impl Proposer {
     }
 }
 
-/// Cut so that each part fits an entry.
-fn parts(commands: Vec<Command>) -> Vec<(Vec<Command>, usize)> {
-    let mut parts: Vec<(Vec<Command>, usize)> = Vec::new();
+/// Commands that go into one entry, and their bytes in it.
+type Part = (Vec<EncodedCommand>, usize);
+
+/// Cut so that each part fits an entry. One command that fits none refuses all of them, before any is submitted.
+fn parts(commands: &[Command]) -> Result<Vec<Part>, ProposeError> {
+    let mut parts: Vec<Part> = Vec::new();
     for command in commands {
-        let weight = weight(&command);
+        let command = EncodedCommand::of(command);
+        let more = command.len();
+        if more > BATCH_BYTES {
+            return Err(ProposeError::TooLarge);
+        }
         match parts.last_mut() {
-            Some((part, bytes)) if part.len() < BATCH_COMMANDS && *bytes + weight <= BATCH_BYTES => {
+            Some((part, bytes)) if part.len() < BATCH_COMMANDS && *bytes + more <= BATCH_BYTES => {
                 part.push(command);
-                *bytes += weight;
+                *bytes += more;
             }
-            _ => parts.push((vec![command], weight)),
+            _ => parts.push((vec![command], more)),
         }
     }
-    parts
+    Ok(parts)
 }
 
-/// About what a command takes in an entry.
-fn weight(command: &Command) -> usize {
-    const ENVELOPE: usize = 96;
-    ENVELOPE
-        + match command {
-            Command::Send(send) => send.body.content.len(),
-            Command::Register(register) => register.password_hash.len(),
-            Command::CreateGroup(create) => 8 * create.members.len(),
-            Command::ChangeGroup(change) => match &change.change {
-                GroupChange::Add { users } => 8 * users.len(),
-                _ => 0,
-            },
-            Command::AdvanceCursors(advance) => 24 * advance.moves.len(),
-            Command::SettleOutbox(settle) => 64 * settle.rows.len(),
-            Command::OpenSession(_) | Command::CloseSession(_) | Command::UpdateInbox(_) => 0,
-        }
-}
-
-async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, group: Group, mut waiting: mpsc::Receiver<Waiting>) {
+async fn run(
+    ctx: NodeCtx,
+    engine: Arc<dyn Engine>,
+    group: Group,
+    clocks: Clocks,
+    mut waiting: mpsc::Receiver<Waiting>,
+) {
     let in_flight = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT));
     let mut entries = JoinSet::new();
     let mut left_over = None;
@@ -143,12 +149,21 @@ async fn run(ctx: NodeCtx, engine: Arc<dyn Engine>, group: Group, mut waiting: m
         let calls = gather(first, &mut waiting, &mut left_over);
         busy = calls.len() > BUSY;
         while entries.try_join_next().is_some() {}
-        let entry = Entry::of(&ctx, calls);
+        let entry = Entry::of(clocks.stamp(ctx.clock.now()), calls);
         let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
-        let first_try = submit(&group, &entry.bytes).await;
+        let proposal = match Proposal::new(entry.bytes.clone()) {
+            Ok(proposal) => proposal,
+            Err(error) => {
+                // `limits` asserts that it cannot be: a batch fits an entry.
+                tracing::error!(group = %group.id, %error, "a batch of commands was not proposed");
+                entry.answer(Err(ProposeError::TooLarge));
+                continue;
+            }
+        };
+        let first_try = submit(&group, &proposal).await;
         let group = group.clone();
         entries.spawn(async move {
-            let answer = see_through(&group, first_try, &entry.bytes, turn).await;
+            let answer = see_through(&group, first_try, &proposal, turn).await;
             entry.answer(answer);
         });
     }
@@ -171,21 +186,16 @@ fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>, left_over: &mut
 
 /// One entry on its way, and who waits for which of its commands.
 struct Entry {
-    batch: StampedBatch,
     bytes: Bytes,
     callers: Vec<(usize, OwnedSemaphorePermit, oneshot::Sender<Answer>)>,
 }
 
 impl Entry {
-    fn of(ctx: &NodeCtx, calls: Vec<Waiting>) -> Entry {
-        let mut batch = StampedBatch { now: ctx.clock.now(), commands: Vec::new() };
-        let mut callers = Vec::with_capacity(calls.len());
-        for call in calls {
-            callers.push((call.commands.len(), call.room, call.answer));
-            batch.commands.extend(call.commands);
-        }
-        let bytes = Bytes::from(batch.encode());
-        Entry { batch, bytes, callers }
+    fn of(now: Timestamp, calls: Vec<Waiting>) -> Entry {
+        let commands = calls.iter().flat_map(|call| &call.commands);
+        let bytes = Bytes::from(EncodedCommand::batch(now, commands));
+        let callers = calls.into_iter().map(|call| (call.commands.len(), call.room, call.answer)).collect();
+        Entry { bytes, callers }
     }
 
     fn answer(self, answer: Answer) {
@@ -203,34 +213,35 @@ impl Entry {
 
     /// The planted bug: sends are acknowledged with the place that they will probably get.
     fn answer_too_early(self, engine: &Arc<dyn Engine>) -> Entry {
+        let Ok(batch) = StampedBatch::decode(&self.bytes) else { return self };
         let view = View::new(engine.clone());
         let mut heads = std::collections::BTreeMap::new();
         let mut guesses = Vec::new();
-        for command in &self.batch.commands {
+        for command in &batch.commands {
             let Command::Send(send) = command else { return self };
             let head = heads.entry(send.conversation).or_insert_with(|| {
                 view.conversation(send.conversation).ok().flatten().map(|row| row.head).unwrap_or_default()
             });
             *head = head.next();
-            let reply = Reply::Placed { seq: *head, time: self.batch.now, duplicate: false };
+            let reply = Reply::Placed { seq: *head, time: batch.now, duplicate: false };
             guesses.push(Outcome { reply, effects: Vec::new() });
         }
-        let Entry { batch, bytes, callers } = self;
-        Entry { batch: batch.clone(), bytes: bytes.clone(), callers }.answer(Ok(guesses));
-        Entry { batch, bytes, callers: Vec::new() }
+        let bytes = self.bytes.clone();
+        self.answer(Ok(guesses));
+        Entry { bytes, callers: Vec::new() }
     }
 }
 
 type Submitted = Option<oneshot::Receiver<ClientWriteResult<Types>>>;
 
 /// In the core's queue when this returns, behind every entry before it; `None` if the core has stopped.
-async fn submit(group: &Group, bytes: &Bytes) -> Submitted {
+async fn submit(group: &Group, proposal: &Proposal) -> Submitted {
     let (responder, answered) = OneshotResponder::new_pair();
-    group.raft.client_write_ff(Proposal(bytes.clone()), Some(responder)).await.ok()?;
+    group.raft.client_write_ff(proposal.clone(), Some(responder)).await.ok()?;
     Some(answered)
 }
 
-async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes, turn: OwnedSemaphorePermit) -> Answer {
+async fn see_through(group: &Group, first_try: Submitted, proposal: &Proposal, turn: OwnedSemaphorePermit) -> Answer {
     let begin = Instant::now();
     let (mut submitted, mut turn) = (first_try, Some(turn));
     loop {
@@ -253,7 +264,7 @@ async fn see_through(group: &Group, first_try: Submitted, bytes: &Bytes, turn: O
                 // Refused for certain, and a leader again as soon as a majority has answered its first append. Not asked
                 // again at once: a new receiver of its metrics has always something to tell, and asking is news itself.
                 sleep(LOOK_FRESH).await;
-                submitted = submit(group, bytes).await;
+                submitted = submit(group, proposal).await;
             }
             Err(ClientWriteError::ForwardToLeader(refusal)) => {
                 return Err(ProposeError::NotLeader { hint: refusal.leader_node.map(|home| home.0) });

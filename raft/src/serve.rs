@@ -7,21 +7,22 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, ready};
 use prost::Message;
 use tokio::io::{AsyncWriteExt, WriteHalf, split};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
+use troupe_runtime::NodeCtx;
 
 use crate::codec;
 use crate::frame::{Frame, FrameReader, Kind};
 use crate::group::{Group, Groups};
-use crate::link::leads_out;
 use crate::meta::Meta;
 use crate::port::{Inbound, Port, Protocol};
 use crate::routing;
 use crate::types::GroupId;
+use crate::vitals::Mine;
 
 /// Calls of one peer that are being answered. At the limit its next frames wait.
 const ANSWERING: usize = 1_024;
@@ -29,17 +30,18 @@ const ANSWERING: usize = 1_024;
 const WRITE_BYTES: usize = 1024 * 1024;
 
 /// Serves Raft connections until it is dropped.
-pub async fn run(port: Port, groups: Groups, meta: Meta) {
+pub async fn run(ctx: NodeCtx, port: Port, groups: Groups, meta: Meta, mine: Mine) {
     let mut inbound = port.inbound(Protocol::Raft);
     let mut connections = JoinSet::new();
     while let Some(Inbound { from, stream }) = inbound.recv().await {
         while connections.try_join_next().is_some() {}
-        let (groups, meta, port) = (groups.clone(), meta.clone(), port.clone());
+        let replicas = Replicas { ctx: ctx.clone(), groups: groups.clone(), meta: meta.clone(), mine: mine.clone() };
+        let port = port.clone();
         connections.spawn(async move {
             let (reader, writer) = split(stream);
             let (replies, waiting) = mpsc::channel(ANSWERING);
             let still_welcome = move || !port.is_removed(from);
-            let read = read(FrameReader::new(reader), groups, meta, replies, still_welcome);
+            let read = read(FrameReader::new(reader), replicas, replies, still_welcome);
             let ended = tokio::select! {
                 ended = read => ended,
                 ended = write(writer, waiting) => ended,
@@ -53,8 +55,7 @@ pub async fn run(port: Port, groups: Groups, meta: Meta) {
 
 async fn read(
     mut frames: FrameReader<impl tokio::io::AsyncRead + Unpin>,
-    groups: Groups,
-    meta: Meta,
+    replicas: Replicas,
     replies: mpsc::Sender<Frame>,
     still_welcome: impl Fn() -> bool,
 ) -> io::Result<()> {
@@ -68,12 +69,18 @@ async fn read(
             return Ok(());
         }
         let Ok(turn) = room.clone().acquire_owned().await else { return Ok(()) };
-        let (request, group, target) = (frame.request, frame.group, frame.target);
+        let (request, group) = (frame.request, frame.group);
+        // The answer to a sign of life says here in which form it is.
+        let (target, vitals) =
+            if frame.kind == Kind::Ping { replicas.vitals(&frame.payload) } else { (frame.target, None) };
         let reply = move |answer: Option<Vec<u8>>| {
             let kind = if answer.is_some() { Kind::Reply } else { Kind::Refused };
             Frame { kind, request, group, target, payload: Bytes::from(answer.unwrap_or_default()) }
         };
-        let mut call = begin(&groups, &meta, frame);
+        let mut call = match vitals {
+            Some(vitals) => ready(Some(vitals)).boxed(),
+            None => replicas.begin(frame),
+        };
         match unconstrained(&mut call).now_or_never() {
             Some(answer) => {
                 if replies.send(reply(answer)).await.is_err() {
@@ -93,20 +100,35 @@ async fn read(
     Ok(())
 }
 
-/// What a frame asks for; `None` is a refusal.
-fn begin(groups: &Groups, meta: &Meta, frame: Frame) -> BoxFuture<'static, Option<Vec<u8>>> {
-    let Frame { kind, group, target, payload, .. } = frame;
-    let (groups, meta) = (groups.clone(), meta.clone());
-    let replica = groups.get(group).filter(|group| group.replica == target);
-    async move {
-        match kind {
-            Kind::Ping => Some(leads_out(&routing::led(&groups))),
-            Kind::Meta if group == GroupId::META => Some(meta.answer(payload).await),
-            Kind::Append | Kind::Vote | Kind::PreVote | Kind::Transfer => call(replica?, kind, payload).await,
-            Kind::Meta | Kind::Reply | Kind::Refused => None,
-        }
+/// What the frames of a connection may ask for.
+struct Replicas {
+    ctx: NodeCtx,
+    groups: Groups,
+    meta: Meta,
+    mine: Mine,
+}
+
+impl Replicas {
+    /// The answer to a sign of life, and the target of its frame.
+    fn vitals(&self, ping: &[u8]) -> (u64, Option<Vec<u8>>) {
+        let (target, vitals) = self.mine.answer(ping, &routing::led(&self.groups), self.ctx.clock.now());
+        (target, Some(vitals))
     }
-    .boxed()
+
+    /// What a frame asks for; `None` is a refusal.
+    fn begin(&self, frame: Frame) -> BoxFuture<'static, Option<Vec<u8>>> {
+        let Frame { kind, group, target, payload, .. } = frame;
+        let meta = self.meta.clone();
+        let replica = self.groups.get(group).filter(|group| group.replica == target);
+        async move {
+            match kind {
+                Kind::Meta if group == GroupId::META => Some(meta.answer(payload).await),
+                Kind::Append | Kind::Vote | Kind::PreVote | Kind::Transfer => call(replica?, kind, payload).await,
+                Kind::Ping | Kind::Meta | Kind::Reply | Kind::Refused | Kind::Piece => None,
+            }
+        }
+        .boxed()
+    }
 }
 
 async fn call(group: Group, kind: Kind, payload: Bytes) -> Option<Vec<u8>> {
@@ -128,7 +150,7 @@ async fn call(group: Group, kind: Kind, payload: Bytes) -> Option<Vec<u8>> {
             let answer = raft.handle_transfer_leader(codec::transfer_request_in(payload).ok()?).await.ok()?;
             Some(codec::transfer_response_out(&answer).encode_to_vec())
         }
-        Kind::Ping | Kind::Meta | Kind::Reply | Kind::Refused => None,
+        Kind::Ping | Kind::Meta | Kind::Reply | Kind::Refused | Kind::Piece => None,
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use troupe_core::NodeId;
-use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_core::limits::{ENTRY_BYTES, NODE_FRAME_BYTES};
 use troupe_core::plant::Plant;
 use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
 use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
@@ -33,9 +33,13 @@ use crate::state_machine::{SnapshotData, applied_row};
 use crate::timing::{SNAPSHOT_BEAT, SNAPSHOT_INSTALL, SNAPSHOT_STALL};
 use crate::types::{GroupId, SnapshotMeta, Types, Vote};
 
-/// Plain bytes at which a block is closed; a block is larger by at most one page.
-const BLOCK_BYTES: usize = 512 * 1024;
-/// Pairs read at once: a row is at most some 80 KiB, so a block stays below a frame.
+/// Plain bytes at which a block is closed; a block is larger by at most one row.
+pub(crate) const BLOCK_BYTES: usize = 512 * 1024;
+/// Bytes that a pair takes in a block besides its key and its value, at most.
+const PAIR_ENVELOPE: usize = 16;
+// A row comes from one entry, so it is at most as large. Bytes that cannot be compressed grow a little.
+const _: () = assert!(BLOCK_BYTES + ENTRY_BYTES + PAIR_ENVELOPE + 64 * 1024 <= NODE_FRAME_BYTES);
+/// Pairs read at once.
 const PAGE: usize = 16;
 /// Fast: the disks and the network between nodes are.
 const ZSTD_LEVEL: i32 = 1;
@@ -184,8 +188,15 @@ fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>>, end: Vec
         let Some((last, _)) = page.last() else { break None };
         begin = Bound::Excluded(last.clone());
         for (key, value) in page {
-            bytes += key.len() + value.len();
+            bytes += key.len() + value.len() + PAIR_ENVELOPE;
+            if bytes >= BLOCK_BYTES {
+                // What is left of the page is read again for the next block.
+                begin = Bound::Excluded(key.clone());
+            }
             pairs.push(wire::SnapshotPair { key: key.into(), value: value.into() });
+            if bytes >= BLOCK_BYTES {
+                break;
+            }
         }
         if bytes >= BLOCK_BYTES {
             break Some(begin);
@@ -366,26 +377,4 @@ async fn read(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::Instant;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_receiver_that_works_is_waited_for_and_one_that_is_gone_is_not() {
-        let (here, there) = tokio::io::duplex(1024);
-        let (mut here, mut there): (Box<dyn Stream>, Box<dyn Stream>) = (Box::new(here), Box::new(there));
-        let long = 3 * SNAPSHOT_STALL;
-        let works = async {
-            while_working(&mut there, sleep(long)).await.unwrap();
-            write(&mut there, Part::Reply(wire::SnapshotReply::default())).await.unwrap();
-        };
-        let begin = Instant::now();
-        let (answer, ()) = tokio::join!(reply(&mut here), works);
-        assert!(matches!(answer.unwrap(), Part::Reply(_)) && begin.elapsed() >= long);
-
-        let begin = Instant::now();
-        assert!(reply(&mut here).await.is_err());
-        assert!(begin.elapsed() < 2 * SNAPSHOT_STALL);
-    }
-}
+mod tests;

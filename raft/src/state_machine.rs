@@ -25,7 +25,7 @@ use crate::applier::{Applier, Range};
 use crate::codec;
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
-use crate::types::{Applied, GroupId, LogId, Payload, Proposal, SnapshotMeta, StoredMembership, Types};
+use crate::types::{Applied, GroupId, LogId, Payload, SnapshotMeta, StoredMembership, Types};
 
 /// Entries and bytes in one step.
 const STEP_ENTRIES: usize = 256;
@@ -111,8 +111,8 @@ impl StateMachine {
             }
             self.applied = Some(entry.log_id);
             let normal = match entry.payload {
-                Payload::Normal(Proposal(bytes)) => {
-                    proposals.push(bytes);
+                Payload::Normal(proposal) => {
+                    proposals.push(proposal.bytes().clone());
                     true
                 }
                 Payload::Membership(membership) => {
@@ -207,8 +207,8 @@ fn newest(engine: &Arc<dyn Engine>, group: GroupId, applied: u64) -> Result<Vec<
     for (_, bytes) in engine.scan(Family::RaftLog, range, false, REAPPLIED as usize + 1)? {
         let entry = codec::open::<wire::Entry>(&bytes, "entry").and_then(codec::entry_in);
         let entry = entry.map_err(|error| EngineError::Fatal(format!("log of {group}: {error}")))?;
-        if let Payload::Normal(Proposal(bytes)) = entry.payload {
-            proposals.push(bytes);
+        if let Payload::Normal(proposal) = entry.payload {
+            proposals.push(proposal.bytes().clone());
         }
     }
     Ok(proposals)

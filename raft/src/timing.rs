@@ -17,6 +17,8 @@ pub const ELECTION_MAX_MS: u64 = 500;
 
 /// Appends may wait behind a slow fsync on the other side; a heartbeat's budget would resend them while they are being written.
 pub const APPEND_TIMEOUT: Duration = Duration::from_secs(3);
+/// An append above a frame has as much longer as it takes at this rate, in bytes a second.
+pub const LARGE_APPEND_RATE: usize = 512 * 1024;
 /// Votes wait for one fsync; a vote later than an election is worth nothing.
 pub const VOTE_TIMEOUT: Duration = Duration::from_millis(ELECTION_MAX_MS);
 /// A call of the meta group that another node's leader answers after a commit.
@@ -68,6 +70,11 @@ pub const ROUTING_EVERY: Duration = Duration::from_millis(200);
 
 /// How often a replica's health is looked at apart from its leadership; its log moves far too often to be woken by it.
 pub const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A shard that is led here, has something to do and commits nothing for so long is stalled: twice as long as a proposal
+/// keeps its turn, and much longer than a failover.
+pub const STALLED_AFTER: Duration = Duration::from_secs(10);
+/// What is wrong and stays so is said in the log this often.
+pub const SAID_AGAIN: Duration = Duration::from_secs(60);
 /// A fresh leader is looked at this often until a majority has answered it.
 pub const LOOK_FRESH: Duration = Duration::from_millis(5);
 

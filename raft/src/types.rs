@@ -10,6 +10,7 @@ use openraft::OptionalSend;
 use openraft::impls::leader_id_std::LeaderId;
 use openraft::impls::{BoxedErrorSource, InlineBatch, OneshotResponder};
 use openraft::vote::RaftLeaderId;
+use troupe_core::limits::ENTRY_BYTES;
 use troupe_core::{NodeId, ShardId};
 use troupe_store::rows::Refusal;
 
@@ -60,7 +61,28 @@ pub struct Home(pub NodeId);
 
 /// What one entry carries: an encoded `StampedBatch` in a shard's group, a `MetaCommand` in the meta group.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Proposal(pub Bytes);
+pub struct Proposal(Bytes);
+
+/// Definite: the bytes entered no log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too large for one entry: {0} bytes, and {ENTRY_BYTES} are the most")]
+pub struct TooLarge(pub usize);
+
+impl Proposal {
+    /// The only way into a log, so that no entry is larger than the layers below carry.
+    pub fn new(bytes: Bytes) -> Result<Proposal, TooLarge> {
+        if bytes.len() > ENTRY_BYTES { Err(TooLarge(bytes.len())) } else { Ok(Proposal(bytes)) }
+    }
+
+    /// Out of a log, to which an earlier version may have proposed up to `OLD_ENTRY_BYTES`.
+    pub fn logged(bytes: Bytes) -> Proposal {
+        Proposal(bytes)
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
 
 impl fmt::Debug for Proposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

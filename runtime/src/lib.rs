@@ -4,6 +4,7 @@
 //! simulation with turmoil and seeds. Timers are tokio's directly, because tokio's clock can be paused. The storage engine has
 //! its own seam in `troupe-store`, the mesh in `troupe-actors`. `clippy.toml` forbids the ways around.
 
+pub mod capped;
 pub mod clock;
 pub mod executor;
 pub mod net;

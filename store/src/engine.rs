@@ -99,6 +99,14 @@ pub enum EngineError {
     Damaged(String),
 }
 
+/// Bytes of a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// That this process may still use.
+    pub free: u64,
+    pub total: u64,
+}
+
 pub type Pair = (Vec<u8>, Vec<u8>);
 pub type KeyRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
@@ -144,6 +152,11 @@ pub trait Engine: Reader + 'static {
     /// Bytes that `[from, to)` takes on disk, roughly: what is only in memory yet may be missing, and what was deleted a
     /// moment ago may still count.
     fn size(&self, family: Family, from: &[u8], to: &[u8]) -> Result<u64, EngineError>;
+
+    /// What the disk of this data has; `None` where that cannot be said.
+    fn space(&self) -> Option<Space> {
+        None
+    }
 
     /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`]. For who has found out what the
     /// engine cannot see.

@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::engine::{Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, is_empty};
+use crate::engine::{
+    Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, Space, is_empty,
+};
 use crate::replace::Order;
 
 type Map = BTreeMap<Vec<u8>, Arc<[u8]>>;
@@ -90,6 +92,7 @@ struct Disk {
     /// Which process may use it.
     process: u64,
     fail_next_write: Option<String>,
+    space: Option<Space>,
     /// Why it must not be used again, if so.
     condemned: Option<String>,
     /// The first failed write; nothing works after it.
@@ -171,6 +174,11 @@ impl Memory {
         self.disk.lock().fail_next_write = Some(why.to_owned());
     }
 
+    /// What the disk says of its room from now on.
+    pub fn set_space(&self, space: Space) {
+        self.disk.lock().space = Some(space);
+    }
+
     /// Why the process found that this disk must not be used again.
     pub fn condemned(&self) -> Option<String> {
         self.disk.lock().condemned.clone()
@@ -234,6 +242,10 @@ impl Engine for Memory {
             let pairs = range(&disk.now.0[family as usize], (Bound::Included(from), Bound::Excluded(to)));
             Ok(pairs.map(|(key, value)| (key.len() + value.len()) as u64).sum())
         })
+    }
+
+    fn space(&self) -> Option<Space> {
+        self.disk.lock().space
     }
 
     fn condemn(&self, why: &str) -> Result<(), EngineError> {

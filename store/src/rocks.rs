@@ -13,6 +13,7 @@ mod intent;
 mod open;
 mod options;
 mod recycled;
+mod space;
 #[cfg(test)]
 mod tests;
 mod witness;
@@ -22,11 +23,13 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rocksdb::{ColumnFamily, DB, DBRawIterator, ErrorKind, Range, ReadOptions, Snapshot, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamily, DB, DBRawIterator, Range, ReadOptions, Snapshot, WriteBatch, WriteOptions};
 
 use troupe_core::plant::Plant;
 
-use crate::engine::{Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, is_empty};
+use crate::engine::{
+    Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, Space, is_empty,
+};
 use install::{Install, Installs};
 use witness::Witness;
 
@@ -68,7 +71,9 @@ impl Rocks {
 }
 
 /// Whether the directory was marked as damaged while it was open; if so, why.
-pub fn condemned(path: &Path) -> Option<String> {
+///
+/// An error says that it cannot be told, and nothing about the data.
+pub fn condemned(path: &Path) -> std::io::Result<Option<String>> {
     open::condemned(path)
 }
 
@@ -79,7 +84,7 @@ impl Inner {
 
     /// An error of RocksDB. What it calls corrupt stays corrupt, so the directory is not to be opened again.
     fn broken(&self, error: rocksdb::Error) -> EngineError {
-        if error.kind() == ErrorKind::Corruption
+        if open::is_damage(&error)
             && let Err(error) = open::condemn(&self.path, error.as_ref())
         {
             tracing::error!(%error, "the damage cannot be marked");
@@ -225,6 +230,10 @@ impl Engine for Rocks {
         self.inner.usable()?;
         let sizes = self.inner.db.get_approximate_sizes_cf(self.inner.family(family), &[Range::new(from, to)]);
         Ok(sizes.into_iter().sum())
+    }
+
+    fn space(&self) -> Option<Space> {
+        space::of(&self.inner.path)
     }
 
     fn condemn(&self, why: &str) -> Result<(), EngineError> {

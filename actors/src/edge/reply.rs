@@ -29,7 +29,7 @@ impl Reply {
         let stats = &self.front.world.stats;
         match refusal {
             Refusal::Rejected { .. } => stats.rejected.up(),
-            Refusal::Overloaded { .. } | Refusal::NotOwner { .. } => stats.overloaded.up(),
+            Refusal::Overloaded { .. } | Refusal::StorageLow | Refusal::NotOwner { .. } => stats.overloaded.up(),
             Refusal::Limited { .. } => stats.rate_limited.up(),
             Refusal::Unavailable => stats.unavailable.up(),
         }

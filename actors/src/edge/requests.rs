@@ -9,7 +9,7 @@ use futures::future::join_all;
 use troupe_core::command::{CloseSession, GroupChange};
 use troupe_core::{
     ClientMessageId, Command, ConversationId, DeviceId, NameKey, Rejection, Seq, ShardId, Slot, TokenHash, UserId,
-    limits, text,
+    limits, machine, text,
 };
 use troupe_proto::client;
 
@@ -159,9 +159,13 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
     if create.members.len() > limits::MEMBERS_PER_REQUEST {
         return Err(Rejection::TooMany.into());
     }
-    exist(&front, &create.members).await?;
     let slot = create.slot();
-    match front.world.router.ask(slot, Request::Commit(Command::CreateGroup(create)), PATIENCE).await? {
+    let command = Command::CreateGroup(create);
+    machine::check(&command)?;
+    if let Command::CreateGroup(create) = &command {
+        exist(&front, &create.members).await?;
+    }
+    match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
         Answer::GroupCreated(group) => {
             let conversation = ConversationId::Group(group).to_string();
             Ok(Said::GroupCreated(say::GroupCreated { conversation }))
@@ -172,17 +176,22 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
 
 pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGroup) -> Answered {
     let change = client::change_group(user, change)?;
-    if let GroupChange::Rename { name } = &change.change {
-        title(name)?;
-    }
-    if let GroupChange::Add { users } = &change.change {
-        if users.len() > limits::MEMBERS_PER_REQUEST {
+    let (conversation, id) = (ConversationId::Group(change.group), change.request);
+    let named = match &change.change {
+        GroupChange::Add { users } if users.len() > limits::MEMBERS_PER_REQUEST => {
             return Err(Rejection::TooMany.into());
         }
-        exist(&front, users).await?;
-    }
-    let (conversation, id) = (ConversationId::Group(change.group), change.request);
-    let request = Request::Commit(Command::ChangeGroup(change));
+        GroupChange::Add { users } => users.clone(),
+        GroupChange::Rename { name } => {
+            title(name)?;
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    let command = Command::ChangeGroup(change);
+    machine::check(&command)?;
+    exist(&front, &named).await?;
+    let request = Request::Commit(command);
     placed(front.world.router.ask(conversation.slot(), request, PATIENCE).await?, conversation, id)
 }
 

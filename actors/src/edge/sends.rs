@@ -3,7 +3,7 @@
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command};
+use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command, machine};
 use troupe_proto::client;
 
 use super::{EdgeMsg, EdgeState, Said, requests};
@@ -32,6 +32,11 @@ impl EdgeState {
             Err(error) => return self.reply(request_id).fail(&error.into()),
         };
         let conversation = send.conversation;
+        let command = Command::Send(send);
+        if let Err(rejection) = machine::check(&command) {
+            return self.reply(request_id).fail(&rejection.into());
+        }
+        let Command::Send(send) = command else { return };
         let waiting = Waiting { request_id, send, place };
         if let ConversationId::Direct { .. } = conversation {
             let Some(peer) = conversation.peer_of(user) else {

@@ -296,6 +296,7 @@ fn refusal_out(refusal: &Refusal) -> wire::Refusal {
         }
         // Budgets are the edge's: a limit never comes from another node, and would mean the same to its asker.
         Refusal::Overloaded { after_ms } | Refusal::Limited { after_ms, .. } => Why::OverloadedAfterMs(*after_ms),
+        Refusal::StorageLow => Why::StorageLow(wire::Nothing {}),
         Refusal::NotOwner { hint } => Why::NotOwner(wire::NotOwner { hint: hint.map_or(0, |node| node.0) }),
         Refusal::Unavailable => Why::Unavailable(wire::Nothing {}),
     };
@@ -307,6 +308,7 @@ fn refusal_in(refusal: wire::Refusal) -> Decoded<Refusal> {
     Ok(match refusal.why.ok_or(Garbled("refusal"))? {
         Why::Rejected(rejected) => Refusal::Rejected { code: rejected.code.into(), text: rejected.text.into() },
         Why::OverloadedAfterMs(after_ms) => Refusal::Overloaded { after_ms },
+        Why::StorageLow(_) => Refusal::StorageLow,
         Why::NotOwner(not_owner) => Refusal::NotOwner { hint: Some(NodeId(not_owner.hint)).filter(|node| node.0 != 0) },
         Why::Unavailable(_) => Refusal::Unavailable,
     })

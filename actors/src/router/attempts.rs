@@ -39,7 +39,7 @@ impl Attempts {
                 Next::Retry { hint: None }
             }
             // Definite for this attempt, but not for an earlier one.
-            Err(Refusal::Overloaded { .. }) if self.maybe_done => Next::Retry { hint: None },
+            Err(Refusal::Overloaded { .. } | Refusal::StorageLow) if self.maybe_done => Next::Retry { hint: None },
             other => Next::Return(other),
         }
     }

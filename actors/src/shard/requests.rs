@@ -82,6 +82,9 @@ impl ShardState {
     }
 
     fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
+        if let Err(refusal) = self.world.admit(self.shard, &command) {
+            return reply.refuse(refusal);
+        }
         match command {
             Command::Send(_) | Command::ChangeGroup(_) | Command::AdvanceCursors(_) => {
                 let conversation = match &command {

@@ -114,6 +114,7 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
         data_dir: None,
         login_policy,
         replace_after: Duration::from_secs(600),
+        storage_low_mark: Default::default(),
     }
 }
 

@@ -20,7 +20,7 @@ const PLANTED_WINDOW: u64 = 2;
 
 impl Step<'_> {
     pub(super) fn send(&mut self, c: &command::Send) -> Outcome {
-        well_formed(c)?;
+        check_send(c)?;
         // Before anything that may have changed since: who was acked once is acked again, even if removed meanwhile.
         if let Some(reply) = self.duplicate(c.conversation, c.sender, c.client_message_id) {
             return Ok(reply);
@@ -119,7 +119,7 @@ pub(super) fn new_conversation(now: Timestamp) -> Conversation {
 }
 
 /// What is refused whatever the state, so that it can be checked before the dedup.
-fn well_formed(c: &command::Send) -> Result<(), Rejection> {
+pub(super) fn check_send(c: &command::Send) -> Result<(), Rejection> {
     somebody(c.sender)?;
     if let ConversationId::Direct { low, high } = c.conversation
         && (low == UserId(0) || low >= high)

@@ -28,11 +28,8 @@ impl Step<'_> {
         if let Some(group) = self.state.group_of_request(slot, c.creator, c.request) {
             return Ok(Reply::GroupCreated { group });
         }
-        somebody(c.creator)?;
-        check_name(&c.name)?;
-        let mut others = distinct(&c.members)?;
-        others.retain(|&user| user != c.creator);
-        check_count(&others)?;
+        check_create(c)?;
+        let others = others(c)?;
 
         let group = GroupId(self.mint(slot)?);
         let conversation = ConversationId::Group(group);
@@ -182,8 +179,22 @@ impl Step<'_> {
     }
 }
 
+/// What is refused whatever the state.
+pub(super) fn check_create(c: &CreateGroup) -> Result<(), Rejection> {
+    somebody(c.creator)?;
+    check_name(&c.name)?;
+    check_count(&others(c)?)
+}
+
+/// The first members, each once and without the creator.
+fn others(c: &CreateGroup) -> Result<Vec<UserId>, Rejection> {
+    let mut others = distinct(&c.members)?;
+    others.retain(|&user| user != c.creator);
+    Ok(others)
+}
+
 /// What is refused whatever the state, so that it can be checked before the dedup.
-fn check_change(c: &ChangeGroup) -> Result<(), Rejection> {
+pub(super) fn check_change(c: &ChangeGroup) -> Result<(), Rejection> {
     somebody(c.actor)?;
     match &c.change {
         GroupChange::Rename { name } => check_name(name),

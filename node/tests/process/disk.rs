@@ -1,15 +1,18 @@
-//! A disk that gets full under load: the node stops and says so, and every message it has acknowledged is there afterwards.
+//! A disk that gets full under load. Below the low-space mark sends are refused and everything else goes on; where there is no mark
+//! the node stops and says so, and every message it has acknowledged is there afterwards.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use futures::future::join_all;
+use troupe_chaos::fetch;
 use troupe_client::connection::{Connection, Message, Request};
 use troupe_client::{Error, Result};
 use troupe_proto::wire::client as say;
 
 use crate::person::{Person, connect, fresh_id};
-use crate::server::Server;
+use crate::server::{PATIENCE, Server, within};
 
 /// Enough for a node's first files, and full within some hundred messages.
 const SMALL: &str = "size=48m";
@@ -57,7 +60,8 @@ struct Acked {
 
 #[tokio::test]
 async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
-    let mut server = Server::planned(1);
+    // As before there was a low-space mark, which keeps a disk from getting full.
+    let mut server = Server::planned_with(1, &[("storage.low_mark", "0")]);
     let disk = match Disk::mount(&server.data_dir()) {
         Ok(disk) => disk,
         Err(why) => return eprintln!("SKIPPED: a small disk cannot be mounted, which only root may do: {why}"),
@@ -100,6 +104,60 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
     assert_eq!(next, held.len() as u64 + 1);
 }
 
+#[tokio::test]
+async fn below_the_mark_sends_are_refused_long_before_the_node_has_to_stop() {
+    let mut server = Server::planned(1);
+    let disk = match Disk::mount(&server.data_dir()) {
+        Ok(disk) => disk,
+        Err(why) => return eprintln!("SKIPPED: a small disk cannot be mounted, which only root may do: {why}"),
+    };
+    server.start().await;
+    let writer = server.person("writer").await.deaf();
+    let acked = fill_to_the_mark(&writer.connection).await;
+    assert!(!acked.is_empty());
+    // The node has not stopped: it says what is low, takes who logs in, and shows what it has.
+    assert_eq!(server.cluster.exited(0).expect("a child").map(|status| status.code()), None);
+    let again = Person::again(&server.addresses().client, "writer").await;
+    let page = again.fetch("everyone", 0).await.expect("a page");
+    assert_eq!(page.events.first().map(|event| event.client_message_id.to_vec()), Some(acked[0].id.to_vec()));
+    let (_, metrics) = fetch::get(&server.addresses().http, "/metrics", PATIENCE).await.expect("metrics");
+    let metrics = String::from_utf8_lossy(&metrics).into_owned();
+    assert!(metrics.lines().any(|line| line == "troupe_storage_low{node=\"1\"} 1"), "{metrics}");
+
+    disk.grow();
+    let sent = within(async {
+        loop {
+            match again.send("everyone", "room again").await {
+                Ok(seq) => return seq,
+                Err(Error::Overloaded { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+    });
+    assert_eq!(sent.await, acked.len() as u64 + 1);
+}
+
+/// Sends until that is refused because the disk is almost full.
+async fn fill_to_the_mark(sender: &Connection) -> Vec<Acked> {
+    let mut acked = Vec::new();
+    for number in 0..MESSAGES {
+        let id = fresh_id();
+        match sender.request(Request::Send(large(id))).await {
+            Ok(Message::SendAck(ack)) => acked.push(Acked { seq: ack.seq, id, content: incompressible(id) }),
+            Err(Error::Overloaded { code, .. }) if code == "storage_low" => return acked,
+            Err(Error::Overloaded { retry_after, .. }) => tokio::time::sleep(retry_after).await,
+            other => panic!("message {number}: {other:?}"),
+        }
+    }
+    panic!("the disk does not get low");
+}
+
+fn large(id: [u8; 16]) -> say::Send {
+    let body = say::Body { kind: 1_000, content: incompressible(id).into() };
+    let client_message_id = id.to_vec().into();
+    say::Send { conversation: "everyone".into(), client_message_id, body: Some(body), ..Default::default() }
+}
+
 fn says_full(server: &Server, text: &str) {
     let path = server.data_dir().join("db").display().to_string();
     let last = text.lines().last().unwrap_or_default();
@@ -113,13 +171,8 @@ async fn fill(sender: &Connection) -> Vec<Acked> {
     let mut acked = Vec::new();
     for number in 0..MESSAGES {
         let id = fresh_id();
-        let content = incompressible(id);
-        let body = say::Body { kind: 1_000, content: content.clone().into() };
-        let client_message_id = id.to_vec().into();
-        let send =
-            say::Send { conversation: "everyone".into(), client_message_id, body: Some(body), ..Default::default() };
-        match sender.request(Request::Send(send)).await {
-            Ok(Message::SendAck(ack)) => acked.push(Acked { seq: ack.seq, id, content }),
+        match sender.request(Request::Send(large(id))).await {
+            Ok(Message::SendAck(ack)) => acked.push(Acked { seq: ack.seq, id, content: incompressible(id) }),
             Err(Error::Unavailable(_)) => return acked,
             // A disk that stalls first makes the queues full.
             Err(Error::Overloaded { retry_after, .. }) => tokio::time::sleep(retry_after).await,

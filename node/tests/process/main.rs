@@ -6,6 +6,7 @@
 
 mod backup;
 mod damage;
+mod descriptors;
 mod disk;
 mod frames;
 mod person;

@@ -95,6 +95,7 @@ impl std::error::Error for Refusal {}
 /// How a node that stops answers what it has not accepted.
 pub const SHUTTING_DOWN: &str = "shutting_down";
 pub const OVERLOADED: &str = "overloaded";
+pub const STORAGE_LOW: &str = "storage_low";
 pub const UNAVAILABLE: &str = "unavailable";
 /// How a request is answered whose shard has no leader that a majority follows.
 pub const NO_LEADER: &str = "no_leader";
@@ -151,6 +152,18 @@ impl Failure {
             code: NO_LEADER.to_owned(),
             text: format!("no majority of this shard's nodes can be reached now: try again in {retry_after_ms} ms"),
             retry_after_ms,
+        }
+    }
+
+    /// Definite: not accepted, and worth another try when an administrator has made room.
+    pub fn storage_low() -> Failure {
+        Failure {
+            kind: Kind::Overloaded.into(),
+            code: STORAGE_LOW.to_owned(),
+            text:
+                "the cluster's disks are almost full: reading goes on, sending waits until an administrator makes room"
+                    .to_owned(),
+            retry_after_ms: 10_000,
         }
     }
 

@@ -1,12 +1,14 @@
 //! What a shard agrees on: commands, and the batch that one Raft entry carries.
 
 use bytes::Bytes;
+use prost::{Message, encoding};
 use troupe_core::command::{
     AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::{Command, GroupId, Seq, Timestamp, UserId, Username};
 
+use super::RECORD_VERSION;
 use super::row::role;
 use crate::error::DecodeError;
 use crate::field;
@@ -19,6 +21,45 @@ use crate::wire::record::command::Command as Wire;
 pub struct StampedBatch {
     pub now: Timestamp,
     pub commands: Vec<Command>,
+}
+
+/// A command in the form in which an entry carries it, so that its size is known and it is encoded once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedCommand(Vec<u8>);
+
+impl EncodedCommand {
+    /// Bytes of the version and the time that an entry holds besides its commands, at most.
+    pub const ENVELOPE: usize = 16;
+    /// Number of [`wire::StampedBatch::commands`].
+    const FIELD: u32 = 2;
+
+    pub fn of(command: &Command) -> EncodedCommand {
+        let message = wire::Command::from(command);
+        let mut bytes = Vec::with_capacity(encoding::message::encoded_len(Self::FIELD, &message));
+        encoding::message::encode(Self::FIELD, &message, &mut bytes);
+        EncodedCommand(bytes)
+    }
+
+    /// Bytes that the command takes in an entry.
+    #[allow(clippy::len_without_is_empty, reason = "a command takes at least its tag and length")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The entry of these commands: the bytes of [`StampedBatch`].
+    pub fn batch<'a>(now: Timestamp, commands: impl IntoIterator<Item = &'a EncodedCommand> + Clone) -> Vec<u8> {
+        let size: usize = commands.clone().into_iter().map(EncodedCommand::len).sum();
+        let mut bytes = Vec::with_capacity(Self::ENVELOPE + size);
+        bytes.push(RECORD_VERSION);
+        wire::StampedBatch { now_ms: now.0, commands: Vec::new() }.encode_raw(&mut bytes);
+        commands.into_iter().for_each(|command| bytes.extend_from_slice(&command.0));
+        bytes
+    }
+}
+
+/// Bytes that a command takes in an entry.
+pub fn command_bytes(command: &Command) -> usize {
+    encoding::message::encoded_len(EncodedCommand::FIELD, &wire::Command::from(command))
 }
 
 impl From<&StampedBatch> for wire::StampedBatch {

@@ -88,7 +88,8 @@ fn every_code_is_explained() {
         Rejection::BadRequest(""),
         Rejection::OutOfOrder,
     ];
-    let others = [client::OVERLOADED, client::NO_LEADER, client::SHUTTING_DOWN, client::UNAVAILABLE];
+    let others =
+        [client::OVERLOADED, client::NO_LEADER, client::STORAGE_LOW, client::SHUTTING_DOWN, client::UNAVAILABLE];
     let limited = client::Limit::ALL.map(client::Limit::code);
     let codes =
         rejections.iter().map(Rejection::code).chain(Refusal::ALL.map(Refusal::code)).chain(others).chain(limited);

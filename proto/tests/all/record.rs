@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use prost::Message;
 use troupe_core::record::{Member, OutboxRow, Session, User};
 use troupe_core::{Command, Event};
-use troupe_proto::record::RECORD_VERSION;
+use troupe_proto::record::{EncodedCommand, RECORD_VERSION, command_bytes};
 use troupe_proto::wire::record as wire;
 use troupe_proto::{DecodeError, Record, StampedBatch};
 
@@ -49,6 +49,20 @@ proptest! {
 
     #[test]
     fn batch(value in values::batch()) { same(value)?; }
+
+    #[test]
+    fn sizes_are_encoded_lengths(batch in values::batch()) {
+        let commands: Vec<EncodedCommand> = batch.commands.iter().map(EncodedCommand::of).collect();
+        prop_assert_eq!(EncodedCommand::batch(batch.now, &commands), batch.encode(), "a batch of encoded commands");
+        let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
+        let mut bytes = empty.encode().len();
+        prop_assert!(bytes <= EncodedCommand::ENVELOPE);
+        for (command, encoded) in batch.commands.iter().zip(&commands) {
+            prop_assert_eq!(command_bytes(command), encoded.len());
+            bytes += encoded.len();
+        }
+        prop_assert_eq!(bytes, batch.encode().len());
+    }
 }
 
 fn sealed(message: impl Message) -> Vec<u8> {

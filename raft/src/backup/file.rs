@@ -13,10 +13,7 @@ use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
 use troupe_store::rows::{Digest, Row};
 
 use super::family;
-use crate::snapshot::{open_block, seal_block};
-
-/// Plain bytes at which a block is closed.
-const BLOCK_BYTES: usize = 512 * 1024;
+use crate::snapshot::{BLOCK_BYTES, open_block, seal_block};
 
 /// What is in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

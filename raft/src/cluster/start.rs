@@ -18,6 +18,7 @@ use crate::flusher::Flusher;
 use crate::formation::ledger::Ledger;
 use crate::formation::{self, Established};
 use crate::group::{Ground, Groups};
+use crate::health::{Health, Monitor};
 use crate::host::{self, Host, Proposers, Register};
 use crate::link::Links;
 use crate::meta::state::removed_text;
@@ -26,6 +27,7 @@ use crate::network::Network;
 use crate::steward::Steward;
 use crate::timing;
 use crate::trim::LogLimits;
+use crate::vitals::Mine;
 use crate::{balance, gone, mover, routing, serve, snapshot};
 
 impl Cluster {
@@ -60,13 +62,14 @@ impl Cluster {
         let ledger = Ledger { book, port: port.clone(), cluster_id, me, address: address.clone() };
         let links = Links::new(ctx.clone(), port.clone(), ledger, me);
         let groups = Groups::new();
+        let (mine, health) = (Mine::default(), Health::default());
         let raft_config = timing::raft_config(me.to_string(), limits).validate();
         let ground = Ground {
             ctx: ctx.clone(),
             engine: engine.clone(),
             flusher: flusher.clone(),
             fatal: fatal.clone(),
-            network: Network::new(ctx.clone(), port.clone(), links.clone()),
+            network: Network::new(ctx.clone(), port.clone(), links.clone(), health.clone()),
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
         };
@@ -75,7 +78,7 @@ impl Cluster {
 
         let mut tasks = JoinSet::new();
         let meta = Meta::new(groups.clone(), links.clone());
-        tasks.spawn(serve::run(port.clone(), groups.clone(), meta.clone()));
+        tasks.spawn(serve::run(ctx.clone(), port.clone(), groups.clone(), meta.clone(), mine.clone()));
         tasks.spawn(gone::run(groups.clone(), links.clone()));
         tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
         let held = host::held(&engine, me)?;
@@ -85,6 +88,17 @@ impl Cluster {
 
         let (opened, replicas) = watch::channel(BTreeMap::new());
         let proposers = Proposers::default();
+        let monitor = Monitor {
+            ctx: ctx.clone(),
+            engine: engine.clone(),
+            groups: groups.clone(),
+            links: links.clone(),
+            proposers: proposers.clone(),
+            mine: mine.clone(),
+            mark: config.storage_low_mark,
+            health: health.clone(),
+        };
+        tasks.spawn(monitor.run());
         let hosting = Host {
             ground,
             groups: groups.clone(),
@@ -129,9 +143,10 @@ impl Cluster {
         let (routed, leads) = (routing.subscribe(), led.subscribe());
         tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), routing, led));
         let mut balancer = JoinSet::new();
-        balancer.spawn(balance::run(groups.clone(), links.clone(), routed.clone()));
+        balancer.spawn(balance::run(groups.clone(), links.clone(), mine.clone(), routed.clone()));
 
         let cluster = Cluster(Arc::new(Inner {
+            ctx,
             engine,
             me,
             port,
@@ -144,6 +159,8 @@ impl Cluster {
             routing: routed,
             led: leads,
             proposers,
+            mine,
+            health,
             tasks: Mutex::new(tasks),
             balancer: Mutex::new(balancer),
         }));

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::ServerState;
 use troupe_core::{Epoch, NodeId, ShardId};
 
 use super::Routing;
 use crate::group::Group;
+use crate::health::{Storage, Unsendable};
 use crate::mover::Seen;
+use crate::types::GroupId;
 
 /// For `troupe cluster status`, `/v1/cluster` and readiness.
 #[derive(Clone, Debug)]
@@ -16,6 +19,31 @@ pub struct ClusterStatus {
     pub routing: Arc<Routing>,
     pub meta_leader: Option<NodeId>,
     pub replicas: Vec<ReplicaStatus>,
+    /// Groups that are led here, have something to do and commit nothing, and for how long.
+    pub stalled: BTreeMap<GroupId, Duration>,
+    /// Entries that cannot be sent to a peer, and how often that was tried since the start.
+    pub unsendable: Vec<Unsendable>,
+    pub unsendable_total: u64,
+    /// Milliseconds by which the clocks of peers are ahead of this node's.
+    pub clock_skew_ms: BTreeMap<NodeId, i64>,
+    /// The disk of this node; `None` where it does not say.
+    pub storage: Option<Storage>,
+    /// Nodes whose disks are almost full.
+    pub storage_low: BTreeSet<NodeId>,
+}
+
+impl ClusterStatus {
+    /// What keeps this node from its work although it runs and has its place, in sentences for `/readyz`.
+    pub fn troubles(&self) -> Vec<String> {
+        let stalled = self.stalled.iter().map(|(group, since)| {
+            format!("{group} commits nothing although something waits, for {} s", since.as_secs())
+        });
+        let unsendable = self.unsendable.iter().map(|what| {
+            let Unsendable { group, node, index, bytes } = what;
+            format!("entry {index} of {group} has {bytes} bytes, more than node {node} takes")
+        });
+        stalled.chain(unsendable).collect()
+    }
 }
 
 /// One replica on this node.

@@ -367,7 +367,9 @@ async fn a_node_starts_in_the_real_world() {
     cluster.shutdown().await;
 }
 
+mod clocks;
 mod elastic;
 mod leaders;
+mod sizes;
 mod snapshots;
 mod town;

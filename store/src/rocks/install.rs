@@ -174,8 +174,14 @@ impl Inner {
         ingest.set_allow_blocking_flush(true);
         for family in Family::ALL {
             let files = intent.files.iter().filter(|(of, _)| *of == family);
-            let paths: Vec<PathBuf> =
-                files.map(|(_, name)| self.install_dir().join(name)).filter(|path| path.exists()).collect();
+            let mut paths = Vec::new();
+            for (_, name) in files {
+                let path = self.install_dir().join(name);
+                // One that cannot be looked at is not one that is gone: its rows would be lost.
+                if path.try_exists().map_err(|error| self.fatal(error))? {
+                    paths.push(path);
+                }
+            }
             if !paths.is_empty() {
                 self.db
                     .ingest_external_file_cf_opts(self.family(family), &ingest, paths)

@@ -24,12 +24,22 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
             "cannot create the data directory {path}: {error}; choose another or fix its permissions"
         ))
     })?;
-    if let Some(why) = condemned(path) {
+    let unread = |error: io::Error| {
+        let mark = path.join(CONDEMNED);
+        EngineError::Refused(format!(
+            "cannot tell whether {} is there: {}",
+            mark.display(),
+            explain(path, &error.to_string())
+        ))
+    };
+    if let Some(why) = condemned(path).map_err(unread)? {
         return Err(damaged(path, &why));
     }
     let database = options::database();
-    let unwitnessed =
-        |error: io::Error| EngineError::Refused(format!("cannot open {}: {error}", path.join(witness::FILE).display()));
+    let unwitnessed = |error: io::Error| {
+        let witness = path.join(witness::FILE);
+        EngineError::Refused(format!("cannot open {}: {}", witness.display(), explain(path, &error.to_string())))
+    };
     if is_born(path)? {
         check_records(path)?;
         let missing = Witness::open(path).and_then(|witness| witness.misses_manifest()).map_err(unwitnessed)?;
@@ -58,12 +68,13 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
     Ok((db, witness))
 }
 
-pub(super) fn condemned(path: &Path) -> Option<String> {
-    match fs::read_to_string(path.join(CONDEMNED)) {
-        Ok(why) => Some(why),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        // It is there, whatever it says.
-        Err(error) => Some(error.to_string()),
+/// Why the directory is not to be opened again, if so. That the mark cannot be read says nothing about the data: a
+/// process without file descriptors cannot read it, whether it is there or not.
+pub(super) fn condemned(path: &Path) -> io::Result<Option<String>> {
+    match fs::read(path.join(CONDEMNED)) {
+        Ok(why) => Ok(Some(String::from_utf8_lossy(&why).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -89,7 +100,7 @@ fn create_dir(path: &Path) -> io::Result<()> {
 fn is_born(path: &Path) -> Result<bool, EngineError> {
     let listed = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
     let names: Vec<std::ffi::OsString> = listed.map_err(|error: io::Error| {
-        EngineError::Refused(format!("cannot read the data directory {}: {error}", path.display()))
+        EngineError::Refused(format!("cannot read the data directory: {}", explain(path, &error.to_string())))
     })?;
     if names.iter().any(|name| name == "CURRENT") {
         return Ok(true);
@@ -111,7 +122,10 @@ fn check_records(path: &Path) -> Result<(), EngineError> {
         Ok(Some((file, at))) => {
             Err(damaged(path, &format!("the record at byte {at} of {} is of a type never written", file.display())))
         }
-        Err(error) => Err(EngineError::Refused(format!("cannot read the data directory {}: {error}", path.display()))),
+        Err(error) => {
+            let why = explain(path, &error.to_string());
+            Err(EngineError::Refused(format!("cannot read the data directory: {why}")))
+        }
     }
 }
 
@@ -164,9 +178,9 @@ fn refusal(path: &Path, error: &Error) -> EngineError {
             "the data directory {} is in use by another process ({text}): stop that one, or choose another directory",
             path.display()
         ))
-    } else if is_full(text) {
+    } else if is_obstacle(text) {
         EngineError::Refused(explain(path, text))
-    } else if error.kind() == ErrorKind::Corruption || text.contains("No such file or directory") {
+    } else if is_damage(error) || text.contains("No such file or directory") {
         // What its files name is part of it: a flipped bit in CURRENT names a manifest that never was.
         damaged(path, text)
     } else {
@@ -174,16 +188,51 @@ fn refusal(path: &Path, error: &Error) -> EngineError {
     }
 }
 
-fn is_full(text: &str) -> bool {
-    text.contains("No space left on device") || text.contains("Disk quota exceeded")
+/// What kept the process from its files, and what to do. None of it says anything about what is in them, even where
+/// RocksDB calls it a corruption.
+fn obstacle(text: &str) -> Option<(&'static str, &'static str)> {
+    const FULL: (&str, &str) = ("the disk is full", "make room and start the node again, nothing acknowledged is lost");
+    const DESCRIPTORS: (&str, &str) = (
+        "the process has no file descriptors left",
+        "raise its limit (ulimit -n, or LimitNOFILE= of its service) and start the node again, its data is whole",
+    );
+    const PERMISSION: (&str, &str) = (
+        "the process may not use its files",
+        "give the directory and everything in it to the user of the node, and start it again, its data is whole",
+    );
+    const DISK: (&str, &str) = (
+        "the disk does not answer",
+        "look at the disk and its cables (dmesg) and start the node again; if the disk is broken, start it on an \
+         empty one with --join, and it gets its copies from the others",
+    );
+    const MEMORY: (&str, &str) = ("the machine has no memory left", "give it more and start the node again");
+    let obstacles = [
+        ("No space left on device", FULL),
+        ("Disk quota exceeded", FULL),
+        ("Too many open files", DESCRIPTORS),
+        ("Permission denied", PERMISSION),
+        ("Operation not permitted", PERMISSION),
+        ("Read-only file system", PERMISSION),
+        ("Input/output error", DISK),
+        ("Cannot allocate memory", MEMORY),
+    ];
+    obstacles.into_iter().find(|(sign, _)| text.contains(sign)).map(|(_, obstacle)| obstacle)
+}
+
+/// Whether an error of RocksDB says that what is in the files is wrong.
+pub(super) fn is_damage(error: &Error) -> bool {
+    error.kind() == ErrorKind::Corruption && !is_obstacle(error.as_ref())
+}
+
+pub(super) fn is_obstacle(text: &str) -> bool {
+    obstacle(text).is_some()
 }
 
 /// What went wrong with the open database at `path`, for whoever has to act.
 pub(super) fn explain(path: &Path, text: &str) -> String {
     let path = path.display();
-    if is_full(text) {
-        format!("the disk of {path} is full: make room and start the node again, nothing acknowledged is lost ({text})")
-    } else {
-        format!("{text} (data directory {path})")
+    match obstacle(text) {
+        Some((what, advice)) => format!("{what}: {advice} ({text}; data directory {path})"),
+        None => format!("{text} (data directory {path})"),
     }
 }

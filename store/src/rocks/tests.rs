@@ -80,6 +80,37 @@ fn rows_without_a_format_are_refused() {
     assert!(damage(dir.path()).contains("no format version"));
 }
 
+#[test]
+fn a_mark_of_damage_that_cannot_be_read_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Rocks::open(dir.path()).unwrap());
+    // Neither absent nor readable, as for a process without file descriptors.
+    fs::create_dir(dir.path().join("DAMAGED")).unwrap();
+    assert!(refusal(dir.path()).contains("cannot tell whether"));
+    assert!(condemned(dir.path()).is_err());
+    fs::remove_dir(dir.path().join("DAMAGED")).unwrap();
+    assert_eq!(condemned(dir.path()).unwrap(), None);
+    Rocks::open(dir.path()).unwrap();
+}
+
+#[test]
+fn what_keeps_the_process_from_its_files_is_said_with_what_to_do() {
+    // As RocksDB says it: its checks call a file that cannot be looked at a corruption.
+    let cases = [
+        ("Corruption: Can't access /000012.sst: IO error: While stat a file: Too many open files", "LimitNOFILE"),
+        ("IO error: While open a file for appending: db/000031.log: Too many open files", "file descriptors"),
+        ("Permission denied (os error 13)", "the user of the node"),
+        ("IO error: While pread offset 0 len 53: db/000012.sst: Input/output error", "the disk does not answer"),
+        ("IO error: No space left on device: While appending to file", "is full"),
+    ];
+    for (text, says) in cases {
+        let told = open::explain(Path::new("/data/db"), text);
+        assert!(told.contains(says) && told.contains(text) && told.contains("/data/db"), "{told}");
+        assert!(open::is_obstacle(text), "{text}");
+    }
+    assert!(!open::is_obstacle("Corruption: block checksum mismatch: stored = 1, computed = 2 in db/000012.sst"));
+}
+
 /// The newest write-ahead log of a database that holds `synced` rows, and one more that was not synced.
 fn log_of(dir: &Path, synced: usize) -> PathBuf {
     let rocks = Rocks::open(dir).unwrap();

@@ -51,6 +51,7 @@ fn outcomes() -> Vec<Outcome> {
     vec![
         Err(Refusal::rejected("code", "text")),
         Err(Refusal::Overloaded { after_ms: 4 }),
+        Err(Refusal::StorageLow),
         Err(Refusal::NotOwner { hint: Some(NodeId(2)) }),
         Err(Refusal::NotOwner { hint: None }),
         Err(Refusal::Unavailable),

@@ -150,6 +150,7 @@ impl Node {
             data_dir: None,
             login_policy: LoginPolicy::Replace,
             replace_after: std::time::Duration::from_secs(600),
+            storage_low_mark: Default::default(),
         };
         Node { village: village.clone(), config, disk: Memory::new(), seed: u64::from(number) }
     }

@@ -1,0 +1,164 @@
+//! What nodes say of themselves with each sign of life on their links: which shards they lead, what their clock shows,
+//! whether their disk is almost full, and how large a call they take.
+//!
+//! The answer to a ping of a version before this one is a bare list of leaderships. A ping of this version carries a
+//! [`wire::Ping`], which earlier versions ignore, and is answered with a [`wire::Pong`] under the target [`PONG`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use parking_lot::Mutex;
+use prost::Message;
+use tokio::time::{Duration, Instant};
+use troupe_core::{Epoch, NodeId, ShardId, Timestamp};
+use troupe_proto::wire::raft as wire;
+
+use crate::clocks::Clocks;
+use crate::frame::{CALL_BYTES, PAYLOAD_BYTES};
+
+/// The target of a reply that is a [`wire::Pong`].
+pub const PONG: u64 = 1;
+/// A clock that is asked for longer than this is not measured: the error is up to half of it.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(1_000);
+
+/// What the other side leads.
+pub type Leads = Arc<BTreeMap<ShardId, Epoch>>;
+
+/// What a peer has said of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Vitals {
+    pub leads: Leads,
+    /// The largest call that it takes; those above a frame come in pieces. `None` before it has said anything.
+    pub call_bytes: Option<usize>,
+    pub storage_low: bool,
+}
+
+/// What this node says of itself. Shared, cheap to clone.
+#[derive(Clone, Default)]
+pub struct Mine(Arc<Mutex<bool>>);
+
+impl Mine {
+    pub fn storage_low(&self) -> bool {
+        *self.0.lock()
+    }
+
+    pub fn set_storage_low(&self, low: bool) {
+        *self.0.lock() = low;
+    }
+
+    /// The answer to a ping, and the target of its frame.
+    pub fn answer(&self, ping: &[u8], leads: &BTreeMap<ShardId, Epoch>, now: Timestamp) -> (u64, Vec<u8>) {
+        let leads = leads_out(leads);
+        match wire::Ping::decode(ping) {
+            Ok(ping) if ping.number != 0 => {
+                let (number, now_ms, call_bytes) = (ping.number, now.0, CALL_BYTES as u64);
+                let storage_low = self.storage_low();
+                let pong = wire::Pong { number, leads: leads.into(), now_ms, call_bytes, storage_low };
+                (PONG, pong.encode_to_vec())
+            }
+            _ => (0, leads),
+        }
+    }
+}
+
+/// The asking side of one connection.
+pub struct Pings {
+    peer: NodeId,
+    clocks: Clocks,
+    last: u64,
+    sent: Instant,
+}
+
+impl Pings {
+    pub fn new(peer: NodeId, clocks: Clocks) -> Pings {
+        Pings { peer, clocks, last: 0, sent: Instant::now() }
+    }
+
+    /// The payload of the next one.
+    pub fn ask(&mut self) -> Bytes {
+        self.last += 1;
+        self.sent = Instant::now();
+        wire::Ping { number: self.last }.encode_to_vec().into()
+    }
+
+    /// What an answer says. What cannot be read counts as nothing said.
+    pub fn answered(&self, target: u64, payload: Bytes) -> Vitals {
+        if target != PONG {
+            // An earlier version takes no pieces.
+            return Vitals { leads: Arc::new(leads_in(payload)), call_bytes: Some(PAYLOAD_BYTES), storage_low: false };
+        }
+        let Ok(pong) = wire::Pong::decode(payload) else { return Vitals::default() };
+        let round_trip = self.sent.elapsed();
+        if pong.number == self.last && round_trip <= ROUND_TRIP_MAX {
+            let here = Timestamp(pong.now_ms.saturating_add(round_trip.as_millis() as u64 / 2));
+            self.clocks.note(self.peer, here, Instant::now());
+        }
+        let call_bytes = usize::try_from(pong.call_bytes).unwrap_or(CALL_BYTES).clamp(PAYLOAD_BYTES, CALL_BYTES);
+        let leads = Arc::new(leads_in(pong.leads));
+        Vitals { leads, call_bytes: Some(call_bytes), storage_low: pong.storage_low }
+    }
+}
+
+/// Pairs of a shard and the epoch of its leadership.
+fn leads_out(leads: &BTreeMap<ShardId, Epoch>) -> Vec<u8> {
+    leads.iter().flat_map(|(shard, epoch)| shard.0.to_be_bytes().into_iter().chain(epoch.0.to_be_bytes())).collect()
+}
+
+fn leads_in(mut bytes: Bytes) -> BTreeMap<ShardId, Epoch> {
+    const PAIR: usize = 4 + 8;
+    let mut leads = BTreeMap::new();
+    while bytes.len() >= PAIR {
+        leads.insert(ShardId(bytes.get_u32()), Epoch(bytes.get_u64()));
+    }
+    leads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leads() -> BTreeMap<ShardId, Epoch> {
+        BTreeMap::from([(ShardId(3), Epoch(7)), (ShardId(5), Epoch(1))])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_of_this_version_says_everything() {
+        let mine = Mine::default();
+        mine.set_storage_low(true);
+        let clocks = Clocks::default();
+        let mut pings = Pings::new(NodeId(2), clocks.clone());
+        let ping = pings.ask();
+        tokio::time::advance(Duration::from_millis(100)).await;
+        let (target, pong) = mine.answer(&ping, &leads(), Timestamp(5_000));
+        let vitals = pings.answered(target, pong.into());
+        assert_eq!((&*vitals.leads, vitals.call_bytes, vitals.storage_low), (&leads(), Some(CALL_BYTES), true));
+        assert_eq!(clocks.skews(Timestamp(5_000)), BTreeMap::from([(NodeId(2), 50)]), "half of the round trip");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn earlier_versions_are_asked_and_answered_as_they_were() {
+        // An earlier version pings with nothing, and answers with its leaderships only.
+        let (target, bare) = Mine::default().answer(&[], &leads(), Timestamp(1));
+        assert_eq!((target, bare.len()), (0, 24));
+        let clocks = Clocks::default();
+        let mut pings = Pings::new(NodeId(2), clocks.clone());
+        pings.ask();
+        let vitals = pings.answered(0, bare.into());
+        assert_eq!((&*vitals.leads, vitals.call_bytes, vitals.storage_low), (&leads(), Some(PAYLOAD_BYTES), false));
+        assert!(clocks.skews(Timestamp(1)).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_late_measures_no_clock() {
+        let clocks = Clocks::default();
+        let mut pings = Pings::new(NodeId(2), clocks.clone());
+        let first = pings.ask();
+        let (target, late) = Mine::default().answer(&first, &leads(), Timestamp(9));
+        tokio::time::advance(2 * ROUND_TRIP_MAX).await;
+        pings.answered(target, late.clone().into());
+        pings.ask();
+        pings.answered(target, late.into());
+        assert!(clocks.skews(Timestamp(9)).is_empty(), "too late, and of another ping");
+    }
+}
