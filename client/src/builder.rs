@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use troupe_core::{DeviceId, UserId, fold};
+use troupe_core::{DeviceId, UserId, same_name};
 use troupe_proto::client::Refusal;
+use troupe_proto::wire::client::Welcome;
 use troupe_runtime::NodeCtx;
 
 use crate::client::{Client, Events};
@@ -116,22 +117,29 @@ impl Builder {
     /// Registers the name and password of [`credentials`](Builder::credentials), at whichever node answers, once.
     pub async fn register(&self) -> Result<UserId> {
         let Credentials { name, password } = self.credentials.clone().ok_or_else(no_credentials)?;
-        let context = self.world();
-        let request = context.rng.bytes::<16>();
-        let deadline = tokio::time::Instant::now() + self.patience;
-        let mut nodes = driver::Nodes::new(&self.nodes, &context.rng)?;
+        let mut tries = Tries::new(self)?;
+        let request = tries.context.rng.bytes::<16>();
         loop {
-            let address = nodes.next();
+            let address = tries.nodes.next();
             let attempt = async {
-                let (connection, _pushes) = Connection::open(&*context.net, &address).await?;
+                let (connection, _pushes) = Connection::open(&*tries.context.net, &address).await?;
                 connection.register(&name, &password, request).await
             };
             match attempt.await {
                 Ok(user) => return Ok(UserId(user)),
-                Err(error) if error.is_transient() && tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(nodes.backoff(&context.rng)).await;
-                }
-                Err(error) => return Err(error),
+                Err(error) => tries.again(error).await?,
+            }
+        }
+    }
+
+    /// The welcome of whichever node answers, with the id of its cluster. Nothing else is said to it.
+    pub async fn welcome(&self) -> Result<Welcome> {
+        let mut tries = Tries::new(self)?;
+        loop {
+            let address = tries.nodes.next();
+            match Connection::open(&*tries.context.net, &address).await {
+                Ok((connection, _pushes)) => return Ok(connection.welcome().clone()),
+                Err(error) => tries.again(error).await?,
             }
         }
     }
@@ -167,7 +175,7 @@ impl Builder {
     /// A store belongs to one user: its outbox must not be sent in another's name.
     fn agree_with(&mut self, saved: &Saved) -> Result<()> {
         if let (Some(session), Some(credentials)) = (&saved.session, &self.credentials)
-            && fold(&session.name) != fold(&credentials.name)
+            && !same_name(&session.name, &credentials.name)
             && session.user.to_string() != credentials.name
         {
             return Err(Error::Rejected {
@@ -190,6 +198,30 @@ impl Builder {
 
     fn world(&self) -> NodeCtx {
         self.context.clone().unwrap_or_else(NodeCtx::production)
+    }
+}
+
+/// One request after another to one node after another, until the patience ends.
+struct Tries {
+    context: NodeCtx,
+    nodes: driver::Nodes,
+    deadline: tokio::time::Instant,
+}
+
+impl Tries {
+    fn new(builder: &Builder) -> Result<Tries> {
+        let context = builder.world();
+        let nodes = driver::Nodes::new(&builder.nodes, &context.rng)?;
+        Ok(Tries { context, nodes, deadline: tokio::time::Instant::now() + builder.patience })
+    }
+
+    /// Waits before the next try, or gives the error back if there is none.
+    async fn again(&mut self, error: Error) -> Result<()> {
+        if !error.is_transient() || tokio::time::Instant::now() >= self.deadline {
+            return Err(error);
+        }
+        tokio::time::sleep(self.nodes.backoff(&self.context.rng)).await;
+        Ok(())
     }
 }
 

@@ -276,9 +276,20 @@ impl Events {
     /// The next, or `None` when the client has ended. An event counts as handed out when this returns it: its cursor and the event
     /// itself are in the store before.
     pub async fn next(&mut self) -> Option<Incoming> {
-        let incoming = self.incoming.recv().await?;
-        self.hand_out(&incoming);
+        let incoming = self.receive().await?;
+        self.processed(&incoming);
         Some(incoming)
+    }
+
+    /// As `next`, but an event counts as handed out only once [`processed`](Events::processed) is called for it. A process that ends in between
+    /// gets it again: at least once instead of at most once.
+    pub async fn receive(&mut self) -> Option<Incoming> {
+        self.incoming.recv().await
+    }
+
+    /// Stores that the application is done with what [`receive`](Events::receive) gave. To be called in the same order.
+    pub fn processed(&self, incoming: &Incoming) {
+        self.hand_out(incoming);
     }
 
     /// As `next`, if there is something now.

@@ -351,7 +351,8 @@ async fn read_all(
                 }
                 // An answer to nobody: the server refuses the connection as a whole and closes it.
                 Some(Message::Failure(failure)) => {
-                    tracing::warn!(code = failure.code, text = failure.text, "the server ends the connection");
+                    let error = Error::from(failure);
+                    tracing::warn!(%error, "the server ends the connection");
                     break;
                 }
                 Some(_) => continue,

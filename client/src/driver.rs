@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use troupe_core::{ConversationId, Seq, UserId};
 use troupe_proto::client::Refusal;
-use troupe_proto::wire::client::LoggedIn;
+use troupe_proto::wire::client::{LoggedIn, Welcome};
 use troupe_runtime::NodeCtx;
 
 use crate::builder::{Builder, Credentials, StartAt};
@@ -47,7 +47,7 @@ pub(crate) struct Driver {
     credentials: Option<Credentials>,
     device: String,
     token: Option<Bytes>,
-    /// The cluster that knew this device last.
+    /// The cluster of this device. Nothing is sent to another one.
     cluster: Option<Bytes>,
     start_at: StartAt,
     inbox: Inbox,
@@ -94,7 +94,7 @@ pub(crate) fn start(
         credentials: builder.credentials,
         device,
         token: builder.token,
-        cluster: None,
+        cluster: saved.cluster,
         start_at: builder.start_at,
         inbox: Inbox::default(),
         cursors: saved.cursors,
@@ -256,6 +256,14 @@ impl Driver {
             device: logged_in.device,
             token: self.token.clone().unwrap_or_default(),
         };
+        let cluster = connection.welcome().cluster_id.clone();
+        if self.cluster.as_ref() != Some(&cluster)
+            && let Err(error) = self.shared.store.lock().append(&Record::Cluster(cluster.clone()))
+        {
+            let text = format!("the cluster of this store cannot be kept: {error}");
+            return Err(State::Kicked { code: "store".into(), text });
+        }
+        self.cluster = Some(cluster);
         let known = self.shared.session.lock().replace(session.clone());
         if known.as_ref() != Some(&session)
             && let Err(error) = self.shared.store.lock().append(&Record::LoggedIn(session))
@@ -263,7 +271,6 @@ impl Driver {
             // The session works; only a restart would have to log in again.
             tracing::error!(%error, "the session is not kept");
         }
-        self.cluster = Some(connection.welcome().cluster_id.clone());
         self.nodes.learn(&connection.welcome().nodes);
         self.nodes.reached(Instant::now());
         self.retry_at = None;
@@ -287,9 +294,7 @@ impl Driver {
         match error {
             // A device that was online is refused as such only until its connection to the lost node is forgotten; a
             // newcomer is told at once.
-            Error::Rejected { code, text }
-                if code != Refusal::AlreadyOnline.code() || self.shared.session.lock().is_none() =>
-            {
+            Error::Rejected { code, text } if code != Refusal::AlreadyOnline.code() || !self.has_session() => {
                 return Err(State::Kicked { code, text });
             }
             error => {
@@ -305,6 +310,10 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    fn has_session(&self) -> bool {
+        self.shared.session.lock().as_ref().is_some_and(|session| !session.token.is_empty())
     }
 
     /// The connection is gone; another node is tried at once.
@@ -324,6 +333,7 @@ impl Driver {
         if let State::Kicked { code, .. } = &state {
             if code != "replaced"
                 && code != "other_user"
+                && code != "store"
                 && let Err(error) = self.shared.store.lock().append(&Record::LoggedOut)
             {
                 tracing::error!(%error, "the end of the session is not kept");
@@ -337,6 +347,11 @@ impl Driver {
     }
 }
 
+/// Whether a node is of this cluster, or of one that was restored from it.
+fn is_of(welcome: &Welcome, cluster: &Bytes) -> bool {
+    welcome.cluster_id == *cluster || welcome.continues.contains(cluster)
+}
+
 async fn log_in(
     context: NodeCtx,
     address: String,
@@ -346,16 +361,14 @@ async fn log_in(
     cluster: Option<Bytes>,
 ) -> Result<(Connection, Pushes, LoggedIn)> {
     let (connection, pushes) = Connection::open(&*context.net, &address).await?;
+    // A node of another cluster may have the address of one that stopped. It gets neither token nor password.
+    if cluster.is_some_and(|ours| !is_of(connection.welcome(), &ours)) {
+        return Err(Error::Unavailable(format!("{address} belongs to another cluster than this device")));
+    }
     let logged_in = match (token, credentials) {
         (Some(token), _) => connection.resume(token).await,
         (None, Some(who)) => connection.login(&who.name, &who.password, &device).await,
         (None, None) => Err(Error::rejected(Refusal::NotLoggedIn)),
     };
-    match logged_in {
-        // Somebody else's node may have got the address of one that stopped; what it does not know says nothing about this session.
-        Err(Error::Rejected { text, .. }) if cluster.is_some_and(|ours| ours != connection.welcome().cluster_id) => {
-            Err(Error::Unavailable(format!("{address} belongs to another cluster, which says: {text}")))
-        }
-        logged_in => Ok((connection, pushes, logged_in?)),
-    }
+    Ok((connection, pushes, logged_in?))
 }

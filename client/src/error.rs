@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use troupe_core::Rejection;
+use troupe_core::text::clean;
 use troupe_proto::wire::client::Failure;
 use troupe_proto::wire::client::failure::Kind;
+
+/// Characters of a server's code or text that are kept.
+const SERVER_WORDS: usize = 500;
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -70,19 +74,26 @@ impl Error {
     }
 }
 
+/// What a server says, as it may be shown: a hostile one does not steer the terminal, nor fill the screen.
+pub(crate) fn words(text: &str) -> String {
+    let shown: String = text.chars().take(SERVER_WORDS).collect();
+    clean(&shown)
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Error {
         let retry_after = Duration::from_millis(failure.retry_after_ms.into());
+        let (code, text) = (words(&failure.code), words(&failure.text));
         match failure.kind() {
             // Servers of earlier versions call it rejected.
-            Kind::Rejected | Kind::FailedPrecondition if failure.code == Rejection::OutOfOrder.code() => {
-                Error::OutOfOrder { code: failure.code, text: failure.text }
+            Kind::Rejected | Kind::FailedPrecondition if code == Rejection::OutOfOrder.code() => {
+                Error::OutOfOrder { code, text }
             }
-            Kind::FailedPrecondition => Error::OutOfOrder { code: failure.code, text: failure.text },
-            Kind::Rejected => Error::Rejected { code: failure.code, text: failure.text },
-            Kind::Overloaded => Error::Overloaded { code: failure.code, text: failure.text, retry_after },
+            Kind::FailedPrecondition => Error::OutOfOrder { code, text },
+            Kind::Rejected => Error::Rejected { code, text },
+            Kind::Overloaded => Error::Overloaded { code, text, retry_after },
             // A kind of a later version: nothing is known, so nothing is assumed.
-            Kind::Unavailable | Kind::Unspecified => Error::Unavailable(failure.text),
+            Kind::Unavailable | Kind::Unspecified => Error::Unavailable(text),
         }
     }
 }

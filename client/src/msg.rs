@@ -1,22 +1,32 @@
 //! `troupe msg`: sending and following messages from scripts. Lines go in and out; with `json`, each line out is one object.
 
 use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
+use troupe_core::text::clean;
 use troupe_core::{Body, ConversationId, Event, EventKind, UserId};
 
-use crate::chat::Account;
+use crate::chat::{Account, Connected};
 use crate::client::{Acked, Client, Incoming, SendHandle, State};
+use crate::error::Error;
+
+mod resolve;
+
+pub(crate) use resolve::{Place, group_label, resolve};
 
 /// Messages read ahead of their acks.
 const PIPELINE: usize = 256;
+/// How long the end of a session without a store may take. At the limit it is left to the server's own limit.
+const LOGOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 pub struct Send {
     pub account: Account,
-    /// `everyone`, `d<low>-<high>`, `g<id>`, or a user's name or id.
+    /// `everyone`, `d<low>-<high>`, `g<id>`, `#<title of an own group>`, or a user's name or id.
     pub to: String,
     /// `None`: one message per line of the input.
     pub text: Option<String>,
@@ -31,74 +41,175 @@ pub struct Tail {
     pub json: bool,
 }
 
-/// Sends, and returns when everything is acknowledged. A refused message is an error.
+/// Sends, and returns when everything has an outcome. Each message is reported by its own: a line of `output` if it was sent, a line
+/// of `errors` if not. A message that was not sent is an error in the end, after all others.
 pub async fn send(
     options: Send,
     mut input: impl AsyncBufRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
+    mut errors: impl AsyncWrite + Unpin,
 ) -> Result<()> {
-    let (client, events) = options.account.connect().await?;
+    let Connected { client, events, mut notices } = options.account.connect().await?;
     drop(events);
-    let to = resolve(&client, &options.to).await?;
-    let mut waiting: VecDeque<SendHandle> = VecDeque::new();
-    match &options.text {
-        Some(text) => waiting.push_back(client.send(to, Body::text(text))?),
-        None => {
-            let mut line = String::new();
-            while input.read_line(&mut line).await? > 0 {
-                if waiting.len() == PIPELINE
-                    && let Some(handle) = waiting.pop_front()
-                {
-                    report(handle, options.json, &mut output).await?;
-                }
-                waiting.push_back(client.send(to, Body::text(line.trim_end_matches(['\r', '\n'])))?);
-                line.clear();
+    let kept = client.outbox_len();
+    if kept > 0 {
+        notices.push(format!("{kept} messages that an earlier run has left in the outbox are sent as well"));
+    }
+    for notice in notices {
+        print(&mut errors, &clean(&notice)).await?;
+    }
+    let mut sending = Sending { json: options.json, lines: 0, failed: 0, output: &mut output, errors: &mut errors };
+    let sent = sending.all(&client, &options, &mut input).await;
+    end(client, &options.account).await;
+    sent?;
+    match (sending.failed, sending.lines) {
+        (0, _) => Ok(()),
+        (1, 1) => bail!("the message was not sent"),
+        (failed, lines) => bail!("{failed} of {lines} messages were not sent"),
+    }
+}
+
+struct Sending<'a, O, E> {
+    json: bool,
+    lines: u64,
+    failed: u64,
+    output: &'a mut O,
+    errors: &'a mut E,
+}
+
+/// The number of the line that holds the message, and its outcome to come.
+type Waiting = VecDeque<(u64, Result<SendHandle, Error>)>;
+
+impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Sending<'_, O, E> {
+    async fn all(&mut self, client: &Client, options: &Send, input: &mut (impl AsyncBufRead + Unpin)) -> Result<()> {
+        let to = resolve(client, &options.to).await?.conversation;
+        let mut waiting = Waiting::new();
+        let read = match &options.text {
+            Some(text) => {
+                self.lines = 1;
+                waiting.push_back((1, client.send(to, Body::text(text))));
+                Ok(())
+            }
+            None => self.lines_of(client, to, input, &mut waiting).await,
+        };
+        // What was read has an outcome, whatever became of the input.
+        while let Some(one) = waiting.pop_front() {
+            self.report(to, one).await?;
+        }
+        read
+    }
+
+    async fn lines_of(
+        &mut self,
+        client: &Client,
+        to: ConversationId,
+        input: &mut (impl AsyncBufRead + Unpin),
+        waiting: &mut Waiting,
+    ) -> Result<()> {
+        let mut line = Vec::new();
+        while input.read_until(b'\n', &mut line).await.context("reading the input")? > 0 {
+            if waiting.len() == PIPELINE
+                && let Some(one) = waiting.pop_front()
+            {
+                self.report(to, one).await?;
+            }
+            self.lines += 1;
+            let text = String::from_utf8_lossy(&line);
+            waiting.push_back((self.lines, client.send(to, Body::text(text.trim_end_matches(['\r', '\n'])))));
+            line.clear();
+        }
+        Ok(())
+    }
+
+    async fn report(&mut self, to: ConversationId, (number, sent): (u64, Result<SendHandle, Error>)) -> Result<()> {
+        let outcome = match sent {
+            Ok(handle) => handle.await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(Acked { id, seq, time }) => {
+                let line = match self.json {
+                    true => as_line(&json!({
+                        "conversation": to.to_string(),
+                        "seq": seq.0,
+                        "time_ms": time.0,
+                        "client_message_id": id.to_string(),
+                    })),
+                    false => format!("sent {to} {seq}"),
+                };
+                print(self.output, &line).await?;
+            }
+            Err(error) => {
+                self.failed += 1;
+                let line = match self.json {
+                    true => as_line(&json!({ "line": number, "code": error.code(), "error": error.to_string() })),
+                    false => format!("line {number} was not sent to {to}: {}", clean(&error.to_string())),
+                };
+                print(self.errors, &line).await?;
             }
         }
+        Ok(())
     }
-    for handle in waiting {
-        report(handle, options.json, &mut output).await?;
-    }
-    client.close().await;
-    Ok(())
 }
 
-async fn report(handle: SendHandle, json: bool, output: &mut (impl AsyncWrite + Unpin)) -> Result<()> {
-    let conversation = handle.conversation;
-    let Acked { id, seq, time } = handle.await.with_context(|| format!("a message to {conversation} was not sent"))?;
-    let line = if json {
-        let (conversation, id) = (conversation.to_string(), id.to_string());
-        json!({ "conversation": conversation, "seq": seq.0, "time_ms": time.0, "client_message_id": id }).to_string()
-    } else {
-        format!("sent {conversation} {seq}")
-    };
-    output.write_all(format!("{line}\n").as_bytes()).await?;
-    Ok(output.flush().await?)
-}
-
-/// Prints what comes in until `count` messages were printed, or for ever.
-pub async fn tail(options: Tail, mut output: impl AsyncWrite + Unpin) -> Result<()> {
-    let (client, mut events) = options.account.connect().await?;
+/// Prints incoming events until `count` messages were printed or `stop` is there.
+///
+/// An event is printed first and stored as seen afterwards. A process that is killed in between prints it again next time.
+pub async fn tail(
+    options: Tail,
+    mut output: impl AsyncWrite + Unpin,
+    mut errors: impl AsyncWrite + Unpin,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let Connected { client, mut events, notices } = options.account.connect().await?;
+    for notice in notices {
+        print(&mut errors, &clean(&notice)).await?;
+    }
+    let mut stop = pin!(stop);
     let mut left = options.count;
-    while left != Some(0) {
-        match events.next().await {
-            None => bail!("the client has ended"),
-            Some(Incoming::State(State::Kicked { text, .. })) => bail!("{text}"),
+    let mut ended = Ok(());
+    while left != Some(0) && ended.is_ok() {
+        let incoming = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            incoming = events.receive() => incoming,
+        };
+        match &incoming {
+            None => ended = Err(anyhow::anyhow!("the client has ended")),
+            Some(Incoming::State(State::Kicked { text, .. })) => ended = Err(anyhow::anyhow!("{text}")),
             Some(Incoming::Event { conversation, event }) => {
+                let line = if options.json { as_json(*conversation, event) } else { as_text(*conversation, event) };
+                if let Err(error) = print(&mut output, &line).await {
+                    ended = Err(error).context("printing");
+                    break;
+                }
                 if let Some(left) = &mut left
                     && matches!(event.kind, EventKind::Message(_))
                 {
                     *left -= 1;
                 }
-                let line = if options.json { as_json(conversation, &event) } else { as_text(conversation, &event) };
-                output.write_all(format!("{line}\n").as_bytes()).await?;
-                output.flush().await?;
             }
             Some(_) => {}
         }
+        if let Some(incoming) = incoming {
+            events.processed(&incoming);
+        }
+    }
+    end(client, &options.account).await;
+    ended
+}
+
+async fn print(output: &mut (impl AsyncWrite + Unpin), line: &str) -> std::io::Result<()> {
+    output.write_all(format!("{line}\n").as_bytes()).await?;
+    output.flush().await
+}
+
+/// Without a store nothing can use the session again, so it does not stay among the user's sessions.
+async fn end(client: Client, account: &Account) {
+    if !account.keeps_state() && !matches!(client.state(), State::Kicked { .. }) {
+        drop(tokio::time::timeout(LOGOUT, client.logout()).await);
     }
     client.close().await;
-    Ok(())
 }
 
 fn as_text(conversation: ConversationId, event: &Event) -> String {
@@ -128,10 +239,25 @@ fn as_json(conversation: ConversationId, event: &Event) -> String {
             json!({ "kind": "role_changed", "user": user.0, "role": format!("{role:?}").to_lowercase() })
         }
     };
-    if let (Some(line), serde_json::Value::Object(more)) = (line.as_object_mut(), more) {
+    if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
         line.extend(more);
     }
-    line.to_string()
+    as_line(&line)
+}
+
+/// JSON that steers no terminal: what [`clean`] would change is escaped, so that the value stays the same.
+fn as_line(value: &Value) -> String {
+    let json = value.to_string();
+    let mut line = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii_graphic() || c == ' ' || clean(c.encode_utf8(&mut [0; 4])).contains(c) {
+            line.push(c);
+        } else {
+            let mut units = [0; 2];
+            line.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    line
 }
 
 /// An event in words, users by their ids.
@@ -150,20 +276,5 @@ pub(crate) fn describe(kind: &EventKind) -> String {
     }
 }
 
-/// Nobody steers a terminal with what they send.
-pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect()
-}
-
-/// A conversation by its id, or the direct one with a user by name or id.
-pub(crate) async fn resolve(client: &Client, to: &str) -> Result<ConversationId> {
-    if let Ok(conversation) = to.parse() {
-        return Ok(conversation);
-    }
-    let users = match to.parse::<u64>() {
-        Ok(id) => client.get_users(&[UserId(id)], &[]).await?,
-        Err(_) => client.get_users(&[], &[to.to_owned()]).await?,
-    };
-    let (Some(other), Some(me)) = (users.first(), client.user()) else { bail!("there is no user {to}") };
-    ConversationId::direct(me, other.user).context("this is yourself")
-}
+#[cfg(test)]
+mod tests;

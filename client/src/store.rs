@@ -52,8 +52,10 @@ pub struct Queued {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
+    /// The cluster that this store belongs to. Nothing of the store is ever sent to another one.
+    Cluster(Bytes),
     LoggedIn(Session),
-    /// The session is over; the rest stays, for the same user to log in again.
+    /// The session is over; the rest stays, for the same user to log in again as the same device.
     LoggedOut,
     /// A message came into the outbox ...
     Queued(Queued),
@@ -74,6 +76,9 @@ pub enum Record {
 /// The sum of all records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
+    /// `None` before the first login, and in a store of a version before 0.2.
+    pub cluster: Option<Bytes>,
+    /// Its token is empty once the session is over.
     pub session: Option<Session>,
     /// In the order they were queued.
     pub outbox: Vec<Queued>,
@@ -83,8 +88,13 @@ pub struct Saved {
 impl Saved {
     fn apply(&mut self, record: &Record) {
         match record {
+            Record::Cluster(id) => self.cluster = Some(id.clone()),
             Record::LoggedIn(session) => self.session = Some(session.clone()),
-            Record::LoggedOut => self.session = None,
+            Record::LoggedOut => {
+                if let Some(session) = &mut self.session {
+                    session.token = Bytes::new();
+                }
+            }
             Record::Queued(queued) => self.outbox.push(queued.clone()),
             Record::Settled(id) => self.outbox.retain(|queued| queued.id != *id),
             Record::HandedOut { conversation, event } => {
@@ -103,6 +113,21 @@ pub trait Store: Send + Sync + 'static {
     fn append(&mut self, record: &Record) -> io::Result<()>;
     /// Messages this device has seen whose text contains `word`, whatever the case; the newest `limit`, oldest first.
     fn search(&mut self, word: &str, limit: usize) -> io::Result<Vec<(ConversationId, Event)>>;
+}
+
+/// A store that is opened once and used by one client after another.
+impl<S: Store> Store for Arc<Mutex<S>> {
+    fn load(&mut self) -> io::Result<Saved> {
+        self.lock().load()
+    }
+
+    fn append(&mut self, record: &Record) -> io::Result<()> {
+        self.lock().append(record)
+    }
+
+    fn search(&mut self, word: &str, limit: usize) -> io::Result<Vec<(ConversationId, Event)>> {
+        self.lock().search(word, limit)
+    }
 }
 
 /// One store, used by the client's task and by whoever takes its events.

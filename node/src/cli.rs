@@ -169,7 +169,7 @@ pub enum Msg {
     Send {
         #[command(flatten)]
         who: Chat,
-        /// everyone, d<low>-<high>, g<id>, or a user's name
+        /// everyone, d<low>-<high>, g<id>, #<title of an own group>, or a user's name or id
         #[arg(long, default_value = "everyone")]
         to: String,
         text: Option<String>,

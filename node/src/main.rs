@@ -8,6 +8,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
 use troupe::{backup, bench, demo, logging, operator, people, start, status, token};
+use troupe_core::text::clean;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
 #[global_allocator]
@@ -42,7 +43,8 @@ fn live() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Printing panics where standard error is on a full disk; the status still says it.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let text: Vec<String> = format!("{error:#}").lines().map(clean).collect();
+            let _ = writeln!(std::io::stderr(), "error: {}", text.join("\n"));
             ExitCode::FAILURE
         }
     }

@@ -2,32 +2,55 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
-use tokio::io::{BufReader, stdin, stdout};
-use troupe_client::chat::{self, Account};
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use tokio::io::{BufReader, stderr, stdin, stdout};
+use tokio::signal::unix::{SignalKind, signal};
+use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
 use troupe_client::msg;
 
 use crate::cli::{Chat, Msg};
 
 pub async fn chat(args: Chat) -> Result<()> {
     let account = account(args, true)?;
-    let terminal = std::io::stdin().is_terminal();
-    chat::run(chat::Options { account, terminal }, BufReader::new(stdin()), stdout()).await
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let options = chat::Options { account, terminal };
+    // The prompt for a password comes before, and wants the terminal as it was.
+    let ready = move || -> Result<Option<RawTerminal>> { terminal.then(RawTerminal::enter).transpose() };
+    let stop = stop()?;
+    tokio::select! {
+        ended = chat::run(options, ready, BufReader::new(stdin()), stdout()) => ended,
+        () = stop => Ok(()),
+    }
 }
 
 pub async fn msg(verb: Msg) -> Result<()> {
     match verb {
         Msg::Send { who, to, text, json } => {
             let account = account(who, false)?;
-            msg::send(msg::Send { account, to, text, json }, BufReader::new(stdin()), stdout()).await
+            msg::send(msg::Send { account, to, text, json }, BufReader::new(stdin()), stdout(), stderr()).await
         }
         Msg::Tail { who, count, json } => {
             let account = account(who, false)?;
-            msg::tail(msg::Tail { account, count, json }, stdout()).await
+            msg::tail(msg::Tail { account, count, json }, stdout(), stderr(), stop()?).await
         }
     }
+}
+
+/// Ends with the first signal that asks this process to end.
+fn stop() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
 }
 
 /// A chat keeps its state under the home directory; scripts keep one only where they name a folder.
@@ -42,9 +65,7 @@ fn account(args: Chat, keep: bool) -> Result<Account> {
         given => given,
     };
     account.password = args.password;
-    if account.password.is_none() && (account.register || !account.remembered()) {
-        account.password = Some(ask_password(&args.name)?);
-    }
+    account.ask = Some(Arc::new(ask_password));
     Ok(account)
 }
 
@@ -55,28 +76,75 @@ fn default_state_dir(name: &str) -> Result<PathBuf> {
             PathBuf::from(std::env::var_os("HOME").context("HOME is not set: use --state-dir")?).join(".local/state")
         }
     };
-    let dir = base.join("troupe").join(name.to_lowercase());
+    // A name may be typed with anything in it.
+    let plain: String = name.to_lowercase().chars().map(|c| if matches!(c, '/' | '\0') { '_' } else { c }).collect();
+    let folder = if plain.starts_with('.') { format!("_{plain}") } else { plain };
+    let dir = base.join("troupe").join(folder);
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     Ok(dir)
 }
 
 /// Asks on the terminal, without echo.
-fn ask_password(name: &str) -> Result<String> {
+fn ask_password(prompt: &str) -> Result<String> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        bail!("no password: set TROUPE_PASSWORD, or run in a terminal to be asked");
+        bail!("a password is needed: set TROUPE_PASSWORD, or run in a terminal to be asked");
     }
-    eprint!("password of {name}: ");
+    eprint!("{prompt}");
     std::io::stderr().flush()?;
-    let before = tcgetattr(&input)?;
-    let mut silent = before.clone();
-    silent.local_flags.remove(LocalFlags::ECHO);
-    tcsetattr(&input, SetArg::TCSANOW, &silent)?;
+    let silent = Changed::enter(LocalFlags::ECHO)?;
     let mut line = String::new();
     let read = input.read_line(&mut line);
-    // Restored whatever happened; a terminal without echo is a trap.
-    tcsetattr(&input, SetArg::TCSANOW, &before)?;
+    drop(silent);
     eprintln!();
     read?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Flags of the terminal that are off until this is dropped: a terminal without echo is a trap.
+struct Changed {
+    before: Termios,
+}
+
+impl Changed {
+    fn enter(off: LocalFlags) -> Result<Changed> {
+        let input = std::io::stdin();
+        let before = tcgetattr(&input)?;
+        let mut changed = before.clone();
+        changed.local_flags.remove(off);
+        tcsetattr(&input, SetArg::TCSANOW, &changed)?;
+        Ok(Changed { before })
+    }
+}
+
+impl Drop for Changed {
+    fn drop(&mut self) {
+        // There is nothing left to do where even this fails.
+        let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
+    }
+}
+
+/// The terminal gives each key at once, and says what is pasted. Interrupting it still works.
+struct RawTerminal {
+    _changed: Changed,
+}
+
+impl RawTerminal {
+    fn enter() -> Result<RawTerminal> {
+        let changed = Changed::enter(LocalFlags::ECHO | LocalFlags::ICANON)?;
+        write_now(PASTE_MARKS_ON)?;
+        Ok(RawTerminal { _changed: changed })
+    }
+}
+
+impl Drop for RawTerminal {
+    fn drop(&mut self) {
+        drop(write_now(&format!("{PASTE_MARKS_OFF}\r\x1b[K")));
+    }
+}
+
+fn write_now(text: &str) -> std::io::Result<()> {
+    let mut output = std::io::stdout();
+    output.write_all(text.as_bytes())?;
+    output.flush()
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::editor::Entered;
+
 /// Longest delay of `:delay`: a day.
 const DELAY_SECONDS: u64 = 24 * 60 * 60;
 
@@ -42,7 +44,7 @@ pub(super) enum Line {
 pub(super) const HELP: &[(&str, &str)] = &[
     ("text", "say it in the current conversation"),
     ("name;;text", "say it to one user (name or id)"),
-    (":to <conversation|name>", "make this the current conversation; 'everyone' to go back"),
+    (":to <name|#group|id>", "make this the current conversation; 'everyone' to go back"),
     (":groups", "list your conversations"),
     (":new <name> [members..]", "create a group"),
     (":join <id>", "join an open group"),
@@ -60,6 +62,25 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":all", "this list"),
     (":q!", "quit"),
 ];
+
+/// What an entered line means. Only what was typed is a command or an address; what was pasted is text.
+pub(super) fn parse_entered(entered: &Entered) -> Line {
+    let typed = &entered.text[..entered.typed];
+    let is_command = typed.trim_start().starts_with(':');
+    let is_address = typed.contains(";;");
+    if entered.typed == entered.text.len() {
+        parse(&entered.text)
+    } else if is_command && entered.text.trim().contains('\n') {
+        Line::Usage("a command is one line: nothing is done")
+    } else if is_command || is_address {
+        parse(&entered.text)
+    } else {
+        match entered.text.trim() {
+            "" => Line::Nothing,
+            text => Line::Say(text.to_owned()),
+        }
+    }
+}
 
 pub(super) fn parse(line: &str) -> Line {
     let line = line.trim();
@@ -106,7 +127,7 @@ pub(super) fn parse(line: &str) -> Line {
         (":join", id) => Line::Join(id.to_owned()),
         (":invite", "") => Line::Usage(":invite <name>.."),
         (":invite", _) => Line::Invite(words().collect()),
-        (":to", "") => Line::Usage(":to <conversation|name>"),
+        (":to", "") => Line::Usage(":to <name|#group|id>"),
         (":to", to) => Line::To(to.to_owned()),
         (":history", "") => Line::History(20),
         (":history", count) => match count.parse() {

@@ -1,39 +1,50 @@
 //! How things look: one line each, plain text, a little colour where a terminal is known to be there.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use troupe_core::text::{clean, clean_name};
 
 use crate::client::State;
-use crate::msg::clean;
 
 pub(super) const SENDING: &str = "…";
 pub(super) const SENT: &str = "✓";
 pub(super) const DELIVERED: &str = "✓✓";
 pub(super) const FAILED: &str = "✗";
 
+/// Lines of one message that are shown. The rest is in `troupe msg tail`.
+const MESSAGE_LINES: usize = 200;
+
 pub(super) struct Screen<W> {
     output: W,
-    colours: bool,
+    terminal: bool,
+    /// The last line holds the prompt.
+    prompted: bool,
 }
 
 impl<W: AsyncWrite + Unpin> Screen<W> {
-    pub fn new(output: W, colours: bool) -> Screen<W> {
-        Screen { output, colours }
+    pub fn new(output: W, terminal: bool) -> Screen<W> {
+        Screen { output, terminal, prompted: false }
     }
 
-    /// What somebody says.
+    /// A message; `place` is a label that shows only itself. Its second and later lines are marked, so that none of them looks like another message.
     pub async fn message(&mut self, place: &str, who: &str, text: &str) -> std::io::Result<()> {
-        let (place, who, text) = (clean(place), clean(who), clean(text));
-        if self.colours {
-            self.line(&format!("\x1b[2m[{place}]\x1b[0m \x1b[1m{who}\x1b[0m: {text}")).await
+        let who = clean_name(who);
+        let mut lines = text.lines().map(clean);
+        let first = lines.next().unwrap_or_default();
+        if self.terminal {
+            self.line(&format!("\x1b[2m[{place}]\x1b[0m \x1b[1m{who}\x1b[0m: {first}")).await?;
         } else {
-            self.line(&format!("[{place}] {who}: {text}")).await
+            self.line(&format!("[{place}] {who}: {first}")).await?;
         }
+        for line in lines.take(MESSAGE_LINES) {
+            self.line(&format!("  | {line}")).await?;
+        }
+        Ok(())
     }
 
     /// What this client has to say.
     pub async fn notice(&mut self, text: &str) -> std::io::Result<()> {
         let text = clean(text);
-        if self.colours {
+        if self.terminal {
             self.line(&format!("\x1b[2m* {text}\x1b[0m")).await
         } else {
             self.line(&format!("* {text}")).await
@@ -45,11 +56,28 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         self.line(format!("  {mark} #{number} {}", clean(text)).trim_end()).await
     }
 
-    pub async fn flush(&mut self) -> std::io::Result<()> {
+    /// Shows where the next line goes, and as much of it as is typed. Only on a terminal.
+    pub async fn prompt(&mut self, place: &str, typed: &str) -> std::io::Result<()> {
+        if self.terminal {
+            let prompt = format!("\r\x1b[K\x1b[1m{place}>\x1b[0m {}", clean(typed));
+            self.output.write_all(prompt.as_bytes()).await?;
+            self.prompted = true;
+        }
+        self.output.flush().await
+    }
+
+    /// Takes the prompt away; what was typed stays.
+    pub async fn end_prompt(&mut self) -> std::io::Result<()> {
+        if std::mem::take(&mut self.prompted) {
+            self.output.write_all(b"\r\x1b[K").await?;
+        }
         self.output.flush().await
     }
 
     async fn line(&mut self, text: &str) -> std::io::Result<()> {
+        if std::mem::take(&mut self.prompted) {
+            self.output.write_all(b"\r\x1b[K").await?;
+        }
         self.output.write_all(text.as_bytes()).await?;
         self.output.write_all(b"\n").await
     }

@@ -1,10 +1,12 @@
 //! What commands do (`typed`), and what incoming events mean for the person at the terminal.
 //!
-//! Whatever asks the servers runs beside the loop, so that typing and receiving go on while a node is away.
+//! Whatever asks the servers runs beside the loop, so that typing and receiving go on while a node is away. Only a change of
+//! the conversation holds back what is typed after it, because that text belongs to the new one.
 
+mod read;
 mod typed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,13 +14,16 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::io::AsyncWrite;
+use troupe_core::text::clean_name;
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, UserId};
 
 use super::Options;
+use super::editor::Entered;
 use super::screen::{self, DELIVERED, FAILED, SENDING, SENT, Screen};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
-use crate::msg::describe;
+use crate::msg::{Place, describe, group_label};
+use read::ToRead;
 
 /// Sent messages whose delivery is watched.
 const WATCHED: usize = 256;
@@ -40,16 +45,27 @@ pub(super) enum Work {
     /// A delay is over.
     Say(ConversationId, String),
     /// The other one was looked up.
-    Whisper(Result<ConversationId>, String),
+    Whisper(Result<Place>, String),
     Lines(Result<Vec<String>>),
-    Switch(Result<(ConversationId, String)>),
+    /// The answer to a change of the conversation, and what to say about it.
+    Switch(Result<(Place, String)>),
+    /// It is time to tell what was read.
+    MarkRead,
+    Marked,
 }
 
 pub(super) struct Session<W> {
     client: Client,
     options: Options,
     screen: Screen<W>,
-    current: ConversationId,
+    /// `None` after the user was removed from it: text then goes nowhere.
+    current: Option<ConversationId>,
+    /// A change of the conversation has no answer yet.
+    switching: bool,
+    /// Entered meanwhile.
+    held: VecDeque<Entered>,
+    /// A long paste that waits for a yes.
+    unconfirmed: Option<String>,
     names: BTreeMap<UserId, String>,
     titles: BTreeMap<ConversationId, String>,
     work: FuturesUnordered<BoxFuture<'static, Work>>,
@@ -60,6 +76,7 @@ pub(super) struct Session<W> {
     watched: BTreeMap<(ConversationId, Seq), u64>,
     /// How far anybody else has received.
     reached: BTreeMap<ConversationId, Seq>,
+    to_read: ToRead,
     /// Messages typed that have no mark of their end yet.
     pending: usize,
     bot: bool,
@@ -72,7 +89,10 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             client,
             options,
             screen,
-            current: ConversationId::Everyone,
+            current: Some(ConversationId::Everyone),
+            switching: false,
+            held: VecDeque::new(),
+            unconfirmed: None,
             names: BTreeMap::new(),
             titles: BTreeMap::new(),
             work: FuturesUnordered::new(),
@@ -80,12 +100,13 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             mine: BTreeMap::new(),
             watched: BTreeMap::new(),
             reached: BTreeMap::new(),
+            to_read: ToRead::default(),
             pending: 0,
             bot: false,
         }
     }
 
-    pub async fn greet(&mut self) -> Result<()> {
+    pub async fn greet(&mut self, notices: &[String]) -> Result<()> {
         let name = self.client.name().unwrap_or_else(|| self.options.account.name.clone());
         if let Some(me) = self.client.user() {
             self.names.insert(me, name.clone());
@@ -93,11 +114,26 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         self.screen
             .notice(&format!("you are {name}; type to talk to everyone, :all lists commands, :q! quits"))
             .await?;
-        Ok(self.screen.flush().await?)
+        for notice in notices {
+            self.screen.notice(notice).await?;
+        }
+        Ok(())
     }
 
-    pub async fn flush(&mut self) -> Result<()> {
-        Ok(self.screen.flush().await?)
+    /// Shows what is typed so far, and where it would go.
+    pub async fn prompt(&mut self, typed: &str) -> Result<()> {
+        let place = match (&self.unconfirmed, self.switching, self.current) {
+            (Some(_), _, _) => "send it? (y/n) ".to_owned(),
+            (None, true, _) => "...".to_owned(),
+            (None, false, Some(current)) => self.label(current),
+            (None, false, None) => "nowhere".to_owned(),
+        };
+        Ok(self.screen.prompt(&place, typed).await?)
+    }
+
+    /// Whether what is entered now waits for an answer.
+    pub fn is_switching(&self) -> bool {
+        self.switching
     }
 
     pub async fn next_work(&mut self) -> Work {
@@ -108,12 +144,14 @@ impl<W: AsyncWrite + Unpin> Session<W> {
     }
 
     pub async fn finish(mut self, events: &mut Events) -> Result<()> {
+        self.screen.end_prompt().await?;
         // A state folder keeps the outbox; without one these are the last words.
-        let keeps = self.options.account.state_dir.is_some();
+        let keeps = self.options.account.keeps_state();
         let end = tokio::time::Instant::now() + if keeps { Duration::from_secs(1) } else { LAST_WORDS };
-        while self.pending > 0 || self.client.outbox_len() > 0 {
+        self.mark_read();
+        while self.pending > 0 || self.client.outbox_len() > 0 || self.to_read.is_under_way() {
             tokio::select! {
-                work = self.next_work() => self.worked(work).await?,
+                work = self.next_work() => drop(self.worked(work).await?),
                 incoming = events.next() => match incoming {
                     Some(incoming) => self.incoming(incoming).await?,
                     None => break,
@@ -127,7 +165,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             self.screen.notice(&format!("{count} messages {fate}")).await?;
         }
         self.screen.notice("bye").await?;
-        self.screen.flush().await?;
+        self.screen.end_prompt().await?;
         self.client.close().await;
         Ok(())
     }
@@ -138,7 +176,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         match self.client.send(conversation, Body::text(&text)) {
             Ok(handle) => {
                 self.mine.insert(handle.id, number);
-                self.screen.mark(SENDING, number, &format!("[{}] {text}", self.title(conversation))).await?;
+                self.screen.mark(SENDING, number, &format!("[{}] {text}", self.label(conversation))).await?;
                 self.pending += 1;
                 self.work(async move { Work::Sent { number, conversation, outcome: handle.await } });
             }
@@ -147,12 +185,14 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    pub async fn worked(&mut self, work: Work) -> Result<()> {
+    /// `false`: quit, by a line that was held back.
+    pub async fn worked(&mut self, work: Work) -> Result<bool> {
         match work {
             Work::Sent { number, conversation, outcome: Ok(acked) } => {
                 self.pending -= 1;
                 if self.reached.get(&conversation).is_some_and(|reached| *reached >= acked.seq) {
-                    return Ok(self.screen.mark(DELIVERED, number, "").await?);
+                    self.screen.mark(DELIVERED, number, "").await?;
+                    return Ok(true);
                 }
                 self.watched.insert((conversation, acked.seq), number);
                 if self.watched.len() > WATCHED {
@@ -166,11 +206,14 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 self.screen.mark(FAILED, number, &error.to_string()).await?;
             }
             Work::Say(conversation, text) => self.say(conversation, text).await?,
-            Work::Whisper(conversation, text) => {
+            Work::Whisper(place, text) => {
                 self.pending -= 1;
-                match conversation {
-                    Ok(conversation) => self.say(conversation, text).await?,
-                    Err(error) => self.screen.notice(&format!("{error:#}")).await?,
+                match place {
+                    Ok(place) => {
+                        self.learn(&place);
+                        self.say(place.conversation, text).await?;
+                    }
+                    Err(error) => self.screen.notice(&format!("not sent: {error:#}")).await?,
                 }
             }
             Work::Lines(Ok(lines)) => {
@@ -178,14 +221,41 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                     self.screen.notice(&line).await?;
                 }
             }
-            Work::Switch(Ok((conversation, title))) => {
-                self.current = conversation;
-                self.screen.notice(&format!("you talk to {title} ({conversation})")).await?;
-                self.titles.insert(conversation, title);
-            }
-            Work::Lines(Err(error)) | Work::Switch(Err(error)) => self.screen.notice(&format!("{error:#}")).await?,
+            Work::Lines(Err(error)) => self.screen.notice(&format!("{error:#}")).await?,
+            Work::Switch(answer) => return self.switched(answer).await,
+            Work::MarkRead => self.mark_read(),
+            Work::Marked => self.to_read.marked(),
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The conversation changes now, or stays. What was entered for a conversation that is refused goes nowhere.
+    async fn switched(&mut self, answer: Result<(Place, String)>) -> Result<bool> {
+        self.switching = false;
+        match answer {
+            Ok((place, words)) => {
+                self.learn(&place);
+                self.current = Some(place.conversation);
+                self.screen.notice(&words).await?;
+                while !self.switching
+                    && let Some(entered) = self.held.pop_front()
+                {
+                    if !self.entered(entered).await? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Err(error) => {
+                self.screen.notice(&format!("{error:#}")).await?;
+                for entered in std::mem::take(&mut self.held) {
+                    if entered.text.trim() == ":q!" {
+                        return Ok(false);
+                    }
+                    self.screen.notice(&format!("not sent: {}", entered.text)).await?;
+                }
+            }
+        }
+        Ok(true)
     }
 
     pub async fn incoming(&mut self, incoming: Incoming) -> Result<()> {
@@ -216,10 +286,11 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 }
             }
             Incoming::ConversationRemoved { conversation } => {
-                if self.current == conversation {
-                    self.current = ConversationId::Everyone;
+                self.screen.notice(&format!("you are no longer in {}", self.label(conversation))).await?;
+                // What is typed now was meant for that group: everyone must not read it.
+                if self.current == Some(conversation) {
+                    self.current = None;
                 }
-                self.screen.notice(&format!("you are no longer in {conversation}")).await?;
             }
             Incoming::Settled { conversation, outcome: Ok(acked), .. } => {
                 self.screen
@@ -234,18 +305,25 @@ impl<W: AsyncWrite + Unpin> Session<W> {
     }
 
     async fn event(&mut self, conversation: ConversationId, event: Event) -> Result<()> {
-        if self.mine.remove(&event.client_message_id).is_some() {
+        let mine = self.mine.remove(&event.client_message_id).is_some();
+        if Some(event.sender) != self.client.user() {
+            self.has_shown(conversation, event.seq);
+        }
+        if mine {
             return Ok(());
         }
         let who = self.name(event.sender).await;
         if let ConversationId::Group(_) = conversation
             && let EventKind::Created { name } | EventKind::Renamed { name } = &event.kind
         {
-            self.titles.insert(conversation, name.clone());
+            self.titles.insert(conversation, group_label(name, conversation));
         }
-        let place = self.title(conversation);
+        let place = self.label(conversation);
         match &event.kind {
-            EventKind::Message(_) => self.screen.message(&place, &who, &describe(&event.kind)).await?,
+            EventKind::Message(body) => match body.as_text() {
+                Some(text) => self.screen.message(&place, &who, text).await?,
+                None => self.screen.message(&place, &who, &describe(&event.kind)).await?,
+            },
             kind => self.screen.notice(&format!("[{place}] {who} {}", describe(kind))).await?,
         }
         if self.bot
@@ -259,9 +337,18 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    fn title(&self, conversation: ConversationId) -> String {
+    /// What a conversation is called on this screen: `everyone`, `@user`, or `#title g<id>`, so that no group looks like a user.
+    fn label(&self, conversation: ConversationId) -> String {
         let peer = self.client.user().and_then(|me| conversation.peer_of(me)).and_then(|peer| self.names.get(&peer));
-        self.titles.get(&conversation).or(peer).cloned().unwrap_or_else(|| conversation.to_string())
+        match (self.titles.get(&conversation), peer) {
+            (Some(label), _) => label.clone(),
+            (None, Some(name)) => format!("@{}", clean_name(name)),
+            (None, None) => conversation.to_string(),
+        }
+    }
+
+    fn learn(&mut self, place: &Place) {
+        self.titles.insert(place.conversation, place.label.clone());
     }
 
     async fn name(&mut self, user: UserId) -> String {

@@ -93,6 +93,7 @@ impl FileStore {
             }
         }
         let mut bytes = Vec::new();
+        saved.cluster.into_iter().for_each(|id| record::encode(&Record::Cluster(id), &mut bytes));
         saved.session.into_iter().for_each(|session| record::encode(&Record::LoggedIn(session), &mut bytes));
         history.iter().for_each(|record| record::encode(record, &mut bytes));
         for (conversation, seq) in saved.cursors {

@@ -13,7 +13,7 @@ pub(super) const HEADER_BYTES: usize = 8;
 
 #[derive(Clone, PartialEq, Message)]
 struct Disk {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 90")]
     kind: Option<Kind>,
 }
 
@@ -31,11 +31,14 @@ enum Kind {
     HandedOut(wire::EventPush),
     #[prost(message, tag = "6")]
     Cursor(wire::Acknowledge),
+    #[prost(bytes = "bytes", tag = "90")]
+    Cluster(Bytes),
 }
 
 /// Appends the record with its header.
 pub(super) fn encode(record: &Record, target: &mut Vec<u8>) {
     let kind = match record {
+        Record::Cluster(id) => Kind::Cluster(id.clone()),
         Record::LoggedIn(session) => Kind::LoggedIn(wire::LoggedIn {
             user_id: session.user.0,
             name: session.name.clone(),
@@ -85,6 +88,7 @@ pub(super) fn decode(bytes: &mut Bytes) -> Option<Record> {
 fn understand(kind: Kind) -> Option<Record> {
     let id = |bytes: &Bytes| Some(ClientMessageId(bytes.as_ref().try_into().ok()?));
     Some(match kind {
+        Kind::Cluster(id) => Record::Cluster(id),
         Kind::LoggedIn(session) => Record::LoggedIn(Session {
             user: UserId(session.user_id),
             name: session.name,

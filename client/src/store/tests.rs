@@ -31,6 +31,7 @@ fn session() -> Session {
 
 fn records() -> Vec<Record> {
     vec![
+        Record::Cluster(Bytes::from_static(b"one")),
         Record::LoggedIn(session()),
         Record::Cursor { conversation: HERE, seq: Seq(3) },
         Record::Queued(queued(1)),
@@ -41,7 +42,12 @@ fn records() -> Vec<Record> {
 }
 
 fn sum() -> Saved {
-    Saved { session: Some(session()), outbox: vec![queued(2)], cursors: [(HERE, Seq(4))].into() }
+    Saved {
+        cluster: Some(Bytes::from_static(b"one")),
+        session: Some(session()),
+        outbox: vec![queued(2)],
+        cursors: [(HERE, Seq(4))].into(),
+    }
 }
 
 #[test]

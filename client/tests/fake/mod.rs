@@ -56,6 +56,12 @@ pub struct Server {
     pub faults: Mutex<Faults>,
     go_away: watch::Sender<Option<String>>,
     rng: Rng,
+    /// The id of the cluster, and of those that it was restored from.
+    pub cluster: Mutex<(&'static str, Vec<&'static str>)>,
+    /// Passwords, tokens and messages that came in, in words.
+    pub heard: Mutex<Vec<String>>,
+    /// Every session has ended.
+    pub forgetful: Mutex<bool>,
 }
 
 impl Server {
@@ -68,6 +74,9 @@ impl Server {
             faults: Mutex::default(),
             go_away: watch::Sender::new(None),
             rng: Rng::from_seed(seed),
+            cluster: Mutex::new(("one", Vec::new())),
+            heard: Mutex::default(),
+            forgetful: Mutex::new(false),
         })
     }
 
@@ -145,6 +154,15 @@ impl Server {
 
     fn answer(&self, request: &Request, user: &mut Option<u64>) -> Message {
         let failed = |why: Refusal| Message::Failure(Failure::refused(why));
+        match request {
+            Request::Login(login) => self.heard.lock().push(format!("password of {}", login.name)),
+            Request::Resume(_) => self.heard.lock().push("token".to_owned()),
+            Request::Send(send) => self.heard.lock().push(format!("message to {}", send.conversation)),
+            Request::Logout(_) => self.heard.lock().push("logout".to_owned()),
+            Request::MarkRead(mark) => self.heard.lock().push(format!("read {} {}", mark.conversation, mark.seq)),
+            _ => {}
+        }
+        let (cluster, continues) = self.cluster.lock().clone();
         match (request, *user) {
             (Request::Hello(_), _) => Message::Welcome(wire::Welcome {
                 version: 1,
@@ -152,6 +170,8 @@ impl Server {
                 nodes: self.modes.keys().cloned().collect(),
                 send_window: 16,
                 ping_seconds: 30,
+                cluster_id: cluster.into(),
+                continues: continues.into_iter().map(Bytes::from).collect(),
                 ..Default::default()
             }),
             (Request::Register(register), _) => {
@@ -169,6 +189,7 @@ impl Server {
                     token,
                 })
             }
+            (Request::Resume(_), _) if *self.forgetful.lock() => failed(Refusal::ExpiredToken),
             (Request::Resume(resume), _) => {
                 let token = String::from_utf8_lossy(&resume.token).into_owned();
                 let mut parts = token.split(' ');
@@ -199,6 +220,8 @@ impl Server {
                 let line = |(conversation, log): (&String, &Vec<wire::Event>)| wire::Conversation {
                     conversation: conversation.clone(),
                     head: log.len() as u64,
+                    // Every group is called like a user.
+                    name: if conversation.starts_with('g') { "bob".into() } else { String::new() },
                     ..Default::default()
                 };
                 let conversations = truth.logs.iter().map(line).collect();
@@ -215,6 +238,9 @@ impl Server {
                 };
                 let users = truth.users.iter().enumerate().filter(wanted).map(user).collect();
                 Message::Users(wire::Users { users, more: false })
+            }
+            (Request::ChangeGroup(change), _) if change.conversation == "g1024" => {
+                Message::Failure(Failure::rejected(&Rejection::LastOwner))
             }
             (Request::Ping(ping), _) => Message::Pong(wire::Pong { nonce: ping.nonce }),
             _ => Message::Done(wire::Done {}),

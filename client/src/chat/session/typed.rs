@@ -5,32 +5,82 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use tokio::io::AsyncWrite;
 use troupe_core::command::GroupChange;
+use troupe_core::text::clean_name;
 use troupe_core::{ConversationId, Event, Seq, UserId};
 
 use super::{Session, Work};
-use crate::chat::command::{HELP, Line, parse};
+use crate::chat::command::{HELP, Line, parse_entered};
+use crate::chat::editor::Entered;
 use crate::chat::{emoji, screen};
 use crate::client::Client;
-use crate::msg::{describe, resolve};
+use crate::msg::{Place, describe, group_label, resolve};
+use crate::requests::ConversationInfo;
 
 /// Commands and messages without an outcome yet. Above it a new one is refused.
 const WORK: usize = 4_096;
 const FOUND: usize = 20;
+/// Lines entered while a change of the conversation has no answer. Above it a new one is refused.
+const HELD: usize = 256;
+/// A pasted text with more lines or bytes is sent only after a yes.
+const PASTED_LINES: usize = 3;
+const PASTED_BYTES: usize = 500;
 
 impl<W: AsyncWrite + Unpin> Session<W> {
+    /// Takes a line that was entered. `false`: quit.
+    pub async fn line(&mut self, entered: Entered) -> Result<bool> {
+        if let Some(text) = self.unconfirmed.take() {
+            match entered.text.trim() {
+                "y" | "Y" | "yes" => self.say_here(text).await?,
+                _ => self.screen.notice("not sent").await?,
+            }
+            return Ok(true);
+        }
+        if !self.switching {
+            return self.entered(entered).await;
+        }
+        if self.held.len() < HELD {
+            self.held.push_back(entered);
+        } else {
+            self.screen.notice("too much is under way: wait a little").await?;
+        }
+        Ok(true)
+    }
+
+    async fn say_here(&mut self, text: String) -> Result<()> {
+        match self.current {
+            Some(current) => self.say(current, text).await,
+            None => Ok(self.screen.notice("not sent: you are in no conversation; :to <name|#group|everyone>").await?),
+        }
+    }
+
     /// Does what a line says. `false`: quit.
-    pub async fn line(&mut self, line: &str) -> Result<bool> {
-        let line = parse(line);
+    pub(super) async fn entered(&mut self, entered: Entered) -> Result<bool> {
+        let pasted = &entered.text[entered.typed..];
+        let is_long = pasted.lines().count() > PASTED_LINES || pasted.len() > PASTED_BYTES;
+        let what = format!("{} lines, {} bytes", pasted.lines().count(), pasted.len());
+        let line = parse_entered(&entered);
         if self.work.len() >= WORK && !matches!(line, Line::Quit) {
             self.screen.notice("too much is under way: wait a little").await?;
             return Ok(true);
         }
         let client = self.client.clone();
-        let current = self.current;
+        let needs_place =
+            matches!(line, Line::Delay(..) | Line::Invite(_) | Line::Leave | Line::Who | Line::History(_));
+        if needs_place && self.current.is_none() {
+            self.screen.notice("you are in no conversation; :to <name|#group|everyone>").await?;
+            return Ok(true);
+        }
+        let current = self.current.unwrap_or(ConversationId::Everyone);
         match line {
             Line::Nothing => {}
             Line::Quit => return Ok(false),
-            Line::Say(text) => self.say(current, text).await?,
+            Line::Say(text) if is_long => {
+                self.screen
+                    .notice(&format!("pasted: {what}; y sends it as one message, anything else drops it"))
+                    .await?;
+                self.unconfirmed = Some(text);
+            }
+            Line::Say(text) => self.say_here(text).await?,
             Line::Whisper { to, text } => {
                 self.pending += 1;
                 self.work(async move { Work::Whisper(resolve(&client, &to).await, text) });
@@ -79,7 +129,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 let mut lines: Vec<String> = list
                     .conversations
                     .iter()
-                    .map(|line| format!("{} {} ({} unread)", line.conversation, line.name, line.unread))
+                    .map(|line| format!("{} ({} unread)", listed(line), line.unread))
                     .collect();
                 lines.extend(list.unavailable.iter().map(|conversation| format!("{conversation} (no answer now)")));
                 Ok(lines)
@@ -87,39 +137,29 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             Line::New { name, members } => self.switch(async move {
                 let users = users(&client, &members).await?;
                 let group = client.create_group(&name, false, &users).await?;
-                Ok((group, name))
+                Ok(Place { conversation: group, label: group_label(&name, group) })
             }),
             Line::Join(id) => self.switch(async move {
                 let group: ConversationId = if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? };
                 client.change_group(group, GroupChange::Join).await?;
-                Ok((group, group.to_string()))
+                resolve(&client, &group.to_string()).await
             }),
-            Line::To(to) => {
-                let known = self.titles.iter().find(|(_, title)| **title == to).map(|(c, title)| (*c, title.clone()));
-                self.switch(async move {
-                    if let Some(known) = known {
-                        return Ok(known);
-                    }
-                    if let Ok(conversation) = to.parse::<ConversationId>() {
-                        return Ok((conversation, to));
-                    }
-                    let list = client.conversations().await?;
-                    if let Some(line) = list.conversations.iter().find(|line| line.name == to) {
-                        return Ok((line.conversation, to));
-                    }
-                    Ok((resolve(&client, &to).await?, to))
-                });
-            }
+            Line::To(to) => self.switch(async move { resolve(&client, &to).await }),
             Line::Invite(names) => self.lines(async move {
                 let users = users(&client, &names).await?;
                 client.change_group(current, GroupChange::Add { users }).await?;
                 Ok(vec![format!("invited {}", names.join(", "))])
             }),
             Line::Leave => {
-                self.current = ConversationId::Everyone;
-                self.lines(async move {
-                    client.change_group(current, GroupChange::Leave).await?;
-                    Ok(vec![format!("left {current}; you talk to everyone")])
+                let label = self.label(current);
+                self.switching = true;
+                self.work(async move {
+                    let left = client.change_group(current, GroupChange::Leave).await;
+                    let everyone = Place { conversation: ConversationId::Everyone, label: "everyone".to_owned() };
+                    Work::Switch(match left {
+                        Ok(_) => Ok((everyone, format!("left {label}; you talk to everyone"))),
+                        Err(error) => Err(error.into()),
+                    })
                 });
             }
             Line::Who => self.lines(async move {
@@ -161,7 +201,9 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         });
         self.screen.notice(&format!("client: troupe {version}, {name} (id {user}), device {device}")).await?;
         self.screen.notice(&format!("state: {state}; {} messages to be sent", self.client.outbox_len())).await?;
-        self.screen.notice(&format!("talking to: {} ({})", self.title(self.current), self.current)).await?;
+        self.screen
+            .notice(&format!("talking to: {}", self.current.map_or("nobody".into(), |current| self.label(current))))
+            .await?;
         if let Some(server) = server {
             self.screen.notice(&server).await?;
         }
@@ -173,7 +215,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         self.screen.notice(&format!("{} messages on this device contain '{word}'", found.len())).await?;
         for (conversation, event) in found {
             let who = self.name(event.sender).await;
-            self.screen.notice(&format!("{conversation} {} {who}: {}", event.seq, describe(&event.kind))).await?;
+            let place = self.label(conversation);
+            self.screen.notice(&format!("[{place}] {} {who}: {}", event.seq, describe(&event.kind))).await?;
         }
         Ok(())
     }
@@ -182,8 +225,23 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         self.work(async move { Work::Lines(lines.await) });
     }
 
-    fn switch(&mut self, to: impl Future<Output = Result<(ConversationId, String)>> + Send + 'static) {
-        self.work(async move { Work::Switch(to.await) });
+    /// The conversation changes when the answer is there. Until then what is entered waits.
+    fn switch(&mut self, to: impl Future<Output = Result<Place>> + Send + 'static) {
+        self.switching = true;
+        self.work(async move {
+            Work::Switch(to.await.map(|place| {
+                let words = format!("you talk to {} ({})", place.label, place.conversation);
+                (place, words)
+            }))
+        });
+    }
+}
+
+fn listed(line: &ConversationInfo) -> String {
+    match line.conversation {
+        ConversationId::Group(_) => group_label(&line.name, line.conversation),
+        ConversationId::Direct { .. } => format!("@{} {}", clean_name(&line.name), line.conversation),
+        ConversationId::Everyone => "everyone".to_owned(),
     }
 }
 
@@ -196,9 +254,7 @@ async fn users(client: &Client, who: &[String]) -> Result<Vec<UserId>> {
     }
     let found = client.get_users(&ids, &names).await?;
     let missing = who.iter().find(|text| {
-        !found
-            .iter()
-            .any(|user| user.user.to_string() == **text || troupe_core::fold(&user.name) == troupe_core::fold(text))
+        !found.iter().any(|user| user.user.to_string() == **text || troupe_core::same_name(&user.name, text))
     });
     match missing {
         Some(missing) => anyhow::bail!("there is no user {missing}"),

@@ -14,7 +14,7 @@ use crate::builder::StartAt;
 use crate::client::{Acked, Incoming, State};
 use crate::connection::{Message, Push};
 use crate::driver::Driver;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, words};
 use crate::inbox::Wanted;
 use crate::outbox::Refused;
 use crate::store::Record;
@@ -173,8 +173,8 @@ impl Driver {
                 self.retry_at = Some(Instant::now());
             }
             Push::Kicked(kicked) => match kicked.code.as_str() {
-                "slow_consumer" | "idle" | "moved" | "no_login" | "shutting_down" => self.lost(kicked.text),
-                _ => return Err(State::Kicked { code: kicked.code, text: kicked.text }),
+                "slow_consumer" | "idle" | "moved" | "no_login" | "shutting_down" => self.lost(words(&kicked.text)),
+                _ => return Err(State::Kicked { code: words(&kicked.code), text: words(&kicked.text) }),
             },
         }
         Ok(())
