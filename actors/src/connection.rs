@@ -92,6 +92,9 @@ impl Farewell {
     fn text(&self) -> &'static str {
         match self.code.as_str() {
             "replaced" => "this device has logged in again elsewhere",
+            "too_many_sessions" => {
+                "you have logged in on too many devices, and this session was the oldest: log in again"
+            }
             "moved" => "this session goes on over a newer connection",
             "revoked" => "this session was ended from another device: log in again",
             "logged_out" => "you have logged out",

@@ -25,7 +25,7 @@ use crate::presence::Presence;
 use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
 use crate::user::UserMsg;
-use crate::world::World;
+use crate::world::{Ended, World};
 
 /// How often the shard looks at its entities and tells heads.
 const TICK: Duration = Duration::from_secs(1);
@@ -41,10 +41,10 @@ pub enum ShardMsg {
         request: Request,
         reply: ReplyTo,
     },
-    /// What commands of this shard did; `code` says why sessions ended by it.
+    /// What commands of this shard did; `ended` says why sessions ended by it.
     Realise {
         effects: Vec<Effect>,
-        code: &'static str,
+        ended: Ended,
     },
     /// A session was opened: its connection counts as live until its node says otherwise.
     Opened(Session),
@@ -151,7 +151,7 @@ impl Actor for Shard {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
-            ShardMsg::Realise { effects, code } => state.realise(&myself, effects, code),
+            ShardMsg::Realise { effects, ended } => state.realise(&myself, effects, &ended),
             ShardMsg::Opened(session) => state.attach(session),
             ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
             ShardMsg::Users { mut users, reply } => {
@@ -191,7 +191,7 @@ impl Actor for Shard {
 
 impl ShardState {
     /// The deeds. Each may be repeated or lost without harm.
-    fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>, code: &'static str) {
+    fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>, ended: &Ended) {
         for effect in effects {
             match effect {
                 Effect::InboxChanged { user, conversation, present, version } => {
@@ -200,9 +200,9 @@ impl ShardState {
                         self.world.router.push(node, self.shard, push);
                     }
                 }
-                Effect::SessionEnded { user, token, .. } => {
+                Effect::SessionEnded { user, device, token } => {
                     for session in self.presence.of_token(user, &token) {
-                        self.end(session, code);
+                        self.end(session, ended.code(&device));
                     }
                 }
                 Effect::OutboxFilled { .. } => self.carry_outbox(myself),

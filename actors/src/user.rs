@@ -12,7 +12,7 @@ use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
 use crate::shard::{ShardMsg, reads};
-use crate::world::{World, answer_of, ended_by};
+use crate::world::{Ended, World, answer_of};
 
 pub enum UserMsg {
     /// `refusing`: not while this user is online anywhere.
@@ -65,7 +65,7 @@ struct Waiter {
     reply: ReplyTo,
     opens: Option<Session>,
     /// Why sessions end by it.
-    code: &'static str,
+    ended: Ended,
 }
 
 impl Actor for User {
@@ -156,8 +156,8 @@ impl UserState {
     }
 
     fn push(&mut self, myself: &ActorRef<UserMsg>, command: Command, reply: ReplyTo, opens: Option<Session>) {
-        let code = ended_by(&command);
-        self.proposals.push(command, Waiter { reply, opens, code });
+        let ended = Ended::by(&command);
+        self.proposals.push(command, Waiter { reply, opens, ended });
         self.propose(myself);
     }
 
@@ -172,7 +172,7 @@ impl UserState {
                         let answer = answer_of(outcome.reply);
                         // What ended goes first: the session that replaces it has the same device.
                         if !outcome.effects.is_empty() {
-                            let realise = ShardMsg::Realise { effects: outcome.effects, code: waiter.code };
+                            let realise = ShardMsg::Realise { effects: outcome.effects, ended: waiter.ended };
                             world.router.tell_shard(shard, realise);
                         }
                         match waiter.opens {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, NodeId, Rejection, Reply, ShardId, limits, machine};
+use troupe_core::{Command, DeviceId, NodeId, Rejection, Reply, ShardId, limits, machine};
 use troupe_proto::record::command_bytes;
 use troupe_raft::cluster::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
@@ -56,14 +56,14 @@ impl World {
     /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who asks learns of it in time or not at all; what
     /// is committed later, when a majority is back, is realised all the same.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
-        let codes: Vec<&'static str> = commands.iter().map(ended_by).collect();
+        let ended: Vec<Ended> = commands.iter().map(Ended::by).collect();
         let cluster = self.cluster.clone();
         let mut committing = Box::pin(async move { cluster.propose(shard, commands).await });
         let Ok(committed) = timeout(COMMIT_PATIENCE, &mut committing).await else {
             let router = self.router.clone();
             tokio::spawn(async move {
-                for (outcome, code) in committing.await.into_iter().flatten().zip(codes) {
-                    router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects, code });
+                for (outcome, ended) in committing.await.into_iter().flatten().zip(ended) {
+                    router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects, ended });
                 }
             });
             return Err(Refusal::Unavailable);
@@ -109,12 +109,31 @@ impl World {
     }
 }
 
-/// Why the sessions end that a command ends.
-pub fn ended_by(command: &Command) -> &'static str {
-    match command {
-        Command::OpenSession(_) => "replaced",
-        Command::CloseSession(close) if close.token.is_some() => "logged_out",
-        _ => "revoked",
+/// Why sessions end by a command.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    code: &'static str,
+    /// The device that logs in. The end of any other one has another reason.
+    opened: Option<DeviceId>,
+}
+
+impl Ended {
+    pub const REVOKED: Ended = Ended { code: "revoked", opened: None };
+
+    pub fn by(command: &Command) -> Ended {
+        match command {
+            Command::OpenSession(open) => Ended { code: "replaced", opened: Some(open.device.clone()) },
+            Command::CloseSession(close) if close.token.is_some() => Ended { code: "logged_out", opened: None },
+            _ => Ended::REVOKED,
+        }
+    }
+
+    /// What the device is told whose session has ended.
+    pub fn code(&self, device: &DeviceId) -> &'static str {
+        match &self.opened {
+            Some(opened) if opened != device => "too_many_sessions",
+            _ => self.code,
+        }
     }
 }
 

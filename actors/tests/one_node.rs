@@ -3,6 +3,8 @@
 mod harness;
 
 use harness::{Ask, Said, Stalling, direct, message, one_node, password};
+use troupe_core::command::OpenSession;
+use troupe_core::{Command, DeviceId, ShardMap, TokenHash, UserId, limits};
 use troupe_proto::wire::client as say;
 use troupe_raft::cluster::LoginPolicy;
 
@@ -143,6 +145,26 @@ async fn a_second_login_replaces_or_is_refused_as_the_cluster_says() {
     assert_eq!(second.fails(Ask::Login(login)).await.code, "already_online");
     assert!(matches!(first.ask(Ask::Logout(say::Logout {})).await, Said::Done(_)));
     second.log_in("ann", "laptop").await;
+    node.stop().await;
+}
+
+/// The device of the oldest session is told the true reason: nobody has logged in on it.
+#[tokio::test]
+async fn a_session_too_many_ends_the_oldest_with_its_reason() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let mut oldest = node.user("ann").await;
+    let user = UserId(oldest.user);
+    let shard = ShardMap { count: node.config.shards }.shard(user.slot());
+    let opened = (1..limits::SESSIONS_PER_USER as u8).map(|n| {
+        let device = DeviceId::new(&format!("device-{n}")).expect("a device");
+        Command::OpenSession(OpenSession { user, device, token: TokenHash([n; 32]) })
+    });
+    node.cluster.propose(shard, opened.collect()).await.expect("committed");
+    let mut newest = node.greeted().await;
+    newest.log_in("ann", "laptop").await;
+    assert!(matches!(oldest.end().await, Some(Said::Kicked(kicked)) if kicked.code == "too_many_sessions"));
+    let Said::Sessions(list) = newest.ask(Ask::ListSessions(say::ListSessions {})).await else { panic!("no list") };
+    assert_eq!(list.sessions.len(), limits::SESSIONS_PER_USER);
     node.stop().await;
 }
 

@@ -10,7 +10,7 @@ use crate::conversation::ConversationMsg;
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::reply::ReplyTo;
 use crate::user::UserMsg;
-use crate::world::answer_of;
+use crate::world::{Ended, answer_of};
 
 impl ShardState {
     /// Takes a request in, or refuses it at the bound.
@@ -119,7 +119,7 @@ impl ShardState {
                     let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
                     reply.send(answer_of(outcome.reply));
                     if !outcome.effects.is_empty() {
-                        let realise = ShardMsg::Realise { effects: outcome.effects, code: "revoked" };
+                        let realise = ShardMsg::Realise { effects: outcome.effects, ended: Ended::REVOKED };
                         world.router.tell_shard(shard, realise);
                     }
                 }
