@@ -46,6 +46,35 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
+/// As [`clean`], for a text of several lines that a program has laid out.
+pub fn clean_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| line.strip_suffix('\n').map_or_else(|| clean(line), |line| clean(line) + "\n"))
+        .collect()
+}
+
+/// As [`clean`], for one event of a log, which may end with a newline. With `colours`, colour codes stay: the log's own.
+pub fn clean_event(event: &str, colours: bool) -> String {
+    let (line, end) = event.strip_suffix('\n').map_or((event, ""), |line| (line, "\n"));
+    if !colours {
+        return clean(line) + end;
+    }
+    let mut pieces = line.split('\x1b');
+    let mut cleaned = clean(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let code = piece.strip_prefix('[').and_then(|rest| rest.find(|c: char| !(c.is_ascii_digit() || c == ';')));
+        match code.filter(|at| piece[at + 1..].starts_with('m')) {
+            Some(at) => {
+                cleaned.push('\x1b');
+                cleaned.push_str(&piece[..at + 2]);
+                cleaned.push_str(&clean(&piece[at + 2..]));
+            }
+            None => cleaned.push_str(&clean(&format!("\x1b{piece}"))),
+        }
+    }
+    cleaned + end
+}
+
 /// As [`clean`], for a name within a line: one that is written from right to left does not reorder what follows it.
 pub fn clean_name(name: &str) -> String {
     let name = clean(name);
@@ -148,6 +177,18 @@ mod tests {
             assert_eq!(clean(text), shown, "{text:?}");
             assert_eq!(clean(shown), shown, "cleaning again changes nothing: {text:?}");
         }
+    }
+
+    #[test]
+    fn a_log_event_is_one_line_and_keeps_only_its_own_colours() {
+        assert_eq!(clean_event("a\nb\x1b[2Jc\u{202e}\n", true), "a b [2Jc\n");
+        assert_eq!(
+            clean_event("\x1b[2m12:00\x1b[0m \x1b[32;1mINFO\x1b[m ok", true),
+            "\x1b[2m12:00\x1b[0m \x1b[32;1mINFO\x1b[m ok"
+        );
+        assert_eq!(clean_event("\x1b[31mred\x1b\x1b[", false), " [31mred  [");
+        assert_eq!(clean_event("\x1b[31", true), " [31");
+        assert_eq!(clean_lines("a\tb\n\x1b[2J\r\nc"), "a\tb\n [2J \nc");
     }
 
     #[test]

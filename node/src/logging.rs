@@ -3,23 +3,29 @@
 use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
+use troupe_core::text::clean_event;
 
 /// Libraries that would drown everything, one of which logs message contents at debug level.
 const QUIET: &str = "openraft=error,ractor=warn,ractor_cluster=warn,hyper=warn,rustls=warn";
 
 /// Standard error, where a line that cannot be written is dropped. The log is often on the very disk that is full, and the logging library
 /// panics over a line it cannot get rid of: that killed the threads that were to stop the node in order, and left it running half dead.
-struct Unfailing(io::Stderr);
+/// What comes in by values of others is cleaned: an event is one line, and steers no terminal.
+struct Unfailing {
+    output: io::Stderr,
+    colours: bool,
+}
 
 impl Write for Unfailing {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // Whole lines, and whether they arrive is nobody's to know: there is no second place to say it.
-        let _ = self.0.write_all(line);
+        let text = clean_event(&String::from_utf8_lossy(line), self.colours);
+        let _ = self.output.write_all(text.as_bytes());
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let _ = self.0.flush();
+        let _ = self.output.flush();
         Ok(())
     }
 }
@@ -34,7 +40,9 @@ pub fn start(filter: &str, format: &str) -> Result<(), String> {
         "auto" => std::io::stderr().is_terminal(),
         other => return Err(format!("log.format = \"{other}\": wants auto, human or json")),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Unfailing(io::stderr()));
+    let colours = human && io::stderr().is_terminal();
+    let writer = move || Unfailing { output: io::stderr(), colours };
+    let builder = tracing_subscriber::fmt().with_ansi(colours).with_env_filter(filter).with_writer(writer);
     let started = if human { builder.with_target(false).try_init() } else { builder.json().try_init() };
     started.map_err(|e| e.to_string())
 }

@@ -8,7 +8,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
 use troupe::{backup, bench, demo, logging, operator, people, start, status, token};
-use troupe_core::text::clean;
+use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
 #[global_allocator]
@@ -43,8 +43,7 @@ fn live() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Printing panics where standard error is on a full disk; the status still says it.
-            let text: Vec<String> = format!("{error:#}").lines().map(clean).collect();
-            let _ = writeln!(std::io::stderr(), "error: {}", text.join("\n"));
+            let _ = writeln!(std::io::stderr(), "error: {}", clean_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

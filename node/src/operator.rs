@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use troupe_core::text::clean_lines;
 use troupe_raft::token::Token;
 
 use crate::asker::Asker;
@@ -80,8 +81,8 @@ pub async fn run(verb: NodeVerb) -> Result<()> {
         NodeVerb::List { cluster } => {
             let seen = Asker::new(&cluster.http).look().await?;
             match cluster.output {
-                Output::Json => println!("{}", serde_json::to_string_pretty(&seen)?),
-                Output::Table => print!("{}", table(&seen)),
+                Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&seen)?)),
+                Output::Table => print!("{}", clean_lines(&table(&seen))),
             }
             Ok(())
         }
@@ -109,7 +110,7 @@ async fn give(verb: &str, change: Change, with: Option<u64>) -> Result<()> {
     }
     let json_wanted = matches!(change.cluster.output, Output::Json);
     if !json_wanted {
-        print!("{}", plan(&answer));
+        print!("{}", clean_lines(&plan(&answer)));
     }
     let wait = !change.dry_run && !change.no_wait;
     if wait {
@@ -119,7 +120,7 @@ async fn give(verb: &str, change: Change, with: Option<u64>) -> Result<()> {
         let mut answer = answer;
         answer["order"] = json!(verb);
         answer["done"] = json!(wait);
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        println!("{}", clean_lines(&serde_json::to_string_pretty(&answer)?));
     } else if wait {
         println!("done");
         if matches!(verb, "remove" | "replace") {

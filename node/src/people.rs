@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use tokio::io::{BufReader, stderr, stdin, stdout};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
 use troupe_client::msg;
 
@@ -17,12 +18,21 @@ pub async fn chat(args: Chat) -> Result<()> {
     let account = account(args, true)?;
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let options = chat::Options { account, terminal };
-    // The prompt for a password comes before, and wants the terminal as it was.
-    let ready = move || -> Result<Option<RawTerminal>> { terminal.then(RawTerminal::enter).transpose() };
-    let stop = stop()?;
+    let (logged_in, is_logged_in) = oneshot::channel();
+    // The prompt for a password comes before. It wants the terminal as it was, and a signal ends it.
+    let ready = move || -> Result<Option<RawTerminal>> {
+        let _ = logged_in.send(());
+        terminal.then(RawTerminal::enter).transpose()
+    };
+    let stopped = async {
+        match is_logged_in.await {
+            Ok(()) => stop().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
     tokio::select! {
         ended = chat::run(options, ready, BufReader::new(stdin()), stdout()) => ended,
-        () = stop => Ok(()),
+        () = stopped => Ok(()),
     }
 }
 
@@ -34,23 +44,17 @@ pub async fn msg(verb: Msg) -> Result<()> {
         }
         Msg::Tail { who, count, json } => {
             let account = account(who, false)?;
-            msg::tail(msg::Tail { account, count, json }, stdout(), stderr(), stop()?).await
+            msg::tail(msg::Tail { account, count, json }, stdout(), stderr(), stop()).await
         }
     }
 }
 
-/// Ends with the first signal that asks this process to end.
-fn stop() -> Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    })
+/// Ends with the first signal that asks this process to end. Before it is polled, a signal ends the process.
+async fn stop() {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = kinds.map(signal);
+    let waiting = signals.iter_mut().flatten().map(|signal| Box::pin(signal.recv()));
+    futures::future::select_all(waiting).await;
 }
 
 /// A chat keeps its state under the home directory; scripts keep one only where they name a folder.

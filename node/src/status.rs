@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use troupe_chaos::fetch;
+use troupe_core::text::clean_lines;
 
 use crate::asker::Asker;
 use crate::cli::Output;
@@ -16,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub async fn run(http: &str, output: Output) -> Result<()> {
     let status = gather(http).await?;
     match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
-        Output::Table => print!("{}", table(&status)),
+        Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&status)?)),
+        Output::Table => print!("{}", clean_lines(&table(&status))),
     }
     Ok(())
 }
