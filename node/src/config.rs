@@ -72,7 +72,7 @@ keys! {
     "limits.address_connections" = "1024", "client connections from one address";
     "limits.output_bytes" = "134217728", "bytes that may wait for all clients of this node together";
     "limits.loopback_factor" = "50", "how many times as much a loopback address may do; 1: as any other address";
-    "storage.low_mark" = "10%", "free space below which sends are refused: percent of the disk (within 256M and 8G, at most half of it), or bytes such as 2G";
+    "storage.low_mark" = "10%", "free space below which sends are refused: percent of the disk (within 256M and 2G, at most half of it), or bytes such as 500M";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
     "drain.seconds" = "10", "longest time for a graceful stop";

@@ -24,7 +24,8 @@ impl Default for LowMark {
 impl LowMark {
     /// The storage engine's log alone may take 256 MiB.
     pub const LEAST: u64 = 256 * MIB;
-    pub const MOST: u64 = 8 * 1024 * MIB;
+    /// Room for a merge of tables on the largest disk. More would refuse sends on disks that others fill as well.
+    pub const MOST: u64 = 2 * 1024 * MIB;
 
     /// Free bytes below which the disk is low.
     pub fn bytes(self, total: u64) -> u64 {
@@ -72,7 +73,7 @@ mod tests {
         let mark = LowMark::default();
         assert_eq!(mark.bytes(300 * MIB), 150 * MIB, "half of a tiny one");
         assert_eq!(mark.bytes(1000 * MIB), LowMark::LEAST);
-        assert_eq!(mark.bytes(20_000 * MIB), 2_000 * MIB);
+        assert_eq!(mark.bytes(10_000 * MIB), 1_000 * MIB);
         assert_eq!(mark.bytes(u64::MAX), LowMark::MOST);
         assert_eq!(LowMark::Bytes(7).bytes(1), 7);
     }

@@ -16,7 +16,10 @@ use crate::server::{PATIENCE, Server, within};
 
 /// Enough for a node's first files, and full within some hundred messages.
 const SMALL: &str = "size=48m";
+/// Half of it is below the low-space mark, which is more than is written between two looks at the disk.
+const MEDIUM: &str = "size=400m";
 const GROWN: &str = "size=512m";
+const LARGE: &str = "size=1500m";
 /// Senders at once, so that some are always on their way when it happens.
 const SENDERS: usize = 4;
 const MESSAGE_BYTES: usize = 48 * 1024;
@@ -28,14 +31,14 @@ struct Disk(PathBuf);
 
 impl Disk {
     /// `Err` says why there is none: only root may mount.
-    fn mount(path: &Path) -> Result<Disk, String> {
+    fn mount(path: &Path, size: &str) -> Result<Disk, String> {
         std::fs::create_dir_all(path).expect("a folder");
-        mount(&["-t", "tmpfs", "-o", SMALL, "none"], path)?;
+        mount(&["-t", "tmpfs", "-o", size, "none"], path)?;
         Ok(Disk(path.to_owned()))
     }
 
-    fn grow(&self) {
-        mount(&["-o", &format!("remount,{GROWN}")], &self.0).expect("grown");
+    fn grow(&self, size: &str) {
+        mount(&["-o", &format!("remount,{size}")], &self.0).expect("grown");
     }
 }
 
@@ -62,7 +65,7 @@ struct Acked {
 async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
     // As before there was a low-space mark, which keeps a disk from getting full.
     let mut server = Server::planned_with(1, &[("storage.low_mark", "0")]);
-    let disk = match Disk::mount(&server.data_dir()) {
+    let disk = match Disk::mount(&server.data_dir(), SMALL) {
         Ok(disk) => disk,
         Err(why) => return eprintln!("SKIPPED: a small disk cannot be mounted, which only root may do: {why}"),
     };
@@ -87,7 +90,7 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
     assert!(!success, "{text}");
     says_full(&server, &text);
 
-    disk.grow();
+    disk.grow(GROWN);
     server.start().await;
     let (reader, _pushes) = connect(&server.addresses().client).await;
     reader.resume(token.expect("a session")).await.expect("the session is there as well");
@@ -107,7 +110,7 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
 #[tokio::test]
 async fn below_the_mark_sends_are_refused_long_before_the_node_has_to_stop() {
     let mut server = Server::planned(1);
-    let disk = match Disk::mount(&server.data_dir()) {
+    let disk = match Disk::mount(&server.data_dir(), MEDIUM) {
         Ok(disk) => disk,
         Err(why) => return eprintln!("SKIPPED: a small disk cannot be mounted, which only root may do: {why}"),
     };
@@ -124,7 +127,7 @@ async fn below_the_mark_sends_are_refused_long_before_the_node_has_to_stop() {
     let metrics = String::from_utf8_lossy(&metrics).into_owned();
     assert!(metrics.lines().any(|line| line == "troupe_storage_low{node=\"1\"} 1"), "{metrics}");
 
-    disk.grow();
+    disk.grow(LARGE);
     let sent = within(async {
         loop {
             match again.send("everyone", "room again").await {
