@@ -272,7 +272,13 @@ pub enum Token {
         data_dir: PathBuf,
     },
     /// Change the token while the cluster runs, and print the new one: all nodes take it, and the old one opens nothing any more
-    Rotate(Access),
+    Rotate {
+        #[command(flatten)]
+        access: Access,
+        /// Data folder of a node on this machine, if no token is given
+        #[arg(long, default_value = "./troupe-data")]
+        data_dir: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

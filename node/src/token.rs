@@ -1,5 +1,6 @@
 //! `troupe token`: the cluster's root secret, made before the first start or read from a node.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -25,17 +26,22 @@ pub async fn run(verb: Token) -> Result<()> {
                 .with_context(|| format!("{}: no token here; has this node been started?", path.display()))?;
             println!("{}", text.trim());
         }
-        Token::Rotate(access) => println!("{}", rotate(&access).await?.reveal()),
+        Token::Rotate { access, data_dir } => println!("{}", rotate(&access, &data_dir).await?.reveal()),
     }
     Ok(())
 }
 
 /// The order is given to the first node that answers. It may be repeated: a change that broke off is gone on with.
-async fn rotate(access: &Access) -> Result<token::Token> {
+async fn rotate(access: &Access, data_dir: &Path) -> Result<token::Token> {
     ensure!(!access.insecure, "a cluster that runs with --insecure has no token that protects anything");
-    let present = access.held_token()?.context(
-        "the order wants the cluster's present join token: --token-file <file> (see troupe token show), or TROUPE_CLUSTER_TOKEN",
-    )?;
+    let near = || Some(token::Token::parse(&std::fs::read_to_string(data_dir.join(FILE)).ok()?));
+    let present = match access.held_token()? {
+        Some(given) => given,
+        None => near().transpose()?.context(
+            "the order wants the cluster's present join token: --token-file <file> (see troupe token show), TROUPE_CLUSTER_TOKEN, or \
+             the --data-dir of a node on this machine",
+        )?,
+    };
     let port = Port::dialer(&NodeCtx::production(), Security::Token(present))?;
     let mut failed = Vec::new();
     for address in access.cluster.split(',').map(str::trim).filter(|address| !address.is_empty()) {

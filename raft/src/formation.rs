@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::info;
 use troupe_core::NodeId;
 use troupe_runtime::NodeCtx;
 use troupe_runtime::net::BoxFuture;
@@ -248,7 +248,8 @@ fn founding_list(me: &str, join: &[String]) -> Vec<String> {
     let mut list: Vec<String> = join.iter().map(|address| address.trim().to_owned()).collect();
     list.retain(|address| !address.is_empty());
     if !list.is_empty() && !list.iter().any(|address| address == me) {
-        warn!(%me, ?list, "this node's own address is not in its join list; it counts as if it were");
+        // In good order where a node joins a cluster that is there.
+        info!(%me, ?list, "this node's own address is not in its join list; it counts as if it were");
     }
     list.push(me.to_owned());
     list.sort();

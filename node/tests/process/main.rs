@@ -9,6 +9,7 @@ mod damage;
 mod descriptors;
 mod disk;
 mod frames;
+mod members;
 mod person;
 mod requests;
 mod server;

@@ -106,7 +106,9 @@ impl Rotation {
         let After::Forget(fingerprint) = after else { return };
         *self.turn.lock() = None;
         match self.keeper.forget_others(port, fingerprint).await {
-            Ok(true) => info!(token = %fingerprint, "the token before this one opens nothing any more"),
+            Ok(true) => {
+                info!(target: "audit", token = %fingerprint, "the join token before this one opens nothing any more");
+            }
             Ok(false) => warn!(token = %fingerprint, "another token is shown by now: nothing is forgotten"),
             Err(error) => warn!(%error, "the token before this one is still taken: change it once more"),
         }
@@ -129,7 +131,7 @@ impl Rotation {
         let held = march.all(&members, &Step::Ask).await?;
         let token = self.choose(&held).await?;
         let fingerprint = token.fingerprint();
-        info!(token = %fingerprint, "the cluster's token is changed");
+        info!(target: "audit", token = %fingerprint, "an operator changes the cluster's join token");
         for _ in 0..ROUNDS {
             march.all(&members, &Step::Keep(token.clone())).await?;
             march.all(&members, &Step::Show(fingerprint)).await?;
