@@ -22,6 +22,11 @@ impl Bound {
         self.held.load(Ordering::Acquire)
     }
 
+    /// Whether most places are taken.
+    pub fn is_crowded(&self) -> bool {
+        self.in_flight() > self.limit / 4 * 3
+    }
+
     /// `None` at the limit: refuse, do not wait.
     pub fn enter(&self) -> Option<Permit> {
         let room = |held: usize| (held < self.limit).then_some(held + 1);

@@ -11,8 +11,11 @@ use tokio::time::Instant;
 use troupe_core::budget::{Gcra, Nanos, Rate, Table};
 use troupe_core::{UserId, limits};
 
+use troupe_proto::client::Limit;
+
 use crate::address::Address;
 use crate::edge::cost::Cost;
+use crate::message::Refusal;
 
 /// What the operator may set; zero is no limit, except where something is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +29,24 @@ pub struct Limits {
     /// Greetings, logins and resumptions of one address per second, and at once.
     pub entry_rate: u64,
     pub entry_burst: u64,
+    /// Logins and registrations of one address per minute, and at once: each hashes a password.
+    pub login_rate: u64,
+    pub login_burst: u64,
+    /// Accounts registered from one address in a day, and at once.
+    pub accounts_per_day: u64,
+    pub accounts_burst: u64,
+    /// Messages, and bytes of messages, of one user in a day.
+    pub messages_per_day: u64,
+    pub bytes_per_day: u64,
+    /// Groups made by one user in a day.
+    pub groups_per_day: u64,
     /// Client connections of this node. Not zero.
     pub connections: usize,
     /// Client connections of one address. Not zero.
     pub address_connections: usize,
+    /// Users and conversations that are awake on this node. Above it the longest idle go to rest first; where all have
+    /// something to do: `Overloaded`. Not zero.
+    pub active_entities: usize,
     /// Bytes that wait for all client connections together. Not zero.
     pub output_bytes: usize,
     /// What an address may do is multiplied by this for loopback: there a machine's own tools and all clients of a
@@ -46,8 +63,16 @@ impl Default for Limits {
             address_burst: 20_000,
             entry_rate: 50,
             entry_burst: 1_000,
+            login_rate: 60,
+            login_burst: 40,
+            accounts_per_day: 300,
+            accounts_burst: 30,
+            messages_per_day: 1_000_000,
+            bytes_per_day: 1024 * 1024 * 1024,
+            groups_per_day: 1_000,
             connections: 65_536,
             address_connections: 1_024,
+            active_entities: 20_000,
             output_bytes: 128 * 1024 * 1024,
             loopback_factor: 50,
         }
@@ -87,6 +112,13 @@ struct Tables {
     users: Table<UserId>,
     addresses: Table<Address>,
     entries: Table<Address>,
+    logins: Table<Address>,
+    accounts: Table<Address>,
+    /// Failed logins, by account and address: an attacker at another address keeps no owner out.
+    failures: Table<(String, Address)>,
+    messages: Table<UserId>,
+    bytes: Table<UserId>,
+    groups: Table<UserId>,
 }
 
 impl Budgets {
@@ -95,6 +127,12 @@ impl Budgets {
             users: Table::new(limits::BUDGETS_KEPT),
             addresses: Table::new(limits::BUDGETS_KEPT),
             entries: Table::new(limits::BUDGETS_KEPT),
+            logins: Table::new(limits::BUDGETS_KEPT),
+            accounts: Table::new(limits::BUDGETS_KEPT),
+            failures: Table::new(limits::BUDGETS_KEPT),
+            messages: Table::new(limits::BUDGETS_KEPT),
+            bytes: Table::new(limits::BUDGETS_KEPT),
+            groups: Table::new(limits::BUDGETS_KEPT),
         };
         Budgets { limits, start: Instant::now(), tables: Mutex::new(tables) }
     }
@@ -132,6 +170,65 @@ impl Budgets {
         let rate = self.limits.scaled(Rate::per_second(self.limits.entry_rate, self.limits.entry_burst), address);
         self.tables.lock().entries.take(address, self.now(), rate, 1, PATIENCE)
     }
+}
+
+/// What is paid once per act, and never waited for: what it allows is asked before the act costs anything.
+impl Budgets {
+    /// Before a password is hashed for a login into `account`.
+    pub fn login(&self, address: Address, account: &str) -> Result<(), Refusal> {
+        let failed = Rate::per_minute(limits::FAILED_LOGINS.1, limits::FAILED_LOGINS.0);
+        let now = self.now();
+        let tables = &mut *self.tables.lock();
+        let wait = tables.failures.wait(&(account.to_owned(), address), now, failed, 1);
+        if wait > 0 {
+            return Err(limited(Limit::Rate, wait));
+        }
+        let rate = self.limits.scaled(Rate::per_minute(self.limits.login_rate, self.limits.login_burst), address);
+        at_once(tables.logins.take(address, now, rate, 1, 0), Limit::Rate)
+    }
+
+    /// The password was wrong.
+    pub fn login_failed(&self, address: Address, account: &str) {
+        let failed = Rate::per_minute(limits::FAILED_LOGINS.1, limits::FAILED_LOGINS.0);
+        let now = self.now();
+        self.tables.lock().failures.owe((account.to_owned(), address), now, failed, 1);
+    }
+
+    /// Before a password is hashed for a new account.
+    pub fn register(&self, address: Address) -> Result<(), Refusal> {
+        let now = self.now();
+        let tables = &mut *self.tables.lock();
+        let rate = self.limits.scaled(Rate::per_minute(self.limits.login_rate, self.limits.login_burst), address);
+        at_once(tables.logins.take(address, now, rate, 1, 0), Limit::Rate)?;
+        let day = Rate::per_day_at_once(self.limits.accounts_per_day, self.limits.accounts_burst);
+        at_once(tables.accounts.take(address, now, self.limits.scaled(day, address), 1, 0), Limit::Quota)
+    }
+
+    pub fn message(&self, user: UserId, bytes: usize) -> Result<(), Refusal> {
+        let now = self.now();
+        let tables = &mut *self.tables.lock();
+        let (messages, all) = (Rate::per_day(self.limits.messages_per_day), Rate::per_day(self.limits.bytes_per_day));
+        let wait = tables.messages.wait(&user, now, messages, 1).max(tables.bytes.wait(&user, now, all, bytes as u64));
+        if wait > 0 {
+            return Err(limited(Limit::Quota, wait));
+        }
+        at_once(tables.messages.take(user, now, messages, 1, 0), Limit::Quota)?;
+        at_once(tables.bytes.take(user, now, all, bytes as u64, 0), Limit::Quota)
+    }
+
+    pub fn group(&self, user: UserId) -> Result<(), Refusal> {
+        let day = Rate::per_day(self.limits.groups_per_day);
+        at_once(self.tables.lock().groups.take(user, self.now(), day, 1, 0), Limit::Quota)
+    }
+}
+
+fn at_once(taken: Result<Nanos, Nanos>, limit: Limit) -> Result<(), Refusal> {
+    taken.map(drop).map_err(|wait| limited(limit, wait))
+}
+
+fn limited(limit: Limit, wait: Nanos) -> Refusal {
+    let after_ms = (wait / 1_000_000).clamp(50, u64::from(u32::MAX)) as u32;
+    Refusal::Limited { limit, after_ms }
 }
 
 /// A connection waits for so long before it is refused.
@@ -230,6 +327,42 @@ mod tests {
         assert_eq!(passes(&payer(&budgets, "127.0.0.1:1", 1), Cost::Units(1), 1_000), 500);
         let hosts = ["[2001:db8::1]:1", "[2001:db8::2]:1"];
         assert_eq!(hosts.iter().map(|host| passes(&payer(&budgets, host, 1), Cost::Units(1), 100)).sum::<usize>(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guesser_waits_longer_and_the_owner_elsewhere_does_not() {
+        let budgets = Budgets::new(limits());
+        let [guesser, owner] = ["192.0.2.9:1", "192.0.2.1:1"].map(|at| Address::of(at.parse().expect("an address")));
+        for _ in 0..limits::FAILED_LOGINS.0 {
+            assert_eq!(budgets.login(guesser, "7"), Ok(()));
+            budgets.login_failed(guesser, "7");
+        }
+        let Err(Refusal::Limited { limit: Limit::Rate, after_ms }) = budgets.login(guesser, "7") else {
+            panic!("guesses on")
+        };
+        assert_eq!(after_ms, 10_000);
+        assert_eq!((budgets.login(owner, "7"), budgets.login(guesser, "8")), (Ok(()), Ok(())));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(budgets.login(guesser, "7"), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accounts_of_an_address_and_what_a_user_writes_have_a_quota() {
+        let small = Limits { messages_per_day: 3, bytes_per_day: 1_000, groups_per_day: 1, ..limits() };
+        let budgets = Budgets::new(small);
+        let address = Address::of("192.0.2.9:1".parse().expect("an address"));
+        let registered = (0..100).filter(|_| budgets.register(address).is_ok()).count();
+        assert_eq!(registered as u64, Limits::default().accounts_burst);
+        let quota = |outcome: Result<(), Refusal>| matches!(outcome, Err(Refusal::Limited { limit: Limit::Quota, after_ms }) if after_ms > 60_000);
+        assert_eq!(budgets.message(UserId(1), 900), Ok(()));
+        assert!(quota(budgets.message(UserId(1), 900)));
+        assert_eq!((budgets.message(UserId(1), 10), budgets.message(UserId(1), 10)), (Ok(()), Ok(())));
+        assert!(quota(budgets.message(UserId(1), 10)));
+        assert_eq!(budgets.message(UserId(2), 10), Ok(()));
+        assert_eq!(budgets.group(UserId(1)), Ok(()));
+        assert!(quota(budgets.group(UserId(1))));
+        tokio::time::advance(Duration::from_secs(86_400)).await;
+        assert_eq!(budgets.message(UserId(1), 900), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,11 +33,11 @@ pub enum ConversationMsg {
         command: Command,
         reply: ReplyTo,
     },
-    /// Wants no answer; the reply only holds the places it takes.
+    /// Answered when it is noted; it is written later, with others.
     Delivered {
         user: UserId,
         seq: Seq,
-        _reply: ReplyTo,
+        reply: ReplyTo,
     },
     Read {
         user: UserId,
@@ -115,7 +115,8 @@ impl Actor for Conversation {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ConversationMsg::Propose { command, reply } => state.admit(&myself, command, reply),
-            ConversationMsg::Delivered { user, seq, .. } => {
+            ConversationMsg::Delivered { user, seq, reply } => {
+                reply.send(Ok(Answer::Done));
                 let ahead = state.is_ahead(seq);
                 state.cursors.delivered(user, seq, ahead);
                 state.schedule_flush(&myself);
@@ -181,6 +182,10 @@ impl ConversationState {
             let (mut effects, mut acked) = (Vec::new(), Vec::new());
             match world.propose(shard, commands).await {
                 Ok(outcomes) => {
+                    // Before the answers: what comes from them next is looked at again.
+                    for user in outcomes.iter().flat_map(|outcome| &outcome.effects).filter_map(removed) {
+                        world.router.tell_shard(shard, ShardMsg::Removed { conversation, user });
+                    }
                     for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                         effects.extend(outcome.effects);
                         acked.extend(waiter.answer(answer_of(outcome.reply)));
@@ -348,6 +353,14 @@ impl Waiter {
 
     fn refuse(self, refusal: Refusal) {
         self.answer(Err(refusal));
+    }
+}
+
+/// Who is no longer in the conversation after it.
+fn removed(effect: &Effect) -> Option<UserId> {
+    match effect {
+        Effect::Deliver { event: Event { kind: EventKind::Removed { user }, .. }, .. } => Some(*user),
+        _ => None,
     }
 }
 

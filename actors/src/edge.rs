@@ -250,12 +250,12 @@ impl EdgeState {
                 return reply.send(Said::Failure(say::Failure::shutting_down()));
             }
             (Phase::Greeted | Phase::In(_), Asked::Register(register)) => {
-                let answer = login::register(self.front.clone(), register);
+                let answer = login::register(self.front.clone(), self.payer.address(), register);
                 return self.answer(request_id, place, answer);
             }
             (Phase::Greeted, Asked::Login(login)) => {
                 self.phase = Phase::Entering;
-                let entering = login::login(self.front.clone(), login);
+                let entering = login::login(self.front.clone(), self.payer.address(), login);
                 return self.enter(myself, request_id, place, entering);
             }
             (Phase::Greeted, Asked::Resume(resume)) => {
@@ -296,9 +296,9 @@ impl EdgeState {
                 self.answer(request_id, place, requests::change_group(front, user, change));
             }
             Asked::ListMembers(list) => self.answer(request_id, place, requests::members(front, user, list)),
-            Asked::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, find)),
-            Asked::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, list)),
-            Asked::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, get)),
+            Asked::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, user, find)),
+            Asked::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, user, list)),
+            Asked::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, user, get)),
             // Handled above, whatever the phase.
             Asked::Hello(_)
             | Asked::Register(_)

@@ -40,5 +40,6 @@ pub mod root;
 pub mod router;
 pub mod shard;
 pub mod stats;
+pub mod turns;
 pub mod user;
 pub mod world;

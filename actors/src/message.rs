@@ -36,11 +36,14 @@ pub enum Request {
         after: Option<ConversationId>,
         limit: usize,
     },
+    /// The asker pays for the read; zero where a node of an earlier version asks.
     Users {
+        asker: UserId,
         ids: Vec<UserId>,
         names: Vec<NameKey>,
     },
     Search {
+        asker: UserId,
         prefix: String,
         after: Option<String>,
         limit: usize,

@@ -10,10 +10,11 @@ use tokio::task::JoinHandle;
 use troupe_core::{Slot, limits};
 use troupe_raft::Cluster;
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Lane, NodeCtx, Stream};
 use troupe_store::rows::View;
 
 use crate::address::Address;
+use crate::admission::Bound;
 use crate::budgets::{Budgets, Limits};
 use crate::connection::Output;
 use crate::edge::Front;
@@ -29,6 +30,7 @@ use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
 use crate::stats::{Stats, StatsReport};
+use crate::turns::Turns;
 use crate::world::World;
 
 /// For actors that are told to stop.
@@ -112,7 +114,14 @@ impl NodeHandle {
         let stats = Arc::new(Stats::default());
         let gauge = Gauge::new(limits::NODE_RECEIVED);
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
-        let world = World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats };
+        let reading = {
+            // One runs, one is next: the lane never rests while somebody waits, and what goes past the turns waits for two at most.
+            let lanes = vec![Lane::Read; 2];
+            Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
+        };
+        let entities = Bound::new(allowed.active_entities);
+        let world =
+            World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats, entities, reading };
         let (draining, draining_now) = watch::channel(false);
         let front = Arc::new(Front {
             world,

@@ -1,25 +1,27 @@
 //! Passwords: their rules, argon2id, and a bound on how many are hashed at once.
 //!
-//! Hashing runs on lanes of its own. A login of an unknown user costs as much as one of a known user, so that the
+//! Hashing runs on lanes of its own, at a low priority. A login of an unknown user costs as much as one of a known user, so that the
 //! time of an answer does not say who exists.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest, Sha256};
 use troupe_core::{TokenHash, limits};
 use troupe_proto::client;
-use troupe_runtime::{Lane, NodeCtx, executor};
+use troupe_runtime::{Lane, NodeCtx};
 
-use crate::admission::Bound;
+use crate::address::Address;
 use crate::message::Refusal;
+use crate::turns::Turns;
 
 /// The recommendation for argon2id with the least memory: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const SALT_BYTES: usize = 16;
+/// All hashes cost the same: addresses take turns hash by hash.
+const HASH: u64 = 16;
 
 /// How much work a hash is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub enum Hashing {
 pub struct Passwords {
     ctx: NodeCtx,
     hashing: Hashing,
-    waiting: Bound,
-    next_lane: AtomicU8,
+    /// Addresses take turns: a flood of logins from one delays its own.
+    turns: Arc<Turns<Address>>,
     /// Verified when there is no user: nobody knows its password.
     nobody: Arc<str>,
 }
@@ -44,45 +46,43 @@ pub struct Passwords {
 impl Passwords {
     pub fn new(ctx: NodeCtx, hashing: Hashing) -> Passwords {
         let nobody = hash(hashing, &ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
-        Passwords {
-            ctx,
-            hashing,
-            waiting: Bound::new(limits::HASHES_RUNNING + limits::HASHES_WAITING),
-            next_lane: AtomicU8::new(0),
-            nobody: nobody.into(),
-        }
+        let lanes = (0..limits::HASHES_RUNNING as u8).map(Lane::Hash).collect();
+        let turns = Turns::new(ctx.executor.clone(), lanes, limits::HASHES_WAITING, limits::HASHES_WAITING_OF_ADDRESS);
+        Passwords { ctx, hashing, turns, nobody: nobody.into() }
     }
 
     /// The PHC string to keep for a new password.
-    pub async fn hash(&self, password: String) -> Result<String, Refusal> {
+    pub async fn hash(&self, address: Address, password: String) -> Result<String, Refusal> {
         let long_enough = password.chars().count() >= limits::PASSWORD_MIN_CHARS;
         if !long_enough || password.len() > limits::PASSWORD_MAX_BYTES {
             return Err(client::Refusal::BadPassword.into());
         }
         let salt = self.ctx.rng.bytes::<SALT_BYTES>();
         let hashing = self.hashing;
-        self.run(move || hash(hashing, password.as_bytes(), &salt)).await
+        self.run(address, move || hash(hashing, password.as_bytes(), &salt)).await
     }
 
     /// `kept` is none for an unknown user: the same work, and never right.
-    pub async fn verify(&self, password: String, kept: Option<String>) -> Result<bool, Refusal> {
+    pub async fn verify(&self, address: Address, password: String, kept: Option<String>) -> Result<bool, Refusal> {
         if password.len() > limits::PASSWORD_MAX_BYTES {
             return Ok(false);
         }
         let known = kept.is_some();
         let kept: Arc<str> = kept.map_or_else(|| self.nobody.clone(), Into::into);
         let hashing = self.hashing;
-        let right = self.run(move || {
+        let right = self.run(address, move || {
             let kept = PasswordHash::new(&kept);
             kept.is_ok_and(|kept| argon2(hashing).verify_password(password.as_bytes(), &kept).is_ok())
         });
         Ok(right.await? && known)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-        let _place = self.waiting.enter().ok_or(Refusal::Overloaded { after_ms: 1_000 })?;
-        let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % limits::HASHES_RUNNING as u8;
-        let done = executor::run(&*self.ctx.executor, Lane::Hash(lane), work).await;
+    async fn run<T: Send + 'static>(
+        &self,
+        address: Address,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let done = self.turns.run(address, HASH, work).await;
         done.ok_or(Refusal::Overloaded { after_ms: 1_000 })
     }
 }
@@ -115,18 +115,21 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user_is_right() {
         let passwords = Passwords::new(NodeCtx::production(), Hashing::Recommended);
-        let kept = passwords.hash("correct horse".into()).await.expect("hashed");
+        let kept = passwords.hash(Address::LOCAL, "correct horse".into()).await.expect("hashed");
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
-        assert_eq!(passwords.verify("correct horse".into(), Some(kept.clone())).await, Ok(true));
-        assert_eq!(passwords.verify("wrong horse".into(), Some(kept)).await, Ok(false));
-        assert_eq!(passwords.verify("correct horse".into(), None).await, Ok(false));
-        assert_eq!(passwords.verify("correct horse".into(), Some("not a hash".into())).await, Ok(false));
+        assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), Some(kept.clone())).await, Ok(true));
+        assert_eq!(passwords.verify(Address::LOCAL, "wrong horse".into(), Some(kept)).await, Ok(false));
+        assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), None).await, Ok(false));
+        assert_eq!(
+            passwords.verify(Address::LOCAL, "correct horse".into(), Some("not a hash".into())).await,
+            Ok(false)
+        );
     }
 
     #[tokio::test]
     async fn short_and_long_passwords_are_refused_before_they_are_hashed() {
         let passwords = Passwords::new(NodeCtx::production(), Hashing::Recommended);
-        assert!(passwords.hash("1234567".into()).await.is_err());
-        assert!(passwords.hash("x".repeat(limits::PASSWORD_MAX_BYTES + 1)).await.is_err());
+        assert!(passwords.hash(Address::LOCAL, "1234567".into()).await.is_err());
+        assert!(passwords.hash(Address::LOCAL, "x".repeat(limits::PASSWORD_MAX_BYTES + 1)).await.is_err());
     }
 }

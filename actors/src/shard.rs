@@ -2,12 +2,14 @@
 //!
 //! It lives as long as one leadership, and is the only sender to its entities, so that it can bound what is in flight at
 //! each. What is volatile about an entity (who is interested, who is online) is kept here, so that entities can go
-//! when they are idle. [`requests`] admits what is asked, [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
+//! when they are idle. [`requests`] admits what is asked, [`standing`] answers what
+//! applied state refuses, [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
 
 mod entities;
 mod outbox;
 pub(crate) mod reads;
 mod requests;
+mod standing;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use troupe_core::{ConversationId, Effect, Epoch, NodeId, Seq, ShardId, limits};
+use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
 
 use crate::admission::Bound;
 use crate::conversation::ConversationMsg;
@@ -25,7 +27,7 @@ use crate::presence::Presence;
 use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
 use crate::user::UserMsg;
-use crate::world::{Ended, World};
+use crate::world::{Asker, Ended, World};
 
 /// How often the shard looks at its entities and tells heads.
 const TICK: Duration = Duration::from_secs(1);
@@ -40,6 +42,16 @@ pub enum ShardMsg {
     Request {
         request: Request,
         reply: ReplyTo,
+    },
+    /// Looked at behind a read barrier: applied state does not refuse it.
+    LetIn {
+        request: Request,
+        reply: ReplyTo,
+    },
+    /// The user is no longer in the conversation: what comes from them is looked at again.
+    Removed {
+        conversation: ConversationId,
+        user: UserId,
     },
     /// What commands of this shard did; `ended` says why sessions ended by it.
     Realise {
@@ -151,12 +163,14 @@ impl Actor for Shard {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
+            ShardMsg::LetIn { request, reply } => state.dispatch(&myself, request, reply),
+            ShardMsg::Removed { conversation, user } => state.entities.forget(conversation, user),
             ShardMsg::Realise { effects, ended } => state.realise(&myself, effects, &ended),
             ShardMsg::Opened(session) => state.attach(session),
             ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
             ShardMsg::Users { mut users, reply } => {
                 for user in &mut users.users {
-                    user.online = state.presence.is_online(troupe_core::UserId(user.user_id));
+                    user.online = state.presence.is_online(UserId(user.user_id));
                 }
                 reply.send(Ok(Answer::Users(users)));
             }
@@ -207,7 +221,12 @@ impl ShardState {
                 }
                 Effect::OutboxFilled { .. } => self.carry_outbox(myself),
                 // Pushed by the conversation's actor. Here when that has given up on it, and for a group that was created just now.
-                Effect::Deliver { conversation, event } => self.moved(conversation, event.seq),
+                Effect::Deliver { conversation, event } => {
+                    if let EventKind::Removed { user } = event.kind {
+                        self.entities.forget(conversation, user);
+                    }
+                    self.moved(conversation, event.seq);
+                }
                 Effect::CursorMoved { .. } => {}
             }
         }
@@ -242,7 +261,7 @@ impl ShardState {
             self.attach(session.clone());
         }
         // A kick may have been lost: whoever is here without a session is told again.
-        self.read(reply, move |view| reads::ended(view, sessions));
+        self.read(reply, Asker::Node, move |view| reads::ended(view, sessions));
     }
 
     fn tell_user(&self, session: &Session) {

@@ -12,7 +12,7 @@ use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
 use crate::shard::{ShardMsg, reads};
-use crate::world::{Ended, World, answer_of};
+use crate::world::{Asker, Ended, World, answer_of};
 
 pub enum UserMsg {
     /// `refusing`: not while this user is online anywhere.
@@ -129,7 +129,7 @@ impl UserState {
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             let asked = session.clone();
-            let outcome = world.read(shard, move |view| reads::resume(view, &asked)).await;
+            let outcome = world.read(shard, Asker::Node, move |view| reads::resume(view, &asked)).await;
             match &outcome {
                 Ok(_) => world.router.tell_shard(shard, ShardMsg::Opened(session)),
                 // An actor that has gone to rest holds nothing back.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, DeviceId, NodeId, Rejection, Reply, ShardId, limits, machine};
+use troupe_core::{Command, DeviceId, NodeId, Rejection, Reply, ShardId, UserId, limits, machine};
 use troupe_proto::record::command_bytes;
 use troupe_raft::cluster::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
@@ -13,13 +13,24 @@ use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
+use crate::admission::Bound;
 use crate::message::{Answer, Outcome, Refusal};
 use crate::router::Router;
 use crate::shard::ShardMsg;
 use crate::stats::Stats;
+use crate::turns::Turns;
 
 /// For a commit: longer than a failover, shorter than a person's patience.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// On whose behalf applied state is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// The node itself, and what lets somebody in.
+    Node,
+    /// A user, and what the read costs: about the rows that it touches, divided by eight.
+    User(UserId, u64),
+}
 
 #[derive(Clone)]
 pub struct World {
@@ -27,6 +38,10 @@ pub struct World {
     pub cluster: Cluster,
     pub router: Arc<Router>,
     pub stats: Arc<Stats>,
+    /// Users and conversations that are awake on this node.
+    pub entities: Bound,
+    /// Reads that users ask for.
+    pub reading: Arc<Turns<UserId>>,
 }
 
 impl World {
@@ -78,27 +93,36 @@ impl World {
 
     /// Reads applied state behind a barrier, off the async workers.
     // Invariant: private. Membership is checked against state that is at least as new as the request.
-    pub async fn read(
+    pub async fn read<T: Send + 'static>(
         &self,
         shard: ShardId,
-        work: impl FnOnce(&View) -> Result<Outcome, EngineError> + Send + 'static,
-    ) -> Outcome {
+        asker: Asker,
+        work: impl FnOnce(&View) -> Result<Result<T, Refusal>, EngineError> + Send + 'static,
+    ) -> Result<T, Refusal> {
         if self.ctx.planted(Plant::StaleRead) {
-            return self.look(work).await;
+            return self.look(asker, work).await;
         }
         let barrier = self.cluster.barrier(shard).await.map_err(|error| match error {
             ReadError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
             ReadError::Unavailable => Refusal::Unavailable,
         })?;
-        let outcome = self.look(work).await;
+        let outcome = self.look(asker, work).await;
         if barrier.stands() { outcome } else { Err(Refusal::NotOwner { hint: None }) }
     }
 
     /// Reads applied state as it is on this node.
-    pub async fn look(&self, work: impl FnOnce(&View) -> Result<Outcome, EngineError> + Send + 'static) -> Outcome {
+    async fn look<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        work: impl FnOnce(&View) -> Result<Result<T, Refusal>, EngineError> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let engine = self.cluster.engine();
         let read = move || work(&View::new(engine.snapshot()));
-        match executor::run(&*self.ctx.executor, Lane::Read, read).await {
+        let read = match asker {
+            Asker::Node => executor::run(&*self.ctx.executor, Lane::Read, read).await,
+            Asker::User(user, cost) => self.reading.run(user, cost, read).await,
+        };
+        match read {
             Some(Ok(outcome)) => outcome,
             Some(Err(error)) => {
                 tracing::error!(%error, "applied state cannot be read");

@@ -112,3 +112,144 @@ async fn before_the_login_a_frame_is_small() {
     ann.send("everyone", &"x".repeat(limits::MESSAGE_BYTES)).await;
     node.stop().await;
 }
+
+/// As [`logs`], once what a shard owes to others is carried: nothing is written for a moment.
+async fn settled(node: &harness::Node) -> u64 {
+    let mut before = logs(node).await;
+    loop {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let now = logs(node).await;
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+/// The last index of every log of this node.
+async fn logs(node: &harness::Node) -> u64 {
+    node.cluster.status().await.replicas.iter().map(|replica| replica.last_log).sum()
+}
+
+#[tokio::test]
+async fn what_an_outsider_asks_wakes_and_writes_nothing() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (mut ann, mut eve) = (node.user("ann").await, node.user("eve").await);
+    let group = ann.create_group("team", &[]).await;
+    ann.send(&group, "first").await;
+    let missing: Vec<String> = (1..200).map(|n| format!("g{}", 1_024 * 500 + n)).collect();
+    let silent: Vec<String> = (1..200).map(|n| harness::direct(eve.user, eve.user + n)).collect();
+    let written = settled(&node).await;
+    let awake = node.handle.stats().actors;
+
+    for conversation in missing.iter().chain(&silent).chain([&group]) {
+        let acknowledge = say::Acknowledge { conversation: conversation.clone(), seq: 1 };
+        eve.tell(Ask::Acknowledge(acknowledge)).await;
+    }
+    for conversation in missing.iter().chain([&group]) {
+        let id = eve.fresh_id();
+        assert_eq!(eve.fails(Ask::Send(harness::message(conversation, "hello?", id))).await.code, "not_member");
+        let request = eve.fresh_id();
+        let change = Some(say::change_group::Change::Rename("mine".into()));
+        let rename = say::ChangeGroup { request, conversation: conversation.clone(), change };
+        assert_eq!(eve.fails(Ask::ChangeGroup(rename)).await.code, "not_member");
+        let mark = say::MarkRead { conversation: conversation.clone(), seq: 1 };
+        assert_eq!(eve.fails(Ask::MarkRead(mark)).await.code, "not_member");
+    }
+    for conversation in &silent {
+        let mark = say::MarkRead { conversation: conversation.clone(), seq: 1 };
+        assert_eq!(eve.fails(Ask::MarkRead(mark)).await.code, "seq_beyond_head");
+    }
+    let request = eve.fresh_id();
+    let taken = say::Register { name: "ann".into(), password: harness::password("x"), request };
+    assert_eq!(eve.fails(Ask::Register(taken)).await.code, "name_taken");
+    let revoke = say::RevokeSession { device: "never-there".into() };
+    assert!(matches!(eve.ask(Ask::RevokeSession(revoke)).await, Said::Done(_)));
+
+    assert_eq!(logs(&node).await, written);
+    let now = node.handle.stats().actors;
+    assert!(now <= awake, "{now} actors, {awake} before");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_removed_sender_still_gets_the_ack_of_before() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (mut ann, mut bob) = (node.user("ann").await, node.user("bob").await);
+    let group = ann.create_group("team", &[bob.user]).await;
+    let id = bob.fresh_id();
+    let first = bob.send_as(&group, "said in time", id.clone()).await;
+    let request = ann.fresh_id();
+    let change = Some(say::change_group::Change::Remove(bob.user));
+    let remove = say::ChangeGroup { request, conversation: group.clone(), change };
+    assert!(matches!(ann.ask(Ask::ChangeGroup(remove)).await, Said::SendAck(_)));
+    // Those who were in it a moment ago are looked up again.
+    let written = settled(&node).await;
+    let late = bob.fresh_id();
+    assert_eq!(bob.fails(Ask::Send(harness::message(&group, "too late", late))).await.code, "not_member");
+    assert_eq!(logs(&node).await, written);
+    let again = bob.send_as(&group, "said in time", id).await;
+    assert_eq!((again.seq, again.duplicate), (first.seq, true));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn active_entities_have_a_number_and_idle_ones_give_way() {
+    let node = one_node_with(Limits { active_entities: 8, ..Limits::default() }).await;
+    let mut ann = node.user("ann").await;
+    let mut groups = Vec::new();
+    for n in 0..150 {
+        let group = ann.create_group(&format!("team {n}"), &[]).await;
+        ann.send(&group, "first").await;
+        groups.push(group);
+    }
+    // Four shards may each have a few beyond the number; and there are a dozen actors that are no entities.
+    let actors = node.handle.stats().actors;
+    assert!(actors < 4 * 16 + 8 + 20, "{actors} actors for 150 conversations");
+    for group in &groups {
+        assert!(!ann.send(group, "again").await.duplicate);
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_guesser_is_slowed_down_before_anything_is_hashed() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let ann = node.user("ann").await;
+    let mut guesser = node.greeted().await;
+    let mut limited = 0;
+    for n in 0..limits::FAILED_LOGINS.0 + 5 {
+        let name = if n % 2 == 0 { "ann".to_owned() } else { ann.user.to_string() };
+        let login = say::Login { name, password: "a guess".into(), device: "phone".into() };
+        let failure = guesser.fails(Ask::Login(login)).await;
+        match failure.code.as_str() {
+            "wrong_credentials" => assert!(n < limits::FAILED_LOGINS.0, "guess {n} was hashed"),
+            "rate_limited" => {
+                assert!(failure.retry_after_ms > 1_000);
+                limited += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(limited, 5);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_gets_so_many_accounts_and_a_user_so_many_groups() {
+    let limits =
+        Limits { accounts_per_day: 3, accounts_burst: 3, loopback_factor: 1, groups_per_day: 2, ..Limits::default() };
+    let node = one_node_with(limits).await;
+    let mut ann = node.user("ann").await;
+    node.user("bob").await;
+    node.user("carl").await;
+    let request = ann.fresh_id();
+    let register = say::Register { name: "dave".into(), password: harness::password("dave"), request };
+    let failure = ann.fails(Ask::Register(register)).await;
+    assert_eq!((failure.code.as_str(), failure.kind()), ("quota_exceeded", say::failure::Kind::Overloaded));
+    ann.create_group("one", &[]).await;
+    ann.create_group("two", &[]).await;
+    let create = say::CreateGroup { request: ann.fresh_id(), name: "three".into(), ..Default::default() };
+    assert_eq!(ann.fails(Ask::CreateGroup(create)).await.code, "quota_exceeded");
+    node.stop().await;
+}

@@ -217,10 +217,15 @@ impl Tries {
 
     /// Waits before the next try, or gives the error back if there is none.
     async fn again(&mut self, error: Error) -> Result<()> {
-        if !error.is_transient() || tokio::time::Instant::now() >= self.deadline {
+        let told = match &error {
+            Error::Overloaded { retry_after, .. } => *retry_after,
+            _ => Duration::ZERO,
+        };
+        let pause = self.nodes.backoff(&self.context.rng).max(told);
+        if !error.is_transient() || tokio::time::Instant::now() + pause >= self.deadline {
             return Err(error);
         }
-        tokio::time::sleep(self.nodes.backoff(&self.context.rng)).await;
+        tokio::time::sleep(pause).await;
         Ok(())
     }
 }

@@ -82,18 +82,24 @@ impl Client {
         let deadline = Instant::now() + self.shared.patience;
         loop {
             self.wait_online(deadline.saturating_duration_since(Instant::now())).await?;
+            let mut last = None;
             let pause = match self.connection() {
                 // Between two connections; the state is about to say so.
                 None => PAUSE,
                 Some(connection) => match connection.request(request.clone()).await {
-                    Err(Error::Overloaded { retry_after, .. }) => retry_after.max(PAUSE),
+                    Err(error @ Error::Overloaded { retry_after, .. }) => {
+                        last = Some(error);
+                        retry_after.max(PAUSE)
+                    }
                     Err(Error::Unavailable(_)) => PAUSE,
                     Err(Error::Rejected { code, .. }) if code == Refusal::NotLoggedIn.code() => PAUSE,
                     answer => return answer,
                 },
             };
             if Instant::now() + pause >= deadline {
-                return Err(Error::Unavailable("no node could do it in time: try again".into()));
+                // Nothing was done, and the server has said why and for how long.
+                let late = || Error::Unavailable("no node could do it in time: try again".into());
+                return Err(last.unwrap_or_else(late));
             }
             tokio::time::sleep(pause).await;
         }

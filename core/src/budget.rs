@@ -32,6 +32,10 @@ impl Rate {
         Rate::per(86_400 * SECOND, units, units)
     }
 
+    pub const fn per_day_at_once(units: u64, burst: u64) -> Rate {
+        Rate::per(86_400 * SECOND, units, burst)
+    }
+
     pub const fn per_minute(units: u64, burst: u64) -> Rate {
         Rate::per(60 * SECOND, units, burst)
     }

@@ -75,8 +75,20 @@ pub const DOUBT_SECONDS: u64 = 20;
 pub const IDLE_SECONDS: u64 = 90;
 /// Password hashes running at once on a node; each takes some 19 MiB and 20 ms of a core.
 pub const HASHES_RUNNING: usize = 2;
-/// Password hashes waiting. Above it: `Overloaded`.
+/// Password hashes waiting. Above it the address with most of them loses its last.
 pub const HASHES_WAITING: usize = 256;
+/// Password hashes of one address waiting. Above it: `Overloaded`.
+pub const HASHES_WAITING_OF_ADDRESS: usize = 64;
+/// Failed logins of one address into one account at once, and per minute after that. Above it: `Overloaded(rate_limited)`
+/// before anything is hashed. Other addresses, where the owner may be, are not concerned.
+pub const FAILED_LOGINS: (u64, u64) = (5, 6);
+
+/// Reads of applied state that wait, of all users of a node. Above it the longest queue of one user gives way.
+pub const READS_WAITING: usize = 8_192;
+/// Reads of applied state of one user that wait on a node. Above it: `Overloaded`.
+pub const READS_WAITING_OF_USER: usize = 128;
+/// Shards asked at once by one search.
+pub const SEARCHED_AT_ONCE: usize = 8;
 
 /// Requests in flight at one entity actor. Above it: `Overloaded`.
 pub const ENTITY_IN_FLIGHT: usize = 1_024;

@@ -194,6 +194,9 @@ const LIMITS: &[(&str, &str)] = &[
     ("limits.user_burst", "1000000"),
     ("limits.address_rate", "1000000"),
     ("limits.address_burst", "1000000"),
+    ("limits.messages_per_day", "0"),
+    ("limits.bytes_per_day", "0"),
+    ("limits.groups_per_day", "0"),
     ("limits.address_connections", "65536"),
 ];
 

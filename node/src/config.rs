@@ -68,8 +68,16 @@ keys! {
     "limits.address_burst" = "20000", "units that one address may use at once after a rest";
     "limits.entry_rate" = "50", "greetings, logins and resumed sessions per second from one address; 0: no limit";
     "limits.entry_burst" = "1000", "greetings, logins and resumed sessions from one address at once after a rest";
+    "limits.login_rate" = "60", "logins and registrations per minute from one address; each hashes a password; 0: no limit";
+    "limits.login_burst" = "40", "logins and registrations from one address at once after a rest";
+    "limits.accounts_per_day" = "300", "accounts that one address may register in a day; 0: no limit";
+    "limits.accounts_burst" = "30", "accounts that one address may register at once after a rest";
+    "limits.messages_per_day" = "1000000", "messages that one user may send in a day; 0: no limit";
+    "limits.bytes_per_day" = "1073741824", "bytes of messages that one user may send in a day; 0: no limit";
+    "limits.groups_per_day" = "1000", "groups that one user may make in a day; 0: no limit";
     "limits.connections" = "65536", "client connections of this node; above it those without a login make room";
     "limits.address_connections" = "1024", "client connections from one address";
+    "limits.active_entities" = "20000", "users and conversations whose actors are awake on this node; the longest idle rest first";
     "limits.output_bytes" = "134217728", "bytes that may wait for all clients of this node together";
     "limits.loopback_factor" = "50", "how many times as much a loopback address may do; 1: as any other address";
     "storage.low_mark" = "10%", "free space below which sends are refused: percent of the disk (within 256M and 2G, at most half of it), or bytes such as 500M";

@@ -34,6 +34,7 @@ impl Directory {
     pub async fn names(
         &self,
         world: &World,
+        asker: UserId,
         users: impl IntoIterator<Item = UserId>,
         patience: Duration,
     ) -> Result<BTreeMap<UserId, String>, Refusal> {
@@ -48,23 +49,34 @@ impl Directory {
                 }
             }
         }
-        let users = lookup(world, asked.into_iter().collect(), Vec::new(), patience).await?;
+        let users = lookup(world, asker, asked.into_iter().collect(), Vec::new(), patience).await?;
         self.remember(&users);
         found.extend(users.into_iter().map(|user| (UserId(user.user_id), user.name)));
         Ok(found)
     }
 
     /// Refuses if one of them does not exist.
-    pub async fn all_exist(&self, world: &World, users: &[UserId], patience: Duration) -> Result<(), Refusal> {
-        let names = self.names(world, users.iter().copied(), patience).await?;
+    pub async fn all_exist(
+        &self,
+        world: &World,
+        asker: UserId,
+        users: &[UserId],
+        patience: Duration,
+    ) -> Result<(), Refusal> {
+        let names = self.names(world, asker, users.iter().copied(), patience).await?;
         if users.iter().all(|user| names.contains_key(user)) { Ok(()) } else { Err(Rejection::NoSuchUser.into()) }
     }
 }
 
 /// Users by typed name: at most one for each, the one whose key is the most exact.
-pub async fn lookup_names(world: &World, names: &[String], patience: Duration) -> Result<Vec<say::User>, Refusal> {
+pub async fn lookup_names(
+    world: &World,
+    asker: UserId,
+    names: &[String],
+    patience: Duration,
+) -> Result<Vec<say::User>, Refusal> {
     let sought: Vec<Vec<NameKey>> = names.iter().map(|name| NameKey::candidates(name)).collect();
-    let found = lookup(world, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
+    let found = lookup(world, asker, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
     // An account has the key of its name, or the one of a version before 0.2, which is the more exact.
     let mut by_key: BTreeMap<NameKey, &say::User> = BTreeMap::new();
     by_key.extend(found.iter().map(|user| (NameKey::of(&user.name), user)));
@@ -76,9 +88,10 @@ pub async fn lookup_names(world: &World, names: &[String], patience: Duration) -
     Ok(users.into_values().collect())
 }
 
-/// Users by id and by key, wherever they live.
+/// Users by id and by key, wherever they live. The reads take their turn among those of `asker`.
 pub async fn lookup(
     world: &World,
+    asker: UserId,
     ids: Vec<UserId>,
     names: Vec<NameKey>,
     patience: Duration,
@@ -93,7 +106,7 @@ pub async fn lookup(
     }
     let answers = by_shard.into_values().filter_map(|(ids, names)| {
         let slot = ids.first().map(|id| id.slot()).or_else(|| names.first().map(|name| name.slot()))?;
-        Some(world.router.ask(slot, Request::Users { ids, names }, patience))
+        Some(world.router.ask(slot, Request::Users { asker, ids, names }, patience))
     });
     let mut users = Vec::new();
     for answer in futures::future::join_all(answers).await {

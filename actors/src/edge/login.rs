@@ -6,6 +6,7 @@ use troupe_core::{Command, NameKey, Rejection, UserId, Username, command, limits
 use troupe_proto::client::{self, SessionToken};
 
 use super::{Front, Said, done};
+use crate::address::Address;
 use crate::message::{Answer, Refusal, Request, Session, UserKey, say};
 use crate::passwords::token_hash;
 use crate::router::PATIENCE;
@@ -38,11 +39,12 @@ pub fn welcome(world: &World) -> say::Welcome {
     }
 }
 
-pub async fn register(front: Arc<Front>, register: say::Register) -> Result<Said, Refusal> {
+pub async fn register(front: Arc<Front>, address: Address, register: say::Register) -> Result<Said, Refusal> {
     let name = Username::check(&register.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
     let request = client::client_message_id("register.request", &register.request)?;
+    front.budgets.register(address)?;
     free_under_old_keys(&front, &register.name, &name).await?;
-    let password_hash = front.passwords.hash(register.password).await?;
+    let password_hash = front.passwords.hash(address, register.password).await?;
     let slot = name.slot();
     let command = Command::Register(command::Register { name, password_hash, request });
     match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
@@ -60,7 +62,12 @@ async fn free_under_old_keys(front: &Front, typed: &str, name: &Username) -> Res
     keys.dedup();
     for key in keys.into_iter().filter(|key| key != name.key()) {
         let slot = key.slot();
-        match front.world.router.ask(slot, Request::Users { ids: Vec::new(), names: vec![key] }, PATIENCE).await? {
+        match front
+            .world
+            .router
+            .ask(slot, Request::Users { asker: UserId(0), ids: Vec::new(), names: vec![key] }, PATIENCE)
+            .await?
+        {
             Answer::Users(found) if found.users.is_empty() => {}
             Answer::Users(_) => return Err(Rejection::NameTaken.into()),
             _ => return Err(Refusal::Unavailable),
@@ -69,7 +76,7 @@ async fn free_under_old_keys(front: &Front, typed: &str, name: &Username) -> Res
     Ok(())
 }
 
-pub async fn login(front: Arc<Front>, login: say::Login) -> Result<Entered, Refusal> {
+pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Result<Entered, Refusal> {
     let device = client::device("login.device", &login.device)?;
     // A text that is neither a name nor an id takes the path of an unknown user, at the same cost.
     let keys = match login.name.parse() {
@@ -88,9 +95,13 @@ pub async fn login(front: Arc<Front>, login: say::Login) -> Result<Entered, Refu
             Err(refusal) => return Err(refusal),
         }
     }
+    // An account has one budget of failures by whichever name it is called, and a name without an account has one too.
+    let who = account.as_ref().map_or_else(|| login.name.clone(), |account| account.user.to_string());
+    front.budgets.login(address, &who)?;
     let kept = account.as_ref().map(|account| account.password_hash.clone());
-    let right = front.passwords.verify(login.password, kept).await?;
+    let right = front.passwords.verify(address, login.password, kept).await?;
     let Some(account) = account.filter(|_| right) else {
+        front.budgets.login_failed(address, &who);
         return Err(client::Refusal::WrongCredentials.into());
     };
     let token = SessionToken { user: account.user, device: device.clone(), secret: front.world.ctx.rng.bytes() };

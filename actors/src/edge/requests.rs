@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::future::join_all;
 use troupe_core::command::{CloseSession, GroupChange};
 use troupe_core::{
@@ -135,7 +136,7 @@ async fn summaries(
 /// A direct conversation is called by the other user; where that is not known now, it has no name.
 async fn name_peers(front: &Front, user: UserId, ids: &[ConversationId], rows: &mut Rows) {
     let peers: Vec<UserId> = ids.iter().filter_map(|id| id.peer_of(user)).collect();
-    let names = front.directory.names(&front.world, peers, PART_PATIENCE).await.unwrap_or_default();
+    let names = front.directory.names(&front.world, user, peers, PART_PATIENCE).await.unwrap_or_default();
     for (id, row) in rows {
         match id {
             ConversationId::Everyone => row.name = "everyone".to_owned(),
@@ -163,7 +164,8 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
     let command = Command::CreateGroup(create);
     machine::check(&command)?;
     if let Command::CreateGroup(create) = &command {
-        exist(&front, &create.members).await?;
+        front.budgets.group(user)?;
+        exist(&front, user, &create.members).await?;
     }
     match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
         Answer::GroupCreated(group) => {
@@ -190,14 +192,14 @@ pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGr
     };
     let command = Command::ChangeGroup(change);
     machine::check(&command)?;
-    exist(&front, &named).await?;
+    exist(&front, user, &named).await?;
     let request = Request::Commit(command);
     placed(front.world.router.ask(conversation.slot(), request, PATIENCE).await?, conversation, id)
 }
 
 /// Core cannot know the users of other slots: who is named is looked up here.
-async fn exist(front: &Front, users: &[UserId]) -> Result<(), Refusal> {
-    let found = front.directory.all_exist(&front.world, users, PATIENCE).await;
+async fn exist(front: &Front, asker: UserId, users: &[UserId]) -> Result<(), Refusal> {
+    let found = front.directory.all_exist(&front.world, asker, users, PATIENCE).await;
     // Only looked up so far: nothing was done.
     found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
 }
@@ -216,28 +218,35 @@ pub async fn members(front: Arc<Front>, user: UserId, list: say::ListMembers) ->
     }
 }
 
-pub async fn find_users(front: Arc<Front>, find: say::FindUsers) -> Answered {
-    search(&front, find.prefix, find.after, find.limit, false).await
+pub async fn find_users(front: Arc<Front>, user: UserId, find: say::FindUsers) -> Answered {
+    search(&front, user, find.prefix, find.after, find.limit, false).await
 }
 
-pub async fn list_online(front: Arc<Front>, list: say::ListOnline) -> Answered {
-    search(&front, String::new(), list.after, list.limit, true).await
+pub async fn list_online(front: Arc<Front>, user: UserId, list: say::ListOnline) -> Answered {
+    search(&front, user, String::new(), list.after, list.limit, true).await
 }
 
-/// Asks every shard for its page and merges them by name.
-async fn search(front: &Front, prefix: String, after: String, limit: u32, online: bool) -> Answered {
+/// Asks every shard for its page, a few at once, and merges them by name.
+async fn search(front: &Front, asker: UserId, prefix: String, after: String, limit: u32, online: bool) -> Answered {
     let limit = match limit as usize {
         0 => limits::PAGE_USERS,
         limit => limit.min(limits::PAGE_USERS),
     };
+    // No name is as long, and none comes after one.
+    if prefix.len().max(after.len()) > limits::USERNAME_MAX_BYTES {
+        return Ok(Said::Users(say::Users::default()));
+    }
     let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
-    let asked = map.shards().map(|shard| {
+    let slots: Vec<Slot> = map.shards().map(|shard| Slot(map.slots(shard).0)).collect();
+    let asked = slots.into_iter().map(|slot| {
         let after = Some(after.clone()).filter(|after| !after.is_empty());
-        let request = Request::Search { prefix: prefix.clone(), after, limit, online };
-        front.world.router.ask(Slot(map.slots(shard).0), request, PATIENCE)
+        let request = Request::Search { asker, prefix: prefix.clone(), after, limit, online };
+        let router = front.world.router.clone();
+        async move { router.ask(slot, request, PATIENCE).await }
     });
+    let mut answers = futures::stream::iter(asked).buffered(limits::SEARCHED_AT_ONCE);
     let (mut users, mut more) = (Vec::new(), false);
-    for outcome in join_all(asked.collect::<Vec<_>>()).await {
+    while let Some(outcome) = answers.next().await {
         match outcome? {
             Answer::Users(page) => {
                 more |= page.more;
@@ -253,13 +262,13 @@ async fn search(front: &Front, prefix: String, after: String, limit: u32, online
     Ok(Said::Users(say::Users { users, more }))
 }
 
-pub async fn get_users(front: Arc<Front>, get: say::GetUsers) -> Answered {
+pub async fn get_users(front: Arc<Front>, user: UserId, get: say::GetUsers) -> Answered {
     if get.ids.len() + get.names.len() > limits::PAGE_USERS * 2 {
         return Err(Rejection::TooMany.into());
     }
     let ids = get.ids.into_iter().map(UserId).collect();
-    let mut users = directory::lookup(&front.world, ids, Vec::new(), PATIENCE).await?;
-    users.extend(directory::lookup_names(&front.world, &get.names, PATIENCE).await?);
+    let mut users = directory::lookup(&front.world, user, ids, Vec::new(), PATIENCE).await?;
+    users.extend(directory::lookup_names(&front.world, user, &get.names, PATIENCE).await?);
     front.directory.remember(&users);
     Ok(Said::Users(say::Users { users, more: false }))
 }

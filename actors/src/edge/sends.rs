@@ -31,6 +31,9 @@ impl EdgeState {
             Ok(send) => send,
             Err(error) => return self.reply(request_id).fail(&error.into()),
         };
+        if let Err(refusal) = self.front.budgets.message(user, send.body.content.len()) {
+            return self.reply(request_id).fail(&refusal);
+        }
         let conversation = send.conversation;
         let command = Command::Send(send);
         if let Err(rejection) = machine::check(&command) {
@@ -49,7 +52,7 @@ impl EdgeState {
                 self.checking.insert(conversation, vec![waiting]);
                 let (front, myself) = (self.front.clone(), myself.clone());
                 tokio::spawn(async move {
-                    let outcome = front.directory.all_exist(&front.world, &[peer], PATIENCE).await;
+                    let outcome = front.directory.all_exist(&front.world, user, &[peer], PATIENCE).await;
                     let _ = myself.send_message(EdgeMsg::PeerChecked { conversation, outcome });
                 });
                 return;

@@ -38,11 +38,13 @@ pub fn encode_request(request: &Request) -> Bytes {
         Request::Inbox { user, after, limit } => {
             What::Inbox(wire::InboxPage { user: user.0, after: optional_out(after), limit: *limit as u32 })
         }
-        Request::Users { ids, names } => What::Users(wire::UserLookup {
+        Request::Users { asker, ids, names } => What::Users(wire::UserLookup {
+            asker: asker.0,
             ids: ids.iter().map(|id| id.0).collect(),
             names: names.iter().map(|name| name.as_str().to_owned()).collect(),
         }),
-        Request::Search { prefix, after, limit, online } => What::Search(wire::UserSearch {
+        Request::Search { asker, prefix, after, limit, online } => What::Search(wire::UserSearch {
+            asker: asker.0,
             prefix: prefix.clone(),
             after: after.clone().unwrap_or_default(),
             limit: *limit as u32,
@@ -103,10 +105,12 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             Request::Inbox { user: UserId(page.user), after: optional_in(&page.after)?, limit: page.limit as usize }
         }
         What::Users(lookup) => Request::Users {
+            asker: UserId(lookup.asker),
             ids: lookup.ids.into_iter().map(UserId).collect(),
             names: lookup.names.iter().map(|name| NameKey::kept(name)).collect(),
         },
         What::Search(search) => Request::Search {
+            asker: UserId(search.asker),
             prefix: search.prefix,
             after: Some(search.after).filter(|after| !after.is_empty()),
             limit: search.limit as usize,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
 
 use super::ShardMsg;
-use crate::admission::Bound;
+use crate::admission::{Bound, Permit};
 use crate::conversation::{Conversation, ConversationArgs, ConversationMsg};
 use crate::message::{Refusal, Session};
 use crate::reply::ReplyTo;
@@ -19,6 +19,14 @@ use crate::world::World;
 
 /// An entity that was asked nothing for so long goes to rest.
 const IDLE: Duration = Duration::from_secs(30);
+/// As above, while most places for entities of this node are taken.
+const CROWDED_IDLE: Duration = Duration::from_secs(2);
+/// Entities of one shard that may be awake however many others are: a crowd in one shard stops no other.
+const ALWAYS: usize = 16;
+/// Entities that go to rest together when another one needs a place.
+const MAKE_ROOM: usize = 64;
+/// Users of one conversation who are known to be in it; beyond that they are looked up again.
+const KNOWN: usize = 4_096;
 /// Ticks of the shard between two looks for idle entities.
 const SWEEP_TICKS: u64 = 10;
 
@@ -29,15 +37,23 @@ pub struct Entities {
     conversations: BTreeMap<ConversationId, Awake<ConversationMsg>>,
 }
 
+/// All places for entities are taken by those that have something to do.
+struct Full;
+
 struct Awake<M: ractor::Message> {
     actor: ActorRef<M>,
     in_flight: Bound,
     last_asked: Instant,
+    /// Who was found to be in the conversation since it is awake.
+    known: BTreeSet<UserId>,
+    /// Among the entities of this node.
+    _place: Option<Permit>,
 }
 
 impl<M: ractor::Message> Awake<M> {
-    fn new(actor: ActorRef<M>) -> Awake<M> {
-        Awake { actor, in_flight: Bound::new(limits::ENTITY_IN_FLIGHT), last_asked: Instant::now() }
+    fn new(actor: ActorRef<M>, place: Option<Permit>) -> Awake<M> {
+        let in_flight = Bound::new(limits::ENTITY_IN_FLIGHT);
+        Awake { actor, in_flight, last_asked: Instant::now(), known: BTreeSet::new(), _place: place }
     }
 
     fn ask(&mut self, reply: ReplyTo, message: impl FnOnce(ReplyTo) -> M) {
@@ -47,8 +63,8 @@ impl<M: ractor::Message> Awake<M> {
         let _ = self.actor.send_message(message(reply.holding(permit)));
     }
 
-    fn is_idle(&self) -> bool {
-        self.in_flight.in_flight() == 0 && self.last_asked.elapsed() >= IDLE
+    fn is_idle(&self, time: Duration) -> bool {
+        self.in_flight.in_flight() == 0 && self.last_asked.elapsed() >= time
     }
 
     /// Handles what it has, then ends.
@@ -71,9 +87,10 @@ impl Entities {
         message: impl FnOnce(ReplyTo) -> UserMsg,
     ) {
         if !self.users.contains_key(&user) {
+            let Ok(place) = self.place() else { return reply.refuse(Refusal::OVERLOADED) };
             let args = UserArgs { world: self.world.clone(), shard: self.shard, user, online: online() };
             match ActorRuntime::spawn_linked_instant(None, User, args, shard.get_cell()) {
-                Ok((actor, _)) => drop(self.users.insert(user, Awake::new(actor))),
+                Ok((actor, _)) => drop(self.users.insert(user, Awake::new(actor, place))),
                 Err(error) => tracing::error!(%user, %error, "a user's actor does not start"),
             }
         }
@@ -92,10 +109,11 @@ impl Entities {
         message: impl FnOnce(ReplyTo) -> ConversationMsg,
     ) {
         if !self.conversations.contains_key(&conversation) {
+            let Ok(place) = self.place() else { return reply.refuse(Refusal::OVERLOADED) };
             let args =
                 ConversationArgs { world: self.world.clone(), shard: self.shard, conversation, interest: interest() };
             match ActorRuntime::spawn_linked_instant(None, Conversation, args, shard.get_cell()) {
-                Ok((actor, _)) => drop(self.conversations.insert(conversation, Awake::new(actor))),
+                Ok((actor, _)) => drop(self.conversations.insert(conversation, Awake::new(actor, place))),
                 Err(error) => tracing::error!(%conversation, %error, "a conversation's actor does not start"),
             }
         }
@@ -123,8 +141,57 @@ impl Entities {
         if !tick.is_multiple_of(SWEEP_TICKS) {
             return;
         }
-        self.users.extract_if(.., |_, awake| awake.is_idle()).for_each(|(_, awake)| awake.rest());
-        self.conversations.extract_if(.., |_, awake| awake.is_idle()).for_each(|(_, awake)| awake.rest());
+        let idle = if self.world.entities.is_crowded() { CROWDED_IDLE } else { IDLE };
+        self.users.extract_if(.., |_, awake| awake.is_idle(idle)).for_each(|(_, awake)| awake.rest());
+        self.conversations.extract_if(.., |_, awake| awake.is_idle(idle)).for_each(|(_, awake)| awake.rest());
+    }
+
+    /// A place for one more. Where there is none, those that were asked nothing for the longest time go to rest first.
+    fn place(&mut self) -> Result<Option<Permit>, Full> {
+        if let Some(place) = self.world.entities.enter() {
+            return Ok(Some(place));
+        }
+        self.make_room();
+        match self.world.entities.enter() {
+            Some(place) => Ok(Some(place)),
+            None if self.users.len() + self.conversations.len() < ALWAYS => Ok(None),
+            None => Err(Full),
+        }
+    }
+
+    fn make_room(&mut self) {
+        let users = self.users.values().filter(|it| it.is_idle(Duration::ZERO)).map(|it| it.last_asked);
+        let conversations = self.conversations.values().filter(|it| it.is_idle(Duration::ZERO)).map(|it| it.last_asked);
+        let mut idle: Vec<Instant> = users.chain(conversations).collect();
+        idle.sort_unstable();
+        let Some(&last) = idle.get(MAKE_ROOM.min(idle.len()).saturating_sub(1)) else { return };
+        let oldest = |asked: Instant, idle: bool| idle && asked <= last;
+        self.users
+            .extract_if(.., |_, it| oldest(it.last_asked, it.is_idle(Duration::ZERO)))
+            .for_each(|(_, awake)| awake.rest());
+        self.conversations
+            .extract_if(.., |_, it| oldest(it.last_asked, it.is_idle(Duration::ZERO)))
+            .for_each(|(_, awake)| awake.rest());
+    }
+
+    /// Whether this user was in the conversation when it was last looked up, and has not been removed since.
+    pub fn knows(&self, conversation: ConversationId, user: UserId) -> bool {
+        self.conversations.get(&conversation).is_some_and(|awake| awake.known.contains(&user))
+    }
+
+    pub fn remember(&mut self, conversation: ConversationId, user: UserId) {
+        if let Some(awake) = self.conversations.get_mut(&conversation) {
+            if awake.known.len() >= KNOWN {
+                awake.known.clear();
+            }
+            awake.known.insert(user);
+        }
+    }
+
+    pub fn forget(&mut self, conversation: ConversationId, user: UserId) {
+        if let Some(awake) = self.conversations.get_mut(&conversation) {
+            awake.known.remove(&user);
+        }
     }
 
     pub fn failed(&mut self, actor: ActorId) {

@@ -22,7 +22,7 @@ use troupe_store::rows::View;
 use super::ShardMsg;
 use crate::message::{Answer, Refusal, Request};
 use crate::router::PATIENCE;
-use crate::world::World;
+use crate::world::{Asker, World};
 
 /// Rows read, carried and settled together.
 const BATCH: usize = 256;
@@ -128,7 +128,7 @@ async fn page(
     let page = Arc::new(Mutex::new(Page::default()));
     let found = page.clone();
     world
-        .read(shard, move |view| {
+        .read(shard, Asker::Node, move |view| {
             *found.lock() = Page::read(view, slots, from, &positions)?;
             Ok(Ok(Answer::Done))
         })

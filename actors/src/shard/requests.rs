@@ -2,21 +2,74 @@
 
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, ConversationId};
+use troupe_core::{Command, ConversationId, limits};
 use troupe_raft::cluster::LoginPolicy;
 
-use super::{HEARING, ShardMsg, ShardState, reads};
+use super::{HEARING, ShardMsg, ShardState, reads, standing};
 use crate::conversation::ConversationMsg;
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::reply::ReplyTo;
 use crate::user::UserMsg;
-use crate::world::{Ended, answer_of};
+use crate::world::{Asker, Ended, answer_of};
+
+/// Rows read for one unit of cost.
+const ROWS: u64 = 8;
 
 impl ShardState {
     /// Takes a request in, or refuses it at the bound.
     pub(super) fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
         let reply = reply.holding(permit);
+        let asker = standing::asker(&request);
+        let known = asker.is_some_and(|(conversation, user)| self.entities.knows(conversation, user));
+        if known || !standing::may_be_settled(&request) {
+            return self.dispatch(myself, request, reply);
+        }
+        let view = self.world.view();
+        match standing::settled(&view, &request) {
+            Ok(None) => {
+                self.dispatch(myself, request, reply);
+                // Not everybody who is let in is a member: one may be about to join, or repeat what was placed before.
+                if let Some((conversation, user)) = asker
+                    && standing::is_in(&view, conversation, user).unwrap_or(false)
+                {
+                    self.entities.remember(conversation, user);
+                }
+            }
+            Ok(Some(_)) if self.world.ctx.planted(Plant::RemovedMaySend) => self.dispatch(myself, request, reply),
+            // Only a hint for others, so that the state at hand is good enough.
+            Ok(Some(_)) if matches!(request, Request::Delivered { .. }) => reply.send(Ok(Answer::Done)),
+            Ok(Some(_)) => {
+                let asker = asker.map_or(Asker::Node, |(_, user)| Asker::User(user, 1));
+                self.look_again(myself, asker, request, reply);
+            }
+            Err(error) => {
+                tracing::error!(%error, "applied state cannot be read");
+                reply.refuse(Refusal::NotOwner { hint: None });
+            }
+        }
+    }
+
+    /// Refused by the state at hand: settled if a majority confirms that this is the state, let in otherwise.
+    // Invariant: honest_errors. A leader that was cut off, or is still applying, refuses nobody for good.
+    fn look_again(&self, myself: &ActorRef<ShardMsg>, asker: Asker, request: Request, reply: ReplyTo) {
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            let asked = request.clone();
+            let found = world.read(shard, asker, move |view| Ok(Ok(standing::settled(view, &asked)?)));
+            match found.await {
+                // If this actor has stopped, the reply is dropped with the message and the asker asks again.
+                Ok(None) => drop(myself.send_message(ShardMsg::LetIn { request, reply })),
+                Ok(Some(settled)) => reply.send(settled),
+                // Nothing was proposed: another try at the leader of now is safe.
+                Err(Refusal::Unavailable) => reply.refuse(Refusal::NotOwner { hint: None }),
+                Err(refusal) => reply.refuse(refusal),
+            }
+        });
+    }
+
+    /// Hands a request on to whom it concerns.
+    pub(super) fn dispatch(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         match request {
             Request::Commit(command) => self.commit(myself, command, reply),
             Request::OpenSession(session) => self.open_session(myself, session, reply),
@@ -32,7 +85,7 @@ impl ShardState {
                         self.tell_interest(*conversation);
                     }
                 }
-                self.read(reply, move |view| reads::standings(view, interests));
+                self.read(reply, Asker::Node, move |view| reads::standings(view, interests));
             }
             Request::Unsubscribe { node, conversations } => {
                 for conversation in conversations {
@@ -40,7 +93,7 @@ impl ShardState {
                 }
             }
             Request::Delivered { conversation, user, seq } => {
-                let message = |reply| ConversationMsg::Delivered { user, seq, _reply: reply };
+                let message = |reply| ConversationMsg::Delivered { user, seq, reply };
                 self.ask_conversation(myself, conversation, reply, message);
             }
             Request::Read { conversation, user, seq } => {
@@ -48,35 +101,42 @@ impl ShardState {
                 self.ask_conversation(myself, conversation, reply, message);
             }
             Request::Resume(session) => self.resume(myself, session, reply),
-            Request::Credentials(key) => self.read(reply, move |view| reads::credentials(view, &key)),
+            Request::Credentials(key) => self.read(reply, Asker::Node, move |view| reads::credentials(view, &key)),
             Request::Sessions(user) => {
                 let online = self.presence.sessions(user).to_vec();
-                self.read(reply, move |view| reads::sessions(view, user, &online));
+                self.read(reply, Asker::User(user, 2), move |view| reads::sessions(view, user, &online));
             }
             Request::Inbox { user, after, limit } => {
-                self.read(reply, move |view| reads::inbox(view, user, after, limit))
+                self.read(reply, Asker::User(user, 4), move |view| reads::inbox(view, user, after, limit))
             }
-            Request::Users { ids, names } => {
-                self.read_users(myself, reply, move |view| reads::users(view, &ids, &names));
+            Request::Users { asker, ids, names } => {
+                let asker = Asker::User(asker, 1 + (ids.len() + names.len()) as u64 / ROWS);
+                self.read_users(myself, reply, asker, move |view| reads::users(view, &ids, &names));
             }
-            Request::Search { prefix, after, limit, online } => {
+            Request::Search { asker, prefix, after, limit, online } => {
                 let slots = self.slots.clone();
                 let who = online.then(|| self.presence.online());
-                self.read_users(myself, reply, move |view| match who {
+                let rows = who.as_ref().map_or(2 * slots.len(), Vec::len) + limit.min(limits::PAGE_USERS);
+                let asker = Asker::User(asker, 1 + rows as u64 / ROWS);
+                self.read_users(myself, reply, asker, move |view| match who {
                     Some(who) => reads::online(view, &who, &prefix, after.as_deref(), limit),
                     None => reads::search(view, slots, &prefix, after.as_deref(), limit),
                 });
             }
             Request::Summaries { user, conversations } => {
-                self.read(reply, move |view| reads::summaries(view, user, &conversations));
+                let asker = Asker::User(user, 1 + 4 * conversations.len() as u64 / ROWS);
+                self.read(reply, asker, move |view| reads::summaries(view, user, &conversations));
             }
             Request::Fetch { conversation, reader, seq, backward, limit } => {
                 let skips = reader.is_some() && !backward && self.world.ctx.planted(Plant::PageSkipsOne);
                 let seq = if skips { seq.next() } else { seq };
-                self.read(reply, move |view| reads::page(view, conversation, reader, seq, backward, limit));
+                let cost = 1 + limit.min(limits::PAGE_EVENTS) as u64 / ROWS;
+                let asker = reader.map_or(Asker::Node, |user| Asker::User(user, cost));
+                self.read(reply, asker, move |view| reads::page(view, conversation, reader, seq, backward, limit));
             }
             Request::Members { user, conversation, after, limit } => {
-                self.read(reply, move |view| reads::members(view, user, conversation, after, limit));
+                let asker = Asker::User(user, 1 + 2 * limit.min(limits::PAGE_MEMBERS) as u64 / ROWS);
+                self.read(reply, asker, move |view| reads::members(view, user, conversation, after, limit));
             }
         }
     }
@@ -141,7 +201,7 @@ impl ShardState {
 
     fn resume(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
         if !self.refuses_second_logins() {
-            return self.read(reply, move |view| reads::resume(view, &session));
+            return self.read(reply, Asker::Node, move |view| reads::resume(view, &session));
         }
         if self.is_hearing() {
             return reply.refuse(Refusal::NotOwner { hint: None });
@@ -186,10 +246,11 @@ impl ShardState {
     pub(super) fn read(
         &self,
         reply: ReplyTo,
+        asker: Asker,
         work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static,
     ) {
         let (world, shard) = (self.world.clone(), self.shard);
-        tokio::spawn(async move { reply.send(world.read(shard, work).await) });
+        tokio::spawn(async move { reply.send(world.read(shard, asker, work).await) });
     }
 
     /// As [`ShardState::read`], by way of this actor, which knows who is online.
@@ -197,11 +258,12 @@ impl ShardState {
         &self,
         myself: &ActorRef<ShardMsg>,
         reply: ReplyTo,
+        asker: Asker,
         work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static,
     ) {
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
-            match world.read(shard, work).await {
+            match world.read(shard, asker, work).await {
                 // If this actor has stopped, the reply is dropped with the message and the asker asks again.
                 Ok(Answer::Users(users)) => drop(myself.send_message(ShardMsg::Users { users, reply })),
                 other => reply.send(other),

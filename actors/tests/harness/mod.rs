@@ -282,6 +282,15 @@ impl Client {
         }
     }
 
+    pub async fn create_group(&mut self, name: &str, members: &[u64]) -> String {
+        let request = self.fresh_id();
+        let create = say::CreateGroup { request, name: name.into(), open: false, members: members.to_vec() };
+        match self.ask(Ask::CreateGroup(create)).await {
+            Said::GroupCreated(created) => created.conversation,
+            other => panic!("{name} is not created: {other:?}"),
+        }
+    }
+
     pub async fn send(&mut self, conversation: &str, text: &str) -> say::SendAck {
         let id = self.fresh_id();
         self.send_as(conversation, text, id).await

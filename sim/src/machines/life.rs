@@ -26,6 +26,18 @@ const NEVER: Duration = Duration::from_secs(600);
 /// What a node says that was removed.
 const REMOVED: &str = "was removed from this cluster";
 
+/// People of a simulation say as much within seconds as others in a day, and log in again and again.
+fn unhurried() -> Limits {
+    Limits {
+        login_rate: 0,
+        accounts_per_day: 0,
+        messages_per_day: 0,
+        bytes_per_day: 0,
+        groups_per_day: 0,
+        ..Limits::default()
+    }
+}
+
 /// What one life of a node takes from its machine.
 pub(super) async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
     if machine.lock().power == Power::Spare {
@@ -89,8 +101,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.node = Some(cluster.me());
         machine.window = Some(Window { routing: cluster.routing(), led: cluster.led(), glimpse: None, orders: giving });
     }
-    let serving =
-        NodeConfig { client_listen: "0.0.0.0:7700".to_owned(), hashing: Hashing::Quick, limits: Limits::default() };
+    let serving = NodeConfig { client_listen: "0.0.0.0:7700".to_owned(), hashing: Hashing::Quick, limits: unhurried() };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
     tokio::select! {
         biased;

@@ -32,8 +32,8 @@ fn requests() -> Vec<Request> {
         Request::Attach { node: NodeId(2), whole: true, sessions: vec![session()] },
         Request::Detach(session()),
         Request::Inbox { user: UserId(9), after: Some(group()), limit: 5 },
-        Request::Users { ids: vec![UserId(4)], names: vec![name] },
-        Request::Search { prefix: "a".into(), after: None, limit: 3, online: true },
+        Request::Users { asker: UserId(9), ids: vec![UserId(4)], names: vec![name] },
+        Request::Search { asker: UserId(9), prefix: "a".into(), after: None, limit: 3, online: true },
         Request::Subscribe {
             node: NodeId(2),
             interests: vec![(ConversationId::Everyone, vec![]), (group(), vec![UserId(1)])],

@@ -1,0 +1,121 @@
+//! What applied state answers to a request already, so that it wakes, proposes and writes nothing.
+//!
+//! The rules are core's, asked here before they would be asked in `apply`: first of the state at hand, and before anybody is refused
+//! once more behind a read barrier, because a fresh leader may still be applying what lets them in. What passes is judged by
+//! `apply` all the same.
+
+use troupe_core::command::{ChangeGroup, CloseSession, CreateGroup, GroupChange, Register};
+use troupe_core::{ClientMessageId, Command, ConversationId, Rejection, Seq, UserId};
+use troupe_proto::client;
+use troupe_store::engine::EngineError;
+use troupe_store::rows::View;
+
+use crate::message::{Answer, Outcome, Request};
+
+/// `None`: it has to be asked of the conversation or the log.
+type Settled = Result<Option<Outcome>, EngineError>;
+
+/// Who asks something of a conversation's actor.
+pub fn asker(request: &Request) -> Option<(ConversationId, UserId)> {
+    match request {
+        Request::Commit(Command::Send(send)) => Some((send.conversation, send.sender)),
+        Request::Commit(Command::ChangeGroup(change)) => Some((ConversationId::Group(change.group), change.actor)),
+        Request::Delivered { conversation, user, .. } | Request::Read { conversation, user, .. } => {
+            Some((*conversation, *user))
+        }
+        _ => None,
+    }
+}
+
+/// Whether it could be settled at all; else there is no need to look.
+pub fn may_be_settled(request: &Request) -> bool {
+    let command = match request {
+        Request::Delivered { .. } | Request::Read { .. } => return true,
+        Request::Commit(command) => command,
+        _ => return false,
+    };
+    match command {
+        Command::Send(send) => matches!(send.conversation, ConversationId::Group(_) | ConversationId::Direct { .. }),
+        Command::ChangeGroup(_) | Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_) => true,
+        _ => false,
+    }
+}
+
+pub fn settled(view: &View, request: &Request) -> Settled {
+    match request {
+        Request::Delivered { conversation, user, seq } | Request::Read { conversation, user, seq } => {
+            cursor(view, *conversation, *user, *seq)
+        }
+        Request::Commit(Command::Send(send)) => {
+            outsider(view, send.conversation, send.sender, send.client_message_id, false)
+        }
+        Request::Commit(Command::ChangeGroup(change)) => group_change(view, change),
+        Request::Commit(Command::CreateGroup(create)) => created(view, create),
+        Request::Commit(Command::Register(register)) => registered(view, register),
+        Request::Commit(Command::CloseSession(close)) => closed(view, close),
+        _ => Ok(None),
+    }
+}
+
+fn group_change(view: &View, change: &ChangeGroup) -> Settled {
+    let lets_in = match change.change {
+        GroupChange::Join => true,
+        GroupChange::Rename { .. }
+        | GroupChange::Add { .. }
+        | GroupChange::Remove { .. }
+        | GroupChange::Leave
+        | GroupChange::SetRole { .. } => false,
+    };
+    outsider(view, ConversationId::Group(change.group), change.actor, change.request, lets_in)
+}
+
+/// Refuses an outsider, unless this very request has its place in the conversation.
+// Invariant: exactly_once. A sender that was acked once is acked again, even if removed meanwhile.
+fn outsider(view: &View, conversation: ConversationId, user: UserId, id: ClientMessageId, lets_in: bool) -> Settled {
+    if is_in(view, conversation, user)? || view.placed(conversation, user, id)?.is_some() {
+        return Ok(None);
+    }
+    if !lets_in {
+        return Ok(Some(Err(Rejection::NotMember.into())));
+    }
+    let open = view.conversation(conversation)?.is_some_and(|row| row.open);
+    Ok((!open).then_some(Err(Rejection::NotOpen.into())))
+}
+
+pub fn is_in(view: &View, conversation: ConversationId, user: UserId) -> Result<bool, EngineError> {
+    Ok(match conversation {
+        ConversationId::Everyone => true,
+        ConversationId::Direct { .. } => conversation.peer_of(user).is_some(),
+        ConversationId::Group(_) => view.member(conversation, user)?.is_some(),
+    })
+}
+
+/// Nothing is delivered or read where nothing is.
+fn cursor(view: &View, conversation: ConversationId, user: UserId, seq: Seq) -> Settled {
+    if !is_in(view, conversation, user)? {
+        return Ok(Some(Err(Rejection::NotMember.into())));
+    }
+    let head = view.conversation(conversation)?.map_or(Seq::ZERO, |row| row.head);
+    Ok(match seq {
+        seq if seq > head => Some(Err(client::Refusal::SeqBeyondHead.into())),
+        Seq::ZERO => Some(Ok(Answer::Done)),
+        _ => None,
+    })
+}
+
+fn registered(view: &View, register: &Register) -> Settled {
+    let Some(user) = view.user_of_name(register.name.key().as_str())? else { return Ok(None) };
+    let repeated = view.user(user)?.is_some_and(|row| row.request == register.request);
+    Ok(Some(if repeated { Ok(Answer::Registered(user)) } else { Err(Rejection::NameTaken.into()) }))
+}
+
+fn created(view: &View, create: &CreateGroup) -> Settled {
+    let group = view.group_of_request(create.slot(), create.creator, create.request)?;
+    Ok(group.map(|group| Ok(Answer::GroupCreated(group))))
+}
+
+fn closed(view: &View, close: &CloseSession) -> Settled {
+    let held = view.session(close.user, &close.device)?;
+    let meant = held.is_some_and(|held| close.token.is_none_or(|token| token == held.token));
+    Ok((!meant).then_some(Ok(Answer::Done)))
+}
