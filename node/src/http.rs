@@ -1,12 +1,14 @@
 //! HTTP on hyper: health, metrics, and what the cluster looks like from this node.
 //!
 //! `/livez` says the process works and must not be used for routing; `/readyz` is 503 with reasons while this node cannot serve.
+//! Both answer from the first moment of the process, long before its cluster has formed.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,21 +16,61 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use troupe_actors::node::NodeHandle;
-use troupe_core::NodeId;
+use troupe_core::{NodeId, ShardId};
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
+use troupe_raft::readiness::Readiness;
+use troupe_raft::waiting::Waiting;
 
 use crate::{metrics, orders};
 
-/// What the handlers look at.
+/// What the handlers look at. HTTP is served before anything else, so most of it is filled in by the boot.
 pub struct Shared {
-    pub cluster: Cluster,
-    pub node: NodeHandle,
+    running: OnceLock<Running>,
+    /// What the boot waits for until then.
+    pub waiting: Waiting,
     pub draining: AtomicBool,
     /// Serve applied rows to checkers.
     pub debug_replica: bool,
     /// Nobody from outside this machine reaches the port.
     pub http_on_loopback: bool,
+}
+
+/// A node that has its place and serves. Cheap to clone.
+#[derive(Clone)]
+pub struct Running {
+    pub cluster: Cluster,
+    pub node: NodeHandle,
+}
+
+impl Shared {
+    /// Of a process that has just begun.
+    pub fn new(debug_replica: bool, http_on_loopback: bool) -> Shared {
+        let (running, waiting) = (OnceLock::new(), Waiting::default());
+        Shared { running, waiting, draining: AtomicBool::new(false), debug_replica, http_on_loopback }
+    }
+
+    /// The boot is over.
+    pub fn serves(&self, running: Running) {
+        // Set once: a node boots once.
+        let _ = self.running.set(running);
+    }
+
+    /// Why there is nothing to show yet.
+    fn starting(&self) -> String {
+        let text = self.waiting.text();
+        if text.is_empty() { "this node starts".to_owned() } else { text }
+    }
+}
+
+/// Handlers that need a node in its cluster take it from here. Before that they answer 503 with the reason.
+impl FromRequestParts<Arc<Shared>> for Running {
+    type Rejection = (StatusCode, Json<Value>);
+
+    async fn from_request_parts(_: &mut Parts, shared: &Arc<Shared>) -> Result<Running, Self::Rejection> {
+        let starting = || (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": shared.starting() })));
+        shared.running.get().cloned().ok_or_else(starting)
+    }
 }
 
 /// Serves until `stopped` resolves.
@@ -46,42 +88,62 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
     crate::connections::serve(listener, app, places, stopped).await;
 }
 
-async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
-    let status = shared.cluster.status().await;
-    let mut reasons = reasons(&status);
+#[derive(serde::Deserialize)]
+struct ReadyQuery {
+    /// Given at all: everything that the judgement rests on.
+    verbose: Option<String>,
+}
+
+async fn readyz(State(shared): State<Arc<Shared>>, Query(query): Query<ReadyQuery>) -> Response {
+    let running = shared.running.get();
+    let mut reasons = Vec::new();
+    let mut readiness = None;
+    match running {
+        Some(running) => {
+            let status = running.cluster.status().await;
+            reasons.extend(status.readiness.reasons());
+            reasons.extend(status.troubles());
+            readiness = Some(status.readiness);
+        }
+        None => reasons.push(shared.starting()),
+    }
     if shared.draining.load(Ordering::Relaxed) {
         reasons.push("this node is draining".into());
     }
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(json!({ "ready": reasons.is_empty(), "node": status.routing.me.0, "reasons": reasons })))
-        .into_response()
+    let node = running.map(|running| running.cluster.me().0);
+    let mut answer = json!({ "ready": reasons.is_empty(), "node": node, "reasons": reasons });
+    if let Some(readiness) = readiness.filter(|_| query.verbose.is_some()) {
+        answer["remarks"] = json!(readiness.remarks());
+        answer["detail"] = detail(&readiness);
+    }
+    (code, Json(answer)).into_response()
 }
 
-/// Why this node cannot serve everything now; empty when it can.
-fn reasons(status: &ClusterStatus) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let Some(map) = status.routing.shards else {
-        return vec!["the cluster's placement is not known yet".into()];
-    };
-    if status.meta_leader.is_none() {
-        reasons.push("the meta group has no leader".into());
-    }
-    let leaderless = map.shards().filter(|shard| status.routing.leader(*shard).is_none()).count();
-    if leaderless > 0 {
-        reasons.push(format!("{leaderless} of {} shards have no leader that this node knows", map.count));
-    }
-    reasons.extend(status.troubles());
-    reasons
+fn detail(readiness: &Readiness) -> Value {
+    let numbers = |shards: &BTreeSet<ShardId>| shards.iter().map(|shard| shard.0).collect::<Vec<_>>();
+    let behind = readiness.behind.iter().map(|(shard, entries)| json!({ "shard": shard.0, "entries": entries }));
+    json!({
+        "shards": readiness.shards,
+        "meta_led": readiness.meta_led,
+        "leaderless": numbers(&readiness.leaderless),
+        "absent": numbers(&readiness.absent),
+        "behind": behind.collect::<Vec<_>>(),
+        "replicas_held": readiness.held,
+        "replicas_to_come": readiness.to_come,
+        "replication_target": readiness.target,
+        "under_replicated": numbers(&readiness.under_replicated),
+    })
 }
 
-async fn metrics_page(State(shared): State<Arc<Shared>>) -> Response {
-    let status = shared.cluster.status().await;
-    let text = metrics::render(&status, &shared.node.stats());
+async fn metrics_page(running: Running) -> Response {
+    let status = running.cluster.status().await;
+    let text = metrics::render(&status, &running.node.stats());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-async fn cluster(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(describe(&shared.cluster.status().await))
+async fn cluster(running: Running) -> Json<Value> {
+    Json(describe(&running.cluster.status().await))
 }
 
 /// The answer of `/v1/cluster`: routing as this node knows it, and the replicas it holds.
@@ -107,7 +169,8 @@ pub fn describe(status: &ClusterStatus) -> Value {
         .map(|(shard, place)| {
             json!({
                 "id": shard.0,
-                "leader": place.leader.map(|leader| leader.0),
+                // Of a leader that may have died, or be alone, nothing is said.
+                "leader": place.leader.filter(|_| !status.readiness.leaderless.contains(shard)).map(|leader| leader.0),
                 "epoch": place.epoch.0,
                 "nodes": place.nodes.iter().map(|node| node.0).collect::<Vec<_>>(),
                 "version": place.version,
@@ -133,6 +196,7 @@ pub fn describe(status: &ClusterStatus) -> Value {
                 "last_log": replica.last_log,
                 "committed": replica.committed,
                 "applied": replica.applied,
+                "confirmed": !status.readiness.leaderless.contains(&replica.shard),
                 "lag": lag,
             })
         })
@@ -148,6 +212,11 @@ pub fn describe(status: &ClusterStatus) -> Value {
             "total": storage.space.total,
             "low_mark": storage.mark,
         })),
+        "replication": {
+            "target": status.readiness.target,
+            "under_replicated": status.readiness.under_replicated.len(),
+        },
+        "remarks": status.readiness.remarks(),
         "nodes": nodes,
         "shards": shards,
         "replicas": replicas,
@@ -159,8 +228,8 @@ fn by_node(values: &BTreeMap<NodeId, i64>) -> Value {
 }
 
 /// Client addresses, for clients to spread over.
-async fn nodes(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let status = shared.cluster.status().await;
+async fn nodes(running: Running) -> Json<Value> {
+    let status = running.cluster.status().await;
     let nodes: Vec<Value> = status
         .routing
         .nodes
@@ -184,13 +253,13 @@ struct ReplicaQuery {
 }
 
 /// What this node's own disk says, without asking a leader: for checkers that compare replicas.
-async fn replica(State(shared): State<Arc<Shared>>, Query(query): Query<ReplicaQuery>) -> Response {
+async fn replica(State(shared): State<Arc<Shared>>, running: Running, Query(query): Query<ReplicaQuery>) -> Response {
     if !shared.debug_replica {
         let text = "not served: start the node with --debug-replica on loopback\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
     let answer =
-        crate::replica::read(&shared.cluster, query.conversation.as_deref(), query.after, query.from.as_deref());
+        crate::replica::read(&running.cluster, query.conversation.as_deref(), query.after, query.from.as_deref());
     match answer {
         Ok(value) => Json(value).into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}\n")).into_response(),

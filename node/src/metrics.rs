@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use troupe_actors::stats::StatsReport;
 use troupe_raft::cluster::ClusterStatus;
+use troupe_raft::readiness::Readiness;
 use troupe_raft::types::GroupId;
 
 /// Counters that go down as well.
@@ -28,6 +29,29 @@ pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
     }
     header(&mut out, "troupe_meta_leader", "gauge", "Whether this node knows a leader of the meta group.");
     line(&mut out, format_args!("troupe_meta_leader {}", u8::from(status.meta_leader.is_some())));
+    let readiness = &status.readiness;
+    header(&mut out, "troupe_ready", "gauge", "Whether /readyz finds no reason against this node, a drain aside.");
+    line(&mut out, format_args!("troupe_ready {}", u8::from(readiness.reasons().is_empty())));
+    header(&mut out, "troupe_replication_target", "gauge", "Replicas that each shard should have.");
+    line(&mut out, format_args!("troupe_replication_target {}", readiness.target));
+    type Count = fn(&Readiness) -> usize;
+    let counts: [(&str, &str, Count); 4] = [
+        ("under_replicated_shards", "Shards with fewer replicas on reachable nodes than the target.", |r| {
+            r.under_replicated.len()
+        }),
+        ("leaderless_shards", "Shards without a reachable leader that a majority confirmed lately.", |r| {
+            r.leaderless.len()
+        }),
+        ("replicas_behind", "Replicas of this node that lack more than a moment's worth of entries.", |r| {
+            r.behind.len()
+        }),
+        ("replicas_to_come", "Replicas that this node is still to receive before it is ready.", |r| r.to_come),
+    ];
+    for (name, help, count) in counts {
+        let name = format!("troupe_{name}");
+        header(&mut out, &name, "gauge", help);
+        line(&mut out, format_args!("{name} {}", count(readiness)));
+    }
     header(&mut out, "troupe_moves_under_way", "gauge", "Replicas that are coming, going, or both.");
     let moving = status.routing.placement.values().filter(|place| place.moving.is_some()).count();
     line(&mut out, format_args!("troupe_moves_under_way {moving}"));

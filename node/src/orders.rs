@@ -12,11 +12,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use troupe_core::NodeId;
-use troupe_raft::Routing;
 use troupe_raft::meta::NodeState;
 use troupe_raft::operate::{Move, Order, OrderError, Prospect, Verb};
+use troupe_raft::{Cluster, Routing};
 
-use crate::http::Shared;
+use crate::http::{Running, Shared};
 
 #[derive(serde::Deserialize)]
 pub struct Options {
@@ -49,9 +49,9 @@ pub fn describe_move(moving: &Move) -> Value {
 }
 
 /// `GET /v1/operate`: all nodes with what they hold, and every move that is under way or to come.
-pub async fn look(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let routing = shared.cluster.routing().borrow().clone();
-    let moves: Vec<Value> = shared.cluster.to_come().iter().map(describe_move).collect();
+pub async fn look(running: Running) -> Json<Value> {
+    let routing = running.cluster.routing().borrow().clone();
+    let moves: Vec<Value> = running.cluster.to_come().iter().map(describe_move).collect();
     Json(json!({ "nodes": nodes(&routing), "moves": moves }))
 }
 
@@ -76,11 +76,12 @@ fn nodes(routing: &Routing) -> Vec<Value> {
 /// `POST /v1/nodes/{node}/{verb}`.
 pub async fn order(
     State(shared): State<Arc<Shared>>,
+    Running { cluster, .. }: Running,
     Path((node, verb)): Path<(u64, String)>,
     Query(options): Query<Options>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(why) = permit(&shared, &headers) {
+    if let Err(why) = permit(&shared, &cluster, &headers) {
         return refusal(StatusCode::UNAUTHORIZED, &why);
     }
     let verb = match (verb.as_str(), options.with) {
@@ -94,7 +95,7 @@ pub async fn order(
         _ => return refusal(StatusCode::NOT_FOUND, "no such order: drain, undrain, remove, replace"),
     };
     let order = Order { node: NodeId(node), verb, replication: options.replication };
-    let outcome = if options.dry_run { shared.cluster.foresee(&order) } else { shared.cluster.order(&order).await };
+    let outcome = if options.dry_run { cluster.foresee(&order) } else { cluster.order(&order).await };
     match outcome {
         Ok(Prospect { moves, removed }) => {
             let moves: Vec<Value> = moves.iter().map(describe_move).collect();
@@ -116,8 +117,8 @@ fn refusal(code: StatusCode, why: &str) -> Response {
     (code, Json(json!({ "error": why }))).into_response()
 }
 
-fn permit(shared: &Shared, headers: &HeaderMap) -> Result<(), String> {
-    let port = shared.cluster.port();
+fn permit(shared: &Shared, cluster: &Cluster, headers: &HeaderMap) -> Result<(), String> {
+    let port = cluster.port();
     if !port.has_token() {
         return if shared.http_on_loopback {
             Ok(())

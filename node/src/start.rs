@@ -1,9 +1,9 @@
 //! `troupe start`: boot in order, wait for a reason to stop, drain in order.
 //!
-//! Engine, cluster, mesh, actors, HTTP: each needs the one before. The first that fails says what to change.
+//! HTTP (which tells how far the start is), engine, cluster, mesh, actors: each needs the one before. The first that fails says what to change.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -20,6 +20,7 @@ use troupe_runtime::net::TcpNetFrom;
 use troupe_store::engine::Engine;
 
 use crate::config::Config;
+use crate::http::Running;
 use crate::{descriptors, disk, http};
 
 /// Why a running node ends.
@@ -39,11 +40,20 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     }
     // Clients are let in once there is a cluster, but that their port is taken is said now.
     drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
+    let on_loopback = crate::config::is_loopback(&config.http_listen);
+    let shared = Arc::new(http::Shared::new(config.debug_replica, on_loopback));
+    let (stop_http, mut http_stopped) = watch::channel(false);
+    // From here on it can be asked how far the start has got, also while the database is opened or other nodes are waited for.
+    let http = tokio::spawn(http::serve(http_listener, shared.clone(), caps.http, async move {
+        // An error means that the sender is gone, which is the end as well.
+        drop(http_stopped.wait_for(|stopped| *stopped).await);
+    }));
     let among_nodes =
         NodeCtx { net: Arc::new(Capped::new(ctx.net.clone(), "cluster port", caps.cluster)), ..ctx.clone() };
+    shared.waiting.tell("opening the database");
     let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), ctx.plant)?);
     let cluster = tokio::select! {
-        started = Cluster::start(among_nodes, engine, config.cluster.clone()) => match started {
+        started = Cluster::start_watched(among_nodes, engine, config.cluster.clone(), shared.waiting.clone()) => match started {
             Ok(cluster) => cluster,
             Err(error) => return Err(disk::after_failure(&config.data_dir, has_peers(&config), error.into())),
         },
@@ -63,18 +73,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         "serving"
     );
 
-    let shared = Arc::new(http::Shared {
-        cluster: cluster.clone(),
-        node: node.clone(),
-        draining: AtomicBool::new(false),
-        debug_replica: config.debug_replica,
-        http_on_loopback: crate::config::is_loopback(&config.http_listen),
-    });
-    let (stop_http, mut http_stopped) = watch::channel(false);
-    let http = tokio::spawn(http::serve(http_listener, shared.clone(), caps.http, async move {
-        // An error means that the sender is gone, which is the end as well.
-        drop(http_stopped.wait_for(|stopped| *stopped).await);
-    }));
+    shared.serves(Running { cluster: cluster.clone(), node: node.clone() });
 
     let end = tokio::select! {
         reason = asked_to_stop(exit_with_parent) => End::Asked(reason),

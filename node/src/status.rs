@@ -35,7 +35,8 @@ pub async fn gather(http: &str) -> Result<Value> {
             state = format!("{meant}, {state}");
         }
         let replicas = cluster["replicas"].as_array().cloned().unwrap_or_default();
-        for replica in replicas.into_iter().filter(|replica| replica["role"] == "leader") {
+        let leads = |replica: &Value| replica["role"] == "leader" && replica["confirmed"] != false;
+        for replica in replicas.into_iter().filter(leads) {
             let shard = replica["shard"].as_u64().unwrap_or_default();
             // Two may claim it for a moment after a failover; the later epoch is right.
             let newer = leaders.get(&shard).is_none_or(|held| held["epoch"].as_u64() < replica["epoch"].as_u64());
@@ -161,6 +162,9 @@ fn table(status: &Value) -> String {
         ));
     }
     out.push_str(&warnings(status));
+    for remark in status["remarks"].as_array().into_iter().flatten() {
+        out.push_str(&format!("\n{}\n", text(remark)));
+    }
     if !moves.is_empty() {
         out.push_str(&format!("\nMOVES UNDER WAY\n{}", moves.concat()));
     }

@@ -8,6 +8,7 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -27,6 +28,7 @@ use crate::host::Proposers;
 use crate::link::Links;
 use crate::meta::{Meta, MetaState};
 use crate::port::Port;
+use crate::readiness::{self, Readiness};
 use crate::space::LowMark;
 use crate::timing::BARRIER_TIMEOUT;
 use crate::types::GroupId;
@@ -135,6 +137,7 @@ struct Inner {
     fatal: Fatal,
     routing: watch::Receiver<Arc<Routing>>,
     led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
+    arrived: Arc<AtomicBool>,
     proposers: Proposers,
     mine: Mine,
     health: Health,
@@ -209,6 +212,7 @@ impl Cluster {
             clock_skew_ms: self.0.links.clocks().skews(self.0.ctx.clock.now()),
             storage: self.0.health.storage(),
             storage_low: self.storage_low_nodes(),
+            readiness: self.readiness(),
         }
     }
 
@@ -231,6 +235,13 @@ impl Cluster {
         let routing = self.0.routing.borrow();
         let nodes = routing.placement.get(&shard).map(|place| place.nodes.as_slice()).unwrap_or_default();
         low.contains(&self.me()) || 2 * nodes.iter().filter(|node| low.contains(node)).count() > nodes.len()
+    }
+
+    /// What this node lacks to serve everything, judged now.
+    pub fn readiness(&self) -> Readiness {
+        let Inner { me, groups, links, arrived, .. } = &*self.0;
+        let state = self.meta_state();
+        readiness::look(*me, &state, groups, links, arrived.load(Ordering::Relaxed))
     }
 
     /// Who decides in the groups that this node leads.

@@ -34,6 +34,7 @@ use troupe_store::engine::Engine;
 use crate::address::{Reach, is_loopback, misfit};
 use crate::cluster::{ClusterConfig, StartError};
 use crate::port::{Port, Protocol};
+use crate::waiting::Waiting;
 use desk::Desk;
 use gather::Gatherer;
 use ledger::Book;
@@ -170,11 +171,12 @@ pub async fn establish(
     ctx: &NodeCtx,
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
+    waiting: &Waiting,
 ) -> Result<Established, StartError> {
     let Secrets { security, keeper } = secrets::secrets(ctx, &engine, config).await?;
     let port = Port::open(ctx, &config.listen, security).await?;
     let rotation = keeper.map(|keeper| Rotation::new(keeper, Arc::clone(&ctx.rng)));
-    let found = find_place(ctx, engine, config, &port, rotation).await;
+    let found = find_place(ctx, engine, config, &port, rotation, waiting).await;
     if found.is_err() {
         port.shutdown().await;
     }
@@ -187,6 +189,7 @@ async fn find_place(
     config: &ClusterConfig,
     port: &Port,
     rotation: Option<Rotation>,
+    waiting: &Waiting,
 ) -> Result<Established, StartError> {
     if let Some(rotation) = &rotation {
         rotation.open(port).await?;
@@ -213,7 +216,7 @@ async fn find_place(
     let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list, rotation)?);
     tokio::spawn(desk::serve(Arc::clone(&desk), port.clone(), port.inbound(Protocol::Formation)));
 
-    let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds };
+    let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds, waiting };
     let (identity, ()) = tokio::try_join!(gatherer.settle(), gatherer.check_own_address())?;
     let addresses: BTreeMap<NodeId, String> = match &identity.birth {
         Some(birth) => birth.founders.iter().map(|founder| (founder.id, founder.address.clone())).collect(),

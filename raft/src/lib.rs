@@ -4,7 +4,7 @@
 //! the routing table. Behind it, from the disk upwards: [`flusher`] (one fsync for whatever all groups have waiting), [`log_store`],
 //! [`state_machine`] (what [`applier`] makes of an entry, one batch per step), [`snapshot`]; [`link`] and [`serve`] (Raft's own
 //! connections), [`network`], [`pace`]; [`group`] (the replicas of this node), [`trim`] (how long their logs may be), [`meta`] and [`host`] (who is where, and what follows),
-//! [`proposer`], [`routing`], [`balance`], [`gone`] (leaders that have died). What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
+//! [`proposer`], [`routing`], [`balance`], [`readiness`] (what a node still lacks), [`gone`] (leaders that have died). What moves when nodes come and go: [`meta::plan`] decides, [`steward`] begins, [`mover`] carries
 //! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and
 //! talks through [`port`]; [`finder`] looks for nodes that have moved, and [`address`] says what an address is good for.
 //! What nodes say of themselves to each other is [`vitals`], what is wrong with one [`health`]; [`clocks`] and [`space`] are what they measure.
@@ -26,6 +26,7 @@ pub mod gone;
 pub mod group;
 pub mod health;
 pub mod host;
+pub mod leads;
 pub mod link;
 pub mod log_store;
 pub mod meta;
@@ -36,6 +37,7 @@ pub mod pace;
 pub mod port;
 pub mod preamble;
 pub mod proposer;
+pub mod readiness;
 pub mod routing;
 pub mod serve;
 pub mod snapshot;
@@ -49,5 +51,6 @@ pub mod transfers;
 pub mod trim;
 pub mod types;
 pub mod vitals;
+pub mod waiting;
 
 pub use cluster::{Cluster, ClusterConfig, Outcome, ProposeError, ReadError, Routing, StartError};

@@ -21,6 +21,7 @@ use troupe_runtime::{NodeCtx, Stream};
 use crate::clocks::Clocks;
 use crate::formation::ledger::Ledger;
 use crate::frame::{Frame, FrameReader, Kind, PAYLOAD_BYTES};
+use crate::leads::Lead;
 use crate::port::dial::nobody_listens;
 use crate::port::{Port, Protocol};
 use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SOON_MS};
@@ -134,6 +135,13 @@ impl Links {
         let links = self.0.links.read();
         let up = links.get(&node)?.up.borrow();
         up.as_ref()?.leads.get(&shard).copied()
+    }
+
+    /// Whether another node says that it leads a group, with when a majority acknowledged that and how far the group is.
+    pub fn lead(&self, node: NodeId, group: GroupId) -> Option<Lead> {
+        let links = self.0.links.read();
+        let up = links.get(&node)?.up.borrow();
+        up.as_ref()?.groups.get(&group).copied()
     }
 
     /// Peers that can be reached and say that their disk is almost full.

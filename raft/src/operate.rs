@@ -25,19 +25,23 @@ pub enum Verb {
 pub struct Order {
     pub node: NodeId,
     pub verb: Verb,
-    /// Replicas of each shard from now on, when it is to be another number.
+    /// Replicas of each shard when the order is done, where that is another number. Fewer than the target because nodes are missing is
+    /// for as long as they are missing.
     pub replication: Option<u32>,
 }
 
 impl Order {
     fn command(&self) -> MetaCommand {
-        let state = match self.verb {
+        MetaCommand::SetNode { node: self.node, state: self.state(), replication: self.replication }
+    }
+
+    fn state(&self) -> NodeState {
+        match self.verb {
             Verb::Drain => NodeState::Draining,
             Verb::Undrain => NodeState::Active,
             Verb::Remove => NodeState::Leaving { heir: None },
             Verb::Replace { heir } => NodeState::Leaving { heir },
-        };
-        MetaCommand::SetNode { node: self.node, state, replication: self.replication }
+        }
     }
 
     /// One after another. A link to a node is a proof that its process answers at its address: if another one is its heir all the same, that was a
@@ -96,6 +100,7 @@ pub fn foresee(state: &MetaState, reachable: &BTreeSet<NodeId>, order: &Order) -
     for command in order.commands(state, reachable) {
         then.apply(command).map_err(OrderError::Refused)?;
     }
+    state.admits_fewer(node, order.state(), order.replication).map_err(OrderError::Refused)?;
     let sight = Sight { reachable: reachable.clone(), gone: BTreeSet::new() };
     let mut moves: Vec<Move> = under_way(&then).collect();
     let (planned, end) = plan::forecast(&then, &sight);
@@ -207,6 +212,19 @@ mod tests {
         let prospect = foresee(&state, &all, &lower).unwrap();
         assert_eq!(prospect.moves.len(), 12);
         assert!(prospect.moves.iter().all(|planned| planned.from == Some(NodeId(3)) && planned.to.is_none()));
+    }
+
+    #[test]
+    fn after_a_forced_loss_of_copies_the_next_one_must_be_said_too() {
+        let (mut state, mut all) = born(3);
+        state.apply(Order { replication: Some(2), ..order(3, Verb::Drain) }.command()).unwrap();
+        state.apply(order(3, Verb::Undrain).command()).unwrap();
+        let refused = foresee(&state, &all, &order(3, Verb::Drain)).unwrap_err().to_string();
+        assert!(refused.contains("each shard has 3 replicas"), "{refused}");
+        let request = [9; 16];
+        let addresses = Addresses { cluster: "c4".to_owned(), ..Addresses::default() };
+        all.insert(state.apply(MetaCommand::AddNode { request, addresses }).unwrap());
+        foresee(&state, &all, &order(3, Verb::Drain)).unwrap();
     }
 
     #[test]

@@ -18,6 +18,7 @@ use troupe_runtime::NodeCtx;
 use crate::codec;
 use crate::frame::{Frame, FrameReader, Kind};
 use crate::group::{Group, Groups};
+use crate::leads;
 use crate::meta::Meta;
 use crate::port::{Inbound, Port, Protocol};
 use crate::routing;
@@ -111,7 +112,8 @@ struct Replicas {
 impl Replicas {
     /// The answer to a sign of life, and the target of its frame.
     fn vitals(&self, ping: &[u8]) -> (u64, Option<Vec<u8>>) {
-        let (target, vitals) = self.mine.answer(ping, &routing::led(&self.groups), self.ctx.clock.now());
+        let groups = leads::mine(&self.groups);
+        let (target, vitals) = self.mine.answer(ping, &routing::led(&self.groups), groups, self.ctx.clock.now());
         (target, Some(vitals))
     }
 

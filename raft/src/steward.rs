@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openraft::ChangeMembers;
@@ -33,6 +34,8 @@ pub struct Steward {
     pub config: ClusterConfig,
     /// Since when nodes cannot be reached, as long as this node leads the meta group.
     pub away: BTreeMap<NodeId, Instant>,
+    /// Set when this node has all replicas that it is to have for the first time since it started.
+    pub arrived: Arc<AtomicBool>,
 }
 
 impl Steward {
@@ -55,6 +58,10 @@ impl Steward {
         let Some(group) = self.groups.get(GroupId::META) else { return };
         if state.nodes.get(&self.me).is_some_and(|known| known.addresses != self.addresses) {
             self.propose(MetaCommand::UpdateNode(self.me, self.addresses.clone())).await;
+        }
+        if !self.arrived.load(Ordering::Relaxed) && state.nodes.contains_key(&self.me) {
+            let reachable = self.reachable(state);
+            self.arrived.store(plan::incoming(state, &reachable, self.me) == 0, Ordering::Relaxed);
         }
         let Some(seen) = Seen::of(&group.metrics()) else {
             self.away.clear();
@@ -81,13 +88,16 @@ impl Steward {
     }
 
     fn look(&mut self, state: &MetaState) -> Sight {
-        let reachable: BTreeSet<NodeId> =
-            state.nodes.keys().copied().filter(|node| self.links.reachable(*node)).collect();
+        let reachable = self.reachable(state);
         self.away.retain(|node, _| state.nodes.contains_key(node) && !reachable.contains(node));
         for node in state.nodes.keys().filter(|node| !reachable.contains(node)) {
             self.away.entry(*node).or_insert_with(Instant::now);
         }
         Sight { reachable, gone: self.gone_for(MOVE_PATIENCE) }
+    }
+
+    fn reachable(&self, state: &MetaState) -> BTreeSet<NodeId> {
+        state.nodes.keys().copied().filter(|node| self.links.reachable(*node)).collect()
     }
 
     fn gone_for(&self, long: Duration) -> BTreeSet<NodeId> {

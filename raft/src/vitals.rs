@@ -16,6 +16,7 @@ use troupe_proto::wire::raft as wire;
 
 use crate::clocks::Clocks;
 use crate::frame::{CALL_BYTES, PAYLOAD_BYTES};
+use crate::leads;
 
 /// The target of a reply that is a [`wire::Pong`].
 pub const PONG: u64 = 1;
@@ -29,6 +30,8 @@ pub type Leads = Arc<BTreeMap<ShardId, Epoch>>;
 #[derive(Clone, Debug, Default)]
 pub struct Vitals {
     pub leads: Leads,
+    /// The same with the meta group, and with how sure and how far each leader is.
+    pub groups: Arc<leads::Leads>,
     /// The largest call that it takes; those above a frame come in pieces. `None` before it has said anything.
     pub call_bytes: Option<usize>,
     pub storage_low: bool,
@@ -48,13 +51,19 @@ impl Mine {
     }
 
     /// The answer to a ping, and the target of its frame.
-    pub fn answer(&self, ping: &[u8], leads: &BTreeMap<ShardId, Epoch>, now: Timestamp) -> (u64, Vec<u8>) {
+    pub fn answer(
+        &self,
+        ping: &[u8],
+        leads: &BTreeMap<ShardId, Epoch>,
+        groups: Vec<wire::Leadership>,
+        now: Timestamp,
+    ) -> (u64, Vec<u8>) {
         let leads = leads_out(leads);
         match wire::Ping::decode(ping) {
             Ok(ping) if ping.number != 0 => {
                 let (number, now_ms, call_bytes) = (ping.number, now.0, CALL_BYTES as u64);
                 let storage_low = self.storage_low();
-                let pong = wire::Pong { number, leads: leads.into(), now_ms, call_bytes, storage_low };
+                let pong = wire::Pong { number, leads: leads.into(), now_ms, call_bytes, storage_low, groups };
                 (PONG, pong.encode_to_vec())
             }
             _ => (0, leads),
@@ -86,7 +95,10 @@ impl Pings {
     pub fn answered(&self, target: u64, payload: Bytes) -> Vitals {
         if target != PONG {
             // An earlier version takes no pieces.
-            return Vitals { leads: Arc::new(leads_in(payload)), call_bytes: Some(PAYLOAD_BYTES), storage_low: false };
+            let leads = leads_in(payload);
+            let groups = Arc::new(leads::believed(&leads, Instant::now()));
+            let leads = Arc::new(leads);
+            return Vitals { leads, groups, call_bytes: Some(PAYLOAD_BYTES), storage_low: false };
         }
         let Ok(pong) = wire::Pong::decode(payload) else { return Vitals::default() };
         let round_trip = self.sent.elapsed();
@@ -96,7 +108,8 @@ impl Pings {
         }
         let call_bytes = usize::try_from(pong.call_bytes).unwrap_or(CALL_BYTES).clamp(PAYLOAD_BYTES, CALL_BYTES);
         let leads = Arc::new(leads_in(pong.leads));
-        Vitals { leads, call_bytes: Some(call_bytes), storage_low: pong.storage_low }
+        let groups = Arc::new(leads::told(pong.groups, Instant::now()));
+        Vitals { leads, groups, call_bytes: Some(call_bytes), storage_low: pong.storage_low }
     }
 }
 
@@ -130,7 +143,7 @@ mod tests {
         let mut pings = Pings::new(NodeId(2), clocks.clone());
         let ping = pings.ask();
         tokio::time::advance(Duration::from_millis(100)).await;
-        let (target, pong) = mine.answer(&ping, &leads(), Timestamp(5_000));
+        let (target, pong) = mine.answer(&ping, &leads(), Vec::new(), Timestamp(5_000));
         let vitals = pings.answered(target, pong.into());
         assert_eq!((&*vitals.leads, vitals.call_bytes, vitals.storage_low), (&leads(), Some(CALL_BYTES), true));
         assert_eq!(clocks.skews(Timestamp(5_000)), BTreeMap::from([(NodeId(2), 50)]), "half of the round trip");
@@ -139,7 +152,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn earlier_versions_are_asked_and_answered_as_they_were() {
         // An earlier version pings with nothing, and answers with its leaderships only.
-        let (target, bare) = Mine::default().answer(&[], &leads(), Timestamp(1));
+        let (target, bare) = Mine::default().answer(&[], &leads(), Vec::new(), Timestamp(1));
         assert_eq!((target, bare.len()), (0, 24));
         let clocks = Clocks::default();
         let mut pings = Pings::new(NodeId(2), clocks.clone());
@@ -154,7 +167,7 @@ mod tests {
         let clocks = Clocks::default();
         let mut pings = Pings::new(NodeId(2), clocks.clone());
         let first = pings.ask();
-        let (target, late) = Mine::default().answer(&first, &leads(), Timestamp(9));
+        let (target, late) = Mine::default().answer(&first, &leads(), Vec::new(), Timestamp(9));
         tokio::time::advance(2 * ROUND_TRIP_MAX).await;
         pings.answered(target, late.clone().into());
         pings.ask();

@@ -40,7 +40,8 @@ impl Nemesis<'_> {
         let name = index + 1;
         self.recorder.fault(&format!("node {name} joins"));
         let began = Instant::now();
-        self.cluster.wait_ready(&[index], PATIENCE).await?;
+        // It is ready when it has its share.
+        self.cluster.wait_ready(&[index], MOVES).await?;
         let http = self.cluster.addresses(index).http.clone();
         let (_, status) = fetch::get_json(&http, "/v1/cluster", PATIENCE).await?;
         let share = loop {

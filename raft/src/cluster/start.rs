@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -28,13 +29,27 @@ use crate::steward::Steward;
 use crate::timing;
 use crate::trim::LogLimits;
 use crate::vitals::Mine;
+use crate::waiting::Waiting;
 use crate::{balance, gone, mover, routing, serve, snapshot};
 
 impl Cluster {
     /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the node is a member and knows the
     /// placement (leaders may still be unknown).
     pub async fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
-        Cluster::start_tuned(ctx, engine, config, LogLimits::default()).await
+        Cluster::start_watched(ctx, engine, config, Waiting::default()).await
+    }
+
+    /// The same; `waiting` says at any moment what the start is waiting for.
+    pub async fn start_watched(
+        ctx: NodeCtx,
+        engine: Arc<dyn Engine>,
+        config: ClusterConfig,
+        waiting: Waiting,
+    ) -> Result<Cluster, StartError> {
+        // Boxed like `start_tuned`.
+        let opening: BoxFuture<'static, _> =
+            Box::pin(Cluster::open(ctx, engine, config, LogLimits::default(), waiting));
+        opening.await
     }
 
     /// With another length of the logs; tests and simulation make them short.
@@ -46,7 +61,7 @@ impl Cluster {
         config: ClusterConfig,
         limits: LogLimits,
     ) -> BoxFuture<'static, Result<Cluster, StartError>> {
-        Box::pin(Cluster::open(ctx, engine, config, limits))
+        Box::pin(Cluster::open(ctx, engine, config, limits, Waiting::default()))
     }
 
     async fn open(
@@ -54,9 +69,11 @@ impl Cluster {
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         limits: LogLimits,
+        waiting: Waiting,
     ) -> Result<Cluster, StartError> {
         let Established { cluster_id, me, known, founders, port, book, address, seeds } =
-            formation::establish(&ctx, engine.clone(), &config).await?;
+            formation::establish(&ctx, engine.clone(), &config, &waiting).await?;
+        waiting.tell("waiting for the cluster's table to name this node: a majority of the nodes must be up");
         let fatal = book.fatal();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
         let ledger = Ledger { book, port: port.clone(), cluster_id, me, address: address.clone() };
@@ -121,6 +138,7 @@ impl Cluster {
             client: config.client_address.clone(),
             http: config.http_address.clone(),
         };
+        let arrived = Arc::new(AtomicBool::new(false));
         let steward = Steward {
             groups: groups.clone(),
             links: links.clone(),
@@ -131,6 +149,7 @@ impl Cluster {
             founders,
             config,
             away: BTreeMap::new(),
+            arrived: arrived.clone(),
         };
         tasks.spawn(steward.run(state.clone()));
         let finder =
@@ -158,6 +177,7 @@ impl Cluster {
             fatal,
             routing: routed,
             led: leads,
+            arrived,
             proposers,
             mine,
             health,

@@ -11,6 +11,7 @@ use super::Routing;
 use crate::group::Group;
 use crate::health::{Storage, Unsendable};
 use crate::mover::Seen;
+use crate::readiness::Readiness;
 use crate::types::GroupId;
 
 /// For `troupe cluster status`, `/v1/cluster` and readiness.
@@ -19,6 +20,7 @@ pub struct ClusterStatus {
     pub routing: Arc<Routing>,
     pub meta_leader: Option<NodeId>,
     pub replicas: Vec<ReplicaStatus>,
+    pub readiness: Readiness,
     /// Groups that are led here, have something to do and commit nothing, and for how long.
     pub stalled: BTreeMap<GroupId, Duration>,
     /// Entries that cannot be sent to a peer, and how often that was tried since the start.

@@ -370,6 +370,7 @@ async fn a_node_starts_in_the_real_world() {
 mod clocks;
 mod elastic;
 mod leaders;
+mod readiness;
 mod sizes;
 mod snapshots;
 mod town;

@@ -18,6 +18,7 @@ use super::{Addresses, Birth, Identity, hex};
 use crate::cluster::StartError;
 use crate::port::Port;
 use crate::port::dial::{DialError, Why};
+use crate::waiting::Waiting;
 
 const HELLO_TIME: Duration = Duration::from_secs(2);
 const PROMISE_TIME: Duration = Duration::from_secs(5);
@@ -35,6 +36,8 @@ pub struct Gatherer<'a> {
     pub desk: &'a Desk,
     /// The founding list without this node.
     pub seeds: &'a [String],
+    /// Told what each round waits for.
+    pub waiting: &'a Waiting,
 }
 
 /// What a round came to.
@@ -74,10 +77,12 @@ impl Gatherer<'_> {
                 delay = DELAY_MIN;
                 continue;
             };
+            let reasons = format!("waiting for a place in a cluster: {}", reasons.join("; "));
             if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-                info!("waiting for a place in a cluster: {}", reasons.join("; "));
+                info!("{reasons}");
                 logged = Some(Instant::now());
             }
+            self.waiting.tell(reasons);
             let jittered = self.ctx.rng.range(delay.as_millis() as u64 / 2, delay.as_millis() as u64);
             tokio::select! {
                 biased;
@@ -129,6 +134,11 @@ impl Gatherer<'_> {
         if let Some((_, cluster)) = round.members.first() {
             let cluster = *cluster;
             return self.join(cluster, round.members.into_iter().map(|(address, _)| address)).await;
+        }
+        if !round.missing.is_empty() {
+            let (missing, all) = (round.missing.len(), self.desk.list().len());
+            let texts = round.missing.join("; ");
+            round.missing = vec![format!("{missing} of {all} nodes of the join list are missing: {texts}")];
         }
         // Where there is a cluster to join, it does not matter what those who are empty too were started for.
         if let Some(bound) = self.desk.bound().await {

@@ -100,6 +100,21 @@ pub fn forecast(state: &MetaState, sight: &Sight) -> (Vec<Planned>, MetaState) {
     }
 }
 
+/// Replicas that a node is still to receive: those that are on their way, and those that will follow. Counts what can be done with the
+/// nodes that answer, and what could be done if all nodes that belong to the cluster did: a node that has just started reaches few
+/// others, and must not take that for having everything.
+pub fn incoming(state: &MetaState, reachable: &BTreeSet<NodeId>, node: NodeId) -> usize {
+    let on_its_way =
+        |place: &&Place| place.moving.as_ref().and_then(|moving| moving.add).is_some_and(|(to, _)| to == node);
+    let on_their_way = state.placement.values().filter(on_its_way).count();
+    let expected = state.nodes.keys().copied().filter(|node| state.counts_on(*node)).collect();
+    let to_follow = [reachable.clone(), expected].into_iter().map(|reachable| {
+        let sight = Sight { reachable, gone: BTreeSet::new() };
+        forecast(state, &sight).0.iter().filter(|planned| planned.add == Some(node)).count()
+    });
+    on_their_way + to_follow.max().unwrap_or(0)
+}
+
 /// A shard whose replicas cannot agree now cannot change its members either, and a move of it would take the place of one that can.
 fn can_decide(place: &Place, sight: &Sight) -> bool {
     let there = place.replicas.iter().filter(|(node, _)| sight.reachable.contains(node)).count();

@@ -23,8 +23,12 @@ pub struct MetaState {
     /// Out for ever, with the cluster address they had.
     pub removed: BTreeMap<NodeId, String>,
     pub placement: BTreeMap<ShardId, Place>,
-    /// Replicas that each shard should have, if there are as many nodes.
+    /// Replicas per shard that the last order agreed to. Orders are allowed or refused by it.
     pub replication: u32,
+    /// Replicas that each shard should have as soon as there are as many nodes. An order that makes do with fewer because it leaves
+    /// fewer nodes does not change it, so that the copies come back with the nodes. No command is allowed or refused by it: versions
+    /// that do not know it decide alike.
+    pub target: u32,
     /// Which requests have been admitted as what.
     pub(super) admitted: BTreeMap<[u8; 16], NodeId>,
     pub(super) last_node: u64,
@@ -178,9 +182,14 @@ impl MetaState {
         self.admitted.get(request).is_some_and(|node| self.removed.contains_key(node))
     }
 
-    /// Replicas that each shard should have with so many active nodes.
-    pub fn copies(&self, active: usize) -> usize {
+    /// Replicas per shard that an order may not undercut without saying so, with so many active nodes.
+    fn agreed_copies(&self, active: usize) -> usize {
         (self.replication as usize).clamp(1, active.max(1))
+    }
+
+    /// Replicas that each shard should have now, with so many active nodes.
+    pub fn copies(&self, active: usize) -> usize {
+        (self.target as usize).clamp(1, active.max(1))
     }
 
     /// Shards of which a node holds, receives or still keeps a replica.
@@ -303,6 +312,7 @@ impl MetaState {
         self.cluster_id = cluster_id;
         self.login_policy = login_policy;
         self.replication = replication;
+        self.target = replication;
         self.last_node = ids.iter().map(|id| id.0).max().unwrap_or(0);
         self.nodes =
             nodes.into_iter().map(|(id, addresses)| (id, Member { addresses, state: NodeState::Active })).collect();

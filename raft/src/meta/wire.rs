@@ -128,6 +128,7 @@ impl From<&MetaState> for wire::MetaState {
             last_replica: state.last_replica,
             removed: removed.collect(),
             last_move: state.last_move,
+            target: state.target,
         }
     }
 }
@@ -152,6 +153,8 @@ impl TryFrom<wire::MetaState> for MetaState {
             last_node: state.last_node,
             last_replica: state.last_replica,
             last_move: state.last_move,
+            // Written before the two were told apart.
+            target: if state.target == 0 { state.replication } else { state.target },
         })
     }
 }

@@ -72,6 +72,11 @@ impl Town {
         self.machines[at].node.wipe();
     }
 
+    /// Of a node that is down already.
+    pub(super) fn wipe_only(&mut self, at: usize) {
+        self.machines[at].node.wipe();
+    }
+
     pub(super) fn up(&self) -> Vec<&Cluster> {
         self.machines.iter().filter_map(|machine| machine.cluster.as_ref()).collect()
     }
@@ -93,6 +98,18 @@ impl Town {
         for cluster in self.up() {
             until(cluster, what, &holds).await;
         }
+    }
+
+    /// Until a node says itself that it is ready.
+    pub(super) async fn ready(&self, at: usize) {
+        let ready = async {
+            let mut tick = tokio::time::interval(Duration::from_millis(50));
+            while !self.at(at).readiness().reasons().is_empty() {
+                tick.tick().await;
+            }
+        };
+        let ready = timeout(PATIENCE, ready).await;
+        assert!(ready.is_ok(), "node {} is not ready: {:?}", self.at(at).me(), self.at(at).readiness());
     }
 
     pub(super) async fn order(&self, command: MetaCommand) -> Result<NodeId, String> {

@@ -19,6 +19,7 @@ use troupe_store::memory::Memory;
 
 use crate::cluster::{ClusterConfig, LoginPolicy, StartError};
 use crate::formation::{Established, establish};
+use crate::waiting::Waiting;
 
 type Rule = Box<dyn Fn(&str, &str) -> bool + Send>;
 
@@ -165,7 +166,7 @@ impl Node {
         self.seed += 1000;
         let ctx = self.village.ctx(&self.config.advertise, self.seed);
         let (engine, config) = (Arc::new(self.disk.clone()), self.config.clone());
-        tokio::spawn(async move { establish(&ctx, engine, &config).await })
+        tokio::spawn(async move { establish(&ctx, engine, &config, &Waiting::default()).await })
     }
 
     /// The power fails: nothing answers any more, and what was not synced is gone.

@@ -34,10 +34,14 @@ impl MetaState {
     ) -> Result<NodeId, String> {
         self.member(node)?;
         self.may_set(node, state, replication)?;
+        self.member(node)?.state = state;
         if let Some(replication) = replication {
             self.replication = replication;
+            // Where nodes are missing for the target, fewer is what is possible now. Where they are not, it is what is wanted.
+            if replication > self.target || self.active().count() >= self.target as usize {
+                self.target = replication;
+            }
         }
-        self.member(node)?.state = state;
         Ok(node)
     }
 
@@ -69,19 +73,14 @@ impl MetaState {
             Some(0) => return Err("a shard has at least one replica".to_owned()),
             Some(wanted) => wanted as usize,
             // What the nodes that work today can hold is what they shall hold.
-            None => self.copies(before),
+            None => self.agreed_copies(before),
         };
         let stops = member.state == NodeState::Active && state != NodeState::Active;
         if after == 0 && stops {
             return Err(format!("node {node} is the only one that works: add a node first"));
         }
         if after < wanted && (stops || replication.is_some()) {
-            let others = if after == 1 { "1 other node is".to_owned() } else { format!("{after} other nodes are") };
-            return Err(format!(
-                "each shard has {wanted} replicas and only {others} active: add a node first, or lower the \
-                 replication with --replication {}",
-                after.max(1)
-            ));
+            return Err(too_few(wanted, after));
         }
         Ok(())
     }
@@ -104,6 +103,14 @@ impl MetaState {
         self.heirs(node).map(without).collect()
     }
 
+    /// Whether an order says that it leaves fewer copies than there should be. Asked before an order is given, and not by [`Self::apply`]:
+    /// there versions that know no target must decide alike.
+    pub fn admits_fewer(&self, node: NodeId, state: NodeState, replication: Option<u32>) -> Result<(), String> {
+        let (wanted, stops) = (self.copies(self.active().count()), self.is_active(node) && state != NodeState::Active);
+        let after = self.active().filter(|active| *active != node).count();
+        if stops && replication.is_none() && after < wanted { Err(too_few(wanted, after)) } else { Ok(()) }
+    }
+
     pub(super) fn remove_node(&mut self, node: NodeId) -> Result<NodeId, String> {
         if self.removed.contains_key(&node) {
             return Ok(node);
@@ -121,6 +128,15 @@ impl MetaState {
         self.removed.insert(node, address);
         Ok(node)
     }
+}
+
+fn too_few(wanted: usize, after: usize) -> String {
+    let others = if after == 1 { "1 other node is".to_owned() } else { format!("{after} other nodes are") };
+    format!(
+        "each shard has {wanted} replicas and only {others} active: add a node first, or lower the replication with \
+         --replication {}",
+        after.max(1)
+    )
 }
 
 /// What a node hears that is out.

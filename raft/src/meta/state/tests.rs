@@ -150,6 +150,26 @@ fn a_node_is_not_emptied_when_replication_would_suffer() {
     assert!(refusal.contains("the only one"), "{refusal}");
 }
 
+/// 3 -> 1 -> 3 nodes by the orders that docs/operations.md gives.
+#[test]
+fn copies_that_were_given_up_for_want_of_nodes_come_back_with_them() {
+    let mut state = born(3);
+    state.apply(set(3, NodeState::Leaving { heir: None }, Some(2))).unwrap();
+    state.apply(set(2, NodeState::Leaving { heir: None }, Some(1))).unwrap();
+    assert_eq!((state.replication, state.target, state.copies(state.active().count())), (1, 3, 1));
+    let wire = wire::MetaState::from(&state);
+    assert_eq!(MetaState::try_from(wire).unwrap(), state);
+    state.apply(add(1)).unwrap();
+    assert_eq!(state.copies(state.active().count()), 2);
+    state.apply(add(2)).unwrap();
+    assert_eq!(state.copies(state.active().count()), 3);
+    // With enough nodes it is what the operator wants.
+    state.apply(set(1, NodeState::Active, Some(2))).unwrap();
+    assert_eq!((state.replication, state.target), (2, 2));
+    state.apply(set(1, NodeState::Active, Some(3))).unwrap();
+    assert_eq!((state.replication, state.target), (3, 3));
+}
+
 #[test]
 fn who_is_named_must_exist() {
     let mut state = born(4);
@@ -242,4 +262,5 @@ fn a_state_of_the_first_format_reads_as_one_at_rest() {
     assert!(state.is_active(NodeId(1)));
     let place = Place { replicas: vec![(NodeId(1), ReplicaId(1))], version: 0, moving: None };
     assert_eq!(state.placement[&ShardId(0)], place);
+    assert_eq!((state.replication, state.target), (3, 3), "what was agreed is what is wanted");
 }

@@ -1,0 +1,86 @@
+//! Leaderships, as the leaders themselves tell of them with each sign of life ([`crate::vitals`]): of which groups, when a majority last
+//! acknowledged it, and how far each group is committed.
+
+use std::collections::BTreeMap;
+
+use openraft::Instant as _;
+use tokio::time::{Duration, Instant};
+use troupe_core::{Epoch, ShardId};
+use troupe_proto::wire::raft as wire;
+
+use crate::group::Groups;
+use crate::routing;
+use crate::types::{GroupId, Metrics};
+
+/// A leadership, as the leader itself tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lead {
+    pub epoch: Epoch,
+    /// When a majority last acknowledged it.
+    pub confirmed: Instant,
+    /// `None`: the leader's version does not tell.
+    pub committed: Option<u64>,
+}
+
+impl Lead {
+    /// `None` unless this replica leads and a majority has acknowledged it.
+    pub fn of(metrics: &Metrics, now: Instant) -> Option<Lead> {
+        let epoch = routing::led_epoch(metrics)?;
+        let mut voters = metrics.membership_config.voter_ids();
+        // The only voter needs no answer, so openraft notes none.
+        let alone = voters.next() == Some(metrics.id) && voters.next().is_none();
+        let confirmed = if alone { now } else { now.checked_sub(metrics.last_quorum_acked?.elapsed())? };
+        Some(Lead { epoch, confirmed, committed: Some(metrics.local_committed.map_or(0, |id| id.index)) })
+    }
+}
+
+/// Everything that a peer leads.
+pub type Leads = BTreeMap<GroupId, Lead>;
+
+/// What this node tells.
+pub fn mine(groups: &Groups) -> Vec<wire::Leadership> {
+    let now = Instant::now();
+    let leads = groups.all().into_iter().filter_map(|group| Some((group.id, Lead::of(&group.metrics(), now)?)));
+    leads.map(|(group, lead)| out(group, &lead, now)).collect()
+}
+
+fn out(group: GroupId, lead: &Lead, now: Instant) -> wire::Leadership {
+    wire::Leadership {
+        group: group.0,
+        epoch: lead.epoch.0,
+        confirmed_ms_ago: u64::try_from(now.duration_since(lead.confirmed).as_millis()).unwrap_or(u64::MAX),
+        committed: lead.committed.unwrap_or(0),
+    }
+}
+
+/// What a peer tells.
+pub fn told(leads: Vec<wire::Leadership>, now: Instant) -> Leads {
+    let lead = |lead: wire::Leadership| {
+        let confirmed = now.checked_sub(Duration::from_millis(lead.confirmed_ms_ago))?;
+        Some((GroupId(lead.group), Lead { epoch: Epoch(lead.epoch), confirmed, committed: Some(lead.committed) }))
+    };
+    leads.into_iter().filter_map(lead).collect()
+}
+
+/// What a peer of an earlier version leads: it tells neither how sure nor how far it is.
+pub fn believed(leads: &BTreeMap<ShardId, Epoch>, now: Instant) -> Leads {
+    let lead = |epoch: &Epoch| Lead { epoch: *epoch, confirmed: now, committed: None };
+    leads.iter().map(|(shard, epoch)| (GroupId::of(*shard), lead(epoch))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_survives_the_wire() {
+        let then = Instant::now();
+        tokio::time::advance(Duration::from_secs(9)).await;
+        let now = Instant::now();
+        let lead = |epoch, confirmed, committed| Lead { epoch: Epoch(epoch), confirmed, committed: Some(committed) };
+        let leads = Leads::from([(GroupId::META, lead(3, now, 0)), (GroupId(7), lead(4, then, 900))]);
+        assert_eq!(told(leads.iter().map(|(group, lead)| out(*group, lead, now)).collect(), now), leads);
+        let long_ago = wire::Leadership { confirmed_ms_ago: u64::MAX, ..Default::default() };
+        assert_eq!(told(vec![long_ago], now), Leads::new());
+    }
+}

@@ -1,0 +1,214 @@
+//! Whether this node can serve everything now, and if not, why.
+//!
+//! [`look`] gathers what the node knows; [`Readiness::reasons`] is the judgement, a pure function of it. `/readyz`, the metrics and
+//! `troupe cluster status` all rest on it. A leader counts only if a majority has acknowledged it within [`LEADER_CONFIRMED`] and this
+//! node reaches it: a leader that Raft remembers may have died, or be alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::time::Instant;
+use troupe_core::{NodeId, ShardId};
+
+use crate::group::Groups;
+use crate::leads::Lead;
+use crate::link::Links;
+use crate::meta::MetaState;
+use crate::meta::plan;
+use crate::meta::state::Place;
+use crate::timing::LEADER_CONFIRMED;
+use crate::types::GroupId;
+
+/// Entries that a replica may lack of what its leader has committed and count as caught up: more than a leader sends at once, less than
+/// what takes a second to apply.
+pub const BEHIND: u64 = 256;
+/// Shards that a reason names; the others are counted.
+const NAMED: usize = 8;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// How many shards there are; `None` until the placement is known here.
+    pub shards: Option<u32>,
+    /// The meta group has a leader that counts.
+    pub meta_led: bool,
+    /// Shards without a leader that counts.
+    pub leaderless: BTreeSet<ShardId>,
+    /// Replicas that the placement gives this node and that are not open here.
+    pub absent: BTreeSet<ShardId>,
+    /// Replicas here that lack more than [`BEHIND`] entries, and how many.
+    pub behind: BTreeMap<ShardId, u64>,
+    /// Replicas that each shard should have, and shards with fewer on nodes that answer this one. No reason: the node serves all the
+    /// same, and one lost node must not make all others unready.
+    pub target: u32,
+    pub under_replicated: BTreeSet<ShardId>,
+    /// Nodes that take replicas.
+    pub takers: usize,
+    /// Replicas that vote here.
+    pub held: usize,
+    /// Replicas that this node is still to receive before it has had its share once. A node that has had it stays ready when later
+    /// moves bring it more: else every repair would make all other nodes unready.
+    pub to_come: usize,
+}
+
+impl Readiness {
+    /// In words for people; empty when the node is ready.
+    pub fn reasons(&self) -> Vec<String> {
+        let Some(shards) = self.shards else {
+            return vec!["the cluster's placement is not known yet".to_owned()];
+        };
+        let seconds = LEADER_CONFIRMED.as_secs();
+        let mut reasons = Vec::new();
+        if !self.meta_led {
+            reasons.push(format!("the meta group has no leader that a majority confirmed in the last {seconds} s"));
+        }
+        if !self.leaderless.is_empty() {
+            reasons.push(format!(
+                "{} of {shards} shards have no reachable leader that a majority confirmed in the last {seconds} s ({})",
+                self.leaderless.len(),
+                named(self.leaderless.iter().map(ShardId::to_string))
+            ));
+        }
+        if !self.absent.is_empty() {
+            reasons.push(format!(
+                "{} replicas that belong on this node are not open yet ({})",
+                self.absent.len(),
+                named(self.absent.iter().map(ShardId::to_string))
+            ));
+        }
+        if !self.behind.is_empty() {
+            let texts = self.behind.iter().map(|(shard, entries)| format!("{shard} by {entries} entries"));
+            reasons.push(format!("{} replicas of this node are behind ({})", self.behind.len(), named(texts)));
+        }
+        if self.to_come > 0 {
+            reasons.push(format!("this node has {} replicas and {} are still to come to it", self.held, self.to_come));
+        }
+        reasons
+    }
+
+    /// What is worth knowing although the node is ready: copies that are missing, and why.
+    pub fn remarks(&self) -> Vec<String> {
+        if self.under_replicated.is_empty() {
+            return Vec::new();
+        }
+        let count = self.under_replicated.len();
+        let why = match self.takers < self.target as usize {
+            true => format!(
+                "nodes that take replicas: {}, to be added: {}",
+                self.takers,
+                self.target as usize - self.takers
+            ),
+            false => "nodes cannot be reached, or copies are on their way".to_owned(),
+        };
+        vec![format!("{count} of {} shards have fewer than {} replicas ({why})", self.shards.unwrap_or(0), self.target)]
+    }
+}
+
+fn named(mut texts: impl ExactSizeIterator<Item = String>) -> String {
+    let more = texts.len().saturating_sub(NAMED);
+    let first: Vec<String> = texts.by_ref().take(NAMED).collect();
+    let first = format!("shard {}", first.join(", "));
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}
+
+/// What this node knows now. `arrived`: it has had its share of replicas since it started.
+pub fn look(me: NodeId, state: &MetaState, groups: &Groups, links: &Links, arrived: bool) -> Readiness {
+    let now = Instant::now();
+    let confirmed = |group: GroupId, nodes: &mut dyn Iterator<Item = NodeId>| {
+        let own = groups.get(group).and_then(|group| Lead::of(&group.metrics(), now));
+        let told = nodes.filter_map(|node| links.lead(node, group));
+        let fresh = |lead: &Lead| now.duration_since(lead.confirmed) <= LEADER_CONFIRMED;
+        own.into_iter().chain(told).filter(fresh).max_by_key(|lead| lead.epoch)
+    };
+    let mut seen = Readiness {
+        shards: state.shards.map(|map| map.count),
+        meta_led: confirmed(GroupId::META, &mut state.nodes.keys().copied()).is_some(),
+        target: state.target,
+        takers: state.active().count(),
+        ..Readiness::default()
+    };
+    for (shard, place) in &state.placement {
+        let id = GroupId::of(*shard);
+        let lead = confirmed(id, &mut place.everyone().map(|(node, _)| node));
+        if lead.is_none() {
+            seen.leaderless.insert(*shard);
+        }
+        let answer = place.replicas.iter().filter(|(node, _)| links.reachable(*node)).count();
+        if answer < state.target as usize {
+            seen.under_replicated.insert(*shard);
+        }
+        let Some(replica) = voting_replica(place, me) else { continue };
+        seen.held += 1;
+        let Some(group) = groups.get(id).filter(|group| group.replica == replica) else {
+            seen.absent.insert(*shard);
+            continue;
+        };
+        let metrics = group.metrics();
+        let known = metrics.local_committed.map_or(0, |id| id.index);
+        let committed = lead.and_then(|lead| lead.committed).map_or(known, |told| told.max(known));
+        let lacks = committed.saturating_sub(metrics.last_applied.map_or(0, |id| id.index));
+        if lacks > BEHIND {
+            seen.behind.insert(*shard, lacks);
+        }
+    }
+    if !arrived {
+        let reachable = state.nodes.keys().copied().filter(|node| links.reachable(*node)).collect();
+        seen.to_come = plan::incoming(state, &reachable, me);
+    }
+    seen
+}
+
+/// Of the placement, without one that is on its way.
+fn voting_replica(place: &Place, node: NodeId) -> Option<u64> {
+    place.replicas.iter().find(|(at, _)| *at == node).map(|(_, replica)| replica.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Readiness {
+        Readiness { shards: Some(12), meta_led: true, held: 12, ..Readiness::default() }
+    }
+
+    fn shards(numbers: std::ops::Range<u32>) -> BTreeSet<ShardId> {
+        numbers.map(ShardId).collect()
+    }
+
+    #[test]
+    fn a_node_that_lacks_nothing_is_ready() {
+        assert_eq!(ready().reasons(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_lack_is_a_reason_with_its_shards() {
+        let cases = [
+            (Readiness::default(), "placement is not known"),
+            (Readiness { meta_led: false, ..ready() }, "the meta group has no leader"),
+            (Readiness { leaderless: shards(0..2), ..ready() }, "2 of 12 shards have no reachable leader"),
+            (Readiness { leaderless: shards(0..12), ..ready() }, "(shard 0, 1, 2, 3, 4, 5, 6, 7 and 4 more)"),
+            (Readiness { absent: shards(3..4), ..ready() }, "1 replicas that belong on this node are not open"),
+            (Readiness { behind: BTreeMap::from([(ShardId(5), 900)]), ..ready() }, "(shard 5 by 900 entries)"),
+            (Readiness { held: 4, to_come: 8, ..ready() }, "has 4 replicas and 8 are still to come"),
+        ];
+        for (readiness, part) in cases {
+            let reasons = readiness.reasons();
+            assert!(reasons.len() == 1 && reasons[0].contains(part), "{part}: {reasons:?}");
+        }
+    }
+
+    #[test]
+    fn missing_copies_are_remarked_and_no_reason() {
+        let few = Readiness { target: 3, takers: 1, under_replicated: shards(0..12), ..ready() };
+        assert_eq!(few.reasons(), Vec::<String>::new());
+        assert_eq!(
+            few.remarks(),
+            ["12 of 12 shards have fewer than 3 replicas (nodes that take replicas: 1, to be added: 2)"]
+        );
+        assert_eq!(Readiness { target: 3, takers: 3, ..ready() }.remarks(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_reasons_are_given_at_once() {
+        let bad = Readiness { meta_led: false, leaderless: shards(0..1), to_come: 1, ..ready() };
+        assert_eq!(bad.reasons().len(), 3);
+    }
+}

@@ -1,0 +1,21 @@
+//! What a node that starts is waiting for, in words.
+//!
+//! The boot writes it and `/readyz` reads it, because a node without a place in a cluster has nothing else to show.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// Shared, cheap to clone. The last text wins.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting(Arc<Mutex<String>>);
+
+impl Waiting {
+    pub fn tell(&self, text: impl Into<String>) {
+        *self.0.lock() = text.into();
+    }
+
+    pub fn text(&self) -> String {
+        self.0.lock().clone()
+    }
+}
