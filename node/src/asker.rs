@@ -38,6 +38,9 @@ impl Asker {
                     self.learn(&address, &seen);
                     return Ok((address, seen));
                 }
+                Ok((503, starting)) if starting["error"].is_string() => {
+                    anyhow!("{address} is not in its cluster yet: {}", starting["error"].as_str().unwrap_or_default())
+                }
                 Ok((status, _)) => anyhow!("{address} answers with status {status}: is this a troupe node?"),
                 Err(error) => error,
             };

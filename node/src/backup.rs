@@ -67,13 +67,13 @@ fn client(access: &Access) -> Result<Client> {
 }
 
 async fn take(directory: &Path, access: &Access) -> Result<()> {
-    let client = client(access)?;
+    let mut client = client(access)?;
     let taken_ms = NodeCtx::production().clock.now().0;
     let plan = client.plan().await.context("cannot ask the cluster")?;
     create_empty(directory)?;
     let mut shards = Vec::new();
     let mut digest = Digest::default();
-    for Place { shard, slots, .. } in plan.places {
+    for Place { shard, slots, .. } in plan.places.clone() {
         let name = format!("shard-{:04}", shard.0);
         let path = directory.join(&name);
         let mut writer = None;

@@ -77,6 +77,9 @@ async fn look_at(node: &Value, status: &Value, answered: &str) -> Seen {
     }
     let (cluster, ready) =
         tokio::join!(fetch::get_json(address, "/v1/cluster", PATIENCE), fetch::get_json(address, "/readyz", PATIENCE));
+    if let Ok((503, starting)) = &cluster {
+        return without(&format!("not ready: {}", starting["error"].as_str().unwrap_or("it starts")));
+    }
     let Ok((_, cluster)) = cluster else {
         return without(&if reached {
             format!("no answer, but node {witness} reaches it")

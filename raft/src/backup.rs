@@ -18,18 +18,21 @@ use openraft::error::{ClientWriteError, RaftError};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
-use troupe_core::ShardId;
+use troupe_core::{NodeId, ShardId};
 use troupe_runtime::{Lane, NodeCtx, Stream, executor};
 use troupe_store::engine::{Engine, Reader};
 use troupe_store::rows::digest_range;
 
 use crate::cluster::{Barrier, ReadError, read_index};
 use crate::group::{Group, Groups};
+use crate::link::Links;
 use crate::meta::MetaState;
 use crate::port::{Inbound, Port, Protocol};
+use crate::readiness;
 use crate::snapshot;
 use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TURN};
 use crate::types::{Applied, GroupId, Proposal};
+pub(crate) use message::answer_in_place_of_snapshot;
 pub use message::{Answer, MARK, Place, Plan, Question, family, part_in};
 
 /// Requests answered at once: a backup competes with people's messages for the disk. Above it the asker waits.
@@ -44,9 +47,11 @@ const IDLE_TIME: Duration = Duration::from_secs(60);
 /// What it answers from. Cheap to clone.
 #[derive(Clone)]
 pub struct Archive {
+    pub me: NodeId,
     pub ctx: NodeCtx,
     pub engine: Arc<dyn Engine>,
     pub groups: Groups,
+    pub links: Links,
     pub meta: watch::Receiver<Arc<MetaState>>,
 }
 
@@ -99,16 +104,14 @@ impl Archive {
         let state = self.meta.borrow();
         let places = state.shards.iter().flat_map(|map| map.shards().map(|shard| (shard, map.slots(shard))));
         let places = places.map(|(shard, slots)| Place { shard, slots, leader: self.leader(&state, shard) });
-        Plan { cluster_id: state.cluster_id, places: places.collect() }
+        let nodes = state.nodes.values().map(|node| node.addresses.cluster.clone()).collect();
+        Plan { cluster_id: state.cluster_id, places: places.collect(), nodes }
     }
 
-    /// Its cluster address; by the replica here, or anybody who has one.
+    /// Its cluster address, if a majority has confirmed it lately and this node reaches it. A guess would only send the asker astray.
     fn leader(&self, state: &MetaState, shard: ShardId) -> Option<String> {
-        let led = self.groups.get(GroupId::of(shard)).and_then(|group| {
-            let metrics = group.metrics();
-            metrics.membership_config.get_node(&metrics.current_leader?).map(|home| home.0)
-        });
-        let node = led.or_else(|| Some(state.placement.get(&shard)?.replicas.first()?.0))?;
+        let nodes = state.placement.get(&shard)?.everyone().map(|(node, _)| node);
+        let (node, _) = readiness::leader(self.me, GroupId::of(shard), nodes, &self.groups, &self.links)?;
         state.nodes.get(&node).map(|node| node.addresses.cluster.clone())
     }
 

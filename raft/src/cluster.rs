@@ -28,7 +28,7 @@ use crate::host::Proposers;
 use crate::link::Links;
 use crate::meta::{Meta, MetaState};
 use crate::port::Port;
-use crate::readiness::{self, Readiness};
+use crate::readiness::{self, Confirmations, Readiness};
 use crate::space::LowMark;
 use crate::timing::BARRIER_TIMEOUT;
 use crate::types::GroupId;
@@ -138,6 +138,7 @@ struct Inner {
     routing: watch::Receiver<Arc<Routing>>,
     led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
     arrived: Arc<AtomicBool>,
+    confirmations: Confirmations,
     proposers: Proposers,
     mine: Mine,
     health: Health,
@@ -239,9 +240,9 @@ impl Cluster {
 
     /// What this node lacks to serve everything, judged now.
     pub fn readiness(&self) -> Readiness {
-        let Inner { me, groups, links, arrived, .. } = &*self.0;
+        let Inner { me, groups, links, arrived, confirmations, .. } = &*self.0;
         let state = self.meta_state();
-        readiness::look(*me, &state, groups, links, arrived.load(Ordering::Relaxed))
+        readiness::look(*me, &state, groups, links, confirmations, arrived.load(Ordering::Relaxed))
     }
 
     /// Who decides in the groups that this node leads.

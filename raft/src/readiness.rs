@@ -1,11 +1,13 @@
 //! Whether this node can serve everything now, and if not, why.
 //!
 //! [`look`] gathers what the node knows; [`Readiness::reasons`] is the judgement, a pure function of it. `/readyz`, the metrics and
-//! `troupe cluster status` all rest on it. A leader counts only if a majority has acknowledged it within [`LEADER_CONFIRMED`] and this
-//! node reaches it: a leader that Raft remembers may have died, or be alone.
+//! `troupe cluster status` all rest on it. A group counts as led only if this node has heard within [`LEADER_CONFIRMED`] from a leader that a
+//! majority acknowledged ([`Confirmations`]): a leader that Raft remembers may have died, or be alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use troupe_core::{NodeId, ShardId};
 
@@ -109,26 +111,69 @@ fn named(mut texts: impl ExactSizeIterator<Item = String>) -> String {
     if more > 0 { format!("{first} and {more} more") } else { first }
 }
 
-/// What this node knows now. `arrived`: it has had its share of replicas since it started.
-pub fn look(me: NodeId, state: &MetaState, groups: &Groups, links: &Links, arrived: bool) -> Readiness {
+/// The leader of a group that counts: a majority has acknowledged it lately, and it is this node or one that this node reaches.
+pub fn leader(
+    me: NodeId,
+    group: GroupId,
+    nodes: impl Iterator<Item = NodeId>,
+    groups: &Groups,
+    links: &Links,
+) -> Option<(NodeId, Lead)> {
     let now = Instant::now();
-    let confirmed = |group: GroupId, nodes: &mut dyn Iterator<Item = NodeId>| {
-        let own = groups.get(group).and_then(|group| Lead::of(&group.metrics(), now));
-        let told = nodes.filter_map(|node| links.lead(node, group));
-        let fresh = |lead: &Lead| now.duration_since(lead.confirmed) <= LEADER_CONFIRMED;
-        own.into_iter().chain(told).filter(fresh).max_by_key(|lead| lead.epoch)
-    };
+    let own = groups.get(group).and_then(|group| Some((me, Lead::of(&group.metrics(), now)?)));
+    let told = nodes.filter_map(|node| Some((node, links.lead(node, group)?)));
+    let fresh = |(_, lead): &(NodeId, Lead)| now.duration_since(lead.confirmed) <= LEADER_CONFIRMED;
+    own.into_iter().chain(told).filter(fresh).max_by_key(|(_, lead)| lead.epoch)
+}
+
+/// When each group had a leader for the last time that this node reached and a majority acknowledged. A transfer or a failover takes less than
+/// [`LEADER_CONFIRMED`], and nobody becomes unready by it. Shared, cheap to clone.
+#[derive(Clone, Default)]
+pub struct Confirmations(Arc<Mutex<BTreeMap<GroupId, Instant>>>);
+
+impl Confirmations {
+    /// To be called more often than [`LEADER_CONFIRMED`].
+    pub fn note(&self, me: NodeId, state: &MetaState, groups: &Groups, links: &Links) {
+        let meta = leader(me, GroupId::META, state.nodes.keys().copied(), groups, links);
+        let shards = state.placement.iter().map(|(shard, place)| {
+            let id = GroupId::of(*shard);
+            (id, leader(me, id, place.everyone().map(|(node, _)| node), groups, links))
+        });
+        let led = [(GroupId::META, meta)].into_iter().chain(shards);
+        let led: Vec<(GroupId, Instant)> = led.filter_map(|(id, lead)| Some((id, lead?.1.confirmed))).collect();
+        let mut known = self.0.lock();
+        for (id, confirmed) in led {
+            known.entry(id).and_modify(|known| *known = confirmed.max(*known)).or_insert(confirmed);
+        }
+    }
+
+    fn is_led(&self, group: GroupId, now: Instant) -> bool {
+        self.0.lock().get(&group).is_some_and(|confirmed| now.duration_since(*confirmed) <= LEADER_CONFIRMED)
+    }
+}
+
+/// What this node knows now. `arrived`: it has had its share of replicas since it started.
+pub fn look(
+    me: NodeId,
+    state: &MetaState,
+    groups: &Groups,
+    links: &Links,
+    confirmations: &Confirmations,
+    arrived: bool,
+) -> Readiness {
+    confirmations.note(me, state, groups, links);
+    let now = Instant::now();
     let mut seen = Readiness {
         shards: state.shards.map(|map| map.count),
-        meta_led: confirmed(GroupId::META, &mut state.nodes.keys().copied()).is_some(),
+        meta_led: confirmations.is_led(GroupId::META, now),
         target: state.target,
         takers: state.active().count(),
         ..Readiness::default()
     };
     for (shard, place) in &state.placement {
         let id = GroupId::of(*shard);
-        let lead = confirmed(id, &mut place.everyone().map(|(node, _)| node));
-        if lead.is_none() {
+        let lead = leader(me, id, place.everyone().map(|(node, _)| node), groups, links);
+        if !confirmations.is_led(id, now) {
             seen.leaderless.insert(*shard);
         }
         let answer = place.replicas.iter().filter(|(node, _)| links.reachable(*node)).count();
@@ -143,7 +188,7 @@ pub fn look(me: NodeId, state: &MetaState, groups: &Groups, links: &Links, arriv
         };
         let metrics = group.metrics();
         let known = metrics.local_committed.map_or(0, |id| id.index);
-        let committed = lead.and_then(|lead| lead.committed).map_or(known, |told| told.max(known));
+        let committed = lead.and_then(|(_, lead)| lead.committed).map_or(known, |told| told.max(known));
         let lacks = committed.saturating_sub(metrics.last_applied.map_or(0, |id| id.index));
         if lacks > BEHIND {
             seen.behind.insert(*shard, lacks);

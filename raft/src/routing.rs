@@ -14,6 +14,7 @@ use crate::group::{Group, Groups};
 use crate::link::Links;
 use crate::meta::state::Place;
 use crate::meta::{Member, MetaState};
+use crate::readiness::Confirmations;
 use crate::timing::ROUTING_EVERY;
 use crate::types::{GroupId, Metrics};
 
@@ -29,22 +30,23 @@ pub fn led(groups: &Groups) -> BTreeMap<ShardId, Epoch> {
     groups.all().into_iter().filter_map(led).collect()
 }
 
-/// Keeps both tables up to date until it is dropped.
-pub async fn run(
-    me: NodeId,
-    groups: Groups,
-    links: Links,
-    mut meta: watch::Receiver<Arc<MetaState>>,
-    routing: watch::Sender<Arc<Routing>>,
-    leading: watch::Sender<Arc<BTreeMap<ShardId, Epoch>>>,
-) {
+/// What is kept up to date here.
+pub struct Tables {
+    pub routing: watch::Sender<Arc<Routing>>,
+    pub led: watch::Sender<Arc<BTreeMap<ShardId, Epoch>>>,
+    pub confirmations: Confirmations,
+}
+
+/// Keeps the tables up to date until it is dropped.
+pub async fn run(me: NodeId, groups: Groups, links: Links, mut meta: watch::Receiver<Arc<MetaState>>, tables: Tables) {
     let mut tick = interval(ROUTING_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut news = groups.news();
     loop {
         let state = meta.borrow_and_update().clone();
-        show(&routing, table(me, &state, &groups, &links));
-        show(&leading, led(&groups));
+        show(&tables.routing, table(me, &state, &groups, &links));
+        show(&tables.led, led(&groups));
+        tables.confirmations.note(me, &state, &groups, &links);
         tokio::select! {
             changed = meta.changed() => if changed.is_err() { return },
             changed = news.changed() => if changed.is_err() { return },

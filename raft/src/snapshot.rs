@@ -134,14 +134,28 @@ pub async fn save(
     send_rows(ctx, &Pace::new(), reader, group.applier.ranges(), stream).await
 }
 
-/// The other end of [`save`]: the rows in order, the applied index, and how many they were. Blocks are small enough to be unpacked
-/// where they come in.
-pub async fn load(
-    stream: &mut Box<dyn Stream>,
-    mut take: impl FnMut(Vec<Row>) -> io::Result<()>,
-) -> io::Result<(u64, u64)> {
-    let Part::Header(header) = read_in_time(stream).await? else { return Err(invalid("no header of a snapshot")) };
+/// How the other end of [`save`] begins.
+pub enum Beginning {
+    /// Rows follow; they are of this applied index.
+    Rows(u64),
+    /// None follow.
+    Answer(backup::Answer),
+}
+
+/// The first frame that comes for the snapshot that was asked for.
+pub async fn begin_load(stream: &mut Box<dyn Stream>) -> io::Result<Beginning> {
+    let bytes = timeout(SNAPSHOT_STALL, read_bytes(stream)).await??;
+    if let Some(answer) = backup::answer_in_place_of_snapshot(&bytes) {
+        return Ok(Beginning::Answer(answer));
+    }
+    let Part::Header(header) = part_in(bytes)? else { return Err(invalid("no header of a snapshot")) };
     let (applied, _) = codec::applied_in(header.state.unwrap_or_default()).map_err(io::Error::other)?;
+    Ok(Beginning::Rows(applied.map_or(0, |id| id.index)))
+}
+
+/// The other end of [`save`], behind its beginning: the rows in order, and how many they were. Blocks are small enough to be unpacked
+/// where they come in.
+pub async fn load(stream: &mut Box<dyn Stream>, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io::Result<u64> {
     let mut count = 0;
     loop {
         match read_in_time(stream).await? {
@@ -152,7 +166,7 @@ pub async fn load(
                 count += pairs.pairs.len() as u64;
                 take(pairs.pairs.into_iter().map(row).collect())?;
             }
-            Part::End(end) if end.pairs == count => return Ok((applied.map_or(0, |id| id.index), count)),
+            Part::End(end) if end.pairs == count => return Ok(count),
             Part::End(_) => return Err(invalid("count of a snapshot")),
             Part::Header(_) | Part::Reply(_) | Part::Working(_) => return Err(invalid("order of a snapshot")),
         }
@@ -367,13 +381,21 @@ async fn read_in_time(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
 }
 
 async fn read(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
+    part_in(read_bytes(stream).await?)
+}
+
+fn part_in(bytes: Bytes) -> io::Result<Part> {
+    SnapshotFrame::decode(bytes)?.frame.ok_or_else(|| invalid("frame of a snapshot"))
+}
+
+async fn read_bytes(stream: &mut Box<dyn Stream>) -> io::Result<Bytes> {
     let length = stream.read_u32().await? as usize;
     if length > NODE_FRAME_BYTES {
         return Err(invalid("size of a snapshot's frame"));
     }
     let mut bytes = BytesMut::zeroed(length);
     stream.read_exact(&mut bytes).await?;
-    SnapshotFrame::decode(Bytes::from(bytes))?.frame.ok_or_else(|| invalid("frame of a snapshot"))
+    Ok(bytes.freeze())
 }
 
 #[cfg(test)]

@@ -65,8 +65,8 @@ pub const LAZY: Duration = Duration::from_millis(50);
 
 /// One leadership moves at a time and rarely: a move is short, but it is noticed.
 pub const BALANCE_EVERY: Duration = Duration::from_secs(3);
-/// A leader that no majority has acknowledged for so long counts as lost for readiness: above `LINK_SILENCE`, `PING_EVERY` and a
-/// failover together, so that a failover alone does not make the others unready.
+/// A group whose leaders no majority has acknowledged for so long counts as without one for readiness: above `LINK_SILENCE`, `PING_EVERY` and
+/// a failover together, so that a failover alone does not make the others unready.
 pub const LEADER_CONFIRMED: Duration = Duration::from_secs(3);
 /// Routing is recomputed at least this often, so that a changed link is seen.
 pub const ROUTING_EVERY: Duration = Duration::from_millis(200);

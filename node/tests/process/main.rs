@@ -11,6 +11,7 @@ mod disk;
 mod frames;
 mod members;
 mod person;
+mod readiness;
 mod requests;
 mod server;
 mod starts;

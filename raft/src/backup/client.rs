@@ -1,6 +1,9 @@
-//! The asking side of a backup: finds who leads a shard, and asks again where that changes.
+//! The asking side of a backup: finds the leader of a shard wherever it is, and asks again where that changes.
+//!
+//! Any node may be asked first. A node that does not lead a shard names the leader if it knows one, and [`Tour`] follows; without such
+//! a hint all nodes are asked in turn. A cluster without a majority is told from a failover by time alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use tokio::time::{Duration, Instant, sleep, timeout};
@@ -13,18 +16,24 @@ use troupe_store::rows::{Digest, Part, Row};
 use super::message::{self, Answer, Plan};
 use crate::cluster::StartError;
 use crate::port::{Port, Protocol, Security};
-use crate::snapshot;
+use crate::snapshot::{self, Beginning};
 
 /// For one answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// How long a shard may be without a leader before a backup gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a shard may be without a leader before nothing is begun: two failovers.
+const LEADERLESS: Duration = Duration::from_secs(3);
+/// The same in the middle of a backup or a restore, where giving up costs what was done.
+const PATIENCE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(200);
+/// How often one node is asked about a shard in one tour: hints of two nodes may point at each other for a moment.
+const ASKED: u8 = 2;
 
 pub struct Client {
     port: Port,
-    /// Cluster addresses to ask first.
-    seeds: Vec<String>,
+    /// Cluster addresses to ask first, then those that the cluster has told.
+    nodes: Vec<String>,
+    /// Who led each shard when it was asked last.
+    leaders: BTreeMap<ShardId, String>,
     /// Where a restore's parts go; kept open, since there are many.
     open: BTreeMap<ShardId, Box<dyn Stream>>,
 }
@@ -39,7 +48,11 @@ pub struct Saved {
 
 /// What a failed question means for the next one.
 enum Failed {
+    /// Ask another node, or this one again.
     Again(String),
+    /// The same, but much was done before it failed: the patience begins again.
+    BrokeOff(String),
+    NotLeader(Option<String>),
     Never(String),
 }
 
@@ -52,26 +65,78 @@ impl From<io::Error> for Failed {
 impl Client {
     /// A holder of the token, or of none where the cluster runs without TLS.
     pub fn new(ctx: &NodeCtx, security: Security, seeds: Vec<String>) -> Result<Client, StartError> {
-        Ok(Client { port: Port::dialer(ctx, security)?, seeds, open: BTreeMap::new() })
+        let port = Port::dialer(ctx, security)?;
+        Ok(Client { port, nodes: seeds, leaders: BTreeMap::new(), open: BTreeMap::new() })
     }
 
-    /// Which shards there are and who leads them, by the first node that knows.
-    pub async fn plan(&self) -> io::Result<Plan> {
-        let mut errors = Vec::new();
-        for seed in &self.seeds {
-            match self.ask(seed, Request::Describe(wire::BackupDescribe {})).await {
-                Ok(Answer::Plan(plan)) if !plan.places.is_empty() => return Ok(plan),
-                Ok(Answer::Plan(_)) => errors.push(format!("{seed} belongs to no cluster yet")),
-                Ok(other) => errors.push(format!("{seed} answers {other:?}")),
-                Err(error) => errors.push(format!("{seed}: {error}")),
+    /// Which shards there are and who leads them. Fails within seconds where a shard has no leader: nothing was begun then.
+    pub async fn plan(&mut self) -> io::Result<Plan> {
+        let began = Instant::now();
+        loop {
+            let plan = self.best_plan().await?;
+            let leaderless: Vec<String> = leaderless(&plan).map(|shard| shard.to_string()).collect();
+            if leaderless.is_empty() {
+                let led = plan.places.iter().filter_map(|place| Some((place.shard, place.leader.clone()?)));
+                self.leaders = led.collect();
+                return Ok(plan);
+            }
+            if began.elapsed() >= LEADERLESS {
+                return Err(io::Error::other(format!(
+                    "{} of {} shards have no leader that a majority of their replicas confirms (shard {}): start the nodes that are \
+                     down, then ask again; nothing was done",
+                    leaderless.len(),
+                    plan.places.len(),
+                    leaderless.join(", ")
+                )));
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    /// Of all nodes that answer, the one that knows the most leaders: one that is cut off knows few.
+    async fn best_plan(&mut self) -> io::Result<Plan> {
+        let (mut best, mut errors) = (None::<Plan>, Vec::new());
+        // What is learned meanwhile is asked too.
+        let mut at = 0;
+        while let Some(node) = self.nodes.get(at).cloned() {
+            at += 1;
+            match exchange(&self.port, &node, Request::Describe(wire::BackupDescribe {})).await {
+                Ok(Answer::Plan(plan)) if !plan.places.is_empty() => {
+                    let same = best.as_ref().is_none_or(|best| best.cluster_id == plan.cluster_id);
+                    if !same {
+                        return Err(io::Error::other(format!(
+                            "{node} belongs to another cluster than those before it"
+                        )));
+                    }
+                    self.learn(&plan.nodes);
+                    let done = leaderless(&plan).next().is_none();
+                    if best.as_ref().is_none_or(|best| leaderless(&plan).count() < leaderless(best).count()) {
+                        best = Some(plan);
+                    }
+                    if done {
+                        break;
+                    }
+                }
+                Ok(Answer::Plan(_)) => errors.push(format!("{node} belongs to no cluster yet")),
+                Ok(other) => errors.push(format!("{node} answers {other:?}")),
+                Err(error) => errors.push(format!("{node}: {error}")),
             }
         }
-        Err(io::Error::other(errors.join("; ")))
+        best.ok_or_else(|| io::Error::other(errors.join("; ")))
     }
 
-    pub async fn digest(&self, shard: ShardId) -> io::Result<Digest> {
+    fn learn(&mut self, nodes: &[String]) {
+        for node in nodes {
+            if !node.is_empty() && !self.nodes.contains(node) {
+                self.nodes.push(node.clone());
+            }
+        }
+    }
+
+    pub async fn digest(&mut self, shard: ShardId) -> io::Result<Digest> {
+        let port = self.port.clone();
         self.of_leader(shard, async |leader: &str| {
-            match self.ask(leader, Request::Digest(wire::BackupDigest { shard: shard.0 })).await? {
+            match exchange(&port, leader, Request::Digest(wire::BackupDigest { shard: shard.0 })).await? {
                 Answer::Digest(digest) => Ok(digest),
                 other => Err(failed(other)),
             }
@@ -82,24 +147,29 @@ impl Client {
     /// Every row of a shard, in order, to `take`; after a break the rows come from the first one again, and `begin` is called
     /// before each time.
     pub async fn save(
-        &self,
+        &mut self,
         shard: ShardId,
         mut begin: impl FnMut() -> io::Result<()>,
         mut take: impl FnMut(Vec<Row>) -> io::Result<()>,
     ) -> io::Result<Saved> {
+        let port = self.port.clone();
         self.of_leader(shard, async |leader: &str| {
             begin().map_err(|error| Failed::Never(error.to_string()))?;
-            let mut stream = self.port.dial_as_holder(leader, Protocol::Backup).await.map_err(io::Error::from)?;
+            let mut stream = port.dial_as_holder(leader, Protocol::Backup).await.map_err(io::Error::from)?;
             message::send_question(&mut stream, Request::Save(wire::BackupSave { shard: shard.0 })).await?;
+            let applied = match snapshot::begin_load(&mut stream).await? {
+                Beginning::Rows(applied) => applied,
+                Beginning::Answer(answer) => return Err(failed(answer)),
+            };
             let mut failed_here = None;
             let loaded = snapshot::load(&mut stream, |rows| {
                 take(rows).inspect_err(|error| failed_here = Some(error.to_string()))
             })
             .await;
             match (loaded, failed_here) {
-                (Ok((applied, rows)), _) => Ok(Saved { applied, rows }),
+                (Ok(rows), _) => Ok(Saved { applied, rows }),
                 (Err(_), Some(here)) => Err(Failed::Never(here)),
-                (Err(error), None) => Err(error.into()),
+                (Err(error), None) => Err(Failed::BrokeOff(error.to_string())),
             }
         })
         .await
@@ -107,82 +177,87 @@ impl Client {
 
     /// Puts one part into its shard; safe to repeat.
     pub async fn restore(&mut self, shard: ShardId, part: &Part) -> io::Result<()> {
-        let question = message::part_out(shard, part);
-        let began = Instant::now();
-        let mut leader = None;
-        loop {
-            let why = match self.put(shard, &mut leader, &question).await {
+        let part = message::part_out(shard, part);
+        if let Some(stream) = self.open.get_mut(&shard) {
+            match put(stream, &part).await {
                 Ok(()) => return Ok(()),
                 Err(Failed::Never(why)) => return Err(io::Error::other(why)),
-                Err(Failed::Again(why)) => why,
-            };
-            self.open.remove(&shard);
-            if began.elapsed() > PATIENCE {
-                return Err(io::Error::other(format!("shard {shard}: {why}")));
+                Err(_) => drop(self.open.remove(&shard)),
             }
-            sleep(AGAIN).await;
         }
+        let port = self.port.clone();
+        let stream = self.of_leader(shard, async |leader: &str| {
+            let mut stream = port.dial_as_holder(leader, Protocol::Backup).await.map_err(io::Error::from)?;
+            put(&mut stream, &part).await?;
+            Ok(stream)
+        });
+        let stream = stream.await?;
+        self.open.insert(shard, stream);
+        Ok(())
     }
 
-    async fn put(
+    /// Asks the leader of a shard, wherever it is.
+    async fn of_leader<T>(
         &mut self,
         shard: ShardId,
-        leader: &mut Option<String>,
-        part: &wire::RestorePart,
-    ) -> Result<(), Failed> {
-        if !self.open.contains_key(&shard) {
-            let address = match leader.take() {
-                Some(address) => address,
-                None => self.find(shard).await?,
-            };
-            let stream = self.port.dial_as_holder(&address, Protocol::Backup).await.map_err(io::Error::from)?;
-            self.open.insert(shard, stream);
-        }
-        let Some(stream) = self.open.get_mut(&shard) else { return Err(Failed::Again("not connected".to_owned())) };
-        let exchange = async {
-            message::send_question(stream, Request::Restore(part.clone())).await?;
-            message::receive_answer(stream).await
-        };
-        match timeout(ANSWER_TIME, exchange).await.map_err(io::Error::from)?? {
-            Answer::Taken => Ok(()),
-            Answer::NotLeader(hint) => {
-                *leader = hint;
-                Err(Failed::Again("its leader has changed".to_owned()))
-            }
-            other => Err(failed(other)),
-        }
-    }
-
-    async fn find(&self, shard: ShardId) -> Result<String, Failed> {
-        let plan = self.plan().await?;
-        let place = plan.places.into_iter().find(|place| place.shard == shard);
-        place.and_then(|place| place.leader).ok_or_else(|| Failed::Again("it has no leader".to_owned()))
-    }
-
-    async fn of_leader<T>(&self, shard: ShardId, mut ask: impl AsyncFnMut(&str) -> Result<T, Failed>) -> io::Result<T> {
-        let began = Instant::now();
+        mut ask: impl AsyncFnMut(&str) -> Result<T, Failed>,
+    ) -> io::Result<T> {
+        let mut lost_since = Instant::now();
+        let mut tour = Tour::new(self.leaders.get(&shard), &self.nodes);
+        let mut last = "no node is known".to_owned();
         loop {
-            let outcome = match self.find(shard).await {
-                Ok(leader) => ask(&leader).await,
-                Err(error) => Err(error),
+            let Some(address) = tour.next() else {
+                if lost_since.elapsed() > PATIENCE {
+                    return Err(io::Error::other(format!(
+                        "shard {shard}: no node leads it with a majority of its replicas: start the nodes that are down, then ask again \
+                         (the last answer: {last})"
+                    )));
+                }
+                sleep(AGAIN).await;
+                tour = Tour::new(None, &self.nodes);
+                continue;
             };
-            match outcome {
-                Ok(answer) => return Ok(answer),
-                Err(Failed::Again(_)) if began.elapsed() <= PATIENCE => sleep(AGAIN).await,
-                Err(Failed::Again(why) | Failed::Never(why)) => {
-                    return Err(io::Error::other(format!("shard {shard}: {why}")));
+            match ask(&address).await {
+                Ok(answer) => {
+                    self.leaders.insert(shard, address);
+                    return Ok(answer);
+                }
+                Err(Failed::Never(why)) => return Err(io::Error::other(format!("shard {shard}: {why}"))),
+                Err(Failed::NotLeader(hint)) => {
+                    last = format!("{address} does not lead it");
+                    tour.follow(hint);
+                }
+                Err(Failed::Again(why)) => last = format!("{address}: {why}"),
+                Err(Failed::BrokeOff(why)) => {
+                    last = format!("{address}: {why}");
+                    lost_since = Instant::now();
                 }
             }
         }
     }
+}
 
-    async fn ask(&self, address: &str, question: Request) -> io::Result<Answer> {
-        let exchange = async {
-            let mut stream = self.port.dial_as_holder(address, Protocol::Backup).await?;
-            message::send_question(&mut stream, question).await?;
-            message::receive_answer(&mut stream).await
-        };
-        timeout(ANSWER_TIME, exchange).await?
+fn leaderless(plan: &Plan) -> impl Iterator<Item = ShardId> + '_ {
+    plan.places.iter().filter(|place| place.leader.is_none()).map(|place| place.shard)
+}
+
+async fn exchange(port: &Port, address: &str, question: Request) -> io::Result<Answer> {
+    let exchange = async {
+        let mut stream = port.dial_as_holder(address, Protocol::Backup).await?;
+        message::send_question(&mut stream, question).await?;
+        message::receive_answer(&mut stream).await
+    };
+    timeout(ANSWER_TIME, exchange).await?
+}
+
+async fn put(stream: &mut Box<dyn Stream>, part: &wire::RestorePart) -> Result<(), Failed> {
+    let exchange = async {
+        message::send_question(stream, Request::Restore(part.clone())).await?;
+        message::receive_answer(stream).await
+    };
+    match timeout(ANSWER_TIME, exchange).await.map_err(io::Error::from)?? {
+        Answer::Taken => Ok(()),
+        other => Err(failed(other)),
     }
 }
 
@@ -190,9 +265,59 @@ fn failed(answer: Answer) -> Failed {
     match answer {
         Answer::Refused(why) => Failed::Never(why),
         Answer::Unavailable(why) => Failed::Again(why),
-        Answer::NotLeader(_) => Failed::Again("its leader has changed".to_owned()),
+        Answer::NotLeader(hint) => Failed::NotLeader(hint),
         Answer::Plan(_) | Answer::Digest(_) | Answer::Taken => {
             Failed::Never("an answer to another question".to_owned())
         }
+    }
+}
+
+/// Whom to ask next about one shard: those that others name as its leader, then all nodes once.
+struct Tour {
+    hint: Option<String>,
+    list: VecDeque<String>,
+    asked: BTreeMap<String, u8>,
+}
+
+impl Tour {
+    fn new(leader: Option<&String>, nodes: &[String]) -> Tour {
+        Tour { hint: leader.cloned(), list: nodes.iter().cloned().collect(), asked: BTreeMap::new() }
+    }
+
+    fn follow(&mut self, hint: Option<String>) {
+        self.hint = hint.filter(|hint| self.asked.get(hint).is_none_or(|times| *times < ASKED));
+    }
+
+    fn next(&mut self) -> Option<String> {
+        let asked = &self.asked;
+        let listed = || self.list.iter().position(|node| !asked.contains_key(node));
+        let next = match self.hint.take() {
+            Some(hint) => hint,
+            None => self.list.remove(listed()?)?,
+        };
+        *self.asked.entry(next.clone()).or_default() += 1;
+        Some(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tour_follows_hints_first_and_ends() {
+        let nodes: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let mut tour = Tour::new(Some(&"c".to_owned()), &nodes);
+        assert_eq!(tour.next().as_deref(), Some("c"));
+        tour.follow(Some("d".to_owned()));
+        assert_eq!(tour.next().as_deref(), Some("d"));
+        tour.follow(None);
+        let mut rest = Vec::new();
+        while let Some(node) = tour.next() {
+            // Two that point at each other do not keep it for ever.
+            tour.follow(Some(if node == "a" { "b" } else { "a" }.to_owned()));
+            rest.push(node);
+        }
+        assert_eq!(rest, ["a", "b", "a", "b"], "the leader that was asked first is not asked again");
     }
 }

@@ -48,6 +48,8 @@ pub enum Answer {
 pub struct Plan {
     pub cluster_id: [u8; 16],
     pub places: Vec<Place>,
+    /// Cluster addresses of all nodes; empty if the node is of a version that does not tell.
+    pub nodes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +116,11 @@ pub async fn send_answer(stream: &mut dyn Stream, answer: &Answer) -> io::Result
                 leader: place.leader.clone().unwrap_or_default(),
             };
             let places = plan.places.iter().map(place).collect();
-            WireReply::Plan(wire::BackupPlan { cluster_id: plan.cluster_id.to_vec().into(), places })
+            WireReply::Plan(wire::BackupPlan {
+                cluster_id: plan.cluster_id.to_vec().into(),
+                places,
+                nodes: plan.nodes.clone(),
+            })
         }
         Answer::Digest(digest) => {
             WireReply::Rows(wire::BackupRows { rows: digest.rows, digest: digest.sum.to_be_bytes().to_vec().into() })
@@ -132,6 +138,12 @@ pub async fn receive_answer(stream: &mut dyn Stream) -> io::Result<Answer> {
     answer_in(reply).ok_or_else(|| invalid("answer of a backup"))
 }
 
+/// What came in place of the snapshot that was asked for.
+pub(crate) fn answer_in_place_of_snapshot(frame: &[u8]) -> Option<Answer> {
+    let answer = answer_in(wire::BackupReply::decode(frame).ok()?)?;
+    matches!(answer, Answer::NotLeader(_) | Answer::Unavailable(_) | Answer::Refused(_)).then_some(answer)
+}
+
 fn answer_in(reply: wire::BackupReply) -> Option<Answer> {
     Some(match reply.reply? {
         WireReply::Plan(plan) => {
@@ -141,7 +153,7 @@ fn answer_in(reply: wire::BackupReply) -> Option<Answer> {
                 Some(Place { shard: ShardId(place.shard), slots, leader })
             };
             let places = plan.places.into_iter().map(place).collect::<Option<_>>()?;
-            Answer::Plan(Plan { cluster_id: plan.cluster_id.as_ref().try_into().ok()?, places })
+            Answer::Plan(Plan { cluster_id: plan.cluster_id.as_ref().try_into().ok()?, places, nodes: plan.nodes })
         }
         WireReply::Rows(rows) => {
             let sum = u128::from_be_bytes(rows.digest.as_ref().try_into().ok()?);
@@ -209,9 +221,28 @@ mod tests {
     }
 
     #[test]
+    fn the_beginning_of_a_snapshot_and_an_answer_are_told_apart() {
+        use wire::snapshot_frame::Frame;
+        let header = wire::SnapshotHeader { group: 4, target: 9, ..Default::default() };
+        for header in [header, wire::SnapshotHeader::default()] {
+            let frame = wire::SnapshotFrame { frame: Some(Frame::Header(header)) }.encode_to_vec();
+            assert_eq!(answer_in_place_of_snapshot(&frame), None);
+        }
+        for reply in [
+            WireReply::NotLeader("a:7800".into()),
+            WireReply::Unavailable("x".into()),
+            WireReply::Refused(String::new()),
+        ] {
+            let frame = wire::BackupReply { reply: Some(reply) }.encode_to_vec();
+            assert!(answer_in_place_of_snapshot(&frame).is_some());
+        }
+    }
+
+    #[test]
     fn answers_survive_the_wire() {
         let place = Place { shard: ShardId(1), slots: (3, 9), leader: Some("a:1".into()) };
-        let plan = Plan { cluster_id: [5; 16], places: vec![place.clone(), Place { leader: None, ..place }] };
+        let places = vec![place.clone(), Place { leader: None, ..place }];
+        let plan = Plan { cluster_id: [5; 16], places, nodes: vec!["a:1".into(), "b:2".into()] };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for answer in [
             Answer::Plan(plan),
@@ -235,6 +266,7 @@ mod tests {
         #[test]
         fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = part_in(&bytes);
+            let _ = answer_in_place_of_snapshot(&bytes);
             let _ = wire::BackupReply::decode(bytes.as_slice()).ok().and_then(answer_in);
         }
     }

@@ -25,6 +25,8 @@ use crate::link::Links;
 use crate::meta::state::removed_text;
 use crate::meta::{Addresses, Meta, MetaState};
 use crate::network::Network;
+use crate::readiness::Confirmations;
+use crate::routing::Tables;
 use crate::steward::Steward;
 use crate::timing;
 use crate::trim::LogLimits;
@@ -100,7 +102,14 @@ impl Cluster {
         tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
         let held = host::held(&engine, me)?;
         let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;
-        let archive = Archive { ctx: ctx.clone(), engine: engine.clone(), groups: groups.clone(), meta: state.clone() };
+        let archive = Archive {
+            me,
+            ctx: ctx.clone(),
+            engine: engine.clone(),
+            groups: groups.clone(),
+            links: links.clone(),
+            meta: state.clone(),
+        };
         tasks.spawn(backup::serve(archive, port.clone()));
 
         let (opened, replicas) = watch::channel(BTreeMap::new());
@@ -160,7 +169,9 @@ impl Cluster {
         let routing = watch::Sender::new(Arc::new(routing::table(me, &state.borrow(), &groups, &links)));
         let led = watch::Sender::new(Arc::default());
         let (routed, leads) = (routing.subscribe(), led.subscribe());
-        tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), routing, led));
+        let confirmations = Confirmations::default();
+        let tables = Tables { routing, led, confirmations: confirmations.clone() };
+        tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), tables));
         let mut balancer = JoinSet::new();
         balancer.spawn(balance::run(groups.clone(), links.clone(), mine.clone(), routed.clone()));
 
@@ -178,6 +189,7 @@ impl Cluster {
             routing: routed,
             led: leads,
             arrived,
+            confirmations,
             proposers,
             mine,
             health,

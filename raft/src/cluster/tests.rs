@@ -367,6 +367,7 @@ async fn a_node_starts_in_the_real_world() {
     cluster.shutdown().await;
 }
 
+mod backups;
 mod clocks;
 mod elastic;
 mod leaders;

@@ -72,6 +72,10 @@ impl Town {
         self.machines[at].node.wipe();
     }
 
+    pub(super) fn village(&self) -> &Village {
+        &self.village
+    }
+
     /// Of a node that is down already.
     pub(super) fn wipe_only(&mut self, at: usize) {
         self.machines[at].node.wipe();

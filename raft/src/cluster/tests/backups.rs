@@ -1,0 +1,109 @@
+//! Backups of clusters in which no node holds every shard: from any node, into any cluster.
+
+use troupe_store::rows::{Digest, Part, Row};
+
+use super::town::Town;
+use super::*;
+use crate::backup::client::Client;
+use crate::port::Security;
+
+fn client(town: &Town, number: u16) -> Client {
+    let ctx = town.village().ctx("127.0.0.1:99", u64::from(number) + 500);
+    Client::new(&ctx, Security::Insecure(None), vec![address(number)]).expect("a client")
+}
+
+/// All rows by shard, and the digest of each as the cluster says.
+async fn save(client: &mut Client) -> Vec<(ShardId, Vec<Row>, Digest)> {
+    let plan = client.plan().await.expect("a plan");
+    let mut shards = Vec::new();
+    for place in plan.places {
+        let rows = std::cell::RefCell::new(Vec::new());
+        let begin = || {
+            rows.borrow_mut().clear();
+            Ok(())
+        };
+        let take = |more| {
+            rows.borrow_mut().extend(more);
+            Ok(())
+        };
+        let saved = timeout(PATIENCE, client.save(place.shard, begin, take)).await.expect("in time").expect("saved");
+        let rows = rows.into_inner();
+        assert_eq!(saved.rows, rows.len() as u64);
+        shards.push((place.shard, rows, client.digest(place.shard).await.expect("a digest")));
+    }
+    shards
+}
+
+async fn restore(client: &mut Client, shards: &[(ShardId, Vec<Row>, Digest)]) {
+    let plan = client.plan().await.expect("a plan");
+    assert_eq!(plan.places.len(), shards.len());
+    for (shard, rows, digest) in shards {
+        let part = |number, last, rows: &[Row]| Part { backup: [3; 16], number, last, rows: rows.to_vec() };
+        let (first, second) = rows.split_at(rows.len() / 2);
+        for part in [part(0, false, first), part(1, true, second)] {
+            timeout(PATIENCE, client.restore(*shard, &part)).await.expect("in time").expect("taken");
+        }
+        assert_eq!(client.digest(*shard).await.expect("a digest"), *digest, "shard {shard}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_is_taken_from_any_of_five_nodes_and_restored_through_any() {
+    let mut town = Town::found(5).await;
+    town.register(40).await;
+    let mut saved = None;
+    for number in 1..=5 {
+        let shards = save(&mut client(&town, number)).await;
+        assert!(shards.iter().map(|(_, rows, _)| rows.len()).sum::<usize>() >= 40);
+        assert!(saved.is_none() || saved == Some(shards.clone()), "node {number} gives something else");
+        saved = Some(shards);
+    }
+    let shards = saved.expect("five backups");
+    for number in 1..=5 {
+        let other = Town::found(5).await;
+        restore(&mut client(&other, number), &shards).await;
+        other.shutdown().await;
+    }
+    town.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_through_a_drained_node_works_too() {
+    let mut town = Town::found(4).await;
+    town.register(20).await;
+    let drain = Order { node: NodeId(1), verb: Verb::Drain, replication: None };
+    town.at(0).order(&drain).await.unwrap();
+    town.until("node 1 has nothing", |table| {
+        table.placement.values().all(|place| place.moving.is_none() && !place.nodes.contains(&NodeId(1)))
+    })
+    .await;
+    let shards = save(&mut client(&town, 1)).await;
+    let other = Town::found(1).await;
+    restore(&mut client(&other, 1), &shards).await;
+    other.shutdown().await;
+    town.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_majority_a_backup_says_so_at_once() {
+    let mut town = Town::found(5).await;
+    town.register(10).await;
+    let mut asks = client(&town, 1);
+    save(&mut asks).await;
+    for at in 2..5 {
+        town.stop(at).await;
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let begun = tokio::time::Instant::now();
+    let refused = asks.plan().await.unwrap_err().to_string();
+    assert!(refused.contains("have no leader that a majority") && refused.contains("nothing was done"), "{refused}");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // One seed that is down does not matter as long as others are known.
+    town.start(2).await;
+    town.start(3).await;
+    let mut asks = client(&town, 2);
+    save(&mut asks).await;
+    town.stop(1).await;
+    save(&mut asks).await;
+    town.shutdown().await;
+}
