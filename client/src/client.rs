@@ -87,6 +87,16 @@ pub enum Incoming {
     ConversationRemoved {
         conversation: ConversationId,
     },
+    /// The cluster was restored from a backup, or recovered from one copy, and less came back than this device has handed out. Events up to
+    /// `kept` are as they were; the `lost` ones behind them are gone, and the conversation goes on from `kept` with others. All of it is gone
+    /// where `kept` is 0.
+    Restored {
+        conversation: ConversationId,
+        kept: Seq,
+        lost: u64,
+        /// Number of the history that the device is in from here on.
+        history: u64,
+    },
     State(State),
     /// The outcome of a message that was in the outbox when the client started, or whose handle was dropped.
     Settled {
@@ -307,13 +317,26 @@ impl Events {
     }
 
     fn hand_out(&self, incoming: &Incoming) {
-        let Incoming::Event { conversation, event } = incoming else { return };
-        let record = Record::HandedOut { conversation: *conversation, event: event.clone() };
-        if let Err(error) = self.shared.store.lock().append(&record) {
+        match incoming {
+            Incoming::Event { conversation, event } => {
+                self.keep(&Record::HandedOut { conversation: *conversation, event: event.clone() });
+                self.shared.taken.lock().insert(*conversation, event.seq);
+                self.shared.wake.notify_one();
+            }
+            // Here, and not when it was noticed: events of the old history were still on their way to the application.
+            Incoming::Restored { conversation, kept, history, .. } => {
+                self.keep(&Record::Cursor { conversation: *conversation, seq: *kept });
+                self.keep(&Record::History { conversation: *conversation, history: *history });
+                self.shared.taken.lock().remove(conversation);
+            }
+            _ => {}
+        }
+    }
+
+    fn keep(&self, record: &Record) {
+        if let Err(error) = self.shared.store.lock().append(record) {
             // Handing it out again after a restart is better than not at all.
             tracing::error!(%error, "the cursor is not kept");
         }
-        self.shared.taken.lock().insert(*conversation, event.seq);
-        self.shared.wake.notify_one();
     }
 }

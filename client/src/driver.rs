@@ -53,10 +53,13 @@ pub(crate) struct Driver {
     inbox: Inbox,
     /// Where this device stood in conversations that it does not follow now.
     cursors: BTreeMap<ConversationId, Seq>,
+    /// Of which history of the cluster it is what this device holds, where there is more than one.
+    histories: BTreeMap<ConversationId, u64>,
     /// How far others have got.
     marks: Marks,
     online: Option<Online>,
-    /// Outcomes whose waiters have gone with an earlier life of the application: no more than the outbox held. They wait for room.
+    /// Outcomes whose waiters have gone with an earlier life of the application, no more than the outbox held, and what a restore took, once
+    /// for each conversation. They wait for room.
     settled: VecDeque<Incoming>,
     connecting: Option<Connecting>,
     retry_at: Option<Instant>,
@@ -98,6 +101,7 @@ pub(crate) fn start(
         start_at: builder.start_at,
         inbox: Inbox::default(),
         cursors: saved.cursors,
+        histories: saved.histories,
         marks: Marks::default(),
         online: None,
         settled: VecDeque::new(),

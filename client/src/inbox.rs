@@ -73,6 +73,21 @@ impl Inbox {
         self.behind.remove(&conversation);
     }
 
+    /// The log has another continuation behind `kept` than the one that is held here: it goes on from there, and what is ready of the old one
+    /// is dropped.
+    pub fn go_back(&mut self, conversation: ConversationId, kept: Seq) {
+        let Some(place) = self.places.get_mut(&conversation) else { return };
+        // A page that is on its way is known by its beginning.
+        *place = Place { cursor: kept, head: kept, fetching: place.fetching, ..Place::default() };
+        self.ready.retain(|(of, event)| *of != conversation || event.seq <= kept);
+        self.note(conversation);
+    }
+
+    /// Conversations that are followed.
+    pub fn followed(&self) -> impl Iterator<Item = ConversationId> + '_ {
+        self.places.keys().copied()
+    }
+
     /// There are events up to `head`.
     pub fn head(&mut self, conversation: ConversationId, head: Seq) {
         let Some(place) = self.places.get_mut(&conversation) else { return };
@@ -116,6 +131,10 @@ impl Inbox {
             return;
         }
         let Some(place) = self.places.get_mut(&wanted.conversation) else { return };
+        if wanted.after > place.cursor {
+            // Asked for before this device had to go back.
+            return self.note(wanted.conversation);
+        }
         place.head = place.head.max(head);
         place.not_before = None;
         if events.is_empty() && !more {

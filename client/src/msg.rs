@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use troupe_core::text::clean;
-use troupe_core::{Body, ConversationId, Event, EventKind, UserId};
+use troupe_core::{Body, ConversationId, Event, EventKind, Seq, UserId};
 
 use crate::chat::{Account, Connected};
 use crate::client::{Acked, Client, Incoming, SendHandle, State};
@@ -189,6 +189,15 @@ pub async fn tail(
                     *left -= 1;
                 }
             }
+            Some(Incoming::Restored { conversation, kept, lost, .. }) => {
+                let place = conversation.to_string();
+                let line = match options.json {
+                    true => json!({ "conversation": place, "restored": { "kept": kept.0, "lost": lost } }).to_string(),
+                    false => restored(&place, kept, lost),
+                };
+                output.write_all(format!("{line}\n").as_bytes()).await?;
+                output.flush().await?;
+            }
             Some(_) => {}
         }
         if let Some(incoming) = incoming {
@@ -258,6 +267,16 @@ fn as_line(value: &Value) -> String {
         }
     }
     line
+}
+
+/// What people read when their cluster has less than their device.
+pub(crate) fn restored(place: &str, kept: Seq, lost: u64) -> String {
+    match kept {
+        Seq::ZERO => format!("the servers were restored from a backup without {place}: {lost} messages of it are gone"),
+        kept => format!(
+            "the servers were restored from a backup: the last {lost} messages of {place} are gone, and it goes on after number {kept}"
+        ),
+    }
 }
 
 /// An event in words, users by their ids.

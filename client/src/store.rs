@@ -71,6 +71,11 @@ pub enum Record {
         conversation: ConversationId,
         seq: Seq,
     },
+    /// What the device holds of this conversation is of this history of the cluster.
+    History {
+        conversation: ConversationId,
+        history: u64,
+    },
 }
 
 /// The sum of all records.
@@ -83,6 +88,8 @@ pub struct Saved {
     /// In the order they were queued.
     pub outbox: Vec<Queued>,
     pub cursors: BTreeMap<ConversationId, Seq>,
+    /// Only of clusters that were restored or recovered.
+    pub histories: BTreeMap<ConversationId, u64>,
 }
 
 impl Saved {
@@ -102,6 +109,9 @@ impl Saved {
             }
             Record::Cursor { conversation, seq } => {
                 self.cursors.insert(*conversation, *seq);
+            }
+            Record::History { conversation, history } => {
+                self.histories.insert(*conversation, *history);
             }
         }
     }

@@ -208,3 +208,96 @@ async fn the_terminal_client_talks_over_pipes_and_survives_its_node() {
     chat.await.expect("no panic").expect("a good end");
     assert_eq!(server.log("everyone").last().map(|(_, text)| text.as_str()), Some("still here"));
 }
+
+/// The next that is no change of state.
+async fn next(events: &mut Events) -> Incoming {
+    loop {
+        match events.next().await.expect("the client runs") {
+            Incoming::State(_) | Incoming::ConversationAdded { .. } | Incoming::ConversationRemoved { .. } => continue,
+            incoming => return incoming,
+        }
+    }
+}
+
+/// The cluster goes down, and its devices notice.
+async fn down(server: &Server, client: &Client) {
+    for node in NODES {
+        server.set(node, Mode::Down);
+    }
+    let mut state = client.watch_state();
+    state.wait_for(|state| !matches!(state, State::Online { .. })).await.expect("the client runs");
+}
+
+/// It comes back from a backup, and has less than the device.
+fn restore(server: &Server, kept: usize, history: u64) {
+    server.restore(kept, history);
+    for node in NODES {
+        server.set(node, Mode::Up);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_ahead_of_its_restored_cluster_says_what_is_gone_and_goes_on() {
+    let server = Server::new(&NODES, 1);
+    let (alice, mut events) = builder(&server, "alice", 9).connect().await.expect("a node is up");
+    for (_, text) in numbered(10) {
+        alice.send(HERE, Body::text(&text)).expect("room").await.expect("acknowledged");
+    }
+    assert_eq!(texts(&mut events, 10).await, numbered(10));
+    down(&server, &alice).await;
+    restore(&server, 4, 77);
+    match next(&mut events).await {
+        Incoming::Restored { conversation, kept, lost, .. } => {
+            assert_eq!((conversation, kept.0, lost), (HERE, 4, 6));
+        }
+        other => panic!("{other:?}"),
+    }
+    let sent: Vec<_> = (0..7).map(|n| alice.send(HERE, Body::text(&format!("new {n}"))).expect("room")).collect();
+    for handle in sent {
+        handle.await.expect("acknowledged");
+    }
+    let expected: Vec<(u64, String)> = (0..7).map(|n| (n + 5, format!("new {n}"))).collect();
+    assert_eq!(texts(&mut events, 7).await, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_is_noticed_after_a_restart_once_and_the_outbox_is_sent_with_its_ids() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = async || loop {
+        // The client before it lets go of the file a moment after it was closed.
+        match FileStore::open(folder.path().join("alice")) {
+            Ok(store) => return store,
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let server = Server::new(&NODES, 1);
+    let (alice, mut events) = builder(&server, "alice", 9).store(store().await).connect().await.expect("a node is up");
+    for (_, text) in numbered(10) {
+        alice.send(HERE, Body::text(&text)).expect("room").await.expect("acknowledged");
+    }
+    assert_eq!(texts(&mut events, 10).await, numbered(10));
+    down(&server, &alice).await;
+    alice.send(HERE, Body::text("waits")).expect("room");
+    alice.close().await;
+    drop(events);
+    restore(&server, 4, 77);
+    let (alice, mut events) = builder(&server, "alice", 10).store(store().await).connect().await.expect("a node is up");
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        match next(&mut events).await {
+            Incoming::Restored { kept, lost, .. } => told.push(format!("restored {kept} {lost}")),
+            Incoming::Event { event, .. } => told.push(format!("event {}", event.seq)),
+            Incoming::Settled { outcome, .. } => told.push(format!("sent {}", outcome.expect("acknowledged").seq)),
+            other => panic!("{other:?}"),
+        }
+    }
+    told.sort();
+    assert_eq!(told, ["event 5", "restored 4 6", "sent 5"]);
+    alice.close().await;
+    drop(events);
+
+    let (alice, mut events) = builder(&server, "alice", 11).store(store().await).connect().await.expect("a node is up");
+    alice.send(HERE, Body::text("after")).expect("room").await.expect("acknowledged");
+    assert_eq!(texts(&mut events, 1).await, [(6, "after".to_owned())]);
+}

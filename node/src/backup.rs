@@ -179,7 +179,8 @@ pub async fn restore(args: Restore) -> Result<()> {
         read(&args.directory, shard, |_| Ok(()))?;
     }
     let mut client = client(&args.access)?;
-    let places = client.plan().await.context("cannot ask the cluster")?.places;
+    let plan = client.plan().await.context("cannot ask the cluster")?;
+    let places = plan.places;
     let mut parts = Parts::new(&manifest.backup_id()?, places.iter().map(|place| place.slots).collect());
     for shard in &manifest.shards {
         // Sent from within the reading, so that no more than a block is in memory.
@@ -202,6 +203,9 @@ pub async fn restore(args: Restore) -> Result<()> {
     manifest
         .compare(found)
         .context("everything was taken, but the cluster holds something else now: was it used meanwhile?")?;
+    // Only now: a restore that was refused must not make devices believe in another history.
+    let history = troupe_raft::backup::history(&manifest.backup_id()?, &plan.cluster_id);
+    client.adopt(history, manifest.origin()?).await?;
     println!("restored: {} rows in {} shards, digest {}, as saved", found.rows, places.len(), manifest.digest);
     Ok(())
 }
@@ -222,7 +226,8 @@ struct Target {
 
 impl Target {
     fn part(&mut self, backup: [u8; 16], last: bool) -> Part {
-        let part = Part { backup, number: self.number, last, rows: std::mem::take(&mut self.rows) };
+        let rows = std::mem::take(&mut self.rows);
+        let part = Part { backup, number: self.number, last, notes_heads: true, rows };
         self.number += 1;
         self.bytes = 0;
         part

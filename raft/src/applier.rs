@@ -56,8 +56,12 @@ impl Applier for ShardApplier {
         let mut applied = Vec::with_capacity(proposals.len());
         for proposal in proposals {
             if let Some((&backup::MARK, part)) = proposal.split_first() {
-                let part = backup::part_in(part).ok_or_else(|| unreadable("a part of a restore"))?;
-                applied.push(Applied::Restored(state.restore(self.map.slots(self.shard), &part)?));
+                let slots = self.map.slots(self.shard);
+                applied.push(Applied::Restored(match backup::change_in(part) {
+                    Some(backup::Change::Restore(part)) => state.restore(slots, &part)?,
+                    Some(backup::Change::Recovered) => Ok(state.note_heads(slots)?),
+                    None => return Err(unreadable("a part of a restore")),
+                }));
                 continue;
             }
             let batch = decode(proposal)?;

@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use openraft::error::{ClientWriteError, RaftError};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
@@ -26,14 +27,14 @@ use troupe_store::rows::digest_range;
 use crate::cluster::{Barrier, ReadError, read_index};
 use crate::group::{Group, Groups};
 use crate::link::Links;
-use crate::meta::MetaState;
+use crate::meta::{Meta, MetaCommand, MetaError, MetaState};
 use crate::port::{Inbound, Port, Protocol};
 use crate::readiness;
 use crate::snapshot;
 use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TURN};
 use crate::types::{Applied, GroupId, Proposal};
 pub(crate) use message::answer_in_place_of_snapshot;
-pub use message::{Answer, MARK, Place, Plan, Question, family, part_in};
+pub use message::{Answer, Change, MARK, Place, Plan, Question, change_in, family, recovered_entry};
 
 /// Requests answered at once: a backup competes with people's messages for the disk. Above it the asker waits.
 const REQUESTS: usize = 2;
@@ -44,6 +45,13 @@ const TALK_TIME: Duration = Duration::from_secs(10);
 /// Between two questions: a restore comes back to a shard when it has read that far.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
+/// The history that a cluster has after a restore: another one for every cluster that a backup is restored into, and the same when a restore
+/// is repeated there. Never 0.
+pub fn history(backup: &[u8; 16], cluster: &[u8; 16]) -> u64 {
+    let hash = Sha256::new().chain_update(backup).chain_update(cluster).finalize();
+    hash.first_chunk::<8>().map_or(1, |bytes| u64::from_be_bytes(*bytes).max(1))
+}
+
 /// What it answers from. Cheap to clone.
 #[derive(Clone)]
 pub struct Archive {
@@ -52,6 +60,7 @@ pub struct Archive {
     pub engine: Arc<dyn Engine>,
     pub groups: Groups,
     pub links: Links,
+    pub orders: Meta,
     pub meta: watch::Receiver<Arc<MetaState>>,
 }
 
@@ -90,6 +99,7 @@ impl Archive {
                 Question::Describe => Answer::Plan(self.plan()),
                 Question::Digest(shard) => self.digest(shard).await.unwrap_or_else(|answer| answer),
                 Question::Restore { shard, entry } => self.restore(shard, entry).await.unwrap_or_else(|answer| answer),
+                Question::Adopt { history, origin } => self.adopt(history, origin).await,
                 Question::Save(shard) => match self.moment(shard).await {
                     Ok((group, view)) => return snapshot::save(&self.ctx, view, &group, &mut stream).await,
                     Err(answer) => answer,
@@ -132,6 +142,14 @@ impl Archive {
         let map = self.meta.borrow().shards;
         let map = map.filter(|map| shard.0 < map.count);
         map.map(|map| map.slots(shard)).ok_or_else(|| Answer::Refused(format!("there is no shard {shard}")))
+    }
+
+    async fn adopt(&self, history: u64, origin: [u8; 16]) -> Answer {
+        match self.orders.propose(&MetaCommand::Adopt { history, origin }).await {
+            Ok(_) => Answer::Taken,
+            Err(MetaError::Refused(why)) => Answer::Refused(why),
+            Err(MetaError::Unavailable) => Answer::Unavailable("the meta group does not answer".to_owned()),
+        }
     }
 
     /// What the replica that leads here holds now.

@@ -93,6 +93,8 @@ pub fn table(me: NodeId, state: &MetaState, groups: &Groups, links: &Links) -> R
         me,
         shards: state.shards,
         login_policy: state.login_policy,
+        history: state.history,
+        continues: state.continues.clone(),
         nodes: state.nodes.iter().map(node).collect(),
         placement: state.placement.iter().map(place).collect(),
     }

@@ -35,7 +35,8 @@ pub fn welcome(world: &World) -> say::Welcome {
         max_message_bytes: limits::MESSAGE_BYTES as u32,
         send_window: limits::SEND_WINDOW as u32,
         ping_seconds: (limits::IDLE_SECONDS / 3) as u32,
-        continues: Vec::new(),
+        history: routing.history,
+        continues: routing.continues.iter().map(|id| bytes::Bytes::copy_from_slice(id)).collect(),
     }
 }
 

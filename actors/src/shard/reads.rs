@@ -245,6 +245,7 @@ pub fn summaries(view: &View, user: UserId, conversations: &[ConversationId]) ->
             members: if direct { 2 } else { row.as_ref().map_or(0, |row| row.members) },
             role: say::Role::from(role) as i32,
             open: row.as_ref().is_some_and(|row| row.open),
+            kept: view.kept(id)?.unwrap_or_default().0,
             name: row.map(|row| row.name).unwrap_or_default(),
         });
     }

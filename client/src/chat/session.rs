@@ -22,7 +22,7 @@ use super::editor::Entered;
 use super::screen::{self, DELIVERED, FAILED, SENDING, SENT, Screen};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
-use crate::msg::{Place, describe, group_label};
+use crate::msg::{Place, describe, group_label, restored};
 use read::ToRead;
 
 /// Sent messages whose delivery is watched.
@@ -291,6 +291,10 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 if self.current == Some(conversation) {
                     self.current = None;
                 }
+            }
+            Incoming::Restored { conversation, kept, lost, .. } => {
+                let place = self.title(conversation);
+                self.screen.notice(&restored(&place, kept, lost)).await?;
             }
             Incoming::Settled { conversation, outcome: Ok(acked), .. } => {
                 self.screen

@@ -1,6 +1,7 @@
 //! One connection's worth of work: what is in flight on it, what was heard on it ([`heard`]), and whether it still lives.
 
 mod heard;
+mod restored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub(super) struct Online {
     listing: bool,
     /// In the list, but their line could not be had yet.
     lineless: BTreeSet<ConversationId>,
+    /// Lines that have come since the list was begun.
+    listed: BTreeSet<ConversationId>,
     /// Heard of while the list was on its way.
     unlisted: BTreeMap<ConversationId, Seq>,
 }
@@ -69,6 +72,7 @@ impl Online {
             list_at: Some(Instant::now()),
             lineless: BTreeSet::new(),
             listing: true,
+            listed: BTreeSet::new(),
             unlisted: BTreeMap::new(),
         }
     }
@@ -100,6 +104,7 @@ impl Online {
             self.list_at = None;
             self.listing = true;
             self.lineless.clear();
+            self.listed.clear();
             self.list(String::new());
         }
         None

@@ -35,6 +35,24 @@ fn what_follows_is_handed_out_and_what_was_seen_is_dropped() {
 }
 
 #[test]
+fn a_device_that_goes_back_takes_what_is_there_now() {
+    let now = Instant::now();
+    let mut inbox = following(0);
+    (1..=6).for_each(|seq| inbox.push(HERE, event(seq)));
+    inbox.head(HERE, Seq(8));
+    let before = inbox.next_fetch(now).expect("7 and 8 are missing");
+    inbox.go_back(HERE, Seq(2));
+    assert_eq!(taken(&mut inbox), [1, 2], "the rest is of another history");
+    inbox.head(HERE, Seq(4));
+    inbox.page(before, vec![event(7), event(8)], Seq(8), false, now);
+    assert_eq!(taken(&mut inbox), [] as [u64; 0], "an answer to a question of before");
+    let wanted = inbox.next_fetch(now).expect("3 and 4 are missing");
+    assert_eq!(wanted.after, Seq(2));
+    inbox.page(wanted, vec![event(3), event(4)], Seq(4), false, now);
+    assert_eq!(taken(&mut inbox), [3, 4]);
+}
+
+#[test]
 fn a_gap_is_fetched_and_what_lay_ahead_is_not_fetched_again() {
     let now = Instant::now();
     let mut inbox = following(0);

@@ -99,6 +99,9 @@ impl FileStore {
         for (conversation, seq) in saved.cursors {
             record::encode(&Record::Cursor { conversation, seq }, &mut bytes);
         }
+        for (conversation, history) in saved.histories {
+            record::encode(&Record::History { conversation, history }, &mut bytes);
+        }
         saved.outbox.into_iter().for_each(|queued| record::encode(&Record::Queued(queued), &mut bytes));
 
         let new = self.path.with_extension("new");

@@ -13,7 +13,7 @@ pub(super) const HEADER_BYTES: usize = 8;
 
 #[derive(Clone, PartialEq, Message)]
 struct Disk {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 90")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 75, 90")]
     kind: Option<Kind>,
 }
 
@@ -31,8 +31,18 @@ enum Kind {
     HandedOut(wire::EventPush),
     #[prost(message, tag = "6")]
     Cursor(wire::Acknowledge),
+    #[prost(message, tag = "75")]
+    History(History),
     #[prost(bytes = "bytes", tag = "90")]
     Cluster(Bytes),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct History {
+    #[prost(string, tag = "1")]
+    conversation: String,
+    #[prost(fixed64, tag = "2")]
+    history: u64,
 }
 
 /// Appends the record with its header.
@@ -58,6 +68,9 @@ pub(super) fn encode(record: &Record, target: &mut Vec<u8>) {
         }
         Record::Cursor { conversation, seq } => {
             Kind::Cursor(wire::Acknowledge { conversation: conversation.to_string(), seq: seq.0 })
+        }
+        Record::History { conversation, history } => {
+            Kind::History(History { conversation: conversation.to_string(), history: *history })
         }
     };
     let payload = Disk { kind: Some(kind) }.encode_to_vec();
@@ -108,6 +121,9 @@ fn understand(kind: Kind) -> Option<Record> {
         },
         Kind::Cursor(cursor) => {
             Record::Cursor { conversation: cursor.conversation.parse().ok()?, seq: Seq(cursor.seq) }
+        }
+        Kind::History(History { conversation, history }) => {
+            Record::History { conversation: conversation.parse().ok()?, history }
         }
     })
 }

@@ -38,6 +38,7 @@ fn records() -> Vec<Record> {
         Record::Queued(queued(2)),
         said(4, "Grüße an Bob"),
         Record::Settled(ClientMessageId([1; 16])),
+        Record::History { conversation: HERE, history: 7 },
     ]
 }
 
@@ -47,6 +48,7 @@ fn sum() -> Saved {
         session: Some(session()),
         outbox: vec![queued(2)],
         cursors: [(HERE, Seq(4))].into(),
+        histories: [(HERE, 7)].into(),
     }
 }
 

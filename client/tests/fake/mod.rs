@@ -47,6 +47,9 @@ pub enum Mode {
 struct Truth {
     logs: BTreeMap<String, Vec<wire::Event>>,
     users: Vec<String>,
+    /// After a restore: its number, and the heads that came back.
+    history: u64,
+    kept: BTreeMap<String, u64>,
 }
 
 pub struct Server {
@@ -100,6 +103,15 @@ impl Server {
         let truth = self.truth.lock();
         let events = truth.logs.get(conversation).into_iter().flatten();
         events.map(|event| (event.seq, text(event))).collect()
+    }
+
+    /// All logs are as they were when they had at most so many events, as after a restore from a backup of then.
+    pub fn restore(&self, kept: usize, history: u64) {
+        let mut truth = self.truth.lock();
+        truth.history = history;
+        truth.logs.values_mut().for_each(|log| log.truncate(kept));
+        truth.logs.retain(|_, log| !log.is_empty());
+        truth.kept = truth.logs.iter().map(|(conversation, log)| (conversation.clone(), log.len() as u64)).collect();
     }
 
     fn chance(&self, percent: u64) -> bool {
@@ -172,6 +184,7 @@ impl Server {
                 ping_seconds: 30,
                 cluster_id: cluster.into(),
                 continues: continues.into_iter().map(Bytes::from).collect(),
+                history: self.truth.lock().history,
                 ..Default::default()
             }),
             (Request::Register(register), _) => {
@@ -222,6 +235,7 @@ impl Server {
                     head: log.len() as u64,
                     // Every group is called like a user.
                     name: if conversation.starts_with('g') { "bob".into() } else { String::new() },
+                    kept: truth.kept.get(conversation).copied().unwrap_or(0),
                     ..Default::default()
                 };
                 let conversations = truth.logs.iter().map(line).collect();

@@ -106,12 +106,19 @@ impl Manifest {
     }
 
     pub fn backup_id(&self) -> Result<[u8; 16]> {
-        let bytes: Option<Vec<u8>> = (0..self.id.len())
-            .step_by(2)
-            .map(|at| self.id.get(at..at + 2).and_then(|byte| u8::from_str_radix(byte, 16).ok()))
-            .collect();
-        bytes.and_then(|bytes| bytes.try_into().ok()).context("the manifest's id is damaged")
+        id_in(&self.id).context("the manifest's id is damaged")
     }
+
+    /// The id of the cluster it was taken from.
+    pub fn origin(&self) -> Result<[u8; 16]> {
+        id_in(&self.cluster_id).context("the manifest's cluster id is damaged")
+    }
+}
+
+fn id_in(text: &str) -> Option<[u8; 16]> {
+    let byte = |at| text.get(at..at + 2).and_then(|byte| u8::from_str_radix(byte, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(byte).collect();
+    bytes?.try_into().ok()
 }
 
 pub fn hex(bytes: &[u8]) -> String {

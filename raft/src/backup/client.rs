@@ -196,6 +196,27 @@ impl Client {
         Ok(())
     }
 
+    /// Says that everything of a backup is restored: the cluster goes on with the content of the cluster `origin`.
+    pub async fn adopt(&mut self, history: u64, origin: [u8; 16]) -> io::Result<()> {
+        let began = Instant::now();
+        loop {
+            let mut last = "no node is known".to_owned();
+            for node in &self.nodes {
+                let adopt = wire::MetaAdopt { history, origin: origin.to_vec().into() };
+                match exchange(&self.port, node, Request::Adopt(adopt)).await {
+                    Ok(Answer::Taken) => return Ok(()),
+                    Ok(Answer::Refused(why)) => return Err(io::Error::other(why)),
+                    Ok(other) => last = format!("{node} answers {other:?}"),
+                    Err(error) => last = format!("{node}: {error}"),
+                }
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(io::Error::other(format!("the cluster does not note that it was restored: {last}")));
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
     /// Asks the leader of a shard, wherever it is.
     async fn of_leader<T>(
         &mut self,

@@ -27,6 +27,11 @@ pub enum Question {
         shard: ShardId,
         entry: Bytes,
     },
+    /// Everything was restored: the cluster goes on with the content of the cluster `origin`, as the history of this number.
+    Adopt {
+        history: u64,
+        origin: [u8; 16],
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +64,14 @@ pub struct Place {
     pub slots: (u16, u16),
     /// Cluster address.
     pub leader: Option<String>,
+}
+
+/// What an entry behind [`MARK`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    Restore(Part),
+    /// Notes the heads of all conversations of the shard.
+    Recovered,
 }
 
 fn invalid(what: &'static str) -> io::Error {
@@ -100,8 +113,12 @@ pub async fn receive_question(stream: &mut dyn Stream) -> io::Result<Question> {
         WireRequest::Digest(digest) => Question::Digest(ShardId(digest.shard)),
         WireRequest::Restore(part) => {
             // Once it is in the log every replica must be able to read it.
-            part_from_wire(part.clone()).ok_or_else(|| invalid("part of a restore"))?;
+            part_from_wire(part.clone()).filter(|_| !part.recovered).ok_or_else(|| invalid("part of a restore"))?;
             Question::Restore { shard: ShardId(part.shard), entry: entry(&part) }
+        }
+        WireRequest::Adopt(adopt) => {
+            let origin = adopt.origin.as_ref().try_into().map_err(|_| invalid("id of a cluster"))?;
+            Question::Adopt { history: adopt.history, origin }
         }
     })
 }
@@ -182,12 +199,26 @@ pub fn part_out(shard: ShardId, part: &Part) -> wire::RestorePart {
         }
     }
     let backup = part.backup.to_vec().into();
-    wire::RestorePart { shard: shard.0, backup, number: part.number, last: part.last, rows }
+    wire::RestorePart {
+        shard: shard.0,
+        backup,
+        number: part.number,
+        last: part.last,
+        rows,
+        notes_heads: part.notes_heads,
+        recovered: false,
+    }
 }
 
 /// Of the bytes behind [`MARK`].
-pub fn part_in(entry: &[u8]) -> Option<Part> {
-    part_from_wire(wire::RestorePart::decode(entry).ok()?)
+pub fn change_in(entry: &[u8]) -> Option<Change> {
+    let part = wire::RestorePart::decode(entry).ok()?;
+    if part.recovered { Some(Change::Recovered) } else { part_from_wire(part).map(Change::Restore) }
+}
+
+/// The entry of a shard that goes on from one copy.
+pub fn recovered_entry(shard: ShardId) -> Bytes {
+    entry(&wire::RestorePart { shard: shard.0, recovered: true, ..Default::default() })
 }
 
 fn part_from_wire(part: wire::RestorePart) -> Option<Part> {
@@ -197,7 +228,13 @@ fn part_from_wire(part: wire::RestorePart) -> Option<Part> {
         let row = |pair: wire::SnapshotPair| Row { family, key: pair.key.into(), value: pair.value.into() };
         rows.extend(run.pairs.into_iter().map(row));
     }
-    Some(Part { backup: part.backup.as_ref().try_into().ok()?, number: part.number, last: part.last, rows })
+    Some(Part {
+        backup: part.backup.as_ref().try_into().ok()?,
+        number: part.number,
+        last: part.last,
+        notes_heads: part.notes_heads,
+        rows,
+    })
 }
 
 pub fn family(number: u32) -> Option<Family> {
@@ -214,10 +251,11 @@ mod tests {
     fn parts_survive_the_log() {
         let row = |family, key: &str| Row { family, key: key.into(), value: b"v".to_vec() };
         let rows = vec![row(Family::Users, "a"), row(Family::Users, "b"), row(Family::Events, "a")];
-        let part = Part { backup: [4; 16], number: 3, last: true, rows };
+        let part = Part { backup: [4; 16], number: 3, last: true, notes_heads: true, rows };
         let entry = entry(&part_out(ShardId(2), &part));
         assert_eq!(entry.first(), Some(&MARK));
-        assert_eq!(part_in(&entry[1..]), Some(part));
+        assert_eq!(change_in(&entry[1..]), Some(Change::Restore(part)));
+        assert_eq!(change_in(&recovered_entry(ShardId(2))[1..]), Some(Change::Recovered));
     }
 
     #[test]
@@ -265,7 +303,7 @@ mod tests {
     proptest! {
         #[test]
         fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = part_in(&bytes);
+            let _ = change_in(&bytes);
             let _ = answer_in_place_of_snapshot(&bytes);
             let _ = wire::BackupReply::decode(bytes.as_slice()).ok().and_then(answer_in);
         }

@@ -108,6 +108,7 @@ impl Cluster {
             engine: engine.clone(),
             groups: groups.clone(),
             links: links.clone(),
+            orders: meta.clone(),
             meta: state.clone(),
         };
         tasks.spawn(backup::serve(archive, port.clone()));

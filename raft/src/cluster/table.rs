@@ -15,6 +15,9 @@ pub struct Routing {
     pub me: NodeId,
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
+    /// Which history the content is of, and the clusters that it was of before: see [`crate::meta::MetaState`].
+    pub history: u64,
+    pub continues: Vec<[u8; 16]>,
     pub nodes: BTreeMap<NodeId, NodeInfo>,
     pub placement: BTreeMap<ShardId, ShardPlace>,
 }

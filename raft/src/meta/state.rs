@@ -29,6 +29,11 @@ pub struct MetaState {
     /// fewer nodes does not change it, so that the copies come back with the nodes. No command is allowed or refused by it: versions
     /// that do not know it decide alike.
     pub target: u32,
+    /// Which history the content is of: another number whenever a cluster goes on from less than devices may have seen, by a restore or a
+    /// recovery. 0 until then. Devices compare it.
+    pub history: u64,
+    /// Clusters whose content this one went on with, oldest first; the last [`CONTINUES`].
+    pub continues: Vec<[u8; 16]>,
     /// Which requests have been admitted as what.
     pub(super) admitted: BTreeMap<[u8; 16], NodeId>,
     pub(super) last_node: u64,
@@ -145,7 +150,15 @@ pub enum MetaCommand {
     },
     /// Out for ever; only a node on which nothing is left.
     RemoveNode(NodeId),
+    /// The cluster goes on with the content of another one, of which devices may have seen more.
+    Adopt {
+        history: u64,
+        origin: [u8; 16],
+    },
 }
+
+/// Clusters that are remembered as those this one went on with. Above it the oldest is forgotten: its devices begin afresh.
+pub const CONTINUES: usize = 16;
 
 impl MetaState {
     pub fn is_born(&self) -> bool {
@@ -244,6 +257,16 @@ impl MetaState {
             }
             MetaCommand::SetNode { node, state, replication } => self.set_node(node, state, replication),
             MetaCommand::RemoveNode(node) => self.remove_node(node),
+            MetaCommand::Adopt { history, origin } => {
+                if history != self.history {
+                    self.history = history;
+                    self.continues.retain(|cluster| *cluster != origin);
+                    self.continues.push(origin);
+                    let oldest = self.continues.len().saturating_sub(CONTINUES);
+                    self.continues.drain(..oldest);
+                }
+                Ok(NOBODY)
+            }
         }
     }
 

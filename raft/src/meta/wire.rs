@@ -129,6 +129,8 @@ impl From<&MetaState> for wire::MetaState {
             removed: removed.collect(),
             last_move: state.last_move,
             target: state.target,
+            history: state.history,
+            continues: state.continues.iter().map(|id| id.to_vec().into()).collect(),
         }
     }
 }
@@ -155,6 +157,8 @@ impl TryFrom<wire::MetaState> for MetaState {
             last_move: state.last_move,
             // Written before the two were told apart.
             target: if state.target == 0 { state.replication } else { state.target },
+            history: state.history,
+            continues: state.continues.iter().map(|cluster| id(cluster)).collect::<Result<_, Undecodable>>()?,
         })
     }
 }
@@ -195,6 +199,9 @@ impl From<&MetaCommand> for wire::MetaCommand {
                 Command::SetNode(wire::MetaSetNode { node: node.0, state, heir, replication })
             }
             MetaCommand::RemoveNode(node) => Command::RemoveNode(node.0),
+            MetaCommand::Adopt { history, origin } => {
+                Command::Adopt(wire::MetaAdopt { history: *history, origin: origin.to_vec().into() })
+            }
         };
         wire::MetaCommand { command: Some(command) }
     }
@@ -236,6 +243,7 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
                 replication: Some(set.replication).filter(|replication| *replication != 0),
             },
             Command::RemoveNode(node) => MetaCommand::RemoveNode(NodeId(node)),
+            Command::Adopt(adopt) => MetaCommand::Adopt { history: adopt.history, origin: id(&adopt.origin)? },
         })
     }
 }

@@ -8,8 +8,11 @@
 //! | `Request`      | slot, `g`, creator u64, request 16                        | u64: the group it made  | for ever                      |
 //! | `Member`       | slot, `m`, conversation 17, user u64                      | record of a member      | until removal                 |
 //! | `Outbox`       | slot, `o`, conversation 17, version u64, user u64         | record of an outbox row | until the other shard has it  |
+//! | `Kept`         | slot, `p`, conversation 17                                | u64: see below          | for ever                      |
 //! | `Cursor`       | slot, `r`, conversation 17, user u64                      | record of a cursor      | for ever                      |
 //! | `Numbered`     | slot, 0x40, conversation 17, user u64, seq u64            | u64: its number         | as long as the event          |
+//!
+//! `Kept` is the head that a conversation had when it was restored from a backup, or recovered: later events are of the new history.
 
 use troupe_core::record::OutboxKey;
 use troupe_core::{ClientMessageId, ConversationId, Seq, Slot, UserId};
@@ -21,6 +24,7 @@ const PLACED: u8 = b'd';
 const REQUEST: u8 = b'g';
 const MEMBER: u8 = b'm';
 const OUTBOX: u8 = b'o';
+const KEPT: u8 = b'p';
 const CURSOR: u8 = b'r';
 const NUMBERED: u8 = 0x40;
 
@@ -31,6 +35,7 @@ pub enum ConversationsKey {
     Request(Slot, UserId, ClientMessageId),
     Member(ConversationId, UserId),
     Outbox(OutboxKey),
+    Kept(ConversationId),
     Cursor(ConversationId, UserId),
     /// Of the events that are numbered for a user; user 0 stands for those that are no messages.
     Numbered(ConversationId, UserId, Seq),
@@ -54,6 +59,7 @@ impl ConversationsKey {
                     .number(user.0)
                     .done()
             }
+            ConversationsKey::Kept(conversation) => of(*conversation, KEPT, 0).done(),
             ConversationsKey::Cursor(conversation, user) => of(*conversation, CURSOR, 8).number(user.0).done(),
             ConversationsKey::Numbered(conversation, user, seq) => {
                 of(*conversation, NUMBERED, 16).number(user.0).number(seq.0).done()
@@ -82,6 +88,10 @@ impl ConversationsKey {
             OUTBOX => {
                 let (conversation, version, user) = (parts.conversation()?, parts.seq()?, parts.user()?);
                 (ConversationsKey::Outbox(OutboxKey { slot, conversation, version, user }), slot)
+            }
+            KEPT => {
+                let conversation = parts.conversation()?;
+                (ConversationsKey::Kept(conversation), conversation.slot())
             }
             CURSOR => {
                 let conversation = parts.conversation()?;

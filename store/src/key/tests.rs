@@ -52,6 +52,7 @@ fn conversations_key() -> impl Strategy<Value = ConversationsKey> {
         (slot(), user(), message_id()).prop_map(|(s, u, id)| ConversationsKey::Request(s, u, id)),
         (conversation(), user()).prop_map(|(c, u)| ConversationsKey::Member(c, u)),
         outbox_key().prop_map(ConversationsKey::Outbox),
+        conversation().prop_map(ConversationsKey::Kept),
         (conversation(), user()).prop_map(|(c, u)| ConversationsKey::Cursor(c, u)),
         (conversation(), user(), seq()).prop_map(|(c, u, s)| ConversationsKey::Numbered(c, u, s)),
     ]

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::engine::{EngineError, Family, Reader};
-use crate::key::UsersKey;
+use crate::key::{ConversationsKey, UsersKey};
 
 /// Rows read at once.
 const PAGE: usize = 256;
@@ -41,7 +41,11 @@ impl Digest {
 
 /// Whether a row is the mark of a restore.
 pub fn is_mark(family: Family, key: &[u8]) -> bool {
-    family == Family::Users && matches!(UsersKey::decode(key), Some(UsersKey::Restored(_)))
+    match family {
+        Family::Users => matches!(UsersKey::decode(key), Some(UsersKey::Restored(_))),
+        Family::Conversations => matches!(ConversationsKey::decode(key), Some(ConversationsKey::Kept(_))),
+        _ => false,
+    }
 }
 
 /// Of a range of slots (the second is exclusive).

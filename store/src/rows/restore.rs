@@ -6,11 +6,18 @@
 
 use std::ops::Bound;
 
-use troupe_core::Slot;
+use troupe_core::record::Conversation;
+use troupe_core::{ConversationId, Seq, Slot};
+use troupe_proto::record::Record;
 
 use super::Transaction;
+use super::digest::is_mark;
 use crate::engine::{EngineError, Family, Reader};
-use crate::key::UsersKey;
+use crate::key::conversations::rows_of;
+use crate::key::{ConversationsKey, UsersKey, after_prefix};
+
+/// Conversations read at once.
+const PAGE: usize = 256;
 
 /// A row as bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +33,9 @@ pub struct Part {
     /// 0, 1, 2 ... within a shard.
     pub number: u64,
     pub last: bool,
+    /// The heads that the restored conversations have are noted, for devices that are ahead of the backup. False in parts that an earlier
+    /// version sent: those are in logs, and must go on meaning what they meant.
+    pub notes_heads: bool,
     pub rows: Vec<Row>,
 }
 
@@ -93,12 +103,70 @@ impl Transaction {
             return refused("the backup holds rows that belong elsewhere: it is damaged");
         }
         for row in &part.rows {
-            rows.put(row.family, row.key.clone(), row.value.clone());
+            match part.notes_heads {
+                true => self.take_noting(row)?,
+                false => self.rows().put(row.family, row.key.clone(), row.value.clone()),
+            }
         }
         let next = Mark { backup: part.backup, next: part.number + 1, done: part.last };
-        rows.put(Family::Users, key, next.encode());
+        self.rows().put(Family::Users, key, next.encode());
         Ok(Ok(()))
     }
+
+    fn take_noting(&mut self, row: &Row) -> Result<(), EngineError> {
+        match (row.family, ConversationsKey::decode(&row.key)) {
+            (Family::Conversations, Some(ConversationsKey::Conversation(conversation))) => {
+                let held = Conversation::decode(&row.value).map_err(|_| unreadable("a conversation of the backup"))?;
+                self.note_head(conversation, held.head)?;
+            }
+            // The backup is of a cluster that was restored itself: a device may be of the history before that one.
+            (Family::Conversations, Some(ConversationsKey::Kept(conversation))) => {
+                let kept = row.value.as_slice().try_into().map_err(|_| unreadable("a head of the backup"))?;
+                return self.note_head(conversation, Seq(u64::from_be_bytes(kept)));
+            }
+            _ if is_mark(row.family, &row.key) => return Ok(()),
+            _ => {}
+        }
+        self.rows().put(row.family, row.key.clone(), row.value.clone());
+        Ok(())
+    }
+
+    /// Of several histories the shortest common beginning counts.
+    fn note_head(&mut self, conversation: ConversationId, head: Seq) -> Result<(), EngineError> {
+        let key = ConversationsKey::Kept(conversation).encode();
+        let before = self.rows().get(Family::Conversations, &key)?;
+        let before = before.and_then(|row| Some(u64::from_be_bytes(row.as_slice().try_into().ok()?)));
+        let kept = before.map_or(head.0, |before| before.min(head.0));
+        self.rows().put(Family::Conversations, key, kept.to_be_bytes().to_vec());
+        Ok(())
+    }
+
+    /// Notes the heads of all conversations of these slots (the second is exclusive): the shard goes on from one copy, and what others had
+    /// beyond it is gone.
+    pub fn note_heads(&mut self, slots: (u16, u16)) -> Result<(), EngineError> {
+        for slot in slots.0..slots.1 {
+            let prefix = rows_of(Slot(slot));
+            let mut begin = Bound::Included(prefix.clone());
+            let end = after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+            loop {
+                let page = self.rows().scan(Family::Conversations, (begin, end.clone()), false, PAGE)?;
+                let Some((last, _)) = page.last() else { break };
+                begin = Bound::Excluded(last.clone());
+                for (key, value) in &page {
+                    let Some(ConversationsKey::Conversation(conversation)) = ConversationsKey::decode(key) else {
+                        continue;
+                    };
+                    let held = Conversation::decode(value).map_err(|_| unreadable("a conversation"))?;
+                    self.note_head(conversation, held.head)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(what: &str) -> EngineError {
+    EngineError::Fatal(format!("{what} cannot be read"))
 }
 
 #[cfg(test)]
@@ -114,7 +182,7 @@ mod tests {
 
     fn part(backup: u8, number: u64, last: bool, slots: &[u16]) -> Part {
         let row = |slot: &u16| Row { family: Family::Events, key: slot.to_be_bytes().to_vec(), value: vec![7] };
-        Part { backup: [backup; 16], number, last, rows: slots.iter().map(row).collect() }
+        Part { backup: [backup; 16], number, last, notes_heads: false, rows: slots.iter().map(row).collect() }
     }
 
     fn take(engine: &Memory, part: &Part) -> Result<(), String> {
@@ -137,6 +205,46 @@ mod tests {
         take(&engine, &part(1, 1, true, &[19])).unwrap();
         assert!(take(&engine, &part(1, 2, false, &[13])).is_err(), "it was whole");
         assert_eq!(digest_range(&engine, SLOTS).unwrap().rows, 3);
+    }
+
+    #[test]
+    fn heads_are_noted_and_the_shortest_history_counts() {
+        use crate::rows::View;
+        let conversation = ConversationId::Everyone;
+        let slots = (conversation.slot().0, conversation.slot().0 + 1);
+        let held = |head| {
+            let row = troupe_proto::wire::record::Conversation { head, ..Default::default() };
+            Conversation::try_from(row).unwrap().encode()
+        };
+        let row =
+            |key: ConversationsKey, value: Vec<u8>| Row { family: Family::Conversations, key: key.encode(), value };
+        let rows = vec![row(ConversationsKey::Conversation(conversation), held(9))];
+        let restored = |notes_heads, rows: &[Row]| {
+            let engine = Memory::new();
+            let part = Part { backup: [1; 16], number: 0, last: true, notes_heads, rows: rows.to_vec() };
+            let mut transaction = Transaction::new(Arc::new(engine.clone()));
+            transaction.restore(slots, &part).unwrap().unwrap();
+            engine.write(transaction.into_batch().unwrap(), Durability::Synced).unwrap();
+            engine
+        };
+        let kept = |engine: &Memory| View::new(Arc::new(engine.clone())).kept(conversation).unwrap();
+        let plain = restored(false, &rows);
+        assert_eq!(kept(&plain), None, "an old part means what it meant");
+        let first = restored(true, &rows);
+        assert_eq!(kept(&first), Some(Seq(9)));
+        let digest = |engine: &Memory| digest_range(engine, slots).unwrap();
+        assert_eq!(digest(&first), digest(&plain), "what is noted is not content");
+
+        let again = vec![
+            row(ConversationsKey::Conversation(conversation), held(12)),
+            row(ConversationsKey::Kept(conversation), 9u64.to_be_bytes().to_vec()),
+        ];
+        assert_eq!(kept(&restored(true, &again)), Some(Seq(9)));
+
+        let mut transaction = Transaction::new(Arc::new(plain.clone()));
+        transaction.note_heads(slots).unwrap();
+        plain.write(transaction.into_batch().unwrap(), Durability::Synced).unwrap();
+        assert_eq!(kept(&plain), Some(Seq(9)));
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl<R: Reader> View<R> {
         self.record(Family::Conversations, &ConversationsKey::Conversation(conversation).encode())
     }
 
+    /// Of a conversation that was restored or recovered: the head it had then. Later events are of the new history.
+    pub fn kept(&self, conversation: ConversationId) -> Result<Option<Seq>, EngineError> {
+        Ok(self.number(Family::Conversations, &ConversationsKey::Kept(conversation).encode())?.map(Seq))
+    }
+
     pub fn member(&self, conversation: ConversationId, user: UserId) -> Result<Option<Member>, EngineError> {
         self.record(Family::Conversations, &ConversationsKey::Member(conversation, user).encode())
     }

@@ -125,6 +125,7 @@ impl Driver {
         for line in &list.conversations {
             let Ok(conversation) = line.conversation.parse::<ConversationId>() else { continue };
             let head = Seq(line.head);
+            self.compare(conversation, Seq(line.kept));
             if !self.inbox.knows(conversation) {
                 self.follow(conversation, first_cursor(self.start_at, conversation, head, Some(Seq(line.delivered))));
             }
@@ -138,6 +139,10 @@ impl Driver {
         if !list.unavailable.is_empty() {
             online.list_at = Some(Instant::now() + RELIST);
         }
+        if list.unavailable.is_empty() {
+            self.compare_unlisted();
+        }
+        let Some(online) = &mut self.online else { return };
         // Those that could not be listed wait for their line: it says where to start.
         let waiting: BTreeSet<ConversationId> = list.unavailable.iter().filter_map(|c| c.parse().ok()).collect();
         let mut unlisted = std::mem::take(&mut online.unlisted);

@@ -38,13 +38,15 @@ async fn restore(client: &mut Client, shards: &[(ShardId, Vec<Row>, Digest)]) {
     let plan = client.plan().await.expect("a plan");
     assert_eq!(plan.places.len(), shards.len());
     for (shard, rows, digest) in shards {
-        let part = |number, last, rows: &[Row]| Part { backup: [3; 16], number, last, rows: rows.to_vec() };
+        let part =
+            |number, last, rows: &[Row]| Part { backup: [3; 16], number, last, notes_heads: true, rows: rows.to_vec() };
         let (first, second) = rows.split_at(rows.len() / 2);
         for part in [part(0, false, first), part(1, true, second)] {
             timeout(PATIENCE, client.restore(*shard, &part)).await.expect("in time").expect("taken");
         }
         assert_eq!(client.digest(*shard).await.expect("a digest"), *digest, "shard {shard}");
     }
+    client.adopt(7, [1; 16]).await.expect("adopted");
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,6 +64,7 @@ async fn a_backup_is_taken_from_any_of_five_nodes_and_restored_through_any() {
     for number in 1..=5 {
         let other = Town::found(5).await;
         restore(&mut client(&other, number), &shards).await;
+        other.until("its history is known", |table| table.history == 7 && table.continues == [[1; 16]]).await;
         other.shutdown().await;
     }
     town.shutdown().await;

@@ -231,6 +231,20 @@ fn a_node_goes_when_nothing_is_left_on_it_and_never_comes_back() {
 }
 
 #[test]
+fn a_cluster_remembers_whose_content_it_goes_on_with() {
+    let mut state = born(1);
+    assert_eq!((state.history, state.continues.len()), (0, 0));
+    for step in 0..20u8 {
+        let adopt = MetaCommand::Adopt { history: u64::from(step) + 1, origin: [step; 16] };
+        state.apply(adopt.clone()).unwrap();
+        state.apply(adopt).unwrap();
+    }
+    assert_eq!((state.history, state.continues.len(), state.continues[15]), (20, CONTINUES, [19; 16]));
+    let wire = wire::MetaState::from(&state);
+    assert_eq!(MetaState::try_from(wire).unwrap(), state);
+}
+
+#[test]
 fn commands_survive_the_wire() {
     let (shard, number) = (ShardId(5), 6);
     let (one, two) = (NodeId(1), NodeId(2));
@@ -247,6 +261,7 @@ fn commands_survive_the_wire() {
         set(1, NodeState::Leaving { heir: Some(two) }, None),
         set(1, NodeState::Lost, None),
         MetaCommand::RemoveNode(one),
+        MetaCommand::Adopt { history: 9, origin: [4; 16] },
     ] {
         assert_eq!(MetaCommand::try_from(wire::MetaCommand::from(&command)).unwrap(), command);
     }
