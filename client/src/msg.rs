@@ -193,10 +193,12 @@ pub async fn tail(
                 let place = conversation.to_string();
                 let line = match options.json {
                     true => json!({ "conversation": place, "restored": { "kept": kept.0, "lost": lost } }).to_string(),
-                    false => restored(&place, kept, lost),
+                    false => restored(&place, *kept, *lost),
                 };
-                output.write_all(format!("{line}\n").as_bytes()).await?;
-                output.flush().await?;
+                if let Err(error) = print(&mut output, &line).await {
+                    ended = Err(error).context("printing");
+                    break;
+                }
             }
             Some(_) => {}
         }

@@ -32,6 +32,8 @@ pub enum Verb {
     Backup(Backup),
     /// Bring a backup into a new cluster, of any size
     Restore(Restore),
+    /// Go on with one node, offline, when the majority of a cluster is lost for good
+    Recover(Recover),
     /// List, drain, remove or replace nodes of a running cluster
     #[command(subcommand)]
     Node(crate::operator::NodeVerb),
@@ -242,6 +244,16 @@ pub struct Restore {
     pub directory: PathBuf,
     #[command(flatten)]
     pub access: Access,
+}
+
+#[derive(Args)]
+pub struct Recover {
+    /// Data folder of the node, which must be stopped
+    #[arg(long, default_value = "./troupe-data", env = "TROUPE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Subcommand)]

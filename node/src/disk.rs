@@ -54,6 +54,19 @@ pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Ro
     Ok(engine)
 }
 
+/// Opens the database of a stopped node, which must be there and undamaged. A running node holds it, and this is refused.
+pub fn open_stopped(data_dir: &Path) -> Result<Rocks> {
+    let path = data_dir.join(DATABASE);
+    if !path.join("CURRENT").exists() {
+        bail!("there is no node's data in {}: give its folder with --data-dir", data_dir.display());
+    }
+    match Rocks::open(&path) {
+        Ok(engine) => Ok(engine),
+        Err(EngineError::Damaged(why)) => bail!("the data in {} is damaged: {why}", data_dir.display()),
+        Err(error) => Err(error).context("the node must be stopped"),
+    }
+}
+
 /// What follows an error that ends the node. If its data was found damaged while it ran, the process begins anew with the
 /// same arguments, which sets the data aside; then this does not return.
 pub fn after_failure(data_dir: &Path, has_peers: bool, error: anyhow::Error) -> anyhow::Error {

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod operator;
 pub mod orders;
 pub mod people;
+pub mod recover;
 pub mod replica;
 pub mod start;
 pub mod status;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
-use troupe::{backup, bench, demo, logging, operator, people, start, status, token};
+use troupe::{backup, bench, demo, logging, operator, people, recover, start, status, token};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -62,6 +62,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
         Verb::Backup(args) => backup::run(args).await?,
         Verb::Restore(args) => backup::restore(args).await?,
+        Verb::Recover(args) => recover::run(&args)?,
         Verb::Node(verb) => operator::run(verb).await?,
         Verb::Token(verb) => token::run(verb).await?,
         Verb::Config(ConfigVerb::Explain { key, config, keys }) => {

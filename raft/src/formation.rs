@@ -165,6 +165,29 @@ struct Identity {
     nodes: BTreeMap<NodeId, String>,
 }
 
+/// An identity as [`crate::recover`] needs it.
+pub(crate) struct Written {
+    pub cluster_id: [u8; 16],
+    pub me: NodeId,
+    /// As it is written down.
+    pub row: Vec<u8>,
+}
+
+/// Who a stopped node is, by its row. `anew`: as the only node of a cluster with that id.
+pub(crate) fn identity_in(row: Option<Vec<u8>>, anew: Option<[u8; 16]>) -> Result<Written, StartError> {
+    let refused = |text: &str| StartError::Refused(text.to_owned());
+    let row = row.ok_or_else(|| refused("this data directory belongs to no cluster: there is nothing to recover"))?;
+    let mut identity = Identity::decode(&row)
+        .ok_or_else(|| refused("this data directory's identity is damaged or was written by a later version"))?;
+    if !identity.confirmed {
+        return Err(refused("this node's cluster was never born: there is nothing to recover"));
+    }
+    if let Some(cluster_id) = anew {
+        identity = Identity { cluster_id, me: identity.me, birth: None, confirmed: true, nodes: BTreeMap::new() };
+    }
+    Ok(Written { cluster_id: identity.cluster_id, me: identity.me, row: identity.encode() })
+}
+
 /// Finds this node's place in a cluster, or gives it one. Listens from the beginning and goes on answering newcomers afterwards.
 /// Waits as long as it takes; returns an error only when waiting cannot help.
 pub async fn establish(

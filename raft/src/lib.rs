@@ -8,7 +8,7 @@
 //! out, [`operate`] takes an operator's orders. A node finds its place in [`formation`] and
 //! talks through [`port`]; [`finder`] looks for nodes that have moved, and [`address`] says what an address is good for.
 //! What nodes say of themselves to each other is [`vitals`], what is wrong with one [`health`]; [`clocks`] and [`space`] are what they measure.
-//! [`backup`] is what others may take home and bring back.
+//! [`backup`] is what others may take home and bring back, [`recover`] how one node goes on when the others are lost.
 
 pub mod address;
 pub mod applier;
@@ -38,6 +38,7 @@ pub mod port;
 pub mod preamble;
 pub mod proposer;
 pub mod readiness;
+pub mod recover;
 pub mod routing;
 pub mod serve;
 pub mod snapshot;

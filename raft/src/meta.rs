@@ -50,6 +50,23 @@ pub fn load(engine: &Arc<dyn Engine>) -> Result<MetaState, EngineError> {
         .map_err(|error| EngineError::Fatal(error.to_string()))
 }
 
+/// Its row.
+pub fn row(state: &MetaState) -> (Vec<u8>, Vec<u8>) {
+    (MetaApplier::key(), codec::seal(&proto::MetaState::from(state)))
+}
+
+/// Applies committed commands in order, and gives an answer for each.
+pub fn replay(state: &mut MetaState, proposals: &[Bytes]) -> Result<Vec<Applied>, EngineError> {
+    let apply = |proposal: &Bytes| {
+        let command = proto::MetaCommand::decode(proposal.clone())
+            .map_err(|_| codec::Undecodable("meta command"))
+            .and_then(MetaCommand::try_from)
+            .map_err(|error| EngineError::Fatal(error.to_string()))?;
+        Ok(Applied::Meta(state.apply(command)))
+    };
+    proposals.iter().map(apply).collect()
+}
+
 impl Applier for MetaApplier {
     fn ranges(&self) -> Vec<Range> {
         let from = MetaApplier::key();
@@ -64,15 +81,9 @@ impl Applier for MetaApplier {
             return Ok((batch, Vec::new()));
         }
         let mut state = load(engine)?;
-        let mut applied = Vec::with_capacity(proposals.len());
-        for proposal in proposals {
-            let command = proto::MetaCommand::decode(proposal.clone())
-                .map_err(|_| codec::Undecodable("meta command"))
-                .and_then(MetaCommand::try_from)
-                .map_err(|error| EngineError::Fatal(error.to_string()))?;
-            applied.push(Applied::Meta(state.apply(command)));
-        }
-        batch.put(Family::RaftMeta, MetaApplier::key(), codec::seal(&proto::MetaState::from(&state)));
+        let applied = replay(&mut state, proposals)?;
+        let (key, row) = row(&state);
+        batch.put(Family::RaftMeta, key, row);
         Ok((batch, applied))
     }
 

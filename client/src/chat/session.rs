@@ -293,7 +293,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 }
             }
             Incoming::Restored { conversation, kept, lost, .. } => {
-                let place = self.title(conversation);
+                let place = self.label(conversation);
                 self.screen.notice(&restored(&place, kept, lost)).await?;
             }
             Incoming::Settled { conversation, outcome: Ok(acked), .. } => {

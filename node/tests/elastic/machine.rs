@@ -89,6 +89,14 @@ impl Machine {
         }
     }
 
+    /// `troupe recover` of its data, while it is stopped.
+    pub async fn recover(&self, more: &[&str]) -> Output {
+        assert!(self.child.is_none(), "it runs");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_troupe"));
+        command.arg("recover").arg("--data-dir").arg(&self.dir).args(more).stdin(Stdio::null()).kill_on_drop(true);
+        timeout(PATIENCE, command.output()).await.expect("it ends").expect("it ran")
+    }
+
     /// Until it ends by itself.
     pub async fn ends(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it was started");

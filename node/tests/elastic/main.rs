@@ -1,4 +1,4 @@
-//! Real processes that join, are drained, removed and wiped, while somebody talks; and the operator's command line.
+//! Real processes that join, are drained, removed, wiped and recovered, while somebody talks; and the operator's command line.
 
 mod machine;
 
@@ -48,6 +48,11 @@ fn talker(client: Client, mut stop: watch::Receiver<bool>) -> JoinHandle<(usize,
 
 /// Every word once, in order.
 async fn read_back(node: &Machine, said: usize) {
+    let expected: Vec<String> = (0..said).map(|number| format!("word {number}")).collect();
+    assert_eq!(read_words(node).await, expected);
+}
+
+async fn read_words(node: &Machine) -> Vec<String> {
     let (client, _events) = log_in(std::slice::from_ref(&node.client), "reader").await;
     let (mut words, mut after) = (Vec::new(), Seq::default());
     loop {
@@ -60,9 +65,8 @@ async fn read_back(node: &Machine, said: usize) {
         });
         words.extend(texts);
     }
-    let expected: Vec<String> = (0..said).map(|number| format!("word {number}")).collect();
-    assert_eq!(words, expected);
     client.close().await;
+    words
 }
 
 /// Three that form a cluster, in the order of their numbers.
@@ -156,6 +160,50 @@ async fn a_cluster_grows_is_drained_and_heals_while_somebody_talks() {
     for machine in &machines[1..] {
         read_back(machine, said).await;
     }
+    for machine in &mut machines {
+        machine.kill().await;
+    }
+}
+
+/// Two of three disks are gone for good. The third one goes on, and gets company again.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_surviving_copy_of_three_goes_on_and_gets_company_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let token = Token::generate(&Rng::from_os()).reveal();
+    let (mut machines, join) = three(dir.path(), &token).await;
+    let (stop, stopped) = watch::channel(false);
+    let talking = somebody_talks(&machines, stopped).await;
+    while read_words(&machines[0]).await.len() < 50 {}
+    stop.send_replace(true);
+    let (said, _) = talking.await.expect("nothing failed");
+    for machine in &mut machines[1..] {
+        machine.wipe().await;
+    }
+    machines[0].kill().await;
+
+    let asked = machines[0].recover(&[]).await;
+    let (shown, why) = (text(&asked.stdout), text(&asked.stderr));
+    assert!(!asked.status.success() && why.contains("--yes"), "{why}");
+    assert!(shown.contains("known to be committed up to") && shown.contains(&join[1]), "{shown}");
+    let recovered = machines[0].recover(&["--yes"]).await;
+    assert!(recovered.status.success(), "{}", text(&recovered.stderr));
+
+    machines[0].start(&join, &token);
+    until(&machines[0], &token, "it goes on alone", |seen| rests(seen, &[(1, 12)])).await;
+    let words = read_words(&machines[0]).await;
+    let expected: Vec<String> = (0..words.len()).map(|number| format!("word {number}")).collect();
+    assert!(words == expected && !words.is_empty() && words.len() <= said, "{} of {said} words", words.len());
+    let (client, _events) = log_in(&[machines[0].client.clone()], "later").await;
+    let handle = client.send(ConversationId::Everyone, Body::text("and on")).expect("it is queued");
+    timeout(PATIENCE, handle).await.expect("in time").expect("acknowledged");
+    client.close().await;
+
+    for machine in &mut machines[1..] {
+        machine.start(&join, &token);
+    }
+    until(&machines[0], &token, "three copies again", |seen| rests(seen, &[(1, 12), (4, 12), (5, 12)])).await;
+    machines[0].kill().await;
+    assert_eq!(read_words(&machines[1]).await.last().map(String::as_str), Some("and on"));
     for machine in &mut machines {
         machine.kill().await;
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use crate::person::{Person, connect, password};
-use crate::server::Server;
+use crate::server::{Server, within};
 
 const MESSAGES: usize = 300;
 
@@ -113,4 +113,80 @@ async fn a_damaged_backup_is_refused_before_anything_is_sent() {
     std::fs::remove_file(backup.join("manifest.json")).expect("removed");
     let refused = asks(&empty, ["backup", "verify"], &backup).await;
     assert!(!refused.0 && refused.1.contains("never finished"), "{}", refused.1);
+}
+
+/// A device with its state on disk, as the SDK keeps it.
+async fn device(server: &Server, store: &std::path::Path) -> (troupe_client::Client, troupe_client::Events) {
+    let builder = troupe_client::Client::builder()
+        .nodes([server.addresses().client.clone()])
+        .credentials("bob", password("bob"))
+        .device("laptop")
+        .start_at(troupe_client::StartAt::Beginning)
+        .store(troupe_client::FileStore::open(store).expect("nobody else has it"));
+    within(builder.connect()).await.expect("online")
+}
+
+async fn hears(events: &mut troupe_client::Events, texts: &[String]) {
+    use troupe_client::Incoming;
+    for text in texts {
+        let heard = within(async {
+            loop {
+                match events.next().await.expect("the client runs") {
+                    Incoming::Event { event, .. } => return event,
+                    Incoming::Restored { .. } => panic!("a restore, instead of {text}"),
+                    _ => {}
+                }
+            }
+        })
+        .await;
+        let troupe_core::EventKind::Message(body) = heard.kind else { panic!("{heard:?}") };
+        assert_eq!(body.as_text(), Some(text.as_str()));
+    }
+}
+
+/// The next seven messages after a restore used to appear on no device that had seen seven more than the backup.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_ahead_of_a_restored_backup_is_told_and_hears_what_is_said_next() {
+    use troupe_client::Incoming;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (backup, store) = (folder.path().join("backup"), folder.path().join("bob"));
+    let first = Server::started(1).await;
+    let alice = first.person("alice").await.deaf();
+    first.person("bob").await;
+    let say = |what: &str| (0..7).map(|number| format!("{what} {number}")).collect::<Vec<String>>();
+    let (saved, lost, next) = (say("saved"), say("lost"), say("next"));
+    for text in &saved {
+        alice.says("everyone", text).await;
+    }
+    let taken = asks(&first, ["backup", ""], &backup).await;
+    assert!(taken.0, "{}", taken.1);
+    for text in &lost {
+        alice.says("everyone", text).await;
+    }
+    let (client, mut events) = device(&first, &store).await;
+    hears(&mut events, &[saved.as_slice(), lost.as_slice()].concat()).await;
+    client.close().await;
+    drop(events);
+
+    let second = Server::started(1).await;
+    let restored = asks(&second, ["restore", ""], &backup).await;
+    assert!(restored.0, "{}", restored.1);
+    let (client, mut events) = device(&second, &store).await;
+    let told = within(async {
+        loop {
+            match events.next().await.expect("the client runs") {
+                Incoming::Restored { conversation, kept, lost, .. } => return (conversation.to_string(), kept.0, lost),
+                Incoming::Event { event, .. } => panic!("{event:?} before it is told"),
+                _ => {}
+            }
+        }
+    })
+    .await;
+    assert_eq!(told, ("everyone".to_owned(), 7, 7));
+    let alice = Person::again(&second.addresses().client, "alice").await.deaf();
+    for text in &next {
+        alice.says("everyone", text).await;
+    }
+    hears(&mut events, &next).await;
+    client.close().await;
 }

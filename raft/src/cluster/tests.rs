@@ -372,6 +372,7 @@ mod clocks;
 mod elastic;
 mod leaders;
 mod readiness;
+mod recovered;
 mod sizes;
 mod snapshots;
 mod town;

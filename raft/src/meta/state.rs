@@ -4,6 +4,7 @@
 //! Not which moves to make ([`super::plan`]), nor the bytes of any of it ([`super::wire`]).
 
 mod nodes;
+mod recovered;
 
 use std::collections::BTreeMap;
 
