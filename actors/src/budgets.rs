@@ -166,6 +166,12 @@ impl Budgets {
         Ok(paced)
     }
 
+    fn owe(&self, user: UserId, units: u64) {
+        let rate = Rate::per_second(self.limits.user_rate, self.limits.user_burst);
+        let now = self.now();
+        self.tables.lock().users.owe(user, now, rate, units);
+    }
+
     fn entry(&self, address: Address) -> Result<Nanos, Nanos> {
         let rate = self.limits.scaled(Rate::per_second(self.limits.entry_rate, self.limits.entry_burst), address);
         self.tables.lock().entries.take(address, self.now(), rate, 1, PATIENCE)
@@ -254,6 +260,13 @@ impl Payer {
     /// A connection has one user in its life.
     pub fn logged_in(&self, user: UserId) {
         let _ = self.user.set(user);
+    }
+
+    /// Pays later for what turned out to be dearer than it looked.
+    pub fn owe(&self, units: u64) {
+        if let Some(user) = self.user.get().filter(|_| units > 0) {
+            self.budgets.owe(*user, units);
+        }
     }
 
     /// Pays for one frame. Heartbeats and entries never wait for messages.

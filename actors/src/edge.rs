@@ -337,11 +337,14 @@ impl EdgeState {
         place: OwnedSemaphorePermit,
         answer: impl Future<Output = Result<Said, Refusal>> + Send + 'static,
     ) {
-        let reply = self.reply(request_id);
+        let (reply, payer) = (self.reply(request_id), self.payer.clone());
         tokio::spawn(async move {
             match answer.await {
                 Ok(message) => reply.send(message),
-                Err(refusal) => reply.fail(&refusal),
+                Err(refusal) => {
+                    payer.owe(cost::of_refusal(&refusal));
+                    reply.fail(&refusal);
+                }
             }
             drop(place);
         });

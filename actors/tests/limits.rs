@@ -253,3 +253,19 @@ async fn an_address_gets_so_many_accounts_and_a_user_so_many_groups() {
     assert_eq!(ann.fails(Ask::CreateGroup(create)).await.code, "quota_exceeded");
     node.stop().await;
 }
+
+#[tokio::test]
+async fn an_outsider_pays_for_what_its_refusals_cost() {
+    let node = one_node_with(Limits { user_rate: 10, user_burst: 20, ..Limits::default() }).await;
+    let mut eve = node.user("eve").await;
+    let begun = Instant::now();
+    let mut limited = false;
+    for _ in 0..8 {
+        let id = eve.fresh_id();
+        let code = eve.fails(Ask::Send(harness::message("g512005", "hello?", id))).await.code;
+        limited |= code == "rate_limited";
+    }
+    // Eight sends cost 8 of 20 units, their refusals 32 more.
+    assert!(limited || begun.elapsed() > Duration::from_secs(1), "{:?}", begun.elapsed());
+    node.stop().await;
+}

@@ -1,6 +1,9 @@
 //! What each request of a client costs its user and its address. One unit is a short message.
 
+use troupe_core::Rejection;
+
 use super::{Asked, say};
+use crate::message::Refusal;
 
 /// Bytes of a body that cost as much as a message.
 const BYTES_PER_UNIT: u64 = 1_024;
@@ -12,6 +15,8 @@ const READ: u64 = 1;
 const EVENTS_PER_UNIT: u64 = 25;
 /// Users looked up by id or name that cost a unit.
 const USERS_PER_UNIT: u64 = 8;
+/// A question to a majority of a shard.
+const OUTSIDER: u64 = 4;
 /// A question to each shard of the cluster.
 const SEARCH: u64 = 40;
 /// The same, over everybody who is online.
@@ -55,6 +60,15 @@ pub fn of(request: Option<&Asked>) -> Cost {
     })
 }
 
+/// What is owed after a refusal. A stranger to a conversation is refused behind a read barrier, which asks a majority.
+pub fn of_refusal(refusal: &Refusal) -> u64 {
+    let strange = [Rejection::NotMember.code(), Rejection::NotOpen.code()];
+    match refusal {
+        Refusal::Rejected { code, .. } if strange.contains(&code.as_ref()) => OUTSIDER,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +94,7 @@ mod tests {
         assert_eq!(of(Some(&Asked::Ping(Default::default()))), Cost::Heartbeat);
         assert_eq!(of(Some(&Asked::Resume(Default::default()))), Cost::Entry);
         assert_eq!(of(None), Cost::Units(1));
+        assert_eq!(of_refusal(&Rejection::NotMember.into()), OUTSIDER);
+        assert_eq!(of_refusal(&Rejection::OutOfOrder.into()), 0, "a failover costs nobody anything");
     }
 }
