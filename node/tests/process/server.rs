@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -31,6 +32,9 @@ impl Server {
 
     /// With some settings of its own.
     pub fn planned_with(nodes: usize, settings: &[(&str, &str)]) -> Server {
+        // Two clusters that are planned at the same moment would find the same ports free.
+        static PLANNED: AtomicU32 = AtomicU32::new(0);
+        let apart = 10 * ((std::process::id() + PLANNED.fetch_add(1, Ordering::Relaxed)) % 38) as u16;
         let folder = tempfile::tempdir().expect("a folder");
         let options = Options {
             binary: binary(),
@@ -38,7 +42,7 @@ impl Server {
             nodes,
             settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             environment: Vec::new(),
-            ports: (28_000, 28_400, 28_800),
+            ports: (28_000 + apart, 28_400 + apart, 28_800 + apart),
         };
         let cluster = LocalCluster::plan(options, new_token).expect("a plan");
         Server { cluster, _folder: folder }
