@@ -108,7 +108,7 @@ async fn who_does_not_come_to_the_point_is_sent_away_after_the_time_to_log_in() 
     let mut server = Server::started(1).await;
     let (mut ann, mut bob) = (server.person("ann").await, server.person("bob").await);
     let address = server.addresses().client.clone();
-    let half = announced(limits::FRAME_BYTES, &noise(10_000));
+    let half = announced(limits::GREETING_FRAME_BYTES, &noise(3_000));
     let hello = frame(1, Ask::Hello(say::Hello { min_version: 1, max_version: 1, client: "test".into() }));
     let mut waiting = Vec::new();
     for _ in 0..CROWD {
