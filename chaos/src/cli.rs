@@ -1,7 +1,7 @@
 //! `troupe chaos`: breaks clusters of its own and judges them (`list`, `run`), or breaks a demo that runs (`kill`, `freeze`, `partition`,
 //! `weather`, `heal`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,14 @@ use troupe_runtime::Rng;
 
 use crate::control::{self, Order, Victims};
 use crate::foreign::{self, Foreign};
+use crate::html::{self, Made};
 use crate::peers::{Fault, Peer};
 use crate::proxy::Weather;
 use crate::recorder::Recorder;
 use crate::report::Verdict;
 use crate::run::{self, Finished, RunOptions, run_watched};
 use crate::scenario::Scenario;
-use crate::{attack, export, html, live, peers};
+use crate::{attack, export, live, peers};
 
 #[derive(Subcommand)]
 pub enum Chaos {
@@ -205,7 +206,7 @@ async fn order(demo: Demo, order: Order) -> Result<ExitCode> {
 
 async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
     if let Some(server) = &args.server {
-        return play_elsewhere(&args, server).await;
+        return play_elsewhere(&args, server, &troupe).await;
     }
     let means = run::means();
     let mut skipped = Vec::new();
@@ -279,7 +280,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
             )
         };
         skipped.extend(failed.iter().cloned());
-        std::fs::write(&path, html::page(&finished, &command, &skipped))
+        std::fs::write(&path, html::page(&finished, &Made::now(&troupe), &command, &skipped))
             .with_context(|| format!("cannot write {}", path.display()))?;
         if !args.json {
             println!("report: {}", path.display());
@@ -297,7 +298,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
     Ok(if held == scenarios.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn play_elsewhere(args: &Run, server: &str) -> Result<ExitCode> {
+async fn play_elsewhere(args: &Run, server: &str, troupe: &Path) -> Result<ExitCode> {
     let foreign = Foreign {
         nodes: server.split(',').map(|node| node.trim().to_owned()).collect(),
         seconds: args.seconds,
@@ -320,7 +321,7 @@ async fn play_elsewhere(args: &Run, server: &str) -> Result<ExitCode> {
     let held = run.report.verdict == Verdict::Held;
     if let Some(path) = args.html.clone().or_else(|| (!args.json).then(|| PathBuf::from(PAGE))) {
         let command = |_: &Finished| std::env::args().collect::<Vec<_>>().join(" ");
-        std::fs::write(&path, html::page(&[run], &command, &[]))
+        std::fs::write(&path, html::page(&[run], &Made::now(troupe), &command, &[]))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -8,6 +8,11 @@ use crate::history::Record;
 use crate::report::Verdict;
 use crate::run::Finished;
 
+mod made;
+
+pub use made::Made;
+use made::utc;
+
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 120.0;
 const BLUE: &str = "#3b7dd0";
@@ -19,14 +24,24 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;ma
 table{border-collapse:collapse;margin:1em 0}td,th{border-bottom:1px solid #ddd;padding:.2em .8em;text-align:left}\
 td.n{text-align:right;font-variant-numeric:tabular-nums}.held{color:#14722e}.broken{color:#b3131b}.inconclusive{color:#a15c00}\
 pre{background:#f4f4f4;padding:.8em;overflow-x:auto}svg{width:100%;height:auto;background:#fafafa}\
-svg text{font:11px system-ui,sans-serif;fill:#777}h2{margin-top:2em}.fault{color:#c0392b;opacity:.6}\
+svg text{font:11px system-ui,sans-serif;fill:#777}svg text.mark{fill:#c0392b}h2{margin-top:2em}.fault{color:#c0392b}.wide{overflow-x:auto}\
 @media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}td,th{border-color:#333}pre,svg{background:#202329}a{color:#7ab0f0}\
 .held{color:#4cc26a}.broken{color:#ff6b6b}.inconclusive{color:#e0a040}}";
 
 /// One page for one or several runs; `command` repeats a run, `skipped` are scenarios that could not be run here, and why.
-pub fn page(runs: &[Finished], command: &dyn Fn(&Finished) -> String, skipped: &[(String, String)]) -> String {
+pub fn page(
+    runs: &[Finished],
+    made: &Made,
+    command: &dyn Fn(&Finished) -> String,
+    skipped: &[(String, String)],
+) -> String {
     let mut out = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>troupe chaos</title><style>{STYLE}</style><h1>troupe chaos</h1>"
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <title>troupe chaos</title><style>{STYLE}</style><h1>troupe chaos</h1><p>{} with {} on {}</p>",
+        utc(made.at),
+        escape(&made.version),
+        escape(&made.machine)
     );
     out.push_str("<table><tr><th>scenario<th>verdict<th>acked<th>faults<th>violations<th>longest gap</tr>");
     for (number, run) in runs.iter().enumerate() {
@@ -74,11 +89,13 @@ fn section(out: &mut String, number: usize, run: &Finished, command: &str) {
     let latencies = [("median", BLUE, &curves.median), ("highest", ORANGE, &curves.highest)];
     out.push_str(&curves.draw("time until acknowledged, by when it was sent", " ms", &latencies, run));
     promises(out, run);
-    out.push_str("<table><tr><th>fault<th>at<th>lasted<th>acked meanwhile<th>longest gap</tr>");
-    for during in &report.windows {
+    // The numbers are those in the pictures.
+    out.push_str("<div class=wide><table><tr><th>#<th>fault<th>at<th>lasted<th>acked meanwhile<th>longest gap</tr>");
+    for (number, during) in report.windows.iter().enumerate() {
         let _ = write!(
             out,
-            "<tr><td>{}<td class=n>{:.1} s<td class=n>{:.1} s<td class=n>{}<td class=n>{} ms</tr>",
+            "<tr><td class=n>{}<td>{}<td class=n>{:.1} s<td class=n>{:.1} s<td class=n>{}<td class=n>{} ms</tr>",
+            number + 1,
             escape(&during.fault),
             during.at_ms as f64 / 1000.0,
             during.lasted_ms as f64 / 1000.0,
@@ -86,7 +103,7 @@ fn section(out: &mut String, number: usize, run: &Finished, command: &str) {
             during.max_send_gap_ms
         );
     }
-    out.push_str("</table>");
+    out.push_str("</table></div>");
     for reason in &report.reasons {
         let _ = write!(out, "<p class=inconclusive>inconclusive: {}</p>", escape(reason));
     }
@@ -174,9 +191,13 @@ impl Curves {
         for (name, colour, _) in curves {
             let _ = write!(out, " <span style=\"color:{colour}\">&#9644; {name}</span>");
         }
-        let _ =
-            write!(out, " <span class=fault>&#9632; fault</span></p><svg viewBox=\"0 0 {WIDTH} {}\">", HEIGHT + 20.0);
-        for window in &run.windows {
+        let _ = write!(
+            out,
+            " <span class=fault>&#9632; fault, by its number in the table</span></p><svg viewBox=\"0 0 {WIDTH} {}\">",
+            HEIGHT + 20.0
+        );
+        let mut free_from = 0.0;
+        for (number, window) in run.windows.iter().enumerate() {
             let (from, to) = (x(window.from), x(window.to));
             let _ = write!(
                 out,
@@ -184,6 +205,12 @@ impl Curves {
                 (to - from).max(1.0),
                 escape(&window.text)
             );
+            // Where faults are close together, a number that would cover the one before is left to the table.
+            if from >= free_from {
+                let label = (number + 1).to_string();
+                let _ = write!(out, "<text class=mark x=\"{from:.1}\" y=\"{:.1}\">{label}</text>", HEIGHT - 3.0);
+                free_from = from + 7.0 * (label.len() as f64 + 0.5);
+            }
         }
         for (_, colour, values) in curves {
             let width = WIDTH / values.len().max(1) as f64;
@@ -216,6 +243,8 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use troupe_core::Timestamp;
+
     use super::*;
     use crate::checkers::{Kind, Violation};
     use crate::history::History;
@@ -265,8 +294,16 @@ mod tests {
 
     #[test]
     fn the_page_says_verdicts_faults_and_the_command_and_loads_nothing() {
-        let text = page(&[finished()], &|_| "troupe chaos run --seed 3".into(), &[("disk".into(), "no root".into())]);
+        let made =
+            Made { at: Timestamp(1_795_878_240_000), version: "troupe 0.1.0".into(), machine: "host <a>".into() };
+        let command = |_: &Finished| "troupe chaos run --seed 3".to_owned();
+        let text = page(&[finished()], &made, &command, &[("disk".into(), "no root".into())]);
         for part in [
+            "<meta name=\"viewport\"",
+            "2026-11-28 15:04 UTC with troupe 0.1.0 on host &lt;a&gt;",
+            // The fault is named where no pointer hovers: by its number in the picture, by its name beside it.
+            ">1</text>",
+            "<td class=n>1<td>kill &lt;leader&gt;",
             "troupe chaos run --seed 3",
             "kill &lt;leader&gt;",
             "class=broken>broken",
