@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $name:ident),* $(,)?) => {
         #[derive(Debug, Default)]
-        pub struct Stats { $($(#[$doc])* pub $name: Counter,)* }
+        pub struct Stats { $($(#[doc = $doc])+ pub $name: Counter,)* }
 
         /// The counters at one moment.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct StatsReport { $($(#[$doc])* pub $name: u64,)* }
+        pub struct StatsReport { $($(#[doc = $doc])+ pub $name: u64,)* }
 
         impl Stats {
             pub fn report(&self) -> StatsReport {
@@ -18,9 +18,9 @@ macro_rules! counters {
         }
 
         impl StatsReport {
-            /// Name and value, in a fixed order.
-            pub fn pairs(&self) -> Vec<(&'static str, u64)> {
-                vec![$((stringify!($name), self.$name),)*]
+            /// Name, what it counts, and value, in a fixed order.
+            pub fn rows(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), concat!($($doc),+).trim_ascii(), self.$name),)*]
             }
         }
     };

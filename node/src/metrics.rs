@@ -15,12 +15,12 @@ pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
     let mut out = String::new();
     header(&mut out, "troupe_build_info", "gauge", "Version of this node.");
     line(&mut out, format_args!("troupe_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
-    for (name, value) in stats.pairs() {
+    for (name, help, value) in stats.rows() {
         let (name, kind) = match GAUGES.contains(&name) {
             true => (format!("troupe_{name}"), "gauge"),
             false => (format!("troupe_{name}_total"), "counter"),
         };
-        header(&mut out, &name, kind, "See actors/src/stats.rs.");
+        header(&mut out, &name, kind, help);
         line(&mut out, format_args!("{name} {value}"));
     }
     header(&mut out, "troupe_node_reachable", "gauge", "Whether this node's Raft connections reach that node.");
@@ -113,4 +113,18 @@ fn header(out: &mut String, name: &str, kind: &str, help: &str) {
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_says_what_it_counts() {
+        let rows = StatsReport::default().rows();
+        assert!(rows.len() >= 14, "{rows:?}");
+        for (name, help, _) in rows {
+            assert!(help.len() > 10 && help.ends_with('.') && !help.contains(".rs"), "{name}: {help}");
+        }
+    }
 }
