@@ -16,8 +16,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use troupe_core::ConversationId;
+use troupe_runtime::private;
 
-use crate::local::LocalCluster;
+use crate::local::{FolderLock, LocalCluster};
 use crate::proxy::{Party, Proxy, Weather};
 
 pub const SOCKET: &str = "chaos.sock";
@@ -87,12 +88,12 @@ struct Answer {
 /// An order, and where its outcome goes.
 pub type Asked = (Order, oneshot::Sender<Result<String>>);
 
-/// Listens until the receiver is dropped.
-pub fn listen(dir: &Path) -> Result<mpsc::Receiver<Asked>> {
+/// Listens until the receiver is dropped. Only the holder of the folder may: a socket that is there is left from one that was killed.
+pub fn listen(dir: &Path, _holder: &FolderLock) -> Result<mpsc::Receiver<Asked>> {
     let path = dir.join(SOCKET);
-    // Left behind by one that was killed; a living one would hold the engines' locks, so this cannot be somebody else's.
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).with_context(|| format!("cannot listen on {}", path.display()))?;
+    private::tighten(&path)?;
     let (send, receive) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -262,7 +263,8 @@ mod tests {
     #[tokio::test]
     async fn an_order_arrives_and_its_answer_comes_back() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mut orders = listen(dir.path()).expect("a socket");
+        let lock = FolderLock::take(dir.path()).expect("free");
+        let mut orders = listen(dir.path(), &lock).expect("a socket");
         let demo = async {
             let (first, done) = orders.recv().await.expect("an order");
             done.send(Ok("killed node 1".into())).expect("somebody waits");

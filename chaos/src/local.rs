@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,14 +22,19 @@ use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use troupe_core::{ShardMap, Slot};
+use troupe_runtime::private;
 
 use crate::disk::Disk;
 use crate::fetch;
 use crate::proxy::{self, Door, Proxy};
 use crate::shim::Shim;
 
+mod lock;
 mod plan;
+#[cfg(test)]
+mod tests;
 
+pub use lock::FolderLock;
 use plan::choose_ports;
 pub use plan::{new_token, write_secret};
 
@@ -75,7 +81,7 @@ pub struct LocalCluster {
 impl LocalCluster {
     /// Takes the directory's plan, or makes one. Starts nothing.
     pub fn plan(options: Options, token: impl FnOnce() -> String) -> Result<LocalCluster> {
-        std::fs::create_dir_all(&options.dir).with_context(|| format!("cannot create {}", options.dir.display()))?;
+        private::create_dir(&options.dir).with_context(|| format!("cannot create {}", options.dir.display()))?;
         let path = options.dir.join("cluster.json");
         let manifest = match std::fs::read(&path) {
             Ok(bytes) => {
@@ -83,11 +89,13 @@ impl LocalCluster {
                     serde_json::from_slice(&bytes).with_context(|| format!("{} is not a plan", path.display()))?;
                 ensure!(
                     manifest.nodes.len() == options.nodes,
-                    "{} holds a cluster of {} nodes, not {}: use --nodes {0}, or another --data-dir",
+                    "{} holds a cluster of {held} nodes, not {}: use --nodes {held}, or another --data-dir",
                     options.dir.display(),
-                    manifest.nodes.len(),
-                    options.nodes
+                    options.nodes,
+                    held = manifest.nodes.len()
                 );
+                // It is ours, and may be of a version that left it open to other users.
+                private::tighten(&options.dir)?;
                 manifest
             }
             Err(_) => {
@@ -226,7 +234,7 @@ impl LocalCluster {
             Some(_) => format!("{}:{}", proxy::address_of(index), public.rsplit(':').next().unwrap_or_default()),
             None => public.to_owned(),
         };
-        let log = File::options().create(true).append(true).open(self.log_path(index))?;
+        let log = File::options().create(true).append(true).mode(0o600).open(self.log_path(index))?;
         let binary = match &self.other {
             Some((other, binary)) if *other == index => binary,
             _ => &self.options.binary,
@@ -365,36 +373,5 @@ impl LocalCluster {
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().rev().take(12).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    fn options(dir: &Path, nodes: usize) -> Options {
-        Options {
-            binary: "/bin/true".into(),
-            dir: dir.to_owned(),
-            nodes,
-            settings: Vec::new(),
-            environment: Vec::new(),
-            ports: (17_700, 17_780, 17_860),
-        }
-    }
-
-    #[test]
-    fn a_directory_keeps_its_plan_and_its_secret() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let first = LocalCluster::plan(options(dir.path(), 3), || "one".into()).expect("planned");
-        let again = LocalCluster::plan(options(dir.path(), 3), || "two".into()).expect("read");
-        assert_eq!(first.manifest.nodes, again.manifest.nodes);
-        assert_eq!(again.manifest.token, "one");
-        let mode = std::fs::metadata(dir.path().join("cluster.json")).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let refused = LocalCluster::plan(options(dir.path(), 5), || "x".into()).err().expect("refused");
-        assert!(refused.to_string().contains("a cluster of 3 nodes"), "{refused}");
     }
 }

@@ -21,7 +21,7 @@ use troupe_raft::backup::client::Client;
 use troupe_raft::backup::file;
 use troupe_raft::port::Security;
 use troupe_raft::token::Token;
-use troupe_runtime::{NodeCtx, Rng};
+use troupe_runtime::{NodeCtx, Rng, private};
 use troupe_store::engine::{Durability, Engine};
 use troupe_store::rocks::Rocks;
 use troupe_store::rows::{Digest, Part, Row, Transaction, digest_range};
@@ -121,15 +121,28 @@ async fn take(directory: &Path, access: &Access) -> Result<()> {
 }
 
 fn create_empty(directory: &Path) -> Result<()> {
-    fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    private::create_dir(directory).with_context(|| format!("cannot create {}", directory.display()))?;
     let mut entries = fs::read_dir(directory)?;
     ensure!(entries.next().is_none(), "{} is not empty: each backup wants a directory of its own", directory.display());
+    private::tighten(directory)?;
     Ok(())
+}
+
+/// A backup holds every message and every password's hash. One that was written by an earlier version could be read by all users.
+fn close(directory: &Path) {
+    match private::tighten(directory) {
+        Ok(0) => {}
+        Ok(changed) => {
+            eprintln!("{changed} files of this backup could be read by other users; now only by their owner")
+        }
+        Err(error) => eprintln!("warning: {}: {error}; other users may read this backup", directory.display()),
+    }
 }
 
 /// Every file is what the manifest says, and restoring it gives the state that the manifest says.
 fn verify(directory: &Path) -> Result<()> {
     let manifest = Manifest::read(directory)?;
+    close(directory);
     let scratch = Scratch::new()?;
     let engine = Rocks::open(&scratch.0)?;
     let mut parts = Parts::new(&manifest.backup_id()?, vec![(0, SLOTS)]);
@@ -174,6 +187,7 @@ fn read(directory: &Path, shard: &Shard, mut take: impl FnMut(Vec<Row>) -> Resul
 
 pub async fn restore(args: Restore) -> Result<()> {
     let manifest = Manifest::read(&args.directory)?;
+    close(&args.directory);
     // Before anything is sent: half a restore is worth nothing.
     for shard in &manifest.shards {
         read(&args.directory, shard, |_| Ok(()))?;
@@ -277,7 +291,7 @@ impl Scratch {
     fn new() -> Result<Scratch> {
         let name = format!("troupe-verify-{}", hex(&Rng::from_os().bytes::<8>()));
         let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        private::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Scratch(path))
     }
 }

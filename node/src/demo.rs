@@ -14,12 +14,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use troupe_client::Client;
-use troupe_runtime::Rng;
+use troupe_runtime::{Rng, private};
 
 use crate::cli::Demo;
 use crate::token;
 use troupe_chaos::control::{self, Asked};
-use troupe_chaos::local::{LocalCluster, Options, write_secret};
+use troupe_chaos::local::{FolderLock, LocalCluster, Options, write_secret};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 /// A cold start of three nodes takes a second or two; a busy machine more.
@@ -39,7 +39,10 @@ pub async fn run(args: Demo) -> Result<ExitCode> {
     }
     let temporary = if args.ephemeral { Some(tempdir()?) } else { None };
     let dir = temporary.as_ref().map_or(args.data_dir.clone(), |temporary| temporary.0.clone());
+    private::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let holder = FolderLock::take(&dir)?;
     let mut cluster = plan(dir, usize::from(args.nodes), &[])?;
+    write_secret(&cluster.dir().join(token::FILE), format!("{}\n", cluster.token()).as_bytes())?;
     if args.chaos {
         ensure!(
             troupe_chaos::proxy::is_possible(),
@@ -47,7 +50,7 @@ pub async fn run(args: Demo) -> Result<ExitCode> {
         );
         cluster.put_proxies(Rng::from_os().u64()).await?;
     }
-    let orders = control::listen(cluster.dir())?;
+    let orders = control::listen(cluster.dir(), &holder)?;
     let begun = Instant::now();
     let mut interrupted = Interrupted::new()?;
     let accounts = tokio::select! {
@@ -161,32 +164,62 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
     for account in accounts {
         out.push_str(&format!("    {:<8}{}\n", account.name, account.password));
     }
-    let program = std::env::args().next().unwrap_or_else(|| "troupe".into());
-    let chat = |account: &Account, index: usize| {
-        format!(
-            "TROUPE_PASSWORD={} {program} chat --as {} --server {}",
-            account.password,
-            account.name,
-            cluster.addresses(index % cluster.len()).client
-        )
-    };
-    out.push_str(&format!("\n  chat       {}\n", chat(&accounts[0], 0)));
-    out.push_str(&format!("             {}    (in another terminal)\n", chat(&accounts[1], 1)));
-    out.push_str(&format!("  look       {program} cluster status --http {}\n", cluster.addresses(0).http));
-    let flag = if cluster.dir() == Path::new("./troupe-demo") {
-        String::new()
-    } else {
-        format!(" --data-dir {}", cluster.dir().display())
-    };
-    out.push_str(&format!(
-        "  break it   {program} chaos kill leader{flag}        (it comes back after {} seconds)\n",
-        RESTART.as_secs()
-    ));
-    if cluster.proxy().is_some() {
-        out.push_str(&format!("             {program} chaos partition leader{flag}; {program} chaos heal{flag}\n"));
+    out.push('\n');
+    for Printed { label, command, remark } in printed(cluster, accounts) {
+        let remark = if remark.is_empty() { String::new() } else { format!("   # {remark}") };
+        out.push_str(&format!("  {label:<11}{command}{remark}\n"));
     }
     out.push_str(&format!("\nReady in {:.1} s. Ctrl-C stops all nodes.\n", took.as_secs_f64()));
     Ok(out)
+}
+
+/// A command that a person may paste into a shell as it stands; the remark behind it is a comment there.
+struct Printed {
+    label: &'static str,
+    command: String,
+    remark: String,
+}
+
+fn printed(cluster: &LocalCluster, accounts: &[Account]) -> Vec<Printed> {
+    let program = quoted(&std::env::args().next().unwrap_or_else(|| "troupe".into()));
+    let http = &cluster.addresses(0).http;
+    let chat = |account: &Account, index: usize| {
+        let server = &cluster.addresses(index % cluster.len()).client;
+        format!("TROUPE_PASSWORD={} {program} chat --as {} --server {server}", account.password, account.name)
+    };
+    let folder = match cluster.dir() == Path::new("./troupe-demo") {
+        true => String::new(),
+        false => format!(" --data-dir {}", quoted(&cluster.dir().display().to_string())),
+    };
+    let token = quoted(&cluster.dir().join(token::FILE).display().to_string());
+    let last = cluster.len();
+    let mut out = Vec::new();
+    let mut say =
+        |label, command: String, remark: &str| out.push(Printed { label, command, remark: remark.to_owned() });
+    say("chat", chat(&accounts[0], 0), "");
+    say("", chat(&accounts[1], 1), "in another terminal");
+    say("look", format!("{program} cluster status --http {http}"), "");
+    if last > 1 {
+        let fewer = (last - 1).min(2);
+        let drain = format!("{program} node drain {last} --replication {fewer} --http {http} --token-file {token}");
+        say("plan", format!("{drain} --dry-run"), "what would move; without --dry-run it does");
+    }
+    let comes_back = format!("it comes back after {} seconds", RESTART.as_secs());
+    say("break it", format!("{program} chaos kill leader{folder}"), &comes_back);
+    if cluster.proxy().is_some() {
+        say("", format!("{program} chaos partition leader{folder}; {program} chaos heal{folder}"), "");
+    }
+    out
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,~".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Notices nodes that die, says so, and starts them again; obeys `troupe chaos`.
@@ -255,7 +288,7 @@ pub struct TempDir(pub PathBuf);
 pub fn tempdir() -> Result<TempDir> {
     let name = format!("troupe-{:016x}", Rng::from_os().u64());
     let path = std::env::temp_dir().join(name);
-    std::fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    private::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
     Ok(TempDir(path))
 }
 

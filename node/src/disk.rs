@@ -14,14 +14,45 @@ use std::{env, fs, io};
 
 use anyhow::{Context, Result, bail};
 use troupe_core::plant::Plant;
+use troupe_runtime::private;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader};
 use troupe_store::key::node;
 use troupe_store::rocks::{self, Rocks};
+
+use crate::token;
 
 const DATABASE: &str = "db";
 const SET_ASIDE: &str = "db.damaged-";
 /// A disk that was damaged so often is broken, and copying everything onto it once more would hide that.
 const TIMES: usize = 3;
+
+/// What a node keeps is for its owner only, also what an earlier version, or another umask, has left open to other users. Only what
+/// is a node's own is touched; anything else in the folder is behind the folder itself.
+pub fn make_private(data_dir: &Path) -> Result<()> {
+    private::create_dir(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+    let own = |name: &str| name == DATABASE || name.starts_with(SET_ASIDE) || name == token::FILE;
+    let put_right = || -> io::Result<u64> {
+        let mut changed = 0;
+        for entry in fs::read_dir(data_dir)? {
+            let entry = entry?;
+            if own(&entry.file_name().to_string_lossy()) {
+                changed += private::tighten(&entry.path())?;
+            }
+        }
+        Ok(changed + private::tighten_folder(data_dir)?)
+    };
+    match put_right() {
+        Ok(0) => {}
+        Ok(changed) => tracing::info!(
+            changed,
+            data_dir = %data_dir.display(),
+            "files and folders of this node could be read by other users; now only by their owner"
+        ),
+        // Of another owner, or on a file system without modes: not this node's to change.
+        Err(error) => tracing::warn!(%error, data_dir = %data_dir.display(), "other users may read this node's data"),
+    }
+    Ok(())
+}
 
 /// Opens the database, which may mean an empty one in the place of a damaged one. `has_peers`: others hold copies.
 pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Rocks> {

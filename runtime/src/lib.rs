@@ -9,6 +9,7 @@ pub mod clock;
 pub mod executor;
 pub mod net;
 pub mod plant;
+pub mod private;
 pub mod rng;
 pub mod seldom;
 

@@ -23,6 +23,19 @@ pub trait Net: Send + Sync + 'static {
     fn bind<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>>;
     /// The caller bounds the time.
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
+
+    /// Whether nobody else can listen to what is said to this address, so that clients need no TLS there.
+    fn is_private(&self, address: &str) -> bool {
+        is_loopback(address)
+    }
+}
+
+/// Whether `host:port` can only be reached from this machine.
+pub fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let named = host == "localhost" || host.ends_with(".localhost");
+    named || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// The kernel's TCP, without Nagle's delay.
@@ -113,6 +126,11 @@ impl Net for SimNet {
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
+
+    /// A simulated network has no eavesdroppers.
+    fn is_private(&self, _address: &str) -> bool {
+        true
+    }
 }
 
 #[cfg(feature = "simulation")]
@@ -135,6 +153,16 @@ impl Listener for Simulated {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_loopback() {
+        for near in ["127.0.0.1:7800", "127.9.9.9:1", "localhost:7800", "[::1]:7800", "[::ffff:127.0.0.1]:1"] {
+            assert!(is_loopback(near), "{near}");
+        }
+        for far in ["0.0.0.0:7800", "[::]:7800", "10.0.0.1:7800", "localhost.example.org:7800", ":7800", ""] {
+            assert!(!is_loopback(far), "{far}");
+        }
+    }
 
     #[tokio::test]
     async fn a_connection_leaves_from_the_address_that_was_chosen() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use troupe_core::{ConversationId, Event, fold};
+use troupe_runtime::private;
 
 use super::record::{self, HEADER_BYTES, RECORD_BYTES};
 use super::{HISTORY_EVENTS, Record, Saved, Store, matches};
@@ -33,7 +34,7 @@ impl FileStore {
     pub fn open(path: impl AsRef<Path>) -> io::Result<FileStore> {
         let path = path.as_ref().to_owned();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
+            private::create_dir(folder)?;
         }
         let file = open_private(&path)?;
         if let Err(error) = file.try_lock() {
@@ -175,5 +176,7 @@ fn open_private(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    private::tighten_file(&file)?;
+    Ok(file)
 }

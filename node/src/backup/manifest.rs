@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use troupe_core::ShardId;
 use troupe_raft::backup::file::Content;
+use troupe_runtime::private;
 use troupe_store::rows::Digest;
 
 const FILE: &str = "manifest.json";
@@ -84,7 +85,7 @@ impl Manifest {
 
     pub fn write(&self, directory: &Path) -> Result<()> {
         let new = directory.join(format!("{FILE}.new"));
-        let mut file = fs::File::create(&new)?;
+        let mut file = private::create(&new)?;
         file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, directory.join(FILE))?;

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use troupe_core::limits::NODE_FRAME_BYTES;
 use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
 use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
+use troupe_runtime::private;
 use troupe_store::rows::{Digest, Row};
 
 use super::family;
@@ -36,7 +37,7 @@ pub struct Writer {
 impl Writer {
     pub fn create(path: &Path) -> io::Result<Writer> {
         Ok(Writer {
-            out: BufWriter::new(File::create(path)?),
+            out: BufWriter::new(private::create(path)?),
             hash: Sha256::new(),
             bytes: 0,
             digest: Digest::default(),
