@@ -29,6 +29,7 @@ use troupe_runtime::Stream;
 
 use crate::budgets::{Budgets, Payer};
 use crate::connection::{ConnectionId, Farewell, Outbox, Output};
+use crate::door::Door;
 use crate::edge::acknowledging::Acknowledging;
 use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
@@ -53,6 +54,7 @@ pub struct Front {
     pub output: Arc<Output>,
     /// The node is about to stop: sessions are opened and resumed elsewhere.
     pub draining: watch::Receiver<bool>,
+    pub door: Arc<Door>,
 }
 
 pub enum EdgeMsg {
@@ -153,7 +155,7 @@ impl Actor for Edge {
         front.world.stats.actors.up();
         front.world.stats.connections.up();
         front.world.stats.unauthenticated.up();
-        tokio::spawn(socket::run(stream, outbox.clone(), payer.clone(), myself));
+        tokio::spawn(socket::run(stream, front.door.clone(), outbox.clone(), payer.clone(), myself));
         Ok(EdgeState {
             front,
             id,

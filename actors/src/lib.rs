@@ -8,7 +8,7 @@
 //! │   ├─ user          x awake               sessions and the login policy
 //! │   └─ conversation  x awake               order, acks, fan-out to nodes
 //! └─ listener
-//!     └─ edge      x connection              frames to requests, answers to frames
+//!     └─ edge      x connection              TLS (module `door`), frames to requests, answers to frames
 //! ```
 //!
 //! All of them run on ractor, are local and unnamed, and keep their children in ordered maps of their own. A request goes
@@ -25,6 +25,7 @@ pub mod admission;
 pub mod budgets;
 pub mod connection;
 pub mod conversation;
+pub mod door;
 pub mod edge;
 pub mod hub;
 pub mod listener;

@@ -17,6 +17,7 @@ use crate::address::Address;
 use crate::admission::Bound;
 use crate::budgets::{Budgets, Limits};
 use crate::connection::Output;
+use crate::door::Door;
 use crate::edge::Front;
 use crate::edge::directory::Directory;
 use crate::listener::{Accepted, ListenerMsg};
@@ -43,6 +44,8 @@ pub struct NodeConfig {
     pub hashing: Hashing,
     /// What users and addresses may ask of this node.
     pub limits: Limits,
+    /// What clients are let in by.
+    pub door: Arc<Door>,
 }
 
 /// What carries envelopes between nodes.
@@ -102,7 +105,7 @@ impl NodeHandle {
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { client_listen, hashing, limits: allowed } = config;
+        let NodeConfig { client_listen, hashing, limits: allowed, door } = config;
         let refused = |error: std::io::Error| {
             StartError::Refused(format!(
                 "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
@@ -131,6 +134,7 @@ impl NodeHandle {
             places: Places::new(allowed.clone()),
             budgets: Arc::new(Budgets::new(allowed)),
             draining: draining_now,
+            door,
         });
         let (open, open_now) = watch::channel(0);
         let args = RootArgs { front: front.clone(), socket: socket.into(), open };

@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::driver;
 use crate::error::{Error, Result};
 use crate::store::{MemoryStore, Saved, Store};
+use crate::trust::Trust;
 
 /// Where a device starts in a conversation that it has never followed. One that it has followed goes on from its cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub struct Builder {
     pub(crate) start_at: StartAt,
     pub(crate) patience: Duration,
     pub(crate) room: usize,
+    pub(crate) trust: Trust,
     store: Option<Box<dyn Store>>,
 }
 
@@ -57,6 +59,7 @@ impl Builder {
             start_at: StartAt::default(),
             patience: Duration::from_secs(15),
             room: 1024,
+            trust: Trust::default(),
             store: None,
         }
     }
@@ -67,7 +70,14 @@ impl Builder {
         self
     }
 
-    /// One or more `host:port`. The others of the cluster are learned from any of them.
+    /// Which servers are believed. Without it, the first key of a cluster is, as long as this client lives.
+    pub fn trust(mut self, trust: Trust) -> Builder {
+        self.trust = trust;
+        self
+    }
+
+    /// One or more `host:port`, with TLS unless the host is this machine; `tls://host:port` and `tcp://host:port` say it.
+    /// The others of the cluster are learned from any of them.
     pub fn nodes<S: Into<String>>(mut self, nodes: impl IntoIterator<Item = S>) -> Builder {
         self.nodes.extend(nodes.into_iter().map(Into::into));
         self
@@ -122,7 +132,8 @@ impl Builder {
         loop {
             let address = tries.nodes.next();
             let attempt = async {
-                let (connection, _pushes) = Connection::open(&*tries.context.net, &address).await?;
+                let context = &tries.context;
+                let (connection, _pushes) = Connection::open_trusting(&*context.net, &address, &self.trust).await?;
                 connection.register(&name, &password, request).await
             };
             match attempt.await {
@@ -137,7 +148,7 @@ impl Builder {
         let mut tries = Tries::new(self)?;
         loop {
             let address = tries.nodes.next();
-            match Connection::open(&*tries.context.net, &address).await {
+            match Connection::open_trusting(&*tries.context.net, &address, &self.trust).await {
                 Ok((connection, _pushes)) => return Ok(connection.welcome().clone()),
                 Err(error) => tries.again(error).await?,
             }

@@ -27,6 +27,7 @@ use troupe_proto::wire::client::{
 use troupe_runtime::{Net, Stream};
 
 use crate::error::{Error, Result};
+use crate::trust::{Target, Trust};
 
 /// Connecting, TLS and hello included, takes longer than this: try another node.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -86,14 +87,29 @@ struct Inner {
 }
 
 impl Connection {
-    /// Connects to `host:port` and says hello, all within [`CONNECT_TIMEOUT`].
+    /// Connects to `host:port`, `tls://host:port` or `tcp://host:port`, believes whatever key is shown there, and says hello, all within
+    /// [`CONNECT_TIMEOUT`].
     pub async fn open(net: &dyn Net, address: &str) -> Result<(Connection, Pushes)> {
+        Connection::open_trusting(net, address, &Trust::first_use()).await
+    }
+
+    /// The same, with keys that are known from before. Nothing but hello is said before the key is judged.
+    pub async fn open_trusting(net: &dyn Net, address: &str, trust: &Trust) -> Result<(Connection, Pushes)> {
         let opening = async {
+            let target = Target::of(address, net);
             let stream = net
-                .connect(address)
+                .connect(target.dial)
                 .await
                 .map_err(|error| Error::Unavailable(format!("connecting to {address}: {error}")))?;
-            Connection::greet(stream, address).await
+            let (stream, seen) = match target.tls {
+                true => trust.secure(stream, target.dial).await?,
+                false => (stream, None),
+            };
+            let opened = Connection::greet(stream, address).await?;
+            if let Some(seen) = seen {
+                trust.confirm(target.dial, &opened.0.welcome.cluster_id, seen)?;
+            }
+            Ok(opened)
         };
         tokio::time::timeout(CONNECT_TIMEOUT, opening)
             .await
@@ -114,6 +130,7 @@ impl Connection {
         encode(&ClientFrame { request_id: 1, request: Some(Request::Hello(hello)) }, &mut buffer)?;
         let gone = |error: std::io::Error| Error::Unavailable(format!("{address}: {error}"));
         write.write_all(&buffer).await.map_err(gone)?;
+        write.flush().await.map_err(gone)?;
         let welcome = match next_frame(&mut frames).await? {
             Some(ServerFrame { message: Some(Message::Welcome(welcome)), .. }) => welcome,
             Some(ServerFrame { message: Some(Message::Failure(failure)), .. }) => return Err(failure.into()),
@@ -385,7 +402,8 @@ async fn write_all(mut write: WriteHalf<Box<dyn Stream>>, mut queue: mpsc::Recei
                 tracing::error!(%error, "a frame is not sent");
             }
         }
-        if write.write_all(&buffer).await.is_err() {
+        // TLS keeps what a full socket did not take until it is flushed.
+        if write.write_all(&buffer).await.is_err() || write.flush().await.is_err() {
             return;
         }
         buffer.clear();

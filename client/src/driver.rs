@@ -25,10 +25,11 @@ use troupe_runtime::NodeCtx;
 use crate::builder::{Builder, Credentials, StartAt};
 use crate::client::{Client, Events, Incoming, Sending, Shared, State};
 use crate::connection::{Connection, Pushes};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UNTRUSTED};
 use crate::inbox::Inbox;
 use crate::marks::Marks;
 use crate::store::{Record, Saved, Session, Store};
+use crate::trust::{self, Target, Trust};
 
 pub(crate) use nodes::Nodes;
 use online::Online;
@@ -50,6 +51,7 @@ pub(crate) struct Driver {
     /// The cluster of this device. Nothing is sent to another one.
     cluster: Option<Bytes>,
     start_at: StartAt,
+    trust: Trust,
     inbox: Inbox,
     /// Where this device stood in conversations that it does not follow now.
     cursors: BTreeMap<ConversationId, Seq>,
@@ -99,6 +101,7 @@ pub(crate) fn start(
         token: builder.token,
         cluster: saved.cluster,
         start_at: builder.start_at,
+        trust: builder.trust,
         inbox: Inbox::default(),
         cursors: saved.cursors,
         histories: saved.histories,
@@ -197,8 +200,8 @@ impl Driver {
             }
             let (context, token) = (self.shared.context.clone(), self.token.clone());
             let (credentials, device) = (self.credentials.clone(), self.device.clone());
-            let cluster = self.cluster.clone();
-            self.connecting = Some(Box::pin(log_in(context, address, token, credentials, device, cluster)));
+            let (cluster, trust) = (self.cluster.clone(), self.trust.clone());
+            self.connecting = Some(Box::pin(log_in(context, address, trust, token, credentials, device, cluster)));
         }
         if let Some(online) = &mut self.online
             && let Some(reason) = online.watch(now)
@@ -275,7 +278,8 @@ impl Driver {
             // The session works; only a restart would have to log in again.
             tracing::error!(%error, "the session is not kept");
         }
-        self.nodes.learn(&connection.welcome().nodes);
+        let told = self.followed(connection.address(), &connection.welcome().nodes);
+        self.nodes.learn(&told);
         self.nodes.reached(Instant::now());
         self.retry_at = None;
         let (node, address) = (connection.welcome().node_id, connection.address().to_owned());
@@ -289,6 +293,17 @@ impl Driver {
         Ok(())
     }
 
+    /// What a node tells about others, as far as it is followed from there.
+    fn followed(&self, from: &str, told: &[String]) -> Vec<String> {
+        let followed = trust::followed(from, told, &*self.shared.context.net);
+        if let Some(cluster) = &self.cluster
+            && Target::of(from, &*self.shared.context.net).tls
+        {
+            self.trust.learn(cluster, &followed);
+        }
+        followed
+    }
+
     fn not_connected(&mut self, error: Error) -> Result<(), State> {
         let expired = error.code() == Some(Refusal::ExpiredToken.code());
         if expired && self.credentials.is_some() && self.token.take().is_some() {
@@ -300,6 +315,10 @@ impl Driver {
             // newcomer is told at once.
             Error::Rejected { code, text } if code != Refusal::AlreadyOnline.code() || !self.has_session() => {
                 return Err(State::Kicked { code, text });
+            }
+            // Where the user points at must be right; one bad node among those that were told later is passed by.
+            Error::Untrusted(text) if self.cluster.is_none() => {
+                return Err(State::Kicked { code: UNTRUSTED.to_owned(), text });
             }
             error => {
                 let at_least = match &error {
@@ -338,6 +357,7 @@ impl Driver {
             if code != "replaced"
                 && code != "other_user"
                 && code != "store"
+                && code != UNTRUSTED
                 && let Err(error) = self.shared.store.lock().append(&Record::LoggedOut)
             {
                 tracing::error!(%error, "the end of the session is not kept");
@@ -359,12 +379,13 @@ fn is_of(welcome: &Welcome, cluster: &Bytes) -> bool {
 async fn log_in(
     context: NodeCtx,
     address: String,
+    trust: Trust,
     token: Option<Bytes>,
     credentials: Option<Credentials>,
     device: String,
     cluster: Option<Bytes>,
 ) -> Result<(Connection, Pushes, LoggedIn)> {
-    let (connection, pushes) = Connection::open(&*context.net, &address).await?;
+    let (connection, pushes) = Connection::open_trusting(&*context.net, &address, &trust).await?;
     // A node of another cluster may have the address of one that stopped. It gets neither token nor password.
     if cluster.is_some_and(|ours| !is_of(connection.welcome(), &ours)) {
         return Err(Error::Unavailable(format!("{address} belongs to another cluster than this device")));

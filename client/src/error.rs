@@ -34,10 +34,16 @@ pub enum Error {
     /// The file of this device cannot be read or written.
     #[error("the store of this device: {0}")]
     Store(Arc<std::io::Error>),
+    /// The server does not show the key that it should, or does not speak TLS where it should: nothing was said to it.
+    #[error("{0}")]
+    Untrusted(String),
     /// The other end is no Troupe server, or of another version.
     #[error("the server does not keep the protocol: {0}")]
     Protocol(String),
 }
+
+/// The code of [`Error::Untrusted`], which no server sends.
+pub const UNTRUSTED: &str = "untrusted_server";
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -53,7 +59,8 @@ impl Error {
     /// Whether the request was surely not applied.
     pub fn is_definite(&self) -> bool {
         match self {
-            Error::Rejected { .. } | Error::OutOfOrder { .. } | Error::Overloaded { .. } | Error::OutboxFull => true,
+            Error::Rejected { .. } | Error::OutOfOrder { .. } | Error::Overloaded { .. } => true,
+            Error::OutboxFull | Error::Untrusted(_) => true,
             Error::Unavailable(_) | Error::Stopped(_) | Error::Store(_) | Error::Protocol(_) => false,
         }
     }
@@ -69,6 +76,7 @@ impl Error {
             Error::Rejected { code, .. } | Error::OutOfOrder { code, .. } | Error::Overloaded { code, .. } => {
                 Some(code)
             }
+            Error::Untrusted(_) => Some(UNTRUSTED),
             _ => None,
         }
     }

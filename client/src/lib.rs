@@ -18,6 +18,7 @@ pub mod msg;
 pub mod outbox;
 mod requests;
 pub mod store;
+pub mod trust;
 
 pub use builder::{Builder, StartAt};
 pub use client::{Acked, Client, Events, Handler, Incoming, SendHandle, State};
@@ -25,3 +26,4 @@ pub use connection::Connection;
 pub use error::{Error, Result};
 pub use requests::{ConversationInfo, ConversationList, GroupMember, HistoryPage, SessionInfo, UserInfo};
 pub use store::{FileStore, MemoryStore, Store};
+pub use trust::{Fingerprint, Trust};

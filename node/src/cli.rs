@@ -1,9 +1,11 @@
 //! The command line: one binary, verbs for servers and for people.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use troupe_client::Fingerprint;
 
 use crate::config::KEYS;
 
@@ -53,6 +55,25 @@ pub enum Verb {
     Version,
 }
 
+impl Verb {
+    /// Whether its files hold messages or secrets, rather than a report for others to read.
+    pub fn keeps_secrets(&self) -> bool {
+        !matches!(self, Verb::Chaos(_) | Verb::Bench(_) | Verb::Config(_) | Verb::Version)
+    }
+}
+
+/// All variables that some verb's command line reads: none of them is a mistake in the environment of another verb.
+pub fn variables() -> BTreeSet<String> {
+    fn gather(command: &clap::Command, found: &mut BTreeSet<String>) {
+        let read = command.get_arguments().filter_map(clap::Arg::get_env);
+        found.extend(read.map(|name| name.to_string_lossy().into_owned()));
+        command.get_subcommands().for_each(|verb| gather(verb, found));
+    }
+    let mut found = BTreeSet::new();
+    gather(&Cli::command(), &mut found);
+    found
+}
+
 #[derive(Args)]
 pub struct Start {
     /// Configuration file (TOML)
@@ -90,7 +111,7 @@ impl clap::FromArgMatches for Keys {
 }
 
 /// Keys whose flag may stand alone: `--cluster-insecure` means true.
-const BOOLEANS: &[&str] = &["cluster.insecure", "debug.replica"];
+const BOOLEANS: &[&str] = &["client.insecure", "cluster.insecure", "debug.replica"];
 
 impl clap::Args for Keys {
     fn augment_args(mut command: clap::Command) -> clap::Command {
@@ -148,9 +169,15 @@ pub struct Chat {
     /// Your name
     #[arg(long = "as", value_name = "NAME")]
     pub name: String,
-    /// Any nodes of the cluster, comma-separated
+    /// Any nodes of the cluster, comma-separated; with TLS, except on this machine or as tcp://host:port
     #[arg(long, default_value = "127.0.0.1:7700", env = "TROUPE_SERVER")]
     pub server: String,
+    /// The cluster's fingerprint, as `troupe token ca` prints it on a node; without it the first one that is shown is believed
+    #[arg(long, env = "TROUPE_FINGERPRINT")]
+    pub fingerprint: Option<Fingerprint>,
+    /// PEM file of authorities that judge the server's certificate and name, instead of the cluster's fingerprint
+    #[arg(long, env = "TROUPE_CA", conflicts_with = "fingerprint")]
+    pub ca: Option<PathBuf>,
     /// Better given by the variable or at the prompt
     #[arg(long, env = "TROUPE_PASSWORD", hide_env_values = true)]
     pub password: Option<String>,
@@ -290,6 +317,17 @@ pub enum Token {
         /// Data folder of a node on this machine, if no token is given
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,
+    },
+    /// Print the certificate of the cluster's authority and the fingerprint by which clients know the cluster; neither is secret
+    Ca {
+        #[arg(long, default_value = "./troupe-data")]
+        data_dir: PathBuf,
+        /// File that holds the join token, where the nodes were given one
+        #[arg(long, env = "TROUPE_CLUSTER_TOKEN_FILE")]
+        token_file: Option<PathBuf>,
+        /// The join token; better given by the variable
+        #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true, conflicts_with = "token_file")]
+        token: Option<String>,
     },
 }
 

@@ -1,10 +1,9 @@
 //! Configuration: file, then environment, then flags; each later source wins.
 //!
 //! [`KEYS`] is the whole list: every key has a name in the file, a variable, a flag, a default and a sentence. A key that is
-//! not in the list is refused with the nearest one as a suggestion, wherever it comes from. [`Settings`] remembers where each value
-//! came from, so that `troupe config explain` can say it. [`Config`] is the typed result that the rest of the node sees.
-
-mod advertise;
+//! not in the list is refused with the nearest one as a suggestion; of a variable only a warning is made, since others may set
+//! those. [`Settings`] remembers where each value came from, so that `troupe config explain` can say it. [`Config`] is the typed
+//! result that the rest of the node sees.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,12 +11,19 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::logging;
 use troupe_actors::budgets::Limits;
 pub use troupe_raft::address::is_loopback;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
 use troupe_raft::space::LowMark;
 
+mod advertise;
+mod environment;
 mod limits;
+mod validate;
+
+pub use environment::Variable;
+pub use validate::read as read_certificate;
 
 /// One thing that can be set.
 pub struct Key {
@@ -49,6 +55,9 @@ keys! {
     "data.dir" = "./troupe-data", "folder of this node's data; one node per folder";
     "client.listen" = "127.0.0.1:7700", "host:port for clients (native protocol)";
     "client.advertise" = "", "host:port that clients are told; empty: the listen address, or nothing if only this machine reaches that";
+    "client.tls_cert" = "", "PEM file with the certificate chain that clients are shown; empty: one from the cluster's authority";
+    "client.tls_key" = "", "PEM file with the private key of client.tls_cert";
+    "client.insecure" = "false", "serve clients without TLS although client.listen is not on loopback";
     "http.listen" = "127.0.0.1:7780", "host:port for health, metrics and status";
     "http.advertise" = "", "host:port that tools are told; empty: the listen address, or nothing if only this machine reaches that";
     "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
@@ -116,6 +125,7 @@ pub struct ConfigError(pub String);
 #[derive(Clone, Debug)]
 pub struct Settings {
     values: BTreeMap<&'static str, (String, Source)>,
+    warnings: Vec<String>,
 }
 
 impl Settings {
@@ -136,19 +146,29 @@ impl Settings {
                 values.insert(key.name, (value, Source::File(path.to_owned())));
             }
         }
+        let mut warnings = Vec::new();
         for (variable, value) in environment {
-            if !variable.starts_with("TROUPE_") || OTHER_VARIABLES.contains(&variable.as_str()) {
-                continue;
+            match environment::judge(&variable, &value) {
+                Variable::Key(key) => drop(values.insert(key.name, (value, Source::Environment(variable)))),
+                Variable::Foreign => {}
+                Variable::Unknown(warning) => warnings.push(warning),
             }
-            let key = KEYS.iter().find(|key| key.variable() == variable);
-            let key = key.ok_or_else(|| unknown_variable(&variable))?;
-            values.insert(key.name, (value, Source::Environment(variable)));
         }
         for (name, value) in flags {
             let key = find(name).ok_or_else(|| unknown("flag", name, "the command line"))?;
             values.insert(key.name, (value.clone(), Source::Flag(key.flag())));
         }
-        Ok(Settings { values })
+        Ok(Settings { values, warnings })
+    }
+
+    /// What was passed over, in words for the operator.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Keys whose values differ, in order.
+    pub fn changed(&self, other: &Settings) -> Vec<&'static str> {
+        KEYS.iter().map(|key| key.name).filter(|name| self.text(name) != other.text(name)).collect()
     }
 
     pub fn get(&self, name: &str) -> (&str, &Source) {
@@ -186,9 +206,6 @@ impl Settings {
     }
 }
 
-/// Variables that are not configuration keys.
-const OTHER_VARIABLES: &[&str] = &["TROUPE_PASSWORD", "TROUPE_PLANT", "TROUPE_CONFIG", "TROUPE_SERVER", "TROUPE_HTTP"];
-
 fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
@@ -196,11 +213,6 @@ fn find(name: &str) -> Option<&'static Key> {
 fn unknown(what: &str, name: &str, place: &str) -> ConfigError {
     let nearest = KEYS.iter().map(|key| key.name).min_by_key(|known| strsim::damerau_levenshtein(known, name));
     ConfigError(format!("unknown {what} \"{name}\" in {place}; did you mean \"{}\"?", nearest.unwrap_or_default()))
-}
-
-fn unknown_variable(name: &str) -> ConfigError {
-    let nearest = KEYS.iter().map(Key::variable).min_by_key(|known| strsim::damerau_levenshtein(known, name));
-    ConfigError(format!("unknown variable {name}; did you mean {}?", nearest.unwrap_or_default()))
 }
 
 /// TOML tables to dotted names. Lists become comma-separated text.
@@ -232,14 +244,23 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub client_listen: String,
     pub limits: Limits,
+    pub client_tls: ClientTls,
     pub http_listen: String,
     pub debug_replica: bool,
     pub drain_seconds: u64,
     pub log_filter: String,
-    pub log_format: String,
+    pub log_format: logging::Format,
     pub cluster: ClusterConfig,
     /// Where connections to other nodes leave from; `None`: the system chooses.
     pub outgoing: Option<IpAddr>,
+}
+
+/// How clients are served: with TLS, and without it where that is safe or wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// The operator's own certificate chain and key; `None`: one from the cluster's authority.
+    pub own: Option<(PathBuf, PathBuf)>,
+    pub insecure: bool,
 }
 
 impl Config {
@@ -279,14 +300,16 @@ impl Config {
             "" => None,
             _ => Some(settings.parsed("cluster.outgoing", "an IP address")?),
         };
+        validate::ports(settings)?;
         let told = advertise::told(settings, &join)?;
+        let client_tls = validate::client_tls(settings)?;
         let cluster = ClusterConfig {
             advertise: told.cluster,
             listen: cluster_listen,
             join,
             token: token(settings)?,
             insecure: settings.parsed("cluster.insecure", "true or false")?,
-            client_address: told.client,
+            client_address: validate::client_address(settings, &client_tls, told.client)?,
             http_address: told.http,
             shards: settings.number("cluster.shards", 1, 256)? as u32,
             replication: settings.number("cluster.replication", 1, 7)? as usize,
@@ -299,11 +322,12 @@ impl Config {
             data_dir,
             client_listen,
             limits: limits::limits(settings)?,
+            client_tls,
             http_listen,
             debug_replica,
             drain_seconds: settings.number("drain.seconds", 1, 3600)?,
-            log_filter: settings.text("log.filter").to_owned(),
-            log_format: settings.text("log.format").to_owned(),
+            log_filter: validate::log_filter(settings)?,
+            log_format: settings.parsed("log.format", "auto, human or json")?,
             cluster,
             outgoing,
         })
@@ -318,14 +342,15 @@ fn low_mark(settings: &Settings) -> Result<LowMark, ConfigError> {
 fn token(settings: &Settings) -> Result<Option<String>, ConfigError> {
     let inline = settings.text("cluster.token");
     let file = settings.text("cluster.token_file");
-    match (inline.is_empty(), file.is_empty()) {
-        (true, true) => Ok(None),
-        (false, true) => Ok(Some(inline.trim().to_owned())),
+    let text = match (inline.is_empty(), file.is_empty()) {
+        (true, true) => return Ok(None),
+        (false, true) => inline.trim().to_owned(),
         (true, false) => std::fs::read_to_string(file)
-            .map(|text| Some(text.trim().to_owned()))
-            .map_err(|e| ConfigError(format!("cluster.token_file = \"{file}\": {e}"))),
-        (false, false) => Err(ConfigError("set cluster.token or cluster.token_file, not both".into())),
-    }
+            .map(|text| text.trim().to_owned())
+            .map_err(|e| ConfigError(format!("cluster.token_file = \"{file}\": {e}")))?,
+        (false, false) => return Err(ConfigError("set cluster.token or cluster.token_file, not both".into())),
+    };
+    validate::token(settings, text).map(Some)
 }
 
 /// What `troupe config explain` prints: one key, or all. Secrets are not shown.

@@ -30,7 +30,7 @@ const TIMES: usize = 3;
 /// is a node's own is touched; anything else in the folder is behind the folder itself.
 pub fn make_private(data_dir: &Path) -> Result<()> {
     private::create_dir(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
-    let own = |name: &str| name == DATABASE || name.starts_with(SET_ASIDE) || name == token::FILE;
+    let own = |name: &str| name == DATABASE || name.starts_with(SET_ASIDE) || name.starts_with(token::FILE);
     let put_right = || -> io::Result<u64> {
         let mut changed = 0;
         for entry in fs::read_dir(data_dir)? {

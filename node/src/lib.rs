@@ -18,6 +18,7 @@ pub mod operator;
 pub mod orders;
 pub mod people;
 pub mod recover;
+pub mod reload;
 pub mod replica;
 pub mod start;
 pub mod status;

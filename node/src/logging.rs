@@ -1,12 +1,38 @@
 //! Logs: for people on a terminal, JSON otherwise. They go to standard error; standard output belongs to the command.
 
 use std::io::{self, IsTerminal, Write};
+use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
 use troupe_core::text::clean_event;
 
 /// Libraries that would drown everything, one of which logs message contents at debug level.
 const QUIET: &str = "openraft=error,ractor=warn,ractor_cluster=warn,hyper=warn,rustls=warn";
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Human,
+    Json,
+    /// Human on a terminal.
+    Auto,
+}
+
+impl FromStr for Format {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Format, ()> {
+        match text {
+            "human" => Ok(Format::Human),
+            "json" => Ok(Format::Json),
+            "auto" => Ok(Format::Auto),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Sets another filter while the process runs. The text of an error says what was wrong with it.
+pub type SetFilter = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// Standard error, where a line that cannot be written is dropped. The log is often on the very disk that is full, and the logging library
 /// panics over a line it cannot get rid of: that killed the threads that were to stop the node in order, and left it running half dead.
@@ -30,19 +56,34 @@ impl Write for Unfailing {
     }
 }
 
-/// `format` is `auto`, `human` or `json`. The text of an error says what was wrong with the filter.
-pub fn start(filter: &str, format: &str) -> Result<(), String> {
-    let filter =
-        EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|e| format!("log.filter = \"{filter}\": {e}"))?;
+/// What `log.filter` means. The text of an error says what was wrong with it.
+pub fn filter(text: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|error| error.to_string())
+}
+
+/// Colours are for terminals: in a file or a pipe they are noise, whatever the format.
+pub fn start(text: &str, format: Format) -> Result<SetFilter, String> {
+    let terminal = io::stderr().is_terminal();
     let human = match format {
-        "human" => true,
-        "json" => false,
-        "auto" => std::io::stderr().is_terminal(),
-        other => return Err(format!("log.format = \"{other}\": wants auto, human or json")),
+        Format::Human => true,
+        Format::Json => false,
+        Format::Auto => terminal,
     };
-    let colours = human && io::stderr().is_terminal();
-    let writer = move || Unfailing { output: io::stderr(), colours };
-    let builder = tracing_subscriber::fmt().with_ansi(colours).with_env_filter(filter).with_writer(writer);
-    let started = if human { builder.with_target(false).try_init() } else { builder.json().try_init() };
-    started.map_err(|e| e.to_string())
+    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(text).map_err(|why| format!("log.filter = \"{text}\": {why}"))?)
+        .with_ansi(human && colours)
+        .with_writer(move || Unfailing { output: io::stderr(), colours: human && colours });
+    // The two have different types, and so have their handles.
+    if human {
+        let builder = builder.with_target(false).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.try_init().map_err(|error| error.to_string())?;
+        Ok(Box::new(move |text| handle.reload(filter(text)?).map_err(|error| error.to_string())))
+    } else {
+        let builder = builder.json().with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.try_init().map_err(|error| error.to_string())?;
+        Ok(Box::new(move |text| handle.reload(filter(text)?).map_err(|error| error.to_string())))
+    }
 }

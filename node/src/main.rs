@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
+use troupe::reload::Reload;
 use troupe::{backup, bench, demo, logging, operator, people, recover, start, status, token};
 use troupe_core::text::clean_lines;
 
@@ -29,6 +30,10 @@ fn main() {
 
 fn live() -> ExitCode {
     let cli = Cli::parse();
+    if cli.verb.keeps_secrets() {
+        // Before any thread: whatever this process creates is for its owner only.
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -52,9 +57,13 @@ fn live() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Start(args) => {
-            let config = Config::from_settings(&settings(args.config.as_deref(), &args.keys)?)?;
-            logging::start(&config.log_filter, &config.log_format).map_err(anyhow::Error::msg)?;
-            start::run(config, args.exit_with_parent).await?;
+            let (file, keys) = (args.config, args.keys);
+            let read = move || Ok(settings(file.as_deref(), &keys)?);
+            let running = read()?;
+            let config = Config::from_settings(&running)?;
+            let set_filter = logging::start(&config.log_filter, config.log_format).map_err(anyhow::Error::msg)?;
+            running.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+            start::run(config, args.exit_with_parent, Reload { read: Box::new(read), running, set_filter }).await?;
         }
         Verb::Demo(args) => return demo::run(args).await,
         Verb::Chat(args) => people::chat(args).await?,
@@ -67,10 +76,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Token(verb) => token::run(verb).await?,
         Verb::Config(ConfigVerb::Explain { key, config, keys }) => {
             let settings = settings(config.as_deref(), &keys)?;
+            settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
             print!("{}", config::explain(&settings, key.as_deref())?);
         }
         Verb::Config(ConfigVerb::Check { config, keys }) => {
-            Config::from_settings(&settings(config.as_deref(), &keys)?)?;
+            let settings = settings(config.as_deref(), &keys)?;
+            Config::from_settings(&settings)?;
+            settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
             println!("the configuration is good");
         }
         Verb::Chaos(verb) => return troupe_chaos::cli::run(verb, std::env::current_exe()?).await,

@@ -1,7 +1,7 @@
 //! The verbs for people: joins the client library's chat and message commands to this process's terminal or pipes.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -10,9 +10,13 @@ use tokio::io::{BufReader, stderr, stdin, stdout};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
-use troupe_client::msg;
+use troupe_client::{Fingerprint, Trust, msg};
+use troupe_runtime::private;
 
 use crate::cli::{Chat, Msg};
+
+/// The keys of clusters that this person's clients have met.
+const KNOWN: &str = "known-clusters";
 
 pub async fn chat(args: Chat) -> Result<()> {
     let account = account(args, true)?;
@@ -64,6 +68,7 @@ fn account(args: Chat, keep: bool) -> Result<Account> {
     let mut account = Account::new(args.name.clone(), servers);
     account.register = args.register;
     account.device = args.device;
+    account.trust = trust(args.ca.as_deref(), args.fingerprint, args.state_dir.as_deref())?;
     account.state_dir = match args.state_dir {
         None if keep => Some(default_state_dir(&args.name)?),
         given => given,
@@ -73,18 +78,47 @@ fn account(args: Chat, keep: bool) -> Result<Account> {
     Ok(account)
 }
 
-fn default_state_dir(name: &str) -> Result<PathBuf> {
+/// Which servers are believed: keys are kept for all of this person's accounts, or in the folder that was named.
+fn trust(ca: Option<&Path>, fingerprint: Option<Fingerprint>, state_dir: Option<&Path>) -> Result<Trust> {
+    if let Some(file) = ca {
+        return Ok(Trust::authorities(file)?);
+    }
+    let folder = state_dir.map(Path::to_owned).or_else(|| state_home().ok());
+    let trust = match folder {
+        Some(folder) => Trust::kept_in(folder.join(KNOWN))?,
+        // A script without a home meets the cluster for the first time each time, unless it has the fingerprint.
+        None => Trust::first_use(),
+    };
+    let trust = trust.telling(|new| {
+        eprintln!(
+            "the cluster at {} is new here; from now on it is known by its fingerprint {}; `troupe token ca` on a node prints the same one",
+            new.address, new.fingerprint
+        );
+    });
+    Ok(match fingerprint {
+        Some(fingerprint) => trust.require(fingerprint),
+        None => trust,
+    })
+}
+
+fn state_home() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_STATE_HOME") {
         Some(base) => PathBuf::from(base),
         None => {
             PathBuf::from(std::env::var_os("HOME").context("HOME is not set: use --state-dir")?).join(".local/state")
         }
     };
+    Ok(base.join("troupe"))
+}
+
+fn default_state_dir(name: &str) -> Result<PathBuf> {
     // A name may be typed with anything in it.
     let plain: String = name.to_lowercase().chars().map(|c| if matches!(c, '/' | '\0') { '_' } else { c }).collect();
     let folder = if plain.starts_with('.') { format!("_{plain}") } else { plain };
-    let dir = base.join("troupe").join(folder);
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let dir = state_home()?.join(folder);
+    private::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    // What an earlier version, or another umask, has left open.
+    private::tighten(&state_home()?).with_context(|| format!("cannot make {} private", dir.display()))?;
     Ok(dir)
 }
 

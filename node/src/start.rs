@@ -21,6 +21,7 @@ use troupe_store::engine::Engine;
 
 use crate::config::Config;
 use crate::http::Running;
+use crate::reload::{self, Reload};
 use crate::{descriptors, disk, http};
 
 /// Why a running node ends.
@@ -30,7 +31,9 @@ enum End {
     Fatal(String),
 }
 
-pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
+pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> Result<()> {
+    // From here on a SIGHUP waits until it can be followed; it never ends the node.
+    let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be handled")?;
     let caps = descriptors::claim()?;
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
@@ -51,6 +54,7 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
     let among_nodes =
         NodeCtx { net: Arc::new(Capped::new(ctx.net.clone(), "cluster port", caps.cluster)), ..ctx.clone() };
     shared.waiting.tell("opening the database");
+    disk::make_private(&config.data_dir)?;
     let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), ctx.plant)?);
     let cluster = tokio::select! {
         started = Cluster::start_watched(among_nodes, engine, config.cluster.clone(), shared.waiting.clone()) => match started {
@@ -59,10 +63,12 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
         },
         end = asked_to_stop(exit_with_parent) => { tracing::info!(end, "stopped before the cluster was formed"); return Ok(()) }
     };
+    let door = reload::door(&config, &cluster.port())?;
     let serving = NodeConfig {
         client_listen: config.client_listen.clone(),
         hashing: Hashing::Recommended,
         limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
+        door: door.clone(),
     };
     let node = NodeHandle::start(ctx, cluster.clone(), serving).await?;
     tracing::info!(
@@ -75,9 +81,16 @@ pub async fn run(config: Config, exit_with_parent: bool) -> Result<()> {
 
     shared.serves(Running { cluster: cluster.clone(), node: node.clone() });
 
-    let end = tokio::select! {
-        reason = asked_to_stop(exit_with_parent) => End::Asked(reason),
-        why = cluster.fatal() => End::Fatal(why),
+    let end = {
+        let (asked, fatal) = (asked_to_stop(exit_with_parent), cluster.fatal());
+        tokio::pin!(asked, fatal);
+        loop {
+            tokio::select! {
+                reason = &mut asked => break End::Asked(reason),
+                why = &mut fatal => break End::Fatal(why),
+                Some(()) = hangups.recv() => reload.run(&door, &cluster.port()),
+            }
+        }
     };
     match end {
         End::Fatal(why) => {

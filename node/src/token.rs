@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use troupe_client::Fingerprint;
 use troupe_raft::formation::ask_to_rotate;
 use troupe_raft::port::{Port, Security};
 use troupe_raft::token;
@@ -27,6 +28,17 @@ pub async fn run(verb: Token) -> Result<()> {
             println!("{}", text.trim());
         }
         Token::Rotate { access, data_dir } => println!("{}", rotate(&access, &data_dir).await?.reveal()),
+        Token::Ca { data_dir, token_file, token } => {
+            let text = match (token, token_file.unwrap_or_else(|| data_dir.join(FILE))) {
+                (Some(text), _) => text,
+                (None, path) => std::fs::read_to_string(&path).with_context(|| {
+                    format!("{}: no token here; give --token-file, or TROUPE_CLUSTER_TOKEN", path.display())
+                })?,
+            };
+            let authority = token::Token::parse(&text)?.authority();
+            let fingerprint = Fingerprint::of_key(authority.certificate())?;
+            print!("fingerprint {fingerprint}\n{}", authority.pem());
+        }
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ use crate::cluster::StartError;
 use crate::formation::Directory;
 pub use crate::preamble::Protocol;
 use crate::tls::NodeTls;
+use crate::tls::clients::ClientIdentity;
 use crate::token::Token;
 use door::listen_on;
 use keys::Keys;
@@ -217,6 +218,11 @@ impl Port {
     /// Whether this follows from a token of this cluster.
     pub fn is_operator_key(&self, shown: &str) -> bool {
         self.shared.keys.read().is_operator_key(shown)
+    }
+
+    /// A certificate for the client port from the cluster's authority; `None` in a cluster without TLS.
+    pub fn mint_for_clients(&self, hosts: &[String]) -> Result<Option<ClientIdentity>, StartError> {
+        self.shared.keys.read().mint_for_clients(hosts)
     }
 
     pub fn local_addr(&self) -> SocketAddr {

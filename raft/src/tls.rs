@@ -5,6 +5,8 @@
 //! `n<node id>.<cluster id>.troupe`: who dials a node asks for that name, and who is dialed checks that the name the dialer's
 //! preamble gives is in the dialer's certificate.
 //!
+//! What a node shows to clients stands in [`clients`].
+//!
 //! TLS 1.3 only, no session tickets: links live for days, and a resumed session would skip the certificates. What is said after
 //! the handshake stands in [`preamble`](crate::preamble).
 
@@ -23,6 +25,8 @@ use sha2::{Digest, Sha256};
 use troupe_core::NodeId;
 
 use crate::token::Fingerprint;
+
+pub mod clients;
 
 /// Separates this use of the seed from any later one.
 const KEY_DOMAIN: &[u8] = b"troupe cluster CA key v1";

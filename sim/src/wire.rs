@@ -59,6 +59,10 @@ impl Net for Wire {
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
         Box::pin(async move { Ok(Wire::metered(&self.0, SimNet.connect(address).await?)) })
     }
+
+    fn is_private(&self, address: &str) -> bool {
+        SimNet.is_private(address)
+    }
 }
 
 struct Socket {

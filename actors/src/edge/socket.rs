@@ -20,6 +20,7 @@ use super::{EdgeMsg, cost};
 use crate::budgets::{Payer, Verdict};
 use crate::connection::{Farewell, Outbox, ToWrite};
 use crate::conversation::push_frame;
+use crate::door::Door;
 use crate::message::say;
 
 /// Bytes that an idle connection keeps ready to read into: a ping and most messages fit.
@@ -36,14 +37,51 @@ const REFUSED: Duration = Duration::from_millis(100);
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Runs until the client is gone or everything is said.
-pub async fn run(stream: Box<dyn Stream>, outbox: Arc<Outbox>, payer: Arc<Payer>, edge: ActorRef<EdgeMsg>) {
+pub async fn run(
+    stream: Box<dyn Stream>,
+    door: Arc<Door>,
+    outbox: Arc<Outbox>,
+    payer: Arc<Payer>,
+    edge: ActorRef<EdgeMsg>,
+) {
+    let begun = Instant::now();
+    if let Some(stream) = enter(stream, &door, &outbox, begun).await {
+        serve(stream, begun, &outbox, &payer, &edge).await;
+    }
+    // An edge that has ended already knows.
+    let _ = edge.send_message(EdgeMsg::Closed);
+}
+
+/// From the first byte to the first frame, within the time to log in.
+async fn enter(mut stream: Box<dyn Stream>, door: &Door, outbox: &Outbox, begun: Instant) -> Option<Box<dyn Stream>> {
+    let over = tokio::time::sleep_until(begun + Duration::from_secs(limits::UNAUTHENTICATED_SECONDS));
+    tokio::pin!(over);
+    let first = tokio::select! {
+        first = door.knock(&mut stream) => first.ok()?,
+        // What has been said to a silent client is still written, unless only TLS may carry it.
+        () = outbox.closing() => return door.takes_plain().then_some(stream),
+        () = &mut over => {
+            outbox.finish(Some(Farewell::new("no_login").frame()));
+            return door.takes_plain().then_some(stream);
+        }
+    };
+    tokio::select! {
+        entered = door.enter(first, stream) => {
+            entered.inspect_err(|error| tracing::debug!(%error, "no way in at the client port")).ok()
+        }
+        () = outbox.closing() => None,
+        () = &mut over => None,
+    }
+}
+
+async fn serve(stream: Box<dyn Stream>, begun: Instant, outbox: &Outbox, payer: &Payer, edge: &ActorRef<EdgeMsg>) {
     let (reads, mut writes) = tokio::io::split(stream);
     {
-        let writing = write(&mut writes, &outbox);
+        let writing = write(&mut writes, outbox);
         tokio::pin!(writing);
         tokio::select! {
             () = &mut writing => {}
-            () = read(reads, &outbox, &payer, &edge) => {
+            () = read(reads, begun, outbox, payer, edge) => {
                 // No more comes in; what waits may still go out.
                 outbox.finish(None);
                 let _ = tokio::time::timeout(LAST_WRITE, writing).await;
@@ -51,13 +89,17 @@ pub async fn run(stream: Box<dyn Stream>, outbox: Arc<Outbox>, payer: Arc<Payer>
         }
     }
     let _ = tokio::time::timeout(LAST_WRITE, writes.shutdown()).await;
-    // An edge that has ended already knows.
-    let _ = edge.send_message(EdgeMsg::Closed);
 }
 
-async fn read(mut reads: ReadHalf<Box<dyn Stream>>, outbox: &Outbox, payer: &Payer, edge: &ActorRef<EdgeMsg>) {
+async fn read(
+    mut reads: ReadHalf<Box<dyn Stream>>,
+    begun: Instant,
+    outbox: &Outbox,
+    payer: &Payer,
+    edge: &ActorRef<EdgeMsg>,
+) {
     let window = Arc::new(Semaphore::new(limits::SEND_WINDOW));
-    let mut patience = Patience::new();
+    let mut patience = Patience::new(begun);
     let mut waiting = BytesMut::new();
     let mut small = [0u8; SMALL];
     loop {
@@ -164,8 +206,7 @@ struct Patience {
 }
 
 impl Patience {
-    fn new() -> Patience {
-        let heard = Instant::now();
+    fn new(heard: Instant) -> Patience {
         let next = heard + Duration::from_secs(limits::UNAUTHENTICATED_SECONDS);
         Patience { heard, pinged: false, next: Box::pin(tokio::time::sleep_until(next)) }
     }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_actors::budgets::Limits;
+use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::limits;
@@ -125,7 +126,12 @@ pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
 pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
-    let listen = NodeConfig { client_listen: "127.0.0.1:0".into(), hashing: Hashing::Recommended, limits };
+    let listen = NodeConfig {
+        client_listen: "127.0.0.1:0".into(),
+        hashing: Hashing::Recommended,
+        limits,
+        door: Arc::new(Door::plain()),
+    };
     let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
     Node { ctx, cluster, handle: started.expect("a node"), disk, config }
 }

@@ -18,6 +18,7 @@ use crate::builder::Builder;
 use crate::client::{Client, Events};
 use crate::error::Error;
 use crate::store::{FileStore, Saved, Store};
+use crate::trust::Trust;
 
 /// Passwords asked for in one start, before a refusal is final.
 const ATTEMPTS: usize = 3;
@@ -42,6 +43,7 @@ pub struct Account {
     /// Where outbox, cursors and history are kept; in memory if `None`.
     pub state_dir: Option<PathBuf>,
     pub device: Option<String>,
+    pub trust: Trust,
 }
 
 /// An account that is logged in.
@@ -71,6 +73,7 @@ impl Account {
             servers: servers.into_iter().collect(),
             state_dir: None,
             device: None,
+            trust: Trust::default(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Account {
 
     fn builder(&self, password: Option<&str>) -> Builder {
         let mut builder = Client::builder().context(self.context.clone()).nodes(self.servers.iter().cloned());
+        builder = builder.trust(self.trust.clone());
         if let Some(password) = password {
             builder = builder.credentials(self.name.clone(), password);
         }

@@ -372,4 +372,8 @@ impl Net for Wires {
             }
         })
     }
+
+    fn is_private(&self, _address: &str) -> bool {
+        true
+    }
 }

@@ -27,8 +27,9 @@ fn later_sources_win_and_are_remembered() {
 fn unknown_names_come_with_the_nearest_known_one() {
     let error = gather("[client]\nlistn = \"x\"\n", &[], &[]).expect_err("refused");
     assert!(error.0.contains("did you mean \"client.listen\"?"), "{error}");
-    let error = gather("", &[("TROUPE_CLUSTER_JION", "x")], &[]).expect_err("refused");
-    assert!(error.0.contains("did you mean TROUPE_CLUSTER_JOIN?"), "{error}");
+    let settings = gather("", &[("TROUPE_CLUSTER_JION", "x"), ("TROUPE_PORT", "tcp://10.0.0.1:7700")], &[]);
+    let warnings = settings.expect("a variable may be somebody else's").warnings().to_vec();
+    assert!(warnings.len() == 1 && warnings[0].contains("did you mean TROUPE_CLUSTER_JOIN?"), "{warnings:?}");
 }
 
 #[test]
@@ -55,6 +56,14 @@ fn bad_values_name_the_key_and_where_it_came_from() {
         ("cluster.login_policy", "maybe", "replace or refuse"),
         ("cluster.insecure", "perhaps", "true or false"),
         ("cluster.join", "a:1,b", "not host:port"),
+        ("log.filter", "info,troupe=loud", "invalid filter"),
+        ("log.format", "xml", "auto, human or json"),
+        ("http.listen", "127.0.0.1:7700", "client.listen listens there already"),
+        ("cluster.listen", "0.0.0.0:7780", "http.listen listens there already"),
+        ("client.tls_cert", "/nowhere/cert.pem", "client.tls_key"),
+        ("client.insecure", "perhaps", "true or false"),
+        ("client.advertise", "tcp://10.0.0.1:7700", "client.insecure"),
+        ("client.advertise", "http://10.0.0.1:7700", "tls://host:port"),
     ] {
         let settings = gather("", &[], &[(name, value)]).expect("gathered");
         let error = Config::from_settings(&settings).expect_err("refused");
@@ -83,4 +92,33 @@ fn the_default_limits_are_those_of_the_program() {
     let settings = gather("", &[("TROUPE_LIMITS_CONNECTIONS", "0")], &[]).expect("gathered");
     let error = Config::from_settings(&settings).expect_err("refused");
     assert!(error.0.contains("limits.connections") && error.0.contains("a number from 1"), "{error}");
+}
+
+#[test]
+fn a_token_is_judged_and_never_shown() {
+    let settings = gather("", &[], &[("cluster.token", "troupe1.secret")]).expect("gathered");
+    let error = Config::from_settings(&settings).expect_err("refused").0;
+    assert!(error.contains("cluster.token (flag --cluster-token)") && !error.contains("secret"), "{error}");
+    let good = crate::token::generate();
+    let settings = gather("", &[], &[("cluster.token", &good)]).expect("gathered");
+    assert_eq!(Config::from_settings(&settings).expect("good").cluster.token, Some(good));
+}
+
+#[test]
+fn plain_text_off_loopback_must_be_wanted() {
+    let abroad = ("client.listen", "10.0.0.1:7700");
+    let config = |flags: &[(&'static str, &str)]| Config::from_settings(&gather("", &[], flags).expect("gathered"));
+    assert_eq!(config(&[abroad]).expect("TLS").cluster.client_address, "10.0.0.1:7700");
+    let error = config(&[abroad, ("cluster.insecure", "true")]).expect_err("no authority").0;
+    assert!(error.contains("plain text") && error.contains("client.tls_cert"), "{error}");
+    let wanted = config(&[abroad, ("cluster.insecure", "true"), ("client.insecure", "true")]).expect("wanted");
+    assert_eq!(wanted.cluster.client_address, "tcp://10.0.0.1:7700");
+}
+
+#[test]
+fn listeners_on_different_addresses_may_share_a_port() {
+    let settings = gather("", &[], &[("http.listen", "127.0.0.2:7700"), ("cluster.listen", "10.0.0.1:7700")]);
+    Config::from_settings(&settings.expect("gathered")).expect("good");
+    let settings = gather("", &[], &[("http.listen", "localhost:7700")]).expect("gathered");
+    assert!(Config::from_settings(&settings).is_err());
 }

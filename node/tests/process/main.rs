@@ -6,13 +6,17 @@
 
 mod backup;
 mod damage;
+mod demo;
 mod descriptors;
 mod disk;
 mod frames;
 mod members;
 mod person;
+mod private;
 mod readiness;
+mod reload;
 mod requests;
+mod secure;
 mod server;
 mod starts;
 mod wire;

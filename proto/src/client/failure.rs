@@ -20,10 +20,12 @@ pub enum Refusal {
     AlreadyOnline,
     BadPassword,
     SeqBeyondHead,
+    /// Plain text at a port that speaks TLS only.
+    TlsRequired,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 9] = [
+    pub const ALL: [Refusal; 10] = [
         Refusal::BadFrame,
         Refusal::BadVersion,
         Refusal::NotLoggedIn,
@@ -33,6 +35,7 @@ impl Refusal {
         Refusal::AlreadyOnline,
         Refusal::BadPassword,
         Refusal::SeqBeyondHead,
+        Refusal::TlsRequired,
     ];
 
     pub fn code(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Refusal {
             Refusal::AlreadyOnline => "already_online",
             Refusal::BadPassword => "bad_password",
             Refusal::SeqBeyondHead => "seq_beyond_head",
+            Refusal::TlsRequired => "tls_required",
         }
     }
 }
@@ -86,6 +90,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
             Refusal::SeqBeyondHead => "there is no such event yet: give a seq up to the head",
+            Refusal::TlsRequired => "this port speaks TLS 1.3 only: connect with TLS (tls://host:port)",
         })
     }
 }

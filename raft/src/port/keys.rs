@@ -1,6 +1,7 @@
 //! What opens this cluster: its token, or for the time of a change two of them.
 
 use crate::cluster::StartError;
+use crate::tls::clients::ClientIdentity;
 use crate::tls::{Authority, NodeTls};
 use crate::token::{Fingerprint, OperatorKey, Token};
 use troupe_core::NodeId;
@@ -64,6 +65,13 @@ impl Keys {
         let (Some(first), true) = (self.tokens.first(), self.tls) else { return Ok(None) };
         let other = self.tokens.get(1).map(|key| &key.authority);
         let minted = first.authority.mint_beside(other, member);
+        minted.map(Some).map_err(|error| StartError::Refused(error.to_string()))
+    }
+
+    /// A certificate for clients, of the first token; `None` without TLS.
+    pub fn mint_for_clients(&self, hosts: &[String]) -> Result<Option<ClientIdentity>, StartError> {
+        let (Some(first), true) = (self.tokens.first(), self.tls) else { return Ok(None) };
+        let minted = first.authority.mint_for_clients(hosts);
         minted.map(Some).map_err(|error| StartError::Refused(error.to_string()))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use troupe_actors::budgets::Limits;
+use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
@@ -101,7 +102,12 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.node = Some(cluster.me());
         machine.window = Some(Window { routing: cluster.routing(), led: cluster.led(), glimpse: None, orders: giving });
     }
-    let serving = NodeConfig { client_listen: "0.0.0.0:7700".to_owned(), hashing: Hashing::Quick, limits: unhurried() };
+    let serving = NodeConfig {
+        client_listen: "0.0.0.0:7700".to_owned(),
+        hashing: Hashing::Quick,
+        limits: unhurried(),
+        door: Arc::new(Door::plain()),
+    };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
     tokio::select! {
         biased;

@@ -173,7 +173,9 @@ impl Driver {
                 }
             }
             Push::GoAway(go_away) => {
-                self.nodes.sent_to(&go_away.nodes, &self.shared.context.rng);
+                let from = self.online.as_ref().map(|online| online.connection.address().to_owned());
+                let told = self.followed(from.as_deref().unwrap_or_default(), &go_away.nodes);
+                self.nodes.sent_to(&told, &self.shared.context.rng);
                 // The old connection works until the new one does.
                 self.retry_at = Some(Instant::now());
             }

@@ -1,0 +1,105 @@
+//! What a value must be, judged by the code that uses it, so that `troupe config check` finds what a start would find.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use troupe_raft::address::is_loopback;
+use troupe_raft::tls::clients::ClientIdentity;
+use troupe_raft::token::Token;
+
+use super::{ClientTls, ConfigError, Settings};
+use crate::logging;
+
+/// The error names the key and where its value came from, as all errors here do.
+fn wrong(settings: &Settings, name: &str, why: impl std::fmt::Display) -> ConfigError {
+    let (value, source) = settings.get(name);
+    ConfigError(format!("{name} = \"{value}\" ({source}): {why}"))
+}
+
+pub fn log_filter(settings: &Settings) -> Result<String, ConfigError> {
+    let filter = settings.text("log.filter");
+    logging::filter(filter).map_err(|why| wrong(settings, "log.filter", why))?;
+    Ok(filter.to_owned())
+}
+
+/// Never shows the token.
+pub fn token(settings: &Settings, text: String) -> Result<String, ConfigError> {
+    let key = if settings.text("cluster.token").is_empty() { "cluster.token_file" } else { "cluster.token" };
+    let source = settings.get(key).1;
+    Token::parse(&text).map_err(|why| ConfigError(format!("{key} ({source}): {why}")))?;
+    Ok(text)
+}
+
+/// No two listeners want the same port of the same address. Port 0 is the system's choice and always free.
+pub fn ports(settings: &Settings) -> Result<(), ConfigError> {
+    let mut listeners: Vec<(&str, String, u16)> = Vec::new();
+    for name in ["client.listen", "http.listen", "cluster.listen"] {
+        let address = settings.address(name)?;
+        let Some((host, port)) = address.rsplit_once(':') else { continue };
+        let port = port.parse::<u16>().unwrap_or_default();
+        let taken = listeners.iter().find(|other| port != 0 && other.2 == port && overlap(&other.1, host));
+        if let Some((other, ..)) = taken {
+            return Err(wrong(settings, name, format!("{other} listens there already: choose another port")));
+        }
+        listeners.push((name, host.to_owned(), port));
+    }
+    Ok(())
+}
+
+/// Whether two hosts to listen on include the same address, as far as that can be known without asking for their names.
+fn overlap(one: &str, other: &str) -> bool {
+    let address = |host: &str| match host.trim_start_matches('[').trim_end_matches(']') {
+        "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        host => host.parse::<IpAddr>().ok(),
+    };
+    match (address(one), address(other)) {
+        (Some(one), Some(other)) => one == other || one.is_unspecified() || other.is_unspecified(),
+        (Some(known), None) | (None, Some(known)) => known.is_unspecified(),
+        (None, None) => one == other,
+    }
+}
+
+pub fn client_tls(settings: &Settings) -> Result<ClientTls, ConfigError> {
+    let insecure: bool = settings.parsed("client.insecure", "true or false")?;
+    let file = |name: &str| match settings.text(name) {
+        "" => None,
+        path => Some(PathBuf::from(path)),
+    };
+    let own = match (file("client.tls_cert"), file("client.tls_key")) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(wrong(settings, "client.tls_cert", "wants client.tls_key as well")),
+        (None, Some(_)) => return Err(wrong(settings, "client.tls_key", "wants client.tls_cert as well")),
+    };
+    if let Some((certificate, key)) = &own {
+        read(certificate, key)?;
+    }
+    let without_authority: bool = settings.parsed("cluster.insecure", "true or false")?;
+    let listen = settings.text("client.listen");
+    if own.is_none() && without_authority && !insecure && !is_loopback(listen) {
+        return Err(wrong(
+            settings,
+            "client.listen",
+            "passwords and messages would cross the network in plain text, because a cluster without TLS has no authority to sign a \
+             certificate for clients: give client.tls_cert and client.tls_key, or run the cluster with a join token, or set \
+             client.insecure = true if the network is yours alone",
+        ));
+    }
+    Ok(ClientTls { own, insecure })
+}
+
+/// The files of an own certificate, at the start and at each reload.
+pub fn read(certificate: &Path, key: &Path) -> Result<ClientIdentity, ConfigError> {
+    ClientIdentity::read(certificate, key).map_err(|why| ConfigError(format!("client.tls_cert, client.tls_key: {why}")))
+}
+
+/// What clients are told. An address off loopback means TLS to them, unless it says otherwise.
+pub fn client_address(settings: &Settings, tls: &ClientTls, told: String) -> Result<String, ConfigError> {
+    match told.split_once("://") {
+        None if tls.insecure && !told.is_empty() && !is_loopback(&told) => Ok(format!("tcp://{told}")),
+        None | Some(("tls", _)) => Ok(told),
+        Some(("tcp", host)) if tls.insecure || is_loopback(host) => Ok(told),
+        Some(("tcp", _)) => Err(wrong(settings, "client.advertise", "plain text wants client.insecure = true")),
+        Some(_) => Err(wrong(settings, "client.advertise", "wants host:port, tls://host:port or tcp://host:port")),
+    }
+}
