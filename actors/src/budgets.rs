@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::time::Instant;
 use troupe_core::budget::{Gcra, Nanos, Rate, Table};
 use troupe_core::{UserId, limits};
@@ -103,7 +103,8 @@ pub enum Verdict {
 
 /// Shared by all connections of a node.
 pub struct Budgets {
-    limits: Limits,
+    /// Changed by a reload, while connections last.
+    limits: RwLock<Limits>,
     start: Instant,
     tables: Mutex<Tables>,
 }
@@ -134,11 +135,17 @@ impl Budgets {
             bytes: Table::new(limits::BUDGETS_KEPT),
             groups: Table::new(limits::BUDGETS_KEPT),
         };
-        Budgets { limits, start: Instant::now(), tables: Mutex::new(tables) }
+        Budgets { limits: RwLock::new(limits), start: Instant::now(), tables: Mutex::new(tables) }
     }
 
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    /// Readers may nest: a reload that waits holds none of them up.
+    pub fn limits(&self) -> RwLockReadGuard<'_, Limits> {
+        self.limits.read_recursive()
+    }
+
+    /// From the next frame on. What was used already counts under the new limits too.
+    pub fn set_limits(&self, limits: Limits) {
+        *self.limits.write() = limits;
     }
 
     fn now(&self) -> Nanos {
@@ -148,8 +155,8 @@ impl Budgets {
     /// The user and the address pay both, or neither.
     fn work(&self, address: Address, user: Option<UserId>, units: u64) -> Result<Nanos, Nanos> {
         let of_address =
-            self.limits.scaled(Rate::per_second(self.limits.address_rate, self.limits.address_burst), address);
-        let of_user = Rate::per_second(self.limits.user_rate, self.limits.user_burst);
+            self.limits().scaled(Rate::per_second(self.limits().address_rate, self.limits().address_burst), address);
+        let of_user = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
         let now = self.now();
         let tables = &mut *self.tables.lock();
         let mut wait = tables.addresses.wait(&address, now, of_address, units);
@@ -167,13 +174,13 @@ impl Budgets {
     }
 
     fn owe(&self, user: UserId, units: u64) {
-        let rate = Rate::per_second(self.limits.user_rate, self.limits.user_burst);
+        let rate = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
         let now = self.now();
         self.tables.lock().users.owe(user, now, rate, units);
     }
 
     fn entry(&self, address: Address) -> Result<Nanos, Nanos> {
-        let rate = self.limits.scaled(Rate::per_second(self.limits.entry_rate, self.limits.entry_burst), address);
+        let rate = self.limits().scaled(Rate::per_second(self.limits().entry_rate, self.limits().entry_burst), address);
         self.tables.lock().entries.take(address, self.now(), rate, 1, PATIENCE)
     }
 }
@@ -189,7 +196,7 @@ impl Budgets {
         if wait > 0 {
             return Err(limited(Limit::Rate, wait));
         }
-        let rate = self.limits.scaled(Rate::per_minute(self.limits.login_rate, self.limits.login_burst), address);
+        let rate = self.limits().scaled(Rate::per_minute(self.limits().login_rate, self.limits().login_burst), address);
         at_once(tables.logins.take(address, now, rate, 1, 0), Limit::Rate)
     }
 
@@ -204,16 +211,17 @@ impl Budgets {
     pub fn register(&self, address: Address) -> Result<(), Refusal> {
         let now = self.now();
         let tables = &mut *self.tables.lock();
-        let rate = self.limits.scaled(Rate::per_minute(self.limits.login_rate, self.limits.login_burst), address);
+        let rate = self.limits().scaled(Rate::per_minute(self.limits().login_rate, self.limits().login_burst), address);
         at_once(tables.logins.take(address, now, rate, 1, 0), Limit::Rate)?;
-        let day = Rate::per_day_at_once(self.limits.accounts_per_day, self.limits.accounts_burst);
-        at_once(tables.accounts.take(address, now, self.limits.scaled(day, address), 1, 0), Limit::Quota)
+        let day = Rate::per_day_at_once(self.limits().accounts_per_day, self.limits().accounts_burst);
+        at_once(tables.accounts.take(address, now, self.limits().scaled(day, address), 1, 0), Limit::Quota)
     }
 
     pub fn message(&self, user: UserId, bytes: usize) -> Result<(), Refusal> {
         let now = self.now();
         let tables = &mut *self.tables.lock();
-        let (messages, all) = (Rate::per_day(self.limits.messages_per_day), Rate::per_day(self.limits.bytes_per_day));
+        let (messages, all) =
+            (Rate::per_day(self.limits().messages_per_day), Rate::per_day(self.limits().bytes_per_day));
         let wait = tables.messages.wait(&user, now, messages, 1).max(tables.bytes.wait(&user, now, all, bytes as u64));
         if wait > 0 {
             return Err(limited(Limit::Quota, wait));
@@ -223,7 +231,7 @@ impl Budgets {
     }
 
     pub fn group(&self, user: UserId) -> Result<(), Refusal> {
-        let day = Rate::per_day(self.limits.groups_per_day);
+        let day = Rate::per_day(self.limits().groups_per_day);
         at_once(self.tables.lock().groups.take(user, self.now(), day, 1, 0), Limit::Quota)
     }
 }
@@ -332,6 +340,15 @@ mod tests {
         assert_eq!((one.pay(Cost::Heartbeat), one.pay(Cost::Entry)), (Verdict::Pass, Verdict::Pass));
         tokio::time::advance(Duration::from_secs(4)).await;
         assert_eq!(one.pay(Cost::Units(10)), Verdict::Pass);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limits_change_while_connections_last() {
+        let budgets = Arc::new(Budgets::new(limits()));
+        let one = payer(&budgets, "192.0.2.1:1", 1);
+        assert!(passes(&one, Cost::Units(1), 10_000) < 10_000);
+        budgets.set_limits(Limits { user_rate: 0, address_rate: 0, ..limits() });
+        assert_eq!(passes(&one, Cost::Units(1), 10_000), 10_000);
     }
 
     #[tokio::test(start_paused = true)]

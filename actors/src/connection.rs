@@ -25,12 +25,16 @@ const KEPT_FRAMES: usize = 8;
 #[derive(Debug)]
 pub struct Output {
     waiting: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
 }
 
 impl Output {
     pub fn new(limit: usize) -> Output {
-        Output { waiting: AtomicUsize::new(0), limit }
+        Output { waiting: AtomicUsize::new(0), limit: AtomicUsize::new(limit) }
+    }
+
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     pub fn waiting(&self) -> usize {
@@ -40,7 +44,7 @@ impl Output {
     /// What one connection may have waiting now: a share of what is left, so that those that read nothing have less the more of
     /// them there are. One that waits for nothing may always have one frame, as far as there is room at all.
     fn allows(&self, held: usize, frame: usize) -> bool {
-        let left = self.limit.saturating_sub(self.waiting());
+        let left = self.limit.load(Ordering::Relaxed).saturating_sub(self.waiting());
         let share = (left / limits::OUTPUT_SHARE).min(limits::CONNECTION_OUT_BYTES);
         held + frame <= share || (held == 0 && frame <= left)
     }

@@ -34,6 +34,7 @@ use crate::edge::acknowledging::Acknowledging;
 use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
 use crate::edge::sends::Waiting;
+use crate::failed_logins::FailedLogins;
 use crate::hub::HubMsg;
 use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Session, say};
@@ -55,6 +56,7 @@ pub struct Front {
     /// The node is about to stop: sessions are opened and resumed elsewhere.
     pub draining: watch::Receiver<bool>,
     pub door: Arc<Door>,
+    pub failed_logins: FailedLogins,
 }
 
 pub enum EdgeMsg {

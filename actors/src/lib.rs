@@ -27,6 +27,7 @@ pub mod connection;
 pub mod conversation;
 pub mod door;
 pub mod edge;
+pub mod failed_logins;
 pub mod hub;
 pub mod listener;
 pub mod mesh;

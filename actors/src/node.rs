@@ -20,6 +20,7 @@ use crate::connection::Output;
 use crate::door::Door;
 use crate::edge::Front;
 use crate::edge::directory::Directory;
+use crate::failed_logins::FailedLogins;
 use crate::listener::{Accepted, ListenerMsg};
 use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
@@ -135,6 +136,7 @@ impl NodeHandle {
             budgets: Arc::new(Budgets::new(allowed)),
             draining: draining_now,
             door,
+            failed_logins: FailedLogins::default(),
         });
         let (open, open_now) = watch::channel(0);
         let args = RootArgs { front: front.clone(), socket: socket.into(), open };
@@ -178,6 +180,14 @@ impl NodeHandle {
     /// Asks the leader of a slot as an edge does, but without what an edge checks before: for tests.
     pub fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
         self.0.front.world.router.ask(slot, request, PATIENCE)
+    }
+
+    /// What users and addresses may ask from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        let front = &self.0.front;
+        front.output.set_limit(limits.output_bytes);
+        front.places.set_limits(limits.clone());
+        front.budgets.set_limits(limits);
     }
 
     /// Serves a client that came another way: anything that carries the same frames.

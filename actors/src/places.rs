@@ -92,6 +92,11 @@ impl Places {
         Ok(Place { places: self.clone(), id, address, logged_in: false })
     }
 
+    /// For connections that come from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.0.lock().limits = limits;
+    }
+
     pub fn held(&self) -> usize {
         self.0.lock().held
     }

@@ -63,7 +63,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let config = Config::from_settings(&running)?;
             let set_filter = logging::start(&config.log_filter, config.log_format).map_err(anyhow::Error::msg)?;
             running.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-            start::run(config, args.exit_with_parent, Reload { read: Box::new(read), running, set_filter }).await?;
+            start::run(
+                config,
+                args.exit_with_parent,
+                Reload { read: Box::new(read), running, set_filter, most_connections: usize::MAX },
+            )
+            .await?;
         }
         Verb::Demo(args) => return demo::run(args).await,
         Verb::Chat(args) => people::chat(args).await?,

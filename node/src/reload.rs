@@ -1,4 +1,5 @@
-//! SIGHUP: the configuration is read again, and what can change while the node serves does: certificates and the log filter.
+//! SIGHUP: the configuration is read again, and what can change while the node serves does: certificates, limits and
+//! the log filter.
 //!
 //! Nothing here ends the node. A configuration that is wrong by now changes nothing, and the log says what is wrong with it. Keys that need
 //! a restart keep their values, and the log names those that differ.
@@ -6,7 +7,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
+use troupe_actors::node::NodeHandle;
 use troupe_client::Fingerprint;
 use troupe_raft::address::{Reach, host, is_loopback};
 use troupe_raft::port::Port;
@@ -17,6 +20,7 @@ use crate::logging::SetFilter;
 
 /// Keys that a reload follows. The files of certificates are read again even if their names are the same.
 const FOLLOWED: &[&str] = &["client.tls_cert", "client.tls_key", "log.filter"];
+const LIMITS: &str = "limits.";
 
 /// Where a configuration comes from.
 pub type Read = Box<dyn Fn() -> Result<Settings> + Send + Sync>;
@@ -26,15 +30,17 @@ pub struct Reload {
     pub read: Read,
     pub running: Settings,
     pub set_filter: SetFilter,
+    /// More than the process has descriptors for are never let in.
+    pub most_connections: usize,
 }
 
 impl Reload {
-    pub fn run(&mut self, door: &Door, port: &Port) {
-        match self.follow(door, port) {
-            Ok(later) if later.is_empty() => tracing::info!("reloaded: certificates and log filter"),
+    pub fn run(&mut self, node: &NodeHandle, door: &Door, port: &Port) {
+        match self.follow(node, door, port) {
+            Ok(later) if later.is_empty() => tracing::info!("reloaded: certificates, limits and log filter"),
             Ok(later) => tracing::warn!(
                 keys = later.join(", "),
-                "reloaded: certificates and log filter; these keys have changed and need a restart"
+                "reloaded: certificates, limits and log filter; these keys have changed and need a restart"
             ),
             Err(error) => tracing::error!(
                 error = format!("{error:#}"),
@@ -44,7 +50,7 @@ impl Reload {
     }
 
     /// Everything is judged before anything changes. Answers the keys that wait for a restart.
-    fn follow(&mut self, door: &Door, port: &Port) -> Result<Vec<&'static str>> {
+    fn follow(&mut self, node: &NodeHandle, door: &Door, port: &Port) -> Result<Vec<&'static str>> {
         let settings = (self.read)()?;
         let config = Config::from_settings(&settings)?;
         let shown = shown(&config, port)?;
@@ -52,8 +58,14 @@ impl Reload {
         if let Some(shown) = shown {
             door.renew(shown);
         }
+        let connections = config.limits.connections.min(self.most_connections);
+        node.set_limits(Limits { connections, ..config.limits });
         settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-        Ok(settings.changed(&self.running).into_iter().filter(|key| !FOLLOWED.contains(key)).collect())
+        Ok(settings
+            .changed(&self.running)
+            .into_iter()
+            .filter(|key| !FOLLOWED.contains(key) && !key.starts_with(LIMITS))
+            .collect())
     }
 }
 

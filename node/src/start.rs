@@ -35,6 +35,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     // From here on a SIGHUP waits until it can be followed; it never ends the node.
     let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be handled")?;
     let caps = descriptors::claim()?;
+    reload.most_connections = caps.clients;
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
     let mut ctx = NodeCtx::production();
@@ -88,7 +89,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
             tokio::select! {
                 reason = &mut asked => break End::Asked(reason),
                 why = &mut fatal => break End::Fatal(why),
-                Some(()) = hangups.recv() => reload.run(&door, &cluster.port()),
+                Some(()) = hangups.recv() => reload.run(&node, &door, &cluster.port()),
             }
         }
     };

@@ -103,6 +103,7 @@ pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Re
     let right = front.passwords.verify(address, login.password, kept).await?;
     let Some(account) = account.filter(|_| right) else {
         front.budgets.login_failed(address, &who);
+        front.failed_logins.note(&login.name, &address);
         return Err(client::Refusal::WrongCredentials.into());
     };
     let token = SessionToken { user: account.user, device: device.clone(), secret: front.world.ctx.rng.bytes() };

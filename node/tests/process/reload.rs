@@ -62,12 +62,18 @@ async fn a_hangup_reloads_and_never_ends_the_node() {
     let trust = Trust::first_use();
     let (before, _pushes) = Connection::open_trusting(&*net, &address, &trust).await.expect("the first certificate");
 
+    // A guess is noted, with a name that does nothing to a terminal.
+    let (guessing, _guesses) = Connection::open(&*net, &address).await.expect("another connection");
+    guessing.login("no\u{1b}[31mbody", "wrong password", "d").await.expect_err("refused");
+    let all = logged(&log, "a login failed", 1).await;
+    assert!(all.contains("127.0.0.1") && !all.contains('\u{1b}'), "{all}");
+
     let hangup = || kill(Pid::from_raw(node.id().expect("it runs") as i32), Signal::SIGHUP).expect("sent");
     // Another certificate and another filter; the drain's time wants a restart.
     write_pair(folder.path());
     write("[drain]\nseconds = 7\n", "info,troupe=debug");
     hangup();
-    let all = logged(&log, "reloaded: certificates and log filter", 1).await;
+    let all = logged(&log, "reloaded: certificates, limits and log filter", 1).await;
     assert!(all.contains("drain.seconds"), "{all}");
     let changed = Connection::open_trusting(&*net, &address, &trust).await.err().expect("another key");
     assert!(changed.to_string().contains("another key"), "{changed}");
