@@ -100,7 +100,15 @@ impl Farewell {
                 "you have logged in on too many devices, and this session was the oldest: log in again"
             }
             "moved" => "this session goes on over a newer connection",
-            "revoked" => "this session was ended from another device: log in again",
+            "too_many_sessions" => {
+                "another device logged in, and this session was the oldest of too many: log in again"
+            }
+            "revoked" => "this session was ended from another device or by an administrator: log in again",
+            "password_changed" => "the password was changed: log in with the new one",
+            "password_reset" => "an administrator has reset the password: log in with the one-time password",
+            "account_disabled" => "this account was disabled: ask an administrator",
+            "account_deleted" => "this account was deleted",
+            "session_expired" => "this session was not used for too long: log in again",
             "logged_out" => "you have logged out",
             "slow_consumer" => "this connection did not read fast enough: connect again and resume",
             "no_login" => "no login came in time: connect again to log in",

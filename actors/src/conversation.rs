@@ -23,7 +23,7 @@ use crate::message::{Answer, News, Outcome, Push, Refusal, say};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
 use crate::shard::{ShardMsg, reads};
-use crate::world::{Ended, World, answer_of};
+use crate::world::{World, answer_of};
 
 /// How long cursors wait for others to be written with them.
 const CURSOR_FLUSH: Duration = Duration::from_millis(150);
@@ -204,7 +204,7 @@ impl ConversationState {
                 world.router.tell_shard(shard, ShardMsg::Moved { conversation, head });
             }
             if !rest.is_empty() {
-                world.router.tell_shard(shard, ShardMsg::Realise { effects: rest, ended: Ended::REVOKED });
+                world.router.tell_shard(shard, ShardMsg::Realise { effects: rest });
             }
             // If the actor has stopped, its fan-out is lost without harm: the head is told.
             let _ = myself.send_message(ConversationMsg::Committed { shown, acked });

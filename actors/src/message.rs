@@ -8,6 +8,7 @@ pub mod wire;
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use troupe_core::record;
 use troupe_core::{
     Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId,
 };
@@ -18,8 +19,11 @@ use troupe_proto::{DecodeError, client};
 #[derive(Clone, Debug)]
 pub enum Request {
     Commit(Command),
-    /// The password has been verified where the connection is.
-    OpenSession(Session),
+    /// The password of that revision has been verified where the connection is.
+    OpenSession {
+        session: Session,
+        revision: u64,
+    },
     Credentials(UserKey),
     /// Whether this is still a session, and of whom.
     Resume(Session),
@@ -135,6 +139,17 @@ pub struct Account {
     pub name: String,
     /// Empty unless credentials were asked for.
     pub password_hash: String,
+    pub standing: record::Standing,
+}
+
+impl Account {
+    pub fn with_password(user: record::User) -> Account {
+        Account { user: user.id, name: user.name, password_hash: user.password_hash, standing: user.standing }
+    }
+
+    pub fn without_password(user: record::User) -> Account {
+        Account { password_hash: String::new(), ..Account::with_password(user) }
+    }
 }
 
 /// Where a conversation stands, and who of those asked for may not see it.

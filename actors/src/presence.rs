@@ -75,6 +75,11 @@ impl Presence {
         self.sessions(user).iter().map(|session| session.node).collect()
     }
 
+    /// All live connections.
+    pub fn all(&self) -> Vec<Session> {
+        self.users.values().flatten().cloned().collect()
+    }
+
     pub fn online(&self) -> Vec<UserId> {
         self.users.keys().copied().collect()
     }

@@ -10,6 +10,7 @@ mod outbox;
 pub(crate) mod reads;
 mod requests;
 mod standing;
+pub(crate) mod touch;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,7 @@ use crate::presence::Presence;
 use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
 use crate::user::UserMsg;
-use crate::world::{Asker, Ended, World};
+use crate::world::{Asker, World};
 
 /// How often the shard looks at its entities and tells heads.
 const TICK: Duration = Duration::from_secs(1);
@@ -53,10 +54,9 @@ pub enum ShardMsg {
         conversation: ConversationId,
         user: UserId,
     },
-    /// What commands of this shard did; `ended` says why sessions ended by it.
+    /// What commands of this shard did.
     Realise {
         effects: Vec<Effect>,
-        ended: Ended,
     },
     /// A session was opened: its connection counts as live until its node says otherwise.
     Opened(Session),
@@ -99,6 +99,8 @@ pub struct ShardState {
     /// Heads that moved, and in how many more exchanges they are told.
     moved: BTreeMap<ConversationId, (Seq, u8)>,
     ticks: u64,
+    /// When sessions in use were looked at last, and whether that goes on.
+    touches: touch::Sweep,
     courier: Courier,
     /// The timer and the courier; aborted with this actor.
     tasks: JoinSet<()>,
@@ -147,6 +149,7 @@ impl Actor for Shard {
             presence: Presence::default(),
             moved: BTreeMap::new(),
             ticks: 0,
+            touches: touch::Sweep::default(),
             courier: Courier::Resting,
             tasks,
         };
@@ -165,7 +168,7 @@ impl Actor for Shard {
             ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
             ShardMsg::LetIn { request, reply } => state.dispatch(&myself, request, reply),
             ShardMsg::Removed { conversation, user } => state.entities.forget(conversation, user),
-            ShardMsg::Realise { effects, ended } => state.realise(&myself, effects, &ended),
+            ShardMsg::Realise { effects } => state.realise(&myself, effects),
             ShardMsg::Opened(session) => state.attach(session),
             ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
             ShardMsg::Users { mut users, reply } => {
@@ -205,7 +208,7 @@ impl Actor for Shard {
 
 impl ShardState {
     /// The deeds. Each may be repeated or lost without harm.
-    fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>, ended: &Ended) {
+    fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::InboxChanged { user, conversation, present, version } => {
@@ -214,9 +217,9 @@ impl ShardState {
                         self.world.router.push(node, self.shard, push);
                     }
                 }
-                Effect::SessionEnded { user, device, token } => {
+                Effect::SessionEnded { user, token, why, .. } => {
                     for session in self.presence.of_token(user, &token) {
-                        self.end(session, ended.code(&device));
+                        self.end(session, why.code());
                     }
                 }
                 Effect::OutboxFilled { .. } => self.carry_outbox(myself),
@@ -315,6 +318,7 @@ impl ShardState {
 
     fn tick(&mut self) {
         self.ticks += 1;
+        self.touch_sessions();
         self.entities.passivate_some(self.ticks);
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();

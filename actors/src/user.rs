@@ -4,40 +4,35 @@
 //! about sessions, and it may rest while the user's connections live on.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use troupe_core::command::{CloseSession, OpenSession};
+use troupe_core::command::OpenSession;
 use troupe_core::{Command, ShardId, UserId};
 use troupe_proto::client;
 
 use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
-use crate::shard::{ShardMsg, reads};
-use crate::world::{Asker, Ended, World, answer_of};
+use crate::shard::{ShardMsg, touch};
+use crate::world::{World, answer_of};
 
 pub enum UserMsg {
     /// `refusing`: not while this user is online anywhere.
     Open {
         session: Session,
+        /// Which of the user's passwords was verified.
+        revision: u64,
         refusing: bool,
         reply: ReplyTo,
     },
     /// Under the policy that refuses: not while another session of this user is online anywhere.
-    Resume {
-        session: Session,
-        reply: ReplyTo,
-    },
+    Resume { session: Session, reply: ReplyTo },
     /// These sessions were not resumed.
     NotResumed(Session),
-    Close {
-        close: CloseSession,
-        reply: ReplyTo,
-    },
+    /// What else ends sessions, in its order among logins.
+    Propose { command: Command, reply: ReplyTo },
     /// The user's live connections, all of them.
     Online(Vec<Session>),
     /// A proposal has ended; these sessions were not opened by it.
-    Finished {
-        failed: Vec<Session>,
-    },
+    Finished { failed: Vec<Session> },
 }
 
 impl ractor::Message for UserMsg {}
@@ -64,8 +59,6 @@ pub struct UserState {
 struct Waiter {
     reply: ReplyTo,
     opens: Option<Session>,
-    /// Why sessions end by it.
-    ended: Ended,
 }
 
 impl Actor for User {
@@ -86,10 +79,12 @@ impl Actor for User {
         state: &mut UserState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            UserMsg::Open { session, refusing, reply } => state.open(&myself, session, refusing, reply),
+            UserMsg::Open { session, revision, refusing, reply } => {
+                state.open(&myself, session, revision, refusing, reply);
+            }
             UserMsg::Resume { session, reply } => state.resume(&myself, session, reply),
             UserMsg::NotResumed(session) => state.opening.retain(|opening| *opening != session),
-            UserMsg::Close { close, reply } => state.close(&myself, close, reply),
+            UserMsg::Propose { command, reply } => state.push(&myself, command, reply, None),
             UserMsg::Online(online) => {
                 // What is live now is no longer only opening.
                 state.opening.retain(|opening| !online.contains(opening));
@@ -128,8 +123,7 @@ impl UserState {
         }
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
-            let asked = session.clone();
-            let outcome = world.read(shard, Asker::Node, move |view| reads::resume(view, &asked)).await;
+            let outcome = touch::resume(&world, shard, session.clone()).await;
             match &outcome {
                 Ok(_) => world.router.tell_shard(shard, ShardMsg::Opened(session)),
                 // An actor that has gone to rest holds nothing back.
@@ -139,7 +133,7 @@ impl UserState {
         });
     }
 
-    fn open(&mut self, myself: &ActorRef<UserMsg>, session: Session, refusing: bool, reply: ReplyTo) {
+    fn open(&mut self, myself: &ActorRef<UserMsg>, session: Session, revision: u64, refusing: bool, reply: ReplyTo) {
         if refusing && self.another_is_online(&session) {
             return reply.refuse(client::Refusal::AlreadyOnline.into());
         }
@@ -148,16 +142,11 @@ impl UserState {
         if !self.opening.contains(&session) {
             self.opening.push(session.clone());
         }
-        self.push(myself, Command::OpenSession(OpenSession { user, device, token }), reply, Some(session));
-    }
-
-    fn close(&mut self, myself: &ActorRef<UserMsg>, close: CloseSession, reply: ReplyTo) {
-        self.push(myself, Command::CloseSession(close), reply, None);
+        self.push(myself, Command::OpenSession(OpenSession { user, device, token, revision }), reply, Some(session));
     }
 
     fn push(&mut self, myself: &ActorRef<UserMsg>, command: Command, reply: ReplyTo, opens: Option<Session>) {
-        let ended = Ended::by(&command);
-        self.proposals.push(command, Waiter { reply, opens, ended });
+        self.proposals.push(command, Waiter { reply, opens });
         self.propose(myself);
     }
 
@@ -172,7 +161,7 @@ impl UserState {
                         let answer = answer_of(outcome.reply);
                         // What ended goes first: the session that replaces it has the same device.
                         if !outcome.effects.is_empty() {
-                            let realise = ShardMsg::Realise { effects: outcome.effects, ended: waiter.ended };
+                            let realise = ShardMsg::Realise { effects: outcome.effects };
                             world.router.tell_shard(shard, realise);
                         }
                         match waiter.opens {

@@ -71,14 +71,13 @@ impl World {
     /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who asks learns of it in time or not at all; what
     /// is committed later, when a majority is back, is realised all the same.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
-        let ended: Vec<Ended> = commands.iter().map(Ended::by).collect();
         let cluster = self.cluster.clone();
         let mut committing = Box::pin(async move { cluster.propose(shard, commands).await });
         let Ok(committed) = timeout(COMMIT_PATIENCE, &mut committing).await else {
             let router = self.router.clone();
             tokio::spawn(async move {
-                for (outcome, ended) in committing.await.into_iter().flatten().zip(ended) {
-                    router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects, ended });
+                for outcome in committing.await.into_iter().flatten() {
+                    router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects });
                 }
             });
             return Err(Refusal::Unavailable);
@@ -111,7 +110,7 @@ impl World {
     }
 
     /// Reads applied state as it is on this node.
-    async fn look<T: Send + 'static>(
+    pub async fn look<T: Send + 'static>(
         &self,
         asker: Asker,
         work: impl FnOnce(&View) -> Result<Result<T, Refusal>, EngineError> + Send + 'static,
@@ -133,39 +132,13 @@ impl World {
     }
 }
 
-/// Why sessions end by a command.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    code: &'static str,
-    /// The device that logs in. The end of any other one has another reason.
-    opened: Option<DeviceId>,
-}
-
-impl Ended {
-    pub const REVOKED: Ended = Ended { code: "revoked", opened: None };
-
-    pub fn by(command: &Command) -> Ended {
-        match command {
-            Command::OpenSession(open) => Ended { code: "replaced", opened: Some(open.device.clone()) },
-            Command::CloseSession(close) if close.token.is_some() => Ended { code: "logged_out", opened: None },
-            _ => Ended::REVOKED,
-        }
-    }
-
-    /// What the device is told whose session has ended.
-    pub fn code(&self, device: &DeviceId) -> &'static str {
-        match &self.opened {
-            Some(opened) if opened != device => "too_many_sessions",
-            _ => self.code,
-        }
-    }
-}
-
 /// What a committed command answers to whoever asked for it.
 pub fn answer_of(reply: Reply) -> Outcome {
     match reply {
         Reply::Registered { user } => Ok(Answer::Registered(user)),
-        Reply::SessionOpened { .. } | Reply::SessionClosed { .. } | Reply::Done => Ok(Answer::Done),
+        Reply::SessionOpened { .. } | Reply::SessionClosed { .. } | Reply::SessionTouched { .. } | Reply::Done => {
+            Ok(Answer::Done)
+        }
         Reply::Placed { seq, time, duplicate } => Ok(Answer::Placed { seq, time, duplicate }),
         Reply::GroupCreated { group } => Ok(Answer::GroupCreated(group)),
         Reply::Rejected(rejection) => Err(rejection.into()),

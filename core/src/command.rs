@@ -1,8 +1,12 @@
 //! What can be asked of a shard. Each command touches the rows of one slot only, so that a slot can move.
 
+mod account;
+
 use crate::event::{Body, Role};
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
+
+pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -12,6 +16,14 @@ pub enum Command {
     CloseSession(CloseSession),
     /// Another shard owes this user a change of the conversation list.
     UpdateInbox(UpdateInbox),
+    CreateAccount(CreateAccount),
+    ChangeAccount(ChangeAccount),
+    TouchSession(TouchSession),
+
+    // In the slot of the invitation.
+    ChangeInvite(ChangeInvite),
+    // In the slot that it names.
+    RecordAct(RecordAct),
 
     // In the slot of the conversation.
     Send(Send),
@@ -29,6 +41,11 @@ impl Command {
             Command::OpenSession(c) => c.user.slot(),
             Command::CloseSession(c) => c.user.slot(),
             Command::UpdateInbox(c) => c.user.slot(),
+            Command::CreateAccount(c) => c.name.slot(),
+            Command::ChangeAccount(c) => c.user.slot(),
+            Command::TouchSession(c) => c.user.slot(),
+            Command::ChangeInvite(c) => c.id.slot(),
+            Command::RecordAct(c) => c.slot,
             Command::Send(c) => c.conversation.slot(),
             Command::CreateGroup(c) => c.slot(),
             Command::ChangeGroup(c) => c.group.slot(),
@@ -72,6 +89,8 @@ pub struct OpenSession {
     pub user: UserId,
     pub device: DeviceId,
     pub token: TokenHash,
+    /// Which of the user's passwords was verified: another one by now is a refusal.
+    pub revision: u64,
 }
 
 /// Logs one session out. `token` given: only if it is still that session, so that a late logout spares a newer login.

@@ -10,11 +10,58 @@ pub enum Effect {
     Deliver { conversation: ConversationId, event: Event },
     /// The user's conversation list changed: tell the user's connections.
     InboxChanged { user: UserId, conversation: ConversationId, present: bool, version: Seq },
-    /// A session ended: close its connection.
-    SessionEnded { user: UserId, device: DeviceId, token: TokenHash },
+    /// A session ended: close its connection and tell it why.
+    SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
     /// A member's cursors moved: tell the conversation's interested nodes.
     /// `read_moved`: not only `delivered`.
     CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq, read_moved: bool },
     /// There are outbox rows in this slot to deliver.
     OutboxFilled { slot: Slot },
+}
+
+/// Why a session ended, as its device is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The same device logged in again.
+    Replaced,
+    /// A login of another device was one too many, and this session was the oldest.
+    TooManySessions,
+    LoggedOut,
+    /// Ended by the user from another device, or by an administrator.
+    Revoked,
+    PasswordChanged,
+    PasswordReset,
+    Disabled,
+    Deleted,
+    /// Not used for too long.
+    Expired,
+}
+
+impl Ending {
+    pub const ALL: [Ending; 9] = [
+        Ending::Replaced,
+        Ending::TooManySessions,
+        Ending::LoggedOut,
+        Ending::Revoked,
+        Ending::PasswordChanged,
+        Ending::PasswordReset,
+        Ending::Disabled,
+        Ending::Deleted,
+        Ending::Expired,
+    ];
+
+    /// Stable, for programs: the code of `kicked`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Ending::Replaced => "replaced",
+            Ending::TooManySessions => "too_many_sessions",
+            Ending::LoggedOut => "logged_out",
+            Ending::Revoked => "revoked",
+            Ending::PasswordChanged => "password_changed",
+            Ending::PasswordReset => "password_reset",
+            Ending::Disabled => "account_disabled",
+            Ending::Deleted => "account_deleted",
+            Ending::Expired => "session_expired",
+        }
+    }
 }

@@ -24,6 +24,15 @@ pub enum Rejection {
     BadRequest(&'static str),
     /// The message named by `after` is not in the log.
     OutOfOrder,
+    AccountDisabled,
+    /// The password serves for one login, which sets another one.
+    PasswordChangeRequired,
+    /// The password or the account changed after it was read.
+    AccountChanged,
+    /// What an administrator cannot do to their own account.
+    OwnAccount,
+    /// Unknown, spent, expired or revoked: which of them is not said.
+    BadInvite,
 }
 
 impl Rejection {
@@ -45,6 +54,11 @@ impl Rejection {
             Rejection::BadName => "bad_name",
             Rejection::BadRequest(_) => "bad_request",
             Rejection::OutOfOrder => "out_of_order",
+            Rejection::AccountDisabled => "account_disabled",
+            Rejection::PasswordChangeRequired => "password_change_required",
+            Rejection::AccountChanged => "account_changed",
+            Rejection::OwnAccount => "own_account",
+            Rejection::BadInvite => "bad_invite",
         }
     }
 }
@@ -67,6 +81,13 @@ impl fmt::Display for Rejection {
             Rejection::TooMany => "too many in one request: split it",
             Rejection::BadName => "this name is not allowed: see the documentation for length and characters",
             Rejection::BadRequest(why) => why,
+            Rejection::AccountDisabled => "this account is disabled: ask an administrator to enable it",
+            Rejection::PasswordChangeRequired => {
+                "this password serves for one login: log in with it and a new password at once"
+            }
+            Rejection::AccountChanged => "this account has changed meanwhile: read it again, then try again",
+            Rejection::OwnAccount => "administrators cannot do this to their own account: ask another administrator",
+            Rejection::BadInvite => "this invitation code is not valid (any more): ask for another one",
             Rejection::OutOfOrder => "the message this one must follow is not in the log: send that one first",
         })
     }

@@ -30,6 +30,23 @@ pub const GROUP_MEMBERS: usize = 10_000;
 pub const MEMBERS_PER_REQUEST: usize = 200;
 /// Sessions of one user. Above it the oldest is replaced.
 pub const SESSIONS_PER_USER: usize = 16;
+/// Changes of an account that a late repeat is told from. A repeat after so many others is carried out again.
+pub const CHANGES_REMEMBERED: usize = 8;
+/// Rows of the audit log per slot. Above it the oldest is dropped.
+pub const AUDIT_ROWS_PER_SLOT: u64 = 1_024;
+/// Bytes of each text in an audit row. A longer one is cut.
+pub const AUDIT_TEXT_BYTES: usize = 256;
+/// Accounts that one invitation code may register.
+pub const INVITE_USES: u32 = 1_000;
+/// Bytes of the note that an administrator leaves with an invitation. Above it: `Rejected(bad_request)`.
+pub const INVITE_NOTE_BYTES: usize = 256;
+/// Bytes of an invitation code. Other lengths are no code.
+pub const INVITE_CODE_MIN_BYTES: usize = 12;
+pub const INVITE_CODE_MAX_BYTES: usize = 64;
+/// Rows in one page of the audit log.
+pub const PAGE_AUDIT: usize = 500;
+/// Accounts, or invitations, in one page of an administrator's list.
+pub const PAGE_ACCOUNTS: usize = 200;
 
 /// Events in one page of history. A larger request is cut to it.
 pub const PAGE_EVENTS: usize = 500;

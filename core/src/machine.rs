@@ -3,14 +3,19 @@
 //! This is not where anything happens: no clock is read, nothing is sent, and whoever calls has already checked
 //! passwords and that the users a command names exist, because their rows may live in another slot.
 //!
-//! Each rule checks everything before it writes anything, so that a rejection leaves no trace. [`user`] holds accounts,
-//! sessions and the conversation list; [`conversation`] the log and exactly-once; [`group`] who is in a group and may
+//! Each rule checks everything before it writes anything, so that a rejection leaves no trace. [`user`] holds how an account
+//! begins and the conversation list, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
+//! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] who is in a group and may
 //! do what there; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
 
+mod account;
+mod audit;
 mod conversation;
 mod cursor;
 mod group;
+mod invite;
 mod outbox;
+pub mod session;
 mod user;
 
 use crate::command::Command;
@@ -43,6 +48,11 @@ impl Machine {
             Command::OpenSession(c) => step.open_session(c),
             Command::CloseSession(c) => step.close_session(c),
             Command::UpdateInbox(c) => step.update_inbox(c),
+            Command::CreateAccount(c) => step.create_account(c),
+            Command::ChangeAccount(c) => step.change_account(c),
+            Command::TouchSession(c) => step.touch_session(c),
+            Command::ChangeInvite(c) => step.change_invite(c),
+            Command::RecordAct(c) => step.record_act(c),
             Command::Send(c) => step.send(c),
             Command::CreateGroup(c) => step.create_group(c),
             Command::ChangeGroup(c) => step.change_group(c),

@@ -1,7 +1,11 @@
 //! The rows that applied state is made of. How they look on disk is `troupe-store`'s and `troupe-proto`'s business.
 
+mod account;
+
 use crate::event::Role;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
+
+pub use account::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Standing, Status};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -12,6 +16,7 @@ pub struct User {
     pub created: Timestamp,
     /// The request that registered it, so that a repeat is answered alike.
     pub request: ClientMessageId,
+    pub standing: Standing,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +24,14 @@ pub struct Session {
     pub device: DeviceId,
     pub token: TokenHash,
     pub created: Timestamp,
+    /// When it was seen in use, coarsely; zero: only at its login.
+    pub used: Timestamp,
+}
+
+impl Session {
+    pub fn last_used(&self) -> Timestamp {
+        self.used.max(self.created)
+    }
 }
 
 /// One line of a user's conversation list. Kept with `present: false` after leaving, so that a late row stays late.

@@ -24,6 +24,10 @@ pub enum Reply {
     GroupCreated {
         group: GroupId,
     },
+    /// Whether the session goes on.
+    SessionTouched {
+        open: bool,
+    },
     Done,
     /// Was not applied and never will be.
     Rejected(Rejection),

@@ -4,13 +4,16 @@
 //! writes before it in the same transaction. A failing read is the store's affair: the transaction remembers the error,
 //! answers as if the row were missing, and the caller of `apply` throws the whole batch away and stops the node.
 
+mod account;
 pub mod memory;
 
 use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
 use crate::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 
-pub trait State {
+pub use account::AccountRows;
+
+pub trait State: AccountRows {
     // Users, in the slot of the user.
     fn user(&self, user: UserId) -> Option<User>;
     fn put_user(&mut self, user: &User);

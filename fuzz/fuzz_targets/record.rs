@@ -5,7 +5,9 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use troupe_core::Command;
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxRow, Session, User};
+use troupe_core::record::{
+    AuditRow, Conversation, Cursor, InboxEntry, Invite, Member, OutboxRow, Reservation, Session, User,
+};
 use troupe_proto::{Record, StampedBatch};
 
 fuzz_target!(|data: &[u8]| {
@@ -18,6 +20,9 @@ fuzz_target!(|data: &[u8]| {
     settled::<Member>(data);
     settled::<Cursor>(data);
     settled::<OutboxRow>(data);
+    settled::<AuditRow>(data);
+    settled::<Invite>(data);
+    settled::<Reservation>(data);
 });
 
 fn settled<T: Record + PartialEq + Debug>(data: &[u8]) {

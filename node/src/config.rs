@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use crate::logging;
 use troupe_actors::budgets::Limits;
+use troupe_core::Username;
 pub use troupe_raft::address::is_loopback;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::meta::{Registration, Settings as ClusterSettings};
 use troupe_raft::space::LowMark;
 
 mod advertise;
@@ -71,6 +73,9 @@ keys! {
     "cluster.replication" = "3", "replicas of each shard of a newborn cluster, capped by the number of its nodes at any time";
     "cluster.replace_after" = "600", "seconds after which a node that cannot be reached is replaced, where others have room";
     "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
+    "cluster.registration" = "open", "who may register in a newborn cluster: open, invite (with a code) or closed";
+    "cluster.session_idle" = "2592000", "seconds after which an unused session ends in a newborn cluster; 0: never";
+    "cluster.first_admin" = "admin", "administrator that a newborn cluster makes, with a one-time password in the log; empty: none";
     "limits.user_rate" = "1000", "units per second that one user may use; a short message is one unit; 0: no limit";
     "limits.user_burst" = "5000", "units that one user may use at once after a rest";
     "limits.address_rate" = "5000", "units per second of all users of one address (of a /64 with IPv6); 0: no limit";
@@ -292,6 +297,17 @@ impl Config {
                 )));
             }
         };
+        let registration = Registration::named(settings.text("cluster.registration")).ok_or_else(|| {
+            let (value, source) = settings.get("cluster.registration");
+            ConfigError(format!("cluster.registration = \"{value}\" ({source}): wants open, invite or closed"))
+        })?;
+        let first_admin = settings.text("cluster.first_admin").to_owned();
+        if !first_admin.is_empty() && Username::new(&first_admin).is_none() {
+            let source = settings.get("cluster.first_admin").1;
+            return Err(ConfigError(format!(
+                "cluster.first_admin = \"{first_admin}\" ({source}): wants a user's name"
+            )));
+        }
         let debug_replica = settings.parsed("debug.replica", "true or false")?;
         if debug_replica && !is_loopback(&http_listen) {
             return Err(ConfigError("debug.replica shows every message: it wants http.listen on loopback".into()));
@@ -316,6 +332,11 @@ impl Config {
             data_dir: Some(data_dir.clone()),
             login_policy,
             storage_low_mark: low_mark(settings)?,
+            settings: ClusterSettings {
+                registration,
+                session_idle: settings.number("cluster.session_idle", 0, 100 * 365 * 24 * 3600)?,
+                first_admin,
+            },
             replace_after: Duration::from_secs(settings.number("cluster.replace_after", 1, 30 * 24 * 3600)?),
         };
         Ok(Config {

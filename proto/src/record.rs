@@ -8,6 +8,7 @@
 //! [`row`] holds the rows of applied state, [`event`] the entries of a conversation's log, [`command`] what is proposed.
 //! Which key a record stands under is `troupe-store`'s business.
 
+mod account;
 mod command;
 mod event;
 mod row;
@@ -63,6 +64,10 @@ records! {
     troupe_core::record::Member => Member,
     troupe_core::record::Cursor => Cursor,
     troupe_core::record::OutboxRow => OutboxRow,
+    troupe_core::record::Standing => Standing,
+    troupe_core::record::AuditRow => AuditRow,
+    troupe_core::record::Invite => Invite,
+    troupe_core::record::Reservation => Reservation,
     troupe_core::Event => Event,
     troupe_core::Command => Command,
     StampedBatch => StampedBatch,

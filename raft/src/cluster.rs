@@ -26,7 +26,7 @@ use crate::group::Groups;
 use crate::health::Health;
 use crate::host::Proposers;
 use crate::link::Links;
-use crate::meta::{Meta, MetaState};
+use crate::meta::{Meta, MetaState, Settings};
 use crate::port::Port;
 use crate::readiness::{self, Confirmations, Readiness};
 use crate::space::LowMark;
@@ -62,6 +62,8 @@ pub struct ClusterConfig {
     pub data_dir: Option<PathBuf>,
     /// Of a newborn cluster: what a second login of a user does.
     pub login_policy: LoginPolicy,
+    /// Of a newborn cluster; a born one has its own.
+    pub settings: Settings,
     /// A node that cannot be reached for so long is replaced, if others have room.
     pub replace_after: Duration,
     /// Free bytes of this node's disk below which growing commands are refused.

@@ -294,6 +294,7 @@ mod tests {
             shards: 2,
             replication: 3,
             login_policy: LoginPolicy::Replace,
+            settings: crate::meta::Settings::default(),
             nodes: (1..=3).map(|n| (NodeId(n), Addresses::default())).collect(),
         };
         state.apply(found).unwrap();

@@ -2,6 +2,7 @@
 //! commands to its leader wherever that is.
 
 pub mod plan;
+pub mod settings;
 pub mod state;
 mod wire;
 
@@ -24,6 +25,7 @@ use crate::group::Groups;
 use crate::link::Links;
 use crate::timing::META_TIMEOUT;
 use crate::types::{Applied, GroupId, Proposal};
+pub use settings::{ChangeSettings, Registration, Settings};
 pub use state::{Addresses, Member, MetaCommand, MetaState, NodeState};
 
 /// Keeps the state as one row: it is small and changes rarely.

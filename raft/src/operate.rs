@@ -11,7 +11,7 @@ use troupe_core::{NodeId, ShardId};
 
 use crate::cluster::Cluster;
 use crate::meta::plan::{self, Planned, Sight};
-use crate::meta::{MetaCommand, MetaError, MetaState, NodeState};
+use crate::meta::{ChangeSettings, MetaCommand, MetaError, MetaState, NodeState};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -159,6 +159,15 @@ impl Cluster {
         Ok(prospect)
     }
 
+    /// Changes settings of the whole cluster. Doing it again changes nothing.
+    pub async fn change_settings(&self, change: ChangeSettings) -> Result<(), OrderError> {
+        let changed = self.meta().propose(&MetaCommand::ChangeSettings(change)).await;
+        changed.map(drop).map_err(|error| match error {
+            MetaError::Unavailable => OrderError::Unavailable,
+            MetaError::Refused(why) => OrderError::Refused(why),
+        })
+    }
+
     /// Moves under way and moves that will follow, as this node foresees them.
     pub fn to_come(&self) -> Vec<Move> {
         let state = self.meta_state();
@@ -193,6 +202,7 @@ mod tests {
             shards: 12,
             replication: 3,
             login_policy: LoginPolicy::Replace,
+            settings: crate::meta::Settings::default(),
             nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
         };
         state.apply(found).unwrap();

@@ -95,6 +95,7 @@ pub fn table(me: NodeId, state: &MetaState, groups: &Groups, links: &Links) -> R
         login_policy: state.login_policy,
         history: state.history,
         continues: state.continues.clone(),
+        settings: state.settings.clone(),
         nodes: state.nodes.iter().map(node).collect(),
         placement: state.placement.iter().map(place).collect(),
     }

@@ -187,6 +187,7 @@ impl Steward {
             shards: self.config.shards,
             replication: u32::try_from(self.config.replication).unwrap_or(u32::MAX),
             login_policy: self.config.login_policy,
+            settings: self.config.settings.clone(),
             nodes: nodes.collect(),
         })
         .await;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use troupe_core::record::Status;
 use troupe_core::{Command, NameKey, Rejection, UserId, Username, command, limits};
 use troupe_proto::client::{self, SessionToken};
 
@@ -106,9 +107,18 @@ pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Re
         front.failed_logins.note(&login.name, &address);
         return Err(client::Refusal::WrongCredentials.into());
     };
+    // Only who knows the password hears how the account stands.
+    match account.standing.status {
+        Status::Active => {}
+        Status::Disabled => return Err(Rejection::AccountDisabled.into()),
+        Status::Deleted => return Err(client::Refusal::WrongCredentials.into()),
+    }
+    if account.standing.one_time {
+        return Err(Rejection::PasswordChangeRequired.into());
+    }
     let token = SessionToken { user: account.user, device: device.clone(), secret: front.world.ctx.rng.bytes() };
     let session = Session { user: account.user, device, token: token_hash(&token.secret), node: front.world.me() };
-    let request = Request::OpenSession(session.clone());
+    let request = Request::OpenSession { session: session.clone(), revision: account.standing.revision };
     done(front.world.router.ask(session.user.slot(), request, PATIENCE).await?)?;
     Ok(Entered { session, name: account.name, token: token.encode() })
 }

@@ -20,7 +20,9 @@ pub fn encode_request(request: &Request) -> Bytes {
     use request::What;
     let what = match request {
         Request::Commit(command) => What::Commit(command.encode().into()),
-        Request::OpenSession(session) => What::OpenSession(wire::OpenSession { session: Some(session_out(session)) }),
+        Request::OpenSession { session, revision } => {
+            What::OpenSession(wire::OpenSession { session: Some(session_out(session)), revision: *revision })
+        }
         Request::Credentials(key) => What::Credentials(wire::UserKey {
             key: Some(match key {
                 UserKey::Name(name) => user_key::Key::Name(name.as_str().to_owned()),
@@ -90,7 +92,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
     let request = wire::Request::decode(body).map_err(|_| Garbled("request"))?;
     Ok(match request.what.ok_or(Garbled("request"))? {
         What::Commit(bytes) => Request::Commit(Record::decode(&bytes).map_err(|_| Garbled("command"))?),
-        What::OpenSession(open) => Request::OpenSession(session_in(open.session)?),
+        What::OpenSession(open) => Request::OpenSession { session: session_in(open.session)?, revision: open.revision },
         What::Credentials(key) => Request::Credentials(match key.key.ok_or(Garbled("user key"))? {
             user_key::Key::Name(name) => UserKey::Name(NameKey::kept(&name)),
             user_key::Key::Id(id) => UserKey::Id(UserId(id)),
@@ -173,6 +175,7 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
             user: account.user.0,
             name: account.name.clone(),
             password_hash: account.password_hash.clone(),
+            standing: account.standing.encode().into(),
         }),
         Ok(Answer::Ended(sessions)) => {
             What::Ended(wire::Ended { sessions: sessions.iter().map(session_out).collect() })
@@ -207,6 +210,10 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
             user: UserId(account.user),
             name: account.name,
             password_hash: account.password_hash,
+            standing: match account.standing.is_empty() {
+                true => Default::default(),
+                false => Record::decode(&account.standing).map_err(|_| Garbled("standing"))?,
+            },
         }),
         What::Ended(ended) => Answer::Ended(sessions_in(ended.sessions)?),
         What::Inbox(inbox) => {

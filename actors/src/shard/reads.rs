@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use troupe_core::event::Role;
+use troupe_core::machine::session::{has_expired, is_due};
+use troupe_core::record::{self, Status};
 use troupe_core::{ConversationId, NameKey, Seq, UserId, fold, limits, unread};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
@@ -22,42 +24,61 @@ pub fn credentials(view: &View, key: &UserKey) -> Read {
     let Some(user) = id.map(|id| view.user(id)).transpose()?.flatten() else {
         return Ok(Err(troupe_core::Rejection::NoSuchUser.into()));
     };
-    let account = Account { user: user.id, name: user.name, password_hash: user.password_hash };
-    Ok(Ok(Answer::Account(account)))
+    Ok(Ok(Answer::Account(Account::with_password(user))))
+}
+
+/// How long sessions may rest, judged by the leader's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    pub now: u64,
+    /// Zero: for any time.
+    pub idle_ms: u64,
 }
 
 /// Whether this is still the session of that device, compared in constant time.
-pub fn resume(view: &View, session: &Session) -> Read {
-    let user = view.user(session.user)?;
-    match user {
-        Some(user) if is_session(view, session)? => {
-            let account = Account { user: user.id, name: user.name, password_hash: String::new() };
-            Ok(Ok(Answer::Account(account)))
-        }
+pub fn resume(view: &View, session: &Session, rest: Rest) -> Read {
+    let user = view.user(session.user)?.filter(|user| user.standing.status == Status::Active);
+    let held = held(view, session)?.filter(|held| !has_expired(held, rest.now, rest.idle_ms));
+    match (user, held) {
+        (Some(user), Some(_)) => Ok(Ok(Answer::Account(Account::without_password(user)))),
         _ => Ok(Err(client::Refusal::ExpiredToken.into())),
     }
 }
 
-fn is_session(view: &View, session: &Session) -> Result<bool, EngineError> {
+fn held(view: &View, session: &Session) -> Result<Option<record::Session>, EngineError> {
     let held = view.session(session.user, &session.device)?;
-    Ok(held.is_some_and(|held| bool::from(held.token.0.ct_eq(&session.token.0))))
+    Ok(held.filter(|held| bool::from(held.token.0.ct_eq(&session.token.0))))
+}
+
+/// Of these, those that should be written as in use, or ended because they rested for too long.
+pub fn to_touch(view: &View, sessions: Vec<Session>, rest: Rest) -> Result<Vec<Session>, EngineError> {
+    let mut due = Vec::new();
+    for session in sessions {
+        if held(view, &session)?.is_some_and(|held| is_due(&held, rest.now, rest.idle_ms)) {
+            due.push(session);
+        }
+    }
+    Ok(due)
 }
 
 /// Which of these are no sessions any more.
 pub fn ended(view: &View, sessions: Vec<Session>) -> Read {
     let mut ended = Vec::new();
     for session in sessions {
-        if !is_session(view, &session)? {
+        if held(view, &session)?.is_none() {
             ended.push(session);
         }
     }
     Ok(Ok(Answer::Ended(ended)))
 }
 
-pub fn sessions(view: &View, user: UserId, online: &[Session]) -> Read {
-    let sessions = view.sessions(user)?.into_iter().map(|session| say::Session {
+pub fn sessions(view: &View, user: UserId, online: &[Session], rest: Rest) -> Read {
+    let sessions = view.sessions(user)?;
+    let open = sessions.into_iter().filter(|session| !has_expired(session, rest.now, rest.idle_ms));
+    let sessions = open.map(|session| say::Session {
         device: session.device.to_string(),
         created_ms: session.created.0,
+        used_ms: session.last_used().0,
         online: online.iter().any(|live| live.device == session.device),
         current: false,
     });

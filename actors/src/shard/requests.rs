@@ -2,15 +2,15 @@
 
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, ConversationId, limits};
+use troupe_core::{Command, ConversationId, command, limits};
 use troupe_raft::cluster::LoginPolicy;
 
-use super::{HEARING, ShardMsg, ShardState, reads, standing};
+use super::{HEARING, ShardMsg, ShardState, reads, standing, touch};
 use crate::conversation::ConversationMsg;
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::reply::ReplyTo;
 use crate::user::UserMsg;
-use crate::world::{Asker, Ended, answer_of};
+use crate::world::{Asker, answer_of};
 
 /// Rows read for one unit of cost.
 const ROWS: u64 = 8;
@@ -72,7 +72,7 @@ impl ShardState {
     pub(super) fn dispatch(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         match request {
             Request::Commit(command) => self.commit(myself, command, reply),
-            Request::OpenSession(session) => self.open_session(myself, session, reply),
+            Request::OpenSession { session, revision } => self.open_session(myself, session, revision, reply),
             Request::Detach(session) => {
                 self.presence.detach(&session);
                 self.tell_user(&session);
@@ -104,7 +104,8 @@ impl ShardState {
             Request::Credentials(key) => self.read(reply, Asker::Node, move |view| reads::credentials(view, &key)),
             Request::Sessions(user) => {
                 let online = self.presence.sessions(user).to_vec();
-                self.read(reply, Asker::User(user, 2), move |view| reads::sessions(view, user, &online));
+                let rest = touch::rest(&self.world);
+                self.read(reply, Asker::User(user, 2), move |view| reads::sessions(view, user, &online, rest));
             }
             Request::Inbox { user, after, limit } => {
                 self.read(reply, Asker::User(user, 4), move |view| reads::inbox(view, user, after, limit))
@@ -156,18 +157,24 @@ impl ShardState {
                 let message = |reply| ConversationMsg::Propose { command, reply };
                 self.ask_conversation(myself, conversation, reply, message);
             }
-            Command::CloseSession(close) => {
-                let user = close.user;
-                let message = |reply| UserMsg::Close { close, reply };
+            // In their order among the user's logins.
+            Command::CloseSession(command::CloseSession { user, .. })
+            | Command::ChangeAccount(command::ChangeAccount { user, .. })
+            | Command::TouchSession(command::TouchSession { user, .. }) => {
+                let message = |reply| UserMsg::Propose { command, reply };
                 self.ask_user(myself, user, reply, message);
             }
             Command::OpenSession(_) => {
                 reply.refuse(Refusal::rejected("bad_request", "a session is opened by its own request"));
             }
             // These have no actor yet, or need none: their order among each other does not matter.
-            Command::Register(_) | Command::CreateGroup(_) | Command::UpdateInbox(_) | Command::SettleOutbox(_) => {
-                self.commit_alone(command, reply)
-            }
+            Command::Register(_)
+            | Command::CreateGroup(_)
+            | Command::UpdateInbox(_)
+            | Command::SettleOutbox(_)
+            | Command::CreateAccount(_)
+            | Command::ChangeInvite(_)
+            | Command::RecordAct(_) => self.commit_alone(command, reply),
         }
     }
 
@@ -179,7 +186,7 @@ impl ShardState {
                     let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
                     reply.send(answer_of(outcome.reply));
                     if !outcome.effects.is_empty() {
-                        let realise = ShardMsg::Realise { effects: outcome.effects, ended: Ended::REVOKED };
+                        let realise = ShardMsg::Realise { effects: outcome.effects };
                         world.router.tell_shard(shard, realise);
                     }
                 }
@@ -201,7 +208,9 @@ impl ShardState {
 
     fn resume(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
         if !self.refuses_second_logins() {
-            return self.read(reply, Asker::Node, move |view| reads::resume(view, &session));
+            let (world, shard) = (self.world.clone(), self.shard);
+            tokio::spawn(async move { reply.send(touch::resume(&world, shard, session).await) });
+            return;
         }
         if self.is_hearing() {
             return reply.refuse(Refusal::NotOwner { hint: None });
@@ -210,14 +219,14 @@ impl ShardState {
         self.ask_user(myself, user, reply, |reply| UserMsg::Resume { session, reply });
     }
 
-    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
+    fn open_session(&mut self, myself: &ActorRef<ShardMsg>, session: Session, revision: u64, reply: ReplyTo) {
         let refusing = self.refuses_second_logins();
         if refusing && self.is_hearing() {
             // Definite and retried by the router: in a moment it is known who is online.
             return reply.refuse(Refusal::NotOwner { hint: None });
         }
         let user = session.user;
-        let message = |reply| UserMsg::Open { session, refusing, reply };
+        let message = |reply| UserMsg::Open { session, revision, refusing, reply };
         self.ask_user(myself, user, reply, message);
     }
 

@@ -114,6 +114,7 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
         replication: 3,
         data_dir: None,
         login_policy,
+        settings: troupe_raft::meta::Settings::default(),
         replace_after: Duration::from_secs(600),
         storage_low_mark: Default::default(),
     }

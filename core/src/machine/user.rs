@@ -1,73 +1,52 @@
-//! Accounts, sessions and the conversation list: everything in the slot of a user.
-//!
-//! Passwords are not checked here: the hash only passes through, and the caller of `OpenSession` has verified it.
+//! How an account begins, and the conversation list: what lives in the slot of a user besides sessions.
 
 use super::{Outcome, Step};
-use crate::command::{CloseSession, OpenSession, Register, UpdateInbox};
+use crate::command::{Register, UpdateInbox};
 use crate::effect::Effect;
 use crate::error::Rejection;
-use crate::id::{Seq, UserId};
-use crate::limits;
-use crate::record::{InboxEntry, Session, User};
+use crate::id::{ClientMessageId, Seq, UserId};
+use crate::name::Username;
+use crate::record::{InboxEntry, Standing, User};
 use crate::reply::Reply;
+
+/// What came of asking for a name.
+pub(super) enum Enrolled {
+    Now(UserId),
+    /// By the same request, earlier.
+    Before(UserId),
+}
 
 impl Step<'_> {
     pub(super) fn register(&mut self, c: &Register) -> Outcome {
-        let key = c.name.key().as_str();
-        if let Some(user) = self.state.user_of_name(key) {
-            let repeated = self.state.user(user).is_some_and(|row| row.request == c.request);
-            return if repeated { Ok(Reply::Registered { user }) } else { Err(Rejection::NameTaken) };
+        match self.enrol(&c.name, &c.password_hash, c.request, Standing::default())? {
+            Enrolled::Now(user) | Enrolled::Before(user) => Ok(Reply::Registered { user }),
         }
-        let id = UserId(self.mint(c.name.slot())?);
+    }
+
+    /// Name and id become taken in one commit.
+    pub(super) fn enrol(
+        &mut self,
+        name: &Username,
+        password_hash: &str,
+        request: ClientMessageId,
+        standing: Standing,
+    ) -> Result<Enrolled, Rejection> {
+        let key = name.key().as_str();
+        if let Some(user) = self.state.user_of_name(key) {
+            let repeated = self.state.user(user).is_some_and(|row| row.request == request);
+            return if repeated { Ok(Enrolled::Before(user)) } else { Err(Rejection::NameTaken) };
+        }
+        let id = UserId(self.mint(name.slot())?);
         self.state.put_name(key, id);
         self.state.put_user(&User {
             id,
-            name: c.name.as_str().to_owned(),
-            password_hash: c.password_hash.clone(),
+            name: name.as_str().to_owned(),
+            password_hash: password_hash.to_owned(),
             created: self.now,
-            request: c.request,
+            request,
+            standing,
         });
-        Ok(Reply::Registered { user: id })
-    }
-
-    pub(super) fn open_session(&mut self, c: &OpenSession) -> Outcome {
-        self.state.user(c.user).ok_or(Rejection::NoSuchUser)?;
-        let held = self.state.session(c.user, &c.device);
-        if held.as_ref().is_some_and(|held| held.token == c.token) {
-            return Ok(Reply::SessionOpened { replaced: None });
-        }
-        if let Some(held) = &held {
-            self.session_ended(c.user, held);
-        }
-        self.state.put_session(c.user, &Session { device: c.device.clone(), token: c.token, created: self.now });
-        self.end_oldest_sessions(c);
-        Ok(Reply::SessionOpened { replaced: held.map(|held| held.token) })
-    }
-
-    /// The session just opened is spared even if the clock of an earlier leader was ahead.
-    fn end_oldest_sessions(&mut self, opened: &OpenSession) {
-        let mut sessions = self.state.sessions(opened.user);
-        let surplus = sessions.len().saturating_sub(limits::SESSIONS_PER_USER);
-        sessions.retain(|session| session.device != opened.device);
-        sessions.sort_by(|a, b| (a.created, &a.device).cmp(&(b.created, &b.device)));
-        for session in sessions.iter().take(surplus) {
-            self.state.delete_session(opened.user, &session.device);
-            self.session_ended(opened.user, session);
-        }
-    }
-
-    pub(super) fn close_session(&mut self, c: &CloseSession) -> Outcome {
-        let held = self.state.session(c.user, &c.device);
-        let meant = held.filter(|held| c.token.is_none_or(|token| token == held.token));
-        if let Some(session) = &meant {
-            self.state.delete_session(c.user, &c.device);
-            self.session_ended(c.user, session);
-        }
-        Ok(Reply::SessionClosed { closed: meant.map(|session| session.token) })
-    }
-
-    fn session_ended(&mut self, user: UserId, session: &Session) {
-        self.effects.push(Effect::SessionEnded { user, device: session.device.clone(), token: session.token });
+        Ok(Enrolled::Now(id))
     }
 
     /// Outbox rows may come twice and in any order; the highest version is the truth.

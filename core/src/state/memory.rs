@@ -1,11 +1,14 @@
 //! State in ordered maps: what tests, models and simulations apply to. Not durable, and not meant to be fast.
 
+mod account;
+
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use super::State;
 use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
+use crate::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
 use crate::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 
 /// Two are equal when they hold the same rows.
@@ -25,6 +28,9 @@ pub struct MemoryState {
     requests: BTreeMap<(Slot, UserId, ClientMessageId), GroupId>,
     outbox: BTreeMap<OutboxKey, OutboxRow>,
     counters: BTreeMap<Slot, u64>,
+    audit: BTreeMap<AuditKey, AuditRow>,
+    invites: BTreeMap<InviteId, Invite>,
+    reservations: BTreeMap<(InviteId, ClientMessageId), Reservation>,
 }
 
 impl MemoryState {

@@ -3,11 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
-    SettleOutbox, UpdateInbox,
+    AccountChange, AdvanceCursors, ChangeAccount, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange,
+    OpenSession, Register, Send, SettleOutbox, TouchSession, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::record::OutboxKey;
+use troupe_core::record::{Author, OutboxKey};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, GroupId, Seq, TokenHash, UserId, Username,
 };
@@ -112,15 +112,38 @@ fn account() -> impl Strategy<Value = Command> {
     let registered = || Username::new("anna").map_or(USERS[0], |name| UserId(1024 + u64::from(name.slot().0)));
     let device = (0..20u8).prop_filter_map("a good device", |n| DeviceId::new(&format!("d{n}")));
     let token = (0..4u8).prop_map(|n| TokenHash([n; 32]));
+    let by = |user| Author { user, name: "root".to_owned(), address: String::new() };
+    let keep = (device.clone(), token.clone());
+    let change = prop_oneof![
+        2 => (0..3u64, proptest::option::of(keep)).prop_map(|(revision, keep)| {
+            AccountChange::ChangePassword { password_hash: "new".to_owned(), revision, keep }
+        }),
+        1 => (0..3u64).prop_map(|revision| {
+            AccountChange::ResetPassword { password_hash: "once".to_owned(), revision }
+        }),
+        1 => Just(AccountChange::Disable),
+        3 => Just(AccountChange::Enable),
+        1 => any::<bool>().prop_map(|admin| AccountChange::SetAdmin { admin }),
+        1 => proptest::option::of(device.clone()).prop_map(|device| AccountChange::EndSessions { device }),
+    ];
+    let changes = (1..200u8, 0..2u8, change).prop_map(move |(request, other, change)| {
+        let by = by(if other == 1 { USERS[0] } else { registered() });
+        Command::ChangeAccount(ChangeAccount { user: registered(), request: id(request), by, change })
+    });
+    let touches = (device.clone(), token.clone(), any::<bool>()).prop_map(move |(device, token, live)| {
+        Command::TouchSession(TouchSession { user: registered(), device, token, idle_ms: 1_600, live })
+    });
     let inbox = (user(), conversation(), any::<bool>(), seq());
     prop_oneof![
         1 => names.prop_map(Command::Register),
-        4 => (device.clone(), token.clone()).prop_map(move |(device, token)| {
-            Command::OpenSession(OpenSession { user: registered(), device, token })
+        4 => (device.clone(), token.clone(), prop_oneof![4 => Just(0), 1 => 0..3u64]).prop_map(move |(device, token, revision)| {
+            Command::OpenSession(OpenSession { user: registered(), device, token, revision })
         }),
         1 => (device, proptest::option::of(token)).prop_map(move |(device, token)| {
             Command::CloseSession(CloseSession { user: registered(), device, token })
         }),
+        2 => changes,
+        1 => touches,
         2 => inbox.prop_map(|(user, conversation, present, version)| {
             // One version says one thing, because it is the seq of one event.
             let present = present && version.0 % 2 == 0;

@@ -3,6 +3,7 @@
 //!
 //! `UPDATE=1` writes the answers anew; read the diff before you keep it.
 
+mod accounts;
 mod script;
 mod show;
 mod world;

@@ -5,7 +5,7 @@
 //! plant ignore-after                       from here on a bug
 //! let anna 1025                            a user who is taken for granted
 //! register Anna r1                         then 'anna' is the id
-//! open anna phone t1 · close anna phone [t1]
+//! open anna phone t1 [after 1] · close anna phone [t1]
 //! inbox anna anna+bert present 3           an outbox row arrives
 //! send anna everyone m1 "hello" [after m0] · text 70000 · raw 7 ff00 instead of the quoted text
 //! create team anna r1 "The team" [open] [bert carl ...]
@@ -13,6 +13,7 @@
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
+//! account verbs: see [`crate::accounts`]
 //! show log team · show members team anna bert · show outbox · show inbox anna · show sessions anna
 //! ```
 
@@ -25,6 +26,7 @@ use troupe_core::plant::Plant;
 use troupe_core::record::OutboxKey;
 use troupe_core::{Body, ClientMessageId, Command, DeviceId, Seq, State, TokenHash, UserId, Username};
 
+use crate::accounts;
 use crate::show;
 use crate::world::World;
 
@@ -53,6 +55,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             let command = Register { name, password_hash: "$argon2id$".to_owned(), request };
             return Ok(world.apply(&Command::Register(command), Some(&called)));
         }
+        [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
             let (open, members) = match rest {
                 ["open", members @ ..] => (true, members),
@@ -67,10 +70,17 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             };
             return Ok(world.apply(&Command::CreateGroup(command), Some(called)));
         }
+        ["open", user, device, token, "after", revision] => Command::OpenSession(OpenSession {
+            user: world.user(user)?,
+            device: DeviceId::new(device).ok_or("not a device")?,
+            token: TokenHash(padded(token)?),
+            revision: number(revision)?,
+        }),
         ["open", user, device, token] => Command::OpenSession(OpenSession {
             user: world.user(user)?,
             device: DeviceId::new(device).ok_or("not a device")?,
             token: TokenHash(padded(token)?),
+            revision: 0,
         }),
         ["close", user, device, token @ ..] => Command::CloseSession(CloseSession {
             user: world.user(user)?,
@@ -164,7 +174,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let sessions = world.state.sessions(world.user(user)?);
             Ok(sessions.iter().map(|session| format!("{} since {}", session.device, session.created)).collect())
         }
-        _ => Err("nothing like that to show".to_owned()),
+        _ => accounts::shown(world, words),
     }
 }
 
@@ -196,18 +206,18 @@ fn users(world: &World, names: &[&str]) -> Result<Vec<UserId>, String> {
     names.iter().map(|name| world.user(name)).collect()
 }
 
-fn id(word: &str) -> Result<ClientMessageId, String> {
+pub fn id(word: &str) -> Result<ClientMessageId, String> {
     padded(word).map(ClientMessageId)
 }
 
-fn padded<const N: usize>(word: &str) -> Result<[u8; N], String> {
+pub fn padded<const N: usize>(word: &str) -> Result<[u8; N], String> {
     let mut bytes = [0; N];
     let place = bytes.get_mut(..word.len()).ok_or("this word is too long for an id")?;
     place.copy_from_slice(word.as_bytes());
     Ok(bytes)
 }
 
-fn number(word: &str) -> Result<u64, String> {
+pub fn number(word: &str) -> Result<u64, String> {
     word.parse().map_err(|_| format!("'{word}' is not a number"))
 }
 

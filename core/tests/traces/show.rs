@@ -23,6 +23,7 @@ pub fn reply(world: &World, reply: &Reply) -> String {
         Reply::GroupCreated { group } => {
             format!("group {} as {group} in slot {}", conversation(world, ConversationId::Group(*group)), group.slot())
         }
+        Reply::SessionTouched { open } => if *open { "in use" } else { "not open" }.to_owned(),
         Reply::Done => "done".to_owned(),
         Reply::Rejected(why) => format!("{}: {why}", why.code()),
     }
@@ -37,8 +38,8 @@ pub fn effect(world: &World, effect: &Effect) -> String {
             let word = presence(*present);
             format!("inbox {} {} {word} {version}", name(world, *user), conversation(world, *of))
         }
-        Effect::SessionEnded { user, device, token } => {
-            format!("end {} {device} {}", name(world, *user), text(&token.0))
+        Effect::SessionEnded { user, device, token, why } => {
+            format!("end {} {device} {} {}", name(world, *user), text(&token.0), why.code())
         }
         Effect::CursorMoved { conversation: of, user, delivered, read, .. } => {
             format!("cursor {} {} {delivered}/{read}", conversation(world, *of), name(world, *user))

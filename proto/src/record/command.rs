@@ -90,6 +90,7 @@ impl From<&Command> for wire::Command {
                 user: c.user.0,
                 device: c.device.as_str().to_owned(),
                 token_hash: Bytes::copy_from_slice(&c.token.0),
+                revision: c.revision,
             }),
             Command::CloseSession(c) => Wire::CloseSession(wire::CloseSession {
                 user: c.user.0,
@@ -130,6 +131,11 @@ impl From<&Command> for wire::Command {
                 slot: c.slot.0.into(),
                 rows: c.rows.iter().map(Into::into).collect(),
             }),
+            Command::CreateAccount(c) => Wire::CreateAccount(c.into()),
+            Command::ChangeAccount(c) => Wire::ChangeAccount(c.into()),
+            Command::TouchSession(c) => Wire::TouchSession(c.into()),
+            Command::ChangeInvite(c) => Wire::ChangeInvite(c.into()),
+            Command::RecordAct(c) => Wire::RecordAct(c.into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -150,6 +156,7 @@ impl TryFrom<wire::Command> for Command {
                 user: UserId(c.user),
                 device: field::device("open_session.device", &c.device)?,
                 token: field::token_hash("open_session.token_hash", &c.token_hash)?,
+                revision: c.revision,
             }),
             Wire::CloseSession(c) => Command::CloseSession(CloseSession {
                 user: UserId(c.user),
@@ -193,6 +200,11 @@ impl TryFrom<wire::Command> for Command {
                 slot: field::slot("settle_outbox.slot", c.slot)?,
                 rows: c.rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             }),
+            Wire::CreateAccount(c) => Command::CreateAccount(c.try_into()?),
+            Wire::ChangeAccount(c) => Command::ChangeAccount(c.try_into()?),
+            Wire::TouchSession(c) => Command::TouchSession(c.try_into()?),
+            Wire::ChangeInvite(c) => Command::ChangeInvite(c.try_into()?),
+            Wire::RecordAct(c) => Command::RecordAct(c.try_into()?),
         })
     }
 }

@@ -5,6 +5,7 @@ use troupe_core::event::Role;
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{Seq, Timestamp, UserId};
 
+use super::account::{standing_in, standing_out};
 use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
@@ -17,6 +18,7 @@ impl From<&User> for wire::User {
             password_hash: user.password_hash.clone(),
             created_ms: user.created.0,
             request: Bytes::copy_from_slice(&user.request.0),
+            standing: standing_out(&user.standing),
         }
     }
 }
@@ -31,6 +33,7 @@ impl TryFrom<wire::User> for User {
             password_hash: user.password_hash,
             created: Timestamp(user.created_ms),
             request: field::client_message_id("user.request", &user.request)?,
+            standing: standing_in(user.standing)?,
         })
     }
 }
@@ -41,6 +44,7 @@ impl From<&Session> for wire::Session {
             device: session.device.as_str().to_owned(),
             token_hash: Bytes::copy_from_slice(&session.token.0),
             created_ms: session.created.0,
+            used_ms: session.used.0,
         }
     }
 }
@@ -53,6 +57,7 @@ impl TryFrom<wire::Session> for Session {
             device: field::device("session.device", &session.device)?,
             token: field::token_hash("session.token_hash", &session.token_hash)?,
             created: Timestamp(session.created_ms),
+            used: Timestamp(session.used_ms),
         })
     }
 }

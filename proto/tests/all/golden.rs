@@ -1,6 +1,8 @@
 //! Kept bytes: what is on disk today must be read tomorrow. A difference here is a change of format: `UPDATE=1` rewrites the
 //! files for types or variants that are new, never for those that have been released.
 
+mod accounts;
+
 use std::fmt::{Debug, Write};
 use std::path::Path;
 
@@ -9,7 +11,9 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::record::{
+    Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
+};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Seq, Slot, Timestamp,
     TokenHash, UserId, Username,
@@ -70,13 +74,25 @@ fn user() {
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".into(),
         created: NOW,
         request: ID,
+        standing: Standing::default(),
     };
-    record("user", &[("user", user)]);
+    let standing = Standing {
+        status: Status::Disabled,
+        admin: true,
+        one_time: true,
+        revision: 3,
+        changes: vec![BEFORE, ID],
+        password_set: NOW,
+        born_with_cluster: true,
+    };
+    record("user", &[("user", user.clone()), ("changed", User { standing, ..user })]);
 }
 
 #[test]
 fn session() {
-    record("session", &[("session", Session { device: device(), token: TOKEN, created: NOW })]);
+    let session = Session { device: device(), token: TOKEN, created: NOW, used: Timestamp(0) };
+    let used = Timestamp(NOW.0 + 1_000);
+    record("session", &[("session", session.clone()), ("used", Session { used, ..session })]);
 }
 
 #[test]
@@ -155,7 +171,10 @@ fn command() {
                 request: ID,
             }),
         ),
-        ("open_session", Command::OpenSession(OpenSession { user: ALICE, device: device(), token: TOKEN })),
+        (
+            "open_session",
+            Command::OpenSession(OpenSession { user: ALICE, device: device(), token: TOKEN, revision: 0 }),
+        ),
         ("close_session", close(Some(TOKEN))),
         ("close_any_session", close(None)),
         (
@@ -194,6 +213,7 @@ fn command() {
         ("settle_outbox", Command::SettleOutbox(SettleOutbox { slot: Slot(77), rows: vec![outbox_key()] })),
     ];
     record("command", &commands);
+    record("account_command", &accounts::commands());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use prost::Message;
 use tokio_util::codec::{Decoder, Encoder};
+use troupe_core::effect::Ending;
 use troupe_core::{Rejection, limits};
 use troupe_proto::client::{self, Refusal};
 use troupe_proto::frame::FrameCodec;
@@ -87,6 +88,11 @@ fn every_code_is_explained() {
         Rejection::BadName,
         Rejection::BadRequest(""),
         Rejection::OutOfOrder,
+        Rejection::AccountDisabled,
+        Rejection::PasswordChangeRequired,
+        Rejection::AccountChanged,
+        Rejection::OwnAccount,
+        Rejection::BadInvite,
     ];
     let others =
         [client::OVERLOADED, client::NO_LEADER, client::STORAGE_LOW, client::SHUTTING_DOWN, client::UNAVAILABLE];
@@ -95,6 +101,13 @@ fn every_code_is_explained() {
         rejections.iter().map(Rejection::code).chain(Refusal::ALL.map(Refusal::code)).chain(others).chain(limited);
     for code in codes {
         assert!(PAGE.contains(&format!("\n| `{code}` | ")), "{code} has no row");
+    }
+}
+
+#[test]
+fn every_end_of_a_session_is_explained() {
+    for ending in Ending::ALL {
+        assert!(PAGE.contains(&format!("\n   | `{}` | ", ending.code())), "{ending:?} has no row");
     }
 }
 

@@ -42,6 +42,15 @@ proptest! {
     fn outbox_row(value in values::outbox_row()) { same(value)?; }
 
     #[test]
+    fn audit_row(value in values::accounts::audit_row()) { same(value)?; }
+
+    #[test]
+    fn invite(value in values::accounts::invite()) { same(value)?; }
+
+    #[test]
+    fn reservation(value in values::accounts::reservation()) { same(value)?; }
+
+    #[test]
     fn event(value in values::event()) { same(value)?; }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Strategies for every type that has a byte form.
 
+pub mod accounts;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -92,15 +94,16 @@ fn body() -> impl Strategy<Value = Body> {
 
 prop_compose! {
     pub fn user_row()(
-        id in user(), name in username(), password_hash in text(), created in time(), request in message_id()
+        id in user(), name in username(), password_hash in text(), created in time(), request in message_id(),
+        standing in accounts::standing()
     ) -> User {
-        User { id, name: name.as_str().to_owned(), password_hash, created, request }
+        User { id, name: name.as_str().to_owned(), password_hash, created, request, standing }
     }
 }
 
 prop_compose! {
-    pub fn session()(device in device(), token in token_hash(), created in time()) -> Session {
-        Session { device, token, created }
+    pub fn session()(device in device(), token in token_hash(), created in time(), used in time()) -> Session {
+        Session { device, token, created, used }
     }
 }
 
@@ -179,8 +182,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn open_session()(user in user(), device in device(), token in token_hash()) -> Command {
-        Command::OpenSession(OpenSession { user, device, token })
+    fn open_session()(user in user(), device in device(), token in token_hash(), revision in number()) -> Command {
+        Command::OpenSession(OpenSession { user, device, token, revision })
     }
 }
 
@@ -243,6 +246,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         change_group(real_user()).prop_map(Command::ChangeGroup),
         advance_cursors(),
         settle_outbox(),
+        accounts::command(),
     ]
 }
 

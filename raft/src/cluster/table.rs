@@ -6,7 +6,7 @@ use troupe_core::{Epoch, NodeId, ShardId, ShardMap, Slot};
 
 use super::LoginPolicy;
 use crate::address::Reach;
-use crate::meta::NodeState;
+use crate::meta::{NodeState, Settings};
 
 /// Who is where, as this node knows it now. Versioned by the meta group; leaders are hints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub struct Routing {
     pub me: NodeId,
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
+    pub settings: Settings,
     /// Which history the content is of, and the clusters that it was of before: see [`crate::meta::MetaState`].
     pub history: u64,
     pub continues: Vec<[u8; 16]>,

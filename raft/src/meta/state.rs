@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 
+use super::settings::{ChangeSettings, Settings};
 use crate::cluster::LoginPolicy;
 
 pub use nodes::removed_text;
@@ -20,6 +21,7 @@ pub struct MetaState {
     /// `None` until the cluster is born.
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
+    pub settings: Settings,
     pub nodes: BTreeMap<NodeId, Member>,
     /// Out for ever, with the cluster address they had.
     pub removed: BTreeMap<NodeId, String>,
@@ -113,6 +115,7 @@ pub enum MetaCommand {
         shards: u32,
         replication: u32,
         login_policy: LoginPolicy,
+        settings: Settings,
         nodes: BTreeMap<NodeId, Addresses>,
     },
     /// A newcomer asks for an id. The same request gets the same one.
@@ -156,6 +159,8 @@ pub enum MetaCommand {
         history: u64,
         origin: [u8; 16],
     },
+    /// An administrator wants the cluster otherwise.
+    ChangeSettings(ChangeSettings),
 }
 
 /// Clusters that are remembered as those this one went on with. Above it the oldest is forgotten: its devices begin afresh.
@@ -218,8 +223,9 @@ impl MetaState {
         }
         const NOBODY: NodeId = NodeId(0);
         match command {
-            MetaCommand::Found { cluster_id, shards, replication, login_policy, nodes } => {
+            MetaCommand::Found { cluster_id, shards, replication, login_policy, settings, nodes } => {
                 if !self.is_born() {
+                    self.settings = settings;
                     self.found(cluster_id, shards, replication, login_policy, nodes);
                 }
                 Ok(NOBODY)
@@ -266,6 +272,10 @@ impl MetaState {
                     let oldest = self.continues.len().saturating_sub(CONTINUES);
                     self.continues.drain(..oldest);
                 }
+                Ok(NOBODY)
+            }
+            MetaCommand::ChangeSettings(change) => {
+                self.settings.change(change);
                 Ok(NOBODY)
             }
         }

@@ -4,6 +4,7 @@
 use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;
 
+use super::settings::{ChangeSettings, Registration, Settings};
 use super::state::{Addresses, Member, MetaCommand, MetaState, Move, NodeState, Place};
 use crate::cluster::LoginPolicy;
 use crate::codec::Undecodable;
@@ -21,6 +22,41 @@ fn policy_in(policy: u32) -> Result<LoginPolicy, Undecodable> {
         1 => Ok(LoginPolicy::Refuse),
         _ => Err(Undecodable("login policy")),
     }
+}
+
+fn registration_out(registration: Registration) -> u32 {
+    match registration {
+        Registration::Open => 0,
+        Registration::Invite => 1,
+        Registration::Closed => 2,
+    }
+}
+
+fn registration_in(registration: u32) -> Result<Registration, Undecodable> {
+    match registration {
+        0 => Ok(Registration::Open),
+        1 => Ok(Registration::Invite),
+        2 => Ok(Registration::Closed),
+        _ => Err(Undecodable("registration")),
+    }
+}
+
+fn settings_out(settings: &Settings) -> wire::MetaSettings {
+    wire::MetaSettings {
+        registration: registration_out(settings.registration),
+        session_idle_seconds: settings.session_idle,
+        first_admin: settings.first_admin.clone(),
+    }
+}
+
+/// Absent: a state or a birth of an earlier version.
+fn settings_in(settings: Option<wire::MetaSettings>) -> Result<Settings, Undecodable> {
+    let settings = settings.unwrap_or_default();
+    Ok(Settings {
+        registration: registration_in(settings.registration)?,
+        session_idle: settings.session_idle_seconds,
+        first_admin: settings.first_admin,
+    })
 }
 
 /// The number of a state, and its heir.
@@ -117,6 +153,7 @@ impl From<&MetaState> for wire::MetaState {
             shards: state.shards.map_or(0, |map| map.count),
             replication: state.replication,
             login_policy: policy_out(state.login_policy),
+            settings: Some(settings_out(&state.settings)),
             nodes: state.nodes.iter().map(|(id, member)| node_out(*id, &member.addresses, member.state)).collect(),
             admitted: state
                 .admitted
@@ -143,6 +180,7 @@ impl TryFrom<wire::MetaState> for MetaState {
             cluster_id: id(&state.cluster_id)?,
             shards: Some(ShardMap { count: state.shards }).filter(|map| (1..=u32::from(SLOTS)).contains(&map.count)),
             login_policy: policy_in(state.login_policy)?,
+            settings: settings_in(state.settings)?,
             nodes: state.nodes.into_iter().map(member_in).collect::<Result<_, Undecodable>>()?,
             removed: state.removed.into_iter().map(|node| (NodeId(node.id), node.cluster_address)).collect(),
             admitted: state
@@ -169,12 +207,13 @@ impl From<&MetaCommand> for wire::MetaCommand {
         let step = |shard: &ShardId, number: &u64| wire::MetaMoveStep { shard: shard.0, number: *number };
         let told = |id: NodeId, addresses: &Addresses| node_out(id, addresses, NodeState::Active);
         let command = match command {
-            MetaCommand::Found { cluster_id, shards, replication, login_policy, nodes } => {
+            MetaCommand::Found { cluster_id, shards, replication, login_policy, settings, nodes } => {
                 Command::Found(wire::MetaState {
                     cluster_id: cluster_id.to_vec().into(),
                     shards: *shards,
                     replication: *replication,
                     login_policy: policy_out(*login_policy),
+                    settings: Some(settings_out(settings)),
                     nodes: nodes.iter().map(|(id, addresses)| told(*id, addresses)).collect(),
                     ..Default::default()
                 })
@@ -202,6 +241,10 @@ impl From<&MetaCommand> for wire::MetaCommand {
             MetaCommand::Adopt { history, origin } => {
                 Command::Adopt(wire::MetaAdopt { history: *history, origin: origin.to_vec().into() })
             }
+            MetaCommand::ChangeSettings(change) => Command::ChangeSettings(wire::MetaChangeSettings {
+                registration: change.registration.map(registration_out),
+                session_idle_seconds: change.session_idle,
+            }),
         };
         wire::MetaCommand { command: Some(command) }
     }
@@ -219,6 +262,7 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
                 shards: found.shards,
                 replication: found.replication,
                 login_policy: policy_in(found.login_policy)?,
+                settings: settings_in(found.settings)?,
                 nodes: found.nodes.into_iter().map(told).collect::<Result<_, Undecodable>>()?,
             },
             Command::AddNode(add) => {
@@ -244,6 +288,10 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
             },
             Command::RemoveNode(node) => MetaCommand::RemoveNode(NodeId(node)),
             Command::Adopt(adopt) => MetaCommand::Adopt { history: adopt.history, origin: id(&adopt.origin)? },
+            Command::ChangeSettings(change) => MetaCommand::ChangeSettings(ChangeSettings {
+                registration: change.registration.map(registration_in).transpose()?,
+                session_idle: change.session_idle_seconds,
+            }),
         })
     }
 }

@@ -88,6 +88,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         data_dir: None,
         login_policy: LoginPolicy::Replace,
         storage_low_mark: Default::default(),
+        settings: troupe_raft::meta::Settings::default(),
         replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
     };
     let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, plan.log);

@@ -1,8 +1,8 @@
 //! Keys come back as they were, sort as what they say, and strangers' bytes are refused.
 
 use proptest::prelude::*;
-use troupe_core::record::OutboxKey;
-use troupe_core::{ConversationId, DeviceId, fold};
+use troupe_core::record::{AuditKey, InviteId, OutboxKey};
+use troupe_core::{ConversationId, DeviceId, Timestamp, fold};
 
 use super::*;
 
@@ -42,6 +42,10 @@ fn users_key() -> impl Strategy<Value = UsersKey> {
         (slot(), "\\PC{3,32}").prop_map(|(slot, name)| UsersKey::Name { slot, folded: fold(&name) }),
         (user(), device()).prop_map(|(u, d)| UsersKey::Session(u, d)),
         user().prop_map(UsersKey::User),
+        (slot(), seq(), any::<u64>())
+            .prop_map(|(slot, time, number)| { UsersKey::Audit(AuditKey { slot, time: Timestamp(time.0), number }) }),
+        any::<u64>().prop_map(|id| UsersKey::Invite(InviteId(id))),
+        (any::<u64>(), message_id()).prop_map(|(id, request)| UsersKey::Reservation(InviteId(id), request)),
     ]
 }
 

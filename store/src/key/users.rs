@@ -8,11 +8,18 @@
 //! | `Session` | slot, `s`, user u64, device              | record of a session          | until logout or replacement        |
 //! | `Restored`| slot, `r` (the first slot of a shard)     | how far a backup was restored | for ever                          |
 //! | `User`    | slot, `u`, user u64                      | record of a user             | for ever                           |
+//! | `Audit`   | slot, 0x50, time u64, number u64         | record of an act             | the last 1,024 of a slot           |
+//! | `Invite`  | slot, 0x51, invitation u64               | record of an invitation      | for ever                           |
+//! | `Reservation` | slot, 0x52, invitation u64, request 16 | record of a use of it      | until released                     |
 
-use troupe_core::{ConversationId, DeviceId, Slot, UserId};
+use troupe_core::record::{AuditKey, InviteId};
+use troupe_core::{ClientMessageId, ConversationId, DeviceId, Slot, Timestamp, UserId};
 
 use super::{CONVERSATION, Parts, Writer};
 
+const AUDIT: u8 = 0x50;
+const INVITE: u8 = 0x51;
+const RESERVATION: u8 = 0x52;
 const COUNTER: u8 = b'c';
 const INBOX: u8 = b'i';
 const NAME: u8 = b'n';
@@ -28,6 +35,9 @@ pub enum UsersKey {
     Restored(Slot),
     Session(UserId, DeviceId),
     User(UserId),
+    Audit(AuditKey),
+    Invite(InviteId),
+    Reservation(InviteId, ClientMessageId),
 }
 
 impl UsersKey {
@@ -41,6 +51,13 @@ impl UsersKey {
             UsersKey::Restored(slot) => Writer::tagged(*slot, RESTORED, 3).done(),
             UsersKey::Session(user, device) => session(*user, device),
             UsersKey::User(user) => Writer::tagged(user.slot(), USER, 11).number(user.0).done(),
+            UsersKey::Audit(AuditKey { slot, time, number }) => {
+                Writer::tagged(*slot, AUDIT, 19).number(time.0).number(*number).done()
+            }
+            UsersKey::Invite(id) => Writer::tagged(id.slot(), INVITE, 11).number(id.0).done(),
+            UsersKey::Reservation(id, request) => {
+                Writer::tagged(id.slot(), RESERVATION, 27).number(id.0).bytes(&request.0).done()
+            }
         }
     }
 
@@ -62,6 +79,18 @@ impl UsersKey {
             USER => {
                 let user = parts.user()?;
                 (UsersKey::User(user), user.slot())
+            }
+            AUDIT => {
+                let (time, number) = (Timestamp(parts.number()?), parts.number()?);
+                (UsersKey::Audit(AuditKey { slot, time, number }), slot)
+            }
+            INVITE => {
+                let id = InviteId(parts.number()?);
+                (UsersKey::Invite(id), id.slot())
+            }
+            RESERVATION => {
+                let id = InviteId(parts.number()?);
+                (UsersKey::Reservation(id, parts.message_id()?), id.slot())
             }
             _ => return None,
         };
@@ -87,4 +116,24 @@ pub fn sessions_of(user: UserId) -> Vec<u8> {
 /// Prefix of a user's conversation list.
 pub fn inbox_of(user: UserId) -> Vec<u8> {
     Writer::tagged(user.slot(), INBOX, 11).number(user.0).done()
+}
+
+/// Prefix of a slot's audit log.
+pub fn audit_of(slot: Slot) -> Vec<u8> {
+    Writer::tagged(slot, AUDIT, 3).done()
+}
+
+/// Prefix of the user rows of a slot.
+pub fn users_of(slot: Slot) -> Vec<u8> {
+    Writer::tagged(slot, USER, 3).done()
+}
+
+/// Prefix of a slot's invitations.
+pub fn invites_of(slot: Slot) -> Vec<u8> {
+    Writer::tagged(slot, INVITE, 3).done()
+}
+
+/// Prefix of the uses of an invitation.
+pub fn reservations_of(id: InviteId) -> Vec<u8> {
+    Writer::tagged(id.slot(), RESERVATION, 11).number(id.0).done()
 }

@@ -1,5 +1,7 @@
 //! The state that the machine applies commands to: reads see the writes before them, and all writes become one batch.
 
+mod account;
+
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Reading typed rows. Pages take a `limit` and the last thing seen, and come in key order.
 
+mod account;
+
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 use std::sync::Arc;

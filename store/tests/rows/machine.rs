@@ -49,6 +49,7 @@ impl World {
                 user: actor,
                 device: DeviceId::new(&format!("device{}", b % 20)).unwrap(),
                 token: TokenHash([c; 32]),
+                revision: u64::from(c % 2),
             }),
             2 => Command::CloseSession(CloseSession {
                 user: actor,

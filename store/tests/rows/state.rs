@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use troupe_core::event::Role;
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, Standing, User};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{Body, DeviceId, Event, EventKind, GroupId, Seq, Slot, State, Timestamp, TokenHash};
 use troupe_store::View;
@@ -40,11 +40,17 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
             password_hash: format!("hash{value}"),
             created: Timestamp(number),
             request: id(value),
+            standing: Standing { admin: value % 2 == 0, revision: number, ..Standing::default() },
         }),
         1 => state.put_name(&name, owner),
         2 => state.put_session(
             owner,
-            &Session { device: device(b), token: TokenHash([value; 32]), created: Timestamp(number) },
+            &Session {
+                device: device(b),
+                token: TokenHash([value; 32]),
+                created: Timestamp(number),
+                used: Timestamp(0),
+            },
         ),
         3 => state.delete_session(owner, &device(b)),
         4 => state

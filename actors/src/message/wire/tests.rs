@@ -24,7 +24,7 @@ fn requests() -> Vec<Request> {
     let close = CloseSession { user: UserId(1025), device: session().device, token: None };
     vec![
         Request::Commit(Command::CloseSession(close)),
-        Request::OpenSession(session()),
+        Request::OpenSession { session: session(), revision: 3 },
         Request::Credentials(UserKey::Name(name.clone())),
         Request::Credentials(UserKey::Id(UserId(9))),
         Request::Resume(session()),
@@ -59,7 +59,12 @@ fn outcomes() -> Vec<Outcome> {
         Ok(Answer::Registered(UserId(5))),
         Ok(Answer::Placed { seq: Seq(8), time: Timestamp(9), duplicate: true }),
         Ok(Answer::GroupCreated(GroupId(77))),
-        Ok(Answer::Account(Account { user: UserId(5), name: "Ann".into(), password_hash: "$".into() })),
+        Ok(Answer::Account(Account {
+            user: UserId(5),
+            name: "Ann".into(),
+            password_hash: "$".into(),
+            standing: Default::default(),
+        })),
         Ok(Answer::Ended(vec![session()])),
         Ok(Answer::Inbox { conversations: vec![group()], next: Some(group()) }),
         Ok(Answer::Subscribed(vec![Standing { conversation: group(), head: Seq(3), refused: vec![UserId(2)] }])),

@@ -150,6 +150,7 @@ impl Node {
             replication: 3,
             data_dir: None,
             login_policy: LoginPolicy::Replace,
+            settings: crate::meta::Settings::default(),
             replace_after: std::time::Duration::from_secs(600),
             storage_low_mark: Default::default(),
         };

@@ -15,6 +15,7 @@ fn born(nodes: u64, shards: u32, replication: u32) -> MetaState {
         shards,
         replication,
         login_policy: LoginPolicy::Replace,
+        settings: crate::meta::Settings::default(),
         nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
     };
     state.apply(found).unwrap();

@@ -16,6 +16,7 @@ fn found(nodes: u64) -> MetaCommand {
         shards: 16,
         replication: 3,
         login_policy: LoginPolicy::Refuse,
+        settings: crate::meta::Settings::default(),
         nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
     }
 }

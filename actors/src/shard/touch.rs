@@ -1,0 +1,91 @@
+//! Sessions in use are written as such, coarsely: when they are resumed, and while they have a connection. A session that
+//! rested for longer than the cluster allows ends when it is asked for.
+//!
+//! A look at applied state finds those that are due, so that a session costs one write in a sixteenth of its idle time.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use troupe_core::command::TouchSession;
+use troupe_core::{Command, ShardId, limits};
+
+use super::{ShardMsg, ShardState, reads};
+use crate::message::{Outcome, Refusal, Session};
+use crate::world::{Asker, World};
+
+/// Live sessions are looked at no more rarely than this.
+const SWEEP_AT_LEAST: Duration = Duration::from_secs(600);
+/// Looks within the idle time.
+const SWEEPS_PER_IDLE_TIME: u32 = 32;
+/// Sessions looked at, and written, together. Between two such parts others have their turn.
+const PART: usize = limits::BATCH_COMMANDS;
+
+#[derive(Default)]
+pub struct Sweep {
+    began: Option<Instant>,
+    /// Ends by itself; stopped with the shard's actor by its own failing proposals.
+    running: Option<JoinHandle<()>>,
+}
+
+/// By the clock of this leader.
+pub fn rest(world: &World) -> reads::Rest {
+    let idle_ms = world.router.routing().settings.session_idle.saturating_mul(1_000);
+    reads::Rest { now: world.ctx.clock.now().0, idle_ms }
+}
+
+/// Answers a resume, and writes or ends the session behind the answer.
+pub async fn resume(world: &World, shard: ShardId, session: Session) -> Outcome {
+    let rest = rest(world);
+    let asked = session.clone();
+    let outcome = world.read(shard, Asker::Node, move |view| reads::resume(view, &asked, rest)).await;
+    let live = match &outcome {
+        Ok(_) => true,
+        // One that rested for too long ends now.
+        Err(Refusal::Rejected { .. }) => false,
+        Err(_) => return outcome,
+    };
+    let world = world.clone();
+    tokio::spawn(async move { touch(&world, shard, vec![session], rest, live).await });
+    outcome
+}
+
+impl ShardState {
+    /// Called every tick.
+    pub(super) fn touch_sessions(&mut self) {
+        let rest = rest(&self.world);
+        let idle = Duration::from_millis(rest.idle_ms);
+        let every = if idle.is_zero() { SWEEP_AT_LEAST } else { (idle / SWEEPS_PER_IDLE_TIME).min(SWEEP_AT_LEAST) };
+        let due = self.touches.began.unwrap_or(self.since).elapsed() >= every;
+        let running = self.touches.running.as_ref().is_some_and(|running| !running.is_finished());
+        if !due || running {
+            return;
+        }
+        self.touches.began = Some(Instant::now());
+        let live = self.presence.all();
+        let (world, shard) = (self.world.clone(), self.shard);
+        self.touches.running = Some(tokio::spawn(async move {
+            for part in live.chunks(PART) {
+                touch(&world, shard, part.to_vec(), rest, true).await;
+            }
+        }));
+    }
+}
+
+/// What fails now is due again with the next look.
+async fn touch(world: &World, shard: ShardId, sessions: Vec<Session>, rest: reads::Rest, live: bool) {
+    let looked = world.look(Asker::Node, move |view| Ok(Ok(reads::to_touch(view, sessions, rest)?)));
+    let Ok(due) = looked.await else { return };
+    let command = |session: Session| {
+        let Session { user, device, token, .. } = session;
+        Command::TouchSession(TouchSession { user, device, token, idle_ms: rest.idle_ms, live })
+    };
+    if due.is_empty() {
+        return;
+    }
+    if let Ok(outcomes) = world.propose(shard, due.into_iter().map(command).collect()).await {
+        for outcome in outcomes.into_iter().filter(|outcome| !outcome.effects.is_empty()) {
+            world.router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects });
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What an administrator, or the user, changes about an account, and what surrounds accounts: invitations to register,
+//! and the audit log. Each command touches the rows of one slot.
+
+use crate::id::{ClientMessageId, DeviceId, Slot, Timestamp, TokenHash, UserId};
+use crate::name::{NameKey, Username};
+use crate::record::{Author, InviteId};
+
+/// Makes an account for somebody else. A repeat with the same `request` answers with the same user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateAccount {
+    pub name: Username,
+    pub password_hash: String,
+    pub request: ClientMessageId,
+    pub by: Author,
+    pub admin: bool,
+    /// The password serves for one login, which sets another one.
+    pub one_time: bool,
+    /// By the cluster itself, at its birth.
+    pub born_with_cluster: bool,
+}
+
+/// One change of one account. A repeat with the same `request` changes nothing and is answered alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeAccount {
+    pub user: UserId,
+    pub request: ClientMessageId,
+    pub by: Author,
+    pub change: AccountChange,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountChange {
+    /// By the user, whose old password the caller has verified against `revision`. Ends the sessions of the other devices.
+    ChangePassword {
+        password_hash: String,
+        revision: u64,
+        /// The session that asks, if one does.
+        keep: Option<(DeviceId, TokenHash)>,
+    },
+    /// By an administrator: the new password serves for one login, which sets another one. Ends all sessions.
+    ResetPassword {
+        password_hash: String,
+        revision: u64,
+    },
+    /// Ends all sessions; no login and no resume until the account is enabled.
+    Disable,
+    Enable,
+    /// Ends all sessions and erases the password. The name stays reserved, and messages stay where they are.
+    Delete,
+    SetAdmin {
+        admin: bool,
+    },
+    /// Logs out one device, or all of them.
+    EndSessions {
+        device: Option<DeviceId>,
+    },
+}
+
+/// A session was asked for. Writes that it is in use, or ends it if it has rested for longer than `idle_ms` (zero: never).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TouchSession {
+    pub user: UserId,
+    pub device: DeviceId,
+    pub token: TokenHash,
+    pub idle_ms: u64,
+    /// It has a connection, so it is in use whatever its row says: the idle time may have become shorter.
+    pub live: bool,
+}
+
+/// In the slot of the invitation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeInvite {
+    pub id: InviteId,
+    pub change: InviteChange,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InviteChange {
+    Create {
+        hash: TokenHash,
+        request: ClientMessageId,
+        by: Author,
+        /// How many accounts may be registered with it.
+        uses: u32,
+        expires: Timestamp,
+        note: String,
+    },
+    Revoke {
+        by: Author,
+    },
+    /// Takes one use for this registration, once however often it is asked for.
+    Reserve {
+        hash: TokenHash,
+        request: ClientMessageId,
+        name: NameKey,
+    },
+    /// The registration was refused for good: the use is free again.
+    Release {
+        request: ClientMessageId,
+    },
+    /// The registration is done: the use is spent.
+    Settle {
+        request: ClientMessageId,
+        user: UserId,
+    },
+}
+
+/// An act that changes nothing in a shard (an order about nodes, a setting of the cluster), for the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordAct {
+    pub slot: Slot,
+    pub request: ClientMessageId,
+    pub by: Author,
+    pub action: String,
+    pub target: String,
+    pub detail: String,
+}

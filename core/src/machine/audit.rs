@@ -1,0 +1,56 @@
+//! The audit log: one row per act, in the slot where the act was committed and in the same commit.
+
+use super::{Outcome, Step};
+use crate::command::RecordAct;
+use crate::id::{ClientMessageId, Slot, Timestamp};
+use crate::limits;
+use crate::record::{AuditKey, AuditRow, Author};
+use crate::reply::Reply;
+
+impl Step<'_> {
+    /// Writes one row, and drops the oldest row of the slot at the limit.
+    pub(super) fn audit(
+        &mut self,
+        slot: Slot,
+        request: ClientMessageId,
+        by: &Author,
+        action: &str,
+        target: &str,
+        detail: &str,
+    ) {
+        let last = self.state.last_audit(slot);
+        let (time, number) = last.map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
+        // A leader whose clock is behind writes the time of the row before, so that keys stay in the order of acts.
+        let key = AuditKey { slot, time: self.now.max(time), number: number.saturating_add(1) };
+        self.state.put_audit(&AuditRow {
+            key,
+            by: Author { user: by.user, name: cut(&by.name), address: cut(&by.address) },
+            action: cut(action),
+            target: cut(target),
+            detail: cut(detail),
+            request,
+        });
+        if let Some(first) = self.state.first_audit(slot)
+            && key.number.saturating_sub(first.number) >= limits::AUDIT_ROWS_PER_SLOT
+        {
+            self.state.delete_audit(&first);
+        }
+    }
+
+    pub(super) fn record_act(&mut self, c: &RecordAct) -> Outcome {
+        // A repeat comes at once, if at all: nobody else's act is likely to lie between.
+        if self.state.last_audit(c.slot).is_none_or(|last| last.request != c.request) {
+            self.audit(c.slot, c.request, &c.by, &c.action, &c.target, &c.detail);
+        }
+        Ok(Reply::Done)
+    }
+}
+
+/// At most so many bytes, at the boundary of a character.
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(limits::AUDIT_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}

@@ -1,0 +1,89 @@
+//! Invitations to register: each code has a number of uses, and each registration takes one of them once.
+//!
+//! A use is reserved under the id of the registration before the name is registered in another slot, freed when that is
+//! refused for good, and spent when it is done. An unknown outcome keeps the use: the same registration finds it again.
+
+use super::{Outcome, Step};
+use crate::command::{ChangeInvite, InviteChange};
+use crate::error::Rejection;
+use crate::id::UserId;
+use crate::limits;
+use crate::record::{Invite, InviteId, Reservation};
+use crate::reply::Reply;
+
+impl Step<'_> {
+    pub(super) fn change_invite(&mut self, c: &ChangeInvite) -> Outcome {
+        match &c.change {
+            InviteChange::Create { hash, request, by, uses, expires, note } => {
+                if InviteId::of(hash) != c.id || !(1..=limits::INVITE_USES).contains(uses) {
+                    return Err(Rejection::BadRequest("an invitation has 1 to 1000 uses"));
+                }
+                match self.state.invite(c.id) {
+                    Some(held) if held.request == *request => return Ok(Reply::Done),
+                    Some(_) => return Err(Rejection::BadRequest("this invitation code exists already")),
+                    None => {}
+                }
+                self.state.put_invite(&Invite {
+                    id: c.id,
+                    hash: *hash,
+                    request: *request,
+                    by: by.clone(),
+                    created: self.now,
+                    expires: *expires,
+                    uses: *uses,
+                    used: 0,
+                    revoked: false,
+                    note: note.clone(),
+                });
+                let detail = format!("{uses} uses");
+                self.audit(c.id.slot(), *request, by, "invite.create", &c.id.to_string(), &detail);
+            }
+            InviteChange::Revoke { by } => {
+                let mut invite = self.state.invite(c.id).ok_or(Rejection::BadInvite)?;
+                if !invite.revoked {
+                    invite.revoked = true;
+                    let request = invite.request;
+                    self.state.put_invite(&invite);
+                    self.audit(c.id.slot(), request, by, "invite.revoke", &c.id.to_string(), "");
+                }
+            }
+            InviteChange::Reserve { hash, request, name } => {
+                let held = self.state.invite(c.id).filter(|invite| invite.hash == *hash);
+                let mut invite = held.ok_or(Rejection::BadInvite)?;
+                let name = name.as_str().to_owned();
+                match self.state.reservation(c.id, *request) {
+                    Some(reserved) if reserved.name == name => return Ok(Reply::Done),
+                    Some(_) => return Err(Rejection::BadRequest("this request has registered another name before")),
+                    None => {}
+                }
+                if !invite.is_open(self.now) {
+                    return Err(Rejection::BadInvite);
+                }
+                invite.used += 1;
+                self.state.put_invite(&invite);
+                self.state.put_reservation(&Reservation {
+                    invite: c.id,
+                    request: *request,
+                    name,
+                    at: self.now,
+                    user: UserId(0),
+                });
+            }
+            InviteChange::Release { request } => {
+                let open = |reserved: &Reservation| reserved.user.0 == 0;
+                let reserved = self.state.reservation(c.id, *request).filter(open);
+                if let (Some(_), Some(mut invite)) = (reserved, self.state.invite(c.id)) {
+                    invite.used = invite.used.saturating_sub(1);
+                    self.state.put_invite(&invite);
+                    self.state.delete_reservation(c.id, *request);
+                }
+            }
+            InviteChange::Settle { request, user } => {
+                if let Some(reserved) = self.state.reservation(c.id, *request).filter(|held| held.user != *user) {
+                    self.state.put_reservation(&Reservation { user: *user, ..reserved });
+                }
+            }
+        }
+        Ok(Reply::Done)
+    }
+}

@@ -1,0 +1,105 @@
+//! Who is logged in: sessions open, close, rest for too long, and end with their account.
+//!
+//! Passwords are not checked here: the caller of `OpenSession` has verified one, and says which.
+
+use super::{Outcome, Step};
+use crate::command::{CloseSession, OpenSession, TouchSession};
+use crate::effect::{Effect, Ending};
+use crate::error::Rejection;
+use crate::id::{Timestamp, UserId};
+use crate::limits;
+use crate::record::{Session, Status};
+use crate::reply::Reply;
+
+/// How often within the idle time a session in use is written.
+const TOUCHES_PER_IDLE_TIME: u64 = 16;
+/// Without an idle time, or with a very long one, a session in use is written once a day.
+const LONGEST_BETWEEN_TOUCHES_MS: u64 = 24 * 3600 * 1000;
+
+/// Whether a session has rested for so long that it is over.
+pub fn has_expired(session: &Session, now: u64, idle_ms: u64) -> bool {
+    idle_ms > 0 && now.saturating_sub(session.last_used().0) >= idle_ms
+}
+
+/// Whether a session in use should be written as such.
+pub fn is_due(session: &Session, now: u64, idle_ms: u64) -> bool {
+    let between = match idle_ms {
+        0 => LONGEST_BETWEEN_TOUCHES_MS,
+        idle => (idle / TOUCHES_PER_IDLE_TIME).clamp(1, LONGEST_BETWEEN_TOUCHES_MS),
+    };
+    now.saturating_sub(session.last_used().0) >= between
+}
+
+impl Step<'_> {
+    pub(super) fn open_session(&mut self, c: &OpenSession) -> Outcome {
+        let user = self.state.user(c.user).ok_or(Rejection::NoSuchUser)?;
+        match user.standing.status {
+            Status::Active => {}
+            Status::Disabled => return Err(Rejection::AccountDisabled),
+            Status::Deleted => return Err(Rejection::NoSuchUser),
+        }
+        if user.standing.revision != c.revision {
+            return Err(Rejection::AccountChanged);
+        }
+        if user.standing.one_time {
+            return Err(Rejection::PasswordChangeRequired);
+        }
+        let held = self.state.session(c.user, &c.device);
+        if held.as_ref().is_some_and(|held| held.token == c.token) {
+            return Ok(Reply::SessionOpened { replaced: None });
+        }
+        if let Some(held) = &held {
+            self.session_ended(c.user, held, Ending::Replaced);
+        }
+        let (device, token) = (c.device.clone(), c.token);
+        self.state.put_session(c.user, &Session { device, token, created: self.now, used: Timestamp(0) });
+        self.end_oldest_sessions(c);
+        Ok(Reply::SessionOpened { replaced: held.map(|held| held.token) })
+    }
+
+    /// The session just opened is spared even if the clock of an earlier leader was ahead.
+    fn end_oldest_sessions(&mut self, opened: &OpenSession) {
+        let mut sessions = self.state.sessions(opened.user);
+        let surplus = sessions.len().saturating_sub(limits::SESSIONS_PER_USER);
+        sessions.retain(|session| session.device != opened.device);
+        sessions.sort_by(|a, b| (a.created, &a.device).cmp(&(b.created, &b.device)));
+        for session in sessions.iter().take(surplus) {
+            self.end_session(opened.user, session, Ending::TooManySessions);
+        }
+    }
+
+    pub(super) fn close_session(&mut self, c: &CloseSession) -> Outcome {
+        let held = self.state.session(c.user, &c.device);
+        let meant = held.filter(|held| c.token.is_none_or(|token| token == held.token));
+        if let Some(session) = &meant {
+            let why = if c.token.is_some() { Ending::LoggedOut } else { Ending::Revoked };
+            self.end_session(c.user, session, why);
+        }
+        Ok(Reply::SessionClosed { closed: meant.map(|session| session.token) })
+    }
+
+    pub(super) fn touch_session(&mut self, c: &TouchSession) -> Outcome {
+        let held = self.state.session(c.user, &c.device).filter(|held| held.token == c.token);
+        let Some(mut session) = held else { return Ok(Reply::SessionTouched { open: false }) };
+        if !c.live && has_expired(&session, self.now.0, c.idle_ms) {
+            self.end_session(c.user, &session, Ending::Expired);
+            return Ok(Reply::SessionTouched { open: false });
+        }
+        // Proposed twice, or by two leaders, it is written once.
+        if is_due(&session, self.now.0, c.idle_ms) {
+            session.used = self.now;
+            self.state.put_session(c.user, &session);
+        }
+        Ok(Reply::SessionTouched { open: true })
+    }
+
+    pub(super) fn end_session(&mut self, user: UserId, session: &Session, why: Ending) {
+        self.state.delete_session(user, &session.device);
+        self.session_ended(user, session, why);
+    }
+
+    fn session_ended(&mut self, user: UserId, session: &Session, why: Ending) {
+        let (device, token) = (session.device.clone(), session.token);
+        self.effects.push(Effect::SessionEnded { user, device, token, why });
+    }
+}

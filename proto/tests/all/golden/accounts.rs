@@ -1,0 +1,117 @@
+//! Kept bytes of the rows and commands around accounts.
+
+use troupe_core::command::{
+    AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, OpenSession, RecordAct, TouchSession,
+};
+use troupe_core::record::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation};
+use troupe_core::{Command, Slot, Timestamp, Username};
+
+use super::{ALICE, BEFORE, BOB, ID, NOW, TOKEN, device, record};
+
+fn by() -> Author {
+    Author { user: ALICE, name: "alice".into(), address: "10.0.0.1:5000".into() }
+}
+
+fn name() -> Username {
+    Username::new("Dora").expect("a name")
+}
+
+#[test]
+fn audit_row() {
+    let key = AuditKey { slot: Slot(77), time: NOW, number: 9 };
+    let (action, target, detail) = ("user.disable".to_owned(), "bob".to_owned(), String::new());
+    record("audit_row", &[("audit_row", AuditRow { key, by: by(), action, target, detail, request: ID })]);
+}
+
+#[test]
+fn invite() {
+    let invite = Invite {
+        id: InviteId::of(&TOKEN),
+        hash: TOKEN,
+        request: ID,
+        by: by(),
+        created: NOW,
+        expires: Timestamp(NOW.0 + 1_000),
+        uses: 5,
+        used: 2,
+        revoked: true,
+        note: "for the team".into(),
+    };
+    record("invite", &[("invite", invite)]);
+}
+
+#[test]
+fn reservation() {
+    let row = Reservation { invite: InviteId::of(&TOKEN), request: ID, name: "dora".into(), at: NOW, user: BOB };
+    record("reservation", &[("reservation", row)]);
+}
+
+pub fn commands() -> Vec<(&'static str, Command)> {
+    let change = |change| Command::ChangeAccount(ChangeAccount { user: BOB, request: ID, by: by(), change });
+    let invited = |change| Command::ChangeInvite(ChangeInvite { id: InviteId::of(&TOKEN), change });
+    let keep = Some((device(), TOKEN));
+    let hash = || "$argon2id$".to_owned();
+    vec![
+        (
+            "open_session",
+            Command::OpenSession(OpenSession { user: ALICE, device: device(), token: TOKEN, revision: 3 }),
+        ),
+        (
+            "create_account",
+            Command::CreateAccount(CreateAccount {
+                name: name(),
+                password_hash: hash(),
+                request: ID,
+                by: by(),
+                admin: true,
+                one_time: true,
+                born_with_cluster: true,
+            }),
+        ),
+        ("change_password", change(AccountChange::ChangePassword { password_hash: hash(), revision: 3, keep })),
+        ("reset_password", change(AccountChange::ResetPassword { password_hash: hash(), revision: 3 })),
+        ("disable", change(AccountChange::Disable)),
+        ("enable", change(AccountChange::Enable)),
+        ("delete", change(AccountChange::Delete)),
+        ("make_admin", change(AccountChange::SetAdmin { admin: true })),
+        ("revoke_admin", change(AccountChange::SetAdmin { admin: false })),
+        ("end_sessions", change(AccountChange::EndSessions { device: None })),
+        ("end_session", change(AccountChange::EndSessions { device: Some(device()) })),
+        (
+            "touch_session",
+            Command::TouchSession(TouchSession {
+                user: ALICE,
+                device: device(),
+                token: TOKEN,
+                idle_ms: 60_000,
+                live: true,
+            }),
+        ),
+        (
+            "create_invite",
+            invited(InviteChange::Create {
+                hash: TOKEN,
+                request: ID,
+                by: by(),
+                uses: 5,
+                expires: NOW,
+                note: "for the team".into(),
+            }),
+        ),
+        ("revoke_invite", invited(InviteChange::Revoke { by: by() })),
+        ("reserve_invite", invited(InviteChange::Reserve { hash: TOKEN, request: ID, name: name().key().clone() })),
+        ("release_invite", invited(InviteChange::Release { request: BEFORE })),
+        ("settle_invite", invited(InviteChange::Settle { request: ID, user: BOB })),
+        (
+            "record_act",
+            Command::RecordAct(RecordAct {
+                slot: Slot(77),
+                request: ID,
+                by: by(),
+                action: "node.drain".into(),
+                target: "node 3".into(),
+                detail: String::new(),
+            }),
+        ),
+    ]
+}

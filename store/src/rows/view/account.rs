@@ -1,0 +1,104 @@
+//! Rows around accounts: the audit log, invitations and their uses.
+
+use std::ops::{Bound, Range};
+
+use troupe_core::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
+use troupe_core::{ClientMessageId, Slot};
+
+use super::{View, after, damaged, decode};
+use crate::engine::{EngineError, Family, Reader};
+use crate::key::{self, UsersKey};
+
+impl<R: Reader> View<R> {
+    pub fn first_audit(&self, slot: Slot) -> Result<Option<AuditKey>, EngineError> {
+        let range = after(&key::users::audit_of(slot), None);
+        let first = self.reader.scan(Family::Users, range, false, 1)?;
+        first.first().map(|(key, _)| audit_key(key)).transpose()
+    }
+
+    pub fn last_audit(&self, slot: Slot) -> Result<Option<AuditRow>, EngineError> {
+        let range = after(&key::users::audit_of(slot), None);
+        let last = self.reader.scan(Family::Users, range, true, 1)?;
+        last.first().map(|(key, value)| decode(Family::Users, key, value)).transpose()
+    }
+
+    pub fn invite(&self, id: InviteId) -> Result<Option<Invite>, EngineError> {
+        self.record(Family::Users, &UsersKey::Invite(id).encode())
+    }
+
+    pub fn reservation(&self, id: InviteId, request: ClientMessageId) -> Result<Option<Reservation>, EngineError> {
+        self.record(Family::Users, &UsersKey::Reservation(id, request).encode())
+    }
+
+    /// The uses of an invitation, in order of their requests; the machine bounds their number.
+    pub fn reservations(&self, id: InviteId) -> Result<Vec<Reservation>, EngineError> {
+        let range = after(&key::users::reservations_of(id), None);
+        let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
+        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+    }
+
+    /// The invitations of `slots`, after `from` in order of slot and id.
+    pub fn invites(&self, slots: Range<u16>, from: Option<InviteId>, limit: usize) -> Result<Vec<Invite>, EngineError> {
+        let from_slot = from.map_or(slots.start, |id| slots.start.max(id.slot().0));
+        let mut invites = Vec::new();
+        for slot in (from_slot..slots.end).map(Slot) {
+            let last = from.filter(|id| id.slot() == slot).map(|id| UsersKey::Invite(id).encode());
+            let range = after(&key::users::invites_of(slot), last);
+            for (key, value) in self.reader.scan(Family::Users, range, false, limit - invites.len())? {
+                invites.push(decode(Family::Users, &key, &value)?);
+            }
+            if invites.len() == limit {
+                break;
+            }
+        }
+        Ok(invites)
+    }
+
+    /// The first acts of `slots` behind `from` (time, slot and number), merged in that order.
+    pub fn audit(&self, slots: Range<u16>, from: AuditKey, limit: usize) -> Result<Vec<AuditRow>, EngineError> {
+        let mut rows: Vec<AuditRow> = Vec::new();
+        for slot in slots.map(Slot) {
+            // Of one moment, the slots before that of `from` are behind it; this one is read from its place.
+            let number = match slot.cmp(&from.slot) {
+                std::cmp::Ordering::Less => u64::MAX,
+                std::cmp::Ordering::Equal => from.number,
+                std::cmp::Ordering::Greater => 0,
+            };
+            let last = UsersKey::Audit(AuditKey { slot, time: from.time, number }).encode();
+            let (_, end) = after(&key::users::audit_of(slot), None);
+            let range = (Bound::Excluded(last), end);
+            for (key, value) in self.reader.scan(Family::Users, range, false, limit)? {
+                rows.push(decode(Family::Users, &key, &value)?);
+            }
+            if rows.len() > 8 * limit {
+                rows.sort_by_key(|row| row.key.place());
+                rows.truncate(limit);
+            }
+        }
+        rows.sort_by_key(|row| row.key.place());
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    /// Whether the users of `slots` are none, or only the administrator that the cluster made at its birth and that has
+    /// never logged in.
+    pub fn only_born_with_cluster(&self, slots: Range<u16>) -> Result<bool, EngineError> {
+        for slot in slots.map(Slot) {
+            let range = after(&key::users::users_of(slot), None);
+            for (key, value) in self.reader.scan(Family::Users, range, false, 2)? {
+                let user: troupe_core::record::User = decode(Family::Users, &key, &value)?;
+                if !(user.standing.born_with_cluster && user.standing.one_time) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn audit_key(key: &[u8]) -> Result<AuditKey, EngineError> {
+    match UsersKey::decode(key) {
+        Some(UsersKey::Audit(key)) => Ok(key),
+        _ => Err(damaged(Family::Users, key, "not the key of an act")),
+    }
+}
