@@ -100,9 +100,6 @@ impl Farewell {
                 "you have logged in on too many devices, and this session was the oldest: log in again"
             }
             "moved" => "this session goes on over a newer connection",
-            "too_many_sessions" => {
-                "another device logged in, and this session was the oldest of too many: log in again"
-            }
             "revoked" => "this session was ended from another device or by an administrator: log in again",
             "password_changed" => "the password was changed: log in with the new one",
             "password_reset" => "an administrator has reset the password: log in with the one-time password",

@@ -6,9 +6,11 @@
 //! else a logged-in user may ask, [`cost`] what each frame is worth.
 
 mod acknowledging;
+pub mod admin;
 pub mod cost;
 pub mod directory;
 mod login;
+mod register;
 mod reply;
 mod requests;
 mod sends;
@@ -254,7 +256,7 @@ impl EdgeState {
                 return reply.send(Said::Failure(say::Failure::shutting_down()));
             }
             (Phase::Greeted | Phase::In(_), Asked::Register(register)) => {
-                let answer = login::register(self.front.clone(), self.payer.address(), register);
+                let answer = register::register(self.front.clone(), self.payer.address(), register);
                 return self.answer(request_id, place, answer);
             }
             (Phase::Greeted, Asked::Login(login)) => {
@@ -273,6 +275,14 @@ impl EdgeState {
             (Phase::In(session), Asked::Logout(_)) => {
                 let session = session.clone();
                 return self.log_out(myself, request_id, place, session);
+            }
+            (Phase::In(session), Asked::ChangePassword(change)) => {
+                let (front, session, address) = (self.front.clone(), session.clone(), self.payer.address());
+                return self.answer(request_id, place, admin::change_password(front, session, address, change));
+            }
+            (Phase::In(session), Asked::Admin(asked)) => {
+                let (front, session, address) = (self.front.clone(), session.clone(), self.payer.address());
+                return self.answer(request_id, place, admin::admin(front, session, address, asked));
             }
             (Phase::In(session), request) => (session.user, session.device.clone(), request),
             (Phase::Greeted | Phase::Entering | Phase::Leaving(_), _) => {
@@ -309,6 +319,8 @@ impl EdgeState {
             | Asked::Login(_)
             | Asked::Resume(_)
             | Asked::Logout(_)
+            | Asked::ChangePassword(_)
+            | Asked::Admin(_)
             | Asked::Ping(_)
             | Asked::Pong(_) => {}
         }

@@ -22,6 +22,7 @@
 
 pub mod address;
 pub mod admission;
+pub mod birth;
 pub mod budgets;
 pub mod connection;
 pub mod conversation;

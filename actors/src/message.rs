@@ -3,6 +3,7 @@
 //! Between actors of one node these values travel as they are; [`wire`] gives them the form they have between nodes. What only
 //! a client looks at (pages, lists) is composed by the leader in the client's words, so that the edge passes it on.
 
+pub mod accounts;
 pub mod wire;
 
 use std::borrow::Cow;
@@ -28,6 +29,7 @@ pub enum Request {
     /// Whether this is still a session, and of whom.
     Resume(Session),
     Sessions(UserId),
+    Accounts(accounts::Query),
     /// Live connections of a node. Answered with those whose session has ended.
     Attach {
         node: NodeId,
@@ -131,6 +133,9 @@ pub enum Answer {
     Users(say::Users),
     Page(say::Page),
     Members(say::Members),
+    Accounts(say::Accounts),
+    Invites(say::Invites),
+    Audit(say::AuditPage),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

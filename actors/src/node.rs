@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use ractor::{Actor, ActorRef};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use troupe_core::{Slot, limits};
+use tokio::task::{JoinHandle, JoinSet};
+use troupe_core::record::Author;
+use troupe_core::{ClientMessageId, Slot, limits};
 use troupe_raft::Cluster;
 use troupe_runtime::net::BoxFuture;
 use troupe_runtime::{Lane, NodeCtx, Stream};
@@ -15,17 +17,19 @@ use troupe_store::rows::View;
 
 use crate::address::Address;
 use crate::admission::Bound;
+use crate::birth::{self, Born};
 use crate::budgets::{Budgets, Limits};
 use crate::connection::Output;
 use crate::door::Door;
-use crate::edge::Front;
 use crate::edge::directory::Directory;
+use crate::edge::{Front, admin};
 use crate::failed_logins::FailedLogins;
 use crate::listener::{Accepted, ListenerMsg};
 use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
+use crate::message::say::{self, admin::Operation};
 use crate::message::{Outcome, Request};
 use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
@@ -77,6 +81,8 @@ struct Inner {
     joined: Mutex<Option<JoinHandle<()>>>,
     open: watch::Receiver<usize>,
     draining: watch::Sender<bool>,
+    born: watch::Receiver<Option<Born>>,
+    tasks: Mutex<JoinSet<()>>,
     mesh: Carrier,
 }
 
@@ -139,6 +145,8 @@ impl NodeHandle {
             failed_logins: FailedLogins::default(),
         });
         let (open, open_now) = watch::channel(0);
+        let (born, born_now) = watch::channel(None);
+        let mut tasks = JoinSet::new();
         let args = RootArgs { front: front.clone(), socket: socket.into(), open };
         let started = Root::spawn(None, Root, args).await;
         let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
@@ -158,14 +166,44 @@ impl NodeHandle {
                 Carrier::Direct(mesh)
             }
         };
-        let inner =
-            Inner { front, client_addr, root, joined: Mutex::new(Some(joined)), open: open_now, draining, mesh };
+        // Its first request goes through the mesh.
+        tasks.spawn(birth::run(front.clone(), born));
+        let inner = Inner {
+            front,
+            client_addr,
+            root,
+            joined: Mutex::new(Some(joined)),
+            open: open_now,
+            draining,
+            born: born_now,
+            tasks: Mutex::new(tasks),
+            mesh,
+        };
         Ok(NodeHandle(Arc::new(inner)))
     }
 
     /// Where native clients connect.
     pub fn client_addr(&self) -> std::net::SocketAddr {
         self.0.client_addr
+    }
+
+    /// The first administrator, if this node has just made it: to be told to the operator once.
+    pub fn born(&self) -> watch::Receiver<Option<Born>> {
+        self.0.born.clone()
+    }
+
+    /// What an administrator may do, for somebody who has shown the cluster's key.
+    pub async fn operate(&self, by: Author, operation: Operation) -> Result<say::AdminAnswer, say::Failure> {
+        let request = Bytes::copy_from_slice(&self.0.front.world.ctx.rng.bytes::<16>());
+        let asked = say::Admin { request, operation: Some(operation) };
+        admin::operate(&self.0.front, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
+    }
+
+    /// Writes an act into the audit log that changes nothing in a shard.
+    pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), say::Failure> {
+        let request = ClientMessageId(self.0.front.world.ctx.rng.bytes());
+        let recorded = admin::record(&self.0.front, by, request, action, target, detail).await;
+        recorded.map_err(|refusal| refusal.failure())
     }
 
     pub fn stats(&self) -> StatsReport {
@@ -211,6 +249,7 @@ impl NodeHandle {
 
     /// Ends everything that was started here.
     pub async fn shutdown(&self) {
+        self.0.tasks.lock().abort_all();
         self.0.root.stop(None);
         let joined = self.0.joined.lock().take();
         if let Some(joined) = joined {

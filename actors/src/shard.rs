@@ -5,6 +5,7 @@
 //! when they are idle. [`requests`] admits what is asked, [`standing`] answers what
 //! applied state refuses, [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
 
+mod accounts;
 mod entities;
 mod outbox;
 pub(crate) mod reads;

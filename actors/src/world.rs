@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, DeviceId, NodeId, Rejection, Reply, ShardId, UserId, limits, machine};
+use troupe_core::{Command, NodeId, Rejection, Reply, ShardId, UserId, limits, machine};
 use troupe_proto::record::command_bytes;
 use troupe_raft::cluster::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};

@@ -161,7 +161,7 @@ async fn what_an_outsider_asks_wakes_and_writes_nothing() {
         assert_eq!(eve.fails(Ask::MarkRead(mark)).await.code, "seq_beyond_head");
     }
     let request = eve.fresh_id();
-    let taken = say::Register { name: "ann".into(), password: harness::password("x"), request };
+    let taken = say::Register { name: "ann".into(), password: harness::password("x"), request, ..Default::default() };
     assert_eq!(eve.fails(Ask::Register(taken)).await.code, "name_taken");
     let revoke = say::RevokeSession { device: "never-there".into() };
     assert!(matches!(eve.ask(Ask::RevokeSession(revoke)).await, Said::Done(_)));
@@ -220,7 +220,7 @@ async fn a_guesser_is_slowed_down_before_anything_is_hashed() {
     let mut limited = 0;
     for n in 0..limits::FAILED_LOGINS.0 + 5 {
         let name = if n % 2 == 0 { "ann".to_owned() } else { ann.user.to_string() };
-        let login = say::Login { name, password: "a guess".into(), device: "phone".into() };
+        let login = say::Login { name, password: "a guess".into(), device: "phone".into(), ..Default::default() };
         let failure = guesser.fails(Ask::Login(login)).await;
         match failure.code.as_str() {
             "wrong_credentials" => assert!(n < limits::FAILED_LOGINS.0, "guess {n} was hashed"),
@@ -244,7 +244,8 @@ async fn an_address_gets_so_many_accounts_and_a_user_so_many_groups() {
     node.user("bob").await;
     node.user("carl").await;
     let request = ann.fresh_id();
-    let register = say::Register { name: "dave".into(), password: harness::password("dave"), request };
+    let register =
+        say::Register { name: "dave".into(), password: harness::password("dave"), request, ..Default::default() };
     let failure = ann.fails(Ask::Register(register)).await;
     assert_eq!((failure.code.as_str(), failure.kind()), ("quota_exceeded", say::failure::Kind::Overloaded));
     ann.create_group("one", &[]).await;

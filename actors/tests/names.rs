@@ -10,11 +10,21 @@ use troupe_raft::cluster::LoginPolicy;
 use troupe_store::rows::View;
 
 fn registering(client: &mut Client, name: &str) -> Ask {
-    Ask::Register(say::Register { name: name.into(), password: password("ann"), request: client.fresh_id() })
+    Ask::Register(say::Register {
+        name: name.into(),
+        password: password("ann"),
+        request: client.fresh_id(),
+        ..Default::default()
+    })
 }
 
 fn login(name: &str) -> Ask {
-    Ask::Login(say::Login { name: name.into(), password: password("ann"), device: "phone".into() })
+    Ask::Login(say::Login {
+        name: name.into(),
+        password: password("ann"),
+        device: "phone".into(),
+        ..Default::default()
+    })
 }
 
 /// Registers as version 0.1 did: under the lower case of the name, with the password of ann.

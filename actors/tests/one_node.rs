@@ -141,7 +141,8 @@ async fn a_second_login_replaces_or_is_refused_as_the_cluster_says() {
     let node = one_node(LoginPolicy::Refuse).await;
     let mut first = node.user("ann").await;
     let mut second = node.greeted().await;
-    let login = say::Login { name: "ann".into(), password: password("ann"), device: "laptop".into() };
+    let login =
+        say::Login { name: "ann".into(), password: password("ann"), device: "laptop".into(), ..Default::default() };
     assert_eq!(second.fails(Ask::Login(login)).await.code, "already_online");
     assert!(matches!(first.ask(Ask::Logout(say::Logout {})).await, Said::Done(_)));
     second.log_in("ann", "laptop").await;
@@ -157,7 +158,7 @@ async fn a_session_too_many_ends_the_oldest_with_its_reason() {
     let shard = ShardMap { count: node.config.shards }.shard(user.slot());
     let opened = (1..limits::SESSIONS_PER_USER as u8).map(|n| {
         let device = DeviceId::new(&format!("device-{n}")).expect("a device");
-        Command::OpenSession(OpenSession { user, device, token: TokenHash([n; 32]) })
+        Command::OpenSession(OpenSession { user, device, token: TokenHash([n; 32]), revision: 0 })
     });
     node.cluster.propose(shard, opened.collect()).await.expect("committed");
     let mut newest = node.greeted().await;
@@ -174,13 +175,15 @@ async fn what_is_wrong_is_refused_with_its_code() {
     let mut ann = node.user("ann").await;
     let mut stranger = node.greeted().await;
     for (name, pass) in [("ann", "not her password"), ("nobody", "not her password"), ("?", "x")] {
-        let login = say::Login { name: name.into(), password: pass.into(), device: "phone".into() };
+        let login =
+            say::Login { name: name.into(), password: pass.into(), device: "phone".into(), ..Default::default() };
         assert_eq!(stranger.fails(Ask::Login(login)).await.code, "wrong_credentials");
     }
     let request = stranger.fresh_id();
-    let taken = say::Register { name: "ANN".into(), password: password("x"), request: request.clone() };
+    let taken =
+        say::Register { name: "ANN".into(), password: password("x"), request: request.clone(), ..Default::default() };
     assert_eq!(stranger.fails(Ask::Register(taken)).await.code, "name_taken");
-    let short = say::Register { name: "carl".into(), password: "short".into(), request };
+    let short = say::Register { name: "carl".into(), password: "short".into(), request, ..Default::default() };
     assert_eq!(stranger.fails(Ask::Register(short)).await.code, "bad_password");
     assert_eq!(stranger.fails(Ask::ListSessions(say::ListSessions {})).await.code, "not_logged_in");
 
@@ -252,7 +255,12 @@ async fn what_is_committed_after_its_sender_has_given_up_is_told_without_another
 
     disk.hold();
     let id = ann.fresh_id();
-    let register = say::Register { name: "carl".into(), password: password("carl"), request: ann.fresh_id() };
+    let register = say::Register {
+        name: "carl".into(),
+        password: password("carl"),
+        request: ann.fresh_id(),
+        ..Default::default()
+    };
     // By the time that the second has waited in vain, everybody has long given up the first.
     for request in [Ask::Send(message("everyone", "late", id)), Ask::Register(register)] {
         assert_eq!(ann.fails(request).await.kind(), say::failure::Kind::Unavailable);

@@ -19,7 +19,8 @@ async fn a_policy_that_refuses_second_logins_refuses_second_resumes() {
     let mut laptop = node.greeted().await;
     // The end of the first connection is noticed in its own time.
     loop {
-        let login = say::Login { name: "ann".into(), password: password("ann"), device: "laptop".into() };
+        let login =
+            say::Login { name: "ann".into(), password: password("ann"), device: "laptop".into(), ..Default::default() };
         match laptop.ask(Ask::Login(login)).await {
             Said::LoggedIn(_) => break,
             Said::Failure(failure) => assert_eq!(failure.code, "already_online"),
@@ -97,7 +98,8 @@ async fn a_node_that_stops_greets_sends_away_and_says_farewell() {
     ann.send("everyone", "still here").await;
     let mut late = node.greeted().await;
     late.push(|said| matches!(said, Said::GoAway(_)).then_some(())).await;
-    let login = say::Login { name: "ann".into(), password: password("ann"), device: "late".into() };
+    let login =
+        say::Login { name: "ann".into(), password: password("ann"), device: "late".into(), ..Default::default() };
     let failure = late.fails(Ask::Login(login)).await;
     assert_eq!((failure.kind(), failure.code.as_str()), (Kind::Overloaded, "shutting_down"));
     drain.abort();

@@ -103,7 +103,12 @@ async fn a_disk_that_is_almost_full_takes_nothing_that_grows_and_everything_else
     assert!(refused.retry_after_ms > 0);
     let another = say::CreateGroup { request: ann.fresh_id(), ..create };
     assert_eq!(ann.fails(Ask::CreateGroup(another)).await.code, "storage_low");
-    let register = say::Register { name: "carol".into(), password: password("carol"), request: ann.fresh_id() };
+    let register = say::Register {
+        name: "carol".into(),
+        password: password("carol"),
+        request: ann.fresh_id(),
+        ..Default::default()
+    };
     assert_eq!(node.greeted().await.fails(Ask::Register(register)).await.code, "storage_low");
 
     // Reading, logging in, cursors and leaving go on.

@@ -39,6 +39,7 @@ pub struct Builder {
     context: Option<NodeCtx>,
     pub(crate) nodes: Vec<String>,
     pub(crate) credentials: Option<Credentials>,
+    invite: String,
     pub(crate) token: Option<Bytes>,
     pub(crate) device: Option<String>,
     pub(crate) start_at: StartAt,
@@ -54,6 +55,7 @@ impl Builder {
             context: None,
             nodes: Vec::new(),
             credentials: None,
+            invite: String::new(),
             token: None,
             device: None,
             start_at: StartAt::default(),
@@ -86,6 +88,12 @@ impl Builder {
     /// Name (or id) and password: used where no session is kept, or the kept one has ended.
     pub fn credentials(mut self, name: impl Into<String>, password: impl Into<String>) -> Builder {
         self.credentials = Some(Credentials { name: name.into(), password: password.into() });
+        self
+    }
+
+    /// The invitation code with which to register, where the cluster wants one.
+    pub fn invite(mut self, code: impl Into<String>) -> Builder {
+        self.invite = code.into();
         self
     }
 
@@ -134,7 +142,7 @@ impl Builder {
             let attempt = async {
                 let context = &tries.context;
                 let (connection, _pushes) = Connection::open_trusting(&*context.net, &address, &self.trust).await?;
-                connection.register(&name, &password, request).await
+                connection.register_invited(&name, &password, request, &self.invite).await
             };
             match attempt.await {
                 Ok(user) => return Ok(UserId(user)),

@@ -200,8 +200,17 @@ impl Connection {
     }
 
     pub async fn register(&self, name: &str, password: &str, request: [u8; 16]) -> Result<u64> {
-        let register =
-            Register { name: name.into(), password: password.into(), request: Bytes::copy_from_slice(&request) };
+        self.register_invited(name, password, request, "").await
+    }
+
+    /// With an invitation code, where the cluster wants one.
+    pub async fn register_invited(&self, name: &str, password: &str, request: [u8; 16], invite: &str) -> Result<u64> {
+        let register = Register {
+            name: name.into(),
+            password: password.into(),
+            request: Bytes::copy_from_slice(&request),
+            invite: invite.into(),
+        };
         match self.request(Request::Register(register)).await? {
             Message::Registered(registered) => Ok(registered.user_id),
             other => Err(unexpected(&other)),
@@ -209,7 +218,16 @@ impl Connection {
     }
 
     pub async fn login(&self, name: &str, password: &str, device: &str) -> Result<LoggedIn> {
-        let login = Login { name: name.into(), password: password.into(), device: device.into() };
+        let login = Login { name: name.into(), password: password.into(), device: device.into(), ..Default::default() };
+        match self.request(Request::Login(login)).await? {
+            Message::LoggedIn(logged_in) => Ok(logged_in),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Logs in and sets a new password in the same step: what a one-time password wants.
+    pub async fn login_with_new(&self, name: &str, old: &str, new: &str, device: &str) -> Result<LoggedIn> {
+        let login = Login { name: name.into(), password: old.into(), device: device.into(), new_password: new.into() };
         match self.request(Request::Login(login)).await? {
             Message::LoggedIn(logged_in) => Ok(logged_in),
             other => Err(unexpected(&other)),

@@ -5,6 +5,7 @@
 //! [`connection`], one socket without any memory. Above it are [`chat`], [`msg`] and [`load`]. What is said on the wire is
 //! `troupe-proto`'s; this crate depends on no server crate.
 
+pub mod admin;
 pub mod builder;
 pub mod chat;
 pub mod client;

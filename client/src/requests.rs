@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct SessionInfo {
     pub device: String,
     pub created: Timestamp,
+    /// When it was last seen in use, coarsely.
+    pub used: Timestamp,
     pub online: bool,
     /// The one that asks.
     pub current: bool,
@@ -304,6 +306,7 @@ impl From<wire::Session> for SessionInfo {
         SessionInfo {
             device: session.device,
             created: Timestamp(session.created_ms),
+            used: Timestamp(session.used_ms),
             online: session.online,
             current: session.current,
         }

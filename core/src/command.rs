@@ -67,6 +67,12 @@ impl Command {
             },
             // A user has a bounded number of sessions, and must be able to log in to read.
             Command::OpenSession(_) | Command::CloseSession(_) => false,
+            // Administrators work while disks are almost full; what they leave is bounded but for new accounts and codes.
+            Command::CreateAccount(_) => true,
+            Command::ChangeInvite(c) => {
+                matches!(c.change, InviteChange::Create { .. } | InviteChange::Reserve { .. })
+            }
+            Command::ChangeAccount(_) | Command::TouchSession(_) | Command::RecordAct(_) => false,
             Command::AdvanceCursors(_) => false,
             // Owed by what was committed before.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,

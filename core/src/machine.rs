@@ -74,10 +74,15 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::Send(c) => conversation::check_send(c),
         Command::CreateGroup(c) => group::check_create(c),
         Command::ChangeGroup(c) => group::check_change(c),
+        Command::CreateAccount(c) => user::check_hash(&c.password_hash),
+        Command::ChangeAccount(c) => account::check_change(c),
+        Command::ChangeInvite(c) => invite::check_change(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like any other.
         Command::OpenSession(_)
         | Command::CloseSession(_)
         | Command::UpdateInbox(_)
+        | Command::TouchSession(_)
+        | Command::RecordAct(_)
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_) => Ok(()),
     }

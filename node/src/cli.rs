@@ -39,6 +39,16 @@ pub enum Verb {
     /// List, drain, remove or replace nodes of a running cluster
     #[command(subcommand)]
     Node(crate::operator::NodeVerb),
+    /// Accounts: list, create, disable, delete, reset passwords (for administrators), change one's own password
+    #[command(subcommand)]
+    User(crate::accounts::UserVerb),
+    /// Codes with which people may register
+    #[command(subcommand)]
+    Invite(crate::accounts::InviteVerb),
+    /// What administrators and operators have done
+    Audit(crate::accounts::Audit),
+    /// Change one's own password; a one-time password too
+    Passwd(crate::accounts::Password),
     /// Make, show or change the cluster's join token
     #[command(subcommand)]
     Token(Token),
@@ -164,7 +174,7 @@ pub struct Demo {
     pub check: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Chat {
     /// Your name
     #[arg(long = "as", value_name = "NAME")]
@@ -184,6 +194,9 @@ pub struct Chat {
     /// Create the account first
     #[arg(long)]
     pub register: bool,
+    /// The invitation code to register with, where the cluster wants one
+    #[arg(long)]
+    pub invite: Option<String>,
     /// Where outbox, cursors and local history are kept; one folder per device
     #[arg(long)]
     pub state_dir: Option<PathBuf>,
@@ -293,9 +306,11 @@ pub enum ClusterVerb {
         #[arg(short, long, value_enum, default_value = "table")]
         output: Output,
     },
+    /// Show or change settings of the whole cluster: who may register, when unused sessions end
+    Settings(Box<crate::accounts::SettingsArgs>),
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Output {
     Table,
     Json,

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -47,7 +47,8 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
                 tracing::debug!(%peer, places, "closed: too many HTTP connections");
                 continue;
             };
-            let service = TowerToHyperService::new(app.clone());
+            // Who asks stands in the audit log.
+            let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo(peer))));
             connections.spawn(async move {
                 let mut http = http1::Builder::new();
                 http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);

@@ -14,11 +14,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use troupe_client::Client;
+use troupe_raft::token::Token;
 use troupe_runtime::{Rng, private};
 
 use crate::cli::Demo;
 use crate::token;
 use troupe_chaos::control::{self, Asked};
+use troupe_chaos::fetch;
 use troupe_chaos::local::{FolderLock, LocalCluster, Options, write_secret};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
@@ -83,7 +85,11 @@ pub fn plan(dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<Loc
         binary: std::env::current_exe().context("cannot find this program on disk")?,
         dir,
         nodes,
-        settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        settings: [("cluster.first_admin", "")]
+            .iter()
+            .chain(settings)
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect(),
         environment: Vec::new(),
         ports: (7700, 7780, 7860),
     };
@@ -116,12 +122,25 @@ pub async fn accounts(cluster: &LocalCluster, names: &[&str]) -> Result<Vec<Acco
             .with_context(|| format!("cannot register {name}"))?;
         accounts.push(account);
     }
+    if let Some(first) = accounts.first() {
+        make_admin(cluster, &first.name).await?;
+    }
     write_secret(&path, &serde_json::to_vec_pretty(&accounts)?)?;
     Ok(accounts)
 }
 
+/// The first account administers the cluster: `troupe user list --as alice`.
+async fn make_admin(cluster: &LocalCluster, name: &str) -> Result<()> {
+    let key = Token::parse(cluster.token())?.operator_key();
+    let path = format!("/v1/users/{name}/make-admin");
+    let http = &cluster.addresses(0).http;
+    let (status, answer) = fetch::post_json(http, &path, Some(key.reveal()), START).await?;
+    ensure!(status == 200, "{name} is not made an administrator: {answer}");
+    Ok(())
+}
+
 /// 60 bits that can be typed: no letters that look alike.
-fn random_password(rng: &Rng) -> String {
+pub fn random_password(rng: &Rng) -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     rng.bytes::<12>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }
@@ -161,8 +180,9 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
     }
     out.push_str("\n  accounts (random passwords");
     out.push_str(if ephemeral { ")\n" } else { ", also in accounts.json there)\n" });
-    for account in accounts {
-        out.push_str(&format!("    {:<8}{}\n", account.name, account.password));
+    for (place, account) in accounts.iter().enumerate() {
+        let role = if place == 0 { "   (administrator)" } else { "" };
+        out.push_str(&format!("    {:<8}{}{role}\n", account.name, account.password));
     }
     out.push('\n');
     for Printed { label, command, remark } in printed(cluster, accounts) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -22,6 +22,7 @@ use troupe_raft::cluster::ClusterStatus;
 use troupe_raft::readiness::Readiness;
 use troupe_raft::waiting::Waiting;
 
+use crate::guard::Guard;
 use crate::{metrics, orders};
 
 /// What the handlers look at. HTTP is served before anything else, so most of it is filled in by the boot.
@@ -32,8 +33,8 @@ pub struct Shared {
     pub draining: AtomicBool,
     /// Serve applied rows to checkers.
     pub debug_replica: bool,
-    /// Nobody from outside this machine reaches the port.
-    pub http_on_loopback: bool,
+    /// Who may give orders.
+    pub guard: Guard,
 }
 
 /// A node that has its place and serves. Cheap to clone.
@@ -45,9 +46,9 @@ pub struct Running {
 
 impl Shared {
     /// Of a process that has just begun.
-    pub fn new(debug_replica: bool, http_on_loopback: bool) -> Shared {
+    pub fn new(debug_replica: bool, guard: Guard) -> Shared {
         let (running, waiting) = (OnceLock::new(), Waiting::default());
-        Shared { running, waiting, draining: AtomicBool::new(false), debug_replica, http_on_loopback }
+        Shared { running, waiting, draining: AtomicBool::new(false), debug_replica, guard }
     }
 
     /// The boot is over.
@@ -83,6 +84,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/v1/nodes", get(nodes))
         .route("/v1/operate", get(orders::look))
         .route("/v1/nodes/{node}/{verb}", post(orders::order))
+        .route("/v1/users/{user}/{verb}", post(orders::account))
         .route("/v1/debug/replica", get(replica))
         .with_state(shared);
     crate::connections::serve(listener, app, places, stopped).await;
@@ -253,7 +255,15 @@ struct ReplicaQuery {
 }
 
 /// What this node's own disk says, without asking a leader: for checkers that compare replicas.
-async fn replica(State(shared): State<Arc<Shared>>, running: Running, Query(query): Query<ReplicaQuery>) -> Response {
+async fn replica(
+    State(shared): State<Arc<Shared>>,
+    running: Running,
+    Query(query): Query<ReplicaQuery>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err((code, why)) = shared.guard.not_from_a_page(&headers) {
+        return (code, format!("{why}\n")).into_response();
+    }
     if !shared.debug_replica {
         let text = "not served: start the node with --debug-replica on loopback\n";
         return (StatusCode::FORBIDDEN, text).into_response();

@@ -2,6 +2,7 @@
 //!
 //! [`start`] runs one node; [`demo`] and [`bench`] run several as child processes, by `troupe_chaos::local`.
 
+pub mod accounts;
 pub mod asker;
 pub mod backup;
 pub mod bench;
@@ -11,6 +12,7 @@ pub mod connections;
 pub mod demo;
 pub mod descriptors;
 pub mod disk;
+pub mod guard;
 pub mod http;
 pub mod logging;
 pub mod metrics;

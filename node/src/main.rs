@@ -8,7 +8,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
 use troupe::reload::Reload;
-use troupe::{backup, bench, demo, logging, operator, people, recover, start, status, token};
+use troupe::{accounts, backup, bench, demo, logging, operator, people, recover, start, status, token};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -74,6 +74,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Chat(args) => people::chat(args).await?,
         Verb::Msg(verb) => people::msg(verb).await?,
         Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
+        Verb::Cluster(ClusterVerb::Settings(args)) => accounts::settings(*args).await?,
+        Verb::User(verb) => accounts::user(verb).await?,
+        Verb::Invite(verb) => accounts::invite(verb).await?,
+        Verb::Audit(args) => accounts::audit(args).await?,
+        Verb::Passwd(args) => accounts::change_password(args).await?,
         Verb::Backup(args) => backup::run(args).await?,
         Verb::Restore(args) => backup::restore(args).await?,
         Verb::Recover(args) => recover::run(&args)?,

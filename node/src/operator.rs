@@ -14,7 +14,7 @@ use troupe_raft::token::Token;
 
 use crate::asker::Asker;
 use crate::cli::Output;
-use crate::token;
+use crate::{guard, token};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -166,7 +166,7 @@ fn is_done(seen: &Value, verb: &str, node: u64) -> bool {
     }
 }
 
-/// `None` for a cluster without a token.
+/// `None` where neither a token nor the key of a node on this machine is found: the node says what is missing.
 fn operator_key(change: &Change) -> Result<Option<String>> {
     let text = match (&change.token, &change.token_file) {
         (Some(token), _) => Some(token.clone()),
@@ -177,7 +177,8 @@ fn operator_key(change: &Change) -> Result<Option<String>> {
         (None, None) => std::fs::read_to_string(change.data_dir.join(token::FILE)).ok(),
     };
     let token = text.map(|text| Token::parse(&text)).transpose()?;
-    Ok(token.map(|token| token.operator_key().reveal().to_owned()))
+    let own = || std::fs::read_to_string(change.data_dir.join(guard::KEY_FILE)).ok();
+    Ok(token.map(|token| token.operator_key().reveal().to_owned()).or_else(own))
 }
 
 fn plan(answer: &Value) -> String {

@@ -1,22 +1,34 @@
 //! The HTTP half of `troupe node`: who is in the cluster, what moves, and the operator's orders.
 //!
 //! Looking is for everybody who reaches the port, as with status and metrics. Orders want `Authorization: Bearer` with the operator's key,
-//! which follows from the cluster's join token (`troupe node` derives it; the token itself never travels). A cluster without a token
-//! takes orders only on loopback.
+//! which follows from the cluster's join token (`troupe node` derives it; the token itself never travels). A node without a token makes a
+//! key for itself ([`crate::guard`]). Each order is in the cluster's audit log.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use troupe_core::NodeId;
+use troupe_actors::node::NodeHandle;
+use troupe_core::record::Author;
+use troupe_core::{NodeId, UserId};
+use troupe_proto::wire::client::admin::Operation;
+use troupe_proto::wire::client::failure::Kind;
+use troupe_proto::wire::client::{self as say};
+use troupe_raft::Routing;
 use troupe_raft::meta::NodeState;
 use troupe_raft::operate::{Move, Order, OrderError, Prospect, Verb};
-use troupe_raft::{Cluster, Routing};
+use troupe_runtime::Rng;
 
+use crate::demo;
 use crate::http::{Running, Shared};
+
+/// An order waits no longer than this for its row in the audit log.
+const RECORD_WITHIN: Duration = Duration::from_secs(3);
 
 #[derive(serde::Deserialize)]
 pub struct Options {
@@ -76,13 +88,14 @@ fn nodes(routing: &Routing) -> Vec<Value> {
 /// `POST /v1/nodes/{node}/{verb}`.
 pub async fn order(
     State(shared): State<Arc<Shared>>,
-    Running { cluster, .. }: Running,
+    Running { cluster, node: node_handle }: Running,
     Path((node, verb)): Path<(u64, String)>,
     Query(options): Query<Options>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(why) = permit(&shared, &cluster, &headers) {
-        return refusal(StatusCode::UNAUTHORIZED, &why);
+    if let Err((code, why)) = shared.guard.permits(&headers) {
+        return refusal(code, &why);
     }
     let verb = match (verb.as_str(), options.with) {
         ("drain", None) => Verb::Drain,
@@ -95,7 +108,13 @@ pub async fn order(
         _ => return refusal(StatusCode::NOT_FOUND, "no such order: drain, undrain, remove, replace"),
     };
     let order = Order { node: NodeId(node), verb, replication: options.replication };
-    let outcome = if options.dry_run { cluster.foresee(&order) } else { cluster.order(&order).await };
+    let outcome = match cluster.foresee(&order) {
+        Ok(_) if !options.dry_run => {
+            record(&node_handle, from, &order).await;
+            cluster.order(&order).await
+        }
+        foreseen => foreseen,
+    };
     match outcome {
         Ok(Prospect { moves, removed }) => {
             let moves: Vec<Value> = moves.iter().map(describe_move).collect();
@@ -113,23 +132,66 @@ pub async fn order(
     }
 }
 
-fn refusal(code: StatusCode, why: &str) -> Response {
-    (code, Json(json!({ "error": why }))).into_response()
+/// An order may be what brings a shard its majority back, so it does not wait for its row in the audit log.
+async fn record(node: &NodeHandle, from: SocketAddr, order: &Order) {
+    let action = match order.verb {
+        Verb::Drain => "node.drain",
+        Verb::Undrain => "node.undrain",
+        Verb::Remove => "node.remove",
+        Verb::Replace { .. } => "node.replace",
+    };
+    let target = format!("node {}", order.node);
+    let detail = match (order.verb, order.replication) {
+        (Verb::Replace { heir: Some(heir) }, _) => format!("with node {heir}"),
+        (_, Some(replication)) => format!("replication {replication}"),
+        _ => String::new(),
+    };
+    tracing::info!(target: "audit", %from, action, %target, %detail, "an operator's order");
+    let recorded = node.record(operator(from), action, &target, &detail);
+    if !matches!(tokio::time::timeout(RECORD_WITHIN, recorded).await, Ok(Ok(()))) {
+        tracing::warn!(target: "audit", %from, action, %target, "this order is in this node's log only");
+    }
 }
 
-fn permit(shared: &Shared, cluster: &Cluster, headers: &HeaderMap) -> Result<(), String> {
-    let port = cluster.port();
-    if !port.has_token() {
-        return if shared.http_on_loopback {
-            Ok(())
-        } else {
-            Err("this cluster has no token, so it takes orders only on loopback: set http.listen to 127.0.0.1".into())
-        };
+fn operator(from: SocketAddr) -> Author {
+    Author { user: UserId(0), name: "operator".to_owned(), address: from.to_string() }
+}
+
+/// `POST /v1/users/{user}/{verb}`: the way back to an account for an operator when no administrator can log in.
+pub async fn account(
+    State(shared): State<Arc<Shared>>,
+    Running { node, .. }: Running,
+    Path((user, verb)): Path<(String, String)>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err((code, why)) = shared.guard.permits(&headers) {
+        return refusal(code, &why);
     }
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match shown.and_then(|value| value.strip_prefix("Bearer ")) {
-        Some(shown) if port.is_operator_key(shown.trim()) => Ok(()),
-        Some(_) => Err("the operator's key is not this cluster's: give the join token of this cluster".into()),
-        None => Err("orders want the operator's key: `troupe node` makes it from the join token".into()),
+    let mut password = None;
+    let operation = match verb.as_str() {
+        "make-admin" => Operation::SetAdmin(say::SetAdmin { account: user.clone(), admin: true }),
+        "enable" => Operation::EnableAccount(user.clone()),
+        "reset-password" => {
+            let fresh = demo::random_password(&Rng::from_os());
+            password = Some(fresh.clone());
+            Operation::ResetPassword(say::ResetPassword { account: user.clone(), password: fresh })
+        }
+        _ => return refusal(StatusCode::NOT_FOUND, "no such order: make-admin, enable, reset-password"),
+    };
+    match node.operate(operator(from), operation).await {
+        Ok(_) => Json(json!({ "user": user, "one_time_password": password })).into_response(),
+        Err(failure) => {
+            let code = match (failure.kind(), failure.code.as_str()) {
+                (_, "no_such_user") => StatusCode::NOT_FOUND,
+                (Kind::Rejected, _) => StatusCode::CONFLICT,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            refusal(code, &failure.text)
+        }
     }
+}
+
+fn refusal(code: StatusCode, why: &str) -> Response {
+    (code, Json(json!({ "error": why }))).into_response()
 }

@@ -62,11 +62,12 @@ async fn stop() {
 }
 
 /// A chat keeps its state under the home directory; scripts keep one only where they name a folder.
-fn account(args: Chat, keep: bool) -> Result<Account> {
+pub fn account(args: Chat, keep: bool) -> Result<Account> {
     let servers: Vec<String> =
         args.server.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
     let mut account = Account::new(args.name.clone(), servers);
     account.register = args.register;
+    account.invite = args.invite;
     account.device = args.device;
     account.trust = trust(args.ca.as_deref(), args.fingerprint, args.state_dir.as_deref())?;
     account.state_dir = match args.state_dir {
@@ -123,7 +124,7 @@ fn default_state_dir(name: &str) -> Result<PathBuf> {
 }
 
 /// Asks on the terminal, without echo.
-fn ask_password(prompt: &str) -> Result<String> {
+pub fn ask_password(prompt: &str) -> Result<String> {
     let input = std::io::stdin();
     if !input.is_terminal() {
         bail!("a password is needed: set TROUPE_PASSWORD, or run in a terminal to be asked");

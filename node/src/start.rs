@@ -2,6 +2,7 @@
 //!
 //! HTTP (which tells how far the start is), engine, cluster, mesh, actors: each needs the one before. The first that fails says what to change.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
@@ -20,6 +22,7 @@ use troupe_runtime::net::TcpNetFrom;
 use troupe_store::engine::Engine;
 
 use crate::config::Config;
+use crate::guard::{self, Guard, Judge};
 use crate::http::Running;
 use crate::reload::{self, Reload};
 use crate::{descriptors, disk, http};
@@ -44,8 +47,8 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     }
     // Clients are let in once there is a cluster, but that their port is taken is said now.
     drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
-    let on_loopback = crate::config::is_loopback(&config.http_listen);
-    let shared = Arc::new(http::Shared::new(config.debug_replica, on_loopback));
+    let guard = Guard::new(&own_addresses(&config));
+    let shared = Arc::new(http::Shared::new(config.debug_replica, guard));
     let (stop_http, mut http_stopped) = watch::channel(false);
     // From here on it can be asked how far the start has got, also while the database is opened or other nodes are waited for.
     let http = tokio::spawn(http::serve(http_listener, shared.clone(), caps.http, async move {
@@ -80,6 +83,15 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         "serving"
     );
 
+    let port = cluster.port();
+    let is_key: Judge = if port.has_token() {
+        Box::new(move |shown| port.is_operator_key(shown))
+    } else {
+        let own = guard::own_key(&config.data_dir)?;
+        Box::new(move |shown| own.is(shown))
+    };
+    shared.guard.judge_by(is_key);
+    tokio::spawn(tell_first_admin(node.born()));
     shared.serves(Running { cluster: cluster.clone(), node: node.clone() });
 
     let end = {
@@ -118,6 +130,24 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
             tracing::info!("stopped");
             Ok(())
         }
+    }
+}
+
+/// What this node is called in the `Host` of a request.
+fn own_addresses(config: &Config) -> [&str; 4] {
+    let cluster = &config.cluster;
+    [&config.http_listen, &cluster.http_address, &cluster.advertise, &cluster.client_address]
+}
+
+/// Once, on standard error: the log may go elsewhere, and be kept.
+async fn tell_first_admin(mut born: watch::Receiver<Option<Born>>) {
+    let Ok(born) = born.wait_for(Option::is_some).await else { return };
+    if let Some(Born { name, password }) = &*born {
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nThe first administrator of this cluster is \"{name}\"; one-time password: {password}\n\
+             It is not shown again. Set another one with: troupe passwd --as {name}\n"
+        );
     }
 }
 

@@ -35,6 +35,16 @@ pub struct Token {
 pub struct OperatorKey(String);
 
 impl OperatorKey {
+    /// Of a node without a token: it follows from nothing.
+    pub fn generate(rng: &Rng) -> OperatorKey {
+        OperatorKey(URL_SAFE_NO_PAD.encode(rng.bytes::<SEED_BYTES>()))
+    }
+
+    /// As [`OperatorKey::reveal`] gave it.
+    pub fn from_text(text: &str) -> OperatorKey {
+        OperatorKey(text.trim().to_owned())
+    }
+
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -42,6 +42,13 @@ pub fn of(request: Option<&Asked>) -> Cost {
         Asked::Acknowledge(_) | Asked::MarkRead(_) => 1,
         Asked::ListSessions(_) => READ,
         Asked::RevokeSession(_) => CHANGE,
+        // Two hashes, as two logins.
+        Asked::ChangePassword(_) => 4 * CHANGE,
+        Asked::Admin(admin) => match &admin.operation {
+            Some(say::admin::Operation::ReadAudit(_)) => SEARCH,
+            Some(say::admin::Operation::ListAccounts(_) | say::admin::Operation::ListInvites(_)) => SEARCH / 2,
+            _ => 2 * CHANGE,
+        },
         Asked::Fetch(fetch) => {
             let events = if fetch.limit == 0 { u32::MAX } else { fetch.limit };
             READ + u64::from(events).min(troupe_core::limits::PAGE_EVENTS as u64) / EVENTS_PER_UNIT

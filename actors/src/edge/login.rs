@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use troupe_core::record::Status;
-use troupe_core::{Command, NameKey, Rejection, UserId, Username, command, limits};
+use troupe_core::{ClientMessageId, NameKey, Rejection, UserId, Username, limits};
 use troupe_proto::client::{self, SessionToken};
 
-use super::{Front, Said, done};
+use super::{Front, admin, done};
 use crate::address::Address;
 use crate::message::{Answer, Refusal, Request, Session, UserKey, say};
 use crate::passwords::token_hash;
@@ -41,23 +41,9 @@ pub fn welcome(world: &World) -> say::Welcome {
     }
 }
 
-pub async fn register(front: Arc<Front>, address: Address, register: say::Register) -> Result<Said, Refusal> {
-    let name = Username::check(&register.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
-    let request = client::client_message_id("register.request", &register.request)?;
-    front.budgets.register(address)?;
-    free_under_old_keys(&front, &register.name, &name).await?;
-    let password_hash = front.passwords.hash(address, register.password).await?;
-    let slot = name.slot();
-    let command = Command::Register(command::Register { name, password_hash, request });
-    match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
-        Answer::Registered(user) => Ok(Said::Registered(say::Registered { user_id: user.0 })),
-        _ => Err(Refusal::Unavailable),
-    }
-}
-
 /// An account of a version before 0.2 may have this name under another key. No account gets such a key any more, so
 /// what is free here stays free until the command is applied.
-async fn free_under_old_keys(front: &Front, typed: &str, name: &Username) -> Result<(), Refusal> {
+pub(super) async fn free_under_old_keys(front: &Front, typed: &str, name: &Username) -> Result<(), Refusal> {
     let mut keys = NameKey::candidates(typed);
     keys.extend(NameKey::candidates(name.as_str()));
     keys.sort();
@@ -101,7 +87,13 @@ pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Re
     let who = account.as_ref().map_or_else(|| login.name.clone(), |account| account.user.to_string());
     front.budgets.login(address, &who)?;
     let kept = account.as_ref().map(|account| account.password_hash.clone());
-    let right = front.passwords.verify(address, login.password, kept).await?;
+    let mut right = front.passwords.verify(address, login.password.clone(), kept.clone()).await?;
+    let mut sets = !login.new_password.is_empty();
+    if !right && sets {
+        // Set already by an earlier try whose answer was lost.
+        right = front.passwords.verify(address, login.new_password.clone(), kept).await?;
+        sets = false;
+    }
     let Some(account) = account.filter(|_| right) else {
         front.budgets.login_failed(address, &who);
         front.failed_logins.note(&login.name, &address);
@@ -113,14 +105,21 @@ pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Re
         Status::Disabled => return Err(Rejection::AccountDisabled.into()),
         Status::Deleted => return Err(client::Refusal::WrongCredentials.into()),
     }
-    if account.standing.one_time {
+    let (user, name, mut revision) = (account.user, account.name.clone(), account.standing.revision);
+    if sets {
+        if login.password == login.new_password {
+            return Err(client::Refusal::SamePassword.into());
+        }
+        let request = ClientMessageId(front.world.ctx.rng.bytes());
+        revision = admin::set_password(&front, account, login.new_password, request, None, address).await?;
+    } else if account.standing.one_time {
         return Err(Rejection::PasswordChangeRequired.into());
     }
-    let token = SessionToken { user: account.user, device: device.clone(), secret: front.world.ctx.rng.bytes() };
-    let session = Session { user: account.user, device, token: token_hash(&token.secret), node: front.world.me() };
-    let request = Request::OpenSession { session: session.clone(), revision: account.standing.revision };
+    let token = SessionToken { user, device: device.clone(), secret: front.world.ctx.rng.bytes() };
+    let session = Session { user, device, token: token_hash(&token.secret), node: front.world.me() };
+    let request = Request::OpenSession { session: session.clone(), revision };
     done(front.world.router.ask(session.user.slot(), request, PATIENCE).await?)?;
-    Ok(Entered { session, name: account.name, token: token.encode() })
+    Ok(Entered { session, name, token: token.encode() })
 }
 
 pub async fn resume(front: Arc<Front>, resume: say::Resume) -> Result<Entered, Refusal> {

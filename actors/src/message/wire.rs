@@ -31,6 +31,7 @@ pub fn encode_request(request: &Request) -> Bytes {
         }),
         Request::Resume(session) => What::Resume(session_out(session)),
         Request::Sessions(user) => What::Sessions(user.0),
+        Request::Accounts(query) => What::Accounts(query.into()),
         Request::Attach { node, whole, sessions } => What::Attach(wire::Attach {
             node: node.0,
             whole: *whole,
@@ -99,6 +100,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
         }),
         What::Resume(session) => Request::Resume(session_in(Some(session))?),
         What::Sessions(user) => Request::Sessions(UserId(user)),
+        What::Accounts(query) => Request::Accounts(query.try_into()?),
         What::Attach(attach) => {
             Request::Attach { node: NodeId(attach.node), whole: attach.whole, sessions: sessions_in(attach.sessions)? }
         }
@@ -191,6 +193,9 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
         Ok(Answer::Users(users)) => What::Users(users.clone()),
         Ok(Answer::Page(page)) => What::Page(page.clone()),
         Ok(Answer::Members(members)) => What::Members(members.clone()),
+        Ok(Answer::Accounts(accounts)) => What::Accounts(accounts.clone()),
+        Ok(Answer::Invites(invites)) => What::Invites(invites.clone()),
+        Ok(Answer::Audit(audit)) => What::Audit(audit.clone()),
     };
     wire::Answer { what: Some(what) }.encode_to_vec().into()
 }
@@ -227,6 +232,9 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
         What::Users(users) => Answer::Users(users),
         What::Page(page) => Answer::Page(page),
         What::Members(members) => Answer::Members(members),
+        What::Accounts(accounts) => Answer::Accounts(accounts),
+        What::Invites(invites) => Answer::Invites(invites),
+        What::Audit(audit) => Answer::Audit(audit),
     }))
 }
 

@@ -166,7 +166,12 @@ pub fn online(view: &View, who: &[UserId], prefix: &str, after: Option<&str>, li
 }
 
 fn user(view: &View, id: UserId) -> Result<Option<say::User>, EngineError> {
-    Ok(view.user(id)?.map(|user| say::User { user_id: user.id.0, name: user.name, online: false }))
+    Ok(view.user(id)?.map(|user| say::User {
+        user_id: user.id.0,
+        name: user.name,
+        online: false,
+        deleted: user.standing.status == Status::Deleted,
+    }))
 }
 
 pub fn standings(view: &View, interests: Vec<(ConversationId, Vec<UserId>)>) -> Read {

@@ -5,7 +5,7 @@ use troupe_core::plant::Plant;
 use troupe_core::{Command, ConversationId, command, limits};
 use troupe_raft::cluster::LoginPolicy;
 
-use super::{HEARING, ShardMsg, ShardState, reads, standing, touch};
+use super::{HEARING, ShardMsg, ShardState, accounts, reads, standing, touch};
 use crate::conversation::ConversationMsg;
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::reply::ReplyTo;
@@ -106,6 +106,10 @@ impl ShardState {
                 let online = self.presence.sessions(user).to_vec();
                 let rest = touch::rest(&self.world);
                 self.read(reply, Asker::User(user, 2), move |view| reads::sessions(view, user, &online, rest));
+            }
+            Request::Accounts(query) => {
+                let (slots, online) = (self.slots.clone(), self.presence.online().into_iter().collect());
+                self.read(reply, Asker::Node, move |view| accounts::answer(view, slots, query, &online));
             }
             Request::Inbox { user, after, limit } => {
                 self.read(reply, Asker::User(user, 4), move |view| reads::inbox(view, user, after, limit))

@@ -88,6 +88,11 @@ pub async fn one_node_with(limits: Limits) -> Node {
     start_with(NodeCtx::production(), config, Memory::new(), limits).await
 }
 
+pub async fn node_with(settings: troupe_raft::meta::Settings) -> Node {
+    let config = ClusterConfig { settings, ..config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace) };
+    start(NodeCtx::production(), config, Memory::new()).await
+}
+
 pub async fn three_nodes() -> Vec<Node> {
     let ctx = NodeCtx::production();
     let mut addresses = Vec::new();
@@ -271,7 +276,7 @@ impl Client {
 
     pub async fn register(&mut self, name: &str) -> u64 {
         let request = self.fresh_id();
-        let register = say::Register { name: name.into(), password: password(name), request };
+        let register = say::Register { name: name.into(), password: password(name), request, ..Default::default() };
         match self.ask(Ask::Register(register)).await {
             Said::Registered(registered) => registered.user_id,
             other => panic!("{name} is not registered: {other:?}"),
@@ -279,7 +284,8 @@ impl Client {
     }
 
     pub async fn log_in(&mut self, name: &str, device: &str) -> say::LoggedIn {
-        let login = say::Login { name: name.into(), password: password(name), device: device.into() };
+        let login =
+            say::Login { name: name.into(), password: password(name), device: device.into(), ..Default::default() };
         match self.ask(Ask::Login(login)).await {
             Said::LoggedIn(logged_in) => {
                 self.user = logged_in.user_id;

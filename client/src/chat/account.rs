@@ -39,6 +39,8 @@ pub struct Account {
     pub ask: Option<AskPassword>,
     /// Create the account first. One that exists already with this password is as good.
     pub register: bool,
+    /// The invitation code for it, where the cluster wants one.
+    pub invite: Option<String>,
     pub servers: Vec<String>,
     /// Where outbox, cursors and history are kept; in memory if `None`.
     pub state_dir: Option<PathBuf>,
@@ -70,6 +72,7 @@ impl Account {
             password: None,
             ask: None,
             register: false,
+            invite: None,
             servers: servers.into_iter().collect(),
             state_dir: None,
             device: None,
@@ -120,6 +123,9 @@ impl Account {
         builder = builder.trust(self.trust.clone());
         if let Some(password) = password {
             builder = builder.credentials(self.name.clone(), password);
+        }
+        if let Some(code) = &self.invite {
+            builder = builder.invite(code.clone());
         }
         if let Some(device) = &self.device {
             builder = builder.device(device.clone());

@@ -2,7 +2,7 @@
 //!
 //! Whether `by` is an administrator was checked where the request came in, against the state of another slot.
 
-use super::user::Enrolled;
+use super::user::{Enrolled, check_hash};
 use super::{Outcome, Step};
 use crate::command::{AccountChange, ChangeAccount, CreateAccount};
 use crate::effect::Ending;
@@ -144,4 +144,14 @@ fn act(change: &AccountChange) -> Option<(&'static str, String)> {
         AccountChange::EndSessions { device: None } => ("user.end_sessions", String::new()),
         AccountChange::EndSessions { device: Some(device) } => ("user.end_sessions", format!("of {device}")),
     })
+}
+
+/// Before it is proposed only.
+pub(super) fn check_change(c: &ChangeAccount) -> Result<(), Rejection> {
+    match &c.change {
+        AccountChange::ChangePassword { password_hash, .. } | AccountChange::ResetPassword { password_hash, .. } => {
+            check_hash(password_hash)
+        }
+        _ => Ok(()),
+    }
 }

@@ -87,3 +87,11 @@ impl Step<'_> {
         Ok(Reply::Done)
     }
 }
+
+/// Before it is proposed only.
+pub(super) fn check_change(c: &ChangeInvite) -> Result<(), Rejection> {
+    match &c.change {
+        InviteChange::Create { note, .. } if note.len() > limits::INVITE_NOTE_BYTES => Err(Rejection::TooLarge),
+        _ => Ok(()),
+    }
+}

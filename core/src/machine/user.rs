@@ -5,6 +5,7 @@ use crate::command::{Register, UpdateInbox};
 use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{ClientMessageId, Seq, UserId};
+use crate::limits;
 use crate::name::Username;
 use crate::record::{InboxEntry, Standing, User};
 use crate::reply::Reply;
@@ -71,5 +72,9 @@ impl Step<'_> {
 
 /// Before it is proposed only: old logs may hold others, and `apply` takes them as it always has.
 pub(super) fn check_register(c: &Register) -> Result<(), Rejection> {
-    if c.password_hash.len() > limits::PASSWORD_HASH_BYTES { Err(Rejection::TooLarge) } else { Ok(()) }
+    check_hash(&c.password_hash)
+}
+
+pub(super) fn check_hash(password_hash: &str) -> Result<(), Rejection> {
+    if password_hash.len() > limits::PASSWORD_HASH_BYTES { Err(Rejection::TooLarge) } else { Ok(()) }
 }

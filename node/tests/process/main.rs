@@ -4,6 +4,7 @@
 //! Each of them gets an error that says what to do; nobody else notices, and nothing acknowledged is lost. The rules themselves are
 //! tested where they are kept (`actors/tests/one_node.rs`, `raft/src/formation/tests`, `store/src/rocks/tests.rs`); here the binary is.
 
+mod accounts;
 mod backup;
 mod damage;
 mod demo;

@@ -31,7 +31,8 @@ impl Wire {
         let mut wire = Wire::open(address).await;
         let hello = say::Hello { min_version: 1, max_version: 1, client: "test".into() };
         wire.write(&frame(1, Ask::Hello(hello))).await;
-        let login = say::Login { name: name.into(), password: password(name), device: device.into() };
+        let login =
+            say::Login { name: name.into(), password: password(name), device: device.into(), ..Default::default() };
         wire.write(&frame(2, Ask::Login(login))).await;
         while !matches!(wire.read().await.expect("an answer"), Said::LoggedIn(_)) {}
         wire

@@ -22,10 +22,14 @@ pub enum Refusal {
     SeqBeyondHead,
     /// Plain text at a port that speaks TLS only.
     TlsRequired,
+    NotAdmin,
+    SamePassword,
+    RegistrationClosed,
+    InviteRequired,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 10] = [
+    pub const ALL: [Refusal; 14] = [
         Refusal::BadFrame,
         Refusal::BadVersion,
         Refusal::NotLoggedIn,
@@ -36,6 +40,10 @@ impl Refusal {
         Refusal::BadPassword,
         Refusal::SeqBeyondHead,
         Refusal::TlsRequired,
+        Refusal::NotAdmin,
+        Refusal::SamePassword,
+        Refusal::RegistrationClosed,
+        Refusal::InviteRequired,
     ];
 
     pub fn code(self) -> &'static str {
@@ -50,6 +58,10 @@ impl Refusal {
             Refusal::BadPassword => "bad_password",
             Refusal::SeqBeyondHead => "seq_beyond_head",
             Refusal::TlsRequired => "tls_required",
+            Refusal::NotAdmin => "not_admin",
+            Refusal::SamePassword => "same_password",
+            Refusal::RegistrationClosed => "registration_closed",
+            Refusal::InviteRequired => "invite_required",
         }
     }
 }
@@ -89,6 +101,10 @@ impl fmt::Display for Refusal {
                 "this user is online already: log out there first, or wait until that connection has ended"
             }
             Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
+            Refusal::NotAdmin => "only administrators may do this: ask one",
+            Refusal::SamePassword => "the new password is the old one: choose another",
+            Refusal::RegistrationClosed => "nobody registers here: ask an administrator for an account",
+            Refusal::InviteRequired => "registering here wants an invitation code: ask an administrator for one",
             Refusal::SeqBeyondHead => "there is no such event yet: give a seq up to the head",
             Refusal::TlsRequired => "this port speaks TLS 1.3 only: connect with TLS (tls://host:port)",
         })

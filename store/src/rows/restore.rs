@@ -89,6 +89,10 @@ impl Transaction {
                 return refused("the parts of the backup come out of order: begin the restore again");
             }
             None => {
+                if !self.forget_first_admin(slots)? {
+                    return refused("this cluster holds users already: restore into a new one");
+                }
+                let rows = self.rows();
                 for family in Family::OF_SLOTS {
                     let range = (Bound::Included(from.clone()), Bound::Excluded(to.clone()));
                     if !rows.scan(family, range, false, 1)?.is_empty() {
@@ -167,6 +171,29 @@ impl Transaction {
 
 fn unreadable(what: &str) -> EngineError {
     EngineError::Fatal(format!("{what} cannot be read"))
+}
+
+impl Transaction {
+    /// A newborn cluster makes its first administrator by itself. As long as nobody has logged in, a restore takes the account
+    /// away again: the backup brings its own. False: there are other users.
+    fn forget_first_admin(&mut self, slots: (u16, u16)) -> Result<bool, EngineError> {
+        if !self.view().only_born_with_cluster(slots.0..slots.1)? {
+            return Ok(false);
+        }
+        let (from, to) = super::slot_range(slots.0, slots.1);
+        let rows = self.rows();
+        let range = (Bound::Included(from), Bound::Excluded(to));
+        for (key, _) in rows.scan(Family::Users, range, false, usize::MAX)? {
+            let its = UsersKey::decode(&key);
+            if matches!(
+                its,
+                Some(UsersKey::Counter(_) | UsersKey::Name { .. } | UsersKey::User(_) | UsersKey::Audit(_))
+            ) {
+                rows.delete(Family::Users, key);
+            }
+        }
+        Ok(true)
+    }
 }
 
 #[cfg(test)]

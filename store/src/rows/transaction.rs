@@ -47,6 +47,10 @@ impl Transaction {
         &mut self.rows.reader
     }
 
+    pub(super) fn view(&self) -> &View<Overlay> {
+        &self.rows
+    }
+
     fn read<T: Default>(&self, row: Result<T, EngineError>) -> T {
         row.unwrap_or_else(|error| {
             // Only the first counts: what is read after it is already wrong.

@@ -57,6 +57,7 @@ mod tests {
             shards: 5,
             replication: 3,
             login_policy: LoginPolicy::Replace,
+            settings: crate::meta::Settings::default(),
             nodes: (1..=5).map(|n| (NodeId(n), addresses(n))).collect(),
         };
         state.apply(found).unwrap();

@@ -2,8 +2,8 @@
 
 use std::ops::{Bound, Range};
 
-use troupe_core::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
-use troupe_core::{ClientMessageId, Slot};
+use troupe_core::record::{AuditKey, AuditRow, Invite, InviteId, Reservation, User};
+use troupe_core::{ClientMessageId, Slot, UserId};
 
 use super::{View, after, damaged, decode};
 use crate::engine::{EngineError, Family, Reader};
@@ -35,6 +35,23 @@ impl<R: Reader> View<R> {
         let range = after(&key::users::reservations_of(id), None);
         let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
         pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+    }
+
+    /// The users of `slots`, after `from` in order of slot and id.
+    pub fn users(&self, slots: Range<u16>, from: Option<UserId>, limit: usize) -> Result<Vec<User>, EngineError> {
+        let from_slot = from.map_or(slots.start, |id| slots.start.max(id.slot().0));
+        let mut users = Vec::new();
+        for slot in (from_slot..slots.end).map(Slot) {
+            let last = from.filter(|id| id.slot() == slot).map(|id| UsersKey::User(id).encode());
+            let range = after(&key::users::users_of(slot), last);
+            for (key, value) in self.reader.scan(Family::Users, range, false, limit - users.len())? {
+                users.push(decode(Family::Users, &key, &value)?);
+            }
+            if users.len() == limit {
+                break;
+            }
+        }
+        Ok(users)
     }
 
     /// The invitations of `slots`, after `from` in order of slot and id.
@@ -80,13 +97,18 @@ impl<R: Reader> View<R> {
         Ok(rows)
     }
 
+    /// Whether a backup was restored, or is being restored, into the shard whose slots begin here.
+    pub fn is_restored(&self, first: Slot) -> Result<bool, EngineError> {
+        Ok(self.reader.get(Family::Users, &UsersKey::Restored(first).encode())?.is_some())
+    }
+
     /// Whether the users of `slots` are none, or only the administrator that the cluster made at its birth and that has
     /// never logged in.
     pub fn only_born_with_cluster(&self, slots: Range<u16>) -> Result<bool, EngineError> {
         for slot in slots.map(Slot) {
             let range = after(&key::users::users_of(slot), None);
             for (key, value) in self.reader.scan(Family::Users, range, false, 2)? {
-                let user: troupe_core::record::User = decode(Family::Users, &key, &value)?;
+                let user: User = decode(Family::Users, &key, &value)?;
                 if !(user.standing.born_with_cluster && user.standing.one_time) {
                     return Ok(false);
                 }

@@ -1,0 +1,97 @@
+//! The first administrator of a cluster: made once, by whichever node leads the slot of the name, with a one-time password that
+//! is told once.
+//!
+//! The name is a setting that the cluster is born with. Its row decides: where there is one, nothing is made, so that failovers and
+//! restarts make no second one. A node that dies between the commit and the telling takes the password with it; an
+//! operator who holds the cluster's key sets another one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use troupe_core::command::CreateAccount;
+use troupe_core::record::Author;
+use troupe_core::{ClientMessageId, Command, Rejection, ShardId, Slot, Username};
+
+use crate::address::Address;
+use crate::edge::Front;
+use crate::message::{Answer, Refusal, Request};
+use crate::router::PATIENCE;
+use crate::world::Asker;
+
+/// Between two tries while there is no majority.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Letters that are not taken for each other.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// An account that was made just now.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Born {
+    pub name: String,
+    pub password: String,
+}
+
+pub async fn run(front: Arc<Front>, born: watch::Sender<Option<Born>>) {
+    let mut led = front.world.cluster.led();
+    let mut routing = front.world.cluster.routing();
+    loop {
+        led.borrow_and_update();
+        let table = routing.borrow_and_update().clone();
+        if table.shards.is_some() {
+            let Ok(name) = Username::for_operator(&table.settings.first_admin) else { return };
+            let shard = table.shard(name.slot());
+            let leads = shard.filter(|shard| led.borrow().contains_key(shard)).zip(table.shards);
+            if let Some((shard, map)) = leads {
+                match make(&front, shard, Slot(map.slots(shard).0), name).await {
+                    Ok(Some(made)) => {
+                        born.send_replace(Some(made));
+                        return;
+                    }
+                    Ok(None) => return,
+                    // Not led any more, or no majority: whoever leads next tries.
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        }
+        tokio::select! {
+            changed = led.changed() => if changed.is_err() { return },
+            changed = routing.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+/// `None` if there was one already.
+async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Result<Option<Born>, Refusal> {
+    let key = name.key().as_str().to_owned();
+    let looked = front.world.read(shard, Asker::Node, move |view| {
+        // A backup brings its own administrators, and is compared row by row.
+        let taken = view.is_restored(first)? || view.user_of_name(&key)?.is_some();
+        Ok(if taken { Err(Rejection::NameTaken.into()) } else { Ok(Answer::Done) })
+    });
+    match looked.await {
+        Ok(_) => {}
+        Err(Refusal::Rejected { .. }) => return Ok(None),
+        Err(refusal) => return Err(refusal),
+    }
+    let rng = &front.world.ctx.rng;
+    let password: String = rng.bytes::<16>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    let password_hash = front.passwords.hash(Address::LOCAL, password.clone()).await?;
+    let command = Command::CreateAccount(CreateAccount {
+        name: name.clone(),
+        password_hash,
+        request: ClientMessageId(rng.bytes()),
+        by: Author { name: "cluster".to_owned(), ..Author::default() },
+        admin: true,
+        one_time: true,
+        born_with_cluster: true,
+    });
+    // The same command until it is known what became of it: only the one that made the account may be told.
+    loop {
+        match front.world.router.ask(name.slot(), Request::Commit(command.clone()), PATIENCE).await {
+            Ok(Answer::Registered(_)) => return Ok(Some(Born { name: name.to_string(), password })),
+            Err(Refusal::Rejected { .. }) => return Ok(None),
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What administrators ask: accounts, invitations, settings and the audit log.
+//!
+//! Whether the user is an administrator is read behind a barrier in the user's own shard at the time of each request; the act
+//! itself is a command in the slot of what it changes, and writes its audit row there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use sha2::{Digest, Sha256};
+use troupe_core::command::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct};
+use troupe_core::record::{AuditKey, Author, InviteId};
+use troupe_core::{
+    ClientMessageId, Command, DeviceId, NameKey, Rejection, Slot, Timestamp, TokenHash, UserId, Username, limits,
+};
+use troupe_proto::client;
+use troupe_raft::meta::{ChangeSettings, Registration};
+use troupe_raft::operate::OrderError;
+
+use super::{Front, Said, done};
+use crate::address::Address;
+use crate::message::accounts::{Query, Wanted, place_in};
+use crate::message::{Account, Answer, Refusal, Request, Session, UserKey, say};
+use crate::router::PATIENCE;
+
+use say::admin::Operation;
+use say::admin_answer::Answer as Told;
+
+type Answered = Result<say::AdminAnswer, Refusal>;
+
+/// Where acts are recorded that belong to no account.
+const CLUSTER: &[u8] = b"audit of the cluster";
+
+/// One request of a logged-in user.
+pub async fn admin(front: Arc<Front>, session: Session, address: Address, admin: say::Admin) -> Result<Said, Refusal> {
+    let account = match front.world.router.ask(session.user.slot(), Request::Resume(session.clone()), PATIENCE).await? {
+        Answer::Account(account) => account,
+        _ => return Err(Refusal::Unavailable),
+    };
+    if !account.standing.admin {
+        return Err(client::Refusal::NotAdmin.into());
+    }
+    let by = Author { user: account.user, name: account.name, address: address.to_string() };
+    operate(&front, address, by, admin).await.map(Said::Admin)
+}
+
+/// One operation of somebody who may.
+pub async fn operate(front: &Front, address: Address, by: Author, admin: say::Admin) -> Answered {
+    let id = client::client_message_id("admin.request", &admin.request);
+    let request = || id.clone();
+    let operation = admin.operation.ok_or(Rejection::BadRequest("this server does not know the operation"))?;
+    let change = |change: AccountChange, account: String| change_account(front, by.clone(), request(), account, change);
+    match operation {
+        Operation::ListAccounts(list) => list_accounts(front, list).await,
+        Operation::ShowAccount(name) => show(front, &name).await,
+        Operation::CreateAccount(create) => create_account(front, address, by, request()?, create).await,
+        Operation::DisableAccount(name) => change(AccountChange::Disable, name).await,
+        Operation::EnableAccount(name) => change(AccountChange::Enable, name).await,
+        Operation::DeleteAccount(name) => change(AccountChange::Delete, name).await,
+        Operation::SetAdmin(set) => change(AccountChange::SetAdmin { admin: set.admin }, set.account).await,
+        Operation::EndSessions(end) => {
+            let device = match end.device.as_str() {
+                "" => None,
+                device => Some(client::device("end_sessions.device", device)?),
+            };
+            change(AccountChange::EndSessions { device }, end.account).await
+        }
+        Operation::ResetPassword(reset) => reset_password(front, address, by, request()?, reset).await,
+        Operation::AccountSessions(name) => {
+            let user = resolve(front, &name).await?.user;
+            match front.world.router.ask(user.slot(), Request::Sessions(user), PATIENCE).await? {
+                Answer::Sessions(sessions) => told(Told::Sessions(sessions)),
+                _ => Err(Refusal::Unavailable),
+            }
+        }
+        Operation::CreateInvite(create) => create_invite(front, by, request()?, create).await,
+        Operation::ListInvites(list) => list_invites(front, list).await,
+        Operation::RevokeInvite(id) => {
+            let id: InviteId = id.parse().map_err(|_| Rejection::BadInvite)?;
+            commit(front, Command::ChangeInvite(ChangeInvite { id, change: InviteChange::Revoke { by } })).await?;
+            told(Told::Done(say::Done {}))
+        }
+        Operation::ReadAudit(read) => read_audit(front, read).await,
+        Operation::ShowSettings(say::Done {}) => settings(front),
+        Operation::ChangeSettings(wanted) => change_settings(front, by, request()?, wanted).await,
+    }
+}
+
+/// An act that leaves no trace in a shard is recorded before it is done.
+pub async fn record(
+    front: &Front,
+    by: Author,
+    request: ClientMessageId,
+    action: &str,
+    target: &str,
+    detail: &str,
+) -> Result<(), Refusal> {
+    let (action, target, detail) = (action.to_owned(), target.to_owned(), detail.to_owned());
+    let act = RecordAct { slot: Slot::of(CLUSTER), request, by, action, target, detail };
+    commit(front, Command::RecordAct(act)).await
+}
+
+async fn commit(front: &Front, command: Command) -> Result<(), Refusal> {
+    done(front.world.router.ask(command.slot(), Request::Commit(command), PATIENCE).await?)
+}
+
+fn told(answer: Told) -> Answered {
+    Ok(say::AdminAnswer { answer: Some(answer) })
+}
+
+/// The account of a name or an id in decimal, its password's hash included.
+pub async fn resolve(front: &Front, named: &str) -> Result<Account, Refusal> {
+    let keys = match named.parse() {
+        Ok(id) => vec![UserKey::Id(UserId(id))],
+        Err(_) => NameKey::candidates(named).into_iter().map(UserKey::Name).collect(),
+    };
+    for key in keys {
+        match front.world.router.ask(key.slot(), Request::Credentials(key), PATIENCE).await {
+            Ok(Answer::Account(account)) => return Ok(account),
+            Err(Refusal::Rejected { .. }) => {}
+            Ok(_) => return Err(Refusal::Unavailable),
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Err(Rejection::NoSuchUser.into())
+}
+
+async fn show(front: &Front, named: &str) -> Answered {
+    let user = resolve(front, named).await?.user;
+    let query = Query { what: Wanted::Show(UserKey::Id(user)), limit: 1 };
+    match front.world.router.ask(user.slot(), Request::Accounts(query), PATIENCE).await? {
+        Answer::Accounts(accounts) => told(Told::Accounts(accounts)),
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+async fn create_account(
+    front: &Front,
+    address: Address,
+    by: Author,
+    request: ClientMessageId,
+    create: say::CreateAccount,
+) -> Answered {
+    let name = Username::for_operator(&create.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
+    super::login::free_under_old_keys(front, &create.name, &name).await?;
+    let password_hash = front.passwords.hash(address, create.password).await?;
+    let (admin, one_time) = (create.admin, true);
+    let command = Command::CreateAccount(CreateAccount {
+        name,
+        password_hash,
+        request,
+        by,
+        admin,
+        one_time,
+        born_with_cluster: false,
+    });
+    match front.world.router.ask(command.slot(), Request::Commit(command), PATIENCE).await? {
+        Answer::Registered(user) => show(front, &user.to_string()).await,
+        _ => Err(Refusal::Unavailable),
+    }
+}
+
+async fn change_account(
+    front: &Front,
+    by: Author,
+    request: Result<ClientMessageId, troupe_proto::DecodeError>,
+    named: String,
+    change: AccountChange,
+) -> Answered {
+    let (request, user) = (request?, resolve(front, &named).await?.user);
+    commit(front, Command::ChangeAccount(ChangeAccount { user, request, by, change })).await?;
+    told(Told::Done(say::Done {}))
+}
+
+async fn reset_password(
+    front: &Front,
+    address: Address,
+    by: Author,
+    request: ClientMessageId,
+    reset: say::ResetPassword,
+) -> Answered {
+    let account = resolve(front, &reset.account).await?;
+    if !account.standing.changes.contains(&request) {
+        let (user, revision) = (account.user, account.standing.revision);
+        let password_hash = front.passwords.hash(address, reset.password).await?;
+        let change = AccountChange::ResetPassword { password_hash, revision };
+        commit(front, Command::ChangeAccount(ChangeAccount { user, request, by, change })).await?;
+    }
+    told(Told::Done(say::Done {}))
+}
+
+/// Of the user who asks. The old password is verified at the cost of a login.
+pub async fn change_password(
+    front: Arc<Front>,
+    session: Session,
+    address: Address,
+    change: say::ChangePassword,
+) -> Result<Said, Refusal> {
+    let request = client::client_message_id("change_password.request", &change.request)?;
+    let account = resolve(&front, &session.user.to_string()).await?;
+    if account.standing.changes.contains(&request) {
+        return Ok(Said::Done(say::Done {}));
+    }
+    let keep = Some((session.device, session.token));
+    let who = account.user.to_string();
+    front.budgets.login(address, &who)?;
+    if !front.passwords.verify(address, change.old_password.clone(), Some(account.password_hash.clone())).await? {
+        front.budgets.login_failed(address, &who);
+        return Err(client::Refusal::WrongCredentials.into());
+    }
+    if change.old_password == change.new_password {
+        return Err(client::Refusal::SamePassword.into());
+    }
+    set_password(&front, account, change.new_password, request, keep, address).await?;
+    Ok(Said::Done(say::Done {}))
+}
+
+/// Sets a new password for the one of `account`, which the caller has verified; returns the revision of the new one.
+pub async fn set_password(
+    front: &Front,
+    account: Account,
+    new: String,
+    request: ClientMessageId,
+    keep: Option<(DeviceId, TokenHash)>,
+    address: Address,
+) -> Result<u64, Refusal> {
+    let password_hash = front.passwords.hash(address, new).await?;
+    let (user, revision) = (account.user, account.standing.revision);
+    let by = Author { user, name: account.name, address: address.to_string() };
+    let change = AccountChange::ChangePassword { password_hash, revision, keep };
+    commit(front, Command::ChangeAccount(ChangeAccount { user, request, by, change })).await?;
+    Ok(revision + 1)
+}
+
+async fn list_accounts(front: &Front, list: say::ListAccounts) -> Answered {
+    let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
+    let after = Some(UserId(list.after)).filter(|user| user.0 != 0);
+    let mut accounts = Vec::new();
+    let begin = after.map_or(Slot(0), UserId::slot);
+    let more = walk(
+        front,
+        begin,
+        limit,
+        |first, left| Query { what: Wanted::List(after.filter(|_| first)), limit: left },
+        |answer| match answer {
+            Answer::Accounts(page) => {
+                let count = page.accounts.len();
+                accounts.extend(page.accounts);
+                Some((count, page.more))
+            }
+            _ => None,
+        },
+    )
+    .await?;
+    told(Told::Accounts(say::Accounts { accounts, more }))
+}
+
+async fn list_invites(front: &Front, list: say::ListInvites) -> Answered {
+    let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
+    let after = match list.after.as_str() {
+        "" => None,
+        id => Some(id.parse::<InviteId>().map_err(|_| Rejection::BadInvite)?),
+    };
+    let mut invites = Vec::new();
+    let begin = after.map_or(Slot(0), InviteId::slot);
+    let more = walk(
+        front,
+        begin,
+        limit,
+        |first, left| Query { what: Wanted::Invites(after.filter(|_| first)), limit: left },
+        |answer| match answer {
+            Answer::Invites(page) => {
+                let count = page.invites.len();
+                invites.extend(page.invites);
+                Some((count, page.more))
+            }
+            _ => None,
+        },
+    )
+    .await?;
+    told(Told::Invites(say::Invites { invites, more }))
+}
+
+/// Shard after shard from the one of `begin`, until the page is full; whether there is more.
+async fn walk(
+    front: &Front,
+    begin: Slot,
+    limit: usize,
+    query: impl Fn(bool, usize) -> Query,
+    mut take: impl FnMut(Answer) -> Option<(usize, bool)>,
+) -> Result<bool, Refusal> {
+    let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let mut left = limit;
+    let from = map.shard(begin);
+    for shard in map.shards().skip_while(|shard| *shard < from) {
+        if left == 0 {
+            return Ok(true);
+        }
+        let request = Request::Accounts(query(shard == from, left));
+        let answer = front.world.router.ask(Slot(map.slots(shard).0), request, PATIENCE).await?;
+        let (count, more) = take(answer).ok_or(Refusal::Unavailable)?;
+        if more {
+            return Ok(true);
+        }
+        left = left.saturating_sub(count);
+    }
+    Ok(false)
+}
+
+fn page_limit(asked: u32, most: usize) -> usize {
+    match asked as usize {
+        0 => most,
+        limit => limit.min(most),
+    }
+}
+
+async fn create_invite(front: &Front, by: Author, request: ClientMessageId, create: say::CreateInvite) -> Answered {
+    let hash = code_hash(&create.code)
+        .ok_or(Rejection::BadRequest("a code has 12 to 64 letters, digits and dashes: let the program choose one"))?;
+    if create.note.len() > limits::INVITE_NOTE_BYTES {
+        return Err(Rejection::BadRequest("the note of an invitation has at most 256 bytes").into());
+    }
+    let (id, expires, uses) = (InviteId::of(&hash), Timestamp(create.expires_ms), create.uses);
+    let note = create.note.clone();
+    let change = InviteChange::Create { hash, request, by: by.clone(), uses, expires, note };
+    commit(front, Command::ChangeInvite(ChangeInvite { id, change })).await?;
+    let invite = say::Invite {
+        id: id.to_string(),
+        expires_ms: expires.0,
+        uses,
+        note: create.note,
+        by: by.name,
+        ..Default::default()
+    };
+    told(Told::Invites(say::Invites { invites: vec![invite], more: false }))
+}
+
+/// Case and dashes of a code do not count: people copy it by hand.
+pub fn code_hash(code: &str) -> Option<TokenHash> {
+    let length = limits::INVITE_CODE_MIN_BYTES..=limits::INVITE_CODE_MAX_BYTES;
+    let good = length.contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let plain: String = code.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
+    good.then(|| TokenHash(Sha256::digest(plain).into()))
+}
+
+/// Every shard's rows, merged by time. A shard that does not answer fails the page: a log with holes misleads.
+async fn read_audit(front: &Front, read: say::ReadAudit) -> Answered {
+    let limit = page_limit(read.limit, limits::PAGE_AUDIT);
+    let after = read.after.as_ref().map_or_else(|| AuditKey::before(Timestamp(read.since_ms)), place_in);
+    let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let asked = map.shards().map(|shard| {
+        let request = Request::Accounts(Query { what: Wanted::Audit(after), limit });
+        front.world.router.ask(Slot(map.slots(shard).0), request, PATIENCE)
+    });
+    let (mut rows, mut more) = (BTreeMap::new(), false);
+    for outcome in join_all(asked.collect::<Vec<_>>()).await {
+        let Answer::Audit(page) = outcome? else { return Err(Refusal::Unavailable) };
+        more |= page.more;
+        rows.extend(page.rows.into_iter().filter_map(|row| Some((place_in(row.place.as_ref()?).place(), row))));
+    }
+    more |= rows.len() > limit;
+    let rows = rows.into_values().take(limit).collect();
+    told(Told::Audit(say::AuditPage { rows, more }))
+}
+
+fn settings(front: &Front) -> Answered {
+    let settings = front.world.router.routing().settings.clone();
+    let registration = settings.registration.as_str().to_owned();
+    told(Told::Settings(say::Settings { registration, session_idle_seconds: settings.session_idle }))
+}
+
+async fn change_settings(front: &Front, by: Author, request: ClientMessageId, wanted: say::ChangeSettings) -> Answered {
+    let registration = match &wanted.registration {
+        Some(word) => {
+            Some(Registration::named(word).ok_or(Rejection::BadRequest("registration is open, invite or closed"))?)
+        }
+        None => None,
+    };
+    let change = ChangeSettings { registration, session_idle: wanted.session_idle_seconds };
+    let said = [
+        change.registration.map(|registration| format!("registration {}", registration.as_str())),
+        change.session_idle.map(|seconds| format!("session_idle {seconds}")),
+    ];
+    let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    record(front, by, request, "cluster.settings", "cluster", &detail).await?;
+    front.world.cluster.change_settings(change).await.map_err(|error| match error {
+        OrderError::Unavailable => Refusal::Unavailable,
+        OrderError::Unknown(why) | OrderError::Refused(why) => {
+            Refusal::Rejected { code: "bad_request".into(), text: why.into() }
+        }
+    })?;
+    // As it is to be: this node hears of it in a moment.
+    let settings = front.world.router.routing().settings.clone();
+    let registration = change.registration.unwrap_or(settings.registration).as_str().to_owned();
+    let session_idle_seconds = change.session_idle.unwrap_or(settings.session_idle);
+    told(Told::Settings(say::Settings { registration, session_idle_seconds }))
+}

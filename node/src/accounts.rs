@@ -1,0 +1,526 @@
+//! `troupe user`, `troupe invite`, `troupe audit`, `troupe passwd` and `troupe cluster settings`: what administrators do, and what
+//! everybody may do to their own account. All of it goes over the client protocol, as the user named by `--as`.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use troupe_client::admin::{Account, AuditRow, Invite, Settings};
+use troupe_client::chat::Connected;
+use troupe_client::{Client, Connection, SessionInfo};
+use troupe_core::Timestamp;
+use troupe_core::text::clean;
+use troupe_runtime::NodeCtx;
+
+use crate::cli::{Chat, Output};
+use crate::people;
+
+#[derive(Args)]
+pub struct Who {
+    #[command(flatten)]
+    pub account: Chat,
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub output: Output,
+}
+
+#[derive(Subcommand)]
+pub enum UserVerb {
+    /// All accounts
+    List(Who),
+    /// One account
+    Show {
+        /// Name, or id in decimal
+        user: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Make an account; prints a one-time password
+    Create {
+        user: String,
+        /// As an administrator
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// End all sessions of an account and refuse its logins
+    Disable {
+        user: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Let a disabled account log in again
+    Enable {
+        user: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Close an account for good: its name stays reserved, its messages stay
+    Delete {
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Set a one-time password and print it; ends all sessions of the account
+    ResetPassword {
+        user: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Sessions of an account, or their end
+    Sessions {
+        user: String,
+        /// Log this device out; `all` means every device
+        #[arg(long, value_name = "DEVICE")]
+        end: Option<String>,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Make a user an administrator
+    MakeAdmin {
+        user: String,
+        /// Take the role away
+        #[arg(long)]
+        revoke: bool,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Change one's own password; ends the sessions of the other devices
+    ChangePassword(Password),
+}
+
+#[derive(Args)]
+pub struct Password {
+    #[command(flatten)]
+    pub account: Chat,
+    /// Better given at the prompt
+    #[arg(long, env = "TROUPE_NEW_PASSWORD", hide_env_values = true)]
+    pub new_password: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum InviteVerb {
+    /// Make a code with which people may register; it is printed once
+    Create {
+        /// How many accounts
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+        /// For how long: 90m, 12h, 7d
+        #[arg(long, default_value = "7d", value_parser = duration)]
+        expires: Duration,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        note: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// All codes that were made, by their ids
+    List(Who),
+    /// Let a code register nobody any more
+    Revoke {
+        id: String,
+        #[command(flatten)]
+        who: Who,
+    },
+}
+
+#[derive(Args)]
+pub struct Audit {
+    /// Only what is not older: 90m, 12h, 7d
+    #[arg(long, value_parser = duration)]
+    pub since: Option<Duration>,
+    #[command(flatten)]
+    pub who: Who,
+}
+
+#[derive(Args)]
+pub struct SettingsArgs {
+    /// Who may register from now on: open, invite or closed
+    #[arg(long)]
+    pub registration: Option<String>,
+    /// After how long an unused session ends: 12h, 30d; 0: never
+    #[arg(long, value_parser = duration)]
+    pub session_idle: Option<Duration>,
+    #[command(flatten)]
+    pub who: Who,
+}
+
+pub async fn user(verb: UserVerb) -> Result<()> {
+    match verb {
+        UserVerb::List(who) => {
+            let mut accounts = who.run(|client| async move { Ok(client.accounts().await?) }).await?;
+            accounts.sort_by(|a, b| a.name.cmp(&b.name));
+            who.show(&accounts, account_json, account_table)
+        }
+        UserVerb::Show { user, who } => {
+            let account = who.run(|client| async move { Ok(client.account(&user).await?) }).await?;
+            who.show(&[account], account_json, account_table)
+        }
+        UserVerb::Create { user, admin, who } => {
+            let (account, password) = who
+                .run(|client| async move {
+                    let password = client.fresh_secret();
+                    Ok((client.create_account(&user, &password, admin).await?, password))
+                })
+                .await?;
+            one_time(&who, &account.name, &password)
+        }
+        UserVerb::ResetPassword { user, who } => {
+            let name = user.clone();
+            let password = who
+                .run(|client| async move {
+                    let password = client.fresh_secret();
+                    client.reset_password(&user, &password).await?;
+                    Ok(password)
+                })
+                .await?;
+            one_time(&who, &name, &password)
+        }
+        UserVerb::Disable { user, who } => {
+            who.done(|client| async move { Ok(client.disable_account(&user).await?) }).await
+        }
+        UserVerb::Enable { user, who } => {
+            who.done(|client| async move { Ok(client.enable_account(&user).await?) }).await
+        }
+        UserVerb::Delete { user, yes, who } => {
+            if !yes {
+                confirm(&format!("close the account {user} for good?"))?;
+            }
+            who.done(|client| async move { Ok(client.delete_account(&user).await?) }).await
+        }
+        UserVerb::Sessions { user, end: Some(device), who } => {
+            let device = Some(device).filter(|device| device != "all");
+            who.done(|client| async move { Ok(client.end_sessions(&user, device.as_deref()).await?) }).await
+        }
+        UserVerb::Sessions { user, end: None, who } => {
+            let sessions = who.run(|client| async move { Ok(client.account_sessions(&user).await?) }).await?;
+            who.show(&sessions, session_json, session_table)
+        }
+        UserVerb::MakeAdmin { user, revoke, who } => {
+            who.done(|client| async move { Ok(client.set_admin(&user, !revoke).await?) }).await
+        }
+        UserVerb::ChangePassword(password) => change_password(password).await,
+    }
+}
+
+pub async fn invite(verb: InviteVerb) -> Result<()> {
+    match verb {
+        InviteVerb::Create { uses, expires, note, who } => {
+            let until = Timestamp(now_ms() + expires.as_millis() as u64);
+            let (invite, code) = who
+                .run(|client| async move {
+                    let code = client.fresh_secret();
+                    Ok((client.create_invite(&code, uses, until, &note).await?, code))
+                })
+                .await?;
+            match who.output {
+                Output::Json => println!("{}", json!({ "code": code, "invite": invite_json(&invite) })),
+                Output::Table => println!(
+                    "code {code}   ({uses} uses, until {}; its id is {})\nIt is not shown again.",
+                    moment(invite.expires_ms),
+                    invite.id
+                ),
+            }
+            Ok(())
+        }
+        InviteVerb::List(who) => {
+            let invites = who.run(|client| async move { Ok(client.invites().await?) }).await?;
+            who.show(&invites, invite_json, invite_table)
+        }
+        InviteVerb::Revoke { id, who } => who.done(|client| async move { Ok(client.revoke_invite(&id).await?) }).await,
+    }
+}
+
+pub async fn audit(args: Audit) -> Result<()> {
+    let since = Timestamp(args.since.map_or(0, |since| now_ms().saturating_sub(since.as_millis() as u64)));
+    let rows = args.who.run(|client| async move { Ok(client.audit(since).await?) }).await?;
+    args.who.show(&rows, audit_json, audit_table)
+}
+
+pub async fn settings(args: SettingsArgs) -> Result<()> {
+    let (registration, idle) = (args.registration, args.session_idle.map(|idle| idle.as_secs()));
+    let settings = args
+        .who
+        .run(|client| async move {
+            Ok(match (&registration, idle) {
+                (None, None) => client.settings().await?,
+                (registration, idle) => client.change_settings(registration.as_deref(), idle).await?,
+            })
+        })
+        .await?;
+    args.who.show(&[settings], settings_json, settings_table)
+}
+
+/// Changes the password in the same step as a login, so that it serves for a one-time password too.
+pub async fn change_password(args: Password) -> Result<()> {
+    let account = people::account(args.account, false)?;
+    let old = match account.password.clone() {
+        Some(old) => old,
+        None => people::ask_password(&format!("password of {}: ", clean(&account.name)))?,
+    };
+    let new = match args.new_password {
+        Some(new) => new,
+        None => {
+            let new = people::ask_password("new password: ")?;
+            if people::ask_password("the new password again: ")? != new {
+                bail!("the two are not the same: nothing was changed");
+            }
+            new
+        }
+    };
+    let net = NodeCtx::production().net;
+    let mut failed = None;
+    for server in &account.servers {
+        match Connection::open_trusting(&*net, server, &account.trust).await {
+            Ok((connection, _pushes)) => {
+                connection.login_with_new(&account.name, &old, &new, "troupe-passwd").await?;
+                connection.request(troupe_client::connection::Request::Logout(Default::default())).await?;
+                println!("the password of {} is changed; its other sessions have ended", account.name);
+                return Ok(());
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.map_or_else(|| anyhow::anyhow!("no server is given"), Into::into))
+}
+
+impl Who {
+    /// Logs in, does it, and logs out again where no session is kept: a command leaves no device behind.
+    async fn run<T, F: Future<Output = Result<T>>>(&self, work: impl FnOnce(Client) -> F) -> Result<T> {
+        let account = people::account(self.account.clone(), false)?;
+        let kept = account.state_dir.is_some();
+        let Connected { client, events, .. } = account.connect().await?;
+        drop(events);
+        let done = work(client.clone()).await;
+        if !kept {
+            // The answer counts; a session that stays because of a lost connection ends when it is idle.
+            drop(client.logout().await);
+        }
+        client.close().await;
+        done
+    }
+
+    async fn done<F: Future<Output = Result<()>>>(&self, work: impl FnOnce(Client) -> F) -> Result<()> {
+        self.run(work).await?;
+        match self.output {
+            Output::Json => println!("{}", json!({ "done": true })),
+            Output::Table => println!("done"),
+        }
+        Ok(())
+    }
+
+    fn show<T>(&self, rows: &[T], as_json: impl Fn(&T) -> Value, table: impl Fn(&[T]) -> String) -> Result<()> {
+        match self.output {
+            Output::Json => {
+                println!("{}", serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?)
+            }
+            Output::Table => print!("{}", table(rows)),
+        }
+        Ok(())
+    }
+}
+
+fn one_time(who: &Who, name: &str, password: &str) -> Result<()> {
+    match who.output {
+        Output::Json => println!("{}", json!({ "name": name, "one_time_password": password })),
+        Output::Table => println!(
+            "one-time password of {name}: {password}\n\
+             It is not shown again. The first login sets another one: troupe passwd --as {name}"
+        ),
+    }
+    Ok(())
+}
+
+fn confirm(question: &str) -> Result<()> {
+    if !std::io::stdin().is_terminal() {
+        bail!("{question} Give --yes to do it without a terminal");
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    if matches!(line.trim(), "y" | "Y" | "yes") { Ok(()) } else { bail!("nothing was done") }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a command of a person, never part of a node")]
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// `90m`, `12h`, `7d`, `30s`; `0`.
+fn duration(text: &str) -> Result<Duration, String> {
+    const WANTS: &str = "wants a number with s, m, h or d, for instance 12h";
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let number: u64 = number.parse().map_err(|_| WANTS.to_owned())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 24 * 3_600,
+        _ => return Err(WANTS.to_owned()),
+    };
+    number.checked_mul(seconds).filter(|seconds| *seconds < 1 << 40).map(Duration::from_secs).ok_or(WANTS.to_owned())
+}
+
+/// `2026-11-28 16:30:00` in UTC.
+fn moment(ms: u64) -> String {
+    let (days, rest) = (ms / 86_400_000, ms / 1_000 % 86_400);
+    // Days since 0000-03-01, in eras of 400 years (Howard Hinnant's civil_from_days).
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+fn account_json(account: &Account) -> Value {
+    json!({
+        "id": account.user_id,
+        "name": account.name,
+        "status": account.status,
+        "admin": account.admin,
+        "one_time_password": account.one_time_password,
+        "created_ms": account.created_ms,
+        "password_set_ms": account.password_set_ms.max(account.created_ms),
+        "sessions": account.sessions,
+        "online": account.online,
+    })
+}
+
+fn account_table(accounts: &[Account]) -> String {
+    let mut out = format!(
+        "{:<10}{:<24}{:<10}{:<7}{:<10}{:<8}{:<21}{}\n",
+        "ID", "NAME", "STATUS", "ADMIN", "SESSIONS", "ONLINE", "CREATED (UTC)", "PASSWORD"
+    );
+    let yes = |so: bool| if so { "yes" } else { "no" };
+    for account in accounts {
+        out.push_str(&format!(
+            "{:<10}{:<24}{:<10}{:<7}{:<10}{:<8}{:<21}{}\n",
+            account.user_id,
+            account.name,
+            account.status,
+            yes(account.admin),
+            account.sessions,
+            yes(account.online),
+            moment(account.created_ms),
+            if account.one_time_password { "one-time" } else { "set" }
+        ));
+    }
+    out
+}
+
+fn session_json(session: &SessionInfo) -> Value {
+    json!({
+        "device": session.device,
+        "created_ms": session.created.0,
+        "used_ms": session.used.0,
+        "online": session.online,
+    })
+}
+
+fn session_table(sessions: &[SessionInfo]) -> String {
+    let mut out = format!("{:<32}{:<21}{:<21}{}\n", "DEVICE", "SINCE (UTC)", "USED (UTC)", "ONLINE");
+    for session in sessions {
+        let online = if session.online { "yes" } else { "no" };
+        let (created, used) = (moment(session.created.0), moment(session.used.0));
+        out.push_str(&format!("{:<32}{created:<21}{used:<21}{online}\n", session.device));
+    }
+    out
+}
+
+fn invite_json(invite: &Invite) -> Value {
+    json!({
+        "id": invite.id,
+        "uses": invite.uses,
+        "used": invite.used,
+        "created_ms": invite.created_ms,
+        "expires_ms": invite.expires_ms,
+        "revoked": invite.revoked,
+        "by": invite.by,
+        "note": invite.note,
+    })
+}
+
+fn invite_table(invites: &[Invite]) -> String {
+    let mut out = format!("{:<18}{:<9}{:<21}{:<9}{:<16}{}\n", "ID", "USED", "UNTIL (UTC)", "REVOKED", "BY", "NOTE");
+    for invite in invites {
+        let used = format!("{}/{}", invite.used, invite.uses);
+        let revoked = if invite.revoked { "yes" } else { "no" };
+        let until = moment(invite.expires_ms);
+        out.push_str(&format!("{:<18}{used:<9}{until:<21}{revoked:<9}{:<16}{}\n", invite.id, invite.by, invite.note));
+    }
+    out
+}
+
+fn audit_json(row: &AuditRow) -> Value {
+    json!({
+        "time_ms": row.place.map_or(0, |place| place.time_ms),
+        "by": row.by_name,
+        "by_id": row.by,
+        "address": row.address,
+        "action": row.action,
+        "target": row.target,
+        "detail": row.detail,
+    })
+}
+
+fn audit_table(rows: &[AuditRow]) -> String {
+    let mut out = format!("{:<21}{:<16}{:<22}{:<22}{}\n", "TIME (UTC)", "BY", "ADDRESS", "ACTION", "TARGET");
+    for row in rows {
+        let time = moment(row.place.map_or(0, |place| place.time_ms));
+        let target = [row.target.as_str(), row.detail.as_str()].join(" ");
+        let (by, address, action) = (&row.by_name, &row.address, &row.action);
+        out.push_str(&format!("{time:<21}{by:<16}{address:<22}{action:<22}{}\n", target.trim()));
+    }
+    out
+}
+
+fn settings_json(settings: &Settings) -> Value {
+    json!({ "registration": settings.registration, "session_idle": settings.session_idle_seconds })
+}
+
+fn settings_table(settings: &[Settings]) -> String {
+    let mut out = String::new();
+    for settings in settings {
+        let idle = match settings.session_idle_seconds {
+            0 => "never".to_owned(),
+            seconds => format!("{seconds} s"),
+        };
+        out.push_str(&format!("registration   {}\nsession idle   {idle}\n", settings.registration));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90m"), Ok(Duration::from_secs(5_400)));
+        assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        for wrong in ["", "7", "d", "7w", "-1d", "99999999999999999999d", "9999999999999d", "1ü"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00");
+        assert_eq!(moment(951_782_400_000), "2000-02-29 00:00:00");
+        assert_eq!(moment(1_700_000_000_123), "2023-11-14 22:13:20");
+    }
+}
