@@ -258,7 +258,10 @@ impl ConversationState {
                     cursors.push((user, delivered, read, read_moved));
                 }
                 // The shard's.
-                Effect::InboxChanged { .. } | Effect::SessionEnded { .. } | Effect::OutboxFilled { .. } => {}
+                Effect::InboxChanged { .. }
+                | Effect::Invited { .. }
+                | Effect::SessionEnded { .. }
+                | Effect::OutboxFilled { .. } => {}
             }
         }
         if cursors.is_empty() {

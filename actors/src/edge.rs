@@ -9,6 +9,7 @@ mod acknowledging;
 pub mod admin;
 pub mod cost;
 pub mod directory;
+mod invitations;
 mod login;
 mod register;
 mod reply;
@@ -310,6 +311,10 @@ impl EdgeState {
                 self.answer(request_id, place, requests::change_group(front, user, change));
             }
             Asked::ListMembers(list) => self.answer(request_id, place, requests::members(front, user, list)),
+            Asked::ListInvitations(_) => self.answer(request_id, place, invitations::list(front, user)),
+            Asked::AcceptInvitation(accept) => {
+                self.answer(request_id, place, invitations::accept(front, user, accept));
+            }
             Asked::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, user, find)),
             Asked::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, user, list)),
             Asked::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, user, get)),

@@ -219,6 +219,13 @@ impl HubState {
                 self.inbox_changed(user, conversation, present, version);
                 self.speak(myself);
             }
+            Push::User { user, frame } => {
+                for id in self.users.get(&user).into_iter().flatten() {
+                    if let Some(local) = self.connections.get(id) {
+                        local.push(&self.world, frame.clone());
+                    }
+                }
+            }
             Push::SessionEnded { session, code } => self.end_session(&session, &code),
         }
     }

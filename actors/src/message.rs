@@ -30,6 +30,7 @@ pub enum Request {
     Resume(Session),
     Sessions(UserId),
     Accounts(accounts::Query),
+    Invitations(UserId),
     /// Live connections of a node. Answered with those whose session has ended.
     Attach {
         node: NodeId,
@@ -136,6 +137,7 @@ pub enum Answer {
     Accounts(say::Accounts),
     Invites(say::Invites),
     Audit(say::AuditPage),
+    Invitations(say::Invitations),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +243,11 @@ pub enum Push {
         conversation: ConversationId,
         present: bool,
         version: Seq,
+    },
+    /// A frame for all connections of one user.
+    User {
+        user: UserId,
+        frame: Bytes,
     },
     SessionEnded {
         session: Session,

@@ -37,6 +37,7 @@ use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
 use crate::stats::{Stats, StatsReport};
 use crate::turns::Turns;
+pub use crate::world::Strangers;
 use crate::world::World;
 
 /// For actors that are told to stop.
@@ -51,6 +52,7 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// What clients are let in by.
     pub door: Arc<Door>,
+    pub strangers: Strangers,
 }
 
 /// What carries envelopes between nodes.
@@ -112,7 +114,7 @@ impl NodeHandle {
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { client_listen, hashing, limits: allowed, door } = config;
+        let NodeConfig { client_listen, hashing, limits: allowed, door, strangers } = config;
         let refused = |error: std::io::Error| {
             StartError::Refused(format!(
                 "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
@@ -130,8 +132,15 @@ impl NodeHandle {
             Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
         };
         let entities = Bound::new(allowed.active_entities);
-        let world =
-            World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats, entities, reading };
+        let world = World {
+            ctx: ctx.clone(),
+            cluster: cluster.clone(),
+            router: router.clone(),
+            stats,
+            entities,
+            reading,
+            strangers,
+        };
         let (draining, draining_now) = watch::channel(false);
         let front = Arc::new(Front {
             world,

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
 
 use crate::admission::Bound;
-use crate::conversation::ConversationMsg;
+use crate::conversation::{ConversationMsg, push_frame};
 use crate::message::{Answer, Push, Request, Session, say};
 use crate::presence::Presence;
 use crate::reply::ReplyTo;
@@ -216,6 +216,13 @@ impl ShardState {
                     for node in self.presence.nodes(user) {
                         let push = Push::Inbox { user, conversation, present, version };
                         self.world.router.push(node, self.shard, push);
+                    }
+                }
+                Effect::Invited { user, conversation, by } => {
+                    let push = say::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 };
+                    let frame = push_frame(say::server_frame::Message::Invitation(push));
+                    for node in self.presence.nodes(user) {
+                        self.world.router.push(node, self.shard, Push::User { user, frame: frame.clone() });
                     }
                 }
                 Effect::SessionEnded { user, token, why, .. } => {

@@ -235,10 +235,8 @@ impl LocalCluster {
             None => public.to_owned(),
         };
         let log = File::options().create(true).append(true).mode(0o600).open(self.log_path(index))?;
-        let binary = match &self.other {
-            Some((other, binary)) if *other == index => binary,
-            _ => &self.options.binary,
-        };
+        let other = self.other.as_ref().filter(|(other, _)| *other == index);
+        let binary = other.map_or(&self.options.binary, |(_, binary)| binary);
         let mut command = Command::new(binary);
         command
             .arg("start")
@@ -263,7 +261,7 @@ impl LocalCluster {
         if join.len() > 1 {
             command.args(["--cluster-join", &join.join(",")]);
         }
-        for (key, value) in &self.options.settings {
+        for (key, value) in plan::known_settings(&self.options.settings, other.is_some()) {
             command.args([format!("--{}", key.replace(['.', '_'], "-")).as_str(), value.as_str()]);
         }
         let child = command.spawn().with_context(|| format!("cannot run {}", self.options.binary.display()))?;

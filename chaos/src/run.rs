@@ -93,7 +93,8 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
     let temporary = tempfile::tempdir()?;
     let dir = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     let token = local::new_token(&options.binary)?;
-    let settings = [("debug.replica", "true"), ("drain.seconds", "5")];
+    // The users of a workload have never written to each other before they share a group.
+    let settings = [("debug.replica", "true"), ("drain.seconds", "5"), ("contacts.strangers", "add")];
     let needs = options.scenario.needs();
     let mut cluster = LocalCluster::plan(
         Options {

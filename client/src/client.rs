@@ -97,6 +97,11 @@ pub enum Incoming {
         /// Number of the history that the device is in from here on.
         history: u64,
     },
+    /// A stranger has added this user to a group. `Client::invitations` lists what is not answered.
+    Invitation {
+        conversation: ConversationId,
+        by: UserId,
+    },
     State(State),
     /// The outcome of a message that was in the outbox when the client started, or whose handle was dropped.
     Settled {

@@ -21,8 +21,8 @@ use troupe_proto::frame::FrameCodec;
 pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
-    ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, Kicked, LoggedIn, Login, Ping, Pong, Register,
-    Resume, ServerFrame, Welcome,
+    ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn, Login, Ping,
+    Pong, Register, Resume, ServerFrame, Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
@@ -49,6 +49,7 @@ pub enum Push {
     Event(EventPush),
     Cursor(CursorPush),
     Conversation(ConversationPush),
+    Invitation(InvitationPush),
     Kicked(Kicked),
     GoAway(GoAway),
 }
@@ -374,6 +375,7 @@ async fn read_all(
                 Some(Message::Event(push)) => Push::Event(push),
                 Some(Message::Cursor(push)) => Push::Cursor(push),
                 Some(Message::Conversation(push)) => Push::Conversation(push),
+                Some(Message::Invitation(push)) => Push::Invitation(push),
                 Some(Message::Kicked(push)) => Push::Kicked(push),
                 Some(Message::GoAway(push)) => Push::GoAway(push),
                 Some(Message::Ping(Ping { nonce })) => {

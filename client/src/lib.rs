@@ -25,6 +25,8 @@ pub use builder::{Builder, StartAt};
 pub use client::{Acked, Client, Events, Handler, Incoming, SendHandle, State};
 pub use connection::Connection;
 pub use error::{Error, Result};
-pub use requests::{ConversationInfo, ConversationList, GroupMember, HistoryPage, SessionInfo, UserInfo};
+pub use requests::{
+    ConversationInfo, ConversationList, GroupMember, HistoryPage, InvitationInfo, SessionInfo, UserInfo,
+};
 pub use store::{FileStore, MemoryStore, Store};
 pub use trust::{Fingerprint, Trust};

@@ -55,6 +55,17 @@ pub struct ConversationList {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationInfo {
+    pub conversation: ConversationId,
+    /// The group's, unless its shard does not answer now.
+    pub name: String,
+    pub by: UserId,
+    /// The event that added this user.
+    pub seq: Seq,
+    pub created: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryPage {
     /// Oldest first.
     pub events: Vec<Event>,
@@ -159,6 +170,25 @@ impl Client {
                 _ => return Ok(list),
             }
         }
+    }
+
+    /// Groups that strangers have added this user to, and that it has neither accepted nor left.
+    pub async fn invitations(&self) -> Result<Vec<InvitationInfo>> {
+        match self.call(Request::ListInvitations(wire::ListInvitations {})).await? {
+            Message::Invitations(list) => list.invitations.into_iter().map(InvitationInfo::try_from).collect(),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Enters the group: it comes to the conversation list of all devices. `seq` is the invitation's, as listed.
+    pub async fn accept_invitation(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
+        let accept = wire::AcceptInvitation { conversation: conversation.to_string(), seq: seq.0 };
+        self.done(Request::AcceptInvitation(accept)).await
+    }
+
+    /// Leaves the group, which ends the invitation.
+    pub async fn decline_invitation(&self, conversation: ConversationId) -> Result<()> {
+        self.change_group(conversation, GroupChange::Leave).await.map(drop)
     }
 
     /// Up to `limit` (500) events after `seq`.
@@ -290,6 +320,21 @@ impl Client {
             Message::Users(users) => Ok((users.users.into_iter().map(UserInfo::from).collect(), users.more)),
             other => Err(unexpected(&other)),
         }
+    }
+}
+
+impl TryFrom<wire::Invitation> for InvitationInfo {
+    type Error = Error;
+
+    fn try_from(line: wire::Invitation) -> Result<InvitationInfo> {
+        let unnamed = |_| Error::Protocol("an invitation without a conversation".into());
+        Ok(InvitationInfo {
+            conversation: line.conversation.parse().map_err(unnamed)?,
+            name: line.name,
+            by: UserId(line.invited_by),
+            seq: Seq(line.seq),
+            created: Timestamp(line.created_ms),
+        })
     }
 }
 

@@ -16,6 +16,7 @@ pub enum Command {
     CloseSession(CloseSession),
     /// Another shard owes this user a change of the conversation list.
     UpdateInbox(UpdateInbox),
+    AcceptInvitation(AcceptInvitation),
     CreateAccount(CreateAccount),
     ChangeAccount(ChangeAccount),
     TouchSession(TouchSession),
@@ -46,6 +47,7 @@ impl Command {
             Command::TouchSession(c) => c.user.slot(),
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
+            Command::AcceptInvitation(c) => c.user.slot(),
             Command::Send(c) => c.conversation.slot(),
             Command::CreateGroup(c) => c.slot(),
             Command::ChangeGroup(c) => c.group.slot(),
@@ -76,6 +78,8 @@ impl Command {
             Command::AdvanceCursors(_) => false,
             // Owed by what was committed before.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,
+            // It turns an invitation, of which a user has a bounded number, into a line of the list.
+            Command::AcceptInvitation(_) => false,
         }
     }
 }
@@ -115,6 +119,17 @@ pub struct UpdateInbox {
     /// Whether the user is in the conversation.
     pub present: bool,
     /// The seq of the event that caused it.
+    pub version: Seq,
+    /// The other user that caused it; the list's owner may not know that user. None where the cluster does not ask.
+    pub by: Option<UserId>,
+}
+
+/// The user enters a group that a stranger has added it to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptInvitation {
+    pub user: UserId,
+    pub conversation: ConversationId,
+    /// Of the invitation, so that a late repeat accepts no newer one.
     pub version: Seq,
 }
 

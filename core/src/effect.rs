@@ -10,6 +10,8 @@ pub enum Effect {
     Deliver { conversation: ConversationId, event: Event },
     /// The user's conversation list changed: tell the user's connections.
     InboxChanged { user: UserId, conversation: ConversationId, present: bool, version: Seq },
+    /// A stranger has added the user to a group: tell the user's connections.
+    Invited { user: UserId, conversation: ConversationId, by: UserId },
     /// A session ended: close its connection and tell it why.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
     /// A member's cursors moved: tell the conversation's interested nodes.

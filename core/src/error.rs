@@ -18,6 +18,8 @@ pub enum Rejection {
     AlreadyMember,
     NoSuchMember,
     LeaveInstead,
+    NoSuchInvitation,
+    TooManyInvitations,
     TooLarge,
     TooMany,
     BadName,
@@ -49,6 +51,8 @@ impl Rejection {
             Rejection::AlreadyMember => "already_member",
             Rejection::NoSuchMember => "no_such_member",
             Rejection::LeaveInstead => "leave_instead",
+            Rejection::NoSuchInvitation => "no_such_invitation",
+            Rejection::TooManyInvitations => "too_many_invitations",
             Rejection::TooLarge => "too_large",
             Rejection::TooMany => "too_many",
             Rejection::BadName => "bad_name",
@@ -77,6 +81,10 @@ impl fmt::Display for Rejection {
             Rejection::AlreadyMember => "in this group already: there is nothing to do",
             Rejection::NoSuchMember => "this user is not in the group: name a member",
             Rejection::LeaveInstead => "a member cannot remove itself: leave the group instead",
+            Rejection::NoSuchInvitation => "there is no such invitation: list them again",
+            Rejection::TooManyInvitations => {
+                "this user has too many invitations pending: wait until it has answered some"
+            }
             Rejection::TooLarge => "too large: a message holds at most 64 KiB",
             Rejection::TooMany => "too many in one request: split it",
             Rejection::BadName => "this name is not allowed: see the documentation for length and characters",

@@ -28,6 +28,10 @@ pub const GROUP_NAME_CHARS: usize = 64;
 pub const GROUP_MEMBERS: usize = 10_000;
 /// Users named in one add-members request.
 pub const MEMBERS_PER_REQUEST: usize = 200;
+/// Invitations of strangers that one user has not answered. Above it an invitation is refused: the user leaves the group.
+pub const INVITATIONS_PENDING: usize = 100;
+/// Of those, invitations by the same stranger. Above it as above.
+pub const INVITATIONS_PENDING_OF_ONE: usize = 10;
 /// Sessions of one user. Above it the oldest is replaced.
 pub const SESSIONS_PER_USER: usize = 16;
 /// Changes of an account that a late repeat is told from. A repeat after so many others is carried out again.

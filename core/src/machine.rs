@@ -4,7 +4,7 @@
 //! passwords and that the users a command names exist, because their rows may live in another slot.
 //!
 //! Each rule checks everything before it writes anything, so that a rejection leaves no trace. [`user`] holds how an account
-//! begins and the conversation list, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
+//! begins, [`inbox`] the conversation list and the invitations of strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
 //! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] who is in a group and may
 //! do what there; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
 
@@ -13,6 +13,7 @@ mod audit;
 mod conversation;
 mod cursor;
 mod group;
+mod inbox;
 mod invite;
 mod outbox;
 pub mod session;
@@ -53,6 +54,7 @@ impl Machine {
             Command::TouchSession(c) => step.touch_session(c),
             Command::ChangeInvite(c) => step.change_invite(c),
             Command::RecordAct(c) => step.record_act(c),
+            Command::AcceptInvitation(c) => step.accept_invitation(c),
             Command::Send(c) => step.send(c),
             Command::CreateGroup(c) => step.create_group(c),
             Command::ChangeGroup(c) => step.change_group(c),
@@ -83,6 +85,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::UpdateInbox(_)
         | Command::TouchSession(_)
         | Command::RecordAct(_)
+        | Command::AcceptInvitation(_)
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_) => Ok(()),
     }

@@ -2,6 +2,8 @@
 
 mod account;
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use crate::event::Role;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
 
@@ -40,6 +42,20 @@ pub struct InboxEntry {
     pub conversation: ConversationId,
     pub present: bool,
     pub version: Seq,
+    /// A direct conversation in which only the other user has written: that user is a stranger still. Rows of 74c331d
+    /// say it of none.
+    pub unanswered: bool,
+}
+
+/// A group that a stranger has added this user to. It is in no conversation list before the user accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    pub conversation: ConversationId,
+    /// The stranger.
+    pub by: UserId,
+    /// The event that added the user.
+    pub version: Seq,
+    pub created: Timestamp,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,6 +73,10 @@ pub struct Conversation {
     /// Running hash over all events, equal on every replica at the same head.
     pub chain: u64,
     pub created: Timestamp,
+    /// Of a direct conversation: the lower, or the higher, of its users has written here. False in rows of 74c331d until
+    /// that user's next message.
+    pub low_wrote: bool,
+    pub high_wrote: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +102,20 @@ pub struct OutboxKey {
     pub user: UserId,
 }
 
+impl OutboxKey {
+    /// The client message id of the user's leaving, where its shard refuses the row: the same however often it is carried.
+    pub fn refusal(&self) -> ClientMessageId {
+        let mut named = *b"refused ........ ........";
+        named[8..16].copy_from_slice(&self.version.0.to_be_bytes());
+        named[17..].copy_from_slice(&self.user.0.to_be_bytes());
+        ClientMessageId(xxh3_128(&named).to_be_bytes())
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
     pub key: OutboxKey,
     pub present: bool,
+    /// The other user whose deed it is, if it is another's.
+    pub by: Option<UserId>,
 }

@@ -9,7 +9,7 @@ pub mod memory;
 
 use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
-use crate::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
 
 pub use account::AccountRows;
 
@@ -27,6 +27,15 @@ pub trait State: AccountRows {
     fn delete_session(&mut self, user: UserId, device: &DeviceId);
     fn inbox_entry(&self, user: UserId, conversation: ConversationId) -> Option<InboxEntry>;
     fn put_inbox_entry(&mut self, user: UserId, entry: &InboxEntry);
+
+    fn invitation(&self, user: UserId, conversation: ConversationId) -> Option<Invitation>;
+    /// All invitations of a user, ordered by conversation; the machine bounds their number.
+    fn invitations(&self, user: UserId) -> Vec<Invitation>;
+    fn put_invitation(&mut self, user: UserId, invitation: &Invitation);
+    fn delete_invitation(&mut self, user: UserId, conversation: ConversationId);
+    /// Whether the user has accepted an invitation by this one.
+    fn knows(&self, user: UserId, other: UserId) -> bool;
+    fn put_known(&mut self, user: UserId, other: UserId);
 
     // Conversations, in the slot of the conversation.
     fn conversation(&self, conversation: ConversationId) -> Option<Conversation>;

@@ -39,7 +39,7 @@ fn change(actor: UserId, n: u8, change: GroupChange) -> Command {
 
 fn row(head: Seq, members: u32) -> Conversation {
     let (name, time) = ("Team".to_owned(), Timestamp(1));
-    Conversation { name, open: true, head, time, members, owners: 1, chain: 0, created: time }
+    Conversation { name, open: true, head, time, members, owners: 1, created: time, ..Conversation::default() }
 }
 
 /// A group of users 1, 2, 3 ... as if it had a history; the first is its owner.
@@ -238,7 +238,7 @@ fn missing_rows_do_not_panic() {
     state.put_member(TEAM, OWNER, &Member { role: Role::Owner, since: Seq(1) });
     assert!(matches!(apply(&mut state, change(OWNER, 2, GroupChange::Leave)), Reply::Placed { .. }));
 
-    let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX) };
+    let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX), by: None };
     assert_eq!(apply(&mut state, Command::UpdateInbox(last)), Reply::Done);
 }
 

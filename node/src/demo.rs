@@ -81,6 +81,8 @@ async fn stop(mut cluster: LocalCluster) -> Result<ExitCode> {
 
 /// The demo's cluster in `dir`, with ports near the usual ones.
 pub fn plan(dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<LocalCluster> {
+    // The users of a demo know each other: a group is entered without an invitation.
+    let settings = settings.iter().chain(&[("contacts.strangers", "add")]);
     let options = Options {
         binary: std::env::current_exe().context("cannot find this program on disk")?,
         dir,

@@ -60,6 +60,7 @@ records! {
     troupe_core::record::User => User,
     troupe_core::record::Session => Session,
     troupe_core::record::InboxEntry => InboxEntry,
+    troupe_core::record::Invitation => Invitation,
     troupe_core::record::Conversation => Conversation,
     troupe_core::record::Member => Member,
     troupe_core::record::Cursor => Cursor,

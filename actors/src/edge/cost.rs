@@ -9,6 +9,8 @@ use crate::message::Refusal;
 const BYTES_PER_UNIT: u64 = 1_024;
 /// A commit that is no message.
 const CHANGE: u64 = 5;
+/// A user that is added to a group: it hears of it in its shard, and if that takes no more invitations it leaves again.
+const NAMED: u64 = 4;
 /// A question to one shard.
 const READ: u64 = 1;
 /// Events of history that cost a unit.
@@ -54,10 +56,11 @@ pub fn of(request: Option<&Asked>) -> Cost {
             READ + u64::from(events).min(troupe_core::limits::PAGE_EVENTS as u64) / EVENTS_PER_UNIT
         }
         // The page itself, then a question to each shard that has one of its conversations.
-        Asked::ListConversations(_) => SEARCH / 2,
-        Asked::CreateGroup(create) => CHANGE + create.members.len() as u64,
+        Asked::ListConversations(_) | Asked::ListInvitations(_) => SEARCH / 2,
+        Asked::AcceptInvitation(_) => CHANGE,
+        Asked::CreateGroup(create) => CHANGE + NAMED * create.members.len() as u64,
         Asked::ChangeGroup(change) => match &change.change {
-            Some(say::change_group::Change::Add(add)) => CHANGE + add.users.len() as u64,
+            Some(say::change_group::Change::Add(add)) => CHANGE + NAMED * add.users.len() as u64,
             _ => CHANGE,
         },
         Asked::ListMembers(_) => READ + READ * 10,

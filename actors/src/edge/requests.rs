@@ -106,7 +106,7 @@ pub async fn conversations(front: Arc<Front>, user: UserId, list: say::ListConve
 
 type Rows = BTreeMap<ConversationId, say::Conversation>;
 
-async fn summaries(
+pub(super) async fn summaries(
     front: &Front,
     user: UserId,
     ids: &[ConversationId],

@@ -2,12 +2,15 @@
 
 use bytes::Bytes;
 use prost::Message;
-use troupe_core::{ConversationId, DeviceId, GroupId, NameKey, NodeId, Seq, Timestamp, TokenHash, UserId};
+use troupe_core::{GroupId, NameKey, NodeId, Seq, Timestamp, UserId};
 use troupe_proto::Record;
 use troupe_proto::wire::mesh as wire;
-use wire::{answer, push, refusal, request, user_key};
+use wire::{answer, push, request, user_key};
 
-use super::{Account, Answer, News, Outcome, Push, Refusal, Request, Session, Standing, UserKey};
+use self::parts::*;
+use super::{Account, Answer, News, Outcome, Push, Request, UserKey};
+
+mod parts;
 
 /// The other node said something that this program does not understand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +35,7 @@ pub fn encode_request(request: &Request) -> Bytes {
         Request::Resume(session) => What::Resume(session_out(session)),
         Request::Sessions(user) => What::Sessions(user.0),
         Request::Accounts(query) => What::Accounts(query.into()),
+        Request::Invitations(user) => What::Invitations(user.0),
         Request::Attach { node, whole, sessions } => What::Attach(wire::Attach {
             node: node.0,
             whole: *whole,
@@ -101,6 +105,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
         What::Resume(session) => Request::Resume(session_in(Some(session))?),
         What::Sessions(user) => Request::Sessions(UserId(user)),
         What::Accounts(query) => Request::Accounts(query.try_into()?),
+        What::Invitations(user) => Request::Invitations(UserId(user)),
         What::Attach(attach) => {
             Request::Attach { node: NodeId(attach.node), whole: attach.whole, sessions: sessions_in(attach.sessions)? }
         }
@@ -196,6 +201,7 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
         Ok(Answer::Accounts(accounts)) => What::Accounts(accounts.clone()),
         Ok(Answer::Invites(invites)) => What::Invites(invites.clone()),
         Ok(Answer::Audit(audit)) => What::Audit(audit.clone()),
+        Ok(Answer::Invitations(invitations)) => What::Invitations(invitations.clone()),
     };
     wire::Answer { what: Some(what) }.encode_to_vec().into()
 }
@@ -235,6 +241,7 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
         What::Accounts(accounts) => Answer::Accounts(accounts),
         What::Invites(invites) => Answer::Invites(invites),
         What::Audit(audit) => Answer::Audit(audit),
+        What::Invitations(invitations) => Answer::Invitations(invitations),
     }))
 }
 
@@ -268,6 +275,7 @@ pub fn encode_push(push: &Push) -> Bytes {
             present: *present,
             version: version.0,
         }),
+        Push::User { user, frame } => What::User(wire::UserNews { user: user.0, frame: frame.clone() }),
         Push::SessionEnded { session, code } => {
             What::Session(wire::SessionNews { session: Some(session_out(session)), code: code.to_string() })
         }
@@ -303,105 +311,9 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
             present: news.present,
             version: Seq(news.version),
         },
+        What::User(news) => Push::User { user: UserId(news.user), frame: news.frame },
         What::Session(news) => Push::SessionEnded { session: session_in(news.session)?, code: news.code.into() },
     })
-}
-
-fn refusal_out(refusal: &Refusal) -> wire::Refusal {
-    use refusal::Why;
-    let why = match refusal {
-        Refusal::Rejected { code, text } => {
-            Why::Rejected(wire::Rejected { code: code.to_string(), text: text.to_string() })
-        }
-        // Budgets are the edge's: a limit never comes from another node, and would mean the same to its asker.
-        Refusal::Overloaded { after_ms } | Refusal::Limited { after_ms, .. } => Why::OverloadedAfterMs(*after_ms),
-        Refusal::StorageLow => Why::StorageLow(wire::Nothing {}),
-        Refusal::NotOwner { hint } => Why::NotOwner(wire::NotOwner { hint: hint.map_or(0, |node| node.0) }),
-        Refusal::Unavailable => Why::Unavailable(wire::Nothing {}),
-    };
-    wire::Refusal { why: Some(why) }
-}
-
-fn refusal_in(refusal: wire::Refusal) -> Decoded<Refusal> {
-    use refusal::Why;
-    Ok(match refusal.why.ok_or(Garbled("refusal"))? {
-        Why::Rejected(rejected) => Refusal::Rejected { code: rejected.code.into(), text: rejected.text.into() },
-        Why::OverloadedAfterMs(after_ms) => Refusal::Overloaded { after_ms },
-        Why::StorageLow(_) => Refusal::StorageLow,
-        Why::NotOwner(not_owner) => Refusal::NotOwner { hint: Some(NodeId(not_owner.hint)).filter(|node| node.0 != 0) },
-        Why::Unavailable(_) => Refusal::Unavailable,
-    })
-}
-
-fn session_out(session: &Session) -> wire::SessionRef {
-    wire::SessionRef {
-        user: session.user.0,
-        device: session.device.to_string(),
-        token_hash: Bytes::copy_from_slice(&session.token.0),
-        node: session.node.0,
-    }
-}
-
-fn session_in(session: Option<wire::SessionRef>) -> Decoded<Session> {
-    let session = session.ok_or(Garbled("session"))?;
-    Ok(Session {
-        user: UserId(session.user),
-        device: DeviceId::new(&session.device).ok_or(Garbled("device"))?,
-        token: TokenHash(session.token_hash.as_ref().try_into().map_err(|_| Garbled("token"))?),
-        node: NodeId(session.node),
-    })
-}
-
-fn sessions_in(sessions: Vec<wire::SessionRef>) -> Decoded<Vec<Session>> {
-    sessions.into_iter().map(|session| session_in(Some(session))).collect()
-}
-
-fn standing_out(standing: &Standing) -> wire::Standing {
-    wire::Standing {
-        conversation: standing.conversation.to_string(),
-        head: standing.head.0,
-        refused: standing.refused.iter().map(|user| user.0).collect(),
-    }
-}
-
-fn standing_in(standing: wire::Standing) -> Decoded<Standing> {
-    Ok(Standing {
-        conversation: conversation_in(&standing.conversation)?,
-        head: Seq(standing.head),
-        refused: standing.refused.into_iter().map(UserId).collect(),
-    })
-}
-
-fn cursor_out(conversation: ConversationId, user: UserId, seq: Seq) -> wire::CursorTo {
-    wire::CursorTo { conversation: conversation.to_string(), user: user.0, seq: seq.0 }
-}
-
-fn cursor_in(to: wire::CursorTo) -> Decoded<(ConversationId, UserId, Seq)> {
-    Ok((conversation_in(&to.conversation)?, UserId(to.user), Seq(to.seq)))
-}
-
-fn texts(conversations: &[ConversationId]) -> Vec<String> {
-    conversations.iter().map(ConversationId::to_string).collect()
-}
-
-fn conversations_in(texts: &[String]) -> Decoded<Vec<ConversationId>> {
-    texts.iter().map(|text| conversation_in(text)).collect()
-}
-
-fn conversation_in(text: &str) -> Decoded<ConversationId> {
-    text.parse().map_err(|_| Garbled("conversation"))
-}
-
-fn optional_out(conversation: &Option<ConversationId>) -> String {
-    conversation.map(|conversation| conversation.to_string()).unwrap_or_default()
-}
-
-fn optional_in(text: &str) -> Decoded<Option<ConversationId>> {
-    if text.is_empty() { Ok(None) } else { conversation_in(text).map(Some) }
-}
-
-fn somebody(number: u64) -> Option<UserId> {
-    Some(UserId(number)).filter(|user| user.0 != 0)
 }
 
 #[cfg(test)]

@@ -12,17 +12,17 @@ use std::time::Duration;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use ractor::ActorRef;
-use troupe_core::command::{SettleOutbox, UpdateInbox};
+use troupe_core::command::{ChangeGroup, GroupChange, SettleOutbox, UpdateInbox};
 use troupe_core::plant::Plant;
 use troupe_core::record::{OutboxKey, OutboxRow};
-use troupe_core::{Command, ConversationId, ShardId, Slot};
+use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use super::ShardMsg;
 use crate::message::{Answer, Refusal, Request};
 use crate::router::PATIENCE;
-use crate::world::{Asker, World};
+use crate::world::{Asker, Strangers, World};
 
 /// Rows read, carried and settled together.
 const BATCH: usize = 256;
@@ -144,6 +144,7 @@ async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
             conversation: row.key.conversation,
             present: row.present,
             version: row.key.version,
+            by: row.by.filter(|_| world.strangers == Strangers::Invite),
         };
         let request = Request::Commit(Command::UpdateInbox(update));
         let asked = world.router.ask(row.key.user.slot(), request, PATIENCE);
@@ -152,11 +153,25 @@ async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
             return Some(row.key);
         }
         match asked.await {
+            Err(Refusal::Rejected { code, .. }) if code == Rejection::TooManyInvitations.code() => {
+                leave(world, row.key).await
+            }
             Ok(_) | Err(Refusal::Rejected { .. }) => Some(row.key),
             Err(_) => None,
         }
     });
     futures::stream::iter(carried).buffered(UNDER_WAY).filter_map(|key| async { key }).collect().await
+}
+
+/// The user's shard takes no more invitations, so that the user is no member: it leaves the group, as by its own request.
+async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
+    let ConversationId::Group(group) = key.conversation else { return Some(key) };
+    let leave = ChangeGroup { group, actor: key.user, request: key.refusal(), change: GroupChange::Leave };
+    let request = Request::Commit(Command::ChangeGroup(leave));
+    match world.router.ask(key.conversation.slot(), request, PATIENCE).await {
+        Ok(_) | Err(Refusal::Rejected { .. }) => Some(key),
+        Err(_) => None,
+    }
 }
 
 async fn settle(world: &World, shard: ShardId, keys: Vec<OutboxKey>) -> Result<(), Refusal> {
@@ -194,7 +209,7 @@ mod tests {
             for user in 1..=*count {
                 let slot = conversation.slot();
                 let key = OutboxKey { slot, conversation: *conversation, version: Seq(2), user: UserId(user) };
-                rows.put_outbox(&OutboxRow { key, present: true });
+                rows.put_outbox(&OutboxRow { key, present: true, by: None });
             }
         }
         let batch = rows.into_batch().expect("rows");

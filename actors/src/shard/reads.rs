@@ -105,6 +105,18 @@ pub fn inbox(view: &View, user: UserId, after: Option<ConversationId>, limit: us
     Ok(Ok(Answer::Inbox { conversations, next }))
 }
 
+/// Without the names of the groups, which their shards know.
+pub fn invitations(view: &View, user: UserId) -> Read {
+    let invitations = view.invitations(user)?.into_iter().map(|invitation| say::Invitation {
+        conversation: invitation.conversation.to_string(),
+        name: String::new(),
+        invited_by: invitation.by.0,
+        seq: invitation.version.0,
+        created_ms: invitation.created.0,
+    });
+    Ok(Ok(Answer::Invitations(say::Invitations { invitations: invitations.collect() })))
+}
+
 pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Read {
     let mut users = Vec::new();
     for id in ids.iter().take(limits::PAGE_USERS * 2) {

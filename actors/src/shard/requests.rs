@@ -111,6 +111,9 @@ impl ShardState {
                 let (slots, online) = (self.slots.clone(), self.presence.online().into_iter().collect());
                 self.read(reply, Asker::Node, move |view| accounts::answer(view, slots, query, &online));
             }
+            Request::Invitations(user) => {
+                self.read(reply, Asker::User(user, 13), move |view| reads::invitations(view, user));
+            }
             Request::Inbox { user, after, limit } => {
                 self.read(reply, Asker::User(user, 4), move |view| reads::inbox(view, user, after, limit))
             }
@@ -175,6 +178,7 @@ impl ShardState {
             Command::Register(_)
             | Command::CreateGroup(_)
             | Command::UpdateInbox(_)
+            | Command::AcceptInvitation(_)
             | Command::SettleOutbox(_)
             | Command::CreateAccount(_)
             | Command::ChangeInvite(_)

@@ -11,7 +11,7 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
-use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
+use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
 use troupe_actors::passwords::Hashing;
 use troupe_core::limits;
 use troupe_proto::frame::{FrameDecoder, encode_frame};
@@ -130,12 +130,22 @@ pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
 }
 
 pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
+    start_as(ctx, config, disk, limits, Strangers::Add).await
+}
+
+pub async fn one_node_that_invites() -> Node {
+    let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
+    start_as(NodeCtx::production(), config, Memory::new(), Limits::default(), Strangers::Invite).await
+}
+
+async fn start_as(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits, strangers: Strangers) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
     let listen = NodeConfig {
         client_listen: "127.0.0.1:0".into(),
         hashing: Hashing::Recommended,
         limits,
+        strangers,
         door: Arc::new(Door::plain()),
     };
     let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;

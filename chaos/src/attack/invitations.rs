@@ -80,6 +80,8 @@ async fn invitations(host: &User, friend: &mut User, until: Instant) -> Result<D
         loop {
             match timeout_at(give_up, friend.pushes.next()).await {
                 Ok(Some(Push::Conversation(push))) if push.conversation == created.conversation => break,
+                // The friend's shard may not have heard yet that the two have talked.
+                Ok(Some(Push::Invitation(push))) if push.conversation == created.conversation => break,
                 Ok(Some(_)) => {}
                 Ok(None) => bail!("the invited friend's connection has ended"),
                 Err(_) => bail!("an honest invitation did not arrive within a minute"),

@@ -47,6 +47,14 @@ pub(super) fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<A
     Ok(plan)
 }
 
+/// Keys that a program of an earlier version refuses as unknown.
+const NEW_KEYS: &[&str] = &["contacts.strangers"];
+
+/// The settings that a node is started with; `is_older`: it runs the other program of a mixed cluster.
+pub(super) fn known_settings(all: &[(String, String)], is_older: bool) -> impl Iterator<Item = &(String, String)> {
+    all.iter().filter(move |(key, _)| !is_older || !NEW_KEYS.contains(&key.as_str()))
+}
+
 /// Writes a file that only its owner may read.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = File::options()

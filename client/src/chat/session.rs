@@ -285,6 +285,12 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                     self.screen.notice(&format!("you are in {conversation}; :to {conversation} to talk there")).await?;
                 }
             }
+            Incoming::Invitation { conversation, by } => {
+                let text = format!("user {by}, whom you do not know, invites you to {conversation}");
+                self.screen
+                    .notice(&format!("{text}; :join {conversation} enters it, :decline {conversation} refuses"))
+                    .await?;
+            }
             Incoming::ConversationRemoved { conversation } => {
                 self.screen.notice(&format!("you are no longer in {}", self.label(conversation))).await?;
                 // What is typed now was meant for that group: everyone must not read it.

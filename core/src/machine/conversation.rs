@@ -34,12 +34,18 @@ impl Step<'_> {
         }
         let first = held.is_none();
         let mut row = held.unwrap_or_else(|| new_conversation(self.now));
+        let begins = begin_writing(c, &mut row);
         let kind = EventKind::Message(c.body.clone());
         let (seq, time) = self.append(c.conversation, &mut row, c.sender, c.client_message_id, kind)?;
         if let ConversationId::Direct { low, high } = c.conversation
-            && first
+            && begins
         {
-            self.owe(c.conversation, seq, true, &[low, high]);
+            // The sender knows the other from now on; the other hears of the sender with the first message.
+            if first {
+                self.owe(c.conversation, seq, true, c.sender, &[low, high]);
+            } else {
+                self.owe(c.conversation, seq, true, c.sender, &[c.sender]);
+            }
         }
         Ok(Reply::Placed { seq, time, duplicate: false })
     }
@@ -116,6 +122,13 @@ impl Step<'_> {
 /// A conversation before its first event.
 pub(super) fn new_conversation(now: Timestamp) -> Conversation {
     Conversation { created: now, ..Conversation::default() }
+}
+
+/// Whether this is the first message of its sender in a direct conversation.
+fn begin_writing(c: &command::Send, row: &mut Conversation) -> bool {
+    let ConversationId::Direct { low, .. } = c.conversation else { return false };
+    let wrote = if c.sender == low { &mut row.low_wrote } else { &mut row.high_wrote };
+    !std::mem::replace(wrote, true)
 }
 
 /// What is refused whatever the state, so that it can be checked before the dedup.

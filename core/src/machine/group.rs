@@ -153,13 +153,13 @@ impl Step<'_> {
         }
         let (seq, time) = self.append(conversation, row, sender, id, kind.clone())?;
         match kind {
-            EventKind::Created { .. } => self.enter(conversation, seq, Role::Owner, &[sender]),
-            EventKind::Added { users } => self.enter(conversation, seq, Role::Member, &users),
+            EventKind::Created { .. } => self.enter(conversation, seq, Role::Owner, sender, &[sender]),
+            EventKind::Added { users } => self.enter(conversation, seq, Role::Member, sender, &users),
             EventKind::Removed { user } => {
                 if self.plant != Some(Plant::RemovedStaysMember) {
                     self.state.delete_member(conversation, user);
                 }
-                self.owe(conversation, seq, false, &[user]);
+                self.owe(conversation, seq, false, sender, &[user]);
             }
             EventKind::RoleChanged { user, role } => {
                 let since = self.state.member(conversation, user).map_or(seq, |member| member.since);
@@ -170,12 +170,12 @@ impl Step<'_> {
         Ok(Reply::Placed { seq, time, duplicate: false })
     }
 
-    fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, users: &[UserId]) {
+    fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, by: UserId, users: &[UserId]) {
         let sees_from = if self.plant == Some(Plant::AddedSeesAll) { Seq(1) } else { since };
         for &user in users {
             self.state.put_member(conversation, user, &Member { role, since: sees_from });
         }
-        self.owe(conversation, since, true, users);
+        self.owe(conversation, since, true, by, users);
     }
 }
 

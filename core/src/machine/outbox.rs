@@ -10,10 +10,22 @@ use crate::reply::Reply;
 
 impl Step<'_> {
     /// Every user's shard must hear whether the user is in the conversation since `version`.
-    pub(super) fn owe(&mut self, conversation: ConversationId, version: Seq, present: bool, users: &[UserId]) {
+    /// Each of them is told by whose deed, if it is another's.
+    pub(super) fn owe(
+        &mut self,
+        conversation: ConversationId,
+        version: Seq,
+        present: bool,
+        by: UserId,
+        users: &[UserId],
+    ) {
         let slot = conversation.slot();
         for &user in users {
-            self.state.put_outbox(&OutboxRow { key: OutboxKey { slot, conversation, version, user }, present });
+            self.state.put_outbox(&OutboxRow {
+                key: OutboxKey { slot, conversation, version, user },
+                present,
+                by: Some(by).filter(|by| *by != user),
+            });
         }
         let filled = Effect::OutboxFilled { slot };
         if !self.effects.contains(&filled) {

@@ -1,13 +1,12 @@
-//! How an account begins, and the conversation list: what lives in the slot of a user besides sessions.
+//! How an account begins. The conversation list is in [`super::inbox`].
 
 use super::{Outcome, Step};
-use crate::command::{Register, UpdateInbox};
-use crate::effect::Effect;
+use crate::command::Register;
 use crate::error::Rejection;
-use crate::id::{ClientMessageId, Seq, UserId};
+use crate::id::{ClientMessageId, UserId};
 use crate::limits;
 use crate::name::Username;
-use crate::record::{InboxEntry, Standing, User};
+use crate::record::{Standing, User};
 use crate::reply::Reply;
 
 /// What came of asking for a name.
@@ -48,25 +47,6 @@ impl Step<'_> {
             standing,
         });
         Ok(Enrolled::Now(id))
-    }
-
-    /// Outbox rows may come twice and in any order; the highest version is the truth.
-    pub(super) fn update_inbox(&mut self, c: &UpdateInbox) -> Outcome {
-        let held = self.state.inbox_entry(c.user, c.conversation).map_or(Seq::ZERO, |entry| entry.version);
-        if c.version > held {
-            let entry = InboxEntry { conversation: c.conversation, present: c.present, version: c.version };
-            self.state.put_inbox_entry(c.user, &entry);
-        }
-        // Also when it is carried a second time: whoever committed it first may have had no answer, and told nobody.
-        if c.version >= held && c.version > Seq::ZERO {
-            self.effects.push(Effect::InboxChanged {
-                user: c.user,
-                conversation: c.conversation,
-                present: c.present,
-                version: c.version,
-            });
-        }
-        Ok(Reply::Done)
     }
 }
 

@@ -2,14 +2,14 @@
 
 mod account;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included, Unbounded};
 
 use super::State;
 use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
 use crate::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
-use crate::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
 
 /// Two are equal when they hold the same rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct MemoryState {
     /// A user without sessions has no inner map.
     sessions: BTreeMap<UserId, BTreeMap<DeviceId, Session>>,
     inbox: BTreeMap<(UserId, ConversationId), InboxEntry>,
+    invitations: BTreeMap<(UserId, ConversationId), Invitation>,
+    known: BTreeSet<(UserId, UserId)>,
     conversations: BTreeMap<ConversationId, Conversation>,
     members: BTreeMap<(ConversationId, UserId), Member>,
     cursors: BTreeMap<(ConversationId, UserId), Cursor>,
@@ -110,6 +112,31 @@ impl State for MemoryState {
 
     fn put_inbox_entry(&mut self, user: UserId, entry: &InboxEntry) {
         self.inbox.insert((user, entry.conversation), entry.clone());
+    }
+
+    fn invitation(&self, user: UserId, conversation: ConversationId) -> Option<Invitation> {
+        self.invitations.get(&(user, conversation)).cloned()
+    }
+
+    fn invitations(&self, user: UserId) -> Vec<Invitation> {
+        let all = (user, ConversationId::Everyone)..=(user, ConversationId::Group(GroupId(u64::MAX)));
+        self.invitations.range(all).map(|(_, invitation)| invitation.clone()).collect()
+    }
+
+    fn put_invitation(&mut self, user: UserId, invitation: &Invitation) {
+        self.invitations.insert((user, invitation.conversation), invitation.clone());
+    }
+
+    fn delete_invitation(&mut self, user: UserId, conversation: ConversationId) {
+        self.invitations.remove(&(user, conversation));
+    }
+
+    fn knows(&self, user: UserId, other: UserId) -> bool {
+        self.known.contains(&(user, other))
+    }
+
+    fn put_known(&mut self, user: UserId, other: UserId) {
+        self.known.insert((user, other));
     }
 
     fn conversation(&self, conversation: ConversationId) -> Option<Conversation> {

@@ -3,8 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AccountChange, AdvanceCursors, ChangeAccount, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange,
-    OpenSession, Register, Send, SettleOutbox, TouchSession, UpdateInbox,
+    AcceptInvitation, AccountChange, AdvanceCursors, ChangeAccount, ChangeGroup, CloseSession, CreateGroup, CursorMove,
+    GroupChange, OpenSession, Register, Send, SettleOutbox, TouchSession, UpdateInbox,
 };
 use troupe_core::event::Role;
 use troupe_core::record::{Author, OutboxKey};
@@ -134,6 +134,9 @@ fn account() -> impl Strategy<Value = Command> {
         Command::TouchSession(TouchSession { user: registered(), device, token, idle_ms: 1_600, live })
     });
     let inbox = (user(), conversation(), any::<bool>(), seq());
+    let accept = (user(), conversation(), seq()).prop_map(|(user, conversation, version)| {
+        Command::AcceptInvitation(AcceptInvitation { user, conversation, version })
+    });
     prop_oneof![
         1 => names.prop_map(Command::Register),
         4 => (device.clone(), token.clone(), prop_oneof![4 => Just(0), 1 => 0..3u64]).prop_map(move |(device, token, revision)| {
@@ -144,11 +147,12 @@ fn account() -> impl Strategy<Value = Command> {
         }),
         2 => changes,
         1 => touches,
-        2 => inbox.prop_map(|(user, conversation, present, version)| {
+        2 => prop_oneof![6 => inbox.prop_map(|(user, conversation, present, version)| {
             // One version says one thing, because it is the seq of one event.
             let present = present && version.0 % 2 == 0;
-            Command::UpdateInbox(UpdateInbox { user, conversation, present, version })
-        }),
+            let by = Some(USERS[version.0 as usize % USERS.len()]).filter(|by| version.0 % 3 != 0 && *by != user);
+            Command::UpdateInbox(UpdateInbox { user, conversation, present, version, by })
+        }), 1 => accept],
     ]
 }
 

@@ -96,8 +96,13 @@ impl Reference {
         if c.after.is_some_and(|after| self.find(c.sender, after).is_none()) {
             return Reply::Rejected(Rejection::OutOfOrder);
         }
-        if let (ConversationId::Direct { low, high }, true) = (self.id, self.log.is_empty()) {
-            self.owed.extend([(Seq(1), low, true), (Seq(1), high, true)]);
+        if let ConversationId::Direct { low, high } = self.id {
+            let seq = Seq(self.log.len() as u64 + 1);
+            if self.log.is_empty() {
+                self.owed.extend([(seq, low, true), (seq, high, true)]);
+            } else if self.log.iter().all(|event| event.sender != c.sender) {
+                self.owed.insert((seq, c.sender, true));
+            }
         }
         self.push(now, c.sender, c.client_message_id, EventKind::Message(c.body.clone()))
     }

@@ -18,8 +18,8 @@
 //! ```
 
 use troupe_core::command::{
-    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
-    SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
+    Register, Send, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
 use troupe_core::plant::Plant;
@@ -87,10 +87,16 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             device: DeviceId::new(device).ok_or("not a device")?,
             token: token.first().map(|token| padded(token).map(TokenHash)).transpose()?,
         }),
-        ["inbox", user, conversation, present, version] => Command::UpdateInbox(UpdateInbox {
+        ["inbox", user, conversation, present, version, by @ ..] => Command::UpdateInbox(UpdateInbox {
             user: world.user(user)?,
             conversation: world.conversation(conversation)?,
             present: *present == "present",
+            version: Seq(number(version)?),
+            by: by.first().map(|by| world.user(by)).transpose()?,
+        }),
+        ["accept", user, conversation, version] => Command::AcceptInvitation(AcceptInvitation {
+            user: world.user(user)?,
+            conversation: world.conversation(conversation)?,
             version: Seq(number(version)?),
         }),
         ["send", sender, conversation, message, rest @ ..] => {
@@ -169,6 +175,14 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                 format!("{conversation} {} {}", show::presence(entry.present), entry.version)
             };
             Ok(entries.iter().map(row).collect())
+        }
+        ["invitations", user] => {
+            let invitations = world.state.invitations(world.user(user)?);
+            let row = |invitation: &troupe_core::record::Invitation| {
+                let conversation = show::conversation(world, invitation.conversation);
+                format!("{conversation} {} by {}", invitation.version, show::name(world, invitation.by))
+            };
+            Ok(invitations.iter().map(row).collect())
         }
         ["sessions", user] => {
             let sessions = world.state.sessions(world.user(user)?);

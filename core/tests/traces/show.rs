@@ -38,6 +38,9 @@ pub fn effect(world: &World, effect: &Effect) -> String {
             let word = presence(*present);
             format!("inbox {} {} {word} {version}", name(world, *user), conversation(world, *of))
         }
+        Effect::Invited { user, conversation: to, by } => {
+            format!("invite {} to {} by {}", name(world, *user), conversation(world, *to), name(world, *by))
+        }
         Effect::SessionEnded { user, device, token, why } => {
             format!("end {} {device} {} {}", name(world, *user), text(&token.0), why.code())
         }
@@ -64,8 +67,9 @@ pub fn event(world: &World, event: &Event) -> String {
 
 pub fn outbox(world: &World, row: &OutboxRow) -> String {
     let word = presence(row.present);
+    let by = row.by.map(|by| format!(" by {}", name(world, by))).unwrap_or_default();
     format!(
-        "owes {} {} {word} {}",
+        "owes {} {} {word} {}{by}",
         name(world, row.key.user),
         conversation(world, row.key.conversation),
         row.key.version

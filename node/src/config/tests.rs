@@ -54,6 +54,7 @@ fn bad_values_name_the_key_and_where_it_came_from() {
         ("cluster.shards", "many", "a number from 1 to 256"),
         ("client.listen", "7700", "host:port"),
         ("cluster.login_policy", "maybe", "replace or refuse"),
+        ("contacts.strangers", "maybe", "invite or add"),
         ("cluster.insecure", "perhaps", "true or false"),
         ("cluster.join", "a:1,b", "not host:port"),
         ("log.filter", "info,troupe=loud", "invalid filter"),

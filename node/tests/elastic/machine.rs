@@ -36,6 +36,7 @@ impl Machine {
         let log = File::options().create(true).append(true).open(self.log()).expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_troupe"))
             .args(["start", "--exit-with-parent", "--client-listen", &self.client, "--http-listen", &self.http])
+            .args(["--contacts-strangers", "add"])
             .args(["--cluster-listen", &self.cluster, "--cluster-join", &join.join(",")])
             .args(["--data-dir".as_ref(), self.dir.as_os_str()])
             .env("TROUPE_CLUSTER_TOKEN", token)

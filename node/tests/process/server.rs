@@ -36,11 +36,12 @@ impl Server {
         static PLANNED: AtomicU32 = AtomicU32::new(0);
         let apart = 10 * ((std::process::id() + PLANNED.fetch_add(1, Ordering::Relaxed)) % 38) as u16;
         let folder = tempfile::tempdir().expect("a folder");
+        let settings = settings.iter().chain(&[("contacts.strangers", "add")]);
         let options = Options {
             binary: binary(),
             dir: folder.path().to_owned(),
             nodes,
-            settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            settings: settings.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             environment: Vec::new(),
             ports: (28_000 + apart, 28_400 + apart, 28_800 + apart),
         };

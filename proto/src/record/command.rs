@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use prost::{Message, encoding};
 use troupe_core::command::{
-    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
-    SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
+    Register, Send, SettleOutbox, UpdateInbox,
 };
 use troupe_core::{Command, GroupId, Seq, Timestamp, UserId, Username};
 
 use super::RECORD_VERSION;
-use super::row::role;
+use super::row::{other, role};
 use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
@@ -102,6 +102,12 @@ impl From<&Command> for wire::Command {
                 conversation: c.conversation.to_string(),
                 present: c.present,
                 version: c.version.0,
+                by: c.by.map_or(0, |by| by.0),
+            }),
+            Command::AcceptInvitation(c) => Wire::AcceptInvitation(wire::AcceptInvitation {
+                user: c.user.0,
+                conversation: c.conversation.to_string(),
+                version: c.version.0,
             }),
             Command::Send(c) => Wire::Send(wire::Send {
                 conversation: c.conversation.to_string(),
@@ -170,6 +176,12 @@ impl TryFrom<wire::Command> for Command {
                 user: UserId(c.user),
                 conversation: field::conversation("update_inbox.conversation", &c.conversation)?,
                 present: c.present,
+                version: Seq(c.version),
+                by: other(c.by),
+            }),
+            Wire::AcceptInvitation(c) => Command::AcceptInvitation(AcceptInvitation {
+                user: UserId(c.user),
+                conversation: field::conversation("accept_invitation.conversation", &c.conversation)?,
                 version: Seq(c.version),
             }),
             Wire::Send(c) => Command::Send(Send {

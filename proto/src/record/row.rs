@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use troupe_core::event::Role;
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{Seq, Timestamp, UserId};
 
 use super::account::{standing_in, standing_out};
@@ -68,6 +68,7 @@ impl From<&InboxEntry> for wire::InboxEntry {
             conversation: entry.conversation.to_string(),
             present: entry.present,
             version: entry.version.0,
+            unanswered: entry.unanswered,
         }
     }
 }
@@ -80,6 +81,31 @@ impl TryFrom<wire::InboxEntry> for InboxEntry {
             conversation: field::conversation("inbox_entry.conversation", &entry.conversation)?,
             present: entry.present,
             version: Seq(entry.version),
+            unanswered: entry.unanswered,
+        })
+    }
+}
+
+impl From<&Invitation> for wire::Invitation {
+    fn from(invitation: &Invitation) -> Self {
+        wire::Invitation {
+            conversation: invitation.conversation.to_string(),
+            by: invitation.by.0,
+            version: invitation.version.0,
+            created_ms: invitation.created.0,
+        }
+    }
+}
+
+impl TryFrom<wire::Invitation> for Invitation {
+    type Error = DecodeError;
+
+    fn try_from(invitation: wire::Invitation) -> Result<Self, DecodeError> {
+        Ok(Invitation {
+            conversation: field::conversation("invitation.conversation", &invitation.conversation)?,
+            by: UserId(invitation.by),
+            version: Seq(invitation.version),
+            created: Timestamp(invitation.created_ms),
         })
     }
 }
@@ -95,6 +121,8 @@ impl From<&Conversation> for wire::Conversation {
             chain: row.chain,
             created_ms: row.created.0,
             owners: row.owners,
+            low_wrote: row.low_wrote,
+            high_wrote: row.high_wrote,
         }
     }
 }
@@ -112,6 +140,8 @@ impl TryFrom<wire::Conversation> for Conversation {
             chain: row.chain,
             created: Timestamp(row.created_ms),
             owners: row.owners,
+            low_wrote: row.low_wrote,
+            high_wrote: row.high_wrote,
         })
     }
 }
@@ -170,7 +200,7 @@ impl TryFrom<wire::OutboxKey> for OutboxKey {
 
 impl From<&OutboxRow> for wire::OutboxRow {
     fn from(row: &OutboxRow) -> Self {
-        wire::OutboxRow { key: Some((&row.key).into()), present: row.present }
+        wire::OutboxRow { key: Some((&row.key).into()), present: row.present, by: row.by.map_or(0, |by| by.0) }
     }
 }
 
@@ -178,7 +208,8 @@ impl TryFrom<wire::OutboxRow> for OutboxRow {
     type Error = DecodeError;
 
     fn try_from(row: wire::OutboxRow) -> Result<Self, DecodeError> {
-        Ok(OutboxRow { key: field::required("outbox_row.key", row.key)?.try_into()?, present: row.present })
+        let key = field::required("outbox_row.key", row.key)?.try_into()?;
+        Ok(OutboxRow { key, present: row.present, by: other(row.by) })
     }
 }
 
@@ -190,6 +221,11 @@ impl From<Role> for wire::Role {
             Role::Owner => wire::Role::Owner,
         }
     }
+}
+
+/// Zero stands for the user itself.
+pub(super) fn other(number: u64) -> Option<UserId> {
+    Some(UserId(number)).filter(|user| user.0 != 0)
 }
 
 pub(super) fn role(field: &'static str, number: i32) -> Result<Role, DecodeError> {

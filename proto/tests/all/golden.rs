@@ -12,7 +12,7 @@ use troupe_core::command::{
 };
 use troupe_core::event::Role;
 use troupe_core::record::{
-    Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
+    Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Seq, Slot, Timestamp,
@@ -97,8 +97,17 @@ fn session() {
 
 #[test]
 fn inbox_entry() {
-    let entry = InboxEntry { conversation: DIRECT, present: true, version: Seq(7) };
-    record("inbox_entry", &[("present", entry.clone()), ("left", InboxEntry { present: false, ..entry })]);
+    let entry = InboxEntry { conversation: DIRECT, present: true, version: Seq(7), unanswered: false };
+    let left = InboxEntry { present: false, ..entry.clone() };
+    let unanswered = InboxEntry { unanswered: true, ..entry.clone() };
+    record("inbox_entry", &[("present", entry), ("left", left), ("unanswered", unanswered)]);
+}
+
+#[test]
+fn invitation() {
+    let conversation = ConversationId::Group(GROUP);
+    let invitation = Invitation { conversation, by: BOB, version: Seq(9), created: NOW };
+    record("invitation", &[("invitation", invitation)]);
 }
 
 #[test]
@@ -114,7 +123,8 @@ fn conversation() {
         ..Conversation::default()
     };
     let counted = Conversation { owners: 2, ..group.clone() };
-    record("conversation", &[("group", group), ("owners", counted)]);
+    let wrote = Conversation { low_wrote: true, high_wrote: true, ..group.clone() };
+    record("conversation", &[("group", group), ("owners", counted), ("wrote", wrote)]);
 }
 
 #[test]
@@ -135,7 +145,9 @@ fn outbox_key() -> OutboxKey {
 
 #[test]
 fn outbox_row() {
-    record("outbox_row", &[("outbox_row", OutboxRow { key: outbox_key(), present: true })]);
+    let row = OutboxRow { key: outbox_key(), present: true, by: None };
+    let by = OutboxRow { by: Some(ALICE), ..row.clone() };
+    record("outbox_row", &[("outbox_row", row), ("by", by)]);
 }
 
 #[test]
@@ -184,6 +196,7 @@ fn command() {
                 conversation: ConversationId::Everyone,
                 present: true,
                 version: Seq(9),
+                by: None,
             }),
         ),
         ("send", send()),

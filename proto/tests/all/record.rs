@@ -112,9 +112,9 @@ fn a_wrong_field_is_named() {
     wrong_at::<Member>("member.role", wire::Member { role: 4, since: 1 });
     wrong_at::<User>("user.request", wire::User { name: "12345".into(), ..Default::default() });
     wrong_at::<Session>("session.device", wire::Session { device: "my phone".into(), ..Default::default() });
-    wrong_at::<OutboxRow>("outbox_row.key", wire::OutboxRow { key: None, present: true });
+    wrong_at::<OutboxRow>("outbox_row.key", wire::OutboxRow { key: None, present: true, by: 0 });
     let key = wire::OutboxKey { slot: 1024, conversation: "everyone".into(), version: 1, user: 2 };
-    wrong_at::<OutboxRow>("outbox_key.slot", wire::OutboxRow { key: Some(key), present: true });
+    wrong_at::<OutboxRow>("outbox_key.slot", wire::OutboxRow { key: Some(key), present: true, by: 0 });
     let event = wire::Event { client_message_id: Bytes::from_static(&[1; 16]), ..Default::default() };
     wrong_at::<Event>("event.kind", event);
 }

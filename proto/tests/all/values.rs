@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
-    SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
+    Register, Send, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
@@ -108,16 +108,17 @@ prop_compose! {
 }
 
 prop_compose! {
-    pub fn inbox_entry()(conversation in conversation(), present: bool, version in seq()) -> InboxEntry {
-        InboxEntry { conversation, present, version }
+    pub fn inbox_entry()(conversation in conversation(), present: bool, version in seq(), unanswered: bool) -> InboxEntry {
+        InboxEntry { conversation, present, version, unanswered }
     }
 }
 
 prop_compose! {
     pub fn conversation_row()(
-        name in text(), open: bool, head in seq(), time in time(), members: u32, owners: u32, chain: u64, created in time()
+        name in text(), open: bool, head in seq(), time in time(), members: u32, owners: u32, chain: u64, created in time(),
+        low_wrote: bool, high_wrote: bool
     ) -> Conversation {
-        Conversation { name, open, head, time, members, owners, chain, created }
+        Conversation { name, open, head, time, members, owners, chain, created, low_wrote, high_wrote }
     }
 }
 
@@ -140,8 +141,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    pub fn outbox_row()(key in outbox_key(), present: bool) -> OutboxRow {
-        OutboxRow { key, present }
+    pub fn outbox_row()(key in outbox_key(), present: bool, by in option::of(user())) -> OutboxRow {
+        OutboxRow { key, present, by }
     }
 }
 
@@ -194,8 +195,16 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn update_inbox()(user in user(), conversation in conversation(), present: bool, version in seq()) -> Command {
-        Command::UpdateInbox(UpdateInbox { user, conversation, present, version })
+    fn update_inbox()(
+        user in user(), conversation in conversation(), present: bool, version in seq(), by in option::of(user())
+    ) -> Command {
+        Command::UpdateInbox(UpdateInbox { user, conversation, present, version, by })
+    }
+}
+
+prop_compose! {
+    fn accept_invitation()(user in user(), conversation in conversation(), version in seq()) -> Command {
+        Command::AcceptInvitation(AcceptInvitation { user, conversation, version })
     }
 }
 
@@ -241,6 +250,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         open_session(),
         close_session(),
         update_inbox(),
+        accept_invitation(),
         send().prop_map(Command::Send),
         create_group(number().prop_map(UserId)).prop_map(Command::CreateGroup),
         change_group(real_user()).prop_map(Command::ChangeGroup),

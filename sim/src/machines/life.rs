@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
-use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
+use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
@@ -108,6 +108,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         hashing: Hashing::Quick,
         limits: unhurried(),
         door: Arc::new(Door::plain()),
+        strangers: Strangers::Add,
     };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
     tokio::select! {

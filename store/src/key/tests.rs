@@ -39,6 +39,8 @@ fn users_key() -> impl Strategy<Value = UsersKey> {
         slot().prop_map(UsersKey::Counter),
         slot().prop_map(UsersKey::Restored),
         (user(), conversation()).prop_map(|(u, c)| UsersKey::Inbox(u, c)),
+        (user(), conversation()).prop_map(|(u, c)| UsersKey::Invitation(u, c)),
+        (user(), user()).prop_map(|(u, other)| UsersKey::Known(u, other)),
         (slot(), "\\PC{3,32}").prop_map(|(slot, name)| UsersKey::Name { slot, folded: fold(&name) }),
         (user(), device()).prop_map(|(u, d)| UsersKey::Session(u, d)),
         user().prop_map(UsersKey::User),

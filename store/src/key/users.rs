@@ -7,6 +7,8 @@
 //! | `Name`    | slot, `n`, case-folded name              | u64: the user                | for ever                           |
 //! | `Session` | slot, `s`, user u64, device              | record of a session          | until logout or replacement        |
 //! | `Restored`| slot, `r` (the first slot of a shard)     | how far a backup was restored | for ever                          |
+//! | `Invitation` | slot, 0x40, user u64, conversation 17 | record of an invitation      | until it is answered               |
+//! | `Known`   | slot, 0x41, user u64, user u64           | empty                        | for ever                           |
 //! | `User`    | slot, `u`, user u64                      | record of a user             | for ever                           |
 //! | `Audit`   | slot, 0x50, time u64, number u64         | record of an act             | the last 1,024 of a slot           |
 //! | `Invite`  | slot, 0x51, invitation u64               | record of an invitation      | for ever                           |
@@ -26,12 +28,20 @@ const NAME: u8 = b'n';
 const RESTORED: u8 = b'r';
 const SESSION: u8 = b's';
 const USER: u8 = b'u';
+const INVITATION: u8 = 0x40;
+const KNOWN: u8 = 0x41;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UsersKey {
     Counter(Slot),
     Inbox(UserId, ConversationId),
-    Name { slot: Slot, folded: String },
+    Invitation(UserId, ConversationId),
+    /// The first has accepted an invitation by the second.
+    Known(UserId, UserId),
+    Name {
+        slot: Slot,
+        folded: String,
+    },
     Restored(Slot),
     Session(UserId, DeviceId),
     User(UserId),
@@ -46,6 +56,13 @@ impl UsersKey {
             UsersKey::Counter(slot) => Writer::tagged(*slot, COUNTER, 3).done(),
             UsersKey::Inbox(user, conversation) => {
                 Writer::tagged(user.slot(), INBOX, 11 + CONVERSATION).number(user.0).conversation(*conversation).done()
+            }
+            UsersKey::Invitation(user, conversation) => Writer::tagged(user.slot(), INVITATION, 11 + CONVERSATION)
+                .number(user.0)
+                .conversation(*conversation)
+                .done(),
+            UsersKey::Known(user, other) => {
+                Writer::tagged(user.slot(), KNOWN, 19).number(user.0).number(other.0).done()
             }
             UsersKey::Name { slot, folded } => name(*slot, folded),
             UsersKey::Restored(slot) => Writer::tagged(*slot, RESTORED, 3).done(),
@@ -70,6 +87,14 @@ impl UsersKey {
             INBOX => {
                 let user = parts.user()?;
                 (UsersKey::Inbox(user, parts.conversation()?), user.slot())
+            }
+            INVITATION => {
+                let user = parts.user()?;
+                (UsersKey::Invitation(user, parts.conversation()?), user.slot())
+            }
+            KNOWN => {
+                let user = parts.user()?;
+                (UsersKey::Known(user, parts.user()?), user.slot())
             }
             NAME => (UsersKey::Name { slot, folded: parts.text()?.to_owned() }, slot),
             SESSION => {
@@ -111,6 +136,11 @@ pub fn session(user: UserId, device: &DeviceId) -> Vec<u8> {
 /// Prefix of all sessions of a user.
 pub fn sessions_of(user: UserId) -> Vec<u8> {
     Writer::tagged(user.slot(), SESSION, 11).number(user.0).done()
+}
+
+/// Prefix of a user's invitations.
+pub fn invitations_of(user: UserId) -> Vec<u8> {
+    Writer::tagged(user.slot(), INVITATION, 11).number(user.0).done()
 }
 
 /// Prefix of a user's conversation list.

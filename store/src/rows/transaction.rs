@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, State, UserId};
 use troupe_proto::record::Record;
 
@@ -107,6 +107,31 @@ impl State for Transaction {
 
     fn put_inbox_entry(&mut self, user: UserId, entry: &InboxEntry) {
         self.put(Family::Users, UsersKey::Inbox(user, entry.conversation).encode(), entry.encode());
+    }
+
+    fn invitation(&self, user: UserId, conversation: ConversationId) -> Option<Invitation> {
+        self.read(self.rows.invitation(user, conversation))
+    }
+
+    fn invitations(&self, user: UserId) -> Vec<Invitation> {
+        self.read(self.rows.invitations(user))
+    }
+
+    fn put_invitation(&mut self, user: UserId, invitation: &Invitation) {
+        let key = UsersKey::Invitation(user, invitation.conversation).encode();
+        self.put(Family::Users, key, invitation.encode());
+    }
+
+    fn delete_invitation(&mut self, user: UserId, conversation: ConversationId) {
+        self.rows.reader.delete(Family::Users, UsersKey::Invitation(user, conversation).encode());
+    }
+
+    fn knows(&self, user: UserId, other: UserId) -> bool {
+        self.read(self.rows.knows(user, other))
+    }
+
+    fn put_known(&mut self, user: UserId, other: UserId) {
+        self.put(Family::Users, UsersKey::Known(user, other).encode(), Vec::new());
     }
 
     fn conversation(&self, conversation: ConversationId) -> Option<Conversation> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, UserId};
 use troupe_proto::record::Record;
 
@@ -45,6 +45,15 @@ impl<R: Reader> View<R> {
 
     pub fn inbox_entry(&self, user: UserId, conversation: ConversationId) -> Result<Option<InboxEntry>, EngineError> {
         self.record(Family::Users, &UsersKey::Inbox(user, conversation).encode())
+    }
+
+    pub fn invitation(&self, user: UserId, conversation: ConversationId) -> Result<Option<Invitation>, EngineError> {
+        self.record(Family::Users, &UsersKey::Invitation(user, conversation).encode())
+    }
+
+    /// Whether the user has accepted an invitation by this one.
+    pub fn knows(&self, user: UserId, other: UserId) -> Result<bool, EngineError> {
+        Ok(self.reader.get(Family::Users, &UsersKey::Known(user, other).encode())?.is_some())
     }
 
     pub fn conversation(&self, conversation: ConversationId) -> Result<Option<Conversation>, EngineError> {
@@ -117,6 +126,13 @@ impl<R: Reader> View<R> {
     /// All sessions of a user, ordered by device; the machine bounds their number.
     pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, EngineError> {
         let range = after(&key::users::sessions_of(user), None);
+        let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
+        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+    }
+
+    /// All invitations of a user, ordered by conversation; the machine bounds their number.
+    pub fn invitations(&self, user: UserId) -> Result<Vec<Invitation>, EngineError> {
+        let range = after(&key::users::invitations_of(user), None);
         let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
         pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
     }

@@ -87,6 +87,7 @@ impl World {
                 conversation: self.conversation(b, actor),
                 present: c % 2 == 0,
                 version: Seq(u64::from(c % 7)),
+                by: (c % 3 == 0).then(|| self.user(b / 2)),
             }),
             _ => Command::Send(Send {
                 conversation: self.conversation(b, actor),

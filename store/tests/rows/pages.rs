@@ -122,11 +122,11 @@ fn lists_continue_after_what_was_seen() {
     let view = filled(|state| {
         for conversation in &conversations {
             state.put_conversation(*conversation, &row);
-            let entry = InboxEntry { conversation: *conversation, present: true, version: Seq(1) };
+            let entry = InboxEntry { conversation: *conversation, present: true, version: Seq(1), unanswered: false };
             state.put_inbox_entry(user(1), &entry);
             state.put_inbox_entry(user(2), &entry);
         }
-        keys.iter().for_each(|key| state.put_outbox(&OutboxRow { key: key.clone(), present: true }));
+        keys.iter().for_each(|key| state.put_outbox(&OutboxRow { key: key.clone(), present: true, by: None }));
         (1..=9).for_each(|number| state.put_member(GROUP, user(number), &Member { role: Role::Member, since: Seq(1) }));
         state.put_member(NEXT_GROUP, user(1), &Member { role: Role::Member, since: Seq(1) });
     });

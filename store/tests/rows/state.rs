@@ -53,8 +53,15 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
             },
         ),
         3 => state.delete_session(owner, &device(b)),
-        4 => state
-            .put_inbox_entry(owner, &InboxEntry { conversation: conv, present: value % 2 == 0, version: Seq(number) }),
+        4 => state.put_inbox_entry(
+            owner,
+            &InboxEntry {
+                conversation: conv,
+                present: value % 2 == 0,
+                version: Seq(number),
+                unanswered: value % 3 == 0,
+            },
+        ),
         5 => state.put_conversation(
             conv,
             &Conversation {
@@ -66,6 +73,8 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
                 chain: number << 40,
                 created: Timestamp(1),
                 owners: u32::from(value / 2),
+                low_wrote: value % 3 == 0,
+                high_wrote: value % 5 == 0,
             },
         ),
         6 => state.put_member(
@@ -87,7 +96,7 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
         ),
         10 => state.put_placed(conv, owner, id(value % 3), Seq(number)),
         11 => state.put_group_of_request(slot, owner, id(b % 3), GroupId(number)),
-        12 => state.put_outbox(&OutboxRow { key: outbox_key(b, value % 3), present: value % 2 == 0 }),
+        12 => state.put_outbox(&OutboxRow { key: outbox_key(b, value % 3), present: value % 2 == 0, by: None }),
         13 => state.delete_outbox(&outbox_key(b, value % 3)),
         _ => state.put_counter(slot, number),
     }

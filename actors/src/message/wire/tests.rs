@@ -1,10 +1,10 @@
 //! Round trips, and that no bytes make a decoder panic.
 
 use troupe_core::command::CloseSession;
-use troupe_core::{Command, NameKey};
+use troupe_core::{Command, ConversationId, DeviceId, NameKey, TokenHash};
 
 use super::*;
-use crate::message::say;
+use crate::message::{Refusal, Session, Standing, say};
 
 fn session() -> Session {
     Session {
@@ -72,6 +72,7 @@ fn outcomes() -> Vec<Outcome> {
         Ok(Answer::Sessions(say::Sessions::default())),
         Ok(Answer::Users(say::Users { more: true, ..Default::default() })),
         Ok(Answer::Page(say::Page { head: 9, ..Default::default() })),
+        Ok(Answer::Invitations(say::Invitations { invitations: vec![say::Invitation::default()] })),
         Ok(Answer::Members(say::Members { more: true, ..Default::default() })),
     ]
 }
@@ -84,6 +85,7 @@ fn pushes() -> Vec<Push> {
         Push::Cursor { conversation: group(), only: Some(UserId(7)), frame },
         Push::Heads(vec![(group(), Seq(4))]),
         Push::Inbox { user: UserId(2), conversation: group(), present: true, version: Seq(4) },
+        Push::User { user: UserId(9), frame: Bytes::from_static(b"frame") },
         Push::SessionEnded { session: session(), code: "revoked".into() },
     ]
 }

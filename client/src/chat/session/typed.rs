@@ -131,6 +131,10 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                     .iter()
                     .map(|line| format!("{} ({} unread)", listed(line), line.unread))
                     .collect();
+                lines.extend(client.invitations().await?.iter().map(|invitation| {
+                    let (group, name, by) = (invitation.conversation, &invitation.name, invitation.by);
+                    format!("{group} {name} (user {by} invites you; :join or :decline)")
+                }));
                 lines.extend(list.unavailable.iter().map(|conversation| format!("{conversation} (no answer now)")));
                 Ok(lines)
             }),
@@ -140,9 +144,16 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 Ok(Place { conversation: group, label: group_label(&name, group) })
             }),
             Line::Join(id) => self.switch(async move {
-                let group: ConversationId = if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? };
-                client.change_group(group, GroupChange::Join).await?;
+                let group = group(&id)?;
+                match client.invitations().await?.into_iter().find(|invitation| invitation.conversation == group) {
+                    Some(invitation) => client.accept_invitation(group, invitation.seq).await?,
+                    None => drop(client.change_group(group, GroupChange::Join).await?),
+                }
                 resolve(&client, &group.to_string()).await
+            }),
+            Line::Decline(id) => self.lines(async move {
+                client.decline_invitation(group(&id)?).await?;
+                Ok(vec![format!("declined {id}")])
             }),
             Line::To(to) => self.switch(async move { resolve(&client, &to).await }),
             Line::Invite(names) => self.lines(async move {
@@ -260,4 +271,9 @@ async fn users(client: &Client, who: &[String]) -> Result<Vec<UserId>> {
         Some(missing) => anyhow::bail!("there is no user {missing}"),
         None => Ok(found.into_iter().map(|user| user.user).collect()),
     }
+}
+
+/// A group by its id, with or without the letter.
+fn group(id: &str) -> Result<ConversationId> {
+    Ok(if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? })
 }

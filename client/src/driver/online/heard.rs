@@ -164,6 +164,11 @@ impl Driver {
                     self.leave(conversation);
                 }
             }
+            Push::Invitation(push) => {
+                if let Ok(conversation) = push.conversation.parse() {
+                    self.tell(Incoming::Invitation { conversation, by: UserId(push.invited_by) });
+                }
+            }
             Push::Cursor(push) => {
                 if let Ok(conversation) = push.conversation.parse() {
                     let (user, delivered, read) = (UserId(push.user_id), Seq(push.delivered), Seq(push.read));

@@ -1,0 +1,106 @@
+//! What requests, answers and pushes are made of.
+
+use bytes::Bytes;
+use troupe_core::{ConversationId, DeviceId, NodeId, Seq, TokenHash, UserId};
+use troupe_proto::wire::mesh as wire;
+use wire::refusal;
+
+use super::super::{Refusal, Session, Standing};
+use super::{Decoded, Garbled};
+
+pub(super) fn refusal_out(refusal: &Refusal) -> wire::Refusal {
+    use refusal::Why;
+    let why = match refusal {
+        Refusal::Rejected { code, text } => {
+            Why::Rejected(wire::Rejected { code: code.to_string(), text: text.to_string() })
+        }
+        // Budgets are the edge's: a limit never comes from another node, and would mean the same to its asker.
+        Refusal::Overloaded { after_ms } | Refusal::Limited { after_ms, .. } => Why::OverloadedAfterMs(*after_ms),
+        Refusal::StorageLow => Why::StorageLow(wire::Nothing {}),
+        Refusal::NotOwner { hint } => Why::NotOwner(wire::NotOwner { hint: hint.map_or(0, |node| node.0) }),
+        Refusal::Unavailable => Why::Unavailable(wire::Nothing {}),
+    };
+    wire::Refusal { why: Some(why) }
+}
+
+pub(super) fn refusal_in(refusal: wire::Refusal) -> Decoded<Refusal> {
+    use refusal::Why;
+    Ok(match refusal.why.ok_or(Garbled("refusal"))? {
+        Why::Rejected(rejected) => Refusal::Rejected { code: rejected.code.into(), text: rejected.text.into() },
+        Why::OverloadedAfterMs(after_ms) => Refusal::Overloaded { after_ms },
+        Why::StorageLow(_) => Refusal::StorageLow,
+        Why::NotOwner(not_owner) => Refusal::NotOwner { hint: Some(NodeId(not_owner.hint)).filter(|node| node.0 != 0) },
+        Why::Unavailable(_) => Refusal::Unavailable,
+    })
+}
+
+pub(super) fn session_out(session: &Session) -> wire::SessionRef {
+    wire::SessionRef {
+        user: session.user.0,
+        device: session.device.to_string(),
+        token_hash: Bytes::copy_from_slice(&session.token.0),
+        node: session.node.0,
+    }
+}
+
+pub(super) fn session_in(session: Option<wire::SessionRef>) -> Decoded<Session> {
+    let session = session.ok_or(Garbled("session"))?;
+    Ok(Session {
+        user: UserId(session.user),
+        device: DeviceId::new(&session.device).ok_or(Garbled("device"))?,
+        token: TokenHash(session.token_hash.as_ref().try_into().map_err(|_| Garbled("token"))?),
+        node: NodeId(session.node),
+    })
+}
+
+pub(super) fn sessions_in(sessions: Vec<wire::SessionRef>) -> Decoded<Vec<Session>> {
+    sessions.into_iter().map(|session| session_in(Some(session))).collect()
+}
+
+pub(super) fn standing_out(standing: &Standing) -> wire::Standing {
+    wire::Standing {
+        conversation: standing.conversation.to_string(),
+        head: standing.head.0,
+        refused: standing.refused.iter().map(|user| user.0).collect(),
+    }
+}
+
+pub(super) fn standing_in(standing: wire::Standing) -> Decoded<Standing> {
+    Ok(Standing {
+        conversation: conversation_in(&standing.conversation)?,
+        head: Seq(standing.head),
+        refused: standing.refused.into_iter().map(UserId).collect(),
+    })
+}
+
+pub(super) fn cursor_out(conversation: ConversationId, user: UserId, seq: Seq) -> wire::CursorTo {
+    wire::CursorTo { conversation: conversation.to_string(), user: user.0, seq: seq.0 }
+}
+
+pub(super) fn cursor_in(to: wire::CursorTo) -> Decoded<(ConversationId, UserId, Seq)> {
+    Ok((conversation_in(&to.conversation)?, UserId(to.user), Seq(to.seq)))
+}
+
+pub(super) fn texts(conversations: &[ConversationId]) -> Vec<String> {
+    conversations.iter().map(ConversationId::to_string).collect()
+}
+
+pub(super) fn conversations_in(texts: &[String]) -> Decoded<Vec<ConversationId>> {
+    texts.iter().map(|text| conversation_in(text)).collect()
+}
+
+pub(super) fn conversation_in(text: &str) -> Decoded<ConversationId> {
+    text.parse().map_err(|_| Garbled("conversation"))
+}
+
+pub(super) fn optional_out(conversation: &Option<ConversationId>) -> String {
+    conversation.map(|conversation| conversation.to_string()).unwrap_or_default()
+}
+
+pub(super) fn optional_in(text: &str) -> Decoded<Option<ConversationId>> {
+    if text.is_empty() { Ok(None) } else { conversation_in(text).map(Some) }
+}
+
+pub(super) fn somebody(number: u64) -> Option<UserId> {
+    Some(UserId(number)).filter(|user| user.0 != 0)
+}

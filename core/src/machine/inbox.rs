@@ -1,0 +1,104 @@
+//! The conversation list of a user, and the invitations of strangers, in the slot of the user.
+//!
+//! A group's shard makes an added user a member and owes the change to the user's shard. The user's shard judges it, because
+//! only this shard knows the user's acquaintances: those that the user has written to, and those whose invitation it has
+//! accepted. The deed of a stranger becomes a pending invitation. The group is then in no list, so that no device follows it
+//! and no push goes out, until the user accepts. Declining is leaving the group.
+
+use super::{Outcome, Step};
+use crate::command::{AcceptInvitation, UpdateInbox};
+use crate::effect::Effect;
+use crate::error::Rejection;
+use crate::id::{ConversationId, Seq, UserId};
+use crate::limits;
+use crate::record::{InboxEntry, Invitation};
+use crate::reply::Reply;
+
+impl Step<'_> {
+    /// Outbox rows may come twice and in any order; the highest version is the truth, of the list and of the invitations.
+    pub(super) fn update_inbox(&mut self, c: &UpdateInbox) -> Outcome {
+        let entry = self.state.inbox_entry(c.user, c.conversation);
+        let pending = self.state.invitation(c.user, c.conversation);
+        let invited = pending.as_ref().map_or(Seq::ZERO, |pending| pending.version);
+        let held = entry.as_ref().map_or(Seq::ZERO, |entry| entry.version).max(invited);
+        if c.version < held || c.version == Seq::ZERO {
+            return Ok(Reply::Done);
+        }
+        if c.version > held {
+            if let Some(by) = self.stranger(c) {
+                return self.invite(c, by, entry);
+            }
+            if pending.is_some() {
+                self.state.delete_invitation(c.user, c.conversation);
+            }
+            let unanswered = matches!(c.conversation, ConversationId::Direct { .. }) && c.by.is_some();
+            self.put_entry(c, c.present, unanswered);
+        }
+        // Also when it is carried a second time: the leader that committed it first may have told no one.
+        match pending.filter(|_| c.version == invited) {
+            Some(pending) => self.tell_invitation(c, pending.by),
+            None => self.tell_list(c.user, c.conversation, c.present, c.version),
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn accept_invitation(&mut self, c: &AcceptInvitation) -> Outcome {
+        let pending = self.state.invitation(c.user, c.conversation);
+        let Some(pending) = pending.filter(|pending| pending.version == c.version) else {
+            let accepted = |entry: &InboxEntry| entry.present && entry.version == c.version;
+            let entry = self.state.inbox_entry(c.user, c.conversation).filter(accepted);
+            let entry = entry.ok_or(Rejection::NoSuchInvitation)?;
+            self.tell_list(c.user, c.conversation, true, entry.version);
+            return Ok(Reply::Done);
+        };
+        self.state.delete_invitation(c.user, c.conversation);
+        self.state.put_known(c.user, pending.by);
+        let (conversation, version) = (c.conversation, pending.version);
+        let entry = InboxEntry { conversation, present: true, version, unanswered: false };
+        self.state.put_inbox_entry(c.user, &entry);
+        self.tell_list(c.user, conversation, true, version);
+        Ok(Reply::Done)
+    }
+
+    /// The user that has added this one to a group, if this one does not know it.
+    fn stranger(&self, c: &UpdateInbox) -> Option<UserId> {
+        let by = c.by.filter(|_| c.present && matches!(c.conversation, ConversationId::Group(_)))?;
+        let direct = ConversationId::direct(c.user, by)?;
+        let wrote = |entry: InboxEntry| entry.present && !entry.unanswered;
+        let knows = self.state.knows(c.user, by) || self.state.inbox_entry(c.user, direct).is_some_and(wrote);
+        (!knows).then_some(by)
+    }
+
+    /// At the bounds the invitation is refused; the shard that owes it then takes the member out of the group.
+    fn invite(&mut self, c: &UpdateInbox, by: UserId, entry: Option<InboxEntry>) -> Outcome {
+        let mut others = self.state.invitations(c.user);
+        others.retain(|other| other.conversation != c.conversation);
+        let of_one = others.iter().filter(|other| other.by == by).count();
+        if others.len() >= limits::INVITATIONS_PENDING || of_one >= limits::INVITATIONS_PENDING_OF_ONE {
+            return Err(Rejection::TooManyInvitations);
+        }
+        let created = self.now;
+        let invitation = Invitation { conversation: c.conversation, by, version: c.version, created };
+        self.state.put_invitation(c.user, &invitation);
+        // The news that the user was removed before this is late, and has no say any more.
+        if entry.is_some_and(|entry| entry.present) {
+            self.put_entry(c, false, false);
+            self.tell_list(c.user, c.conversation, false, c.version);
+        }
+        self.tell_invitation(c, by);
+        Ok(Reply::Done)
+    }
+
+    fn put_entry(&mut self, c: &UpdateInbox, present: bool, unanswered: bool) {
+        let entry = InboxEntry { conversation: c.conversation, present, version: c.version, unanswered };
+        self.state.put_inbox_entry(c.user, &entry);
+    }
+
+    fn tell_list(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {
+        self.effects.push(Effect::InboxChanged { user, conversation, present, version });
+    }
+
+    fn tell_invitation(&mut self, c: &UpdateInbox, by: UserId) {
+        self.effects.push(Effect::Invited { user: c.user, conversation: c.conversation, by });
+    }
+}
