@@ -305,7 +305,7 @@ impl Config {
             ConfigError(format!("cluster.registration = \"{value}\" ({source}): wants open, invite or closed"))
         })?;
         let first_admin = settings.text("cluster.first_admin").to_owned();
-        if !first_admin.is_empty() && Username::new(&first_admin).is_none() {
+        if !first_admin.is_empty() && Username::for_operator(&first_admin).is_err() {
             let source = settings.get("cluster.first_admin").1;
             return Err(ConfigError(format!(
                 "cluster.first_admin = \"{first_admin}\" ({source}): wants a user's name"

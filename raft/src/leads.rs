@@ -53,10 +53,14 @@ fn out(group: GroupId, lead: &Lead, now: Instant) -> wire::Leadership {
     }
 }
 
+/// A confirmation that is older than this, or says so, is none.
+const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
+
 /// What a peer tells.
 pub fn told(leads: Vec<wire::Leadership>, now: Instant) -> Leads {
     let lead = |lead: wire::Leadership| {
-        let confirmed = now.checked_sub(Duration::from_millis(lead.confirmed_ms_ago))?;
+        let age = Duration::from_millis(lead.confirmed_ms_ago);
+        let confirmed = now.checked_sub(age).filter(|_| age < FORGOTTEN)?;
         Some((GroupId(lead.group), Lead { epoch: Epoch(lead.epoch), confirmed, committed: Some(lead.committed) }))
     };
     leads.into_iter().filter_map(lead).collect()

@@ -20,6 +20,12 @@ impl ShardState {
     pub(super) fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
         let reply = reply.holding(permit);
+        // What no state would allow is refused before the state is looked at.
+        if let Request::Commit(command) = &request
+            && let Err(refusal) = self.world.admit(self.shard, command)
+        {
+            return reply.refuse(refusal);
+        }
         let asker = standing::asker(&request);
         let known = asker.is_some_and(|(conversation, user)| self.entities.knows(conversation, user));
         if known || !standing::may_be_settled(&request) {
@@ -150,9 +156,6 @@ impl ShardState {
     }
 
     fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
-        if let Err(refusal) = self.world.admit(self.shard, &command) {
-            return reply.refuse(refusal);
-        }
         match command {
             Command::Send(_) | Command::ChangeGroup(_) | Command::AdvanceCursors(_) => {
                 let conversation = match &command {
