@@ -57,7 +57,7 @@ fn bad_values_name_the_key_and_where_it_came_from() {
         ("contacts.strangers", "maybe", "invite or add"),
         ("cluster.insecure", "perhaps", "true or false"),
         ("cluster.join", "a:1,b", "not host:port"),
-        ("log.filter", "info,troupe=loud", "invalid filter"),
+        ("log.filter", "info,troupe=loud", "parsing level filter"),
         ("log.format", "xml", "auto, human or json"),
         ("http.listen", "127.0.0.1:7700", "client.listen listens there already"),
         ("cluster.listen", "0.0.0.0:7780", "http.listen listens there already"),
