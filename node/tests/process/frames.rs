@@ -14,6 +14,9 @@ use crate::wire::{Said, Wire, announced, frame};
 /// Of each kind of connection that says half a thing.
 const CROWD: usize = 20;
 
+/// The beginning of TLS: a frame without end to a connection that speaks frames already.
+const HALF_HANDSHAKE: &str = "half a handshake";
+
 fn ping() -> Vec<u8> {
     frame(9, Ask::Ping(say::Ping { nonce: 9 }))
 }
@@ -45,7 +48,7 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("the largest frame allowed, of noise", announced(limits::FRAME_BYTES, &noise(limits::FRAME_BYTES))),
         ("noise", noise(256 * 1024)),
         ("HTTP", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()),
-        ("TLS", vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
+        (HALF_HANDSHAKE, vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
         ("a good frame and a bad one behind it", [ping(), announced(3, &[0xff; 3])].concat()),
     ]
 }
@@ -67,6 +70,11 @@ async fn a_bad_frame_ends_its_own_connection_with_a_word_and_no_other() {
         for (who, mut wire) in [("a stranger", stranger), ("a user", user)] {
             wire.write(&bytes).await;
             let last = wire.end().await;
+            // A handshake that comes to nothing ends with the time to log in: nothing was agreed to say a word in.
+            if what == HALF_HANDSHAKE && who == "a stranger" {
+                assert_eq!(last, None);
+                continue;
+            }
             let Some(Said::Failure(failure)) = last else { panic!("{what} of {who} ended with {last:?}") };
             assert_eq!(failure.code, "bad_frame", "{what} of {who}");
             assert!(failure.text.contains("the connection is closed"), "{}", failure.text);
