@@ -1,5 +1,6 @@
-//! Compiles the fault shim by itself, so that the `troupe` binary can carry it: a preloaded library must be a file of its own, and one that
-//! had to be installed beside the binary would be missing where it is wanted.
+//! Compiles the fault shim by itself, so that the `troupe` binary can carry it: a preloaded library
+//! must be a file of its own, and one that had to be installed beside the binary would be missing
+//! where it is wanted.
 
 use std::env;
 use std::path::PathBuf;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// An IPv4 address, or the /64 of an IPv6 address: one host is given a whole /64, and may change within it at will.
+/// An IPv4 address, or the /64 of an IPv6 address: one host is given a whole /64, and may change
+/// within it at will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address(IpAddr);
 

@@ -1,7 +1,7 @@
 //! Deciding what to accept: counters of what is in flight, and permits that give the place back.
 //!
-//! ractor's mailboxes have no bound; these are the bounds. Whoever sends to an entity takes a permit first, and the permit
-//! travels with the request until it is answered.
+//! ractor's mailboxes have no bound; these are the bounds. Whoever sends to an entity takes a
+//! permit first, and the permit travels with the request until it is answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

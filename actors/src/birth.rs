@@ -1,9 +1,10 @@
-//! The first administrator of a cluster: made once, by whichever node leads the slot of the name, with a one-time password that
-//! is told once.
+//! The first administrator of a cluster: made once, by whichever node leads the slot of the name,
+//! with a one-time password that is told once.
 //!
-//! The name is a setting that the cluster is born with. Its row decides: where there is one, nothing is made, so that failovers and
-//! restarts make no second one. A node that dies between the commit and the telling takes the password with it; an
-//! operator who holds the cluster's key sets another one.
+//! The name is a setting that the cluster is born with. Its row decides: where there is one,
+//! nothing is made, so that failovers and restarts make no second one. A node that dies between the
+//! commit and the telling takes the password with it; an operator who holds the cluster's key sets
+//! another one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,8 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
         one_time: true,
         born_with_cluster: true,
     });
-    // The same command until it is known what became of it: only the one that made the account may be told.
+    // The same command until it is known what became of it: only the one that made the account may
+    // be told.
     loop {
         match front.world.router.ask(name.slot(), Request::Commit(command.clone()), PATIENCE).await {
             Ok(Answer::Registered(_)) => return Ok(Some(Born { name: name.to_string(), password })),

@@ -1,7 +1,9 @@
-//! What users and addresses may ask of this node: limits from the configuration, and what is left of each.
+//! What users and addresses may ask of this node: limits from the configuration, and what is left
+//! of each.
 //!
-//! Every node counts by itself. [`Payer`] is one connection's side: it belongs to an address from the start and to a user from
-//! the login on, and both pay. What a request costs is in [`crate::edge::cost`].
+//! Every node counts by itself. [`Payer`] is one connection's side: it belongs to an address from
+//! the start and to a user from the login on, and both pay. What a request costs is in
+//! [`crate::edge::cost`].
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -44,13 +46,13 @@ pub struct Limits {
     pub connections: usize,
     /// Client connections of one address. Not zero.
     pub address_connections: usize,
-    /// Users and conversations that are awake on this node. Above it the longest idle go to rest first; where all have
-    /// something to do: `Overloaded`. Not zero.
+    /// Users and conversations that are awake on this node. Above it the longest idle go to rest
+    /// first; where all have something to do: `Overloaded`. Not zero.
     pub active_entities: usize,
     /// Bytes that wait for all client connections together. Not zero.
     pub output_bytes: usize,
-    /// What an address may do is multiplied by this for loopback: there a machine's own tools and all clients of a
-    /// reverse proxy are one address. Not zero.
+    /// What an address may do is multiplied by this for loopback: there a machine's own tools and
+    /// all clients of a reverse proxy are one address. Not zero.
     pub loopback_factor: u64,
 }
 
@@ -185,7 +187,8 @@ impl Budgets {
     }
 }
 
-/// What is paid once per act, and never waited for: what it allows is asked before the act costs anything.
+/// What is paid once per act, and never waited for: what it allows is asked before the act costs
+/// anything.
 impl Budgets {
     /// Before a password is hashed for a login into `account`.
     pub fn login(&self, address: Address, account: &str) -> Result<(), Refusal> {

@@ -1,4 +1,5 @@
-//! A connection as the rest of the node sees it: a bounded queue of frames to write, and a way to end it.
+//! A connection as the rest of the node sees it: a bounded queue of frames to write, and a way to
+//! end it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,8 +42,9 @@ impl Output {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// What one connection may have waiting now: a share of what is left, so that those that read nothing have less the more of
-    /// them there are. One that waits for nothing may always have one frame, as far as there is room at all.
+    /// What one connection may have waiting now: a share of what is left, so that those that read
+    /// nothing have less the more of them there are. One that waits for nothing may always have one
+    /// frame, as far as there is room at all.
     fn allows(&self, held: usize, frame: usize) -> bool {
         let left = self.limit.load(Ordering::Relaxed).saturating_sub(self.waiting());
         let share = (left / limits::OUTPUT_SHARE).min(limits::CONNECTION_OUT_BYTES);
@@ -137,7 +139,8 @@ impl Outbox {
         self.output.waiting.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Queues a frame. False if this was too much for the connection: it is about to end then, and resumes by its cursor.
+    /// Queues a frame. False if this was too much for the connection: it is about to end then, and
+    /// resumes by its cursor.
     pub fn push(&self, frame: Bytes) -> bool {
         let mut queue = self.queue.lock();
         if queue.closing {

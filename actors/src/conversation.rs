@@ -1,7 +1,9 @@
-//! The actor of one conversation: the order in which things are proposed, and the fan-out of what was committed.
+//! The actor of one conversation: the order in which things are proposed, and the fan-out of what
+//! was committed.
 //!
-//! It keeps no log and no members: those are applied state, and the rules about them are core's. What it knows by
-//! itself may be lost with it: recent acks, which nodes are interested, cursors that wait to be written.
+//! It keeps no log and no members: those are applied state, and the rules about them are core's.
+//! What it knows by itself may be lost with it: recent acks, which nodes are interested, cursors
+//! that wait to be written.
 
 mod cursors;
 mod recent;
@@ -47,7 +49,8 @@ pub enum ConversationMsg {
     /// The nodes that want to hear of this conversation, all of them.
     Interest(BTreeSet<NodeId>),
     FlushCursors,
-    /// A proposal has ended, and those who waited are answered. What listeners are shown of it is this actor's to tell.
+    /// A proposal has ended, and those who waited are answered. What listeners are shown of it is
+    /// this actor's to tell.
     Committed {
         shown: Vec<Effect>,
         acked: Vec<(UserId, ClientMessageId, Answer)>,
@@ -161,7 +164,8 @@ impl ConversationState {
             Command::ChangeGroup(change) => (change.actor, change.request),
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
-        // Invariant: exactly_once. Only committed places are in here; all others are decided by apply.
+        // Invariant: exactly_once. Only committed places are in here; all others are decided by
+        // apply.
         let known_as = if self.world.ctx.planted(Plant::RecentWithoutSender) { UserId(0) } else { sender };
         if let Some(answer) = self.recent.get(known_as, id) {
             return reply.send(Ok(answer));
@@ -196,8 +200,10 @@ impl ConversationState {
             let (shown, rest): (Vec<Effect>, Vec<Effect>) = effects
                 .into_iter()
                 .partition(|effect| matches!(effect, Effect::Deliver { .. } | Effect::CursorMoved { .. }));
-            // Not by way of this actor, nor to the shard's that it belongs to: both may have stopped, while this node leads again and has
-            // told its listeners a head below this one. Duplicates too: what was committed after its proposer had given it up was told nobody.
+            // Not by way of this actor, nor to the shard's that it belongs to: both may have
+            // stopped, while this node leads again and has told its listeners a head below this
+            // one. Duplicates too: what was committed after its proposer had given it up was told
+            // nobody.
             if let Some(head) = acked.iter().filter_map(|(_, _, answer)| seq(answer)).max()
                 && !world.ctx.planted(Plant::LostPushUnnoticed)
             {
@@ -224,7 +230,8 @@ impl ConversationState {
         }
     }
 
-    /// Whether there is no such event yet, as far as is applied here. Looks only for what is newer than the last look.
+    /// Whether there is no such event yet, as far as is applied here. Looks only for what is newer
+    /// than the last look.
     fn is_ahead(&mut self, seq: Seq) -> bool {
         if seq > self.known {
             self.known = self.head();
@@ -267,7 +274,8 @@ impl ConversationState {
         if cursors.is_empty() {
             return;
         }
-        // Above the bound only the reader's own devices hear of it, and only of what was read: one push per node.
+        // Above the bound only the reader's own devices hear of it, and only of what was read: one
+        // push per node.
         let all = self.shows_cursors();
         for (user, delivered, read, read_moved) in cursors {
             if all || read_moved {
@@ -277,7 +285,8 @@ impl ConversationState {
     }
 
     /// To nodes, not members, and encoded once for all of them.
-    // Invariant: one_order. Outcomes come in the order of the log, so each node is told in the order of seq.
+    // Invariant: one_order. Outcomes come in the order of the log, so each node is told in the
+    // order of seq.
     fn fan_out(&self, event: Event) {
         if self.interest.is_empty() {
             return;
@@ -285,7 +294,8 @@ impl ConversationState {
         let careless =
             [Plant::IgnoreFanOutGap, Plant::LostPushUnnoticed].into_iter().any(|it| self.world.ctx.planted(it));
         if careless && event.seq.0.is_multiple_of(20) {
-            // The mesh may lose a push. With these bugs planted it surely does, so that the careless hub is put to the test.
+            // The mesh may lose a push. With these bugs planted it surely does, so that the
+            // careless hub is put to the test.
             return;
         }
         let news = news(self.conversation, &event);

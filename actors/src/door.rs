@@ -1,8 +1,9 @@
 //! The door of the client port: TLS 1.3, or plain text where that is allowed.
 //!
-//! One port serves both. A TLS connection begins with 0x16; a frame begins with the high byte of its length, which is zero below
-//! the cap. Where plain text is not allowed, a plain client gets one frame that says so. The handshake runs in the
-//! connection's own task and within the time to log in, and the connection has its place among those not logged in meanwhile.
+//! One port serves both. A TLS connection begins with 0x16; a frame begins with the high byte of
+//! its length, which is zero below the cap. Where plain text is not allowed, a plain client gets
+//! one frame that says so. The handshake runs in the connection's own task and within the time to
+//! log in, and the connection has its place among those not logged in meanwhile.
 
 use std::fmt;
 use std::io;
@@ -79,7 +80,8 @@ impl Door {
                 let failure = say::Failure::from(Refusal::TlsRequired);
                 stream.write_all(&push_frame(say::server_frame::Message::Failure(failure))).await?;
                 stream.shutdown().await?;
-                // What is unread when a socket is closed would make the kernel take the failure back.
+                // What is unread when a socket is closed would make the kernel take the failure
+                // back.
                 tokio::io::copy(&mut stream.take(limits::FRAME_BYTES as u64), &mut tokio::io::sink()).await?;
                 Err(io::Error::new(io::ErrorKind::InvalidData, "plain text on a port that speaks TLS only"))
             }

@@ -1,9 +1,10 @@
-//! The edge: the actor of one client connection. It turns frames into requests and answers into frames, and knows who the
-//! connection is.
+//! The edge: the actor of one client connection. It turns frames into requests and answers into
+//! frames, and knows who the connection is.
 //!
-//! The socket is a task of its own ([`socket`]); pushes go from the hub straight into the outbox and never wake this actor.
-//! [`login`] holds the way in, [`session`] what a connection becomes by it, [`sends`] what a user says, [`requests`] what
-//! else a logged-in user may ask, [`cost`] what each frame is worth.
+//! The socket is a task of its own ([`socket`]); pushes go from the hub straight into the outbox
+//! and never wake this actor. [`login`] holds the way in, [`session`] what a connection becomes by
+//! it, [`sends`] what a user says, [`requests`] what else a logged-in user may ask, [`cost`] what
+//! each frame is worth.
 
 mod acknowledging;
 pub mod admin;

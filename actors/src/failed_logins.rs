@@ -1,7 +1,9 @@
-//! Failed logins in the log, under the target `troupe::audit`: for operators, and for tools that ban addresses.
+//! Failed logins in the log, under the target `troupe::audit`: for operators, and for tools that
+//! ban addresses.
 //!
-//! A name is shown as it was typed, because the operator may have to warn its owner; so it is cleaned and cut. Whoever guesses can cause as
-//! many as hashing allows, so lines are bounded, and the next one says how many were left out.
+//! A name is shown as it was typed, because the operator may have to warn its owner; so it is
+//! cleaned and cut. Whoever guesses can cause as many as hashing allows, so lines are bounded, and
+//! the next one says how many were left out.
 
 use std::fmt;
 use std::time::Duration;

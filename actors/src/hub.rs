@@ -1,8 +1,10 @@
-//! The hub of a node: which of its connections follow which conversation, and what they are handed, in order.
+//! The hub of a node: which of its connections follow which conversation, and what they are handed,
+//! in order.
 //!
-//! It subscribes to the leaders for all connections of the node together, in one batch per shard, and says again after
-//! each change of leader; the heads in the answers show what was missed. [`leaders`] does that, [`link`] holds what waits to be said
-//! to one shard; [`connections`] come and go, and follow no more than they may; [`flow`] keeps the order of one conversation,
+//! It subscribes to the leaders for all connections of the node together, in one batch per shard,
+//! and says again after each change of leader; the heads in the answers show what was missed.
+//! [`leaders`] does that, [`link`] holds what waits to be said to one shard; [`connections`] come
+//! and go, and follow no more than they may; [`flow`] keeps the order of one conversation,
 //! [`followed`] its listeners.
 
 mod connections;
@@ -33,7 +35,8 @@ use crate::router::PATIENCE;
 use crate::world::World;
 
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks between two times that everything is said again about who is online: a lost word does not last.
+/// Ticks between two times that everything is said again about who is online: a lost word does not
+/// last.
 const REPORT_TICKS: u64 = 60;
 
 pub enum HubMsg {
@@ -89,7 +92,8 @@ pub struct HubState {
     conversations: BTreeMap<ConversationId, Followed>,
     links: BTreeMap<ShardId, Link>,
     inboxes: Inboxes,
-    /// Events handed out so far, of any conversation: how recently something happened is told by it.
+    /// Events handed out so far, of any conversation: how recently something happened is told by
+    /// it.
     handed_out: u64,
     /// Gaps whose fetch has failed.
     unfilled: BTreeSet<ConversationId>,
@@ -179,7 +183,8 @@ impl Actor for Hub {
             }
             HubMsg::NodeDown(node) => {
                 state.links.values_mut().for_each(|link| link.lost(node));
-                // The leader has not changed, but what it knew of this node is gone: say it again when it is back.
+                // The leader has not changed, but what it knew of this node is gone: say it again
+                // when it is back.
                 state.look_at_leaders();
                 state.speak(&myself);
             }

@@ -11,14 +11,17 @@
 //!     └─ edge      x connection              TLS (module `door`), frames to requests, answers to frames
 //! ```
 //!
-//! All of them run on ractor, are local and unnamed, and keep their children in ordered maps of their own. A request goes
-//! edge, [`router`], [`shard`], entity, and the [`Cluster`](troupe_raft::Cluster) below; a committed event comes back from the
-//! [`conversation`] to the [`hub`] of each interested node, and from there as the same bytes to every connection.
+//! All of them run on ractor, are local and unnamed, and keep their children in ordered maps of
+//! their own. A request goes edge, [`router`], [`shard`], entity, and the
+//! [`Cluster`](troupe_raft::Cluster) below; a committed event comes back from the [`conversation`]
+//! to the [`hub`] of each interested node, and from there as the same bytes to every connection.
 //!
-//! What is decided without waiting is in plain structs with tests beside them: [`admission`], [`budgets`], [`places`], [`presence`], [`proposals`],
-//! the router's attempts, the hub's flow. Rules about users, members and messages are not here: they are `troupe-core`'s.
+//! What is decided without waiting is in plain structs with tests beside them: [`admission`],
+//! [`budgets`], [`places`], [`presence`], [`proposals`], the router's attempts, the hub's flow.
+//! Rules about users, members and messages are not here: they are `troupe-core`'s.
 //!
-//! Start at [`node`], the face of this crate; [`message`] is what actors say to each other across nodes.
+//! Start at [`node`], the face of this crate; [`message`] is what actors say to each other across
+//! nodes.
 
 pub mod address;
 pub mod admission;

@@ -1,4 +1,5 @@
-//! The listener: accepts client connections, keeps one edge per connection, and knows when the node drains.
+//! The listener: accepts client connections, keeps one edge per connection, and knows when the node
+//! drains.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,11 +30,13 @@ pub enum ListenerMsg {
     Ended {
         id: ConnectionId,
     },
-    /// Sends clients to other nodes, also those that still come: they are greeted, and open no session here.
+    /// Sends clients to other nodes, also those that still come: they are greeted, and open no
+    /// session here.
     Drain {
         nodes: Vec<String>,
     },
-    /// The node is to be emptied, or cut off: who is here or comes is sent to these nodes, and served until it goes. `None`: it is welcome again.
+    /// The node is to be emptied, or cut off: who is here or comes is sent to these nodes, and
+    /// served until it goes. `None`: it is welcome again.
     TurnAway {
         nodes: Option<Vec<String>>,
     },
@@ -77,7 +80,8 @@ pub struct ListenerState {
     open: watch::Sender<usize>,
     edges: BTreeMap<ConnectionId, Live>,
     next_id: ConnectionId,
-    /// Set while the node drains, is to be emptied or is cut off: what a client that still comes is told.
+    /// Set while the node drains, is to be emptied or is cut off: what a client that still comes is
+    /// told.
     go_away: Option<Bytes>,
     /// Accepts; aborted with this actor.
     accepting: JoinSet<()>,

@@ -1,7 +1,8 @@
 //! What is asked of the leader of a shard, what it answers, and what it tells nodes by itself.
 //!
-//! Between actors of one node these values travel as they are; [`wire`] gives them the form they have between nodes. What only
-//! a client looks at (pages, lists) is composed by the leader in the client's words, so that the edge passes it on.
+//! Between actors of one node these values travel as they are; [`wire`] gives them the form they
+//! have between nodes. What only a client looks at (pages, lists) is composed by the leader in the
+//! client's words, so that the edge passes it on.
 
 pub mod accounts;
 pub mod wire;
@@ -176,7 +177,8 @@ pub enum Refusal {
     Overloaded { after_ms: u32 },
     /// Definite: nothing was done; the user or the address has used its budget.
     Limited { limit: client::Limit, after_ms: u32 },
-    /// Definite: nothing was done, because disks are almost full; the same request may be made later.
+    /// Definite: nothing was done, because disks are almost full; the same request may be made
+    /// later.
     StorageLow,
     /// Definite: ask the leader.
     NotOwner { hint: Option<NodeId> },
@@ -226,7 +228,8 @@ impl From<Rejection> for Refusal {
     }
 }
 
-/// From a leader to a node with interested connections. Only ever a hint: what is lost shows in the heads.
+/// From a leader to a node with interested connections. Only ever a hint: what is lost shows in the
+/// heads.
 #[derive(Clone, Debug)]
 pub enum Push {
     Event(News),

@@ -1,4 +1,5 @@
-//! The face of this crate: the actors of one node, from binding the client port to the last goodbye.
+//! The face of this crate: the actors of one node, from binding the client port to the last
+//! goodbye.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +99,8 @@ impl NodeHandle {
         NodeHandle::start_with(ctx, cluster, config, MeshKind::Cluster).await
     }
 
-    /// Boxed, so that the actors are compiled once, here, and not again in every program that starts them.
+    /// Boxed, so that the actors are compiled once, here, and not again in every program that
+    /// starts them.
     pub fn start_with(
         ctx: NodeCtx,
         cluster: Cluster,
@@ -127,7 +129,8 @@ impl NodeHandle {
         let gauge = Gauge::new(limits::NODE_RECEIVED);
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
         let reading = {
-            // One runs, one is next: the lane never rests while somebody waits, and what goes past the turns waits for two at most.
+            // One runs, one is next: the lane never rests while somebody waits, and what goes past
+            // the turns waits for two at most.
             let lanes = vec![Lane::Read; 2];
             Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
         };
@@ -224,7 +227,8 @@ impl NodeHandle {
         self.0.front.world.view()
     }
 
-    /// Asks the leader of a slot as an edge does, but without what an edge checks before: for tests.
+    /// Asks the leader of a slot as an edge does, but without what an edge checks before: for
+    /// tests.
     pub fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
         self.0.front.world.router.ask(slot, request, PATIENCE)
     }
@@ -245,8 +249,8 @@ impl NodeHandle {
         }
     }
 
-    /// Accepts no more clients, sends those that are here to other nodes, and waits until they have gone or the time is
-    /// over. What they have asked is still answered.
+    /// Accepts no more clients, sends those that are here to other nodes, and waits until they have
+    /// gone or the time is over. What they have asked is still answered.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.send_replace(true);
         let nodes = self.0.front.world.router.routing().elsewhere();

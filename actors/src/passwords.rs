@@ -1,7 +1,7 @@
 //! Passwords: their rules, argon2id, and a bound on how many are hashed at once.
 //!
-//! Hashing runs on lanes of its own, at a low priority. A login of an unknown user costs as much as one of a known user, so that the
-//! time of an answer does not say who exists.
+//! Hashing runs on lanes of its own, at a low priority. A login of an unknown user costs as much as
+//! one of a known user, so that the time of an answer does not say who exists.
 
 use std::sync::Arc;
 

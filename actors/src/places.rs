@@ -1,7 +1,9 @@
-//! Places for client connections: a number for the node, a share for each address, and newcomers before silent ones.
+//! Places for client connections: a number for the node, a share for each address, and newcomers
+//! before silent ones.
 //!
-//! Where no place is free, the oldest connection without a login gives way, of the address that has most of them. Only where all
-//! connections have logged in is a newcomer refused. No IO: a connection that gives way is ended through its outbox.
+//! Where no place is free, the oldest connection without a login gives way, of the address that has
+//! most of them. Only where all connections have logged in is a newcomer refused. No IO: a
+//! connection that gives way is ended through its outbox.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -103,7 +105,8 @@ impl Places {
 }
 
 impl Table {
-    /// The oldest silent connection leaves, of this address or of the one that has most of them. `false`: there is none.
+    /// The oldest silent connection leaves, of this address or of the one that has most of them.
+    /// `false`: there is none.
     fn give_way(&mut self, of: Option<Address>) -> bool {
         let address = of.or_else(|| {
             let most = self.addresses.iter().max_by_key(|(_, held)| held.silent.len());

@@ -1,4 +1,5 @@
-//! Who is online: live connections of the users of one shard, by the word of the nodes that hold them.
+//! Who is online: live connections of the users of one shard, by the word of the nodes that hold
+//! them.
 //!
 //! Volatile. After a change of leader each node says it all again, and says it again now and then.
 
@@ -16,8 +17,9 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// A session may be at several nodes for a while: its device has moved, and its old node, which was frozen or is draining, has
-    /// not noticed. Nobody knows here which connection is the newer one, so none is ended; the stale one ends by itself.
+    /// A session may be at several nodes for a while: its device has moved, and its old node, which
+    /// was frozen or is draining, has not noticed. Nobody knows here which connection is the newer
+    /// one, so none is ended; the stale one ends by itself.
     pub fn attach(&mut self, session: Session) {
         let held = self.users.entry(session.user).or_default();
         if !held.contains(&session) {

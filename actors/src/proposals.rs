@@ -1,6 +1,8 @@
-//! What one entity wants committed, in order: one proposal is under way, the rest waits and goes together.
+//! What one entity wants committed, in order: one proposal is under way, the rest waits and goes
+//! together.
 //!
-//! With one call at a time the order of commands is the order of arrival, and what gathers meanwhile shares an entry.
+//! With one call at a time the order of commands is the order of arrival, and what gathers
+//! meanwhile shares an entry.
 
 use std::collections::VecDeque;
 

@@ -10,7 +10,8 @@ use crate::mesh;
 use crate::message::{Outcome, Refusal};
 use crate::router::Router;
 
-/// To be used exactly once. Dropped unused it answers a local waiter with [`Refusal::Unavailable`]; a remote one finds out at its deadline.
+/// To be used exactly once. Dropped unused it answers a local waiter with [`Refusal::Unavailable`];
+/// a remote one finds out at its deadline.
 pub struct ReplyTo {
     origin: Origin,
     /// Places that the request holds until it is answered.

@@ -1,8 +1,8 @@
-//! The root of a node's actors: starts the hub, the listener, and a shard for each leadership held here, and restarts what
-//! fails.
+//! The root of a node's actors: starts the hub, the listener, and a shard for each leadership held
+//! here, and restarts what fails.
 //!
-//! Children are kept in maps of our own, in order. A shard that fails is started anew for the same leadership; what it knew by itself is
-//! volatile and said again.
+//! Children are kept in maps of our own, in order. A shard that fails is started anew for the same
+//! leadership; what it knew by itself is volatile and said again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::hub::{Hub, HubMsg};
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
 use crate::shard::{Shard, ShardArgs, ShardMsg};
 
-/// A node that reaches too few others for so long keeps no clients: longer than it takes to find everybody again after it stood still.
+/// A node that reaches too few others for so long keeps no clients: longer than it takes to find
+/// everybody again after it stood still.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// For the listener to queue the last frame of every connection.
@@ -156,7 +157,8 @@ impl RootState {
     }
 }
 
-/// Tells the listener when clients are better served elsewhere, because this node is to be emptied or has been cut off, and when they are not any more.
+/// Tells the listener when clients are better served elsewhere, because this node is to be emptied
+/// or has been cut off, and when they are not any more.
 async fn herald(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
     let (mut away, mut alone_since) = (false, None);
     loop {

@@ -1,7 +1,8 @@
 //! Finds the leader of a shard, asks it, and asks again until the deadline.
 //!
-//! Not an actor: a table of what waits for other nodes, and of the shards led here. Every request may be repeated without
-//! harm, so a retry is always safe; what must not be blurred is whether an unanswered one may have been done.
+//! Not an actor: a table of what waits for other nodes, and of the shards led here. Every request
+//! may be repeated without harm, so a retry is always safe; what must not be blurred is whether an
+//! unanswered one may have been done.
 
 mod attempts;
 #[cfg(test)]
@@ -44,7 +45,8 @@ pub struct Router {
     shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
     hub: Mutex<Option<ActorRef<HubMsg>>>,
     pending: Mutex<BTreeMap<u64, Pending>>,
-    /// Begins anywhere: a node that answers late may answer what an earlier process of this node has asked.
+    /// Begins anywhere: a node that answers late may answer what an earlier process of this node
+    /// has asked.
     // Invariant: durable. An answer to another request would acknowledge what nobody has committed.
     next_correlation: AtomicU64,
     plant: Option<Plant>,
@@ -108,8 +110,8 @@ impl Router {
         Some(shard)
     }
 
-    /// Asks the leader of the slot's shard. The first attempt is queued before this returns, so that requests made one
-    /// after another arrive in that order; what is awaited is the answer.
+    /// Asks the leader of the slot's shard. The first attempt is queued before this returns, so
+    /// that requests made one after another arrive in that order; what is awaited is the answer.
     pub fn ask(
         self: &Arc<Self>,
         slot: Slot,
@@ -317,8 +319,8 @@ impl Router {
         }
     }
 
-    /// To whoever leads the shard here now, which need not be who proposed. Where nobody does, its next leader tells all who listen where
-    /// its conversations stand.
+    /// To whoever leads the shard here now, which need not be who proposed. Where nobody does, its
+    /// next leader tells all who listen where its conversations stand.
     pub fn tell_shard(&self, shard: ShardId, message: ShardMsg) {
         if let Some(actor) = self.shard_here(shard) {
             let _ = actor.send_message(message);
@@ -359,14 +361,16 @@ impl Router {
     }
 }
 
-/// Ends when anything has changed about who leads what. A node that stops has no more such news, and that is none either.
+/// Ends when anything has changed about who leads what. A node that stops has no more such news,
+/// and that is none either.
 async fn news(routing: &mut watch::Receiver<Arc<Routing>>) {
     if routing.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Ends when another node leads the shard than the one that was asked: a frozen leader answers nobody, its successor does.
+/// Ends when another node leads the shard than the one that was asked: a frozen leader answers
+/// nobody, its successor does.
 async fn another_leads(routing: &mut watch::Receiver<Arc<Routing>>, shard: ShardId, asked: NodeId) {
     let elsewhere = |routing: &Arc<Routing>| routing.leader(shard).is_some_and(|(leader, _)| leader != asked);
     if routing.wait_for(elsewhere).await.is_err() {

@@ -1,9 +1,11 @@
-//! The actor of a shard that is led here: it admits requests, hands them to entities, answers reads, and realises effects.
+//! The actor of a shard that is led here: it admits requests, hands them to entities, answers
+//! reads, and realises effects.
 //!
-//! It lives as long as one leadership, and is the only sender to its entities, so that it can bound what is in flight at
-//! each. What is volatile about an entity (who is interested, who is online) is kept here, so that entities can go
-//! when they are idle. [`requests`] admits what is asked, [`standing`] answers what
-//! applied state refuses, [`reads`] composes the answers, [`outbox`] carries what this shard owes to others.
+//! It lives as long as one leadership, and is the only sender to its entities, so that it can bound
+//! what is in flight at each. What is volatile about an entity (who is interested, who is online)
+//! is kept here, so that entities can go when they are idle. [`requests`] admits what is asked,
+//! [`standing`] answers what applied state refuses, [`reads`] composes the answers, [`outbox`]
+//! carries what this shard owes to others.
 
 mod accounts;
 mod entities;
@@ -37,7 +39,8 @@ const TICK: Duration = Duration::from_secs(1);
 const DIGEST_TICKS: u64 = 3;
 /// Exchanges in which a moved head is told: the first may be lost as well.
 const TOLD: u8 = 2;
-/// A new leader does not refuse a second login before it knows who is online, or has waited this long.
+/// A new leader does not refuse a second login before it knows who is online, or has waited this
+/// long.
 const HEARING: Duration = Duration::from_secs(5);
 
 pub enum ShardMsg {
@@ -231,7 +234,8 @@ impl ShardState {
                     }
                 }
                 Effect::OutboxFilled { .. } => self.carry_outbox(myself),
-                // Pushed by the conversation's actor. Here when that has given up on it, and for a group that was created just now.
+                // Pushed by the conversation's actor. Here when that has given up on it, and for a
+                // group that was created just now.
                 Effect::Deliver { conversation, event } => {
                     if let EventKind::Removed { user } = event.kind {
                         self.entities.forget(conversation, user);

@@ -1,5 +1,6 @@
-//! Blocking work that takes turns between those who ask for it, by what it costs: one that asks much waits longer, and nobody
-//! else does. Reads of applied state take turns between users, password hashes between addresses.
+//! Blocking work that takes turns between those who ask for it, by what it costs: one that asks
+//! much waits longer, and nobody else does. Reads of applied state take turns between users,
+//! password hashes between addresses.
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ struct Queue<K> {
 }
 
 impl<K: Ord + Clone + Send + 'static> Turns<K> {
-    /// As many jobs are at the executor at once as lanes are named; `limit` wait, and `limit_each` of one party.
+    /// As many jobs are at the executor at once as lanes are named; `limit` wait, and `limit_each`
+    /// of one party.
     pub fn new(executor: Arc<dyn Executor>, lanes: Vec<Lane>, limit: usize, limit_each: usize) -> Arc<Turns<K>> {
         let queue = Queue { waiting: Fair::new(limit, limit_each), free: lanes };
         Arc::new(Turns { executor, queue: Mutex::new(queue) })

@@ -1,7 +1,8 @@
-//! The actor of one user: opens and closes sessions, one after another, under the cluster's policy for a second login.
+//! The actor of one user: opens and closes sessions, one after another, under the cluster's policy
+//! for a second login.
 //!
-//! Passwords were verified where the connection is, and who is online is the shard's to know; this actor only decides
-//! about sessions, and it may rest while the user's connections live on.
+//! Passwords were verified where the connection is, and who is online is the shard's to know; this
+//! actor only decides about sessions, and it may rest while the user's connections live on.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::command::OpenSession;
@@ -166,7 +167,8 @@ impl UserState {
                         }
                         match waiter.opens {
                             Some(session) if answer.is_ok() => {
-                                // Before the answer, so that who logs in next finds this one online.
+                                // Before the answer, so that who logs in next finds this one
+                                // online.
                                 world.router.tell_shard(shard, ShardMsg::Opened(session));
                             }
                             Some(session) => failed.push(session),

@@ -67,8 +67,9 @@ impl World {
         View::new(engine.snapshot())
     }
 
-    /// What is refused before it is proposed, because every replica would refuse it, or could not carry or keep it.
-    /// Checked here as well as at the edge: the request may come from the edge of another node.
+    /// What is refused before it is proposed, because every replica would refuse it, or could not
+    /// carry or keep it. Checked here as well as at the edge: the request may come from the edge of
+    /// another node.
     pub fn admit(&self, shard: ShardId, command: &Command) -> Result<(), Refusal> {
         machine::check(command)?;
         if command_bytes(command) > limits::BATCH_BYTES {
@@ -80,8 +81,9 @@ impl World {
         Ok(())
     }
 
-    /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who asks learns of it in time or not at all; what
-    /// is committed later, when a majority is back, is realised all the same.
+    /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who
+    /// asks learns of it in time or not at all; what is committed later, when a majority is back,
+    /// is realised all the same.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
         let cluster = self.cluster.clone();
         let mut committing = Box::pin(async move { cluster.propose(shard, commands).await });
@@ -103,7 +105,8 @@ impl World {
     }
 
     /// Reads applied state behind a barrier, off the async workers.
-    // Invariant: private. Membership is checked against state that is at least as new as the request.
+    // Invariant: private. Membership is checked against state that is at least as new as the
+    // request.
     pub async fn read<T: Send + 'static>(
         &self,
         shard: ShardId,

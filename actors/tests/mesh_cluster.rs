@@ -1,4 +1,5 @@
-//! The mesh over ractor_cluster between two processes: ractor's registries are statics, so each node needs its own.
+//! The mesh over ractor_cluster between two processes: ractor's registries are statics, so each
+//! node needs its own.
 //!
 //! The test is node 1, the dialler. Node 2 is this binary again, running [`node_process`].
 

@@ -200,8 +200,8 @@ async fn a_slow_receiver_fills_the_sender_and_nothing_beyond_the_bounds() {
     a_events.expect(MeshEvent::Up(B)).await;
     events.expect(MeshEvent::Up(A)).await;
 
-    // More than lane, window and the receiver's limit hold together. At the first refusal, the frames under way are given time to
-    // arrive, until the lane takes no more.
+    // More than lane, window and the receiver's limit hold together. At the first refusal, the
+    // frames under way are given time to arrive, until the lane takes no more.
     let most = (limits::LANE_BYTES + 2 * limits::NODE_FRAME_BYTES) / BODY + 1_000;
     let mut accepted = 0;
     let mut refused_since: Option<Instant> = None;

@@ -1,4 +1,5 @@
-//! `chaos`: what `troupe chaos` does, with the binary of one's choice, and the page of proof. For `scripts/chaos` and `scripts/proof`.
+//! `chaos`: what `troupe chaos` does, with the binary of one's choice, and the page of proof. For
+//! `scripts/chaos` and `scripts/proof`.
 
 mod proof;
 
@@ -28,7 +29,8 @@ struct Cli {
 enum Verb {
     #[command(flatten)]
     Chaos(Box<Chaos>),
-    /// Plant bugs into real nodes, and play until each is caught (wants a binary with the feature planted-bugs)
+    /// Plant bugs into real nodes, and play until each is caught (wants a binary with the feature
+    /// planted-bugs)
     Teeth {
         /// One line of JSON for each
         #[arg(long)]

@@ -1,5 +1,6 @@
-//! A short form of every attack by one account or one address: honest users get every acknowledgement, and the nodes stay
-//! within their memory. `scripts/attack --all` plays the long form and judges latencies too.
+//! A short form of every attack by one account or one address: honest users get every
+//! acknowledgement, and the nodes stay within their memory. `scripts/attack --all` plays the long
+//! form and judges latencies too.
 
 use std::path::PathBuf;
 use std::time::Duration;

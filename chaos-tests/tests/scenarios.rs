@@ -1,4 +1,5 @@
-//! A short run of every scenario on real processes: all promises hold, and enough happens for that to mean something.
+//! A short run of every scenario on real processes: all promises hold, and enough happens for that
+//! to mean something.
 //!
 //! `scripts/chaos run` does the same for as long as one likes.
 
@@ -102,8 +103,9 @@ fn clock_jump() {
     holds_where_possible(Scenario::ClockJump, 12, 23_200);
 }
 
-/// Planted bugs: each makes the nodes break the contract, and the same harness must say so. Those that only a real disk shows, and some that the
-/// simulation catches as well. `scripts/chaos teeth --processes` prints them as a table.
+/// Planted bugs: each makes the nodes break the contract, and the same harness must say so. Those
+/// that only a real disk shows, and some that the simulation catches as well. `scripts/chaos teeth
+/// --processes` prints them as a table.
 #[cfg(feature = "planted-bugs")]
 mod teeth {
     use troupe_chaos::teeth::Tooth;

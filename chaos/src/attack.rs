@@ -1,8 +1,9 @@
 //! Attacks: one account or one address against all others, on a fresh cluster of real processes.
 //!
-//! Each [`Attack`] does what a single account or address could once do to the whole cluster. Two honest users talk meanwhile.
-//! The [`Report`] compares their acknowledgements and the nodes' memory and disk before, during and after the attack, and
-//! [`Report::judge`] says whether the attack did harm. The attacks stand in one file each below this module.
+//! Each [`Attack`] does what a single account or address could once do to the whole cluster. Two
+//! honest users talk meanwhile. The [`Report`] compares their acknowledgements and the nodes'
+//! memory and disk before, during and after the attack, and [`Report::judge`] says whether the
+//! attack did harm. The attacks stand in one file each below this module.
 
 mod accounts;
 mod descriptors;

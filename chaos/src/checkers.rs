@@ -1,4 +1,5 @@
-//! One checker per promise. Each walks the history once, knows nothing of the server, and names what it found.
+//! One checker per promise. Each walks the history once, knows nothing of the server, and names
+//! what it found.
 
 pub mod cursors;
 pub mod device_order;

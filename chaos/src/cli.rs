@@ -1,5 +1,5 @@
-//! `troupe chaos`: breaks clusters of its own and judges them (`list`, `run`), or breaks a demo that runs (`kill`, `freeze`, `partition`,
-//! `weather`, `heal`).
+//! `troupe chaos`: breaks clusters of its own and judges them (`list`, `run`), or breaks a demo
+//! that runs (`kill`, `freeze`, `partition`, `weather`, `heal`).
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -104,7 +104,8 @@ pub struct Demo {
 pub struct Run {
     #[arg(long, required_unless_present_any = ["all", "server"], conflicts_with = "all")]
     scenario: Option<String>,
-    /// Do not start a cluster: chat on this one (client addresses, comma-separated) and judge what clients see
+    /// Do not start a cluster: chat on this one (client addresses, comma-separated) and judge what
+    /// clients see
     #[arg(long, conflicts_with_all = ["all", "scenario"])]
     server: Option<String>,
     /// With --server: a shell command that breaks something
@@ -261,7 +262,8 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
                 }
                 finished.push(run);
             }
-            // One cluster that cannot be started or healed is a failure, but not the end of the others.
+            // One cluster that cannot be started or healed is a failure, but not the end of the
+            // others.
             Err(error) if args.all => {
                 eprintln!("{}: {error:#}", scenario.name());
                 failed.push((scenario.name().to_owned(), format!("the run failed: {error:#}")));

@@ -1,7 +1,9 @@
-//! How a running demo is told to break something: one order per connection on a socket in its data folder, one line of JSON each way.
+//! How a running demo is told to break something: one order per connection on a socket in its data
+//! folder, one line of JSON each way.
 //!
-//! `troupe chaos kill|freeze|partition|weather|heal` are the one end ([`send`]), `troupe demo` is the other ([`listen`]), which owns the
-//! processes and the proxies ([`obey`]). The socket is as private as the folder it is in.
+//! `troupe chaos kill|freeze|partition|weather|heal` are the one end ([`send`]), `troupe demo` is
+//! the other ([`listen`]), which owns the processes and the proxies ([`obey`]). The socket is as
+//! private as the folder it is in.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -88,7 +90,8 @@ struct Answer {
 /// An order, and where its outcome goes.
 pub type Asked = (Order, oneshot::Sender<Result<String>>);
 
-/// Listens until the receiver is dropped. Only the holder of the folder may: a socket that is there is left from one that was killed.
+/// Listens until the receiver is dropped. Only the holder of the folder may: a socket that is there
+/// is left from one that was killed.
 pub fn listen(dir: &Path, _holder: &FolderLock) -> Result<mpsc::Receiver<Asked>> {
     let path = dir.join(SOCKET);
     let _ = std::fs::remove_file(&path);

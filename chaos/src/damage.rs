@@ -1,4 +1,5 @@
-//! Harm to the files of a node that does not run: what bad disks, bad restores and bad operators leave behind.
+//! Harm to the files of a node that does not run: what bad disks, bad restores and bad operators
+//! leave behind.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -73,7 +74,8 @@ pub fn truncate(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> 
     Ok(Some(format!("{} cut from {bytes} to {left} bytes", name(&path))))
 }
 
-/// Removes what a node has set aside as damaged, as its operator would after a look at it: a node takes several of them for a broken disk.
+/// Removes what a node has set aside as damaged, as its operator would after a look at it: a node
+/// takes several of them for a broken disk.
 pub fn forget(data: &Path) -> Result<()> {
     for entry in fs::read_dir(data)? {
         let entry = entry?;

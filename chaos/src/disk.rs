@@ -1,8 +1,11 @@
-//! A disk for one node that can lose power: an ext4 image of its own, mounted through a loop device. Wants root.
+//! A disk for one node that can lose power: an ext4 image of its own, mounted through a loop
+//! device. Wants root.
 //!
-//! [`Disk::lose_power`] shuts the file system down without writing its journal: what was not synced is gone, as after a power failure, and
-//! every later write fails. [`Disk::power_up`] mounts it again, which replays the journal as far as it got. The node is to be killed in
-//! between. A process that is only killed loses nothing, because the page cache outlives it: this is the fault that shows a missing sync.
+//! [`Disk::lose_power`] shuts the file system down without writing its journal: what was not synced
+//! is gone, as after a power failure, and every later write fails. [`Disk::power_up`] mounts it
+//! again, which replays the journal as far as it got. The node is to be killed in between. A
+//! process that is only killed loses nothing, because the page cache outlives it: this is the fault
+//! that shows a missing sync.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;

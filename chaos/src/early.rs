@@ -1,7 +1,8 @@
 //! What can be said while a run goes on: counts, gaps, and what cannot be right whatever comes.
 //!
-//! A few of the checkers' rules, those that need no final logs, kept as records come. The verdict is still the checkers': this is for whoever
-//! watches, so that a broken promise shows when it breaks.
+//! A few of the checkers' rules, those that need no final logs, kept as records come. The verdict
+//! is still the checkers': this is for whoever watches, so that a broken promise shows when it
+//! breaks.
 
 use std::collections::{BTreeMap, VecDeque};
 

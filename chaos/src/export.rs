@@ -1,12 +1,16 @@
-//! Histories in the form that Jepsen's checkers read, so that others can judge with tools that are not ours.
+//! Histories in the form that Jepsen's checkers read, so that others can judge with tools that are
+//! not ours.
 //!
-//! Two files. `list-append.edn` for Elle's list-append: a send is a transaction that appends a number to its conversation, and at the end
-//! every replica and every device reads each whole conversation. `kafka.edn` for the log checker of `jepsen.tests.kafka`: sends with the
-//! offsets they were acknowledged at, and polls with what each device was handed. Numbers stand for messages; `messages.edn` says which.
-//! Each line is one operation, as in Jepsen's `history.edn`; times are nanoseconds.
+//! Two files. `list-append.edn` for Elle's list-append: a send is a transaction that appends a
+//! number to its conversation, and at the end every replica and every device reads each whole
+//! conversation. `kafka.edn` for the log checker of `jepsen.tests.kafka`: sends with the offsets
+//! they were acknowledged at, and polls with what each device was handed. Numbers stand for
+//! messages; `messages.edn` says which. Each line is one operation, as in Jepsen's `history.edn`;
+//! times are nanoseconds.
 //!
-//! Jepsen's processes do one thing at a time and a device does not, so each device is as many processes as it had sends under way
-//! at once. A send without an answer is `:info`, and its process is not used again.
+//! Jepsen's processes do one thing at a time and a device does not, so each device is as many
+//! processes as it had sends under way at once. A send without an answer is `:info`, and its
+//! process is not used again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -150,7 +154,8 @@ fn list_append(history: &History, numbers: &Numbers) -> String {
     for ((conversation, id), process) in std::mem::take(&mut processes.of) {
         lines.op("info", process, "txn", &append(&conversation, &id), end);
     }
-    // Member changes are entries as well, but nobody appended them: they are left out of what is read.
+    // Member changes are entries as well, but nobody appended them: they are left out of what is
+    // read.
     let mut reader = LANES * LANES;
     let mut read = |lines: &mut Lines, conversation: &str, messages: &[u64]| {
         let list: Vec<String> = messages.iter().map(u64::to_string).collect();
@@ -246,7 +251,8 @@ impl Poll {
                 format!("{conversation:?} [{}]", pairs.join(" "))
             })
             .collect();
-        // At one moment: an operation that began earlier would stand before lines that are written already.
+        // At one moment: an operation that began earlier would stand before lines that are written
+        // already.
         lines.op("invoke", process, "poll", "[[:poll]]", at);
         lines.op("ok", process, "poll", &format!("[[:poll {{{}}}]]", taken.join(", ")), at);
     }

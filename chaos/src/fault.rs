@@ -1,4 +1,5 @@
-//! One thing that goes wrong: to whom, how, for how long. A [`scenario`](crate::scenario) draws them, a [`nemesis`](crate::nemesis) does them.
+//! One thing that goes wrong: to whom, how, for how long. A [`scenario`](crate::scenario) draws
+//! them, a [`nemesis`](crate::nemesis) does them.
 
 use std::fmt;
 

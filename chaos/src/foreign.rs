@@ -1,8 +1,10 @@
-//! A run against a cluster that somebody else started: people chat there, faults are the owner's own commands, and everything is judged by
-//! what clients can see. No conversation of others is looked at: people of a run have names of their own and talk in groups and in pairs.
+//! A run against a cluster that somebody else started: people chat there, faults are the owner's
+//! own commands, and everything is judged by what clients can see. No conversation of others is
+//! looked at: people of a run have names of their own and talk in groups and in pairs.
 //!
-//! What each node says of a conversation stands for its replica. A node may answer from the shard's leader, so this compares what nodes
-//! *serve*; to compare what disks hold, let [`run`](crate::run) start the cluster.
+//! What each node says of a conversation stands for its replica. A node may answer from the shard's
+//! leader, so this compares what nodes *serve*; to compare what disks hold, let [`run`](crate::run)
+//! start the cluster.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

@@ -22,7 +22,8 @@ pub enum Record {
     Ack { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64 },
     /// The device is told that the message was not and never will be applied.
     Reject { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, code: String },
-    /// An event is handed to the application of a device; `message` is false for member changes and the like.
+    /// An event is handed to the application of a device; `message` is false for member changes and
+    /// the like.
     Deliver {
         at: u64,
         device: DeviceNumber,
@@ -67,7 +68,8 @@ pub struct History {
 }
 
 impl History {
-    /// The log of a conversation on the first replica that has it: the others must be equal (checked by `replicas`).
+    /// The log of a conversation on the first replica that has it: the others must be equal
+    /// (checked by `replicas`).
     pub fn reference(&self) -> BTreeMap<&Conversation, &FinalLog> {
         let mut reference: BTreeMap<&Conversation, &FinalLog> = BTreeMap::new();
         for (conversation, log) in self.finals.values().flatten() {

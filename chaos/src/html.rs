@@ -1,4 +1,5 @@
-//! The report as one HTML page with nothing outside of it: faults over send rate and latency, a verdict per promise, the command again.
+//! The report as one HTML page with nothing outside of it: faults over send rate and latency, a
+//! verdict per promise, the command again.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,7 +29,8 @@ svg text{font:11px system-ui,sans-serif;fill:#777}svg text.mark{fill:#c0392b}h2{
 @media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}td,th{border-color:#333}pre,svg{background:#202329}a{color:#7ab0f0}\
 .held{color:#4cc26a}.broken{color:#ff6b6b}.inconclusive{color:#e0a040}}";
 
-/// One page for one or several runs; `command` repeats a run, `skipped` are scenarios that could not be run here, and why.
+/// One page for one or several runs; `command` repeats a run, `skipped` are scenarios that could
+/// not be run here, and why.
 pub fn page(
     runs: &[Finished],
     made: &Made,
@@ -205,7 +207,8 @@ impl Curves {
                 (to - from).max(1.0),
                 escape(&window.text)
             );
-            // Where faults are close together, a number that would cover the one before is left to the table.
+            // Where faults are close together, a number that would cover the one before is left to
+            // the table.
             if from >= free_from {
                 let label = (number + 1).to_string();
                 let _ = write!(out, "<text class=mark x=\"{from:.1}\" y=\"{:.1}\">{label}</text>", HEIGHT - 3.0);
@@ -301,7 +304,8 @@ mod tests {
         for part in [
             "<meta name=\"viewport\"",
             "2026-11-28 15:04 UTC with troupe 0.1.0 on host &lt;a&gt;",
-            // The fault is named where no pointer hovers: by its number in the picture, by its name beside it.
+            // The fault is named where no pointer hovers: by its number in the picture, by its name
+            // beside it.
             ">1</text>",
             "<td class=n>1<td>kill &lt;leader&gt;",
             "troupe chaos run --seed 3",

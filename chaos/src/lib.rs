@@ -1,8 +1,11 @@
-//! Proof by breaking: a cluster of real processes, clients that write down what they see, faults, and one checker per promise.
+//! Proof by breaking: a cluster of real processes, clients that write down what they see, faults,
+//! and one checker per promise.
 //!
-//! [`local`] starts the processes (the demo and the benches use it too). [`run`] plays a [`scenario`] with a [`workload`] and a [`nemesis`]; the
-//! [`history`] is the evidence, [`checkers`] judge it, [`report`] says the verdict; [`teeth`] plants bugs to see that it does. The crate knows a node only from outside: its
-//! command line, its ports, its signals and its files. Nothing of the server is linked here.
+//! [`local`] starts the processes (the demo and the benches use it too). [`run`] plays a
+//! [`scenario`] with a [`workload`] and a [`nemesis`]; the [`history`] is the evidence,
+//! [`checkers`] judge it, [`report`] says the verdict; [`teeth`] plants bugs to see that it does.
+//! The crate knows a node only from outside: its command line, its ports, its signals and its
+//! files. Nothing of the server is linked here.
 
 pub mod attack;
 pub mod checkers;

@@ -1,4 +1,5 @@
-//! The view of a run in a terminal: what is broken now, what comes through, the verdict so far. Redrawn in place.
+//! The view of a run in a terminal: what is broken now, what comes through, the verdict so far.
+//! Redrawn in place.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;

@@ -1,11 +1,14 @@
-//! A cluster of real processes on this machine: what `troupe demo`, `troupe bench` and the chaos harness run.
+//! A cluster of real processes on this machine: what `troupe demo`, `troupe bench` and the chaos
+//! harness run.
 //!
-//! Each node is a child with its own data folder and log file under one directory; `cluster.json` (mode 0600) keeps ports and token, so that
-//! the same directory comes back as the same cluster. Children watch their standard input and stop when it closes: they never outlive
-//! the process that started them, even if that one is killed.
+//! Each node is a child with its own data folder and log file under one directory; `cluster.json`
+//! (mode 0600) keeps ports and token, so that the same directory comes back as the same cluster.
+//! Children watch their standard input and stop when it closes: they never outlive the process that
+//! started them, even if that one is killed.
 //!
-//! What is needed to break more than processes is put under the nodes before they start: [`LocalCluster::put_proxies`] between them,
-//! [`LocalCluster::put_shims`] under their system calls, [`LocalCluster::put_disks`] under their data.
+//! What is needed to break more than processes is put under the nodes before they start:
+//! [`LocalCluster::put_proxies`] between them, [`LocalCluster::put_shims`] under their system
+//! calls, [`LocalCluster::put_disks`] under their data.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -108,8 +111,8 @@ impl LocalCluster {
         Ok(LocalCluster { options, manifest, children, proxy: None, shim: None, disks: Vec::new(), other: None })
     }
 
-    /// Puts a proxy in front of every node's client and cluster port. The addresses that others know stay the same; the nodes listen on
-    /// loopback addresses of their own behind it.
+    /// Puts a proxy in front of every node's client and cluster port. The addresses that others
+    /// know stay the same; the nodes listen on loopback addresses of their own behind it.
     pub async fn put_proxies(&mut self, seed: u64) -> Result<()> {
         let mut doors = Vec::new();
         for index in 0..self.len() {
@@ -197,8 +200,8 @@ impl LocalCluster {
         (0..self.len()).try_for_each(|index| self.start(index))
     }
 
-    /// Adds a node to the cluster, and starts it; answers its index. Not for clusters with proxies, shims or disks: those are put
-    /// under the first nodes only.
+    /// Adds a node to the cluster, and starts it; answers its index. Not for clusters with proxies,
+    /// shims or disks: those are put under the first nodes only.
     pub fn grow(&mut self) -> Result<usize> {
         ensure!(self.proxy.is_none() && self.disks.is_empty() && self.shim.is_none(), "only plain nodes can be added");
         let index = self.len();
@@ -229,7 +232,8 @@ impl LocalCluster {
         }
         let node = &self.manifest.nodes[index];
         let join: Vec<&str> = self.manifest.nodes.iter().map(|n| n.cluster.as_str()).collect();
-        // Behind a proxy a node listens on its own address, and only the world in front knows the planned ones.
+        // Behind a proxy a node listens on its own address, and only the world in front knows the
+        // planned ones.
         let own = |public: &str| match &self.proxy {
             Some(_) => format!("{}:{}", proxy::address_of(index), public.rsplit(':').next().unwrap_or_default()),
             None => public.to_owned(),
@@ -318,7 +322,8 @@ impl LocalCluster {
         Ok((status == 200, answer))
     }
 
-    /// Waits until the given nodes are ready. Fails with the log's last lines when one has ended or the time is over.
+    /// Waits until the given nodes are ready. Fails with the log's last lines when one has ended or
+    /// the time is over.
     pub async fn wait_ready(&mut self, indexes: &[usize], within: Duration) -> Result<()> {
         let deadline = Instant::now() + within;
         for &index in indexes {
@@ -340,7 +345,8 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// The node that leads the shard of a slot, by the answers of all nodes: the highest epoch is right.
+    /// The node that leads the shard of a slot, by the answers of all nodes: the highest epoch is
+    /// right.
     pub async fn leader_of(&self, slot: Slot, within: Duration) -> Result<usize> {
         let deadline = Instant::now() + within;
         loop {

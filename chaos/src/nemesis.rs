@@ -1,7 +1,8 @@
 //! Does the damage, one fault after another, and undoes it.
 //!
-//! A fault's life is a window on the recorder's clock: begun, done, healed. Here are the choice of victims and what is done to processes;
-//! [`network`] breaks what is between them, [`storage`] what is under them, [`elastic`] changes how many there are, [`crowd`] sends people who misbehave.
+//! A fault's life is a window on the recorder's clock: begun, done, healed. Here are the choice of
+//! victims and what is done to processes; [`network`] breaks what is between them, [`storage`] what
+//! is under them, [`elastic`] changes how many there are, [`crowd`] sends people who misbehave.
 
 mod crowd;
 mod elastic;
@@ -55,7 +56,8 @@ impl<'a> Nemesis<'a> {
         Nemesis { cluster, recorder, rng, means, workload, turn: 0, notes: Vec::new() }
     }
 
-    /// Injects faults until `until`. Everything is healed when it returns. Answers the number of faults.
+    /// Injects faults until `until`. Everything is healed when it returns. Answers the number of
+    /// faults.
     pub async fn run(&mut self, scenario: Scenario, until: Instant) -> Result<u64> {
         let mut faults = 0;
         sleep(BETWEEN).await;

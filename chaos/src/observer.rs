@@ -1,7 +1,8 @@
 //! A device without the SDK that takes the server's pushes at their word.
 //!
-//! It fetches what it lacks only where the server announces a head; an event that is pushed is written down as it comes. So a
-//! node that hands out an event over a gap is caught, which an SDK client would quietly repair.
+//! It fetches what it lacks only where the server announces a head; an event that is pushed is
+//! written down as it comes. So a node that hands out an event over a gap is caught, which an SDK
+//! client would quietly repair.
 
 use std::time::Duration;
 

@@ -1,10 +1,12 @@
-//! Controls: other systems under the faults that our nodes get, so that the harness itself is measured. Run by `scripts/controls`, outside of
-//! any test.
+//! Controls: other systems under the faults that our nodes get, so that the harness itself is
+//! measured. Run by `scripts/controls`, outside of any test.
 //!
-//! NATS JetStream as it comes is the negative control: it acknowledges before it syncs, and a power loss that does not show this shows nothing
-//! of us either. RabbitMQ's quorum queues are the positive one: they sync before they confirm, and a harness that sees a loss there invents it.
-//! Three servers on loopback, each with a disk of its own; six publishers send one message at a time and count those that were acknowledged;
-//! the fault; then every message that the servers still hold is read.
+//! NATS JetStream as it comes is the negative control: it acknowledges before it syncs, and a power
+//! loss that does not show this shows nothing of us either. RabbitMQ's quorum queues are the
+//! positive one: they sync before they confirm, and a harness that sees a loss there invents it.
+//! Three servers on loopback, each with a disk of its own; six publishers send one message at a
+//! time and count those that were acknowledged; the fault; then every message that the servers
+//! still hold is read.
 
 mod nats;
 mod rabbitmq;
@@ -70,13 +72,15 @@ pub struct Report {
     pub seconds: u64,
     pub acked: usize,
     pub lost: usize,
-    /// The longest time without an acknowledgement since a leader's fault. None without power: nobody publishes then.
+    /// The longest time without an acknowledgement since a leader's fault. None without power:
+    /// nobody publishes then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_ms: Option<u64>,
 }
 
 impl Report {
-    /// Whether the control did what it is there for. One that does not makes every other result of the harness doubtful.
+    /// Whether the control did what it is there for. One that does not makes every other result of
+    /// the harness doubtful.
     pub fn as_expected(&self) -> bool {
         let expected = match (self.control, self.fault) {
             (Peer::Nats, Fault::PowerLossAll) => self.lost > 0,
@@ -101,7 +105,8 @@ impl fmt::Display for Report {
     }
 }
 
-/// `at` is the nats-server program, or the folder that RabbitMQ's packages were unpacked into (`/` if they are installed).
+/// `at` is the nats-server program, or the folder that RabbitMQ's packages were unpacked into (`/`
+/// if they are installed).
 pub async fn run(peer: Peer, at: &Path, fault: Fault, seconds: u64) -> Result<Report> {
     if let Some(why) = disk::impossible() {
         bail!("the control wants power loss: {why}");
@@ -118,9 +123,11 @@ pub async fn run(peer: Peer, at: &Path, fault: Fault, seconds: u64) -> Result<Re
 /// What a control has to know of a system.
 trait System {
     type Client: Client;
-    /// Runs server `node`, which keeps everything in `data`; the process that starts must be the server itself.
+    /// Runs server `node`, which keeps everything in `data`; the process that starts must be the
+    /// server itself.
     fn server(&self, node: usize, data: &Path) -> Command;
-    /// Once all servers were started: awaits the cluster and makes what is published to, on all three.
+    /// Once all servers were started: awaits the cluster and makes what is published to, on all
+    /// three.
     async fn prepare(&self) -> Result<()>;
     async fn connect(&self, node: usize) -> Result<Self::Client>;
     /// The server that leads what is published to.
@@ -182,7 +189,8 @@ async fn play<S: System>(system: &S, folder: &Path, fault: Fault, seconds: u64) 
     Ok((version, Tally { acked: acked.len(), lost, gap }))
 }
 
-/// What is still missing when the servers had time to settle: one that was frozen takes itself for the leader at first, and shows what it knows.
+/// What is still missing when the servers had time to settle: one that was frozen takes itself for
+/// the leader at first, and shows what it knows.
 async fn lost(system: &impl System, acked: &BTreeSet<String>) -> Result<usize> {
     let deadline = Instant::now() + SETTLED;
     loop {
@@ -196,7 +204,8 @@ async fn lost(system: &impl System, acked: &BTreeSet<String>) -> Result<usize> {
     }
 }
 
-/// Lets people publish for a while. The leader's faults happen while they do, and it ends when they can again.
+/// Lets people publish for a while. The leader's faults happen while they do, and it ends when they
+/// can again.
 async fn disturb<S: System>(
     system: &S,
     servers: &mut [Server],
@@ -233,7 +242,8 @@ fn longest_gap(begin: Instant, end: Instant, acks: impl Iterator<Item = Instant>
     longest
 }
 
-/// Does not end. One message at a time, each with a body of its own, on the next server when one goes away.
+/// Does not end. One message at a time, each with a body of its own, on the next server when one
+/// goes away.
 async fn publish<S: System>(system: &S, number: usize, acks: &Acks) {
     let mut count = 0u64;
     for node in (0..NODES).cycle().skip(number) {

@@ -1,13 +1,15 @@
 //! A network that can be broken on purpose, without root: a TCP proxy in front of every node.
 //!
-//! Each node listens on a loopback address of its own (127.0.1.N) and tells the others the address of its [`Proxy`] listener. Nodes dial
-//! from their own address too (`cluster.outgoing`), so that the proxy knows who dials whom although TLS hides everything else. What happens
-//! to bytes from one party to another is that pair's [`Weather`], and it can be changed at any moment; both directions of a connection
-//! have their own, so that one-way partitions are what they say.
+//! Each node listens on a loopback address of its own (127.0.1.N) and tells the others the address
+//! of its [`Proxy`] listener. Nodes dial from their own address too (`cluster.outgoing`), so that
+//! the proxy knows who dials whom although TLS hides everything else. What happens to bytes from
+//! one party to another is that pair's [`Weather`], and it can be changed at any moment; both
+//! directions of a connection have their own, so that one-way partitions are what they say.
 //!
-//! What it is not: a packet filter. Lost packets show as what TCP makes of them, stalls and now and then a reset. A partition holds bytes back
-//! and delivers them after healing if the connection still lives, as retransmission would. Bytes held back are bounded
-//! ([`pipe`]); so are connections ([`CONNECTIONS`]).
+//! What it is not: a packet filter. Lost packets show as what TCP makes of them, stalls and now and
+//! then a reset. A partition holds bytes back and delivers them after healing if the connection
+//! still lives, as retransmission would. Bytes held back are bounded ([`pipe`]); so are connections
+//! ([`CONNECTIONS`]).
 //!
 //! Next: [`weather`] for what can be set, [`pipe`] for how bytes are moved under it.
 
@@ -154,7 +156,8 @@ async fn carry(
 ) -> io::Result<()> {
     let to = Party::Node(door.node);
     dialer.set_nodelay(true)?;
-    // A handshake needs both ways. The dialer has its connection already, but nothing answers on it.
+    // A handshake needs both ways. The dialer has its connection already, but nothing answers on
+    // it.
     let opened = sky.wait_for(|sky| !sky.weather(from, to).dark && !sky.weather(to, from).dark).await;
     let Ok(cuts) = opened.map(|sky| sky.cuts(from, to)) else { return Ok(()) };
     let listener = match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(door.behind)).await {

@@ -1,4 +1,5 @@
-//! Where everybody writes down what they see, on one clock; and, for whoever watches, what can be said of it so far.
+//! Where everybody writes down what they see, on one clock; and, for whoever watches, what can be
+//! said of it so far.
 
 use parking_lot::Mutex;
 use serde::Serialize;

@@ -26,7 +26,8 @@ pub struct Collected {
     pub missing: Vec<Violation>,
 }
 
-/// Waits until all replicas agree on heads and chains and none is missing (or `within` is over), then reads everything as it is.
+/// Waits until all replicas agree on heads and chains and none is missing (or `within` is over),
+/// then reads everything as it is.
 pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collected> {
     let deadline = Instant::now() + within;
     while Instant::now() < deadline && !agree(cluster).await.unwrap_or(false) {
@@ -76,7 +77,8 @@ impl Holders {
             }
         }
         let (_, status) = answer?;
-        // A node's number in the cluster is not its place in our list: one that lost its disk has got a new one.
+        // A node's number in the cluster is not its place in our list: one that lost its disk has
+        // got a new one.
         let mut places: BTreeMap<u64, usize> = BTreeMap::new();
         for node in status["nodes"].as_array().into_iter().flatten() {
             let place = (0..cluster.len()).find(|index| node["http"] == cluster.addresses(*index).http.as_str());

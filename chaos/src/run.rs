@@ -1,4 +1,5 @@
-//! One run: start a cluster, let people chat while things break, heal, drain, read everything back, judge.
+//! One run: start a cluster, let people chat while things break, heal, drain, read everything back,
+//! judge.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -112,7 +113,8 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
     }
     let means = means();
     let mixed = options.scenario == Scenario::Mixed;
-    // Only what is needed: each of them costs a little, and the plain scenarios are to measure plain nodes.
+    // Only what is needed: each of them costs a little, and the plain scenarios are to measure
+    // plain nodes.
     if needs.proxies || (mixed && means.proxies) {
         cluster.put_proxies(options.seed).await?;
     }
@@ -180,7 +182,8 @@ async fn play(
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let mut nemesis = Nemesis::new(cluster, &recorder, &nemesis_rng, means, &workload);
-    // People go on until the last fault is healed: what comes through during a fault is asked of each.
+    // People go on until the last fault is healed: what comes through during a fault is asked of
+    // each.
     let ended = CancellationToken::new();
     let breaking = async {
         let faults = nemesis.run(options.scenario, until).await;

@@ -1,7 +1,8 @@
 //! What goes wrong, by name: each scenario is a way to draw the next [`Fault`].
 //!
-//! The names are a promise to whoever scripts them. What a scenario needs of the machine it says itself ([`Scenario::needs`]), so that what
-//! cannot be done here is skipped aloud instead of passing quietly.
+//! The names are a promise to whoever scripts them. What a scenario needs of the machine it says
+//! itself ([`Scenario::needs`]), so that what cannot be done here is skipped aloud instead of
+//! passing quietly.
 
 use crate::damage::Files;
 pub use crate::fault::{Climate, Fault, Harm, Shape, Who};
@@ -262,7 +263,8 @@ impl Scenario {
         })
     }
 
-    /// Whether `mixed` draws from it: what is short, what three nodes can show, and what this machine can do.
+    /// Whether `mixed` draws from it: what is short, what three nodes can show, and what this
+    /// machine can do.
     fn mixes(self, means: &Means) -> bool {
         // A node that joins later has neither a proxy nor a disk of its own.
         let long = matches!(self, Scenario::FreezeAny | Scenario::ReconnectStorm | Scenario::GrowShrink);

@@ -1,8 +1,11 @@
-//! Disk errors, a full disk, slow syncs and clock jumps for a running node, by a preloaded library: no root, switched on and off at any moment.
+//! Disk errors, a full disk, slow syncs and clock jumps for a running node, by a preloaded library:
+//! no root, switched on and off at any moment.
 //!
-//! The library (`fault-shim/`) is carried in this program and written out when a cluster wants it. Each node has a control file beside its
-//! data folder; the library maps it, so that a number written here is seen by the node's next call. It works where the node is dynamically
-//! linked to glibc. What it cannot do is lose writes that were not synced: for that a node needs a disk of its own ([`disk`](crate::disk)).
+//! The library (`fault-shim/`) is carried in this program and written out when a cluster wants it.
+//! Each node has a control file beside its data folder; the library maps it, so that a number
+//! written here is seen by the node's next call. It works where the node is dynamically linked to
+//! glibc. What it cannot do is lose writes that were not synced: for that a node needs a disk of
+//! its own ([`disk`](crate::disk)).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -73,7 +76,8 @@ impl Shim {
         Ok(vec![
             ("LD_PRELOAD".to_owned(), text(&self.library)?),
             ("FAULT_SHIM_CONTROL".to_owned(), text(&control)?),
-            // With the slash, or a log beside it that begins with the same letters would fail as well.
+            // With the slash, or a log beside it that begins with the same letters would fail as
+            // well.
             ("FAULT_SHIM_DIR".to_owned(), text(&data.canonicalize()?.join(""))?),
         ])
     }

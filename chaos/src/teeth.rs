@@ -1,7 +1,7 @@
 //! Teeth on real processes: bugs planted into the nodes of a run, and the run must say so.
 //!
-//! Most planted bugs are caught by the simulation, a thousand times faster (`sim/src/teeth.rs`). Here are those that only a real disk shows, and a few
-//! that show that this harness sees as much.
+//! Most planted bugs are caught by the simulation, a thousand times faster (`sim/src/teeth.rs`).
+//! Here are those that only a real disk shows, and a few that show that this harness sees as much.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::scenario::Scenario;
 
 /// A bug may hide from one run; it must not hide from this many.
 pub const RUNS: u64 = 4;
-/// What a bug keeps from draining is not waited for as long as usual; what is sound drains in a second or two.
+/// What a bug keeps from draining is not waited for as long as usual; what is sound drains in a
+/// second or two.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Sends per second: more than usual, since a run is short.
 const RATE: u64 = 400;
@@ -82,7 +83,8 @@ impl Tooth {
         TEETH.into_iter().find(|tooth| tooth.plant == plant)
     }
 
-    /// Runs with the bug until one shows it. `troupe` must have been built with the feature `planted-bugs`.
+    /// Runs with the bug until one shows it. `troupe` must have been built with the feature
+    /// `planted-bugs`.
     pub async fn bite(self, troupe: PathBuf, port: u16) -> Result<Row> {
         let begun = Instant::now();
         let mut row = Row::of(self.plant);

@@ -1,7 +1,8 @@
 //! People who chat: devices that send in bursts and write down everything they are told.
 //!
-//! Six users talk in `everyone`, in two groups and in pairs, from SDK clients spread over the nodes; one user has two devices. Three more
-//! devices are *observers* without the SDK: they take the server's pushes at their word, so that a push handed out over a gap shows.
+//! Six users talk in `everyone`, in two groups and in pairs, from SDK clients spread over the
+//! nodes; one user has two devices. Three more devices are *observers* without the SDK: they take
+//! the server's pushes at their word, so that a push handed out over a gap shows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ const USERS: usize = 6;
 const OBSERVERS: usize = 3;
 /// Longest burst of sends that one device makes without waiting for acks.
 const BURST: u64 = 4;
-/// One send in so many takes the id of another user's message in the same conversation: ids are the sender's own.
+/// One send in so many takes the id of another user's message in the same conversation: ids are the
+/// sender's own.
 const COLLIDE: u64 = 10;
 
 /// The highest seq each device was handed, per conversation.
@@ -231,7 +233,8 @@ impl Workload {
         self.devices.iter().filter_map(told).collect()
     }
 
-    /// Waits until every device was handed everything up to these heads. Answers who lacks what when the time is over.
+    /// Waits until every device was handed everything up to these heads. Answers who lacks what
+    /// when the time is over.
     pub async fn drain(&self, heads: &BTreeMap<Conversation, u64>, within: Duration) -> Vec<String> {
         let deadline = Instant::now() + within;
         loop {
@@ -283,7 +286,8 @@ impl Workload {
             0 => GroupChange::Add { users: vec![self.guest] },
             _ => GroupChange::Remove { user: self.guest },
         };
-        // The first device made the groups. A change that fails while nodes die is no evidence of anything.
+        // The first device made the groups. A change that fails while nodes die is no evidence of
+        // anything.
         match self.devices[0].client.change_group(group, change).await {
             Ok(_) => 1,
             Err(_) => {
@@ -293,8 +297,8 @@ impl Workload {
         }
     }
 
-    /// Every conversation that is judged, with the first device that is a member of it: the first made the groups, and who came
-    /// later does not see what was before.
+    /// Every conversation that is judged, with the first device that is a member of it: the first
+    /// made the groups, and who came later does not see what was before.
     pub fn conversations(&self) -> BTreeMap<ConversationId, DeviceNumber> {
         let mut all = BTreeMap::new();
         for (device, conversations) in self.member_of.iter().filter(|(device, _)| (**device as usize) < USERS) {

@@ -1,7 +1,7 @@
 //! What administrators ask, and what everybody may do to their own account.
 //!
-//! Secrets (one-time passwords, invitation codes) are made here and travel with the request: so a repeat of a request whose answer
-//! was lost says the same, and the servers keep hashes only.
+//! Secrets (one-time passwords, invitation codes) are made here and travel with the request: so a
+//! repeat of a request whose answer was lost says the same, and the servers keep hashes only.
 
 use bytes::Bytes;
 use troupe_core::Timestamp;

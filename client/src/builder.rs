@@ -15,10 +15,12 @@ use crate::error::{Error, Result};
 use crate::store::{MemoryStore, Saved, Store};
 use crate::trust::Trust;
 
-/// Where a device starts in a conversation that it has never followed. One that it has followed goes on from its cursor.
+/// Where a device starts in a conversation that it has never followed. One that it has followed
+/// goes on from its cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartAt {
-    /// Behind what the user has received on any device; in `everyone`, if that is nothing, at the head.
+    /// Behind what the user has received on any device; in `everyone`, if that is nothing, at the
+    /// head.
     #[default]
     Delivered,
     /// All of history that the user may see.
@@ -72,14 +74,15 @@ impl Builder {
         self
     }
 
-    /// Which servers are believed. Without it, the first key of a cluster is, as long as this client lives.
+    /// Which servers are believed. Without it, the first key of a cluster is, as long as this
+    /// client lives.
     pub fn trust(mut self, trust: Trust) -> Builder {
         self.trust = trust;
         self
     }
 
-    /// One or more `host:port`, with TLS unless the host is this machine; `tls://host:port` and `tcp://host:port` say it.
-    /// The others of the cluster are learned from any of them.
+    /// One or more `host:port`, with TLS unless the host is this machine; `tls://host:port` and
+    /// `tcp://host:port` say it. The others of the cluster are learned from any of them.
     pub fn nodes<S: Into<String>>(mut self, nodes: impl IntoIterator<Item = S>) -> Builder {
         self.nodes.extend(nodes.into_iter().map(Into::into));
         self
@@ -103,7 +106,8 @@ impl Builder {
         self
     }
 
-    /// The name of this device, 1 to 64 printable ASCII characters: a user has one session per device.
+    /// The name of this device, 1 to 64 printable ASCII characters: a user has one session per
+    /// device.
     pub fn device(mut self, device: impl Into<String>) -> Builder {
         self.device = Some(device.into());
         self
@@ -132,7 +136,8 @@ impl Builder {
         self
     }
 
-    /// Registers the name and password of [`credentials`](Builder::credentials), at whichever node answers, once.
+    /// Registers the name and password of [`credentials`](Builder::credentials), at whichever node
+    /// answers, once.
     pub async fn register(&self) -> Result<UserId> {
         let Credentials { name, password } = self.credentials.clone().ok_or_else(no_credentials)?;
         let mut tries = Tries::new(self)?;
@@ -151,7 +156,8 @@ impl Builder {
         }
     }
 
-    /// The welcome of whichever node answers, with the id of its cluster. Nothing else is said to it.
+    /// The welcome of whichever node answers, with the id of its cluster. Nothing else is said to
+    /// it.
     pub async fn welcome(&self) -> Result<Welcome> {
         let mut tries = Tries::new(self)?;
         loop {

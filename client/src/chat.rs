@@ -1,8 +1,9 @@
 //! `troupe chat`: a chat in any terminal, one line at a time.
 //!
-//! [`run`] joins a line of input to the SDK and the SDK's stream to lines of output; it works over pipes as it does in a terminal. Of a
-//! terminal it repaints only the last line: the prompt, which names the conversation, and what is typed. Commands are CIM's, so that
-//! its users are at home, and a few for groups: see [`command`] for the grammar, `editor` for the line that is typed,
+//! [`run`] joins a line of input to the SDK and the SDK's stream to lines of output; it works over
+//! pipes as it does in a terminal. Of a terminal it repaints only the last line: the prompt, which
+//! names the conversation, and what is typed. Commands are CIM's, so that its users are at home,
+//! and a few for groups: see [`command`] for the grammar, `editor` for the line that is typed,
 //! `session` for what the commands do, `screen` for what is printed.
 
 mod account;
@@ -34,10 +35,11 @@ pub struct Options {
     pub terminal: bool,
 }
 
-/// Chats until the input ends or `:q!` is typed. What is not sent by then stays in the outbox of the state folder; without
-/// one, the last messages get a moment to be sent.
+/// Chats until the input ends or `:q!` is typed. What is not sent by then stays in the outbox of
+/// the state folder; without one, the last messages get a moment to be sent.
 ///
-/// `ready` is called once logged in, and what it returns is kept until the end: a terminal asks for a password in its own way.
+/// `ready` is called once logged in, and what it returns is kept until the end: a terminal asks for
+/// a password in its own way.
 pub async fn run<T>(
     options: Options,
     ready: impl FnOnce() -> Result<T>,

@@ -87,9 +87,10 @@ pub enum Incoming {
     ConversationRemoved {
         conversation: ConversationId,
     },
-    /// The cluster was restored from a backup, or recovered from one copy, and less came back than this device has handed out. Events up to
-    /// `kept` are as they were; the `lost` ones behind them are gone, and the conversation goes on from `kept` with others. All of it is gone
-    /// where `kept` is 0.
+    /// The cluster was restored from a backup, or recovered from one copy, and less came back than
+    /// this device has handed out. Events up to `kept` are as they were; the `lost` ones behind
+    /// them are gone, and the conversation goes on from `kept` with others. All of it is gone where
+    /// `kept` is 0.
     Restored {
         conversation: ConversationId,
         kept: Seq,
@@ -103,7 +104,8 @@ pub enum Incoming {
         by: UserId,
     },
     State(State),
-    /// The outcome of a message that was in the outbox when the client started, or whose handle was dropped.
+    /// The outcome of a message that was in the outbox when the client started, or whose handle was
+    /// dropped.
     Settled {
         conversation: ConversationId,
         id: ClientMessageId,
@@ -119,7 +121,8 @@ pub struct Acked {
     pub time: Timestamp,
 }
 
-/// The outcome to come: a future of [`Acked`] or of why not. Dropping it does not take the message back.
+/// The outcome to come: a future of [`Acked`] or of why not. Dropping it does not take the message
+/// back.
 pub struct SendHandle {
     pub conversation: ConversationId,
     pub id: ClientMessageId,
@@ -168,7 +171,8 @@ pub(crate) struct Sending {
     pub waiters: BTreeMap<ClientMessageId, oneshot::Sender<Result<Acked>>>,
 }
 
-/// A logged-in device. Clones are handles to the same; when the last is dropped the connection ends.
+/// A logged-in device. Clones are handles to the same; when the last is dropped the connection
+/// ends.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -180,13 +184,15 @@ impl Client {
         Builder::new()
     }
 
-    /// Puts a message into the outbox, behind all others of this device, and returns its id and its outcome to come.
+    /// Puts a message into the outbox, behind all others of this device, and returns its id and its
+    /// outcome to come.
     pub fn send(&self, conversation: ConversationId, body: Body) -> Result<SendHandle> {
         let id = ClientMessageId(self.shared.context.rng.bytes());
         self.send_as(conversation, id, body)
     }
 
-    /// As `send`, under an id of the caller's choice: sending again with the same id never makes a second message.
+    /// As `send`, under an id of the caller's choice: sending again with the same id never makes a
+    /// second message.
     pub fn send_as(&self, conversation: ConversationId, id: ClientMessageId, body: Body) -> Result<SendHandle> {
         if body.content.len() > limits::MESSAGE_BYTES {
             return Err(Error::rejected(&Rejection::TooLarge));
@@ -260,7 +266,8 @@ impl Client {
         self.shared.session.lock().as_ref().map(|session| session.token.clone())
     }
 
-    /// The connection of this moment, for requests that the SDK has no name for. It may end at any time.
+    /// The connection of this moment, for requests that the SDK has no name for. It may end at any
+    /// time.
     pub fn connection(&self) -> Option<Arc<Connection>> {
         self.shared.connection.borrow().clone()
     }
@@ -288,21 +295,23 @@ pub struct Events {
 }
 
 impl Events {
-    /// The next, or `None` when the client has ended. An event counts as handed out when this returns it: its cursor and the event
-    /// itself are in the store before.
+    /// The next, or `None` when the client has ended. An event counts as handed out when this
+    /// returns it: its cursor and the event itself are in the store before.
     pub async fn next(&mut self) -> Option<Incoming> {
         let incoming = self.receive().await?;
         self.processed(&incoming);
         Some(incoming)
     }
 
-    /// As `next`, but an event counts as handed out only once [`processed`](Events::processed) is called for it. A process that ends in between
-    /// gets it again: at least once instead of at most once.
+    /// As `next`, but an event counts as handed out only once [`processed`](Events::processed) is
+    /// called for it. A process that ends in between gets it again: at least once instead of at
+    /// most once.
     pub async fn receive(&mut self) -> Option<Incoming> {
         self.incoming.recv().await
     }
 
-    /// Stores that the application is done with what [`receive`](Events::receive) gave. To be called in the same order.
+    /// Stores that the application is done with what [`receive`](Events::receive) gave. To be
+    /// called in the same order.
     pub fn processed(&self, incoming: &Incoming) {
         self.hand_out(incoming);
     }
@@ -328,7 +337,8 @@ impl Events {
                 self.shared.taken.lock().insert(*conversation, event.seq);
                 self.shared.wake.notify_one();
             }
-            // Here, and not when it was noticed: events of the old history were still on their way to the application.
+            // Here, and not when it was noticed: events of the old history were still on their way
+            // to the application.
             Incoming::Restored { conversation, kept, history, .. } => {
                 self.keep(&Record::Cursor { conversation: *conversation, seq: *kept });
                 self.keep(&Record::History { conversation: *conversation, history: *history });

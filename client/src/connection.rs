@@ -1,7 +1,8 @@
 //! One socket: hello, requests with their answers, pushes.
 //!
-//! This is the bottom of the SDK and the whole of what load generators need. It never reconnects and never retries: a
-//! connection that ended stays ended, and every unanswered request on it is *unknown*. See [`crate::Client`] for the rest.
+//! This is the bottom of the SDK and the whole of what load generators need. It never reconnects
+//! and never retries: a connection that ended stays ended, and every unanswered request on it is
+//! *unknown*. See [`crate::Client`] for the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -88,13 +89,14 @@ struct Inner {
 }
 
 impl Connection {
-    /// Connects to `host:port`, `tls://host:port` or `tcp://host:port`, believes whatever key is shown there, and says hello, all within
-    /// [`CONNECT_TIMEOUT`].
+    /// Connects to `host:port`, `tls://host:port` or `tcp://host:port`, believes whatever key is
+    /// shown there, and says hello, all within [`CONNECT_TIMEOUT`].
     pub async fn open(net: &dyn Net, address: &str) -> Result<(Connection, Pushes)> {
         Connection::open_trusting(net, address, &Trust::first_use()).await
     }
 
-    /// The same, with keys that are known from before. Nothing but hello is said before the key is judged.
+    /// The same, with keys that are known from before. Nothing but hello is said before the key is
+    /// judged.
     pub async fn open_trusting(net: &dyn Net, address: &str, trust: &Trust) -> Result<(Connection, Pushes)> {
         let opening = async {
             let target = Target::of(address, net);
@@ -183,7 +185,8 @@ impl Connection {
         }
     }
 
-    /// Queues a request without waiting: the way to have many in flight, in order. `Overloaded` if the queue is full.
+    /// Queues a request without waiting: the way to have many in flight, in order. `Overloaded` if
+    /// the queue is full.
     pub fn start(&self, request: Request) -> Result<PendingReply> {
         let (id, reply) = self.expect()?;
         self.enqueue(ClientFrame { request_id: id, request: Some(request) })?;
@@ -261,7 +264,8 @@ impl Connection {
         self.shared.0.lock().closed
     }
 
-    /// Writes what is queued and ends the connection; a peer that does not read is left after a second.
+    /// Writes what is queued and ends the connection; a peer that does not read is left after a
+    /// second.
     pub async fn close(self) {
         let Connection { out, writer, .. } = self;
         drop(out);

@@ -1,7 +1,8 @@
-//! The task behind a [`Client`]: finds a node, logs in, and moves messages between the machines, the socket and the application.
+//! The task behind a [`Client`]: finds a node, logs in, and moves messages between the machines,
+//! the socket and the application.
 //!
-//! It decides nothing about order or repetition; `outbox` and `inbox` do. It owns time: when to look for another node, when a
-//! silent one is given up, when to ask again.
+//! It decides nothing about order or repetition; `outbox` and `inbox` do. It owns time: when to
+//! look for another node, when a silent one is given up, when to ask again.
 
 mod nodes;
 mod online;
@@ -60,8 +61,8 @@ pub(crate) struct Driver {
     /// How far others have got.
     marks: Marks,
     online: Option<Online>,
-    /// Outcomes whose waiters have gone with an earlier life of the application, no more than the outbox held, and what a restore took, once
-    /// for each conversation. They wait for room.
+    /// Outcomes whose waiters have gone with an earlier life of the application, no more than the
+    /// outbox held, and what a restore took, once for each conversation. They wait for room.
     settled: VecDeque<Incoming>,
     connecting: Option<Connecting>,
     retry_at: Option<Instant>,
@@ -311,12 +312,13 @@ impl Driver {
             return Ok(());
         }
         match error {
-            // A device that was online is refused as such only until its connection to the lost node is forgotten; a
-            // newcomer is told at once.
+            // A device that was online is refused as such only until its connection to the lost
+            // node is forgotten; a newcomer is told at once.
             Error::Rejected { code, text } if code != Refusal::AlreadyOnline.code() || !self.has_session() => {
                 return Err(State::Kicked { code, text });
             }
-            // Where the user points at must be right; one bad node among those that were told later is passed by.
+            // Where the user points at must be right; one bad node among those that were told later
+            // is passed by.
             Error::Untrusted(text) if self.cluster.is_none() => {
                 return Err(State::Kicked { code: UNTRUSTED.to_owned(), text });
             }
@@ -386,7 +388,8 @@ async fn log_in(
     cluster: Option<Bytes>,
 ) -> Result<(Connection, Pushes, LoggedIn)> {
     let (connection, pushes) = Connection::open_trusting(&*context.net, &address, &trust).await?;
-    // A node of another cluster may have the address of one that stopped. It gets neither token nor password.
+    // A node of another cluster may have the address of one that stopped. It gets neither token nor
+    // password.
     if cluster.is_some_and(|ours| !is_of(connection.welcome(), &ours)) {
         return Err(Error::Unavailable(format!("{address} belongs to another cluster than this device")));
     }

@@ -16,7 +16,8 @@ pub enum Error {
     /// Definite: it was not done and never will be. Don't send it again as it is.
     #[error("{text} ({code})")]
     Rejected { code: String, text: String },
-    /// Definite: it was not applied. Send the same again once the message that it follows is acknowledged.
+    /// Definite: it was not applied. Send the same again once the message that it follows is
+    /// acknowledged.
     #[error("{text} ({code})")]
     OutOfOrder { code: String, text: String },
     /// Definite: it was not accepted. Worth another try after this time.
@@ -34,7 +35,8 @@ pub enum Error {
     /// The file of this device cannot be read or written.
     #[error("the store of this device: {0}")]
     Store(Arc<std::io::Error>),
-    /// The server does not show the key that it should, or does not speak TLS where it should: nothing was said to it.
+    /// The server does not show the key that it should, or does not speak TLS where it should:
+    /// nothing was said to it.
     #[error("{0}")]
     Untrusted(String),
     /// The other end is no Troupe server, or of another version.
@@ -82,7 +84,8 @@ impl Error {
     }
 }
 
-/// What a server says, as it may be shown: a hostile one does not steer the terminal, nor fill the screen.
+/// What a server says, as it may be shown: a hostile one does not steer the terminal, nor fill the
+/// screen.
 pub(crate) fn words(text: &str) -> String {
     let shown: String = text.chars().take(SERVER_WORDS).collect();
     clean(&shown)

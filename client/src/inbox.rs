@@ -1,9 +1,11 @@
-//! What has arrived and what is missing. No IO: the client tells it what it heard and asks what to hand out and to fetch.
+//! What has arrived and what is missing. No IO: the client tells it what it heard and asks what to
+//! hand out and to fetch.
 //!
-//! Per conversation it keeps the highest seq below which nothing is missing. A push is only ever a hint: one that follows is
-//! handed out, one that has been seen is dropped, one that lies ahead shows a gap, and the gap is fetched. So every event is
-//! handed out exactly once, in order, whatever the network does to pushes, and a slow application costs no memory:
-//! what does not fit now is fetched later.
+//! Per conversation it keeps the highest seq below which nothing is missing. A push is only ever a
+//! hint: one that follows is handed out, one that has been seen is dropped, one that lies ahead
+//! shows a gap, and the gap is fetched. So every event is handed out exactly once, in order,
+//! whatever the network does to pushes, and a slow application costs no memory: what does not fit
+//! now is fetched later.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -60,7 +62,8 @@ impl Inbox {
         self.places.get(&conversation).map(|place| place.cursor)
     }
 
-    /// Starts to follow a conversation from behind `cursor`. One that is followed already stays where it is.
+    /// Starts to follow a conversation from behind `cursor`. One that is followed already stays
+    /// where it is.
     pub fn follow(&mut self, conversation: ConversationId, cursor: Seq) {
         self.places.entry(conversation).or_insert_with(|| Place { cursor, head: cursor, ..Place::default() });
     }
@@ -73,8 +76,8 @@ impl Inbox {
         self.behind.remove(&conversation);
     }
 
-    /// The log has another continuation behind `kept` than the one that is held here: it goes on from there, and what is ready of the old one
-    /// is dropped.
+    /// The log has another continuation behind `kept` than the one that is held here: it goes on
+    /// from there, and what is ready of the old one is dropped.
     pub fn go_back(&mut self, conversation: ConversationId, kept: Seq) {
         let Some(place) = self.places.get_mut(&conversation) else { return };
         // A page that is on its way is known by its beginning.
@@ -138,8 +141,9 @@ impl Inbox {
         place.head = place.head.max(head);
         place.not_before = None;
         if events.is_empty() && !more {
-            // Nothing there although there should be. Once may be a page of a replica that lags, or a head read a moment after the
-            // events; twice up to the same head means that what lies between is not for this device.
+            // Nothing there although there should be. Once may be a page of a replica that lags, or
+            // a head read a moment after the events; twice up to the same head means that what lies
+            // between is not for this device.
             match place.empty_at {
                 Some(at) if at > place.cursor => {
                     place.cursor = at;

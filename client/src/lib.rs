@@ -1,8 +1,10 @@
-//! Everything on the client's side of the wire: the SDK, the terminal client, message commands for scripts, the load generator.
+//! Everything on the client's side of the wire: the SDK, the terminal client, message commands for
+//! scripts, the load generator.
 //!
-//! Start with [`Client`]: it keeps a session over any node, sends each message exactly once, and hands out every event once and
-//! in order. Below it are the pure machines [`outbox`] and [`inbox`], which decide, the [`store`] of the device, and
-//! [`connection`], one socket without any memory. Above it are [`chat`], [`msg`] and [`load`]. What is said on the wire is
+//! Start with [`Client`]: it keeps a session over any node, sends each message exactly once, and
+//! hands out every event once and in order. Below it are the pure machines [`outbox`] and
+//! [`inbox`], which decide, the [`store`] of the device, and [`connection`], one socket without any
+//! memory. Above it are [`chat`], [`msg`] and [`load`]. What is said on the wire is
 //! `troupe-proto`'s; this crate depends on no server crate.
 
 pub mod admin;

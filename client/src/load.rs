@@ -1,9 +1,11 @@
-//! The load generator behind `troupe bench`: accounts, connections, clocks and histograms that the loads share.
+//! The load generator behind `troupe bench`: accounts, connections, clocks and histograms that the
+//! loads share.
 //!
-//! It speaks over raw [`Connection`]s, because ten thousand of them must fit into one process. Times come from a
-//! schedule: a message that could not be sent when it was due is late from when it was due, not from when it was sent, so a
-//! server that stalls cannot hide its stall. [`sends`] measures acks and deliveries, [`idle`] holds connections,
-//! [`fanout`] fills one group, [`steady`] sends until it is told to stop.
+//! It speaks over raw [`Connection`]s, because ten thousand of them must fit into one process.
+//! Times come from a schedule: a message that could not be sent when it was due is late from when
+//! it was due, not from when it was sent, so a server that stalls cannot hide its stall. [`sends`]
+//! measures acks and deliveries, [`idle`] holds connections, [`fanout`] fills one group, [`steady`]
+//! sends until it is told to stop.
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,13 +1,15 @@
 //! How far others have got, as this device was told: it only moves forward.
 //!
-//! A push is a hint and can come late: one that a deposed leader had on its way when the network parted arrives after those of the next leader. A
-//! person who saw a message marked as read must not see the mark go again.
+//! A push is a hint and can come late: one that a deposed leader had on its way when the network
+//! parted arrives after those of the next leader. A person who saw a message marked as read must
+//! not see the mark go again.
 
 use std::collections::BTreeMap;
 
 use troupe_core::{ConversationId, Seq, UserId};
 
-/// Conversations whose marks are remembered. Beyond it the one with the lowest id is forgotten, and its marks count afresh.
+/// Conversations whose marks are remembered. Beyond it the one with the lowest id is forgotten, and
+/// its marks count afresh.
 const CONVERSATIONS: usize = 4_096;
 
 /// Delivered and read.

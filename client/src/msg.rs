@@ -1,4 +1,5 @@
-//! `troupe msg`: sending and following messages from scripts. Lines go in and out; with `json`, each line out is one object.
+//! `troupe msg`: sending and following messages from scripts. Lines go in and out; with `json`,
+//! each line out is one object.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -20,7 +21,8 @@ pub(crate) use resolve::{Place, group_label, resolve};
 
 /// Messages read ahead of their acks.
 const PIPELINE: usize = 256;
-/// How long the end of a session without a store may take. At the limit it is left to the server's own limit.
+/// How long the end of a session without a store may take. At the limit it is left to the server's
+/// own limit.
 const LOGOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
@@ -41,8 +43,9 @@ pub struct Tail {
     pub json: bool,
 }
 
-/// Sends, and returns when everything has an outcome. Each message is reported by its own: a line of `output` if it was sent, a line
-/// of `errors` if not. A message that was not sent is an error in the end, after all others.
+/// Sends, and returns when everything has an outcome. Each message is reported by its own: a line
+/// of `output` if it was sent, a line of `errors` if not. A message that was not sent is an error
+/// in the end, after all others.
 pub async fn send(
     options: Send,
     mut input: impl AsyncBufRead + Unpin,
@@ -154,7 +157,8 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Sending<'_, O, E> {
 
 /// Prints incoming events until `count` messages were printed or `stop` is there.
 ///
-/// An event is printed first and stored as seen afterwards. A process that is killed in between prints it again next time.
+/// An event is printed first and stored as seen afterwards. A process that is killed in between
+/// prints it again next time.
 pub async fn tail(
     options: Tail,
     mut output: impl AsyncWrite + Unpin,
@@ -215,7 +219,8 @@ async fn print(output: &mut (impl AsyncWrite + Unpin), line: &str) -> std::io::R
     output.flush().await
 }
 
-/// Without a store nothing can use the session again, so it does not stay among the user's sessions.
+/// Without a store nothing can use the session again, so it does not stay among the user's
+/// sessions.
 async fn end(client: Client, account: &Account) {
     if !account.keeps_state() && !matches!(client.state(), State::Kicked { .. }) {
         drop(tokio::time::timeout(LOGOUT, client.logout()).await);
@@ -256,7 +261,8 @@ fn as_json(conversation: ConversationId, event: &Event) -> String {
     as_line(&line)
 }
 
-/// JSON that steers no terminal: what [`clean`] would change is escaped, so that the value stays the same.
+/// JSON that steers no terminal: what [`clean`] would change is escaped, so that the value stays
+/// the same.
 fn as_line(value: &Value) -> String {
     let json = value.to_string();
     let mut line = String::with_capacity(json.len());

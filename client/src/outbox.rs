@@ -1,9 +1,11 @@
-//! What is to be sent, in which order, linked how. No IO: the client tells it what happened and asks what to send.
+//! What is to be sent, in which order, linked how. No IO: the client tells it what happened and
+//! asks what to send.
 //!
-//! A message leaves the outbox by its ack or by a definite refusal, never otherwise. Within a conversation each message
-//! names as `after` the one before it that is still here, so that the log never shows them in another order however often
-//! frames are lost, repeated, or overtaken; a message that is no longer here is either in the log (nothing to wait for)
-//! or refused for ever (nothing to follow).
+//! A message leaves the outbox by its ack or by a definite refusal, never otherwise. Within a
+//! conversation each message names as `after` the one before it that is still here, so that the log
+//! never shows them in another order however often frames are lost, repeated, or overtaken; a
+//! message that is no longer here is either in the log (nothing to wait for) or refused for ever
+//! (nothing to follow).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -60,7 +62,8 @@ struct Entry {
     place: Place,
     /// Number of its last sending; zero before the first.
     sent: u64,
-    /// When a sending of it last ended without an answer. It may enter the log yet, whatever a later one was told.
+    /// When a sending of it last ended without an answer. It may enter the log yet, whatever a
+    /// later one was told.
     doubt: Option<Instant>,
 }
 
@@ -120,7 +123,8 @@ impl Outbox {
         self.homes.contains_key(id)
     }
 
-    /// A new connection, which allows `window` sends in flight: whatever was in flight is to be sent again, same ids, in order.
+    /// A new connection, which allows `window` sends in flight: whatever was in flight is to be
+    /// sent again, same ids, in order.
     pub fn connected(&mut self, window: usize, now: Instant) {
         self.window = window.max(1);
         self.in_flight = 0;
@@ -136,7 +140,8 @@ impl Outbox {
         }
     }
 
-    /// Puts a message behind all others of its conversation. `false`: the outbox is full, or has this id already.
+    /// Puts a message behind all others of its conversation. `false`: the outbox is full, or has
+    /// this id already.
     pub fn push(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body) -> bool {
         self.put(conversation, id, body, None)
     }
@@ -196,7 +201,8 @@ impl Outbox {
     /// It was refused. `true`: for good, and this is the first to say so.
     pub fn refused(&mut self, id: &ClientMessageId, refused: Refused, now: Instant) -> bool {
         let refused = match refused {
-            // Invariant: honest_errors. An earlier sending may have been delayed and be placed after this refusal.
+            // Invariant: honest_errors. An earlier sending may have been delayed and be placed
+            // after this refusal.
             Refused::ForGood => match self.doubt(id).filter(|until| *until > now) {
                 Some(until) => Refused::Later(until - now),
                 None => return self.remove(id),
@@ -207,8 +213,8 @@ impl Outbox {
         let Some(conversation) = self.homes.get(id).copied() else { return false };
         let Some(queue) = self.queues.get_mut(&conversation) else { return false };
         let Some(entry) = queue.entries.iter_mut().find(|entry| entry.id == *id) else { return false };
-        // A late answer to an earlier sending says nothing about the one in flight now; the caller drops those with their
-        // connection, and a repeated one finds the entry waiting already.
+        // A late answer to an earlier sending says nothing about the one in flight now; the caller
+        // drops those with their connection, and a repeated one finds the entry waiting already.
         if entry.place == Place::InFlight {
             entry.place = again;
             self.in_flight = self.in_flight.saturating_sub(1);
@@ -250,7 +256,8 @@ impl Outbox {
 }
 
 impl Queue {
-    /// The first message not in flight, if it may go now: those behind it would only be refused as out of order.
+    /// The first message not in flight, if it may go now: those behind it would only be refused as
+    /// out of order.
     fn sendable(&self, now: Instant) -> Option<usize> {
         if self.not_before.is_some_and(|at| at > now) {
             return None;

@@ -1,7 +1,7 @@
 //! Everything that is asked and answered, besides sending.
 //!
-//! Each request is safe to repeat (reads by nature, changes by their request id), so each is repeated at whichever node
-//! answers until the client's patience ends.
+//! Each request is safe to repeat (reads by nature, changes by their request id), so each is
+//! repeated at whichever node answers until the client's patience ends.
 
 use std::time::Duration;
 
@@ -158,7 +158,8 @@ impl Client {
                 Message::Conversations(page) => page,
                 other => return Err(unexpected(&other)),
             };
-            // A page may hold nothing but unavailable ones: the next page begins behind the last of both.
+            // A page may hold nothing but unavailable ones: the next page begins behind the last of
+            // both.
             let both = page.conversations.iter().map(|line| &line.conversation).chain(&page.unavailable);
             let last = both.filter_map(|id| id.parse::<ConversationId>().ok()).max();
             list.unavailable.extend(page.unavailable.iter().filter_map(|c| c.parse::<ConversationId>().ok()));
@@ -180,7 +181,8 @@ impl Client {
         }
     }
 
-    /// Enters the group: it comes to the conversation list of all devices. `seq` is the invitation's, as listed.
+    /// Enters the group: it comes to the conversation list of all devices. `seq` is the
+    /// invitation's, as listed.
     pub async fn accept_invitation(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
         let accept = wire::AcceptInvitation { conversation: conversation.to_string(), seq: seq.0 };
         self.done(Request::AcceptInvitation(accept)).await
@@ -296,7 +298,8 @@ impl Client {
         }
     }
 
-    /// A page of the users whose name begins with `prefix`, behind the name `after`, and whether there are more.
+    /// A page of the users whose name begins with `prefix`, behind the name `after`, and whether
+    /// there are more.
     pub async fn find_users(&self, prefix: &str, after: &str) -> Result<(Vec<UserInfo>, bool)> {
         let limit = limits::PAGE_USERS as u32;
         let request = wire::FindUsers { prefix: prefix.into(), after: after.into(), limit };

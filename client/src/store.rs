@@ -1,11 +1,12 @@
-//! What a device keeps over restarts: its session, what it has not sent yet, how far it has read, and what it has seen.
+//! What a device keeps over restarts: its session, what it has not sent yet, how far it has read,
+//! and what it has seen.
 //!
-//! A store is told of changes one record at a time, in the order they happened, and gives the sum of them back when it is
-//! loaded. [`FileStore`] survives the process, [`MemoryStore`] does not.
+//! A store is told of changes one record at a time, in the order they happened, and gives the sum
+//! of them back when it is loaded. [`FileStore`] survives the process, [`MemoryStore`] does not.
 //!
-//! Writes go straight to `std::fs` from the caller's task: each is one small append to the page cache, some ten microseconds,
-//! cheaper than a trip to another thread. Nothing waits for the disk, so the file outlives the process at any moment, but
-//! not always the loss of power.
+//! Writes go straight to `std::fs` from the caller's task: each is one small append to the page
+//! cache, some ten microseconds, cheaper than a trip to another thread. Nothing waits for the disk,
+//! so the file outlives the process at any moment, but not always the loss of power.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -121,7 +122,8 @@ pub trait Store: Send + Sync + 'static {
     fn load(&mut self) -> io::Result<Saved>;
     /// On an error the record does not count.
     fn append(&mut self, record: &Record) -> io::Result<()>;
-    /// Messages this device has seen whose text contains `word`, whatever the case; the newest `limit`, oldest first.
+    /// Messages this device has seen whose text contains `word`, whatever the case; the newest
+    /// `limit`, oldest first.
     fn search(&mut self, word: &str, limit: usize) -> io::Result<Vec<(ConversationId, Event)>>;
 }
 

@@ -1,11 +1,14 @@
-//! Which server is believed to be the cluster: TLS 1.3, and a key that is pinned on first use or given before.
+//! Which server is believed to be the cluster: TLS 1.3, and a key that is pinned on first use or
+//! given before.
 //!
-//! A node shows a certificate from its cluster's authority, or the operator's own. What is pinned is the SHA-256 of a public key: the
-//! authority's in the first case, so that one pin serves every node of the cluster, and the certificate's own in the second.
-//! [`Trust`] keeps pins by cluster and knows which addresses belong to which cluster. An address, or a cluster, that shows another
+//! A node shows a certificate from its cluster's authority, or the operator's own. What is pinned
+//! is the SHA-256 of a public key: the authority's in the first case, so that one pin serves every
+//! node of the cluster, and the certificate's own in the second. [`Trust`] keeps pins by cluster
+//! and knows which addresses belong to which cluster. An address, or a cluster, that shows another
 //! key than before is refused before anything is said to it.
 //!
-//! Plain text is spoken to loopback addresses, and to `tcp://host:port`. `tls://host:port` asks for TLS on loopback too.
+//! Plain text is spoken to loopback addresses, and to `tcp://host:port`. `tls://host:port` asks for
+//! TLS on loopback too.
 
 use std::fmt;
 use std::io;
@@ -36,17 +39,20 @@ use known::Known;
 
 /// The name in every certificate that a cluster's authority signs for a client port.
 const CLIENT_NAME: &str = "client.troupe";
-/// A cluster's certificates end with their key, not with a date: a device with a wrong clock must still get in.
+/// A cluster's certificates end with their key, not with a date: a device with a wrong clock must
+/// still get in.
 const ANY_TIME: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
 const TLS: &str = "tls://";
 const PLAIN: &str = "tcp://";
 
-/// SHA-256 of a public key in its X.509 form, as `openssl pkey -pubin -outform der | sha256sum` prints it.
+/// SHA-256 of a public key in its X.509 form, as `openssl pkey -pubin -outform der | sha256sum`
+/// prints it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// What is pinned of a chain: the authority's key where the chain is a cluster's own, and the certificate's key elsewhere.
+    /// What is pinned of a chain: the authority's key where the chain is a cluster's own, and the
+    /// certificate's key elsewhere.
     pub fn of_chain(chain: &[CertificateDer<'_>]) -> Result<Fingerprint, rustls::Error> {
         let (leaf, above) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
         let parsed = ParsedCertificate::try_from(leaf)?;
@@ -118,7 +124,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Addresses that a node tells its clients, as far as they are followed: a connection with TLS leads to TLS only.
+/// Addresses that a node tells its clients, as far as they are followed: a connection with TLS
+/// leads to TLS only.
 pub fn followed(from: &str, told: &[String], net: &dyn Net) -> Vec<String> {
     if !Target::of(from, net).tls {
         return told.to_vec();
@@ -182,7 +189,8 @@ impl Trust {
         self
     }
 
-    /// Certificates are judged by the authorities in this PEM file and by the name of the host, as browsers do.
+    /// Certificates are judged by the authorities in this PEM file and by the name of the host, as
+    /// browsers do.
     pub fn authorities(file: &Path) -> io::Result<Trust> {
         let wrong = |error: &dyn fmt::Display| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()))
@@ -272,7 +280,8 @@ impl Trust {
         ))
     }
 
-    /// The server at `dial` has shown this key and says which cluster it belongs to. Nothing secret was said so far.
+    /// The server at `dial` has shown this key and says which cluster it belongs to. Nothing secret
+    /// was said so far.
     pub(crate) fn confirm(&self, dial: &str, cluster: &[u8], seen: Fingerprint) -> Result<()> {
         let cluster: String = cluster.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut known = self.known.lock();
@@ -298,7 +307,8 @@ impl Trust {
         Ok(())
     }
 
-    /// Addresses that a node of this cluster has told: whoever answers there must show the cluster's key.
+    /// Addresses that a node of this cluster has told: whoever answers there must show the
+    /// cluster's key.
     pub(crate) fn learn(&self, cluster: &[u8], addresses: &[String]) {
         let cluster: String = cluster.iter().map(|byte| format!("{byte:02x}")).collect();
         self.known

@@ -1,4 +1,5 @@
-//! The SDK against a small server that loses, repeats, cuts, freezes and drains. Time is tokio's paused clock.
+//! The SDK against a small server that loses, repeats, cuts, freezes and drains. Time is tokio's
+//! paused clock.
 
 mod fake;
 mod people;

@@ -1,8 +1,8 @@
 //! Budgets: how much one party may ask for, refilled steadily.
 //!
-//! [`Gcra`] is the generic cell rate algorithm: one number per party, the theoretical arrival time. Time is passed in, as
-//! nanoseconds since any fixed moment. [`Table`] keeps one per key and forgets full ones, because a full budget is the same
-//! as none that was ever used.
+//! [`Gcra`] is the generic cell rate algorithm: one number per party, the theoretical arrival time.
+//! Time is passed in, as nanoseconds since any fixed moment. [`Table`] keeps one per key and
+//! forgets full ones, because a full budget is the same as none that was ever used.
 
 use std::collections::BTreeMap;
 
@@ -71,8 +71,9 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// Takes `cost` units, at the latest `patience` from now: `Ok` says how long the party has to wait before it goes on, `Err` how
-    /// long until the same cost could be taken; then nothing was taken. A cost above the burst counts as the burst.
+    /// Takes `cost` units, at the latest `patience` from now: `Ok` says how long the party has to
+    /// wait before it goes on, `Err` how long until the same cost could be taken; then nothing was
+    /// taken. A cost above the burst counts as the burst.
     pub fn take(&mut self, now: Nanos, rate: Rate, cost: u64, patience: Nanos) -> Result<Nanos, Nanos> {
         let (after, wait) = self.wait(now, rate, cost);
         if wait > patience {
@@ -105,7 +106,8 @@ impl Gcra {
 pub struct Table<K> {
     used: BTreeMap<K, Gcra>,
     capacity: usize,
-    /// Shared by those for whom there is no room: at the limit newcomers are slow together, and known ones are not.
+    /// Shared by those for whom there is no room: at the limit newcomers are slow together, and
+    /// known ones are not.
     others: Gcra,
     swept: Nanos,
 }

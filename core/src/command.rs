@@ -1,4 +1,5 @@
-//! What can be asked of a shard. Each command touches the rows of one slot only, so that a slot can move.
+//! What can be asked of a shard. Each command touches the rows of one slot only, so that a slot can
+//! move.
 
 mod account;
 
@@ -58,8 +59,8 @@ impl Command {
 }
 
 impl Command {
-    /// Whether it adds what stays. Such commands are refused while disks are almost full; the others still go, because
-    /// they take little, or give room, or keep the cluster in order.
+    /// Whether it adds what stays. Such commands are refused while disks are almost full; the
+    /// others still go, because they take little, or give room, or keep the cluster in order.
     pub fn grows(&self) -> bool {
         match self {
             Command::Register(_) | Command::Send(_) | Command::CreateGroup(_) => true,
@@ -69,7 +70,8 @@ impl Command {
             },
             // A user has a bounded number of sessions, and must be able to log in to read.
             Command::OpenSession(_) | Command::CloseSession(_) => false,
-            // Administrators work while disks are almost full; what they leave is bounded but for new accounts and codes.
+            // Administrators work while disks are almost full; what they leave is bounded but for
+            // new accounts and codes.
             Command::CreateAccount(_) => true,
             Command::ChangeInvite(c) => {
                 matches!(c.change, InviteChange::Create { .. } | InviteChange::Reserve { .. })
@@ -78,13 +80,15 @@ impl Command {
             Command::AdvanceCursors(_) => false,
             // Owed by what was committed before.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,
-            // It turns an invitation, of which a user has a bounded number, into a line of the list.
+            // It turns an invitation, of which a user has a bounded number, into a line of the
+            // list.
             Command::AcceptInvitation(_) => false,
         }
     }
 }
 
-/// Name and id become taken in one commit. A repeat with the same `request` answers with the same user.
+/// Name and id become taken in one commit. A repeat with the same `request` answers with the same
+/// user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Register {
     pub name: Username,
@@ -103,7 +107,8 @@ pub struct OpenSession {
     pub revision: u64,
 }
 
-/// Logs one session out. `token` given: only if it is still that session, so that a late logout spares a newer login.
+/// Logs one session out. `token` given: only if it is still that session, so that a late logout
+/// spares a newer login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseSession {
     pub user: UserId,
@@ -111,7 +116,8 @@ pub struct CloseSession {
     pub token: Option<TokenHash>,
 }
 
-/// One outbox row at its destination. Applied only if `version` is above the one held, so repeats are harmless.
+/// One outbox row at its destination. Applied only if `version` is above the one held, so repeats
+/// are harmless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateInbox {
     pub user: UserId,
@@ -120,7 +126,8 @@ pub struct UpdateInbox {
     pub present: bool,
     /// The seq of the event that caused it.
     pub version: Seq,
-    /// The other user that caused it; the list's owner may not know that user. None where the cluster does not ask.
+    /// The other user that caused it; the list's owner may not know that user. None where the
+    /// cluster does not ask.
     pub by: Option<UserId>,
 }
 
@@ -192,7 +199,8 @@ pub enum GroupChange {
     },
 }
 
-/// Many members' cursors in one command. Positions behind the held ones, or beyond the head, change nothing.
+/// Many members' cursors in one command. Positions behind the held ones, or beyond the head, change
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdvanceCursors {
     pub conversation: ConversationId,

@@ -1,5 +1,6 @@
-//! What applied state wants done. Closed, idempotent data: only the leader's shard actor realises it, and an effect may
-//! be repeated or lost without harm, because a device finds out from heads and cursors.
+//! What applied state wants done. Closed, idempotent data: only the leader's shard actor realises
+//! it, and an effect may be repeated or lost without harm, because a device finds out from heads
+//! and cursors.
 
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};

@@ -1,4 +1,5 @@
-//! Definite refusals: what the caller did that every replica refuses alike. Was not applied and never will be.
+//! Definite refusals: what the caller did that every replica refuses alike. Was not applied and
+//! never will be.
 
 use std::fmt;
 
@@ -7,8 +8,8 @@ use std::fmt;
 pub enum Rejection {
     NameTaken,
     NoSuchUser,
-    /// No rule answers with it any more, because an outsider must not learn that a conversation exists. Nodes of
-    /// 74c331d do, so that clients know it.
+    /// No rule answers with it any more, because an outsider must not learn that a conversation
+    /// exists. Nodes of 74c331d do, so that clients know it.
     NoSuchConversation,
     NotMember,
     NotAllowed,

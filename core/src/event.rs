@@ -42,8 +42,9 @@ pub enum EventKind {
 }
 
 impl Event {
-    /// The running hash after this event, given the one before it. Replicas with equal heads and equal chains hold equal logs.
-    /// Its bytes are fixed for ever: numbers big-endian, a tag per kind, and a length before whatever has one.
+    /// The running hash after this event, given the one before it. Replicas with equal heads and
+    /// equal chains hold equal logs. Its bytes are fixed for ever: numbers big-endian, a tag per
+    /// kind, and a length before whatever has one.
     pub fn chain(&self, before: u64) -> u64 {
         let mut hash = Xxh3::new();
         let number = |hash: &mut Xxh3, number: u64| hash.update(&number.to_be_bytes());
@@ -93,8 +94,8 @@ impl Event {
     }
 }
 
-/// What a message carries. `kind` 1 is text; other numbers are kept and handed on as they are, so that a client skips
-/// what it does not know.
+/// What a message carries. `kind` 1 is text; other numbers are kept and handed on as they are, so
+/// that a client skips what it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     pub kind: u32,

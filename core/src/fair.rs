@@ -1,7 +1,9 @@
-//! A queue that is fair between parties: each has its own, and they take turns by what their items cost.
+//! A queue that is fair between parties: each has its own, and they take turns by what their items
+//! cost.
 //!
-//! Deficit round robin: at its turn a party gets a quantum, and goes on as long as its next item costs no more than what it
-//! has. So a party with dear items gets fewer of them, and a party with one item waits for one quantum of each other at most.
+//! Deficit round robin: at its turn a party gets a quantum, and goes on as long as its next item
+//! costs no more than what it has. So a party with dear items gets fewer of them, and a party with
+//! one item waits for one quantum of each other at most.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -38,8 +40,9 @@ impl<K: Ord + Clone, T> Fair<K, T> {
         self.waiting == 0
     }
 
-    /// Gives the item back if there is no room: refuse it, do not wait. At the whole limit the longest queue loses its last
-    /// item instead, if it is longer than this party's; that item is returned with `Ok`.
+    /// Gives the item back if there is no room: refuse it, do not wait. At the whole limit the
+    /// longest queue loses its last item instead, if it is longer than this party's; that item is
+    /// returned with `Ok`.
     pub fn push(&mut self, key: K, cost: u64, item: T) -> Result<Option<T>, T> {
         let mine = self.parties.get(&key).map_or(0, |party| party.items.len());
         if mine >= self.limit_each {

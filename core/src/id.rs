@@ -1,4 +1,5 @@
-//! Ids and positions. One newtype per idea, so that a seq is never taken for a time nor a user for a node.
+//! Ids and positions. One newtype per idea, so that a seq is never taken for a time nor a user for
+//! a node.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +33,8 @@ macro_rules! number {
 }
 
 number!(
-    /// A registered user: `counter * 1024 + slot`, below 2^53 so that JSON keeps it exact. Zero is nobody.
+    /// A registered user: `counter * 1024 + slot`, below 2^53 so that JSON keeps it exact. Zero is
+    /// nobody.
     UserId
 );
 number!(
@@ -108,7 +110,8 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// How the slots are cut into shards: `count` contiguous ranges, chosen when the cluster is born, 1 to 1024.
+/// How the slots are cut into shards: `count` contiguous ranges, chosen when the cluster is born, 1
+/// to 1024.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardMap {
     pub count: u32,
@@ -119,7 +122,8 @@ impl ShardMap {
         ShardId((u64::from(slot.0) * u64::from(self.count) / u64::from(SLOTS)) as u32)
     }
 
-    /// First slot and one past the last slot of `shard`; an empty range for a shard that is not on the map.
+    /// First slot and one past the last slot of `shard`; an empty range for a shard that is not on
+    /// the map.
     pub fn slots(self, shard: ShardId) -> (u16, u16) {
         let count = u64::from(self.count.max(1));
         let start = |shard: u64| (shard * u64::from(SLOTS)).div_ceil(count).min(u64::from(SLOTS)) as u16;
@@ -197,7 +201,8 @@ impl std::error::Error for BadConversationId {}
 impl FromStr for ConversationId {
     type Err = BadConversationId;
 
-    /// Only the canonical form: no leading zeros, no plus sign, low before high, nobody's id refused.
+    /// Only the canonical form: no leading zeros, no plus sign, low before high, nobody's id
+    /// refused.
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let id = match s.as_bytes().first() {
             Some(b'e') => ConversationId::Everyone,
@@ -220,8 +225,8 @@ impl FromStr for ConversationId {
     }
 }
 
-/// 16 bytes chosen by the sending device; the key of exactly once. Also names any other request that must be
-/// applied at most once (register, create a group, change its members).
+/// 16 bytes chosen by the sending device; the key of exactly once. Also names any other request
+/// that must be applied at most once (register, create a group, change its members).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ClientMessageId(pub [u8; 16]);
 

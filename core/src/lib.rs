@@ -1,12 +1,13 @@
 //! What is true in Troupe: the pure machine of users and conversations.
 //!
-//! [`Machine::apply`](machine::Machine::apply) takes the applied state, who asked when, and a command, and gives back
-//! a reply and effects. The same commands in the same order give the same state, replies and effects on every replica
-//! and in every simulation. There is no IO here, no clock, no randomness and no `await`: time, ids and secrets come in
-//! as arguments.
+//! [`Machine::apply`](machine::Machine::apply) takes the applied state, who asked when, and a
+//! command, and gives back a reply and effects. The same commands in the same order give the same
+//! state, replies and effects on every replica and in every simulation. There is no IO here, no
+//! clock, no randomness and no `await`: time, ids and secrets come in as arguments.
 //!
-//! Start with [`id`] for the words, [`command`] for what can be asked, [`state`] for what is kept, and
-//! [`machine`] for the rules. What is said on the wire lives in `troupe-proto`; what is on disk in `troupe-store`.
+//! Start with [`id`] for the words, [`command`] for what can be asked, [`state`] for what is kept,
+//! and [`machine`] for the rules. What is said on the wire lives in `troupe-proto`; what is on disk
+//! in `troupe-store`.
 
 pub mod budget;
 pub mod command;

@@ -1,12 +1,15 @@
 //! The rules: what each command answers, which rows it writes, and what it wants done.
 //!
-//! This is not where anything happens: no clock is read, nothing is sent, and whoever calls has already checked
-//! passwords and that the users a command names exist, because their rows may live in another slot.
+//! This is not where anything happens: no clock is read, nothing is sent, and whoever calls has
+//! already checked passwords and that the users a command names exist, because their rows may live
+//! in another slot.
 //!
-//! Each rule checks everything before it writes anything, so that a rejection leaves no trace. [`user`] holds how an account
-//! begins, [`inbox`] the conversation list and the invitations of strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
-//! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] who is in a group and may
-//! do what there; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
+//! Each rule checks everything before it writes anything, so that a rejection leaves no trace.
+//! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
+//! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
+//! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`]
+//! who is in a group and may do what there; [`cursor`] how far members have got; [`outbox`] what is
+//! owed to other slots.
 
 mod account;
 mod audit;
@@ -68,8 +71,8 @@ impl Machine {
     }
 }
 
-/// The rules that need no state. `apply` checks them first; an edge and the proposing node check them before the
-/// command is sent or proposed, so that no log carries what every replica refuses.
+/// The rules that need no state. `apply` checks them first; an edge and the proposing node check
+/// them before the command is sent or proposed, so that no log carries what every replica refuses.
 pub fn check(command: &Command) -> Result<(), Rejection> {
     match command {
         Command::Register(c) => user::check_register(c),
@@ -79,7 +82,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::CreateAccount(c) => user::check_hash(&c.password_hash),
         Command::ChangeAccount(c) => account::check_change(c),
         Command::ChangeInvite(c) => invite::check_change(c),
-        // Nodes make these from values that are bounded already. Their encoded size is checked like any other.
+        // Nodes make these from values that are bounded already. Their encoded size is checked like
+        // any other.
         Command::OpenSession(_)
         | Command::CloseSession(_)
         | Command::UpdateInbox(_)
@@ -105,7 +109,8 @@ struct Step<'a> {
 const ID_END: u64 = 1 << 53;
 
 impl Step<'_> {
-    /// Hands out the next id of a slot. Call it when nothing can fail any more: the counter is written here.
+    /// Hands out the next id of a slot. Call it when nothing can fail any more: the counter is
+    /// written here.
     fn mint(&mut self, slot: Slot) -> Result<u64, Rejection> {
         let (counter, id) = self
             .state

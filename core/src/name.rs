@@ -1,16 +1,18 @@
 //! Names of users: which are allowed, and when two of them are one.
 //!
-//! A name has two forms. The text is shown. The [`NameKey`] is unique in the cluster: it is the text in
-//! NFKC, case-folded, with each character that looks like another one replaced by that other one (the
-//! skeleton of UTS #39). The slot of an account is the slot of its key, so a login can compute it.
+//! A name has two forms. The text is shown. The [`NameKey`] is unique in the cluster: it is the
+//! text in NFKC, case-folded, with each character that looks like another one replaced by that
+//! other one (the skeleton of UTS #39). The slot of an account is the slot of its key, so a login
+//! can compute it.
 //!
-//! ASCII letters and digits never replace each other (`rn` is not `m`, `1` is not `l`): the key of an
-//! ASCII name is its lower case. Other characters are replaced by the ASCII characters they look like.
+//! ASCII letters and digits never replace each other (`rn` is not `m`, `1` is not `l`): the key of
+//! an ASCII name is its lower case. Other characters are replaced by the ASCII characters they look
+//! like.
 //!
-//! Accounts of versions before 0.2 have the plain lower case of their name as their key, which differs for
-//! some names outside ASCII. [`NameKey::candidates`] lists the keys that an account of a typed name may
-//! have. No new account gets such an old key, so a name that is free under all candidates stays free under
-//! the old ones.
+//! Accounts of versions before 0.2 have the plain lower case of their name as their key, which
+//! differs for some names outside ASCII. [`NameKey::candidates`] lists the keys that an account of
+//! a typed name may have. No new account gets such an old key, so a name that is free under all
+//! candidates stays free under the old ones.
 
 use std::fmt;
 
@@ -22,8 +24,8 @@ use crate::id::{ConversationId, Slot};
 use crate::limits;
 use crate::text::is_default_ignorable;
 
-/// Words that speak for the service or for all users, and words that the clients give a meaning of their own.
-/// Compared with the key without its `_`, `-` and `.`.
+/// Words that speak for the service or for all users, and words that the clients give a meaning of
+/// their own. Compared with the key without its `_`, `-` and `.`.
 const RESERVED: &[&str] = &[
     "abuse",
     "admin",
@@ -71,7 +73,8 @@ const RESERVED: &[&str] = &[
     "webmaster",
 ];
 
-/// Rounds of folding until a key does not change any more. Two are enough for every character of Unicode 17.
+/// Rounds of folding until a key does not change any more. Two are enough for every character of
+/// Unicode 17.
 const ROUNDS: usize = 8;
 
 /// The form of a name that is unique in the cluster.
@@ -92,8 +95,8 @@ impl NameKey {
         NameKey(fold(text))
     }
 
-    /// The keys under which the account of a typed name may be, the most exact first. One for an ASCII name, none
-    /// for a text that is too long to be a name.
+    /// The keys under which the account of a typed name may be, the most exact first. One for an
+    /// ASCII name, none for a text that is too long to be a name.
     pub fn candidates(text: &str) -> Vec<NameKey> {
         let mut keys: Vec<NameKey> = Vec::new();
         if text.is_empty() || text.len() > limits::USERNAME_MAX_BYTES {
@@ -170,8 +173,8 @@ impl Username {
         Ok(Username { text, key })
     }
 
-    /// A name from a log or a row, whatever the rules were when it was made. Without a key it is of a version
-    /// before 0.2.
+    /// A name from a log or a row, whatever the rules were when it was made. Without a key it is of
+    /// a version before 0.2.
     pub fn kept(text: &str, key: Option<&str>) -> Username {
         Username { text: text.to_owned(), key: NameKey(key.map_or_else(|| fold(text), str::to_owned)) }
     }
@@ -216,7 +219,8 @@ pub fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// A name is letters and digits of any script, marks on letters, `_`, `-` and `.`, and begins with a letter or digit.
+/// A name is letters and digits of any script, marks on letters, `_`, `-` and `.`, and begins with
+/// a letter or digit.
 fn check_characters(text: &str) -> Result<(), &'static str> {
     let mut before = None;
     let (mut marks, mut has_letter) = (0, false);
@@ -243,7 +247,8 @@ fn check_characters(text: &str) -> Result<(), &'static str> {
     if has_letter { Ok(()) } else { Err("a name has at least one letter: a number is an id") }
 }
 
-/// One script, or Latin beside the scripts of Chinese, Japanese or Korean ("highly restrictive" in UTS #39).
+/// One script, or Latin beside the scripts of Chinese, Japanese or Korean ("highly restrictive" in
+/// UTS #39).
 fn check_scripts(text: &str) -> Result<(), &'static str> {
     if !AugmentedScriptSet::for_str(text).is_empty() {
         return Ok(());
@@ -282,7 +287,8 @@ fn key(text: &str) -> String {
     key
 }
 
-/// Full case folding. Capitals first, so that all small forms of one capital are one: `ς` and `σ`, `ß` and `ss`.
+/// Full case folding. Capitals first, so that all small forms of a capital are one: `ς` and `σ`,
+/// `ß` and `ss`.
 fn case_fold(text: &str) -> String {
     let small = text.chars().flat_map(char::to_lowercase);
     small.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
@@ -293,7 +299,8 @@ fn skeleton(text: &str) -> String {
     let mut skeleton = String::new();
     let mut bytes = [0; 4];
     for c in text.nfd() {
-        // The table knows the parts of a Korean syllable alone; in a syllable they are no look-alikes of each other.
+        // The table knows the parts of a Korean syllable alone; in a syllable they are no
+        // look-alikes of each other.
         if c.is_ascii() || ('\u{1100}'..='\u{11ff}').contains(&c) {
             skeleton.push(c);
             continue;

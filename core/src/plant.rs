@@ -1,8 +1,8 @@
 //! Planted bugs: deliberate breaches of the contract that prove the checkers have teeth.
 //!
-//! Each is one line at the place of the rule that it breaks, in whatever crate that is; this is the list. The machine takes
-//! the set as an argument, so that it stays pure. Nothing but a build with the feature `planted-bugs` of the crates
-//! above, or the simulation, ever passes one in.
+//! Each is one line at the place of the rule that it breaks, in whatever crate that is; this is the
+//! list. The machine takes the set as an argument, so that it stays pure. Nothing but a build with
+//! the feature `planted-bugs` of the crates above, or the simulation, ever passes one in.
 
 /// One deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

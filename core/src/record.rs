@@ -1,4 +1,5 @@
-//! The rows that applied state is made of. How they look on disk is `troupe-store`'s and `troupe-proto`'s business.
+//! The rows that applied state is made of. How they look on disk is `troupe-store`'s and
+//! `troupe-proto`'s business.
 
 mod account;
 
@@ -36,18 +37,20 @@ impl Session {
     }
 }
 
-/// One line of a user's conversation list. Kept with `present: false` after leaving, so that a late row stays late.
+/// One line of a user's conversation list. Kept with `present: false` after leaving, so that a late
+/// row stays late.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxEntry {
     pub conversation: ConversationId,
     pub present: bool,
     pub version: Seq,
-    /// A direct conversation in which only the other user has written: that user is a stranger still. Rows of 74c331d
-    /// say it of none.
+    /// A direct conversation in which only the other user has written: that user is a stranger
+    /// still. Rows of 74c331d say it of none.
     pub unanswered: bool,
 }
 
-/// A group that a stranger has added this user to. It is in no conversation list before the user accepts.
+/// A group that a stranger has added this user to. It is in no conversation list before the user
+/// accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
     pub conversation: ConversationId,
@@ -66,15 +69,17 @@ pub struct Conversation {
     pub head: Seq,
     /// Time of the event at `head`.
     pub time: Timestamp,
-    /// Member rows. Only a group has them: the ends of a direct conversation are in its id, a channel is everyone's.
+    /// Member rows. Only a group has them: the ends of a direct conversation are in its id, a
+    /// channel is everyone's.
     pub members: u32,
-    /// Members that are owners. Zero in a row of 74c331d: they are counted when the number is first needed.
+    /// Members that are owners. Zero in a row of 74c331d: they are counted when the number is first
+    /// needed.
     pub owners: u32,
     /// Running hash over all events, equal on every replica at the same head.
     pub chain: u64,
     pub created: Timestamp,
-    /// Of a direct conversation: the lower, or the higher, of its users has written here. False in rows of 74c331d until
-    /// that user's next message.
+    /// Of a direct conversation: the lower, or the higher, of its users has written here. False in
+    /// rows of 74c331d until that user's next message.
     pub low_wrote: bool,
     pub high_wrote: bool,
 }
@@ -103,7 +108,8 @@ pub struct OutboxKey {
 }
 
 impl OutboxKey {
-    /// The client message id of the user's leaving, where its shard refuses the row: the same however often it is carried.
+    /// The client message id of the user's leaving, where its shard refuses the row: the same
+    /// however often it is carried.
     pub fn refusal(&self) -> ClientMessageId {
         let mut named = *b"refused ........ ........";
         named[8..16].copy_from_slice(&self.version.0.to_be_bytes());

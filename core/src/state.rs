@@ -1,8 +1,9 @@
 //! The applied state as the machine sees it: typed rows, read and written one by one.
 //!
-//! The real one is a transaction over the store; [`memory::MemoryState`] is ordered maps, for tests and models. A read sees the
-//! writes before it in the same transaction. A failing read is the store's affair: the transaction remembers the error,
-//! answers as if the row were missing, and the caller of `apply` throws the whole batch away and stops the node.
+//! The real one is a transaction over the store; [`memory::MemoryState`] is ordered maps, for tests
+//! and models. A read sees the writes before it in the same transaction. A failing read is the
+//! store's affair: the transaction remembers the error, answers as if the row were missing, and the
+//! caller of `apply` throws the whole batch away and stops the node.
 
 mod account;
 pub mod memory;

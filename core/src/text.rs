@@ -1,11 +1,13 @@
 //! Text from others on its way to a terminal or a log.
 //!
-//! [`clean`] is the one function for it. It takes out what steers a terminal or reorders a line: controls, line and
-//! paragraph separators, format characters (bidi overrides, invisible characters), and piles of marks.
+//! [`clean`] is the one function for it. It takes out what steers a terminal or reorders a line:
+//! controls, line and paragraph separators, format characters (bidi overrides, invisible
+//! characters), and piles of marks.
 
 use unicode_normalization::char::is_combining_mark;
 
-/// Marks on one character that are shown. Further ones reach into the lines above and below, and are left out.
+/// Marks on one character that are shown. Further ones reach into the lines above and below, and
+/// are left out.
 const MARKS: usize = 8;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
@@ -13,10 +15,11 @@ const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const FIRST_STRONG_ISOLATE: char = '\u{2068}';
 const POP_DIRECTIONAL_ISOLATE: char = '\u{2069}';
 
-/// `text` as one line that only shows itself. A control or a separator becomes a space, a format character nothing.
+/// `text` as one line that only shows itself. A control or a separator becomes a space, a format
+/// character nothing.
 ///
-/// The two zero width joiners stay between two visible characters outside ASCII: Persian, the scripts of India and
-/// emoji need them there.
+/// The two zero width joiners stay between two visible characters outside ASCII: Persian, the
+/// scripts of India and emoji need them there.
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut marks = 0;
@@ -53,7 +56,8 @@ pub fn clean_lines(text: &str) -> String {
         .collect()
 }
 
-/// As [`clean`], for one event of a log, which may end with a newline. With `colours`, colour codes stay: the log's own.
+/// As [`clean`], for one event of a log, which may end with a newline. With `colours`, colour codes
+/// stay: the log's own.
 pub fn clean_event(event: &str, colours: bool) -> String {
     let (line, end) = event.strip_suffix('\n').map_or((event, ""), |line| (line, "\n"));
     if !colours {
@@ -75,7 +79,8 @@ pub fn clean_event(event: &str, colours: bool) -> String {
     cleaned + end
 }
 
-/// As [`clean`], for a name within a line: one that is written from right to left does not reorder what follows it.
+/// As [`clean`], for a name within a line: one that is written from right to left does not reorder
+/// what follows it.
 pub fn clean_name(name: &str) -> String {
     let name = clean(name);
     if name.chars().any(is_right_to_left) {
@@ -121,7 +126,8 @@ fn is_format(c: char) -> bool {
     )
 }
 
-/// Characters that show nothing by themselves (Default_Ignorable_Code_Point, and a blank filler of Khitan).
+/// Characters that show nothing by themselves (Default_Ignorable_Code_Point, and a blank filler of
+/// Khitan).
 pub(crate) fn is_default_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}'

@@ -1,9 +1,11 @@
-//! How many messages a user has not read: those of others that the user can see, behind its read position.
+//! How many messages a user has not read: those of others that the user can see, behind its read
+//! position.
 //!
-//! A log numbers all events alike, so what does not count has numbers of its own: each message has its number among its
-//! sender's, and each other event (members, names, roles) its number among the events of [`NOT_A_MESSAGE`]. The figure is then
-//! a few subtractions, however long the log is. Events of 74c331d have no such numbers and count like messages of others,
-//! until the user has read beyond them.
+//! A log numbers all events alike, so what does not count has numbers of its own: each message has
+//! its number among its sender's, and each other event (members, names, roles) its number among the
+//! events of [`NOT_A_MESSAGE`]. The figure is then a few subtractions, however long the log is.
+//! Events of 74c331d have no such numbers and count like messages of others, until the user has
+//! read beyond them.
 
 use crate::event::{Event, EventKind};
 use crate::id::{Seq, UserId};
@@ -23,7 +25,8 @@ pub fn numbered_for(event: &Event) -> UserId {
     }
 }
 
-/// `first` is the first event that the user sees; `numbered` says how many events up to a seq are numbered for a user.
+/// `first` is the first event that the user sees; `numbered` says how many events up to a seq are
+/// numbered for a user.
 pub fn unread<E>(
     user: UserId,
     head: Seq,

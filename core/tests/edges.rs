@@ -1,5 +1,6 @@
-//! The ends of the scale, which no story reaches: full groups, full logs, ids that run out, and rows that say what no
-//! machine has written. Nothing panics there, and a rejection leaves no trace.
+//! The ends of the scale, which no story reaches: full groups, full logs, ids that run out, and
+//! rows that say what no machine has written. Nothing panics there, and a rejection leaves no
+//! trace.
 
 use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Register, Send, SettleOutbox, UpdateInbox};
 use troupe_core::event::Role;
@@ -88,8 +89,8 @@ fn one_request_names_two_hundred_users() {
     assert!(matches!(apply(&mut state, create(2, named)), Reply::GroupCreated { .. }));
 }
 
-/// The number of owners comes from the row, however many members there are: a second owner among the members that the
-/// row does not count is not found.
+/// The number of owners comes from the row, however many members there are: a second owner among
+/// the members that the row does not count is not found.
 #[test]
 fn the_last_owner_is_known_without_a_look_at_the_members() {
     let mut state = group_of(2);
@@ -99,7 +100,8 @@ fn the_last_owner_is_known_without_a_look_at_the_members() {
     assert_eq!(apply(&mut state, change(OWNER, 2, down)), Reply::Rejected(Rejection::LastOwner));
 }
 
-/// A row of 74c331d has no count: the first change that asks for it reads the members, also if it is refused.
+/// A row of 74c331d has no count: the first change that asks for it reads the members, also if it
+/// is refused.
 #[test]
 fn the_owners_of_an_old_row_are_counted_once() {
     let mut state = group_of(1_000);

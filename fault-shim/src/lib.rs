@@ -1,10 +1,12 @@
-//! Preloaded into a node under test (`LD_PRELOAD`): makes its disk and its clock fail when told to, at run time and without root.
+//! Preloaded into a node under test (`LD_PRELOAD`): makes its disk and its clock fail when told to,
+//! at run time and without root.
 //!
-//! It stands between the program and libc for the calls that write, sync and tell the time. What to do is read at every
-//! call from a page shared with the harness: the file named by `FAULT_SHIM_CONTROL`, eight numbers ([`Cell`]) that
-//! `chaos/src/shim.rs` writes. Only files below `FAULT_SHIM_DIR` are touched, so that logs and sockets are left alone.
-//! It has no dependencies and is one file, because chaos/build.rs compiles it alone and carries it in the `troupe` binary. It must not
-//! allocate, panic or log: it runs inside of every `write` there is.
+//! It stands between the program and libc for the calls that write, sync and tell the time. What to
+//! do is read at every call from a page shared with the harness: the file named by
+//! `FAULT_SHIM_CONTROL`, eight numbers ([`Cell`]) that `chaos/src/shim.rs` writes. Only files below
+//! `FAULT_SHIM_DIR` are touched, so that logs and sockets are left alone. It has no dependencies
+//! and is one file, because chaos/build.rs compiles it alone and carries it in the `troupe` binary.
+//! It must not allocate, panic or log: it runs inside of every `write` there is.
 
 #![allow(non_camel_case_types)]
 
@@ -75,13 +77,15 @@ fn page() -> &'static Page {
         return unsafe { &*held };
     }
     let mapped = map();
-    // Two threads may both come here first; then one mapping of the same file is forgotten, which harms nobody.
+    // Two threads may both come here first; then one mapping of the same file is forgotten, which
+    // harms nobody.
     PAGE.store(std::ptr::from_ref(mapped).cast_mut(), Ordering::Release);
     mapped
 }
 
 fn map() -> &'static Page {
-    // SAFETY: plain calls of libc with texts that end in zero; a mapping of a shared file stays valid for the life of the process.
+    // SAFETY: plain calls of libc with texts that end in zero; a mapping of a shared file stays
+    // valid for the life of the process.
     unsafe {
         let path = getenv(c"FAULT_SHIM_CONTROL".as_ptr());
         if path.is_null() {
@@ -124,7 +128,8 @@ fn is_ours(fd: c_int) -> bool {
         link[PREFIX.len() + place] = digits[count - 1 - place];
     }
     let mut target = [0u8; 1024];
-    // SAFETY: `link` ends in zeros, the buffer's size is told, and getenv's text lives as long as nobody changes the environment.
+    // SAFETY: `link` ends in zeros, the buffer's size is told, and getenv's text lives as long as
+    // nobody changes the environment.
     unsafe {
         let length = readlink(link.as_ptr().cast(), target.as_mut_ptr().cast(), target.len());
         let folder = getenv(c"FAULT_SHIM_DIR".as_ptr());

@@ -1,5 +1,6 @@
-//! `troupe user`, `troupe invite`, `troupe audit`, `troupe passwd` and `troupe cluster settings`: what administrators do, and what
-//! everybody may do to their own account. All of it goes over the client protocol, as the user named by `--as`.
+//! `troupe user`, `troupe invite`, `troupe audit`, `troupe passwd` and `troupe cluster settings`:
+//! what administrators do, and what everybody may do to their own account. All of it goes over the
+//! client protocol, as the user named by `--as`.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -290,7 +291,8 @@ pub async fn change_password(args: Password) -> Result<()> {
 }
 
 impl Who {
-    /// Logs in, does it, and logs out again where no session is kept: a command leaves no device behind.
+    /// Logs in, does it, and logs out again where no session is kept: a command leaves no device
+    /// behind.
     async fn run<T, F: Future<Output = Result<T>>>(&self, work: impl FnOnce(Client) -> F) -> Result<T> {
         let account = people::account(self.account.clone(), false)?;
         let kept = account.state_dir.is_some();
@@ -298,7 +300,8 @@ impl Who {
         drop(events);
         let done = work(client.clone()).await;
         if !kept {
-            // The answer counts; a session that stays because of a lost connection ends when it is idle.
+            // The answer counts; a session that stays because of a lost connection ends when it is
+            // idle.
             drop(client.logout().await);
         }
         client.close().await;

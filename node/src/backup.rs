@@ -1,10 +1,12 @@
-//! `troupe backup`, `troupe backup verify`, `troupe restore`: a cluster's content as a directory, and back.
+//! `troupe backup`, `troupe backup verify`, `troupe restore`: a cluster's content as a directory,
+//! and back.
 //!
-//! A backup is taken while the cluster serves. Each shard is whole and consistent at one applied index, and holds everything that was
-//! acknowledged before the backup began; shards are taken one after another, so what spans two of them (a group and its entry in a
-//! member's list) may be of different moments, as it may be in the cluster itself, and mends itself in the same way.
-//! [`manifest`] says what is in the directory. It is portable: a restore asks only for slots, so that the new cluster
-//! may have another number of nodes and shards.
+//! A backup is taken while the cluster serves. Each shard is whole and consistent at one applied
+//! index, and holds everything that was acknowledged before the backup began; shards are taken one
+//! after another, so what spans two of them (a group and its entry in a member's list) may be of
+//! different moments, as it may be in the cluster itself, and mends itself in the same way.
+//! [`manifest`] says what is in the directory. It is portable: a restore asks only for slots, so
+//! that the new cluster may have another number of nodes and shards.
 
 mod manifest;
 
@@ -29,7 +31,8 @@ use troupe_store::rows::{Digest, Part, Row, Transaction, digest_range};
 use crate::cli::{Access, Backup, BackupVerb, Restore};
 use manifest::{Manifest, Shard, hex};
 
-/// Bytes of rows in one part of a restore: one Raft entry, which is never larger than `limits::ENTRY_BYTES`.
+/// Bytes of rows in one part of a restore: one Raft entry, which is never larger than
+/// `limits::ENTRY_BYTES`.
 const PART_BYTES: usize = 256 * 1024;
 /// Bytes of a row besides its key and its value, and of a part besides its rows, at most.
 const ROW_ENVELOPE: usize = 32;
@@ -128,7 +131,8 @@ fn create_empty(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A backup holds every message and every password's hash. One that was written by an earlier version could be read by all users.
+/// A backup holds every message and every password's hash. One that was written by an earlier
+/// version could be read by all users.
 fn close(directory: &Path) {
     match private::tighten(directory) {
         Ok(0) => {}

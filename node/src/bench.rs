@@ -1,7 +1,7 @@
 //! `troupe bench`: a local cluster of three nodes under load, with the disk's own figures beside.
 //!
-//! The nodes, the load and the disk share this machine; every figure is to be read against the baseline of the same run. `--server` measures a
-//! cluster that runs already instead.
+//! The nodes, the load and the disk share this machine; every figure is to be read against the
+//! baseline of the same run. `--server` measures a cluster that runs already instead.
 
 pub mod disk;
 mod failover;
@@ -47,7 +47,8 @@ pub enum Bench {
         common: Common,
         #[arg(long, default_value_t = 10_000)]
         connections: usize,
-        /// Held for so long before memory is read: by then the entities that the logins woke are at rest
+        /// Held for so long before memory is read: by then the entities that the logins woke are at
+        /// rest
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
@@ -72,7 +73,8 @@ pub enum Bench {
         #[arg(long)]
         json: bool,
     },
-    /// A cluster that holds something: cold start of all nodes, and a wiped node's way back under load
+    /// A cluster that holds something: cold start of all nodes, and a wiped node's way back under
+    /// load
     Recovery {
         /// MiB of message bodies that every node holds
         #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..))]
@@ -83,7 +85,8 @@ pub enum Bench {
         /// Messages per second on a fixed schedule, before and while the wiped node is rebuilt
         #[arg(long, default_value_t = 200.0)]
         rate: f64,
-        /// Give every node a disk that loses what was not synced, and cut all of them, instead of SIGKILL. Wants root
+        /// Give every node a disk that loses what was not synced, and cut all of them, instead of
+        /// SIGKILL. Wants root
         #[arg(long)]
         power_loss: bool,
         #[arg(long)]
@@ -100,7 +103,8 @@ pub enum Bench {
 
 #[derive(Args)]
 pub struct Common {
-    /// Measure this running cluster (client addresses, comma-separated) instead of a fresh local one
+    /// Measure this running cluster (client addresses, comma-separated) instead of a fresh local
+    /// one
     #[arg(long)]
     server: Option<String>,
     #[arg(long)]
@@ -114,7 +118,8 @@ const START: Duration = Duration::from_secs(60);
 
 pub async fn run(bench: Bench) -> Result<()> {
     let mut interrupted = Interrupted::new()?;
-    // To die of the signal would leave nodes behind that stand still, mounts, and folders full of data; to drop the bench leaves nothing.
+    // To die of the signal would leave nodes behind that stand still, mounts, and folders full of
+    // data; to drop the bench leaves nothing.
     tokio::select! {
         done = measure(bench) => done,
         () = interrupted.wait() => bail!("interrupted"),
@@ -139,7 +144,8 @@ async fn measure(bench: Bench) -> Result<()> {
         }
         Bench::Idle { common, connections, seconds } => {
             let bed = Bed::new(&common).await?;
-            // What the first logins leave in a server, such as the memory of password hashing, is no connection's.
+            // What the first logins leave in a server, such as the memory of password hashing, is
+            // no connection's.
             let few = idle::Options { target: bed.target(), connections: WARM_UP, hold: Duration::ZERO };
             drop(idle::open(&few).await?);
             let before = bed.resident_bytes()?;
@@ -188,7 +194,8 @@ async fn measure(bench: Bench) -> Result<()> {
     }
 }
 
-/// Few users make all the load of a bench. They pay like others, out of budgets that they cannot use up.
+/// Few users make all the load of a bench. They pay like others, out of budgets that they cannot
+/// use up.
 const LIMITS: &[(&str, &str)] = &[
     ("limits.user_rate", "1000000"),
     ("limits.user_burst", "1000000"),
@@ -252,7 +259,8 @@ impl Bed {
         Ok(Some(total))
     }
 
-    /// Terms of all shards together, where this bench has its own cluster: each election begins another.
+    /// Terms of all shards together, where this bench has its own cluster: each election begins
+    /// another.
     async fn terms(&self) -> Result<Option<u64>> {
         let Some(cluster) = &self.cluster else { return Ok(None) };
         whole::terms(cluster).await.map(Some)

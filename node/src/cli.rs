@@ -39,7 +39,8 @@ pub enum Verb {
     /// List, drain, remove or replace nodes of a running cluster
     #[command(subcommand)]
     Node(crate::operator::NodeVerb),
-    /// Accounts: list, create, disable, delete, reset passwords (for administrators), change one's own password
+    /// Accounts: list, create, disable, delete, reset passwords (for administrators), change one's
+    /// own password
     #[command(subcommand)]
     User(crate::accounts::UserVerb),
     /// Codes with which people may register
@@ -72,7 +73,8 @@ impl Verb {
     }
 }
 
-/// All variables that some verb's command line reads: none of them is a mistake in the environment of another verb.
+/// All variables that some verb's command line reads: none of them is a mistake in the environment
+/// of another verb.
 pub fn variables() -> BTreeSet<String> {
     fn gather(command: &clap::Command, found: &mut BTreeSet<String>) {
         let read = command.get_arguments().filter_map(clap::Arg::get_env);
@@ -166,7 +168,8 @@ pub struct Demo {
     /// Leave a node that dies as it is, instead of starting it again after 5 seconds
     #[arg(long)]
     pub no_restart: bool,
-    /// Put a proxy in front of every node, so that `troupe chaos partition` and `weather` can break the network between them
+    /// Put a proxy in front of every node, so that `troupe chaos partition` and `weather` can break
+    /// the network between them
     #[arg(long)]
     pub chaos: bool,
     /// Play a conversation by itself, kill a node in the middle, check everything, and end
@@ -179,13 +182,16 @@ pub struct Chat {
     /// Your name
     #[arg(long = "as", value_name = "NAME")]
     pub name: String,
-    /// Any nodes of the cluster, comma-separated; with TLS, except on this machine or as tcp://host:port
+    /// Any nodes of the cluster, comma-separated; with TLS, except on this machine or as
+    /// tcp://host:port
     #[arg(long, default_value = "127.0.0.1:7700", env = "TROUPE_SERVER")]
     pub server: String,
-    /// The cluster's fingerprint, as `troupe token ca` prints it on a node; without it the first one that is shown is believed
+    /// The cluster's fingerprint, as `troupe token ca` prints it on a node; without it the first
+    /// one that is shown is believed
     #[arg(long, env = "TROUPE_FINGERPRINT")]
     pub fingerprint: Option<Fingerprint>,
-    /// PEM file of authorities that judge the server's certificate and name, instead of the cluster's fingerprint
+    /// PEM file of authorities that judge the server's certificate and name, instead of the
+    /// cluster's fingerprint
     #[arg(long, env = "TROUPE_CA", conflicts_with = "fingerprint")]
     pub ca: Option<PathBuf>,
     /// Better given by the variable or at the prompt
@@ -300,7 +306,8 @@ pub struct Recover {
 pub enum ClusterVerb {
     /// Nodes, shards, leaders, epochs and lag
     Status {
-        /// HTTP addresses of any nodes, comma-separated: the next one is asked when one does not answer
+        /// HTTP addresses of any nodes, comma-separated: the next one is asked when one does not
+        /// answer
         #[arg(long, default_value = "127.0.0.1:7780", env = "TROUPE_HTTP")]
         http: String,
         #[arg(short, long, value_enum, default_value = "table")]
@@ -325,7 +332,8 @@ pub enum Token {
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,
     },
-    /// Change the token while the cluster runs, and print the new one: all nodes take it, and the old one opens nothing any more
+    /// Change the token while the cluster runs, and print the new one: all nodes take it, and the
+    /// old one opens nothing any more
     Rotate {
         #[command(flatten)]
         access: Access,
@@ -333,7 +341,8 @@ pub enum Token {
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,
     },
-    /// Print the certificate of the cluster's authority and the fingerprint by which clients know the cluster; neither is secret
+    /// Print the certificate of the cluster's authority and the fingerprint by which clients know
+    /// the cluster; neither is secret
     Ca {
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,

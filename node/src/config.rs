@@ -1,9 +1,10 @@
 //! Configuration: file, then environment, then flags; each later source wins.
 //!
-//! [`KEYS`] is the whole list: every key has a name in the file, a variable, a flag, a default and a sentence. A key that is
-//! not in the list is refused with the nearest one as a suggestion; of a variable only a warning is made, since others may set
-//! those. [`Settings`] remembers where each value came from, so that `troupe config explain` can say it. [`Config`] is the typed
-//! result that the rest of the node sees.
+//! [`KEYS`] is the whole list: every key has a name in the file, a variable, a flag, a default and
+//! a sentence. A key that is not in the list is refused with the nearest one as a suggestion; of a
+//! variable only a warning is made, since others may set those. [`Settings`] remembers where each
+//! value came from, so that `troupe config explain` can say it. [`Config`] is the typed result that
+//! the rest of the node sees.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,7 +1,8 @@
-//! The HTTP listener: as many connections as it may have, each with a bounded time for its requests.
+//! The HTTP listener: as many connections as it may have, each with a bounded time for its
+//! requests.
 //!
-//! A request that does not come to its end holds a file descriptor, so its head must come within [`HEAD_TIME`], and all
-//! of it within [`REQUEST_TIME`].
+//! A request that does not come to its end holds a file descriptor, so its head must come within
+//! [`HEAD_TIME`], and all of it within [`REQUEST_TIME`].
 
 use std::sync::Arc;
 use std::time::Duration;

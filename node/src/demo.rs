@@ -195,7 +195,8 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
     Ok(out)
 }
 
-/// A command that a person may paste into a shell as it stands; the remark behind it is a comment there.
+/// A command that a person may paste into a shell as it stands; the remark behind it is a comment
+/// there.
 struct Printed {
     label: &'static str,
     command: String,
@@ -316,7 +317,8 @@ pub fn tempdir() -> Result<TempDir> {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        // Nothing to do about a folder that cannot be removed: the system cleans its temporary folder itself.
+        // Nothing to do about a folder that cannot be removed: the system cleans its temporary
+        // folder itself.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

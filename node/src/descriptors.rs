@@ -1,13 +1,14 @@
 //! File descriptors: as many as the system gives, and who may have how many of them.
 //!
-//! Connections come from outside and in any number, whereas the storage engine ends the node when it cannot open a file.
-//! So connections are capped below the limit, and what the engine and the node itself need is kept for them.
+//! Connections come from outside and in any number, whereas the storage engine ends the node when
+//! it cannot open a file. So connections are capped below the limit, and what the engine and the
+//! node itself need is kept for them.
 
 use anyhow::{Result, bail};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
-/// The storage engine: its open tables (512, see `store/src/rocks/options.rs`), logs, manifests, and the files of
-/// snapshots that are installed.
+/// The storage engine: its open tables (512, see `store/src/rocks/options.rs`), logs, manifests,
+/// and the files of snapshots that are installed.
 const STORAGE: u64 = 512 + 128;
 /// Listeners, the log, timers, directories that are synced.
 const NODE: u64 = 64;

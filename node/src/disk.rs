@@ -1,10 +1,12 @@
-//! The data directory: opened, or, when it turns out damaged, set aside so that the node comes back as a new one.
+//! The data directory: opened, or, when it turns out damaged, set aside so that the node comes back
+//! as a new one.
 //!
-//! A replica that has lost or garbled what it acknowledged must never take part again: it would help to elect a leader that lacks it. Its
-//! content is still whole on the others, so the right thing needs no operator: the database is renamed, an empty
-//! one takes its place, and the node asks its cluster to be admitted as a new node, which gets fresh copies. The empty database
-//! carries a mark, so that nodes that lost their data together wait for one that did not instead of founding an empty cluster.
-//! What was set aside is left to the operator.
+//! A replica that has lost or garbled what it acknowledged must never take part again: it would
+//! help to elect a leader that lacks it. Its content is still whole on the others, so the right
+//! thing needs no operator: the database is renamed, an empty one takes its place, and the node
+//! asks its cluster to be admitted as a new node, which gets fresh copies. The empty database
+//! carries a mark, so that nodes that lost their data together wait for one that did not instead of
+//! founding an empty cluster. What was set aside is left to the operator.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -23,11 +25,13 @@ use crate::token;
 
 const DATABASE: &str = "db";
 const SET_ASIDE: &str = "db.damaged-";
-/// A disk that was damaged so often is broken, and copying everything onto it once more would hide that.
+/// A disk that was damaged so often is broken, and copying everything onto it once more would hide
+/// that.
 const TIMES: usize = 3;
 
-/// What a node keeps is for its owner only, also what an earlier version, or another umask, has left open to other users. Only what
-/// is a node's own is touched; anything else in the folder is behind the folder itself.
+/// What a node keeps is for its owner only, also what an earlier version, or another umask, has
+/// left open to other users. Only what is a node's own is touched; anything else in the folder is
+/// behind the folder itself.
 pub fn make_private(data_dir: &Path) -> Result<()> {
     private::create_dir(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
     let own = |name: &str| name == DATABASE || name.starts_with(SET_ASIDE) || name.starts_with(token::FILE);
@@ -54,7 +58,8 @@ pub fn make_private(data_dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Opens the database, which may mean an empty one in the place of a damaged one. `has_peers`: others hold copies.
+/// Opens the database, which may mean an empty one in the place of a damaged one. `has_peers`:
+/// others hold copies.
 pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Rocks> {
     let path = data_dir.join(DATABASE);
     let engine = match Rocks::open_planted(&path, plant) {
@@ -85,7 +90,8 @@ pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Ro
     Ok(engine)
 }
 
-/// Opens the database of a stopped node, which must be there and undamaged. A running node holds it, and this is refused.
+/// Opens the database of a stopped node, which must be there and undamaged. A running node holds
+/// it, and this is refused.
 pub fn open_stopped(data_dir: &Path) -> Result<Rocks> {
     let path = data_dir.join(DATABASE);
     if !path.join("CURRENT").exists() {
@@ -98,8 +104,9 @@ pub fn open_stopped(data_dir: &Path) -> Result<Rocks> {
     }
 }
 
-/// What follows an error that ends the node. If its data was found damaged while it ran, the process begins anew with the
-/// same arguments, which sets the data aside; then this does not return.
+/// What follows an error that ends the node. If its data was found damaged while it ran, the
+/// process begins anew with the same arguments, which sets the data aside; then this does not
+/// return.
 pub fn after_failure(data_dir: &Path, has_peers: bool, error: anyhow::Error) -> anyhow::Error {
     match rocks::condemned(&data_dir.join(DATABASE)) {
         Ok(Some(_)) if has_peers => {}

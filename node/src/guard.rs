@@ -1,7 +1,9 @@
-//! Who may give orders over HTTP: a program that dialled this node on purpose, and shows the operator's key.
+//! Who may give orders over HTTP: a program that dialled this node on purpose, and shows the
+//! operator's key.
 //!
-//! A page in somebody's browser can make it send requests here. Such a request names the page in `Origin`, or, after DNS was
-//! bent, a foreign host in `Host`; both are refused before the key is looked at.
+//! A page in somebody's browser can make it send requests here. Such a request names the page in
+//! `Origin`, or, after DNS was bent, a foreign host in `Host`; both are refused before the key is
+//! looked at.
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,7 +1,8 @@
 //! HTTP on hyper: health, metrics, and what the cluster looks like from this node.
 //!
-//! `/livez` says the process works and must not be used for routing; `/readyz` is 503 with reasons while this node cannot serve.
-//! Both answer from the first moment of the process, long before its cluster has formed.
+//! `/livez` says the process works and must not be used for routing; `/readyz` is 503 with reasons
+//! while this node cannot serve. Both answer from the first moment of the process, long before its
+//! cluster has formed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +26,8 @@ use troupe_raft::waiting::Waiting;
 use crate::guard::Guard;
 use crate::{metrics, orders};
 
-/// What the handlers look at. HTTP is served before anything else, so most of it is filled in by the boot.
+/// What the handlers look at. HTTP is served before anything else, so most of it is filled in by
+/// the boot.
 pub struct Shared {
     running: OnceLock<Running>,
     /// What the boot waits for until then.
@@ -64,7 +66,8 @@ impl Shared {
     }
 }
 
-/// Handlers that need a node in its cluster take it from here. Before that they answer 503 with the reason.
+/// Handlers that need a node in its cluster take it from here. Before that they answer 503 with the
+/// reason.
 impl FromRequestParts<Arc<Shared>> for Running {
     type Rejection = (StatusCode, Json<Value>);
 
@@ -246,7 +249,8 @@ async fn nodes(running: Running) -> Json<Value> {
 
 #[derive(serde::Deserialize)]
 struct ReplicaQuery {
-    /// A conversation: its events after `after`. Missing: the list of conversations after the one named in `from`.
+    /// A conversation: its events after `after`. Missing: the list of conversations after the one
+    /// named in `from`.
     conversation: Option<String>,
     #[serde(default)]
     after: u64,

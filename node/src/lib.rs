@@ -1,6 +1,7 @@
 //! The `troupe` binary's parts: configuration, boot and drain, HTTP, and the verbs for people.
 //!
-//! [`start`] runs one node; [`demo`] and [`bench`] run several as child processes, by `troupe_chaos::local`.
+//! [`start`] runs one node; [`demo`] and [`bench`] run several as child processes, by
+//! `troupe_chaos::local`.
 
 pub mod accounts;
 pub mod asker;

@@ -1,4 +1,5 @@
-//! Logs: for people on a terminal, JSON otherwise. They go to standard error; standard output belongs to the command.
+//! Logs: for people on a terminal, JSON otherwise. They go to standard error; standard output
+//! belongs to the command.
 
 use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
@@ -34,9 +35,10 @@ impl FromStr for Format {
 /// Sets another filter while the process runs. The text of an error says what was wrong with it.
 pub type SetFilter = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
-/// Standard error, where a line that cannot be written is dropped. The log is often on the very disk that is full, and the logging library
-/// panics over a line it cannot get rid of: that killed the threads that were to stop the node in order, and left it running half dead.
-/// What comes in by values of others is cleaned: an event is one line, and steers no terminal.
+/// Standard error, where a line that cannot be written is dropped. The log is often on the very
+/// disk that is full, and the logging library panics over a line it cannot get rid of: that killed
+/// the threads that were to stop the node in order, and left it running half dead. What comes in by
+/// values of others is cleaned: an event is one line, and steers no terminal.
 struct Unfailing {
     output: io::Stderr,
     colours: bool,
@@ -44,7 +46,8 @@ struct Unfailing {
 
 impl Write for Unfailing {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // Whole lines, and whether they arrive is nobody's to know: there is no second place to say it.
+        // Whole lines, and whether they arrive is nobody's to know: there is no second place to say
+        // it.
         let text = clean_event(&String::from_utf8_lossy(line), self.colours);
         let _ = self.output.write_all(text.as_bytes());
         Ok(line.len())

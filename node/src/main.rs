@@ -1,4 +1,5 @@
-//! The `troupe` binary: parses the command line and calls the verb. Each verb lives in a file of the library.
+//! The `troupe` binary: parses the command line and calls the verb. Each verb lives in a file of
+//! the library.
 
 use std::io::Write;
 use std::path::Path;
@@ -19,9 +20,9 @@ fn main() {
     let failed = live() != ExitCode::SUCCESS;
     // Nobody may be listening any more, and that is no failure.
     let _ = std::io::stdout().flush();
-    // What threads still use must not be destroyed under them: RocksDB aborts the process then. Nothing is lost, since
-    // what was promised is on disk.
-    // SAFETY: ends the process at once and touches nothing of it.
+    // What threads still use must not be destroyed under them: RocksDB aborts the process then.
+    // Nothing is lost, since what was promised is on disk. SAFETY: ends the process at once and
+    // touches nothing of it.
     #[expect(unsafe_code)]
     unsafe {
         nix::libc::_exit(i32::from(failed))

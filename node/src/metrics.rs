@@ -1,4 +1,5 @@
-//! `/metrics` in Prometheus' text format. No user or conversation ever is a label: their number has no bound.
+//! `/metrics` in Prometheus' text format. No user or conversation ever is a label: their number has
+//! no bound.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! `troupe node`: shows an operator the nodes, and gives a cluster orders about them: drain, undrain, remove, replace.
+//! `troupe node`: shows an operator the nodes, and gives a cluster orders about them: drain,
+//! undrain, remove, replace.
 //!
-//! Any node takes an order and passes it on; this asks the ones that it was pointed at, and the others when those do not answer, since
-//! it may be the very node that goes ([`crate::asker`]). What an order means is in [`crate::orders`] and `docs/operations.md`.
+//! Any node takes an order and passes it on; this asks the ones that it was pointed at, and the
+//! others when those do not answer, since it may be the very node that goes ([`crate::asker`]).
+//! What an order means is in [`crate::orders`] and `docs/operations.md`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -166,7 +168,8 @@ fn is_done(seen: &Value, verb: &str, node: u64) -> bool {
     }
 }
 
-/// `None` where neither a token nor the key of a node on this machine is found: the node says what is missing.
+/// `None` where neither a token nor the key of a node on this machine is found: the node says what
+/// is missing.
 fn operator_key(change: &Change) -> Result<Option<String>> {
     let text = match (&change.token, &change.token_file) {
         (Some(token), _) => Some(token.clone()),

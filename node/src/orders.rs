@@ -1,8 +1,9 @@
 //! The HTTP half of `troupe node`: who is in the cluster, what moves, and the operator's orders.
 //!
-//! Looking is for everybody who reaches the port, as with status and metrics. Orders want `Authorization: Bearer` with the operator's key,
-//! which follows from the cluster's join token (`troupe node` derives it; the token itself never travels). A node without a token makes a
-//! key for itself ([`crate::guard`]). Each order is in the cluster's audit log.
+//! Looking is for everybody who reaches the port, as with status and metrics. Orders want
+//! `Authorization: Bearer` with the operator's key, which follows from the cluster's join token
+//! (`troupe node` derives it; the token itself never travels). A node without a token makes a key
+//! for itself ([`crate::guard`]). Each order is in the cluster's audit log.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -132,7 +133,8 @@ pub async fn order(
     }
 }
 
-/// An order may be what brings a shard its majority back, so it does not wait for its row in the audit log.
+/// An order may be what brings a shard its majority back, so it does not wait for its row in the
+/// audit log.
 async fn record(node: &NodeHandle, from: SocketAddr, order: &Order) {
     let action = match order.verb {
         Verb::Drain => "node.drain",
@@ -157,7 +159,8 @@ fn operator(from: SocketAddr) -> Author {
     Author { user: UserId(0), name: "operator".to_owned(), address: from.to_string() }
 }
 
-/// `POST /v1/users/{user}/{verb}`: the way back to an account for an operator when no administrator can log in.
+/// `POST /v1/users/{user}/{verb}`: the way back to an account for an operator when no administrator
+/// can log in.
 pub async fn account(
     State(shared): State<Arc<Shared>>,
     Running { node, .. }: Running,

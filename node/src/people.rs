@@ -1,4 +1,5 @@
-//! The verbs for people: joins the client library's chat and message commands to this process's terminal or pipes.
+//! The verbs for people: joins the client library's chat and message commands to this process's
+//! terminal or pipes.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ pub async fn chat(args: Chat) -> Result<()> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let options = chat::Options { account, terminal };
     let (logged_in, is_logged_in) = oneshot::channel();
-    // The prompt for a password comes before. It wants the terminal as it was, and a signal ends it.
+    // The prompt for a password comes before. It wants the terminal as it was, and a signal ends
+    // it.
     let ready = move || -> Result<Option<RawTerminal>> {
         let _ = logged_in.send(());
         terminal.then(RawTerminal::enter).transpose()
@@ -53,7 +55,8 @@ pub async fn msg(verb: Msg) -> Result<()> {
     }
 }
 
-/// Ends with the first signal that asks this process to end. Before it is polled, a signal ends the process.
+/// Ends with the first signal that asks this process to end. Before it is polled, a signal ends the
+/// process.
 async fn stop() {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut signals = kinds.map(signal);
@@ -79,7 +82,8 @@ pub fn account(args: Chat, keep: bool) -> Result<Account> {
     Ok(account)
 }
 
-/// Which servers are believed: keys are kept for all of this person's accounts, or in the folder that was named.
+/// Which servers are believed: keys are kept for all of this person's accounts, or in the folder
+/// that was named.
 fn trust(ca: Option<&Path>, fingerprint: Option<Fingerprint>, state_dir: Option<&Path>) -> Result<Trust> {
     if let Some(file) = ca {
         return Ok(Trust::authorities(file)?);
@@ -87,7 +91,8 @@ fn trust(ca: Option<&Path>, fingerprint: Option<Fingerprint>, state_dir: Option<
     let folder = state_dir.map(Path::to_owned).or_else(|| state_home().ok());
     let trust = match folder {
         Some(folder) => Trust::kept_in(folder.join(KNOWN))?,
-        // A script without a home meets the cluster for the first time each time, unless it has the fingerprint.
+        // A script without a home meets the cluster for the first time each time, unless it has the
+        // fingerprint.
         None => Trust::first_use(),
     };
     let trust = trust.telling(|new| {

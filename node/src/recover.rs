@@ -1,7 +1,8 @@
-//! `troupe recover`: looks at the data of a stopped node, says what may be lost, asks, and makes it the only node of a new cluster.
+//! `troupe recover`: looks at the data of a stopped node, says what may be lost, asks, and makes it
+//! the only node of a new cluster.
 //!
-//! What is rewritten is in [`troupe_raft::recover`]. This is for the day on which a majority of the disks is gone; as long as it can be had,
-//! the cluster is better started with it.
+//! What is rewritten is in [`troupe_raft::recover`]. This is for the day on which a majority of the
+//! disks is gone; as long as it can be had, the cluster is better started with it.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;

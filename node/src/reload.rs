@@ -1,8 +1,9 @@
-//! SIGHUP: the configuration is read again, and what can change while the node serves does: certificates, limits and
-//! the log filter.
+//! SIGHUP: the configuration is read again, and what can change while the node serves does:
+//! certificates, limits and the log filter.
 //!
-//! Nothing here ends the node. A configuration that is wrong by now changes nothing, and the log says what is wrong with it. Keys that need
-//! a restart keep their values, and the log names those that differ.
+//! Nothing here ends the node. A configuration that is wrong by now changes nothing, and the log
+//! says what is wrong with it. Keys that need a restart keep their values, and the log names those
+//! that differ.
 
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use troupe_raft::tls::clients::Shown;
 use crate::config::{Config, Settings};
 use crate::logging::SetFilter;
 
-/// Keys that a reload follows. The files of certificates are read again even if their names are the same.
+/// Keys that a reload follows. The files of certificates are read again even if their names are the
+/// same.
 const FOLLOWED: &[&str] = &["client.tls_cert", "client.tls_key", "log.filter"];
 const LIMITS: &str = "limits.";
 
@@ -81,7 +83,8 @@ pub fn door(config: &Config, port: &Port) -> Result<Arc<Door>> {
     Ok(Arc::new(Door::new(shown(config, port)?, plain)))
 }
 
-/// The certificate for clients: the operator's own, or one from the cluster's authority, or none in a cluster without TLS.
+/// The certificate for clients: the operator's own, or one from the cluster's authority, or none in
+/// a cluster without TLS.
 fn shown(config: &Config, port: &Port) -> Result<Option<Shown>> {
     let (identity, whose) = match &config.client_tls.own {
         Some((certificate, key)) => (Some(crate::config::read_certificate(certificate, key)?), "its own"),

@@ -1,4 +1,5 @@
-//! Applied rows of this node's own replicas, as JSON, for checkers. Reads the engine directly: what this disk holds now.
+//! Applied rows of this node's own replicas, as JSON, for checkers. Reads the engine directly: what
+//! this disk holds now.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};

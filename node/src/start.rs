@@ -1,6 +1,7 @@
 //! `troupe start`: boot in order, wait for a reason to stop, drain in order.
 //!
-//! HTTP (which tells how far the start is), engine, cluster, mesh, actors: each needs the one before. The first that fails says what to change.
+//! HTTP (which tells how far the start is), engine, cluster, mesh, actors: each needs the one
+//! before. The first that fails says what to change.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -50,7 +51,8 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     let guard = Guard::new(&own_addresses(&config));
     let shared = Arc::new(http::Shared::new(config.debug_replica, guard));
     let (stop_http, mut http_stopped) = watch::channel(false);
-    // From here on it can be asked how far the start has got, also while the database is opened or other nodes are waited for.
+    // From here on it can be asked how far the start has got, also while the database is opened or
+    // other nodes are waited for.
     let http = tokio::spawn(http::serve(http_listener, shared.clone(), caps.http, async move {
         // An error means that the sender is gone, which is the end as well.
         drop(http_stopped.wait_for(|stopped| *stopped).await);

@@ -23,7 +23,8 @@ pub async fn run(http: &str, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// The cluster as one node sees it, with each node as it sees itself, and each shard's lag as its leader sees it.
+/// The cluster as one node sees it, with each node as it sees itself, and each shard's lag as its
+/// leader sees it.
 pub async fn gather(http: &str) -> Result<Value> {
     let (answered, mut status) = Asker::new(http).get("/v1/cluster").await?;
     let nodes = status["nodes"].as_array().cloned().context("the answer has no nodes: is this a troupe node?")?;
@@ -174,7 +175,8 @@ fn table(status: &Value) -> String {
     out
 }
 
-/// What the asked node knows of disks that are almost full and of clocks that disagree with its own.
+/// What the asked node knows of disks that are almost full and of clocks that disagree with its
+/// own.
 fn warnings(status: &Value) -> String {
     const TOLERABLE_MS: i64 = troupe_raft::clocks::BOUND_MS as i64;
     let mut out = String::new();
@@ -198,7 +200,8 @@ mod tests {
     use super::*;
     use crate::asker::stand_in;
 
-    /// Node 1 of three, all of which it says to be at these HTTP addresses. Nodes 1 and 2 reach each other.
+    /// Node 1 of three, all of which it says to be at these HTTP addresses. Nodes 1 and 2 reach
+    /// each other.
     fn first(path: &str, http: [&str; 3]) -> Value {
         let node = |id: usize| json!({ "id": id, "http": http[id - 1], "reachable": id < 3, "meant": "active", "client": "", "cluster": "" });
         match path {

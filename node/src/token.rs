@@ -43,7 +43,8 @@ pub async fn run(verb: Token) -> Result<()> {
     Ok(())
 }
 
-/// The order is given to the first node that answers. It may be repeated: a change that broke off is gone on with.
+/// The order is given to the first node that answers. It may be repeated: a change that broke off
+/// is gone on with.
 async fn rotate(access: &Access, data_dir: &Path) -> Result<token::Token> {
     ensure!(!access.insecure, "a cluster that runs with --insecure has no token that protects anything");
     let near = || Some(token::Token::parse(&std::fs::read_to_string(data_dir.join(FILE)).ok()?));

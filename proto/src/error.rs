@@ -1,7 +1,7 @@
 //! The one error of every conversion from bytes or generated types to `troupe-core`'s types.
 
-/// What is wrong with received or stored bytes. Whoever holds them cannot repair them: a client gets a definite failure,
-/// a node peer is disconnected, a row that does not decode stops the node.
+/// What is wrong with received or stored bytes. Whoever holds them cannot repair them: a client
+/// gets a definite failure, a node peer is disconnected, a row that does not decode stops the node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     #[error("not a protobuf message of the expected type: {0}")]

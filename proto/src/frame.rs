@@ -1,7 +1,8 @@
 //! Frames: a 4-byte big-endian length, then that many bytes of one message.
 //!
-//! The length alone decides whether a frame is taken, before any memory is spent on it. What is inside is not looked at here:
-//! see [`crate::wire`] for the messages and [`crate::client`] for what they mean.
+//! The length alone decides whether a frame is taken, before any memory is spent on it. What is
+//! inside is not looked at here: see [`crate::wire`] for the messages and [`crate::client`] for
+//! what they mean.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
@@ -29,7 +30,8 @@ pub struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    /// The next payload, `None` while it is incomplete. The buffer grows only with what has really been received.
+    /// The next payload, `None` while it is incomplete. The buffer grows only with what has really
+    /// been received.
     pub fn decode(&self, source: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
         let Some(prefix) = source.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
         let length = u32::from_be_bytes(*prefix) as usize;
@@ -42,8 +44,8 @@ impl FrameDecoder {
     }
 }
 
-/// Appends `message` as one frame. The caller answers for its size, as everything that is answered in pages does;
-/// [`FrameCodec`] checks it.
+/// Appends `message` as one frame. The caller answers for its size, as everything that is answered
+/// in pages does; [`FrameCodec`] checks it.
 pub fn encode_frame(message: &impl Message, target: &mut BytesMut) {
     // Protobuf ends at 2 GiB, so the length fits.
     let length = message.encoded_len();

@@ -1,8 +1,9 @@
-//! What is said: the .proto files, their generated types, capped frames, and conversions that validate.
+//! What is said: the .proto files, their generated types, capped frames, and conversions that
+//! validate.
 //!
-//! Generated types end here: everything inside works with `troupe-core`'s newtypes. [`frame`] cuts a stream into
-//! messages, [`client`] is what clients say, [`record`] is what is stored and agreed on. `docs/protocol.md` tells the
-//! client protocol to whoever writes a client.
+//! Generated types end here: everything inside works with `troupe-core`'s newtypes. [`frame`] cuts
+//! a stream into messages, [`client`] is what clients say, [`record`] is what is stored and agreed
+//! on. `docs/protocol.md` tells the client protocol to whoever writes a client.
 
 pub mod client;
 mod error;

@@ -1,12 +1,13 @@
 //! The versioned forms of everything stored and of what a Raft entry carries.
 //!
-//! One byte of format version, then one message of `record.proto`. Fields may be added under the same version; the byte changes
-//! only when old readers must not try. Every value of the core types that can be built by their constructors decodes to itself
-//! again, so that nothing a shard has agreed on can become unreadable; the kept bytes in `tests/golden` show that
-//! formats do not drift.
+//! One byte of format version, then one message of `record.proto`. Fields may be added under the
+//! same version; the byte changes only when old readers must not try. Every value of the core types
+//! that can be built by their constructors decodes to itself again, so that nothing a shard has
+//! agreed on can become unreadable; the kept bytes in `tests/golden` show that formats do not
+//! drift.
 //!
-//! [`row`] holds the rows of applied state, [`event`] the entries of a conversation's log, [`command`] what is proposed.
-//! Which key a record stands under is `troupe-store`'s business.
+//! [`row`] holds the rows of applied state, [`event`] the entries of a conversation's log,
+//! [`command`] what is proposed. Which key a record stands under is `troupe-store`'s business.
 
 mod account;
 mod command;

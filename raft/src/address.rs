@@ -1,7 +1,7 @@
 //! What an address can be used for: judged by its text, without asking a resolver.
 //!
-//! `0.0.0.0` is a place to listen at and nobody's address. A loopback address leads every machine to itself. A name is taken for an
-//! address of somewhere else, except `localhost`.
+//! `0.0.0.0` is a place to listen at and nobody's address. A loopback address leads every machine
+//! to itself. A name is taken for an address of somewhere else, except `localhost`.
 
 use std::net::IpAddr;
 
@@ -44,7 +44,8 @@ pub fn is_loopback(address: &str) -> bool {
     Reach::of(address) == Reach::Loopback
 }
 
-/// Why nodes at these cluster addresses cannot all reach each other, in words for the operator: some are on loopback and others are not.
+/// Why nodes at these cluster addresses cannot all reach each other, in words for the operator:
+/// some are on loopback and others are not.
 pub fn misfit<'a>(mine: &str, others: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let other = others.into_iter().find(|other| !other.is_empty() && is_loopback(mine) != is_loopback(other))?;
     let (near, far) = if is_loopback(mine) { (mine, other) } else { (other, mine) };

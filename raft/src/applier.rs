@@ -1,4 +1,5 @@
-//! What applies the entries of a group: the core's machine for a shard, [`crate::meta`] for the meta group.
+//! What applies the entries of a group: the core's machine for a shard, [`crate::meta`] for the
+//! meta group.
 
 use std::sync::Arc;
 
@@ -30,8 +31,8 @@ pub trait Applier: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Before the first apply after a start, with the newest proposals that were applied before it. Only planted bugs
-    /// do anything here.
+    /// Before the first apply after a start, with the newest proposals that were applied before it.
+    /// Only planted bugs do anything here.
     fn opened(&self, _engine: &Arc<dyn Engine>, _newest: &[Bytes]) -> Result<(), EngineError> {
         Ok(())
     }

@@ -1,11 +1,15 @@
-//! Backups of a running cluster, and their restoring into a new one: what a node answers to a holder of the token.
+//! Backups of a running cluster, and their restoring into a new one: what a node answers to a
+//! holder of the token.
 //!
-//! A shard is saved from a view of its leader's engine, taken behind a read barrier: everything that was acknowledged before the
-//! request is in it, at one applied index. It leaves in the blocks of a snapshot. A restore comes in parts that go
-//! through the shard's log ([`troupe_store::rows::Part`] has the rules), so that it is as durable and as equal on all replicas as any
-//! other write. A digest of rows, summed over all shards, says whether two clusters hold the same.
+//! A shard is saved from a view of its leader's engine, taken behind a read barrier: everything
+//! that was acknowledged before the request is in it, at one applied index. It leaves in the blocks
+//! of a snapshot. A restore comes in parts that go through the shard's log
+//! ([`troupe_store::rows::Part`] has the rules), so that it is as durable and as equal on all
+//! replicas as any other write. A digest of rows, summed over all shards, says whether two clusters
+//! hold the same.
 //!
-//! The asking side is [`client`], one shard in a file is [`file`]; the directory and its manifest are the node's (`troupe backup`).
+//! The asking side is [`client`], one shard in a file is [`file`]; the directory and its manifest
+//! are the node's (`troupe backup`).
 
 pub mod client;
 pub mod file;
@@ -36,17 +40,19 @@ use crate::types::{Applied, GroupId, Proposal};
 pub(crate) use message::answer_in_place_of_snapshot;
 pub use message::{Answer, Change, MARK, Place, Plan, Question, change_in, family, recovered_entry};
 
-/// Requests answered at once: a backup competes with people's messages for the disk. Above it the asker waits.
+/// Requests answered at once: a backup competes with people's messages for the disk. Above it the
+/// asker waits.
 const REQUESTS: usize = 2;
-/// Connections of askers; a restore keeps one per shard. Above it a new one is closed, and its asker tries again.
+/// Connections of askers; a restore keeps one per shard. Above it a new one is closed, and its
+/// asker tries again.
 const CONNECTIONS: usize = 512;
 /// For an answer to leave.
 const TALK_TIME: Duration = Duration::from_secs(10);
 /// Between two questions: a restore comes back to a shard when it has read that far.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
-/// The history that a cluster has after a restore: another one for every cluster that a backup is restored into, and the same when a restore
-/// is repeated there. Never 0.
+/// The history that a cluster has after a restore: another one for every cluster that a backup is
+/// restored into, and the same when a restore is repeated there. Never 0.
 pub fn history(backup: &[u8; 16], cluster: &[u8; 16]) -> u64 {
     let hash = Sha256::new().chain_update(backup).chain_update(cluster).finalize();
     hash.first_chunk::<8>().map_or(1, |bytes| u64::from_be_bytes(*bytes).max(1))
@@ -118,7 +124,8 @@ impl Archive {
         Plan { cluster_id: state.cluster_id, places: places.collect(), nodes }
     }
 
-    /// Its cluster address, if a majority has confirmed it lately and this node reaches it. A guess would only send the asker astray.
+    /// Its cluster address, if a majority has confirmed it lately and this node reaches it. A guess
+    /// would only send the asker astray.
     fn leader(&self, state: &MetaState, shard: ShardId) -> Option<String> {
         let nodes = state.placement.get(&shard)?.everyone().map(|(node, _)| node);
         let (node, _) = readiness::leader(self.me, GroupId::of(shard), nodes, &self.groups, &self.links)?;

@@ -16,7 +16,8 @@ use crate::timing::{BALANCE_EVERY, HAND_OVER_AGAIN};
 use crate::types::{GroupId, Metrics};
 use crate::vitals::Mine;
 
-/// Entries a replica may be behind to be given a leadership or a vote: it makes them good in one round trip.
+/// Entries a replica may be behind to be given a leadership or a vote: it makes them good in one
+/// round trip.
 pub const CLOSE: u64 = 64;
 
 /// Another voter of a group.
@@ -50,8 +51,9 @@ async fn transfer(group: &Group, to: u64) {
     }
 }
 
-/// Moves one leadership at a time to where it evens them out, until it is dropped. A node that is to be emptied gives all away, and
-/// one whose disk is almost full those that a node with room can take: it would refuse what the others could hold.
+/// Moves one leadership at a time to where it evens them out, until it is dropped. A node that is
+/// to be emptied gives all away, and one whose disk is almost full those that a node with room can
+/// take: it would refuse what the others could hold.
 pub async fn run(groups: Groups, links: Links, mine: Mine, mut routing: watch::Receiver<Arc<Routing>>) {
     let mut tick = interval(BALANCE_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -120,8 +122,9 @@ async fn give_all(groups: &Groups, links: &Links, why: &str, fit: impl Fn(NodeId
     }
 }
 
-/// The first step on the shortest way by which a leadership of this node's can come to one that leads at least two fewer. In
-/// between, each node gives on what it gets, so that also those are evened out who share no shard. It never comes back.
+/// The first step on the shortest way by which a leadership of this node's can come to one that
+/// leads at least two fewer. In between, each node gives on what it gets, so that also those are
+/// evened out who share no shard. It never comes back.
 fn next_hop(table: &Routing, able: &BTreeMap<ShardId, BTreeSet<NodeId>>) -> Option<(ShardId, NodeId)> {
     let mut leads: BTreeMap<NodeId, usize> = BTreeMap::new();
     for place in table.placement.values() {
@@ -155,7 +158,8 @@ fn next_hop(table: &Routing, able: &BTreeMap<ShardId, BTreeSet<NodeId>>) -> Opti
     None
 }
 
-/// Gives every leadership away; returns when none is left that anybody could take, or when the time is over.
+/// Gives every leadership away; returns when none is left that anybody could take, or when the time
+/// is over.
 pub async fn hand_over(groups: &Groups, links: &Links, within: Duration) {
     let end = Instant::now() + within;
     let mut news = groups.news();

@@ -1,9 +1,10 @@
 //! The clocks of the nodes, as far as this one knows them, and the stamp that they allow.
 //!
-//! A stamp is final: a conversation's time never goes back, so one message from a leader whose clock is ten years ahead
-//! would keep the conversation there for ten years. So a leader's own clock counts only within [`BOUND_MS`] of what a
-//! majority of clocks shows. Peers' clocks are carried on by the monotonic clock between two measurements, so that a
-//! jump of the own clock is noticed with the next stamp, not with the next measurement.
+//! A stamp is final: a conversation's time never goes back, so one message from a leader whose
+//! clock is ten years ahead would keep the conversation there for ten years. So a leader's own
+//! clock counts only within [`BOUND_MS`] of what a majority of clocks shows. Peers' clocks are
+//! carried on by the monotonic clock between two measurements, so that a jump of the own clock is
+//! noticed with the next stamp, not with the next measurement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use parking_lot::RwLock;
 use tokio::time::Instant;
 use troupe_core::{NodeId, Timestamp};
 
-/// Milliseconds by which a leader's clock may differ from the majority's. Above any skew of clocks that are kept in
-/// time over the network, and above the error of a measurement.
+/// Milliseconds by which a leader's clock may differ from the majority's. Above any skew of clocks
+/// that are kept in time over the network, and above the error of a measurement.
 pub const BOUND_MS: u64 = 2_000;
 
 /// What a peer's clock showed at a moment of this node's monotonic clock.
@@ -43,7 +44,8 @@ impl Clocks {
         self.0.write().retain(|node, _| nodes.contains(node));
     }
 
-    /// Milliseconds by which each peer's clock is ahead of this node's; negative where it is behind.
+    /// Milliseconds by which each peer's clock is ahead of this node's; negative where it is
+    /// behind.
     pub fn skews(&self, own: Timestamp) -> BTreeMap<NodeId, i64> {
         self.0.read().iter().map(|(node, reading)| (*node, reading.now().wrapping_sub(own.0) as i64)).collect()
     }
@@ -54,8 +56,9 @@ impl Clocks {
     }
 }
 
-/// The own clock, kept within the bound of the clock in the middle of all that are known. Of an even number it is the
-/// earlier one: a stamp that is too late cannot be taken back, one that is too early is overtaken.
+/// The own clock, kept within the bound of the clock in the middle of all that are known. Of an
+/// even number it is the earlier one: a stamp that is too late cannot be taken back, one that is
+/// too early is overtaken.
 fn allowed(own: Timestamp, others: Vec<u64>) -> Timestamp {
     let mut shown = others;
     shown.push(own.0);
@@ -111,7 +114,8 @@ mod tests {
     }
 
     proptest! {
-        /// As long as most clocks are right, stamps are: a minority moves them by no more than the bound.
+        /// As long as most clocks are right, stamps are: a minority moves them by no more than the
+        /// bound.
         #[test]
         fn a_minority_of_wrong_clocks_moves_no_stamp(
             right in proptest::collection::vec(NOW - 100..NOW + 100, 2..5),

@@ -47,7 +47,8 @@ pub struct ClusterConfig {
     pub advertise: String,
     /// Cluster addresses of all founding nodes, this one among them; empty for a cluster of one.
     pub join: Vec<String>,
-    /// The cluster's join token; `None` only with `insecure`, or for a cluster of one (which makes its own).
+    /// The cluster's join token; `None` only with `insecure`, or for a cluster of one (which makes
+    /// its own).
     pub token: Option<String>,
     /// No TLS between nodes; refused off loopback.
     pub insecure: bool,
@@ -166,8 +167,9 @@ impl Cluster {
         self.0.led.clone()
     }
 
-    /// Commits commands in order and applies them; one outcome each. Stamps the time. Many callers' commands share entries and
-    /// fsyncs. Resolves only after a majority has fsynced and this node has applied, or after a minute with `Unknown`.
+    /// Commits commands in order and applies them; one outcome each. Stamps the time. Many callers'
+    /// commands share entries and fsyncs. Resolves only after a majority has fsynced and this node
+    /// has applied, or after a minute with `Unknown`.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Outcome>, ProposeError> {
         let proposer = self.0.proposers.read().get(&shard).cloned();
         let refused = match proposer {
@@ -185,7 +187,8 @@ impl Cluster {
         self.0.routing.borrow().leader(shard).map(|(leader, _)| leader).filter(|leader| *leader != self.me())
     }
 
-    /// After it, reads of applied state on this node see everything acknowledged before the call, as long as it stands.
+    /// After it, reads of applied state on this node see everything acknowledged before the call,
+    /// as long as it stands.
     pub async fn barrier(&self, shard: ShardId) -> Result<Barrier, ReadError> {
         let group =
             self.0.groups.get(GroupId::of(shard)).ok_or_else(|| ReadError::NotLeader { hint: self.hint(shard) })?;
@@ -228,8 +231,9 @@ impl Cluster {
         low
     }
 
-    /// Whether what makes this shard grow is to be refused: the disk of this node, which leads it, or of a majority of
-    /// its replicas is almost full. A minority of full disks stops nobody, like a minority of dead nodes.
+    /// Whether what makes this shard grow is to be refused: the disk of this node, which leads it,
+    /// or of a majority of its replicas is almost full. A minority of full disks stops nobody, like
+    /// a minority of dead nodes.
     pub fn storage_low(&self, shard: ShardId) -> bool {
         let low = self.storage_low_nodes();
         if low.is_empty() {
@@ -282,8 +286,8 @@ impl Cluster {
         self.0.fatal.wait().await
     }
 
-    /// Stops everything; what was acknowledged is on disk. The leaderships go to others after an election, unless they
-    /// were handed over before.
+    /// Stops everything; what was acknowledged is on disk. The leaderships go to others after an
+    /// election, unless they were handed over before.
     pub async fn shutdown(&self) {
         let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
         let mut tasks = std::mem::take(&mut *self.0.tasks.lock());

@@ -1,5 +1,6 @@
-//! Our own versioned forms of openraft's values: openraft's are no format. On disk each value is one byte of version and
-//! then a message of `raft.proto`; between nodes the bare message. Decoding is total.
+//! Our own versioned forms of openraft's values: openraft's are no format. On disk each value is
+//! one byte of version and then a message of `raft.proto`; between nodes the bare message. Decoding
+//! is total.
 
 use std::collections::{BTreeMap, BTreeSet};
 

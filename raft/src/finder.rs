@@ -1,10 +1,11 @@
-//! Looks for nodes that cannot be reached where the table says: after all machines got new addresses, after two have swapped theirs,
-//! or where a table holds a typing error.
+//! Looks for nodes that cannot be reached where the table says: after all machines got new
+//! addresses, after two have swapped theirs, or where a table holds a typing error.
 //!
-//! Whoever answers a question of formation says which node it is. So the finder asks at every address that it knows of: those of the `join` list,
-//! those that the missing ones have told, those in the table, and those that a few other nodes believe in. An answer is a hint where to dial and proves
-//! nothing: the link that follows it checks the certificate. When the links are back, the meta group has a leader, and each node
-//! has the table corrected ([`steward`](crate::steward)).
+//! Whoever answers a question of formation says which node it is. So the finder asks at every
+//! address that it knows of: those of the `join` list, those that the missing ones have told, those
+//! in the table, and those that a few other nodes believe in. An answer is a hint where to dial and
+//! proves nothing: the link that follows it checks the certificate. When the links are back, the
+//! meta group has a leader, and each node has the table corrected ([`steward`](crate::steward)).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,7 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const ASK_MIN: Duration = Duration::from_secs(1);
 /// ... to the last, because a node that is switched off answers nowhere.
 const ASK_MAX: Duration = Duration::from_secs(30);
-/// Addresses asked in one round. The first ones are; what is left comes in no later round, and a node there has to dial by itself.
+/// Addresses asked in one round. The first ones are; what is left comes in no later round, and a
+/// node there has to dial by itself.
 const ADDRESSES: usize = 64;
 /// Nodes asked in one round where they believe the missing ones to be.
 const WITNESSES: usize = 3;
@@ -102,7 +104,8 @@ impl Finder {
         near
     }
 
-    /// Asks at all addresses that were not `seen` before. Whether that brought news, and where the answering ones believe others to be.
+    /// Asks at all addresses that were not `seen` before. Whether that brought news, and where the
+    /// answering ones believe others to be.
     async fn ask(
         &self,
         missing: &[NodeId],

@@ -1,9 +1,10 @@
 //! One fsync for whatever all groups of the node have waiting.
 //!
-//! Appends, votes, truncations, purges, committed ids and barriers of every group go through one bounded queue, in order: drain
-//! it, one batch, one synced write, then all completions. The order is what keeps a persisted `committed` behind the
-//! log, and a vote behind the truncation before it. A failed write fails every completion and stops the node for
-//! good: nobody knows what is on the disk then, and a second fsync would only pretend.
+//! Appends, votes, truncations, purges, committed ids and barriers of every group go through one
+//! bounded queue, in order: drain it, one batch, one synced write, then all completions. The order
+//! is what keeps a persisted `committed` behind the log, and a vote behind the truncation before
+//! it. A failed write fails every completion and stops the node for good: nobody knows what is on
+//! the disk then, and a second fsync would only pretend.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use troupe_store::engine::{Batch, Durability, Engine, Op};
 use crate::fatal::Fatal;
 use crate::timing::{LAZY, LINGER};
 
-/// Writes waiting. At the limit the group that submits waits: its core is slowed down to the disk's pace.
+/// Writes waiting. At the limit the group that submits waits: its core is slowed down to the disk's
+/// pace.
 const QUEUE: usize = 4_096;
 /// Writes in one batch, and their bytes.
 const BATCH_WRITES: usize = 1_024;
@@ -30,7 +32,8 @@ type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 /// What one group wants written.
 pub struct Write {
     pub ops: Vec<Op>,
-    /// Whether anybody waits for it to be on stable storage. Others ride along with the next batch that is.
+    /// Whether anybody waits for it to be on stable storage. Others ride along with the next batch
+    /// that is.
     pub durable: bool,
     pub done: Done,
 }
@@ -77,7 +80,8 @@ impl Flusher {
         result.await.map_err(|_| stopped())?
     }
 
-    /// Everything that any group has written before, applied state too, is on stable storage after it.
+    /// Everything that any group has written before, applied state too, is on stable storage after
+    /// it.
     pub async fn barrier(&self) -> io::Result<()> {
         self.write(Vec::new()).await
     }
@@ -145,8 +149,9 @@ impl Gathered {
         }
     }
 
-    /// What nobody waits for is no reason to write: it goes with the next batch that is, which under load comes at once. A
-    /// write of its own for every committed position cost as much as the entries themselves.
+    /// What nobody waits for is no reason to write: it goes with the next batch that is, which
+    /// under load comes at once. A write of its own for every committed position cost as much as
+    /// the entries themselves.
     async fn wait_for_company(&mut self, waiting: &mut mpsc::Receiver<Write>) {
         let until = Instant::now() + LAZY;
         while !self.durable && !self.is_full() {

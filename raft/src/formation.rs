@@ -1,15 +1,19 @@
-//! How a data directory becomes a node of a cluster, once, and comes back as the same node ever after.
+//! How a data directory becomes a node of a cluster, once, and comes back as the same node ever
+//! after.
 //!
-//! An empty node with a list of peers asks all of them who they are. Does one belong to a cluster, it asks to be admitted there and
-//! gets a node id that nobody had before. Are all of them present, empty, and of one mind about the list, then the one with the smallest address
-//! *founds*: it writes down the **birth** (the cluster's id, who is node 1, 2, 3 ...), has every other one promise it, writes down that all
-//! have, and only then takes part in any agreement; the others follow when they see that. So whoever is wiped before
-//! that point has promised nothing that counts, and whoever is wiped after it finds a cluster at its peers and joins as
-//! a new node. Alone, an empty node waits: it never founds a second cluster.
+//! An empty node with a list of peers asks all of them who they are. Does one belong to a cluster,
+//! it asks to be admitted there and gets a node id that nobody had before. Are all of them present,
+//! empty, and of one mind about the list, then the one with the smallest address *founds*: it
+//! writes down the **birth** (the cluster's id, who is node 1, 2, 3 ...), has every other one
+//! promise it, writes down that all have, and only then takes part in any agreement; the others
+//! follow when they see that. So whoever is wiped before that point has promised nothing that
+//! counts, and whoever is wiped after it finds a cluster at its peers and joins as a new node.
+//! Alone, an empty node waits: it never founds a second cluster.
 //!
-//! Read [`gather`] for what a node without a place does, [`desk`] for what it writes down and answers to others, [`message`] for the
-//! words on the wire. What follows, a meta group among the founders or the admission of a newcomer, is the business of
-//! the meta group: it implements [`Directory`].
+//! Read [`gather`] for what a node without a place does, [`desk`] for what it writes down and
+//! answers to others, [`message`] for the words on the wire. What follows, a meta group among the
+//! founders or the admission of a newcomer, is the business of the meta group: it implements
+//! [`Directory`].
 
 mod admission;
 mod ask;
@@ -62,8 +66,9 @@ pub struct Established {
     pub me: NodeId,
     /// The founders, or the nodes at this one's admission, without this one.
     pub known: Vec<NodeId>,
-    /// On a founder, at every start and the same on all of them: the first members of the meta group, for a group that may not have
-    /// been initialized yet. `None` on a node that was admitted: the meta group comes to it.
+    /// On a founder, at every start and the same on all of them: the first members of the meta
+    /// group, for a group that may not have been initialized yet. `None` on a node that was
+    /// admitted: the meta group comes to it.
     pub founders: Option<Vec<Founder>>,
     /// Knows the addresses of those; later ones come from the meta group.
     pub port: Port,
@@ -84,8 +89,8 @@ impl std::fmt::Debug for Established {
 /// A node without an id asks for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinRequest {
-    /// Drawn once by the empty data directory: whoever asks again with the same one is the same node and may be given
-    /// the id it was given before. A wiped node has another.
+    /// Drawn once by the empty data directory: whoever asks again with the same one is the same
+    /// node and may be given the id it was given before. A wiped node has another.
     pub request: [u8; 16],
     pub address: String,
     pub client_address: String,
@@ -107,7 +112,8 @@ pub enum JoinRefusal {
 /// Who admits newcomers: the meta group, as this node sees it.
 pub trait Directory: Send + Sync + 'static {
     fn cluster_id(&self) -> [u8; 16];
-    /// Hands out a node id that was never handed out before, except to the same request. The caller bounds the time.
+    /// Hands out a node id that was never handed out before, except to the same request. The caller
+    /// bounds the time.
     fn admit(&self, who: JoinRequest) -> BoxFuture<'_, Result<NodeId, JoinRefusal>>;
     /// Cluster addresses of all nodes.
     fn addresses(&self) -> Vec<(NodeId, String)>;
@@ -188,8 +194,9 @@ pub(crate) fn identity_in(row: Option<Vec<u8>>, anew: Option<[u8; 16]>) -> Resul
     Ok(Written { cluster_id: identity.cluster_id, me: identity.me, row: identity.encode() })
 }
 
-/// Finds this node's place in a cluster, or gives it one. Listens from the beginning and goes on answering newcomers afterwards.
-/// Waits as long as it takes; returns an error only when waiting cannot help.
+/// Finds this node's place in a cluster, or gives it one. Listens from the beginning and goes on
+/// answering newcomers afterwards. Waits as long as it takes; returns an error only when waiting
+/// cannot help.
 pub async fn establish(
     ctx: &NodeCtx,
     engine: Arc<dyn Engine>,
@@ -269,7 +276,8 @@ pub(crate) async fn who_is_at(port: &Port, address: &str) -> Option<Membership> 
     }
 }
 
-/// Sorted, without repetitions, this node included: the same text on every node that was started with the same list.
+/// Sorted, without repetitions, this node included: the same text on every node that was started
+/// with the same list.
 fn founding_list(me: &str, join: &[String]) -> Vec<String> {
     let mut list: Vec<String> = join.iter().map(|address| address.trim().to_owned()).collect();
     list.retain(|address| !address.is_empty());

@@ -1,9 +1,10 @@
-//! Frames on a Raft connection: a length, a fixed header, the payload. The header is what routes, so that a
-//! frame for a replica that is not here is refused without being decoded.
+//! Frames on a Raft connection: a length, a fixed header, the payload. The header is what routes,
+//! so that a frame for a replica that is not here is refused without being decoded.
 //!
-//! A payload above [`PAYLOAD_BYTES`] goes as pieces, one after another, and the last of them is the frame itself. Only
-//! an entry of an earlier version needs it ([`OLD_ENTRY_BYTES`]); versions before that end a connection at a piece, so
-//! it is sent to peers only that say that they take it ([`crate::vitals`]).
+//! A payload above [`PAYLOAD_BYTES`] goes as pieces, one after another, and the last of them is the
+//! frame itself. Only an entry of an earlier version needs it ([`OLD_ENTRY_BYTES`]); versions
+//! before that end a connection at a piece, so it is sent to peers only that say that they take it
+//! ([`crate::vitals`]).
 
 use std::io;
 
@@ -18,7 +19,8 @@ use crate::types::GroupId;
 const HEADER: usize = 1 + 8 + 4 + 8;
 /// The largest payload of one frame.
 pub const PAYLOAD_BYTES: usize = NODE_FRAME_BYTES - HEADER - 4;
-/// The largest payload in pieces: the largest entry that any version has written, alone in its request.
+/// The largest payload in pieces: the largest entry that any version has written, alone in its
+/// request.
 pub const CALL_BYTES: usize = OLD_ENTRY_BYTES + ENTRY_ENVELOPE + APPEND_ENVELOPE;
 const PIECE_BYTES: usize = 1024 * 1024;
 const _: () = assert!(PIECE_BYTES <= PAYLOAD_BYTES);
@@ -60,7 +62,8 @@ pub struct Frame {
     /// Chosen by who asks; the reply repeats it.
     pub request: u64,
     pub group: GroupId,
-    /// The replica that is meant. Never reused, so a frame for a former owner of an address is not mistaken.
+    /// The replica that is meant. Never reused, so a frame for a former owner of an address is not
+    /// mistaken.
     pub target: u64,
     pub payload: Bytes,
 }

@@ -1,9 +1,11 @@
-//! What happens when a leader's process has ended: its connections are closed, and its address answers that nobody listens there.
-//! Nobody need wait for the lease of such a leader, because a process that starts anew leads nothing.
+//! What happens when a leader's process has ended: its connections are closed, and its address
+//! answers that nobody listens there. Nobody need wait for the lease of such a leader, because a
+//! process that starts anew leads nothing.
 //!
-//! Each voter stops honouring the lease on its own evidence, and they ask for votes one after another. Who still hears the leader
-//! refuses the pre-vote, and nothing has happened: a leader that one node cannot reach keeps its place. A machine that is lost, or cut off,
-//! closes nothing and answers nothing; it is noticed by its silence.
+//! Each voter stops honouring the lease on its own evidence, and they ask for votes one after
+//! another. Who still hears the leader refuses the pre-vote, and nothing has happened: a leader
+//! that one node cannot reach keeps its place. A machine that is lost, or cut off, closes nothing
+//! and answers nothing; it is noticed by its silence.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +48,8 @@ pub(crate) async fn succeed(group: Group, lost: NodeId, gone: BTreeSet<NodeId>) 
     let before = group.metrics();
     let Some(leader) = before.current_leader.filter(|leader| home(&before, *leader) == Some(lost)) else { return };
     let Some((turn, voters)) = turn(group.id, &before, &gone) else { return };
-    // It is the one message of openraft's that ends a lease. It names no heir but the lost leader, so nobody campaigns by it.
+    // It is the one message of openraft's that ends a lease. It names no heir but the lost leader,
+    // so nobody campaigns by it.
     let forget = TransferLeaderRequest::new(before.vote, leader, None);
     if group.raft.handle_transfer_leader(forget).await.is_err() {
         return;
@@ -68,8 +71,8 @@ fn home(metrics: &Metrics, replica: u64) -> Option<NodeId> {
     metrics.membership_config.get_node(&replica).map(|home| home.0)
 }
 
-/// When it is this replica's turn among the voters that are left, and how many they are. Groups begin with different nodes, so that not one
-/// node inherits all.
+/// When it is this replica's turn among the voters that are left, and how many they are. Groups
+/// begin with different nodes, so that not one node inherits all.
 fn turn(group: GroupId, metrics: &Metrics, gone: &BTreeSet<NodeId>) -> Option<(u32, u32)> {
     let voters = metrics.membership_config.voter_ids().filter_map(|replica| Some((home(metrics, replica)?, replica)));
     let mut left: Vec<(NodeId, u64)> = voters.filter(|(node, _)| !gone.contains(node)).collect();

@@ -39,7 +39,8 @@ impl Group {
         self.raft.metrics().borrow_watched().clone()
     }
 
-    /// Makes the group begin with these members. Harmless if it has begun, and when several members do it alike.
+    /// Makes the group begin with these members. Harmless if it has begun, and when several members
+    /// do it alike.
     pub async fn begin(&self, members: &BTreeMap<u64, NodeId>) {
         let members: BTreeMap<u64, Home> = members.iter().map(|(replica, node)| (*replica, Home(*node))).collect();
         if let Err(error) = self.raft.initialize(members).await {
@@ -116,7 +117,8 @@ impl Groups {
         }
         let gate = group.gate.clone();
         if executor::run(&*ctx.executor, Lane::Bulk, move || gate.shut()).await.is_none() {
-            // The lane is full of snapshots: better this worker waits for one write than that one slips by.
+            // The lane is full of snapshots: better this worker waits for one write than that one
+            // slips by.
             group.gate.shut();
         }
         self.news.send_replace(());
@@ -129,7 +131,8 @@ impl Groups {
     }
 }
 
-/// Tells of changes of leadership. A group that has failed stops the node: it would silently be one replica less.
+/// Tells of changes of leadership. A group that has failed stops the node: it would silently be one
+/// replica less.
 async fn follow(group: Group, fatal: Fatal, news: Arc<watch::Sender<()>>) {
     let id = group.id;
     // Changes with votes, leaders and members only; all metrics together change with every entry.

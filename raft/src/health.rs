@@ -1,6 +1,6 @@
-//! What is wrong with a node that runs: shards that commit nothing although something waits, entries that cannot be sent,
-//! clocks that disagree, a disk that is almost full. Looked at a few times a second, said in the log now and then, and
-//! shown in [`crate::cluster::ClusterStatus`].
+//! What is wrong with a node that runs: shards that commit nothing although something waits,
+//! entries that cannot be sent, clocks that disagree, a disk that is almost full. Looked at a few
+//! times a second, said in the log now and then, and shown in [`crate::cluster::ClusterStatus`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -136,7 +136,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Looks until it is dropped. A disk that does not answer keeps nothing else from being looked at.
+    /// Looks until it is dropped. A disk that does not answer keeps nothing else from being looked
+    /// at.
     pub async fn run(self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

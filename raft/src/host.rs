@@ -1,9 +1,11 @@
-//! What a node does because the meta group says so: keeps the addresses, opens the replicas that are placed here and lets new groups
-//! begin, and destroys the replicas that are placed here no more.
+//! What a node does because the meta group says so: keeps the addresses, opens the replicas that
+//! are placed here and lets new groups begin, and destroys the replicas that are placed here no
+//! more.
 //!
-//! Invariant: replica ids are never reused. Which replica of a shard lies on this disk is written down, synced, before it
-//! is opened for the first time; the meta state that ordered it is older on the same disk. So what this node holds and its meta
-//! state does not name is over, and is deleted in one batch before a successor may be opened.
+//! Invariant: replica ids are never reused. Which replica of a shard lies on this disk is written
+//! down, synced, before it is opened for the first time; the meta state that ordered it is older on
+//! the same disk. So what this node holds and its meta state does not name is over, and is deleted
+//! in one batch before a successor may be opened.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,8 +58,8 @@ pub async fn open_meta(
     Ok(state)
 }
 
-/// The first member lets a group begin at once, so that it leads it; the others only if that has not happened.
-/// All would begin it alike, which makes it harmless that several do.
+/// The first member lets a group begin at once, so that it leads it; the others only if that has
+/// not happened. All would begin it alike, which makes it harmless that several do.
 fn begin(group: Group, members: BTreeMap<u64, NodeId>, tasks: &mut JoinSet<()>) {
     if !members.contains_key(&group.replica) {
         return;
@@ -83,8 +85,8 @@ fn held_row(me: NodeId, replica: ReplicaId) -> Vec<u8> {
 
 /// Which replica of each shard lies on this disk. Blocking; for a start, when nothing else waits.
 ///
-/// Versions before moves wrote no such rows: with them the placement never changed, so what they held is what their meta state, as
-/// it was last applied here, says.
+/// Versions before moves wrote no such rows: with them the placement never changed, so what they
+/// held is what their meta state, as it was last applied here, says.
 pub fn held(engine: &Arc<dyn Engine>, me: NodeId) -> Result<BTreeMap<ShardId, ReplicaId>, EngineError> {
     let state = meta::load(engine)?;
     let mut held = BTreeMap::new();
@@ -172,7 +174,8 @@ impl Host {
                 self.open(map, shard, place, replica, tasks).await?;
             }
         }
-        // Also when nothing was opened: whoever waits for a replica sees that it is no longer wanted.
+        // Also when nothing was opened: whoever waits for a replica sees that it is no longer
+        // wanted.
         self.opened.send_modify(|_| ());
         Ok(())
     }
@@ -221,7 +224,8 @@ impl Host {
         Ok(())
     }
 
-    /// Everything of a replica that the meta group has taken off this node, in one batch: log, votes, state, and last its name.
+    /// Everything of a replica that the meta group has taken off this node, in one batch: log,
+    /// votes, state, and last its name.
     async fn destroy(&mut self, map: ShardMap, shard: ShardId, replica: ReplicaId) -> Result<(), EngineError> {
         let id = GroupId::of(shard);
         self.proposers.write().remove(&shard);

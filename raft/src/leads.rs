@@ -1,5 +1,5 @@
-//! Leaderships, as the leaders themselves tell of them with each sign of life ([`crate::vitals`]): of which groups, when a majority last
-//! acknowledged it, and how far each group is committed.
+//! Leaderships, as the leaders themselves tell of them with each sign of life ([`crate::vitals`]):
+//! of which groups, when a majority last acknowledged it, and how far each group is committed.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! One connection from this node to each other node, shared by all groups: calls out, replies back.
 //!
-//! A link dials as long as it lives, sends a sign of life a few times a second and drops a connection that has gone silent, so that
-//! it is also what knows whether a node can be reached. Calls made while it is down fail at once: who calls has its own idea of when to retry.
-//! What waits is written in one write.
+//! A link dials as long as it lives, sends a sign of life a few times a second and drops a
+//! connection that has gone silent, so that it is also what knows whether a node can be reached.
+//! Calls made while it is down fail at once: who calls has its own idea of when to retry. What
+//! waits is written in one write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -28,7 +29,8 @@ use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDI
 use crate::types::GroupId;
 use crate::vitals::{Pings, Vitals};
 
-/// Calls waiting to be written to one node. Above it a call fails at once, as if the node were unreachable.
+/// Calls waiting to be written to one node. Above it a call fails at once, as if the node were
+/// unreachable.
 const QUEUE: usize = 4_096;
 /// Bytes gathered into one write.
 const WRITE_BYTES: usize = 1024 * 1024;
@@ -125,7 +127,8 @@ impl Links {
         node == self.0.me || self.0.links.read().get(&node).is_some_and(|link| link.up.borrow().is_some())
     }
 
-    /// Nodes whose process has ended, as far as one can tell from here: nobody listens at their address.
+    /// Nodes whose process has ended, as far as one can tell from here: nobody listens at their
+    /// address.
     pub fn gone(&self) -> watch::Receiver<BTreeSet<NodeId>> {
         self.0.gone.subscribe()
     }
@@ -137,7 +140,8 @@ impl Links {
         up.as_ref()?.leads.get(&shard).copied()
     }
 
-    /// Whether another node says that it leads a group, with when a majority acknowledged that and how far the group is.
+    /// Whether another node says that it leads a group, with when a majority acknowledged that and
+    /// how far the group is.
     pub fn lead(&self, node: NodeId, group: GroupId) -> Option<Lead> {
         let links = self.0.links.read();
         let up = links.get(&node)?.up.borrow();
@@ -216,7 +220,8 @@ impl Way {
 async fn run(way: Way, mut calls: mpsc::Receiver<Call>, up: watch::Sender<Option<Vitals>>) {
     let node = way.node;
     let mut was_up = true;
-    // A lost connection is most often a process that has ended: it is looked at again soon, because others wait to know.
+    // A lost connection is most often a process that has ended: it is looked at again soon, because
+    // others wait to know.
     let mut soon = REDIAL_SOON_MS.iter();
     loop {
         let dialed = dial(&way.port, &way.ledger, node).await;
@@ -315,8 +320,9 @@ async fn session(
     }
 }
 
-/// A peer that takes nothing for this long is as silent as one that says nothing. Gives the time that it took, in
-/// which the peer was not listened to: an entry of 5 MB takes seconds on a slow network.
+/// A peer that takes nothing for this long is as silent as one that says nothing. Gives the time
+/// that it took, in which the peer was not listened to: an entry of 5 MB takes seconds on a slow
+/// network.
 async fn write(writer: &mut (impl AsyncWriteExt + Unpin), out: &mut BytesMut) -> io::Result<Duration> {
     let (bytes, begin) = (out.split().freeze(), Instant::now());
     for slice in bytes.chunks(SLICE_BYTES) {

@@ -1,7 +1,8 @@
 //! The log of one group, over the engine that all groups share.
 //!
-//! Writes go through the [`Flusher`]; what is appended can be read at once from a tail in memory, which also serves
-//! replication and apply, so that the engine is read only by who is far behind. An entry leaves the tail only after it was flushed.
+//! Writes go through the [`Flusher`]; what is appended can be read at once from a tail in memory,
+//! which also serves replication and apply, so that the engine is read only by who is far behind.
+//! An entry leaves the tail only after it was flushed.
 
 mod storage;
 
@@ -29,14 +30,14 @@ use crate::types::{Entry, GroupId, LogId, Vote};
 
 /// Bytes of flushed entries kept in memory per group.
 const TAIL_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes of entries in one replication request or one step of apply. A larger entry, which only an earlier version
-/// can have written, goes alone and in pieces (`frame`).
+/// Bytes of entries in one replication request or one step of apply. A larger entry, which only an
+/// earlier version can have written, goes alone and in pieces (`frame`).
 pub const READ_BYTES: usize = 640 * 1024;
 // The same chain for whatever is proposed: an entry fits a read, a read fits a frame.
 const _: () = assert!(ENTRY_BYTES + ENTRY_ENVELOPE <= READ_BYTES);
 const _: () = assert!(READ_BYTES + APPEND_ENVELOPE <= PAYLOAD_BYTES);
-/// Entries read from the engine at once: few at first, more where they turn out to be small. Those of an earlier
-/// version may have 5 MB each.
+/// Entries read from the engine at once: few at first, more where they turn out to be small. Those
+/// of an earlier version may have 5 MB each.
 const PAGE_MIN: usize = 4;
 const PAGE_MAX: usize = 64;
 
@@ -70,7 +71,8 @@ struct Log {
 struct Held {
     entry: Entry,
     bytes: usize,
-    /// Which append brought it. Appends are flushed in order, whereas an index may be truncated and come again.
+    /// Which append brought it. Appends are flushed in order, whereas an index may be truncated and
+    /// come again.
     append: u64,
 }
 
@@ -162,12 +164,14 @@ impl LogStore {
         self.log.lock().measure.cut(allowed, has)
     }
 
-    /// Entries of `[from, to)` that exist, cut before they are more than `bytes`, but never empty for a range that is not.
+    /// Entries of `[from, to)` that exist, cut before they are more than `bytes`, but never empty
+    /// for a range that is not.
     async fn read(&self, from: u64, to: u64, bytes: usize) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let (mut next, mut size, mut page) = (from, 0, PAGE_MIN);
         loop {
-            // Looked at anew in each step: meanwhile the tail may have lost what was flushed, and the log its ends.
+            // Looked at anew in each step: meanwhile the tail may have lost what was flushed, and
+            // the log its ends.
             let (begin, end) = {
                 let log = self.log.lock();
                 let (begin, end) = log.clamp(next, to);
@@ -228,8 +232,9 @@ impl LogStore {
     }
 }
 
-/// Drops a log that the state has left behind: entries are applied when a majority has them, which may be before the entries that they
-/// replace here are overwritten, and a crash between the two leaves the old ones. None of them was ever committed.
+/// Drops a log that the state has left behind: entries are applied when a majority has them, which
+/// may be before the entries that they replace here are overwritten, and a crash between the two
+/// leaves the old ones. None of them was ever committed.
 fn forget(engine: &Arc<dyn Engine>, group: GroupId, applied: LogId) -> Result<(), EngineError> {
     tracing::info!(%group, %applied, "the log ends in entries that were replaced; they are dropped");
     let (from, to) = group_range(group.0);

@@ -1,5 +1,5 @@
-//! The meta group's replica on this node: applies its commands to one row, shows the state to the node, and takes
-//! commands to its leader wherever that is.
+//! The meta group's replica on this node: applies its commands to one row, shows the state to the
+//! node, and takes commands to its leader wherever that is.
 
 pub mod plan;
 pub mod settings;
@@ -129,7 +129,8 @@ impl Meta {
         leader.map(NodeId)
     }
 
-    /// Commits a command, here or at the leader. It may have been committed although the answer is `Unavailable`.
+    /// Commits a command, here or at the leader. It may have been committed although the answer is
+    /// `Unavailable`.
     pub async fn propose(&self, command: &MetaCommand) -> Result<NodeId, MetaError> {
         let payload = Bytes::from(proto::MetaCommand::from(command).encode_to_vec());
         match self.leader() {

@@ -1,8 +1,10 @@
-//! Carries out the moves of the meta state on the shards that this node leads: learner, caught up, joint change, done.
+//! Carries out the moves of the meta state on the shards that this node leads: learner, caught up,
+//! joint change, done.
 //!
-//! Whoever leads a shard looks at its group as it is and takes the one next step, so that a move goes on after any crash and under any
-//! leader. Before the members change, the meta group confirms that the move is still meant: a leader whose meta state is
-//! old changes nothing. What moves where is decided in [`crate::meta::plan`]; replicas are opened and destroyed by [`crate::host`].
+//! Whoever leads a shard looks at its group as it is and takes the one next step, so that a move
+//! goes on after any crash and under any leader. Before the members change, the meta group confirms
+//! that the move is still meant: a leader whose meta state is old changes nothing. What moves where
+//! is decided in [`crate::meta::plan`]; replicas are opened and destroyed by [`crate::host`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -76,8 +78,8 @@ pub enum Step {
     Finish,
 }
 
-/// The next step towards what the placement wants. One step changes nothing that a repetition would change again. `may_come`: the node that
-/// is to take the new replica is not given up.
+/// The next step towards what the placement wants. One step changes nothing that a repetition would
+/// change again. `may_come`: the node that is to take the new replica is not given up.
 pub fn step(place: &Place, seen: &Seen, may_come: bool) -> Step {
     if !seen.agreed {
         return Step::Rest;
@@ -108,7 +110,8 @@ pub fn step(place: &Place, seen: &Seen, may_come: bool) -> Step {
         if !seen.members.contains(&replica.0) {
             return Step::AddLearner(replica, node);
         }
-        // What is promoted can only go on: the replica that never comes is replaced afterwards, like any other.
+        // What is promoted can only go on: the replica that never comes is replaced afterwards,
+        // like any other.
         if !seen.close.contains(&replica.0) && (may_come || !moving.promoted) {
             return Step::Rest;
         }
@@ -188,7 +191,8 @@ async fn take(
         }
         Step::HandOver(to) => {
             let asked = group.raft.trigger().transfer_leader(to).await;
-            // It comes to pass within milliseconds, or was refused by the other side and is asked for again.
+            // It comes to pass within milliseconds, or was refused by the other side and is asked
+            // for again.
             sleep(MOVE_EVERY).await;
             asked.map_err(|error| error.to_string())
         }

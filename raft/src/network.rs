@@ -1,4 +1,5 @@
-//! openraft's calls, put on the [`Links`], and its snapshots, streamed over connections of their own.
+//! openraft's calls, put on the [`Links`], and its snapshots, streamed over connections of their
+//! own.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -32,10 +33,11 @@ use crate::timing::{APPEND_TIMEOUT, LARGE_APPEND_RATE, VOTE_TIMEOUT};
 use crate::transfers::Transfers;
 use crate::types::{GroupId, Home, Types, Vote};
 
-/// Appends of one group on their way to one peer. Each is at most `log_store::READ_BYTES`, so this bounds memory too;
-/// entries of 5 MB, which earlier versions could write, go alone and are few.
+/// Appends of one group on their way to one peer. Each is at most `log_store::READ_BYTES`, so this
+/// bounds memory too; entries of 5 MB, which earlier versions could write, go alone and are few.
 const IN_FLIGHT: usize = 8;
-/// An append of so many bytes whose entries are all committed already keeps nobody waiting: its receiver catches up.
+/// An append of so many bytes whose entries are all committed already keeps nobody waiting: its
+/// receiver catches up.
 const CATCH_UP_BYTES: usize = READ_BYTES / 5;
 /// Snapshots that this node sends at once: they compete with people's messages for the disk.
 const SNAPSHOTS_SENT: usize = 2;
@@ -168,8 +170,8 @@ impl RaftNetworkV2<Types> for Peer {
         self.append(&rpc, &option).await
     }
 
-    /// Several appends on their way at once; answers come in the order of the requests, and end with the first that is
-    /// no full success.
+    /// Several appends on their way at once; answers come in the order of the requests, and end
+    /// with the first that is no full success.
     fn stream_append<'s, S>(
         &'s mut self,
         input: S,
@@ -236,7 +238,8 @@ impl RaftNetworkV2<Types> for Peer {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        // Also while it waits for its turn: what comes behind it is to be there when it has arrived.
+        // Also while it waits for its turn: what comes behind it is to be there when it has
+        // arrived.
         let upto = snapshot.meta.last_log_id.index().unwrap_or(0);
         let _under_way = self.network.transfers.begin(self.group, self.target, upto);
         let send = async {

@@ -1,8 +1,9 @@
-//! What an operator may ask of the cluster: empty a node, take it back to work, take it out, put another in its place; and what would
-//! move if it were done.
+//! What an operator may ask of the cluster: empty a node, take it back to work, take it out, put
+//! another in its place; and what would move if it were done.
 //!
-//! Nothing here moves anything: an order is one command to the meta group, and the plan is what [`crate::meta::plan`] makes of the
-//! state after it. Any node takes orders; the meta group's leader may refuse what this node would have allowed.
+//! Nothing here moves anything: an order is one command to the meta group, and the plan is what
+//! [`crate::meta::plan`] makes of the state after it. Any node takes orders; the meta group's
+//! leader may refuse what this node would have allowed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub enum Verb {
 pub struct Order {
     pub node: NodeId,
     pub verb: Verb,
-    /// Replicas of each shard when the order is done, where that is another number. Fewer than the target because nodes are missing is
-    /// for as long as they are missing.
+    /// Replicas of each shard when the order is done, where that is another number. Fewer than the
+    /// target because nodes are missing is for as long as they are missing.
     pub replication: Option<u32>,
 }
 
@@ -44,8 +45,8 @@ impl Order {
         }
     }
 
-    /// One after another. A link to a node is a proof that its process answers at its address: if another one is its heir all the same, that was a
-    /// mistake, which an undrain undoes.
+    /// One after another. A link to a node is a proof that its process answers at its address: if
+    /// another one is its heir all the same, that was a mistake, which an undrain undoes.
     fn commands(&self, state: &MetaState, reachable: &BTreeSet<NodeId>) -> Vec<MetaCommand> {
         let mut commands = match self.verb {
             Verb::Undrain if reachable.contains(&self.node) => state.reinstate(self.node),

@@ -1,6 +1,8 @@
-//! What a replica that catches up is sent competes with people's messages for processors, disks and the network, on three nodes: its sender, its
-//! receiver, and whoever shares a machine with them. Nobody waits for it, so it goes one piece at a time, and after each the sender rests as long as
-//! the piece took. A fast cluster thus catches up fast, and a busy one keeps half of the time for its people.
+//! What a replica that catches up is sent competes with people's messages for processors, disks and
+//! the network, on three nodes: its sender, its receiver, and whoever shares a machine with them.
+//! Nobody waits for it, so it goes one piece at a time, and after each the sender rests as long as
+//! the piece took. A fast cluster thus catches up fast, and a busy one keeps half of the time for
+//! its people.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,7 +49,8 @@ impl Turn {
     }
 }
 
-/// A pace for each node, so that one that stands still holds up nobody else. Shared, cheap to clone.
+/// A pace for each node, so that one that stands still holds up nobody else. Shared, cheap to
+/// clone.
 #[derive(Clone, Default)]
 pub struct Paces(Arc<Mutex<BTreeMap<NodeId, Pace>>>);
 

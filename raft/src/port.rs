@@ -1,12 +1,14 @@
 //! The cluster port: one listener per node for everything that nodes say to each other.
 //!
-//! A connection begins with TLS (both sides show a certificate of the cluster's CA, see [`tls`](crate::tls)) unless the node runs
-//! `--insecure`, then a [`preamble`](crate::preamble) that names the protocol, the cluster, and who speaks to whom. Only then is the
-//! stream handed to whoever serves that protocol: Raft and snapshots inside this crate, [`Protocol::Mesh`] to who has called
-//! [`Port::mesh_streams`], [`Protocol::Formation`] to [`formation`](crate::formation). The listening half is in [`door`] and [`welcome`], the
-//! dialing half in [`dial`].
+//! A connection begins with TLS (both sides show a certificate of the cluster's CA, see
+//! [`tls`](crate::tls)) unless the node runs `--insecure`, then a [`preamble`](crate::preamble)
+//! that names the protocol, the cluster, and who speaks to whom. Only then is the stream handed to
+//! whoever serves that protocol: Raft and snapshots inside this crate, [`Protocol::Mesh`] to who
+//! has called [`Port::mesh_streams`], [`Protocol::Formation`] to [`formation`](crate::formation).
+//! The listening half is in [`door`] and [`welcome`], the dialing half in [`dial`].
 //!
-//! The port knows no Raft and decides nothing about membership: it is told who the node is and where the others are.
+//! The port knows no Raft and decides nothing about membership: it is told who the node is and
+//! where the others are.
 
 pub mod dial;
 mod door;
@@ -48,7 +50,8 @@ const WAITING: usize = 64;
 
 /// An authenticated stream from another node of this cluster.
 pub struct Inbound {
-    /// Proved by its certificate. Zero: somebody who holds the token, for [`Protocol::Formation`] and [`Protocol::Backup`].
+    /// Proved by its certificate. Zero: somebody who holds the token, for [`Protocol::Formation`]
+    /// and [`Protocol::Backup`].
     pub from: NodeId,
     pub stream: Box<dyn Stream>,
 }
@@ -57,7 +60,8 @@ pub struct Inbound {
 #[derive(Clone, Debug)]
 pub enum Security {
     Token(Token),
-    /// No TLS. Nodes still compare their tokens' fingerprints, which protects from mistakes, not from malice.
+    /// No TLS. Nodes still compare their tokens' fingerprints, which protects from mistakes, not
+    /// from malice.
     Insecure(Option<Token>),
 }
 
@@ -126,7 +130,8 @@ impl Port {
         Ok(Port { shared: Arc::new(shared), listening: Arc::new(Mutex::new(None)), local })
     }
 
-    /// From now on this node speaks as `me`, under a new certificate. Streams that are open stay open.
+    /// From now on this node speaks as `me`, under a new certificate. Streams that are open stay
+    /// open.
     pub fn become_member(&self, cluster: [u8; 16], me: NodeId) -> Result<(), StartError> {
         let member = Some((cluster, me));
         let tls = self.shared.keys.read().mint(member)?;
@@ -139,8 +144,9 @@ impl Port {
         self.shared.identity.read().member
     }
 
-    /// Other tokens from now on: the first is shown, and a second one is taken beside it. Where there were two and is one now, every stream that is
-    /// open ends, because it may rest on the other one.
+    /// Other tokens from now on: the first is shown, and a second one is taken beside it. Where
+    /// there were two and is one now, every stream that is open ends, because it may rest on the
+    /// other one.
     pub fn set_tokens(&self, current: Token, also: Option<Token>) -> Result<(), StartError> {
         let mut keys = self.shared.keys.write();
         let fewer = keys.has_two() && also.is_none();
@@ -154,8 +160,8 @@ impl Port {
         Ok(())
     }
 
-    /// Streams of one protocol that other nodes open. Whoever calls it last gets them; before the first call dialers
-    /// are told to try again.
+    /// Streams of one protocol that other nodes open. Whoever calls it last gets them; before the
+    /// first call dialers are told to try again.
     pub fn inbound(&self, protocol: Protocol) -> mpsc::Receiver<Inbound> {
         let (taker, streams) = mpsc::channel(WAITING);
         self.shared.takers.lock().insert(protocol, taker);
@@ -220,7 +226,8 @@ impl Port {
         self.shared.keys.read().is_operator_key(shown)
     }
 
-    /// A certificate for the client port from the cluster's authority; `None` in a cluster without TLS.
+    /// A certificate for the client port from the cluster's authority; `None` in a cluster without
+    /// TLS.
     pub fn mint_for_clients(&self, hosts: &[String]) -> Result<Option<ClientIdentity>, StartError> {
         self.shared.keys.read().mint_for_clients(hosts)
     }
@@ -229,7 +236,8 @@ impl Port {
         self.local
     }
 
-    /// Stops listening and ends what serves newcomers; when it returns, the address is free. Streams that were handed out live on.
+    /// Stops listening and ends what serves newcomers; when it returns, the address is free.
+    /// Streams that were handed out live on.
     pub async fn shutdown(&self) {
         let listening = self.listening.lock().take();
         if let Some(listening) = listening {

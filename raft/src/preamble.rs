@@ -1,11 +1,14 @@
 //! The first bytes on a cluster connection: what it is for, and whether both ends mean each other.
 //!
-//! The dialer sends 46 bytes: the magic `TRP1` (whose last character is the version), the protocol, the cluster's id (zeros while
-//! it forms), who speaks to whom, and the fingerprint of the dialer's token. The other side answers with 29 bytes: magic, a verdict, and
-//! who it is, so that a dialer gets an error with a name instead of a closed socket. Everything has a fixed size, nothing is allocated.
+//! The dialer sends 46 bytes: the magic `TRP1` (whose last character is the version), the protocol,
+//! the cluster's id (zeros while it forms), who speaks to whom, and the fingerprint of the dialer's
+//! token. The other side answers with 29 bytes: magic, a verdict, and who it is, so that a dialer
+//! gets an error with a name instead of a closed socket. Everything has a fixed size, nothing is
+//! allocated.
 //!
-//! The preamble is no authentication: TLS has done that before, and without TLS nothing here is a secret or a proof. The fingerprint
-//! only makes a wrong token visible where there is no TLS to notice it.
+//! The preamble is no authentication: TLS has done that before, and without TLS nothing here is a
+//! secret or a proof. The fingerprint only makes a wrong token visible where there is no TLS to
+//! notice it.
 
 use std::io;
 

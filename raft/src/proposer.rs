@@ -1,7 +1,8 @@
-//! The way of a shard's commands into its log: gathers what waits into one entry, keeps several entries on their way,
-//! and says exactly what became of them.
+//! The way of a shard's commands into its log: gathers what waits into one entry, keeps several
+//! entries on their way, and says exactly what became of them.
 //!
-//! *Definite* is only what was refused before it entered the log. Everything later without an answer is *unknown*.
+//! *Definite* is only what was refused before it entered the log. Everything later without an
+//! answer is *unknown*.
 
 use std::sync::Arc;
 
@@ -103,7 +104,8 @@ impl Proposer {
 /// Commands that go into one entry, and their bytes in it.
 type Part = (Vec<EncodedCommand>, usize);
 
-/// Cut so that each part fits an entry. One command that fits none refuses all of them, before any is submitted.
+/// Cut so that each part fits an entry. One command that fits none refuses all of them, before any
+/// is submitted.
 fn parts(commands: &[Command]) -> Result<Vec<Part>, ProposeError> {
     let mut parts: Vec<Part> = Vec::new();
     for command in commands {
@@ -234,7 +236,8 @@ impl Entry {
 
 type Submitted = Option<oneshot::Receiver<ClientWriteResult<Types>>>;
 
-/// In the core's queue when this returns, behind every entry before it; `None` if the core has stopped.
+/// In the core's queue when this returns, behind every entry before it; `None` if the core has
+/// stopped.
 async fn submit(group: &Group, proposal: &Proposal) -> Submitted {
     let (responder, answered) = OneshotResponder::new_pair();
     group.raft.client_write_ff(proposal.clone(), Some(responder)).await.ok()?;
@@ -249,7 +252,8 @@ async fn see_through(group: &Group, first_try: Submitted, proposal: &Proposal, t
         let answer = match timeout(PROPOSE_TURN, &mut answered).await {
             Ok(answer) => Ok(answer),
             Err(_) => {
-                // Others may go on behind it. It may still be committed, as soon as a majority can be reached again.
+                // Others may go on behind it. It may still be committed, as soon as a majority can
+                // be reached again.
                 drop(turn.take());
                 timeout(PROPOSE_TIMEOUT, answered).await
             }
@@ -261,8 +265,9 @@ async fn see_through(group: &Group, first_try: Submitted, proposal: &Proposal, t
                 Applied::Nothing | Applied::Meta(_) | Applied::Restored(_) => return Err(ProposeError::Unknown),
             },
             Err(ClientWriteError::ForwardToLeader(refusal)) if is_fresh(&refusal) && begin.elapsed() < FRESH_LEADER => {
-                // Refused for certain, and a leader again as soon as a majority has answered its first append. Not asked
-                // again at once: a new receiver of its metrics has always something to tell, and asking is news itself.
+                // Refused for certain, and a leader again as soon as a majority has answered its
+                // first append. Not asked again at once: a new receiver of its metrics has always
+                // something to tell, and asking is news itself.
                 sleep(LOOK_FRESH).await;
                 submitted = submit(group, proposal).await;
             }

@@ -1,8 +1,9 @@
 //! Whether this node can serve everything now, and if not, why.
 //!
-//! [`look`] gathers what the node knows; [`Readiness::reasons`] is the judgement, a pure function of it. `/readyz`, the metrics and
-//! `troupe cluster status` all rest on it. A group counts as led only if this node has heard within [`LEADER_CONFIRMED`] from a leader that a
-//! majority acknowledged ([`Confirmations`]): a leader that Raft remembers may have died, or be alone.
+//! [`look`] gathers what the node knows; [`Readiness::reasons`] is the judgement, a pure function
+//! of it. `/readyz`, the metrics and `troupe cluster status` all rest on it. A group counts as led
+//! only if this node has heard within [`LEADER_CONFIRMED`] from a leader that a majority
+//! acknowledged ([`Confirmations`]): a leader that Raft remembers may have died, or be alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use crate::meta::state::Place;
 use crate::timing::LEADER_CONFIRMED;
 use crate::types::GroupId;
 
-/// Entries that a replica may lack of what its leader has committed and count as caught up: more than a leader sends at once, less than
-/// what takes a second to apply.
+/// Entries that a replica may lack of what its leader has committed and count as caught up: more
+/// than a leader sends at once, less than what takes a second to apply.
 pub const BEHIND: u64 = 256;
 /// Shards that a reason names; the others are counted.
 const NAMED: usize = 8;
@@ -38,16 +39,17 @@ pub struct Readiness {
     pub absent: BTreeSet<ShardId>,
     /// Replicas here that lack more than [`BEHIND`] entries, and how many.
     pub behind: BTreeMap<ShardId, u64>,
-    /// Replicas that each shard should have, and shards with fewer on nodes that answer this one. No reason: the node serves all the
-    /// same, and one lost node must not make all others unready.
+    /// Replicas that each shard should have, and shards with fewer on nodes that answer this one.
+    /// No reason: the node serves all the same, and one lost node must not make all others unready.
     pub target: u32,
     pub under_replicated: BTreeSet<ShardId>,
     /// Nodes that take replicas.
     pub takers: usize,
     /// Replicas that vote here.
     pub held: usize,
-    /// Replicas that this node is still to receive before it has had its share once. A node that has had it stays ready when later
-    /// moves bring it more: else every repair would make all other nodes unready.
+    /// Replicas that this node is still to receive before it has had its share once. A node that
+    /// has had it stays ready when later moves bring it more: else every repair would make all
+    /// other nodes unready.
     pub to_come: usize,
 }
 
@@ -111,7 +113,8 @@ fn named(mut texts: impl ExactSizeIterator<Item = String>) -> String {
     if more > 0 { format!("{first} and {more} more") } else { first }
 }
 
-/// The leader of a group that counts: a majority has acknowledged it lately, and it is this node or one that this node reaches.
+/// The leader of a group that counts: a majority has acknowledged it lately, and it is this node or
+/// one that this node reaches.
 pub fn leader(
     me: NodeId,
     group: GroupId,
@@ -126,8 +129,9 @@ pub fn leader(
     own.into_iter().chain(told).filter(fresh).max_by_key(|(_, lead)| lead.epoch)
 }
 
-/// When each group had a leader for the last time that this node reached and a majority acknowledged. A transfer or a failover takes less than
-/// [`LEADER_CONFIRMED`], and nobody becomes unready by it. Shared, cheap to clone.
+/// When each group had a leader for the last time that this node reached and a majority
+/// acknowledged. A transfer or a failover takes less than [`LEADER_CONFIRMED`], and nobody becomes
+/// unready by it. Shared, cheap to clone.
 #[derive(Clone, Default)]
 pub struct Confirmations(Arc<Mutex<BTreeMap<GroupId, Instant>>>);
 

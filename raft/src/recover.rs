@@ -1,12 +1,15 @@
-//! `troupe recover`: a stopped node goes on alone, because the majority of its cluster is lost for good.
+//! `troupe recover`: a stopped node goes on alone, because the majority of its cluster is lost for
+//! good.
 //!
-//! What the lost nodes had acknowledged and this copy lacks is gone, so nothing here happens by itself: an operator looks at the
-//! [`survey`] and decides. [`recover`] then rewrites the data directory in one batch. It makes another cluster, so that a node of the old
-//! one that turns up after all is refused by its cluster id, and another history, so that devices learn what is gone. The log of each
-//! shard that has a copy here gets two more entries under a higher term: the membership of this one replica, and the note of all heads
-//! ([`backup::recovered_entry`]). Entries that were not known to be committed are kept; they are committed when the node starts.
-//! Of the meta group, which is small, all entries are applied here, and its log is empty afterwards: nodes that join get its
-//! state as a snapshot, because the entries before it tell of another cluster.
+//! What the lost nodes had acknowledged and this copy lacks is gone, so nothing here happens by
+//! itself: an operator looks at the [`survey`] and decides. [`recover`] then rewrites the data
+//! directory in one batch. It makes another cluster, so that a node of the old one that turns up
+//! after all is refused by its cluster id, and another history, so that devices learn what is gone.
+//! The log of each shard that has a copy here gets two more entries under a higher term: the
+//! membership of this one replica, and the note of all heads ([`backup::recovered_entry`]). Entries
+//! that were not known to be committed are kept; they are committed when the node starts. Of the
+//! meta group, which is small, all entries are applied here, and its log is empty afterwards: nodes
+//! that join get its state as a snapshot, because the entries before it tell of another cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -134,7 +137,8 @@ pub fn survey(engine: &Arc<dyn Engine>) -> Result<Survey, StartError> {
     Ok(Survey { cluster_id, me, others, copies })
 }
 
-/// Makes the node the only one of a new cluster. All of it is one synced batch: it is done or it is not.
+/// Makes the node the only one of a new cluster. All of it is one synced batch: it is done or it is
+/// not.
 pub fn recover(engine: &Arc<dyn Engine>, cluster_id: [u8; 16], history: u64) -> Result<(), StartError> {
     let (_, me) = identity(engine)?;
     let state = state_at_end(engine)?;

@@ -1,5 +1,5 @@
-//! Who is where, as this node knows it now: placement from the meta group, leaders from the local replicas and, for shards
-//! without one, from what peers say of themselves.
+//! Who is where, as this node knows it now: placement from the meta group, leaders from the local
+//! replicas and, for shards without one, from what peers say of themselves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

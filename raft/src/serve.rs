@@ -1,7 +1,9 @@
-//! The other end of the links: takes frames of a peer in order, hands them to the replica they name, and answers.
+//! The other end of the links: takes frames of a peer in order, hands them to the replica they
+//! name, and answers.
 //!
-//! Appends of a group must reach its Raft core in the order in which they came. Each call is polled once right here,
-//! which puts it into the core's queue; its answer is awaited elsewhere, so that the next frame can follow at once.
+//! Appends of a group must reach its Raft core in the order in which they came. Each call is polled
+//! once right here, which puts it into the core's queue; its answer is awaited elsewhere, so that
+//! the next frame can follow at once.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! A shard's state on its way to a replica that the log can no longer help: streamed from a view of the engine, in
-//! compressed and checksummed blocks, over a connection of its own, and installed by one atomic replace.
+//! A shard's state on its way to a replica that the log can no longer help: streamed from a view of
+//! the engine, in compressed and checksummed blocks, over a connection of its own, and installed by
+//! one atomic replace.
 
 use std::io;
 use std::ops::Bound;
@@ -37,7 +38,8 @@ use crate::types::{GroupId, SnapshotMeta, Types, Vote};
 pub(crate) const BLOCK_BYTES: usize = 512 * 1024;
 /// Bytes that a pair takes in a block besides its key and its value, at most.
 const PAIR_ENVELOPE: usize = 16;
-// A row comes from one entry, so it is at most as large. Bytes that cannot be compressed grow a little.
+// A row comes from one entry, so it is at most as large. Bytes that cannot be compressed grow a
+// little.
 const _: () = assert!(BLOCK_BYTES + ENTRY_BYTES + PAIR_ENVELOPE + 64 * 1024 <= NODE_FRAME_BYTES);
 /// Pairs read at once.
 const PAGE: usize = 16;
@@ -153,8 +155,8 @@ pub async fn begin_load(stream: &mut Box<dyn Stream>) -> io::Result<Beginning> {
     Ok(Beginning::Rows(applied.map_or(0, |id| id.index)))
 }
 
-/// The other end of [`save`], behind its beginning: the rows in order, and how many they were. Blocks are small enough to be unpacked
-/// where they come in.
+/// The other end of [`save`], behind its beginning: the rows in order, and how many they were.
+/// Blocks are small enough to be unpacked where they come in.
 pub async fn load(stream: &mut Box<dyn Stream>, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io::Result<u64> {
     let mut count = 0;
     loop {

@@ -1,7 +1,7 @@
 //! How much room a node's disk has, and when that is too little for what people add.
 //!
-//! A full disk ends a node, so what makes state grow is refused long before: what remains is for elections, cursors,
-//! deletions, and for the storage engine, which needs room to free room.
+//! A full disk ends a node, so what makes state grow is refused long before: what remains is for
+//! elections, cursors, deletions, and for the storage engine, which needs room to free room.
 
 use troupe_store::engine::Space;
 
@@ -10,7 +10,8 @@ const MIB: u64 = 1024 * 1024;
 /// When a disk counts as almost full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LowMark {
-    /// Percent of the disk, within [`LowMark::LEAST`] and [`LowMark::MOST`], and never more than half of it.
+    /// Percent of the disk, within [`LowMark::LEAST`] and [`LowMark::MOST`], and never more than
+    /// half of it.
     Percent(u8),
     Bytes(u64),
 }
@@ -24,7 +25,8 @@ impl Default for LowMark {
 impl LowMark {
     /// The storage engine's log alone may take 256 MiB.
     pub const LEAST: u64 = 256 * MIB;
-    /// Room for a merge of tables on the largest disk. More would refuse sends on disks that others fill as well.
+    /// Room for a merge of tables on the largest disk. More would refuse sends on disks that others
+    /// fill as well.
     pub const MOST: u64 = 2 * 1024 * MIB;
 
     /// Free bytes below which the disk is low.
@@ -37,7 +39,8 @@ impl LowMark {
         }
     }
 
-    /// A disk that was low is so until it has a quarter more than the mark, so that it does not change with each write.
+    /// A disk that was low is so until it has a quarter more than the mark, so that it does not
+    /// change with each write.
     pub fn is_low(self, space: Space, was_low: bool) -> bool {
         let mark = self.bytes(space.total);
         space.free < if was_low { mark.saturating_add(mark / 4) } else { mark }

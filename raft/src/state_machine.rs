@@ -1,8 +1,9 @@
-//! Applies a group's committed entries: one engine batch per step, with the applied log id and the membership in it, so
-//! that an entry is applied exactly once whatever crash comes between. The batch is not synced: after a power loss the log
-//! replays what was lost.
+//! Applies a group's committed entries: one engine batch per step, with the applied log id and the
+//! membership in it, so that an entry is applied exactly once whatever crash comes between. The
+//! batch is not synced: after a power loss the log replays what was lost.
 //!
-//! A snapshot is no file: it is the engine's view of this moment, and [`crate::snapshot`] streams it when it is needed.
+//! A snapshot is no file: it is the engine's view of this moment, and [`crate::snapshot`] streams
+//! it when it is needed.
 
 use std::io;
 use std::ops::Bound;
@@ -50,8 +51,8 @@ struct Shared {
     gate: Gate,
 }
 
-/// Shut when the replica is destroyed: what openraft still has under way then must not write behind the deletion. Shared,
-/// cheap to clone.
+/// Shut when the replica is destroyed: what openraft still has under way then must not write behind
+/// the deletion. Shared, cheap to clone.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<Mutex<bool>>);
 

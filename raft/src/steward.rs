@@ -1,7 +1,9 @@
-//! What the meta group's leader does for all: founds the cluster, takes newcomers in, keeps the group's votes where nodes stay,
-//! begins and calls off moves, gives up on nodes that are gone for too long, and lets emptied nodes go.
+//! What the meta group's leader does for all: founds the cluster, takes newcomers in, keeps the
+//! group's votes where nodes stay, begins and calls off moves, gives up on nodes that are gone for
+//! too long, and lets emptied nodes go.
 //!
-//! What is right to do is decided elsewhere and purely ([`crate::meta::plan`]); this knows who can be reached, and for how long not.
+//! What is right to do is decided elsewhere and purely ([`crate::meta::plan`]); this knows who can
+//! be reached, and for how long not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -125,7 +127,8 @@ impl Steward {
         let there = close.into_iter().filter(|node| self.links.reachable(*node)).collect();
         if let Some(then) = plan::meta_voters(state, &voters, &there) {
             if !then.contains(&self.me) {
-                // Another one sees it through: a leader that is out would leave the group waiting for an election.
+                // Another one sees it through: a leader that is out would leave the group waiting
+                // for an election.
                 let heir = then.iter().find(|node| voters.contains(node) && there.contains(node));
                 if let Some(heir) = heir {
                     drop(group.raft.trigger().transfer_leader(heir.0).await);
@@ -148,8 +151,8 @@ impl Steward {
         }
     }
 
-    /// A node that is gone for too long is given up, if the others have room for what it held; one that comes back in time
-    /// keeps its place.
+    /// A node that is gone for too long is given up, if the others have room for what it held; one
+    /// that comes back in time keeps its place.
     async fn mourn(&self, state: &MetaState, sight: &Sight) {
         for (node, member) in &state.nodes {
             if member.state == NodeState::Lost && sight.reachable.contains(node) {

@@ -1,14 +1,16 @@
-//! TLS between nodes: one authority derived from the join token, one certificate per start of a node.
+//! TLS between nodes: one authority derived from the join token, one certificate per start of a
+//! node.
 //!
-//! Every holder of the token derives the same [`Authority`], down to the last byte of its certificate, and mints itself a certificate with a
-//! fresh key. Both ends of a connection show one. A certificate says `node.troupe` (a holder of the token) and, once the node has an id,
-//! `n<node id>.<cluster id>.troupe`: who dials a node asks for that name, and who is dialed checks that the name the dialer's
-//! preamble gives is in the dialer's certificate.
+//! Every holder of the token derives the same [`Authority`], down to the last byte of its
+//! certificate, and mints itself a certificate with a fresh key. Both ends of a connection show
+//! one. A certificate says `node.troupe` (a holder of the token) and, once the node has an id,
+//! `n<node id>.<cluster id>.troupe`: who dials a node asks for that name, and who is dialed checks
+//! that the name the dialer's preamble gives is in the dialer's certificate.
 //!
 //! What a node shows to clients stands in [`clients`].
 //!
-//! TLS 1.3 only, no session tickets: links live for days, and a resumed session would skip the certificates. What is said after
-//! the handshake stands in [`preamble`](crate::preamble).
+//! TLS 1.3 only, no session tickets: links live for days, and a resumed session would skip the
+//! certificates. What is said after the handshake stands in [`preamble`](crate::preamble).
 
 use std::sync::Arc;
 
@@ -51,7 +53,8 @@ pub enum TlsError {
 }
 
 impl Authority {
-    /// The same seed gives the same key and, Ed25519 signatures being deterministic, the same certificate bytes.
+    /// The same seed gives the same key and, Ed25519 signatures being deterministic, the same
+    /// certificate bytes.
     pub fn derive(seed: &[u8; 32]) -> Authority {
         let secret: [u8; 32] = Sha256::new().chain_update(KEY_DOMAIN).chain_update(seed).finalize().into();
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8(&secret), &PKCS_ED25519)
@@ -72,7 +75,8 @@ impl Authority {
         Fingerprint(first)
     }
 
-    /// A certificate with a fresh key for this start of the node; without an identity, one for a node that has no id yet.
+    /// A certificate with a fresh key for this start of the node; without an identity, one for a
+    /// node that has no id yet.
     pub fn mint(&self, identity: Option<([u8; 16], NodeId)>) -> Result<NodeTls, TlsError> {
         self.mint_beside(None, identity)
     }
@@ -116,8 +120,8 @@ fn subject(name: &str) -> DistinguishedName {
     subject
 }
 
-/// Wide on purpose: node certificates live as long as their process, and a node with a wrong clock must still be let in.
-/// The end of trust is a new token.
+/// Wide on purpose: node certificates live as long as their process, and a node with a wrong clock
+/// must still be let in. The end of trust is a new token.
 fn fix_validity(params: &mut CertificateParams) {
     params.not_before = date_time_ymd(2000, 1, 1);
     params.not_after = date_time_ymd(2999, 12, 31);

@@ -1,12 +1,14 @@
 //! The join token: the one secret that the nodes of a cluster share.
 //!
-//! **The token is the cluster's root secret.** From its seed every holder derives the same certificate authority, so who has the
-//! token can run a node of the cluster: read and change everything. Keep it like a root password. That is also what makes it
-//! handy: nodes that never met trust each other from the first byte, with no certificate to copy around.
+//! **The token is the cluster's root secret.** From its seed every holder derives the same
+//! certificate authority, so who has the token can run a node of the cluster: read and change
+//! everything. Keep it like a root password. That is also what makes it handy: nodes that never met
+//! trust each other from the first byte, with no certificate to copy around.
 //!
-//! Its text is `troupe1.<seed>.<fingerprint>`: 32 random bytes in base64url, and the first 16 hex digits of the SHA-256 of the derived
-//! authority's public key. The fingerprint is no secret; it finds typing errors and names the token in logs. What is done with the
-//! derived authority is [`tls`](crate::tls)'s business.
+//! Its text is `troupe1.<seed>.<fingerprint>`: 32 random bytes in base64url, and the first 16 hex
+//! digits of the SHA-256 of the derived authority's public key. The fingerprint is no secret; it
+//! finds typing errors and names the token in logs. What is done with the derived authority is
+//! [`tls`](crate::tls)'s business.
 
 use std::fmt;
 
@@ -23,7 +25,8 @@ const SEED_BYTES: usize = 32;
 /// Makes the operator's key another one than whatever else is derived from the seed.
 const OPERATOR: &[u8] = b"troupe operator key 1";
 
-/// Has no `Display`, and its `Debug` shows the fingerprint only: the secret leaves through [`Token::reveal`] alone.
+/// Has no `Display`, and its `Debug` shows the fingerprint only: the secret leaves through
+/// [`Token::reveal`] alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     seed: [u8; SEED_BYTES],
@@ -109,8 +112,8 @@ impl Token {
         self.fingerprint
     }
 
-    /// What shows a node that an operator holds the token, without the token itself ever travelling: nobody gets from it to the seed,
-    /// and with it alone nobody can run a node.
+    /// What shows a node that an operator holds the token, without the token itself ever
+    /// travelling: nobody gets from it to the seed, and with it alone nobody can run a node.
     pub fn operator_key(&self) -> OperatorKey {
         let digest = Sha256::new().chain_update(OPERATOR).chain_update(self.seed).finalize();
         OperatorKey(URL_SAFE_NO_PAD.encode(digest))

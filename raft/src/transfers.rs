@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 
 use crate::types::GroupId;
 
-/// Snapshots on their way from this node: by group and receiving replica, the entry that each ends with. Shared, cheap to clone.
+/// Snapshots on their way from this node: by group and receiving replica, the entry that each ends
+/// with. Shared, cheap to clone.
 #[derive(Clone, Default)]
 pub struct Transfers(Arc<Mutex<BTreeMap<(GroupId, u64), u64>>>);
 

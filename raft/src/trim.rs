@@ -1,12 +1,16 @@
-//! How long a group's log may become, and who cuts it: only this does, openraft's own policy is switched off.
+//! How long a group's log may become, and who cuts it: only this does, openraft's own policy is
+//! switched off.
 //!
-//! What a replica lacks comes from the log or, where that no longer reaches back far enough, as a snapshot of the whole shard. Its receiver writes
-//! an entry about three times (the engine's own log, the group's log, the state) and a row of a snapshot once. So a log that is as large as a
-//! third of the state costs about what a snapshot costs, and a longer one is worth nothing. Small shards keep more, because both are cheap there.
-//! Entries are counted as well, since each costs its receiver work however small it is.
+//! What a replica lacks comes from the log or, where that no longer reaches back far enough, as a
+//! snapshot of the whole shard. Its receiver writes an entry about three times (the engine's own
+//! log, the group's log, the state) and a row of a snapshot once. So a log that is as large as a
+//! third of the state costs about what a snapshot costs, and a longer one is worth nothing. Small
+//! shards keep more, because both are cheap there. Entries are counted as well, since each costs
+//! its receiver work however small it is.
 //!
-//! A leader keeps what a replica that can be reached is still to get, behind the snapshot that is on its way to it or in the middle of the log, up to
-//! several times the length that is allowed otherwise: else whoever catches up more slowly than people write would begin again for ever.
+//! A leader keeps what a replica that can be reached is still to get, behind the snapshot that is
+//! on its way to it or in the middle of the log, up to several times the length that is allowed
+//! otherwise: else whoever catches up more slowly than people write would begin again for ever.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,7 +35,8 @@ const BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// A log of the least length is measured in so many steps.
 const STEPS: u64 = 8;
 
-/// How much longer a log may become for a replica that catches up. In entries more than in bytes, which are what costs.
+/// How much longer a log may become for a replica that catches up. In entries more than in bytes,
+/// which are what costs.
 const HELD_BYTES: u64 = 4;
 const HELD_ENTRIES: u64 = 16;
 
@@ -40,9 +45,11 @@ const HELD_ENTRIES: u64 = 16;
 pub struct LogLimits {
     /// Entries between two cuts.
     pub between_cuts: u64,
-    /// Entries that a log keeps which has too many, so that a replica that was away for a moment needs no snapshot.
+    /// Entries that a log keeps which has too many, so that a replica that was away for a moment
+    /// needs no snapshot.
     pub kept: u64,
-    /// Bytes that a log may have however little its state holds. One that has become too long keeps half of what it may have.
+    /// Bytes that a log may have however little its state holds. One that has become too long keeps
+    /// half of what it may have.
     pub bytes: u64,
 }
 
@@ -123,8 +130,9 @@ impl Measure {
         self.total - self.gone
     }
 
-    /// The entry up to which a log may go that has more bytes than it is `allowed`, or too many entries. Nothing as long as a replica that `has` an
-    /// earlier one is to get the next from this log, unless it is far too long.
+    /// The entry up to which a log may go that has more bytes than it is `allowed`, or too many
+    /// entries. Nothing as long as a replica that `has` an earlier one is to get the next from this
+    /// log, unless it is far too long.
     pub fn cut(&self, allowed: u64, has: &[u64]) -> Option<u64> {
         let by_bytes = || {
             // Half of it stays.
@@ -164,7 +172,8 @@ pub async fn run(ground: Ground, group: Group) {
     }
 }
 
-/// The last entry of each replica that can be reached, or what it will be by the snapshot that is on its way to it. Only a leader knows.
+/// The last entry of each replica that can be reached, or what it will be by the snapshot that is
+/// on its way to it. Only a leader knows.
 fn progress(network: &Network, group: &Group) -> Vec<u64> {
     let metrics = group.metrics();
     let has = |replica: &u64, node: NodeId| {
@@ -175,14 +184,16 @@ fn progress(network: &Network, group: &Group) -> Vec<u64> {
     metrics.membership_config.nodes().filter_map(|(replica, home)| has(replica, home.0)).collect()
 }
 
-/// Nothing while others fill the lane, or when the engine has failed, which it tells those who write.
+/// Nothing while others fill the lane, or when the engine has failed, which it tells those who
+/// write.
 async fn state_bytes(ctx: &NodeCtx, engine: &Arc<dyn Engine>, group: &Group) -> Option<u64> {
     let (engine, ranges) = (engine.clone(), group.applier.ranges());
     let sum = move || ranges.iter().map(|(family, from, to)| engine.size(*family, from, to)).sum::<Result<u64, _>>();
     executor::run(&*ctx.executor, Lane::Read, sum).await?.ok()
 }
 
-/// A snapshot first, since only what one covers may go. What a replica has not applied yet goes at the next look.
+/// A snapshot first, since only what one covers may go. What a replica has not applied yet goes at
+/// the next look.
 async fn cut(group: &Group, upto: u64) -> Result<(), RaftFatal<Types>> {
     tracing::debug!(group = %group.id, upto, "the log has become too long");
     let mut metrics = group.raft.metrics();
@@ -243,7 +254,8 @@ mod tests {
         pushed(&mut measure, 5..19);
         assert_eq!(measure.held(), 900);
         assert_eq!(measure.cut(800, &[]), Some(10));
-        // Only the last two were in memory: the others still count, and nothing lies before the last mark.
+        // Only the last two were in memory: the others still count, and nothing lies before the
+        // last mark.
         measure.purge(10);
         measure.truncate(11, 100);
         assert_eq!((measure.held(), measure.cut(200, &[])), (300, None));

@@ -1,7 +1,8 @@
-//! The one type configuration that all groups share, and short names for what openraft builds from it.
+//! The one type configuration that all groups share, and short names for what openraft builds from
+//! it.
 //!
-//! A shard's group and the meta group differ only in what applies their entries, so a proposal is bytes here and
-//! [`crate::applier`] knows what they mean. Encodings are in [`crate::codec`].
+//! A shard's group and the meta group differ only in what applies their entries, so a proposal is
+//! bytes here and [`crate::applier`] knows what they mean. Encodings are in [`crate::codec`].
 
 use std::fmt;
 
@@ -31,8 +32,8 @@ impl openraft::RaftTypeConfig for Types {
     type Vote = openraft::Vote<Self::LeaderId>;
     type Payload = Payload;
     type Entry = openraft::Entry<<Self::LeaderId as RaftLeaderId>::Committed, Payload>;
-    /// The seam of simulation: this runtime's only randomness (election timeouts) comes from `getrandom`, which the
-    /// simulation's binary replaces by a seeded one.
+    /// The seam of simulation: this runtime's only randomness (election timeouts) comes from
+    /// `getrandom`, which the simulation's binary replaces by a seeded one.
     type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
     type Responder<T>
         = OneshotResponder<Self, T>
@@ -59,7 +60,8 @@ pub type Metrics = openraft::RaftMetrics<Types>;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Home(pub NodeId);
 
-/// What one entry carries: an encoded `StampedBatch` in a shard's group, a `MetaCommand` in the meta group.
+/// What one entry carries: an encoded `StampedBatch` in a shard's group, a `MetaCommand` in the
+/// meta group.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proposal(Bytes);
 
@@ -107,7 +109,8 @@ pub enum Applied {
     Restored(Result<(), Refusal>),
 }
 
-/// Number of a Raft group, on disk and on the wire: zero is the meta group, a shard's is one above its number.
+/// Number of a Raft group, on disk and on the wire: zero is the meta group, a shard's is one above
+/// its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupId(pub u32);
 

@@ -1,8 +1,9 @@
-//! What nodes say of themselves with each sign of life on their links: which shards they lead, what their clock shows,
-//! whether their disk is almost full, and how large a call they take.
+//! What nodes say of themselves with each sign of life on their links: which shards they lead, what
+//! their clock shows, whether their disk is almost full, and how large a call they take.
 //!
-//! The answer to a ping of a version before this one is a bare list of leaderships. A ping of this version carries a
-//! [`wire::Ping`], which earlier versions ignore, and is answered with a [`wire::Pong`] under the target [`PONG`].
+//! The answer to a ping of a version before this one is a bare list of leaderships. A ping of this
+//! version carries a [`wire::Ping`], which earlier versions ignore, and is answered with a
+//! [`wire::Pong`] under the target [`PONG`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,8 @@ pub struct Vitals {
     pub leads: Leads,
     /// The same with the meta group, and with how sure and how far each leader is.
     pub groups: Arc<leads::Leads>,
-    /// The largest call that it takes; those above a frame come in pieces. `None` before it has said anything.
+    /// The largest call that it takes; those above a frame come in pieces. `None` before it has
+    /// said anything.
     pub call_bytes: Option<usize>,
     pub storage_low: bool,
 }

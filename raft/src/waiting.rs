@@ -1,6 +1,7 @@
 //! What a node that starts is waiting for, in words.
 //!
-//! The boot writes it and `/readyz` reads it, because a node without a place in a cluster has nothing else to show.
+//! The boot writes it and `/readyz` reads it, because a node without a place in a cluster has
+//! nothing else to show.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Listeners that have at most so many connections, because each takes a file descriptor, and storage needs some as well.
+//! Listeners that have at most so many connections, because each takes a file descriptor, and
+//! storage needs some as well.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,8 +17,8 @@ use crate::net::{BoxFuture, Listener, Net, Stream};
 /// How often it is said that connections are closed.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
-/// A net whose listeners share a number of places. Above it a new connection is closed at once. Connections that this
-/// node makes are not counted.
+/// A net whose listeners share a number of places. Above it a new connection is closed at once.
+/// Connections that this node makes are not counted.
 pub struct Capped {
     net: Arc<dyn Net>,
     what: &'static str,

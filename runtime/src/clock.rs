@@ -19,7 +19,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// Simulated wall time: a fixed start, what the simulation has lasted, and this node's skew. A crash does not set it back.
+/// Simulated wall time: a fixed start, what the simulation has lasted, and this node's skew. A
+/// crash does not set it back.
 #[cfg(feature = "simulation")]
 pub struct SimClock {
     pub skew_ms: std::sync::atomic::AtomicI64,

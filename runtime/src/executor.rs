@@ -1,6 +1,8 @@
-//! Blocking work off the async workers: lanes that run their jobs one after another, each with a bounded queue.
+//! Blocking work off the async workers: lanes that run their jobs one after another, each with a
+//! bounded queue.
 //!
-//! The lane a job goes to decides what it waits behind: nothing that a person waits for shares a lane with bulk work.
+//! The lane a job goes to decides what it waits behind: nothing that a person waits for shares a
+//! lane with bulk work.
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
@@ -34,7 +36,8 @@ pub trait Executor: Send + Sync + 'static {
     fn submit(&self, lane: Lane, job: Job) -> Result<(), Full>;
 }
 
-/// Runs `work` on `lane` and waits for its result. `None`: the lane is full, or the process is stopping.
+/// Runs `work` on `lane` and waits for its result. `None`: the lane is full, or the process is
+/// stopping.
 pub async fn run<T: Send + 'static>(
     executor: &dyn Executor,
     lane: Lane,
@@ -82,8 +85,9 @@ impl Threads {
     }
 }
 
-/// The calling thread gets a tenth of the processor time that any other thread that wants it gets: enough that an honest login
-/// on a busy machine takes a fraction of a second. Where the system refuses, it works as before.
+/// The calling thread gets a tenth of the processor time that any other thread that wants it gets:
+/// enough that an honest login on a busy machine takes a fraction of a second. Where the system
+/// refuses, it works as before.
 fn yield_to_others() {
     // To the kernel a thread is a process of its own; none is the one that calls.
     let _ = rustix::process::setpriority_process(None, LOW);

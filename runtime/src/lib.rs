@@ -1,8 +1,9 @@
 //! The seams: everything a node takes from the world outside its process.
 //!
-//! A [`NodeCtx`] is handed to every component; there are no statics and no globals. Production fills it with the operating system,
-//! simulation with turmoil and seeds. Timers are tokio's directly, because tokio's clock can be paused. The storage engine has
-//! its own seam in `troupe-store`, the mesh in `troupe-actors`. `clippy.toml` forbids the ways around.
+//! A [`NodeCtx`] is handed to every component; there are no statics and no globals. Production
+//! fills it with the operating system, simulation with turmoil and seeds. Timers are tokio's
+//! directly, because tokio's clock can be paused. The storage engine has its own seam in
+//! `troupe-store`, the mesh in `troupe-actors`. `clippy.toml` forbids the ways around.
 
 pub mod capped;
 pub mod clock;

@@ -24,7 +24,8 @@ pub trait Net: Send + Sync + 'static {
     /// The caller bounds the time.
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
 
-    /// Whether nobody else can listen to what is said to this address, so that clients need no TLS there.
+    /// Whether nobody else can listen to what is said to this address, so that clients need no TLS
+    /// there.
     fn is_private(&self, address: &str) -> bool {
         is_loopback(address)
     }
@@ -59,8 +60,9 @@ impl Net for TcpNet {
     }
 }
 
-/// The kernel's TCP, with connections that leave from one of this machine's addresses: what a firewall between the nodes, or a
-/// proxy that breaks their network on purpose, tells them apart by.
+/// The kernel's TCP, with connections that leave from one of this machine's addresses: what a
+/// firewall between the nodes, or a proxy that breaks their network on purpose, tells them apart
+/// by.
 pub struct TcpNetFrom(pub IpAddr);
 
 #[allow(clippy::disallowed_methods, reason = "this is the seam")]

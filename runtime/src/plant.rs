@@ -1,5 +1,5 @@
-//! Which deliberate bug this process carries. Without the feature `planted-bugs` the answer is always none, and the
-//! environment is not even read.
+//! Which deliberate bug this process carries. Without the feature `planted-bugs` the answer is
+//! always none, and the environment is not even read.
 
 use troupe_core::plant::Plant;
 

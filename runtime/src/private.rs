@@ -1,7 +1,7 @@
 //! Files and folders that only their owner may read: 0600 and 0700, from their first moment on.
 //!
-//! Data, backups and what clients keep hold messages and secrets. New ones are made so here; old ones, made by earlier versions or
-//! under another umask, are put right by [`tighten`].
+//! Data, backups and what clients keep hold messages and secrets. New ones are made so here; old
+//! ones, made by earlier versions or under another umask, are put right by [`tighten`].
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -40,8 +40,9 @@ pub fn tighten_folder(path: &Path) -> io::Result<u64> {
     tighten_one(path, &found)
 }
 
-/// A file, socket or folder, and everything in it; answers how many were put right. Links are neither followed nor changed, and a folder that
-/// all users share (as /tmp, with the sticky bit) stays as it is. What goes away meanwhile needs nothing.
+/// A file, socket or folder, and everything in it; answers how many were put right. Links are
+/// neither followed nor changed, and a folder that all users share (as /tmp, with the sticky bit)
+/// stays as it is. What goes away meanwhile needs nothing.
 pub fn tighten(path: &Path) -> io::Result<u64> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,

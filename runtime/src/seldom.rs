@@ -1,4 +1,5 @@
-//! For log lines about what anybody can cause as often as they like: one per period, with a count of the others.
+//! For log lines about what anybody can cause as often as they like: one per period, with a count
+//! of the others.
 
 use std::time::Duration;
 

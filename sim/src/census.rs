@@ -1,4 +1,5 @@
-//! Who takes part, put together from what all running nodes know: the newest table, and for each group the word of its latest leader.
+//! Who takes part, put together from what all running nodes know: the newest table, and for each
+//! group the word of its latest leader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -109,7 +110,8 @@ impl Census {
             })
     }
 
-    /// What is missing until every shard has all its voters, on nodes that work and have everything.
+    /// What is missing until every shard has all its voters, on nodes that work and have
+    /// everything.
     pub fn waits(&self, machines: &Machines) -> Vec<String> {
         let Some(table) = &self.newest else { return vec!["nobody knows the cluster".to_owned()] };
         let mut waits = Vec::new();

@@ -1,9 +1,10 @@
 //! The system's randomness, replaced in this binary by a seeded one.
 //!
-//! What the node itself draws comes from `NodeCtx::rng`. The libraries below it ask the system: openraft for election
-//! timeouts, tokio for the branch of a `select!` that is polled first, the standard library for the keys of its hash maps.
-//! They all end at libc's `getrandom`, and the linker takes ours. Each thread has a source of its own, so that the
-//! test harness's threads do not disturb the simulation's.
+//! What the node itself draws comes from `NodeCtx::rng`. The libraries below it ask the system:
+//! openraft for election timeouts, tokio for the branch of a `select!` that is polled first, the
+//! standard library for the keys of its hash maps. They all end at libc's `getrandom`, and the
+//! linker takes ours. Each thread has a source of its own, so that the test harness's threads do
+//! not disturb the simulation's.
 
 use std::cell::Cell;
 use std::ffi::{c_uint, c_void};
@@ -31,7 +32,8 @@ fn next() -> u64 {
 #[unsafe(no_mangle)]
 #[allow(unsafe_code, reason = "a C function of this name is the only way to reach every library")]
 pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, _flags: c_uint) -> isize {
-    // SAFETY: the caller promises it. An empty request may come with any pointer, and writes nothing.
+    // SAFETY: the caller promises it. An empty request may come with any pointer, and writes
+    // nothing.
     let bytes = match length {
         0 => &mut [],
         _ => unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) },

@@ -1,4 +1,5 @@
-//! What everybody saw, in one order and on one clock: the records that the checkers judge, and the trace.
+//! What everybody saw, in one order and on one clock: the records that the checkers judge, and the
+//! trace.
 //!
 //! Machines have clocks of their own; this one is the simulation's and stands still within a step.
 

@@ -1,8 +1,8 @@
 //! The kinds of fault, and each as a script: what is done to which machine or link, and when.
 //!
-//! Drawing a script looks at the cluster once (who leads?); after that it runs by the clock. [`crate::nemesis`] plays it.
-//! A change of members has no script: what comes next depends on what the cluster has done so far, so
-//! [`crate::operator`] decides it step by step.
+//! Drawing a script looks at the cluster once (who leads?); after that it runs by the clock.
+//! [`crate::nemesis`] plays it. A change of members has no script: what comes next depends on what
+//! the cluster has done so far, so [`crate::operator`] decides it step by step.
 
 use std::time::Duration;
 
@@ -44,7 +44,8 @@ pub enum Kind {
     CutPeople,
     /// A spare machine with an empty disk joins.
     Join,
-    /// A node is emptied by order, and then goes back to work or is removed; its machine becomes a spare one.
+    /// A node is emptied by order, and then goes back to work or is removed; its machine becomes a
+    /// spare one.
     Drain,
     /// Power is lost, and the disk with it.
     Wipe,
@@ -115,7 +116,8 @@ impl Kind {
 /// Which fault cut a link, so that each mends only what it cut.
 pub type Reason = u64;
 
-/// A node, counted from zero, or one of the places where people live, counted on from the last node.
+/// A node, counted from zero, or one of the places where people live, counted on from the last
+/// node.
 pub type Place = usize;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,7 +187,8 @@ impl Scene<'_> {
         self.machines + self.homes
     }
 
-    /// A kind of fault as it happens here and now: what is done how long after its beginning, in order of time.
+    /// A kind of fault as it happens here and now: what is done how long after its beginning, in
+    /// order of time.
     pub fn script(&self, kind: Kind) -> Vec<(Duration, Action)> {
         let now = Duration::ZERO;
         let lasts = self.lasts();

@@ -1,8 +1,9 @@
-//! What must hold: the checkers of all promises on what was seen, and what only a simulation can see.
+//! What must hold: the checkers of all promises on what was seen, and what only a simulation can
+//! see.
 //!
-//! Members of a group whose members change see its log in *stints*, from the event that let them in to the one that removed
-//! them. To the checkers each stint is a device of its own, so that what lies between is no gap; that nobody sees
-//! anything outside of a stint is checked here.
+//! Members of a group whose members change see its log in *stints*, from the event that let them in
+//! to the one that removed them. To the checkers each stint is a device of its own, so that what
+//! lies between is no gap; that nobody sees anything outside of a stint is checked here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +58,8 @@ pub fn so_far(evidence: &Evidence, ledger: &Ledger, square: &Square) -> Vec<Stri
     })
 }
 
-/// Every promise, when everything was said and done. Where it has not drained, nobody promised to be at the end.
+/// Every promise, when everything was said and done. Where it has not drained, nobody promised to
+/// be at the end.
 pub fn at_end(
     evidence: &Evidence,
     ledger: &Ledger,
@@ -71,7 +73,8 @@ pub fn at_end(
     evidence.look(|seen| {
         let stints = stints(ledger, square);
         let mut history = history(seen, &stints, square);
-        // What any disk ever showed is what all must hold now, also if it was on disks only that are gone.
+        // What any disk ever showed is what all must hold now, also if it was on disks only that
+        // are gone.
         history.finals.insert(0, ledger.finals());
         for node in machines.present() {
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
@@ -133,7 +136,8 @@ fn stints(ledger: &Ledger, square: &Square) -> Stints {
     square.open.borrow().iter().map(|group| (*group, ledger.stints(*group))).collect()
 }
 
-/// Each device and each conversation whose end it must reach, with the device's number for the checkers.
+/// Each device and each conversation whose end it must reach, with the device's number for the
+/// checkers.
 fn followers(ledger: &Ledger, square: &Square, stints: &Stints) -> Vec<(u32, ConversationId, u32)> {
     let users = square.users.borrow();
     let (owners, deaf) = (square.owners.lock(), square.deaf.lock());
@@ -190,8 +194,8 @@ fn user_of(square: &Square, device: u32) -> Option<UserId> {
     square.users.borrow().get(&owner).copied()
 }
 
-/// Nobody sees or says anything in a group before they were let in or after they were removed, and whoever is let in sees
-/// it from there on.
+/// Nobody sees or says anything in a group before they were let in or after they were removed, and
+/// whoever is let in sees it from there on.
 fn private(seen: &Seen, ledger: &Ledger, stints: &Stints, square: &Square) -> Vec<String> {
     let mut wrong = Vec::new();
     for (user, group, seq) in &seen.looked {

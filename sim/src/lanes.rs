@@ -1,7 +1,9 @@
-//! Blocking work on a simulated machine: each lane runs its jobs one after another, and an fsync takes its time.
+//! Blocking work on a simulated machine: each lane runs its jobs one after another, and an fsync
+//! takes its time.
 //!
-//! The queues are those of production (`troupe_runtime::executor`): bounded, a lane each. Only the thread is missing. What is
-//! written takes effect when its time is over, so a crash before that finds nothing of it on the disk.
+//! The queues are those of production (`troupe_runtime::executor`): bounded, a lane each. Only the
+//! thread is missing. What is written takes effect when its time is over, so a crash before that
+//! finds nothing of it on the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! Everything that any disk has ever shown as applied, read as the simulation goes.
 //!
-//! An event that was applied anywhere was committed, so from then on its place belongs to it: on every disk, for ever. The
-//! ledger is brought up to date before anything can be lost, so that it knows of every event anybody may have been
-//! told of; the checkers take it for the final log while there is none yet.
+//! An event that was applied anywhere was committed, so from then on its place belongs to it: on
+//! every disk, for ever. The ledger is brought up to date before anything can be lost, so that it
+//! knows of every event anybody may have been told of; the checkers take it for the final log while
+//! there is none yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,8 @@
 //! The links between machines, and which fault has cut or holds which of them.
 //!
-//! Faults overlap, but turmoil keeps one state per direction, and both `release` and `repair` forget whatever else was wrong
-//! with a link. So the reasons are kept here, and a link is as it should be after each change.
+//! Faults overlap, but turmoil keeps one state per direction, and both `release` and `repair`
+//! forget whatever else was wrong with a link. So the reasons are kept here, and a link is as it
+//! should be after each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 

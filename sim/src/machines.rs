@@ -1,7 +1,8 @@
 //! The machines: whole nodes on disks that outlive them, and what can be done to them from outside.
 //!
-//! A machine keeps what a process does not: the disk, the clock and how far it is off, the wires. Each life of a node ([`life`])
-//! takes them up, and leaves them behind when it ends: by power, by a kill, asked to, or because it stopped by itself.
+//! A machine keeps what a process does not: the disk, the clock and how far it is off, the wires.
+//! Each life of a node ([`life`]) takes them up, and leaves them behind when it ends: by power, by
+//! a kill, asked to, or because it stopped by itself.
 
 mod life;
 
@@ -255,7 +256,8 @@ impl Machines {
         machine.ended(Power::Off);
     }
 
-    /// Whether all these machines have noted a start of that node that is later than the copy of its disk.
+    /// Whether all these machines have noted a start of that node that is later than the copy of
+    /// its disk.
     pub fn would_notice(&self, of: usize, by: &[usize]) -> bool {
         let (id, copied) = {
             let machine = self.0[of].lock();
@@ -270,8 +272,8 @@ impl Machines {
         self.0[node].lock().memory.unsynced()
     }
 
-    /// The power fails: the disk keeps what was synced and the oldest `kept` batches of what was not. Whoever calls has cut
-    /// the wires, so that nobody is told goodbye.
+    /// The power fails: the disk keeps what was synced and the oldest `kept` batches of what was
+    /// not. Whoever calls has cut the wires, so that nobody is told goodbye.
     pub fn cut_power(&self, sim: &mut Sim<'_>, node: usize, kept: usize) {
         sim.crash(name(node));
         let mut machine = self.0[node].lock();

@@ -1,11 +1,14 @@
-//! Whole nodes under simulation: the real stack from the SDK to the engine, several nodes in one process, on a simulated
-//! network and on disks that forget what was not synced; everything is told from a seed.
+//! Whole nodes under simulation: the real stack from the SDK to the engine, several nodes in one
+//! process, on a simulated network and on disks that forget what was not synced; everything is told
+//! from a seed.
 //!
-//! `chaos-sim sim --seeds A..B` runs a swarm, a fresh process for each seed ([`runner`]); in each, [`simulation`] plays what
-//! [`plan`] draws: [`people`] talk over [`machines`] while the [`nemesis`] breaks things, and the [`judge`] looks on.
-//! `chaos-sim teeth` plants bugs and shows that they are caught.
+//! `chaos-sim sim --seeds A..B` runs a swarm, a fresh process for each seed ([`runner`]); in each,
+//! [`simulation`] plays what [`plan`] draws: [`people`] talk over [`machines`] while the
+//! [`nemesis`] breaks things, and the [`judge`] looks on. `chaos-sim teeth` plants bugs and shows
+//! that they are caught.
 //!
-//! Not covered: threads, RocksDB, TLS and ractor_cluster. Those are met by real processes (`chaos-tests`).
+//! Not covered: threads, RocksDB, TLS and ractor_cluster. Those are met by real processes
+//! (`chaos-tests`).
 
 mod census;
 mod entropy;
@@ -54,7 +57,8 @@ enum Verb {
         /// One line of JSON
         #[arg(long)]
         json: bool,
-        /// Write everything that happens in each seed to the standard output, one seed after another
+        /// Write everything that happens in each seed to the standard output, one seed after
+        /// another
         #[arg(long)]
         trace: bool,
         /// Processes at a time

@@ -1,4 +1,5 @@
-//! What breaks, and when: plays the scripts of [`crate::fault`] by the simulation's clock, several at once.
+//! What breaks, and when: plays the scripts of [`crate::fault`] by the simulation's clock, several
+//! at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -276,7 +277,8 @@ impl Nemesis {
         self.evidence.fault("everything is whole again");
     }
 
-    /// What stopped late is started again, and changes of members that have begun are brought to their end.
+    /// What stopped late is started again, and changes of members that have begun are brought to
+    /// their end.
     pub fn keep_up(&mut self, now: Duration, stage: &mut Stage<'_, '_>) {
         self.change_members(now, stage, false);
         self.do_what_is_due(now, stage);

@@ -1,8 +1,10 @@
-//! The operator: changes who takes part, one step after another, by what the cluster has made of the step before.
+//! The operator: changes who takes part, one step after another, by what the cluster has made of
+//! the step before.
 //!
-//! Nodes join, are drained and go, stay away, and lose their disks. A disk is taken only while no group counts on another one that is
-//! gone already, and each would still have a majority of its voters: what is lost then is nobody's promise. Everything else
-//! that breaks meanwhile is [`crate::nemesis`]'s.
+//! Nodes join, are drained and go, stay away, and lose their disks. A disk is taken only while no
+//! group counts on another one that is gone already, and each would still have a majority of its
+//! voters: what is lost then is nobody's promise. Everything else that breaks meanwhile is
+//! [`crate::nemesis`]'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,8 +1,9 @@
-//! What a seed means: the cluster, the people and the faults of one simulation, all drawn before it begins.
+//! What a seed means: the cluster, the people and the faults of one simulation, all drawn before it
+//! begins.
 //!
-//! A swarm is many seeds that differ in kind, not only in order: each seed switches workloads and faults on and off, so that
-//! what one of them hides from the others comes up in some seed. Nothing is drawn here that depends on how the simulation
-//! goes; that is [`crate::nemesis`]'s.
+//! A swarm is many seeds that differ in kind, not only in order: each seed switches workloads and
+//! faults on and off, so that what one of them hides from the others comes up in some seed. Nothing
+//! is drawn here that depends on how the simulation goes; that is [`crate::nemesis`]'s.
 
 use std::time::Duration;
 
@@ -85,14 +86,15 @@ pub struct Members {
     pub at_once: usize,
 }
 
-/// Of the stream that changes of members are drawn from. It has nothing in common with the one that all else is drawn from,
-/// so a seed without such changes tells what it told before there were any; and it is chosen so that the seeds in `KEPT` of
-/// `sim/tests/swarm.rs` that are older have none.
+/// Of the stream that changes of members are drawn from. It has nothing in common with the one that
+/// all else is drawn from, so a seed without such changes tells what it told before there were any;
+/// and it is chosen so that the seeds in `KEPT` of `sim/tests/swarm.rs` that are older have none.
 const MEMBERS: u64 = 0x6d65_6d62_004f;
 /// The same for what was thought of later: crowds, and the bytes of logs.
 const LATER: u64 = 0x6c61_7465_0000_52c9;
 
-/// One seed in so many is a crowd: people who hardly know each other, and as many conversations as pairs of them.
+/// One seed in so many is a crowd: people who hardly know each other, and as many conversations as
+/// pairs of them.
 const CROWDS: u64 = 16;
 
 impl Plan {

@@ -13,7 +13,8 @@ use troupe_core::plant::Plant;
 
 use crate::report::{Report, Summary, Verdict};
 
-/// A seed that takes longer hangs. Seconds of the wall clock, with room for a machine that others use too.
+/// A seed that takes longer hangs. Seconds of the wall clock, with room for a machine that others
+/// use too.
 const HANGS_AFTER: u64 = 240;
 
 pub struct Run {

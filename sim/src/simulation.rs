@@ -1,8 +1,8 @@
-//! One simulation from its seed to its report: people talk while things break, then everything is made whole, and all that was
-//! said must come to its end within a bounded time.
+//! One simulation from its seed to its report: people talk while things break, then everything is
+//! made whole, and all that was said must come to its end within a bounded time.
 //!
-//! It may happen once in a process: tokio's task ids and ractor's actor ids are counted per process, and a second simulation
-//! would not be the one that its seed names.
+//! It may happen once in a process: tokio's task ids and ractor's actor ids are counted per
+//! process, and a second simulation would not be the one that its seed names.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -80,8 +80,8 @@ pub fn simulate(seed: u64, plant: Option<Plant>, printed: bool) -> Report {
     if printed {
         log_to(&evidence);
     }
-    // A thread of its own has keys of its own for hash maps, whatever was done before in this process: what is printed is
-    // the same story as what is not.
+    // A thread of its own has keys of its own for hash maps, whatever was done before in this
+    // process: what is printed is the same story as what is not.
     let told = std::thread::Builder::new().stack_size(STACK).spawn(move || tell(seed, plant, &evidence));
     told.expect("the system gives the process a thread").join().expect("a simulation ends with a report")
 }
@@ -134,7 +134,8 @@ impl World<'_> {
         }
     }
 
-    /// Until everything has drained, or something is wrong: then the rest would only tell the same again.
+    /// Until everything has drained, or something is wrong: then the rest would only tell the same
+    /// again.
     fn goes_on(&self) -> bool {
         self.drained.is_none() && self.waits.is_empty() && self.evidence.look(|seen| seen.wrong.is_empty())
     }
@@ -266,7 +267,8 @@ impl World<'_> {
     }
 }
 
-/// Somebody who works for ever without waiting for anything stops the clock for all: then the process ends, and says so.
+/// Somebody who works for ever without waiting for anything stops the clock for all: then the
+/// process ends, and says so.
 #[allow(clippy::disallowed_methods, reason = "the watch is outside of the simulation, and only ever ends it")]
 fn notice_standstill() {
     std::thread::spawn(|| {
@@ -294,7 +296,8 @@ fn notice_panics() {
 fn log_to(evidence: &Arc<Evidence>) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         let ours = ["raft", "actors", "store", "client"].map(|name| format!("troupe_{name}=info"));
-        // openraft's heartbeats complain with the time of the real clock, which is another one each time the story is told.
+        // openraft's heartbeats complain with the time of the real clock, which is another one each
+        // time the story is told.
         tracing_subscriber::EnvFilter::new(format!(
             "error,openraft::core::heartbeat=off,turmoil=info,{}",
             ours.join(",")

@@ -1,8 +1,8 @@
-//! Teeth: every planted bug is caught; a harness that finds nothing proves nothing. Those of RocksDB are for real processes
-//! (`chaos/src/teeth.rs`).
+//! Teeth: every planted bug is caught; a harness that finds nothing proves nothing. Those of
+//! RocksDB are for real processes (`chaos/src/teeth.rs`).
 //!
-//! The table says where to look first: seeds that are known to catch a bug. A bug that neither its own seed nor any of those
-//! tried after it catches is a hole in the harness, and fails the run.
+//! The table says where to look first: seeds that are known to catch a bug. A bug that neither its
+//! own seed nor any of those tried after it catches is a hole in the harness, and fails the run.
 
 use std::ops::Range;
 
@@ -13,8 +13,8 @@ use troupe_core::plant::Plant;
 use crate::report::Report;
 use crate::runner::{self, Run};
 
-/// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a seed tells changes with the
-/// code; one that has become wrong costs time and nothing else.
+/// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a
+/// seed tells changes with the code; one that has become wrong costs time and nothing else.
 const KNOWN: [(Plant, u64); 35] = [
     (Plant::AckBeforeCommit, 0),
     (Plant::AckBeforeFsync, 2),

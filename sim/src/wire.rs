@@ -1,6 +1,8 @@
-//! Turmoil's network as one machine sees it, with a meter on every byte and a way to reset all connections.
+//! Turmoil's network as one machine sees it, with a meter on every byte and a way to reset all
+//! connections.
 //!
-//! The meter goes into the trace: two simulations that part anywhere part here, long before a person notices.
+//! The meter goes into the trace: two simulations that part anywhere part here, long before a
+//! person notices.
 
 use std::io;
 use std::net::SocketAddr;

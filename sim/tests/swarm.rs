@@ -1,5 +1,6 @@
-//! The swarm of continuous integration: a seed is one story for ever, another seed is another one, and two hundred of them break no
-//! promise. `scripts/chaos sim --seeds A..B` does the same for any others.
+//! The swarm of continuous integration: a seed is one story for ever, another seed is another one,
+//! and two hundred of them break no promise. `scripts/chaos sim --seeds A..B` does the same for any
+//! others.
 
 use std::process::{Command, Output};
 
@@ -8,7 +9,8 @@ use serde_json::Value;
 /// Told twice each, byte by byte.
 const TWICE: [u64; 6] = [1, 2, 3, 17, 6, 97];
 const SWARM: &str = "0..200";
-/// Seeds that once showed a bug; `chaos-tests/track-record.md` says which. Those of the swarm are told there.
+/// Seeds that once showed a bug; `chaos-tests/track-record.md` says which. Those of the swarm are
+/// told there.
 const KEPT: [u64; 13] = [2, 4, 6, 10, 11, 17, 21, 59, 97, 171, 189, 225, 258];
 
 fn chaos_sim(arguments: &[&str]) -> Output {

@@ -1,4 +1,5 @@
-//! The simulation has teeth: every planted bug that a disk in memory can show is caught, most by the first seed that is tried. `scripts/chaos teeth` prints the table.
+//! The simulation has teeth: every planted bug that a disk in memory can show is caught, most by
+//! the first seed that is tried. `scripts/chaos teeth` prints the table.
 
 use std::process::Command;
 
@@ -6,7 +7,8 @@ use serde_json::Value;
 use troupe_chaos::teeth::Tooth;
 use troupe_core::plant::Plant;
 
-/// Where the known seed does not catch a bug any more, so many others may: then the known one is to be renewed.
+/// Where the known seed does not catch a bug any more, so many others may: then the known one is to
+/// be renewed.
 const TRIES: &str = "12";
 
 #[test]

@@ -1,7 +1,8 @@
 //! The storage interface: ordered byte maps, atomic batches, explicit durability.
 //!
-//! Not the meaning of keys ([`crate::key`]) nor of values ([`crate::rows`]). Implemented by [`crate::memory`] and, with the
-//! feature `rocks`, by RocksDB; both pass the one suite in `tests/engine.rs`.
+//! Not the meaning of keys ([`crate::key`]) nor of values ([`crate::rows`]). Implemented by
+//! [`crate::memory`] and, with the feature `rocks`, by RocksDB; both pass the one suite in
+//! `tests/engine.rs`.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -47,7 +48,8 @@ impl Family {
 pub enum Durability {
     /// On stable storage when the call returns, together with every write before it.
     Synced,
-    /// Survives the process, not a power loss. Kept or lost in order: never without the writes before it.
+    /// Survives the process, not a power loss. Kept or lost in order: never without the writes
+    /// before it.
     Buffered,
 }
 
@@ -89,12 +91,13 @@ pub enum EngineError {
     /// The node must stop: what is on disk is unknown or wrong. Never retry.
     #[error("storage failed, the node stops: {0}")]
     Fatal(String),
-    /// Nothing was done: the data directory cannot be opened as it is, or what was handed in is not what was agreed. The text
-    /// says why and what to do.
+    /// Nothing was done: the data directory cannot be opened as it is, or what was handed in is not
+    /// what was agreed. The text says why and what to do.
     #[error("{0}")]
     Refused(String),
-    /// The data directory has lost or garbled something that was durable, so it must never be used again: set it aside,
-    /// and take the copies of the other nodes. The text says what is wrong with it.
+    /// The data directory has lost or garbled something that was durable, so it must never be used
+    /// again: set it aside, and take the copies of the other nodes. The text says what is wrong
+    /// with it.
     #[error("this node's data is damaged: {0}")]
     Damaged(String),
 }
@@ -137,7 +140,8 @@ impl<R: Reader + ?Sized> Reader for Arc<R> {
     }
 }
 
-/// Cheap to share; every call may block and belongs on an executor lane where it is not a point read.
+/// Cheap to share; every call may block and belongs on an executor lane where it is not a point
+/// read.
 pub trait Engine: Reader + 'static {
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError>;
 
@@ -149,8 +153,8 @@ pub trait Engine: Reader + 'static {
         self.write(Batch::default(), Durability::Synced)
     }
 
-    /// Bytes that `[from, to)` takes on disk, roughly: what is only in memory yet may be missing, and what was deleted a
-    /// moment ago may still count.
+    /// Bytes that `[from, to)` takes on disk, roughly: what is only in memory yet may be missing,
+    /// and what was deleted a moment ago may still count.
     fn size(&self, family: Family, from: &[u8], to: &[u8]) -> Result<u64, EngineError>;
 
     /// What the disk of this data has; `None` where that cannot be said.
@@ -158,12 +162,12 @@ pub trait Engine: Reader + 'static {
         None
     }
 
-    /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`]. For who has found out what the
-    /// engine cannot see.
+    /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`].
+    /// For who has found out what the engine cannot see.
     fn condemn(&self, why: &str) -> Result<(), EngineError>;
 
-    /// Begins to replace whole key ranges (`[from, to)` of a family) by new content. Nothing changes before
-    /// [`Replace::commit`].
+    /// Begins to replace whole key ranges (`[from, to)` of a family) by new content. Nothing
+    /// changes before [`Replace::commit`].
     fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError>;
 }
 
@@ -172,7 +176,7 @@ pub trait Replace: Send {
     /// Keys come in ascending order within a family, each inside one of the ranges.
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError>;
 
-    /// Old content goes, new content comes and `then` is written, durably. After a crash in the middle the next open
-    /// finds all of it or none of it.
+    /// Old content goes, new content comes and `then` is written, durably. After a crash in the
+    /// middle the next open finds all of it or none of it.
     fn commit(self: Box<Self>, then: Batch) -> Result<(), EngineError>;
 }

@@ -1,12 +1,14 @@
 //! The engine of tests and simulation: ordered maps, with a model of what a power loss takes.
 //!
-//! A [`Memory`] is a handle of one process on a disk. What is written with [`Durability::Buffered`] waits, in order, for the next
-//! synced write. When the process dies ([`Memory::kill`]) nothing is lost; when the power fails ([`Memory::crash`],
-//! [`Memory::crash_keeping`]) the disk keeps what was synced and as many of the waiting batches, from the oldest on, as the
-//! caller says. Each of the three gives a new handle and the old ones answer `Fatal` for ever: a task that outlived its
+//! A [`Memory`] is a handle of one process on a disk. What is written with [`Durability::Buffered`]
+//! waits, in order, for the next synced write. When the process dies ([`Memory::kill`]) nothing is
+//! lost; when the power fails ([`Memory::crash`], [`Memory::crash_keeping`]) the disk keeps what
+//! was synced and as many of the waiting batches, from the oldest on, as the caller says. Each of
+//! the three gives a new handle and the old ones answer `Fatal` for ever: a task that outlived its
 //! process cannot write.
 //!
-//! Maps are copied on write where a snapshot still holds them, so a snapshot costs nothing until it is outlived by a write.
+//! Maps are copied on write where a snapshot still holds them, so a snapshot costs nothing until it
+//! is outlived by a write.
 
 #[cfg(test)]
 mod tests;
@@ -110,7 +112,8 @@ impl Disk {
 
     fn write(&mut self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
         if let Some(why) = self.fail_next_write.take() {
-            // What a failed write leaves on the disk is unknown: it waits like any other for the crash to decide.
+            // What a failed write leaves on the disk is unknown: it waits like any other for the
+            // crash to decide.
             self.waiting.push(batch);
             self.failed = Some(why.clone());
             return Err(EngineError::Fatal(why));
@@ -149,7 +152,8 @@ impl Memory {
         Memory { disk: Arc::default(), process: 0 }
     }
 
-    /// The process ends and another one starts: everything written is there, and what was not synced still is not.
+    /// The process ends and another one starts: everything written is there, and what was not
+    /// synced still is not.
     pub fn kill(&self) -> Memory {
         self.restart(usize::MAX, false)
     }
@@ -159,7 +163,8 @@ impl Memory {
         self.crash_keeping(0)
     }
 
-    /// The power fails, and the oldest `batches` of those not synced happen to have reached the disk.
+    /// The power fails, and the oldest `batches` of those not synced happen to have reached the
+    /// disk.
     pub fn crash_keeping(&self, batches: usize) -> Memory {
         self.restart(batches, true)
     }
@@ -169,7 +174,8 @@ impl Memory {
         self.disk.lock().waiting.len()
     }
 
-    /// The next write fails as a failing fsync does: with `Fatal`, it may or may not be on disk, and nothing works afterwards.
+    /// The next write fails as a failing fsync does: with `Fatal`, it may or may not be on disk,
+    /// and nothing works afterwards.
     pub fn fail_next_write(&self, why: &str) {
         self.disk.lock().fail_next_write = Some(why.to_owned());
     }
@@ -184,8 +190,8 @@ impl Memory {
         self.disk.lock().condemned.clone()
     }
 
-    /// A disk of its own with what this one would hold after a power loss: to be put back in its place later, as a backup of
-    /// the machine would.
+    /// A disk of its own with what this one would hold after a power loss: to be put back in its
+    /// place later, as a backup of the machine would.
     pub fn copy(&self) -> Memory {
         let durable = self.disk.lock().durable.clone();
         let disk = Disk { now: durable.clone(), durable, ..Disk::default() };

@@ -1,4 +1,5 @@
-//! What both engines ask of the content of a [`Replace`](crate::engine::Replace): each key inside one of the ranges, ascending within its family.
+//! What both engines ask of the content of a [`Replace`](crate::engine::Replace): each key inside
+//! one of the ranges, ascending within its family.
 
 use crate::engine::{EngineError, Family};
 

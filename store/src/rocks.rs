@@ -1,10 +1,11 @@
 //! The engine of real nodes: RocksDB.
 //!
-//! What matters here is what RocksDB does not do by itself. Its plain write is not durable: [`Durability`] decides of each one.
-//! Its default recovery silently drops fsynced writes behind a damaged byte: `options` asks for one that refuses to
-//! open instead, and [`Rocks::open`] turns refusals into sentences that say what to do. After the first failed
-//! write nothing works any more, because what is on disk is then unknown and an fsync cannot be repeated. Whole key ranges are replaced by
-//! ingested files (`install`), whose decision survives a crash (`intent`).
+//! What matters here is what RocksDB does not do by itself. Its plain write is not durable:
+//! [`Durability`] decides of each one. Its default recovery silently drops fsynced writes behind a
+//! damaged byte: `options` asks for one that refuses to open instead, and [`Rocks::open`] turns
+//! refusals into sentences that say what to do. After the first failed write nothing works any
+//! more, because what is on disk is then unknown and an fsync cannot be repeated. Whole key ranges
+//! are replaced by ingested files (`install`), whose decision survives a crash (`intent`).
 //!
 //! Every call may block.
 
@@ -33,7 +34,8 @@ use crate::engine::{
 use install::{Install, Installs};
 use witness::Witness;
 
-/// Pairs of a scan up to which the blocks it reads are kept in the cache: a longer one goes through a whole range once.
+/// Pairs of a scan up to which the blocks it reads are kept in the cache: a longer one goes through
+/// a whole range once.
 const CACHED_SCAN: usize = 1024;
 
 /// One node's data directory, open. Cheap to clone.
@@ -53,8 +55,8 @@ struct Inner {
 }
 
 impl Rocks {
-    /// Opens the directory, or creates it. Refuses, saying what to do, where another process has it open, where a newer
-    /// version wrote it, and where it is damaged.
+    /// Opens the directory, or creates it. Refuses, saying what to do, where another process has it
+    /// open, where a newer version wrote it, and where it is damaged.
     pub fn open(path: &Path) -> Result<Rocks, EngineError> {
         Rocks::open_planted(path, None)
     }
@@ -82,7 +84,8 @@ impl Inner {
         self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    /// An error of RocksDB. What it calls corrupt stays corrupt, so the directory is not to be opened again.
+    /// An error of RocksDB. What it calls corrupt stays corrupt, so the directory is not to be
+    /// opened again.
     fn broken(&self, error: rocksdb::Error) -> EngineError {
         if open::is_damage(&error)
             && let Err(error) = open::condemn(&self.path, error.as_ref())
@@ -127,7 +130,8 @@ impl Inner {
         options.disable_wal(false);
         self.db.write_opt(writes, &options).map_err(|error| self.broken(error))?;
         match durability {
-            // Apart from the write, because a synced write keeps all other writers waiting while the disk works.
+            // Apart from the write, because a synced write keeps all other writers waiting while
+            // the disk works.
             Durability::Synced => self.sync(),
             Durability::Buffered => Ok(()),
         }
@@ -255,8 +259,9 @@ struct Moment {
 
 impl Moment {
     fn of(inner: Arc<Inner>) -> Moment {
-        // SAFETY: the database lives in the heap behind the `Arc` that this value keeps, so it neither moves nor ends
-        // before the snapshot, which `drop` ends first. The longer lifetime never leaves this type.
+        // SAFETY: the database lives in the heap behind the `Arc` that this value keeps, so it
+        // neither moves nor ends before the snapshot, which `drop` ends first. The longer lifetime
+        // never leaves this type.
         #[expect(unsafe_code)]
         let snapshot = unsafe { std::mem::transmute::<Snapshot<'_>, Snapshot<'static>>(inner.db.snapshot()) };
         Moment { snapshot: ManuallyDrop::new(snapshot), inner }

@@ -1,9 +1,10 @@
 //! The applied state of `troupe-core` as typed rows over an engine.
 //!
-//! [`View`] reads: rows one by one and in pages, for the actors. [`Transaction`] is what the machine writes to: a view
-//! through which its own writes shine, and at its end one batch. Keys are [`crate::key`]'s, values
-//! [`Record`](troupe_proto::record::Record)s of `troupe-proto`, except where a row says one number: that is 8 bytes, big endian.
-//! A row that cannot be read is [`EngineError::Fatal`](crate::EngineError): the disk does not hold what this program wrote.
+//! [`View`] reads: rows one by one and in pages, for the actors. [`Transaction`] is what the
+//! machine writes to: a view through which its own writes shine, and at its end one batch. Keys are
+//! [`crate::key`]'s, values [`Record`](troupe_proto::record::Record)s of `troupe-proto`, except
+//! where a row says one number: that is 8 bytes, big endian. A row that cannot be read is
+//! [`EngineError::Fatal`](crate::EngineError): the disk does not hold what this program wrote.
 
 mod digest;
 mod overlay;
@@ -16,7 +17,8 @@ pub use restore::{Part, Refusal, Row};
 pub use transaction::Transaction;
 pub use view::View;
 
-/// First key and first key after a range of slots (`to` exclusive), in each of [`Family::OF_SLOTS`](crate::Family::OF_SLOTS).
+/// First key and first key after a range of slots (`to` exclusive), in each of
+/// [`Family::OF_SLOTS`](crate::Family::OF_SLOTS).
 pub fn slot_range(from_slot: u16, to_slot: u16) -> (Vec<u8>, Vec<u8>) {
     crate::key::slot_range(from_slot, to_slot)
 }

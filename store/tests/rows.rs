@@ -1,4 +1,5 @@
-//! Rows over an engine say what `troupe-core`'s own state in maps says, read one by one, in pages, and through the machine.
+//! Rows over an engine say what `troupe-core`'s own state in maps says, read one by one, in pages,
+//! and through the machine.
 
 #[path = "rows/machine.rs"]
 mod machine;

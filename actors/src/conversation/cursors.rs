@@ -8,7 +8,8 @@ use troupe_core::{Command, ConversationId, Seq, UserId, limits};
 /// `W` waits for the next flush to be committed.
 #[derive(Debug)]
 pub struct Cursors<W> {
-    /// What was ahead of the head when it came is kept apart: apply ignores it if it still is, and must not ignore the rest with it.
+    /// What was ahead of the head when it came is kept apart: apply ignores it if it still is, and
+    /// must not ignore the rest with it.
     moves: BTreeMap<(UserId, bool), CursorMove>,
     waiting: Vec<W>,
     flush_scheduled: bool,

@@ -1,5 +1,6 @@
-//! What a device holds, on its way to the conversations' leaders. Frames without an answer are bounded like others: a few are under
-//! way, the latest of each conversation waits, and conversations take turns.
+//! What a device holds, on its way to the conversations' leaders. Frames without an answer are
+//! bounded like others: a few are under way, the latest of each conversation waits, and
+//! conversations take turns.
 
 use std::collections::BTreeMap;
 

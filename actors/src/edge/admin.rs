@@ -1,7 +1,8 @@
 //! What administrators ask: accounts, invitations, settings and the audit log.
 //!
-//! Whether the user is an administrator is read behind a barrier in the user's own shard at the time of each request; the act
-//! itself is a command in the slot of what it changes, and writes its audit row there.
+//! Whether the user is an administrator is read behind a barrier in the user's own shard at the
+//! time of each request; the act itself is a command in the slot of what it changes, and writes its
+//! audit row there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -215,7 +216,8 @@ pub async fn change_password(
     Ok(Said::Done(say::Done {}))
 }
 
-/// Sets a new password for the one of `account`, which the caller has verified; returns the revision of the new one.
+/// Sets a new password for the one of `account`, which the caller has verified; returns the
+/// revision of the new one.
 pub async fn set_password(
     front: &Front,
     account: Account,
@@ -343,7 +345,8 @@ pub fn code_hash(code: &str) -> Option<TokenHash> {
     good.then(|| TokenHash(Sha256::digest(plain).into()))
 }
 
-/// Every shard's rows, merged by time. A shard that does not answer fails the page: a log with holes misleads.
+/// Every shard's rows, merged by time. A shard that does not answer fails the page: a log with
+/// holes misleads.
 async fn read_audit(front: &Front, read: say::ReadAudit) -> Answered {
     let limit = page_limit(read.limit, limits::PAGE_AUDIT);
     let after = read.after.as_ref().map_or_else(|| AuditKey::before(Timestamp(read.since_ms)), place_in);

@@ -9,7 +9,8 @@ use crate::message::Refusal;
 const BYTES_PER_UNIT: u64 = 1_024;
 /// A commit that is no message.
 const CHANGE: u64 = 5;
-/// A user that is added to a group: it hears of it in its shard, and if that takes no more invitations it leaves again.
+/// A user that is added to a group: it hears of it in its shard, and if that takes no more
+/// invitations it leaves again.
 const NAMED: u64 = 4;
 /// A question to one shard.
 const READ: u64 = 1;
@@ -70,7 +71,8 @@ pub fn of(request: Option<&Asked>) -> Cost {
     })
 }
 
-/// What is owed after a refusal. A stranger to a conversation is refused behind a read barrier, which asks a majority.
+/// What is owed after a refusal. A stranger to a conversation is refused behind a read barrier,
+/// which asks a majority.
 pub fn of_refusal(refusal: &Refusal) -> u64 {
     let strange = [Rejection::NotMember.code(), Rejection::NotOpen.code()];
     match refusal {

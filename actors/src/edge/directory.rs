@@ -1,4 +1,5 @@
-//! Names of users by id, as far as this node has asked for them. A name never changes, so it may be kept.
+//! Names of users by id, as far as this node has asked for them. A name never changes, so it may be
+//! kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -77,7 +78,8 @@ pub async fn lookup_names(
 ) -> Result<Vec<say::User>, Refusal> {
     let sought: Vec<Vec<NameKey>> = names.iter().map(|name| NameKey::candidates(name)).collect();
     let found = lookup(world, asker, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
-    // An account has the key of its name, or the one of a version before 0.2, which is the more exact.
+    // An account has the key of its name, or the one of a version before 0.2, which is the more
+    // exact.
     let mut by_key: BTreeMap<NameKey, &say::User> = BTreeMap::new();
     by_key.extend(found.iter().map(|user| (NameKey::of(&user.name), user)));
     by_key.extend(found.iter().map(|user| (NameKey::kept(&user.name), user)));

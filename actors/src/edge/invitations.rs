@@ -10,7 +10,8 @@ use super::{Front, Said, done, requests};
 use crate::message::{Answer, Refusal, Request, say};
 use crate::router::PATIENCE;
 
-/// The user's shard has the invitations, the groups' shards their names; a name that is not known now is left out.
+/// The user's shard has the invitations, the groups' shards their names; a name that is not known
+/// now is left out.
 pub async fn list(front: Arc<Front>, user: UserId) -> Result<Said, Refusal> {
     let mut list = match front.world.router.ask(user.slot(), Request::Invitations(user), PATIENCE).await? {
         Answer::Invitations(list) => list,

@@ -41,8 +41,8 @@ pub fn welcome(world: &World) -> say::Welcome {
     }
 }
 
-/// An account of a version before 0.2 may have this name under another key. No account gets such a key any more, so
-/// what is free here stays free until the command is applied.
+/// An account of a version before 0.2 may have this name under another key. No account gets such a
+/// key any more, so what is free here stays free until the command is applied.
 pub(super) async fn free_under_old_keys(front: &Front, typed: &str, name: &Username) -> Result<(), Refusal> {
     let mut keys = NameKey::candidates(typed);
     keys.extend(NameKey::candidates(name.as_str()));
@@ -83,7 +83,8 @@ pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Re
             Err(refusal) => return Err(refusal),
         }
     }
-    // An account has one budget of failures by whichever name it is called, and a name without an account has one too.
+    // An account has one budget of failures by whichever name it is called, and a name without an
+    // account has one too.
     let who = account.as_ref().map_or_else(|| login.name.clone(), |account| account.user.to_string());
     front.budgets.login(address, &who)?;
     let kept = account.as_ref().map(|account| account.password_hash.clone());

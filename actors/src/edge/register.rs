@@ -1,8 +1,9 @@
 //! Registering: an account for whoever asks, as far as the cluster lets them.
 //!
-//! Where an invitation is wanted, a use of its code is reserved in the slot of the code under the id of the registration, then the
-//! name is registered in its own slot. A registration that is refused for good gives the use back; one whose outcome is
-//! unknown keeps it, and finds it again when it is repeated under the same id.
+//! Where an invitation is wanted, a use of its code is reserved in the slot of the code under the
+//! id of the registration, then the name is registered in its own slot. A registration that is
+//! refused for good gives the use back; one whose outcome is unknown keeps it, and finds it again
+//! when it is repeated under the same id.
 
 use std::sync::Arc;
 
@@ -74,7 +75,8 @@ async fn change(front: &Front, hash: TokenHash, change: InviteChange) -> Result<
     super::done(front.world.router.ask(id.slot(), Request::Commit(command), PATIENCE).await?)
 }
 
-/// What became of a use. The registration is answered without it: a use that is not settled only counts as taken.
+/// What became of a use. The registration is answered without it: a use that is not settled only
+/// counts as taken.
 fn settle(front: &Arc<Front>, hash: TokenHash, what: InviteChange) {
     let front = front.clone();
     tokio::spawn(async move {

@@ -20,7 +20,8 @@ use crate::router::PATIENCE;
 
 type Answered = Result<Said, Refusal>;
 
-/// One of many shards that does not answer within this time is left out and named, and holds nobody else up.
+/// One of many shards that does not answer within this time is left out and named, and holds nobody
+/// else up.
 const PART_PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn placed(answer: Answer, conversation: ConversationId, id: ClientMessageId) -> Answered {
@@ -74,7 +75,8 @@ pub async fn fetch(front: Arc<Front>, user: UserId, fetch: say::Fetch) -> Answer
     }
 }
 
-/// A page of the user's list, then what their shards know of each: one question per shard, the slow ones named.
+/// A page of the user's list, then what their shards know of each: one question per shard, the slow
+/// ones named.
 pub async fn conversations(front: Arc<Front>, user: UserId, list: say::ListConversations) -> Answered {
     let after = match list.after.as_str() {
         "" => None,

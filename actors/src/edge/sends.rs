@@ -1,5 +1,5 @@
-//! What a user says and has read, on its way to the router. What is meant for somebody of whom this node knows nothing yet waits until it is
-//! known whether they exist.
+//! What a user says and has read, on its way to the router. What is meant for somebody of whom this
+//! node knows nothing yet waits until it is known whether they exist.
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;

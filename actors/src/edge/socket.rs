@@ -1,7 +1,7 @@
 //! The one task of a connection: bytes in, frames to the edge; frames from the outbox, bytes out.
 //!
-//! An idle connection must be cheap: no buffer is kept while nothing comes, and there is one timer. Reading stops while the
-//! send window is full, so that a fast client waits in its own socket.
+//! An idle connection must be cheap: no buffer is kept while nothing comes, and there is one timer.
+//! Reading stops while the send window is full, so that a fast client waits in its own socket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,8 @@ use crate::message::say;
 const SMALL: usize = 512;
 /// Read at once while a frame is incomplete.
 const LARGE: usize = 16 * 1024;
-/// A peer that takes nothing for so long, with something waiting for it, is gone or holds memory on purpose.
+/// A peer that takes nothing for so long, with something waiting for it, is gone or holds memory on
+/// purpose.
 const STALLED: Duration = Duration::from_secs(limits::WRITE_STALL_SECONDS);
 /// Before a frame's payload.
 const PREFIX: usize = 4;
@@ -139,7 +140,8 @@ async fn read(
             };
             let Some(frame) = frame else {
                 let _ = edge.send_message(EdgeMsg::BadFrame);
-                // Nothing after it can be understood. The edge says so and closes, which ends the writing side.
+                // Nothing after it can be understood. The edge says so and closes, which ends the
+                // writing side.
                 return std::future::pending().await;
             };
             match payer.pay(cost::of(frame.request.as_ref())) {
@@ -220,7 +222,8 @@ impl Patience {
         self.next.as_mut().await;
     }
 
-    /// The timer has fired: pings a client that is half idle, and sets the timer anew unless it is too late.
+    /// The timer has fired: pings a client that is half idle, and sets the timer anew unless it is
+    /// too late.
     fn is_over(&mut self, outbox: &Outbox) -> bool {
         if !outbox.is_logged_in() {
             return true;
@@ -246,7 +249,8 @@ mod tests {
 
     use super::*;
 
-    /// Writes 1,000 bytes to a peer with room for 100; returns how long that took, and how much the peer has taken.
+    /// Writes 1,000 bytes to a peer with room for 100; returns how long that took, and how much the
+    /// peer has taken.
     async fn written_to(taking_every: Option<Duration>) -> (Duration, usize) {
         let (server, mut client) = tokio::io::duplex(100);
         let (_reads, mut writes) = tokio::io::split(Box::new(server) as Box<dyn Stream>);

@@ -1,4 +1,5 @@
-//! Connections of this node, and which conversations each of them follows: no more than the bound, the lively ones first.
+//! Connections of this node, and which conversations each of them follows: no more than the bound,
+//! the lively ones first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,7 +26,8 @@ impl HubState {
             if let Some(local) = self.connections.get(other)
                 && local.session.device == session.device
             {
-                // The same session on a newer connection has only moved; the device must not take that for its end.
+                // The same session on a newer connection has only moved; the device must not take
+                // that for its end.
                 local.kick(if local.session.token == session.token { "moved" } else { "replaced" });
             }
         }
@@ -40,7 +42,8 @@ impl HubState {
 
     pub(super) fn detach(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.remove(&id) else { return };
-        // A device that came back to the same node is here before its older connection is noticed to have ended.
+        // A device that came back to the same node is here before its older connection is noticed
+        // to have ended.
         let mut still_here = false;
         if let Some(others) = self.users.get_mut(&local.session.user) {
             others.remove(&id);
@@ -62,8 +65,9 @@ impl HubState {
         self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
     }
 
-    /// At the bound the news of a conversation displaces the one that was quiet for longest; what is only read from the
-    /// list displaces nothing, because the list was read with the most recently active first.
+    /// At the bound the news of a conversation displaces the one that was quiet for longest; what
+    /// is only read from the list displaces nothing, because the list was read with the most
+    /// recently active first.
     pub(super) fn follow(&mut self, id: ConnectionId, conversation: ConversationId, added: Added) {
         let Some(local) = self.connections.get(&id) else { return };
         let Some(shard) = self.world.router.shard_of(conversation.slot()) else { return };
@@ -134,8 +138,9 @@ impl Added {
     /// At some time: the conversation is in the user's list.
     pub(super) const BEFORE: Added = Added { version: Seq::ZERO, first: None };
 
-    /// Just now, by the event at `version`. Nobody is ever removed from a direct conversation: a connection that
-    /// listens to it has nothing to learn, and one that does not may be handed the message that begins it.
+    /// Just now, by the event at `version`. Nobody is ever removed from a direct conversation: a
+    /// connection that listens to it has nothing to learn, and one that does not may be handed the
+    /// message that begins it.
     pub(super) fn now(conversation: ConversationId, version: Seq) -> Added {
         match conversation {
             ConversationId::Direct { .. } => Added { version: Seq::ZERO, first: Some(version) },

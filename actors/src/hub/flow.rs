@@ -1,7 +1,8 @@
 //! The order in which one node hands out the events of one conversation: contiguous, or not at all.
 //!
-//! Pushes are hints that may be lost, late or twice. What lies between the position and a push that came too early is fetched first;
-//! only then is anything handed out, so that who was removed at a seq gets nothing after it.
+//! Pushes are hints that may be lost, late or twice. What lies between the position and a push that
+//! came too early is fetched first; only then is anything handed out, so that who was removed at a
+//! seq gets nothing after it.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use crate::message::News;
 
 #[derive(Debug, Default)]
 pub struct Flow {
-    /// Everything up to here has been handed out, or is below the head that subscribers were told. `None` before the
-    /// leader has said where the conversation stands.
+    /// Everything up to here has been handed out, or is below the head that subscribers were told.
+    /// `None` before the leader has said where the conversation stands.
     position: Option<Seq>,
     held: BTreeMap<Seq, News>,
     /// The furthest head heard of.
@@ -52,14 +53,16 @@ impl Flow {
         vec![news]
     }
 
-    /// Subscribed, or subscribed anew: whoever listens is told this head and fetches what they lack below it.
+    /// Subscribed, or subscribed anew: whoever listens is told this head and fetches what they lack
+    /// below it.
     pub fn stand_at(&mut self, head: Seq) -> Vec<News> {
         self.head = self.head.max(head);
         self.position = Some(self.position().max(head));
         self.release()
     }
 
-    /// Begins behind `begin`, if it has not begun or is further: what lies between is fetched again.
+    /// Begins behind `begin`, if it has not begun or is further: what lies between is fetched
+    /// again.
     pub fn go_back_to(&mut self, begin: Seq) {
         self.position = Some(self.position.map_or(begin, |position| position.min(begin)));
     }

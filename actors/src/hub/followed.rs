@@ -1,4 +1,5 @@
-//! One conversation as this node's connections follow it: who listens, from where on, and in which order events go out.
+//! One conversation as this node's connections follow it: who listens, from where on, and in which
+//! order events go out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +9,15 @@ use super::flow::Flow;
 use crate::connection::ConnectionId;
 use crate::message::News;
 
-/// A connection that is told of a conversation by its first event gets it pushed, if no more than this has happened since.
+/// A connection that is told of a conversation by its first event gets it pushed, if no more than
+/// this has happened since.
 const PUSHED_BEHIND: u64 = 16;
 
 #[derive(Debug, Default)]
 pub struct Followed {
     pub flow: Flow,
-    /// Counts on with what the hub hands out: the higher, the more recently something happened here.
+    /// Counts on with what the hub hands out: the higher, the more recently something happened
+    /// here.
     pub active: u64,
     /// Another leadership is being told: what the last one pushed may be incomplete.
     pub renewing: bool,
@@ -38,12 +41,14 @@ struct Listener {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Joining {
     user: UserId,
-    /// The first event that is pushed, if it is still among the last ones; otherwise the first one after the head.
+    /// The first event that is pushed, if it is still among the last ones; otherwise the first one
+    /// after the head.
     first: Option<Seq>,
 }
 
 impl Followed {
-    /// False if it listens already. One that has listened from before `added` does not: it may have been removed in between.
+    /// False if it listens already. One that has listened from before `added` does not: it may have
+    /// been removed in between.
     pub fn join(&mut self, connection: ConnectionId, user: UserId, added: Seq, first: Option<Seq>) -> bool {
         if self.has_joined_since(connection, added) {
             return false;
@@ -52,7 +57,8 @@ impl Followed {
         true
     }
 
-    /// Whether it listens from this event on or a later one, and knows all that happened to its membership up to there.
+    /// Whether it listens from this event on or a later one, and knows all that happened to its
+    /// membership up to there.
     pub fn has_joined_since(&self, connection: ConnectionId, seq: Seq) -> bool {
         self.listeners.get(&connection).is_some_and(|listener| listener.judged >= seq)
     }
@@ -72,10 +78,11 @@ impl Followed {
         listening.chain(self.joining.values().map(|joining| joining.user)).collect()
     }
 
-    /// The leader has answered for `asked`. Returns the connections to tell the conversation and with which head, and
-    /// what may be handed out now. A user that is `asked_again` waits for that answer, because this one may be from
-    /// before it was added.
-    // Invariant: private. A refused user listens no more, and one removed after the answer was given does not begin to.
+    /// The leader has answered for `asked`. Returns the connections to tell the conversation and
+    /// with which head, and what may be handed out now. A user that is `asked_again` waits for that
+    /// answer, because this one may be from before it was added.
+    // Invariant: private. A refused user listens no more, and one removed after the answer was
+    // given does not begin to.
     pub fn answered(
         &mut self,
         head: Seq,
@@ -102,14 +109,16 @@ impl Followed {
         if let Some(begin) = begin {
             self.go_back_to(begin, head);
         }
-        // Otherwise the pushes up to this head are on their way to those that listen already, or are fetched.
+        // Otherwise the pushes up to this head are on their way to those that listen already, or
+        // are fetched.
         let stands = renewed || !self.flow.has_begun();
         let out = if stands { self.flow.stand_at(head) } else { Vec::new() };
         let position = self.flow.position().max(head);
         for (connection, joining) in self.joining.extract_if(.., |_, joining| answered(&joining.user)) {
             let user = joining.user;
             if welcome(&user) {
-                // What goes out now is above the head: a connection that joins must not fetch it as well.
+                // What goes out now is above the head: a connection that joins must not fetch it as
+                // well.
                 let behind = out.first().map_or(position, |_| head);
                 let from = before(&joining).unwrap_or(behind);
                 let listened = self.listeners.insert(connection, Listener { user, from, judged: behind }).is_some();
@@ -123,8 +132,8 @@ impl Followed {
         (told, out)
     }
 
-    /// The flow begins behind `begin`, and fetches what lies up to `head`. What was handed out already is not handed out
-    /// again to those that had it.
+    /// The flow begins behind `begin`, and fetches what lies up to `head`. What was handed out
+    /// already is not handed out again to those that had it.
     fn go_back_to(&mut self, begin: Seq, head: Seq) {
         let position = self.flow.position();
         if self.flow.has_begun() && begin < position {

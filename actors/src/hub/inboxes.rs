@@ -1,8 +1,8 @@
 //! Whose conversation lists this node has to read, and when; and what news of them does.
 //!
-//! The leader of a user's shard pushes what comes to the list and what leaves it to the nodes that it knows the user at. Until it
-//! has been told, and told again by each new leader, such a push goes nowhere; so the list is read *after* that, and nothing
-//! can fall between the two.
+//! The leader of a user's shard pushes what comes to the list and what leaves it to the nodes that
+//! it knows the user at. Until it has been told, and told again by each new leader, such a push
+//! goes nowhere; so the list is read *after* that, and nothing can fall between the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use crate::hub::{HubMsg, HubState};
 use crate::message::{Answer, Request, say};
 use crate::router::{PATIENCE, Router};
 
-/// Lists read at once: after a change of leader those of all users here are wanted, and nobody waits for them.
+/// Lists read at once: after a change of leader those of all users here are wanted, and nobody
+/// waits for them.
 const READING: usize = 32;
 /// Conversations of a list that are followed: one place is the channel's, which is on no list.
 const LISTED_FOLLOWED: usize = limits::CONVERSATIONS_FOLLOWED - 1;
@@ -100,7 +101,8 @@ impl HubState {
             } else if !joined(self, id)
                 && let Some(local) = self.connections.get(&id)
             {
-                // Listening ends with the event that removed this user, which may not have come yet.
+                // Listening ends with the event that removed this user, which may not have come
+                // yet.
                 let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
                     conversation: conversation.to_string(),
                     present: false,
@@ -112,7 +114,8 @@ impl HubState {
     }
 }
 
-/// The conversations of the list that the user's connections follow, the most recently active first if there are too many.
+/// The conversations of the list that the user's connections follow, the most recently active first
+/// if there are too many.
 async fn read(router: &Arc<Router>, user: UserId) -> Option<Vec<ConversationId>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -144,7 +147,8 @@ fn by_shard(router: &Arc<Router>, all: &[ConversationId]) -> BTreeMap<Option<Sha
     parts
 }
 
-/// When something was last said in these conversations of one shard; nothing of a shard that does not answer.
+/// When something was last said in these conversations of one shard; nothing of a shard that does
+/// not answer.
 async fn activity(
     router: &Arc<Router>,
     user: UserId,
@@ -159,7 +163,8 @@ async fn activity(
     }
 }
 
-/// A conversation whose time is not known comes first: it must not fall out because its shard is late.
+/// A conversation whose time is not known comes first: it must not fall out because its shard is
+/// late.
 fn most_recent(
     mut all: Vec<ConversationId>,
     times: &BTreeMap<ConversationId, u64>,

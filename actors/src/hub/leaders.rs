@@ -1,5 +1,5 @@
-//! What a hub says to the leaders of shards, and what they answer: one conversation at a time with each, everything again after a change
-//! of leader.
+//! What a hub says to the leaders of shards, and what they answer: one conversation at a time with
+//! each, everything again after a change of leader.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! What this node has to say to the leader of one shard, and has not said yet. One request of each kind is under way at a
-//! time, so that what gathers meanwhile shares the next.
+//! What this node has to say to the leader of one shard, and has not said yet. One request of each
+//! kind is under way at a time, so that what gathers meanwhile shares the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 

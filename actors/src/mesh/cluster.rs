@@ -1,12 +1,13 @@
 //! The mesh over ractor_cluster: what a node runs.
 //!
-//! A node shows its peers three remotable actors and nothing else: the [`Ear`]s of two lanes and of the control lane. A
-//! frame is one cast to the peer's ear. The sockets are ours, opened and authenticated by the cluster port, and given to
-//! ractor's node server as external streams; its own listener is on loopback and whoever comes that way is hung up on.
+//! A node shows its peers three remotable actors and nothing else: the [`Ear`]s of two lanes and of
+//! the control lane. A frame is one cast to the peer's ear. The sockets are ours, opened and
+//! authenticated by the cluster port, and given to ractor's node server as external streams; its
+//! own listener is on loopback and whoever comes that way is hung up on.
 //!
-//! We never `call` a remote actor (there is no negative reply) and never stop one (it would end the whole session). Its
-//! registries are statics of the process, so names carry node id and incarnation. See [`session`] for how a stream becomes a
-//! session of ractor and how it ends.
+//! We never `call` a remote actor (there is no negative reply) and never stop one (it would end the
+//! whole session). Its registries are statics of the process, so names carry node id and
+//! incarnation. See [`session`] for how a stream becomes a session of ractor and how it ends.
 
 mod session;
 
@@ -100,7 +101,8 @@ impl Mesh for ClusterMesh {
     }
 }
 
-/// Keeps apart clusters that share a machine. It is no secret: the cluster port has authenticated the stream before.
+/// Keeps apart clusters that share a machine. It is no secret: the cluster port has authenticated
+/// the stream before.
 fn cookie(cluster: [u8; 16]) -> String {
     cluster.iter().fold("troupe-mesh-".to_owned(), |cookie, byte| cookie + &format!("{byte:02x}"))
 }

@@ -1,7 +1,8 @@
 //! The mesh over plain streams: one connection per pair of nodes that carries every lane.
 //!
-//! Has no statics and sends in a fixed order, so that many nodes fit into one process and a simulation repeats itself.
-//! Its frames are those of the other mesh, each after its length in four bytes.
+//! Has no statics and sends in a fixed order, so that many nodes fit into one process and a
+//! simulation repeats itself. Its frames are those of the other mesh, each after its length in four
+//! bytes.
 
 use std::convert::Infallible;
 use std::io;

@@ -14,7 +14,8 @@ pub const LANES: u32 = 2;
 /// The lane that carries hello and heartbeats only.
 pub const CONTROL: u32 = LANES;
 
-/// At least what protobuf adds to a body (kind 2, correlation 11, shard 6, deadline 6, two lengths 12).
+/// At least what protobuf adds to a body (kind 2, correlation 11, shard 6, deadline 6, two lengths
+/// 12).
 const ENVELOPE_OVERHEAD: usize = 40;
 /// At least what a frame adds to its envelopes, ractor's wrapping and length included.
 const FRAME_OVERHEAD: usize = 128;

@@ -1,8 +1,10 @@
-//! One end of one lane of one link: what waits to be sent, and the credits that say how much may be.
+//! One end of one lane of one link: what waits to be sent, and the credits that say how much may
+//! be.
 //!
-//! A batch is what waits when the lane may send; there is no timer, so a lone envelope goes at once and load makes
-//! batches. Credits count units of [`UNIT_BYTES`]. A frame may be sent while any credit is left and may overdraw it, so
-//! that a frame larger than what is left never waits for ever; what is under way is at most twice the window.
+//! A batch is what waits when the lane may send; there is no timer, so a lone envelope goes at once
+//! and load makes batches. Credits count units of [`UNIT_BYTES`]. A frame may be sent while any
+//! credit is left and may overdraw it, so that a frame larger than what is left never waits for
+//! ever; what is under way is at most twice the window.
 //!
 //! A lane dies with its link. What still waits then is lost: the mesh is at most once.
 
@@ -76,7 +78,8 @@ impl Lane {
         }
         state.waiting_bytes += size;
         state.waiting.push_back(envelope);
-        // The sender takes until nothing waits or nothing may go, so only the first of a row can find it asleep.
+        // The sender takes until nothing waits or nothing may go, so only the first of a row can
+        // find it asleep.
         if state.waiting.len() == 1 {
             self.changed.notify_one();
         }
@@ -108,7 +111,8 @@ impl Lane {
         state.waiting_bytes = 0;
     }
 
-    /// Waits until there is something to send. Nothing is lost if the future is dropped. One caller at a time.
+    /// Waits until there is something to send. Nothing is lost if the future is dropped. One caller
+    /// at a time.
     pub async fn next(&self, gauge: &Gauge) -> Batch {
         loop {
             let (batch, withheld) = {

@@ -1,8 +1,9 @@
 //! One connection to one peer, whatever carries it: hello, heartbeat, lanes, and when it is up.
 //!
-//! Each end draws a number for the link. A hello says it, an ack and every later frame repeat the other end's. So a
-//! frame that carries our number proves that the peer has read our hello, and one from an older connection proves
-//! nothing and is dropped. The link is up at the first such proof; it ends when nothing was heard for [`SILENCE`].
+//! Each end draws a number for the link. A hello says it, an ack and every later frame repeat the
+//! other end's. So a frame that carries our number proves that the peer has read our hello, and one
+//! from an older connection proves nothing and is dropped. The link is up at the first such proof;
+//! it ends when nothing was heard for [`SILENCE`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,7 +31,8 @@ pub struct Link {
     /// What this end calls the link; never zero.
     number: u64,
     lanes: [Lane; LANES as usize],
-    /// Held for reading while envelopes are handed in, for writing while Up and Down are: so they never overlap.
+    /// Held for reading while envelopes are handed in, for writing while Up and Down are: so they
+    /// never overlap.
     state: RwLock<State>,
     /// `state.is_up`, to be asked without waiting for a handler.
     up: AtomicBool,
@@ -209,7 +211,8 @@ impl Link {
         }
     }
 
-    /// Says hello until the link is up, then that this end is alive. Returns why the link is to be closed.
+    /// Says hello until the link is up, then that this end is alive. Returns why the link is to be
+    /// closed.
     pub async fn keep(&self) -> Ended {
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,5 @@
-//! Where the mesh gets its streams and who its peers are. In a node that is the cluster port; tests bring their own.
+//! Where the mesh gets its streams and who its peers are. In a node that is the cluster port; tests
+//! bring their own.
 
 use std::collections::BTreeSet;
 use std::io;

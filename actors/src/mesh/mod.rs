@@ -1,14 +1,15 @@
 //! Node-to-node actor traffic: envelopes in ordered lanes between the nodes of the cluster.
 //!
-//! The mesh is at most once: an envelope handed to [`Mesh::send`] arrives once or never, and in order with the others
-//! of its peer and lane. Nothing durable rests on it. It is not Raft's transport, which has connections of its own,
-//! and it knows nothing of what bodies say.
+//! The mesh is at most once: an envelope handed to [`Mesh::send`] arrives once or never, and in
+//! order with the others of its peer and lane. Nothing durable rests on it. It is not Raft's
+//! transport, which has connections of its own, and it knows nothing of what bodies say.
 //!
-//! [`ClusterMesh`](cluster::ClusterMesh) carries the lanes over ractor_cluster and is what a node runs.
-//! [`DirectMesh`](direct::DirectMesh) carries the same frames over plain streams, without the statics of ractor, so that
-//! many nodes fit into one process: for simulation and tests. What both share is in `lane` (batches, bounds, credits),
-//! `link` (one connection: hello, heartbeat, up and down) and `peers` (who is dialled, which link an envelope takes);
-//! [`links`] says where streams come from.
+//! [`ClusterMesh`](cluster::ClusterMesh) carries the lanes over ractor_cluster and is what a node
+//! runs. [`DirectMesh`](direct::DirectMesh) carries the same frames over plain streams, without the
+//! statics of ractor, so that many nodes fit into one process: for simulation and tests. What both
+//! share is in `lane` (batches, bounds, credits), `link` (one connection: hello, heartbeat, up and
+//! down) and `peers` (who is dialled, which link an envelope takes); [`links`] says where streams
+//! come from.
 
 pub mod cluster;
 pub mod direct;
@@ -80,13 +81,15 @@ pub enum MeshError {
     TooLarge,
 }
 
-/// Where events go: called in order per peer and lane, and it must neither block nor panic. Up comes before, Down after
-/// everything received from that peer in between.
+/// Where events go: called in order per peer and lane, and it must neither block nor panic. Up
+/// comes before, Down after everything received from that peer in between.
 pub type Inbox = Arc<dyn Fn(MeshEvent) + Send + Sync>;
 
-/// How much received work is not finished. Over the limit the mesh returns no credits, so that senders find their lanes full.
+/// How much received work is not finished. Over the limit the mesh returns no credits, so that
+/// senders find their lanes full.
 ///
-/// Count only work that ends without an envelope from another node, or two full nodes could wait for each other.
+/// Count only work that ends without an envelope from another node, or two full nodes could wait
+/// for each other.
 pub struct Gauge {
     limit: usize,
     in_flight: AtomicUsize,
@@ -98,7 +101,8 @@ impl Gauge {
         Arc::new(Gauge { limit, in_flight: AtomicUsize::new(0), room: Notify::new() })
     }
 
-    /// Counts one piece of work until the permit is dropped. Never refuses: refusing is the handler's decision.
+    /// Counts one piece of work until the permit is dropped. Never refuses: refusing is the
+    /// handler's decision.
     pub fn enter(self: &Arc<Self>) -> Permit {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Permit(self.clone())

@@ -1,7 +1,8 @@
 //! Who is dialled, who is up, and which link an envelope takes.
 //!
-//! Of two nodes the one with the lower id dials, so there is one connection per pair and no election. Each peer has a
-//! task that keeps a link to it for as long as it belongs to the cluster. What carries a link is behind [`Carrier`].
+//! Of two nodes the one with the lower id dials, so there is one connection per pair and no
+//! election. Each peer has a task that keeps a link to it for as long as it belongs to the cluster.
+//! What carries a link is behind [`Carrier`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,13 +33,15 @@ pub struct Hub {
     pub gauge: Arc<Gauge>,
     inbox: Inbox,
     rng: Arc<Rng>,
-    /// The newest link to each peer, up or not. Held for no longer than a lookup: handlers come here.
+    /// The newest link to each peer, up or not. Held for no longer than a lookup: handlers come
+    /// here.
     links: Mutex<BTreeMap<NodeId, Arc<Link>>>,
 }
 
 /// What turns a stream into a link that works.
 pub trait Carrier: Send + Sync + 'static {
-    /// Carries frames both ways until the link or the stream ends. Dropping the future ends the stream.
+    /// Carries frames both ways until the link or the stream ends. Dropping the future ends the
+    /// stream.
     fn carry(&self, link: Arc<Link>, stream: Box<dyn Stream>) -> BoxFuture<'_, ()>;
 
     /// After all links have ended.

@@ -1,6 +1,7 @@
 //! The reading half of a stream, buffered, that tells its link of every sign of life.
 //!
-//! Bytes count, not frames: on a slow line a large frame may be under way for longer than silence is allowed.
+//! Bytes count, not frames: on a slow line a large frame may be under way for longer than silence
+//! is allowed.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! The form of requests, answers and pushes between nodes. Decoding is total: any bytes give a value or an error.
+//! The form of requests, answers and pushes between nodes. Decoding is total: any bytes give a
+//! value or an error.
 
 use bytes::Bytes;
 use prost::Message;

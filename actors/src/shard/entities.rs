@@ -1,6 +1,8 @@
-//! The users and conversations that are awake: started when something is asked of them, sent to rest when idle.
+//! The users and conversations that are awake: started when something is asked of them, sent to
+//! rest when idle.
 //!
-//! An entity that rests costs nothing: what is durable is applied state, what is volatile is the shard's.
+//! An entity that rests costs nothing: what is durable is applied state, what is volatile is the
+//! shard's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +23,8 @@ use crate::world::World;
 const IDLE: Duration = Duration::from_secs(30);
 /// As above, while most places for entities of this node are taken.
 const CROWDED_IDLE: Duration = Duration::from_secs(2);
-/// Entities of one shard that may be awake however many others are: a crowd in one shard stops no other.
+/// Entities of one shard that may be awake however many others are: a crowd in one shard stops no
+/// other.
 const ALWAYS: usize = 16;
 /// Entities that go to rest together when another one needs a place.
 const MAKE_ROOM: usize = 64;
@@ -146,7 +149,8 @@ impl Entities {
         self.conversations.extract_if(.., |_, awake| awake.is_idle(idle)).for_each(|(_, awake)| awake.rest());
     }
 
-    /// A place for one more. Where there is none, those that were asked nothing for the longest time go to rest first.
+    /// A place for one more. Where there is none, those that were asked nothing for the longest
+    /// time go to rest first.
     fn place(&mut self) -> Result<Option<Permit>, Full> {
         if let Some(place) = self.world.entities.enter() {
             return Ok(Some(place));
@@ -174,7 +178,8 @@ impl Entities {
             .for_each(|(_, awake)| awake.rest());
     }
 
-    /// Whether this user was in the conversation when it was last looked up, and has not been removed since.
+    /// Whether this user was in the conversation when it was last looked up, and has not been
+    /// removed since.
     pub fn knows(&self, conversation: ConversationId, user: UserId) -> bool {
         self.conversations.get(&conversation).is_some_and(|awake| awake.known.contains(&user))
     }

@@ -1,8 +1,10 @@
-//! Carries what this shard owes to others: each row until the other shard has committed it, then the rows are settled.
+//! Carries what this shard owes to others: each row until the other shard has committed it, then
+//! the rows are settled.
 //!
-//! The courier is fair between conversations: it walks in rounds, and in each round every conversation that owes something
-//! has one share of rows carried. A flood of one conversation delays the row of another by a share, not by the flood.
-//! Rows are named by what they say and applied by version, so that carrying one twice is carrying it once.
+//! The courier is fair between conversations: it walks in rounds, and in each round every
+//! conversation that owes something has one share of rows carried. A flood of one conversation
+//! delays the row of another by a share, not by the flood. Rows are named by what they say and
+//! applied by version, so that carrying one twice is carrying it once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -33,8 +35,8 @@ const UNDER_WAY: usize = 64;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Walks over the outbox until it is empty, then says so. A shard that cannot be reached now delays no other: the walk
-/// goes on past its rows and comes back to them.
+/// Walks over the outbox until it is empty, then says so. A shard that cannot be reached now delays
+/// no other: the walk goes on past its rows and comes back to them.
 pub async fn carry(world: World, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -116,8 +118,8 @@ impl Page {
     }
 }
 
-/// Behind a read barrier: a fresh leader may still be applying what another one committed, and rows that come that way have no
-/// effect that would begin another walk.
+/// Behind a read barrier: a fresh leader may still be applying what another one committed, and rows
+/// that come that way have no effect that would begin another walk.
 async fn page(
     world: &World,
     shard: ShardId,
@@ -163,7 +165,8 @@ async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
     futures::stream::iter(carried).buffered(UNDER_WAY).filter_map(|key| async { key }).collect().await
 }
 
-/// The user's shard takes no more invitations, so that the user is no member: it leaves the group, as by its own request.
+/// The user's shard takes no more invitations, so that the user is no member: it leaves the group,
+/// as by its own request.
 async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
     let ConversationId::Group(group) = key.conversation else { return Some(key) };
     let leave = ChangeGroup { group, actor: key.user, request: key.refusal(), change: GroupChange::Leave };

@@ -143,7 +143,8 @@ pub fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>,
     let mut more = found.len() > limit;
     found.truncate(limit);
     if folded != prefix.as_str() {
-        // Accounts of versions before 0.2 have other keys. One page of them takes part in each answer.
+        // Accounts of versions before 0.2 have other keys. One page of them takes part in each
+        // answer.
         found.extend(view.names_with_prefix(slots, &folded, "", limit)?);
     }
     let mut users = BTreeMap::new();
@@ -211,7 +212,8 @@ fn visible_from(view: &View, conversation: ConversationId, user: UserId) -> Resu
     })
 }
 
-/// How far a conversation goes, for one who may know: an outsider learns neither its length nor that it exists.
+/// How far a conversation goes, for one who may know: an outsider learns neither its length nor
+/// that it exists.
 // Invariant: private.
 pub fn head_for(view: &View, conversation: ConversationId, user: UserId) -> Result<Result<Seq, Refusal>, EngineError> {
     if visible_from(view, conversation, user)?.is_none() {
@@ -238,7 +240,8 @@ pub fn page(
         None => Seq(1),
     };
     let head = row.map_or(Seq::ZERO, |row| row.head);
-    // A hub may have heard of an event that a fresh leader is still applying; a client's cursor cannot be ahead of its leader.
+    // A hub may have heard of an event that a fresh leader is still applying; a client's cursor
+    // cannot be ahead of its leader.
     if reader.is_some() && !backward && seq > head {
         return Ok(Err(client::Refusal::SeqBeyondHead.into()));
     }

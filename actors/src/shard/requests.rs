@@ -1,4 +1,5 @@
-//! What a shard does with each request: an entity's, a commit of its own, or an answer from applied state.
+//! What a shard does with each request: an entity's, a commit of its own, or an answer from applied
+//! state.
 
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
@@ -35,7 +36,8 @@ impl ShardState {
         match standing::settled(&view, &request) {
             Ok(None) => {
                 self.dispatch(myself, request, reply);
-                // Not everybody who is let in is a member: one may be about to join, or repeat what was placed before.
+                // Not everybody who is let in is a member: one may be about to join, or repeat what
+                // was placed before.
                 if let Some((conversation, user)) = asker
                     && standing::is_in(&view, conversation, user).unwrap_or(false)
                 {
@@ -56,15 +58,18 @@ impl ShardState {
         }
     }
 
-    /// Refused by the state at hand: settled if a majority confirms that this is the state, let in otherwise.
-    // Invariant: honest_errors. A leader that was cut off, or is still applying, refuses nobody for good.
+    /// Refused by the state at hand: settled if a majority confirms that this is the state, let in
+    /// otherwise.
+    // Invariant: honest_errors. A leader that was cut off, or is still applying, refuses nobody for
+    // good.
     fn look_again(&self, myself: &ActorRef<ShardMsg>, asker: Asker, request: Request, reply: ReplyTo) {
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             let asked = request.clone();
             let found = world.read(shard, asker, move |view| Ok(Ok(standing::settled(view, &asked)?)));
             match found.await {
-                // If this actor has stopped, the reply is dropped with the message and the asker asks again.
+                // If this actor has stopped, the reply is dropped with the message and the asker
+                // asks again.
                 Ok(None) => drop(myself.send_message(ShardMsg::LetIn { request, reply })),
                 Ok(Some(settled)) => reply.send(settled),
                 // Nothing was proposed: another try at the leader of now is safe.
@@ -85,7 +90,8 @@ impl ShardState {
             }
             Request::Attach { node, whole, sessions } => self.attach_all(node, whole, sessions, reply),
             Request::Subscribe { node, interests } => {
-                // First the interest, then the heads: what comes between is pushed or below the head.
+                // First the interest, then the heads: what comes between is pushed or below the
+                // head.
                 for (conversation, _) in &interests {
                     if self.interest.entry(*conversation).or_default().insert(node) {
                         self.tell_interest(*conversation);
@@ -284,7 +290,8 @@ impl ShardState {
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             match world.read(shard, asker, work).await {
-                // If this actor has stopped, the reply is dropped with the message and the asker asks again.
+                // If this actor has stopped, the reply is dropped with the message and the asker
+                // asks again.
                 Ok(Answer::Users(users)) => drop(myself.send_message(ShardMsg::Users { users, reply })),
                 other => reply.send(other),
             }

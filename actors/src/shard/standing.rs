@@ -1,8 +1,8 @@
 //! What applied state answers to a request already, so that it wakes, proposes and writes nothing.
 //!
-//! The rules are core's, asked here before they would be asked in `apply`: first of the state at hand, and before anybody is refused
-//! once more behind a read barrier, because a fresh leader may still be applying what lets them in. What passes is judged by
-//! `apply` all the same.
+//! The rules are core's, asked here before they would be asked in `apply`: first of the state at
+//! hand, and before anybody is refused once more behind a read barrier, because a fresh leader may
+//! still be applying what lets them in. What passes is judged by `apply` all the same.
 
 use troupe_core::command::{ChangeGroup, CloseSession, CreateGroup, GroupChange, Register};
 use troupe_core::{ClientMessageId, Command, ConversationId, Rejection, Seq, UserId};

@@ -1,7 +1,8 @@
-//! Sessions in use are written as such, coarsely: when they are resumed, and while they have a connection. A session that
-//! rested for longer than the cluster allows ends when it is asked for.
+//! Sessions in use are written as such, coarsely: when they are resumed, and while they have a
+//! connection. A session that rested for longer than the cluster allows ends when it is asked for.
 //!
-//! A look at applied state finds those that are due, so that a session costs one write in a sixteenth of its idle time.
+//! A look at applied state finds those that are due, so that a session costs one write in a
+//! sixteenth of its idle time.
 
 use std::time::Duration;
 

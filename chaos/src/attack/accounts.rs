@@ -1,4 +1,5 @@
-//! Registrations and password guesses from one address, and one account that writes as much as it can.
+//! Registrations and password guesses from one address, and one account that writes as much as it
+//! can.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use troupe_runtime::NodeCtx;
 use super::site::{PASSWORD, Site, address, attacker, connect, random_id, user};
 
 const GUESSES_AT_ONCE: usize = 30;
-/// Accounts that one address may get within an attack; a household or a school class registers as many.
+/// Accounts that one address may get within an attack; a household or a school class registers as
+/// many.
 const ACCOUNTS: u64 = 100;
 /// An honest login beside the flood.
 const PROMPT: Duration = Duration::from_secs(1);

@@ -1,4 +1,5 @@
-//! Idle connections beyond the open-file limit of the nodes, and writes that make the storage open its next log file.
+//! Idle connections beyond the open-file limit of the nodes, and writes that make the storage open
+//! its next log file.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Renames of 79 KB, for groups in every shard, existing or not: together they once made an entry that no frame carries.
+//! Renames of 79 KB, for groups in every shard, existing or not: together they once made an entry
+//! that no frame carries.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use super::site::{Site, attacker, random_id, user};
 
 /// The largest name that a client frame has room for.
 const NAME_BYTES: usize = 79 * 1024;
-/// The send window of a connection: what waits behind the first entries of a shard shares the next one.
+/// The send window of a connection: what waits behind the first entries of a shard shares the next
+/// one.
 const AT_ONCE: u64 = 256;
 /// Groups of one round, in neighbouring slots and so in one shard; as many as one entry holds.
 const GROUPS: u64 = 64;

@@ -1,7 +1,8 @@
-//! Two honest users: one sends at a steady pace and waits for each acknowledgement, the other one receives.
+//! Two honest users: one sends at a steady pace and waits for each acknowledgement, the other one
+//! receives.
 //!
-//! A message whose connection ends, or that a node refuses for now, is sent again under the same id, as every client does.
-//! Its time counts from when it was due.
+//! A message whose connection ends, or that a node refuses for now, is sent again under the same
+//! id, as every client does. Its time counts from when it was due.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Groups of 200 strangers, created without pause; meanwhile an honest user adds a friend to a group.
+//! Groups of 200 strangers, created without pause; meanwhile an honest user adds a friend to a
+//! group.
 
 use std::time::Duration;
 

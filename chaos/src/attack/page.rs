@@ -25,7 +25,8 @@ pub async fn run(site: &mut Site) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Without authority, from a foreign page, or for another host. Every other status means that the order was looked at.
+/// Without authority, from a foreign page, or for another host. Every other status means that the
+/// order was looked at.
 const REFUSALS: [u16; 3] = [401, 403, 421];
 
 const END: &str = "Connection: close\r\n\r\n";

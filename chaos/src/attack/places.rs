@@ -1,5 +1,5 @@
-//! Places at every port: silent connections, half frames, connections that never read, and idle sockets on the cluster
-//! port while a killed node comes back.
+//! Places at every port: silent connections, half frames, connections that never read, and idle
+//! sockets on the cluster port while a killed node comes back.
 
 use std::time::Duration;
 

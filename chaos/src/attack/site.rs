@@ -1,4 +1,5 @@
-//! The cluster under attack: three processes, what they cost, and the ways to reach them from other addresses.
+//! The cluster under attack: three processes, what they cost, and the ways to reach them from other
+//! addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
@@ -125,7 +126,8 @@ impl Site {
     }
 }
 
-/// Loopback addresses stand for the addresses of the world: the nodes tell them apart like any others.
+/// Loopback addresses stand for the addresses of the world: the nodes tell them apart like any
+/// others.
 pub fn address(network: u8, host: u16) -> IpAddr {
     let [high, low] = (host + 1).to_be_bytes();
     Ipv4Addr::new(127, network, high, low).into()

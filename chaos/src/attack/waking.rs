@@ -1,4 +1,5 @@
-//! Acknowledgements for conversations that do not exist: they have no answer, and once woke an actor each.
+//! Acknowledgements for conversations that do not exist: they have no answer, and once woke an
+//! actor each.
 
 use std::time::Duration;
 

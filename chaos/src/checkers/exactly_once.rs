@@ -1,4 +1,5 @@
-//! Exactly once: an id takes at most one place in its conversation, and no device is handed an event twice.
+//! Exactly once: an id takes at most one place in its conversation, and no device is handed an
+//! event twice.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! One order: the final log is gapless with times that never go back; every device is handed a contiguous, rising run of
-//! it, with the same message at the same seq, and ends at the head.
+//! One order: the final log is gapless with times that never go back; every device is handed a
+//! contiguous, rising run of it, with the same message at the same seq, and ends at the head.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Honest errors: nothing is in a log or delivered that nobody sent, and what was definitely rejected never appears.
+//! Honest errors: nothing is in a log or delivered that nobody sent, and what was definitely
+//! rejected never appears.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! Real time: an ack that came before a send means a smaller seq. One sweep over the records in time order.
+//! Real time: an ack that came before a send means a smaller seq. One sweep over the records in
+//! time order.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ pub fn check(history: &History) -> Vec<Violation> {
                 }
             }
             Record::Ack { at, conversation, id, seq, .. } => {
-                // Where the log and the ack disagree, the log counts: that they do is the business of durable.
+                // Where the log and the ack disagree, the log counts: that they do is the business
+                // of durable.
                 let place = places.get(&(conversation.as_str(), id.as_str())).unwrap_or(seq);
                 records.push((*at, true, conversation, id, *place));
             }

@@ -1,4 +1,5 @@
-//! Replicas: after healing and draining, every replica holds the same entries, heads and hash chains.
+//! Replicas: after healing and draining, every replica holds the same entries, heads and hash
+//! chains.
 
 use super::{Kind, Promise, Violation};
 use crate::history::History;

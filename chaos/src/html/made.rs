@@ -39,7 +39,8 @@ impl Made {
 pub(super) fn utc(at: Timestamp) -> String {
     let minutes = at.0 / 60_000;
     let (days, minute) = (minutes / (24 * 60), minutes % (24 * 60));
-    // Years are counted from March, so that the leap day is the last of its year: the days of 400 years repeat.
+    // Years are counted from March, so that the leap day is the last of its year: the days of 400
+    // years repeat.
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

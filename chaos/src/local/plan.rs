@@ -1,4 +1,5 @@
-//! What is chosen once for a local cluster: its ports, its secret, and a file that only its owner may read.
+//! What is chosen once for a local cluster: its ports, its secret, and a file that only its owner
+//! may read.
 
 use std::fs::File;
 use std::io::Write;
@@ -50,7 +51,8 @@ pub(super) fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<A
 /// Keys that a program of an earlier version refuses as unknown.
 const NEW_KEYS: &[&str] = &["contacts.strangers"];
 
-/// The settings that a node is started with; `is_older`: it runs the other program of a mixed cluster.
+/// The settings that a node is started with; `is_older`: it runs the other program of a mixed
+/// cluster.
 pub(super) fn known_settings(all: &[(String, String)], is_older: bool) -> impl Iterator<Item = &(String, String)> {
     all.iter().filter(move |(key, _)| !is_older || !NEW_KEYS.contains(&key.as_str()))
 }

@@ -1,4 +1,5 @@
-//! People who misbehave: those who come and go all at once, those who read nothing, and those who cannot decide where they belong.
+//! People who misbehave: those who come and go all at once, those who read nothing, and those who
+//! cannot decide where they belong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use super::Nemesis;
 use crate::scenario::STORM;
 use crate::workload;
 
-/// Connections of a storm that are open at once: what a machine's ports allow to come and go again and again.
+/// Connections of a storm that are open at once: what a machine's ports allow to come and go again
+/// and again.
 const AT_ONCE: usize = 500;
 /// A server that does not answer a newcomer within this has been brought down by the storm.
 const ANSWER: Duration = Duration::from_secs(10);

@@ -19,7 +19,8 @@ struct Share {
     leads: u64,
 }
 
-/// The share of node `id` once the moves are done and nodes differ by one at most; before that nothing.
+/// The share of node `id` once the moves are done and nodes differ by one at most; before that
+/// nothing.
 fn even_share(seen: &Value, id: &Value) -> Option<Share> {
     let nodes = seen["nodes"].as_array()?;
     let count = |node: &Value, what: &str| node[what].as_u64();
@@ -34,7 +35,8 @@ fn even_share(seen: &Value, id: &Value) -> Option<Share> {
 }
 
 impl Nemesis<'_> {
-    /// One more node joins and gets its share; then it is taken out of the cluster, and ends by itself.
+    /// One more node joins and gets its share; then it is taken out of the cluster, and ends by
+    /// itself.
     pub(super) async fn grow_and_shrink(&mut self) -> Result<()> {
         let index = self.cluster.grow()?;
         let name = index + 1;

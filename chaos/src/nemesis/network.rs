@@ -44,7 +44,8 @@ pub fn alone(node: usize, count: usize) -> Grudge {
 
 /// The ways that a shape darkens; `victim` is the leader, or whoever is meant.
 fn grudge(shape: Shape, victim: usize, count: usize, deaf: bool) -> Grudge {
-    // In the order of a circle that begins at the victim, so that it is not always the same node that is in the middle.
+    // In the order of a circle that begins at the victim, so that it is not always the same node
+    // that is in the middle.
     let circle: Vec<usize> = (0..count).map(|step| (victim + step) % count).collect();
     match shape {
         Shape::IsolatedLeader | Shape::Flapping => alone(victim, count),
@@ -112,7 +113,8 @@ impl Nemesis<'_> {
         Ok(())
     }
 
-    /// The old leader may have entries that nobody else has; it dies before it can tell, and comes back.
+    /// The old leader may have entries that nobody else has; it dies before it can tell, and comes
+    /// back.
     pub(super) async fn partition_and_kill(&mut self) -> Result<()> {
         let leader = self.leader().await?;
         self.recorder.fault(&format!("node {} alone", leader + 1));

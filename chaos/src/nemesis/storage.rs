@@ -21,7 +21,8 @@ const COPIES: usize = 3;
 /// A node gets so far ahead of an old copy of itself.
 const AGING: Duration = Duration::from_secs(4);
 
-/// Whether every shard has all its copies, and those on a node vote. A node that lost its disk has a new number in the cluster.
+/// Whether every shard has all its copies, and those on a node vote. A node that lost its disk has
+/// a new number in the cluster.
 async fn rebuilt(cluster: &LocalCluster, node: usize) -> Result<bool> {
     let http = &cluster.addresses(node).http;
     let (_, status) = fetch::get_json(http, "/v1/cluster", LOOK * 100).await?;
@@ -43,7 +44,8 @@ impl Nemesis<'_> {
         self.cluster.shim().context("this cluster runs without the fault library")
     }
 
-    /// All disks go dark first, then the processes are killed: a node must not be able to write after it lost power.
+    /// All disks go dark first, then the processes are killed: a node must not be able to write
+    /// after it lost power.
     pub(super) async fn power_loss(&mut self, victims: &[usize]) -> Result<()> {
         self.recorder.fault(&format!("{} without power", nodes(victims)));
         for &index in victims {
@@ -73,7 +75,8 @@ impl Nemesis<'_> {
         self.fails_until_it_stops(Ill { syncs_fail: true, ..Ill::default() }, "syncs fail").await
     }
 
-    /// A node whose disk fails must stop by itself: it cannot know what is on it. Then the disk is well again, and it comes back.
+    /// A node whose disk fails must stop by itself: it cannot know what is on it. Then the disk is
+    /// well again, and it comes back.
     async fn fails_until_it_stops(&mut self, ill: Ill, text: &str) -> Result<()> {
         let victim = self.choose(Who::Any).await?[0];
         let before = self.shim()?.injected(victim)?;
@@ -114,7 +117,8 @@ impl Nemesis<'_> {
         let data = self.cluster.data_dir(victim);
         let kept = self.cluster.dir().join(format!("node-{}.old", victim + 1));
         if harm == Harm::OldCopy {
-            // Copied while it does not run, so that the copy is one that could have been made by stopping and starting.
+            // Copied while it does not run, so that the copy is one that could have been made by
+            // stopping and starting.
             self.kill(&[victim]).await?;
             damage::copy(&data, &kept)?;
             self.bring_back(&[victim]).await?;
@@ -138,7 +142,8 @@ impl Nemesis<'_> {
         };
         match done {
             Some(text) => self.recorder.fault(&format!("node {}: {text}", victim + 1)),
-            // A young node has no sorted tables yet: then this was only a kill, and is said to be one.
+            // A young node has no sorted tables yet: then this was only a kill, and is said to be
+            // one.
             None => self.recorder.fault(&format!("node {} has no such file; nothing is damaged", victim + 1)),
         }
         sleep(AWAY).await;

@@ -84,7 +84,8 @@ impl System for Nats {
         timeout(REQUEST, read.read_line(&mut greeting)).await.context("no greeting in time")??;
         let info: Value = serde_json::from_str(greeting.strip_prefix("INFO").context("not a NATS server")?)?;
         let version = info["version"].as_str().context("no version")?.to_owned();
-        // A connection of its own hears its own answers only: the server's name for it tells it apart.
+        // A connection of its own hears its own answers only: the server's name for it tells it
+        // apart.
         let inbox = format!("_INBOX.{node}.{}", info["client_id"]);
         let hello = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}\r\n";
         write.write_all(format!("{hello}SUB {inbox}.* 1\r\n").as_bytes()).await?;

@@ -1,7 +1,8 @@
-//! RabbitMQ from Debian's packages, unpacked into a folder: three nodes that find each other by a list, one quorum queue.
+//! RabbitMQ from Debian's packages, unpacked into a folder: three nodes that find each other by a
+//! list, one quorum queue.
 //!
-//! Erlang's nodes ask a daemon for each other's ports. Ours is on a port of its own, so that an Erlang that runs on this machine anyway is
-//! neither used nor disturbed, and it ends with us.
+//! Erlang's nodes ask a daemon for each other's ports. Ours is on a port of its own, so that an
+//! Erlang that runs on this machine anyway is neither used nor disturbed, and it ends with us.
 
 mod client;
 
@@ -71,7 +72,8 @@ impl RabbitMq {
         Ok(RabbitMq { at, home: home.to_owned(), drained, tries, _epmd: epmd })
     }
 
-    /// One of the package's scripts, in an environment that nothing of this machine's own gets into.
+    /// One of the package's scripts, in an environment that nothing of this machine's own gets
+    /// into.
     fn script(&self, script: &str) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new(self.at.join("usr/lib/rabbitmq/bin").join(script));
@@ -119,7 +121,8 @@ impl System for RabbitMq {
             .env("RABBITMQ_CONFIG_FILE", self.home.join("rabbitmq"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", self.home.join("enabled_plugins"))
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ERLANG_ON_LOOPBACK)
-            // The script becomes the server instead of waiting for it, which a signal to it would not reach.
+            // The script becomes the server instead of waiting for it, which a signal to it would
+            // not reach.
             .env("RABBITMQ_ALLOW_INPUT", "1")
             .env("RABBITMQ_SERVER_START_ARGS", "-noinput");
         command

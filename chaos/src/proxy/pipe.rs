@@ -1,7 +1,8 @@
 //! Moves bytes one way, as the weather of that way allows.
 //!
-//! A reader cuts what comes into packets and gives each the time at which it arrives; a writer hands them on at that time. Between
-//! them lie at most [`PACKETS`]; then the reader stops, the kernel's buffers fill, and the sender feels it as it would feel a slow network.
+//! A reader cuts what comes into packets and gives each the time at which it arrives; a writer
+//! hands them on at that time. Between them lie at most [`PACKETS`]; then the reader stops, the
+//! kernel's buffers fill, and the sender feels it as it would feel a slow network.
 
 use std::io;
 
@@ -33,7 +34,8 @@ struct Packet {
 }
 
 impl Way<'_> {
-    /// Until the reading end closes and all is written. An error means that the connection is to be reset.
+    /// Until the reading end closes and all is written. An error means that the connection is to be
+    /// reset.
     pub async fn run(self, reads: &mut OwnedReadHalf, writes: &mut OwnedWriteHalf) -> io::Result<()> {
         let (send, mut packets) = mpsc::channel::<Packet>(PACKETS);
         let mut clear = self.sky.clone();
@@ -72,7 +74,8 @@ impl Way<'_> {
             let carried = weather.bandwidth.map_or(Duration::ZERO, |bytes_per_second| {
                 Duration::from_secs_f64(count as f64 / bytes_per_second.max(1) as f64)
             });
-            // Never before what was sent earlier: TCP hands out in order. On a thin line the next waits until this one is through.
+            // Never before what was sent earlier: TCP hands out in order. On a thin line the next
+            // waits until this one is through.
             arrives = arrives.max(Instant::now() + weather.way(&mut draw)) + carried;
             let bytes = Bytes::copy_from_slice(&buffer[..count]);
             if packets.send(Packet { bytes, arrives }).await.is_err() {

@@ -17,7 +17,8 @@ pub struct Weather {
     pub delay_ms: u64,
     /// Up to so much more or less, drawn for each packet. Order is kept, as TCP keeps it.
     pub jitter_ms: u64,
-    /// Packets lost, of a thousand. A lost one comes a retransmission later and holds up what follows.
+    /// Packets lost, of a thousand. A lost one comes a retransmission later and holds up what
+    /// follows.
     pub loss: u64,
     /// Connections reset, of a hundred thousand packets.
     pub resets: u64,

@@ -132,7 +132,8 @@ impl Ears {
     }
 }
 
-/// A device of a user of its own that is logged in and whose pushes nobody takes, as long as it is held.
+/// A device of a user of its own that is logged in and whose pushes nobody takes, as long as it is
+/// held.
 pub async fn deaf(ctx: &NodeCtx, node: &str, number: usize) -> Result<(Connection, Pushes)> {
     let (connection, pushes) = Connection::open(&*ctx.net, node).await?;
     let name = format!("deaf-{number}");

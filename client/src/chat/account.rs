@@ -1,7 +1,8 @@
 //! The account behind a command line: which store is its own, and how it logs in.
 //!
-//! A store belongs to one cluster and one user. Its file is in a folder that is named by the cluster's id, so a second
-//! cluster at the same address finds nothing of the first one: no cursor, no outbox, no token.
+//! A store belongs to one cluster and one user. Its file is in a folder that is named by the
+//! cluster's id, so a second cluster at the same address finds nothing of the first one: no cursor,
+//! no outbox, no token.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,7 +86,8 @@ impl Account {
         self.state_dir.is_some()
     }
 
-    /// Logs in: by the session of the store, by the given password, or by one that the person is asked for.
+    /// Logs in: by the session of the store, by the given password, or by one that the person is
+    /// asked for.
     pub async fn connect(&self) -> Result<Connected> {
         let welcome = self.builder(None).welcome().await.context("looking for a node of the cluster")?;
         let (store, notices) = self.open_store(&welcome)?;

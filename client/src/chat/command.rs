@@ -65,7 +65,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":q!", "quit"),
 ];
 
-/// What an entered line means. Only what was typed is a command or an address; what was pasted is text.
+/// What an entered line means. Only what was typed is a command or an address; what was pasted is
+/// text.
 pub(super) fn parse_entered(entered: &Entered) -> Line {
     let typed = &entered.text[..entered.typed];
     let is_command = typed.trim_start().starts_with(':');

@@ -1,6 +1,7 @@
 //! The line that is being typed, from the bytes of a terminal in raw mode. No IO.
 //!
-//! It knows typed text from pasted text (bracketed paste): what is pasted never ends a line and never is a command.
+//! It knows typed text from pasted text (bracketed paste): what is pasted never ends a line and
+//! never is a command.
 
 use troupe_core::text::clean;
 

@@ -1,4 +1,5 @@
-//! How things look: one line each, plain text, a little colour where a terminal is known to be there.
+//! How things look: one line each, plain text, a little colour where a terminal is known to be
+//! there.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use troupe_core::text::{clean, clean_name};
@@ -25,7 +26,8 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         Screen { output, terminal, prompted: false }
     }
 
-    /// A message; `place` is a label that shows only itself. Its second and later lines are marked, so that none of them looks like another message.
+    /// A message; `place` is a label that shows only itself. Its second and later lines are marked,
+    /// so that none of them looks like another message.
     pub async fn message(&mut self, place: &str, who: &str, text: &str) -> std::io::Result<()> {
         let who = clean_name(who);
         let mut lines = text.lines().map(clean);

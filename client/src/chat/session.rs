@@ -1,7 +1,8 @@
 //! What commands do (`typed`), and what incoming events mean for the person at the terminal.
 //!
-//! Whatever asks the servers runs beside the loop, so that typing and receiving go on while a node is away. Only a change of
-//! the conversation holds back what is typed after it, because that text belongs to the new one.
+//! Whatever asks the servers runs beside the loop, so that typing and receiving go on while a node
+//! is away. Only a change of the conversation holds back what is typed after it, because that text
+//! belongs to the new one.
 
 mod read;
 mod typed;
@@ -229,7 +230,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(true)
     }
 
-    /// The conversation changes now, or stays. What was entered for a conversation that is refused goes nowhere.
+    /// The conversation changes now, or stays. What was entered for a conversation that is refused
+    /// goes nowhere.
     async fn switched(&mut self, answer: Result<(Place, String)>) -> Result<bool> {
         self.switching = false;
         match answer {
@@ -347,7 +349,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    /// What a conversation is called on this screen: `everyone`, `@user`, or `#title g<id>`, so that no group looks like a user.
+    /// What a conversation is called on this screen: `everyone`, `@user`, or `#title g<id>`, so
+    /// that no group looks like a user.
     fn label(&self, conversation: ConversationId) -> String {
         let peer = self.client.user().and_then(|me| conversation.peer_of(me)).and_then(|peer| self.names.get(&peer));
         match (self.titles.get(&conversation), peer) {

@@ -67,8 +67,9 @@ impl Nodes {
         self.reached = Some(now);
     }
 
-    /// The connection to this node ended: how long to wait. Not at all, unless it had only just begun. All its clients may be looking for another,
-    /// so each goes on anywhere else in the list.
+    /// The connection to this node ended: how long to wait. Not at all, unless it had only just
+    /// begun. All its clients may be looking for another, so each goes on anywhere else in the
+    /// list.
     pub fn lost(&mut self, address: &str, now: Instant, rng: &Rng) -> Duration {
         let good = self.reached.take().is_some_and(|at| now - at >= GOOD);
         if good {
@@ -79,7 +80,8 @@ impl Nodes {
         self.backoff(rng)
     }
 
-    /// How long to wait before the next try: nothing at first, then 50 ms doubling up to 5 s, half of it by chance.
+    /// How long to wait before the next try: nothing at first, then 50 ms doubling up to 5 s, half
+    /// of it by chance.
     pub fn backoff(&mut self, rng: &Rng) -> Duration {
         let failures = self.failures;
         self.failures = self.failures.saturating_add(1);

@@ -1,4 +1,5 @@
-//! One connection's worth of work: what is in flight on it, what was heard on it ([`heard`]), and whether it still lives.
+//! One connection's worth of work: what is in flight on it, what was heard on it ([`heard`]), and
+//! whether it still lives.
 
 mod heard;
 mod restored;

@@ -118,7 +118,8 @@ fn a_slow_application_bounds_what_is_kept() {
     assert_eq!(seen, (1..=many).collect::<Vec<_>>());
 }
 
-/// Pushes are lost, repeated and reordered, pages are lost, connections end: what comes out is 1, 2, 3 ...
+/// Pushes are lost, repeated and reordered, pages are lost, connections end: what comes out is 1,
+/// 2, 3 ...
 fn survives(seed: u64) {
     let rng = Rng::from_seed(seed);
     let chance = |percent: u64| rng.range(0, 100) < percent;

@@ -1,4 +1,5 @@
-//! Connections that are logged in and do nothing but stay: what they cost the servers is for the caller to look at.
+//! Connections that are logged in and do nothing but stay: what they cost the servers is for the
+//! caller to look at.
 
 use std::time::Duration;
 

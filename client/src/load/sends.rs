@@ -1,4 +1,5 @@
-//! Senders in many conversations, receivers at other nodes: how long until the ack, how long until the delivery.
+//! Senders in many conversations, receivers at other nodes: how long until the ack, how long until
+//! the delivery.
 
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ pub struct Options {
     /// Sending users, one connection each, spread over all nodes.
     pub senders: usize,
     pub conversations: usize,
-    /// Messages per second over all senders. `None`: as fast as the acks come, with `in_flight` per sender.
+    /// Messages per second over all senders. `None`: as fast as the acks come, with `in_flight` per
+    /// sender.
     pub rate: Option<f64>,
     pub in_flight: usize,
     pub body_bytes: usize,
@@ -74,8 +76,8 @@ pub async fn run(options: Options) -> Result<Report> {
     ensure!(options.senders > 0 && options.conversations > 0 && options.in_flight > 0, "nothing is to be sent");
     ensure!(options.rate.is_none_or(|rate| rate > 0.0), "the rate must be above zero");
 
-    // Sender i is at node i, receiver k at node k + 1: with as many receivers as nodes, a conversation's receiver is at
-    // another node than its first sender.
+    // Sender i is at node i, receiver k at node k + 1: with as many receivers as nodes, a
+    // conversation's receiver is at another node than its first sender.
     let run = target.run_name();
     let receivers = target.nodes.len();
     let sender_users = target.register(&run, "s", options.senders).await?;
@@ -145,7 +147,8 @@ pub async fn run(options: Options) -> Result<Report> {
     })
 }
 
-/// Whether a sender sends into a conversation: every sender into its own, or several into one if there are fewer.
+/// Whether a sender sends into a conversation: every sender into its own, or several into one if
+/// there are fewer.
 fn uses(sender: usize, conversation: usize, options: &Options) -> bool {
     if options.conversations >= options.senders {
         conversation % options.senders == sender
@@ -186,7 +189,8 @@ impl Tally {
     /// Counts an outcome. The answer is the time to leave a busy server alone.
     pub fn count(&mut self, clock: &RunClock, due: u64, at: u64, outcome: Result<(), Error>) -> Option<Duration> {
         match outcome {
-            // A saturated run counts what was acked within it, a scheduled one what was due within it.
+            // A saturated run counts what was acked within it, a scheduled one what was due within
+            // it.
             Ok(()) if clock.measures(due) => self.acks.record(at.saturating_sub(due)),
             Ok(()) => {}
             Err(Error::Overloaded { retry_after, .. }) => {

@@ -1,4 +1,5 @@
-//! Sends that go on until they are told to stop, and the fate of each: for what happens to a cluster meanwhile, however long it takes.
+//! Sends that go on until they are told to stop, and the fate of each: for what happens to a
+//! cluster meanwhile, however long it takes.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use troupe_runtime::NodeCtx;
 use super::{Latency, Link, SETUP, Target, create_group, send_request};
 use crate::error::Error;
 
-/// Bodies are cut from so much text at any place: nothing repeats within what a store compresses at once.
+/// Bodies are cut from so much text at any place: nothing repeats within what a store compresses at
+/// once.
 const TEXT_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +189,8 @@ impl Sender {
         let mut paused_until = self.begun;
         loop {
             let stopped = self.stop.is_cancelled();
-            // An open loop goes on after its connection has ended: what it cannot send any more counts as lost.
+            // An open loop goes on after its connection has ended: what it cannot send any more
+            // counts as lost.
             let over = stopped || (schedule.is_none() && connection.is_closed());
             if over && answers.is_empty() {
                 break;

@@ -19,7 +19,8 @@ pub(crate) fn group_label(title: &str, conversation: ConversationId) -> String {
     format!("#{} {conversation}", clean_name(title))
 }
 
-/// A conversation by its id, the direct one with a user by name or id, or an own group by `#title` if no other own group has that title.
+/// A conversation by its id, the direct one with a user by name or id, or an own group by `#title`
+/// if no other own group has that title.
 ///
 /// A title alone means nothing: a group may be called like a user.
 pub(crate) async fn resolve(client: &Client, to: &str) -> Result<Place> {

@@ -121,7 +121,8 @@ impl Server {
     }
 }
 
-/// Loss, repetition, reordering and new connections, then calm: everything is in the log once, in the order it was pushed.
+/// Loss, repetition, reordering and new connections, then calm: everything is in the log once, in
+/// the order it was pushed.
 fn survives(seed: u64) {
     let rng = Rng::from_seed(seed);
     let chance = |percent: u64| rng.range(0, 100) < percent;
@@ -161,7 +162,8 @@ fn survives(seed: u64) {
             let at = if calm { 0 } else { rng.range(0, frames.len() as u64) as usize };
             let (from, send) = if !calm && chance(15) { frames[at].clone() } else { frames.remove(at) };
             let answer = match (calm, rng.range(0, 100)) {
-                // Lost before or behind the server; the client hears of it when it has waited long enough.
+                // Lost before or behind the server; the client hears of it when it has waited long
+                // enough.
                 (false, 0..10) => Some(Refused::Unknown),
                 (false, 10..20) => {
                     server.take(&send);

@@ -1,7 +1,8 @@
 //! One append-only file per device, readable by its owner only.
 //!
-//! A record that was cut off by a crash can only be the last one; it is cut away when the file is opened. Damage before that is
-//! reported and nothing is touched: an outbox that silently forgets is worse than one that does not open.
+//! A record that was cut off by a crash can only be the last one; it is cut away when the file is
+//! opened. Damage before that is reported and nothing is touched: an outbox that silently forgets
+//! is worse than one that does not open.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -30,7 +31,8 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// Opens or creates the file; folders above it are created. Two processes cannot have it open at once.
+    /// Opens or creates the file; folders above it are created. Two processes cannot have it open
+    /// at once.
     pub fn open(path: impl AsRef<Path>) -> io::Result<FileStore> {
         let path = path.as_ref().to_owned();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -147,7 +149,8 @@ impl Store for FileStore {
         if self.length > self.compact_at
             && let Err(error) = self.compact()
         {
-            // The record is kept; the file is only larger than it could be. Try again when it has grown much.
+            // The record is kept; the file is only larger than it could be. Try again when it has
+            // grown much.
             tracing::warn!(%error, "the file of this device is not compacted");
             self.compact_at = 2 * self.length;
         }

@@ -1,4 +1,5 @@
-//! A store that is gone with the process: for tests, load, and clients that want to leave nothing behind.
+//! A store that is gone with the process: for tests, load, and clients that want to leave nothing
+//! behind.
 
 use std::collections::VecDeque;
 use std::io;

@@ -79,7 +79,8 @@ pub(super) fn encode(record: &Record, target: &mut Vec<u8>) {
     target.extend_from_slice(&payload);
 }
 
-/// The first record of `bytes`, which are advanced behind it. `None`: no whole, sound record stands here.
+/// The first record of `bytes`, which are advanced behind it. `None`: no whole, sound record stands
+/// here.
 pub(super) fn decode(bytes: &mut Bytes) -> Option<Record> {
     if bytes.len() < HEADER_BYTES {
         return None;

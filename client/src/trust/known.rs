@@ -12,7 +12,8 @@ use super::Fingerprint;
 
 /// A larger file is not one of ours.
 const FILE_BYTES: u64 = 1024 * 1024;
-/// Addresses kept of one cluster. Above it the file keeps the first ones, and a further address counts as new each time.
+/// Addresses kept of one cluster. Above it the file keeps the first ones, and a further address
+/// counts as new each time.
 const ADDRESSES: usize = 64;
 
 const HEAD: &str = "# Clusters whose keys were taken on first use: cluster id, SHA-256 of the key, addresses.\n";
@@ -79,7 +80,8 @@ impl Known {
 
     pub fn learn<'a>(&mut self, cluster: &str, addresses: impl Iterator<Item = &'a str>) {
         for address in addresses {
-            // What is bound already stays bound: a foreign cluster cannot claim an address of another one.
+            // What is bound already stays bound: a foreign cluster cannot claim an address of
+            // another one.
             let bound = self.clusters.values().any(|known| known.addresses.contains(address));
             if !bound && self.told.len() < ADDRESSES {
                 self.told.entry(address.to_owned()).or_insert_with(|| cluster.to_owned());

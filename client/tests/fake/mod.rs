@@ -1,5 +1,5 @@
-//! A small server in memory that speaks the protocol over duplex streams: one truth, many nodes that can be cut, frozen, and made to
-//! lose or repeat what they say.
+//! A small server in memory that speaks the protocol over duplex streams: one truth, many nodes
+//! that can be cut, frozen, and made to lose or repeat what they say.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -105,7 +105,8 @@ impl Server {
         events.map(|event| (event.seq, text(event))).collect()
     }
 
-    /// All logs are as they were when they had at most so many events, as after a restore from a backup of then.
+    /// All logs are as they were when they had at most so many events, as after a restore from a
+    /// backup of then.
     pub fn restore(&self, kept: usize, history: u64) {
         let mut truth = self.truth.lock();
         truth.history = history;

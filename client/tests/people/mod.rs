@@ -128,7 +128,8 @@ async fn a_password_is_asked_for_whenever_the_server_wants_a_login() {
     connected.client.close().await;
     drop(connected.events);
 
-    // The session ends while the device is away. It is asked again, and has its outbox and its name.
+    // The session ends while the device is away. It is asked again, and has its outbox and its
+    // name.
     NODES.iter().for_each(|node| server.set(node, Mode::Up));
     *server.forgetful.lock() = true;
     let connected = account.connect().await.expect("it logs in again");

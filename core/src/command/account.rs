@@ -1,5 +1,5 @@
-//! What an administrator, or the user, changes about an account, and what surrounds accounts: invitations to register,
-//! and the audit log. Each command touches the rows of one slot.
+//! What an administrator, or the user, changes about an account, and what surrounds accounts:
+//! invitations to register, and the audit log. Each command touches the rows of one slot.
 
 use crate::id::{ClientMessageId, DeviceId, Slot, Timestamp, TokenHash, UserId};
 use crate::name::{NameKey, Username};
@@ -19,7 +19,8 @@ pub struct CreateAccount {
     pub born_with_cluster: bool,
 }
 
-/// One change of one account. A repeat with the same `request` changes nothing and is answered alike.
+/// One change of one account. A repeat with the same `request` changes nothing and is answered
+/// alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeAccount {
     pub user: UserId,
@@ -30,14 +31,16 @@ pub struct ChangeAccount {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountChange {
-    /// By the user, whose old password the caller has verified against `revision`. Ends the sessions of the other devices.
+    /// By the user, whose old password the caller has verified against `revision`. Ends the
+    /// sessions of the other devices.
     ChangePassword {
         password_hash: String,
         revision: u64,
         /// The session that asks, if one does.
         keep: Option<(DeviceId, TokenHash)>,
     },
-    /// By an administrator: the new password serves for one login, which sets another one. Ends all sessions.
+    /// By an administrator: the new password serves for one login, which sets another one. Ends all
+    /// sessions.
     ResetPassword {
         password_hash: String,
         revision: u64,
@@ -45,7 +48,8 @@ pub enum AccountChange {
     /// Ends all sessions; no login and no resume until the account is enabled.
     Disable,
     Enable,
-    /// Ends all sessions and erases the password. The name stays reserved, and messages stay where they are.
+    /// Ends all sessions and erases the password. The name stays reserved, and messages stay where
+    /// they are.
     Delete,
     SetAdmin {
         admin: bool,
@@ -56,14 +60,16 @@ pub enum AccountChange {
     },
 }
 
-/// A session was asked for. Writes that it is in use, or ends it if it has rested for longer than `idle_ms` (zero: never).
+/// A session was asked for. Writes that it is in use, or ends it if it has rested for longer than
+/// `idle_ms` (zero: never).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TouchSession {
     pub user: UserId,
     pub device: DeviceId,
     pub token: TokenHash,
     pub idle_ms: u64,
-    /// It has a connection, so it is in use whatever its row says: the idle time may have become shorter.
+    /// It has a connection, so it is in use whatever its row says: the idle time may have become
+    /// shorter.
     pub live: bool,
 }
 
@@ -105,7 +111,8 @@ pub enum InviteChange {
     },
 }
 
-/// An act that changes nothing in a shard (an order about nodes, a setting of the cluster), for the audit log.
+/// An act that changes nothing in a shard (an order about nodes, a setting of the cluster), for the
+/// audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordAct {
     pub slot: Slot,

@@ -1,6 +1,8 @@
-//! What is changed about an account after it began. Each act of an administrator leaves its audit row in the same commit.
+//! What is changed about an account after it began. Each act of an administrator leaves its audit
+//! row in the same commit.
 //!
-//! Whether `by` is an administrator was checked where the request came in, against the state of another slot.
+//! Whether `by` is an administrator was checked where the request came in, against the state of
+//! another slot.
 
 use super::user::{Enrolled, check_hash};
 use super::{Outcome, Step};
@@ -92,7 +94,8 @@ impl Step<'_> {
                     Err(Rejection::AccountChanged)
                 }
             }
-            // So that there is always an administrator left: whoever takes another one out stays one.
+            // So that there is always an administrator left: whoever takes another one out stays
+            // one.
             AccountChange::Disable | AccountChange::Delete | AccountChange::SetAdmin { admin: false }
                 if c.by.user == c.user =>
             {

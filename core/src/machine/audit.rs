@@ -20,7 +20,8 @@ impl Step<'_> {
     ) {
         let last = self.state.last_audit(slot);
         let (time, number) = last.map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
-        // A leader whose clock is behind writes the time of the row before, so that keys stay in the order of acts.
+        // A leader whose clock is behind writes the time of the row before, so that keys stay in
+        // the order of acts.
         let key = AuditKey { slot, time: self.now.max(time), number: number.saturating_add(1) };
         self.state.put_audit(&AuditRow {
             key,

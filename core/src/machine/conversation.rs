@@ -1,7 +1,8 @@
 //! The log of a conversation: who may send, exactly once, one order.
 //!
-//! Every event of every kind of conversation goes through [`Step::append`], so that seq, time, dedup and chain are kept
-//! in one place. What changes a group's members is decided in [`super::group`].
+//! Every event of every kind of conversation goes through [`Step::append`], so that seq, time,
+//! dedup and chain are kept in one place. What changes a group's members is decided in
+//! [`super::group`].
 
 use super::{Outcome, Step, somebody};
 use crate::command;
@@ -21,7 +22,8 @@ const PLANTED_WINDOW: u64 = 2;
 impl Step<'_> {
     pub(super) fn send(&mut self, c: &command::Send) -> Outcome {
         check_send(c)?;
-        // Before anything that may have changed since: who was acked once is acked again, even if removed meanwhile.
+        // Before anything that may have changed since: who was acked once is acked again, even if
+        // removed meanwhile.
         if let Some(reply) = self.duplicate(c.conversation, c.sender, c.client_message_id) {
             return Ok(reply);
         }
@@ -40,7 +42,8 @@ impl Step<'_> {
         if let ConversationId::Direct { low, high } = c.conversation
             && begins
         {
-            // The sender knows the other from now on; the other hears of the sender with the first message.
+            // The sender knows the other from now on; the other hears of the sender with the first
+            // message.
             if first {
                 self.owe(c.conversation, seq, true, c.sender, &[low, high]);
             } else {
@@ -50,7 +53,8 @@ impl Step<'_> {
         Ok(Reply::Placed { seq, time, duplicate: false })
     }
 
-    /// The row of a conversation that `sender` may send to; `None` where the first message creates it.
+    /// The row of a conversation that `sender` may send to; `None` where the first message creates
+    /// it.
     fn admit(&self, conversation: ConversationId, sender: UserId) -> Result<Option<Conversation>, Rejection> {
         let held = self.state.conversation(conversation);
         match conversation {
@@ -60,7 +64,8 @@ impl Step<'_> {
                 Ok(held)
             }
             ConversationId::Group(_) => {
-                // Invariant: private. An outsider gets the same answer whether the group exists or not.
+                // Invariant: private. An outsider gets the same answer whether the group exists or
+                // not.
                 let row = held.ok_or(Rejection::NotMember)?;
                 if self.plant != Some(Plant::RemovedMaySend) {
                     self.state.member(conversation, sender).ok_or(Rejection::NotMember)?;
@@ -91,8 +96,8 @@ impl Step<'_> {
         if self.plant == Some(Plant::DedupWithoutSender) { UserId(0) } else { sender }
     }
 
-    /// Gives an event the next place in the log and writes `row`, with what the caller changed in it, beside it.
-    /// It fails before it writes, and only in a log that no clock will ever fill.
+    /// Gives an event the next place in the log and writes `row`, with what the caller changed in
+    /// it, beside it. It fails before it writes, and only in a log that no clock will ever fill.
     pub(super) fn append(
         &mut self,
         conversation: ConversationId,

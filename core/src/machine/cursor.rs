@@ -1,7 +1,7 @@
 //! How far each member has got: delivered and read, forward only.
 //!
-//! Cursors may come late, twice or made up; none of it does harm, so that a move which does not fit is ignored and
-//! never refused: the others in the same command still count.
+//! Cursors may come late, twice or made up; none of it does harm, so that a move which does not fit
+//! is ignored and never refused: the others in the same command still count.
 
 use super::{Outcome, Step};
 use crate::command::{AdvanceCursors, CursorMove};
@@ -13,7 +13,8 @@ use crate::reply::Reply;
 
 impl Step<'_> {
     pub(super) fn advance_cursors(&mut self, c: &AdvanceCursors) -> Outcome {
-        // Without a row there is nothing to move in; what the conversation's actor waits for is done.
+        // Without a row there is nothing to move in; what the conversation's actor waits for is
+        // done.
         let Some(row) = self.state.conversation(c.conversation) else { return Ok(Reply::Done) };
         let head = row.head;
         for step in &c.moves {

@@ -1,8 +1,9 @@
 //! Groups: how one begins, who is in it, and who may change what.
 //!
-//! A change is first decided as an event ([`Step::allow`] only reads), then carried out from that event alone: the member
-//! rows are nothing but the log, folded. As long as anybody is in a group it has an owner; the last one to leave closes it.
-//! The row counts the owners, so that no rule scans the members.
+//! A change is first decided as an event ([`Step::allow`] only reads), then carried out from that
+//! event alone: the member rows are nothing but the log, folded. As long as anybody is in a group
+//! it has an owner; the last one to leave closes it. The row counts the owners, so that no rule
+//! scans the members.
 
 use std::collections::BTreeSet;
 
@@ -99,8 +100,9 @@ impl Step<'_> {
         }
     }
 
-    /// Rows of 74c331d count no owners. The first change that asks for the number scans the members, and the row keeps
-    /// it even if that change is refused: otherwise each repetition of a refused change would scan again.
+    /// Rows of 74c331d count no owners. The first change that asks for the number scans the
+    /// members, and the row keeps it even if that change is refused: otherwise each repetition of a
+    /// refused change would scan again.
     fn count_owners_once(&mut self, conversation: ConversationId, row: &mut Conversation, c: &ChangeGroup) {
         let asks = matches!(c.change, GroupChange::Leave | GroupChange::SetRole { .. });
         if row.owners > 0 || !asks || self.role(conversation, c.actor) != Some(Role::Owner) {
@@ -122,7 +124,8 @@ impl Step<'_> {
         self.state.member(conversation, user).map(|member| member.role)
     }
 
-    /// Appends the event and carries it out: member rows, and what their users' shards must hear of it.
+    /// Appends the event and carries it out: member rows, and what their users' shards must hear of
+    /// it.
     fn place(
         &mut self,
         conversation: ConversationId,
@@ -218,7 +221,8 @@ fn demand(allowed: bool) -> Result<(), Rejection> {
 }
 
 /// The one answer for a group that is missing and for one that the actor is not in.
-// Invariant: private. The ids of groups can be counted through, so that a difference would say which of them exist.
+// Invariant: private. The ids of groups can be counted through, so that a difference would say
+// which of them exist.
 fn outsider(change: &GroupChange) -> Rejection {
     if matches!(change, GroupChange::Join) { Rejection::NotOpen } else { Rejection::NotMember }
 }
@@ -237,8 +241,9 @@ fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection>
     if after > limits::GROUP_MEMBERS { Err(Rejection::GroupFull) } else { Ok(EventKind::Added { users }) }
 }
 
-/// The client message id of seq 2 of a group created with members, whose seq 1 has taken the request's own: the request
-/// with its last bit flipped, hashed (xxh3, 128 bits, big-endian) so that it meets no id that a device counts up to.
+/// The client message id of seq 2 of a group created with members, whose seq 1 has taken the
+/// request's own: the request with its last bit flipped, hashed (xxh3, 128 bits, big-endian) so
+/// that it meets no id that a device counts up to.
 fn id_of_first_members(request: ClientMessageId) -> ClientMessageId {
     let mut flipped = request.0;
     flipped[15] ^= 1;

@@ -1,9 +1,10 @@
 //! The conversation list of a user, and the invitations of strangers, in the slot of the user.
 //!
-//! A group's shard makes an added user a member and owes the change to the user's shard. The user's shard judges it, because
-//! only this shard knows the user's acquaintances: those that the user has written to, and those whose invitation it has
-//! accepted. The deed of a stranger becomes a pending invitation. The group is then in no list, so that no device follows it
-//! and no push goes out, until the user accepts. Declining is leaving the group.
+//! A group's shard makes an added user a member and owes the change to the user's shard. The user's
+//! shard judges it, because only this shard knows the user's acquaintances: those that the user has
+//! written to, and those whose invitation it has accepted. The deed of a stranger becomes a pending
+//! invitation. The group is then in no list, so that no device follows it and no push goes out,
+//! until the user accepts. Declining is leaving the group.
 
 use super::{Outcome, Step};
 use crate::command::{AcceptInvitation, UpdateInbox};
@@ -15,7 +16,8 @@ use crate::record::{InboxEntry, Invitation};
 use crate::reply::Reply;
 
 impl Step<'_> {
-    /// Outbox rows may come twice and in any order; the highest version is the truth, of the list and of the invitations.
+    /// Outbox rows may come twice and in any order; the highest version is the truth, of the list
+    /// and of the invitations.
     pub(super) fn update_inbox(&mut self, c: &UpdateInbox) -> Outcome {
         let entry = self.state.inbox_entry(c.user, c.conversation);
         let pending = self.state.invitation(c.user, c.conversation);
@@ -34,7 +36,8 @@ impl Step<'_> {
             let unanswered = matches!(c.conversation, ConversationId::Direct { .. }) && c.by.is_some();
             self.put_entry(c, c.present, unanswered);
         }
-        // Also when it is carried a second time: the leader that committed it first may have told no one.
+        // Also when it is carried a second time: the leader that committed it first may have told
+        // no one.
         match pending.filter(|_| c.version == invited) {
             Some(pending) => self.tell_invitation(c, pending.by),
             None => self.tell_list(c.user, c.conversation, c.present, c.version),
@@ -69,7 +72,8 @@ impl Step<'_> {
         (!knows).then_some(by)
     }
 
-    /// At the bounds the invitation is refused; the shard that owes it then takes the member out of the group.
+    /// At the bounds the invitation is refused; the shard that owes it then takes the member out of
+    /// the group.
     fn invite(&mut self, c: &UpdateInbox, by: UserId, entry: Option<InboxEntry>) -> Outcome {
         let mut others = self.state.invitations(c.user);
         others.retain(|other| other.conversation != c.conversation);

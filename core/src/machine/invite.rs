@@ -1,7 +1,9 @@
-//! Invitations to register: each code has a number of uses, and each registration takes one of them once.
+//! Invitations to register: each code has a number of uses, and each registration takes one of them
+//! once.
 //!
-//! A use is reserved under the id of the registration before the name is registered in another slot, freed when that is
-//! refused for good, and spent when it is done. An unknown outcome keeps the use: the same registration finds it again.
+//! A use is reserved under the id of the registration before the name is registered in another
+//! slot, freed when that is refused for good, and spent when it is done. An unknown outcome keeps
+//! the use: the same registration finds it again.
 
 use super::{Outcome, Step};
 use crate::command::{ChangeInvite, InviteChange};

@@ -1,5 +1,5 @@
-//! What this slot durably owes to others: rows written in the same commit as their cause, kept until the other side has
-//! committed them. Delivering them is the leader's business.
+//! What this slot durably owes to others: rows written in the same commit as their cause, kept
+//! until the other side has committed them. Delivering them is the leader's business.
 
 use super::{Outcome, Step};
 use crate::command::SettleOutbox;

@@ -7,8 +7,8 @@ fn key_of(text: &str) -> NameKey {
     Username::check(text).unwrap_or_else(|why| panic!("{text}: {why}")).key().clone()
 }
 
-/// Names that 0.1 accepted, with the keys and slots that it gave them. Accounts are found by them: a value that
-/// changes here locks its owner out.
+/// Names that 0.1 accepted, with the keys and slots that it gave them. Accounts are found by them:
+/// a value that changes here locks its owner out.
 #[test]
 fn names_of_old_accounts_keep_key_and_slot() {
     let golden: [(&str, &str, u16); 14] = [
@@ -215,8 +215,9 @@ fn a_kept_name_is_whatever_the_log_says() {
     assert!(!Username::kept("привет", Some("k")).has_plain_key());
 }
 
-/// The key of an account is computed again at each login, so the table behind it must never change. If a new version of
-/// a crate changes this sum, new characters may have been added: make sure that no old one has another skeleton.
+/// The key of an account is computed again at each login, so the table behind it must never change.
+/// If a new version of a crate changes this sum, new characters may have been added: make sure that
+/// no old one has another skeleton.
 #[test]
 fn the_table_of_confusables_never_changes() {
     let mut sum = Xxh3Default::new();

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::id::{ClientMessageId, Slot, Timestamp, TokenHash, UserId};
 
-/// What has become of an account since it was registered. The default is that of every account that nobody has changed.
+/// What has become of an account since it was registered. The default is that of every account that
+/// nobody has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub status: Status,
@@ -15,7 +16,8 @@ pub struct Standing {
     pub one_time: bool,
     /// Counts the passwords: one that was verified against an earlier one opens no session.
     pub revision: u64,
-    /// The requests that changed the account last, the newest at the end, so that a repeat is answered alike and changes nothing.
+    /// The requests that changed the account last, the newest at the end, so that a repeat is
+    /// answered alike and changes nothing.
     pub changes: Vec<ClientMessageId>,
     /// When the password was set; zero: at the registration.
     pub password_set: Timestamp,
@@ -42,7 +44,8 @@ impl Status {
     }
 }
 
-/// Who has done something, as it was known then. User 0 is an operator who holds the cluster's key, or the cluster itself.
+/// Who has done something, as it was known then. User 0 is an operator who holds the cluster's key,
+/// or the cluster itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Author {
     pub user: UserId,

@@ -1,4 +1,5 @@
-//! State in ordered maps: what tests, models and simulations apply to. Not durable, and not meant to be fast.
+//! State in ordered maps: what tests, models and simulations apply to. Not durable, and not meant
+//! to be fast.
 
 mod account;
 

@@ -171,7 +171,8 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Most begin with the group, because little can be said about one that is not there. Clocks disagree.
+/// Most begin with the group, because little can be said about one that is not there. Clocks
+/// disagree.
 pub fn long_stories() -> impl Strategy<Value = Vec<(u64, Command)>> {
     let rest = vec((1_000..1_050u64, command()), 1..60);
     let first = prop_oneof![5 => creating().prop_map(Some), 1 => Just(None)];

@@ -1,5 +1,5 @@
-//! Random commands against an independent model of a conversation, and the laws that hold for every machine:
-//! a replay is equal, a repeat is harmless, a rejection leaves no trace.
+//! Random commands against an independent model of a conversation, and the laws that hold for every
+//! machine: a replay is equal, a repeat is harmless, a rejection leaves no trace.
 
 mod commands;
 mod reference;
@@ -57,7 +57,8 @@ fn begin_group(models: &mut [Reference], now: u64, command: &Command, reply: &Re
     model.push(now, c.creator, c.request, EventKind::Created { name: c.name.clone() });
     let others: BTreeSet<_> = c.members.iter().copied().filter(|user| *user != c.creator).collect();
     if !others.is_empty() {
-        // How the second id is derived is the machine's own affair; that it is a new one is checked below.
+        // How the second id is derived is the machine's own affair; that it is a new one is checked
+        // below.
         let second = state.event(model.id, Seq(2)).map(|event| event.client_message_id);
         let users = others.into_iter().collect();
         model.push(now, c.creator, second.unwrap_or_default(), EventKind::Added { users });
@@ -147,7 +148,8 @@ proptest! {
         prop_assert_eq!(run(Machine::default(), &story), run(Machine::default(), &story));
     }
 
-    /// Whatever it was, asking again at once changes nothing; and a rejection changes nothing the first time either.
+    /// Whatever it was, asking again at once changes nothing; and a rejection changes nothing the
+    /// first time either.
     #[test]
     fn a_repeat_is_harmless(story in long_stories()) {
         let machine = Machine::default();
@@ -165,9 +167,10 @@ proptest! {
         }
     }
 
-    /// A repeat may come at any later time, after whatever else has happened. Logins are an exception by design: the latest
-    /// wins, whoever it is. So is what a random story says of the future and no leader does: a cursor from beyond the
-    /// head, or a settled row that is not owed yet, may fit by now.
+    /// A repeat may come at any later time, after whatever else has happened. Logins are an
+    /// exception by design: the latest wins, whoever it is. So is what a random story says of the
+    /// future and no leader does: a cursor from beyond the head, or a settled row that is not owed
+    /// yet, may fit by now.
     #[test]
     fn a_late_repeat_is_harmless(story in long_stories()) {
         let machine = Machine::default();
@@ -198,7 +201,8 @@ proptest! {
     }
 }
 
-/// The model has teeth: among some thousand random stories there is one that betrays each bug of the machine.
+/// The model has teeth: among some thousand random stories there is one that betrays each bug of
+/// the machine.
 #[test]
 fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, TestRunner};
@@ -220,7 +224,8 @@ fn planted_bugs_are_noticed() {
     }
 }
 
-/// A law over stories in which nothing happens says nothing: every answer, event and effect must occur.
+/// A law over stories in which nothing happens says nothing: every answer, event and effect must
+/// occur.
 #[test]
 fn stories_go_everywhere() {
     use proptest::strategy::ValueTree;

@@ -1,7 +1,8 @@
-//! A conversation as one would explain it on a napkin: a list of events and the set of those who are in.
+//! A conversation as one would explain it on a napkin: a list of events and the set of those who
+//! are in.
 //!
-//! It shares no code with the machine beyond the words. What it leaves out (sizes, names, ids, effects) the golden
-//! traces hold.
+//! It shares no code with the machine beyond the words. What it leaves out (sizes, names, ids,
+//! effects) the golden traces hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,6 @@
-//! Golden traces: each `*.txt` beside this file is a story, one command a line, and under it, indented, what the machine
-//! answered (`=`) and what it wanted done (`!`). The words of a story are in [`script`], how rows look in [`show`].
+//! Golden traces: each `*.txt` beside this file is a story, one command a line, and under it,
+//! indented, what the machine answered (`=`) and what it wanted done (`!`). The words of a story
+//! are in [`script`], how rows look in [`show`].
 //!
 //! `UPDATE=1` writes the answers anew; read the diff before you keep it.
 

@@ -112,7 +112,8 @@ fn said(body: &Body) -> String {
     }
 }
 
-/// Ids and tokens of a story are short words, filled up with zeros; those made by the machine are shown in hex.
+/// Ids and tokens of a story are short words, filled up with zeros; those made by the machine are
+/// shown in hex.
 fn id(id: ClientMessageId) -> String {
     let word = text(&id.0);
     if word.is_empty() { id.to_string() } else { word }

@@ -17,7 +17,8 @@ pub struct World {
 }
 
 impl World {
-    /// Applies a command and says what came of it. `named` is what the story calls the id that it creates.
+    /// Applies a command and says what came of it. `named` is what the story calls the id that it
+    /// creates.
     pub fn apply(&mut self, command: &Command, named: Option<&str>) -> Vec<String> {
         let meta = Meta { now: Timestamp(self.now) };
         let (reply, effects) = self.machine.apply(&mut self.state, meta, command);

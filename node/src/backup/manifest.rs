@@ -1,4 +1,5 @@
-//! What a backup's directory holds: `manifest.json`, written last, so that a backup without one was never finished.
+//! What a backup's directory holds: `manifest.json`, written last, so that a backup without one was
+//! never finished.
 
 use std::fs;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! The disk's own figures, printed beside every other one so that ratios mean something: plain append and fdatasync, and one
-//! RocksDB append with fsync at a time.
+//! The disk's own figures, printed beside every other one so that ratios mean something: plain
+//! append and fdatasync, and one RocksDB append with fsync at a time.
 
 use std::fs::File;
 use std::io::Write;

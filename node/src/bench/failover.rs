@@ -1,4 +1,5 @@
-//! How long nobody gets an ack when a leader is killed, or stops for a while as a paused machine does: the time from the signal to the next ack.
+//! How long nobody gets an ack when a leader is killed, or stops for a while as a paused machine
+//! does: the time from the signal to the next ack.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ pub struct Report {
     pub gap_max_ms: f64,
 }
 
-/// Strikes the node that leads the shard of `everyone` and measures from the signal to the next ack there.
+/// Strikes the node that leads the shard of `everyone` and measures from the signal to the next ack
+/// there.
 pub async fn run(cluster: &mut LocalCluster, times: usize, signal: Signal) -> Result<Report> {
     let account = |nodes: Vec<String>| {
         Client::builder().nodes(nodes).credentials("failover-bench", "failover bench password").device("bench")
@@ -48,7 +50,8 @@ pub async fn run(cluster: &mut LocalCluster, times: usize, signal: Signal) -> Re
     let mut gaps = Histogram::<u64>::new_with_bounds(1, 120_000_000, 3)?;
     for round in 0..times {
         let leader = cluster.leader_of(ConversationId::Everyone.slot(), PATIENCE).await?;
-        // The client sits on a node that survives: what is measured is the shard's failover, not a reconnect.
+        // The client sits on a node that survives: what is measured is the shard's failover, not a
+        // reconnect.
         let safe = (leader + 1) % cluster.len();
         let here = vec![cluster.addresses(safe).client.clone()];
         let (client, mut events) = account(here).start_at(StartAt::Head).connect().await.context("log in")?;
@@ -73,7 +76,8 @@ pub async fn run(cluster: &mut LocalCluster, times: usize, signal: Signal) -> Re
         drain.abort();
         drop(stopped);
         cluster.start(leader)?;
-        // It must have given up what it led and follow the others, or the next round would measure two failovers.
+        // It must have given up what it led and follow the others, or the next round would measure
+        // two failovers.
         whole::wait(cluster, PATIENCE).await?;
     }
     let ms = |micros: u64| micros as f64 / 1000.0;
@@ -87,7 +91,8 @@ pub async fn run(cluster: &mut LocalCluster, times: usize, signal: Signal) -> Re
     })
 }
 
-/// A process that stands still until this is dropped: left so by an error it could not notice that we have ended, and would outlive us.
+/// A process that stands still until this is dropped: left so by an error it could not notice that
+/// we have ended, and would outlive us.
 struct Stopped(Pid);
 
 impl Stopped {

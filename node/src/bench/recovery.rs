@@ -1,7 +1,8 @@
-//! How long a cluster that holds something takes to come back: from a stop of all its nodes at once, and to have all its copies again after a node
-//! has lost its disk.
+//! How long a cluster that holds something takes to come back: from a stop of all its nodes at
+//! once, and to have all its copies again after a node has lost its disk.
 //!
-//! [`fill`] gives it something to hold, [`cold`] stops and starts everything, [`wiped`] takes one node's data while people send.
+//! [`fill`] gives it something to hold, [`cold`] stops and starts everything, [`wiped`] takes one
+//! node's data while people send.
 
 mod cold;
 mod fill;
@@ -17,7 +18,8 @@ use troupe_runtime::NodeCtx;
 use cold::Fault;
 
 const MIB: u64 = 1024 * 1024;
-/// Bytes on a node's disk, at most, for each byte of bodies: in the log of a shard, in its rows, and both once more while tables are merged.
+/// Bytes on a node's disk, at most, for each byte of bodies: in the log of a shard, in its rows,
+/// and both once more while tables are merged.
 const ROOM: u64 = 4;
 /// And for the engine's own log, however little is stored.
 const ROOM_ANYHOW: u64 = 1024 * MIB;
@@ -33,7 +35,8 @@ pub struct Options {
     pub power_loss: bool,
 }
 
-/// Refuses what this disk cannot hold, before an hour of filling finds out, and puts disks under the nodes if they are to lose power.
+/// Refuses what this disk cannot hold, before an hour of filling finds out, and puts disks under
+/// the nodes if they are to lose power.
 pub fn prepare(cluster: &mut LocalCluster, options: &Options) -> Result<()> {
     let each = options.mib * MIB * ROOM + ROOM_ANYHOW;
     let (free, wanted) = (fs2::available_space(cluster.dir())? / MIB, each * cluster.len() as u64 / MIB);

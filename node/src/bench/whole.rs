@@ -1,4 +1,5 @@
-//! Whether a local cluster is whole: every node has a copy of every shard, all copies vote under one leader, and none is behind.
+//! Whether a local cluster is whole: every node has a copy of every shard, all copies vote under
+//! one leader, and none is behind.
 
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ use troupe_chaos::local::LocalCluster;
 pub const LOOK: Duration = Duration::from_millis(100);
 /// One answer of a node.
 const ANSWER: Duration = Duration::from_secs(2);
-/// Entries a copy may be behind while messages come in: as many as the cluster lets one be behind that it gives a vote or a leadership.
+/// Entries a copy may be behind while messages come in: as many as the cluster lets one be behind
+/// that it gives a vote or a leadership.
 const CLOSE: u64 = 64;
 
-/// Waits until all nodes are ready and the cluster is whole. Fails when a node has ended or the time is over.
+/// Waits until all nodes are ready and the cluster is whole. Fails when a node has ended or the
+/// time is over.
 pub async fn wait(cluster: &mut LocalCluster, within: Duration) -> Result<()> {
     let deadline = Instant::now() + within;
     let all: Vec<usize> = (0..cluster.len()).collect();

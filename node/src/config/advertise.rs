@@ -1,8 +1,9 @@
 //! Which addresses of this node others are told, and which not.
 //!
-//! An address is told as it was given for that, or else the listener's. `0.0.0.0` is never told, since it leads nowhere: then the
-//! operator has to say which address others dial. A loopback address is told only where the whole cluster is on loopback: from
-//! another host it leads to that host itself.
+//! An address is told as it was given for that, or else the listener's. `0.0.0.0` is never told,
+//! since it leads nowhere: then the operator has to say which address others dial. A loopback
+//! address is told only where the whole cluster is on loopback: from another host it leads to that
+//! host itself.
 
 use troupe_raft::address::{Reach, misfit};
 

@@ -1,4 +1,5 @@
-//! Variables that begin with `TROUPE_`: configuration keys, those of other verbs, and those that an orchestrator puts there.
+//! Variables that begin with `TROUPE_`: configuration keys, those of other verbs, and those that an
+//! orchestrator puts there.
 
 use super::{KEYS, Key};
 
@@ -28,8 +29,9 @@ pub fn judge(name: &str, value: &str) -> Variable {
     Variable::Unknown(format!("the variable {name} sets nothing and is passed over; did you mean {nearest}?"))
 }
 
-/// Kubernetes gives each pod such variables for every service in its namespace, and a service may be named `troupe`:
-/// `TROUPE_SERVICE_HOST`, `TROUPE_SERVICE_PORT_CLIENTS`, `TROUPE_PORT` (a URL), `TROUPE_PORT_7700_TCP_ADDR`.
+/// Kubernetes gives each pod such variables for every service in its namespace, and a service may
+/// be named `troupe`: `TROUPE_SERVICE_HOST`, `TROUPE_SERVICE_PORT_CLIENTS`, `TROUPE_PORT` (a URL),
+/// `TROUPE_PORT_7700_TCP_ADDR`.
 fn is_injected(name: &str, value: &str) -> bool {
     if name.ends_with("_SERVICE_HOST") || name.ends_with("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") {
         return true;

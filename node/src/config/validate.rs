@@ -1,4 +1,5 @@
-//! What a value must be, judged by the code that uses it, so that `troupe config check` finds what a start would find.
+//! What a value must be, judged by the code that uses it, so that `troupe config check` finds what
+//! a start would find.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ pub fn token(settings: &Settings, text: String) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// No two listeners want the same port of the same address. Port 0 is the system's choice and always free.
+/// No two listeners want the same port of the same address. Port 0 is the system's choice and
+/// always free.
 pub fn ports(settings: &Settings) -> Result<(), ConfigError> {
     let mut listeners: Vec<(&str, String, u16)> = Vec::new();
     for name in ["client.listen", "http.listen", "cluster.listen"] {
@@ -46,7 +48,8 @@ pub fn ports(settings: &Settings) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether two hosts to listen on include the same address, as far as that can be known without asking for their names.
+/// Whether two hosts to listen on include the same address, as far as that can be known without
+/// asking for their names.
 fn overlap(one: &str, other: &str) -> bool {
     let address = |host: &str| match host.trim_start_matches('[').trim_end_matches(']') {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),

@@ -1,4 +1,5 @@
-//! `troupe demo --check`: a story played on a cluster of its own. Prints the exchange and a PASS line per point; the first FAIL ends it.
+//! `troupe demo --check`: a story played on a cluster of its own. Prints the exchange and a PASS
+//! line per point; the first FAIL ends it.
 //!
 //! The cluster refuses second logins, as CIM does, so that this can be shown too.
 
@@ -219,7 +220,8 @@ impl Person {
         Ok(())
     }
 
-    /// The next message of somebody else in this conversation must be this text, right behind what was heard before.
+    /// The next message of somebody else in this conversation must be this text, right behind what
+    /// was heard before.
     async fn hears(&mut self, wanted: ConversationId, text: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -227,7 +229,8 @@ impl Person {
             let incoming = next.with_context(|| format!("{} never heard \"{text}\"", self.name))?;
             let incoming = incoming.with_context(|| format!("{} was disconnected for good", self.name))?;
             let Incoming::Event { conversation, event } = incoming else { continue };
-            // A member's first event is the one that made them a member; from there on there is no gap.
+            // A member's first event is the one that made them a member; from there on there is no
+            // gap.
             let before = self.heard.insert(conversation, event.seq);
             let follows = before.is_none_or(|before| event.seq == before.next());
             ensure!(follows, "{}: {conversation} #{} came after #{before:?}", self.name, event.seq);

@@ -1,4 +1,5 @@
-//! Real processes that join, are drained, removed, wiped and recovered, while somebody talks; and the operator's command line.
+//! Real processes that join, are drained, removed, wiped and recovered, while somebody talks; and
+//! the operator's command line.
 
 mod machine;
 
@@ -28,7 +29,8 @@ async fn log_in(nodes: &[String], device: &str) -> (Client, troupe_client::Event
     }
 }
 
-/// Says one thing after the other until told to stop; every one must be acknowledged. Gives how many, and the longest wait.
+/// Says one thing after the other until told to stop; every one must be acknowledged. Gives how
+/// many, and the longest wait.
 fn talker(client: Client, mut stop: watch::Receiver<bool>) -> JoinHandle<(usize, Duration)> {
     tokio::spawn(async move {
         let (mut said, mut longest) = (0, Duration::ZERO);

@@ -144,7 +144,8 @@ async fn hears(events: &mut troupe_client::Events, texts: &[String]) {
     }
 }
 
-/// The next seven messages after a restore used to appear on no device that had seen seven more than the backup.
+/// The next seven messages after a restore used to appear on no device that had seen seven more
+/// than the backup.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_ahead_of_a_restored_backup_is_told_and_hears_what_is_said_next() {
     use troupe_client::Incoming;

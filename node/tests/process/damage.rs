@@ -1,4 +1,5 @@
-//! A node whose data was damaged while it was down: it notices, sets it aside, and comes back as a new one; nothing is lost.
+//! A node whose data was damaged while it was down: it notices, sets it aside, and comes back as a
+//! new one; nothing is lost.
 
 use std::path::{Path, PathBuf};
 

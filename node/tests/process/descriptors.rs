@@ -1,4 +1,5 @@
-//! A node whose limit of open files is low: connections do not take what storage needs, and too few are said at start.
+//! A node whose limit of open files is low: connections do not take what storage needs, and too few
+//! are said at start.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! A disk that gets full under load. Below the low-space mark sends are refused and everything else goes on; where there is no mark
-//! the node stops and says so, and every message it has acknowledged is there afterwards.
+//! A disk that gets full under load. Below the low-space mark sends are refused and everything else
+//! goes on; where there is no mark the node stops and says so, and every message it has
+//! acknowledged is there afterwards.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +17,8 @@ use crate::server::{PATIENCE, Server, within};
 
 /// Enough for a node's first files, and full within some hundred messages.
 const SMALL: &str = "size=48m";
-/// Half of it is below the low-space mark, which is more than is written between two looks at the disk.
+/// Half of it is below the low-space mark, which is more than is written between two looks at the
+/// disk.
 const MEDIUM: &str = "size=400m";
 const GROWN: &str = "size=512m";
 const LARGE: &str = "size=1500m";

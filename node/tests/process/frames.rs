@@ -1,4 +1,5 @@
-//! Oversized, bent, cut-off and missing frames on the client port. Whoever keeps the protocol notices nothing of them.
+//! Oversized, bent, cut-off and missing frames on the client port. Whoever keeps the protocol
+//! notices nothing of them.
 
 use std::time::Duration;
 
@@ -70,7 +71,8 @@ async fn a_bad_frame_ends_its_own_connection_with_a_word_and_no_other() {
         for (who, mut wire) in [("a stranger", stranger), ("a user", user)] {
             wire.write(&bytes).await;
             let last = wire.end().await;
-            // A handshake that comes to nothing ends with the time to log in: nothing was agreed to say a word in.
+            // A handshake that comes to nothing ends with the time to log in: nothing was agreed to
+            // say a word in.
             if what == HALF_HANDSHAKE && who == "a stranger" {
                 assert_eq!(last, None);
                 continue;

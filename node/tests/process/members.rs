@@ -1,4 +1,5 @@
-//! What an operator's mistakes with addresses, strangers at the cluster port, and a change of the token do to real nodes: nothing.
+//! What an operator's mistakes with addresses, strangers at the cluster port, and a change of the
+//! token do to real nodes: nothing.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -74,7 +75,8 @@ async fn a_dead_node_is_never_ready_and_the_next_address_is_asked() {
     assert_eq!((seen.len(), dead_ones.len()), (3, 1), "{seen:?}");
 }
 
-/// More than there are places, from the address that the nodes have, and again as soon as one is closed.
+/// More than there are places, from the address that the nodes have, and again as soon as one is
+/// closed.
 #[tokio::test]
 async fn idle_connections_on_the_cluster_port_do_not_delay_a_killed_node() {
     let mut server = Server::started(3).await;
@@ -107,7 +109,8 @@ async fn the_token_is_changed_while_people_talk() {
     ann.send("everyone", "do you still hear me?").await.expect("sent");
     bob.hears("do you still hear me?").await;
 
-    // With the one before nothing opens: neither an order, nor a backup, nor the cluster to a new node.
+    // With the one before nothing opens: neither an order, nor a backup, nor the cluster to a new
+    // node.
     let (done, said) = server.asks(&rotate).await;
     assert!(!done && said.contains("does not accept our token"), "{said}");
     let folder = tempfile::tempdir().expect("a folder");

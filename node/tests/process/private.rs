@@ -1,4 +1,5 @@
-//! What a node, a backup and a client leave on disk is for its owner only, whatever the umask, and whatever an earlier version left.
+//! What a node, a backup and a client leave on disk is for its owner only, whatever the umask, and
+//! whatever an earlier version left.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

@@ -49,7 +49,8 @@ async fn a_hangup_reloads_and_never_ends_the_node() {
     let log = folder.path().join("log");
     let mut command = start(server.addresses(), &server.data_dir(), &new_token());
     command.stderr(std::fs::File::create(&log).expect("created")).arg("--config").arg(&file);
-    // As under systemd and in containers: a pipe or a file, and a log format that somebody chose for reading.
+    // As under systemd and in containers: a pipe or a file, and a log format that somebody chose
+    // for reading.
     let mut node =
         command.env("TROUPE_SERVICE_HOST", "10.0.0.1").env("TROUPE_CLIENT_LISTNE", "x").spawn().expect("runs");
     server.answers().await;

@@ -1,4 +1,5 @@
-//! Requests that are well formed and wrong: each is refused with its code, changes nothing, and the connection goes on.
+//! Requests that are well formed and wrong: each is refused with its code, changes nothing, and the
+//! connection goes on.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The client port off loopback: TLS, pins, and plain text only where it is wanted. The container's own address stands for the network.
+//! The client port off loopback: TLS, pins, and plain text only where it is wanted. The container's
+//! own address stands for the network.
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, UdpSocket};

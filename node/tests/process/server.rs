@@ -126,7 +126,8 @@ impl Server {
         }
     }
 
-    /// Waits until the first node has ended by itself; returns whether that counts as success, and what it said last.
+    /// Waits until the first node has ended by itself; returns whether that counts as success, and
+    /// what it said last.
     pub async fn ends(&mut self) -> (bool, String) {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -161,7 +162,8 @@ pub fn start(at: &Addresses, data_dir: &Path, token: &str) -> Command {
     command
 }
 
-/// Runs a start to its end, which must be a failure and not a crash, and returns its last word to the operator.
+/// Runs a start to its end, which must be a failure and not a crash, and returns its last word to
+/// the operator.
 pub async fn refusal(mut command: Command) -> String {
     let output = timeout(PATIENCE, command.output()).await.expect("it gives up by itself").expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,5 @@
-//! Starts that cannot succeed: the process ends, says why and what to do, and whoever runs already goes on.
+//! Starts that cannot succeed: the process ends, says why and what to do, and whoever runs already
+//! goes on.
 
 use std::time::Duration;
 

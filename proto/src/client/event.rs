@@ -1,7 +1,7 @@
 //! Events as clients see them.
 //!
-//! A client must be able to read whatever a server hands out, so only the form is judged here; what may enter a log is judged
-//! where it enters, in `request` and by core.
+//! A client must be able to read whatever a server hands out, so only the form is judged here; what
+//! may enter a log is judged where it enters, in `request` and by core.
 
 use bytes::Bytes;
 use troupe_core::event::Role;

@@ -1,4 +1,5 @@
-//! Why a request was not done, in the form clients get: definite or unknown, a stable code, a sentence.
+//! Why a request was not done, in the form clients get: definite or unknown, a stable code, a
+//! sentence.
 
 use std::fmt;
 
@@ -8,7 +9,8 @@ use crate::error::DecodeError;
 use crate::wire::client::Failure;
 use crate::wire::client::failure::Kind;
 
-/// Definite refusals that are the connection's business, not the machine's: those are [`Rejection`].
+/// Definite refusals that are the connection's business, not the machine's: those are
+/// [`Rejection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     BadFrame,
@@ -138,7 +140,8 @@ impl Failure {
         Failure::coded(why.code(), why.to_string())
     }
 
-    /// Definite: a field of the request is wrong. A frame that is no message at all is [`Refusal::BadFrame`].
+    /// Definite: a field of the request is wrong. A frame that is no message at all is
+    /// [`Refusal::BadFrame`].
     pub fn bad_request(why: &DecodeError) -> Failure {
         let code = match why {
             DecodeError::Malformed(_) | DecodeError::Version { .. } => Refusal::BadFrame.code(),

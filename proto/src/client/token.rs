@@ -1,4 +1,5 @@
-//! What a client keeps to continue its session: opaque to it, but the server finds the user's shard in it.
+//! What a client keeps to continue its session: opaque to it, but the server finds the user's shard
+//! in it.
 
 use std::fmt;
 
@@ -10,7 +11,8 @@ use crate::field;
 const VERSION: u8 = 1;
 const SECRET_BYTES: usize = 32;
 
-/// One version byte, 8 bytes of user id (big endian), one byte of length, the device, 32 bytes of secret.
+/// One version byte, 8 bytes of user id (big endian), one byte of length, the device, 32 bytes of
+/// secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken {
     pub user: UserId,

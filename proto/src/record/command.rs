@@ -23,7 +23,8 @@ pub struct StampedBatch {
     pub commands: Vec<Command>,
 }
 
-/// A command in the form in which an entry carries it, so that its size is known and it is encoded once.
+/// A command in the form in which an entry carries it, so that its size is known and it is encoded
+/// once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedCommand(Vec<u8>);
 

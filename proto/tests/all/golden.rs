@@ -1,5 +1,6 @@
-//! Kept bytes: what is on disk today must be read tomorrow. A difference here is a change of format: `UPDATE=1` rewrites the
-//! files for types or variants that are new, never for those that have been released.
+//! Kept bytes: what is on disk today must be read tomorrow. A difference here is a change of
+//! format: `UPDATE=1` rewrites the files for types or variants that are new, never for those that
+//! have been released.
 
 mod accounts;
 

@@ -1,4 +1,5 @@
-//! One test program for the whole crate. [`values`] draws any value of any type; the other modules ask something of them.
+//! One test program for the whole crate. [`values`] draws any value of any type; the other modules
+//! ask something of them.
 
 mod client;
 mod frame;

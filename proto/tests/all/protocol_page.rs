@@ -1,4 +1,5 @@
-//! `docs/protocol.md` is tested like code: its example bytes, its codes and its limits are those of this program.
+//! `docs/protocol.md` is tested like code: its example bytes, its codes and its limits are those of
+//! this program.
 
 use bytes::{Bytes, BytesMut};
 use prost::Message;

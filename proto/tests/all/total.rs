@@ -1,4 +1,5 @@
-//! Decoders are total: any bytes, and good bytes with a few of them changed, give a value or an error.
+//! Decoders are total: any bytes, and good bytes with a few of them changed, give a value or an
+//! error.
 //!
 //! The fuzz targets in `fuzz/` ask the same for longer.
 

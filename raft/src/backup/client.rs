@@ -1,7 +1,9 @@
-//! The asking side of a backup: finds the leader of a shard wherever it is, and asks again where that changes.
+//! The asking side of a backup: finds the leader of a shard wherever it is, and asks again where
+//! that changes.
 //!
-//! Any node may be asked first. A node that does not lead a shard names the leader if it knows one, and [`Tour`] follows; without such
-//! a hint all nodes are asked in turn. A cluster without a majority is told from a failover by time alone.
+//! Any node may be asked first. A node that does not lead a shard names the leader if it knows one,
+//! and [`Tour`] follows; without such a hint all nodes are asked in turn. A cluster without a
+//! majority is told from a failover by time alone.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -25,7 +27,8 @@ const LEADERLESS: Duration = Duration::from_secs(3);
 /// The same in the middle of a backup or a restore, where giving up costs what was done.
 const PATIENCE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(200);
-/// How often one node is asked about a shard in one tour: hints of two nodes may point at each other for a moment.
+/// How often one node is asked about a shard in one tour: hints of two nodes may point at each
+/// other for a moment.
 const ASKED: u8 = 2;
 
 pub struct Client {
@@ -69,7 +72,8 @@ impl Client {
         Ok(Client { port, nodes: seeds, leaders: BTreeMap::new(), open: BTreeMap::new() })
     }
 
-    /// Which shards there are and who leads them. Fails within seconds where a shard has no leader: nothing was begun then.
+    /// Which shards there are and who leads them. Fails within seconds where a shard has no leader:
+    /// nothing was begun then.
     pub async fn plan(&mut self) -> io::Result<Plan> {
         let began = Instant::now();
         loop {
@@ -93,7 +97,8 @@ impl Client {
         }
     }
 
-    /// Of all nodes that answer, the one that knows the most leaders: one that is cut off knows few.
+    /// Of all nodes that answer, the one that knows the most leaders: one that is cut off knows
+    /// few.
     async fn best_plan(&mut self) -> io::Result<Plan> {
         let (mut best, mut errors) = (None::<Plan>, Vec::new());
         // What is learned meanwhile is asked too.
@@ -144,8 +149,8 @@ impl Client {
         .await
     }
 
-    /// Every row of a shard, in order, to `take`; after a break the rows come from the first one again, and `begin` is called
-    /// before each time.
+    /// Every row of a shard, in order, to `take`; after a break the rows come from the first one
+    /// again, and `begin` is called before each time.
     pub async fn save(
         &mut self,
         shard: ShardId,
@@ -196,7 +201,8 @@ impl Client {
         Ok(())
     }
 
-    /// Says that everything of a backup is restored: the cluster goes on with the content of the cluster `origin`.
+    /// Says that everything of a backup is restored: the cluster goes on with the content of the
+    /// cluster `origin`.
     pub async fn adopt(&mut self, history: u64, origin: [u8; 16]) -> io::Result<()> {
         let began = Instant::now();
         loop {

@@ -1,5 +1,6 @@
-//! One shard of a backup as a file: the blocks of a snapshot one after another, each behind its length, and an end that counts
-//! the rows. Blocks are zstd with a checksum of what is in them; the whole file has a SHA-256, which the manifest keeps.
+//! One shard of a backup as a file: the blocks of a snapshot one after another, each behind its
+//! length, and an end that counts the rows. Blocks are zstd with a checksum of what is in them; the
+//! whole file has a SHA-256, which the manifest keeps.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -92,7 +93,8 @@ impl Writer {
     }
 }
 
-/// Reads a whole file; every row goes to `take`. An error wherever the file is not as it was written.
+/// Reads a whole file; every row goes to `take`. An error wherever the file is not as it was
+/// written.
 pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io::Result<Content> {
     let mut input = Hashed { input: BufReader::new(File::open(path)?), hash: Sha256::new(), bytes: 0 };
     let mut digest = Digest::default();

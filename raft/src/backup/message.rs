@@ -14,7 +14,8 @@ use troupe_runtime::Stream;
 use troupe_store::engine::Family;
 use troupe_store::rows::{Digest, Part, Row};
 
-/// The first byte of a Raft entry that carries a part of a restore. Entries of commands begin with the version of records.
+/// The first byte of a Raft entry that carries a part of a restore. Entries of commands begin with
+/// the version of records.
 pub const MARK: u8 = b'R';
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,8 @@ pub enum Question {
         shard: ShardId,
         entry: Bytes,
     },
-    /// Everything was restored: the cluster goes on with the content of the cluster `origin`, as the history of this number.
+    /// Everything was restored: the cluster goes on with the content of the cluster `origin`, as
+    /// the history of this number.
     Adopt {
         history: u64,
         origin: [u8; 16],

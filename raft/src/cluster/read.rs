@@ -22,8 +22,9 @@ impl Barrier {
         Barrier { groups: groups.clone(), group: group.id, replica: group.replica }
     }
 
-    /// To be asked after reading. A replica that has gone elsewhere takes its rows with it, and is closed before they are deleted: if it is
-    /// open now, what was read was all there; if not, absence says nothing.
+    /// To be asked after reading. A replica that has gone elsewhere takes its rows with it, and is
+    /// closed before they are deleted: if it is open now, what was read was all there; if not,
+    /// absence says nothing.
     pub fn stands(&self) -> bool {
         self.groups.get(self.group).is_some_and(|group| group.replica == self.replica)
     }

@@ -35,8 +35,8 @@ use crate::waiting::Waiting;
 use crate::{balance, gone, mover, routing, serve, snapshot};
 
 impl Cluster {
-    /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the node is a member and knows the
-    /// placement (leaders may still be unknown).
+    /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the
+    /// node is a member and knows the placement (leaders may still be unknown).
     pub async fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
         Cluster::start_watched(ctx, engine, config, Waiting::default()).await
     }
@@ -56,7 +56,8 @@ impl Cluster {
 
     /// With another length of the logs; tests and simulation make them short.
     ///
-    /// Boxed, so that all of agreement is compiled once, here, and not again in every program that starts it.
+    /// Boxed, so that all of agreement is compiled once, here, and not again in every program that
+    /// starts it.
     pub fn start_tuned(
         ctx: NodeCtx,
         engine: Arc<dyn Engine>,
@@ -92,7 +93,8 @@ impl Cluster {
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
         };
-        // Whoever was removed before it got anything is told so when it asks: nobody would come to say it.
+        // Whoever was removed before it got anything is told so when it asks: nobody would come to
+        // say it.
         links.connect(known);
 
         let mut tasks = JoinSet::new();

@@ -35,7 +35,8 @@ pub struct ClusterStatus {
 }
 
 impl ClusterStatus {
-    /// What keeps this node from its work although it runs and has its place, in sentences for `/readyz`.
+    /// What keeps this node from its work although it runs and has its place, in sentences for
+    /// `/readyz`.
     pub fn troubles(&self) -> Vec<String> {
         let stalled = self.stalled.iter().map(|(group, since)| {
             format!("{group} commits nothing although something waits, for {} s", since.as_secs())
@@ -128,7 +129,8 @@ impl Voting {
     }
 }
 
-/// How much of the meta group's log this node has applied: of two tables, the one with more of it is the newer one.
+/// How much of the meta group's log this node has applied: of two tables, the one with more of it
+/// is the newer one.
 pub(super) fn meta_applied(group: Option<&Group>) -> u64 {
     group.and_then(|group| group.metrics().last_applied).map_or(0, |id| id.index)
 }

@@ -1,4 +1,5 @@
-//! The routing table: who is where. Kept up to date by [`crate::routing`], read by everything above this crate.
+//! The routing table: who is where. Kept up to date by [`crate::routing`], read by everything above
+//! this crate.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ pub struct Routing {
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
     pub settings: Settings,
-    /// Which history the content is of, and the clusters that it was of before: see [`crate::meta::MetaState`].
+    /// Which history the content is of, and the clusters that it was of before: see
+    /// [`crate::meta::MetaState`].
     pub history: u64,
     pub continues: Vec<[u8; 16]>,
     pub nodes: BTreeMap<NodeId, NodeInfo>,
@@ -36,7 +38,8 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
-    /// Where clients may be sent; `None` if this node has no address for them, or one of an earlier version that leads nowhere.
+    /// Where clients may be sent; `None` if this node has no address for them, or one of an earlier
+    /// version that leads nowhere.
     pub fn for_clients(&self) -> Option<&str> {
         let address = self.client_address.as_str();
         (Reach::of(address) != Reach::Unspecified).then_some(address)
@@ -75,13 +78,15 @@ impl Routing {
         matches!(state, Some(NodeState::Draining | NodeState::Leaving { .. }))
     }
 
-    /// Whether this node and those that it reaches are fewer than the others, which go on without it. Of two halves none is.
+    /// Whether this node and those that it reaches are fewer than the others, which go on without
+    /// it. Of two halves none is.
     pub fn is_cut_off(&self) -> bool {
         let here = self.nodes.values().filter(|node| node.id == self.me || node.reachable).count();
         2 * here < self.nodes.len()
     }
 
-    /// Where clients may go instead of here: to those that go on, so from a node that is cut off to those that it does not reach.
+    /// Where clients may go instead of here: to those that go on, so from a node that is cut off to
+    /// those that it does not reach.
     pub fn elsewhere(&self) -> Vec<String> {
         let goes_on = |node: &NodeInfo| node.reachable != self.is_cut_off();
         let others = self.nodes.values().filter(|node| node.id != self.me && goes_on(node) && !self.leaves(node.id));

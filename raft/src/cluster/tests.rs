@@ -1,4 +1,5 @@
-//! Whole nodes on a network and disks in memory; the clock is paused, so that elections cost nothing.
+//! Whole nodes on a network and disks in memory; the clock is paused, so that elections cost
+//! nothing.
 
 mod addresses;
 mod tokens;

@@ -1,8 +1,11 @@
-//! Whether a newcomer is where it says it is: asked of the address itself, before the meta group hears of the newcomer.
+//! Whether a newcomer is where it says it is: asked of the address itself, before the meta group
+//! hears of the newcomer.
 //!
-//! The meta group takes a newcomer at the address of another node for that node's heir, since a wiped node can never come back. So
-//! an address must not be taken on trust: the node that is asked for admission dials it and sees who answers. Only the newcomer itself,
-//! known by its request, is admitted. An address whose holder answers is taken. An address where no node answers is asked again.
+//! The meta group takes a newcomer at the address of another node for that node's heir, since a
+//! wiped node can never come back. So an address must not be taken on trust: the node that is asked
+//! for admission dials it and sees who answers. Only the newcomer itself, known by its request, is
+//! admitted. An address whose holder answers is taken. An address where no node answers is asked
+//! again.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! What this node has written down about its place in a cluster, and what it tells others who ask.
 //!
-//! All decisions of formation that matter are one row, changed here under one lock and synced before anybody hears of it: the
-//! promise of a birth, its confirmation, an admission. The order is fixed: empty, promised, member; or empty, member.
+//! All decisions of formation that matter are one row, changed here under one lock and synced
+//! before anybody hears of it: the promise of a birth, its confirmation, an admission. The order is
+//! fixed: empty, promised, member; or empty, member.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -148,7 +149,8 @@ impl Desk {
         self.changed.notified().await;
     }
 
-    /// Promises a birth, durably, unless another one was promised or the node has a place. The inner error says why not.
+    /// Promises a birth, durably, unless another one was promised or the node has a place. The
+    /// inner error says why not.
     pub async fn promise(&self, birth: &Birth) -> Result<Result<(), String>, StartError> {
         let mut state = self.state.lock().await;
         if let Some(identity) = &state.identity {
@@ -181,7 +183,8 @@ impl Desk {
         self.keep_identity(&mut state, Identity { confirmed: true, ..identity }).await
     }
 
-    /// The request to be admitted to a cluster, the same at every call for ever; `None` if a birth was promised meanwhile.
+    /// The request to be admitted to a cluster, the same at every call for ever; `None` if a birth
+    /// was promised meanwhile.
     pub async fn begin_join(&self) -> Result<Option<JoinRequest>, StartError> {
         let mut state = self.state.lock().await;
         if state.identity.is_some() {
@@ -201,7 +204,8 @@ impl Desk {
         Ok(Some(JoinRequest { request, address, client_address, http_address }))
     }
 
-    /// The node that the request made is no more, and this one has never been it: the next request is another.
+    /// The node that the request made is no more, and this one has never been it: the next request
+    /// is another.
     pub async fn forget_join(&self) -> Result<(), StartError> {
         let mut state = self.state.lock().await;
         let mut batch = Batch::default();

@@ -1,7 +1,8 @@
 //! What a node without a place does: ask the others, again and again, until it has one.
 //!
-//! Each round asks and takes at most one step; the steps themselves are the [`desk`](super::desk)'s. Between rounds it waits a little,
-//! with jitter and a bound, and says every few seconds what it is waiting for.
+//! Each round asks and takes at most one step; the steps themselves are the
+//! [`desk`](super::desk)'s. Between rounds it waits a little, with jitter and a bound, and says
+//! every few seconds what it is waiting for.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -140,7 +141,8 @@ impl Gatherer<'_> {
             let texts = round.missing.join("; ");
             round.missing = vec![format!("{missing} of {all} nodes of the join list are missing: {texts}")];
         }
-        // Where there is a cluster to join, it does not matter what those who are empty too were started for.
+        // Where there is a cluster to join, it does not matter what those who are empty too were
+        // started for.
         if let Some(bound) = self.desk.bound().await {
             round.missing.insert(0, bound.text().to_owned());
             return Ok(Step::Wait(round.missing));
@@ -159,8 +161,8 @@ impl Gatherer<'_> {
         if *first != self.desk.me().cluster {
             return Ok(Step::Wait(vec![format!("all nodes are present; {first} is to found the cluster")]));
         }
-        // A founder that was wiped before its cluster was confirmed goes on with the birth that the others have promised: none
-        // of them has taken part in anything yet.
+        // A founder that was wiped before its cluster was confirmed goes on with the birth that the
+        // others have promised: none of them has taken part in anything yet.
         let birth = round.promised.unwrap_or_else(|| {
             let mut nodes = round.empty;
             nodes.push(self.desk.me().clone());
@@ -296,7 +298,8 @@ impl Gatherer<'_> {
         Ok(Step::Wait(missing))
     }
 
-    /// When every single peer rejects our token, the mistake is most likely here, and waiting does not help.
+    /// When every single peer rejects our token, the mistake is most likely here, and waiting does
+    /// not help.
     fn all_distrust(&self, asked: &[Asked]) -> Result<(), StartError> {
         let mut errors = Vec::new();
         for (_, answer) in asked {
@@ -318,7 +321,8 @@ impl Gatherer<'_> {
         ask(self.port, address, question, within).await
     }
 
-    /// The address that this node advertises must not lead to another one: the others would take that one for this.
+    /// The address that this node advertises must not lead to another one: the others would take
+    /// that one for this.
     pub async fn check_own_address(&self) -> Result<(), StartError> {
         let mine = self.desk.me().cluster.as_str();
         let answer = self.ask(mine, &Question::Hello, HELLO_TIME).await;

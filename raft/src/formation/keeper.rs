@@ -1,8 +1,10 @@
 //! The tokens that this node holds, and the file in its data directory that keeps them.
 //!
-//! As a rule there is one token. While it is changed ([`super::rotation`]) there are two, one of which is shown and both of which are taken. The file
-//! `tokens` is written when this node has made its token itself, and by a change; `token` beside it is the present one alone, for
-//! the operator. Both are readable by their owner only. None of it is ever in the database, which travels in copies.
+//! As a rule there is one token. While it is changed ([`super::rotation`]) there are two, one of
+//! which is shown and both of which are taken. The file `tokens` is written when this node has made
+//! its token itself, and by a change; `token` beside it is the present one alone, for the operator.
+//! Both are readable by their owner only. None of it is ever in the database, which travels in
+//! copies.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,7 +22,8 @@ use crate::token::{Fingerprint, Token};
 pub const TOKENS: &str = "tokens";
 /// In the data directory, for `troupe token show`.
 pub const TOKEN: &str = "token";
-/// Tokens that were given up and are remembered, so that a start with one of them is no mistake. The oldest is forgotten.
+/// Tokens that were given up and are remembered, so that a start with one of them is no mistake.
+/// The oldest is forgotten.
 const REPLACED: usize = 16;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

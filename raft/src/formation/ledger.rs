@@ -1,16 +1,20 @@
-//! Which start of which node this one has seen, so that a disk that was put back to an earlier day is noticed.
+//! Which start of which node this one has seen, so that a disk that was put back to an earlier day
+//! is noticed.
 //!
-//! Damage that a disk can show by itself is the engine's to find. A disk put back whole, from an old copy, is in perfect order, and
-//! yet the node has forgotten what it acknowledged since: it would help to elect a leader that lacks it. Only the others
-//! can know. So every start of a data directory has a number, one above the last, and a random mark, both on disk before a word is said.
-//! Whoever dials another node for Raft calls first exchanges starts with it, and both write down what they hear, before the first call:
-//! a node is never asked for anything by one that would not notice if it forgot the answer. Who is in a start that was seen
-//! before with another mark, or in an earlier one, or was in such a one on its way to this one, has been put back: when told
-//! so it condemns its disk and stops, to come back as a new node, and nobody else calls it. Each says what it has seen
-//! of the other, so whoever meets one that was put back tells it: its own old addresses may lead to nobody any more.
+//! Damage that a disk can show by itself is the engine's to find. A disk put back whole, from an
+//! old copy, is in perfect order, and yet the node has forgotten what it acknowledged since: it
+//! would help to elect a leader that lacks it. Only the others can know. So every start of a data
+//! directory has a number, one above the last, and a random mark, both on disk before a word is
+//! said. Whoever dials another node for Raft calls first exchanges starts with it, and both write
+//! down what they hear, before the first call: a node is never asked for anything by one that would
+//! not notice if it forgot the answer. Who is in a start that was seen before with another mark, or
+//! in an earlier one, or was in such a one on its way to this one, has been put back: when told so
+//! it condemns its disk and stops, to come back as a new node, and nobody else calls it. Each says
+//! what it has seen of the other, so whoever meets one that was put back tells it: its own old
+//! addresses may lead to nobody any more.
 //!
-//! Not covered: a disk put back while every node that had met it since is away too, and one that is put back to
-//! a copy of the very start that it was in.
+//! Not covered: a disk put back while every node that had met it since is away too, and one that is
+//! put back to a copy of the very start that it was in.
 
 use std::io;
 use std::sync::Arc;
@@ -30,8 +34,8 @@ use crate::cluster::StartError;
 use crate::fatal::Fatal;
 use crate::port::Port;
 
-/// Marks of earlier starts that a node keeps and tells. One that was put back and has started more often than this before it meets
-/// anybody is not noticed.
+/// Marks of earlier starts that a node keeps and tells. One that was put back and has started more
+/// often than this before it meets anybody is not noticed.
 const BEFORE: usize = 64;
 
 /// For the other side to write down a start and to tell its own.
@@ -66,7 +70,8 @@ pub struct Start {
 }
 
 impl Start {
-    /// Whether who is in this start can have been seen in that one without having lost anything since.
+    /// Whether who is in this start can have been seen in that one without having lost anything
+    /// since.
     pub fn follows(&self, seen: &Boot) -> bool {
         match self.boot.number.checked_sub(seen.number) {
             None => false,
@@ -133,7 +138,8 @@ impl Book {
         &self.start
     }
 
-    /// The node's way out. It begins here because this is the first that writes for as long as the node lives, whoever asks.
+    /// The node's way out. It begins here because this is the first that writes for as long as the
+    /// node lives, whoever asks.
     pub fn fatal(&self) -> Fatal {
         self.fatal.clone()
     }
@@ -167,7 +173,8 @@ impl Book {
         }
     }
 
-    /// Another node has seen a start of this one that is not on its disk. Gives the reason why the node stops.
+    /// Another node has seen a start of this one that is not on its disk. Gives the reason why the
+    /// node stops.
     pub fn put_back(&self, by: NodeId, number: u64) -> String {
         let why = format!(
             "this is start {} of this data, but node {by} has seen another start {number}: an earlier copy was put in its place, \
@@ -207,7 +214,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Both have written down which start the other is in; to be done before each connection for Raft calls.
+    /// Both have written down which start the other is in; to be done before each connection for
+    /// Raft calls.
     pub async fn exchange(&self, with: NodeId) -> io::Result<()> {
         let Ledger { book, cluster_id, me, address, .. } = self;
         let seen = book.seen(with).map_err(io::Error::other)?;

@@ -1,4 +1,5 @@
-//! The words of formation: one question and one answer per connection, capped, and checked before anything inside sees them.
+//! The words of formation: one question and one answer per connection, capped, and checked before
+//! anything inside sees them.
 
 mod token;
 
@@ -82,8 +83,8 @@ pub struct Presence {
 pub enum Standing {
     /// Belongs to no cluster; the list it was started with.
     Empty(Vec<String>),
-    /// Has no place now, and waits for the cluster that it belonged to or has asked to be admitted to; with its request, if it has
-    /// made one.
+    /// Has no place now, and waits for the cluster that it belonged to or has asked to be admitted
+    /// to; with its request, if it has made one.
     Bound(Option<[u8; 16]>),
     /// Has promised a birth and does not know that all others have.
     Promised(Birth),

@@ -1,13 +1,15 @@
 //! Changes the cluster's token while it runs: `troupe token rotate`.
 //!
-//! The node that is asked leads all members through it, in steps each of which all of them have taken before the next begins. *Ask*: what does each hold, and
-//! is no other change under way? *Keep*: take the new token beside the old one. *Show*: show a certificate of the new one, and
-//! still take the old one. *Forget*: take the new one alone; every connection that is open ends then, and begins again under the new
-//! one. So at no time are there two nodes that do not take each other's certificate, and a change that broke off is
-//! gone on with by asking again.
+//! The node that is asked leads all members through it, in steps each of which all of them have
+//! taken before the next begins. *Ask*: what does each hold, and is no other change under way?
+//! *Keep*: take the new token beside the old one. *Show*: show a certificate of the new one, and
+//! still take the old one. *Forget*: take the new one alone; every connection that is open ends
+//! then, and begins again under the new one. So at no time are there two nodes that do not take
+//! each other's certificate, and a change that broke off is gone on with by asking again.
 //!
-//! The token travels from node to node over TLS, from a member that has proved its number to the address of another one whose certificate
-//! names that member. It is never in a log, a snapshot or the database. A node that was removed is no member and gets nothing; a member that does not
+//! The token travels from node to node over TLS, from a member that has proved its number to the
+//! address of another one whose certificate names that member. It is never in a log, a snapshot or
+//! the database. A node that was removed is no member and gets nothing; a member that does not
 //! answer holds up the change, because it would be shut out by it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,8 +67,8 @@ impl Rotation {
         Rotation { keeper, rng, turn: Mutex::default() }
     }
 
-    /// One step, for the member that leads the change. What is to be forgotten is forgotten when the answer has left: it ends the
-    /// stream that the answer leaves on.
+    /// One step, for the member that leads the change. What is to be forgotten is forgotten when
+    /// the answer has left: it ends the stream that the answer leaves on.
     pub async fn take(&self, port: &Port, leader: NodeId, step: Step) -> (Answer, After) {
         if leader == NodeId(0) {
             return (Answer::Refused("only a node of this cluster may ask for that".into()), After::Nothing);
@@ -123,7 +125,8 @@ impl Rotation {
         free
     }
 
-    /// The whole change but for this node's own last step, led by this node. The error is for the operator.
+    /// The whole change but for this node's own last step, led by this node. The error is for the
+    /// operator.
     pub async fn lead(&self, port: &Port, directory: &dyn Directory) -> Result<Token, String> {
         let me = port.member().map(|(_, me)| me).ok_or("this node has no place in a cluster yet")?;
         let march = March { rotation: self, port, me };
@@ -145,7 +148,8 @@ impl Rotation {
         Err("nodes join or leave all the time: ask again when that is over".into())
     }
 
-    /// The token that the members change to: one that a change before has left behind, or a new one.
+    /// The token that the members change to: one that a change before has left behind, or a new
+    /// one.
     async fn choose(&self, held: &BTreeMap<NodeId, Held>) -> Result<Token, String> {
         let shown: BTreeSet<Fingerprint> = held.values().map(|held| held.current).collect();
         let coming: BTreeMap<Fingerprint, &Token> =
@@ -174,7 +178,8 @@ impl March<'_> {
         directory.addresses().into_iter().map(|(node, _)| node).collect()
     }
 
-    /// All others at once, then this node: as long as one of them has not taken the step, neither has this one.
+    /// All others at once, then this node: as long as one of them has not taken the step, neither
+    /// has this one.
     async fn all(&self, members: &BTreeSet<NodeId>, step: &Step) -> Result<BTreeMap<NodeId, Held>, String> {
         let mut held = self.others(members, step).await?;
         let (mine, _) = self.rotation.take(self.port, self.me, step.clone()).await;

@@ -20,8 +20,8 @@ pub struct Secrets {
     pub keeper: Option<Arc<Keeper>>,
 }
 
-/// The configured token, or the one that replaced it since, or the one that this node once made for its cluster of one, or, for such a newborn,
-/// a fresh one.
+/// The configured token, or the one that replaced it since, or the one that this node once made for
+/// its cluster of one, or, for such a newborn, a fresh one.
 pub async fn secrets(ctx: &NodeCtx, engine: &Arc<dyn Engine>, config: &ClusterConfig) -> Result<Secrets, StartError> {
     let given = config.token.as_deref().map(Token::parse).transpose();
     let given = given.map_err(|error| StartError::Refused(error.to_string()))?;

@@ -1,4 +1,5 @@
-//! Nodes on a network and disks in memory; the clock is paused, so waiting costs nothing and is never guessed.
+//! Nodes on a network and disks in memory; the clock is paused, so waiting costs nothing and is
+//! never guessed.
 
 mod admission;
 mod refusals;

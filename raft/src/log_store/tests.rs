@@ -1,4 +1,5 @@
-//! openraft's own suite for storages, on an engine that another group shares, and what the suite does not ask.
+//! openraft's own suite for storages, on an engine that another group shares, and what the suite
+//! does not ask.
 
 use openraft::StorageError;
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};

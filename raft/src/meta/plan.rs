@@ -1,9 +1,10 @@
-//! Which replicas should move, decided from the meta state and from who can be reached. Pure: the steward of the meta group's
-//! leader carries the answers out, and a dry run plays them through.
+//! Which replicas should move, decided from the meta state and from who can be reached. Pure: the
+//! steward of the meta group's leader carries the answers out, and a dry run plays them through.
 //!
-//! In this order: what is on nodes that are to be emptied goes elsewhere, what is missing is added, what is too much
-//! goes, and only then replicas are evened out until no node has two more than another. Each step is the smallest one that helps, so
-//! that the whole plan moves no replica twice.
+//! In this order: what is on nodes that are to be emptied goes elsewhere, what is missing is added,
+//! what is too much goes, and only then replicas are evened out until no node has two more than
+//! another. Each step is the smallest one that helps, so that the whole plan moves no replica
+//! twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,8 +12,9 @@ use troupe_core::{NodeId, ShardId};
 
 use super::state::{MetaCommand, MetaState, NodeState, Place};
 
-/// Replicas that one node receives at once: as many snapshots as it takes in (see [`crate::snapshot`]). More would only
-/// wait there, and all of them take from what the clients of the sending nodes get.
+/// Replicas that one node receives at once: as many snapshots as it takes in (see
+/// [`crate::snapshot`]). More would only wait there, and all of them take from what the clients of
+/// the sending nodes get.
 pub const ARRIVALS: usize = 2;
 
 /// Voters of the meta group: five survive two losses, and more would only slow it down.
@@ -76,7 +78,8 @@ pub fn next(state: &MetaState, sight: &Sight) -> Vec<Planned> {
     plan.moves
 }
 
-/// Every move that is still to be made until nothing is left to do, those under way first, and what it looks like then.
+/// Every move that is still to be made until nothing is left to do, those under way first, and what
+/// it looks like then.
 pub fn forecast(state: &MetaState, sight: &Sight) -> (Vec<Planned>, MetaState) {
     let mut then = state.clone();
     let mut moves = Vec::new();
@@ -100,9 +103,10 @@ pub fn forecast(state: &MetaState, sight: &Sight) -> (Vec<Planned>, MetaState) {
     }
 }
 
-/// Replicas that a node is still to receive: those that are on their way, and those that will follow. Counts what can be done with the
-/// nodes that answer, and what could be done if all nodes that belong to the cluster did: a node that has just started reaches few
-/// others, and must not take that for having everything.
+/// Replicas that a node is still to receive: those that are on their way, and those that will
+/// follow. Counts what can be done with the nodes that answer, and what could be done if all nodes
+/// that belong to the cluster did: a node that has just started reaches few others, and must not
+/// take that for having everything.
 pub fn incoming(state: &MetaState, reachable: &BTreeSet<NodeId>, node: NodeId) -> usize {
     let on_its_way =
         |place: &&Place| place.moving.as_ref().and_then(|moving| moving.add).is_some_and(|(to, _)| to == node);
@@ -115,7 +119,8 @@ pub fn incoming(state: &MetaState, reachable: &BTreeSet<NodeId>, node: NodeId) -
     on_their_way + to_follow.max().unwrap_or(0)
 }
 
-/// A shard whose replicas cannot agree now cannot change its members either, and a move of it would take the place of one that can.
+/// A shard whose replicas cannot agree now cannot change its members either, and a move of it would
+/// take the place of one that can.
 fn can_decide(place: &Place, sight: &Sight) -> bool {
     let there = place.replicas.iter().filter(|(node, _)| sight.reachable.contains(node)).count();
     2 * there > place.replicas.len()
@@ -166,7 +171,8 @@ impl<'a> Plan<'a> {
         self.sight.reachable.contains(&node) && self.arriving.get(&node).copied().unwrap_or(0) < ARRIVALS
     }
 
-    /// Who should take a replica of a shard: the heir if there is one, else whoever has least. `Err` if they are only busy.
+    /// Who should take a replica of a shard: the heir if there is one, else whoever has least.
+    /// `Err` if they are only busy.
     fn taker(&self, place: &Place, heir: Option<NodeId>) -> Result<Option<NodeId>, Busy> {
         let free = |node: &NodeId| place.replica(*node).is_none() && self.sight.reachable.contains(node);
         if let Some(heir) = heir.filter(|heir| self.load.contains_key(heir)).filter(free) {
@@ -180,7 +186,8 @@ impl<'a> Plan<'a> {
     /// What a shard needs: who comes and who goes.
     fn repair(&self, place: &Place) -> Option<(Option<NodeId>, Option<NodeId>)> {
         let nodes: Vec<NodeId> = place.replicas.iter().map(|(node, _)| *node).collect();
-        // Who cannot be reached goes first: as long as it is counted, the others have no second loss to spare.
+        // Who cannot be reached goes first: as long as it is counted, the others have no second
+        // loss to spare.
         let unfit = nodes.iter().copied().filter(|node| !self.state.is_active(*node));
         let unfit = unfit.min_by_key(|node| (self.sight.reachable.contains(node), *node));
         if let Some(node) = unfit {
@@ -234,8 +241,8 @@ impl<'a> Plan<'a> {
 /// There are nodes that could, but not now.
 struct Busy;
 
-/// Who should vote in the meta group, given who does; `None` if that is well. Those who can stay, stay; who comes in must have
-/// the log already.
+/// Who should vote in the meta group, given who does; `None` if that is well. Those who can stay,
+/// stay; who comes in must have the log already.
 pub fn meta_voters(
     state: &MetaState,
     voters: &BTreeSet<NodeId>,
@@ -253,7 +260,8 @@ pub fn meta_voters(
         voters.iter().copied().filter(|node| state.is_active(*node)).take(wanted).collect();
     let more = state.active().filter(|node| caught_up.contains(node) && !voters.contains(node));
     then.extend(more.take(wanted - then.len()));
-    // Better one who is to go than one fewer: until somebody can step in, everybody who votes goes on.
+    // Better one who is to go than one fewer: until somebody can step in, everybody who votes goes
+    // on.
     let fewer = then.len() < voters.len().min(wanted);
     (!then.is_empty() && !fewer && then != *voters).then_some(then)
 }

@@ -1,5 +1,6 @@
-//! What the meta group agrees on: the nodes and what is meant to become of them, which of them hold which shard, the moves
-//! under way, and the settings that a cluster is born with. Pure: the same commands give the same state on every node.
+//! What the meta group agrees on: the nodes and what is meant to become of them, which of them hold
+//! which shard, the moves under way, and the settings that a cluster is born with. Pure: the same
+//! commands give the same state on every node.
 //!
 //! Not which moves to make ([`super::plan`]), nor the bytes of any of it ([`super::wire`]).
 
@@ -28,12 +29,13 @@ pub struct MetaState {
     pub placement: BTreeMap<ShardId, Place>,
     /// Replicas per shard that the last order agreed to. Orders are allowed or refused by it.
     pub replication: u32,
-    /// Replicas that each shard should have as soon as there are as many nodes. An order that makes do with fewer because it leaves
-    /// fewer nodes does not change it, so that the copies come back with the nodes. No command is allowed or refused by it: versions
-    /// that do not know it decide alike.
+    /// Replicas that each shard should have as soon as there are as many nodes. An order that makes
+    /// do with fewer because it leaves fewer nodes does not change it, so that the copies come back
+    /// with the nodes. No command is allowed or refused by it: versions that do not know it decide
+    /// alike.
     pub target: u32,
-    /// Which history the content is of: another number whenever a cluster goes on from less than devices may have seen, by a restore or a
-    /// recovery. 0 until then. Devices compare it.
+    /// Which history the content is of: another number whenever a cluster goes on from less than
+    /// devices may have seen, by a restore or a recovery. 0 until then. Devices compare it.
     pub history: u64,
     /// Clusters whose content this one went on with, oldest first; the last [`CONTINUES`].
     pub continues: Vec<[u8; 16]>,
@@ -79,8 +81,8 @@ pub struct Place {
     pub moving: Option<Move>,
 }
 
-/// A replica that comes, one that goes, or one for the other. It begins as a learner, may be called off until it is promoted, and is then
-/// driven to its end by whoever leads the shard.
+/// A replica that comes, one that goes, or one for the other. It begins as a learner, may be called
+/// off until it is promoted, and is then driven to its end by whoever leads the shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
     pub number: u64,
@@ -146,7 +148,8 @@ pub enum MetaCommand {
         shard: ShardId,
         number: u64,
     },
-    /// Means something else with a node, and may change the replication of the cluster in the same step.
+    /// Means something else with a node, and may change the replication of the cluster in the same
+    /// step.
     SetNode {
         node: NodeId,
         state: NodeState,
@@ -163,7 +166,8 @@ pub enum MetaCommand {
     ChangeSettings(ChangeSettings),
 }
 
-/// Clusters that are remembered as those this one went on with. Above it the oldest is forgotten: its devices begin afresh.
+/// Clusters that are remembered as those this one went on with. Above it the oldest is forgotten:
+/// its devices begin afresh.
 pub const CONTINUES: usize = 16;
 
 impl MetaState {
@@ -176,7 +180,8 @@ impl MetaState {
         self.placement.get(&shard)?.replica(node)
     }
 
-    /// Whether a replica of this id was ever handed out: what this state does not name any more is gone for good.
+    /// Whether a replica of this id was ever handed out: what this state does not name any more is
+    /// gone for good.
     pub fn has_handed_out(&self, replica: ReplicaId) -> bool {
         replica.0 <= self.last_replica
     }
@@ -201,7 +206,8 @@ impl MetaState {
         self.admitted.get(request).is_some_and(|node| self.removed.contains_key(node))
     }
 
-    /// Replicas per shard that an order may not undercut without saying so, with so many active nodes.
+    /// Replicas per shard that an order may not undercut without saying so, with so many active
+    /// nodes.
     fn agreed_copies(&self, active: usize) -> usize {
         (self.replication as usize).clamp(1, active.max(1))
     }

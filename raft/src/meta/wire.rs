@@ -1,5 +1,6 @@
-//! The meta group's state and commands as the messages of `raft.proto`. Fields are only ever added there: a state that an
-//! earlier version wrote reads as one in which nothing moves and every node is active.
+//! The meta group's state and commands as the messages of `raft.proto`. Fields are only ever added
+//! there: a state that an earlier version wrote reads as one in which nothing moves and every node
+//! is active.
 
 use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;

@@ -67,7 +67,8 @@ impl From<DialError> for io::Error {
     }
 }
 
-/// Whether a dial failed because no process has the other side's port open: it answered, so neither it nor the network is just slow.
+/// Whether a dial failed because no process has the other side's port open: it answered, so neither
+/// it nor the network is just slow.
 pub fn nobody_listens(error: &io::Error) -> bool {
     let dial = error.get_ref().and_then(|inner| inner.downcast_ref::<DialError>());
     let unreachable = dial.and_then(|dial| if let Why::Unreachable(source) = &dial.why { Some(source) } else { None });
@@ -75,8 +76,9 @@ pub fn nobody_listens(error: &io::Error) -> bool {
 }
 
 impl Port {
-    /// Opens a stream to a node of this cluster, authenticated and past the preamble. Bounded in time. The error's inner
-    /// value is a [`DialError`] wherever the other node, or the way to it, was the cause.
+    /// Opens a stream to a node of this cluster, authenticated and past the preamble. Bounded in
+    /// time. The error's inner value is a [`DialError`] wherever the other node, or the way to it,
+    /// was the cause.
     pub async fn dial(&self, to: NodeId, protocol: Protocol) -> io::Result<Box<dyn Stream>> {
         let address = self.address(to)?;
         let era = self.shared.guests.era();
@@ -95,7 +97,8 @@ impl Port {
         self.dial_as_holder(address, Protocol::Formation).await
     }
 
-    /// Opens a stream to whoever listens at an address and holds the token, as somebody who holds it too.
+    /// Opens a stream to whoever listens at an address and holds the token, as somebody who holds
+    /// it too.
     pub(crate) async fn dial_as_holder(&self, address: &str, protocol: Protocol) -> Result<Box<dyn Stream>, DialError> {
         let identity = self.shared.identity.read().clone();
         let preamble = Preamble {
@@ -150,8 +153,8 @@ impl Port {
     }
 }
 
-/// What a failure after the connect says about the other side. A client learns in the handshake that the server's certificate is
-/// foreign, but only from an alert after it that its own is.
+/// What a failure after the connect says about the other side. A client learns in the handshake
+/// that the server's certificate is foreign, but only from an alert after it that its own is.
 fn broken(error: io::Error) -> Why {
     use rustls::{CertificateError, Error};
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {

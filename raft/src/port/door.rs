@@ -18,10 +18,12 @@ use crate::address::host;
 
 const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
-/// Addresses that nodes have dialed from and that are remembered. Above it the others have no places of their own.
+/// Addresses that nodes have dialed from and that are remembered. Above it the others have no
+/// places of their own.
 pub const SOURCES: usize = 256;
 
-/// Accepts for ever; each connection shakes hands in a task of its own, so that a stuck one holds up nobody.
+/// Accepts for ever; each connection shakes hands in a task of its own, so that a stuck one holds
+/// up nobody.
 pub async fn listen_on(listener: Box<dyn Listener>, shared: Arc<Shared>) {
     let mut places = Places::default();
     // Dropped with this task, which ends the handshakes with it.
@@ -33,7 +35,8 @@ pub async fn listen_on(listener: Box<dyn Listener>, shared: Arc<Shared>) {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of descriptors, most likely: it passes, and must not become a busy loop meanwhile.
+                // Out of descriptors, most likely: it passes, and must not become a busy loop
+                // meanwhile.
                 if let Some(more) = shared.quiet.pass("accept") {
                     warn!(%error, more, "the cluster port cannot accept a connection, trying again");
                 }

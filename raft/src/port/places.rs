@@ -1,8 +1,9 @@
 //! Who may shake hands at the cluster port at the same time, and who has to go for whom.
 //!
-//! A handshake takes milliseconds; a connection that says nothing takes its place for seconds. So there are places for everybody, and as
-//! many again for addresses that nodes of this cluster have: no stranger keeps a node out. A newcomer never finds the
-//! door shut. Where no place is free, a silent connection of the address that holds the most places goes, the oldest one first.
+//! A handshake takes milliseconds; a connection that says nothing takes its place for seconds. So
+//! there are places for everybody, and as many again for addresses that nodes of this cluster have:
+//! no stranger keeps a node out. A newcomer never finds the door shut. Where no place is free, a
+//! silent connection of the address that holds the most places goes, the oldest one first.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::AbortHandle;
 
-/// Handshakes at once of addresses that no node of this cluster is known to have, and as many again of those that one has. Above it
-/// one that is under way ends for the new one.
+/// Handshakes at once of addresses that no node of this cluster is known to have, and as many again
+/// of those that one has. Above it one that is under way ends for the new one.
 pub const HANDSHAKES: usize = 64;
 
 /// One connection before its end of the handshake.
@@ -34,7 +35,8 @@ pub struct Places {
 }
 
 impl Places {
-    /// Takes a place, and ends the handshake of another connection if there is none. Whether it did.
+    /// Takes a place, and ends the handshake of another connection if there is none. Whether it
+    /// did.
     pub fn take(&mut self, place: Place) -> bool {
         self.taken.retain(|_, place| !place.end.is_finished());
         let goes = self.who_goes(place.known);

@@ -1,4 +1,5 @@
-//! Warnings that somebody outside can cause as often as he likes: one line of each kind per minute, and how many it stands for.
+//! Warnings that somebody outside can cause as often as he likes: one line of each kind per minute,
+//! and how many it stands for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What the port sees of a stream that it has accepted: whether its other end has said anything, and whether it is still welcome.
+//! What the port sees of a stream that it has accepted: whether its other end has said anything,
+//! and whether it is still welcome.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -65,8 +66,9 @@ impl Guests {
     }
 }
 
-/// Breaks when its other end has become a stranger: a node that was removed, or one that may hold no more than a token that was replaced.
-/// What it sends then is not read any more, whatever protocol it speaks.
+/// Breaks when its other end has become a stranger: a node that was removed, or one that may hold
+/// no more than a token that was replaced. What it sends then is not read any more, whatever
+/// protocol it speaks.
 pub struct Guarded {
     stream: Box<dyn Stream>,
     peer: NodeId,

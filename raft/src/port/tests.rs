@@ -112,7 +112,8 @@ async fn every_mistaken_identity_has_a_name() {
         let elsewhere = member(security(1), [2; 16], 2).await;
         let _served = elsewhere.inbound(Protocol::Raft);
         introduce(&one, &elsewhere);
-        // The certificate carries the cluster's id, so with TLS it is already the name that is wrong.
+        // The certificate carries the cluster's id, so with TLS it is already the name that is
+        // wrong.
         let refused = dial(&one, Protocol::Raft).await.err().expect("refused");
         assert!(matches!(refused, Why::WrongNode | Why::WrongCluster(_)), "{refused}");
         assert_eq!(secure, matches!(refused, Why::WrongNode));

@@ -27,10 +27,12 @@ pub enum TurnedAway {
 }
 
 impl TurnedAway {
-    /// What somebody should look at, under one name for all of its kind. `None`: it happens in good order.
+    /// What somebody should look at, under one name for all of its kind. `None`: it happens in good
+    /// order.
     pub fn warning(&self) -> Option<&'static str> {
         match self {
-            // The dialer meant another node and has seen it by our certificate, as when one has got its id a moment ago.
+            // The dialer meant another node and has seen it by our certificate, as when one has got
+            // its id a moment ago.
             TurnedAway::Tls(error) if meant_another(error) => None,
             TurnedAway::Tls(error) | TurnedAway::Broken(error) if has_gone(error) => None,
             TurnedAway::Tls(_) => Some("tls"),
@@ -64,7 +66,8 @@ pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>) -> Result<bool, T
     let (mut stream, shown) = accept_tls(&identity, stream).await?;
     let (cluster, node) = identity.member.unwrap_or_default();
     let Ok(preamble) = Preamble::receive(&mut stream).await else {
-        // The answer helps a dialer of another version; one that is no dialer at all does not matter.
+        // The answer helps a dialer of another version; one that is no dialer at all does not
+        // matter.
         Answer { verdict: Verdict::Unsupported, cluster, node }.send(&mut stream).await?;
         return Err(TurnedAway::Garbled);
     };
@@ -106,7 +109,8 @@ async fn accept_tls(
     Ok((Box::new(stream), shown.map(CertificateDer::into_owned)))
 }
 
-/// Whether this is a node that was removed, by what it says or by its certificate: whatever it asks for, it gets nothing.
+/// Whether this is a node that was removed, by what it says or by its certificate: whatever it asks
+/// for, it gets nothing.
 fn is_out(shared: &Shared, cluster: [u8; 16], shown: Option<&CertificateDer<'_>>, from: NodeId) -> bool {
     if from != NodeId(0) {
         return shared.guests.is_removed(from);

@@ -1,8 +1,10 @@
-//! Where the nodes of this cluster are: what the meta group's table says, and what was found out since.
+//! Where the nodes of this cluster are: what the meta group's table says, and what was found out
+//! since.
 //!
-//! An address is a hint, never an identity: whoever is dialed shows by its certificate, or in the preamble, which node it is. So a wrong
-//! hint costs a dial and nothing else, and hints may come from anywhere. They matter when the table is of yesterday: all
-//! machines have new addresses, two have swapped theirs, or a node was admitted under an address with a typing error. The one that
+//! An address is a hint, never an identity: whoever is dialed shows by its certificate, or in the
+//! preamble, which node it is. So a wrong hint costs a dial and nothing else, and hints may come
+//! from anywhere. They matter when the table is of yesterday: all machines have new addresses, two
+//! have swapped theirs, or a node was admitted under an address with a typing error. The one that
 //! looks for missing nodes is [`finder`](crate::finder).
 
 use std::collections::BTreeMap;
@@ -37,7 +39,8 @@ impl State {
 }
 
 impl Whereabouts {
-    /// Replaces what the table said. What was found out about a node holds until the table says something new of it.
+    /// Replaces what the table said. What was found out about a node holds until the table says
+    /// something new of it.
     pub fn set_table(&self, table: BTreeMap<NodeId, String>) {
         let mut state = self.state.write();
         let State { table: before, found, heard } = &mut *state;

@@ -1,8 +1,10 @@
-//! The certificate that a node shows to clients: the operator's own, or one from the cluster's authority.
+//! The certificate that a node shows to clients: the operator's own, or one from the cluster's
+//! authority.
 //!
-//! Clients hold no certificate; they log in. A certificate from the cluster's authority carries [`CLIENT_NAME`], and the authority comes
-//! with it, so that a client pins the authority's key once and then knows every node of the cluster. A certificate for the cluster port
-//! does not carry that name, and one for the client port does not carry the names that nodes ask for.
+//! Clients hold no certificate; they log in. A certificate from the cluster's authority carries
+//! [`CLIENT_NAME`], and the authority comes with it, so that a client pins the authority's key once
+//! and then knows every node of the cluster. A certificate for the cluster port does not carry that
+//! name, and one for the client port does not carry the names that nodes ask for.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +45,8 @@ impl ClientIdentity {
         Ok(identity)
     }
 
-    /// TLS 1.3 without tickets: a client proves itself by its login, and the server by its certificate, on every connection.
+    /// TLS 1.3 without tickets: a client proves itself by its login, and the server by its
+    /// certificate, on every connection.
     pub fn server(&self) -> Result<Shown, TlsError> {
         let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -55,7 +58,8 @@ impl ClientIdentity {
 }
 
 impl Authority {
-    /// A certificate for a client port. `hosts` are the names and addresses that clients dial, for those that check them.
+    /// A certificate for a client port. `hosts` are the names and addresses that clients dial, for
+    /// those that check them.
     pub fn mint_for_clients(&self, hosts: &[String]) -> Result<ClientIdentity, TlsError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
         let names = std::iter::once(CLIENT_NAME.to_owned()).chain(hosts.iter().cloned());

@@ -1,4 +1,5 @@
-//! One life of a node on its machine: it takes up what the machine keeps, serves as `troupe start` has it serve, and ends.
+//! One life of a node on its machine: it takes up what the machine keeps, serves as `troupe start`
+//! has it serve, and ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,8 @@ const NEVER: Duration = Duration::from_secs(600);
 /// What a node says that was removed.
 const REMOVED: &str = "was removed from this cluster";
 
-/// People of a simulation say as much within seconds as others in a day, and log in again and again.
+/// People of a simulation say as much within seconds as others in a day, and log in again and
+/// again.
 fn unhurried() -> Limits {
     Limits {
         login_rate: 0,
@@ -129,7 +131,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     Ok(())
 }
 
-/// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port would.
+/// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port
+/// would.
 async fn attend(
     setting: &Setting,
     node: usize,

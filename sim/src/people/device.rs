@@ -1,4 +1,5 @@
-//! A phone with the SDK: it talks, is switched off in the middle of it and on again, and writes down everything it is told.
+//! A phone with the SDK: it talks, is switched off in the middle of it and on again, and writes
+//! down everything it is told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,11 +20,13 @@ use crate::evidence::Evidence;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages without an answer. Who has so many waits before saying more.
 const UNANSWERED: usize = 16;
-/// One message in so many takes the id that another device's last one had: ids are the sender's own.
+/// One message in so many takes the id that another device's last one had: ids are the sender's
+/// own.
 const COLLIDE: u64 = 10;
 /// One turn in so many is a look at history, or a mark of how far one has read.
 const LOOK: u64 = 8;
-/// An application looks away after one event in so many, for so long at most: then some wait when it is switched off.
+/// An application looks away after one event in so many, for so long at most: then some wait when
+/// it is switched off.
 const BUSY: u64 = 16;
 const BUSY_MS: u64 = 80;
 /// What each still says after everything is whole again.
@@ -115,7 +118,8 @@ impl Device {
         }
     }
 
-    /// The outcome of a message may have been on its way to the application when that ended. Nobody will ever tell it again.
+    /// The outcome of a message may have been on its way to the application when that ended. Nobody
+    /// will ever tell it again.
     async fn forget_what_nobody_heard(&self) {
         // Those who waited for an outcome have it by now, if there is one.
         sleep(Duration::from_millis(1)).await;
@@ -240,7 +244,8 @@ impl Device {
         match incoming {
             Incoming::Event { conversation, event } => evidence.handed(self.number, conversation, &event),
             Incoming::Settled { conversation, id, outcome } => {
-                // Said before the device was switched off; the name of a message is its sender and its id.
+                // Said before the device was switched off; the name of a message is its sender and
+                // its id.
                 let id = id.to_string();
                 let said = |seen: &crate::evidence::Seen| {
                     seen.unanswered.get(&self.number)?.iter().find(|name| name.ends_with(&id)).cloned()
@@ -289,7 +294,8 @@ pub fn settled(
                 evidence.wrong(format!("{id} was refused in {conversation}, where nobody is ever removed: {error}"));
             }
         }
-        // Without an outcome it is still in the outbox: the device was switched off, and says it later.
+        // Without an outcome it is still in the outbox: the device was switched off, and says it
+        // later.
         Err(_) => {}
     }
 }

@@ -1,5 +1,6 @@
-//! Somebody without the SDK who trusts nothing: every message is sent again and again, over several nodes at once, under the
-//! same id; and what a node pushes is taken at its word, so that one that pushes over a gap is caught.
+//! Somebody without the SDK who trusts nothing: every message is sent again and again, over several
+//! nodes at once, under the same id; and what a node pushes is taken at its word, so that one that
+//! pushes over a gap is caught.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,8 +142,8 @@ impl Mouth {
         mouth.insist(&users).await;
     }
 
-    /// Says one thing until it is acknowledged, and sometimes once more. Only then the next: without `after`, nothing else
-    /// keeps the order.
+    /// Says one thing until it is acknowledged, and sometimes once more. Only then the next:
+    /// without `after`, nothing else keeps the order.
     async fn insist(self: Arc<Self>, users: &BTreeMap<usize, UserId>) {
         let rng = &self.world.rng;
         let group = *self.square.group.borrow();

@@ -1,7 +1,8 @@
 //! The people: who they are, what they know of each other, and where they live.
 //!
-//! [`device`] is a phone with the SDK, [`mad`] somebody without it who repeats everything, [`owner`] looks after groups whose
-//! members come and go. They talk until the simulation says that it is over, say their last words, and are silent.
+//! [`device`] is a phone with the SDK, [`mad`] somebody without it who repeats everything,
+//! [`owner`] looks after groups whose members come and go. They talk until the simulation says that
+//! it is over, say their last words, and are silent.
 
 mod device;
 mod mad;
@@ -72,7 +73,8 @@ impl Square {
         }
     }
 
-    /// The last id that another user's device has used there; or the place for the next one to take `mine`.
+    /// The last id that another user's device has used there; or the place for the next one to take
+    /// `mine`.
     fn lend_id(&self, number: u32, conversation: ConversationId, mine: ClientMessageId) -> Option<ClientMessageId> {
         let owner = |number| self.owners.lock().get(&number).copied();
         let mut ids = self.ids.lock();

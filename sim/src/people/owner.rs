@@ -75,7 +75,8 @@ async fn meddle(square: &Square, world: &NodeCtx, client: &Client, people: &[Use
             _ => GroupChange::Remove { user },
         };
         let (adds, removes) = (matches!(change, GroupChange::Add { .. }), matches!(change, GroupChange::Remove { .. }));
-        // A refusal says that an earlier change happened, or did not: then this one is done or undone next time.
+        // A refusal says that an earlier change happened, or did not: then this one is done or
+        // undone next time.
         let _ = timeout(PATIENCE, client.change_group(group, change)).await;
         if adds {
             out.remove(&(group, user));

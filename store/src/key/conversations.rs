@@ -1,5 +1,5 @@
-//! Family `conversations`: everything of a conversation but its events, in the slot of the conversation. Written by the
-//! apply of that slot's shard.
+//! Family `conversations`: everything of a conversation but its events, in the slot of the
+//! conversation. Written by the apply of that slot's shard.
 //!
 //! | key            | layout                                                    | value                   | lifetime                      |
 //! | -------------- | --------------------------------------------------------- | ----------------------- | ----------------------------- |
@@ -12,7 +12,8 @@
 //! | `Cursor`       | slot, `r`, conversation 17, user u64                      | record of a cursor      | for ever                      |
 //! | `Numbered`     | slot, 0x40, conversation 17, user u64, seq u64            | u64: its number         | as long as the event          |
 //!
-//! `Kept` is the head that a conversation had when it was restored from a backup, or recovered: later events are of the new history.
+//! `Kept` is the head that a conversation had when it was restored from a backup, or recovered:
+//! later events are of the new history.
 
 use troupe_core::record::OutboxKey;
 use troupe_core::{ClientMessageId, ConversationId, Seq, Slot, UserId};

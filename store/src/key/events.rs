@@ -1,4 +1,5 @@
-//! Family `events`: the logs of conversations, in the slot of the conversation. Written by the apply of that slot's shard.
+//! Family `events`: the logs of conversations, in the slot of the conversation. Written by the
+//! apply of that slot's shard.
 //!
 //! | key        | layout                            | value              | lifetime |
 //! | ---------- | --------------------------------- | ------------------ | -------- |

@@ -1,4 +1,5 @@
-//! The key space as a table: one enum per family, one variant per kind of key, encoded and decoded here and nowhere else.
+//! The key space as a table: one enum per family, one variant per kind of key, encoded and decoded
+//! here and nowhere else.
 //!
 //! | family          | layout                                    | file              |
 //! | --------------- | ----------------------------------------- | ----------------- |
@@ -9,9 +10,10 @@
 //! | `raft_meta`     | group u32, what u8                        | [`raft`]          |
 //! | `node`          | a name in ASCII                           | [`node`]          |
 //!
-//! All numbers are big endian, so the order of bytes is the order of what they say. What is not of fixed width comes last.
-//! So a prefix is exact: the keys that begin with a conversation are that conversation's and nobody else's.
-//! Decoding is total and strict: it takes exactly the bytes that encoding gives. Values are none of this module's business.
+//! All numbers are big endian, so the order of bytes is the order of what they say. What is not of
+//! fixed width comes last. So a prefix is exact: the keys that begin with a conversation are that
+//! conversation's and nobody else's. Decoding is total and strict: it takes exactly the bytes that
+//! encoding gives. Values are none of this module's business.
 
 pub mod conversations;
 pub mod events;
@@ -36,7 +38,8 @@ const EVERYONE: u8 = 0;
 const DIRECT: u8 = 1;
 const GROUP: u8 = 2;
 
-/// First key and first key after a range of slots, in every family of slots. The second slot is exclusive.
+/// First key and first key after a range of slots, in every family of slots. The second slot is
+/// exclusive.
 pub fn slot_range(from: u16, to: u16) -> (Vec<u8>, Vec<u8>) {
     (from.to_be_bytes().to_vec(), to.to_be_bytes().to_vec())
 }

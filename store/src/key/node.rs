@@ -14,7 +14,8 @@
 
 use troupe_core::NodeId;
 
-/// Version of the layout of the whole directory. Raised when an older binary could no longer read it.
+/// Version of the layout of the whole directory. Raised when an older binary could no longer read
+/// it.
 pub const FORMAT_VERSION: u32 = 1;
 
 pub const FORMAT: &[u8] = b"format";

@@ -1,5 +1,6 @@
-//! Families `raft_log` and `raft_meta`: what each Raft group on this node remembers. Written by the raft layer, which also
-//! owns the values. The log is written in order and deleted by range from its front (purge) or its end (truncation).
+//! Families `raft_log` and `raft_meta`: what each Raft group on this node remembers. Written by the
+//! raft layer, which also owns the values. The log is written in order and deleted by range from
+//! its front (purge) or its end (truncation).
 //!
 //! | key           | family      | layout               | value            | lifetime                     |
 //! | ------------- | ----------- | -------------------- | ---------------- | ---------------------------- |

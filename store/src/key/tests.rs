@@ -131,7 +131,8 @@ proptest! {
         prop_assert_eq!(ConversationsKey::decode(&bytes), None);
     }
 
-    /// Within a conversation, or a user, or a slot, the order of bytes is the order of what the keys say.
+    /// Within a conversation, or a user, or a slot, the order of bytes is the order of what the
+    /// keys say.
     #[test]
     fn keys_sort_as_what_they_say(
         c in conversation(), u in user(), s in slot(),

@@ -1,4 +1,5 @@
-//! Family `users`: everything that lives in the slot of a user. Written by the apply of that slot's shard.
+//! Family `users`: everything that lives in the slot of a user. Written by the apply of that slot's
+//! shard.
 //!
 //! | key       | layout                                   | value                        | lifetime                           |
 //! | --------- | ---------------------------------------- | ---------------------------- | ---------------------------------- |

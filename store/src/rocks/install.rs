@@ -1,11 +1,13 @@
 //! Replacing whole key ranges by files that RocksDB takes in as they are.
 //!
-//! Content is written to SST files in `install/` beside the database, each beginning with a range delete over the part of
-//! the ranges that it covers. The commit is: sync the directory; write the [`Intent`] with an fsync, which is the decision; ingest each
-//! family's files, which is one manifest edit per family; write the caller's batch and remove the intent in one synced
-//! batch. After a crash the next open finds either no intent, and throws the files away, or an intent, and finishes
-//! it from the files: RocksDB takes them by hard link, so one that was already ingested is either gone from `install/`
-//! or is ingested once more, which changes nothing, because nothing else writes to a range that is being installed.
+//! Content is written to SST files in `install/` beside the database, each beginning with a range
+//! delete over the part of the ranges that it covers. The commit is: sync the directory; write the
+//! [`Intent`] with an fsync, which is the decision; ingest each family's files, which is one
+//! manifest edit per family; write the caller's batch and remove the intent in one synced batch.
+//! After a crash the next open finds either no intent, and throws the files away, or an intent, and
+//! finishes it from the files: RocksDB takes them by hard link, so one that was already ingested is
+//! either gone from `install/` or is ingested once more, which changes nothing, because nothing
+//! else writes to a range that is being installed.
 //!
 //! While a commit runs, readers of the live engine may see one family new and another still old.
 
@@ -80,7 +82,8 @@ impl Install {
         self
     }
 
-    /// Writes what `family` has gathered into a file that replaces its ranges from where the last file ended to `end`.
+    /// Writes what `family` has gathered into a file that replaces its ranges from where the last
+    /// file ended to `end`.
     fn finish_file(&mut self, family: Family, end: Option<&[u8]>) -> Result<(), EngineError> {
         let Some(part) = self.parts.get_mut(&family) else { return Ok(()) };
         let number = self.inner.installs.files.fetch_add(1, Ordering::Relaxed);
@@ -165,7 +168,8 @@ impl Inner {
         self.path.join("install")
     }
 
-    /// Takes in the files of a decided install that are still there, then writes what was to follow.
+    /// Takes in the files of a decided install that are still there, then writes what was to
+    /// follow.
     fn carry_out(&self, intent: Intent) -> Result<(), EngineError> {
         let mut ingest = IngestExternalFileOptions::default();
         ingest.set_move_files(true);

@@ -1,8 +1,10 @@
-//! The decision to install files, as the row [`REPLACE`](crate::key::node::REPLACE) keeps it over a crash.
+//! The decision to install files, as the row [`REPLACE`](crate::key::node::REPLACE) keeps it over a
+//! crash.
 //!
-//! Layout, numbers big endian: u32 number of files, each family u8 and name; u32 number of writes, each tag u8, family u8 and one or
-//! two byte strings. Strings are u32 length and bytes. The row lives for the length of an install and is read by the version that wrote
-//! it or a later one of the same format version.
+//! Layout, numbers big endian: u32 number of files, each family u8 and name; u32 number of writes,
+//! each tag u8, family u8 and one or two byte strings. Strings are u32 length and bytes. The row
+//! lives for the length of an install and is read by the version that wrote it or a later one of
+//! the same format version.
 
 use crate::engine::{Batch, Family, Op};
 
@@ -64,7 +66,8 @@ impl Intent {
 }
 
 fn number(bytes: &mut Vec<u8>, number: usize) {
-    // Files, writes and strings of one install are far fewer and shorter than four thousand million.
+    // Files, writes and strings of one install are far fewer and shorter than four thousand
+    // million.
     let number = u32::try_from(number).expect("fits the format");
     bytes.extend(number.to_be_bytes());
 }

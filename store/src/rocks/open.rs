@@ -68,8 +68,8 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
     Ok((db, witness))
 }
 
-/// Why the directory is not to be opened again, if so. That the mark cannot be read says nothing about the data: a
-/// process without file descriptors cannot read it, whether it is there or not.
+/// Why the directory is not to be opened again, if so. That the mark cannot be read says nothing
+/// about the data: a process without file descriptors cannot read it, whether it is there or not.
 pub(super) fn condemned(path: &Path) -> io::Result<Option<String>> {
     match fs::read(path.join(CONDEMNED)) {
         Ok(why) => Ok(Some(String::from_utf8_lossy(&why).into_owned())),
@@ -95,8 +95,8 @@ fn create_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether there is a database already. One that lost the file that names its manifest would be taken for none and made
-/// anew, empty, so that is refused.
+/// Whether there is a database already. One that lost the file that names its manifest would be
+/// taken for none and made anew, empty, so that is refused.
 fn is_born(path: &Path) -> Result<bool, EngineError> {
     let listed = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
     let names: Vec<std::ffi::OsString> = listed.map_err(|error: io::Error| {
@@ -142,7 +142,8 @@ fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
             }
             _ => Err(damaged(path, "its format version cannot be read")),
         },
-        // Creation may have been interrupted before this row, but then nothing else was written either.
+        // Creation may have been interrupted before this row, but then nothing else was written
+        // either.
         None => {
             for family in Family::ALL {
                 let Some(handle) = db.cf_handle(family.name()) else { continue };
@@ -181,15 +182,16 @@ fn refusal(path: &Path, error: &Error) -> EngineError {
     } else if is_obstacle(text) {
         EngineError::Refused(explain(path, text))
     } else if is_damage(error) || text.contains("No such file or directory") {
-        // What its files name is part of it: a flipped bit in CURRENT names a manifest that never was.
+        // What its files name is part of it: a flipped bit in CURRENT names a manifest that never
+        // was.
         damaged(path, text)
     } else {
         EngineError::Refused(format!("cannot open the data directory {}: {text}", path.display()))
     }
 }
 
-/// What kept the process from its files, and what to do. None of it says anything about what is in them, even where
-/// RocksDB calls it a corruption.
+/// What kept the process from its files, and what to do. None of it says anything about what is in
+/// them, even where RocksDB calls it a corruption.
 fn obstacle(text: &str) -> Option<(&'static str, &'static str)> {
     const FULL: (&str, &str) = ("the disk is full", "make room and start the node again, nothing acknowledged is lost");
     const DESCRIPTORS: (&str, &str) = (

@@ -11,7 +11,8 @@ const MB: usize = 1024 * KB;
 const CACHE_BYTES: usize = 64 * MB;
 /// Memtables of all families together; above it the largest is flushed.
 const MEMTABLES_BYTES: usize = 64 * MB;
-/// Above it the family that holds the oldest log back is flushed: the tiny ones write too little to do so by themselves.
+/// Above it the family that holds the oldest log back is flushed: the tiny ones write too little to
+/// do so by themselves.
 const WAL_BYTES: u64 = 256 * MB as u64;
 const OPEN_FILES: i32 = 512;
 
@@ -20,8 +21,9 @@ pub(super) fn database() -> Options {
     options.create_if_missing(true);
     options.create_missing_column_families(true);
 
-    // A torn end of the log is what a power loss leaves: cut it. Damage anywhere else means that fsynced writes would be
-    // lost: refuse to open. Recycled log files would make the two look alike.
+    // A torn end of the log is what a power loss leaves: cut it. Damage anywhere else means that
+    // fsynced writes would be lost: refuse to open. Recycled log files would make the two look
+    // alike.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     options.set_recycle_log_file_num(0);
     options.set_track_and_verify_wals_in_manifest(true);
@@ -34,12 +36,14 @@ pub(super) fn database() -> Options {
     options.set_db_write_buffer_size(MEMTABLES_BYTES);
     options.set_max_open_files(OPEN_FILES);
     options.set_max_background_jobs(2);
-    // Tables are merged in time that nobody else wants; flushes keep their priority, because writers wait for them.
+    // Tables are merged in time that nobody else wants; flushes keep their priority, because
+    // writers wait for them.
     if let Ok(mut env) = Env::new() {
         env.lower_thread_pool_cpu_priority();
         options.set_env(&env);
     }
-    // Large files are written out as they grow, so that an fsync of the log does not wait behind them.
+    // Large files are written out as they grow, so that an fsync of the log does not wait behind
+    // them.
     options.set_bytes_per_sync(MB as u64);
 
     options.set_log_level(LogLevel::Warn);
@@ -72,7 +76,8 @@ pub(super) fn family(family: Family, cache: &Cache) -> Options {
     options.set_write_buffer_size(memtable);
     options.set_max_write_buffer_number(3);
     match family {
-        // Entries are read soon, from memory, and then deleted in ranges: compressing them is lost work.
+        // Entries are read soon, from memory, and then deleted in ranges: compressing them is lost
+        // work.
         Family::Node | Family::RaftLog | Family::RaftMeta => options.set_compression_type(DBCompressionType::None),
         Family::Users | Family::Conversations => {
             // Points are read, above all dedup rows that are not there.

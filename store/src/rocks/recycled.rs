@@ -1,12 +1,15 @@
-//! Looks for the damage over which RocksDB never comes to an end, before RocksDB is asked to read it.
+//! Looks for the damage over which RocksDB never comes to an end, before RocksDB is asked to read
+//! it.
 //!
-//! Its log files are blocks of 32 KiB, each a row of records, and a record's type says whether its file is a recycled one. Where the
-//! first record of a file is not recycled and a later one claims to be (one bit of difference), the reader neither consumes that record nor
-//! stops, and opening takes for ever (<https://github.com/facebook/rocksdb/issues/13333>); where the first one claims it, the
-//! file counts as ended before its first record. This database never recycles log files, so both are damage.
+//! Its log files are blocks of 32 KiB, each a row of records, and a record's type says whether its
+//! file is a recycled one. Where the first record of a file is not recycled and a later one claims
+//! to be (one bit of difference), the reader neither consumes that record nor stops, and opening
+//! takes for ever (<https://github.com/facebook/rocksdb/issues/13333>); where the first one claims
+//! it, the file counts as ended before its first record. This database never recycles log files, so
+//! both are damage.
 //!
-//! The walk trusts the lengths that the records give. One that is wrong leads it astray only up to the end of its block, which
-//! RocksDB finds damaged by its checksum too.
+//! The walk trusts the lengths that the records give. One that is wrong leads it astray only up to
+//! the end of its block, which RocksDB finds damaged by its checksum too.
 //!
 //! | bytes | content of a record's head                               |
 //! | ----- | -------------------------------------------------------- |

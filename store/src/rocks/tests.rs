@@ -111,7 +111,8 @@ fn what_keeps_the_process_from_its_files_is_said_with_what_to_do() {
     assert!(!open::is_obstacle("Corruption: block checksum mismatch: stored = 1, computed = 2 in db/000012.sst"));
 }
 
-/// The newest write-ahead log of a database that holds `synced` rows, and one more that was not synced.
+/// The newest write-ahead log of a database that holds `synced` rows, and one more that was not
+/// synced.
 fn log_of(dir: &Path, synced: usize) -> PathBuf {
     let rocks = Rocks::open(dir).unwrap();
     for number in 0..=synced {
@@ -278,8 +279,9 @@ fn a_flipped_bit_in_any_file_is_harmless_or_damage() {
     assert!(harmful.len() >= 3, "the name of the manifest, the manifest and a log: {harmful:?}");
 }
 
-/// Cuts each file in many places, a manifest everywhere. A manifest that was cut looks like the torn end of a crash; what it forgets is a family
-/// with all its rows, or a table whose rows are in no log any more.
+/// Cuts each file in many places, a manifest everywhere. A manifest that was cut looks like the
+/// torn end of a crash; what it forgets is a family with all its rows, or a table whose rows are in
+/// no log any more.
 fn cut_everywhere(whole: &Path, users: usize) {
     let data = whole.with_extension("cut");
     let names: Vec<std::ffi::OsString> = fs::read_dir(whole).unwrap().map(|file| file.unwrap().file_name()).collect();

@@ -1,14 +1,19 @@
-//! A note beside the database of how far it had been synced, so that one that lost its end is not taken for whole.
+//! A note beside the database of how far it had been synced, so that one that lost its end is not
+//! taken for whole.
 //!
-//! RocksDB cuts a torn end off its log, which is right after a power loss: what is torn was never acknowledged. A truncated file, or an
-//! old copy put back in its place, looks just the same, and a replica that forgets what it has acknowledged makes its group lose it.
-//! So after every sync the sequence number that it covered is written here. A database that opens behind its witness is damaged.
+//! RocksDB cuts a torn end off its log, which is right after a power loss: what is torn was never
+//! acknowledged. A truncated file, or an old copy put back in its place, looks just the same, and a
+//! replica that forgets what it has acknowledged makes its group lose it. So after every sync the
+//! sequence number that it covered is written here. A database that opens behind its witness is
+//! damaged.
 //!
-//! The same for RocksDB's manifest: one that was cut opens as an earlier state, without families and tables whose rows are in no log any more,
-//! and a log that goes on as if nothing were missing. So its number and its size are noted too, once that size is synced.
+//! The same for RocksDB's manifest: one that was cut opens as an earlier state, without families
+//! and tables whose rows are in no log any more, and a log that goes on as if nothing were missing.
+//! So its number and its size are noted too, once that size is synced.
 //!
-//! The note itself is not synced: a power loss may set it back, never forward, and then it asks for less than it could. A disk put back
-//! whole, witness and all, is for the other nodes to notice (`formation::ledger` in the raft layer).
+//! The note itself is not synced: a power loss may set it back, never forward, and then it asks for
+//! less than it could. A disk put back whole, witness and all, is for the other nodes to notice
+//! (`formation::ledger` in the raft layer).
 //!
 //! | bytes  | content                            |
 //! | ------ | ---------------------------------- |
@@ -75,7 +80,8 @@ impl Witness {
         self.held.lock().seen.sequence
     }
 
-    /// What is missing of the manifest, in words. To be asked before RocksDB opens it, which begins a new one.
+    /// What is missing of the manifest, in words. To be asked before RocksDB opens it, which begins
+    /// a new one.
     pub fn misses_manifest(&self) -> io::Result<Option<String>> {
         let seen = self.held.lock().seen;
         let Some((number, file)) = current_manifest(&self.directory)? else { return Ok(None) };
@@ -103,7 +109,8 @@ impl Witness {
         Ok(())
     }
 
-    /// Number and size of the manifest, after making sure that this much is synced: what it has grown by may not be yet.
+    /// Number and size of the manifest, after making sure that this much is synced: what it has
+    /// grown by may not be yet.
     fn manifest(&self, held: &mut Held) -> io::Result<Option<(u64, u64)>> {
         let replaced = match &held.manifest {
             Some((_, file)) => file.metadata()?.nlink() == 0,
@@ -121,7 +128,8 @@ impl Witness {
     }
 }
 
-/// The manifest that CURRENT names, if both are there and make sense: what is wrong with them otherwise RocksDB says.
+/// The manifest that CURRENT names, if both are there and make sense: what is wrong with them
+/// otherwise RocksDB says.
 fn current_manifest(directory: &Path) -> io::Result<Option<(u64, File)>> {
     let missing = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) };
     let name = match fs::read(directory.join("CURRENT")) {

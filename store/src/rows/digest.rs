@@ -1,4 +1,5 @@
-//! Whether two places hold the same rows, however they are cut into shards: a sum over the hashes of all rows.
+//! Whether two places hold the same rows, however they are cut into shards: a sum over the hashes
+//! of all rows.
 //!
 //! Not a proof against forgery: who could write the rows could write the digest too.
 

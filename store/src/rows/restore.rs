@@ -1,8 +1,9 @@
 //! Rows of a backup on their way into a new cluster: parts, in order, into shards that were empty.
 //!
-//! Parts go through a shard's log like any command, so that all replicas take them alike and a crash in the middle is nothing
-//! special. A mark in the shard's first slot says which backup and how far: a repeated part changes nothing, and a
-//! second backup, or one into a shard that lives already, is refused.
+//! Parts go through a shard's log like any command, so that all replicas take them alike and a
+//! crash in the middle is nothing special. A mark in the shard's first slot says which backup and
+//! how far: a repeated part changes nothing, and a second backup, or one into a shard that lives
+//! already, is refused.
 
 use std::ops::Bound;
 
@@ -33,8 +34,9 @@ pub struct Part {
     /// 0, 1, 2 ... within a shard.
     pub number: u64,
     pub last: bool,
-    /// The heads that the restored conversations have are noted, for devices that are ahead of the backup. False in parts that an earlier
-    /// version sent: those are in logs, and must go on meaning what they meant.
+    /// The heads that the restored conversations have are noted, for devices that are ahead of the
+    /// backup. False in parts that an earlier version sent: those are in logs, and must go on
+    /// meaning what they meant.
     pub notes_heads: bool,
     pub rows: Vec<Row>,
 }
@@ -123,7 +125,8 @@ impl Transaction {
                 let held = Conversation::decode(&row.value).map_err(|_| unreadable("a conversation of the backup"))?;
                 self.note_head(conversation, held.head)?;
             }
-            // The backup is of a cluster that was restored itself: a device may be of the history before that one.
+            // The backup is of a cluster that was restored itself: a device may be of the history
+            // before that one.
             (Family::Conversations, Some(ConversationsKey::Kept(conversation))) => {
                 let kept = row.value.as_slice().try_into().map_err(|_| unreadable("a head of the backup"))?;
                 return self.note_head(conversation, Seq(u64::from_be_bytes(kept)));
@@ -145,8 +148,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Notes the heads of all conversations of these slots (the second is exclusive): the shard goes on from one copy, and what others had
-    /// beyond it is gone.
+    /// Notes the heads of all conversations of these slots (the second is exclusive): the shard
+    /// goes on from one copy, and what others had beyond it is gone.
     pub fn note_heads(&mut self, slots: (u16, u16)) -> Result<(), EngineError> {
         for slot in slots.0..slots.1 {
             let prefix = rows_of(Slot(slot));
@@ -174,8 +177,9 @@ fn unreadable(what: &str) -> EngineError {
 }
 
 impl Transaction {
-    /// A newborn cluster makes its first administrator by itself. As long as nobody has logged in, a restore takes the account
-    /// away again: the backup brings its own. False: there are other users.
+    /// A newborn cluster makes its first administrator by itself. As long as nobody has logged in,
+    /// a restore takes the account away again: the backup brings its own. False: there are other
+    /// users.
     fn forget_first_admin(&mut self, slots: (u16, u16)) -> Result<bool, EngineError> {
         if !self.view().only_born_with_cluster(slots.0..slots.1)? {
             return Ok(false);

@@ -1,4 +1,5 @@
-//! The state that the machine applies commands to: reads see the writes before them, and all writes become one batch.
+//! The state that the machine applies commands to: reads see the writes before them, and all writes
+//! become one batch.
 
 mod account;
 
@@ -15,10 +16,12 @@ use super::view::View;
 use crate::engine::{Batch, EngineError, Family, Reader};
 use crate::key::{self, ConversationsKey, EventKey, UsersKey};
 
-/// One apply over the engine. After a failed read it answers as if rows were missing and gives no batch any more.
+/// One apply over the engine. After a failed read it answers as if rows were missing and gives no
+/// batch any more.
 pub struct Transaction {
     rows: View<Overlay>,
-    /// The last numbers given by this transaction, so that a batch of messages does not search its own writes.
+    /// The last numbers given by this transaction, so that a batch of messages does not search its
+    /// own writes.
     numbered: BTreeMap<(ConversationId, UserId), u64>,
     /// The first failed read.
     failed: OnceCell<EngineError>,

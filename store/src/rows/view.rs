@@ -13,10 +13,12 @@ use troupe_proto::record::Record;
 use crate::engine::{EngineError, Family, KeyRange, Pair, Reader};
 use crate::key::{self, ConversationsKey, EventKey, UsersKey};
 
-/// Events fetched by one scan: a page is also cut by bytes, and what lies after the cut should not have been read.
+/// Events fetched by one scan: a page is also cut by bytes, and what lies after the cut should not
+/// have been read.
 const EVENTS_PER_SCAN: usize = 64;
 
-/// Applied state, read-only. Over an engine it sees each write as it comes, over a snapshot one moment.
+/// Applied state, read-only. Over an engine it sees each write as it comes, over a snapshot one
+/// moment.
 pub struct View<R = Arc<dyn Reader>> {
     pub(super) reader: R,
 }
@@ -60,7 +62,8 @@ impl<R: Reader> View<R> {
         self.record(Family::Conversations, &ConversationsKey::Conversation(conversation).encode())
     }
 
-    /// Of a conversation that was restored or recovered: the head it had then. Later events are of the new history.
+    /// Of a conversation that was restored or recovered: the head it had then. Later events are of
+    /// the new history.
     pub fn kept(&self, conversation: ConversationId) -> Result<Option<Seq>, EngineError> {
         Ok(self.number(Family::Conversations, &ConversationsKey::Kept(conversation).encode())?.map(Seq))
     }
@@ -166,8 +169,8 @@ impl<R: Reader> View<R> {
         pairs.iter().map(row).collect()
     }
 
-    /// Events after `from`, ascending: at most `limit`, and no more than `max_bytes` of rows except that one event always
-    /// fits.
+    /// Events after `from`, ascending: at most `limit`, and no more than `max_bytes` of rows except
+    /// that one event always fits.
     pub fn events(
         &self,
         conversation: ConversationId,
@@ -224,7 +227,8 @@ impl<R: Reader> View<R> {
         Ok(events)
     }
 
-    /// Case-folded names that begin with `prefix`, after the name `from`, in order of name over all `slots`.
+    /// Case-folded names that begin with `prefix`, after the name `from`, in order of name over all
+    /// `slots`.
     pub fn names_with_prefix(
         &self,
         slots: Range<u16>,
@@ -289,8 +293,8 @@ impl<R: Reader> View<R> {
         pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
     }
 
-    /// Conversations of `slots` that owe something, after `from`, in order of slot and id. It costs one seek per
-    /// conversation, however many rows each has.
+    /// Conversations of `slots` that owe something, after `from`, in order of slot and id. It costs
+    /// one seek per conversation, however many rows each has.
     pub fn outbox_sources(
         &self,
         slots: Range<u16>,

@@ -1,4 +1,5 @@
-//! Pages: their order, their bounds, how one follows another; and what happens where rows cannot be read.
+//! Pages: their order, their bounds, how one follows another; and what happens where rows cannot be
+//! read.
 
 use std::sync::Arc;
 

@@ -140,7 +140,8 @@ fn everything(state: &dyn State) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// `commit_at`: the transaction ends before writes whose number it divides, so that rows come from below and from above.
+    /// `commit_at`: the transaction ends before writes whose number it divides, so that rows come
+    /// from below and from above.
     #[test]
     fn a_transaction_is_the_state_in_maps(
         writes in proptest::collection::vec((0..KINDS, 0u8..12, 0u8..12, 0u8..12), 1..80),

@@ -1,4 +1,5 @@
-//! A stream as a session of ractor's node server: given in under a label, known again in its events, cut by us.
+//! A stream as a session of ractor's node server: given in under a label, known again in its
+//! events, cut by us.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -40,13 +41,14 @@ impl Sessions {
     pub fn follow(server: &ActorRef<NodeServerMessage>) -> Arc<Sessions> {
         let sessions = Arc::new(Sessions { open: Mutex::default(), ended: Notify::new() });
         let subscription = Box::new(Events(sessions.clone()));
-        // The server was spawned by the caller; should it have ended already, every later cast to it says so.
+        // The server was spawned by the caller; should it have ended already, every later cast to
+        // it says so.
         let _ = server.cast(NodeServerMessage::SubscribeToEvents { id: "mesh".into(), subscription });
         sessions
     }
 
-    /// Registers a session with the peer. Of two sessions with the same peer ractor keeps one by chance, so this waits until the
-    /// one before has ended.
+    /// Registers a session with the peer. Of two sessions with the same peer ractor keeps one by
+    /// chance, so this waits until the one before has ended.
     pub async fn open(&self, peer: NodeId, number: u64) -> (String, oneshot::Receiver<u64>) {
         if timeout(END_WITHIN, self.none_with(peer)).await.is_err() {
             self.open.lock().retain(|_, session| session.peer != peer);

@@ -14,7 +14,8 @@ pub(super) fn refusal_out(refusal: &Refusal) -> wire::Refusal {
         Refusal::Rejected { code, text } => {
             Why::Rejected(wire::Rejected { code: code.to_string(), text: text.to_string() })
         }
-        // Budgets are the edge's: a limit never comes from another node, and would mean the same to its asker.
+        // Budgets are the edge's: a limit never comes from another node, and would mean the same to
+        // its asker.
         Refusal::Overloaded { after_ms } | Refusal::Limited { after_ms, .. } => Why::OverloadedAfterMs(*after_ms),
         Refusal::StorageLow => Why::StorageLow(wire::Nothing {}),
         Refusal::NotOwner { hint } => Why::NotOwner(wire::NotOwner { hint: hint.map_or(0, |node| node.0) }),

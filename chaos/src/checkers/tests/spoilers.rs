@@ -6,7 +6,8 @@ use crate::history::{Entry, FinalLog, History, Record};
 
 pub type Spoil = fn(&mut History, u64);
 
-/// Ways to spoil a good history at position `at` (1-based seq, below the count), and what must be flagged.
+/// Ways to spoil a good history at position `at` (1-based seq, below the count), and what must be
+/// flagged.
 pub const SPOILERS: &[(&str, Promise, Spoil)] = &[
     ("acked but in no log", Promise::Durable, |h, at| {
         for log in logs(h) {

@@ -1,4 +1,5 @@
-//! What a control says over AMQP: one queue is declared, published to with confirms, and read until its end.
+//! What a control says over AMQP: one queue is declared, published to with confirms, and read until
+//! its end.
 
 use amqprs::callbacks::ChannelCallback;
 use amqprs::channel::{
@@ -50,7 +51,8 @@ impl Client {
         Ok(())
     }
 
-    /// Reads until `end`, which it publishes itself: a queue is in order, so everything that it held comes before.
+    /// Reads until `end`, which it publishes itself: a queue is in order, so everything that it
+    /// held comes before.
     pub async fn drain(mut self, end: &str, mut each: impl FnMut(String)) -> Result<()> {
         ensure!(self.publish(end).await?, "the queue does not take messages");
         let consume = BasicConsumeArguments::new(QUEUE, "control").manual_ack(true).finish();
@@ -80,7 +82,8 @@ impl crate::peers::Client for Client {
         self.connection.server_properties().version()
     }
 
-    /// Waits for as long as the connection holds: the queue's next leader confirms what the one before was told.
+    /// Waits for as long as the connection holds: the queue's next leader confirms what the one
+    /// before was told.
     async fn publish(&mut self, body: &str) -> Result<bool> {
         self.published += 1;
         let persistent = BasicProperties::default().with_persistence(true).finish();

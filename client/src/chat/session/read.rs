@@ -1,4 +1,5 @@
-//! What was shown counts as read: the other devices of the user, and the others in the conversation, learn of it.
+//! What was shown counts as read: the other devices of the user, and the others in the
+//! conversation, learn of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use troupe_core::{ConversationId, Seq};
 
 use super::{Session, Work};
 
-/// Positions are gathered for this long, so that a burst of messages is one request for each conversation.
+/// Positions are gathered for this long, so that a burst of messages is one request for each
+/// conversation.
 const GATHER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -39,7 +41,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         }
     }
 
-    /// Tells the servers. A position that cannot be told is told with the next message of that conversation.
+    /// Tells the servers. A position that cannot be told is told with the next message of that
+    /// conversation.
     pub(super) fn mark_read(&mut self) {
         self.to_read.gathering = false;
         for (conversation, seq) in std::mem::take(&mut self.to_read.positions) {

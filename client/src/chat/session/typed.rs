@@ -1,4 +1,5 @@
-//! What a typed line does. What asks the servers is only begun here; how it went is told by the session when it is known.
+//! What a typed line does. What asks the servers is only begun here; how it went is told by the
+//! session when it is known.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What an answer or a push means: for the outbox, for the inbox, and for which conversations this device follows.
+//! What an answer or a push means: for the outbox, for the inbox, and for which conversations this
+//! device follows.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -264,7 +265,8 @@ impl Driver {
     }
 }
 
-/// Where a device starts that has never followed this conversation. `delivered` is known if it was in the list.
+/// Where a device starts that has never followed this conversation. `delivered` is known if it was
+/// in the list.
 fn first_cursor(start_at: StartAt, conversation: ConversationId, head: Seq, delivered: Option<Seq>) -> Seq {
     match (start_at, conversation, delivered) {
         (StartAt::Beginning, _, _) => Seq::ZERO,
@@ -272,7 +274,8 @@ fn first_cursor(start_at: StartAt, conversation: ConversationId, head: Seq, deli
         (StartAt::Delivered, _, Some(delivered)) if delivered > Seq::ZERO => delivered.min(head),
         (_, ConversationId::Everyone, Some(_)) => head,
         (_, ConversationId::Everyone, None) => Seq(head.0.saturating_sub(1)),
-        // Pages of a group begin with the event that made the user a member, however much there was before it.
+        // Pages of a group begin with the event that made the user a member, however much there was
+        // before it.
         (_, ConversationId::Direct { .. } | ConversationId::Group(_), _) => Seq::ZERO,
     }
 }

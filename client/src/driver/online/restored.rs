@@ -1,8 +1,10 @@
-//! Devices that are ahead of their cluster: it was restored from a backup, or recovered from one copy, and has less than they hold.
+//! Devices that are ahead of their cluster: it was restored from a backup, or recovered from one
+//! copy, and has less than they hold.
 //!
-//! The welcome says which history the cluster is in, the line of each conversation up to where the histories are the same. A device that
-//! holds more goes back to there, tells the application what is gone, and continues with what is there now. The outbox is
-//! sent again as after any reconnect, with the same ids.
+//! The welcome says which history the cluster is in, the line of each conversation up to where the
+//! histories are the same. A device that holds more goes back to there, tells the application what
+//! is gone, and continues with what is there now. The outbox is sent again as after any reconnect,
+//! with the same ids.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! All nodes end at once and are started again: until somebody gets an ack, and until every node can serve.
+//! All nodes end at once and are started again: until somebody gets an ack, and until every node
+//! can serve.
 
 use std::process::Command;
 use std::time::Duration;
@@ -79,7 +80,8 @@ pub async fn run(cluster: &mut LocalCluster, context: &NodeCtx, fault: Fault) ->
     })
 }
 
-/// Ends all before any can notice the others. Disks go dark first: a node must not be able to write after it lost power.
+/// Ends all before any can notice the others. Disks go dark first: a node must not be able to write
+/// after it lost power.
 async fn end_all(cluster: &mut LocalCluster, fault: Fault) -> Result<()> {
     if fault == Fault::PowerLoss {
         for index in 0..cluster.len() {
@@ -123,7 +125,8 @@ async fn first_ack(context: &NodeCtx, servers: &[String]) {
     select_all(tries).await;
 }
 
-/// One try on a connection of its own: a client that was there before would wait longer and longer between its tries.
+/// One try on a connection of its own: a client that was there before would wait longer and longer
+/// between its tries.
 async fn say_something(context: &NodeCtx, server: &str) -> Result<()> {
     let (connection, _pushes) = Connection::open(&*context.net, server).await?;
     connection.login(NAME, PASSWORD, server).await?;

@@ -90,7 +90,8 @@ async fn grown(load: &Steady, goal: u64) -> Result<()> {
     }
 }
 
-/// Bytes that a folder takes up, whatever its files say of their lengths. Files may go while it is read.
+/// Bytes that a folder takes up, whatever its files say of their lengths. Files may go while it is
+/// read.
 fn on_disk(folder: &Path) -> std::io::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {

@@ -1,4 +1,5 @@
-//! A node loses everything it held while people send: until it has all its copies again, and what the others' clients feel of it.
+//! A node loses everything it held while people send: until it has all its copies again, and what
+//! the others' clients feel of it.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ const SENDERS: usize = 12;
 const CONVERSATIONS: usize = 8;
 /// A short chat message.
 const BODY_BYTES: usize = 128;
-/// Not measured: caches are cold, and what was filled in is still being merged, which makes acks several times as slow as usual.
+/// Not measured: caches are cold, and what was filled in is still being merged, which makes acks
+/// several times as slow as usual.
 const WARM_UP: Duration = Duration::from_secs(60);
 /// What is usual is measured for so long.
 const BEFORE: Duration = Duration::from_secs(20);
@@ -49,7 +51,8 @@ pub async fn run(cluster: &mut LocalCluster, context: &NodeCtx, rate: f64) -> Re
     let victim = cluster.len() - 1;
     let others: Vec<usize> = (0..victim).collect();
     let load = steady::start(steady::Options {
-        // Nobody is connected to the node that goes: what is measured is the cluster, not a reconnect.
+        // Nobody is connected to the node that goes: what is measured is the cluster, not a
+        // reconnect.
         target: Target { context: context.clone(), nodes: cluster.client_addresses()[..victim].to_vec() },
         senders: SENDERS,
         conversations: CONVERSATIONS,

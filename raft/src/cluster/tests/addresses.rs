@@ -1,4 +1,5 @@
-//! Nodes whose addresses change, are mistaken, or are somebody else's: what they are does not depend on where they are.
+//! Nodes whose addresses change, are mistaken, or are somebody else's: what they are does not
+//! depend on where they are.
 
 use super::*;
 use crate::meta::{Addresses, MetaCommand, NodeState};

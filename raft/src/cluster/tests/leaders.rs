@@ -21,7 +21,8 @@ async fn a_leader_whose_process_has_ended_is_replaced_before_its_lease_ends() {
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
-    // The clock stands still while anything works, so this is what the nodes waited, and not what the machine took.
+    // The clock stands still while anything works, so this is what the nodes waited, and not what
+    // the machine took.
     let died = Instant::now();
     clusters[0].shutdown().await;
     nodes[0].crash();

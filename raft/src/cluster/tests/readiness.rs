@@ -3,7 +3,8 @@
 use super::town::Town;
 use super::*;
 
-/// The whole procedure of an operator: empty a machine, start it again, wait until it says that it is ready, go on with the next one.
+/// The whole procedure of an operator: empty a machine, start it again, wait until it says that it
+/// is ready, go on with the next one.
 #[tokio::test(start_paused = true)]
 async fn machines_replaced_one_at_a_time_by_readiness_alone_never_lose_the_majority() {
     let mut town = Town::found_with(3, few_entries()).await;

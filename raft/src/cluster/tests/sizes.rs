@@ -1,4 +1,5 @@
-//! Entries and what carries them: nothing too large enters a log, and what an earlier version has let in gets out.
+//! Entries and what carries them: nothing too large enters a log, and what an earlier version has
+//! let in gets out.
 
 use bytes::Bytes;
 use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange};
@@ -23,7 +24,8 @@ fn rename(group: ChatGroup, number: u8, name: String) -> Command {
     Command::ChangeGroup(ChangeGroup { group, actor: OWNER, request: ClientMessageId([number; 16]), change })
 }
 
-/// What one account did to a shard: as many renames as an entry held, each as large as a client's frame.
+/// What one account did to a shard: as many renames as an entry held, each as large as a client's
+/// frame.
 fn renames(group: ChatGroup) -> Vec<Command> {
     (1..=BATCH_COMMANDS as u8).map(|number| rename(group, number, "n".repeat(FRAME_BYTES - 64))).collect()
 }
@@ -63,7 +65,8 @@ fn entries(node: &Node) -> Vec<(u64, usize)> {
     rows.iter().map(|(key, row)| (RaftLogKey::decode(key).unwrap().index, row.len())).collect()
 }
 
-/// As an earlier version appended it: the last entry of the log, on this disk only. Gives its index.
+/// As an earlier version appended it: the last entry of the log, on this disk only. Gives its
+/// index.
 fn append_to_disk(node: &Node, payload: Vec<u8>) -> u64 {
     let last = entries(node).last().expect("a log").0;
     let key = |index| RaftLogKey { group: GroupId::of(SHARD).0, index }.encode();
@@ -126,7 +129,8 @@ async fn a_shard_whose_log_holds_an_entry_larger_than_a_frame_heals() {
     assert!(payload.len() > NODE_FRAME_BYTES && payload.len() <= OLD_ENTRY_BYTES, "{} bytes", payload.len());
     let index = append_to_disk(&nodes[first], payload);
 
-    // Of two nodes only the one with the longer log can lead, and it leads nothing without the other.
+    // Of two nodes only the one with the longer log can lead, and it leads nothing without the
+    // other.
     let others: Vec<usize> = (0..3).filter(|at| *at != first).collect();
     let two = [start(&nodes[first]).await, start(&nodes[others[0]]).await];
     commit(&two.iter().collect::<Vec<_>>(), "after").await;

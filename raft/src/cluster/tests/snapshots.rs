@@ -29,7 +29,8 @@ async fn so_it_does_where_the_log_was_cut_because_it_had_too_many_bytes() {
     one_comes_back_by_snapshot(LogLimits { bytes: 4096, ..LogLimits::default() }).await;
 }
 
-/// Until what the third lacks is gone from the logs of both others, so that only a snapshot can carry it.
+/// Until what the third lacks is gone from the logs of both others, so that only a snapshot can
+/// carry it.
 async fn forgotten(nodes: &[Node]) {
     let group = GroupId::of(ShardId(0)).0;
     let held = last_log(&nodes[2], group);

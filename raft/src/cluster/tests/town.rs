@@ -1,4 +1,5 @@
-//! A cluster of nodes that may be down, the people who have registered there, and what must be true of all of it.
+//! A cluster of nodes that may be down, the people who have registered there, and what must be true
+//! of all of it.
 
 use std::ops::Bound;
 
@@ -133,7 +134,8 @@ impl Town {
         timeout(PATIENCE, ordered).await.expect("the meta group answers")
     }
 
-    /// Everybody who was ever registered is known on every replica, and no disk holds anything of a shard that is not placed there.
+    /// Everybody who was ever registered is known on every replica, and no disk holds anything of a
+    /// shard that is not placed there.
     pub(super) async fn check(&mut self) {
         self.register(8).await;
         let table = self.up()[0].routing().borrow().clone();

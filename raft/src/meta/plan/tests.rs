@@ -66,7 +66,8 @@ fn set(state: &mut MetaState, node: u64, to: NodeState) {
 
 #[test]
 fn a_born_cluster_needs_nothing() {
-    // With more nodes the round of the birth may leave one with two more than another, which one move then mends.
+    // With more nodes the round of the birth may leave one with two more than another, which one
+    // move then mends.
     for nodes in 1..=4 {
         for shards in [1, 4, 12, 16] {
             let state = born(nodes, shards, 3);
@@ -235,8 +236,9 @@ fn work(state: &mut MetaState, sight: &Sight) {
 }
 
 proptest! {
-    /// Whatever nodes come and go in whatever order: a shard never has two replicas on a node or fewer than it had need of, no replica
-    /// id is used twice, and when it is quiet everything is even and the emptied nodes are empty.
+    /// Whatever nodes come and go in whatever order: a shard never has two replicas on a node or
+    /// fewer than it had need of, no replica id is used twice, and when it is quiet everything is
+    /// even and the emptied nodes are empty.
     #[test]
     fn plans_come_to_rest_where_they_should(nodes in 1..6u64, shards in 1..14u32, events in prop::collection::vec(event(), 0..24)) {
         let mut state = born(nodes, shards, 3);

@@ -37,7 +37,8 @@ impl MetaState {
         self.member(node)?.state = state;
         if let Some(replication) = replication {
             self.replication = replication;
-            // Where nodes are missing for the target, fewer is what is possible now. Where they are not, it is what is wanted.
+            // Where nodes are missing for the target, fewer is what is possible now. Where they are
+            // not, it is what is wanted.
             if replication > self.target || self.active().count() >= self.target as usize {
                 self.target = replication;
             }
@@ -93,8 +94,9 @@ impl MetaState {
         later.filter(move |(_, other)| address == Some(&other.addresses.cluster)).map(|(id, _)| *id)
     }
 
-    /// What undoes that others were taken for the heirs of a node that lives. They lose the address, which they never held, and the node
-    /// is active. Commands of the first version, so that all replicas of a mixed cluster make the same of them.
+    /// What undoes that others were taken for the heirs of a node that lives. They lose the
+    /// address, which they never held, and the node is active. Commands of the first version, so
+    /// that all replicas of a mixed cluster make the same of them.
     pub fn reinstate(&self, node: NodeId) -> Vec<MetaCommand> {
         let without = |heir: NodeId| {
             let addresses = self.nodes.get(&heir).map(|member| member.addresses.clone()).unwrap_or_default();
@@ -103,8 +105,9 @@ impl MetaState {
         self.heirs(node).map(without).collect()
     }
 
-    /// Whether an order says that it leaves fewer copies than there should be. Asked before an order is given, and not by [`Self::apply`]:
-    /// there versions that know no target must decide alike.
+    /// Whether an order says that it leaves fewer copies than there should be. Asked before an
+    /// order is given, and not by [`Self::apply`]: there versions that know no target must decide
+    /// alike.
     pub fn admits_fewer(&self, node: NodeId, state: NodeState, replication: Option<u32>) -> Result<(), String> {
         let (wanted, stops) = (self.copies(self.active().count()), self.is_active(node) && state != NodeState::Active);
         let after = self.active().filter(|active| *active != node).count();

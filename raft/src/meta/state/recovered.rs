@@ -7,8 +7,9 @@ use troupe_core::{NodeId, ReplicaId, ShardId};
 use super::{Member, MetaCommand, MetaState, NodeState, Place};
 
 impl MetaState {
-    /// The same under another cluster id, with `me` as its only node and the copies that it has as the only replicas. A shard without a copy
-    /// begins empty, under a replica id that nobody had. The target of replication stays, so that nodes that join get copies.
+    /// The same under another cluster id, with `me` as its only node and the copies that it has as
+    /// the only replicas. A shard without a copy begins empty, under a replica id that nobody had.
+    /// The target of replication stays, so that nodes that join get copies.
     pub fn recovered(
         &self,
         cluster_id: [u8; 16],
@@ -29,7 +30,8 @@ impl MetaState {
         member.state = NodeState::Active;
         for (shard, place) in &mut then.placement {
             let (replica, version) = match copies.get(shard) {
-                // The members come from the log of the copy, and not from the placement as at a birth.
+                // The members come from the log of the copy, and not from the placement as at a
+                // birth.
                 Some(replica) => (*replica, place.version + 1),
                 None => {
                     then.last_replica += 1;

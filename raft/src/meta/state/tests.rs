@@ -272,7 +272,8 @@ fn commands_survive_the_wire() {
 #[test]
 fn a_state_of_the_first_format_reads_as_one_at_rest() {
     use prost::Message;
-    // cluster id, 1 shard, replication 3, node 1 at "a", shard 0 on node 1 as replica 1, last node 1, last replica 1.
+    // cluster id, 1 shard, replication 3, node 1 at "a", shard 0 on node 1 as replica 1, last node
+    // 1, last replica 1.
     let bytes = b"\x0a\x10\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x07\x10\x01\x18\x03\x2a\x05\x08\x01\x12\x01a\x32\x06\x12\x04\x08\x01\x10\x01\x38\x01\x40\x01";
     let state = MetaState::try_from(wire::MetaState::decode(&bytes[..]).unwrap()).unwrap();
     assert!(state.is_active(NodeId(1)));

@@ -72,7 +72,8 @@ fn an_undecided_install_leaves_no_trace() {
     assert_eq!(rows(&rocks, Family::Users).len(), 4);
 }
 
-/// The process ends after the decision with the files of the first `ingested` families taken in, and those of one of them still lying there.
+/// The process ends after the decision with the files of the first `ingested` families taken in,
+/// and those of one of them still lying there.
 fn cut_after(ingested: usize) {
     let dir = tempfile::tempdir().unwrap();
     let rocks = Rocks::open(dir.path()).unwrap();

@@ -75,7 +75,8 @@ impl<R: Reader> View<R> {
     pub fn audit(&self, slots: Range<u16>, from: AuditKey, limit: usize) -> Result<Vec<AuditRow>, EngineError> {
         let mut rows: Vec<AuditRow> = Vec::new();
         for slot in slots.map(Slot) {
-            // Of one moment, the slots before that of `from` are behind it; this one is read from its place.
+            // Of one moment, the slots before that of `from` are behind it; this one is read from
+            // its place.
             let number = match slot.cmp(&from.slot) {
                 std::cmp::Ordering::Less => u64::MAX,
                 std::cmp::Ordering::Equal => from.number,
@@ -102,8 +103,8 @@ impl<R: Reader> View<R> {
         Ok(self.reader.get(Family::Users, &UsersKey::Restored(first).encode())?.is_some())
     }
 
-    /// Whether the users of `slots` are none, or only the administrator that the cluster made at its birth and that has
-    /// never logged in.
+    /// Whether the users of `slots` are none, or only the administrator that the cluster made at
+    /// its birth and that has never logged in.
     pub fn only_born_with_cluster(&self, slots: Range<u16>) -> Result<bool, EngineError> {
         for slot in slots.map(Slot) {
             let range = after(&key::users::users_of(slot), None);

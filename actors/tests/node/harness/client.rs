@@ -1,195 +1,16 @@
-//! Nodes in this process on real loopback sockets, and a client that speaks bare frames.
-#![allow(dead_code, reason = "each test uses its part")]
+//! A client that speaks bare frames.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
-use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use troupe_actors::budgets::Limits;
-use troupe_actors::door::Door;
-use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
-use troupe_actors::passwords::Hashing;
 use troupe_core::limits;
 use troupe_proto::frame::{FrameDecoder, encode_frame};
 use troupe_proto::wire::client as say;
-use troupe_raft::Cluster;
-use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
-use troupe_runtime::executor::{Executor, Full, Job, Lane, Threads};
-use troupe_runtime::{NodeCtx, Stream};
-use troupe_store::memory::Memory;
+use troupe_runtime::Stream;
 
-pub use say::client_frame::Request as Ask;
-pub use say::server_frame::Message as Said;
-
-/// Nothing in these tests takes longer, except when it hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-pub struct Node {
-    pub ctx: NodeCtx,
-    pub cluster: Cluster,
-    pub handle: NodeHandle,
-    pub disk: Memory,
-    pub config: ClusterConfig,
-}
-
-/// Lets nothing reach the disk while it is held, like one that has stalled.
-pub struct Stalling {
-    lanes: Threads,
-    held: Mutex<Option<Vec<Job>>>,
-}
-
-impl Stalling {
-    pub fn new() -> Arc<Stalling> {
-        Arc::new(Stalling { lanes: Threads::new(), held: Mutex::new(None) })
-    }
-
-    pub fn hold(&self) {
-        *self.held.lock() = Some(Vec::new());
-    }
-
-    pub fn release(&self) {
-        let mut held = self.held.lock();
-        for job in held.take().into_iter().flatten() {
-            self.lanes.submit(Lane::Flush, job).expect("few wait");
-        }
-    }
-}
-
-impl Executor for Stalling {
-    fn submit(&self, lane: Lane, job: Job) -> Result<(), Full> {
-        match &mut *self.held.lock() {
-            Some(held) if lane == Lane::Flush => {
-                held.push(job);
-                Ok(())
-            }
-            _ => self.lanes.submit(lane, job),
-        }
-    }
-}
-
-pub async fn one_node_on(executor: Arc<Stalling>) -> Node {
-    let ctx = NodeCtx { executor, ..NodeCtx::production() };
-    start(ctx, config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace), Memory::new()).await
-}
-
-pub async fn one_node(login_policy: LoginPolicy) -> Node {
-    let ctx = NodeCtx::production();
-    let config = config("127.0.0.1:0".into(), Vec::new(), login_policy);
-    start(ctx, config, Memory::new()).await
-}
-
-/// A node with other limits than usual.
-pub async fn one_node_with(limits: Limits) -> Node {
-    let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
-    start_with(NodeCtx::production(), config, Memory::new(), limits).await
-}
-
-pub async fn node_with(settings: troupe_raft::meta::Settings) -> Node {
-    let config = ClusterConfig { settings, ..config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace) };
-    start(NodeCtx::production(), config, Memory::new()).await
-}
-
-pub async fn three_nodes() -> Vec<Node> {
-    let ctx = NodeCtx::production();
-    let mut addresses = Vec::new();
-    for _ in 0..3 {
-        let free = ctx.net.bind("127.0.0.1:0").await.expect("a port");
-        addresses.push(free.local_addr().expect("an address").to_string());
-    }
-    let started = addresses.iter().map(|address| {
-        start(NodeCtx::production(), config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
-    });
-    futures::future::join_all(started.collect::<Vec<_>>()).await
-}
-
-fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> ClusterConfig {
-    ClusterConfig {
-        listen: address.clone(),
-        advertise: address,
-        join,
-        token: None,
-        insecure: true,
-        client_address: "127.0.0.1:1".into(),
-        http_address: "127.0.0.1:2".into(),
-        shards: 4,
-        replication: 3,
-        data_dir: None,
-        login_policy,
-        settings: troupe_raft::meta::Settings::default(),
-        replace_after: Duration::from_secs(600),
-        storage_low_mark: Default::default(),
-    }
-}
-
-pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
-    start_with(ctx, config, disk, Limits::default()).await
-}
-
-pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
-    start_as(ctx, config, disk, limits, Strangers::Add).await
-}
-
-pub async fn one_node_that_invites() -> Node {
-    let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
-    start_as(NodeCtx::production(), config, Memory::new(), Limits::default(), Strangers::Invite).await
-}
-
-async fn start_as(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits, strangers: Strangers) -> Node {
-    let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
-    let cluster = within(started).await.expect("a cluster");
-    let listen = NodeConfig {
-        client_listen: "127.0.0.1:0".into(),
-        hashing: Hashing::Recommended,
-        limits,
-        strangers,
-        door: Arc::new(Door::plain()),
-    };
-    let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
-    Node { ctx, cluster, handle: started.expect("a node"), disk, config }
-}
-
-impl Node {
-    pub async fn connect(&self) -> Client {
-        let address = self.handle.client_addr().to_string();
-        let stream = within(self.ctx.net.connect(&address)).await.expect("a connection");
-        Client {
-            stream,
-            buffer: BytesMut::new(),
-            pushes: VecDeque::new(),
-            next_id: 1,
-            user: 0,
-            salt: self.ctx.rng.u64(),
-            request: 0,
-        }
-    }
-
-    pub async fn greeted(&self) -> Client {
-        let mut client = self.connect().await;
-        client.greet().await;
-        client
-    }
-
-    /// Registers, if that has not been done, and logs in.
-    pub async fn user(&self, name: &str) -> Client {
-        let mut client = self.greeted().await;
-        client.register(name).await;
-        client.log_in(name, "phone").await;
-        client
-    }
-
-    pub async fn stop(self) {
-        self.handle.shutdown().await;
-        self.cluster.shutdown().await;
-    }
-}
-
-pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("in time")
-}
+use super::{Ask, Node, Said, within};
 
 pub struct Client {
     stream: Box<dyn Stream>,
@@ -202,6 +23,20 @@ pub struct Client {
 }
 
 impl Client {
+    pub async fn connect(node: &Node) -> Client {
+        let address = node.handle.client_addr().to_string();
+        let stream = within(node.ctx.net.connect(&address)).await.expect("a connection");
+        Client {
+            stream,
+            buffer: BytesMut::new(),
+            pushes: VecDeque::new(),
+            next_id: 1,
+            user: 0,
+            salt: node.ctx.rng.u64(),
+            request: 0,
+        }
+    }
+
     /// Says hello; nothing may come before the welcome.
     pub async fn greet(&mut self) {
         let hello = say::Hello { min_version: 1, max_version: 1, client: "test".into() };
@@ -345,7 +180,8 @@ impl Client {
         }
     }
 
-    /// Waits until this connection has heard of an event, by a push of it or by a head to fetch up to.
+    /// Waits until this connection has heard of an event, by a push of it or by a head to fetch up
+    /// to.
     pub async fn hears_of(&mut self, conversation: &str, seq: u64) {
         self.push(|said| match said {
             Said::Event(push) if push.conversation == conversation => {

@@ -1,8 +1,7 @@
-//! Names over a real socket: look-alikes are one name, and accounts of earlier versions are found by theirs.
+//! Names over a real socket: look-alikes are one name, and accounts of earlier versions are found
+//! by theirs.
 
-mod harness;
-
-use harness::{Ask, Client, Node, Said, one_node, password};
+use crate::harness::{Ask, Client, Node, Said, one_node, password};
 use troupe_core::command::Register;
 use troupe_core::{ClientMessageId, Command, ShardMap, UserId, Username};
 use troupe_proto::wire::client as say;
@@ -89,7 +88,8 @@ async fn accounts_of_earlier_versions_are_found_and_their_names_stay_taken() {
     for name in ["Привет", "соса", "admin", "g77", "ΝΙΚΗ"] {
         register_as_before(&node, ann.user, name).await;
     }
-    // The key of the old account is another one, so its ASCII look-alike is free. Each is found by its own name.
+    // The key of the old account is another one, so its ASCII look-alike is free. Each is found by
+    // its own name.
     let mut other = node.greeted().await;
     let ask = registering(&mut other, "coca");
     assert!(matches!(other.ask(ask).await, Said::Registered(_)));

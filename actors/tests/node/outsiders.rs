@@ -1,9 +1,7 @@
 //! An outsider gets one answer for a conversation, whether it exists or not, over all operations.
 
-mod harness;
-
+use crate::harness::{Ask, Client, Node, Said, direct, message, one_node};
 use bytes::Bytes;
-use harness::{Ask, Client, Node, Said, direct, message, one_node};
 use prost::Message as _;
 use troupe_proto::wire::client as say;
 use troupe_raft::cluster::LoginPolicy;

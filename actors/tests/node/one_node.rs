@@ -1,8 +1,6 @@
 //! What a client sees of one node: every kind of request over a real socket.
 
-mod harness;
-
-use harness::{Ask, Said, Stalling, direct, message, one_node, password};
+use crate::harness::{self, Ask, Said, Stalling, direct, message, one_node, password};
 use troupe_core::command::OpenSession;
 use troupe_core::{Command, DeviceId, ShardMap, TokenHash, UserId, limits};
 use troupe_proto::wire::client as say;
@@ -16,7 +14,8 @@ async fn a_private_message_is_acked_pushed_and_fetched() {
     let id = ann.fresh_id();
     let ack = ann.send_as(&both, "hello", id.clone()).await;
     assert_eq!((ack.seq, ack.duplicate, ack.conversation.as_str()), (1, false, both.as_str()));
-    // The first message is pushed like any other: the device is told of the conversation as it was before it.
+    // The first message is pushed like any other: the device is told of the conversation as it was
+    // before it.
     for client in [&mut ann, &mut bob] {
         assert_eq!(client.follows(&both).await, 0);
         assert_eq!(client.event(&both).await, (1, "hello".to_owned()));

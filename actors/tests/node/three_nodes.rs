@@ -1,8 +1,6 @@
 //! What clients of three nodes see of each other, also when one of the nodes is gone.
 
-mod harness;
-
-use harness::{Ask, Said, direct, three_nodes};
+use crate::harness::{Ask, Said, direct, three_nodes};
 use troupe_proto::wire::client as say;
 
 #[tokio::test]

@@ -1,10 +1,9 @@
-//! What is refused before it enters a log: by rules that need no state, by its size, and while disks are almost full.
-
-mod harness;
+//! What is refused before it enters a log: by rules that need no state, by its size, and while
+//! disks are almost full.
 
 use std::time::Duration;
 
-use harness::{Ask, Node, Said, message, one_node, password, three_nodes, within};
+use crate::harness::{Ask, Node, Said, message, one_node, password, three_nodes, within};
 use tokio::time::sleep;
 use troupe_core::command::{ChangeGroup, GroupChange};
 use troupe_core::{ClientMessageId, Command, GroupId, UserId, limits};

@@ -1,9 +1,7 @@
 //! What `docs/protocol.md` says of a connection, of policies and of a stop, over a real socket.
 
-mod harness;
-
+use crate::harness::{Ask, Said, direct, message, one_node, password};
 use bytes::BytesMut;
-use harness::{Ask, Said, direct, message, one_node, password};
 use troupe_proto::frame::encode_frame;
 use troupe_proto::wire::client as say;
 use troupe_proto::wire::client::failure::Kind;

@@ -1,8 +1,6 @@
 //! Groups of strangers: invited, accepted, declined, and never more than the bounds.
 
-mod harness;
-
-use harness::{Ask, Client, Said, direct, one_node_that_invites};
+use crate::harness::{Ask, Client, Said, direct, one_node_that_invites};
 use troupe_core::limits;
 use troupe_proto::wire::client as say;
 
@@ -105,7 +103,8 @@ async fn a_user_that_was_written_to_is_no_stranger_but_one_that_only_wrote_is() 
     ann.follows(&second).await;
 
     bob.send(&talk, "hello yourself").await;
-    // What bob's shard is owed arrives in the order of the rows of each conversation, not of all: try until it has.
+    // What bob's shard is owed arrives in the order of the rows of each conversation, not of all:
+    // try until it has.
     let mut entered = false;
     for number in 0..50 {
         let group = new_group(&mut ann, &format!("try {number}"), &[bob.user]).await;

@@ -1,10 +1,9 @@
-//! What one user, one address or one silent connection can take from the others: over a real socket, with small limits.
-
-mod harness;
+//! What one user, one address or one silent connection can take from the others: over a real
+//! socket, with small limits.
 
 use std::time::Duration;
 
-use harness::{Ask, Client, Said, one_node, one_node_with};
+use crate::harness::{self, Ask, Client, Said, one_node, one_node_with};
 use tokio::time::Instant;
 use troupe_actors::budgets::Limits;
 use troupe_core::limits;
@@ -203,7 +202,8 @@ async fn active_entities_have_a_number_and_idle_ones_give_way() {
         ann.send(&group, "first").await;
         groups.push(group);
     }
-    // Four shards may each have a few beyond the number; and there are a dozen actors that are no entities.
+    // Four shards may each have a few beyond the number; and there are a dozen actors that are no
+    // entities.
     let actors = node.handle.stats().actors;
     assert!(actors < 4 * 16 + 8 + 20, "{actors} actors for 150 conversations");
     for group in &groups {

@@ -1,8 +1,6 @@
 //! What a user has read: the figure in the list, and what the user's other devices hear of it.
 
-mod harness;
-
-use harness::{Ask, Client, Said, direct, one_node};
+use crate::harness::{Ask, Client, Said, direct, one_node};
 use troupe_core::limits;
 use troupe_proto::wire::client as say;
 use troupe_raft::cluster::LoginPolicy;
@@ -87,7 +85,8 @@ async fn what_is_read_on_one_device_is_told_to_the_others_whatever_the_size() {
     for place in [group.as_str(), "everyone"] {
         let seq = bob.send(place, "read me").await.seq;
         ann.hears_of(place, seq).await;
-        // Delivered positions of a crowd are kept to itself; what was read is told to the reader's own devices.
+        // Delivered positions of a crowd are kept to itself; what was read is told to the reader's
+        // own devices.
         let acknowledge = say::Acknowledge { conversation: place.into(), seq };
         ann.tell(Ask::Acknowledge(acknowledge)).await;
         mark(&mut ann, place, seq).await;

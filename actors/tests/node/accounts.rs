@@ -1,10 +1,9 @@
-//! Accounts over a real socket: passwords, administrators, invitations, idle sessions, and what the audit log keeps.
-
-mod harness;
+//! Accounts over a real socket: passwords, administrators, invitations, idle sessions, and what the
+//! audit log keeps.
 
 use std::time::Duration;
 
-use harness::{Ask, Client, Node, Said, node_with, password, within};
+use crate::harness::{Ask, Client, Node, Said, node_with, password, within};
 use say::admin::Operation;
 use say::admin_answer::Answer;
 use troupe_proto::wire::client as say;
@@ -171,7 +170,8 @@ async fn registration_is_open_by_invitation_or_closed() {
         note: "for friends".into(),
     };
     let Ok(Answer::Invites(made)) = act(&mut root, Operation::CreateInvite(invite)).await else { panic!("no code") };
-    // As it was copied by hand. A repeat takes no second use, and a refused registration none at all.
+    // As it was copied by hand. A repeat takes no second use, and a refused registration none at
+    // all.
     let code = "ABCDEFGH-JKMN-PQRS";
     for _ in 0..3 {
         assert!(matches!(ann.ask(register("dora", code, 3)).await, Said::Registered(_)));

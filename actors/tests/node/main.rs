@@ -1,0 +1,14 @@
+//! Whole nodes in this process, over real sockets. One binary: linking RocksDB's neighbours ten times
+//! costs minutes.
+
+mod accounts;
+mod harness;
+mod invitations;
+mod limits;
+mod names;
+mod one_node;
+mod outsiders;
+mod protocol;
+mod reading;
+mod refused;
+mod three_nodes;
