@@ -1,5 +1,5 @@
-//! Whole nodes in this process, over real sockets. One binary: linking RocksDB's neighbours ten times
-//! costs minutes.
+//! Whole nodes in this process, over real sockets. One binary: each further one links the whole
+//! server: a minute in release.
 
 mod accounts;
 mod harness;
