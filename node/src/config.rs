@@ -16,10 +16,10 @@ use crate::logging;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::Strangers;
 use troupe_core::Username;
-pub use troupe_raft::address::is_loopback;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
 use troupe_raft::meta::{Registration, Settings as ClusterSettings};
 use troupe_raft::space::LowMark;
+pub use troupe_runtime::net::is_loopback;
 
 mod advertise;
 mod environment;

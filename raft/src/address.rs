@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use troupe_runtime::net::{host, is_loopback};
+
 /// From where an address leads to its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -22,26 +24,14 @@ impl Reach {
         if host.is_empty() {
             return Reach::Unspecified;
         }
-        if host == "localhost" || host.ends_with(".localhost") {
+        if is_loopback(address) {
             return Reach::Loopback;
         }
         match host.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
             Ok(ip) if ip.is_unspecified() => Reach::Unspecified,
-            Ok(ip) if ip.is_loopback() => Reach::Loopback,
             _ => Reach::Elsewhere,
         }
     }
-}
-
-/// Without port and brackets.
-pub fn host(address: &str) -> &str {
-    let bare = address.parse::<IpAddr>().is_ok();
-    let host = if bare { address } else { address.rsplit_once(':').map_or(address, |(host, _)| host) };
-    host.trim_start_matches('[').trim_end_matches(']')
-}
-
-pub fn is_loopback(address: &str) -> bool {
-    Reach::of(address) == Reach::Loopback
 }
 
 /// Why nodes at these cluster addresses cannot all reach each other, in words for the operator:

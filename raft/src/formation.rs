@@ -32,10 +32,10 @@ use std::time::Duration;
 use tracing::info;
 use troupe_core::NodeId;
 use troupe_runtime::NodeCtx;
-use troupe_runtime::net::BoxFuture;
+use troupe_runtime::net::{BoxFuture, is_loopback};
 use troupe_store::engine::Engine;
 
-use crate::address::{Reach, is_loopback, misfit};
+use crate::address::{Reach, misfit};
 use crate::cluster::{ClusterConfig, StartError};
 use crate::port::{Port, Protocol};
 use crate::waiting::Waiting;

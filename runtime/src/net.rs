@@ -31,10 +31,17 @@ pub trait Net: Send + Sync + 'static {
     }
 }
 
-/// Whether `host:port` can only be reached from this machine.
+/// The host of `host:port`, or of a host alone, without brackets.
+pub fn host(address: &str) -> &str {
+    let bare = address.parse::<IpAddr>().is_ok();
+    let host = if bare { address } else { address.rsplit_once(':').map_or(address, |(host, _)| host) };
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Whether `host:port`, or a host alone, can only be reached from this machine. A name is taken for
+/// one of another machine, except `localhost`.
 pub fn is_loopback(address: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = host(address);
     let named = host == "localhost" || host.ends_with(".localhost");
     named || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
@@ -158,7 +165,7 @@ mod tests {
 
     #[test]
     fn only_addresses_of_this_machine_are_loopback() {
-        for near in ["127.0.0.1:7800", "127.9.9.9:1", "localhost:7800", "[::1]:7800", "[::ffff:127.0.0.1]:1"] {
+        for near in ["127.0.0.1:7800", "127.9.9.9:1", "localhost:7800", "[::1]:7800", "::1", "[::ffff:127.0.0.1]:1"] {
             assert!(is_loopback(near), "{near}");
         }
         for far in ["0.0.0.0:7800", "[::]:7800", "10.0.0.1:7800", "localhost.example.org:7800", ":7800", ""] {

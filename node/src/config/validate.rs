@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use troupe_raft::address::is_loopback;
 use troupe_raft::tls::clients::ClientIdentity;
 use troupe_raft::token::Token;
+use troupe_runtime::net::is_loopback;
 
 use super::{ClientTls, ConfigError, Settings};
 use crate::logging;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tracing::{info, warn};
 use troupe_runtime::NodeCtx;
 use troupe_runtime::executor::{Lane, run};
+use troupe_runtime::net::is_loopback;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
 use troupe_store::key::node;
 
 use super::keeper::{Keeper, Tokens, kept};
-use crate::address::is_loopback;
 use crate::cluster::{ClusterConfig, StartError};
 use crate::port::Security;
 use crate::token::Token;
