@@ -20,7 +20,6 @@ use troupe_actors::node::NodeHandle;
 use troupe_core::{NodeId, ShardId};
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
-use troupe_raft::readiness::Readiness;
 use troupe_raft::waiting::Waiting;
 
 use crate::guard::Guard;
@@ -102,13 +101,13 @@ struct ReadyQuery {
 async fn readyz(State(shared): State<Arc<Shared>>, Query(query): Query<ReadyQuery>) -> Response {
     let running = shared.running.get();
     let mut reasons = Vec::new();
-    let mut readiness = None;
+    let mut seen = None;
     match running {
         Some(running) => {
             let status = running.cluster.status().await;
             reasons.extend(status.readiness.reasons());
             reasons.extend(status.troubles());
-            readiness = Some(status.readiness);
+            seen = Some(status);
         }
         None => reasons.push(shared.starting()),
     }
@@ -118,14 +117,15 @@ async fn readyz(State(shared): State<Arc<Shared>>, Query(query): Query<ReadyQuer
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let node = running.map(|running| running.cluster.me().0);
     let mut answer = json!({ "ready": reasons.is_empty(), "node": node, "reasons": reasons });
-    if let Some(readiness) = readiness.filter(|_| query.verbose.is_some()) {
-        answer["remarks"] = json!(readiness.remarks());
-        answer["detail"] = detail(&readiness);
+    if let Some(status) = seen.filter(|_| query.verbose.is_some()) {
+        answer["remarks"] = json!(status.remarks());
+        answer["detail"] = detail(&status);
     }
     (code, Json(answer)).into_response()
 }
 
-fn detail(readiness: &Readiness) -> Value {
+fn detail(status: &ClusterStatus) -> Value {
+    let readiness = &status.readiness;
     let numbers = |shards: &BTreeSet<ShardId>| shards.iter().map(|shard| shard.0).collect::<Vec<_>>();
     let behind = readiness.behind.iter().map(|(shard, entries)| json!({ "shard": shard.0, "entries": entries }));
     json!({
@@ -138,7 +138,13 @@ fn detail(readiness: &Readiness) -> Value {
         "replicas_to_come": readiness.to_come,
         "replication_target": readiness.target,
         "under_replicated": numbers(&readiness.under_replicated),
+        "storage_low": storage_low(status),
+        "clock_skew_ms": by_node(&status.clock_skew_ms),
     })
+}
+
+fn storage_low(status: &ClusterStatus) -> Vec<u64> {
+    status.storage_low.iter().map(|node| node.0).collect()
 }
 
 async fn metrics_page(running: Running) -> Response {
@@ -211,7 +217,7 @@ pub fn describe(status: &ClusterStatus) -> Value {
         "node": routing.me.0,
         "meta_leader": status.meta_leader.map(|leader| leader.0),
         "clock_skew_ms": by_node(&status.clock_skew_ms),
-        "storage_low": status.storage_low.iter().map(|node| node.0).collect::<Vec<_>>(),
+        "storage_low": storage_low(status),
         "storage": status.storage.map(|storage| json!({
             "free": storage.space.free,
             "total": storage.space.total,
@@ -221,7 +227,7 @@ pub fn describe(status: &ClusterStatus) -> Value {
             "target": status.readiness.target,
             "under_replicated": status.readiness.under_replicated.len(),
         },
-        "remarks": status.readiness.remarks(),
+        "remarks": status.remarks(),
         "nodes": nodes,
         "shards": shards,
         "replicas": replicas,

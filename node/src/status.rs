@@ -165,32 +165,11 @@ fn table(status: &Value) -> String {
             if lag.is_empty() { "-".into() } else { lag.join(" ") }
         ));
     }
-    out.push_str(&warnings(status));
     for remark in status["remarks"].as_array().into_iter().flatten() {
         out.push_str(&format!("\n{}\n", text(remark)));
     }
     if !moves.is_empty() {
         out.push_str(&format!("\nMOVES UNDER WAY\n{}", moves.concat()));
-    }
-    out
-}
-
-/// What the asked node knows of disks that are almost full and of clocks that disagree with its
-/// own.
-fn warnings(status: &Value) -> String {
-    const TOLERABLE_MS: i64 = troupe_raft::clocks::BOUND_MS as i64;
-    let mut out = String::new();
-    for node in status["storage_low"].as_array().into_iter().flatten() {
-        out.push_str(&format!("\nThe disk of node {node} is almost full: sends are refused with storage_low.\n"));
-    }
-    for (node, skew) in status["clock_skew_ms"].as_object().into_iter().flatten() {
-        let skew = skew.as_i64().unwrap_or_default();
-        if skew.saturating_abs() > TOLERABLE_MS {
-            let (asked, seconds) = (&status["node"], skew as f64 / 1_000.0);
-            out.push_str(&format!(
-                "\nThe clock of node {node} differs from that of node {asked} by {seconds:+.1} s.\n"
-            ));
-        }
     }
     out
 }

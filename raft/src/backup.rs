@@ -35,8 +35,10 @@ use crate::meta::{Meta, MetaCommand, MetaError, MetaState};
 use crate::port::{Inbound, Port, Protocol};
 use crate::readiness;
 use crate::snapshot;
+use crate::space;
 use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TURN};
 use crate::types::{Applied, GroupId, Proposal};
+use crate::vitals::Mine;
 pub(crate) use message::answer_in_place_of_snapshot;
 pub use message::{Answer, Change, MARK, Place, Plan, Question, change_in, family, recovered_entry};
 
@@ -68,6 +70,7 @@ pub struct Archive {
     pub links: Links,
     pub orders: Meta,
     pub meta: watch::Receiver<Arc<MetaState>>,
+    pub mine: Mine,
 }
 
 /// Answers until it is dropped.
@@ -180,9 +183,27 @@ impl Archive {
         }
     }
 
+    /// A restore is what grows most. It is refused as people's messages are, and before a disk is
+    /// full.
+    fn storage_low(&self, shard: ShardId) -> Option<String> {
+        let low = space::low_nodes(self.me, &self.mine, &self.links);
+        let state = self.meta.borrow();
+        let nodes: Vec<NodeId> = state.placement.get(&shard)?.everyone().map(|(node, _)| node).collect();
+        space::refuses(self.me, &low, &nodes).then(|| {
+            let low: Vec<String> = low.iter().map(|node| format!("node {node}")).collect();
+            format!(
+                "storage_low: the disk of {} is almost full: make room, then restore again; it goes on where it was",
+                low.join(", ")
+            )
+        })
+    }
+
     async fn restore(&self, shard: ShardId, entry: bytes::Bytes) -> Result<Answer, Answer> {
         let group = self.lead(shard).await?;
         let unknown = || Answer::Unavailable("the part may or may not have been taken: send it again".to_owned());
+        if let Some(why) = self.storage_low(shard) {
+            return Err(Answer::Refused(why));
+        }
         let proposal = Proposal::new(entry).map_err(|error| Answer::Refused(error.to_string()))?;
         let written = timeout(PROPOSE_TURN, group.raft.client_write(proposal)).await.map_err(|_| unknown())?;
         match written {

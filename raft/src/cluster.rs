@@ -29,7 +29,7 @@ use crate::link::Links;
 use crate::meta::{Meta, MetaState, Settings};
 use crate::port::Port;
 use crate::readiness::{self, Confirmations, Readiness};
-use crate::space::LowMark;
+use crate::space::{self, LowMark};
 use crate::timing::BARRIER_TIMEOUT;
 use crate::types::GroupId;
 use crate::vitals::Mine;
@@ -222,18 +222,11 @@ impl Cluster {
         }
     }
 
-    /// Nodes whose disks are almost full, as far as they can be reached.
     fn storage_low_nodes(&self) -> BTreeSet<NodeId> {
-        let mut low = self.0.links.storage_low();
-        if self.0.mine.storage_low() {
-            low.insert(self.me());
-        }
-        low
+        space::low_nodes(self.me(), &self.0.mine, &self.0.links)
     }
 
-    /// Whether what makes this shard grow is to be refused: the disk of this node, which leads it,
-    /// or of a majority of its replicas is almost full. A minority of full disks stops nobody, like
-    /// a minority of dead nodes.
+    /// Whether what makes this shard grow is to be refused ([`space::refuses`]).
     pub fn storage_low(&self, shard: ShardId) -> bool {
         let low = self.storage_low_nodes();
         if low.is_empty() {
@@ -241,7 +234,7 @@ impl Cluster {
         }
         let routing = self.0.routing.borrow();
         let nodes = routing.placement.get(&shard).map(|place| place.nodes.as_slice()).unwrap_or_default();
-        low.contains(&self.me()) || 2 * nodes.iter().filter(|node| low.contains(node)).count() > nodes.len()
+        space::refuses(self.me(), &low, nodes)
     }
 
     /// What this node lacks to serve everything, judged now.

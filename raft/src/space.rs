@@ -3,9 +3,31 @@
 //! A full disk ends a node, so what makes state grow is refused long before: what remains is for
 //! elections, cursors, deletions, and for the storage engine, which needs room to free room.
 
+use std::collections::BTreeSet;
+
+use troupe_core::NodeId;
 use troupe_store::engine::Space;
 
+use crate::link::Links;
+use crate::vitals::Mine;
+
 const MIB: u64 = 1024 * 1024;
+
+/// Nodes whose disks are almost full, as far as this one reaches them.
+pub fn low_nodes(me: NodeId, mine: &Mine, links: &Links) -> BTreeSet<NodeId> {
+    let mut low = links.storage_low();
+    if mine.storage_low() {
+        low.insert(me);
+    }
+    low
+}
+
+/// Whether what makes a shard grow is to be refused: the disk of this node, which leads it, or of a
+/// majority of its replicas is almost full. A minority of full disks stops nobody, like a minority
+/// of dead nodes.
+pub fn refuses(me: NodeId, low: &BTreeSet<NodeId>, replicas: &[NodeId]) -> bool {
+    low.contains(&me) || 2 * replicas.iter().filter(|node| low.contains(node)).count() > replicas.len()
+}
 
 /// When a disk counts as almost full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +101,14 @@ mod tests {
         assert_eq!(mark.bytes(10_000 * MIB), 1_000 * MIB);
         assert_eq!(mark.bytes(u64::MAX), LowMark::MOST);
         assert_eq!(LowMark::Bytes(7).bytes(1), 7);
+    }
+
+    #[test]
+    fn a_minority_of_low_disks_stops_nobody() {
+        let replicas = [1, 2, 3].map(NodeId);
+        let refuses = |me, low: &[u64]| refuses(NodeId(me), &low.iter().copied().map(NodeId).collect(), &replicas);
+        assert!(!refuses(1, &[]) && !refuses(1, &[2]) && !refuses(1, &[2, 9]));
+        assert!(refuses(1, &[1]) && refuses(1, &[2, 3]));
     }
 
     #[test]

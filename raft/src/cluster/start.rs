@@ -112,6 +112,7 @@ impl Cluster {
             links: links.clone(),
             orders: meta.clone(),
             meta: state.clone(),
+            mine: mine.clone(),
         };
         tasks.spawn(backup::serve(archive, port.clone()));
 

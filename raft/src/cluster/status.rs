@@ -8,6 +8,7 @@ use openraft::ServerState;
 use troupe_core::{Epoch, NodeId, ShardId};
 
 use super::Routing;
+use crate::clocks::BOUND_MS;
 use crate::group::Group;
 use crate::health::{Storage, Unsendable};
 use crate::mover::Seen;
@@ -47,6 +48,24 @@ impl ClusterStatus {
         });
         stalled.chain(unsendable).collect()
     }
+
+    /// What is worth knowing although the node serves: missing copies, disks that are almost full,
+    /// clocks that disagree.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.readiness.remarks();
+        remarks.extend(warnings(self.routing.me, &self.storage_low, &self.clock_skew_ms));
+        remarks
+    }
+}
+
+fn warnings(me: NodeId, low: &BTreeSet<NodeId>, skews: &BTreeMap<NodeId, i64>) -> Vec<String> {
+    let disk = |node| format!("the disk of node {node} is almost full: what grows is refused with storage_low");
+    let clock = |(node, skew): (&NodeId, &i64)| {
+        let seconds = *skew as f64 / 1_000.0;
+        let wrong = skew.unsigned_abs() > BOUND_MS;
+        wrong.then(|| format!("the clock of node {node} differs from that of node {me} by {seconds:+.1} s"))
+    };
+    low.iter().map(disk).chain(skews.iter().filter_map(clock)).collect()
 }
 
 /// One replica on this node.
@@ -133,4 +152,23 @@ impl Voting {
 /// is the newer one.
 pub(super) fn meta_applied(group: Option<&Group>) -> u64 {
     group.and_then(|group| group.metrics().last_applied).map_or(0, |id| id.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_disks_and_clocks_that_disagree_are_told() {
+        let skews = BTreeMap::from([(NodeId(2), 1_900), (NodeId(3), -7_500)]);
+        let told = warnings(NodeId(1), &BTreeSet::from([NodeId(2)]), &skews);
+        assert_eq!(
+            told,
+            [
+                "the disk of node 2 is almost full: what grows is refused with storage_low",
+                "the clock of node 3 differs from that of node 1 by -7.5 s"
+            ]
+        );
+        assert!(warnings(NodeId(1), &BTreeSet::new(), &BTreeMap::from([(NodeId(2), -2_000)])).is_empty());
+    }
 }

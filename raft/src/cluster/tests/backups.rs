@@ -1,5 +1,6 @@
 //! Backups of clusters in which no node holds every shard: from any node, into any cluster.
 
+use troupe_store::engine::Space;
 use troupe_store::rows::{Digest, Part, Row};
 
 use super::town::Town;
@@ -82,6 +83,38 @@ async fn a_backup_through_a_drained_node_works_too() {
     .await;
     let shards = save(&mut client(&town, 1)).await;
     let other = Town::found(1).await;
+    restore(&mut client(&other, 1), &shards).await;
+    other.shutdown().await;
+    town.shutdown().await;
+}
+
+/// Until the first node sees its disk so.
+async fn until_low(town: &Town, low: bool) {
+    let seen = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        while town.at(0).status().await.storage_low.is_empty() == low {
+            tick.tick().await;
+        }
+    };
+    timeout(PATIENCE, seen).await.expect("it looks at its disk");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_is_refused_on_a_node_whose_disk_is_almost_full() {
+    let mut town = Town::found(1).await;
+    town.register(10).await;
+    let shards = save(&mut client(&town, 1)).await;
+    let other = Town::found(1).await;
+    let gib = 1 << 30;
+    let space = |free| Space { free, total: 100 * gib };
+    other.machines[0].node.disk.set_space(space(gib));
+    until_low(&other, true).await;
+    let (shard, rows, _) = &shards[0];
+    let part = Part { backup: [3; 16], number: 0, last: true, notes_heads: true, rows: rows.clone() };
+    let refused = client(&other, 1).restore(*shard, &part).await.unwrap_err().to_string();
+    assert!(refused.contains("storage_low: the disk of node 1 is almost full"), "{refused}");
+    other.machines[0].node.disk.set_space(space(50 * gib));
+    until_low(&other, false).await;
     restore(&mut client(&other, 1), &shards).await;
     other.shutdown().await;
     town.shutdown().await;
