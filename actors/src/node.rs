@@ -31,7 +31,7 @@ use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
 use crate::message::say::{self, admin::Operation};
-use crate::message::{Outcome, Request};
+use crate::message::{Outcome, Refusal, Request};
 use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
@@ -43,6 +43,8 @@ use crate::world::World;
 
 /// For actors that are told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Between two tries to write an act down.
+const RECORD_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
@@ -211,11 +213,17 @@ impl NodeHandle {
         admin::operate(&self.0.front, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
     }
 
-    /// Writes an act into the audit log that changes nothing in a shard.
+    /// Writes an act into the audit log that changes nothing in a shard. Tries as long as it cannot
+    /// be known whether it is there; the caller bounds the time.
     pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), say::Failure> {
         let request = ClientMessageId(self.0.front.world.ctx.rng.bytes());
-        let recorded = admin::record(&self.0.front, by, request, action, target, detail).await;
-        recorded.map_err(|refusal| refusal.failure())
+        loop {
+            match admin::record(&self.0.front, by.clone(), request, action, target, detail).await {
+                Ok(()) => return Ok(()),
+                Err(refusal @ Refusal::Rejected { .. }) => return Err(refusal.failure()),
+                Err(_) => tokio::time::sleep(RECORD_AGAIN).await,
+            }
+        }
     }
 
     pub fn stats(&self) -> StatsReport {

@@ -49,9 +49,9 @@ impl Loopback {
         let address = listener.local_addr().unwrap().to_string();
         let (accepted, incoming) = mpsc::channel(8);
         tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
+            while let Ok((mut stream, peer)) = listener.accept().await {
                 let from = NodeId(stream.read_u64().await.unwrap());
-                if accepted.send(Inbound { from, stream }).await.is_err() {
+                if accepted.send(Inbound { from, peer, stream }).await.is_err() {
                     return;
                 }
             }

@@ -78,7 +78,7 @@ impl Patchbay {
                 std::future::pending::<()>().await;
             }
         });
-        let inbound = Inbound { from, stream: Box::new(far) };
+        let inbound = Inbound { from, peer: ([127, 0, 0, 1], 7).into(), stream: Box::new(far) };
         port.send(inbound).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
         Ok(near)
     }

@@ -14,6 +14,7 @@ use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 use troupe_actors::node::NodeHandle;
 use troupe_core::record::Author;
 use troupe_core::{NodeId, UserId};
@@ -23,11 +24,14 @@ use troupe_proto::wire::client::{self as say};
 use troupe_raft::Routing;
 use troupe_raft::meta::NodeState;
 use troupe_raft::operate::{Move, Order, OrderError, Prospect, Verb};
+use troupe_raft::port::TokenOrder;
 use troupe_runtime::Rng;
 
 use crate::demo;
 use crate::http::{Running, Shared};
 
+/// For the row of a change of the token.
+const TOKEN_WITHIN: Duration = Duration::from_secs(60);
 /// An order waits no longer than this for its row in the audit log.
 const RECORD_WITHIN: Duration = Duration::from_secs(3);
 
@@ -152,6 +156,18 @@ async fn record(node: &NodeHandle, from: SocketAddr, order: &Order) {
     let recorded = node.record(operator(from), action, &target, &detail);
     if !matches!(tokio::time::timeout(RECORD_WITHIN, recorded).await, Ok(Ok(()))) {
         tracing::warn!(target: "audit", %from, action, %target, "this order is in this node's log only");
+    }
+}
+
+/// Writes down, until the node ends, that the join token was changed at its lead.
+pub async fn record_token_orders(mut orders: mpsc::Receiver<TokenOrder>, node: NodeHandle) {
+    while let Some(TokenOrder { from, token }) = orders.recv().await {
+        let detail = format!("to {token}");
+        // Every connection between nodes begins again when the token before is forgotten.
+        let recorded = node.record(operator(from), "token.rotate", "cluster", &detail);
+        if !matches!(tokio::time::timeout(TOKEN_WITHIN, recorded).await, Ok(Ok(()))) {
+            tracing::warn!(target: "audit", %from, %token, "this change of the token is in this node's log only");
+        }
     }
 }
 

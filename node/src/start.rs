@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::guard::{self, Guard, Judge};
 use crate::http::Running;
 use crate::reload::{self, Reload};
-use crate::{descriptors, disk, http};
+use crate::{descriptors, disk, http, orders};
 
 /// Why a running node ends.
 enum End {
@@ -95,6 +95,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     };
     shared.guard.judge_by(is_key);
     tokio::spawn(tell_first_admin(node.born()));
+    tokio::spawn(orders::record_token_orders(cluster.port().token_orders(), node.clone()));
     shared.serves(Running { cluster: cluster.clone(), node: node.clone() });
 
     let end = {

@@ -36,7 +36,7 @@ use crate::formation::Directory;
 pub use crate::preamble::Protocol;
 use crate::tls::NodeTls;
 use crate::tls::clients::ClientIdentity;
-use crate::token::Token;
+use crate::token::{Fingerprint, Token};
 use door::listen_on;
 use keys::Keys;
 use quiet::Quiet;
@@ -53,7 +53,17 @@ pub struct Inbound {
     /// Proved by its certificate. Zero: somebody who holds the token, for [`Protocol::Formation`]
     /// and [`Protocol::Backup`].
     pub from: NodeId,
+    /// Where the connection comes from.
+    pub peer: SocketAddr,
     pub stream: Box<dyn Stream>,
+}
+
+/// An operator has this node lead a change of the join token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenOrder {
+    pub from: SocketAddr,
+    /// Of the token that comes.
+    pub token: Fingerprint,
 }
 
 /// How nodes trust each other.
@@ -84,6 +94,8 @@ struct Shared {
     quiet: Quiet,
     takers: Mutex<BTreeMap<Protocol, mpsc::Sender<Inbound>>>,
     directory: RwLock<Option<Arc<dyn Directory>>>,
+    /// Who writes down that the token changes.
+    token_orders: Mutex<Option<mpsc::Sender<TokenOrder>>>,
     /// Whether another node has said so of this one.
     expelled: watch::Sender<bool>,
 }
@@ -101,6 +113,7 @@ impl Shared {
             quiet: Quiet::default(),
             takers: Mutex::default(),
             directory: RwLock::default(),
+            token_orders: Mutex::default(),
             expelled: watch::Sender::new(false),
         })
     }
@@ -166,6 +179,22 @@ impl Port {
         let (taker, streams) = mpsc::channel(WAITING);
         self.shared.takers.lock().insert(protocol, taker);
         streams
+    }
+
+    /// Changes of the join token that this node leads from now on, for the audit log. Whoever calls
+    /// it last gets them.
+    pub fn token_orders(&self) -> mpsc::Receiver<TokenOrder> {
+        let (sender, orders) = mpsc::channel(WAITING);
+        *self.shared.token_orders.lock() = Some(sender);
+        orders
+    }
+
+    /// A change goes on without its row: it may be what shuts somebody out.
+    pub(crate) fn note_token_order(&self, order: TokenOrder) {
+        let taken = self.shared.token_orders.lock().as_ref().is_some_and(|orders| orders.try_send(order).is_ok());
+        if !taken {
+            tracing::warn!(target: "audit", token = %order.token, "this change of the token is in this node's log only");
+        }
     }
 
     /// Streams that other nodes open for the mesh; to be taken once.

@@ -36,7 +36,7 @@ const WRITE_BYTES: usize = 1024 * 1024;
 pub async fn run(ctx: NodeCtx, port: Port, groups: Groups, meta: Meta, mine: Mine) {
     let mut inbound = port.inbound(Protocol::Raft);
     let mut connections = JoinSet::new();
-    while let Some(Inbound { from, stream }) = inbound.recv().await {
+    while let Some(Inbound { from, stream, .. }) = inbound.recv().await {
         while connections.try_join_next().is_some() {}
         let replicas = Replicas { ctx: ctx.clone(), groups: groups.clone(), meta: meta.clone(), mine: mine.clone() };
         let port = port.clone();

@@ -240,7 +240,7 @@ pub async fn serve(ctx: NodeCtx, engine: Arc<dyn Engine>, port: Port, groups: Gr
     let mut inbound = port.inbound(Protocol::Snapshot);
     let room = Arc::new(Semaphore::new(SNAPSHOTS_RECEIVED));
     let mut transfers = JoinSet::new();
-    while let Some(Inbound { from, stream }) = inbound.recv().await {
+    while let Some(Inbound { from, stream, .. }) = inbound.recv().await {
         while transfers.try_join_next().is_some() {}
         let (ctx, engine, groups) = (ctx.clone(), engine.clone(), groups.clone());
         let turn = room.clone().try_acquire_owned();

@@ -71,7 +71,7 @@ async fn a_node_without_a_token_has_a_key_of_its_own() {
 }
 
 /// Runs a verb as this user.
-async fn says(server: &Server, name: &str, secret: &str, verb: &[&str]) -> Result<Value, String> {
+pub async fn says(server: &Server, name: &str, secret: &str, verb: &[&str]) -> Result<Value, String> {
     let mut command = Command::new(binary());
     command.args(verb).args(["--as", name, "--server", &server.addresses().client, "-o", "json"]);
     command.env("TROUPE_PASSWORD", secret).stdin(Stdio::null()).kill_on_drop(true);

@@ -7,9 +7,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
+use troupe_chaos::fetch;
 use troupe_chaos::local::Addresses;
+use troupe_raft::token::Token;
 use troupe_runtime::NodeCtx;
 
+use crate::accounts::says;
+use crate::person::password;
 use crate::server::{PATIENCE, Server, binary, new_token, refusal, start, within};
 
 fn join(server: &Server) -> String {
@@ -108,6 +112,26 @@ async fn the_token_is_changed_while_people_talk() {
     assert_ne!(new, server.cluster.token());
     ann.send("everyone", "do you still hear me?").await.expect("sent");
     bob.hears("do you still hear me?").await;
+    let key = Token::parse(&new).expect("a token").operator_key().reveal().to_owned();
+    let made = fetch::post_json(&server.addresses().http, "/v1/users/ann/make-admin", Some(&key), PATIENCE).await;
+    assert_eq!(made.expect("answered").0, 200);
+    let recorded = async || {
+        let trail = says(&server, "ann", &password("ann"), &["audit"]).await.expect("a trail");
+        let rows: Vec<Value> = trail.as_array().expect("a list").clone();
+        rows.into_iter().filter(|row| row["action"] == "token.rotate").collect::<Vec<_>>()
+    };
+    let rows = within(async {
+        loop {
+            match recorded().await {
+                rows if rows.is_empty() => tokio::time::sleep(Duration::from_millis(100)).await,
+                rows => return rows,
+            }
+        }
+    })
+    .await;
+    assert_eq!((rows.len(), &rows[0]["by"]), (1, &"operator".into()), "{rows:?}");
+    // The fingerprint, which is in the logs too, and nothing else of it.
+    assert!(rows[0]["detail"].as_str().is_some_and(|detail| detail.len() == 19), "{rows:?}");
 
     // With the one before nothing opens: neither an order, nor a backup, nor the cluster to a new
     // node.

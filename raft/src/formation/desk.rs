@@ -5,6 +5,7 @@
 //! fixed: empty, promised, member; or empty, member.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -280,10 +281,10 @@ impl Desk {
     }
 
     /// For a member that has proved its number, or, as node 0, for whoever holds the token.
-    async fn answer(&self, port: &Port, from: NodeId, question: Question) -> (Answer, After) {
+    async fn answer(&self, port: &Port, (from, peer): (NodeId, SocketAddr), question: Question) -> (Answer, After) {
         let answer = match question {
             Question::Rotate => match &self.rotation {
-                Some(rotation) => return rotation.answer(port).await,
+                Some(rotation) => return rotation.answer(port, peer).await,
                 None => return rotation::without_tls(),
             },
             Question::Token(step) => match &self.rotation {
@@ -324,7 +325,7 @@ pub fn lists_differ<'a>(here: &str, ours: &[String], theirs: impl Iterator<Item 
 /// Answers other nodes until the port is shut down.
 pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbound>) {
     let mut talks = JoinSet::new();
-    while let Some(Inbound { from, stream }) = streams.recv().await {
+    while let Some(Inbound { from, peer, stream }) = streams.recv().await {
         while talks.try_join_next().is_some() {}
         if talks.len() >= TALKS {
             debug!("closed: too many questions about formation at once");
@@ -332,14 +333,19 @@ pub async fn serve(desk: Arc<Desk>, port: Port, mut streams: mpsc::Receiver<Inbo
         }
         let (desk, port) = (Arc::clone(&desk), port.clone());
         talks.spawn(async move {
-            if let Err(error) = talk(&desk, &port, from, stream).await {
+            if let Err(error) = talk(&desk, &port, (from, peer), stream).await {
                 debug!(%error, "a question about formation broke off");
             }
         });
     }
 }
 
-async fn talk(desk: &Desk, port: &Port, from: NodeId, mut stream: Box<dyn Stream>) -> std::io::Result<()> {
+async fn talk(
+    desk: &Desk,
+    port: &Port,
+    from: (NodeId, SocketAddr),
+    mut stream: Box<dyn Stream>,
+) -> std::io::Result<()> {
     let question = timeout(TALK_TIME, message::receive(&mut stream)).await??;
     let question = Question::from_wire(question).ok_or_else(message::invalid)?;
     // Not bounded here: what is being written down must not be torn from its lock in the middle.

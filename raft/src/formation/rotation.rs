@@ -13,6 +13,7 @@
 //! answer holds up the change, because it would be shut out by it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use super::keeper::Keeper;
 use super::message::{self, Answer, Held, Question};
 use crate::cluster::StartError;
 use crate::port::dial::DialError;
-use crate::port::{Port, Protocol};
+use crate::port::{Port, Protocol, TokenOrder};
 use crate::token::{Fingerprint, Token};
 
 /// For a member to take one step: it writes a file.
@@ -127,14 +128,15 @@ impl Rotation {
 
     /// The whole change but for this node's own last step, led by this node. The error is for the
     /// operator.
-    pub async fn lead(&self, port: &Port, directory: &dyn Directory) -> Result<Token, String> {
+    pub async fn lead(&self, port: &Port, directory: &dyn Directory, operator: SocketAddr) -> Result<Token, String> {
         let me = port.member().map(|(_, me)| me).ok_or("this node has no place in a cluster yet")?;
         let march = March { rotation: self, port, me };
         let mut members = march.members(directory);
         let held = march.all(&members, &Step::Ask).await?;
         let token = self.choose(&held).await?;
         let fingerprint = token.fingerprint();
-        info!(target: "audit", token = %fingerprint, "an operator changes the cluster's join token");
+        info!(target: "audit", token = %fingerprint, from = %operator, "an operator changes the cluster's join token");
+        port.note_token_order(TokenOrder { from: operator, token: fingerprint });
         for _ in 0..ROUNDS {
             march.all(&members, &Step::Keep(token.clone())).await?;
             march.all(&members, &Step::Show(fingerprint)).await?;
@@ -236,12 +238,12 @@ pub fn without_tls() -> (Answer, After) {
 
 impl Rotation {
     /// For an operator, who holds the token.
-    pub async fn answer(&self, port: &Port) -> (Answer, After) {
+    pub async fn answer(&self, port: &Port, operator: SocketAddr) -> (Answer, After) {
         let Some(directory) = port.directory() else {
             let why = "it has no place in a cluster yet, or starts or stops";
             return (Answer::Unavailable(why.into()), After::Nothing);
         };
-        match self.lead(port, directory.as_ref()).await {
+        match self.lead(port, directory.as_ref(), operator).await {
             Ok(token) => {
                 let after = After::Forget(token.fingerprint());
                 (Answer::Rotated(token), after)

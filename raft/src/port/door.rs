@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
+use troupe_runtime::net::host;
 use troupe_runtime::{Listener, Stream};
 
 use super::places::{Place, Places};
 use super::stream::Listened;
 use super::welcome::{TurnedAway, welcome};
 use super::{HANDSHAKE_TIME, Shared};
-use crate::address::host;
 
 const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ fn is_known(shared: &Shared, source: IpAddr) -> bool {
 
 async fn shake(shared: Arc<Shared>, stream: Box<dyn Stream>, peer: SocketAddr, spoke: Arc<AtomicBool>) {
     let stream = Box::new(Listened { stream, spoke: Arc::clone(&spoke) });
-    let outcome = timeout(HANDSHAKE_TIME, welcome(&shared, stream)).await;
+    let outcome = timeout(HANDSHAKE_TIME, welcome(&shared, stream, peer)).await;
     match outcome {
         Ok(Ok(is_node)) => {
             let mut sources = shared.sources.lock();

@@ -1,6 +1,7 @@
 //! One connection at the cluster port from its first byte to the hands of whoever serves it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
@@ -59,7 +60,7 @@ fn has_gone(error: &io::Error) -> bool {
 }
 
 /// Whether it is a node of this cluster that has come.
-pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>) -> Result<bool, TurnedAway> {
+pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>, peer: SocketAddr) -> Result<bool, TurnedAway> {
     // First: whatever changes from here on ends this stream.
     let era = shared.guests.era();
     let identity = shared.identity.read().clone();
@@ -91,7 +92,7 @@ pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>) -> Result<bool, T
     match place {
         Ok(place) => {
             let stream = Box::new(Guarded::new(stream, preamble.from, era, Arc::clone(&shared.guests)));
-            place.send(Inbound { from: preamble.from, stream });
+            place.send(Inbound { from: preamble.from, peer, stream });
             Ok(preamble.from != NodeId(0))
         }
         Err(verdict) => Err(TurnedAway::Verdict(verdict)),
