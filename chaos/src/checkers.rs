@@ -9,6 +9,7 @@ pub mod one_order;
 pub mod phantom;
 pub mod real_time;
 pub mod replicas;
+pub mod unread;
 
 use std::fmt;
 
@@ -43,10 +44,12 @@ pub enum Promise {
     Cursors,
     /// All replicas hold the same.
     Replicas,
+    /// What a list shows as unread are the messages of others behind the read position.
+    Unread,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 8] = [
+    pub const ALL: [Promise; 9] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -55,6 +58,7 @@ impl Promise {
         Promise::HonestErrors,
         Promise::Cursors,
         Promise::Replicas,
+        Promise::Unread,
     ];
 
     /// For people.
@@ -68,6 +72,7 @@ impl Promise {
             Promise::HonestErrors => "nothing appears that nobody sent, or that was rejected",
             Promise::Cursors => "cursors move forward only",
             Promise::Replicas => "all replicas hold the same",
+            Promise::Unread => "unread are the messages of others behind the read position",
         }
     }
 }
@@ -93,7 +98,7 @@ impl fmt::Display for Violation {
 /// A checker's name and its pass over the history.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 8] = [
+pub const ALL: [Checker; 9] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -102,6 +107,7 @@ pub const ALL: [Checker; 8] = [
     ("phantom", phantom::check),
     ("cursors", cursors::check),
     ("replicas", replicas::check),
+    ("unread", unread::check),
 ];
 
 /// Runs every checker.

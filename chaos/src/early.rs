@@ -52,7 +52,7 @@ impl Early {
                     self.recent.pop_front();
                 }
             }
-            Record::Cursor { .. } => {}
+            Record::Cursor { .. } | Record::Listed { .. } | Record::Marked { .. } => {}
         }
     }
 

@@ -35,6 +35,21 @@ pub enum Record {
     },
     /// A device sees a member's cursor.
     Cursor { at: u64, device: DeviceNumber, conversation: Conversation, user: u64, delivered: u64, read: u64 },
+    /// A device is told what a line of its conversation list says, having asked for it at `asked`.
+    /// `first` is the first event that the user may see.
+    Listed {
+        at: u64,
+        asked: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        user: u64,
+        head: u64,
+        read: u64,
+        unread: u64,
+        first: u64,
+    },
+    /// A device is told that its user's read position is kept.
+    Marked { at: u64, device: DeviceNumber, conversation: Conversation, user: u64, seq: u64 },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }

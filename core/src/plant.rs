@@ -77,6 +77,10 @@ pub enum Plant {
     MoveWithoutVote,
     /// Keep what is left of a replica that has gone elsewhere.
     GoneReplicaKept,
+    /// Count one's own messages as unread.
+    UnreadCountsOwn,
+    /// Stamp with the leader's clock, whatever the clocks of the others show.
+    OwnClockTrusted,
     /// Call what RocksDB has written durable without an fsync.
     SyncSkipped,
     /// Go on when RocksDB cannot write.
@@ -86,7 +90,7 @@ pub enum Plant {
 }
 
 impl Plant {
-    pub const ALL: [Plant; 38] = [
+    pub const ALL: [Plant; 40] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -122,6 +126,8 @@ impl Plant {
         Plant::PutBackUnnoticed,
         Plant::MoveWithoutVote,
         Plant::GoneReplicaKept,
+        Plant::UnreadCountsOwn,
+        Plant::OwnClockTrusted,
         Plant::SyncSkipped,
         Plant::EngineErrorIgnored,
         Plant::WitnessIgnored,
@@ -164,6 +170,8 @@ impl Plant {
             Plant::PutBackUnnoticed => "put-back-unnoticed",
             Plant::MoveWithoutVote => "move-without-vote",
             Plant::GoneReplicaKept => "gone-replica-kept",
+            Plant::UnreadCountsOwn => "unread-counts-own",
+            Plant::OwnClockTrusted => "own-clock-trusted",
             Plant::SyncSkipped => "sync-skipped",
             Plant::EngineErrorIgnored => "engine-error-ignored",
             Plant::WitnessIgnored => "witness-ignored",

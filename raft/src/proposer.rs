@@ -151,7 +151,9 @@ async fn run(
         let calls = gather(first, &mut waiting, &mut left_over);
         busy = calls.len() > BUSY;
         while entries.try_join_next().is_some() {}
-        let entry = Entry::of(clocks.stamp(ctx.clock.now()), calls);
+        let own = ctx.clock.now();
+        let stamp = if ctx.planted(Plant::OwnClockTrusted) { own } else { clocks.stamp(own) };
+        let entry = Entry::of(stamp, calls);
         let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
         let proposal = match Proposal::new(entry.bytes.clone()) {
             Ok(proposal) => proposal,

@@ -28,6 +28,9 @@ pub struct SimClock {
 
 #[cfg(feature = "simulation")]
 impl SimClock {
+    /// What a right clock shows when the simulation begins: 2026-01-01.
+    pub const BIRTH_MS: i64 = 1_767_225_600_000;
+
     pub fn new(skew_ms: i64) -> SimClock {
         SimClock { skew_ms: skew_ms.into() }
     }
@@ -36,10 +39,9 @@ impl SimClock {
 #[cfg(feature = "simulation")]
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        const BIRTH_MS: i64 = 1_767_225_600_000; // 2026-01-01
         // Not tokio's clock: a host that comes back has a new one.
         let lasted = turmoil::sim_elapsed().expect("only simulated hosts have this clock");
         let skew = self.skew_ms.load(std::sync::atomic::Ordering::Relaxed);
-        Timestamp((BIRTH_MS + lasted.as_millis() as i64 + skew).max(0) as u64)
+        Timestamp((SimClock::BIRTH_MS + lasted.as_millis() as i64 + skew).max(0) as u64)
     }
 }

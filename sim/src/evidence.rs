@@ -11,6 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use troupe_chaos::history::{Conversation, DeviceNumber, MessageId, Record};
 use troupe_core::{ConversationId, Event, EventKind, UserId};
+use troupe_proto::wire::client as wire;
 use xxhash_rust::xxh3::Xxh3;
 
 #[derive(Default)]
@@ -144,6 +145,33 @@ impl Evidence {
         let place = conversation.to_string();
         self.record(|at| Record::Cursor { at, device, conversation: place, user: user.0, delivered, read });
         self.seen.lock().conversations.insert(conversation);
+    }
+
+    /// Lines of a conversation list that was asked for then. The judge knows from where on the user
+    /// sees a group.
+    pub fn listed(&self, device: DeviceNumber, user: UserId, asked: Duration, lines: &[wire::Conversation]) {
+        for line in lines {
+            let Ok(conversation) = line.conversation.parse() else {
+                return self.wrong(format!("device {device} was told of {line:?}"));
+            };
+            self.record(|at| Record::Listed {
+                at,
+                asked: asked.as_micros() as u64,
+                device,
+                conversation: line.conversation.clone(),
+                user: user.0,
+                head: line.head,
+                read: line.read,
+                unread: line.unread,
+                first: 1,
+            });
+            self.seen.lock().conversations.insert(conversation);
+        }
+    }
+
+    pub fn marked(&self, device: DeviceNumber, user: UserId, conversation: &Conversation, seq: u64) {
+        let place = conversation.clone();
+        self.record(|at| Record::Marked { at, device, conversation: place, user: user.0, seq });
     }
 
     fn record(&self, make: impl FnOnce(u64) -> Record) {

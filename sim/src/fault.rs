@@ -9,6 +9,9 @@ use std::time::Duration;
 use troupe_raft::operate::Order;
 use troupe_runtime::Rng;
 
+/// An odd clock jumps so many times as far as others: by minutes to months.
+const ODD: i64 = 1_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Power is lost: what was not synced is gone, but for a random oldest part of it.
@@ -162,6 +165,7 @@ pub struct Scene<'a> {
     pub leader: usize,
     pub rng: &'a Rng,
     pub lasts_ms: u64,
+    pub odd_clock: Option<usize>,
     pub latency_ms: u64,
     pub fsync_ms: u64,
 }
@@ -233,7 +237,9 @@ impl Scene<'_> {
             Kind::ClockJump => {
                 let hour = 3_600_000;
                 let by = if self.rng.range(0, 2) == 0 { 2 * hour } else { 2_000 };
-                vec![(now, Action::Jump(self.any(), self.rng.range(0, by) as i64 - by as i64 / 2))]
+                let node = self.any();
+                let jump = self.rng.range(0, by) as i64 - by as i64 / 2;
+                vec![(now, Action::Jump(node, if self.odd_clock == Some(node) { jump * ODD } else { jump }))]
             }
             Kind::Resets => vec![(now, Action::Reset(self.any()))],
             Kind::CutPeople => {

@@ -5,6 +5,8 @@
 //! to the one that removed them. To the checkers each stint is a device of its own, so that what
 //! lies between is no gap; that nobody sees anything outside of a stint is checked here.
 
+mod clocks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_chaos::checkers;
@@ -48,13 +50,13 @@ impl Judge {
 }
 
 /// Every promise, while people still talk.
-pub fn so_far(evidence: &Evidence, ledger: &Ledger, square: &Square) -> Vec<String> {
+pub fn so_far(evidence: &Evidence, ledger: &Ledger, machines: &Machines, square: &Square) -> Vec<String> {
     evidence.look(|seen| {
         let stints = stints(ledger, square);
-        let mut history = history(seen, &stints, square);
+        let mut history = history(seen, ledger, &stints, square);
         history.finals.insert(0, ledger.finals());
         let broken = checkers::check(&history).into_iter().map(|violation| violation.to_string());
-        broken.chain(private(seen, ledger, &stints, square)).collect()
+        broken.chain(here(seen, ledger, machines, &stints, square)).collect()
     })
 }
 
@@ -68,11 +70,11 @@ pub fn at_end(
     drained: bool,
 ) -> Vec<String> {
     if !drained {
-        return so_far(evidence, ledger, square);
+        return so_far(evidence, ledger, machines, square);
     }
     evidence.look(|seen| {
         let stints = stints(ledger, square);
-        let mut history = history(seen, &stints, square);
+        let mut history = history(seen, ledger, &stints, square);
         // What any disk ever showed is what all must hold now, also if it was on disks only that
         // are gone.
         history.finals.insert(0, ledger.finals());
@@ -85,8 +87,15 @@ pub fn at_end(
             history.cursors.entry(number).or_default().insert(place, at);
         }
         let broken = checkers::check(&history).into_iter().map(|violation| violation.to_string());
-        broken.chain(private(seen, ledger, &stints, square)).collect()
+        broken.chain(here(seen, ledger, machines, &stints, square)).collect()
     })
+}
+
+/// The promises that only a simulation can judge.
+fn here(seen: &Seen, ledger: &Ledger, machines: &Machines, stints: &Stints, square: &Square) -> Vec<String> {
+    let mut wrong = private(seen, ledger, stints, square);
+    wrong.extend(clocks::check(seen, ledger, clocks::Range::of(machines, &square.plan)));
+    wrong
 }
 
 /// Who waits for what.
@@ -173,9 +182,10 @@ fn numbered(device: u32, stint: usize) -> u32 {
 }
 
 /// The records as the checkers want them.
-fn history(seen: &Seen, stints: &Stints, square: &Square) -> History {
+fn history(seen: &Seen, ledger: &Ledger, stints: &Stints, square: &Square) -> History {
     let by_name: BTreeMap<String, &BTreeMap<UserId, Vec<Stint>>> =
         stints.iter().map(|(group, of)| (group.to_string(), of)).collect();
+    let mut of_all: Stints = BTreeMap::new();
     let mut records = seen.records.clone();
     for record in &mut records {
         if let Record::Deliver { device, conversation, seq, .. } = record
@@ -184,6 +194,13 @@ fn history(seen: &Seen, stints: &Stints, square: &Square) -> History {
             && let Some(index) = of.get(&user).and_then(|of| of.iter().position(|stint| stint.holds(*seq)))
         {
             *device = numbered(*device, index);
+        }
+        if let Record::Listed { conversation, user, head, first, .. } = record
+            && let Some(group) = conversation.parse().ok().filter(|id| matches!(id, ConversationId::Group(_)))
+        {
+            let of = of_all.entry(group).or_insert_with(|| ledger.stints(group)).get(&UserId(*user));
+            let last = of.and_then(|of| of.iter().rev().find(|stint| stint.from <= *head));
+            *first = last.map_or(1, |stint| stint.from);
         }
     }
     History { records, ..History::default() }

@@ -6,6 +6,7 @@
 //! there is none yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use troupe_chaos::history::{Conversation, Entry, FinalLog};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
@@ -19,6 +20,8 @@ const EVERYTHING: usize = 1 << 30;
 #[derive(Default)]
 struct Log {
     events: Vec<Event>,
+    /// When each was seen first.
+    seen: Vec<Duration>,
     /// The chain after each event.
     chains: Vec<u64>,
 }
@@ -44,8 +47,8 @@ impl Stint {
 }
 
 impl Ledger {
-    /// Looks at one disk; says what on it is not what another one had.
-    pub fn look(&mut self, node: usize, view: &View, at: &BTreeSet<ConversationId>) -> Vec<String> {
+    /// Looks at one disk now; says what on it is not what another one had.
+    pub fn look(&mut self, node: usize, view: &View, at: &BTreeSet<ConversationId>, now: Duration) -> Vec<String> {
         let mut wrong = Vec::new();
         for &conversation in at {
             // A disk that has failed shows nothing: its node is about to stop.
@@ -63,6 +66,7 @@ impl Ledger {
                 }
                 log.chains.push(event.chain(log.chains.last().copied().unwrap_or(0)));
                 log.events.push(event);
+                log.seen.push(now);
             }
             let chain = (row.head.0 as usize).checked_sub(1).and_then(|last| log.chains.get(last));
             if chain != Some(&row.chain) && row.head > Seq::ZERO {
@@ -88,6 +92,12 @@ impl Ledger {
             entries: log.events.iter().map(entry).collect(),
         };
         self.logs.iter().map(|(id, of)| (id.to_string(), log(of))).collect()
+    }
+
+    /// Each event, and when it was first seen on a disk.
+    pub fn stamps(&self, conversation: ConversationId) -> impl Iterator<Item = (&Event, Duration)> {
+        let log = self.logs.get(&conversation).into_iter();
+        log.flat_map(|log| log.events.iter().zip(log.seen.iter().copied()))
     }
 
     /// Who caused what.

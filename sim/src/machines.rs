@@ -4,6 +4,7 @@
 //! Each life of a node ([`life`]) takes them up, and leaves them behind when it ends: by power, by
 //! a kill, asked to, or because it stopped by itself.
 
+mod dial;
 mod life;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,6 @@ use troupe_raft::Routing;
 use troupe_raft::cluster::Voting;
 use troupe_raft::operate::Order;
 use troupe_runtime::Rng;
-use troupe_runtime::clock::SimClock;
 use troupe_store::Memory;
 use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
 use troupe_store::key::node as key;
@@ -28,6 +28,8 @@ use crate::evidence::Evidence;
 use crate::lanes::Disk;
 use crate::plan::Plan;
 use crate::wire::Meter;
+
+use dial::Dial;
 
 /// Replicas of each shard, as in production.
 pub const REPLICATION: usize = 3;
@@ -77,7 +79,7 @@ enum Power {
 struct Machine {
     memory: Memory,
     disk: Arc<Disk>,
-    clock: Arc<SimClock>,
+    dial: Dial,
     meter: Arc<Meter>,
     stop: Arc<Notify>,
     boots: u64,
@@ -119,7 +121,7 @@ impl Machines {
             Arc::new(Mutex::new(Machine {
                 memory: Memory::new(),
                 disk,
-                clock: Arc::new(SimClock::new(plan.skew_ms.get(node).copied().unwrap_or(0))),
+                dial: Dial::new(plan.skew_ms.get(node).copied().unwrap_or(0)),
                 meter: Arc::default(),
                 stop: Arc::default(),
                 boots: 0,
@@ -330,11 +332,6 @@ impl Machines {
         let mut machine = self.0[node].lock();
         machine.may_fail = true;
         machine.memory.fail_next_write("a planned failure of the disk");
-    }
-
-    pub fn jump_clock(&self, node: usize, by_ms: i64) {
-        let clock = self.0[node].lock().clock.clone();
-        clock.skew_ms.fetch_add(by_ms, std::sync::atomic::Ordering::Relaxed);
     }
 
     pub fn reset_connections(&self, node: usize) {

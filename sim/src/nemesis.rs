@@ -64,7 +64,7 @@ impl Stage<'_, '_> {
             // Also where something was said a moment ago.
             let mut conversations = self.conversations.clone();
             evidence.look(|seen| conversations.extend(&seen.conversations));
-            let wrong = self.ledger.look(node, &self.machines.view(node), &conversations);
+            let wrong = self.ledger.look(node, &self.machines.view(node), &conversations, evidence.now());
             wrong.into_iter().for_each(|text| evidence.wrong(text));
         }
     }
@@ -137,6 +137,7 @@ impl Nemesis {
             leader,
             rng: &self.rng,
             lasts_ms: self.plan.faults.lasts_ms,
+            odd_clock: self.plan.society.odd_clock.map(|(node, _)| node),
             latency_ms: self.plan.max_latency.as_millis() as u64,
             fsync_ms: self.plan.fsync_ms,
         };

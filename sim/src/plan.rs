@@ -35,6 +35,17 @@ pub struct Plan {
     pub faults: Faults,
     /// Who takes part may change while people talk.
     pub members: Option<Members>,
+    pub society: Society,
+}
+
+/// What people do beside talking. The default is nothing of it.
+#[derive(Clone, Debug, Default)]
+pub struct Society {
+    /// Devices look at their conversation lists and mark what they have read.
+    pub lists: bool,
+    /// The machine whose clock is far off from the beginning, and how far. It also jumps further
+    /// than others.
+    pub odd_clock: Option<(usize, i64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -93,6 +104,12 @@ const MEMBERS: u64 = 0x6d65_6d62_004f;
 /// The same for what was thought of later: crowds, and the bytes of logs.
 const LATER: u64 = 0x6c61_7465_0000_52c9;
 
+/// The same for what people do beside talking; the seeds in `KEPT` that are older do nothing of it.
+const SOCIETY: u64 = 0x736f_6369_0002_bdec;
+
+/// A year: an odd clock is off by as much at the beginning, at most.
+const ODD_MS: u64 = 365 * 24 * 3_600_000;
+
 /// One seed in so many is a crowd: people who hardly know each other, and as many conversations as
 /// pairs of them.
 const CROWDS: u64 = 16;
@@ -125,11 +142,16 @@ impl Plan {
             people: People::of(&rng),
             faults: Faults::of(&rng),
             members: Members::of(&Rng::from_seed(seed ^ MEMBERS)),
+            society: Society::of(&Rng::from_seed(seed ^ SOCIETY), nodes),
         };
-        match crowd {
+        let mut plan = match crowd {
             Some(people) => Plan { people, ..plan },
             None => plan,
+        };
+        if let Some((node, off)) = plan.society.odd_clock {
+            plan.skew_ms[node] = off;
         }
+        plan
     }
 
     /// Those that take part from the beginning, and the spare ones.
@@ -140,6 +162,20 @@ impl Plan {
 
 fn log_bytes(rng: &Rng) -> u64 {
     if rng.range(0, 2) == 0 { LogLimits::default().bytes } else { rng.range(2_000, 30_000) }
+}
+
+impl Society {
+    fn of(rng: &Rng, nodes: usize) -> Society {
+        if rng.range(0, 2) == 0 {
+            return Society::default();
+        }
+        let often = || rng.range(0, 3) > 0;
+        let odd_clock = || {
+            let off = rng.range(0, 2 * ODD_MS) as i64 - ODD_MS as i64;
+            (rng.range(0, nodes as u64) as usize, off)
+        };
+        Society { lists: often(), odd_clock: often().then(odd_clock) }
+    }
 }
 
 impl Members {

@@ -229,7 +229,7 @@ impl World<'_> {
     /// Every promise, on what was seen so far. The ledger is the log.
     fn check(&mut self) {
         self.look();
-        for text in judge::so_far(&self.evidence, &self.ledger, &self.square) {
+        for text in judge::so_far(&self.evidence, &self.ledger, &self.machines, &self.square) {
             self.evidence.wrong(text);
         }
     }

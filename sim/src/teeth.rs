@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a
 /// seed tells changes with the code; one that has become wrong costs time and nothing else.
-const KNOWN: [(Plant, u64); 35] = [
+const KNOWN: [(Plant, u64); 37] = [
     (Plant::AckBeforeCommit, 0),
     (Plant::AckBeforeFsync, 2),
     (Plant::ForgetDedupOnRestart, 0),
@@ -51,6 +51,8 @@ const KNOWN: [(Plant, u64); 35] = [
     (Plant::PutBackUnnoticed, 6),
     (Plant::MoveWithoutVote, 6),
     (Plant::GoneReplicaKept, 6),
+    (Plant::UnreadCountsOwn, 16),
+    (Plant::OwnClockTrusted, 24),
 ];
 
 pub struct Bite {

@@ -43,6 +43,20 @@ fn good(count: u64) -> History {
             delivered: seq,
             read: seq - 1,
         });
+        // The messages of the two alternate, and user 11 has read all but the last three.
+        let (conversation, read) = (CONVERSATION.to_owned(), seq.saturating_sub(3));
+        history.records.push(Record::Marked { at: at + 40, device: 0, conversation, user: 11, seq: read });
+        history.records.push(Record::Listed {
+            at: at + 60,
+            asked: at + 50,
+            device: 0,
+            conversation: CONVERSATION.to_owned(),
+            user: 11,
+            head: seq,
+            read,
+            unread: (read + 1..=seq).filter(|seq| seq % 2 == 0).count() as u64,
+            first: 1,
+        });
         entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true });
     }
     let log = FinalLog { head: count, chain: "aa".into(), entries };

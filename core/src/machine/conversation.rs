@@ -114,7 +114,8 @@ impl Step<'_> {
         row.time = time;
         row.chain = event.chain(row.chain);
         self.state.put_event(conversation, &event);
-        let numbered_for = unread::numbered_for(&event);
+        let counts_own = self.plant == Some(Plant::UnreadCountsOwn);
+        let numbered_for = if counts_own { UserId(u64::MAX) } else { unread::numbered_for(&event) };
         let number = self.state.numbered(conversation, numbered_for).saturating_add(1);
         self.state.put_numbered(conversation, numbered_for, seq, number);
         self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);

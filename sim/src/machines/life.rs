@@ -69,7 +69,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.boots += 1;
         let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
         let ctx = NodeCtx {
-            clock: machine.clock.clone(),
+            clock: machine.dial.clock.clone(),
             rng: rng.clone(),
             net: Arc::new(Wire(machine.meter.clone())),
             executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),

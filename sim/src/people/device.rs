@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
-use troupe_client::{Client, Error, Events, Incoming, StartAt, Store};
+use troupe_client::{Client, Error, Events, Incoming, StartAt, State, Store};
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
-use troupe_proto::wire::client::{Fetch, MarkRead, client_frame::Request, server_frame::Message};
+use troupe_proto::wire::client::{Fetch, ListConversations, MarkRead};
+use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
 use troupe_runtime::NodeCtx;
 
 use super::pocket::Pocket;
@@ -150,6 +151,7 @@ impl Device {
                 biased;
                 incoming = events.next(), if !is_busy => match incoming {
                     Some(incoming) => {
+                        self.react(&incoming, client, me);
                         self.heard(incoming);
                         if self.world.rng.range(0, BUSY) == 0 {
                             busy_until = within(BUSY_MS);
@@ -226,17 +228,36 @@ impl Device {
         let conversation = self.somewhere(me, users);
         let Some(connection) = client.connection() else { return };
         let evidence = self.square.evidence.clone();
+        let lists = self.square.plan.society.lists;
+        if lists && self.world.rng.range(0, 3) == 0 {
+            tokio::spawn(listed(evidence, self.number, connection, me));
+            return;
+        }
         let place = conversation.to_string();
         let position = evidence.look(|seen| seen.positions.get(&self.number)?.get(&place).copied());
         if let Some(seq) = position.filter(|_| self.world.rng.range(0, 2) == 0) {
+            // A mark of somebody who was removed meanwhile is kept by nobody.
+            let counts = lists && !self.square.open.borrow().contains(&conversation);
+            let number = self.number;
             tokio::spawn(async move {
+                let mark = MarkRead { conversation: place.clone(), seq };
                 // A mark that fails while nodes die is no evidence of anything.
-                drop(connection.request(Request::MarkRead(MarkRead { conversation: place, seq })).await);
+                let answer = connection.request(Request::MarkRead(mark)).await;
+                if counts && matches!(answer, Ok(Message::Done(_))) {
+                    evidence.marked(number, me, &place, seq);
+                }
             });
             return;
         }
         let fetch = Fetch { conversation: place.clone(), seq: 0, backward: true, limit: 20 };
         tokio::spawn(looked(evidence, connection, me, conversation, fetch));
+    }
+
+    /// What an application shows first after a login.
+    fn react(&self, incoming: &Incoming, client: &Client, me: UserId) {
+        let Incoming::State(State::Online { .. }) = incoming else { return };
+        let Some(connection) = client.connection().filter(|_| self.square.plan.society.lists) else { return };
+        tokio::spawn(listed(self.square.evidence.clone(), self.number, connection, me));
     }
 
     fn heard(&self, incoming: Incoming) {
@@ -297,6 +318,15 @@ pub fn settled(
         // Without an outcome it is still in the outbox: the device was switched off, and says it
         // later.
         Err(_) => {}
+    }
+}
+
+/// The first page: what a shard that does not answer has is left out.
+async fn listed(evidence: Arc<Evidence>, number: u32, connection: Arc<troupe_client::Connection>, me: UserId) {
+    let asked = evidence.now();
+    let list = ListConversations { after: String::new(), limit: 0 };
+    if let Ok(Message::Conversations(page)) = connection.request(Request::ListConversations(list)).await {
+        evidence.listed(number, me, asked, &page.conversations);
     }
 }
 

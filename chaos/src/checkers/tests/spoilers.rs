@@ -340,6 +340,34 @@ pub const SPOILERS: &[(&str, Promise, Spoil)] = &[
     ("a replica whose head is not its entries'", Promise::Replicas, |h, _| {
         logs(h).next().expect("three replicas").head -= 1;
     }),
+    ("one's own message that counts as unread", Promise::Unread, |h, at| *listed(h, at).unread += 1),
+    ("a message of another that does not count", Promise::Unread, |h, at| {
+        let line = listed(h, at.max(2));
+        *line.unread -= 1;
+    }),
+    ("a message from before the user came that counts", Promise::Unread, |h, at| {
+        let line = listed(h, at.max(2));
+        *line.first = *line.head + 1;
+    }),
+    ("a list with a head that no log has", Promise::Unread, |h, at| *listed(h, at).head = 1_000_000),
+    ("a list that is read beyond its head", Promise::Unread, |h, at| {
+        let line = listed(h, at);
+        (*line.read, *line.unread) = (*line.head + 1, 0);
+    }),
+    ("an acknowledged read position that a list does not know", Promise::Unread, |h, at| {
+        let line = listed(h, at.max(4));
+        let own = u64::from((*line.read).is_multiple_of(2));
+        (*line.read, *line.unread) = (*line.read - 1, *line.unread + own);
+    }),
+    ("a list that goes back", Promise::Unread, |h, at| {
+        let line = listed(h, at);
+        let earlier = (*line.head, *line.read, *line.unread);
+        let line = listed(h, at + 1);
+        let later = (*line.head, *line.read, *line.unread);
+        (*line.head, *line.read, *line.unread) = earlier;
+        let line = listed(h, at);
+        (*line.head, *line.read, *line.unread) = later;
+    }),
     ("a replica with a hole", Promise::Replicas, |h, at| {
         logs(h).nth(2).expect("three replicas").entries.remove(at as usize - 1);
     }),
@@ -353,4 +381,22 @@ fn logs(history: &mut History) -> impl Iterator<Item = &mut FinalLog> {
 fn delivery(history: &History, at: u64) -> usize {
     let found = history.records.iter().position(|r| matches!(r, Record::Deliver { device: 0, seq, .. } if *seq == at));
     found.expect("every seq was delivered to device 0")
+}
+
+struct Line<'a> {
+    head: &'a mut u64,
+    read: &'a mut u64,
+    unread: &'a mut u64,
+    first: &'a mut u64,
+}
+
+/// What device 0 was told when the head was there.
+fn listed(history: &mut History, at: u64) -> Line<'_> {
+    let line = |record| match record {
+        &mut Record::Listed { ref mut head, ref mut read, ref mut unread, ref mut first, .. } if *head == at => {
+            Some(Line { head, read, unread, first })
+        }
+        _ => None,
+    };
+    history.records.iter_mut().find_map(line).expect("the device was told of every head")
 }
