@@ -4,6 +4,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let files = ["proto/client.proto", "proto/record.proto", "proto/raft.proto", "proto/mesh.proto"];
     let descriptors = protox::compile(files, ["proto"])?;
-    prost_build::Config::new().bytes(["."]).btree_map(["."]).compile_fds(descriptors)?;
+    let mut config = prost_build::Config::new();
+    config.bytes(["."]).btree_map(["."]);
+    // Written by hand, so that kinds of events that are not known are kept: `src/event.rs`.
+    config.extern_path(".troupe.client.Event", "crate::event::Event");
+    config.extern_path(".troupe.record.Event", "crate::event::Event");
+    config.compile_fds(descriptors)?;
     Ok(())
 }

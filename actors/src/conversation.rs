@@ -298,7 +298,7 @@ impl ConversationState {
             // careless hub is put to the test.
             return;
         }
-        let news = news(self.conversation, &event);
+        let news = news(self.conversation, say::Event::from(&event));
         for node in &self.interest {
             self.world.router.push(*node, self.shard, Push::Event(news.clone()));
         }
@@ -385,14 +385,16 @@ fn seq(answer: &Answer) -> Option<Seq> {
     }
 }
 
-/// An event as the frame that every connection gets.
-pub fn news(conversation: ConversationId, event: &Event) -> News {
-    let removed = match &event.kind {
-        EventKind::Removed { user } => Some(*user),
+/// An event as the frame that every connection gets: what it says is passed on as it came,
+/// understood or not.
+pub fn news(conversation: ConversationId, event: say::Event) -> News {
+    let seq = Seq(event.seq);
+    let removed = match event.clone().try_into().map(|event: Event| event.kind) {
+        Ok(EventKind::Removed { user }) => Some(user),
         _ => None,
     };
-    let push = say::EventPush { conversation: conversation.to_string(), event: Some(say::Event::from(event)) };
-    News { conversation, seq: event.seq, removed, frame: push_frame(say::server_frame::Message::Event(push)) }
+    let push = say::EventPush { conversation: conversation.to_string(), event: Some(event) };
+    News { conversation, seq, removed, frame: push_frame(say::server_frame::Message::Event(push)) }
 }
 
 /// A frame that answers no request.

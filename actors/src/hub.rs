@@ -21,7 +21,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
 use troupe_core::plant::Plant;
-use troupe_core::{ConversationId, NodeId, Seq, ShardId, UserId, limits};
+use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
 
 use crate::connection::{ConnectionId, Outbox};
 use crate::conversation::news;
@@ -288,23 +288,18 @@ impl HubState {
 
     fn filled(&mut self, myself: &ActorRef<HubMsg>, conversation: ConversationId, outcome: Outcome) {
         let Some(followed) = self.conversations.get_mut(&conversation) else { return };
-        followed.flow.fill_ended();
-        let Ok(Answer::Page(page)) = outcome else {
-            // Tried again with the next tick.
-            self.unfilled.insert(conversation);
-            return;
+        let events = match outcome {
+            Ok(Answer::Page(page)) => page.events,
+            _ => Vec::new(),
         };
-        let events = page.events.into_iter().filter_map(|event| troupe_core::Event::try_from(event).ok());
-        let mut out = Vec::new();
-        let mut last = Seq::ZERO;
-        for event in events {
-            last = event.seq;
-            out.extend(followed.flow.offer(news(conversation, &event)));
-        }
-        let moved = last != Seq::ZERO;
+        let out = events.into_iter().flat_map(|event| followed.flow.offer(news(conversation, event))).collect();
+        let moved = followed.flow.fill_ended();
         self.hand_out(conversation, out);
         if moved {
             self.fill(myself, conversation);
+        } else {
+            // Tried again with the next tick.
+            self.unfilled.insert(conversation);
         }
     }
 

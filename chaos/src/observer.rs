@@ -11,7 +11,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use troupe_client::Connection;
 use troupe_client::connection::Push;
-use troupe_proto::wire::client::{Event, Fetch, Page, client_frame::Request, event, server_frame::Message};
+use troupe_core::EventKind;
+use troupe_proto::wire::client::{Event, Fetch, Page, client_frame::Request, server_frame::Message};
 use troupe_runtime::NodeCtx;
 
 use crate::history::Record;
@@ -104,7 +105,7 @@ impl Observer {
             seq: event.seq,
             sender: event.sender,
             id: format!("{}/{id}", event.sender),
-            message: matches!(event.kind, Some(event::Kind::Message(_))),
+            message: event.kind == EventKind::MESSAGE,
         });
         self.ears.positions.lock().entry(device).or_default().insert(conversation.to_owned(), event.seq);
     }

@@ -183,7 +183,7 @@ fn send_request(target: &Target, conversation: &str, content: Bytes) -> Request 
 /// When a pushed load message was due.
 fn due(push: &Push) -> Option<u64> {
     let Push::Event(wire::EventPush { event: Some(event), .. }) = push else { return None };
-    let Some(wire::event::Kind::Message(body)) = &event.kind else { return None };
+    let body = event.body()?;
     let stamp = body.content.first_chunk::<STAMP_BYTES>().filter(|_| body.kind == KIND)?;
     Some(u64::from_be_bytes(*stamp))
 }

@@ -254,6 +254,9 @@ fn as_json(conversation: ConversationId, event: &Event) -> String {
         EventKind::RoleChanged { user, role } => {
             json!({ "kind": "role_changed", "user": user.0, "role": format!("{role:?}").to_lowercase() })
         }
+        EventKind::Unknown { kind, content } => {
+            json!({ "kind": "unsupported", "number": kind, "bytes": content.len() })
+        }
     };
     if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
         line.extend(more);
@@ -300,6 +303,7 @@ pub(crate) fn describe(kind: &EventKind) -> String {
         }
         EventKind::Removed { user } => format!("removed {user}"),
         EventKind::RoleChanged { user, role } => format!("made {user} {}", format!("{role:?}").to_lowercase()),
+        EventKind::Unknown { kind, .. } => format!("(unsupported event, kind {kind})"),
     }
 }
 

@@ -302,3 +302,51 @@ async fn a_restore_is_noticed_after_a_restart_once_and_the_outbox_is_sent_with_i
     alice.send(HERE, Body::text("after")).expect("room").await.expect("acknowledged");
     assert_eq!(texts(&mut events, 1).await, [(6, "after".to_owned())]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_later_version_are_handed_out_and_move_the_cursor() {
+    let server = Server::new(&NODES, 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = || FileStore::open(folder.path().join("alice.troupe")).expect("it opens");
+    let later = |seq: u64, kind: u32, content: &[u8]| {
+        (seq, troupe_core::EventKind::Unknown { kind, content: content.to_vec() })
+    };
+    let text = |seq: u64, text: &str| (seq, troupe_core::EventKind::Message(Body::text(text)));
+    async fn next(events: &mut Events) -> (u64, troupe_core::EventKind) {
+        loop {
+            if let Incoming::Event { event, .. } = events.next().await.expect("the client runs") {
+                return (event.seq.0, event.kind);
+            }
+        }
+    }
+    // In a page: among others, with a role that this client does not know, and without any kind.
+    server.put("everyone", 9, 77, b"later");
+    server.put("everyone", 9, troupe_core::EventKind::ROLE_CHANGED, &[8, 5, 16, 9]);
+    server.put("everyone", 9, 0, b"");
+    let begun = tokio::time::Instant::now();
+    let (client, mut events) = builder(&server, "alice", 7).store(store()).connect().await.expect("a node is up");
+    client.send(HERE, Body::text("m4")).expect("room").await.expect("it is acknowledged");
+    assert_eq!(next(&mut events).await, later(1, 77, b"later"));
+    assert_eq!(next(&mut events).await, later(2, 10, &[8, 5, 16, 9]));
+    assert_eq!(next(&mut events).await, later(3, 0, b""));
+    assert_eq!(next(&mut events).await, text(4, "m4"));
+    // Pushed.
+    server.put("everyone", 9, 77, b"pushed");
+    client.send(HERE, Body::text("m6")).expect("room").await.expect("it is acknowledged");
+    assert_eq!(next(&mut events).await, later(5, 77, b"pushed"));
+    assert_eq!(next(&mut events).await, text(6, "m6"));
+    // Pushed and lost: the gap is fetched.
+    server.faults.lock().lose_push = 100;
+    server.put("everyone", 9, 77, b"lost");
+    assert_eq!(next(&mut events).await, later(7, 77, b"lost"));
+    assert!(begun.elapsed() < Duration::from_secs(2), "no page was refused and asked for again");
+    let page = client.history_after(HERE, troupe_core::Seq(0), 10).await.expect("a page");
+    assert_eq!(page.events.len(), 7);
+    client.close().await;
+    drop(events);
+    // The cursor is behind all of them.
+    *server.faults.lock() = Faults::default();
+    let (client, mut events) = builder(&server, "alice", 8).store(store()).connect().await.expect("a node is up");
+    client.send(HERE, Body::text("m8")).expect("room").await.expect("it is acknowledged");
+    assert_eq!(next(&mut events).await, text(8, "m8"));
+}

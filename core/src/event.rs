@@ -1,5 +1,8 @@
 //! Entries of a conversation's log.
 
+mod content;
+
+pub use content::KINDS;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::id::{ClientMessageId, Seq, Timestamp, UserId};
@@ -38,6 +41,12 @@ pub enum EventKind {
     RoleChanged {
         user: UserId,
         role: Role,
+    },
+    /// Of a kind, or with a content, that this program does not know: kept and passed on as it is,
+    /// byte for byte. `kind` is 0 where there is none.
+    Unknown {
+        kind: u32,
+        content: Vec<u8>,
     },
 }
 
@@ -88,6 +97,11 @@ impl Event {
                     Role::Admin => 2,
                     Role::Owner => 3,
                 }]);
+            }
+            EventKind::Unknown { kind, content } => {
+                hash.update(&[0]);
+                number(&mut hash, u64::from(*kind));
+                bytes(&mut hash, content);
             }
         }
         hash.digest()

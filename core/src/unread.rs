@@ -21,7 +21,8 @@ pub fn numbered_for(event: &Event) -> UserId {
         | EventKind::Renamed { .. }
         | EventKind::Added { .. }
         | EventKind::Removed { .. }
-        | EventKind::RoleChanged { .. } => NOT_A_MESSAGE,
+        | EventKind::RoleChanged { .. }
+        | EventKind::Unknown { .. } => NOT_A_MESSAGE,
     }
 }
 

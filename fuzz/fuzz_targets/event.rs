@@ -10,7 +10,8 @@ use troupe_proto::wire::client;
 fuzz_target!(|data: &[u8]| {
     if let Ok(event) = Event::decode(data) {
         assert_eq!(Event::decode(&event.encode()).as_ref(), Ok(&event));
-        assert_eq!(Event::try_from(client::Event::from(&event)).as_ref(), Ok(&event));
+        let told = client::Event::from(&event);
+        assert_eq!((told.kind, &told.content[..]), (event.kind.number(), &event.kind.content()[..]));
     }
     if let Ok(event) = client::Event::decode(data)
         && let Ok(event) = Event::try_from(event)

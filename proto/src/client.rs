@@ -7,12 +7,12 @@
 //!
 //! [`Failure`]: crate::wire::client::Failure
 
-mod event;
+mod body;
 mod failure;
 mod request;
 mod token;
 
-pub use event::role;
+pub use body::role;
 pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_LOW, UNAVAILABLE};
 pub use request::{change_group, client_message_id, conversation, create_group, device, send, user};
 pub use token::SessionToken;

@@ -7,6 +7,7 @@
 
 pub mod client;
 mod error;
+mod event;
 mod field;
 pub mod frame;
 pub mod record;
@@ -17,9 +18,13 @@ pub use record::{Record, StampedBatch};
 /// Generated from `proto/*.proto`.
 pub mod wire {
     pub mod client {
+        pub use crate::event::Event;
+
         include!(concat!(env!("OUT_DIR"), "/troupe.client.rs"));
     }
     pub mod record {
+        pub use crate::event::Event;
+
         include!(concat!(env!("OUT_DIR"), "/troupe.record.rs"));
     }
     pub mod raft {

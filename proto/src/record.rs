@@ -6,12 +6,12 @@
 //! agreed on can become unreadable; the kept bytes in `tests/golden` show that formats do not
 //! drift.
 //!
-//! [`row`] holds the rows of applied state, [`event`] the entries of a conversation's log,
-//! [`command`] what is proposed. Which key a record stands under is `troupe-store`'s business.
+//! [`row`] holds the rows of applied state, [`command`] what is proposed; the entries of a
+//! conversation's log have one form everywhere, [`crate::event`]. Which key a record stands under
+//! is `troupe-store`'s business.
 
 mod account;
 mod command;
-mod event;
 mod row;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
@@ -43,6 +43,16 @@ fn open<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, DecodeError> {
     }
 }
 
+impl Record for troupe_core::Event {
+    fn encode(&self) -> Vec<u8> {
+        seal(&crate::event::Event::from(self))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        open::<crate::event::Event>(bytes)?.faithful()
+    }
+}
+
 macro_rules! records {
     ($($value:ty => $wire:ident),* $(,)?) => {$(
         impl Record for $value {
@@ -70,7 +80,6 @@ records! {
     troupe_core::record::AuditRow => AuditRow,
     troupe_core::record::Invite => Invite,
     troupe_core::record::Reservation => Reservation,
-    troupe_core::Event => Event,
     troupe_core::Command => Command,
     StampedBatch => StampedBatch,
 }

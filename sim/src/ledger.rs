@@ -120,7 +120,10 @@ impl Ledger {
                         last.to = Some(seq);
                     }
                 }
-                EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::RoleChanged { .. } => {}
+                EventKind::Message(_)
+                | EventKind::Renamed { .. }
+                | EventKind::RoleChanged { .. }
+                | EventKind::Unknown { .. } => {}
             }
         }
         stints

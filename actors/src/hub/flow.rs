@@ -18,7 +18,8 @@ pub struct Flow {
     held: BTreeMap<Seq, News>,
     /// The furthest head heard of.
     head: Seq,
-    filling: bool,
+    /// Where the fetch that is under way begins.
+    filling: Option<Seq>,
 }
 
 impl Flow {
@@ -75,15 +76,17 @@ impl Flow {
     /// Where to fetch from, if something is missing and nobody fetches yet.
     pub fn wants_fill(&mut self) -> Option<Seq> {
         let position = self.position?;
-        if self.filling || self.head <= position {
+        if self.filling.is_some() || self.head <= position {
             return None;
         }
-        self.filling = true;
+        self.filling = Some(position);
         Some(position)
     }
 
-    pub fn fill_ended(&mut self) {
-        self.filling = false;
+    /// Whether the position has moved since the fetch began. If not, the next one is no better
+    /// without a pause.
+    pub fn fill_ended(&mut self) -> bool {
+        self.filling.take().is_some_and(|began| self.position() > began)
     }
 
     fn release(&mut self) -> Vec<News> {
@@ -103,6 +106,7 @@ impl Flow {
 mod tests {
     use bytes::Bytes;
     use troupe_core::ConversationId;
+    use troupe_proto::wire::client as say;
 
     use super::*;
 
@@ -157,6 +161,35 @@ mod tests {
         (3..=last).for_each(|seq| assert!(flow.offer(news(seq)).is_empty()));
         assert_eq!(flow.offer(news(2)).len(), limits::EVENTS_HELD_BACK);
         assert!(flow.wants_fill().is_some());
+    }
+
+    #[test]
+    fn events_of_later_kinds_fill_a_gap_like_others() {
+        let event = |seq, kind| say::Event { seq, kind, content: Bytes::from_static(b"?"), ..say::Event::default() };
+        let mut flow = Flow::default();
+        flow.stand_at(Seq(1));
+        let pushed = crate::conversation::news(ConversationId::Everyone, event(5, 77));
+        assert!(flow.offer(pushed).is_empty());
+        assert_eq!(flow.wants_fill(), Some(Seq(1)));
+        // A later kind, a content that is none of its kind, and no kind at all.
+        let page = [event(2, 77), event(3, 10), event(4, 0)];
+        let out = page.map(|event| flow.offer(crate::conversation::news(ConversationId::Everyone, event)));
+        assert_eq!(seqs(out.into_iter().flatten().collect()), [2, 3, 4, 5]);
+        assert!(flow.fill_ended());
+        assert_eq!(flow.wants_fill(), None);
+    }
+
+    #[test]
+    fn a_page_that_does_not_help_is_not_asked_for_again_at_once() {
+        let mut flow = Flow::default();
+        flow.stand_at(Seq(1));
+        flow.heard_head(Seq(3));
+        assert_eq!(flow.wants_fill(), Some(Seq(1)));
+        assert!(flow.offer(news(3)).is_empty(), "the one before it is missing");
+        assert!(!flow.fill_ended());
+        assert_eq!(flow.wants_fill(), Some(Seq(1)));
+        flow.offer(news(2));
+        assert!(flow.fill_ended());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod accounts;
 mod harness;
 mod invitations;
+mod later_kinds;
 mod limits;
 mod names;
 mod one_node;

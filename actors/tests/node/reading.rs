@@ -5,7 +5,7 @@ use troupe_core::limits;
 use troupe_proto::wire::client as say;
 use troupe_raft::cluster::LoginPolicy;
 
-async fn unread(client: &mut Client, conversation: &str) -> u64 {
+pub async fn unread(client: &mut Client, conversation: &str) -> u64 {
     match client.ask(Ask::ListConversations(say::ListConversations::default())).await {
         Said::Conversations(list) => {
             let line = list.conversations.into_iter().find(|line| line.conversation == conversation);

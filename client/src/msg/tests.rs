@@ -10,3 +10,18 @@ fn json_keeps_its_value_and_steers_no_terminal() {
         assert_eq!(serde_json::from_str::<Value>(&line).expect("it is JSON"), value);
     }
 }
+
+#[test]
+fn an_event_of_a_later_version_is_a_line_like_any_other() {
+    let event = Event {
+        seq: Seq(4),
+        time: troupe_core::Timestamp(5),
+        sender: UserId(6),
+        client_message_id: troupe_core::ClientMessageId([7; 16]),
+        kind: EventKind::Unknown { kind: 77, content: vec![1, 2, 3] },
+    };
+    assert_eq!(as_text(ConversationId::Everyone, &event), "everyone 4 6: (unsupported event, kind 77)");
+    let line: Value = serde_json::from_str(&as_json(ConversationId::Everyone, &event)).expect("it is JSON");
+    assert_eq!((&line["seq"], &line["sender"]), (&json!(4), &json!(6)));
+    assert_eq!((&line["kind"], &line["number"], &line["bytes"]), (&json!("unsupported"), &json!(77), &json!(3)));
+}

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use tokio::sync::{broadcast, watch};
 use tokio_util::codec::Framed;
-use troupe_core::Rejection;
+use troupe_core::{EventKind, Rejection};
 use troupe_proto::client::Refusal;
 use troupe_proto::frame::FrameCodec;
 use troupe_proto::wire::client::client_frame::Request;
@@ -105,6 +105,24 @@ impl Server {
         events.map(|event| (event.seq, text(event))).collect()
     }
 
+    /// Places an event of any kind, as a server of a later version might, and pushes it.
+    pub fn put(&self, conversation: &str, sender: u64, kind: u32, content: &[u8]) {
+        let mut truth = self.truth.lock();
+        let log = truth.logs.entry(conversation.to_owned()).or_default();
+        let seq = log.len() as u64 + 1;
+        let event = wire::Event {
+            seq,
+            time_ms: 1,
+            sender,
+            client_message_id: Bytes::copy_from_slice(&u128::from(seq).to_be_bytes()),
+            kind,
+            content: Bytes::copy_from_slice(content),
+            ..wire::Event::default()
+        };
+        log.push(event.clone());
+        drop(self.pushes.send((conversation.to_owned(), event)));
+    }
+
     /// All logs are as they were when they had at most so many events, as after a restore from a
     /// backup of then.
     pub fn restore(&self, kept: usize, history: u64) {
@@ -147,7 +165,9 @@ impl Server {
             time_ms: 1,
             sender: user,
             client_message_id: send.client_message_id.clone(),
-            kind: send.body.clone().map(wire::event::Kind::Message),
+            kind: EventKind::MESSAGE,
+            content: send.body.clone().unwrap_or_default().encode_to_vec().into(),
+            ..wire::Event::default()
         };
         let placed = ack(&event, false);
         log.push(event.clone());
@@ -348,9 +368,9 @@ impl Server {
 }
 
 pub fn text(event: &wire::Event) -> String {
-    match &event.kind {
-        Some(wire::event::Kind::Message(body)) => String::from_utf8_lossy(&body.content).into_owned(),
-        other => format!("{other:?}"),
+    match event.body() {
+        Some(body) => String::from_utf8_lossy(&body.content).into_owned(),
+        None => format!("kind {}", event.kind),
     }
 }
 

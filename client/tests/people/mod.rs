@@ -328,3 +328,16 @@ async fn what_is_shown_is_marked_as_read() {
     assert_eq!(read, ["read everyone 2"], "a burst is one request");
     chat.quits().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_version_says_is_shown_as_unsupported() {
+    let server = of_cluster("one", &[]);
+    let mut chat = Chat::start(&server, false);
+    chat.shows("you are alice").await;
+    let Connected { client, .. } = account(&server, "bob", None).connect().await.expect("it is up");
+    server.put("everyone", 2, 77, b"\x1b[2J");
+    client.send(HERE, Body::text("one")).expect("room").await.expect("it is acknowledged");
+    chat.shows("[everyone] bob (unsupported event, kind 77)\n").await;
+    chat.shows("[everyone] bob: one\n").await;
+    chat.quits().await;
+}

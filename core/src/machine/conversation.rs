@@ -8,7 +8,7 @@ use super::{Outcome, Step, somebody};
 use crate::command;
 use crate::effect::Effect;
 use crate::error::Rejection;
-use crate::event::{Body, Event, EventKind};
+use crate::event::{Body, Event, EventKind, KINDS};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::limits;
 use crate::plant::Plant;
@@ -37,7 +37,7 @@ impl Step<'_> {
         let first = held.is_none();
         let mut row = held.unwrap_or_else(|| new_conversation(self.now));
         let begins = begin_writing(c, &mut row);
-        let kind = EventKind::Message(c.body.clone());
+        let kind = self.said(&c.body);
         let (seq, time) = self.append(c.conversation, &mut row, c.sender, c.client_message_id, kind)?;
         if let ConversationId::Direct { low, high } = c.conversation
             && begins
@@ -51,6 +51,14 @@ impl Step<'_> {
             }
         }
         Ok(Reply::Placed { seq, time, duplicate: false })
+    }
+
+    fn said(&self, body: &Body) -> EventKind {
+        let Body { kind, content } = body.clone();
+        if self.plant == Some(Plant::LaterKind) && kind > EventKind::ROLE_CHANGED && KINDS.contains(&kind) {
+            return EventKind::Unknown { kind, content };
+        }
+        EventKind::Message(body.clone())
     }
 
     /// The row of a conversation that `sender` may send to; `None` where the first message creates

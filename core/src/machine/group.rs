@@ -152,7 +152,7 @@ impl Step<'_> {
                 row.owners -= u32::from(self.role(conversation, *user) == Some(Role::Owner));
                 row.owners += u32::from(*role == Role::Owner);
             }
-            EventKind::Message(_) | EventKind::RoleChanged { .. } => {}
+            EventKind::Message(_) | EventKind::RoleChanged { .. } | EventKind::Unknown { .. } => {}
         }
         let (seq, time) = self.append(conversation, row, sender, id, kind.clone())?;
         match kind {
@@ -168,7 +168,7 @@ impl Step<'_> {
                 let since = self.state.member(conversation, user).map_or(seq, |member| member.since);
                 self.state.put_member(conversation, user, &Member { role, since });
             }
-            EventKind::Message(_) | EventKind::Renamed { .. } => {}
+            EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
         }
         Ok(Reply::Placed { seq, time, duplicate: false })
     }

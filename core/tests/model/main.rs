@@ -267,6 +267,7 @@ fn stories_go_everywhere() {
             EventKind::Added { .. } => "added",
             EventKind::Removed { .. } => "removed",
             EventKind::RoleChanged { .. } => "role changed",
+            EventKind::Unknown { .. } => "unknown",
         }));
     }
     let all = [

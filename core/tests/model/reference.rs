@@ -44,7 +44,7 @@ impl Reference {
                 self.owed.insert((seq, *user, false));
             }
             EventKind::RoleChanged { user, role } => drop(self.members.insert(*user, *role)),
-            EventKind::Message(_) | EventKind::Renamed { .. } => {}
+            EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
         }
         self.log.push(Event { seq, time, sender, client_message_id: id, kind });
         Reply::Placed { seq, time, duplicate: false }

@@ -60,6 +60,7 @@ pub fn event(world: &World, event: &Event) -> String {
             format!("added {}", users.iter().map(|user| name(world, *user)).collect::<Vec<_>>().join(" "))
         }
         EventKind::Removed { user } => format!("removed {}", name(world, *user)),
+        EventKind::Unknown { kind, .. } => format!("unknown kind {kind}"),
         EventKind::RoleChanged { user, role: to } => format!("made {} {}", name(world, *user), role(*to)),
     };
     format!("{} at {} by {} {}: {said}", event.seq, event.time, name(world, event.sender), id(event.client_message_id))

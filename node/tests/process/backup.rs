@@ -64,7 +64,6 @@ async fn what_was_taken_home_comes_back_in_a_cluster_of_another_shape() {
 
 /// Texts of a group in the order of their seqs, and how many other events there are.
 async fn history(server: &Server, group: &str) -> (Vec<String>, usize) {
-    use troupe_proto::wire::client as say;
     let reader = Person::again(&server.addresses().client, "alice").await.deaf();
     let (mut texts, mut others, mut seq) = (Vec::new(), 0, 0);
     loop {
@@ -72,11 +71,9 @@ async fn history(server: &Server, group: &str) -> (Vec<String>, usize) {
         for event in &page.events {
             assert_eq!(event.seq, seq + 1, "without gaps");
             seq = event.seq;
-            match &event.kind {
-                Some(say::event::Kind::Message(body)) => {
-                    texts.push(String::from_utf8_lossy(&body.content).into_owned())
-                }
-                _ => others += 1,
+            match event.body() {
+                Some(body) => texts.push(String::from_utf8_lossy(&body.content).into_owned()),
+                None => others += 1,
             }
         }
         if seq >= page.head {

@@ -100,7 +100,7 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
     for Acked { seq, id, content } in &acked {
         let event = held.iter().find(|event| event.seq == *seq).unwrap_or_else(|| panic!("{seq} is lost"));
         assert_eq!(event.client_message_id, id[..], "{seq} is another message");
-        let Some(say::event::Kind::Message(body)) = &event.kind else { panic!("{seq} is no message") };
+        let Some(body) = event.body() else { panic!("{seq} is no message") };
         assert_eq!(body.content, content, "{seq} has another content");
     }
     let seqs: Vec<u64> = held.iter().map(|event| event.seq).collect();

@@ -138,7 +138,7 @@ impl Person {
                     panic!("{} is disconnected", self.name)
                 };
                 let Push::Event(say::EventPush { event: Some(event), .. }) = push else { continue };
-                if matches!(&event.kind, Some(say::event::Kind::Message(body)) if body.content == text.as_bytes()) {
+                if event.body().is_some_and(|body| body.content == text.as_bytes()) {
                     return;
                 }
             }

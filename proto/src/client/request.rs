@@ -6,7 +6,7 @@ use bytes::Bytes;
 use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Send};
 use troupe_core::{ConversationId, UserId};
 
-use super::event::role;
+use super::body::role;
 use crate::error::DecodeError;
 use crate::field;
 pub use crate::field::{client_message_id, conversation, device, user};

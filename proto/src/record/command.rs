@@ -6,7 +6,7 @@ use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
     Register, Send, SettleOutbox, UpdateInbox,
 };
-use troupe_core::{Command, GroupId, Seq, Timestamp, UserId, Username};
+use troupe_core::{Body, Command, GroupId, Seq, Timestamp, UserId, Username};
 
 use super::RECORD_VERSION;
 use super::row::{other, role};
@@ -263,5 +263,17 @@ impl From<&CursorMove> for wire::CursorMove {
 impl From<wire::CursorMove> for CursorMove {
     fn from(step: wire::CursorMove) -> Self {
         CursorMove { user: UserId(step.user), delivered: Seq(step.delivered), read: Seq(step.read) }
+    }
+}
+
+impl From<&Body> for wire::Body {
+    fn from(body: &Body) -> Self {
+        wire::Body { kind: body.kind, content: Bytes::copy_from_slice(&body.content) }
+    }
+}
+
+impl From<wire::Body> for Body {
+    fn from(body: wire::Body) -> Self {
+        Body { kind: body.kind, content: body.content.into() }
     }
 }

@@ -162,6 +162,8 @@ fn event() {
         ("added", EventKind::Added { users: vec![ALICE, BOB] }),
         ("removed", EventKind::Removed { user: BOB }),
         ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
+        ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255] }),
+        ("without_kind", EventKind::Unknown { kind: 0, content: Vec::new() }),
     ];
     record("event", &kinds.map(|(name, kind)| (name, event(kind))));
 }

@@ -2,6 +2,7 @@
 //! ask something of them.
 
 mod client;
+mod event;
 mod frame;
 mod golden;
 mod protocol_page;

@@ -115,8 +115,8 @@ fn a_wrong_field_is_named() {
     wrong_at::<OutboxRow>("outbox_row.key", wire::OutboxRow { key: None, present: true, by: 0 });
     let key = wire::OutboxKey { slot: 1024, conversation: "everyone".into(), version: 1, user: 2 };
     wrong_at::<OutboxRow>("outbox_key.slot", wire::OutboxRow { key: Some(key), present: true, by: 0 });
-    let event = wire::Event { client_message_id: Bytes::from_static(&[1; 16]), ..Default::default() };
-    wrong_at::<Event>("event.kind", event);
+    let event = wire::Event { client_message_id: Bytes::from_static(&[1; 15]), ..Default::default() };
+    wrong_at::<Event>("event.client_message_id", event);
 }
 
 /// The rules for names have changed and may change again; what a log holds stays readable.

@@ -9,7 +9,7 @@ use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
     Register, Send, SettleOutbox, UpdateInbox,
 };
-use troupe_core::event::Role;
+use troupe_core::event::{KINDS, Role};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, SLOTS, Seq, Slot, Timestamp,
@@ -146,6 +146,16 @@ prop_compose! {
     }
 }
 
+/// What only a later version understands.
+fn later_kind() -> impl Strategy<Value = EventKind> {
+    let kinds = EventKind::ROLE_CHANGED + 1..=*KINDS.end();
+    let of_a_kind = (kinds, vec(any::<u8>(), 0..40)).prop_map(|(kind, content)| EventKind::Unknown { kind, content });
+    let without = Just(EventKind::Unknown { kind: 0, content: Vec::new() });
+    // A known kind whose content does not decode: a role of a later version.
+    let role = (4u8..128).prop_map(|role| EventKind::Unknown { kind: 10, content: vec![8, 5, 16, role] });
+    prop_oneof![5 => of_a_kind, 1 => without, 1 => role]
+}
+
 pub fn event() -> impl Strategy<Value = Event> {
     let kind = prop_oneof![
         3 => body().prop_map(EventKind::Message),
@@ -154,6 +164,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => users().prop_map(|users| EventKind::Added { users }),
         1 => user().prop_map(|user| EventKind::Removed { user }),
         1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
+        2 => later_kind(),
     ];
     (seq(), time(), user(), message_id(), kind).prop_map(|(seq, time, sender, client_message_id, kind)| Event {
         seq,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use troupe_core::limits;
+use troupe_core::{Event, EventKind, limits};
 use troupe_proto::frame::{FrameDecoder, encode_frame};
 use troupe_proto::wire::client as say;
 use troupe_runtime::Stream;
@@ -231,14 +231,14 @@ pub fn direct(a: u64, b: u64) -> String {
 }
 
 fn show(event: &say::Event) -> (u64, String) {
-    use say::event::Kind;
-    let text = match event.kind.as_ref().expect("a kind") {
-        Kind::Message(body) => String::from_utf8_lossy(&body.content).into_owned(),
-        Kind::Created(created) => format!("created {}", created.name),
-        Kind::Renamed(renamed) => format!("renamed {}", renamed.name),
-        Kind::Added(added) => format!("added {:?}", added.users),
-        Kind::Removed(removed) => format!("removed {}", removed.user),
-        Kind::RoleChanged(changed) => format!("role of {}", changed.user),
+    let text = match Event::try_from(event.clone()).expect("an event").kind {
+        EventKind::Message(body) => String::from_utf8_lossy(&body.content).into_owned(),
+        EventKind::Created { name } => format!("created {name}"),
+        EventKind::Renamed { name } => format!("renamed {name}"),
+        EventKind::Added { users } => format!("added {:?}", users.iter().map(|user| user.0).collect::<Vec<_>>()),
+        EventKind::Removed { user } => format!("removed {user}"),
+        EventKind::RoleChanged { user, .. } => format!("role of {user}"),
+        EventKind::Unknown { kind, content } => format!("unknown {kind} {content:?}"),
     };
     (event.seq, text)
 }

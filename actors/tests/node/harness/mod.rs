@@ -10,6 +10,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
 use troupe_actors::passwords::Hashing;
+use troupe_core::plant::Plant;
 use troupe_proto::wire::client as say;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
@@ -90,6 +91,11 @@ pub async fn node_with(settings: troupe_raft::meta::Settings) -> Node {
 }
 
 pub async fn three_nodes() -> Vec<Node> {
+    three_nodes_with(None).await
+}
+
+/// Three nodes that carry a planted bug.
+pub async fn three_nodes_with(plant: Option<Plant>) -> Vec<Node> {
     let ctx = NodeCtx::production();
     let mut addresses = Vec::new();
     for _ in 0..3 {
@@ -97,7 +103,8 @@ pub async fn three_nodes() -> Vec<Node> {
         addresses.push(free.local_addr().expect("an address").to_string());
     }
     let started = addresses.iter().map(|address| {
-        start(NodeCtx::production(), config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
+        let ctx = NodeCtx { plant, ..NodeCtx::production() };
+        start(ctx, config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
     });
     futures::future::join_all(started.collect::<Vec<_>>()).await
 }

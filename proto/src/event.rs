@@ -1,0 +1,195 @@
+//! Events: one form on disk, between nodes and to devices.
+//!
+//! An event is an envelope that every version reads, and a content that only some understand: the
+//! bytes of one field whose number says what kind of event it is. Who does not know a kind passes
+//! its bytes on unchanged, so `message Event` of `record.proto` and `client.proto` is written here
+//! and not generated: generated types forget what they do not know.
+
+use std::ops::RangeFrom;
+
+use bytes::{Buf, BufMut, Bytes};
+use prost::encoding::{self, DecodeContext, WireType};
+use prost::{DecodeError as Malformed, Message};
+use troupe_core::event::KINDS;
+use troupe_core::{Event as Core, EventKind, Seq, Timestamp, UserId};
+
+use crate::client::role;
+use crate::error::DecodeError;
+use crate::field;
+use crate::wire::client as wire;
+
+/// Numbers of fields that later versions may add to the envelope.
+const LATER: RangeFrom<u32> = 1_000..;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Event {
+    pub seq: u64,
+    pub time_ms: u64,
+    pub sender: u64,
+    pub client_message_id: Bytes,
+    /// The number of the field that holds the content; 0: there is none.
+    pub kind: u32,
+    pub content: Bytes,
+    /// Fields of the envelope that this program does not know, as they came.
+    pub later: Vec<u8>,
+}
+
+impl Event {
+    /// What a message says, if this is one.
+    pub fn body(&self) -> Option<wire::Body> {
+        (self.kind == EventKind::MESSAGE).then(|| wire::Body::decode(self.content.clone()).ok()).flatten()
+    }
+
+    /// The event, in whose content no byte is passed over: what it encodes to is what it was. A
+    /// node takes it so, because others get it from there.
+    pub fn faithful(self) -> Result<Core, DecodeError> {
+        let (kind, content) = (self.kind, self.content.clone());
+        let mut event = Core::try_from(self)?;
+        if event.kind.content() != content {
+            event.kind = EventKind::Unknown { kind, content: content.into() };
+        }
+        Ok(event)
+    }
+}
+
+impl From<&Core> for Event {
+    fn from(event: &Core) -> Self {
+        Event {
+            seq: event.seq.0,
+            time_ms: event.time.0,
+            sender: event.sender.0,
+            client_message_id: Bytes::copy_from_slice(&event.client_message_id.0),
+            kind: event.kind.number(),
+            content: event.kind.content().into(),
+            later: Vec::new(),
+        }
+    }
+}
+
+/// As whoever only reads it understands it: what later versions have added to a content is passed
+/// over.
+impl TryFrom<Event> for Core {
+    type Error = DecodeError;
+
+    fn try_from(event: Event) -> Result<Self, DecodeError> {
+        Ok(Core {
+            seq: Seq(event.seq),
+            time: Timestamp(event.time_ms),
+            sender: UserId(event.sender),
+            client_message_id: field::client_message_id("event.client_message_id", &event.client_message_id)?,
+            kind: understood(event.kind, event.content.clone())
+                .unwrap_or_else(|_| EventKind::Unknown { kind: event.kind, content: event.content.into() }),
+        })
+    }
+}
+
+/// The one place where contents are read.
+fn understood(kind: u32, content: Bytes) -> Result<EventKind, DecodeError> {
+    Ok(match kind {
+        EventKind::MESSAGE => EventKind::Message(wire::Body::decode(content)?.into()),
+        EventKind::CREATED => EventKind::Created { name: wire::Created::decode(content)?.name },
+        EventKind::RENAMED => EventKind::Renamed { name: wire::Renamed::decode(content)?.name },
+        EventKind::ADDED => {
+            let users = wire::Added::decode(content)?.users;
+            EventKind::Added { users: users.into_iter().map(UserId).collect() }
+        }
+        EventKind::REMOVED => EventKind::Removed { user: UserId(wire::Removed::decode(content)?.user) },
+        EventKind::ROLE_CHANGED => {
+            let changed = wire::RoleChanged::decode(content)?;
+            let role = role("event.role_changed.role", changed.role)?;
+            EventKind::RoleChanged { user: UserId(changed.user), role }
+        }
+        _ => EventKind::Unknown { kind, content: content.into() },
+    })
+}
+
+impl Message for Event {
+    fn encode_raw(&self, out: &mut impl BufMut) {
+        for (field, number) in [(1, self.seq), (2, self.time_ms), (3, self.sender)] {
+            if number != 0 {
+                encoding::uint64::encode(field, &number, out);
+            }
+        }
+        if !self.client_message_id.is_empty() {
+            encoding::bytes::encode(4, &self.client_message_id, out);
+        }
+        if KINDS.contains(&self.kind) {
+            encoding::bytes::encode(self.kind, &self.content, out);
+        }
+        out.put_slice(&self.later);
+    }
+
+    fn encoded_len(&self) -> usize {
+        let numbers = [(1, self.seq), (2, self.time_ms), (3, self.sender)];
+        let numbers = numbers.iter().filter(|(_, number)| *number != 0);
+        let mut size: usize = numbers.map(|(field, number)| encoding::uint64::encoded_len(*field, number)).sum();
+        if !self.client_message_id.is_empty() {
+            size += encoding::bytes::encoded_len(4, &self.client_message_id);
+        }
+        if KINDS.contains(&self.kind) {
+            size += encoding::bytes::encoded_len(self.kind, &self.content);
+        }
+        size + self.later.len()
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        from: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), Malformed> {
+        match tag {
+            1 => encoding::uint64::merge(wire_type, &mut self.seq, from, context),
+            2 => encoding::uint64::merge(wire_type, &mut self.time_ms, from, context),
+            3 => encoding::uint64::merge(wire_type, &mut self.sender, from, context),
+            4 => encoding::bytes::merge(wire_type, &mut self.client_message_id, from, context),
+            kind if KINDS.contains(&kind) && wire_type == WireType::LengthDelimited => {
+                encoding::bytes::merge(wire_type, &mut self.content, from, context)?;
+                self.kind = kind;
+                Ok(())
+            }
+            later if LATER.contains(&later) => keep(&mut self.later, tag, wire_type, from, context),
+            _ => encoding::skip_field(wire_type, tag, from, context),
+        }
+    }
+
+    fn clear(&mut self) {
+        *self = Event::default();
+    }
+}
+
+/// Copies a field as it is, number and all.
+fn keep(
+    out: &mut Vec<u8>,
+    tag: u32,
+    wire_type: WireType,
+    from: &mut impl Buf,
+    context: DecodeContext,
+) -> Result<(), Malformed> {
+    match wire_type {
+        WireType::Varint => {
+            let mut number = 0;
+            encoding::uint64::merge(wire_type, &mut number, from, context)?;
+            encoding::uint64::encode(tag, &number, out);
+        }
+        WireType::SixtyFourBit => {
+            let mut number = 0;
+            encoding::fixed64::merge(wire_type, &mut number, from, context)?;
+            encoding::fixed64::encode(tag, &number, out);
+        }
+        WireType::ThirtyTwoBit => {
+            let mut number = 0;
+            encoding::fixed32::merge(wire_type, &mut number, from, context)?;
+            encoding::fixed32::encode(tag, &number, out);
+        }
+        WireType::LengthDelimited => {
+            let mut bytes = Bytes::new();
+            encoding::bytes::merge(wire_type, &mut bytes, from, context)?;
+            encoding::bytes::encode(tag, &bytes, out);
+        }
+        // Groups are in no form of this project.
+        WireType::StartGroup | WireType::EndGroup => encoding::skip_field(wire_type, tag, from, context)?,
+    }
+    Ok(())
+}
