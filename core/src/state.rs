@@ -11,6 +11,7 @@ pub mod memory;
 use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
 use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
+use crate::unread::Numbered;
 
 pub use account::AccountRows;
 
@@ -50,10 +51,9 @@ pub trait State: AccountRows {
     fn put_cursor(&mut self, conversation: ConversationId, user: UserId, cursor: Cursor);
     fn event(&self, conversation: ConversationId, seq: Seq) -> Option<Event>;
     fn put_event(&mut self, conversation: ConversationId, event: &Event);
-    /// How many events of this conversation are numbered for `user`; see [`crate::unread`].
-    fn numbered(&self, conversation: ConversationId, user: UserId) -> u64;
-    /// The event at `seq` is the `number`th of those.
-    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, seq: Seq, number: u64);
+    /// The user's last row of a number in this conversation; see [`crate::unread`].
+    fn last_numbered(&self, conversation: ConversationId, user: UserId) -> Numbered;
+    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, row: Numbered);
     /// The place a client message id has taken.
     fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq>;
     fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq);

@@ -4,14 +4,28 @@
 //! A log numbers all events alike, so what does not count has numbers of its own: each message has
 //! its number among its sender's, and each other event (members, names, roles) its number among the
 //! events of [`NOT_A_MESSAGE`]. The figure is then a few subtractions, however long the log is.
-//! Events of 74c331d have no such numbers and count like messages of others, until the user has
-//! read beyond them.
+//!
+//! A number is a row, and a row for each message would cost each replica a tenth of its work. So
+//! the rows of a user are [`SPACING`] seqs apart at least, and what lies behind the last of them is
+//! counted in the log. Events of 74c331d have no numbers and count like messages of others, until
+//! the user has read beyond them.
 
 use crate::event::{Event, EventKind};
 use crate::id::{Seq, UserId};
 
 /// In whose name events are numbered that are no messages.
 pub const NOT_A_MESSAGE: UserId = UserId(0);
+
+/// An event leaves a row if the last row of its user is so far behind it. A number costs a look at
+/// so many events at most.
+pub const SPACING: u64 = 16;
+
+/// A row: the event at `seq` is the `number`th of those that are numbered for a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Numbered {
+    pub seq: Seq,
+    pub number: u64,
+}
 
 /// In whose name an event is numbered.
 pub fn numbered_for(event: &Event) -> UserId {
@@ -24,6 +38,22 @@ pub fn numbered_for(event: &Event) -> UserId {
         | EventKind::RoleChanged { .. }
         | EventKind::Unknown { .. } => NOT_A_MESSAGE,
     }
+}
+
+/// How many events up to `seq` are numbered for a user, whose last row up to there is `last`.
+/// `count` counts those among the events behind the first seq, up to and with the second.
+pub fn up_to<E>(last: Numbered, seq: Seq, count: impl FnOnce(Seq, Seq) -> Result<u64, E>) -> Result<u64, E> {
+    let to = seq.min(Seq(last.seq.0.saturating_add(SPACING - 1)));
+    if to <= last.seq { Ok(last.number) } else { Ok(last.number + count(last.seq, to)?) }
+}
+
+/// The row that the event at `seq` leaves, if it leaves one; `last` is the user's last row before.
+pub fn row<E>(last: Numbered, seq: Seq, count: impl FnOnce(Seq, Seq) -> Result<u64, E>) -> Result<Option<Numbered>, E> {
+    if seq.0.saturating_sub(last.seq.0) < SPACING {
+        return Ok(None);
+    }
+    let before = up_to(last, Seq(seq.0 - 1), count)?;
+    Ok(Some(Numbered { seq, number: before + 1 }))
 }
 
 /// `first` is the first event that the user sees; `numbered` says how many events up to a seq are
@@ -73,6 +103,35 @@ mod tests {
         assert_eq!(count(&log, ANN, 0, 1), 1);
         assert_eq!(count(&log, BOB, 0, 5), 1, "nothing from before he joined");
         assert_eq!(count(&log, BOB, 9, 2), 0, "a position beyond the head");
+    }
+
+    #[test]
+    fn few_rows_give_every_number() {
+        // Runs of one user, silences longer than the spacing, and everything between.
+        let author = |seq: u64| match seq {
+            1..=40 => ANN,
+            41..=90 if seq.is_multiple_of(7) => BOB,
+            91..=200 => BOB,
+            _ if seq.is_multiple_of(17) => ANN,
+            _ => NOT_A_MESSAGE,
+        };
+        for user in [ANN, BOB, NOT_A_MESSAGE] {
+            let exact = |from: Seq, to: Seq| (from.0 + 1..=to.0).filter(|seq| author(*seq) == user).count() as u64;
+            let mut rows = vec![Numbered::default()];
+            for seq in (1..=400).filter(|seq| author(*seq) == user) {
+                let count = |from, to| Ok::<u64, ()>(exact(from, to));
+                rows.extend(row(rows[rows.len() - 1], Seq(seq), count).unwrap_or_default());
+            }
+            for seq in (0..=400).map(Seq) {
+                let last = rows.iter().rfind(|row| row.seq <= seq).copied().unwrap_or_default();
+                let looked_at = |from: Seq, to: Seq| {
+                    assert!(to.0 - from.0 < SPACING);
+                    Ok::<u64, ()>(exact(from, to))
+                };
+                assert_eq!(up_to(last, seq, looked_at), Ok(exact(Seq::ZERO, seq)), "{user} at {seq}");
+            }
+            assert!(rows.len() as u64 <= 1 + 400 / SPACING);
+        }
     }
 
     #[test]

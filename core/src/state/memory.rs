@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
 use crate::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
 use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
+use crate::unread::{self, Numbered};
 
 /// Two are equal when they hold the same rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +61,19 @@ impl MemoryState {
 
     /// How many events up to `seq` are numbered for `user`.
     pub fn numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> u64 {
+        let count = |from: Seq, to: Seq| {
+            let events = self.events.range((Excluded((conversation, from)), Included((conversation, to))));
+            Ok(events.filter(|(_, event)| unread::numbered_for(event) == user).count() as u64)
+        };
+        let number: Result<u64, std::convert::Infallible> =
+            unread::up_to(self.last_numbered_up_to(conversation, user, seq), seq, count);
+        number.unwrap_or_else(|never| match never {})
+    }
+
+    fn last_numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Numbered {
         let upto = (conversation, user, Seq::ZERO)..=(conversation, user, seq);
-        self.numbered.range(upto).next_back().map_or(0, |(_, number)| *number)
+        let last = self.numbered.range(upto).next_back();
+        last.map(|((_, _, seq), number)| Numbered { seq: *seq, number: *number }).unwrap_or_default()
     }
 
     pub fn users(&self) -> Vec<User> {
@@ -190,12 +202,12 @@ impl State for MemoryState {
         self.placed.insert((conversation, sender, id), seq);
     }
 
-    fn numbered(&self, conversation: ConversationId, user: UserId) -> u64 {
-        self.numbered_up_to(conversation, user, Seq(u64::MAX))
+    fn last_numbered(&self, conversation: ConversationId, user: UserId) -> Numbered {
+        self.last_numbered_up_to(conversation, user, Seq(u64::MAX))
     }
 
-    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, seq: Seq, number: u64) {
-        self.numbered.insert((conversation, user, seq), number);
+    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, row: Numbered) {
+        self.numbered.insert((conversation, user, row.seq), row.number);
     }
 
     fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {

@@ -3,11 +3,12 @@
 
 mod account;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::unread::Numbered;
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, State, UserId};
 use troupe_proto::record::Record;
 
@@ -20,16 +21,19 @@ use crate::key::{self, ConversationsKey, EventKey, UsersKey};
 /// batch any more.
 pub struct Transaction {
     rows: View<Overlay>,
-    /// The last numbers given by this transaction, so that a batch of messages does not search its
-    /// own writes.
-    numbered: BTreeMap<(ConversationId, UserId), u64>,
+    /// The last rows of numbers, so that a batch of messages of one user searches once.
+    numbered: RefCell<BTreeMap<(ConversationId, UserId), Numbered>>,
     /// The first failed read.
     failed: OnceCell<EngineError>,
 }
 
 impl Transaction {
     pub fn new(reader: Arc<dyn Reader>) -> Transaction {
-        Transaction { rows: View { reader: Overlay::new(reader) }, numbered: BTreeMap::new(), failed: OnceCell::new() }
+        Transaction {
+            rows: View { reader: Overlay::new(reader) },
+            numbered: RefCell::default(),
+            failed: OnceCell::new(),
+        }
     }
 
     /// Why this transaction is worth nothing. Check it before any reply leaves.
@@ -185,16 +189,16 @@ impl State for Transaction {
         self.put_number(Family::Conversations, ConversationsKey::Placed(conversation, sender, id).encode(), seq.0);
     }
 
-    fn numbered(&self, conversation: ConversationId, user: UserId) -> u64 {
-        match self.numbered.get(&(conversation, user)) {
-            Some(number) => *number,
-            None => self.read(self.rows.numbered_up_to(conversation, user, Seq(u64::MAX))),
-        }
+    fn last_numbered(&self, conversation: ConversationId, user: UserId) -> Numbered {
+        let mut numbered = self.numbered.borrow_mut();
+        let search = || self.read(self.rows.last_numbered(conversation, user, Seq(u64::MAX)));
+        *numbered.entry((conversation, user)).or_insert_with(search)
     }
 
-    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, seq: Seq, number: u64) {
-        self.numbered.insert((conversation, user), number);
-        self.put_number(Family::Conversations, ConversationsKey::Numbered(conversation, user, seq).encode(), number);
+    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, row: Numbered) {
+        self.numbered.get_mut().insert((conversation, user), row);
+        let key = ConversationsKey::Numbered(conversation, user, row.seq).encode();
+        self.put_number(Family::Conversations, key, row.number);
     }
 
     fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {

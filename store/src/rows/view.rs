@@ -7,6 +7,7 @@ use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
+use troupe_core::unread::{self, Numbered};
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, UserId};
 use troupe_proto::record::Record;
 
@@ -95,10 +96,23 @@ impl<R: Reader> View<R> {
 
     /// How many events up to `seq` are numbered for `user`.
     pub fn numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<u64, EngineError> {
+        let last = self.last_numbered(conversation, user, seq)?;
+        unread::up_to(last, seq, |from, to| {
+            let events = self.events(conversation, from, (to.0 - from.0) as usize, usize::MAX)?;
+            Ok(events.iter().filter(|event| unread::numbered_for(event) == user).count() as u64)
+        })
+    }
+
+    /// The last row of a user's numbers up to `seq`.
+    pub fn last_numbered(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<Numbered, EngineError> {
         let (start, _) = after(&key::conversations::numbered_for(conversation, user), None);
         let end = Bound::Included(ConversationsKey::Numbered(conversation, user, seq).encode());
         let pairs = self.reader.scan(Family::Conversations, (start, end), true, 1)?;
-        pairs.first().map_or(Ok(0), |(key, value)| number(Family::Conversations, key, value))
+        let Some((key, value)) = pairs.first() else { return Ok(Numbered::default()) };
+        let Some(ConversationsKey::Numbered(_, _, seq)) = ConversationsKey::decode(key) else {
+            return Err(damaged(Family::Conversations, key, "not the key of a number"));
+        };
+        Ok(Numbered { seq, number: number(Family::Conversations, key, value)? })
     }
 
     pub fn group_of_request(
