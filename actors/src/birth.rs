@@ -14,6 +14,8 @@ use troupe_core::command::CreateAccount;
 use troupe_core::record::Author;
 use troupe_core::{ClientMessageId, Command, Rejection, ShardId, Slot, Username};
 
+use troupe_proto::client;
+
 use crate::address::Address;
 use crate::edge::Front;
 use crate::message::{Answer, Refusal, Request};
@@ -92,7 +94,7 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
     loop {
         match front.world.router.ask(name.slot(), Request::Commit(command.clone()), PATIENCE).await {
             Ok(Answer::Registered(_)) => return Ok(Some(Born { name: name.to_string(), password })),
-            Err(Refusal::Rejected { .. }) => return Ok(None),
+            Err(Refusal::Rejected { code, .. }) if code != client::Refusal::UpgradePending.code() => return Ok(None),
             _ => tokio::time::sleep(PAUSE).await,
         }
     }

@@ -20,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use troupe_core::plant::Plant;
 use troupe_core::{NodeId, ShardId, Slot, limits};
+use troupe_proto::client;
 use troupe_raft::Routing;
 use troupe_runtime::NodeCtx;
 
@@ -119,9 +120,24 @@ impl Router {
         patience: Duration,
     ) -> impl Future<Output = Outcome> + Send + use<> {
         let deadline = Instant::now() + patience;
-        let first = self.shard_of(slot).map(|shard| (shard, self.attempt(shard, None, &request, deadline)));
+        let pending = self.is_pending(&request);
+        let first = self
+            .shard_of(slot)
+            .filter(|_| !pending)
+            .map(|shard| (shard, self.attempt(shard, None, &request, deadline)));
         let router = self.clone();
-        async move { router.see_through(slot, request, deadline, first).await }
+        async move {
+            if pending {
+                return Err(client::Refusal::UpgradePending.into());
+            }
+            router.see_through(slot, request, deadline, first).await
+        }
+    }
+
+    /// Whether a command is above the feature level in force, as far as this node knows. The leader
+    /// judges it as well, unless it has a version that knows no levels.
+    fn is_pending(&self, request: &Request) -> bool {
+        matches!(request, Request::Commit(command) if command.level() > self.routing.borrow().level)
     }
 
     async fn see_through(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use troupe_core::plant::Plant;
 use troupe_core::{Command, NodeId, Rejection, Reply, ShardId, UserId, limits, machine};
+use troupe_proto::client;
 use troupe_proto::record::command_bytes;
 use troupe_raft::cluster::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
@@ -100,6 +101,7 @@ impl World {
             ProposeError::NotLeader { hint } => Refusal::NotOwner { hint: hint.filter(|node| *node != self.me()) },
             ProposeError::Overloaded => Refusal::OVERLOADED,
             ProposeError::TooLarge => Rejection::TooLarge.into(),
+            ProposeError::UpgradePending { .. } => client::Refusal::UpgradePending.into(),
             ProposeError::Unknown => Refusal::Unavailable,
         })
     }

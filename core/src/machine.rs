@@ -26,6 +26,7 @@ use crate::command::Command;
 use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{SLOTS, Slot, Timestamp, UserId};
+use crate::level::Level;
 use crate::plant::Plant;
 use crate::reply::Reply;
 use crate::state::State;
@@ -35,6 +36,9 @@ use crate::state::State;
 pub struct Meta {
     /// The proposing leader's wall clock.
     pub now: Timestamp,
+    /// The level in force when it was proposed. What was written differently below it stays so, on
+    /// every replica: rows of one level are equal in every version.
+    pub level: Level,
 }
 
 /// The machine itself holds no rows: only what changes its rules.
@@ -46,7 +50,7 @@ pub struct Machine {
 impl Machine {
     /// Applies one command. Total: never panics on a well-typed command, whatever the state.
     pub fn apply(&self, state: &mut dyn State, meta: Meta, command: &Command) -> (Reply, Vec<Effect>) {
-        let mut step = Step { state, now: meta.now, plant: self.plant, effects: Vec::new() };
+        let mut step = Step { state, now: meta.now, level: meta.level, plant: self.plant, effects: Vec::new() };
         let outcome = match command {
             Command::Register(c) => step.register(c),
             Command::OpenSession(c) => step.open_session(c),
@@ -101,6 +105,7 @@ type Outcome = Result<Reply, Rejection>;
 struct Step<'a> {
     state: &'a mut dyn State,
     now: Timestamp,
+    level: Level,
     plant: Option<Plant>,
     effects: Vec<Effect>,
 }

@@ -90,10 +90,12 @@ pub enum Plant {
     /// No bug, and in no list of them: a message whose body has the number of a later kind of
     /// events becomes one, as a later version might place it. Everything must hold all the same.
     LaterKind,
+    /// Propose what not every member can apply yet.
+    LevelIgnored,
 }
 
 impl Plant {
-    pub const ALL: [Plant; 40] = [
+    pub const ALL: [Plant; 41] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -134,6 +136,7 @@ impl Plant {
         Plant::SyncSkipped,
         Plant::EngineErrorIgnored,
         Plant::WitnessIgnored,
+        Plant::LevelIgnored,
     ];
 
     pub fn name(self) -> &'static str {
@@ -179,6 +182,7 @@ impl Plant {
             Plant::EngineErrorIgnored => "engine-error-ignored",
             Plant::WitnessIgnored => "witness-ignored",
             Plant::LaterKind => "later-kind",
+            Plant::LevelIgnored => "level-ignored",
         }
     }
 

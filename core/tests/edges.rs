@@ -8,8 +8,8 @@ use troupe_core::limits;
 use troupe_core::record::{Conversation, Member, OutboxKey};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, Event, EventKind, GroupId, Machine, Meta, Rejection, Reply, Seq,
-    Slot, State, Timestamp, UserId, Username,
+    Body, ClientMessageId, Command, ConversationId, Event, EventKind, GroupId, Level, Machine, Meta, Rejection, Reply,
+    Seq, Slot, State, Timestamp, UserId, Username,
 };
 
 const OWNER: UserId = UserId(1);
@@ -18,7 +18,8 @@ const TEAM: ConversationId = ConversationId::Group(GROUP);
 
 fn apply(state: &mut MemoryState, command: Command) -> Reply {
     let before = state.clone();
-    let (reply, effects) = Machine::default().apply(state, Meta { now: Timestamp(1_000) }, &command);
+    let (reply, effects) =
+        Machine::default().apply(state, Meta { now: Timestamp(1_000), level: Level::NEWEST }, &command);
     if let Reply::Rejected(_) = reply {
         assert_eq!(*state, before, "a rejection left a trace: {command:?}");
         assert_eq!(effects, Vec::new());
@@ -108,7 +109,7 @@ fn the_owners_of_an_old_row_are_counted_once() {
     state.put_conversation(TEAM, &Conversation { owners: 0, ..row(Seq(7), 1_000) });
     let (second, last) = (UserId(999), UserId(1_000));
     let leave = change(OWNER, 1, GroupChange::Leave);
-    let refused = Machine::default().apply(&mut state, Meta { now: Timestamp(1_000) }, &leave);
+    let refused = Machine::default().apply(&mut state, Meta { now: Timestamp(1_000), level: Level::NEWEST }, &leave);
     assert_eq!(refused, (Reply::Rejected(Rejection::LastOwner), Vec::new()));
     let owners = |state: &MemoryState| state.conversation(TEAM).map(|row| row.owners);
     assert_eq!(owners(&state), Some(1));

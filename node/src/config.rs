@@ -17,6 +17,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::node::Strangers;
 use troupe_core::Username;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::level::Support;
 use troupe_raft::meta::{Registration, Settings as ClusterSettings};
 use troupe_raft::space::LowMark;
 pub use troupe_runtime::net::is_loopback;
@@ -74,6 +75,7 @@ keys! {
     "cluster.shards" = "12", "shards of a newborn cluster, 1 to 256";
     "cluster.replication" = "3", "replicas of each shard of a newborn cluster, capped by the number of its nodes at any time";
     "cluster.replace_after" = "600", "seconds after which a node that cannot be reached is replaced, where others have room";
+    "cluster.auto_finalize" = "600", "seconds for which all nodes must have run a newer version before its feature level comes into force by itself; 0: only by troupe cluster upgrade finalize";
     "cluster.login_policy" = "replace", "second login of a user: replace (per device) or refuse (as CIM)";
     "cluster.registration" = "open", "who may register in a newborn cluster: open, invite (with a code) or closed";
     "cluster.session_idle" = "2592000", "seconds after which an unused session ends in a newborn cluster; 0: never";
@@ -349,6 +351,8 @@ impl Config {
                 session_idle: settings.number("cluster.session_idle", 0, 100 * 365 * 24 * 3600)?,
                 first_admin,
             },
+            supports: Support::ours(),
+            auto_finalize: Duration::from_secs(settings.number("cluster.auto_finalize", 0, 30 * 24 * 3600)?),
             replace_after: Duration::from_secs(settings.number("cluster.replace_after", 1, 30 * 24 * 3600)?),
         };
         Ok(Config {

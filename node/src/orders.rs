@@ -129,7 +129,7 @@ pub async fn order(
         Err(error) => {
             let code = match error {
                 OrderError::Unknown(_) => StatusCode::NOT_FOUND,
-                OrderError::Refused(_) => StatusCode::CONFLICT,
+                OrderError::Refused(_) | OrderError::UpgradePending(_) => StatusCode::CONFLICT,
                 OrderError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             };
             refusal(code, &error.to_string())

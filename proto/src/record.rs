@@ -18,7 +18,8 @@ pub use command::{EncodedCommand, StampedBatch, command_bytes};
 
 use crate::error::DecodeError;
 
-/// The format that this program writes and the only one it reads.
+/// The format that this program writes and the only one it reads, but for batches of commands
+/// ([`StampedBatch`]).
 pub const RECORD_VERSION: u8 = 1;
 
 /// A value with one kept byte form.
@@ -81,5 +82,4 @@ records! {
     troupe_core::record::Invite => Invite,
     troupe_core::record::Reservation => Reservation,
     troupe_core::Command => Command,
-    StampedBatch => StampedBatch,
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use troupe_core::level::Range;
 use troupe_core::plant::Plant;
 use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
 use troupe_proto::record::{Record, StampedBatch};
@@ -16,12 +17,12 @@ use crate::cluster::Outcome;
 use crate::types::Applied;
 
 /// `[from, to)` of a family.
-pub type Range = (Family, Vec<u8>, Vec<u8>);
+pub type Rows = (Family, Vec<u8>, Vec<u8>);
 
 /// Called from one place at a time, on a lane where blocking is allowed.
 pub trait Applier: Send + Sync + 'static {
     /// All rows that this group's entries can change: what a snapshot holds.
-    fn ranges(&self) -> Vec<Range>;
+    fn ranges(&self) -> Vec<Rows>;
 
     /// What the proposals write, and one answer for each. The same on every replica.
     fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError>;
@@ -43,10 +44,12 @@ pub struct ShardApplier {
     pub shard: ShardId,
     pub map: ShardMap,
     pub machine: Machine,
+    /// An entry above it is not applied: others would apply it by other rules.
+    pub supports: Range,
 }
 
 impl Applier for ShardApplier {
-    fn ranges(&self) -> Vec<Range> {
+    fn ranges(&self) -> Vec<Rows> {
         let (first, end) = self.map.slots(self.shard);
         let (from, to) = key::slot_range(first, end);
         Family::OF_SLOTS.into_iter().map(|family| (family, from.clone(), to.clone())).collect()
@@ -66,7 +69,8 @@ impl Applier for ShardApplier {
                 continue;
             }
             let batch = decode(proposal)?;
-            let meta = machine::Meta { now: batch.now };
+            self.understand(&batch)?;
+            let meta = machine::Meta { now: batch.now, level: batch.level };
             let outcomes = batch.commands.iter().map(|command| {
                 let (reply, effects) = self.machine.apply(&mut state, meta, command);
                 Outcome { reply, effects }
@@ -86,6 +90,17 @@ impl Applier for ShardApplier {
 }
 
 impl ShardApplier {
+    fn understand(&self, batch: &StampedBatch) -> Result<(), EngineError> {
+        let most = batch.commands.iter().map(Command::level).fold(batch.level, Ord::max);
+        if most > self.supports.newest {
+            return Err(unreadable(format!(
+                "it needs feature level {most}, and this version supports {}",
+                self.supports
+            )));
+        }
+        Ok(())
+    }
+
     fn forget_dedup(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
         let (first, end) = self.map.slots(self.shard);
         let sample = placed_key(troupe_core::ConversationId::Everyone, Default::default(), [0; 16]);

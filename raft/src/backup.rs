@@ -158,6 +158,7 @@ impl Archive {
         match self.orders.propose(&MetaCommand::Adopt { history, origin }).await {
             Ok(_) => Answer::Taken,
             Err(MetaError::Refused(why)) => Answer::Refused(why),
+            Err(error @ MetaError::UpgradePending { .. }) => Answer::Refused(error.to_string()),
             Err(MetaError::Unavailable) => Answer::Unavailable("the meta group does not answer".to_owned()),
         }
     }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use troupe_core::{Command, ConversationId, Effect, Epoch, NodeId, Reply, ShardId, Slot, UserId};
+use troupe_core::{Command, ConversationId, Effect, Epoch, Level, NodeId, Reply, ShardId, Slot, UserId};
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
 
@@ -25,6 +25,7 @@ use crate::flusher::Flusher;
 use crate::group::Groups;
 use crate::health::Health;
 use crate::host::Proposers;
+use crate::level::{LevelHere, Support};
 use crate::link::Links;
 use crate::meta::{Meta, MetaState, Settings};
 use crate::port::Port;
@@ -69,6 +70,11 @@ pub struct ClusterConfig {
     pub replace_after: Duration,
     /// Free bytes of this node's disk below which growing commands are refused.
     pub storage_low_mark: LowMark,
+    /// What this program supports. Tests pretend an older one.
+    pub supports: Support,
+    /// The feature level rises by itself when all members have been heard to support a higher one
+    /// for so long; zero: only when an operator says so.
+    pub auto_finalize: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +105,9 @@ pub enum ProposeError {
     /// Definite, and never to be repeated as it is: a command fits no entry.
     #[error("larger than an entry of the log")]
     TooLarge,
+    /// Definite: a member may not know the command.
+    #[error("this needs feature level {needs} and the cluster is at {in_force}")]
+    UpgradePending { needs: Level, in_force: Level },
     /// It may or may not be committed: retry with the same ids.
     #[error("no majority answered in time")]
     Unknown,
@@ -144,6 +153,7 @@ struct Inner {
     confirmations: Confirmations,
     proposers: Proposers,
     mine: Mine,
+    level: LevelHere,
     health: Health,
     tasks: Mutex<JoinSet<()>>,
     balancer: Mutex<JoinSet<()>>,
@@ -260,6 +270,11 @@ impl Cluster {
         let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
         balancer.shutdown().await;
         balance::hand_over(&self.0.groups, &self.0.links, within).await;
+    }
+
+    /// The feature level in force, as this node has applied it.
+    pub fn level(&self) -> Level {
+        self.0.level.level()
     }
 
     pub(crate) fn meta(&self) -> &Meta {

@@ -30,13 +30,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
-use troupe_core::NodeId;
+use troupe_core::level::Range;
+use troupe_core::{Level, NodeId};
 use troupe_runtime::NodeCtx;
 use troupe_runtime::net::{BoxFuture, is_loopback};
 use troupe_store::engine::Engine;
 
 use crate::address::{Reach, misfit};
 use crate::cluster::{ClusterConfig, StartError};
+use crate::level::{InForce, LevelHere};
+use crate::meta::Settings;
 use crate::port::{Port, Protocol};
 use crate::waiting::Waiting;
 use desk::Desk;
@@ -70,6 +73,8 @@ pub struct Established {
     /// group, for a group that may not have been initialized yet. `None` on a node that was
     /// admitted: the meta group comes to it.
     pub founders: Option<Vec<Founder>>,
+    /// The feature level that all founders support.
+    pub birth_level: Level,
     /// Knows the addresses of those; later ones come from the meta group.
     pub port: Port,
     /// Which starts of which nodes were seen, this one included.
@@ -95,6 +100,8 @@ pub struct JoinRequest {
     pub address: String,
     pub client_address: String,
     pub http_address: String,
+    /// Feature levels that it supports.
+    pub levels: Range,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,18 +139,20 @@ struct Addresses {
 struct Birth {
     cluster_id: [u8; 16],
     founders: Vec<Founder>,
+    /// The feature level that all of them support.
+    level: Level,
 }
 
 impl Birth {
     /// `nodes` are ordered by address.
-    fn new(cluster_id: [u8; 16], nodes: Vec<Addresses>) -> Birth {
+    fn new(cluster_id: [u8; 16], level: Level, nodes: Vec<Addresses>) -> Birth {
         let founders = (1..).zip(nodes).map(|(id, node)| Founder {
             id: NodeId(id),
             address: node.cluster,
             client_address: node.client,
             http_address: node.http,
         });
-        Birth { cluster_id, founders: founders.collect() }
+        Birth { cluster_id, founders: founders.collect(), level }
     }
 
     fn founder(&self, address: &str) -> Option<&Founder> {
@@ -201,12 +210,13 @@ pub async fn establish(
     ctx: &NodeCtx,
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
+    level: &LevelHere,
     waiting: &Waiting,
 ) -> Result<Established, StartError> {
     let Secrets { security, keeper } = secrets::secrets(ctx, &engine, config).await?;
     let port = Port::open(ctx, &config.listen, security).await?;
     let rotation = keeper.map(|keeper| Rotation::new(keeper, Arc::clone(&ctx.rng)));
-    let found = find_place(ctx, engine, config, &port, rotation, waiting).await;
+    let found = find_place(ctx, engine, config, level, &port, rotation, waiting).await;
     if found.is_err() {
         port.shutdown().await;
     }
@@ -217,6 +227,7 @@ async fn find_place(
     ctx: &NodeCtx,
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
+    level: &LevelHere,
     port: &Port,
     rotation: Option<Rotation>,
     waiting: &Waiting,
@@ -243,7 +254,8 @@ async fn find_place(
     let seeds: Vec<String> = list.iter().filter(|address| **address != me.cluster).cloned().collect();
     let book = Arc::new(Book::open(ctx, engine.clone()).await?);
     let address = me.cluster.clone();
-    let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list, rotation)?);
+    let levels = Levels { range: config.supports.range, wanted: wanted(config), here: level.clone() };
+    let desk = Arc::new(Desk::open(ctx, engine, Arc::clone(&book), me, list, rotation, levels)?);
     tokio::spawn(desk::serve(Arc::clone(&desk), port.clone(), port.inbound(Protocol::Formation)));
 
     let gatherer = Gatherer { ctx, port, desk: &desk, seeds: &seeds, waiting };
@@ -260,6 +272,7 @@ async fn find_place(
         cluster_id: identity.cluster_id,
         me: identity.me,
         known,
+        birth_level: identity.birth.as_ref().map_or(Level::OLDEST, |birth| birth.level),
         founders: identity.birth.map(|birth| birth.founders),
         port: port.clone(),
         book,
@@ -274,6 +287,33 @@ pub(crate) async fn who_is_at(port: &Port, address: &str) -> Option<Membership> 
         Ok(Answer::Standing(Presence { standing: Standing::Member(membership), .. })) => Some(membership),
         _ => None,
     }
+}
+
+/// What this node knows of feature levels.
+struct Levels {
+    /// That it supports.
+    range: Range,
+    /// That a cluster must have from its birth, for what this node was started with.
+    wanted: Level,
+    here: LevelHere,
+}
+
+impl Levels {
+    /// Why this node takes no part in a birth at that level.
+    fn objection(&self, birth: Level) -> Option<String> {
+        if birth < self.wanted {
+            Some(format!(
+                "one of the founders has an earlier version, so that the cluster would begin at feature level {birth}, which has no \
+                 cluster.registration, cluster.session_idle or administrators: start all founders with this version"
+            ))
+        } else {
+            InForce::at(birth).refusal(self.range)
+        }
+    }
+}
+
+fn wanted(config: &ClusterConfig) -> Level {
+    if config.settings == Settings::default() { Level::OLDEST } else { Level::SECOND }
 }
 
 /// Sorted, without repetitions, this node included: the same text on every node that was started

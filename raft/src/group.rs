@@ -10,12 +10,14 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use troupe_core::NodeId;
+use troupe_core::level::Range;
 use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Engine, EngineError};
 
 use crate::applier::Applier;
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
+use crate::level::LevelHere;
 use crate::log_store::LogStore;
 use crate::network::{Factory, Network};
 use crate::state_machine::{Gate, StateMachine};
@@ -59,6 +61,9 @@ pub struct Ground {
     pub network: Network,
     pub config: Arc<Config>,
     pub limits: LogLimits,
+    /// What this program can apply.
+    pub supports: Range,
+    pub level: LevelHere,
 }
 
 /// All open replicas of this node, by group.
@@ -95,7 +100,7 @@ impl Groups {
         replica: u64,
         applier: Arc<dyn Applier>,
     ) -> Result<Group, EngineError> {
-        let Ground { ctx, engine, flusher, fatal, network, config, limits } = ground.clone();
+        let Ground { ctx, engine, flusher, fatal, network, config, limits, .. } = ground.clone();
         let log = LogStore::open(id, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone(), limits)?;
         let gate = Gate::default();
         let machine = StateMachine::open(id, ctx, engine, flusher, fatal.clone(), applier.clone(), gate.clone())?;

@@ -31,7 +31,7 @@ use crate::meta::plan::META_VOTERS;
 use crate::meta::state::{Place, removed_text};
 use crate::meta::{self, Addresses, Meta, MetaApplier, MetaCommand, MetaError, MetaState};
 use crate::port::Port;
-use crate::proposer::Proposer;
+use crate::proposer::{Proposer, Stamps};
 use crate::timing::BEGIN_FALLBACK;
 use crate::trim;
 use crate::types::GroupId;
@@ -47,7 +47,7 @@ pub async fn open_meta(
     founders: Option<&[Founder]>,
     tasks: &mut JoinSet<()>,
 ) -> Result<watch::Receiver<Arc<MetaState>>, EngineError> {
-    let (applier, state) = MetaApplier::new();
+    let (applier, state) = MetaApplier::new(ground.supports, ground.level.clone());
     let group = groups.open(ground, GroupId::META, me.0, applier).await?;
     tasks.spawn(trim::run(ground.clone(), group.clone()));
     if let Some(founders) = founders {
@@ -211,8 +211,8 @@ impl Host {
         let group = self.groups.open(&self.ground, GroupId::of(shard), replica.0, applier).await?;
         let Ground { ctx, engine, .. } = &self.ground;
         tasks.spawn(trim::run(self.ground.clone(), group.clone()));
-        let clocks = self.links.clocks().clone();
-        let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), clocks, tasks);
+        let stamps = Stamps { clocks: self.links.clocks().clone(), level: self.ground.level.clone() };
+        let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), stamps, tasks);
         self.proposers.write().insert(shard, proposer);
         // Only where the shard was born: the members of a shard that has moved come from its log.
         if place.version == 0 {
@@ -249,7 +249,8 @@ impl Host {
     }
 
     fn applier(&self, map: ShardMap, shard: ShardId) -> ShardApplier {
-        ShardApplier { shard, map, machine: Machine { plant: self.ground.ctx.plant } }
+        let Ground { ctx, supports, .. } = &self.ground;
+        ShardApplier { shard, map, machine: Machine { plant: ctx.plant }, supports: *supports }
     }
 }
 
@@ -268,9 +269,9 @@ impl Directory for Register {
     fn admit(&self, who: JoinRequest) -> BoxFuture<'_, Result<NodeId, JoinRefusal>> {
         Box::pin(async move {
             let addresses = Addresses { cluster: who.address, client: who.client_address, http: who.http_address };
-            let request = who.request;
-            self.meta.propose(&MetaCommand::AddNode { request, addresses }).await.map_err(|error| match error {
-                MetaError::Unavailable => JoinRefusal::Unavailable,
+            let JoinRequest { request, levels, .. } = who;
+            self.meta.propose(&MetaCommand::AddNode { request, addresses, levels }).await.map_err(|error| match error {
+                MetaError::Unavailable | MetaError::UpgradePending { .. } => JoinRefusal::Unavailable,
                 MetaError::Refused(_) if self.state.borrow().was_removed(&request) => JoinRefusal::Removed,
                 MetaError::Refused(why) => JoinRefusal::Refused(why),
             })
@@ -299,6 +300,7 @@ mod tests {
             replication: 3,
             login_policy: LoginPolicy::Replace,
             settings: crate::meta::Settings::default(),
+            in_force: crate::level::InForce::at(troupe_core::Level::NEWEST),
             nodes: (1..=3).map(|n| (NodeId(n), Addresses::default())).collect(),
         };
         state.apply(found).unwrap();

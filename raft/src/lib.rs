@@ -32,6 +32,7 @@ pub mod group;
 pub mod health;
 pub mod host;
 pub mod leads;
+pub mod level;
 pub mod link;
 pub mod log_store;
 pub mod meta;

@@ -23,6 +23,7 @@ use crate::clocks::Clocks;
 use crate::formation::ledger::Ledger;
 use crate::frame::{Frame, FrameReader, Kind, PAYLOAD_BYTES};
 use crate::leads::Lead;
+use crate::level::Support;
 use crate::port::dial::nobody_listens;
 use crate::port::{Port, Protocol};
 use crate::timing::{LINK_SILENCE, PING_EVERY, REDIAL_MAX_MS, REDIAL_MIN_MS, REDIAL_SOON_MS};
@@ -152,6 +153,12 @@ impl Links {
     pub fn storage_low(&self) -> BTreeSet<NodeId> {
         let is_low = |link: &Link| link.up.borrow().as_ref().is_some_and(|vitals| vitals.storage_low);
         self.0.links.read().iter().filter(|(_, link)| is_low(link)).map(|(node, _)| *node).collect()
+    }
+
+    /// What the peers that can be reached say of their versions.
+    pub fn supports(&self) -> BTreeMap<NodeId, Support> {
+        let said = |link: &Link| link.up.borrow().as_ref().and_then(|vitals| vitals.support.clone());
+        self.0.links.read().iter().filter_map(|(node, link)| Some((*node, said(link)?))).collect()
     }
 
     /// The clocks of the peers.

@@ -13,15 +13,17 @@ use openraft::async_runtime::watch::WatchReceiver;
 use prost::Message;
 use tokio::sync::watch;
 use tokio::time::timeout;
-use troupe_core::NodeId;
+use troupe_core::level::Range;
+use troupe_core::{Level, NodeId};
 use troupe_proto::wire::raft as proto;
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key::{RaftMetaKey, What};
 
-use crate::applier::{Applier, Range};
+use crate::applier::{Applier, Rows};
 use crate::codec;
 use crate::frame::Kind;
 use crate::group::Groups;
+use crate::level::LevelHere;
 use crate::link::Links;
 use crate::timing::META_TIMEOUT;
 use crate::types::{Applied, GroupId, Proposal};
@@ -31,12 +33,15 @@ pub use state::{Addresses, Member, MetaCommand, MetaState, NodeState};
 /// Keeps the state as one row: it is small and changes rarely.
 pub struct MetaApplier {
     shown: watch::Sender<Arc<MetaState>>,
+    supports: Range,
+    level: LevelHere,
 }
 
 impl MetaApplier {
-    pub fn new() -> (Arc<MetaApplier>, watch::Receiver<Arc<MetaState>>) {
+    /// `level` is told what is in force before anything else hears of it.
+    pub fn new(supports: Range, level: LevelHere) -> (Arc<MetaApplier>, watch::Receiver<Arc<MetaState>>) {
         let (shown, watch) = watch::channel(Arc::default());
-        (Arc::new(MetaApplier { shown }), watch)
+        (Arc::new(MetaApplier { shown, supports, level }), watch)
     }
 
     fn key() -> Vec<u8> {
@@ -70,7 +75,7 @@ pub fn replay(state: &mut MetaState, proposals: &[Bytes]) -> Result<Vec<Applied>
 }
 
 impl Applier for MetaApplier {
-    fn ranges(&self) -> Vec<Range> {
+    fn ranges(&self) -> Vec<Rows> {
         let from = MetaApplier::key();
         let mut to = from.clone();
         to.push(0);
@@ -91,6 +96,10 @@ impl Applier for MetaApplier {
 
     fn changed(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
         let state = load(engine)?;
+        self.level.set(&state.in_force);
+        if let Some(why) = state.in_force.refusal(self.supports) {
+            return Err(EngineError::Fatal(why));
+        }
         self.shown.send_if_modified(|shown| {
             let news = **shown != state;
             if news {
@@ -109,6 +118,12 @@ pub enum MetaError {
     Unavailable,
     #[error("{0}")]
     Refused(String),
+    /// A member may not know the command: the feature level is below it.
+    #[error(
+        "this needs feature level {needs} and the cluster is at {in_force}: upgrade all nodes, then finalize (troupe cluster \
+         upgrade status)"
+    )]
+    UpgradePending { needs: Level, in_force: Level },
 }
 
 /// Takes commands to the meta group. Cheap to clone.
@@ -116,11 +131,12 @@ pub enum MetaError {
 pub struct Meta {
     groups: Groups,
     links: Links,
+    level: LevelHere,
 }
 
 impl Meta {
-    pub fn new(groups: Groups, links: Links) -> Meta {
-        Meta { groups, links }
+    pub fn new(groups: Groups, links: Links, level: LevelHere) -> Meta {
+        Meta { groups, links, level }
     }
 
     pub fn leader(&self) -> Option<NodeId> {
@@ -132,6 +148,12 @@ impl Meta {
     /// Commits a command, here or at the leader. It may have been committed although the answer is
     /// `Unavailable`.
     pub async fn propose(&self, command: &MetaCommand) -> Result<NodeId, MetaError> {
+        // Decided here and not by the leader, which may be of a version that knows no levels and
+        // would put it into the log. A level never falls.
+        let (needs, in_force) = (command.level(), self.level.level());
+        if needs > in_force {
+            return Err(MetaError::UpgradePending { needs, in_force });
+        }
         let payload = Bytes::from(proto::MetaCommand::from(command).encode_to_vec());
         match self.leader() {
             Some(leader) if self.is_me(leader) => self.commit(payload).await,
@@ -151,6 +173,7 @@ impl Meta {
         let reply = match self.commit(payload).await {
             Ok(node) => Some(Reply::Node(node.0)),
             Err(MetaError::Refused(refusal)) => Some(Reply::Refusal(refusal)),
+            Err(error @ MetaError::UpgradePending { .. }) => Some(Reply::Refusal(error.to_string())),
             Err(MetaError::Unavailable) => None,
         };
         proto::MetaReply { reply }.encode_to_vec()

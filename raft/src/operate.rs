@@ -85,6 +85,19 @@ pub enum OrderError {
     /// Ask again.
     #[error("the meta group does not answer: a majority of its nodes must be up")]
     Unavailable,
+    /// Not at the feature level in force.
+    #[error("{0}")]
+    UpgradePending(String),
+}
+
+impl From<MetaError> for OrderError {
+    fn from(error: MetaError) -> OrderError {
+        match error {
+            MetaError::Unavailable => OrderError::Unavailable,
+            MetaError::Refused(why) => OrderError::Refused(why),
+            MetaError::UpgradePending { .. } => OrderError::UpgradePending(error.to_string()),
+        }
+    }
 }
 
 /// Decides whether an order may be given, and what would move.
@@ -152,21 +165,15 @@ impl Cluster {
         }
         let state = self.meta_state();
         for command in order.commands(&state, &self.reachable(&state)) {
-            self.meta().propose(&command).await.map_err(|error| match error {
-                MetaError::Unavailable => OrderError::Unavailable,
-                MetaError::Refused(why) => OrderError::Refused(why),
-            })?;
+            self.meta().propose(&command).await?;
         }
         Ok(prospect)
     }
 
     /// Changes settings of the whole cluster. Doing it again changes nothing.
     pub async fn change_settings(&self, change: ChangeSettings) -> Result<(), OrderError> {
-        let changed = self.meta().propose(&MetaCommand::ChangeSettings(change)).await;
-        changed.map(drop).map_err(|error| match error {
-            MetaError::Unavailable => OrderError::Unavailable,
-            MetaError::Refused(why) => OrderError::Refused(why),
-        })
+        self.meta().propose(&MetaCommand::ChangeSettings(change)).await?;
+        Ok(())
     }
 
     /// Moves under way and moves that will follow, as this node foresees them.
@@ -191,6 +198,8 @@ impl Cluster {
 
 #[cfg(test)]
 mod tests {
+    use troupe_core::level::Range;
+
     use super::*;
     use crate::cluster::LoginPolicy;
     use crate::meta::Addresses;
@@ -204,6 +213,7 @@ mod tests {
             replication: 3,
             login_policy: LoginPolicy::Replace,
             settings: crate::meta::Settings::default(),
+            in_force: crate::level::InForce::at(troupe_core::Level::NEWEST),
             nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
         };
         state.apply(found).unwrap();
@@ -234,7 +244,7 @@ mod tests {
         assert!(refused.contains("each shard has 3 replicas"), "{refused}");
         let request = [9; 16];
         let addresses = Addresses { cluster: "c4".to_owned(), ..Addresses::default() };
-        all.insert(state.apply(MetaCommand::AddNode { request, addresses }).unwrap());
+        all.insert(state.apply(MetaCommand::AddNode { request, addresses, levels: Range::OURS }).unwrap());
         foresee(&state, &all, &order(3, Verb::Drain)).unwrap();
     }
 
@@ -258,7 +268,7 @@ mod tests {
     fn an_undrain_undoes_that_the_address_of_a_living_node_was_given_away() {
         let (mut state, mut all) = born(3);
         let addresses = state.nodes[&NodeId(1)].addresses.clone();
-        state.apply(MetaCommand::AddNode { request: [9; 16], addresses }).unwrap();
+        state.apply(MetaCommand::AddNode { request: [9; 16], addresses, levels: Range::OURS }).unwrap();
         assert!(!state.is_active(NodeId(1)));
         foresee(&state, &all, &order(1, Verb::Undrain)).unwrap();
         // Its process is gone: then the other one is its heir.

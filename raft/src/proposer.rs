@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use troupe_core::limits::{BATCH_BYTES, BATCH_COMMANDS, SHARD_IN_FLIGHT, SHARD_PROPOSED_BYTES};
 use troupe_core::plant::Plant;
-use troupe_core::{Command, Reply, Timestamp};
+use troupe_core::{Command, Level, Reply, Timestamp};
 use troupe_proto::record::{EncodedCommand, Record, StampedBatch};
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Engine;
@@ -25,6 +25,7 @@ use troupe_store::rows::View;
 use crate::clocks::Clocks;
 use crate::cluster::{Outcome, ProposeError};
 use crate::group::Group;
+use crate::level::LevelHere;
 use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT, PROPOSE_TURN};
 use crate::types::{Applied, Proposal, Types};
 
@@ -48,6 +49,15 @@ struct Waiting {
 pub struct Proposer {
     queue: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
+    level: LevelHere,
+    /// A planted bug.
+    ignores_level: bool,
+}
+
+/// What entries are stamped with.
+pub struct Stamps {
+    pub clocks: Clocks,
+    pub level: LevelHere,
 }
 
 impl Proposer {
@@ -55,12 +65,14 @@ impl Proposer {
         ctx: NodeCtx,
         engine: Arc<dyn Engine>,
         group: Group,
-        clocks: Clocks,
+        stamps: Stamps,
         tasks: &mut JoinSet<()>,
     ) -> Proposer {
         let (queue, waiting) = mpsc::channel(SHARD_IN_FLIGHT);
-        tasks.spawn(run(ctx, engine, group, clocks, waiting));
-        Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)) }
+        let level = stamps.level.clone();
+        let ignores_level = ctx.planted(Plant::LevelIgnored);
+        tasks.spawn(run(ctx, engine, group, stamps, waiting));
+        Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)), level, ignores_level }
     }
 
     /// Whether something was proposed that is not decided yet.
@@ -69,6 +81,7 @@ impl Proposer {
     }
 
     pub async fn propose(&self, commands: Vec<Command>) -> Answer {
+        self.check_level(&commands)?;
         let mut answers = Vec::new();
         for part in parts(&commands)? {
             match self.submit(part) {
@@ -87,6 +100,18 @@ impl Proposer {
             }
         }
         Ok(outcomes)
+    }
+
+    /// Before anything enters the log, so that no replica meets what its version does not know. The
+    /// level of this node may be behind, and never ahead.
+    fn check_level(&self, commands: &[Command]) -> Result<(), ProposeError> {
+        let in_force = self.level.level();
+        match commands.iter().map(Command::level).max() {
+            Some(needs) if needs > in_force && !self.ignores_level => {
+                Err(ProposeError::UpgradePending { needs, in_force })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn submit(&self, (commands, bytes): Part) -> Result<oneshot::Receiver<Answer>, ProposeError> {
@@ -129,7 +154,7 @@ async fn run(
     ctx: NodeCtx,
     engine: Arc<dyn Engine>,
     group: Group,
-    clocks: Clocks,
+    stamps: Stamps,
     mut waiting: mpsc::Receiver<Waiting>,
 ) {
     let in_flight = Arc::new(Semaphore::new(ENTRIES_IN_FLIGHT));
@@ -152,8 +177,8 @@ async fn run(
         busy = calls.len() > BUSY;
         while entries.try_join_next().is_some() {}
         let own = ctx.clock.now();
-        let stamp = if ctx.planted(Plant::OwnClockTrusted) { own } else { clocks.stamp(own) };
-        let entry = Entry::of(stamp, calls);
+        let now = if ctx.planted(Plant::OwnClockTrusted) { own } else { stamps.clocks.stamp(own) };
+        let entry = Entry::of(now, stamps.level.level(), calls);
         let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
         let proposal = match Proposal::new(entry.bytes.clone()) {
             Ok(proposal) => proposal,
@@ -195,9 +220,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(now: Timestamp, calls: Vec<Waiting>) -> Entry {
+    fn of(now: Timestamp, level: Level, calls: Vec<Waiting>) -> Entry {
         let commands = calls.iter().flat_map(|call| &call.commands);
-        let bytes = Bytes::from(EncodedCommand::batch(now, commands));
+        let bytes = Bytes::from(EncodedCommand::batch(now, level, commands));
         let callers = calls.into_iter().map(|call| (call.commands.len(), call.room, call.answer)).collect();
         Entry { bytes, callers }
     }

@@ -96,6 +96,7 @@ pub fn table(me: NodeId, state: &MetaState, groups: &Groups, links: &Links) -> R
         history: state.history,
         continues: state.continues.clone(),
         settings: state.settings.clone(),
+        level: state.in_force.level,
         nodes: state.nodes.iter().map(node).collect(),
         placement: state.placement.iter().map(place).collect(),
     }

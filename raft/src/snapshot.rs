@@ -23,7 +23,7 @@ use troupe_store::engine::{Engine, Family, Reader, Replace};
 use troupe_store::key::ConversationsKey;
 use troupe_store::rows::Row;
 
-use crate::applier::Range;
+use crate::applier::Rows;
 use crate::backup;
 use crate::codec;
 use crate::group::{Group, Groups};
@@ -98,7 +98,7 @@ async fn send_rows(
     ctx: &NodeCtx,
     pace: &Pace,
     reader: Arc<dyn Reader>,
-    ranges: Vec<Range>,
+    ranges: Vec<Rows>,
     stream: &mut Box<dyn Stream>,
 ) -> io::Result<()> {
     let mut pairs = 0;
@@ -337,7 +337,7 @@ pub(crate) fn open_block(block: &wire::SnapshotBlock) -> io::Result<wire::Snapsh
 
 fn unpack(
     mut staged: Box<dyn Replace>,
-    ranges: &[Range],
+    ranges: &[Rows],
     block: wire::SnapshotBlock,
 ) -> io::Result<(Box<dyn Replace>, u64)> {
     let pairs = open_block(&block)?;

@@ -22,7 +22,7 @@ use troupe_runtime::{Lane, NodeCtx, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
 use troupe_store::key::{RaftLogKey, RaftMetaKey, What};
 
-use crate::applier::{Applier, Range};
+use crate::applier::{Applier, Rows};
 use crate::codec;
 use crate::fatal::Fatal;
 use crate::flusher::Flusher;
@@ -76,7 +76,7 @@ impl Gate {
 /// What is between taking a snapshot and installing it.
 pub enum SnapshotData {
     /// The sender's side: a view of one moment, and the rows of it that count.
-    View { reader: Arc<dyn Reader>, ranges: Vec<Range> },
+    View { reader: Arc<dyn Reader>, ranges: Vec<Rows> },
     /// The receiver's side: everything has come and waits for its commit.
     Staged(Box<dyn Replace>),
 }
@@ -270,7 +270,7 @@ impl RaftStateMachine<Types> for StateMachine {
 }
 
 /// The rows of a view, staged on another engine.
-fn copy(engine: &Arc<dyn Engine>, reader: &dyn Reader, ranges: Vec<Range>) -> Result<Box<dyn Replace>, EngineError> {
+fn copy(engine: &Arc<dyn Engine>, reader: &dyn Reader, ranges: Vec<Rows>) -> Result<Box<dyn Replace>, EngineError> {
     const PAGE: usize = 256;
     let mut staged = engine.begin_replace(ranges.clone())?;
     for (family, from, to) in ranges {

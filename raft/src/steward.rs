@@ -1,6 +1,6 @@
 //! What the meta group's leader does for all: founds the cluster, takes newcomers in, keeps the
 //! group's votes where nodes stay, begins and calls off moves, gives up on nodes that are gone for
-//! too long, and lets emptied nodes go.
+//! too long, lets emptied nodes go, and raises the feature level.
 //!
 //! What is right to do is decided elsewhere and purely ([`crate::meta::plan`]); this knows who can
 //! be reached, and for how long not.
@@ -13,11 +13,12 @@ use std::time::Duration;
 use openraft::ChangeMembers;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use troupe_core::NodeId;
+use troupe_core::{Level, NodeId};
 
 use crate::cluster::ClusterConfig;
 use crate::formation::Founder;
 use crate::group::{Group, Groups};
+use crate::level::{self, InForce};
 use crate::link::Links;
 use crate::meta::plan::{self, Sight};
 use crate::meta::{Addresses, Meta, MetaCommand, MetaState, NodeState};
@@ -33,9 +34,13 @@ pub struct Steward {
     pub addresses: Addresses,
     pub cluster_id: [u8; 16],
     pub founders: Option<Vec<Founder>>,
+    /// That all founders support.
+    pub birth_level: Level,
     pub config: ClusterConfig,
     /// Since when nodes cannot be reached, as long as this node leads the meta group.
     pub away: BTreeMap<NodeId, Instant>,
+    /// A level that all members support, and since when, as long as this node leads the meta group.
+    pub ripe: Option<(Level, Instant)>,
     /// Set when this node has all replicas that it is to have for the first time since it started.
     pub arrived: Arc<AtomicBool>,
 }
@@ -67,11 +72,13 @@ impl Steward {
         }
         let Some(seen) = Seen::of(&group.metrics()) else {
             self.away.clear();
+            self.ripe = None;
             return;
         };
         if !state.is_born() {
             return self.found().await;
         }
+        self.ripen(state).await;
         let sight = self.look(state);
         self.members(&group, &seen, state).await;
         self.mourn(state, &sight).await;
@@ -86,6 +93,27 @@ impl Steward {
         for node in emptied(state, &seen) {
             tracing::info!(%node, "nothing is left on it: it is out of the cluster");
             self.propose(MetaCommand::RemoveNode(node)).await;
+        }
+    }
+
+    /// Raises the feature level when every member has been heard to support a higher one for long
+    /// enough. A member that is silent, or comes back with an earlier version, begins the time
+    /// again.
+    async fn ripen(&mut self, state: &MetaState) {
+        let mut said = self.links.supports();
+        said.insert(self.me, self.config.supports.clone());
+        let Some(next) = level::outlook(state, &said).ready() else {
+            self.ripe = None;
+            return;
+        };
+        let since = match self.ripe {
+            Some((level, since)) if level == next => since,
+            _ => Instant::now(),
+        };
+        self.ripe = Some((next, since));
+        if !self.config.auto_finalize.is_zero() && since.elapsed() >= self.config.auto_finalize {
+            tracing::info!(level = %next, "all members support it: the cluster's feature level rises");
+            self.propose(level::raise(state, next)).await;
         }
     }
 
@@ -191,6 +219,7 @@ impl Steward {
             replication: u32::try_from(self.config.replication).unwrap_or(u32::MAX),
             login_policy: self.config.login_policy,
             settings: self.config.settings.clone(),
+            in_force: InForce::at(self.birth_level),
             nodes: nodes.collect(),
         })
         .await;

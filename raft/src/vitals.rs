@@ -1,5 +1,6 @@
 //! What nodes say of themselves with each sign of life on their links: which shards they lead, what
-//! their clock shows, whether their disk is almost full, and how large a call they take.
+//! their clock shows, whether their disk is almost full, how large a call they take, and which
+//! feature levels they support.
 //!
 //! The answer to a ping of a version before this one is a bare list of leaderships. A ping of this
 //! version carries a [`wire::Ping`], which earlier versions ignore, and is answered with a
@@ -7,9 +8,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, Bytes};
-use parking_lot::Mutex;
 use prost::Message;
 use tokio::time::{Duration, Instant};
 use troupe_core::{Epoch, NodeId, ShardId, Timestamp};
@@ -18,6 +19,7 @@ use troupe_proto::wire::raft as wire;
 use crate::clocks::Clocks;
 use crate::frame::{CALL_BYTES, PAYLOAD_BYTES};
 use crate::leads;
+use crate::level::{Support, range_out, support_in};
 
 /// The target of a reply that is a [`wire::Pong`].
 pub const PONG: u64 = 1;
@@ -37,19 +39,32 @@ pub struct Vitals {
     /// said anything.
     pub call_bytes: Option<usize>,
     pub storage_low: bool,
+    /// `None` before it has said anything.
+    pub support: Option<Support>,
 }
 
 /// What this node says of itself. Shared, cheap to clone.
-#[derive(Clone, Default)]
-pub struct Mine(Arc<Mutex<bool>>);
+#[derive(Clone)]
+pub struct Mine {
+    storage_low: Arc<AtomicBool>,
+    support: Arc<Support>,
+}
 
 impl Mine {
+    pub fn new(support: Support) -> Mine {
+        Mine { storage_low: Arc::default(), support: Arc::new(support) }
+    }
+
+    pub fn support(&self) -> &Support {
+        &self.support
+    }
+
     pub fn storage_low(&self) -> bool {
-        *self.0.lock()
+        self.storage_low.load(Ordering::Relaxed)
     }
 
     pub fn set_storage_low(&self, low: bool) {
-        *self.0.lock() = low;
+        self.storage_low.store(low, Ordering::Relaxed);
     }
 
     /// The answer to a ping, and the target of its frame.
@@ -65,7 +80,9 @@ impl Mine {
             Ok(ping) if ping.number != 0 => {
                 let (number, now_ms, call_bytes) = (ping.number, now.0, CALL_BYTES as u64);
                 let storage_low = self.storage_low();
-                let pong = wire::Pong { number, leads: leads.into(), now_ms, call_bytes, storage_low, groups };
+                let (levels, version) = (range_out(self.support.range), self.support.version.clone());
+                let leads = leads.into();
+                let pong = wire::Pong { number, leads, now_ms, call_bytes, storage_low, groups, levels, version };
                 (PONG, pong.encode_to_vec())
             }
             _ => (0, leads),
@@ -100,7 +117,8 @@ impl Pings {
             let leads = leads_in(payload);
             let groups = Arc::new(leads::believed(&leads, Instant::now()));
             let leads = Arc::new(leads);
-            return Vitals { leads, groups, call_bytes: Some(PAYLOAD_BYTES), storage_low: false };
+            let support = Some(Support::unsaid());
+            return Vitals { leads, groups, call_bytes: Some(PAYLOAD_BYTES), storage_low: false, support };
         }
         let Ok(pong) = wire::Pong::decode(payload) else { return Vitals::default() };
         let round_trip = self.sent.elapsed();
@@ -111,7 +129,8 @@ impl Pings {
         let call_bytes = usize::try_from(pong.call_bytes).unwrap_or(CALL_BYTES).clamp(PAYLOAD_BYTES, CALL_BYTES);
         let leads = Arc::new(leads_in(pong.leads));
         let groups = Arc::new(leads::told(pong.groups, Instant::now()));
-        Vitals { leads, groups, call_bytes: Some(call_bytes), storage_low: pong.storage_low }
+        let support = Some(support_in(pong.levels, &pong.version));
+        Vitals { leads, groups, call_bytes: Some(call_bytes), storage_low: pong.storage_low, support }
     }
 }
 
@@ -139,7 +158,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_of_this_version_says_everything() {
-        let mine = Mine::default();
+        let mine = Mine::new(Support::ours());
         mine.set_storage_low(true);
         let clocks = Clocks::default();
         let mut pings = Pings::new(NodeId(2), clocks.clone());
@@ -148,19 +167,21 @@ mod tests {
         let (target, pong) = mine.answer(&ping, &leads(), Vec::new(), Timestamp(5_000));
         let vitals = pings.answered(target, pong.into());
         assert_eq!((&*vitals.leads, vitals.call_bytes, vitals.storage_low), (&leads(), Some(CALL_BYTES), true));
+        assert_eq!(vitals.support, Some(Support::ours()));
         assert_eq!(clocks.skews(Timestamp(5_000)), BTreeMap::from([(NodeId(2), 50)]), "half of the round trip");
     }
 
     #[tokio::test(start_paused = true)]
     async fn earlier_versions_are_asked_and_answered_as_they_were() {
         // An earlier version pings with nothing, and answers with its leaderships only.
-        let (target, bare) = Mine::default().answer(&[], &leads(), Vec::new(), Timestamp(1));
+        let (target, bare) = Mine::new(Support::ours()).answer(&[], &leads(), Vec::new(), Timestamp(1));
         assert_eq!((target, bare.len()), (0, 24));
         let clocks = Clocks::default();
         let mut pings = Pings::new(NodeId(2), clocks.clone());
         pings.ask();
         let vitals = pings.answered(0, bare.into());
         assert_eq!((&*vitals.leads, vitals.call_bytes, vitals.storage_low), (&leads(), Some(PAYLOAD_BYTES), false));
+        assert_eq!(vitals.support, Some(Support::unsaid()), "what says nothing of levels supports the first");
         assert!(clocks.skews(Timestamp(1)).is_empty());
     }
 
@@ -169,7 +190,7 @@ mod tests {
         let clocks = Clocks::default();
         let mut pings = Pings::new(NodeId(2), clocks.clone());
         let first = pings.ask();
-        let (target, late) = Mine::default().answer(&first, &leads(), Vec::new(), Timestamp(9));
+        let (target, late) = Mine::new(Support::ours()).answer(&first, &leads(), Vec::new(), Timestamp(9));
         tokio::time::advance(2 * ROUND_TRIP_MAX).await;
         pings.answered(target, late.clone().into());
         pings.ask();

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use troupe_core::command::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct};
 use troupe_core::record::{AuditKey, Author, InviteId};
 use troupe_core::{
-    ClientMessageId, Command, DeviceId, NameKey, Rejection, Slot, Timestamp, TokenHash, UserId, Username, limits,
+    ClientMessageId, Command, DeviceId, Level, NameKey, Rejection, Slot, Timestamp, TokenHash, UserId, Username, limits,
 };
 use troupe_proto::client;
 use troupe_raft::meta::{ChangeSettings, Registration};
@@ -47,6 +47,9 @@ pub async fn admin(front: Arc<Front>, session: Session, address: Address, admin:
 
 /// One operation of somebody who may.
 pub async fn operate(front: &Front, address: Address, by: Author, admin: say::Admin) -> Answered {
+    if front.world.router.routing().level < Level::SECOND {
+        return Err(client::Refusal::UpgradePending.into());
+    }
     let id = client::client_message_id("admin.request", &admin.request);
     let request = || id.clone();
     let operation = admin.operation.ok_or(Rejection::BadRequest("this server does not know the operation"))?;
@@ -388,6 +391,7 @@ async fn change_settings(front: &Front, by: Author, request: ClientMessageId, wa
     record(front, by, request, "cluster.settings", "cluster", &detail).await?;
     front.world.cluster.change_settings(change).await.map_err(|error| match error {
         OrderError::Unavailable => Refusal::Unavailable,
+        OrderError::UpgradePending(_) => client::Refusal::UpgradePending.into(),
         OrderError::Unknown(why) | OrderError::Refused(why) => {
             Refusal::Rejected { code: "bad_request".into(), text: why.into() }
         }

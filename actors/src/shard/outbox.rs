@@ -18,6 +18,7 @@ use troupe_core::command::{ChangeGroup, GroupChange, SettleOutbox, UpdateInbox};
 use troupe_core::plant::Plant;
 use troupe_core::record::{OutboxKey, OutboxRow};
 use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
+use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
@@ -158,6 +159,8 @@ async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
             Err(Refusal::Rejected { code, .. }) if code == Rejection::TooManyInvitations.code() => {
                 leave(world, row.key).await
             }
+            // That node has not heard yet that the feature level rose.
+            Err(Refusal::Rejected { code, .. }) if code == client::Refusal::UpgradePending.code() => None,
             Ok(_) | Err(Refusal::Rejected { .. }) => Some(row.key),
             Err(_) => None,
         }

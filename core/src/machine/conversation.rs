@@ -12,6 +12,7 @@ use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::event::{Body, Event, EventKind, KINDS};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
+use crate::level::Level;
 use crate::limits;
 use crate::plant::Plant;
 use crate::record::Conversation;
@@ -38,7 +39,7 @@ impl Step<'_> {
         }
         let first = held.is_none();
         let mut row = held.unwrap_or_else(|| new_conversation(self.now));
-        let begins = begin_writing(c, &mut row);
+        let begins = if self.level >= Level::SECOND { begin_writing(c, &mut row) } else { first };
         let kind = self.said(&c.body);
         let (seq, time) = self.append(c.conversation, &mut row, c.sender, c.client_message_id, kind)?;
         if let ConversationId::Direct { low, high } = c.conversation
@@ -124,7 +125,9 @@ impl Step<'_> {
         row.time = time;
         row.chain = event.chain(row.chain);
         self.state.put_event(conversation, &event);
-        self.number(conversation, &event);
+        if self.level >= Level::SECOND {
+            self.number(conversation, &event);
+        }
         self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
         self.state.put_conversation(conversation, row);
         self.effects.push(Effect::Deliver { conversation, event });

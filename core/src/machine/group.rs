@@ -2,8 +2,8 @@
 //!
 //! A change is first decided as an event ([`Step::allow`] only reads), then carried out from that
 //! event alone: the member rows are nothing but the log, folded. As long as anybody is in a group
-//! it has an owner; the last one to leave closes it. The row counts the owners, so that no rule
-//! scans the members.
+//! it has an owner; the last one to leave closes it. From level 2 on the row counts the owners, so
+//! that no rule scans the members.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,13 @@ use crate::command::{ChangeGroup, CreateGroup, GroupChange};
 use crate::error::Rejection;
 use crate::event::{EventKind, Role};
 use crate::id::{ClientMessageId, ConversationId, GroupId, Seq, UserId};
+use crate::level::Level;
 use crate::limits;
 use crate::plant::Plant;
 use crate::record::{Conversation, Member};
 use crate::reply::Reply;
 
-/// Members read in one step when the owners of an old row are counted.
+/// Members read in one step when owners are counted.
 const COUNT_PAGE: usize = 256;
 
 impl Step<'_> {
@@ -85,14 +86,14 @@ impl Step<'_> {
                 Ok(EventKind::Removed { user })
             }
             GroupChange::Leave => {
-                let orphaned = actor == Role::Owner && row.members > 1 && row.owners <= 1;
+                let orphaned = actor == Role::Owner && row.members > 1 && self.is_last_owner(conversation, row);
                 if orphaned { Err(Rejection::LastOwner) } else { Ok(EventKind::Removed { user: c.actor }) }
             }
             &GroupChange::SetRole { user, role } => {
                 demand(actor == Role::Owner)?;
                 let before = role_of(user).ok_or(Rejection::NoSuchMember)?;
                 let steps_down = before == Role::Owner && role != Role::Owner;
-                if steps_down && row.owners <= 1 {
+                if steps_down && self.is_last_owner(conversation, row) {
                     return Err(Rejection::LastOwner);
                 }
                 Ok(EventKind::RoleChanged { user, role })
@@ -105,19 +106,33 @@ impl Step<'_> {
     /// refused change would scan again.
     fn count_owners_once(&mut self, conversation: ConversationId, row: &mut Conversation, c: &ChangeGroup) {
         let asks = matches!(c.change, GroupChange::Leave | GroupChange::SetRole { .. });
-        if row.owners > 0 || !asks || self.role(conversation, c.actor) != Some(Role::Owner) {
+        if self.level < Level::SECOND
+            || row.owners > 0
+            || !asks
+            || self.role(conversation, c.actor) != Some(Role::Owner)
+        {
             return;
         }
-        let mut from = None;
+        row.owners = self.count_owners(conversation);
+        self.state.put_conversation(conversation, row);
+    }
+
+    fn count_owners(&self, conversation: ConversationId) -> u32 {
+        let (mut owners, mut from) = (0, None);
         loop {
             let page = self.state.members(conversation, from, COUNT_PAGE);
-            row.owners += page.iter().filter(|(_, member)| member.role == Role::Owner).count() as u32;
+            owners += page.iter().filter(|(_, member)| member.role == Role::Owner).count() as u32;
             match page.last() {
                 Some((last, _)) if page.len() == COUNT_PAGE => from = Some(*last),
-                _ => break,
+                _ => return owners,
             }
         }
-        self.state.put_conversation(conversation, row);
+    }
+
+    /// Of a group whose actor is an owner.
+    fn is_last_owner(&self, conversation: ConversationId, row: &Conversation) -> bool {
+        let owners = if self.level >= Level::SECOND { row.owners } else { self.count_owners(conversation) };
+        owners <= 1
     }
 
     fn role(&self, conversation: ConversationId, user: UserId) -> Option<Role> {
@@ -138,7 +153,7 @@ impl Step<'_> {
             EventKind::Created { name } => {
                 row.name.clone_from(name);
                 row.members = 1;
-                row.owners = 1;
+                row.owners = u32::from(self.level >= Level::SECOND);
             }
             EventKind::Renamed { name } => row.name.clone_from(name),
             EventKind::Added { users } => row.members = row.members.saturating_add(users.len() as u32),

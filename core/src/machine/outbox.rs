@@ -5,6 +5,7 @@ use super::{Outcome, Step};
 use crate::command::SettleOutbox;
 use crate::effect::Effect;
 use crate::id::{ConversationId, Seq, UserId};
+use crate::level::Level;
 use crate::record::{OutboxKey, OutboxRow};
 use crate::reply::Reply;
 
@@ -24,7 +25,7 @@ impl Step<'_> {
             self.state.put_outbox(&OutboxRow {
                 key: OutboxKey { slot, conversation, version, user },
                 present,
-                by: Some(by).filter(|by| *by != user),
+                by: Some(by).filter(|by| *by != user && self.level >= Level::SECOND),
             });
         }
         let filled = Effect::OutboxFilled { slot };

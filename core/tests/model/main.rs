@@ -12,15 +12,16 @@ use reference::Reference;
 use troupe_core::event::Role;
 use troupe_core::plant::Plant;
 use troupe_core::state::memory::MemoryState;
+use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, Effect, EventKind, Machine, Meta, Rejection, Reply, Seq, State,
+    ClientMessageId, Command, ConversationId, Effect, EventKind, Level, Machine, Meta, Rejection, Reply, Seq, State,
     Timestamp, limits, unread,
 };
 
 type Story = Vec<(u64, Command)>;
 
 fn meta(now: u64) -> Meta {
-    Meta { now: Timestamp(now) }
+    Meta { now: Timestamp(now), level: Level::NEWEST }
 }
 
 /// The texts of rejections are for people; the model does not repeat them.
@@ -146,6 +147,28 @@ proptest! {
     #[test]
     fn a_replay_is_equal(story in long_stories()) {
         prop_assert_eq!(run(Machine::default(), &story), run(Machine::default(), &story));
+    }
+
+    /// At the first level the same is allowed and refused, and nothing is written that version 0.1
+    /// does not write.
+    #[test]
+    fn the_first_level_decides_alike_and_writes_less(story in long_stories()) {
+        let (mut first, mut newest) = (MemoryState::default(), MemoryState::default());
+        for (now, command) in story.iter().filter(|(_, command)| command.level() == Level::FIRST) {
+            let at = |level| Meta { level, ..meta(*now) };
+            let (reply, _) = Machine::default().apply(&mut first, at(Level::FIRST), command);
+            let (expected, _) = Machine::default().apply(&mut newest, at(Level::NEWEST), command);
+            prop_assert_eq!(reply, expected, "{:?}", command);
+        }
+        for conversation in first.conversations() {
+            let row = first.conversation(conversation).unwrap_or_default();
+            prop_assert_eq!((row.owners, row.low_wrote, row.high_wrote), (0, false, false));
+            let senders = first.events(conversation).into_iter().map(|event| event.sender).chain([NOT_A_MESSAGE]);
+            for user in senders {
+                prop_assert_eq!(first.last_numbered(conversation, user), Numbered::default());
+            }
+        }
+        prop_assert!(first.outbox().iter().all(|row| row.by.is_none()));
     }
 
     /// Whatever it was, asking again at once changes nothing; and a rejection changes nothing the

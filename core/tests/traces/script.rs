@@ -24,7 +24,7 @@ use troupe_core::command::{
 use troupe_core::event::Role;
 use troupe_core::plant::Plant;
 use troupe_core::record::OutboxKey;
-use troupe_core::{Body, ClientMessageId, Command, DeviceId, Seq, State, TokenHash, UserId, Username};
+use troupe_core::{Body, ClientMessageId, Command, DeviceId, Level, Seq, State, TokenHash, UserId, Username};
 
 use crate::accounts;
 use crate::show;
@@ -37,6 +37,10 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
     let command = match words.as_slice() {
         ["at", now] => {
             world.now = number(now)?;
+            return Ok(Vec::new());
+        }
+        ["level", level] => {
+            world.level = Some(Level(number(level)? as u32));
             return Ok(Vec::new());
         }
         ["plant", name] => {
@@ -166,6 +170,12 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                 format!("{} {} since {}", show::name(world, *user), show::role(member.role), member.since)
             };
             Ok(members.iter().map(row).collect())
+        }
+        ["row", conversation] => {
+            let conversation = world.conversation(conversation)?;
+            let row = world.state.conversation(conversation).ok_or("no such conversation")?;
+            let (owners, wrote) = (row.owners, (row.low_wrote, row.high_wrote));
+            Ok(vec![format!("owners {owners}, wrote {wrote:?}")])
         }
         ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
         ["inbox", user] => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use troupe_core::state::memory::MemoryState;
-use troupe_core::{Command, ConversationId, GroupId, Machine, Meta, Reply, Timestamp, UserId};
+use troupe_core::{Command, ConversationId, GroupId, Level, Machine, Meta, Reply, Timestamp, UserId};
 
 use crate::show;
 
@@ -12,6 +12,8 @@ pub struct World {
     pub machine: Machine,
     pub state: MemoryState,
     pub now: u64,
+    /// The newest, unless the story says another.
+    pub level: Option<Level>,
     pub users: BTreeMap<String, UserId>,
     pub groups: BTreeMap<String, GroupId>,
 }
@@ -20,7 +22,7 @@ impl World {
     /// Applies a command and says what came of it. `named` is what the story calls the id that it
     /// creates.
     pub fn apply(&mut self, command: &Command, named: Option<&str>) -> Vec<String> {
-        let meta = Meta { now: Timestamp(self.now) };
+        let meta = Meta { now: Timestamp(self.now), level: self.level.unwrap_or(Level::NEWEST) };
         let (reply, effects) = self.machine.apply(&mut self.state, meta, command);
         match (&reply, named) {
             (Reply::Registered { user }, Some(name)) => drop(self.users.insert(name.to_owned(), *user)),

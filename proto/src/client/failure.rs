@@ -28,10 +28,12 @@ pub enum Refusal {
     SamePassword,
     RegistrationClosed,
     InviteRequired,
+    /// Some node of the cluster may not know what was asked for.
+    UpgradePending,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 14] = [
+    pub const ALL: [Refusal; 15] = [
         Refusal::BadFrame,
         Refusal::BadVersion,
         Refusal::NotLoggedIn,
@@ -46,6 +48,7 @@ impl Refusal {
         Refusal::SamePassword,
         Refusal::RegistrationClosed,
         Refusal::InviteRequired,
+        Refusal::UpgradePending,
     ];
 
     pub fn code(self) -> &'static str {
@@ -64,6 +67,7 @@ impl Refusal {
             Refusal::SamePassword => "same_password",
             Refusal::RegistrationClosed => "registration_closed",
             Refusal::InviteRequired => "invite_required",
+            Refusal::UpgradePending => "upgrade_pending",
         }
     }
 }
@@ -107,6 +111,9 @@ impl fmt::Display for Refusal {
             Refusal::SamePassword => "the new password is the old one: choose another",
             Refusal::RegistrationClosed => "nobody registers here: ask an administrator for an account",
             Refusal::InviteRequired => "registering here wants an invitation code: ask an administrator for one",
+            Refusal::UpgradePending => {
+                "the cluster is being upgraded and does not do this yet: ask its operator (troupe cluster upgrade status)"
+            }
             Refusal::SeqBeyondHead => "there is no such event yet: give a seq up to the head",
             Refusal::TlsRequired => "this port speaks TLS 1.3 only: connect with TLS (tls://host:port)",
         })

@@ -6,20 +6,27 @@ use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
     Register, Send, SettleOutbox, UpdateInbox,
 };
-use troupe_core::{Body, Command, GroupId, Seq, Timestamp, UserId, Username};
+use troupe_core::{Body, Command, GroupId, Level, Seq, Timestamp, UserId, Username};
 
-use super::RECORD_VERSION;
 use super::row::{other, role};
+use super::{RECORD_VERSION, Record};
 use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
 use crate::wire::record::change_group::Change;
 use crate::wire::record::command::Command as Wire;
 
-/// What one Raft entry carries: commands, and the leader's wall clock at the moment of proposing.
+/// The format of batches above the first feature level. Versions that know no levels do not read
+/// it, and stop: they would apply such a batch by other rules than the other replicas.
+const LEVELLED_VERSION: u8 = 2;
+
+/// What one Raft entry carries: commands, and what the leader has stamped them with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StampedBatch {
+    /// The leader's wall clock at the moment of proposing.
     pub now: Timestamp,
+    /// The feature level in force, as the leader knew it.
+    pub level: Level,
     pub commands: Vec<Command>,
 }
 
@@ -29,8 +36,9 @@ pub struct StampedBatch {
 pub struct EncodedCommand(Vec<u8>);
 
 impl EncodedCommand {
-    /// Bytes of the version and the time that an entry holds besides its commands, at most.
-    pub const ENVELOPE: usize = 16;
+    /// Bytes of the version, the time and the level that an entry holds besides its commands, at
+    /// most.
+    pub const ENVELOPE: usize = 24;
     /// Number of [`wire::StampedBatch::commands`].
     const FIELD: u32 = 2;
 
@@ -48,12 +56,17 @@ impl EncodedCommand {
     }
 
     /// The entry of these commands: the bytes of [`StampedBatch`].
-    pub fn batch<'a>(now: Timestamp, commands: impl IntoIterator<Item = &'a EncodedCommand> + Clone) -> Vec<u8> {
+    pub fn batch<'a>(
+        now: Timestamp,
+        level: Level,
+        commands: impl IntoIterator<Item = &'a EncodedCommand> + Clone,
+    ) -> Vec<u8> {
         let size: usize = commands.clone().into_iter().map(EncodedCommand::len).sum();
         let mut bytes = Vec::with_capacity(Self::ENVELOPE + size);
-        bytes.push(RECORD_VERSION);
-        wire::StampedBatch { now_ms: now.0, commands: Vec::new() }.encode_raw(&mut bytes);
+        bytes.push(version_of(level));
+        wire::StampedBatch { now_ms: now.0, ..Default::default() }.encode_raw(&mut bytes);
         commands.into_iter().for_each(|command| bytes.extend_from_slice(&command.0));
+        wire::StampedBatch { level: level.number(), ..Default::default() }.encode_raw(&mut bytes);
         bytes
     }
 }
@@ -63,9 +76,26 @@ pub fn command_bytes(command: &Command) -> usize {
     encoding::message::encoded_len(EncodedCommand::FIELD, &wire::Command::from(command))
 }
 
-impl From<&StampedBatch> for wire::StampedBatch {
-    fn from(batch: &StampedBatch) -> Self {
-        wire::StampedBatch { now_ms: batch.now.0, commands: batch.commands.iter().map(Into::into).collect() }
+fn version_of(level: Level) -> u8 {
+    if level <= Level::FIRST { RECORD_VERSION } else { LEVELLED_VERSION }
+}
+
+impl Record for StampedBatch {
+    fn encode(&self) -> Vec<u8> {
+        let commands: Vec<EncodedCommand> = self.commands.iter().map(EncodedCommand::of).collect();
+        EncodedCommand::batch(self.now, self.level, &commands)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (version, message) = bytes.split_first().ok_or(DecodeError::Missing { field: "record.version" })?;
+        if !(RECORD_VERSION..=LEVELLED_VERSION).contains(version) {
+            return Err(DecodeError::Version { found: *version, known: LEVELLED_VERSION });
+        }
+        let batch = StampedBatch::try_from(wire::StampedBatch::decode(message)?)?;
+        if version_of(batch.level) != *version {
+            return Err(DecodeError::Invalid { field: "stamped_batch.level", why: "the version is of another level" });
+        }
+        Ok(batch)
     }
 }
 
@@ -74,7 +104,7 @@ impl TryFrom<wire::StampedBatch> for StampedBatch {
 
     fn try_from(batch: wire::StampedBatch) -> Result<Self, DecodeError> {
         let commands = batch.commands.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-        Ok(StampedBatch { now: Timestamp(batch.now_ms), commands })
+        Ok(StampedBatch { now: Timestamp(batch.now_ms), level: Level::kept(batch.level), commands })
     }
 }
 

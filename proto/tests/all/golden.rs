@@ -16,7 +16,7 @@ use troupe_core::record::{
     Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Seq, Slot, Timestamp,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, Seq, Slot, Timestamp,
     TokenHash, UserId, Username,
 };
 use troupe_proto::client::SessionToken;
@@ -234,8 +234,10 @@ fn command() {
 
 #[test]
 fn stamped_batch() {
-    let batch = StampedBatch { now: NOW, commands: vec![send(), send()] };
-    record("stamped_batch", &[("two", batch), ("empty", StampedBatch { now: NOW, commands: Vec::new() })]);
+    let batch = StampedBatch { now: NOW, level: Level::FIRST, commands: vec![send(), send()] };
+    let second = StampedBatch { level: Level::SECOND, ..batch.clone() };
+    let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
+    record("stamped_batch", &[("two", batch), ("empty", empty), ("second_level", second)]);
 }
 
 #[test]

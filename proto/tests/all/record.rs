@@ -62,7 +62,7 @@ proptest! {
     #[test]
     fn sizes_are_encoded_lengths(batch in values::batch()) {
         let commands: Vec<EncodedCommand> = batch.commands.iter().map(EncodedCommand::of).collect();
-        prop_assert_eq!(EncodedCommand::batch(batch.now, &commands), batch.encode(), "a batch of encoded commands");
+        prop_assert_eq!(EncodedCommand::batch(batch.now, batch.level, &commands), batch.encode(), "a batch of encoded commands");
         let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
         let mut bytes = empty.encode().len();
         prop_assert!(bytes <= EncodedCommand::ENVELOPE);
@@ -107,7 +107,10 @@ fn a_wrong_field_is_named() {
     wrong_at::<Command>("send.after", sent(wire::Send { after: Bytes::from_static(&[1; 15]), ..send() }));
     wrong_at::<Command>("send.body", sent(wire::Send { body: None, ..send() }));
     wrong_at::<Command>("command", wire::Command { command: None });
-    wrong_at::<StampedBatch>("command", wire::StampedBatch { now_ms: 1, commands: vec![wire::Command::default()] });
+    wrong_at::<StampedBatch>(
+        "command",
+        wire::StampedBatch { now_ms: 1, commands: vec![wire::Command::default()], level: 0 },
+    );
     wrong_at::<Member>("member.role", wire::Member { role: 0, since: 1 });
     wrong_at::<Member>("member.role", wire::Member { role: 4, since: 1 });
     wrong_at::<User>("user.request", wire::User { name: "12345".into(), ..Default::default() });

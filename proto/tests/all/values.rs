@@ -12,8 +12,8 @@ use troupe_core::command::{
 use troupe_core::event::{KINDS, Role};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, SLOTS, Seq, Slot, Timestamp,
-    TokenHash, UserId, Username,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, SLOTS, Seq, Slot,
+    Timestamp, TokenHash, UserId, Username,
 };
 use troupe_proto::StampedBatch;
 use troupe_proto::client::SessionToken;
@@ -272,8 +272,8 @@ pub fn command() -> impl Strategy<Value = Command> {
 }
 
 prop_compose! {
-    pub fn batch()(now in time(), commands in vec(command(), 0..5)) -> StampedBatch {
-        StampedBatch { now, commands }
+    pub fn batch()(now in time(), level in 1..4u32, commands in vec(command(), 0..5)) -> StampedBatch {
+        StampedBatch { now, level: Level(level), commands }
     }
 }
 

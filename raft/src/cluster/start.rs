@@ -21,9 +21,10 @@ use crate::formation::{self, Established};
 use crate::group::{Ground, Groups};
 use crate::health::{Health, Monitor};
 use crate::host::{self, Host, Proposers, Register};
+use crate::level::LevelHere;
 use crate::link::Links;
 use crate::meta::state::removed_text;
-use crate::meta::{Addresses, Meta, MetaState};
+use crate::meta::{self, Addresses, Meta, MetaState};
 use crate::network::Network;
 use crate::readiness::Confirmations;
 use crate::routing::Tables;
@@ -74,15 +75,30 @@ impl Cluster {
         limits: LogLimits,
         waiting: Waiting,
     ) -> Result<Cluster, StartError> {
-        let Established { cluster_id, me, known, founders, port, book, address, seeds } =
-            formation::establish(&ctx, engine.clone(), &config, &waiting).await?;
+        let level = LevelHere::default();
+        let supports = config.supports.clone();
+        let applied = meta::load(&engine)?.in_force;
+        if let Some(why) = applied.refusal(supports.range) {
+            return Err(StartError::Refused(why));
+        }
+        level.set(&applied);
+        let Established { cluster_id, me, known, founders, birth_level, port, book, address, seeds } =
+            formation::establish(&ctx, engine.clone(), &config, &level, &waiting).await?;
         waiting.tell("waiting for the cluster's table to name this node: a majority of the nodes must be up");
         let fatal = book.fatal();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-        let ledger = Ledger { book, port: port.clone(), cluster_id, me, address: address.clone() };
+        let ledger = Ledger {
+            book,
+            port: port.clone(),
+            cluster_id,
+            me,
+            address: address.clone(),
+            levels: supports.range,
+            level: level.clone(),
+        };
         let links = Links::new(ctx.clone(), port.clone(), ledger, me);
         let groups = Groups::new();
-        let (mine, health) = (Mine::default(), Health::default());
+        let (mine, health) = (Mine::new(supports.clone()), Health::default());
         let raft_config = timing::raft_config(me.to_string(), limits).validate();
         let ground = Ground {
             ctx: ctx.clone(),
@@ -92,13 +108,15 @@ impl Cluster {
             network: Network::new(ctx.clone(), port.clone(), links.clone(), health.clone()),
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
+            supports: supports.range,
+            level: level.clone(),
         };
         // Whoever was removed before it got anything is told so when it asks: nobody would come to
         // say it.
         links.connect(known);
 
         let mut tasks = JoinSet::new();
-        let meta = Meta::new(groups.clone(), links.clone());
+        let meta = Meta::new(groups.clone(), links.clone(), level.clone());
         tasks.spawn(serve::run(ctx.clone(), port.clone(), groups.clone(), meta.clone(), mine.clone()));
         tasks.spawn(gone::run(groups.clone(), links.clone()));
         tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
@@ -160,8 +178,10 @@ impl Cluster {
             addresses,
             cluster_id,
             founders,
+            birth_level,
             config,
             away: BTreeMap::new(),
+            ripe: None,
             arrived: arrived.clone(),
         };
         tasks.spawn(steward.run(state.clone()));
@@ -196,6 +216,7 @@ impl Cluster {
             confirmations,
             proposers,
             mine,
+            level,
             health,
             tasks: Mutex::new(tasks),
             balancer: Mutex::new(balancer),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use troupe_core::{Epoch, NodeId, ShardId, ShardMap, Slot};
+use troupe_core::{Epoch, Level, NodeId, ShardId, ShardMap, Slot};
 
 use super::LoginPolicy;
 use crate::address::Reach;
@@ -17,6 +17,8 @@ pub struct Routing {
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
     pub settings: Settings,
+    /// The feature level in force.
+    pub level: Level,
     /// Which history the content is of, and the clusters that it was of before: see
     /// [`crate::meta::MetaState`].
     pub history: u64,

@@ -103,10 +103,12 @@ mod tests {
     use std::io;
 
     use troupe_core::NodeId;
+    use troupe_core::level::Range;
 
     use super::super::Addresses;
     use super::super::message::Presence;
     use super::*;
+    use crate::level::InForce;
 
     fn join() -> JoinRequest {
         JoinRequest {
@@ -114,12 +116,13 @@ mod tests {
             address: "10.0.0.1:7800".into(),
             client_address: String::new(),
             http_address: String::new(),
+            levels: Range::OURS,
         }
     }
 
     fn answers(standing: Standing) -> Result<Answer, DialError> {
         let addresses = Addresses { cluster: join().address, client: String::new(), http: String::new() };
-        Ok(Answer::Standing(Presence { addresses, standing }))
+        Ok(Answer::Standing(Presence { addresses, standing, levels: Range::OURS }))
     }
 
     fn fails(why: Why) -> Result<Answer, DialError> {
@@ -130,7 +133,14 @@ mod tests {
     fn only_the_newcomer_itself_holds_its_address() {
         assert_eq!(judge(&join(), answers(Standing::Bound(Some([4; 16])))), None);
         assert_eq!(judge(&join(), answers(Standing::Bound(None))), None);
-        let member = |node| Standing::Member(Membership { cluster_id: [1; 16], node, nodes: BTreeMap::new() });
+        let member = |node| {
+            Standing::Member(Membership {
+                cluster_id: [1; 16],
+                node,
+                nodes: BTreeMap::new(),
+                in_force: InForce::default(),
+            })
+        };
         for holder in
             [answers(member(Some(NodeId(1)))), answers(member(None)), fails(Why::BadToken), Ok(Answer::Promised)]
         {

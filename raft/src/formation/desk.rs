@@ -22,7 +22,7 @@ use troupe_store::key::node;
 use super::ledger::{Announcement, Book, PutBack};
 use super::message::{self, Admission, Answer, Membership, Presence, Question, Standing};
 use super::rotation::{self, After, Rotation};
-use super::{Addresses, Birth, Identity, JoinRequest, admission, hex};
+use super::{Addresses, Birth, Identity, JoinRequest, Levels, admission, hex};
 use crate::cluster::StartError;
 use crate::port::{Inbound, Port};
 
@@ -63,6 +63,7 @@ pub struct Desk {
     rotation: Option<Rotation>,
     /// The founding list this node was started with.
     list: Vec<String>,
+    levels: Levels,
     state: Mutex<State>,
     /// Somebody else's question has changed the state.
     changed: Notify,
@@ -86,6 +87,7 @@ impl Desk {
         me: Addresses,
         list: Vec<String>,
         rotation: Option<Rotation>,
+        levels: Levels,
     ) -> Result<Desk, StartError> {
         let identity = match engine.get(Family::Node, node::IDENTITY)? {
             Some(row) => Some(Identity::decode(&row).ok_or_else(|| {
@@ -118,6 +120,7 @@ impl Desk {
             me,
             list,
             rotation,
+            levels,
             state: Mutex::new(State { identity, bound, request, failed: None }),
             changed: Notify::new(),
         })
@@ -125,6 +128,10 @@ impl Desk {
 
     pub fn me(&self) -> &Addresses {
         &self.me
+    }
+
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     pub fn list(&self) -> &[String] {
@@ -166,6 +173,9 @@ impl Desk {
         let Some(founder) = birth.founder(&self.me.cluster).filter(|_| birth.is_of(&self.list)) else {
             return Ok(Err(lists_differ(&self.me.cluster, &self.list, birth.addresses())));
         };
+        if let Some(why) = self.levels.objection(birth.level) {
+            return Ok(Err(why));
+        }
         let identity = Identity {
             cluster_id: birth.cluster_id,
             me: founder.id,
@@ -202,7 +212,8 @@ impl Desk {
         };
         state.bound = state.bound.or(Some(Bound::Joining));
         let Addresses { cluster: address, client: client_address, http: http_address } = self.me.clone();
-        Ok(Some(JoinRequest { request, address, client_address, http_address }))
+        let levels = self.levels.range;
+        Ok(Some(JoinRequest { request, address, client_address, http_address, levels }))
     }
 
     /// The node that the request made is no more, and this one has never been it: the next request
@@ -254,13 +265,16 @@ impl Desk {
         if !self.state.lock().await.identity.as_ref().is_some_and(meant) {
             return Ok(Answer::Unavailable("it is another node than the one meant".to_owned()));
         }
+        if let Some(why) = self.levels.here.get().refusal(told.levels) {
+            return Ok(Answer::Refused(why));
+        }
         if let Some(seen) = told.seen.filter(|seen| !self.book.may_follow(self.book.start(), seen)) {
             return Ok(Answer::Unavailable(self.book.put_back(told.from, seen.number)));
         }
         Ok(match self.book.note(told.from, &told.start).await? {
             Ok(()) => {
                 port.whereabouts().heard(told.from, &told.address);
-                Answer::Noted(self.book.start().clone())
+                Answer::Noted(self.book.start().clone(), self.levels.range)
             }
             Err(PutBack { seen }) => Answer::Outdated { number: seen },
         })
@@ -274,10 +288,11 @@ impl Desk {
             Some(Identity { confirmed: false, birth: Some(birth), .. }) => Standing::Promised(birth.clone()),
             Some(Identity { cluster_id, me, .. }) => {
                 let nodes = port.whereabouts().all();
-                Standing::Member(Membership { cluster_id: *cluster_id, node: Some(*me), nodes })
+                let in_force = self.levels.here.get();
+                Standing::Member(Membership { cluster_id: *cluster_id, node: Some(*me), nodes, in_force })
             }
         };
-        Presence { addresses: self.me.clone(), standing }
+        Presence { addresses: self.me.clone(), standing, levels: self.levels.range }
     }
 
     /// For a member that has proved its number, or, as node 0, for whoever holds the token.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
+use troupe_core::Level;
 use troupe_runtime::NodeCtx;
 
 use super::ask::ask;
@@ -124,7 +125,7 @@ impl Gatherer<'_> {
     async fn seek(&self) -> Result<Step, StartError> {
         let asked = self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await;
         self.all_distrust(&asked)?;
-        let mut round = Round::default();
+        let mut round = Round::new();
         for (address, answer) in asked {
             match answer {
                 Ok(Answer::Standing(presence)) => self.note(&mut round, address, presence)?,
@@ -163,12 +164,16 @@ impl Gatherer<'_> {
         }
         // A founder that was wiped before its cluster was confirmed goes on with the birth that the
         // others have promised: none of them has taken part in anything yet.
+        let newest = round.newest.min(self.desk.levels().range.newest);
         let birth = round.promised.unwrap_or_else(|| {
             let mut nodes = round.empty;
             nodes.push(self.desk.me().clone());
             nodes.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-            Birth::new(self.ctx.rng.bytes(), nodes)
+            Birth::new(self.ctx.rng.bytes(), newest, nodes)
         });
+        if let Some(why) = self.desk.levels().objection(birth.level) {
+            return refused(why);
+        }
         match self.desk.promise(&birth).await? {
             Ok(()) => Ok(Step::Taken),
             // Somebody else's question was faster.
@@ -178,8 +183,11 @@ impl Gatherer<'_> {
 
     /// One peer's answer, held against the ones before it and our own list.
     fn note(&self, round: &mut Round, address: String, presence: Presence) -> Result<(), StartError> {
-        let Presence { addresses, standing } = presence;
-        if let Standing::Member(Membership { cluster_id: cluster, .. }) = standing {
+        let Presence { addresses, standing, levels } = presence;
+        if let Standing::Member(Membership { cluster_id: cluster, in_force, .. }) = standing {
+            if let Some(why) = in_force.refusal(self.desk.levels().range) {
+                return refused(format!("{address} does not admit this node: {why}"));
+            }
             if let Some((other, theirs)) = round.members.first().filter(|(_, theirs)| *theirs != cluster) {
                 return refused(format!(
                     "the join list names nodes of two clusters: {other} belongs to {}, {address} to {}; list those of one",
@@ -208,6 +216,7 @@ impl Gatherer<'_> {
                 }
             },
             Standing::Empty(_) => {
+                round.newest = round.newest.min(levels.newest);
                 round.empty.push(addresses);
                 return Ok(());
             }
@@ -338,15 +347,23 @@ impl Gatherer<'_> {
 }
 
 /// One round of an empty node.
-#[derive(Default)]
 struct Round {
     members: Vec<(String, [u8; 16])>,
     empty: Vec<Addresses>,
+    /// The highest feature level that all of those support.
+    newest: Level,
     promised: Option<Birth>,
     /// What the operator has to mend, unless there is a cluster to join.
     mistake: Option<String>,
     /// Who cannot be counted on, and why.
     missing: Vec<String>,
+}
+
+impl Round {
+    fn new() -> Round {
+        let newest = Level(u32::MAX);
+        Round { members: Vec::new(), empty: Vec::new(), newest, promised: None, mistake: None, missing: Vec::new() }
+    }
 }
 
 fn distrusts(error: &DialError) -> bool {

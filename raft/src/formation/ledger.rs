@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Duration, timeout};
 use tracing::warn;
 use troupe_core::NodeId;
+use troupe_core::level::Range;
 use troupe_core::plant::Plant;
 use troupe_runtime::NodeCtx;
 use troupe_runtime::executor::{Executor, Lane, run};
@@ -32,6 +33,7 @@ use troupe_store::key::node;
 use super::message::{self, Answer, Question};
 use crate::cluster::StartError;
 use crate::fatal::Fatal;
+use crate::level::LevelHere;
 use crate::port::Port;
 
 /// Marks of earlier starts that a node keeps and tells. One that was put back and has started more
@@ -97,6 +99,8 @@ pub struct Announcement {
     pub seen: Option<Boot>,
     /// Where it can be reached now: its place in the table may be of yesterday.
     pub address: String,
+    /// Feature levels that it supports.
+    pub levels: Range,
 }
 
 /// What this node has written down, its own start included.
@@ -211,18 +215,29 @@ pub struct Ledger {
     pub me: NodeId,
     /// The cluster address of this node.
     pub address: String,
+    /// Feature levels that this node supports.
+    pub levels: Range,
+    /// The one in force.
+    pub level: LevelHere,
 }
 
 impl Ledger {
     /// Both have written down which start the other is in; to be done before each connection for
     /// Raft calls.
     pub async fn exchange(&self, with: NodeId) -> io::Result<()> {
-        let Ledger { book, cluster_id, me, address, .. } = self;
+        let Ledger { book, cluster_id, me, address, levels, level, .. } = self;
         let seen = book.seen(with).map_err(io::Error::other)?;
-        let (start, address) = (book.start.clone(), address.clone());
-        let announcement = Announcement { cluster_id: *cluster_id, from: *me, to: with, start, seen, address };
+        let (start, address, levels) = (book.start.clone(), address.clone(), *levels);
+        let announcement = Announcement { cluster_id: *cluster_id, from: *me, to: with, start, seen, address, levels };
         match timeout(EXCHANGE_TIME, self.ask(with, announcement)).await?? {
-            Answer::Noted(theirs) => match book.note(with, &theirs).await {
+            // An entry above what it supports would stop it, or be applied by other rules.
+            Answer::Noted(_, theirs) if level.get().refusal(theirs).is_some() => {
+                let in_force = level.level();
+                Err(io::Error::other(format!(
+                    "it supports feature level {theirs} and the cluster is at {in_force}: upgrade it"
+                )))
+            }
+            Answer::Noted(theirs, _) => match book.note(with, &theirs).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(PutBack { seen })) => Err(io::Error::other(format!(
                     "its data was put back to start {}, and start {seen} was seen: nothing is asked of it",
@@ -231,7 +246,12 @@ impl Ledger {
                 Err(error) => Err(io::Error::other(error)),
             },
             Answer::Outdated { number } => Err(io::Error::other(book.put_back(with, number))),
-            Answer::Unavailable(why) | Answer::Refused(why) => Err(io::Error::other(why)),
+            Answer::Refused(why) => {
+                // This version has no part in the cluster any more.
+                book.fatal.set(format!("node {with} does not talk to this node: {why}"));
+                Err(io::Error::other(why))
+            }
+            Answer::Unavailable(why) => Err(io::Error::other(why)),
             _ => Err(message::invalid()),
         }
     }

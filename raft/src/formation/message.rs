@@ -8,7 +8,8 @@ use std::io;
 
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use troupe_core::NodeId;
+use troupe_core::level::Range;
+use troupe_core::{Level, NodeId};
 use troupe_proto::wire::raft as wire;
 use troupe_proto::wire::raft::formation_reply::Reply as WireReply;
 use troupe_proto::wire::raft::formation_request::Request as WireRequest;
@@ -18,6 +19,7 @@ use troupe_runtime::Stream;
 use super::ledger::{Announcement, Boot, Start};
 use super::rotation::Step;
 use super::{Addresses, Birth, Founder, Identity, JoinRequest};
+use crate::level::{InForce, range_in, range_out};
 use crate::token::{Fingerprint, Token};
 
 /// Room for a birth of hundreds of nodes.
@@ -53,9 +55,8 @@ pub enum Answer {
     Unavailable(String),
     /// Never; the text is for the operator.
     Refused(String),
-    /// The announced start is written down.
-    /// And this is ours.
-    Noted(Start),
+    /// The announced start is written down. And this is ours, and what we support.
+    Noted(Start, Range),
     /// A later start was seen, this one or above.
     Outdated {
         number: u64,
@@ -77,6 +78,7 @@ pub struct Held {
 pub struct Presence {
     pub addresses: Addresses,
     pub standing: Standing,
+    pub levels: Range,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,8 @@ pub struct Membership {
     pub node: Option<NodeId>,
     /// Where it believes the members of its cluster to be.
     pub nodes: BTreeMap<NodeId, String>,
+    /// The feature level, as far as it knows.
+    pub in_force: InForce,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,8 +155,9 @@ impl Question {
                     client: join.client_address.clone(),
                     http: join.http_address.clone(),
                 }),
+                levels: range_out(join.levels),
             }),
-            Question::Announce(Announcement { cluster_id, from, to, start, seen, address }) => {
+            Question::Announce(Announcement { cluster_id, from, to, start, seen, address, levels }) => {
                 WireRequest::Announce(wire::FormationAnnounce {
                     cluster_id: cluster_id.to_vec().into(),
                     from: from.0,
@@ -163,6 +168,7 @@ impl Question {
                     seen: seen
                         .map(|seen| wire::FormationStart { number: seen.number, mark: seen.mark.to_vec().into() }),
                     address: address.clone(),
+                    levels: range_out(*levels),
                 })
             }
         };
@@ -177,8 +183,9 @@ impl Question {
             WireRequest::Promise(birth) => Question::Promise(Birth::from_wire(birth)?),
             WireRequest::Join(join) => {
                 let Addresses { cluster, client, http } = Addresses::from_wire(join.addresses?)?;
-                let request = id(&join.request)?;
-                Question::Join(JoinRequest { request, address: cluster, client_address: client, http_address: http })
+                let (request, levels) = (id(&join.request)?, range_in(join.levels));
+                let (address, client_address, http_address) = (cluster, client, http);
+                Question::Join(JoinRequest { request, address, client_address, http_address, levels })
             }
             WireRequest::Announce(told) => Question::Announce(Announcement {
                 cluster_id: id(&told.cluster_id)?,
@@ -190,6 +197,7 @@ impl Question {
                     None => None,
                 },
                 address: told.address,
+                levels: range_in(told.levels),
             }),
         })
     }
@@ -213,10 +221,11 @@ impl Answer {
             Answer::Removed => WireReply::Removed(wire::FormationRemoved {}),
             Answer::Unavailable(why) => WireReply::Unavailable(why.clone()),
             Answer::Refused(why) => WireReply::Refused(why.clone()),
-            Answer::Noted(Start { boot, before }) => WireReply::Noted(wire::FormationNoted {
+            Answer::Noted(Start { boot, before }, levels) => WireReply::Noted(wire::FormationNoted {
                 number: boot.number,
                 mark: boot.mark.to_vec().into(),
                 before: before.concat().into(),
+                levels: range_out(*levels),
             }),
             Answer::Outdated { number } => WireReply::Outdated(wire::FormationOutdated { number: *number }),
         };
@@ -238,7 +247,9 @@ impl Answer {
             WireReply::Removed(_) => Answer::Removed,
             WireReply::Unavailable(why) => Answer::Unavailable(why),
             WireReply::Refused(why) => Answer::Refused(why),
-            WireReply::Noted(theirs) => Answer::Noted(start(theirs.number, &theirs.mark, &theirs.before)?),
+            WireReply::Noted(theirs) => {
+                Answer::Noted(start(theirs.number, &theirs.mark, &theirs.before)?, range_in(theirs.levels))
+            }
             WireReply::Outdated(wire::FormationOutdated { number }) => Answer::Outdated { number },
         })
     }
@@ -256,13 +267,18 @@ impl Presence {
                 request: request.map_or_else(Default::default, |request| request.to_vec().into()),
             }),
             Standing::Promised(birth) => WireStanding::Promised(birth.to_wire()),
-            Standing::Member(Membership { cluster_id, node, nodes }) => WireStanding::Member(wire::FormationMember {
-                cluster_id: cluster_id.to_vec().into(),
-                node_id: node.map_or(0, |node| node.0),
-                nodes: nodes_to_wire(nodes),
-            }),
+            Standing::Member(Membership { cluster_id, node, nodes, in_force }) => {
+                WireStanding::Member(wire::FormationMember {
+                    cluster_id: cluster_id.to_vec().into(),
+                    node_id: node.map_or(0, |node| node.0),
+                    nodes: nodes_to_wire(nodes),
+                    level: in_force.level.number(),
+                    level_since: in_force.since.clone(),
+                })
+            }
         };
-        wire::FormationStanding { addresses: Some(self.addresses.to_wire()), standing: Some(standing) }
+        let (addresses, levels) = (Some(self.addresses.to_wire()), range_out(self.levels));
+        wire::FormationStanding { addresses, standing: Some(standing), levels }
     }
 
     fn from_wire(message: wire::FormationStanding) -> Option<Presence> {
@@ -274,9 +290,11 @@ impl Presence {
                 cluster_id: id(&member.cluster_id)?,
                 node: node(member.node_id),
                 nodes: nodes_from_wire(member.nodes)?,
+                in_force: InForce { level: Level::kept(member.level), since: member.level_since },
             }),
         };
-        Some(Presence { addresses: Addresses::from_wire(message.addresses?)?, standing })
+        let levels = range_in(message.levels);
+        Some(Presence { addresses: Addresses::from_wire(message.addresses?)?, standing, levels })
     }
 }
 
@@ -301,12 +319,16 @@ impl Birth {
                 http: founder.http_address.clone(),
             }),
         });
-        wire::FormationBirth { cluster_id: self.cluster_id.to_vec().into(), founders: founders.collect() }
+        wire::FormationBirth {
+            cluster_id: self.cluster_id.to_vec().into(),
+            founders: founders.collect(),
+            level: self.level.number(),
+        }
     }
 
     /// Only as [`Birth::new`] makes it: ids 1..=n, addresses ascending.
     fn from_wire(message: wire::FormationBirth) -> Option<Birth> {
-        let cluster_id = id(&message.cluster_id)?;
+        let (cluster_id, level) = (id(&message.cluster_id)?, Level::kept(message.level));
         let mut founders: Vec<Founder> = Vec::new();
         for (expected, founder) in (1..).zip(message.founders) {
             let Addresses { cluster, client, http } = Addresses::from_wire(founder.addresses?)?;
@@ -317,7 +339,7 @@ impl Birth {
             let id = NodeId(expected);
             founders.push(Founder { id, address: cluster, client_address: client, http_address: http });
         }
-        (!founders.is_empty()).then_some(Birth { cluster_id, founders })
+        (!founders.is_empty()).then_some(Birth { cluster_id, founders, level })
     }
 }
 

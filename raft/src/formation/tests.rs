@@ -5,7 +5,8 @@ mod admission;
 mod refusals;
 pub(crate) mod village;
 
-use troupe_core::NodeId;
+use troupe_core::level::Range;
+use troupe_core::{Level, NodeId};
 use troupe_runtime::Rng;
 use troupe_store::engine::{Batch, Durability, Engine, Family};
 use troupe_store::key::node;
@@ -117,7 +118,15 @@ async fn whoever_meets_a_disk_that_was_put_back_tells_it_however_often_it_has_st
     let formed = form(&mut nodes).await;
     let Established { book, port, cluster_id, me, .. } = &formed[0];
     let (book, port, address) = (book.clone(), port.clone(), A.to_owned());
-    let ledger = Ledger { book, port, cluster_id: *cluster_id, me: *me, address };
+    let ledger = Ledger {
+        book,
+        port,
+        cluster_id: *cluster_id,
+        me: *me,
+        address,
+        levels: Range::OURS,
+        level: Default::default(),
+    };
     let copy = nodes[2].disk.copy();
     nodes[2].crash();
     up(nodes[2].start()).await;
@@ -236,7 +245,7 @@ async fn a_node_promises_one_birth_only() {
         let identity = Identity {
             cluster_id,
             me: NodeId(place as u64 + 1),
-            birth: Some(Birth::new(cluster_id, founders.to_vec())),
+            birth: Some(Birth::new(cluster_id, Level::NEWEST, founders.to_vec())),
             confirmed: false,
             nodes: Default::default(),
         };

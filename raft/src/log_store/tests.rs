@@ -4,6 +4,7 @@
 use openraft::StorageError;
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
 use openraft::testing::log::{StoreBuilder, Suite};
+use troupe_core::level::Range;
 use troupe_core::{Machine, ShardId, ShardMap};
 use troupe_runtime::NodeCtx;
 use troupe_store::engine::Reader;
@@ -28,7 +29,12 @@ fn open(memory: Memory, ctx: NodeCtx) -> Shared {
     let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
     let log = LogStore::open(GROUP, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone(), LogLimits::default())
         .unwrap();
-    let applier = ShardApplier { shard: ShardId(1), map: ShardMap { count: 16 }, machine: Machine::default() };
+    let applier = ShardApplier {
+        shard: ShardId(1),
+        map: ShardMap { count: 16 },
+        machine: Machine::default(),
+        supports: Range::OURS,
+    };
     let machine = StateMachine::open(GROUP, ctx, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();
     Shared { memory, log, machine }
 }

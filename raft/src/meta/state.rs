@@ -7,12 +7,14 @@
 mod nodes;
 mod recovered;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
+use troupe_core::level::Range;
+use troupe_core::{Level, NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 
 use super::settings::{ChangeSettings, Settings};
 use crate::cluster::LoginPolicy;
+use crate::level::InForce;
 
 pub use nodes::removed_text;
 
@@ -23,6 +25,8 @@ pub struct MetaState {
     pub shards: Option<ShardMap>,
     pub login_policy: LoginPolicy,
     pub settings: Settings,
+    /// The feature level, which only rises.
+    pub in_force: InForce,
     pub nodes: BTreeMap<NodeId, Member>,
     /// Out for ever, with the cluster address they had.
     pub removed: BTreeMap<NodeId, String>,
@@ -118,12 +122,15 @@ pub enum MetaCommand {
         replication: u32,
         login_policy: LoginPolicy,
         settings: Settings,
+        /// That all founders support.
+        in_force: InForce,
         nodes: BTreeMap<NodeId, Addresses>,
     },
     /// A newcomer asks for an id. The same request gets the same one.
     AddNode {
         request: [u8; 16],
         addresses: Addresses,
+        levels: Range,
     },
     /// A node tells where it is now.
     UpdateNode(NodeId, Addresses),
@@ -164,6 +171,31 @@ pub enum MetaCommand {
     },
     /// An administrator wants the cluster otherwise.
     ChangeSettings(ChangeSettings),
+    /// Every one of these members has said that it supports the level.
+    RaiseLevel {
+        to: InForce,
+        nodes: BTreeSet<NodeId>,
+    },
+}
+
+impl MetaCommand {
+    /// The lowest feature level at which every member applies it alike.
+    pub fn level(&self) -> Level {
+        match self {
+            MetaCommand::ChangeSettings(_) | MetaCommand::Adopt { .. } => Level::SECOND,
+            // A birth has no level before it; and a rise is proposed only where every member knows
+            // levels.
+            MetaCommand::Found { .. } | MetaCommand::RaiseLevel { .. } => Level::FIRST,
+            MetaCommand::AddNode { .. }
+            | MetaCommand::UpdateNode(..)
+            | MetaCommand::BeginMove { .. }
+            | MetaCommand::PromoteMove { .. }
+            | MetaCommand::FinishMove { .. }
+            | MetaCommand::CancelMove { .. }
+            | MetaCommand::SetNode { .. }
+            | MetaCommand::RemoveNode(_) => Level::FIRST,
+        }
+    }
 }
 
 /// Clusters that are remembered as those this one went on with. Above it the oldest is forgotten:
@@ -229,14 +261,19 @@ impl MetaState {
         }
         const NOBODY: NodeId = NodeId(0);
         match command {
-            MetaCommand::Found { cluster_id, shards, replication, login_policy, settings, nodes } => {
+            MetaCommand::Found { cluster_id, shards, replication, login_policy, settings, in_force, nodes } => {
                 if !self.is_born() {
                     self.settings = settings;
+                    self.in_force = in_force;
                     self.found(cluster_id, shards, replication, login_policy, nodes);
                 }
                 Ok(NOBODY)
             }
-            MetaCommand::AddNode { request, addresses } => self.admit(request, addresses),
+            MetaCommand::AddNode { request, addresses, levels } => {
+                // Decided here, because the level may have risen since the leader looked.
+                self.in_force.refusal(levels).map_or(Ok(()), Err)?;
+                self.admit(request, addresses)
+            }
             MetaCommand::UpdateNode(id, addresses) => {
                 self.member(id)?.addresses = addresses;
                 Ok(id)
@@ -282,6 +319,15 @@ impl MetaState {
             }
             MetaCommand::ChangeSettings(change) => {
                 self.settings.change(change);
+                Ok(NOBODY)
+            }
+            MetaCommand::RaiseLevel { to, nodes } => {
+                if to.level > self.in_force.level {
+                    if let Some(other) = self.nodes.keys().find(|node| !nodes.contains(node)) {
+                        return Err(format!("node {other} has joined meanwhile: ask again"));
+                    }
+                    self.in_force = to;
+                }
                 Ok(NOBODY)
             }
         }

@@ -2,13 +2,14 @@
 //! there: a state that an earlier version wrote reads as one in which nothing moves and every node
 //! is active.
 
-use troupe_core::{NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
+use troupe_core::{Level, NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;
 
 use super::settings::{ChangeSettings, Registration, Settings};
 use super::state::{Addresses, Member, MetaCommand, MetaState, Move, NodeState, Place};
 use crate::cluster::LoginPolicy;
 use crate::codec::Undecodable;
+use crate::level::{InForce, range_in, range_out};
 
 fn policy_out(policy: LoginPolicy) -> u32 {
     match policy {
@@ -58,6 +59,10 @@ fn settings_in(settings: Option<wire::MetaSettings>) -> Result<Settings, Undecod
         session_idle: settings.session_idle_seconds,
         first_admin: settings.first_admin,
     })
+}
+
+fn in_force(level: u32, since: String) -> InForce {
+    InForce { level: Level::kept(level), since }
 }
 
 /// The number of a state, and its heir.
@@ -169,6 +174,8 @@ impl From<&MetaState> for wire::MetaState {
             target: state.target,
             history: state.history,
             continues: state.continues.iter().map(|id| id.to_vec().into()).collect(),
+            level: state.in_force.level.number(),
+            level_since: state.in_force.since.clone(),
         }
     }
 }
@@ -182,6 +189,7 @@ impl TryFrom<wire::MetaState> for MetaState {
             shards: Some(ShardMap { count: state.shards }).filter(|map| (1..=u32::from(SLOTS)).contains(&map.count)),
             login_policy: policy_in(state.login_policy)?,
             settings: settings_in(state.settings)?,
+            in_force: in_force(state.level, state.level_since),
             nodes: state.nodes.into_iter().map(member_in).collect::<Result<_, Undecodable>>()?,
             removed: state.removed.into_iter().map(|node| (NodeId(node.id), node.cluster_address)).collect(),
             admitted: state
@@ -208,20 +216,23 @@ impl From<&MetaCommand> for wire::MetaCommand {
         let step = |shard: &ShardId, number: &u64| wire::MetaMoveStep { shard: shard.0, number: *number };
         let told = |id: NodeId, addresses: &Addresses| node_out(id, addresses, NodeState::Active);
         let command = match command {
-            MetaCommand::Found { cluster_id, shards, replication, login_policy, settings, nodes } => {
+            MetaCommand::Found { cluster_id, shards, replication, login_policy, settings, in_force, nodes } => {
                 Command::Found(wire::MetaState {
                     cluster_id: cluster_id.to_vec().into(),
                     shards: *shards,
                     replication: *replication,
                     login_policy: policy_out(*login_policy),
                     settings: Some(settings_out(settings)),
+                    level: in_force.level.number(),
+                    level_since: in_force.since.clone(),
                     nodes: nodes.iter().map(|(id, addresses)| told(*id, addresses)).collect(),
                     ..Default::default()
                 })
             }
-            MetaCommand::AddNode { request, addresses } => Command::AddNode(wire::MetaAddNode {
+            MetaCommand::AddNode { request, addresses, levels } => Command::AddNode(wire::MetaAddNode {
                 request: request.to_vec().into(),
                 node: Some(told(NodeId(0), addresses)),
+                levels: range_out(*levels),
             }),
             MetaCommand::UpdateNode(id, addresses) => Command::UpdateNode(told(*id, addresses)),
             MetaCommand::BeginMove { shard, version, add, remove } => Command::BeginMove(wire::MetaBeginMove {
@@ -246,6 +257,11 @@ impl From<&MetaCommand> for wire::MetaCommand {
                 registration: change.registration.map(registration_out),
                 session_idle_seconds: change.session_idle,
             }),
+            MetaCommand::RaiseLevel { to, nodes } => Command::RaiseLevel(wire::MetaRaiseLevel {
+                level: to.level.number(),
+                since: to.since.clone(),
+                nodes: nodes.iter().map(|node| node.0).collect(),
+            }),
         };
         wire::MetaCommand { command: Some(command) }
     }
@@ -264,11 +280,14 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
                 replication: found.replication,
                 login_policy: policy_in(found.login_policy)?,
                 settings: settings_in(found.settings)?,
+                in_force: in_force(found.level, found.level_since),
                 nodes: found.nodes.into_iter().map(told).collect::<Result<_, Undecodable>>()?,
             },
-            Command::AddNode(add) => {
-                MetaCommand::AddNode { request: id(&add.request)?, addresses: told(add.node.unwrap_or_default())?.1 }
-            }
+            Command::AddNode(add) => MetaCommand::AddNode {
+                request: id(&add.request)?,
+                addresses: told(add.node.unwrap_or_default())?.1,
+                levels: range_in(add.levels),
+            },
             Command::UpdateNode(node) => {
                 let (id, addresses) = told(node)?;
                 MetaCommand::UpdateNode(id, addresses)
@@ -293,6 +312,10 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
                 registration: change.registration.map(registration_in).transpose()?,
                 session_idle: change.session_idle_seconds,
             }),
+            Command::RaiseLevel(raise) => MetaCommand::RaiseLevel {
+                to: in_force(raise.level, raise.since),
+                nodes: raise.nodes.into_iter().map(NodeId).collect(),
+            },
         })
     }
 }

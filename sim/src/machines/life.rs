@@ -91,6 +91,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         login_policy: LoginPolicy::Replace,
         storage_low_mark: Default::default(),
         settings: troupe_raft::meta::Settings::default(),
+        supports: troupe_raft::level::Support::ours(),
+        auto_finalize: Duration::from_secs(600),
         replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
     };
     let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, plan.log);

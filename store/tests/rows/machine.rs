@@ -5,7 +5,8 @@ use troupe_core::command::*;
 use troupe_core::event::Role;
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
-    Body, ConversationId, DeviceId, GroupId, Machine, Meta, Reply, Seq, State, Timestamp, TokenHash, UserId, Username,
+    Body, ConversationId, DeviceId, GroupId, Level, Machine, Meta, Reply, Seq, State, Timestamp, TokenHash, UserId,
+    Username,
 };
 use troupe_store::View;
 
@@ -114,7 +115,7 @@ proptest! {
             if number % commit_at == 0 {
                 store.commit();
             }
-            let meta = Meta { now: Timestamp(1_000 + number as u64) };
+            let meta = Meta { now: Timestamp(1_000 + number as u64), level: Level::NEWEST };
             let command = world.command(draw);
             let expected = machine.apply(&mut model, meta, &command);
             prop_assert_eq!(&machine.apply(&mut store.open, meta, &command), &expected, "{:?}", &command);

@@ -124,6 +124,8 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
         login_policy,
         settings: troupe_raft::meta::Settings::default(),
         replace_after: Duration::from_secs(600),
+        supports: troupe_raft::level::Support::ours(),
+        auto_finalize: Duration::from_secs(600),
         storage_low_mark: Default::default(),
     }
 }

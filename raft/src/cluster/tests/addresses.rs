@@ -1,6 +1,8 @@
 //! Nodes whose addresses change, are mistaken, or are somebody else's: what they are does not
 //! depend on where they are.
 
+use troupe_core::level::Range;
+
 use super::*;
 use crate::meta::{Addresses, MetaCommand, NodeState};
 
@@ -47,7 +49,11 @@ async fn a_node_whose_address_was_given_away_is_kept_by_an_undrain_and_the_other
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     // As an earlier version admitted it.
     let addresses = Addresses { cluster: address(1), ..Addresses::default() };
-    clusters[1].meta().propose(&MetaCommand::AddNode { request: [4; 16], addresses }).await.unwrap();
+    clusters[1]
+        .meta()
+        .propose(&MetaCommand::AddNode { request: [4; 16], addresses, levels: Range::OURS })
+        .await
+        .unwrap();
     until(&clusters[1], "node 1 is to leave", |table| table.leaves(NodeId(1))).await;
     let order = |node, verb| Order { node: NodeId(node), verb, replication: None };
     clusters[1].order(&order(1, Verb::Undrain)).await.unwrap();

@@ -124,7 +124,8 @@ async fn a_shard_whose_log_holds_an_entry_larger_than_a_frame_heals() {
         cluster.shutdown().await;
         node.crash();
     }
-    let batch = StampedBatch { now: Timestamp(1_800_000_000_000), commands: renames(group) };
+    let batch =
+        StampedBatch { now: Timestamp(1_800_000_000_000), level: troupe_core::Level::NEWEST, commands: renames(group) };
     let payload = batch.encode();
     assert!(payload.len() > NODE_FRAME_BYTES && payload.len() <= OLD_ENTRY_BYTES, "{} bytes", payload.len());
     let index = append_to_disk(&nodes[first], payload);

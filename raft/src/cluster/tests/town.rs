@@ -126,6 +126,7 @@ impl Town {
                     match cluster.0.meta.propose(&command).await {
                         Ok(node) => return Ok(node),
                         Err(crate::meta::MetaError::Refused(why)) => return Err(why),
+                        Err(error @ crate::meta::MetaError::UpgradePending { .. }) => return Err(error.to_string()),
                         Err(crate::meta::MetaError::Unavailable) => {}
                     }
                 }

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use prost::Message;
 use tokio::io::AsyncWriteExt;
-use troupe_core::NodeId;
+use troupe_core::level::Range;
+use troupe_core::{Level, NodeId};
 use troupe_proto::wire::raft as wire;
 
 use super::{
@@ -11,19 +12,22 @@ use super::{
 };
 use crate::formation::rotation::Step;
 use crate::formation::{Addresses, Birth, Identity, JoinRequest};
+use crate::level::InForce;
 use crate::token::Token;
+
+const LEVELS: Range = Range { oldest: Level(2), newest: Level(3) };
 
 fn addresses(name: &str) -> Addresses {
     Addresses { cluster: format!("{name}:1"), client: format!("{name}:2"), http: format!("{name}:3") }
 }
 
 fn birth() -> Birth {
-    Birth::new([7; 16], vec![addresses("a"), addresses("b")])
+    Birth::new([7; 16], Level::SECOND, vec![addresses("a"), addresses("b")])
 }
 
 fn join() -> JoinRequest {
     let Addresses { cluster, client, http } = addresses("c");
-    JoinRequest { request: [3; 16], address: cluster, client_address: client, http_address: http }
+    JoinRequest { request: [3; 16], address: cluster, client_address: client, http_address: http, levels: LEVELS }
 }
 
 #[test]
@@ -32,7 +36,15 @@ fn questions_and_answers_arrive_as_sent() {
     let start = Start { boot, before: vec![[4; 16], [5; 16]] };
     let seen = Some(Boot { number: 2, mark: [6; 16] });
     let (cluster_id, address) = ([9; 16], "a:1".to_owned());
-    let told = Announcement { cluster_id, from: NodeId(1), to: NodeId(2), start: start.clone(), seen, address };
+    let told = Announcement {
+        cluster_id,
+        from: NodeId(1),
+        to: NodeId(2),
+        start: start.clone(),
+        seen,
+        address,
+        levels: LEVELS,
+    };
     let token = Token::generate(&troupe_runtime::Rng::from_seed(1));
     let fingerprint = token.fingerprint();
     for question in [
@@ -48,15 +60,25 @@ fn questions_and_answers_arrive_as_sent() {
     ] {
         assert_eq!(Question::from_wire(question.to_wire()), Some(question));
     }
-    let standing = |standing| Answer::Standing(Presence { addresses: addresses("a"), standing });
+    let standing = |standing| Answer::Standing(Presence { addresses: addresses("a"), standing, levels: LEVELS });
     let nodes = BTreeMap::from([(NodeId(1), "a:1".to_owned()), (NodeId(5), "b:1".to_owned())]);
     for answer in [
         standing(Standing::Empty(vec!["a:1".into(), "b:1".into()])),
         standing(Standing::Bound(None)),
         standing(Standing::Bound(Some([8; 16]))),
         standing(Standing::Promised(birth())),
-        standing(Standing::Member(Membership { cluster_id, node: None, nodes: BTreeMap::new() })),
-        standing(Standing::Member(Membership { cluster_id, node: Some(NodeId(5)), nodes: nodes.clone() })),
+        standing(Standing::Member(Membership {
+            cluster_id,
+            node: None,
+            nodes: BTreeMap::new(),
+            in_force: InForce::default(),
+        })),
+        standing(Standing::Member(Membership {
+            cluster_id,
+            node: Some(NodeId(5)),
+            nodes: nodes.clone(),
+            in_force: InForce::at(Level(2)),
+        })),
         Answer::Promised,
         Answer::Admitted(Admission { cluster_id: [9; 16], me: NodeId(4), nodes }),
         Answer::Removed,
@@ -64,7 +86,7 @@ fn questions_and_answers_arrive_as_sent() {
         Answer::NotLeader { hint: Some("b:1".into()) },
         Answer::Unavailable("later".into()),
         Answer::Refused("never".into()),
-        Answer::Noted(start),
+        Answer::Noted(start, LEVELS),
         Answer::Outdated { number: 8 },
         Answer::Rotated(token.clone()),
         Answer::Holds(Held { current: fingerprint, next: None }),

@@ -259,6 +259,7 @@ async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
         address: newcomer.config.advertise.clone(),
         client_address: String::new(),
         http_address: String::new(),
+        levels: troupe_core::level::Range::OURS,
     };
     assert_eq!(register.admit(who).await, Ok(NodeId(FIRST_NEW)));
     serve(&formed, &register);

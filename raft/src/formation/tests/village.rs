@@ -152,6 +152,8 @@ impl Node {
             login_policy: LoginPolicy::Replace,
             settings: crate::meta::Settings::default(),
             replace_after: std::time::Duration::from_secs(600),
+            supports: crate::level::Support::ours(),
+            auto_finalize: std::time::Duration::from_secs(600),
             storage_low_mark: Default::default(),
         };
         Node { village: village.clone(), config, disk: Memory::new(), seed: u64::from(number) }
@@ -167,7 +169,7 @@ impl Node {
         self.seed += 1000;
         let ctx = self.village.ctx(&self.config.advertise, self.seed);
         let (engine, config) = (Arc::new(self.disk.clone()), self.config.clone());
-        tokio::spawn(async move { establish(&ctx, engine, &config, &Waiting::default()).await })
+        tokio::spawn(async move { establish(&ctx, engine, &config, &Default::default(), &Waiting::default()).await })
     }
 
     /// The power fails: nothing answers any more, and what was not synced is gone.

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use troupe_core::level::Range;
+
 use super::*;
 use crate::cluster::LoginPolicy;
 use crate::meta::state::Addresses;
@@ -16,6 +18,7 @@ fn born(nodes: u64, shards: u32, replication: u32) -> MetaState {
         replication,
         login_policy: LoginPolicy::Replace,
         settings: crate::meta::Settings::default(),
+        in_force: crate::level::InForce::at(troupe_core::Level::NEWEST),
         nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
     };
     state.apply(found).unwrap();
@@ -24,7 +27,7 @@ fn born(nodes: u64, shards: u32, replication: u32) -> MetaState {
 
 fn join(state: &mut MetaState, address: u64) -> NodeId {
     let request = u128::from(state.last_node + 1).to_be_bytes();
-    state.apply(MetaCommand::AddNode { request, addresses: addresses(address) }).unwrap()
+    state.apply(MetaCommand::AddNode { request, addresses: addresses(address), levels: Range::OURS }).unwrap()
 }
 
 fn all(state: &MetaState) -> Sight {
@@ -260,7 +263,7 @@ proptest! {
                     if wiped.iter().all(|lost| state.shards_on(*lost) == 0) && state.copies(state.active().count()) == 3 {
                         let address = state.nodes[&node].addresses.clone();
                         let request = u128::from(state.last_node + 1).to_be_bytes();
-                        state.apply(MetaCommand::AddNode { request, addresses: address }).unwrap();
+                        state.apply(MetaCommand::AddNode { request, addresses: address, levels: Range::OURS }).unwrap();
                         wiped.insert(node);
                     }
                 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use troupe_core::{NodeId, ReplicaId, ShardId};
+use troupe_core::{Level, NodeId, ReplicaId, ShardId};
+
+use crate::level::InForce;
 
 use super::{Member, MetaCommand, MetaState, NodeState, Place};
 
@@ -20,6 +22,10 @@ impl MetaState {
         let mut then = self.clone();
         let origin = std::mem::replace(&mut then.cluster_id, cluster_id);
         then.apply(MetaCommand::Adopt { history, origin })?;
+        // What the recovery writes into the logs is of this level, and no other member is left.
+        if then.in_force.level < Level::SECOND {
+            then.in_force = InForce::at(Level::SECOND);
+        }
         let gone: BTreeSet<NodeId> = self.nodes.keys().copied().filter(|node| *node != me).collect();
         for node in gone {
             if let Some(Member { addresses, .. }) = then.nodes.remove(&node) {
@@ -60,6 +66,7 @@ mod tests {
             replication: 3,
             login_policy: LoginPolicy::Replace,
             settings: crate::meta::Settings::default(),
+            in_force: crate::level::InForce::at(troupe_core::Level::NEWEST),
             nodes: (1..=5).map(|n| (NodeId(n), addresses(n))).collect(),
         };
         state.apply(found).unwrap();

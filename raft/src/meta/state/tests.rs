@@ -1,5 +1,7 @@
 use troupe_proto::wire::raft as wire;
 
+use troupe_core::level::Range;
+
 use super::*;
 
 fn addresses(n: u64) -> Addresses {
@@ -7,7 +9,7 @@ fn addresses(n: u64) -> Addresses {
 }
 
 fn add(request: u8) -> MetaCommand {
-    MetaCommand::AddNode { request: [request; 16], addresses: addresses(100 + u64::from(request)) }
+    MetaCommand::AddNode { request: [request; 16], addresses: addresses(100 + u64::from(request)), levels: Range::OURS }
 }
 
 fn found(nodes: u64) -> MetaCommand {
@@ -17,6 +19,7 @@ fn found(nodes: u64) -> MetaCommand {
         replication: 3,
         login_policy: LoginPolicy::Refuse,
         settings: crate::meta::Settings::default(),
+        in_force: crate::level::InForce::at(troupe_core::Level::NEWEST),
         nodes: (1..=nodes).map(|n| (NodeId(n), addresses(n))).collect(),
     }
 }
@@ -185,7 +188,7 @@ fn who_is_named_must_exist() {
 #[test]
 fn a_wiped_node_is_followed_by_the_one_at_its_address() {
     let mut state = born(3);
-    let again = MetaCommand::AddNode { request: [9; 16], addresses: addresses(2) };
+    let again = MetaCommand::AddNode { request: [9; 16], addresses: addresses(2), levels: Range::OURS };
     assert_eq!(state.apply(again.clone()), Ok(NodeId(4)));
     assert_eq!(state.nodes[&NodeId(2)].state, NodeState::Leaving { heir: Some(NodeId(4)) });
     assert_eq!(state.apply(again), Ok(NodeId(4)));
@@ -198,7 +201,7 @@ fn a_wiped_node_is_followed_by_the_one_at_its_address() {
 #[test]
 fn a_node_whose_address_was_given_away_while_it_lives_is_reinstated() {
     let mut state = born(3);
-    state.apply(MetaCommand::AddNode { request: [9; 16], addresses: addresses(1) }).unwrap();
+    state.apply(MetaCommand::AddNode { request: [9; 16], addresses: addresses(1), levels: Range::OURS }).unwrap();
     assert_eq!(state.nodes[&NodeId(1)].state, NodeState::Leaving { heir: Some(NodeId(4)) });
     assert!(state.apply(set(4, NodeState::Leaving { heir: None }, None)).is_err(), "the wrong one cannot go first");
     for command in state.reinstate(NodeId(1)) {

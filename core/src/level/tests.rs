@@ -1,0 +1,71 @@
+use super::*;
+use crate::command::{OpenSession, RecordAct, Send};
+use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
+use crate::name::Username;
+use crate::record::Author;
+use crate::{Body, limits};
+
+fn author() -> Author {
+    Author { user: UserId(1), name: String::new(), address: String::new() }
+}
+
+const REQUEST: ClientMessageId = ClientMessageId([7; 16]);
+
+fn register(text: &str) -> Level {
+    let name = Username::for_operator(text).unwrap();
+    Command::Register(Register { name, password_hash: String::new(), request: REQUEST }).level()
+}
+
+#[test]
+fn names_that_the_first_version_takes_need_no_level() {
+    for name in ["alice", "Alice", "bob", "x9-_.", "müller", "東京人"] {
+        assert_eq!(register(name), Level::FIRST, "{name}");
+    }
+}
+
+#[test]
+fn names_that_it_refuses_or_puts_elsewhere_need_the_second() {
+    // Two letters; a mark on a letter that has no composed form; a key that is not the lower case.
+    for name in ["bo", "x\u{304}yz", "straße", "наташа"] {
+        assert_eq!(register(name), Level::SECOND, "{name}");
+    }
+    let longest = "a".repeat(limits::USERNAME_MAX_CHARS);
+    assert_eq!(register(&longest), Level::FIRST);
+}
+
+#[test]
+fn a_name_that_only_its_key_tells_apart_needs_the_second() {
+    let name = Username::kept("alice", Some("al1ce"));
+    let command = Command::Register(Register { name, password_hash: String::new(), request: REQUEST });
+    assert_eq!(command.level(), Level::SECOND);
+}
+
+#[test]
+fn who_is_named_in_a_change_of_a_list_decides_its_level() {
+    let update = |by| {
+        let (user, conversation) = (UserId(1), ConversationId::Everyone);
+        Command::UpdateInbox(UpdateInbox { user, conversation, present: true, version: Seq(1), by }).level()
+    };
+    assert_eq!((update(None), update(Some(UserId(2)))), (Level::FIRST, Level::SECOND));
+}
+
+#[test]
+fn sessions_of_a_first_password_and_messages_are_of_the_first_level_and_acts_of_the_second() {
+    let (user, token) = (UserId(1), TokenHash([1; 32]));
+    let device = DeviceId::new("phone").unwrap();
+    let open = |revision| Command::OpenSession(OpenSession { user, device: device.clone(), token, revision }).level();
+    assert_eq!((open(0), open(1)), (Level::FIRST, Level::SECOND));
+    let (conversation, body) = (ConversationId::Everyone, Body::text("hi"));
+    let send = Send { conversation, sender: user, client_message_id: REQUEST, after: None, body };
+    assert_eq!(Command::Send(send).level(), Level::FIRST);
+    let (action, target, detail) = Default::default();
+    let act = RecordAct { slot: Slot::of(b"x"), request: REQUEST, by: author(), action, target, detail };
+    assert_eq!(Command::RecordAct(act).level(), Level::SECOND);
+}
+
+#[test]
+fn what_says_nothing_is_of_the_first_level() {
+    assert_eq!((Level::kept(0), Level::kept(1), Level::kept(2)), (Level::FIRST, Level::FIRST, Level(2)));
+    assert_eq!((Level::FIRST.number(), Level(2).number()), (0, 2));
+    assert!(Range::OURS.contains(Level::NEWEST) && !Range::UNSAID.contains(Level::SECOND));
+}
