@@ -80,7 +80,7 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
     let rng = &front.world.ctx.rng;
     let password: String = rng.bytes::<16>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     let password_hash = front.passwords.hash(Address::LOCAL, password.clone()).await?;
-    let command = Command::CreateAccount(CreateAccount {
+    let command = Command::from(CreateAccount {
         name: name.clone(),
         password_hash,
         request: ClientMessageId(rng.bytes()),

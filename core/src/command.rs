@@ -9,6 +9,8 @@ use crate::name::Username;
 
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 
+/// What is rare and large is boxed: a message is moved a dozen times on its way, and is no larger
+/// than the largest of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     // In the slot of the user.
@@ -18,14 +20,14 @@ pub enum Command {
     /// Another shard owes this user a change of the conversation list.
     UpdateInbox(UpdateInbox),
     AcceptInvitation(AcceptInvitation),
-    CreateAccount(CreateAccount),
-    ChangeAccount(ChangeAccount),
+    CreateAccount(Box<CreateAccount>),
+    ChangeAccount(Box<ChangeAccount>),
     TouchSession(TouchSession),
 
     // In the slot of the invitation.
-    ChangeInvite(ChangeInvite),
+    ChangeInvite(Box<ChangeInvite>),
     // In the slot that it names.
-    RecordAct(RecordAct),
+    RecordAct(Box<RecordAct>),
 
     // In the slot of the conversation.
     Send(Send),
@@ -35,6 +37,20 @@ pub enum Command {
     /// The other shards have committed these rows.
     SettleOutbox(SettleOutbox),
 }
+
+const _: () = assert!(size_of::<Command>() <= size_of::<Send>() + 8);
+
+macro_rules! boxed {
+    ($($command:ident),*) => {$(
+        impl From<$command> for Command {
+            fn from(command: $command) -> Command {
+                Command::$command(Box::new(command))
+            }
+        }
+    )*};
+}
+
+boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct);
 
 impl Command {
     pub fn slot(&self) -> Slot {

@@ -81,7 +81,7 @@ pub async fn operate(front: &Front, address: Address, by: Author, admin: say::Ad
         Operation::ListInvites(list) => list_invites(front, list).await,
         Operation::RevokeInvite(id) => {
             let id: InviteId = id.parse().map_err(|_| Rejection::BadInvite)?;
-            commit(front, Command::ChangeInvite(ChangeInvite { id, change: InviteChange::Revoke { by } })).await?;
+            commit(front, Command::from(ChangeInvite { id, change: InviteChange::Revoke { by } })).await?;
             told(Told::Done(say::Done {}))
         }
         Operation::ReadAudit(read) => read_audit(front, read).await,
@@ -101,7 +101,7 @@ pub async fn record(
 ) -> Result<(), Refusal> {
     let (action, target, detail) = (action.to_owned(), target.to_owned(), detail.to_owned());
     let act = RecordAct { slot: Slot::of(CLUSTER), request, by, action, target, detail };
-    commit(front, Command::RecordAct(act)).await
+    commit(front, act.into()).await
 }
 
 async fn commit(front: &Front, command: Command) -> Result<(), Refusal> {
@@ -149,15 +149,8 @@ async fn create_account(
     super::login::free_under_old_keys(front, &create.name, &name).await?;
     let password_hash = front.passwords.hash(address, create.password).await?;
     let (admin, one_time) = (create.admin, true);
-    let command = Command::CreateAccount(CreateAccount {
-        name,
-        password_hash,
-        request,
-        by,
-        admin,
-        one_time,
-        born_with_cluster: false,
-    });
+    let command =
+        Command::from(CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster: false });
     match front.world.router.ask(command.slot(), Request::Commit(command), PATIENCE).await? {
         Answer::Registered(user) => show(front, &user.to_string()).await,
         _ => Err(Refusal::Unavailable),
@@ -172,7 +165,7 @@ async fn change_account(
     change: AccountChange,
 ) -> Answered {
     let (request, user) = (request?, resolve(front, &named).await?.user);
-    commit(front, Command::ChangeAccount(ChangeAccount { user, request, by, change })).await?;
+    commit(front, Command::from(ChangeAccount { user, request, by, change })).await?;
     told(Told::Done(say::Done {}))
 }
 
@@ -188,7 +181,7 @@ async fn reset_password(
         let (user, revision) = (account.user, account.standing.revision);
         let password_hash = front.passwords.hash(address, reset.password).await?;
         let change = AccountChange::ResetPassword { password_hash, revision };
-        commit(front, Command::ChangeAccount(ChangeAccount { user, request, by, change })).await?;
+        commit(front, Command::from(ChangeAccount { user, request, by, change })).await?;
     }
     told(Told::Done(say::Done {}))
 }
@@ -233,7 +226,7 @@ pub async fn set_password(
     let (user, revision) = (account.user, account.standing.revision);
     let by = Author { user, name: account.name, address: address.to_string() };
     let change = AccountChange::ChangePassword { password_hash, revision, keep };
-    commit(front, Command::ChangeAccount(ChangeAccount { user, request, by, change })).await?;
+    commit(front, Command::from(ChangeAccount { user, request, by, change })).await?;
     Ok(revision + 1)
 }
 
@@ -328,7 +321,7 @@ async fn create_invite(front: &Front, by: Author, request: ClientMessageId, crea
     let (id, expires, uses) = (InviteId::of(&hash), Timestamp(create.expires_ms), create.uses);
     let note = create.note.clone();
     let change = InviteChange::Create { hash, request, by: by.clone(), uses, expires, note };
-    commit(front, Command::ChangeInvite(ChangeInvite { id, change })).await?;
+    commit(front, Command::from(ChangeInvite { id, change })).await?;
     let invite = say::Invite {
         id: id.to_string(),
         expires_ms: expires.0,

@@ -71,7 +71,7 @@ async fn enrol(
 
 async fn change(front: &Front, hash: TokenHash, change: InviteChange) -> Result<(), Refusal> {
     let id = InviteId::of(&hash);
-    let command = Command::ChangeInvite(ChangeInvite { id, change });
+    let command = Command::from(ChangeInvite { id, change });
     super::done(front.world.router.ask(id.slot(), Request::Commit(command), PATIENCE).await?)
 }
 

@@ -175,8 +175,12 @@ impl ShardState {
             }
             // In their order among the user's logins.
             Command::CloseSession(command::CloseSession { user, .. })
-            | Command::ChangeAccount(command::ChangeAccount { user, .. })
             | Command::TouchSession(command::TouchSession { user, .. }) => {
+                let message = |reply| UserMsg::Propose { command, reply };
+                self.ask_user(myself, user, reply, message);
+            }
+            Command::ChangeAccount(ref change) => {
+                let user = change.user;
                 let message = |reply| UserMsg::Propose { command, reply };
                 self.ask_user(myself, user, reply, message);
             }

@@ -60,7 +60,7 @@ fn sessions_of_a_first_password_and_messages_are_of_the_first_level_and_acts_of_
     assert_eq!(Command::Send(send).level(), Level::FIRST);
     let (action, target, detail) = Default::default();
     let act = RecordAct { slot: Slot::of(b"x"), request: REQUEST, by: author(), action, target, detail };
-    assert_eq!(Command::RecordAct(act).level(), Level::SECOND);
+    assert_eq!(Command::from(act).level(), Level::SECOND);
 }
 
 #[test]

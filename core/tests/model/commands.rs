@@ -128,7 +128,7 @@ fn account() -> impl Strategy<Value = Command> {
     ];
     let changes = (1..200u8, 0..2u8, change).prop_map(move |(request, other, change)| {
         let by = by(if other == 1 { USERS[0] } else { registered() });
-        Command::ChangeAccount(ChangeAccount { user: registered(), request: id(request), by, change })
+        Command::from(ChangeAccount { user: registered(), request: id(request), by, change })
     });
     let touches = (device.clone(), token.clone(), any::<bool>()).prop_map(move |(device, token, live)| {
         Command::TouchSession(TouchSession { user: registered(), device, token, idle_ms: 1_600, live })

@@ -38,7 +38,7 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
         ("account", [by, name, request, how @ ..]) => {
             let name = Username::kept(name, None);
             named = Some(name.key().as_str().to_owned());
-            Command::CreateAccount(CreateAccount {
+            Command::from(CreateAccount {
                 name,
                 password_hash: "$argon2id$".to_owned(),
                 request: id(request)?,
@@ -98,7 +98,7 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
         ("spend", [code, request, user]) => {
             invited(code, InviteChange::Settle { request: id(request)?, user: world.user(user)? })?
         }
-        ("act", [by, request, action, target]) => Command::RecordAct(RecordAct {
+        ("act", [by, request, action, target]) => Command::from(RecordAct {
             slot: Slot(7),
             request: id(request)?,
             by: author(world, by)?,
@@ -149,12 +149,12 @@ fn author(world: &World, word: &str) -> Result<Author, String> {
 
 fn changed(world: &World, by: &str, user: &str, request: &str, change: AccountChange) -> Result<Command, String> {
     let (user, request, by) = (world.user(user)?, id(request)?, author(world, by)?);
-    Ok(Command::ChangeAccount(ChangeAccount { user, request, by, change }))
+    Ok(Command::from(ChangeAccount { user, request, by, change }))
 }
 
 fn invited(code: &str, change: InviteChange) -> Result<Command, String> {
     let id = InviteId::of(&TokenHash(padded(code)?));
-    Ok(Command::ChangeInvite(ChangeInvite { id, change }))
+    Ok(Command::from(ChangeInvite { id, change }))
 }
 
 fn device(word: &str) -> Result<DeviceId, String> {

@@ -6,7 +6,7 @@ use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
     Register, Send, SettleOutbox, UpdateInbox,
 };
-use troupe_core::{Body, Command, GroupId, Level, Seq, Timestamp, UserId, Username};
+use troupe_core::{Body, Command, ConversationId, GroupId, Level, Seq, Timestamp, UserId, Username};
 
 use super::row::{other, role};
 use super::{RECORD_VERSION, Record};
@@ -73,7 +73,34 @@ impl EncodedCommand {
 
 /// Bytes that a command takes in an entry.
 pub fn command_bytes(command: &Command) -> usize {
-    encoding::message::encoded_len(EncodedCommand::FIELD, &wire::Command::from(command))
+    match command {
+        // Asked several times for each message, so nothing is copied for it.
+        Command::Send(send) => field_bytes(field_bytes(send_bytes(send))),
+        _ => encoding::message::encoded_len(EncodedCommand::FIELD, &wire::Command::from(command)),
+    }
+}
+
+fn send_bytes(send: &Send) -> usize {
+    let number = |number: u64| if number == 0 { 0 } else { 1 + encoding::encoded_len_varint(number) };
+    let bytes = |len: usize| if len == 0 { 0 } else { field_bytes(len) };
+    let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let conversation = match send.conversation {
+        ConversationId::Everyone => "everyone".len(),
+        ConversationId::Direct { low, high } => "d-".len() + digits(low.0) + digits(high.0),
+        ConversationId::Group(group) => "g".len() + digits(group.0),
+    };
+    let body = number(u64::from(send.body.kind)) + bytes(send.body.content.len());
+    bytes(conversation)
+        + number(send.sender.0)
+        + bytes(send.client_message_id.0.len())
+        + bytes(send.after.map_or(0, |after| after.0.len()))
+        + field_bytes(body)
+}
+
+/// Of a field with a length before it. All fields on the way to a message have numbers below 16,
+/// and so a tag of one byte.
+fn field_bytes(len: usize) -> usize {
+    1 + encoding::encoded_len_varint(len as u64) + len
 }
 
 fn version_of(level: Level) -> u8 {
@@ -168,11 +195,11 @@ impl From<&Command> for wire::Command {
                 slot: c.slot.0.into(),
                 rows: c.rows.iter().map(Into::into).collect(),
             }),
-            Command::CreateAccount(c) => Wire::CreateAccount(c.into()),
-            Command::ChangeAccount(c) => Wire::ChangeAccount(c.into()),
+            Command::CreateAccount(c) => Wire::CreateAccount((&**c).into()),
+            Command::ChangeAccount(c) => Wire::ChangeAccount((&**c).into()),
             Command::TouchSession(c) => Wire::TouchSession(c.into()),
-            Command::ChangeInvite(c) => Wire::ChangeInvite(c.into()),
-            Command::RecordAct(c) => Wire::RecordAct(c.into()),
+            Command::ChangeInvite(c) => Wire::ChangeInvite((&**c).into()),
+            Command::RecordAct(c) => Wire::RecordAct((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -243,11 +270,11 @@ impl TryFrom<wire::Command> for Command {
                 slot: field::slot("settle_outbox.slot", c.slot)?,
                 rows: c.rows.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             }),
-            Wire::CreateAccount(c) => Command::CreateAccount(c.try_into()?),
-            Wire::ChangeAccount(c) => Command::ChangeAccount(c.try_into()?),
+            Wire::CreateAccount(c) => Command::CreateAccount(Box::new(c.try_into()?)),
+            Wire::ChangeAccount(c) => Command::ChangeAccount(Box::new(c.try_into()?)),
             Wire::TouchSession(c) => Command::TouchSession(c.try_into()?),
-            Wire::ChangeInvite(c) => Command::ChangeInvite(c.try_into()?),
-            Wire::RecordAct(c) => Command::RecordAct(c.try_into()?),
+            Wire::ChangeInvite(c) => Command::ChangeInvite(Box::new(c.try_into()?)),
+            Wire::RecordAct(c) => Command::RecordAct(Box::new(c.try_into()?)),
         })
     }
 }

@@ -47,8 +47,8 @@ fn reservation() {
 }
 
 pub fn commands() -> Vec<(&'static str, Command)> {
-    let change = |change| Command::ChangeAccount(ChangeAccount { user: BOB, request: ID, by: by(), change });
-    let invited = |change| Command::ChangeInvite(ChangeInvite { id: InviteId::of(&TOKEN), change });
+    let change = |change| Command::from(ChangeAccount { user: BOB, request: ID, by: by(), change });
+    let invited = |change| Command::from(ChangeInvite { id: InviteId::of(&TOKEN), change });
     let keep = Some((device(), TOKEN));
     let hash = || "$argon2id$".to_owned();
     vec![
@@ -58,7 +58,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ),
         (
             "create_account",
-            Command::CreateAccount(CreateAccount {
+            Command::from(CreateAccount {
                 name: name(),
                 password_hash: hash(),
                 request: ID,
@@ -104,7 +104,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
         ("settle_invite", invited(InviteChange::Settle { request: ID, user: BOB })),
         (
             "record_act",
-            Command::RecordAct(RecordAct {
+            Command::from(RecordAct {
                 slot: Slot(77),
                 request: ID,
                 by: by(),

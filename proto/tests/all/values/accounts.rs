@@ -59,7 +59,7 @@ prop_compose! {
         one_time: bool, born_with_cluster: bool
     ) -> Command {
         let create = CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster };
-        Command::CreateAccount(create)
+        Command::from(create)
     }
 }
 
@@ -78,7 +78,7 @@ fn change_account() -> impl Strategy<Value = Command> {
         option::of(device()).prop_map(|device| AccountChange::EndSessions { device }),
     ];
     (user(), message_id(), author(), change)
-        .prop_map(|(user, request, by, change)| Command::ChangeAccount(ChangeAccount { user, request, by, change }))
+        .prop_map(|(user, request, by, change)| Command::from(ChangeAccount { user, request, by, change }))
 }
 
 prop_compose! {
@@ -104,14 +104,14 @@ fn change_invite() -> impl Strategy<Value = Command> {
         message_id().prop_map(|request| InviteChange::Release { request }),
         (message_id(), user()).prop_map(|(request, user)| InviteChange::Settle { request, user }),
     ];
-    (number(), change).prop_map(|(id, change)| Command::ChangeInvite(ChangeInvite { id: InviteId(id), change }))
+    (number(), change).prop_map(|(id, change)| Command::from(ChangeInvite { id: InviteId(id), change }))
 }
 
 prop_compose! {
     fn record_act()(
         slot in slot(), request in message_id(), by in author(), action in text(), target in text(), detail in text()
     ) -> Command {
-        Command::RecordAct(RecordAct { slot, request, by, action, target, detail })
+        Command::from(RecordAct { slot, request, by, action, target, detail })
     }
 }
 
