@@ -1,8 +1,10 @@
 //! Entries of a conversation's log.
 
 mod content;
+mod seal;
 
 pub use content::KINDS;
+pub use seal::{ContentHash, Flags, Seal, verify};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::id::{ClientMessageId, Seq, Timestamp, UserId};
@@ -18,6 +20,8 @@ pub struct Event {
     /// The id the sending device gave it; the key of exactly once.
     pub client_message_id: ClientMessageId,
     pub kind: EventKind,
+    /// `None` in events of level 1.
+    pub seal: Option<Seal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub enum EventKind {
 impl Event {
     /// The running hash after this event, given the one before it. Replicas with equal heads and
     /// equal chains hold equal logs. Its bytes are fixed for ever: numbers big-endian, a tag per
-    /// kind, and a length before whatever has one.
+    /// kind, and a length before whatever has one. Of a sealed event it takes the envelope only.
     pub fn chain(&self, before: u64) -> u64 {
         let mut hash = Xxh3::new();
         let number = |hash: &mut Xxh3, number: u64| hash.update(&number.to_be_bytes());
@@ -66,6 +70,13 @@ impl Event {
         number(&mut hash, self.time.0);
         number(&mut hash, self.sender.0);
         hash.update(&self.client_message_id.0);
+        if let Some(seal) = self.seal {
+            hash.update(&[255]);
+            number(&mut hash, u64::from(self.kind.number()));
+            number(&mut hash, seal.flags.0);
+            hash.update(&seal.content.0);
+            return hash.digest();
+        }
         match &self.kind {
             EventKind::Message(body) => {
                 hash.update(&[1]);

@@ -9,7 +9,7 @@
 //! | level | since | what it brought |
 //! | --- | --- | --- |
 //! | 1 | 0.1 | the rules of 74c331d |
-//! | 2 | 0.2 | accounts that administrators make and change, invitations, the audit log, names with a key of their own, settings of the cluster; rows that count owners, number events and say who has written |
+//! | 2 | 0.2 | accounts that administrators make and change, invitations, the audit log, names with a key of their own, settings of the cluster; rows that count owners, number events and say who has written; events whose content the chain is not over |
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl Level {
     pub const OLDEST: Level = Level(1);
     /// Everything before there were administrators and invitations.
     pub const FIRST: Level = Level(1);
-    /// Administrators, invitations, owners counted, events numbered.
+    /// Administrators, invitations, owners counted, events numbered and sealed.
     pub const SECOND: Level = Level(2);
     /// All that this version knows.
     pub const NEWEST: Level = Level::SECOND;

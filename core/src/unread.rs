@@ -10,7 +10,7 @@
 //! counted in the log. Events of 74c331d have no numbers and count like messages of others, until
 //! the user has read beyond them.
 
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::id::{Seq, UserId};
 
 /// In whose name events are numbered that are no messages.
@@ -29,15 +29,7 @@ pub struct Numbered {
 
 /// In whose name an event is numbered.
 pub fn numbered_for(event: &Event) -> UserId {
-    match event.kind {
-        EventKind::Message(_) => event.sender,
-        EventKind::Created { .. }
-        | EventKind::Renamed { .. }
-        | EventKind::Added { .. }
-        | EventKind::Removed { .. }
-        | EventKind::RoleChanged { .. }
-        | EventKind::Unknown { .. } => NOT_A_MESSAGE,
-    }
+    if event.counts_as_unread() { event.sender } else { NOT_A_MESSAGE }
 }
 
 /// How many events up to `seq` are numbered for a user, whose last row up to there is `last`.

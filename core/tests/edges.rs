@@ -257,7 +257,8 @@ fn the_chain_never_changes() {
         (EventKind::RoleChanged { user: UserId(1), role: Role::Admin }, 0x0a82_fef6_87b5_2566),
     ];
     let chains = kinds.map(|(kind, golden)| {
-        let event = Event { seq: Seq(3), time: Timestamp(5), sender: UserId(7), client_message_id: id(9), kind };
+        let event =
+            Event { seq: Seq(3), time: Timestamp(5), sender: UserId(7), client_message_id: id(9), kind, seal: None };
         (event.chain(11), golden)
     });
     let (chains, golden): (Vec<u64>, Vec<u64>) = chains.into_iter().unzip();

@@ -10,7 +10,7 @@ use std::ops::RangeFrom;
 use bytes::{Buf, BufMut, Bytes};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError as Malformed, Message};
-use troupe_core::event::KINDS;
+use troupe_core::event::{ContentHash, Flags, KINDS, Seal};
 use troupe_core::{Event as Core, EventKind, Seq, Timestamp, UserId};
 
 use crate::client::role;
@@ -18,8 +18,10 @@ use crate::error::DecodeError;
 use crate::field;
 use crate::wire::client as wire;
 
+const FLAGS: u32 = 1_000;
+const CONTENT_HASH: u32 = 1_001;
 /// Numbers of fields that later versions may add to the envelope.
-const LATER: RangeFrom<u32> = 1_000..;
+const LATER: RangeFrom<u32> = 1_002..;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Event {
@@ -30,6 +32,9 @@ pub struct Event {
     /// The number of the field that holds the content; 0: there is none.
     pub kind: u32,
     pub content: Bytes,
+    pub flags: u64,
+    /// 16 bytes; empty in events of level 1.
+    pub content_hash: Bytes,
     /// Fields of the envelope that this program does not know, as they came.
     pub later: Vec<u8>,
 }
@@ -43,12 +48,36 @@ impl Event {
     /// The event, in whose content no byte is passed over: what it encodes to is what it was. A
     /// node takes it so, because others get it from there.
     pub fn faithful(self) -> Result<Core, DecodeError> {
-        let (kind, content) = (self.kind, self.content.clone());
-        let mut event = Core::try_from(self)?;
-        if event.kind.content() != content {
-            event.kind = EventKind::Unknown { kind, content: content.into() };
-        }
-        Ok(event)
+        let (kind, seal) = (self.understood(), self.seal());
+        let kind = if kind.content() == self.content { kind } else { self.as_it_is() };
+        self.with(kind, seal)
+    }
+
+    fn seal(&self) -> Option<Seal> {
+        let content = ContentHash(self.content_hash.as_ref().try_into().ok()?);
+        Some(Seal { flags: Flags(self.flags), content })
+    }
+
+    /// What it says. A content that is not the one that was sealed says nothing.
+    fn understood(&self) -> EventKind {
+        let is_whole = self.seal().is_none_or(|seal| seal.content == ContentHash::of(&self.content));
+        let understood = understood(self.kind, self.content.clone()).ok().filter(|_| is_whole);
+        understood.unwrap_or_else(|| self.as_it_is())
+    }
+
+    fn as_it_is(&self) -> EventKind {
+        EventKind::Unknown { kind: self.kind, content: self.content.to_vec() }
+    }
+
+    fn with(self, kind: EventKind, seal: Option<Seal>) -> Result<Core, DecodeError> {
+        Ok(Core {
+            seq: Seq(self.seq),
+            time: Timestamp(self.time_ms),
+            sender: UserId(self.sender),
+            client_message_id: field::client_message_id("event.client_message_id", &self.client_message_id)?,
+            kind,
+            seal,
+        })
     }
 }
 
@@ -61,25 +90,22 @@ impl From<&Core> for Event {
             client_message_id: Bytes::copy_from_slice(&event.client_message_id.0),
             kind: event.kind.number(),
             content: event.kind.content().into(),
+            flags: event.seal.map_or(0, |seal| seal.flags.0),
+            content_hash: event.seal.map_or_else(Bytes::new, |seal| Bytes::copy_from_slice(&seal.content.0)),
             later: Vec::new(),
         }
     }
 }
 
-/// As whoever only reads it understands it: what later versions have added to a content is passed
-/// over.
+/// As a reader understands it: what later versions have added to a content is passed over, and the
+/// seal with it, since it is of more than is left.
 impl TryFrom<Event> for Core {
     type Error = DecodeError;
 
     fn try_from(event: Event) -> Result<Self, DecodeError> {
-        Ok(Core {
-            seq: Seq(event.seq),
-            time: Timestamp(event.time_ms),
-            sender: UserId(event.sender),
-            client_message_id: field::client_message_id("event.client_message_id", &event.client_message_id)?,
-            kind: understood(event.kind, event.content.clone())
-                .unwrap_or_else(|_| EventKind::Unknown { kind: event.kind, content: event.content.into() }),
-        })
+        let kind = event.understood();
+        let seal = event.seal().filter(|_| kind.content() == event.content);
+        event.with(kind, seal)
     }
 }
 
@@ -116,6 +142,12 @@ impl Message for Event {
         if KINDS.contains(&self.kind) {
             encoding::bytes::encode(self.kind, &self.content, out);
         }
+        if self.flags != 0 {
+            encoding::uint64::encode(FLAGS, &self.flags, out);
+        }
+        if !self.content_hash.is_empty() {
+            encoding::bytes::encode(CONTENT_HASH, &self.content_hash, out);
+        }
         out.put_slice(&self.later);
     }
 
@@ -128,6 +160,12 @@ impl Message for Event {
         }
         if KINDS.contains(&self.kind) {
             size += encoding::bytes::encoded_len(self.kind, &self.content);
+        }
+        if self.flags != 0 {
+            size += encoding::uint64::encoded_len(FLAGS, &self.flags);
+        }
+        if !self.content_hash.is_empty() {
+            size += encoding::bytes::encoded_len(CONTENT_HASH, &self.content_hash);
         }
         size + self.later.len()
     }
@@ -149,6 +187,8 @@ impl Message for Event {
                 self.kind = kind;
                 Ok(())
             }
+            FLAGS => encoding::uint64::merge(wire_type, &mut self.flags, from, context),
+            CONTENT_HASH => encoding::bytes::merge(wire_type, &mut self.content_hash, from, context),
             later if LATER.contains(&later) => keep(&mut self.later, tag, wire_type, from, context),
             _ => encoding::skip_field(wire_type, tag, from, context),
         }

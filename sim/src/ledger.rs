@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use troupe_chaos::history::{Conversation, Entry, FinalLog};
+use troupe_core::event;
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
 
@@ -64,7 +65,17 @@ impl Ledger {
                     wrong.push(format!("{} has seq {} of {conversation}, but none before it", name(node), event.seq));
                     break;
                 }
-                log.chains.push(event.chain(log.chains.last().copied().unwrap_or(0)));
+                let (at, chain) = (Seq(event.seq.0 - 1), log.chains.last().copied().unwrap_or(0));
+                match event::verify(at, chain, [&event]) {
+                    Ok(chain) => log.chains.push(chain),
+                    Err(seq) => {
+                        wrong.push(format!(
+                            "{} has an event {seq} of {conversation} that is not what was sealed",
+                            name(node)
+                        ));
+                        break;
+                    }
+                }
                 log.events.push(event);
                 log.seen.push(now);
             }

@@ -13,6 +13,7 @@ fn event(seq: u64) -> Event {
         sender: UserId(1),
         client_message_id: ClientMessageId([0; 16]),
         kind: EventKind::Message(Body::text("x")),
+        seal: None,
     }
 }
 

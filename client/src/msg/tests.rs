@@ -19,6 +19,7 @@ fn an_event_of_a_later_version_is_a_line_like_any_other() {
         sender: UserId(6),
         client_message_id: troupe_core::ClientMessageId([7; 16]),
         kind: EventKind::Unknown { kind: 77, content: vec![1, 2, 3] },
+        seal: None,
     };
     assert_eq!(as_text(ConversationId::Everyone, &event), "everyone 4 6: (unsupported event, kind 77)");
     let line: Value = serde_json::from_str(&as_json(ConversationId::Everyone, &event)).expect("it is JSON");

@@ -13,6 +13,7 @@ fn said(seq: u64, text: &str) -> Record {
         sender: UserId(5),
         client_message_id: ClientMessageId([seq as u8; 16]),
         kind: EventKind::Message(Body::text(text)),
+        seal: None,
     };
     Record::HandedOut { conversation: HERE, event }
 }

@@ -120,7 +120,8 @@ impl Step<'_> {
         let seq = row.head.0.checked_add(1).map(Seq);
         let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
         let time = if self.plant == Some(Plant::TimeGoesBack) { self.now } else { row.time.max(self.now) };
-        let event = Event { seq, time, sender, client_message_id: id, kind };
+        let event = Event { seq, time, sender, client_message_id: id, kind, seal: None };
+        let event = if self.level >= Level::SECOND { event.sealed() } else { event };
         row.head = seq;
         row.time = time;
         row.chain = event.chain(row.chain);

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use commands::{USERS, conversations, long_stories};
 use proptest::prelude::*;
 use reference::Reference;
-use troupe_core::event::Role;
+use troupe_core::event::{self, Role};
 use troupe_core::plant::Plant;
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, Effect, EventKind, Level, Machine, Meta, Rejection, Reply, Seq, State,
-    Timestamp, limits, unread,
+    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, Level, Machine, Meta, Rejection, Reply, Seq,
+    State, Timestamp, limits, unread,
 };
 
 type Story = Vec<(u64, Command)>;
@@ -69,7 +69,9 @@ fn begin_group(models: &mut [Reference], now: u64, command: &Command, reply: &Re
 /// Everything there is to know about a conversation agrees with the model.
 fn agrees(state: &MemoryState, model: &Reference) {
     let log = state.events(model.id);
-    assert_eq!(log, model.log);
+    let said: Vec<Event> = log.iter().map(|event| Event { seal: None, ..event.clone() }).collect();
+    assert_eq!(said, model.log);
+    assert!(log.iter().all(|event| event.seal.is_some() && event.is_whole()));
     let row = state.conversation(model.id);
     assert_eq!(row.is_some(), !log.is_empty());
     let members = state.members(model.id, None, usize::MAX);
@@ -90,7 +92,9 @@ fn agrees(state: &MemoryState, model: &Reference) {
     assert_eq!(row.members as usize, members.len());
     let owners = members.iter().filter(|(_, member)| member.role == Role::Owner).count();
     assert_eq!(row.owners as usize, owners);
-    assert_eq!(row.chain, log.iter().fold(0, |chain, event| event.chain(chain)));
+    assert_eq!(event::verify(Seq(0), 0, &log), Ok(row.chain));
+    let erased: Vec<Event> = log.iter().map(|event| event.clone().erased().unwrap_or_else(|| event.clone())).collect();
+    assert_eq!(event::verify(Seq(0), 0, &erased), Ok(row.chain), "without what can be erased");
     assert!(log.iter().zip(1..).all(|(event, seq)| event.seq == Seq(seq)), "a gap");
     assert!(log.is_sorted_by_key(|event| event.time), "time went back");
     let ids: BTreeSet<_> = log.iter().map(|event| (event.sender, event.client_message_id)).collect();
@@ -163,6 +167,7 @@ proptest! {
         for conversation in first.conversations() {
             let row = first.conversation(conversation).unwrap_or_default();
             prop_assert_eq!((row.owners, row.low_wrote, row.high_wrote), (0, false, false));
+            prop_assert!(first.events(conversation).iter().all(|event| event.seal.is_none()));
             let senders = first.events(conversation).into_iter().map(|event| event.sender).chain([NOT_A_MESSAGE]);
             for user in senders {
                 prop_assert_eq!(first.last_numbered(conversation, user), Numbered::default());

@@ -46,7 +46,7 @@ impl Reference {
             EventKind::RoleChanged { user, role } => drop(self.members.insert(*user, *role)),
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
         }
-        self.log.push(Event { seq, time, sender, client_message_id: id, kind });
+        self.log.push(Event { seq, time, sender, client_message_id: id, kind, seal: None });
         Reply::Placed { seq, time, duplicate: false }
     }
 

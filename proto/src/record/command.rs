@@ -8,6 +8,7 @@ use troupe_core::command::{
 };
 use troupe_core::{Body, Command, ConversationId, GroupId, Level, Seq, Timestamp, UserId, Username};
 
+use super::form::{Form, Nothing, open};
 use super::row::{other, role};
 use super::{RECORD_VERSION, Record};
 use crate::error::DecodeError;
@@ -107,22 +108,53 @@ fn version_of(level: Level) -> u8 {
     if level <= Level::FIRST { RECORD_VERSION } else { LEVELLED_VERSION }
 }
 
+/// Version 1: of the first level, which it does not name.
+pub(super) struct Unlevelled(StampedBatch);
+
+impl Form for Unlevelled {
+    const VERSION: u8 = RECORD_VERSION;
+    type Previous = Nothing;
+
+    fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+        parse(Self::VERSION, message).map(Unlevelled)
+    }
+
+    fn migrate(previous: Nothing) -> Self {
+        match previous {}
+    }
+}
+
+impl Form for StampedBatch {
+    const VERSION: u8 = LEVELLED_VERSION;
+    type Previous = Unlevelled;
+
+    fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+        parse(LEVELLED_VERSION, message)
+    }
+
+    fn migrate(Unlevelled(batch): Unlevelled) -> Self {
+        batch
+    }
+}
+
+fn parse(version: u8, message: &[u8]) -> Result<StampedBatch, DecodeError> {
+    let batch = StampedBatch::try_from(wire::StampedBatch::decode(message)?)?;
+    if version_of(batch.level) != version {
+        return Err(DecodeError::Invalid { field: "stamped_batch.level", why: "the version is of another level" });
+    }
+    Ok(batch)
+}
+
 impl Record for StampedBatch {
+    const VERSION: u8 = LEVELLED_VERSION;
+
     fn encode(&self) -> Vec<u8> {
         let commands: Vec<EncodedCommand> = self.commands.iter().map(EncodedCommand::of).collect();
         EncodedCommand::batch(self.now, self.level, &commands)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (version, message) = bytes.split_first().ok_or(DecodeError::Missing { field: "record.version" })?;
-        if !(RECORD_VERSION..=LEVELLED_VERSION).contains(version) {
-            return Err(DecodeError::Version { found: *version, known: LEVELLED_VERSION });
-        }
-        let batch = StampedBatch::try_from(wire::StampedBatch::decode(message)?)?;
-        if version_of(batch.level) != *version {
-            return Err(DecodeError::Invalid { field: "stamped_batch.level", why: "the version is of another level" });
-        }
-        Ok(batch)
+        open(bytes)
     }
 }
 

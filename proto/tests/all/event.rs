@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use prost::Message;
 use prost::encoding::{self, WireType, encode_key, encode_varint};
 use troupe_core::{Body, Event, EventKind};
-use troupe_proto::Record;
 use troupe_proto::record::RECORD_VERSION;
 use troupe_proto::wire::client as wire;
+use troupe_proto::{DecodeError, Record};
 
 use crate::values;
 
@@ -60,7 +60,7 @@ proptest! {
     #[test]
     fn what_passes_through_a_push_is_unchanged(
         kind in 5u32..=999, content in vec(any::<u8>(), 0..80),
-        envelope in vec((1_000u32..9_999, vec(any::<u8>(), 0..20)), 0..3)
+        envelope in vec((1_002u32..9_999, vec(any::<u8>(), 0..20)), 0..3)
     ) {
         let bytes = later(1, kind, &content, &envelope);
         let push = wire::EventPush { conversation: "everyone".into(), event: wire::Event::decode(&bytes[..]).ok() };
@@ -129,4 +129,56 @@ fn an_event_without_a_kind_is_an_event() {
     encode_key(77, WireType::Varint, &mut odd);
     encode_varint(5, &mut odd);
     assert_eq!(Event::decode(&record(&odd)), Ok(event));
+}
+
+/// The first version of a row becomes today's value and is written as it was.
+#[test]
+fn rows_of_every_version_are_read_and_stay_what_they_are() {
+    let event = Event::decode(&record(&later(4, EventKind::MESSAGE, &[8, 1, 18, 1, b'a'], &[]))).expect("version 1");
+    assert_eq!((event.seal, event.counts_as_unread()), (None, true));
+    assert_eq!(event.encode()[0], 1);
+    let sealed = event.clone().sealed();
+    let bytes = sealed.encode();
+    assert_eq!((bytes[0], Event::decode(&bytes)), (2, Ok(sealed.clone())));
+    // One chain is over the content and the other over the envelope.
+    assert_ne!(event.chain(5), sealed.chain(5));
+    assert_eq!(Event::VERSION, 2);
+    for version in [0, 3, 255] {
+        let bytes = [&[version], &bytes[1..]].concat();
+        assert_eq!(Event::decode(&bytes), Err(DecodeError::Version { found: version, known: 2 }));
+    }
+    let unsealed = [&[2], &event.encode()[1..]].concat();
+    assert_eq!(Event::decode(&unsealed).map_err(|error| error.field()), Err(Some("event.content_hash")));
+}
+
+#[test]
+fn a_content_that_was_erased_or_exchanged_says_nothing_and_the_chain_holds() {
+    let id = troupe_core::ClientMessageId([7; 16]);
+    let (seq, time, sender) = (troupe_core::Seq(1), troupe_core::Timestamp(2), troupe_core::UserId(3));
+    let kind = EventKind::Message(Body::text("a secret"));
+    let whole = Event { seq, time, sender, client_message_id: id, kind, seal: None }.sealed();
+    for content in [&b""[..], &[8, 1, 18, 1, b'a']] {
+        let told = wire::Event { content: Bytes::copy_from_slice(content), ..wire::Event::from(&whole) };
+        let stored = Event::decode(&[&[2], &told.encode_to_vec()[..]].concat()).expect("an event");
+        let shown = Event::try_from(told).expect("an event");
+        for event in [stored, shown] {
+            let said = EventKind::Unknown { kind: EventKind::MESSAGE, content: content.to_vec() };
+            assert_eq!((&event.kind, event.seal, event.chain(9)), (&said, whole.seal, whole.chain(9)));
+            assert!(event.counts_as_unread() && !event.is_whole());
+        }
+    }
+}
+
+#[test]
+fn a_reader_of_a_part_has_no_seal_of_the_whole() {
+    let content = [8, 1, 18, 2, b'h', b'i', 24, 9];
+    let seal = [(1_001, troupe_core::event::ContentHash::of(&content).0.to_vec())];
+    let bytes = later(1, EventKind::MESSAGE, &content, &seal);
+    let shown = Event::try_from(wire::Event::decode(&bytes[..]).expect("an event")).expect("an event");
+    assert_eq!((&shown.kind, shown.seal), (&EventKind::Message(Body::text("hi")), None));
+    // An SDK that keeps it reads it again.
+    assert_eq!(Event::try_from(wire::Event::from(&shown)), Ok(shown));
+    let kept = Event::decode(&[&[2], &bytes[..]].concat()).expect("an event");
+    assert_eq!(kept.encode(), [&[2], &bytes[..]].concat());
+    assert!(kept.is_whole());
 }

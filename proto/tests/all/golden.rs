@@ -11,7 +11,7 @@ use troupe_core::command::{
     AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
     SettleOutbox, UpdateInbox,
 };
-use troupe_core::event::Role;
+use troupe_core::event::{Flags, Role, Seal};
 use troupe_core::record::{
     Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
@@ -43,7 +43,7 @@ fn kept<T: PartialEq + Debug>(
     encode: impl Fn(&T) -> Vec<u8>,
     decode: impl Fn(&[u8]) -> T,
 ) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file).with_extension("hex");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{file}.hex"));
     let lines = values.iter().fold(String::new(), |mut lines, (name, value)| {
         let hex = encode(value).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         writeln!(lines, "{name} {hex}").expect("a string takes everything");
@@ -62,9 +62,22 @@ fn kept<T: PartialEq + Debug>(
     }
 }
 
+/// Of a kind of row whose newest version is also the one that these values are written in.
 #[track_caller]
 fn record<T: Record + PartialEq + Debug>(file: &str, values: &[(&str, T)]) {
-    kept(file, values, T::encode, |bytes| T::decode(bytes).expect("kept bytes decode"));
+    record_of(T::VERSION, file, values);
+}
+
+/// A file per version: none of them ever goes.
+#[track_caller]
+fn record_of<T: Record + PartialEq + Debug>(version: u8, file: &str, values: &[(&str, T)]) {
+    kept(&format!("{file}.v{version}"), values, T::encode, |bytes| {
+        assert_eq!(bytes.first(), Some(&version), "{file}: another version is written");
+        T::decode(bytes).expect("kept bytes decode")
+    });
+    let before = (1..T::VERSION).map(|version| format!("{file}.v{version}.hex"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    assert!(before.into_iter().all(|file| folder.join(file).exists()), "bytes of each version are kept");
 }
 
 #[test]
@@ -153,7 +166,7 @@ fn outbox_row() {
 
 #[test]
 fn event() {
-    let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind };
+    let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind, seal: None };
     let kinds = [
         ("text", EventKind::Message(Body::text("hello, мир"))),
         ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255] })),
@@ -165,7 +178,13 @@ fn event() {
         ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255] }),
         ("without_kind", EventKind::Unknown { kind: 0, content: Vec::new() }),
     ];
-    record("event", &kinds.map(|(name, kind)| (name, event(kind))));
+    record_of(1, "event", &kinds.clone().map(|(name, kind)| (name, event(kind))));
+    let sealed = kinds.map(|(name, kind)| (name, event(kind).sealed()));
+    let erased = sealed[0].1.clone().erased().expect("sealed events can be erased");
+    let later = Seal { flags: Flags(1 << 40), ..sealed[0].1.seal.expect("a seal") };
+    let later = Event { seal: Some(later), ..sealed[0].1.clone() };
+    let more = [("erased", erased), ("later_flag", later)];
+    record_of(2, "event", &sealed.into_iter().chain(more).collect::<Vec<_>>());
 }
 
 fn send() -> Command {
@@ -237,7 +256,8 @@ fn stamped_batch() {
     let batch = StampedBatch { now: NOW, level: Level::FIRST, commands: vec![send(), send()] };
     let second = StampedBatch { level: Level::SECOND, ..batch.clone() };
     let empty = StampedBatch { commands: Vec::new(), ..batch.clone() };
-    record("stamped_batch", &[("two", batch), ("empty", empty), ("second_level", second)]);
+    record_of(1, "stamped_batch", &[("two", batch), ("empty", empty)]);
+    record_of(2, "stamped_batch", &[("second_level", second)]);
 }
 
 #[test]

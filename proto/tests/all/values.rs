@@ -9,7 +9,7 @@ use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
     Register, Send, SettleOutbox, UpdateInbox,
 };
-use troupe_core::event::{KINDS, Role};
+use troupe_core::event::{Flags, KINDS, Role, Seal};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, SLOTS, Seq, Slot,
@@ -166,13 +166,24 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
         2 => later_kind(),
     ];
-    (seq(), time(), user(), message_id(), kind).prop_map(|(seq, time, sender, client_message_id, kind)| Event {
-        seq,
-        time,
-        sender,
-        client_message_id,
-        kind,
-    })
+    (seq(), time(), user(), message_id(), kind, seal()).prop_map(
+        |(seq, time, sender, client_message_id, kind, seal)| {
+            let event = Event { seq, time, sender, client_message_id, kind, seal: None };
+            match seal {
+                None => event,
+                Some(Some(flags)) => {
+                    let event = event.sealed();
+                    Event { seal: event.seal.map(|seal| Seal { flags: Flags(flags), ..seal }), ..event }
+                }
+                Some(None) => event.sealed().erased().expect("it is sealed"),
+            }
+        },
+    )
+}
+
+/// None, one with flags that only a later version knows, or one whose content was erased.
+fn seal() -> impl Strategy<Value = Option<Option<u64>>> {
+    option::of(option::weighted(0.8, number()))
 }
 
 pub fn send() -> impl Strategy<Value = Send> {

@@ -92,6 +92,7 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
                 sender: owner,
                 client_message_id: id(value),
                 kind: EventKind::Message(Body::text(&name)),
+                seal: None,
             },
         ),
         10 => state.put_placed(conv, owner, id(value % 3), Seq(number)),

@@ -1,0 +1,193 @@
+//! What the envelope of an event says of its content, so that code that does not know the content,
+//! or has it no more, can count, keep and verify it.
+
+use sha2::{Digest, Sha256};
+
+use super::{Event, EventKind};
+use crate::id::Seq;
+
+/// The rest of the envelope, since level 2: an event has it if the leader's level was that high.
+/// The chain is over the envelope then, and over the content in events without a seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal {
+    pub flags: Flags,
+    pub content: ContentHash,
+}
+
+/// Flags that later versions have given are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(pub u64);
+
+impl Flags {
+    /// Whether it is one of the messages that others have not read.
+    pub const COUNTS_AS_UNREAD: Flags = Flags(1);
+
+    pub fn contains(self, flag: Flags) -> bool {
+        self.0 & flag.0 == flag.0
+    }
+}
+
+/// The first half of the SHA-256 of the content's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentHash(pub [u8; 16]);
+
+impl ContentHash {
+    pub fn of(content: &[u8]) -> ContentHash {
+        let hash = Sha256::digest(content);
+        ContentHash(std::array::from_fn(|at| hash[at]))
+    }
+}
+
+impl Event {
+    /// With the seal of what it says.
+    pub fn sealed(self) -> Event {
+        let content = ContentHash::of(&self.kind.content());
+        Event { seal: Some(Seal { flags: flags(&self.kind), content }), ..self }
+    }
+
+    pub fn counts_as_unread(&self) -> bool {
+        let flags = self.seal.map_or_else(|| flags(&self.kind), |seal| seal.flags);
+        flags.contains(Flags::COUNTS_AS_UNREAD)
+    }
+
+    /// Whether the content is the one that was sealed. Events without a seal say nothing.
+    pub fn is_whole(&self) -> bool {
+        self.seal.is_none_or(|seal| seal.content == ContentHash::of(&self.kind.content()))
+    }
+
+    /// The event without what it says: its place, its envelope and the chain stay. Only a sealed
+    /// one can be erased.
+    pub fn erased(self) -> Option<Event> {
+        self.seal?;
+        if self.kind.content().is_empty() {
+            return Some(self);
+        }
+        let kind = EventKind::Unknown { kind: self.kind.number(), content: Vec::new() };
+        Some(Event { kind, ..self })
+    }
+}
+
+fn flags(kind: &EventKind) -> Flags {
+    match kind {
+        EventKind::Message(_) => Flags::COUNTS_AS_UNREAD,
+        EventKind::Created { .. }
+        | EventKind::Renamed { .. }
+        | EventKind::Added { .. }
+        | EventKind::Removed { .. }
+        | EventKind::RoleChanged { .. }
+        | EventKind::Unknown { .. } => Flags::default(),
+    }
+}
+
+/// Whether these events may be the log behind `at`, where the chain was `chain`: a place each, time
+/// that does not go back, contents as they were sealed or erased. Returns the chain at their end,
+/// which is the conversation's if the log is; or the first event that cannot be.
+pub fn verify<'a>(at: Seq, chain: u64, events: impl IntoIterator<Item = &'a Event>) -> Result<u64, Seq> {
+    let (mut at, mut chain, mut time) = (at, chain, None);
+    for event in events {
+        let is_erased = event.seal.is_some() && event.kind.content().is_empty();
+        let follows = event.seq == at.next() && time.is_none_or(|time| event.time >= time);
+        if !follows || !(event.is_whole() || is_erased) {
+            return Err(event.seq);
+        }
+        (at, chain, time) = (event.seq, event.chain(chain), Some(event.time));
+    }
+    Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Body, Role};
+    use crate::id::{ClientMessageId, Timestamp, UserId};
+
+    fn log() -> Vec<Event> {
+        let kinds = [
+            EventKind::Created { name: "Team".to_owned() },
+            EventKind::Message(Body::text("before the level rose")),
+            EventKind::Message(Body::text("a secret")),
+            EventKind::Unknown { kind: 77, content: vec![1, 2, 3] },
+            EventKind::RoleChanged { user: UserId(5), role: Role::Admin },
+        ];
+        let event = |(seq, kind): (u64, EventKind)| {
+            let id = ClientMessageId([seq as u8; 16]);
+            let event = Event {
+                seq: Seq(seq),
+                time: Timestamp(100 + seq),
+                sender: UserId(9),
+                client_message_id: id,
+                kind,
+                seal: None,
+            };
+            // The level rose behind the second event.
+            if seq > 2 { event.sealed() } else { event }
+        };
+        (1..).zip(kinds).map(event).collect()
+    }
+
+    fn chain(log: &[Event]) -> u64 {
+        log.iter().fold(0, |chain, event| event.chain(chain))
+    }
+
+    #[test]
+    fn a_log_of_both_forms_verifies() {
+        let log = log();
+        assert_eq!(verify(Seq::ZERO, 0, &log), Ok(chain(&log)));
+        assert_eq!(verify(Seq(2), chain(&log[..2]), &log[2..]), Ok(chain(&log)), "from any place on");
+    }
+
+    #[test]
+    fn erased_content_leaves_a_log_that_verifies() {
+        let whole = log();
+        for at in 2..whole.len() {
+            let mut log = whole.clone();
+            log[at] = log[at].clone().erased().expect("sealed events can be erased");
+            assert!(!log[at].is_whole() && log[at].kind.content().is_empty());
+            assert_eq!(log[at].kind.number(), whole[at].kind.number());
+            assert_eq!(log[at].counts_as_unread(), whole[at].counts_as_unread());
+            assert_eq!(verify(Seq::ZERO, 0, &log), Ok(chain(&whole)), "{at}");
+        }
+        assert!(whole[1].clone().erased().is_none(), "its chain is over its content");
+    }
+
+    #[test]
+    fn whatever_else_changes_is_noticed() {
+        let whole = log();
+        let is_noticed = |change: &dyn Fn(&mut Vec<Event>)| {
+            let mut log = whole.clone();
+            change(&mut log);
+            verify(Seq::ZERO, 0, &log) != Ok(chain(&whole))
+        };
+        assert!(is_noticed(&|log| log[2].kind = EventKind::Message(Body::text("another"))));
+        assert!(is_noticed(&|log| log[2] = log[2].clone().sealed_as("another")), "also with a seal of its own");
+        assert!(is_noticed(&|log| log[1].kind = EventKind::Message(Body::text("another"))), "in the old form too");
+        assert!(is_noticed(&|log| log[3].sender = UserId(8)));
+        assert!(is_noticed(&|log| log[3].kind = EventKind::Unknown { kind: 78, content: vec![1, 2, 3] }));
+        assert!(is_noticed(&|log| log[3].seal.as_mut().expect("a seal").flags = Flags(1)));
+        assert!(is_noticed(&|log| log[3].client_message_id = ClientMessageId([8; 16])));
+        assert!(is_noticed(&|log| log[4].time = Timestamp(1_000)));
+        assert!(is_noticed(&|log| log[2].seal = None));
+        assert!(is_noticed(&|log| log.swap(2, 3)));
+        assert!(is_noticed(&|log| drop(log.remove(3))));
+    }
+
+    impl Event {
+        fn sealed_as(self, text: &str) -> Event {
+            Event { kind: EventKind::Message(Body::text(text)), ..self }.sealed()
+        }
+    }
+
+    /// Replicas of different builds compare chains: their bytes never change.
+    #[test]
+    fn the_chain_over_envelopes_never_changes() {
+        let golden = [
+            0xd418_5b71_07a0_5214,
+            0xd7a8_9809_6f32_8959,
+            0xe5a4_404c_c7d0_0be0,
+            0xaa6a_da4a_cd00_68ac,
+            0x66a0_10d1_9f2d_93af,
+        ];
+        let chains: Vec<u64> = log().into_iter().map(|event| event.sealed().chain(11)).collect();
+        assert_eq!(chains, golden, "{chains:#x?}");
+    }
+}

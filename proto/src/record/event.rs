@@ -1,0 +1,62 @@
+//! The entries of a conversation's log, as kept: their form is [`crate::event`]'s, with a seal
+//! since version 2.
+
+use prost::Message;
+use troupe_core::Event;
+
+use super::Record;
+use super::form::{Form, Nothing, open, seal};
+use crate::error::DecodeError;
+use crate::field;
+use crate::wire::record as wire;
+
+/// Version 1: without flags and without the hash of the content, and its chain is over the content.
+struct Unsealed(Event);
+
+/// Version 2: the envelope says all that the chain is over.
+struct Sealed(Event);
+
+impl Form for Unsealed {
+    const VERSION: u8 = 1;
+    type Previous = Nothing;
+
+    fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+        let event = wire::Event::decode(message)?.faithful()?;
+        Ok(Unsealed(Event { seal: None, ..event }))
+    }
+
+    fn migrate(previous: Nothing) -> Self {
+        match previous {}
+    }
+}
+
+impl Form for Sealed {
+    const VERSION: u8 = 2;
+    type Previous = Unsealed;
+
+    fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+        let event = wire::Event::decode(message)?.faithful()?;
+        field::required("event.content_hash", event.seal)?;
+        Ok(Sealed(event))
+    }
+
+    /// It stays without a seal, so that it is known by what its chain goes; what its flags would
+    /// say follows from its kind.
+    fn migrate(Unsealed(event): Unsealed) -> Self {
+        Sealed(event)
+    }
+}
+
+impl Record for Event {
+    const VERSION: u8 = Sealed::VERSION;
+
+    /// In the version that it was written in first.
+    fn encode(&self) -> Vec<u8> {
+        let version = if self.seal.is_some() { Sealed::VERSION } else { Unsealed::VERSION };
+        seal(version, &wire::Event::from(self))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        open::<Sealed>(bytes).map(|Sealed(event)| event)
+    }
+}
