@@ -81,6 +81,10 @@ pub enum Plant {
     UnreadCountsOwn,
     /// Stamp with the leader's clock, whatever the clocks of the others show.
     OwnClockTrusted,
+    /// List the group of a stranger before the user has accepted.
+    InvitationEntersUnasked,
+    /// Answer that an invitation is kept, and forget it.
+    InvitationLost,
     /// Call what RocksDB has written durable without an fsync.
     SyncSkipped,
     /// Go on when RocksDB cannot write.
@@ -95,7 +99,7 @@ pub enum Plant {
 }
 
 impl Plant {
-    pub const ALL: [Plant; 41] = [
+    pub const ALL: [Plant; 43] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -133,6 +137,8 @@ impl Plant {
         Plant::GoneReplicaKept,
         Plant::UnreadCountsOwn,
         Plant::OwnClockTrusted,
+        Plant::InvitationEntersUnasked,
+        Plant::InvitationLost,
         Plant::SyncSkipped,
         Plant::EngineErrorIgnored,
         Plant::WitnessIgnored,
@@ -178,6 +184,8 @@ impl Plant {
             Plant::GoneReplicaKept => "gone-replica-kept",
             Plant::UnreadCountsOwn => "unread-counts-own",
             Plant::OwnClockTrusted => "own-clock-trusted",
+            Plant::InvitationEntersUnasked => "invitation-enters-unasked",
+            Plant::InvitationLost => "invitation-lost",
             Plant::SyncSkipped => "sync-skipped",
             Plant::EngineErrorIgnored => "engine-error-ignored",
             Plant::WitnessIgnored => "witness-ignored",

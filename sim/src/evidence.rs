@@ -35,6 +35,12 @@ pub struct Seen {
     pub conversations: BTreeSet<ConversationId>,
     /// Who looked at which event of a group, by fetching it.
     pub looked: BTreeSet<(UserId, ConversationId, u64)>,
+    /// When each user first asked to accept an invitation of each stranger, in microseconds.
+    pub accepting: BTreeMap<(UserId, UserId), u64>,
+    /// Invitations whose acceptance was acknowledged, with the event that they are of.
+    pub accepted: BTreeSet<(UserId, ConversationId, u64)>,
+    /// When somebody's device was told that a conversation had come to the list.
+    pub added: Vec<(u64, UserId, Conversation)>,
     /// What was wrong on the spot.
     pub wrong: Vec<String>,
     pub sends: u64,
@@ -172,6 +178,22 @@ impl Evidence {
     pub fn marked(&self, device: DeviceNumber, user: UserId, conversation: &Conversation, seq: u64) {
         let place = conversation.clone();
         self.record(|at| Record::Marked { at, device, conversation: place, user: user.0, seq });
+    }
+
+    pub fn accepting(&self, user: UserId, by: UserId) {
+        self.say(&format!("user {user} accepts an invitation of {by}"));
+        let at = self.micros.load(Ordering::Relaxed);
+        self.seen.lock().accepting.entry((user, by)).or_insert(at);
+    }
+
+    pub fn accepted(&self, user: UserId, group: ConversationId, seq: u64) {
+        self.say(&format!("user {user} has entered {group}, into which it was invited at {seq}"));
+        self.seen.lock().accepted.insert((user, group, seq));
+    }
+
+    pub fn added(&self, user: UserId, conversation: ConversationId) {
+        let at = self.micros.load(Ordering::Relaxed);
+        self.seen.lock().added.push((at, user, conversation.to_string()));
     }
 
     fn record(&self, make: impl FnOnce(u64) -> Record) {

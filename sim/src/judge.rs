@@ -6,6 +6,7 @@
 //! lies between is no gap; that nobody sees anything outside of a stint is checked here.
 
 mod clocks;
+mod invitations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +82,7 @@ pub fn at_end(
         for node in machines.present() {
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
         }
-        for (device, conversation, number) in followers(ledger, square, &stints) {
+        for (device, conversation, number) in followers(ledger, machines, square, &stints) {
             let place = conversation.to_string();
             let at = seen.positions.get(&device).and_then(|of| of.get(&place)).copied().unwrap_or(0);
             history.cursors.entry(number).or_default().insert(place, at);
@@ -94,6 +95,7 @@ pub fn at_end(
 /// The promises that only a simulation can judge.
 fn here(seen: &Seen, ledger: &Ledger, machines: &Machines, stints: &Stints, square: &Square) -> Vec<String> {
     let mut wrong = private(seen, ledger, stints, square);
+    wrong.extend(invitations::check(seen, machines, square));
     wrong.extend(clocks::check(seen, ledger, clocks::Range::of(machines, &square.plan)));
     wrong
 }
@@ -125,11 +127,13 @@ pub fn waits(evidence: &Evidence, ledger: &Ledger, machines: &Machines, square: 
             }
         }
     }
+    let stints = stints(ledger, square);
     evidence.look(|seen| {
+        waits.extend(invitations::waits(seen, machines, &stints));
         for (device, ids) in seen.unanswered.iter().filter(|(_, ids)| !ids.is_empty()) {
             waits.push(format!("device {device} has no outcome of {} messages: {:?}", ids.len(), ids.first()));
         }
-        for (device, conversation, _) in followers(ledger, square, &stints(ledger, square)) {
+        for (device, conversation, _) in followers(ledger, machines, square, &stints) {
             let at = seen.positions.get(&device).and_then(|of| of.get(&conversation.to_string())).copied().unwrap_or(0);
             let head = ledger.head(conversation);
             if at < head {
@@ -142,16 +146,25 @@ pub fn waits(evidence: &Evidence, ledger: &Ledger, machines: &Machines, square: 
 }
 
 fn stints(ledger: &Ledger, square: &Square) -> Stints {
-    square.open.borrow().iter().map(|group| (*group, ledger.stints(*group))).collect()
+    let (open, strange) = (square.open.borrow(), square.strange.borrow());
+    // Where the cluster asks, people enter the busy group at different times too.
+    let busy = square.group.borrow().filter(|_| square.plan.society.strangers > 0);
+    let groups = open.iter().chain(strange.keys()).chain(&busy);
+    groups.map(|group| (*group, ledger.stints(*group))).collect()
 }
 
 /// Each device and each conversation whose end it must reach, with the device's number for the
 /// checkers.
-fn followers(ledger: &Ledger, square: &Square, stints: &Stints) -> Vec<(u32, ConversationId, u32)> {
+fn followers(
+    ledger: &Ledger,
+    machines: &Machines,
+    square: &Square,
+    stints: &Stints,
+) -> Vec<(u32, ConversationId, u32)> {
     let users = square.users.borrow();
     let (owners, deaf) = (square.owners.lock(), square.deaf.lock());
     let listens = |(device, _): &(&u32, &usize)| !deaf.contains(device);
-    let devices = owners.iter().filter(listens).filter_map(|(device, owner)| Some((*device, *users.get(owner)?)));
+    let devices = owners.iter().filter(listens).filter_map(|(device, owner)| Some((*device, square.user(*owner)?)));
     let devices: Vec<(u32, UserId)> = devices.collect();
     let people = &square.plan.people;
     let in_group = |user: UserId| {
@@ -166,7 +179,10 @@ fn followers(ledger: &Ledger, square: &Square, stints: &Stints) -> Vec<(u32, Con
                 (ConversationId::Direct { .. }, _) => conversation.peer_of(user).map(|_| device),
                 (_, Some(stints)) => {
                     let last = stints.get(&user).and_then(|of| Some((of.len() - 1, of.last()?)));
-                    last.filter(|(_, stint)| stint.to.is_none()).map(|(index, _)| numbered(device, index))
+                    let follows = |(_, stint): &(usize, &Stint)| {
+                        stint.to.is_none() && invitations::follows(machines, square, user, conversation, stint.from)
+                    };
+                    last.filter(follows).map(|(index, _)| numbered(device, index))
                 }
                 (_, None) => in_group(user).then_some(device),
             };
@@ -208,7 +224,7 @@ fn history(seen: &Seen, ledger: &Ledger, stints: &Stints, square: &Square) -> Hi
 
 fn user_of(square: &Square, device: u32) -> Option<UserId> {
     let owner = square.owners.lock().get(&device).copied()?;
-    square.users.borrow().get(&owner).copied()
+    square.user(owner)
 }
 
 /// Nobody sees or says anything in a group before they were let in or after they were removed, and

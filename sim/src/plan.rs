@@ -46,6 +46,9 @@ pub struct Society {
     /// The machine whose clock is far off from the beginning, and how far. It also jumps further
     /// than others.
     pub odd_clock: Option<(usize, i64)>,
+    /// People whom nobody knows, and who add others to their groups; the cluster then asks those
+    /// who are added.
+    pub strangers: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -174,7 +177,8 @@ impl Society {
             let off = rng.range(0, 2 * ODD_MS) as i64 - ODD_MS as i64;
             (rng.range(0, nodes as u64) as usize, off)
         };
-        Society { lists: often(), odd_clock: often().then(odd_clock) }
+        let (lists, odd_clock) = (often(), often().then(odd_clock));
+        Society { lists, odd_clock, strangers: if often() { rng.range(1, 4) as usize } else { 0 } }
     }
 }
 

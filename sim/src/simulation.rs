@@ -213,6 +213,7 @@ impl World<'_> {
         let group = *self.square.group.borrow();
         self.conversations.extend(group);
         self.conversations.extend(self.square.open.borrow().iter());
+        self.conversations.extend(self.square.strange.borrow().keys());
         self.evidence.look(|seen| self.conversations.extend(seen.conversations.iter()));
         let World { sim, machines, ledger, conversations, .. } = self;
         let mut stage = Stage { sim, machines, ledger, conversations };

@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a
 /// seed tells changes with the code; one that has become wrong costs time and nothing else.
-const KNOWN: [(Plant, u64); 37] = [
+const KNOWN: [(Plant, u64); 39] = [
     (Plant::AckBeforeCommit, 0),
     (Plant::AckBeforeFsync, 2),
     (Plant::ForgetDedupOnRestart, 0),
@@ -53,6 +53,8 @@ const KNOWN: [(Plant, u64); 37] = [
     (Plant::GoneReplicaKept, 6),
     (Plant::UnreadCountsOwn, 16),
     (Plant::OwnClockTrusted, 24),
+    (Plant::InvitationEntersUnasked, 12),
+    (Plant::InvitationLost, 12),
 ];
 
 pub struct Bite {

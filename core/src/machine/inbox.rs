@@ -12,6 +12,7 @@ use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits;
+use crate::plant::Plant;
 use crate::record::{InboxEntry, Invitation};
 use crate::reply::Reply;
 
@@ -27,7 +28,8 @@ impl Step<'_> {
             return Ok(Reply::Done);
         }
         if c.version > held {
-            if let Some(by) = self.stranger(c) {
+            let asks = self.plant != Some(Plant::InvitationEntersUnasked);
+            if let Some(by) = self.stranger(c).filter(|_| asks) {
                 return self.invite(c, by, entry);
             }
             if pending.is_some() {
@@ -83,7 +85,9 @@ impl Step<'_> {
         }
         let created = self.now;
         let invitation = Invitation { conversation: c.conversation, by, version: c.version, created };
-        self.state.put_invitation(c.user, &invitation);
+        if self.plant != Some(Plant::InvitationLost) {
+            self.state.put_invitation(c.user, &invitation);
+        }
         // The news that the user was removed before this is late, and has no say any more.
         if entry.is_some_and(|entry| entry.present) {
             self.put_entry(c, false, false);

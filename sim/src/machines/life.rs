@@ -112,7 +112,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         hashing: Hashing::Quick,
         limits: unhurried(),
         door: Arc::new(Door::plain()),
-        strangers: Strangers::Add,
+        strangers: if plan.society.strangers > 0 { Strangers::Invite } else { Strangers::Add },
     };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
     tokio::select! {

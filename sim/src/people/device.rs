@@ -14,6 +14,7 @@ use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
 use troupe_runtime::NodeCtx;
 
 use super::pocket::Pocket;
+use super::stranger::answer;
 use super::{AGAIN, PASSWORD, Phase, Square};
 use crate::evidence::Evidence;
 
@@ -184,6 +185,9 @@ impl Device {
     }
 
     fn somewhere(&self, me: UserId, users: &BTreeMap<usize, UserId>) -> ConversationId {
+        if let Some(group) = self.entered(me) {
+            return group;
+        }
         let rng = &self.world.rng;
         let dice = rng.range(0, 10);
         let (group, open) = (*self.square.group.borrow(), self.square.open.borrow().clone());
@@ -235,9 +239,13 @@ impl Device {
         }
         let place = conversation.to_string();
         let position = evidence.look(|seen| seen.positions.get(&self.number)?.get(&place).copied());
+        if self.square.plan.society.strangers > 0 && self.world.rng.range(0, 3) == 0 {
+            tokio::spawn(answer(self.square.clone(), connection, me, self.world.rng.clone()));
+            return;
+        }
         if let Some(seq) = position.filter(|_| self.world.rng.range(0, 2) == 0) {
             // A mark of somebody who was removed meanwhile is kept by nobody.
-            let counts = lists && !self.square.open.borrow().contains(&conversation);
+            let counts = lists && !self.square.changes(conversation);
             let number = self.number;
             tokio::spawn(async move {
                 let mark = MarkRead { conversation: place.clone(), seq };
@@ -253,11 +261,34 @@ impl Device {
         tokio::spawn(looked(evidence, connection, me, conversation, fetch));
     }
 
-    /// What an application shows first after a login.
+    /// What an application shows first after a login, and what it asks its user.
     fn react(&self, incoming: &Incoming, client: &Client, me: UserId) {
-        let Incoming::State(State::Online { .. }) = incoming else { return };
-        let Some(connection) = client.connection().filter(|_| self.square.plan.society.lists) else { return };
-        tokio::spawn(listed(self.square.evidence.clone(), self.number, connection, me));
+        if let Incoming::ConversationAdded { conversation, .. } = incoming {
+            self.square.evidence.added(me, *conversation);
+        }
+        let is_online = matches!(incoming, Incoming::State(State::Online { .. }));
+        let Some(connection) = client.connection() else { return };
+        let society = &self.square.plan.society;
+        if is_online && society.lists {
+            tokio::spawn(listed(self.square.evidence.clone(), self.number, connection.clone(), me));
+        }
+        if society.strangers > 0 && (is_online || matches!(incoming, Incoming::Invitation { .. })) {
+            tokio::spawn(answer(self.square.clone(), connection, me, self.world.rng.clone()));
+        }
+    }
+
+    /// A group of a stranger that the user has entered.
+    fn entered(&self, me: UserId) -> Option<ConversationId> {
+        if self.square.plan.society.strangers == 0 || self.world.rng.range(0, 4) > 0 {
+            return None;
+        }
+        self.square.evidence.look(|seen| {
+            let strange = self.square.strange.borrow();
+            let mine = seen.accepted.iter().filter(|(user, group, _)| *user == me && strange.contains_key(group));
+            let groups: Vec<ConversationId> = mine.map(|(_, group, _)| *group).collect();
+            let count = groups.len() as u64;
+            (count > 0).then(|| groups[self.world.rng.range(0, count) as usize])
+        })
     }
 
     fn heard(&self, incoming: Incoming) {
@@ -311,7 +342,7 @@ pub fn settled(
         Err(error) if error.is_definite() => {
             let code = error.code().unwrap_or("none").to_owned();
             evidence.rejected(device, conversation, &id, &code);
-            if !square.open.borrow().contains(&conversation) {
+            if !square.changes(conversation) {
                 evidence.wrong(format!("{id} was refused in {conversation}, where nobody is ever removed: {error}"));
             }
         }

@@ -17,6 +17,7 @@ use troupe_proto::client::Refusal;
 use troupe_proto::wire::client::{self as wire, Fetch, client_frame::Request, server_frame::Message};
 use troupe_runtime::NodeCtx;
 
+use super::stranger::answer;
 use super::{AGAIN, PASSWORD, Phase, Square};
 
 /// Silence after which a connection is given up.
@@ -64,7 +65,9 @@ impl Ear {
     async fn follow(&self, address: &str) -> Result<(), Error> {
         let (connection, mut pushes) = in_time(Connection::open(&*self.world.net, address)).await?;
         let device = format!("ear-{}", self.number);
-        in_time(connection.login(&Square::name(self.user), PASSWORD, &device)).await?;
+        let me = UserId(in_time(connection.login(&Square::name(self.user), PASSWORD, &device)).await?.user_id);
+        let connection = Arc::new(connection);
+        self.enter(&connection, me);
         loop {
             let push = match timeout(SILENCE, pushes.next()).await {
                 Ok(push) => push.ok_or_else(Error::closed)?,
@@ -84,9 +87,17 @@ impl Ear {
                         self.handed(&push.conversation, &event);
                     }
                 }
+                Push::Invitation(_) => self.enter(&connection, me),
                 Push::Kicked(_) | Push::GoAway(_) => return Ok(()),
                 _ => {}
             }
+        }
+    }
+
+    /// Where the cluster asks, nobody is in a group without a word.
+    fn enter(&self, connection: &Arc<Connection>, me: UserId) {
+        if self.square.plan.society.strangers > 0 {
+            tokio::spawn(answer(self.square.clone(), connection.clone(), me, self.world.rng.clone()));
         }
     }
 

@@ -1,13 +1,15 @@
 //! The people: who they are, what they know of each other, and where they live.
 //!
 //! [`device`] is a phone with the SDK, [`mad`] somebody without it who repeats everything,
-//! [`owner`] looks after groups whose members come and go. They talk until the simulation says that
+//! [`owner`] looks after groups whose members come and go, a [`stranger`] adds people who do not
+//! know it. They talk until the simulation says that
 //! it is over, say their last words, and are silent.
 
 mod device;
 mod mad;
 mod owner;
 mod pocket;
+mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,6 +51,10 @@ pub struct Square {
     pub group: watch::Sender<Option<ConversationId>>,
     /// Groups whose members come and go.
     pub open: watch::Sender<Vec<ConversationId>>,
+    /// Those whom nobody knows. Their numbers come behind everybody's.
+    pub strangers: watch::Sender<BTreeMap<usize, UserId>>,
+    /// Their groups, and whose each is.
+    pub strange: watch::Sender<BTreeMap<ConversationId, UserId>>,
     /// Whose each device is.
     pub owners: parking_lot::Mutex<BTreeMap<u32, usize>>,
     /// Devices that only talk.
@@ -67,6 +73,8 @@ impl Square {
             users: watch::Sender::default(),
             group: watch::Sender::default(),
             open: watch::Sender::default(),
+            strangers: watch::Sender::default(),
+            strange: watch::Sender::default(),
             owners: parking_lot::Mutex::default(),
             deaf: parking_lot::Mutex::default(),
             ids: parking_lot::Mutex::default(),
@@ -85,6 +93,16 @@ impl Square {
                 None
             }
         }
+    }
+
+    /// Whether members of that group come and go.
+    fn changes(&self, group: ConversationId) -> bool {
+        self.open.borrow().contains(&group) || self.strange.borrow().contains_key(&group)
+    }
+
+    pub fn user(&self, number: usize) -> Option<UserId> {
+        let known = self.users.borrow().get(&number).copied();
+        known.or_else(|| self.strangers.borrow().get(&number).copied())
     }
 
     pub fn population(&self) -> usize {
@@ -161,6 +179,12 @@ pub async fn live(square: Arc<Square>, home: usize, homes: usize) -> turmoil::Re
         let number = next();
         if here(number) {
             tokio::spawn(owner::live(square.clone(), number, square.population() - 1));
+        }
+    }
+    for stranger in 0..square.plan.society.strangers {
+        let number = next();
+        if here(number) {
+            tokio::spawn(stranger::live(square.clone(), number, square.population() + stranger));
         }
     }
     std::future::pending::<()>().await;
