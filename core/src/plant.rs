@@ -85,6 +85,12 @@ pub enum Plant {
     InvitationEntersUnasked,
     /// Answer that an invitation is kept, and forget it.
     InvitationLost,
+    /// Say that a session has ended, and keep it.
+    EndedSessionResumes,
+    /// Do an act of an administrator without a row in the audit log.
+    ActNotRecorded,
+    /// Take no use of an invitation code for a registration.
+    InviteUsedTwice,
     /// Call what RocksDB has written durable without an fsync.
     SyncSkipped,
     /// Go on when RocksDB cannot write.
@@ -99,7 +105,7 @@ pub enum Plant {
 }
 
 impl Plant {
-    pub const ALL: [Plant; 43] = [
+    pub const ALL: [Plant; 46] = [
         Plant::AckBeforeCommit,
         Plant::AckBeforeFsync,
         Plant::ForgetDedupOnRestart,
@@ -139,6 +145,9 @@ impl Plant {
         Plant::OwnClockTrusted,
         Plant::InvitationEntersUnasked,
         Plant::InvitationLost,
+        Plant::EndedSessionResumes,
+        Plant::ActNotRecorded,
+        Plant::InviteUsedTwice,
         Plant::SyncSkipped,
         Plant::EngineErrorIgnored,
         Plant::WitnessIgnored,
@@ -186,6 +195,9 @@ impl Plant {
             Plant::OwnClockTrusted => "own-clock-trusted",
             Plant::InvitationEntersUnasked => "invitation-enters-unasked",
             Plant::InvitationLost => "invitation-lost",
+            Plant::EndedSessionResumes => "ended-session-resumes",
+            Plant::ActNotRecorded => "act-not-recorded",
+            Plant::InviteUsedTwice => "invite-used-twice",
             Plant::SyncSkipped => "sync-skipped",
             Plant::EngineErrorIgnored => "engine-error-ignored",
             Plant::WitnessIgnored => "witness-ignored",

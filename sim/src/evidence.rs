@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use troupe_chaos::history::{Conversation, DeviceNumber, MessageId, Record};
-use troupe_core::{ConversationId, Event, EventKind, UserId};
+use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, UserId};
 use troupe_proto::wire::client as wire;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -41,6 +41,12 @@ pub struct Seen {
     pub accepted: BTreeSet<(UserId, ConversationId, u64)>,
     /// When somebody's device was told that a conversation had come to the list.
     pub added: Vec<(u64, UserId, Conversation)>,
+    /// Name and one-time password of the first administrator.
+    pub born: Option<(String, String)>,
+    /// What the administrator has asked for, and whether it was acknowledged.
+    pub acts: BTreeMap<(ClientMessageId, String), bool>,
+    /// Ids of the invitation codes that somebody was refused with.
+    pub refused_guests: BTreeSet<String>,
     /// What was wrong on the spot.
     pub wrong: Vec<String>,
     pub sends: u64,
@@ -194,6 +200,25 @@ impl Evidence {
     pub fn added(&self, user: UserId, conversation: ConversationId) {
         let at = self.micros.load(Ordering::Relaxed);
         self.seen.lock().added.push((at, user, conversation.to_string()));
+    }
+
+    pub fn born(&self, name: &str, password: &str) {
+        self.say(&format!("the cluster has made {name}"));
+        self.seen.lock().born = Some((name.to_owned(), password.to_owned()));
+    }
+
+    pub fn asked(&self, request: ClientMessageId, action: &str) {
+        self.say(&format!("the administrator asks for {action} as {request}"));
+        self.seen.lock().acts.entry((request, action.to_owned())).or_default();
+    }
+
+    pub fn done(&self, request: ClientMessageId, action: &str) {
+        self.say(&format!("{action} is done ({request})"));
+        self.seen.lock().acts.insert((request, action.to_owned()), true);
+    }
+
+    pub fn refused_guest(&self, invite: &str) {
+        self.seen.lock().refused_guests.insert(invite.to_owned());
     }
 
     fn record(&self, make: impl FnOnce(u64) -> Record) {

@@ -5,6 +5,7 @@
 //! to the one that removed them. To the checkers each stint is a device of its own, so that what
 //! lies between is no gap; that nobody sees anything outside of a stint is checked here.
 
+mod acts;
 mod clocks;
 mod invitations;
 
@@ -74,6 +75,7 @@ pub fn at_end(
         return so_far(evidence, ledger, machines, square);
     }
     evidence.look(|seen| {
+        let missing = acts::missing(seen, machines);
         let stints = stints(ledger, square);
         let mut history = history(seen, ledger, &stints, square);
         // What any disk ever showed is what all must hold now, also if it was on disks only that
@@ -88,7 +90,7 @@ pub fn at_end(
             history.cursors.entry(number).or_default().insert(place, at);
         }
         let broken = checkers::check(&history).into_iter().map(|violation| violation.to_string());
-        broken.chain(here(seen, ledger, machines, &stints, square)).collect()
+        broken.chain(here(seen, ledger, machines, &stints, square)).chain(missing).collect()
     })
 }
 
@@ -96,6 +98,7 @@ pub fn at_end(
 fn here(seen: &Seen, ledger: &Ledger, machines: &Machines, stints: &Stints, square: &Square) -> Vec<String> {
     let mut wrong = private(seen, ledger, stints, square);
     wrong.extend(invitations::check(seen, machines, square));
+    wrong.extend(acts::check(seen, machines));
     wrong.extend(clocks::check(seen, ledger, clocks::Range::of(machines, &square.plan)));
     wrong
 }

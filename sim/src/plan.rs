@@ -49,6 +49,8 @@ pub struct Society {
     /// People whom nobody knows, and who add others to their groups; the cluster then asks those
     /// who are added.
     pub strangers: usize,
+    /// Somebody administers the cluster.
+    pub ruled: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -178,7 +180,8 @@ impl Society {
             (rng.range(0, nodes as u64) as usize, off)
         };
         let (lists, odd_clock) = (often(), often().then(odd_clock));
-        Society { lists, odd_clock, strangers: if often() { rng.range(1, 4) as usize } else { 0 } }
+        let strangers = if often() { rng.range(1, 4) as usize } else { 0 };
+        Society { lists, odd_clock, strangers, ruled: often() }
     }
 }
 

@@ -166,7 +166,7 @@ impl World<'_> {
         let mut stage = Stage { sim, machines, ledger, conversations };
         match self.act {
             Act::Forming => {
-                let formed = square.users.borrow().len() >= square.population() && square.group.borrow().is_some();
+                let formed = square.is_full() && square.group.borrow().is_some();
                 if formed {
                     self.act = Act::Breaking { until: now + square.plan.safety };
                 } else if now >= FORMING {

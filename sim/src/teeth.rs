@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a
 /// seed tells changes with the code; one that has become wrong costs time and nothing else.
-const KNOWN: [(Plant, u64); 39] = [
+const KNOWN: [(Plant, u64); 42] = [
     (Plant::AckBeforeCommit, 0),
     (Plant::AckBeforeFsync, 2),
     (Plant::ForgetDedupOnRestart, 0),
@@ -55,6 +55,9 @@ const KNOWN: [(Plant, u64); 39] = [
     (Plant::OwnClockTrusted, 24),
     (Plant::InvitationEntersUnasked, 12),
     (Plant::InvitationLost, 12),
+    (Plant::EndedSessionResumes, 12),
+    (Plant::ActNotRecorded, 16),
+    (Plant::InviteUsedTwice, 12),
 ];
 
 pub struct Bite {

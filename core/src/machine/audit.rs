@@ -4,6 +4,7 @@ use super::{Outcome, Step};
 use crate::command::RecordAct;
 use crate::id::{ClientMessageId, Slot, Timestamp};
 use crate::limits;
+use crate::plant::Plant;
 use crate::record::{AuditKey, AuditRow, Author};
 use crate::reply::Reply;
 
@@ -18,6 +19,9 @@ impl Step<'_> {
         target: &str,
         detail: &str,
     ) {
+        if self.plant == Some(Plant::ActNotRecorded) {
+            return;
+        }
         let last = self.state.last_audit(slot);
         let (time, number) = last.map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
         // A leader whose clock is behind writes the time of the row before, so that keys stay in

@@ -10,6 +10,7 @@ use crate::command::{ChangeInvite, InviteChange};
 use crate::error::Rejection;
 use crate::id::UserId;
 use crate::limits;
+use crate::plant::Plant;
 use crate::record::{Invite, InviteId, Reservation};
 use crate::reply::Reply;
 
@@ -61,7 +62,7 @@ impl Step<'_> {
                 if !invite.is_open(self.now) {
                     return Err(Rejection::BadInvite);
                 }
-                invite.used += 1;
+                invite.used += u32::from(self.plant != Some(Plant::InviteUsedTwice));
                 self.state.put_invite(&invite);
                 self.state.put_reservation(&Reservation {
                     invite: c.id,

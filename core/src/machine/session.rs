@@ -8,6 +8,7 @@ use crate::effect::{Effect, Ending};
 use crate::error::Rejection;
 use crate::id::{Timestamp, UserId};
 use crate::limits;
+use crate::plant::Plant;
 use crate::record::{Session, Status};
 use crate::reply::Reply;
 
@@ -94,7 +95,9 @@ impl Step<'_> {
     }
 
     pub(super) fn end_session(&mut self, user: UserId, session: &Session, why: Ending) {
-        self.state.delete_session(user, &session.device);
+        if self.plant != Some(Plant::EndedSessionResumes) {
+            self.state.delete_session(user, &session.device);
+        }
         self.session_ended(user, session, why);
     }
 

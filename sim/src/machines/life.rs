@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::meta::Settings;
 use troupe_raft::operate::Order;
 use troupe_runtime::{NodeCtx, Rng};
 
 use super::{Glimpse, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
+use crate::evidence::Evidence;
 use crate::lanes::Lanes;
 use crate::wire::Wire;
 
@@ -25,6 +28,8 @@ const DRAIN: Duration = Duration::from_millis(800);
 const SHOW_EVERY: Duration = Duration::from_millis(50);
 /// Without it no node is ever replaced because it is silent.
 const NEVER: Duration = Duration::from_secs(600);
+/// The first administrator, where there is one.
+const RULER: &str = "ruler";
 /// What a node says that was removed.
 const REMOVED: &str = "was removed from this cluster";
 
@@ -77,6 +82,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         };
         (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
     };
+    let first_admin = if plan.society.ruled { RULER.to_owned() } else { String::new() };
     let config = ClusterConfig {
         listen: "0.0.0.0:7800".to_owned(),
         advertise: cluster_address(node),
@@ -90,7 +96,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         data_dir: None,
         login_policy: LoginPolicy::Replace,
         storage_low_mark: Default::default(),
-        settings: troupe_raft::meta::Settings::default(),
+        settings: Settings { first_admin, ..Settings::default() },
         supports: troupe_raft::level::Support::ours(),
         auto_finalize: Duration::from_secs(600),
         replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
@@ -115,6 +121,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         strangers: if plan.society.strangers > 0 { Strangers::Invite } else { Strangers::Add },
     };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
+    tokio::spawn(birth(setting.evidence.clone(), handle.born()));
     tokio::select! {
         biased;
         why = cluster.fatal() => return Err(why.into()),
@@ -131,6 +138,15 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     // What has not ended by then ends with the process.
     drop(tokio::time::timeout(DRAIN + Duration::from_secs(2), drain).await);
     Ok(())
+}
+
+/// What `troupe start` prints of the first administrator.
+async fn birth(evidence: Arc<Evidence>, mut born: watch::Receiver<Option<Born>>) {
+    if let Ok(born) = born.wait_for(Option::is_some).await
+        && let Some(born) = &*born
+    {
+        evidence.born(&born.name, &born.password);
+    }
 }
 
 /// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port

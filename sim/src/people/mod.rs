@@ -2,13 +2,14 @@
 //!
 //! [`device`] is a phone with the SDK, [`mad`] somebody without it who repeats everything,
 //! [`owner`] looks after groups whose members come and go, a [`stranger`] adds people who do not
-//! know it. They talk until the simulation says that
+//! know it, and the [`ruler`] administers the cluster. They talk until the simulation says that
 //! it is over, say their last words, and are silent.
 
 mod device;
 mod mad;
 mod owner;
 mod pocket;
+mod ruler;
 mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,8 @@ pub struct Square {
     pub strangers: watch::Sender<BTreeMap<usize, UserId>>,
     /// Their groups, and whose each is.
     pub strange: watch::Sender<BTreeMap<ConversationId, UserId>>,
+    /// The administrator has come, where there is one.
+    pub ruled: watch::Sender<bool>,
     /// Whose each device is.
     pub owners: parking_lot::Mutex<BTreeMap<u32, usize>>,
     /// Devices that only talk.
@@ -75,6 +78,7 @@ impl Square {
             open: watch::Sender::default(),
             strangers: watch::Sender::default(),
             strange: watch::Sender::default(),
+            ruled: watch::Sender::default(),
             owners: parking_lot::Mutex::default(),
             deaf: parking_lot::Mutex::default(),
             ids: parking_lot::Mutex::default(),
@@ -103,6 +107,12 @@ impl Square {
     pub fn user(&self, number: usize) -> Option<UserId> {
         let known = self.users.borrow().get(&number).copied();
         known.or_else(|| self.strangers.borrow().get(&number).copied())
+    }
+
+    /// Everybody who is expected has come.
+    pub fn is_full(&self) -> bool {
+        let is_ruled = *self.ruled.borrow() || !self.plan.society.ruled;
+        is_ruled && self.users.borrow().len() >= self.population()
     }
 
     pub fn population(&self) -> usize {
@@ -186,6 +196,10 @@ pub async fn live(square: Arc<Square>, home: usize, homes: usize) -> turmoil::Re
         if here(number) {
             tokio::spawn(stranger::live(square.clone(), number, square.population() + stranger));
         }
+    }
+    let number = next();
+    if square.plan.society.ruled && here(number) {
+        tokio::spawn(ruler::live(square.clone(), number));
     }
     std::future::pending::<()>().await;
     Ok(())
