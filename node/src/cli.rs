@@ -315,6 +315,9 @@ pub enum ClusterVerb {
     },
     /// Show or change settings of the whole cluster: who may register, when unused sessions end
     Settings(Box<crate::accounts::SettingsArgs>),
+    /// What all nodes understand, and when what is new comes into force
+    #[command(subcommand)]
+    Upgrade(crate::upgrade::UpgradeVerb),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -23,7 +23,7 @@ use troupe_raft::cluster::ClusterStatus;
 use troupe_raft::waiting::Waiting;
 
 use crate::guard::Guard;
-use crate::{metrics, orders};
+use crate::{metrics, orders, upgrade};
 
 /// What the handlers look at. HTTP is served before anything else, so most of it is filled in by
 /// the boot.
@@ -85,6 +85,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/v1/cluster", get(cluster))
         .route("/v1/nodes", get(nodes))
         .route("/v1/operate", get(orders::look))
+        .route("/v1/upgrade", get(upgrade::look))
+        .route("/v1/upgrade/finalize", post(upgrade::finalize))
         .route("/v1/nodes/{node}/{verb}", post(orders::order))
         .route("/v1/users/{user}/{verb}", post(orders::account))
         .route("/v1/debug/replica", get(replica))
@@ -140,6 +142,7 @@ fn detail(status: &ClusterStatus) -> Value {
         "under_replicated": numbers(&readiness.under_replicated),
         "storage_low": storage_low(status),
         "clock_skew_ms": by_node(&status.clock_skew_ms),
+        "level": status.routing.level.0,
     })
 }
 
@@ -216,6 +219,7 @@ pub fn describe(status: &ClusterStatus) -> Value {
         "cluster_id": routing.cluster_id.iter().map(|b| format!("{b:02x}")).collect::<String>(),
         "node": routing.me.0,
         "meta_leader": status.meta_leader.map(|leader| leader.0),
+        "level": status.routing.level.0,
         "clock_skew_ms": by_node(&status.clock_skew_ms),
         "storage_low": storage_low(status),
         "storage": status.storage.map(|storage| json!({

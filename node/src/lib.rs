@@ -26,6 +26,7 @@ pub mod replica;
 pub mod start;
 pub mod status;
 pub mod token;
+pub mod upgrade;
 
 /// What `troupe version` prints.
 pub fn version() -> String {

@@ -9,7 +9,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
 use troupe::reload::Reload;
-use troupe::{accounts, backup, bench, demo, logging, operator, people, recover, start, status, token};
+use troupe::{accounts, backup, bench, demo, logging, operator, people, recover, start, status, token, upgrade};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -76,6 +76,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Msg(verb) => people::msg(verb).await?,
         Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
         Verb::Cluster(ClusterVerb::Settings(args)) => accounts::settings(*args).await?,
+        Verb::Cluster(ClusterVerb::Upgrade(verb)) => upgrade::run(verb).await?,
         Verb::User(verb) => accounts::user(verb).await?,
         Verb::Invite(verb) => accounts::invite(verb).await?,
         Verb::Audit(args) => accounts::audit(args).await?,

@@ -30,6 +30,8 @@ pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
     }
     header(&mut out, "troupe_meta_leader", "gauge", "Whether this node knows a leader of the meta group.");
     line(&mut out, format_args!("troupe_meta_leader {}", u8::from(status.meta_leader.is_some())));
+    header(&mut out, "troupe_feature_level", "gauge", "Feature level in force, as this node has applied it.");
+    line(&mut out, format_args!("troupe_feature_level {}", status.routing.level));
     let readiness = &status.readiness;
     header(&mut out, "troupe_ready", "gauge", "Whether /readyz finds no reason against this node, a drain aside.");
     line(&mut out, format_args!("troupe_ready {}", u8::from(readiness.reasons().is_empty())));

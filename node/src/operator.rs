@@ -67,6 +67,13 @@ pub struct Change {
     /// Replicas of each shard from now on
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=7))]
     pub replication: Option<u32>,
+    #[command(flatten)]
+    pub key: Key,
+}
+
+/// How an operator shows that it is one.
+#[derive(Args)]
+pub struct Key {
     /// The cluster's join token; better given by the variable or a file
     #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
@@ -96,7 +103,7 @@ pub async fn run(verb: NodeVerb) -> Result<()> {
 }
 
 async fn give(verb: &str, change: Change, with: Option<u64>) -> Result<()> {
-    let key = operator_key(&change)?;
+    let key = operator_key(&change.key)?;
     let mut asker = Asker::new(&change.cluster.http);
     // Known before the order, because the node that was asked may go by it.
     asker.look().await?;
@@ -170,17 +177,17 @@ fn is_done(seen: &Value, verb: &str, node: u64) -> bool {
 
 /// `None` where neither a token nor the key of a node on this machine is found: the node says what
 /// is missing.
-fn operator_key(change: &Change) -> Result<Option<String>> {
-    let text = match (&change.token, &change.token_file) {
+pub fn operator_key(key: &Key) -> Result<Option<String>> {
+    let text = match (&key.token, &key.token_file) {
         (Some(token), _) => Some(token.clone()),
         (None, Some(path)) => Some(
             std::fs::read_to_string(path).with_context(|| format!("cannot read the token in {}", path.display()))?,
         ),
         // A cluster of one made its token itself and keeps it there.
-        (None, None) => std::fs::read_to_string(change.data_dir.join(token::FILE)).ok(),
+        (None, None) => std::fs::read_to_string(key.data_dir.join(token::FILE)).ok(),
     };
     let token = text.map(|text| Token::parse(&text)).transpose()?;
-    let own = || std::fs::read_to_string(change.data_dir.join(guard::KEY_FILE)).ok();
+    let own = || std::fs::read_to_string(key.data_dir.join(guard::KEY_FILE)).ok();
     Ok(token.map(|token| token.operator_key().reveal().to_owned()).or_else(own))
 }
 

@@ -33,7 +33,7 @@ use crate::http::{Running, Shared};
 /// For the row of a change of the token.
 const TOKEN_WITHIN: Duration = Duration::from_secs(60);
 /// An order waits no longer than this for its row in the audit log.
-const RECORD_WITHIN: Duration = Duration::from_secs(3);
+pub(crate) const RECORD_WITHIN: Duration = Duration::from_secs(3);
 
 #[derive(serde::Deserialize)]
 pub struct Options {
@@ -171,7 +171,7 @@ pub async fn record_token_orders(mut orders: mpsc::Receiver<TokenOrder>, node: N
     }
 }
 
-fn operator(from: SocketAddr) -> Author {
+pub(crate) fn operator(from: SocketAddr) -> Author {
     Author { user: UserId(0), name: "operator".to_owned(), address: from.to_string() }
 }
 
@@ -211,6 +211,6 @@ pub async fn account(
     }
 }
 
-fn refusal(code: StatusCode, why: &str) -> Response {
+pub(crate) fn refusal(code: StatusCode, why: &str) -> Response {
     (code, Json(json!({ "error": why }))).into_response()
 }

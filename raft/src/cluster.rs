@@ -4,6 +4,7 @@ mod read;
 mod start;
 mod status;
 mod table;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -154,6 +155,7 @@ struct Inner {
     proposers: Proposers,
     mine: Mine,
     level: LevelHere,
+    auto_finalize: Duration,
     health: Health,
     tasks: Mutex<JoinSet<()>>,
     balancer: Mutex<JoinSet<()>>,
@@ -275,6 +277,11 @@ impl Cluster {
     /// The feature level in force, as this node has applied it.
     pub fn level(&self) -> Level {
         self.0.level.level()
+    }
+
+    /// What this node would wait before it raises the level by itself.
+    pub fn auto_finalize(&self) -> Duration {
+        self.0.auto_finalize
     }
 
     pub(crate) fn meta(&self) -> &Meta {

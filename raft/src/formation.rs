@@ -39,7 +39,7 @@ use troupe_store::engine::Engine;
 use crate::address::{Reach, misfit};
 use crate::cluster::{ClusterConfig, StartError};
 use crate::level::{InForce, LevelHere};
-use crate::meta::Settings;
+use crate::meta::Registration;
 use crate::port::{Port, Protocol};
 use crate::waiting::Waiting;
 use desk::Desk;
@@ -303,8 +303,8 @@ impl Levels {
     fn objection(&self, birth: Level) -> Option<String> {
         if birth < self.wanted {
             Some(format!(
-                "one of the founders has an earlier version, so that the cluster would begin at feature level {birth}, which has no \
-                 cluster.registration, cluster.session_idle or administrators: start all founders with this version"
+                "one of the founders has an earlier version, so that the cluster would begin at feature level {birth}, which lets \
+                 everybody register: start all founders with this version, or with cluster.registration = open"
             ))
         } else {
             InForce::at(birth).refusal(self.range)
@@ -312,8 +312,9 @@ impl Levels {
     }
 }
 
+/// The other settings may begin as 0.1 has them; who may register may not.
 fn wanted(config: &ClusterConfig) -> Level {
-    if config.settings == Settings::default() { Level::OLDEST } else { Level::SECOND }
+    if config.settings.registration == Registration::Open { Level::OLDEST } else { Level::SECOND }
 }
 
 /// Sorted, without repetitions, this node included: the same text on every node that was started

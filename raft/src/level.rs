@@ -30,10 +30,34 @@ impl Support {
         Support { range: Range::OURS, version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
+    /// Of this process: a build that can carry planted bugs may be told to pretend an earlier
+    /// version, for tests of mixed clusters.
+    pub fn from_environment() -> Support {
+        let ours = Support::ours();
+        match pretended() {
+            Some(newest) => Support { range: Range { newest, ..ours.range }, version: "pretended".to_owned() },
+            None => ours,
+        }
+    }
+
     /// Of a version that says nothing of levels.
     pub fn unsaid() -> Support {
         Support { range: Range::UNSAID, version: String::new() }
     }
+}
+
+/// Names the newest level that a node pretends to support.
+pub const PRETENDED: &str = "TROUPE_PRETEND_LEVEL";
+
+#[cfg(feature = "planted-bugs")]
+fn pretended() -> Option<Level> {
+    let level = std::env::var(PRETENDED).ok()?;
+    Some(Level(level.parse().unwrap_or_else(|_| panic!("{PRETENDED}={level}: not a level"))))
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn pretended() -> Option<Level> {
+    None
 }
 
 /// Characters of a version that are shown. Above it the end is left out.

@@ -1,6 +1,7 @@
 //! The meta group's replica on this node: applies its commands to one row, shows the state to the
 //! node, and takes commands to its leader wherever that is.
 
+mod command;
 pub mod plan;
 pub mod settings;
 pub mod state;
@@ -27,8 +28,9 @@ use crate::level::LevelHere;
 use crate::link::Links;
 use crate::timing::META_TIMEOUT;
 use crate::types::{Applied, GroupId, Proposal};
+pub use command::MetaCommand;
 pub use settings::{ChangeSettings, Registration, Settings};
-pub use state::{Addresses, Member, MetaCommand, MetaState, NodeState};
+pub use state::{Addresses, Member, MetaState, NodeState};
 
 /// Keeps the state as one row: it is small and changes rarely.
 pub struct MetaApplier {

@@ -21,7 +21,7 @@ use crate::group::{Group, Groups};
 use crate::level::{self, InForce};
 use crate::link::Links;
 use crate::meta::plan::{self, Sight};
-use crate::meta::{Addresses, Meta, MetaCommand, MetaState, NodeState};
+use crate::meta::{Addresses, Meta, MetaCommand, MetaState, NodeState, Settings};
 use crate::mover::Seen;
 use crate::timing::{MEMBERS_TIMEOUT, MOVE_PATIENCE, STEWARD_EVERY};
 use crate::types::{GroupId, Home};
@@ -218,11 +218,21 @@ impl Steward {
             shards: self.config.shards,
             replication: u32::try_from(self.config.replication).unwrap_or(u32::MAX),
             login_policy: self.config.login_policy,
-            settings: self.config.settings.clone(),
+            settings: self.settings_at_birth(),
             in_force: InForce::at(self.birth_level),
             nodes: nodes.collect(),
         })
         .await;
+    }
+
+    fn settings_at_birth(&self) -> Settings {
+        if self.birth_level >= Level::SECOND {
+            return self.config.settings.clone();
+        }
+        tracing::warn!(
+            "a founder has an earlier version: the cluster begins without administrators, and no session ends"
+        );
+        Settings::default()
     }
 
     async fn propose(&self, command: MetaCommand) {

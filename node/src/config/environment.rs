@@ -12,7 +12,7 @@ pub enum Variable {
 }
 
 /// Read by no verb's command line.
-const OTHERS: &[&str] = &["TROUPE_PLANT"];
+const OTHERS: &[&str] = &["TROUPE_PLANT", "TROUPE_PRETEND_LEVEL"];
 
 pub fn judge(name: &str, value: &str) -> Variable {
     if !name.starts_with("TROUPE_") {

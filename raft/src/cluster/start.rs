@@ -76,7 +76,7 @@ impl Cluster {
         waiting: Waiting,
     ) -> Result<Cluster, StartError> {
         let level = LevelHere::default();
-        let supports = config.supports.clone();
+        let (supports, auto_finalize) = (config.supports.clone(), config.auto_finalize);
         let applied = meta::load(&engine)?.in_force;
         if let Some(why) = applied.refusal(supports.range) {
             return Err(StartError::Refused(why));
@@ -217,6 +217,7 @@ impl Cluster {
             proposers,
             mine,
             level,
+            auto_finalize,
             health,
             tasks: Mutex::new(tasks),
             balancer: Mutex::new(balancer),

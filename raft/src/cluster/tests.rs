@@ -372,6 +372,7 @@ mod backups;
 mod clocks;
 mod elastic;
 mod leaders;
+mod levels;
 mod readiness;
 mod recovered;
 mod sizes;

@@ -1,6 +1,7 @@
 //! The words of formation: one question and one answer per connection, capped, and checked before
 //! anything inside sees them.
 
+mod identity;
 mod token;
 
 use std::collections::BTreeMap;
@@ -18,13 +19,12 @@ use troupe_runtime::Stream;
 
 use super::ledger::{Announcement, Boot, Start};
 use super::rotation::Step;
-use super::{Addresses, Birth, Founder, Identity, JoinRequest};
+use super::{Addresses, Birth, Founder, JoinRequest};
 use crate::level::{InForce, range_in, range_out};
 use crate::token::{Fingerprint, Token};
 
 /// Room for a birth of hundreds of nodes.
 const CAP: usize = 256 * 1024;
-const FORMAT: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
@@ -340,39 +340,6 @@ impl Birth {
             founders.push(Founder { id, address: cluster, client_address: client, http_address: http });
         }
         (!founders.is_empty()).then_some(Birth { cluster_id, founders, level })
-    }
-}
-
-impl Identity {
-    pub fn encode(&self) -> Vec<u8> {
-        wire::FormationIdentity {
-            format: FORMAT,
-            cluster_id: self.cluster_id.to_vec().into(),
-            node_id: self.me.0,
-            birth: self.birth.as_ref().map(Birth::to_wire),
-            confirmed: self.confirmed,
-            nodes: nodes_to_wire(&self.nodes),
-        }
-        .encode_to_vec()
-    }
-
-    /// `None`: damaged, or of a later format.
-    pub fn decode(bytes: &[u8]) -> Option<Identity> {
-        let row = wire::FormationIdentity::decode(bytes).ok().filter(|row| row.format == FORMAT)?;
-        let birth = match row.birth {
-            Some(birth) => Some(Birth::from_wire(birth)?),
-            None => None,
-        };
-        if !row.confirmed && birth.is_none() {
-            return None;
-        }
-        Some(Identity {
-            cluster_id: id(&row.cluster_id)?,
-            me: node(row.node_id)?,
-            birth,
-            confirmed: row.confirmed,
-            nodes: nodes_from_wire(row.nodes)?,
-        })
     }
 }
 

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_core::{NodeId, ShardId};
 
-use super::state::{MetaCommand, MetaState, NodeState, Place};
+use super::command::MetaCommand;
+use super::state::{MetaState, NodeState, Place};
 
 /// Replicas that one node receives at once: as many snapshots as it takes in (see
 /// [`crate::snapshot`]). More would only wait there, and all of them take from what the clients of

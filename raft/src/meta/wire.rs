@@ -5,8 +5,9 @@
 use troupe_core::{Level, NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;
 
+use super::command::MetaCommand;
 use super::settings::{ChangeSettings, Registration, Settings};
-use super::state::{Addresses, Member, MetaCommand, MetaState, Move, NodeState, Place};
+use super::state::{Addresses, Member, MetaState, Move, NodeState, Place};
 use crate::cluster::LoginPolicy;
 use crate::codec::Undecodable;
 use crate::level::{InForce, range_in, range_out};

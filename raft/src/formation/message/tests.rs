@@ -116,14 +116,14 @@ fn the_row_of_an_identity_comes_back_as_written() {
 #[test]
 fn a_row_of_a_later_format_is_not_guessed_at() {
     let mut row = wire::FormationIdentity {
-        format: super::FORMAT + 1,
+        format: super::identity::FORMAT + 1,
         cluster_id: vec![7; 16].into(),
         node_id: 1,
         confirmed: true,
         ..Default::default()
     };
     assert_eq!(Identity::decode(&row.encode_to_vec()), None);
-    row.format = super::FORMAT;
+    row.format = super::identity::FORMAT;
     assert!(Identity::decode(&row.encode_to_vec()).is_some());
 }
 
