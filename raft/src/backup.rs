@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
-use troupe_core::{NodeId, ShardId};
+use troupe_core::{Level, NodeId, ShardId};
 use troupe_runtime::{Lane, NodeCtx, Stream, executor};
 use troupe_store::engine::{Engine, Reader};
 use troupe_store::rows::digest_range;
@@ -204,6 +204,11 @@ impl Archive {
         let unknown = || Answer::Unavailable("the part may or may not have been taken: send it again".to_owned());
         if let Some(why) = self.storage_low(shard) {
             return Err(Answer::Refused(why));
+        }
+        let (needs, in_force) = (Level::SECOND, self.meta.borrow().in_force.level);
+        if in_force < needs {
+            // An earlier version makes other rows of it.
+            return Err(Answer::Refused(MetaError::UpgradePending { needs, in_force }.to_string()));
         }
         let proposal = Proposal::new(entry).map_err(|error| Answer::Refused(error.to_string()))?;
         let written = timeout(PROPOSE_TURN, group.raft.client_write(proposal)).await.map_err(|_| unknown())?;
