@@ -38,7 +38,6 @@ use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
 use crate::stats::{Stats, StatsReport};
 use crate::turns::Turns;
-pub use crate::world::Strangers;
 use crate::world::World;
 
 /// For actors that are told to stop.
@@ -55,7 +54,6 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// What clients are let in by.
     pub door: Arc<Door>,
-    pub strangers: Strangers,
 }
 
 /// What carries envelopes between nodes.
@@ -118,7 +116,7 @@ impl NodeHandle {
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { client_listen, hashing, limits: allowed, door, strangers } = config;
+        let NodeConfig { client_listen, hashing, limits: allowed, door } = config;
         let refused = |error: std::io::Error| {
             StartError::Refused(format!(
                 "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
@@ -137,15 +135,8 @@ impl NodeHandle {
             Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
         };
         let entities = Bound::new(allowed.active_entities);
-        let world = World {
-            ctx: ctx.clone(),
-            cluster: cluster.clone(),
-            router: router.clone(),
-            stats,
-            entities,
-            reading,
-            strangers,
-        };
+        let world =
+            World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats, entities, reading };
         let (draining, draining_now) = watch::channel(false);
         let front = Arc::new(Front {
             world,

@@ -33,16 +33,6 @@ pub enum Asker {
     User(UserId, u64),
 }
 
-/// What becomes of a user whom somebody adds to a group that it does not know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strangers {
-    /// It is invited, and enters when it accepts.
-    #[default]
-    Invite,
-    /// It is in at once.
-    Add,
-}
-
 #[derive(Clone)]
 pub struct World {
     pub ctx: NodeCtx,
@@ -53,8 +43,6 @@ pub struct World {
     pub entities: Bound,
     /// Reads that users ask for.
     pub reading: Arc<Turns<UserId>>,
-    /// Every node of a cluster has the same; the leader of the group's shard decides by its own.
-    pub strangers: Strangers,
 }
 
 impl World {

@@ -179,10 +179,8 @@ impl Client {
         self.settings_after(Operation::ShowSettings(wire::Done {})).await
     }
 
-    /// Changes settings of the cluster; those that are `None` stay.
-    pub async fn change_settings(&self, registration: Option<&str>, session_idle: Option<u64>) -> Result<Settings> {
-        let registration = registration.map(str::to_owned);
-        let change = wire::ChangeSettings { registration, session_idle_seconds: session_idle };
+    /// Changes settings of the cluster; those that are absent stay.
+    pub async fn change_settings(&self, change: wire::ChangeSettings) -> Result<Settings> {
         self.settings_after(Operation::ChangeSettings(change)).await
     }
 

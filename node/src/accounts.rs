@@ -13,6 +13,7 @@ use troupe_client::chat::Connected;
 use troupe_client::{Client, Connection, SessionInfo};
 use troupe_core::Timestamp;
 use troupe_core::text::clean;
+use troupe_proto::wire::client::ChangeSettings;
 use troupe_runtime::NodeCtx;
 
 use crate::cli::{Chat, Output};
@@ -147,6 +148,10 @@ pub struct SettingsArgs {
     /// After how long an unused session ends: 12h, 30d; 0: never
     #[arg(long, value_parser = duration)]
     pub session_idle: Option<Duration>,
+    /// A user that a stranger adds to a group: invite (enters when it accepts) or add (is in at
+    /// once)
+    #[arg(long)]
+    pub strangers: Option<String>,
     #[command(flatten)]
     pub who: Who,
 }
@@ -244,13 +249,14 @@ pub async fn audit(args: Audit) -> Result<()> {
 }
 
 pub async fn settings(args: SettingsArgs) -> Result<()> {
-    let (registration, idle) = (args.registration, args.session_idle.map(|idle| idle.as_secs()));
+    let session_idle_seconds = args.session_idle.map(|idle| idle.as_secs());
+    let change = ChangeSettings { registration: args.registration, session_idle_seconds, strangers: args.strangers };
     let settings = args
         .who
         .run(|client| async move {
-            Ok(match (&registration, idle) {
-                (None, None) => client.settings().await?,
-                (registration, idle) => client.change_settings(registration.as_deref(), idle).await?,
+            Ok(match change == ChangeSettings::default() {
+                true => client.settings().await?,
+                false => client.change_settings(change).await?,
             })
         })
         .await?;
@@ -491,7 +497,11 @@ fn audit_table(rows: &[AuditRow]) -> String {
 }
 
 fn settings_json(settings: &Settings) -> Value {
-    json!({ "registration": settings.registration, "session_idle": settings.session_idle_seconds })
+    json!({
+        "registration": settings.registration,
+        "session_idle": settings.session_idle_seconds,
+        "strangers": settings.strangers,
+    })
 }
 
 fn settings_table(settings: &[Settings]) -> String {
@@ -501,7 +511,10 @@ fn settings_table(settings: &[Settings]) -> String {
             0 => "never".to_owned(),
             seconds => format!("{seconds} s"),
         };
-        out.push_str(&format!("registration   {}\nsession idle   {idle}\n", settings.registration));
+        out.push_str(&format!(
+            "registration   {}\nsession idle   {idle}\nstrangers      {}\n",
+            settings.registration, settings.strangers
+        ));
     }
     out
 }

@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use crate::logging;
 use troupe_actors::budgets::Limits;
-use troupe_actors::node::Strangers;
 use troupe_core::Username;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
 use troupe_raft::level::Support;
-use troupe_raft::meta::{Registration, Settings as ClusterSettings};
+use troupe_raft::meta::{Registration, Settings as ClusterSettings, Strangers};
 use troupe_raft::space::LowMark;
 pub use troupe_runtime::net::is_loopback;
 
@@ -99,7 +98,7 @@ keys! {
     "limits.output_bytes" = "134217728", "bytes that may wait for all clients of this node together";
     "limits.loopback_factor" = "50", "how many times as much a loopback address may do; 1: as any other address";
     "storage.low_mark" = "10%", "free space below which sends are refused: percent of the disk (within 256M and 2G, at most half of it), or bytes such as 500M";
-    "contacts.strangers" = "invite", "a user that a stranger adds to a group: invite (enters when it accepts) or add (is in at once)";
+    "contacts.strangers" = "invite", "a user that a stranger adds to a group in a newborn cluster: invite (enters when it accepts) or add (is in at once)";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";
     "drain.seconds" = "10", "longest time for a graceful stop";
@@ -260,7 +259,6 @@ pub struct Config {
     pub drain_seconds: u64,
     pub log_filter: String,
     pub log_format: logging::Format,
-    pub strangers: Strangers,
     pub cluster: ClusterConfig,
     /// Where connections to other nodes leave from; `None`: the system chooses.
     pub outgoing: Option<IpAddr>,
@@ -314,14 +312,10 @@ impl Config {
                 "cluster.first_admin = \"{first_admin}\" ({source}): wants a user's name"
             )));
         }
-        let strangers = match settings.text("contacts.strangers") {
-            "invite" => Strangers::Invite,
-            "add" => Strangers::Add,
-            other => {
-                let source = settings.get("contacts.strangers").1;
-                return Err(ConfigError(format!("contacts.strangers = \"{other}\" ({source}): wants invite or add")));
-            }
-        };
+        let strangers = Strangers::named(settings.text("contacts.strangers")).ok_or_else(|| {
+            let (value, source) = settings.get("contacts.strangers");
+            ConfigError(format!("contacts.strangers = \"{value}\" ({source}): wants invite or add"))
+        })?;
         let debug_replica = settings.parsed("debug.replica", "true or false")?;
         if debug_replica && !is_loopback(&http_listen) {
             return Err(ConfigError("debug.replica shows every message: it wants http.listen on loopback".into()));
@@ -350,6 +344,7 @@ impl Config {
                 registration,
                 session_idle: settings.number("cluster.session_idle", 0, 100 * 365 * 24 * 3600)?,
                 first_admin,
+                strangers,
             },
             supports: Support::from_environment(),
             auto_finalize: Duration::from_secs(settings.number("cluster.auto_finalize", 0, 30 * 24 * 3600)?),
@@ -365,7 +360,6 @@ impl Config {
             drain_seconds: settings.number("drain.seconds", 1, 3600)?,
             log_filter: validate::log_filter(settings)?,
             log_format: settings.parsed("log.format", "auto, human or json")?,
-            strangers,
             cluster,
             outgoing,
         })

@@ -75,7 +75,6 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         hashing: Hashing::Recommended,
         limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
         door: door.clone(),
-        strangers: config.strangers,
     };
     let node = NodeHandle::start(ctx, cluster.clone(), serving).await?;
     tracing::info!(

@@ -29,7 +29,7 @@ use crate::link::Links;
 use crate::timing::META_TIMEOUT;
 use crate::types::{Applied, GroupId, Proposal};
 pub use command::MetaCommand;
-pub use settings::{ChangeSettings, Registration, Settings};
+pub use settings::{ChangeSettings, Registration, Settings, Strangers};
 pub use state::{Addresses, Member, MetaState, NodeState};
 
 /// Keeps the state as one row: it is small and changes rarely.

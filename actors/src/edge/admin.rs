@@ -15,7 +15,7 @@ use troupe_core::{
     ClientMessageId, Command, DeviceId, Level, NameKey, Rejection, Slot, Timestamp, TokenHash, UserId, Username, limits,
 };
 use troupe_proto::client;
-use troupe_raft::meta::{ChangeSettings, Registration};
+use troupe_raft::meta::{ChangeSettings, Registration, Settings, Strangers};
 use troupe_raft::operate::OrderError;
 
 use super::{Front, Said, done};
@@ -165,7 +165,11 @@ async fn change_account(
     change: AccountChange,
 ) -> Answered {
     let (request, user) = (request?, resolve(front, &named).await?.user);
+    let deletes = matches!(change, AccountChange::Delete);
     commit(front, Command::from(ChangeAccount { user, request, by, change })).await?;
+    if deletes {
+        front.directory.forget(user);
+    }
     told(Told::Done(say::Done {}))
 }
 
@@ -364,21 +368,31 @@ async fn read_audit(front: &Front, read: say::ReadAudit) -> Answered {
 
 fn settings(front: &Front) -> Answered {
     let settings = front.world.router.routing().settings.clone();
-    let registration = settings.registration.as_str().to_owned();
-    told(Told::Settings(say::Settings { registration, session_idle_seconds: settings.session_idle }))
+    told(Told::Settings(shown(&settings)))
+}
+
+fn shown(settings: &Settings) -> say::Settings {
+    say::Settings {
+        registration: settings.registration.as_str().to_owned(),
+        session_idle_seconds: settings.session_idle,
+        strangers: settings.strangers.as_str().to_owned(),
+    }
+}
+
+/// The value of a setting, if another one is wanted.
+fn named<T>(word: Option<&str>, named: fn(&str) -> Option<T>, wants: &'static str) -> Result<Option<T>, Rejection> {
+    word.map(|word| named(word).ok_or(Rejection::BadRequest(wants))).transpose()
 }
 
 async fn change_settings(front: &Front, by: Author, request: ClientMessageId, wanted: say::ChangeSettings) -> Answered {
-    let registration = match &wanted.registration {
-        Some(word) => {
-            Some(Registration::named(word).ok_or(Rejection::BadRequest("registration is open, invite or closed"))?)
-        }
-        None => None,
-    };
-    let change = ChangeSettings { registration, session_idle: wanted.session_idle_seconds };
+    let registration =
+        named(wanted.registration.as_deref(), Registration::named, "registration is open, invite or closed")?;
+    let strangers = named(wanted.strangers.as_deref(), Strangers::named, "strangers is invite or add")?;
+    let change = ChangeSettings { registration, session_idle: wanted.session_idle_seconds, strangers };
     let said = [
         change.registration.map(|registration| format!("registration {}", registration.as_str())),
         change.session_idle.map(|seconds| format!("session_idle {seconds}")),
+        change.strangers.map(|strangers| format!("strangers {}", strangers.as_str())),
     ];
     let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
     record(front, by, request, "cluster.settings", "cluster", &detail).await?;
@@ -390,8 +404,7 @@ async fn change_settings(front: &Front, by: Author, request: ClientMessageId, wa
         }
     })?;
     // As it is to be: this node hears of it in a moment.
-    let settings = front.world.router.routing().settings.clone();
-    let registration = change.registration.unwrap_or(settings.registration).as_str().to_owned();
-    let session_idle_seconds = change.session_idle.unwrap_or(settings.session_idle);
-    told(Told::Settings(say::Settings { registration, session_idle_seconds }))
+    let mut settings = front.world.router.routing().settings.clone();
+    settings.change(change);
+    told(Told::Settings(shown(&settings)))
 }

@@ -19,13 +19,14 @@ use troupe_core::plant::Plant;
 use troupe_core::record::{OutboxKey, OutboxRow};
 use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
 use troupe_proto::client;
+use troupe_raft::meta::Strangers;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use super::ShardMsg;
 use crate::message::{Answer, Refusal, Request};
 use crate::router::PATIENCE;
-use crate::world::{Asker, Strangers, World};
+use crate::world::{Asker, World};
 
 /// Rows read, carried and settled together.
 const BATCH: usize = 256;
@@ -141,13 +142,14 @@ async fn page(
 
 /// Returns the rows that the other shards have committed, or will never take.
 async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
+    let invites = world.router.routing().settings.strangers == Strangers::Invite;
     let carried = rows.into_iter().map(|row| async move {
         let update = UpdateInbox {
             user: row.key.user,
             conversation: row.key.conversation,
             present: row.present,
             version: row.key.version,
-            by: row.by.filter(|_| world.strangers == Strangers::Invite),
+            by: row.by.filter(|_| invites),
         };
         let request = Request::Commit(Command::UpdateInbox(update));
         let asked = world.router.ask(row.key.user.slot(), request, PATIENCE);

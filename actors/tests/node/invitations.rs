@@ -1,8 +1,11 @@
 //! Groups of strangers: invited, accepted, declined, and never more than the bounds.
 
-use crate::harness::{Ask, Client, Said, direct, one_node_that_invites};
-use troupe_core::limits;
+use crate::harness::{Ask, Client, Said, direct, one_node_that_invites, within};
+use say::admin::Operation;
+use troupe_core::record::Author;
+use troupe_core::{UserId, limits};
 use troupe_proto::wire::client as say;
+use troupe_raft::meta::Strangers;
 
 async fn new_group(owner: &mut Client, name: &str, members: &[u64]) -> String {
     let create =
@@ -121,6 +124,26 @@ async fn a_user_that_was_written_to_is_no_stranger_but_one_that_only_wrote_is() 
         change(&mut bob, &group, say::change_group::Change::Leave(say::Done {})).await;
     }
     assert!(entered, "bob knows ann, because he has written to her");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn whether_strangers_invite_is_a_setting_of_the_cluster() {
+    let node = one_node_that_invites().await;
+    let (mut ann, mut bob) = (node.user("ann").await, node.user("bob").await);
+    let group = new_group(&mut ann, "invited", &[bob.user]).await;
+    assert_eq!(invited(&mut bob).await, (group, ann.user));
+    let by = Author { user: UserId(0), name: "operator".into(), address: String::new() };
+    let set = async |strangers: &str| {
+        let change = say::ChangeSettings { strangers: Some(strangers.into()), ..Default::default() };
+        node.handle.operate(by.clone(), Operation::ChangeSettings(change)).await
+    };
+    assert_eq!(set("maybe").await.expect_err("no such word").code, "bad_request");
+    set("add").await.expect("set");
+    let mut routing = node.cluster.routing();
+    within(routing.wait_for(|table| table.settings.strangers == Strangers::Add)).await.expect("it lives");
+    let group = new_group(&mut ann, "added", &[bob.user]).await;
+    bob.follows(&group).await;
     node.stop().await;
 }
 

@@ -113,9 +113,10 @@ async fn an_administrator_rules_from_the_command_line_and_leaves_no_device() {
 
     let invite = says(&server, &name, &secret, &["invite", "create", "--uses", "2"]).await.expect("a code");
     assert!(invite["code"].as_str().is_some_and(|code| code.len() == 19), "{invite}");
-    let set = ["cluster", "settings", "--registration", "invite", "--session-idle", "7d"];
+    let set = ["cluster", "settings", "--registration", "invite", "--session-idle", "7d", "--strangers", "invite"];
     let settings = says(&server, &name, &secret, &set).await.expect("set");
     assert_eq!((&settings[0]["registration"], &settings[0]["session_idle"]), (&"invite".into(), &604_800.into()));
+    assert_eq!(settings[0]["strangers"], "invite", "it was born with `add`");
     let trail = says(&server, &name, &secret, &["audit", "--since", "1h"]).await.expect("a trail");
     let acts: Vec<_> = trail.as_array().expect("a list").iter().filter_map(|row| row["action"].as_str()).collect();
     for act in ["user.make_admin", "user.create", "invite.create", "cluster.settings"] {

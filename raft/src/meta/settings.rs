@@ -8,6 +8,7 @@ pub struct Settings {
     pub session_idle: u64,
     /// Name of the administrator that the cluster makes at its birth; empty: none.
     pub first_admin: String,
+    pub strangers: Strangers,
 }
 
 /// Who may register.
@@ -38,16 +39,43 @@ impl Registration {
     }
 }
 
+/// What becomes of a user whom somebody adds to a group that it does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strangers {
+    /// It is invited, and enters when it accepts.
+    #[default]
+    Invite,
+    /// It is in at once.
+    Add,
+}
+
+impl Strangers {
+    pub const ALL: [Strangers; 2] = [Strangers::Invite, Strangers::Add];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Strangers::Invite => "invite",
+            Strangers::Add => "add",
+        }
+    }
+
+    pub fn named(word: &str) -> Option<Strangers> {
+        Strangers::ALL.into_iter().find(|strangers| strangers.as_str() == word)
+    }
+}
+
 /// What is to be another; the rest stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChangeSettings {
     pub registration: Option<Registration>,
     pub session_idle: Option<u64>,
+    pub strangers: Option<Strangers>,
 }
 
 impl Settings {
-    pub(super) fn change(&mut self, change: ChangeSettings) {
+    pub fn change(&mut self, change: ChangeSettings) {
         self.registration = change.registration.unwrap_or(self.registration);
         self.session_idle = change.session_idle.unwrap_or(self.session_idle);
+        self.strangers = change.strangers.unwrap_or(self.strangers);
     }
 }

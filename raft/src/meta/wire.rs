@@ -6,7 +6,7 @@ use troupe_core::{Level, NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;
 
 use super::command::MetaCommand;
-use super::settings::{ChangeSettings, Registration, Settings};
+use super::settings::{ChangeSettings, Registration, Settings, Strangers};
 use super::state::{Addresses, Member, MetaState, Move, NodeState, Place};
 use crate::cluster::LoginPolicy;
 use crate::codec::Undecodable;
@@ -44,11 +44,27 @@ fn registration_in(registration: u32) -> Result<Registration, Undecodable> {
     }
 }
 
+fn strangers_out(strangers: Strangers) -> u32 {
+    match strangers {
+        Strangers::Invite => 0,
+        Strangers::Add => 1,
+    }
+}
+
+fn strangers_in(strangers: u32) -> Result<Strangers, Undecodable> {
+    match strangers {
+        0 => Ok(Strangers::Invite),
+        1 => Ok(Strangers::Add),
+        _ => Err(Undecodable("strangers")),
+    }
+}
+
 fn settings_out(settings: &Settings) -> wire::MetaSettings {
     wire::MetaSettings {
         registration: registration_out(settings.registration),
         session_idle_seconds: settings.session_idle,
         first_admin: settings.first_admin.clone(),
+        strangers: strangers_out(settings.strangers),
     }
 }
 
@@ -59,6 +75,7 @@ fn settings_in(settings: Option<wire::MetaSettings>) -> Result<Settings, Undecod
         registration: registration_in(settings.registration)?,
         session_idle: settings.session_idle_seconds,
         first_admin: settings.first_admin,
+        strangers: strangers_in(settings.strangers)?,
     })
 }
 
@@ -257,6 +274,7 @@ impl From<&MetaCommand> for wire::MetaCommand {
             MetaCommand::ChangeSettings(change) => Command::ChangeSettings(wire::MetaChangeSettings {
                 registration: change.registration.map(registration_out),
                 session_idle_seconds: change.session_idle,
+                strangers: change.strangers.map(strangers_out),
             }),
             MetaCommand::RaiseLevel { to, nodes } => Command::RaiseLevel(wire::MetaRaiseLevel {
                 level: to.level.number(),
@@ -312,6 +330,7 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
             Command::ChangeSettings(change) => MetaCommand::ChangeSettings(ChangeSettings {
                 registration: change.registration.map(registration_in).transpose()?,
                 session_idle: change.session_idle_seconds,
+                strangers: change.strangers.map(strangers_in).transpose()?,
             }),
             Command::RaiseLevel(raise) => MetaCommand::RaiseLevel {
                 to: in_force(raise.level, raise.since),

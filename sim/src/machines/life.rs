@@ -9,11 +9,11 @@ use tokio::sync::{mpsc, watch};
 use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
-use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
+use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
-use troupe_raft::meta::Settings;
+use troupe_raft::meta::{Settings, Strangers};
 use troupe_raft::operate::Order;
 use troupe_runtime::{NodeCtx, Rng};
 
@@ -83,6 +83,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
     };
     let first_admin = if plan.society.ruled { RULER.to_owned() } else { String::new() };
+    let strangers = if plan.society.strangers > 0 { Strangers::Invite } else { Strangers::Add };
     let config = ClusterConfig {
         listen: "0.0.0.0:7800".to_owned(),
         advertise: cluster_address(node),
@@ -96,7 +97,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         data_dir: None,
         login_policy: LoginPolicy::Replace,
         storage_low_mark: Default::default(),
-        settings: Settings { first_admin, ..Settings::default() },
+        settings: Settings { first_admin, strangers, ..Settings::default() },
         supports: troupe_raft::level::Support::ours(),
         auto_finalize: Duration::from_secs(600),
         replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
@@ -118,7 +119,6 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         hashing: Hashing::Quick,
         limits: unhurried(),
         door: Arc::new(Door::plain()),
-        strangers: if plan.society.strangers > 0 { Strangers::Invite } else { Strangers::Add },
     };
     let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));

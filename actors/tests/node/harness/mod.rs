@@ -8,12 +8,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
-use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle, Strangers};
+use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::plant::Plant;
 use troupe_proto::wire::client as say;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::meta::{Settings, Strangers};
 use troupe_runtime::NodeCtx;
 use troupe_runtime::executor::{Executor, Full, Job, Lane, Threads};
 use troupe_store::memory::Memory;
@@ -135,22 +136,23 @@ pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
 }
 
 pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
-    start_as(ctx, config, disk, limits, Strangers::Add).await
+    // Groups are about something else in most tests.
+    let settings = Settings { strangers: Strangers::Add, ..config.settings.clone() };
+    start_as(ctx, ClusterConfig { settings, ..config }, disk, limits).await
 }
 
 pub async fn one_node_that_invites() -> Node {
     let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
-    start_as(NodeCtx::production(), config, Memory::new(), Limits::default(), Strangers::Invite).await
+    start_as(NodeCtx::production(), config, Memory::new(), Limits::default()).await
 }
 
-async fn start_as(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits, strangers: Strangers) -> Node {
+async fn start_as(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
     let listen = NodeConfig {
         client_listen: "127.0.0.1:0".into(),
         hashing: Hashing::Recommended,
         limits,
-        strangers,
         door: Arc::new(Door::plain()),
     };
     let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
