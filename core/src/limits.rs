@@ -159,6 +159,9 @@ pub const INTERESTS_PER_REQUEST: usize = 1_024;
 pub const EVENTS_HELD_BACK: usize = 256;
 /// Users whose existence a node remembers, so that not every message asks for them again.
 pub const USERS_REMEMBERED: usize = 16_384;
+/// Seconds for which a node believes that a user is there. So long after an account was deleted,
+/// other nodes may still let something be sent to it.
+pub const USER_BELIEVED_SECONDS: u64 = 10;
 /// Conversations one connection hears of. Those above it are listed and fetched, but not pushed.
 pub const CONVERSATIONS_FOLLOWED: usize = 10_000;
 

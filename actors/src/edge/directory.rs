@@ -1,37 +1,63 @@
-//! Names of users by id, as far as this node has asked for them. A name never changes, so it may be
-//! kept.
+//! Users by id, as far as this node has asked for them. A name never changes, so it may be kept;
+//! that a user is there is believed for a while only, because an administrator may delete it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use troupe_core::{NameKey, Rejection, ShardId, UserId, limits};
 
 use crate::message::{Answer, Refusal, Request, say};
 use crate::world::World;
 
+/// For asking once more after a user that was there.
+const AGAIN_PATIENCE: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
 pub struct Directory {
-    names: Mutex<BTreeMap<UserId, String>>,
+    users: Mutex<BTreeMap<UserId, Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    name: String,
+    deleted: bool,
+    asked: Instant,
+}
+
+impl Known {
+    /// Whether it is there; `None` where that has to be asked again.
+    fn exists(&self) -> Option<bool> {
+        let believed = self.deleted || self.asked.elapsed() < Duration::from_secs(limits::USER_BELIEVED_SECONDS);
+        believed.then_some(!self.deleted)
+    }
 }
 
 impl Directory {
+    /// Whether this user was there a moment ago.
     pub fn knows(&self, user: UserId) -> bool {
-        self.names.lock().contains_key(&user)
+        self.users.lock().get(&user).and_then(Known::exists) == Some(true)
     }
 
     pub fn remember<'a>(&self, users: impl IntoIterator<Item = &'a say::User>) {
-        let mut names = self.names.lock();
+        let asked = Instant::now();
+        let mut known = self.users.lock();
         for user in users {
-            if names.len() >= limits::USERS_REMEMBERED {
+            if known.len() >= limits::USERS_REMEMBERED {
                 // Begins anew: simpler than counting uses, and it costs one question per user.
-                names.clear();
+                known.clear();
             }
-            names.insert(UserId(user.user_id), user.name.clone());
+            known.insert(UserId(user.user_id), Known { name: user.name.clone(), deleted: user.deleted, asked });
         }
     }
 
-    /// Names of those users that exist.
+    /// What an administrator has done at this node is known here at once.
+    pub fn forget(&self, user: UserId) {
+        self.users.lock().remove(&user);
+    }
+
+    /// Names of those users that exist, or have existed.
     pub async fn names(
         &self,
         world: &World,
@@ -42,10 +68,10 @@ impl Directory {
         let mut found = BTreeMap::new();
         let mut asked: BTreeSet<UserId> = BTreeSet::new();
         {
-            let names = self.names.lock();
+            let known = self.users.lock();
             for user in users {
-                match names.get(&user) {
-                    Some(name) => drop(found.insert(user, name.clone())),
+                match known.get(&user) {
+                    Some(known) => drop(found.insert(user, known.name.clone())),
                     None => drop(asked.insert(user)),
                 }
             }
@@ -56,7 +82,7 @@ impl Directory {
         Ok(found)
     }
 
-    /// Refuses if one of them does not exist.
+    /// Refuses if one of them does not exist, or was deleted.
     pub async fn all_exist(
         &self,
         world: &World,
@@ -64,8 +90,35 @@ impl Directory {
         users: &[UserId],
         patience: Duration,
     ) -> Result<(), Refusal> {
-        let names = self.names(world, asker, users.iter().copied(), patience).await?;
-        if users.iter().all(|user| names.contains_key(user)) { Ok(()) } else { Err(Rejection::NoSuchUser.into()) }
+        let (mut unknown, mut stale) = (Vec::new(), Vec::new());
+        {
+            let known = self.users.lock();
+            for user in users {
+                match known.get(user).map(Known::exists) {
+                    Some(Some(true)) => {}
+                    Some(Some(false)) => return Err(Rejection::NoSuchUser.into()),
+                    Some(None) => stale.push(*user),
+                    None => unknown.push(*user),
+                }
+            }
+        }
+        let count = unknown.len();
+        let there = |user: &say::User| !user.deleted;
+        let again = async {
+            let Ok(found) = lookup(world, asker, stale, Vec::new(), AGAIN_PATIENCE).await else {
+                // Its shard does not answer, and it was there: nobody waits for a failover because
+                // of that.
+                return true;
+            };
+            self.remember(&found);
+            found.iter().all(there)
+        };
+        let first = lookup(world, asker, unknown, Vec::new(), patience);
+        let (still, first) = tokio::join!(again, first);
+        let first = first?;
+        self.remember(&first);
+        let all = still && first.len() == count && first.iter().all(there);
+        if all { Ok(()) } else { Err(Rejection::NoSuchUser.into()) }
     }
 }
 
@@ -118,4 +171,24 @@ pub async fn lookup(
         }
     }
     Ok(users)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_user_is_there_is_believed_for_a_while() {
+        let directory = Directory::default();
+        let user = |deleted| say::User { user_id: 7, name: "ann".into(), deleted, ..Default::default() };
+        directory.remember([&user(false)]);
+        assert!(directory.knows(UserId(7)));
+        tokio::time::advance(Duration::from_secs(limits::USER_BELIEVED_SECONDS)).await;
+        assert!(!directory.knows(UserId(7)));
+        directory.remember([&user(true)]);
+        assert!(!directory.knows(UserId(7)));
+        directory.remember([&user(false)]);
+        directory.forget(UserId(7));
+        assert!(!directory.knows(UserId(7)));
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Ask, Client, Node, Said, node_with, password, within};
+use crate::harness::{Ask, Client, Node, Said, direct, message, node_with, password, within};
 use say::admin::Operation;
 use say::admin_answer::Answer;
 use troupe_proto::wire::client as say;
@@ -114,7 +114,29 @@ async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     assert_eq!(node.greeted().await.fails(resume).await.code, "expired_token");
     assert_eq!(logs_in(&node, "bob", "once and never").await.expect_err("once"), "password_change_required");
 
+    let mut ann = node.user("ann").await;
+    ann.send(&direct(ann.user, bob.user), "are you there?").await;
     act(&mut root, Operation::DeleteAccount("bob".into())).await.expect("deleted");
+    // Who is deleted is written to no more and added nowhere; what was written stays.
+    let late = Ask::Send(message(&direct(ann.user, bob.user), "and now?", ann.fresh_id()));
+    assert_eq!(ann.fails(late).await.code, "no_such_user");
+    let with = |request, members| say::CreateGroup { request, name: "team".into(), members, open: false };
+    let (first, second) = (ann.fresh_id(), ann.fresh_id());
+    let create = Ask::CreateGroup(with(first, vec![bob.user]));
+    assert_eq!(ann.fails(create).await.code, "no_such_user");
+    let Said::GroupCreated(group) = ann.ask(Ask::CreateGroup(with(second, Vec::new()))).await else {
+        panic!("no group")
+    };
+    let add = say::change_group::Change::Add(say::AddMembers { users: vec![bob.user] });
+    let request = ann.fresh_id();
+    let add = Ask::ChangeGroup(say::ChangeGroup { request, conversation: group.conversation, change: Some(add) });
+    assert_eq!(ann.fails(add).await.code, "no_such_user");
+    let fetch = Ask::Fetch(say::Fetch { conversation: direct(ann.user, bob.user), ..Default::default() });
+    let Said::Page(page) = ann.ask(fetch).await else { panic!("no page") };
+    assert_eq!(page.events.len(), 1);
+    let register =
+        say::Register { name: "bob".into(), password: NEW.into(), request: ann.fresh_id(), ..Default::default() };
+    assert_eq!(node.greeted().await.fails(Ask::Register(register)).await.code, "name_taken");
     assert_eq!(logs_in(&node, "bob", "once and never").await.expect_err("deleted"), "wrong_credentials");
     let create = say::CreateAccount { name: "bob".into(), password: "once and never".into(), admin: false };
     assert_eq!(act(&mut root, Operation::CreateAccount(create)).await.expect_err("reserved"), "name_taken");
@@ -127,7 +149,10 @@ async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     };
     let mut seen: Vec<_> = list.accounts.iter().map(|a| (a.name.as_str(), a.status.as_str(), a.admin)).collect();
     seen.sort();
-    assert_eq!(seen, [("admin", "active", true), ("bob", "deleted", false), ("carol", "active", true)]);
+    assert_eq!(
+        seen,
+        [("admin", "active", true), ("ann", "active", false), ("bob", "deleted", false), ("carol", "active", true)]
+    );
     let trail = audit(&mut root).await;
     for wanted in [
         "user.create admin by cluster",
@@ -148,7 +173,7 @@ async fn registration_is_open_by_invitation_or_closed() {
     let mut root = admin_of(&node).await;
     let mut set = async |registration: Registration| {
         let registration = Some(registration.as_str().to_owned());
-        let change = say::ChangeSettings { registration, session_idle_seconds: None };
+        let change = say::ChangeSettings { registration, ..Default::default() };
         act(&mut root, Operation::ChangeSettings(change)).await.expect("changed")
     };
     let register = |name: &str, invite: &str, request: u8| {
