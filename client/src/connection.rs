@@ -9,26 +9,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
 use parking_lot::Mutex;
-use prost::Message as _;
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::codec::{Encoder, FramedRead};
+use tokio_util::codec::FramedRead;
 use tokio_util::task::AbortOnDropHandle;
 use troupe_proto::client::PROTOCOL_VERSION;
 use troupe_proto::frame::FrameCodec;
 pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
-    ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn, Login, Ping,
-    Pong, Register, Resume, ServerFrame, Welcome,
+    ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn, Login,
+    Register, Resume, ServerFrame, Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
 use crate::error::{Error, Result};
 use crate::trust::{Target, Trust};
+use halves::{encode, next_frame, read_all, write_all};
+
+mod halves;
 
 /// Connecting, TLS and hello included, takes longer than this: try another node.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -37,8 +38,6 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Frames waiting to be written. `request` waits for a place, `start` refuses.
 const OUT_FRAMES: usize = 1024;
-/// Frames written with one system call.
-const WRITE_BATCH: usize = 64;
 /// Pushes waiting for their reader. At the limit the socket is no longer read.
 const PUSHES: usize = 256;
 /// A connection at rest costs no more than this for reading.
@@ -331,109 +330,4 @@ impl Drop for PendingReply {
 pub(crate) fn unexpected(message: &Message) -> Error {
     let text = format!("{message:?}");
     Error::Protocol(format!("unexpected answer {}", text.split('(').next().unwrap_or_default()))
-}
-
-fn encode(frame: &ClientFrame, buffer: &mut BytesMut) -> Result<()> {
-    FrameCodec::client().encode(frame, buffer).map_err(|error| Error::Protocol(error.to_string()))
-}
-
-type Frames = FramedRead<ReadHalf<Box<dyn Stream>>, FrameCodec>;
-
-async fn next_frame(frames: &mut Frames) -> Result<Option<ServerFrame>> {
-    match frames.next().await {
-        None => Ok(None),
-        Some(Err(error)) => Err(Error::Unavailable(error.to_string())),
-        Some(Ok(payload)) => ServerFrame::decode(payload)
-            .map(Some)
-            .map_err(|error| Error::Protocol(format!("unreadable frame: {error}"))),
-    }
-}
-
-async fn read_all(
-    mut frames: Frames,
-    shared: Arc<Shared>,
-    pushes: mpsc::Sender<Push>,
-    out: mpsc::WeakSender<ClientFrame>,
-) {
-    loop {
-        let frame = match next_frame(&mut frames).await {
-            Ok(Some(frame)) => frame,
-            Ok(None) => break,
-            Err(error) => {
-                tracing::debug!(%error, "connection ends");
-                break;
-            }
-        };
-        let push = {
-            let mut inner = shared.0.lock();
-            inner.last_heard = Instant::now();
-            match frame.message {
-                // A message of a later version: not for us.
-                None => continue,
-                Some(message) if frame.request_id != 0 => {
-                    if let Some(answer) = inner.pending.remove(&frame.request_id) {
-                        drop(answer.send(message));
-                    }
-                    continue;
-                }
-                Some(Message::Event(push)) => Push::Event(push),
-                Some(Message::Cursor(push)) => Push::Cursor(push),
-                Some(Message::Conversation(push)) => Push::Conversation(push),
-                Some(Message::Invitation(push)) => Push::Invitation(push),
-                Some(Message::Kicked(push)) => Push::Kicked(push),
-                Some(Message::GoAway(push)) => Push::GoAway(push),
-                Some(Message::Ping(Ping { nonce })) => {
-                    // A full queue is sign of life enough.
-                    if let Some(out) = out.upgrade() {
-                        let pong = Request::Pong(Pong { nonce });
-                        drop(out.try_send(ClientFrame { request_id: 1, request: Some(pong) }));
-                    }
-                    continue;
-                }
-                // An answer to nobody: the server refuses the connection as a whole and closes it.
-                Some(Message::Failure(failure)) => {
-                    let error = Error::from(failure);
-                    tracing::warn!(%error, "the server ends the connection");
-                    break;
-                }
-                Some(_) => continue,
-            }
-        };
-        if pushes.send(push).await.is_err() {
-            // Nobody wants pushes; answers still matter.
-            continue;
-        }
-        shared.0.lock().last_heard = Instant::now();
-    }
-    let mut inner = shared.0.lock();
-    inner.closed = true;
-    inner.pending.clear();
-}
-
-async fn write_all(mut write: WriteHalf<Box<dyn Stream>>, mut queue: mpsc::Receiver<ClientFrame>, quiet: Duration) {
-    let mut buffer = BytesMut::new();
-    let mut batch = Vec::new();
-    loop {
-        match tokio::time::timeout(quiet, queue.recv_many(&mut batch, WRITE_BATCH)).await {
-            Ok(0) => break,
-            Ok(_) => {}
-            // Its answer is dropped by the reader, but heard. Id 1 was hello's.
-            Err(_) => batch.push(ClientFrame { request_id: 1, request: Some(Request::Ping(Ping { nonce: 0 })) }),
-        }
-        for frame in batch.drain(..) {
-            if let Err(error) = encode(&frame, &mut buffer) {
-                // Only a frame above the cap: its sender sees no answer, the others are not harmed.
-                tracing::error!(%error, "a frame is not sent");
-            }
-        }
-        // TLS keeps what a full socket did not take until it is flushed.
-        if write.write_all(&buffer).await.is_err() || write.flush().await.is_err() {
-            return;
-        }
-        buffer.clear();
-        if buffer.capacity() > 64 * READ_BUFFER {
-            buffer = BytesMut::new();
-        }
-    }
-    drop(write.shutdown().await);
 }
