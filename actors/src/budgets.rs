@@ -42,6 +42,9 @@ pub struct Limits {
     pub bytes_per_day: u64,
     /// Groups made by one user in a day.
     pub groups_per_day: u64,
+    /// Users whom one user adds to groups in a day: what it may have invited is bounded by that,
+    /// because an invitation is over after a time.
+    pub members_per_day: u64,
     /// Client connections of this node. Not zero.
     pub connections: usize,
     /// Client connections of one address. Not zero.
@@ -72,6 +75,7 @@ impl Default for Limits {
             messages_per_day: 1_000_000,
             bytes_per_day: 1024 * 1024 * 1024,
             groups_per_day: 1_000,
+            members_per_day: 20_000,
             connections: 65_536,
             address_connections: 1_024,
             active_entities: 20_000,
@@ -122,6 +126,7 @@ struct Tables {
     messages: Table<UserId>,
     bytes: Table<UserId>,
     groups: Table<UserId>,
+    members: Table<UserId>,
 }
 
 impl Budgets {
@@ -136,6 +141,7 @@ impl Budgets {
             messages: Table::new(limits::BUDGETS_KEPT),
             bytes: Table::new(limits::BUDGETS_KEPT),
             groups: Table::new(limits::BUDGETS_KEPT),
+            members: Table::new(limits::BUDGETS_KEPT),
         };
         Budgets { limits: RwLock::new(limits), start: Instant::now(), tables: Mutex::new(tables) }
     }
@@ -237,6 +243,12 @@ impl Budgets {
         let day = Rate::per_day(self.limits().groups_per_day);
         at_once(self.tables.lock().groups.take(user, self.now(), day, 1, 0), Limit::Quota)
     }
+
+    /// Before so many are added to a group.
+    pub fn members(&self, user: UserId, count: usize) -> Result<(), Refusal> {
+        let day = Rate::per_day(self.limits().members_per_day);
+        at_once(self.tables.lock().members.take(user, self.now(), day, count as u64, 0), Limit::Quota)
+    }
 }
 
 fn at_once(taken: Result<Nanos, Nanos>, limit: Limit) -> Result<(), Refusal> {
@@ -300,108 +312,4 @@ impl Payer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn payer(budgets: &Arc<Budgets>, address: &str, user: u64) -> Payer {
-        let payer = Payer::new(budgets.clone(), Address::of(address.parse().expect("an address")));
-        if user > 0 {
-            payer.logged_in(UserId(user));
-        }
-        payer
-    }
-
-    /// How many of `many` pass at once.
-    fn passes(payer: &Payer, cost: Cost, many: usize) -> usize {
-        (0..many).filter(|_| payer.pay(cost) == Verdict::Pass).count()
-    }
-
-    fn limits() -> Limits {
-        Limits { user_rate: 10, user_burst: 20, address_rate: 100, address_burst: 50, ..Limits::default() }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_user_pays_over_all_connections_and_others_of_the_address_do_not() {
-        let budgets = Arc::new(Budgets::new(limits()));
-        let (one, two) = (payer(&budgets, "192.0.2.1:1", 1), payer(&budgets, "192.0.2.2:1", 1));
-        assert_eq!(passes(&one, Cost::Units(1), 15) + passes(&two, Cost::Units(1), 15), 20);
-        assert_eq!(passes(&payer(&budgets, "192.0.2.1:2", 2), Cost::Units(1), 30), 20);
-        // All users of the address together: 45 of its 50 are used, with those that were paced.
-        let many: usize = (3..9).map(|user| passes(&payer(&budgets, "192.0.2.1:3", user), Cost::Units(1), 20)).sum();
-        assert_eq!(many, 5);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn above_its_budget_a_connection_is_paced_then_refused_and_comes_back() {
-        let budgets = Arc::new(Budgets::new(limits()));
-        let one = payer(&budgets, "192.0.2.1:1", 1);
-        assert_eq!(passes(&one, Cost::Units(20), 1), 1);
-        assert!((0..10).all(|_| matches!(one.pay(Cost::Units(1)), Verdict::Pace(_))));
-        let Verdict::Refuse(after) = one.pay(Cost::Units(1)) else { panic!("not refused") };
-        assert_eq!(after, Duration::from_millis(100));
-        // Heartbeats and entries have budgets of their own.
-        assert_eq!((one.pay(Cost::Heartbeat), one.pay(Cost::Entry)), (Verdict::Pass, Verdict::Pass));
-        tokio::time::advance(Duration::from_secs(4)).await;
-        assert_eq!(one.pay(Cost::Units(10)), Verdict::Pass);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn limits_change_while_connections_last() {
-        let budgets = Arc::new(Budgets::new(limits()));
-        let one = payer(&budgets, "192.0.2.1:1", 1);
-        assert!(passes(&one, Cost::Units(1), 10_000) < 10_000);
-        budgets.set_limits(Limits { user_rate: 0, address_rate: 0, ..limits() });
-        assert_eq!(passes(&one, Cost::Units(1), 10_000), 10_000);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn loopback_has_more_and_a_v6_host_one_budget() {
-        let budgets = Arc::new(Budgets::new(Limits { user_rate: 0, loopback_factor: 10, ..limits() }));
-        assert_eq!(passes(&payer(&budgets, "127.0.0.1:1", 1), Cost::Units(1), 1_000), 500);
-        let hosts = ["[2001:db8::1]:1", "[2001:db8::2]:1"];
-        assert_eq!(hosts.iter().map(|host| passes(&payer(&budgets, host, 1), Cost::Units(1), 100)).sum::<usize>(), 50);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_guesser_waits_longer_and_the_owner_elsewhere_does_not() {
-        let budgets = Budgets::new(limits());
-        let [guesser, owner] = ["192.0.2.9:1", "192.0.2.1:1"].map(|at| Address::of(at.parse().expect("an address")));
-        for _ in 0..limits::FAILED_LOGINS.0 {
-            assert_eq!(budgets.login(guesser, "7"), Ok(()));
-            budgets.login_failed(guesser, "7");
-        }
-        let Err(Refusal::Limited { limit: Limit::Rate, after_ms }) = budgets.login(guesser, "7") else {
-            panic!("guesses on")
-        };
-        assert_eq!(after_ms, 10_000);
-        assert_eq!((budgets.login(owner, "7"), budgets.login(guesser, "8")), (Ok(()), Ok(())));
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(budgets.login(guesser, "7"), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn accounts_of_an_address_and_what_a_user_writes_have_a_quota() {
-        let small = Limits { messages_per_day: 3, bytes_per_day: 1_000, groups_per_day: 1, ..limits() };
-        let budgets = Budgets::new(small);
-        let address = Address::of("192.0.2.9:1".parse().expect("an address"));
-        let registered = (0..100).filter(|_| budgets.register(address).is_ok()).count();
-        assert_eq!(registered as u64, Limits::default().accounts_burst);
-        let quota = |outcome: Result<(), Refusal>| matches!(outcome, Err(Refusal::Limited { limit: Limit::Quota, after_ms }) if after_ms > 60_000);
-        assert_eq!(budgets.message(UserId(1), 900), Ok(()));
-        assert!(quota(budgets.message(UserId(1), 900)));
-        assert_eq!((budgets.message(UserId(1), 10), budgets.message(UserId(1), 10)), (Ok(()), Ok(())));
-        assert!(quota(budgets.message(UserId(1), 10)));
-        assert_eq!(budgets.message(UserId(2), 10), Ok(()));
-        assert_eq!(budgets.group(UserId(1)), Ok(()));
-        assert!(quota(budgets.group(UserId(1))));
-        tokio::time::advance(Duration::from_secs(86_400)).await;
-        assert_eq!(budgets.message(UserId(1), 900), Ok(()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_beats_too_fast_is_read_more_slowly() {
-        let one = payer(&Arc::new(Budgets::new(limits())), "192.0.2.1:1", 1);
-        assert_eq!(passes(&one, Cost::Heartbeat, 1_000), limits::HEARTBEATS.1 as usize);
-        assert!(matches!(one.pay(Cost::Heartbeat), Verdict::Pace(_)));
-    }
-}
+mod tests;

@@ -267,6 +267,7 @@ impl ConversationState {
                 // The shard's.
                 Effect::InboxChanged { .. }
                 | Effect::Invited { .. }
+                | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
                 | Effect::OutboxFilled { .. } => {}
             }

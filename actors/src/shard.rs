@@ -9,6 +9,7 @@
 
 mod accounts;
 mod entities;
+mod online;
 mod outbox;
 pub(crate) mod reads;
 mod requests;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use troupe_core::record::OutboxKey;
 use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
 
 use crate::admission::Bound;
@@ -100,6 +102,8 @@ pub struct ShardState {
     /// Which nodes want to hear of a conversation.
     interest: BTreeMap<ConversationId, BTreeSet<NodeId>>,
     presence: Presence,
+    /// Of who is online.
+    names: online::Names,
     /// Heads that moved, and in how many more exchanges they are told.
     moved: BTreeMap<ConversationId, (Seq, u8)>,
     ticks: u64,
@@ -151,6 +155,7 @@ impl Actor for Shard {
             in_flight: Bound::new(limits::SHARD_IN_FLIGHT),
             interest: BTreeMap::new(),
             presence: Presence::default(),
+            names: online::Names::default(),
             moved: BTreeMap::new(),
             ticks: 0,
             touches: touch::Sweep::default(),
@@ -227,6 +232,11 @@ impl ShardState {
                     for node in self.presence.nodes(user) {
                         self.world.router.push(node, self.shard, Push::User { user, frame: frame.clone() });
                     }
+                }
+                Effect::InvitationExpired { user, conversation, version } => {
+                    let key = OutboxKey { slot: conversation.slot(), conversation, version, user };
+                    let world = self.world.clone();
+                    tokio::spawn(async move { outbox::leave(&world, key).await });
                 }
                 Effect::SessionEnded { user, token, why, .. } => {
                     for session in self.presence.of_token(user, &token) {

@@ -13,6 +13,8 @@ pub enum Effect {
     InboxChanged { user: UserId, conversation: ConversationId, present: bool, version: Seq },
     /// A stranger has added the user to a group: tell the user's connections.
     Invited { user: UserId, conversation: ConversationId, by: UserId },
+    /// An invitation is over that the user has not answered: let the user leave the group.
+    InvitationExpired { user: UserId, conversation: ConversationId, version: Seq },
     /// A session ended: close its connection and tell it why.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
     /// A member's cursors moved: tell the conversation's interested nodes.

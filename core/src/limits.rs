@@ -37,6 +37,8 @@ pub const MEMBERS_PER_REQUEST: usize = 200;
 pub const INVITATIONS_PENDING: usize = 100;
 /// Of those, invitations by the same stranger. Above it as above.
 pub const INVITATIONS_PENDING_OF_ONE: usize = 10;
+/// Milliseconds after which an invitation that was not answered is over: thirty days.
+pub const INVITATION_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Sessions of one user. Above it the oldest is replaced.
 pub const SESSIONS_PER_USER: usize = 16;
 /// Changes of an account that a late repeat is told from. A repeat after so many others is carried
@@ -63,6 +65,9 @@ pub const PAGE_ACCOUNTS: usize = 200;
 pub const PAGE_EVENTS: usize = 500;
 /// Bytes of bodies in one page of history; at least one event is always in a page.
 pub const PAGE_BYTES: usize = 512 * 1024;
+/// Users of a shard whose names one request for the online list reads; later requests read on.
+/// Above it: `Overloaded`.
+pub const ONLINE_READ: usize = 2_000;
 /// Users in one page of a search or of the online list.
 pub const PAGE_USERS: usize = 100;
 /// Conversations in one page of the conversation list.

@@ -16,7 +16,7 @@ mod audit;
 mod conversation;
 mod cursor;
 mod group;
-mod inbox;
+pub mod inbox;
 mod invite;
 mod outbox;
 pub mod session;

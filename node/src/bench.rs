@@ -204,6 +204,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("limits.messages_per_day", "0"),
     ("limits.bytes_per_day", "0"),
     ("limits.groups_per_day", "0"),
+    ("limits.members_per_day", "0"),
     ("limits.address_connections", "65536"),
 ];
 

@@ -167,6 +167,7 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
     machine::check(&command)?;
     if let Command::CreateGroup(create) = &command {
         front.budgets.group(user)?;
+        front.budgets.members(user, create.members.len())?;
         exist(&front, user, &create.members).await?;
     }
     match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
@@ -194,6 +195,7 @@ pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGr
     };
     let command = Command::ChangeGroup(change);
     machine::check(&command)?;
+    front.budgets.members(user, named.len())?;
     exist(&front, user, &named).await?;
     let request = Request::Commit(command);
     placed(front.world.router.ask(conversation.slot(), request, PATIENCE).await?, conversation, id)

@@ -170,9 +170,9 @@ async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
     futures::stream::iter(carried).buffered(UNDER_WAY).filter_map(|key| async { key }).collect().await
 }
 
-/// The user's shard takes no more invitations, so that the user is no member: it leaves the group,
-/// as by its own request.
-async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
+/// The user's shard takes no more invitations, or this one is over: the user is no member and
+/// leaves the group, as by its own request.
+pub(super) async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
     let ConversationId::Group(group) = key.conversation else { return Some(key) };
     let leave = ChangeGroup { group, actor: key.user, request: key.refusal(), change: GroupChange::Leave };
     let request = Request::Commit(Command::ChangeGroup(leave));

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use subtle::ConstantTimeEq;
 use troupe_core::event::Role;
+use troupe_core::machine::inbox;
 use troupe_core::machine::session::{has_expired, is_due};
 use troupe_core::record::{self, Status};
 use troupe_core::{ConversationId, NameKey, Seq, UserId, fold, limits, unread};
@@ -106,8 +107,9 @@ pub fn inbox(view: &View, user: UserId, after: Option<ConversationId>, limit: us
 }
 
 /// Without the names of the groups, which their shards know.
-pub fn invitations(view: &View, user: UserId) -> Read {
-    let invitations = view.invitations(user)?.into_iter().map(|invitation| say::Invitation {
+pub fn invitations(view: &View, user: UserId, now: u64) -> Read {
+    let open = view.invitations(user)?.into_iter().filter(|invitation| !inbox::has_expired(invitation, now));
+    let invitations = open.map(|invitation| say::Invitation {
         conversation: invitation.conversation.to_string(),
         name: String::new(),
         invited_by: invitation.by.0,
@@ -161,24 +163,7 @@ pub fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>,
     Ok(Ok(Answer::Users(say::Users { users, more })))
 }
 
-/// A page of the users named, in order of their keys.
-pub fn online(view: &View, who: &[UserId], prefix: &str, after: Option<&str>, limit: usize) -> Read {
-    let limit = limit.clamp(1, limits::PAGE_USERS);
-    let (prefix, after) = (NameKey::of(prefix), after.map(NameKey::of));
-    let mut users = Vec::new();
-    for id in who {
-        users.extend(user(view, *id)?.map(|user| (NameKey::of(&user.name), user)));
-    }
-    let wanted = |key: &NameKey| key.as_str().starts_with(prefix.as_str());
-    users.retain(|(key, _)| wanted(key) && after.as_ref().is_none_or(|after| key > after));
-    users.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let more = users.len() > limit;
-    users.truncate(limit);
-    let users = users.into_iter().map(|(_, user)| user).collect();
-    Ok(Ok(Answer::Users(say::Users { users, more })))
-}
-
-fn user(view: &View, id: UserId) -> Result<Option<say::User>, EngineError> {
+pub fn user(view: &View, id: UserId) -> Result<Option<say::User>, EngineError> {
     Ok(view.user(id)?.map(|user| say::User {
         user_id: user.id.0,
         name: user.name,

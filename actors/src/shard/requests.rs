@@ -124,7 +124,8 @@ impl ShardState {
                 self.read(reply, Asker::Node, move |view| accounts::answer(view, slots, query, &online));
             }
             Request::Invitations(user) => {
-                self.read(reply, Asker::User(user, 13), move |view| reads::invitations(view, user));
+                let now = self.world.ctx.clock.now().0;
+                self.read(reply, Asker::User(user, 13), move |view| reads::invitations(view, user, now));
             }
             Request::Inbox { user, after, limit } => {
                 self.read(reply, Asker::User(user, 4), move |view| reads::inbox(view, user, after, limit))
@@ -135,11 +136,14 @@ impl ShardState {
             }
             Request::Search { asker, prefix, after, limit, online } => {
                 let slots = self.slots.clone();
-                let who = online.then(|| self.presence.online());
-                let rows = who.as_ref().map_or(2 * slots.len(), Vec::len) + limit.min(limits::PAGE_USERS);
+                let who = online.then(|| (self.presence.online(), self.names.clone()));
+                let searched = 2 * slots.len() + limit.min(limits::PAGE_USERS);
+                let rows = who.as_ref().map_or(searched, |(online, names)| names.cost(online.len(), limit));
                 let asker = Asker::User(asker, 1 + rows as u64 / ROWS);
                 self.read_users(myself, reply, asker, move |view| match who {
-                    Some(who) => reads::online(view, &who, &prefix, after.as_deref(), limit),
+                    Some((online, names)) => {
+                        names.page(&online, after.as_deref(), limit, |user| reads::user(view, user))
+                    }
                     None => reads::search(view, slots, &prefix, after.as_deref(), limit),
                 });
             }

@@ -1,4 +1,5 @@
-//! The two halves of a socket at work: one task reads answers and pushes, one writes what is queued.
+//! The two halves of a socket at work: one task reads answers and pushes, one writes what is
+//! queued.
 
 use std::sync::Arc;
 use std::time::Duration;

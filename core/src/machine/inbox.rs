@@ -1,10 +1,11 @@
 //! The conversation list of a user, and the invitations of strangers, in the slot of the user.
 //!
-//! A group's shard makes an added user a member and owes the change to the user's shard. The user's
-//! shard judges it, because only this shard knows the user's acquaintances: those that the user has
-//! written to, and those whose invitation it has accepted. The deed of a stranger becomes a pending
-//! invitation. The group is then in no list, so that no device follows it and no push goes out,
-//! until the user accepts. Declining is leaving the group.
+//! A group's shard makes an added user a member and owes the change to the user's shard. The
+//! user's shard judges it, because only this shard knows the user's acquaintances: those that the
+//! user has written to, and those whose invitation it has accepted. The deed of a stranger becomes
+//! a pending invitation. The group is then in no list, so that no device follows it and no push
+//! goes out, until the user accepts. Declining is leaving the group. An invitation that nobody
+//! answers is over after thirty days; no timer says so, but whoever looks at it next.
 
 use super::{Outcome, Step};
 use crate::command::{AcceptInvitation, UpdateInbox};
@@ -15,6 +16,11 @@ use crate::limits;
 use crate::plant::Plant;
 use crate::record::{InboxEntry, Invitation};
 use crate::reply::Reply;
+
+/// Whether it has waited for an answer for so long that it is over.
+pub fn has_expired(invitation: &Invitation, now: u64) -> bool {
+    now.saturating_sub(invitation.created.0) >= limits::INVITATION_MS
+}
 
 impl Step<'_> {
     /// Outbox rows may come twice and in any order; the highest version is the truth, of the list
@@ -49,7 +55,9 @@ impl Step<'_> {
 
     pub(super) fn accept_invitation(&mut self, c: &AcceptInvitation) -> Outcome {
         let pending = self.state.invitation(c.user, c.conversation);
-        let Some(pending) = pending.filter(|pending| pending.version == c.version) else {
+        let now = self.now.0;
+        let open = |pending: &Invitation| pending.version == c.version && !has_expired(pending, now);
+        let Some(pending) = pending.filter(open) else {
             let accepted = |entry: &InboxEntry| entry.present && entry.version == c.version;
             let entry = self.state.inbox_entry(c.user, c.conversation).filter(accepted);
             let entry = entry.ok_or(Rejection::NoSuchInvitation)?;
@@ -74,14 +82,19 @@ impl Step<'_> {
         (!knows).then_some(by)
     }
 
-    /// At the bounds the invitation is refused; the shard that owes it then takes the member out of
+    /// Those that are over count no more, and their user leaves those groups. At the bounds the
+    /// invitation is refused; the shard that owes it then takes the member out of
     /// the group.
     fn invite(&mut self, c: &UpdateInbox, by: UserId, entry: Option<InboxEntry>) -> Outcome {
         let mut others = self.state.invitations(c.user);
         others.retain(|other| other.conversation != c.conversation);
+        let (over, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| has_expired(other, self.now.0));
         let of_one = others.iter().filter(|other| other.by == by).count();
         if others.len() >= limits::INVITATIONS_PENDING || of_one >= limits::INVITATIONS_PENDING_OF_ONE {
             return Err(Rejection::TooManyInvitations);
+        }
+        for Invitation { conversation, version, .. } in over {
+            self.effects.push(Effect::InvitationExpired { user: c.user, conversation, version });
         }
         let created = self.now;
         let invitation = Invitation { conversation: c.conversation, by, version: c.version, created };

@@ -135,7 +135,9 @@ fn follow(machine: Machine, story: &Story) {
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
     effects
         .into_iter()
-        .filter(|effect| !matches!(effect, Effect::InboxChanged { .. } | Effect::Invited { .. }))
+        .filter(|effect| {
+            !matches!(effect, Effect::InboxChanged { .. } | Effect::Invited { .. } | Effect::InvitationExpired { .. })
+        })
         .collect()
 }
 
@@ -282,6 +284,7 @@ fn stories_go_everywhere() {
                 Effect::Deliver { .. } => "deliver",
                 Effect::InboxChanged { .. } => "inbox changed",
                 Effect::Invited { .. } => "invited",
+                Effect::InvitationExpired { .. } => "invitation expired",
                 Effect::SessionEnded { .. } => "session ended",
                 Effect::CursorMoved { .. } => "cursor moved",
                 Effect::OutboxFilled { .. } => "outbox filled",

@@ -38,6 +38,9 @@ pub fn effect(world: &World, effect: &Effect) -> String {
             let word = presence(*present);
             format!("inbox {} {} {word} {version}", name(world, *user), conversation(world, *of))
         }
+        Effect::InvitationExpired { user, conversation: to, version } => {
+            format!("invitation of {} to {} at {version} is over", name(world, *user), conversation(world, *to))
+        }
         Effect::Invited { user, conversation: to, by } => {
             format!("invite {} to {} by {}", name(world, *user), conversation(world, *to), name(world, *by))
         }

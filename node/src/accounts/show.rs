@@ -1,4 +1,5 @@
-//! How accounts, sessions, invitations, settings and the audit log are shown: as JSON and as tables.
+//! How accounts, sessions, invitations, settings and the audit log are shown: as JSON and as
+//! tables.
 
 use serde_json::{Value, json};
 use troupe_client::SessionInfo;

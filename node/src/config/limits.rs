@@ -24,6 +24,7 @@ pub(super) fn limits(settings: &Settings) -> Result<Limits, ConfigError> {
         messages_per_day: rate("limits.messages_per_day")?,
         bytes_per_day: settings.number("limits.bytes_per_day", 0, 1 << 50)?,
         groups_per_day: rate("limits.groups_per_day")?,
+        members_per_day: rate("limits.members_per_day")?,
         connections: count("limits.connections")?,
         address_connections: count("limits.address_connections")?,
         active_entities: count("limits.active_entities")?,

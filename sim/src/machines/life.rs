@@ -42,6 +42,7 @@ fn unhurried() -> Limits {
         messages_per_day: 0,
         bytes_per_day: 0,
         groups_per_day: 0,
+        members_per_day: 0,
         ..Limits::default()
     }
 }

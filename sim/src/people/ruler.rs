@@ -146,7 +146,7 @@ impl Ruler {
         let rng = &self.world.rng;
         let only = |word: &str| {
             let registration = Some(word.to_owned());
-            Operation::ChangeSettings(wire::ChangeSettings { registration, session_idle_seconds: None })
+            Operation::ChangeSettings(wire::ChangeSettings { registration, ..Default::default() })
         };
         self.act("cluster.settings", only("invite")).await?.ok()?;
         let (code, uses) = (format!("code-{:016x}", rng.u64()), 1 + rng.range(0, 3) as u32);

@@ -1,0 +1,95 @@
+//! The list of who is online, in order of names. Names are in rows and presence is not, so the
+//! names of those who are online are kept beside it: each row is read once, and one request reads a
+//! bounded number of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use troupe_core::{NameKey, UserId, limits};
+use troupe_store::engine::EngineError;
+
+use super::reads::Read;
+use crate::message::{Answer, Refusal, say};
+
+/// Shared, cheap to clone.
+#[derive(Clone, Default)]
+pub struct Names(Arc<Mutex<BTreeMap<UserId, NameKey>>>);
+
+impl Names {
+    /// How many rows a page costs at most.
+    pub fn cost(&self, online: usize, limit: usize) -> usize {
+        online.saturating_sub(self.0.lock().len()).min(limits::ONLINE_READ) + limit.min(limits::PAGE_USERS)
+    }
+
+    /// A page of these users, who are sorted, in order of their keys. `row` reads one of them.
+    pub fn page(
+        &self,
+        online: &[UserId],
+        after: Option<&str>,
+        limit: usize,
+        mut row: impl FnMut(UserId) -> Result<Option<say::User>, EngineError>,
+    ) -> Read {
+        let limit = limit.clamp(1, limits::PAGE_USERS);
+        let after = after.map(NameKey::of);
+        let mut names = self.0.lock();
+        names.retain(|user, _| online.binary_search(user).is_ok());
+        let unknown: Vec<UserId> = online.iter().copied().filter(|user| !names.contains_key(user)).collect();
+        for user in unknown.iter().take(limits::ONLINE_READ) {
+            if let Some(read) = row(*user)? {
+                names.insert(*user, NameKey::of(&read.name));
+            }
+        }
+        if unknown.len() > limits::ONLINE_READ {
+            return Ok(Err(Refusal::OVERLOADED));
+        }
+        let behind = |key: &NameKey| after.as_ref().is_none_or(|after| key > after);
+        let mut wanted: Vec<(NameKey, UserId)> =
+            names.iter().filter(|(_, key)| behind(key)).map(|(user, key)| (key.clone(), *user)).collect();
+        drop(names);
+        wanted.sort();
+        let more = wanted.len() > limit;
+        wanted.truncate(limit);
+        let mut users = Vec::with_capacity(wanted.len());
+        for (_, user) in wanted {
+            users.extend(row(user)?);
+        }
+        Ok(Ok(Answer::Users(say::Users { users, more })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_read_once_and_a_bounded_number_at_once() {
+        let names = Names::default();
+        let online: Vec<UserId> = (1..=limits::ONLINE_READ as u64 + 50).map(UserId).collect();
+        let mut read = 0;
+        let mut page = |online: &[UserId], after: Option<&str>| {
+            read = 0;
+            let row = |user: UserId| {
+                read += 1;
+                // The higher the id, the earlier the name.
+                Ok(Some(say::User { user_id: user.0, name: format!("user{}", 99_999 - user.0), ..Default::default() }))
+            };
+            let answer = names.page(online, after, 10, row).expect("rows can be read");
+            (
+                answer.map(|answer| match answer {
+                    Answer::Users(page) => (page.users.iter().map(|user| user.user_id).collect::<Vec<_>>(), page.more),
+                    other => panic!("{other:?}"),
+                }),
+                read,
+            )
+        };
+        assert_eq!(page(&online, None), (Err(Refusal::OVERLOADED), limits::ONLINE_READ));
+        let last = online.len() as u64;
+        let expected: Vec<u64> = (last - 9..=last).rev().collect();
+        assert_eq!(page(&online, None), (Ok((expected, true)), 50 + 10));
+        let after = format!("user{}", 99_999 - (last - 9));
+        let expected: Vec<u64> = (last - 19..=last - 10).rev().collect();
+        assert_eq!(page(&online, Some(&after)), (Ok((expected, true)), 10));
+        assert_eq!(page(&online[..2], None), (Ok((vec![2, 1], false)), 2), "the others have gone");
+    }
+}
