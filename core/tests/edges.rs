@@ -3,7 +3,7 @@
 //! trace.
 
 use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Register, Send, SettleOutbox, UpdateInbox};
-use troupe_core::event::Role;
+use troupe_core::event::{self, Role};
 use troupe_core::limits;
 use troupe_core::record::{Conversation, Member, OutboxKey};
 use troupe_core::state::memory::MemoryState;
@@ -243,6 +243,27 @@ fn missing_rows_do_not_panic() {
 
     let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX), by: None };
     assert_eq!(apply(&mut state, Command::UpdateInbox(last)), Reply::Done);
+}
+
+/// An upgrade in the middle of a log: what was said before keeps its form, and one chain goes
+/// through both.
+#[test]
+fn a_log_goes_on_in_the_new_form_when_the_level_rises() {
+    let mut state = group_of(2);
+    state.put_conversation(TEAM, &row(Seq(0), 2));
+    for (n, level) in [(1, Level::FIRST), (2, Level::FIRST), (3, Level::SECOND), (4, Level::SECOND)] {
+        let meta = Meta { now: Timestamp(1_000), level };
+        let (reply, _) = Machine::default().apply(&mut state, meta, &text(TEAM, OWNER, n));
+        assert!(matches!(reply, Reply::Placed { .. }));
+    }
+    let mut log = state.events(TEAM);
+    let sealed: Vec<bool> = log.iter().map(|event| event.seal.is_some()).collect();
+    assert_eq!(sealed, [false, false, true, true]);
+    let chain = state.conversation(TEAM).expect("a row").chain;
+    assert_eq!(event::verify(Seq(0), 0, &log), Ok(chain));
+    log[2] = log[2].clone().erased().expect("sealed events can be erased");
+    assert_eq!(log[2].kind.content(), b"");
+    assert_eq!(event::verify(Seq(0), 0, &log), Ok(chain));
 }
 
 /// The chain is compared between replicas of different builds: its bytes never change.
