@@ -11,7 +11,7 @@ pub mod memory;
 use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
 use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
-use crate::unread::Numbered;
+use crate::unread::Numbering;
 
 pub use account::AccountRows;
 
@@ -51,9 +51,10 @@ pub trait State: AccountRows {
     fn put_cursor(&mut self, conversation: ConversationId, user: UserId, cursor: Cursor);
     fn event(&self, conversation: ConversationId, seq: Seq) -> Option<Event>;
     fn put_event(&mut self, conversation: ConversationId, event: &Event);
-    /// The user's last row of a number in this conversation; see [`crate::unread`].
-    fn last_numbered(&self, conversation: ConversationId, user: UserId) -> Numbered;
-    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, row: Numbered);
+    /// Where the numbers of a user's events stand in this conversation; see [`crate::unread`].
+    fn numbering(&self, conversation: ConversationId, user: UserId) -> Numbering;
+    /// Writes the last row, if it is a new one.
+    fn put_numbering(&mut self, conversation: ConversationId, user: UserId, numbering: Numbering);
     /// The place a client message id has taken.
     fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq>;
     fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq);

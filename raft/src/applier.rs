@@ -1,16 +1,18 @@
 //! What applies the entries of a group: the core's machine for a shard, [`crate::meta`] for the
 //! meta group.
 
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use troupe_core::level::Range;
 use troupe_core::plant::Plant;
 use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
 use troupe_proto::record::{Record, StampedBatch};
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key::{self, ConversationsKey};
-use troupe_store::rows::Transaction;
+use troupe_store::rows::{Numberings, Transaction};
 
 use crate::backup;
 use crate::cluster::Outcome;
@@ -26,6 +28,9 @@ pub trait Applier: Send + Sync + 'static {
 
     /// What the proposals write, and one answer for each. The same on every replica.
     fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError>;
+
+    /// Other rows have come in the place of all of them.
+    fn replaced(&self) {}
 
     /// The rows have changed: by an apply, or all of them by a snapshot.
     fn changed(&self, _engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
@@ -46,6 +51,7 @@ pub struct ShardApplier {
     pub machine: Machine,
     /// An entry above it is not applied: others would apply it by other rules.
     pub supports: Range,
+    pub numberings: Mutex<Numberings>,
 }
 
 impl Applier for ShardApplier {
@@ -56,11 +62,14 @@ impl Applier for ShardApplier {
     }
 
     fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError> {
-        let mut state = Transaction::new(engine.clone());
+        // Not put back after a failure, nor where rows have come by another way than commands.
+        let mut state = Transaction::after(engine.clone(), mem::take(&mut *self.numberings.lock()));
+        let mut by_commands = true;
         let mut applied = Vec::with_capacity(proposals.len());
         for proposal in proposals {
             if let Some((&backup::MARK, part)) = proposal.split_first() {
                 let slots = self.map.slots(self.shard);
+                by_commands = false;
                 applied.push(Applied::Restored(match backup::change_in(part) {
                     Some(backup::Change::Restore(part)) => state.restore(slots, &part)?,
                     Some(backup::Change::Recovered) => Ok(state.note_heads(slots)?),
@@ -77,7 +86,15 @@ impl Applier for ShardApplier {
             });
             applied.push(Applied::Outcomes(outcomes.collect()));
         }
-        Ok((state.into_batch()?, applied))
+        let (batch, numberings) = state.finish()?;
+        if by_commands {
+            *self.numberings.lock() = numberings;
+        }
+        Ok((batch, applied))
+    }
+
+    fn replaced(&self) {
+        *self.numberings.lock() = Numberings::default();
     }
 
     fn opened(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {

@@ -250,7 +250,13 @@ impl Host {
 
     fn applier(&self, map: ShardMap, shard: ShardId) -> ShardApplier {
         let Ground { ctx, supports, .. } = &self.ground;
-        ShardApplier { shard, map, machine: Machine { plant: ctx.plant }, supports: *supports }
+        ShardApplier {
+            shard,
+            map,
+            machine: Machine { plant: ctx.plant },
+            supports: *supports,
+            numberings: Default::default(),
+        }
     }
 }
 

@@ -251,6 +251,7 @@ impl RaftStateMachine<Types> for StateMachine {
                 SnapshotData::Staged(staged) => staged,
                 SnapshotData::View { reader, ranges } => copy(&shared.engine, &*reader, ranges)?,
             };
+            shared.applier.replaced();
             if shared.ctx.planted(Plant::SnapshotHalfInstalled) {
                 shared.engine.write(then, Durability::Synced)?;
                 return shared.applier.changed(&shared.engine);

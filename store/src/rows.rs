@@ -14,7 +14,7 @@ mod view;
 
 pub use digest::{Digest, digest_range};
 pub use restore::{Part, Refusal, Row};
-pub use transaction::Transaction;
+pub use transaction::{Numberings, Transaction};
 pub use view::View;
 
 /// First key and first key after a range of slots (`to` exclusive), in each of

@@ -3,6 +3,8 @@
 
 #[path = "rows/machine.rs"]
 mod machine;
+#[path = "rows/numbers.rs"]
+mod numbers;
 #[path = "rows/pages.rs"]
 mod pages;
 #[path = "rows/state.rs"]

@@ -4,8 +4,6 @@
 //! dedup and chain are kept in one place. What changes a group's members is decided in
 //! [`super::group`].
 
-use std::convert::Infallible;
-
 use super::{Outcome, Step, somebody};
 use crate::command;
 use crate::effect::Effect;
@@ -125,30 +123,25 @@ impl Step<'_> {
         row.head = seq;
         row.time = time;
         row.chain = event.chain(row.chain);
-        self.state.put_event(conversation, &event);
         if self.level >= Level::SECOND {
             self.number(conversation, &event);
         }
+        self.state.put_event(conversation, &event);
         self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
         self.state.put_conversation(conversation, row);
         self.effects.push(Effect::Deliver { conversation, event });
         Ok((seq, time))
     }
 
-    /// Notes how many events are numbered for the same user so far, once in a while.
+    /// Notes how many events are numbered for the same user so far, once in a while. Before the
+    /// event is written, because events behind the last note are counted.
     fn number(&mut self, conversation: ConversationId, event: &Event) {
         if self.plant == Some(Plant::UnreadCountsOwn) {
             return;
         }
         let user = unread::numbered_for(event);
-        let last = self.state.last_numbered(conversation, user);
-        let count = |from: Seq, to: Seq| {
-            let events = (from.0 + 1..=to.0).filter_map(|seq| self.state.event(conversation, Seq(seq)));
-            Ok::<u64, Infallible>(events.filter(|event| unread::numbered_for(event) == user).count() as u64)
-        };
-        if let Ok(Some(row)) = unread::row(last, event.seq, count) {
-            self.state.put_numbered(conversation, user, row);
-        }
+        let numbering = self.state.numbering(conversation, user).next(event.seq);
+        self.state.put_numbering(conversation, user, numbering);
     }
 }
 

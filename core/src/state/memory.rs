@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
 use crate::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
 use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
-use crate::unread::{self, Numbered};
+use crate::unread::{self, Numbered, Numbering};
 
 /// Two are equal when they hold the same rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,11 +66,12 @@ impl MemoryState {
             Ok(events.filter(|(_, event)| unread::numbered_for(event) == user).count() as u64)
         };
         let number: Result<u64, std::convert::Infallible> =
-            unread::up_to(self.last_numbered_up_to(conversation, user, seq), seq, count);
+            unread::up_to(self.last_numbered(conversation, user, seq), seq, count);
         number.unwrap_or_else(|never| match never {})
     }
 
-    fn last_numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Numbered {
+    /// The last row of a user's numbers up to `seq`.
+    pub fn last_numbered(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Numbered {
         let upto = (conversation, user, Seq::ZERO)..=(conversation, user, seq);
         let last = self.numbered.range(upto).next_back();
         last.map(|((_, _, seq), number)| Numbered { seq: *seq, number: *number }).unwrap_or_default()
@@ -202,12 +203,15 @@ impl State for MemoryState {
         self.placed.insert((conversation, sender, id), seq);
     }
 
-    fn last_numbered(&self, conversation: ConversationId, user: UserId) -> Numbered {
-        self.last_numbered_up_to(conversation, user, Seq(u64::MAX))
+    fn numbering(&self, conversation: ConversationId, user: UserId) -> Numbering {
+        let last = self.last_numbered(conversation, user, Seq(u64::MAX));
+        Numbering { last, since: self.numbered_up_to(conversation, user, Seq(u64::MAX)) - last.number }
     }
 
-    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, row: Numbered) {
-        self.numbered.insert((conversation, user, row.seq), row.number);
+    fn put_numbering(&mut self, conversation: ConversationId, user: UserId, numbering: Numbering) {
+        if numbering.since == 0 {
+            self.numbered.insert((conversation, user, numbering.last.seq), numbering.last.number);
+        }
     }
 
     fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {

@@ -172,7 +172,7 @@ proptest! {
             prop_assert!(first.events(conversation).iter().all(|event| event.seal.is_none()));
             let senders = first.events(conversation).into_iter().map(|event| event.sender).chain([NOT_A_MESSAGE]);
             for user in senders {
-                prop_assert_eq!(first.last_numbered(conversation, user), Numbered::default());
+                prop_assert_eq!(first.last_numbered(conversation, user, Seq(u64::MAX)), Numbered::default());
             }
         }
         prop_assert!(first.outbox().iter().all(|row| row.by.is_none()));

@@ -34,6 +34,7 @@ fn open(memory: Memory, ctx: NodeCtx) -> Shared {
         map: ShardMap { count: 16 },
         machine: Machine::default(),
         supports: Range::OURS,
+        numberings: Default::default(),
     };
     let machine = StateMachine::open(GROUP, ctx, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();
     Shared { memory, log, machine }

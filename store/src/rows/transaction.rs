@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
-use troupe_core::unread::Numbered;
+use troupe_core::unread::Numbering;
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, State, UserId};
 use troupe_proto::record::Record;
 
@@ -17,21 +17,36 @@ use super::view::View;
 use crate::engine::{Batch, EngineError, Family, Reader};
 use crate::key::{self, ConversationsKey, EventKey, UsersKey};
 
+/// Where the numbers of events stand, of the users that have written last. Kept from one apply to
+/// the next, because a search for each message costs more than all its other reads. At the limit
+/// all are forgotten, and searched again.
+#[derive(Default)]
+pub struct Numberings(BTreeMap<(ConversationId, UserId), Numbering>);
+
+const NUMBERINGS_KEPT: usize = 4_096;
+
 /// One apply over the engine. After a failed read it answers as if rows were missing and gives no
 /// batch any more.
 pub struct Transaction {
     rows: View<Overlay>,
-    /// The last rows of numbers, so that a batch of messages of one user searches once.
-    numbered: RefCell<BTreeMap<(ConversationId, UserId), Numbered>>,
+    numberings: RefCell<Numberings>,
     /// The first failed read.
     failed: OnceCell<EngineError>,
 }
 
 impl Transaction {
     pub fn new(reader: Arc<dyn Reader>) -> Transaction {
+        Transaction::after(reader, Numberings::default())
+    }
+
+    /// `numberings` are those of the transaction before, and nothing else has changed the rows.
+    pub fn after(reader: Arc<dyn Reader>, mut numberings: Numberings) -> Transaction {
+        if numberings.0.len() > NUMBERINGS_KEPT {
+            numberings.0.clear();
+        }
         Transaction {
             rows: View { reader: Overlay::new(reader) },
-            numbered: RefCell::default(),
+            numberings: RefCell::new(numberings),
             failed: OnceCell::new(),
         }
     }
@@ -43,14 +58,20 @@ impl Transaction {
 
     /// The writes, in an order that is the same on every replica.
     pub fn into_batch(self) -> Result<Batch, EngineError> {
+        Ok(self.finish()?.0)
+    }
+
+    /// The writes, and what the next transaction may go on with.
+    pub fn finish(self) -> Result<(Batch, Numberings), EngineError> {
         match self.failed.into_inner() {
             Some(error) => Err(error),
-            None => Ok(self.rows.reader.into_batch()),
+            None => Ok((self.rows.reader.into_batch(), self.numberings.into_inner())),
         }
     }
 
-    /// For rows that come as bytes.
+    /// For rows that come as bytes: what was searched before may be changed by them.
     pub(super) fn rows(&mut self) -> &mut Overlay {
+        self.numberings.get_mut().0.clear();
         &mut self.rows.reader
     }
 
@@ -189,16 +210,18 @@ impl State for Transaction {
         self.put_number(Family::Conversations, ConversationsKey::Placed(conversation, sender, id).encode(), seq.0);
     }
 
-    fn last_numbered(&self, conversation: ConversationId, user: UserId) -> Numbered {
-        let mut numbered = self.numbered.borrow_mut();
-        let search = || self.read(self.rows.last_numbered(conversation, user, Seq(u64::MAX)));
-        *numbered.entry((conversation, user)).or_insert_with(search)
+    fn numbering(&self, conversation: ConversationId, user: UserId) -> Numbering {
+        let mut numberings = self.numberings.borrow_mut();
+        let search = || self.read(self.rows.numbering(conversation, user));
+        *numberings.0.entry((conversation, user)).or_insert_with(search)
     }
 
-    fn put_numbered(&mut self, conversation: ConversationId, user: UserId, row: Numbered) {
-        self.numbered.get_mut().insert((conversation, user), row);
-        let key = ConversationsKey::Numbered(conversation, user, row.seq).encode();
-        self.put_number(Family::Conversations, key, row.number);
+    fn put_numbering(&mut self, conversation: ConversationId, user: UserId, numbering: Numbering) {
+        self.numberings.get_mut().0.insert((conversation, user), numbering);
+        if numbering.since == 0 {
+            let key = ConversationsKey::Numbered(conversation, user, numbering.last.seq).encode();
+            self.put_number(Family::Conversations, key, numbering.last.number);
+        }
     }
 
     fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId> {

@@ -7,7 +7,7 @@ use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
-use troupe_core::unread::{self, Numbered};
+use troupe_core::unread::{self, Numbered, Numbering};
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, UserId};
 use troupe_proto::record::Record;
 
@@ -101,6 +101,13 @@ impl<R: Reader> View<R> {
             let events = self.events(conversation, from, (to.0 - from.0) as usize, usize::MAX)?;
             Ok(events.iter().filter(|event| unread::numbered_for(event) == user).count() as u64)
         })
+    }
+
+    /// Where a user's numbers stand at the head.
+    pub fn numbering(&self, conversation: ConversationId, user: UserId) -> Result<Numbering, EngineError> {
+        let last = self.last_numbered(conversation, user, Seq(u64::MAX))?;
+        let number = self.numbered_up_to(conversation, user, Seq(u64::MAX))?;
+        Ok(Numbering { last, since: number - last.number })
     }
 
     /// The last row of a user's numbers up to `seq`.
