@@ -73,3 +73,13 @@ fn names() {
 fn page() {
     harmless(Attack::Page, 29_820);
 }
+
+#[test]
+fn administration() {
+    harmless(Attack::Administration, 29_840);
+}
+
+#[test]
+fn answers() {
+    harmless(Attack::Answers, 29_860);
+}

@@ -14,6 +14,7 @@ mod names;
 mod outsider;
 mod page;
 mod places;
+mod pretender;
 mod reading;
 mod site;
 mod waking;
@@ -42,10 +43,12 @@ pub enum Attack {
     Outsider,
     Names,
     Page,
+    Administration,
+    Answers,
 }
 
 impl Attack {
-    pub const ALL: [Attack; 10] = [
+    pub const ALL: [Attack; 12] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -56,6 +59,8 @@ impl Attack {
         Attack::Outsider,
         Attack::Names,
         Attack::Page,
+        Attack::Administration,
+        Attack::Answers,
     ];
 
     pub fn name(self) -> &'static str {
@@ -70,6 +75,8 @@ impl Attack {
             Attack::Outsider => "outsider",
             Attack::Names => "names",
             Attack::Page => "page",
+            Attack::Administration => "administration",
+            Attack::Answers => "answers",
         }
     }
 
@@ -85,6 +92,8 @@ impl Attack {
             Attack::Outsider => "asks about conversations of others, existing and not",
             Attack::Names => "registers names that look like those of others, and reserved ones",
             Attack::Page => "orders the removal of a node from a foreign web page",
+            Attack::Administration => "asks for the operations of administrators, without pause",
+            Attack::Answers => "accepts and declines invitations that it does not have, without pause",
         }
     }
 
@@ -112,6 +121,8 @@ impl Attack {
             Attack::Outsider => outsider::run(site).await,
             Attack::Names => names::run(site).await,
             Attack::Page => page::run(site).await,
+            Attack::Administration => pretender::administer(site, time).await,
+            Attack::Answers => pretender::answer(site, time).await,
         }
     }
 }
