@@ -6,26 +6,30 @@
 //! that wait to be written.
 
 mod cursors;
+mod frames;
 mod recent;
+mod waiter;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::plant::Plant;
 use troupe_core::{
     ClientMessageId, Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits,
 };
-use troupe_proto::{client, frame};
+use troupe_proto::client;
 
 use crate::conversation::cursors::Cursors;
 use crate::conversation::recent::Recent;
-use crate::message::{Answer, News, Outcome, Push, Refusal, say};
+use crate::conversation::waiter::Waiter;
+use crate::message::{Answer, Push, Refusal, say};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
 use crate::shard::{ShardMsg, reads};
 use crate::world::{World, answer_of};
+
+pub use frames::{news, push_frame};
 
 /// How long cursors wait for others to be written with them.
 const CURSOR_FLUSH: Duration = Duration::from_millis(150);
@@ -78,12 +82,6 @@ pub struct ConversationState {
     cursors: Cursors<ReplyTo>,
     /// At most the head: what was last seen of it.
     known: Seq,
-}
-
-enum Waiter {
-    /// The key of exactly once, for the recent acks.
-    Placed(UserId, ClientMessageId, ReplyTo),
-    Cursors(Vec<ReplyTo>),
 }
 
 impl Actor for Conversation {
@@ -350,26 +348,6 @@ impl ConversationState {
     }
 }
 
-impl Waiter {
-    /// Answers whoever waits; returns what is worth remembering.
-    fn answer(self, outcome: Outcome) -> Option<(UserId, ClientMessageId, Answer)> {
-        match self {
-            Waiter::Placed(sender, id, reply) => {
-                reply.send(outcome.clone());
-                outcome.ok().map(|answer| (sender, id, answer))
-            }
-            Waiter::Cursors(replies) => {
-                replies.into_iter().for_each(|reply| reply.send(outcome.clone()));
-                None
-            }
-        }
-    }
-
-    fn refuse(self, refusal: Refusal) {
-        self.answer(Err(refusal));
-    }
-}
-
 /// Who is no longer in the conversation after it.
 fn removed(effect: &Effect) -> Option<UserId> {
     match effect {
@@ -384,23 +362,4 @@ fn seq(answer: &Answer) -> Option<Seq> {
         Answer::Placed { seq, .. } => Some(*seq),
         _ => None,
     }
-}
-
-/// An event as the frame that every connection gets: what it says is passed on as it came,
-/// understood or not.
-pub fn news(conversation: ConversationId, event: say::Event) -> News {
-    let seq = Seq(event.seq);
-    let removed = match event.clone().try_into().map(|event: Event| event.kind) {
-        Ok(EventKind::Removed { user }) => Some(user),
-        _ => None,
-    };
-    let push = say::EventPush { conversation: conversation.to_string(), event: Some(event) };
-    News { conversation, seq, removed, frame: push_frame(say::server_frame::Message::Event(push)) }
-}
-
-/// A frame that answers no request.
-pub fn push_frame(message: say::server_frame::Message) -> Bytes {
-    let mut bytes = BytesMut::new();
-    frame::encode_frame(&say::ServerFrame { request_id: 0, message: Some(message) }, &mut bytes);
-    bytes.freeze()
 }

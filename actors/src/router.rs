@@ -5,6 +5,7 @@
 //! unanswered one may have been done.
 
 mod attempts;
+mod here;
 #[cfg(test)]
 mod tests;
 
@@ -84,18 +85,6 @@ impl Router {
     /// The mesh needs an inbox, and the inbox the router: so it comes second, once.
     pub fn join(&self, mesh: Arc<dyn Mesh>) {
         assert!(self.mesh.set(mesh).is_ok(), "a router joins one mesh");
-    }
-
-    pub fn set_hub(&self, hub: Option<ActorRef<HubMsg>>) {
-        *self.hub.lock() = hub;
-    }
-
-    pub fn set_shard(&self, shard: ShardId, actor: Option<ActorRef<ShardMsg>>) {
-        let mut shards = self.shards.lock();
-        match actor {
-            Some(actor) => shards.insert(shard, actor),
-            None => shards.remove(&shard),
-        };
     }
 
     pub fn routing(&self) -> Arc<Routing> {
@@ -335,40 +324,12 @@ impl Router {
         }
     }
 
-    /// To whoever leads the shard here now, which need not be who proposed. Where nobody does, its
-    /// next leader tells all who listen where its conversations stand.
-    pub fn tell_shard(&self, shard: ShardId, message: ShardMsg) {
-        if let Some(actor) = self.shard_here(shard) {
-            let _ = actor.send_message(message);
-        }
-    }
-
     pub fn in_flight(&self) -> usize {
         self.pending.lock().len()
     }
 
     fn send(&self, node: NodeId, lane: u32, envelope: Envelope) -> Result<(), MeshError> {
         self.mesh.get().map_or(Err(MeshError::Down), |mesh| mesh.send(node, lane, envelope))
-    }
-
-    fn shard_here(&self, shard: ShardId) -> Option<ActorRef<ShardMsg>> {
-        self.shards.lock().get(&shard).cloned()
-    }
-
-    fn to_shard_here(&self, shard: ShardId, request: Request, reply: ReplyTo) -> Result<(), Refusal> {
-        let actor = self.shard_here(shard).ok_or(Refusal::NotOwner { hint: None })?;
-        actor.send_message(ShardMsg::Request { request, reply }).map_err(|_| Refusal::NotOwner { hint: None })
-    }
-
-    fn to_hub_here(&self, push: Push) {
-        self.tell_hub(HubMsg::Push(push));
-    }
-
-    pub fn tell_hub(&self, message: HubMsg) {
-        if let Some(hub) = &*self.hub.lock() {
-            // A hub that is gone takes its connections with it.
-            let _ = hub.send_message(message);
-        }
     }
 
     fn not_owner(&self, shard: ShardId) -> Refusal {

@@ -4,6 +4,7 @@
 //! It decides nothing about order or repetition; `outbox` and `inbox` do. It owns time: when to
 //! look for another node, when a silent one is given up, when to ask again.
 
+mod connected;
 mod nodes;
 mod online;
 
@@ -18,9 +19,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use troupe_core::{ConversationId, Seq, UserId};
-use troupe_proto::client::Refusal;
-use troupe_proto::wire::client::{LoggedIn, Welcome};
+use troupe_core::{ConversationId, Seq};
+use troupe_proto::wire::client::LoggedIn;
 use troupe_runtime::NodeCtx;
 
 use crate::builder::{Builder, Credentials, StartAt};
@@ -29,9 +29,10 @@ use crate::connection::{Connection, Pushes};
 use crate::error::{Error, Result, UNTRUSTED};
 use crate::inbox::Inbox;
 use crate::marks::Marks;
-use crate::store::{Record, Saved, Session, Store};
-use crate::trust::{self, Target, Trust};
+use crate::store::{Record, Saved, Store};
+use crate::trust::Trust;
 
+use connected::log_in;
 pub(crate) use nodes::Nodes;
 use online::Online;
 
@@ -247,112 +248,6 @@ impl Driver {
         }
     }
 
-    fn connected(&mut self, (connection, pushes, logged_in): (Connection, Pushes, LoggedIn)) -> Result<(), State> {
-        let me = UserId(logged_in.user_id);
-        if let Some(owner) = self.shared.session.lock().as_ref().map(|session| session.user)
-            && owner != me
-        {
-            let text = format!("this store belongs to user {owner}, not {me}");
-            return Err(State::Kicked { code: "other_user".into(), text });
-        }
-        if !logged_in.token.is_empty() {
-            self.token = Some(logged_in.token.clone());
-        }
-        let session = Session {
-            user: me,
-            name: logged_in.name,
-            device: logged_in.device,
-            token: self.token.clone().unwrap_or_default(),
-        };
-        let cluster = connection.welcome().cluster_id.clone();
-        if self.cluster.as_ref() != Some(&cluster)
-            && let Err(error) = self.shared.store.lock().append(&Record::Cluster(cluster.clone()))
-        {
-            let text = format!("the cluster of this store cannot be kept: {error}");
-            return Err(State::Kicked { code: "store".into(), text });
-        }
-        self.cluster = Some(cluster);
-        let known = self.shared.session.lock().replace(session.clone());
-        if known.as_ref() != Some(&session)
-            && let Err(error) = self.shared.store.lock().append(&Record::LoggedIn(session))
-        {
-            // The session works; only a restart would have to log in again.
-            tracing::error!(%error, "the session is not kept");
-        }
-        let told = self.followed(connection.address(), &connection.welcome().nodes);
-        self.nodes.learn(&told);
-        self.nodes.reached(Instant::now());
-        self.retry_at = None;
-        let (node, address) = (connection.welcome().node_id, connection.address().to_owned());
-        let window = connection.welcome().send_window as usize;
-        self.shared.sending.lock().outbox.connected(window, Instant::now());
-        self.inbox.disconnected();
-        let online = Online::new(connection, pushes, me);
-        self.shared.connection.send_replace(Some(online.connection.clone()));
-        self.online = Some(online);
-        self.say(State::Online { node, address });
-        Ok(())
-    }
-
-    /// What a node tells about others, as far as it is followed from there.
-    fn followed(&self, from: &str, told: &[String]) -> Vec<String> {
-        let followed = trust::followed(from, told, &*self.shared.context.net);
-        if let Some(cluster) = &self.cluster
-            && Target::of(from, &*self.shared.context.net).tls
-        {
-            self.trust.learn(cluster, &followed);
-        }
-        followed
-    }
-
-    fn not_connected(&mut self, error: Error) -> Result<(), State> {
-        let expired = error.code() == Some(Refusal::ExpiredToken.code());
-        if expired && self.credentials.is_some() && self.token.take().is_some() {
-            self.retry_at = Some(Instant::now());
-            return Ok(());
-        }
-        match error {
-            // A device that was online is refused as such only until its connection to the lost
-            // node is forgotten; a newcomer is told at once.
-            Error::Rejected { code, text } if code != Refusal::AlreadyOnline.code() || !self.has_session() => {
-                return Err(State::Kicked { code, text });
-            }
-            // Where the user points at must be right; one bad node among those that were told later
-            // is passed by.
-            Error::Untrusted(text) if self.cluster.is_none() => {
-                return Err(State::Kicked { code: UNTRUSTED.to_owned(), text });
-            }
-            error => {
-                let at_least = match &error {
-                    Error::Overloaded { retry_after, .. } => *retry_after,
-                    _ => Duration::ZERO,
-                };
-                let backoff = self.nodes.backoff(&self.shared.context.rng).max(at_least);
-                self.retry_at = Some(Instant::now() + backoff);
-                if self.online.is_none() {
-                    self.say(State::Offline { reason: error.to_string() });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn has_session(&self) -> bool {
-        self.shared.session.lock().as_ref().is_some_and(|session| !session.token.is_empty())
-    }
-
-    /// The connection is gone; another node is tried at once.
-    fn lost(&mut self, reason: String) {
-        let Some(online) = self.online.take() else { return };
-        self.shared.connection.send_replace(None);
-        self.inbox.disconnected();
-        if self.connecting.is_none() {
-            let now = Instant::now();
-            self.retry_at = Some(now + self.nodes.lost(online.connection.address(), now, &self.shared.context.rng));
-        }
-        self.say(State::Offline { reason });
-    }
-
     fn end(self, state: State) {
         self.shared.connection.send_replace(None);
         if let State::Kicked { code, .. } = &state {
@@ -371,32 +266,4 @@ impl Driver {
         }
         self.say(state);
     }
-}
-
-/// Whether a node is of this cluster, or of one that was restored from it.
-fn is_of(welcome: &Welcome, cluster: &Bytes) -> bool {
-    welcome.cluster_id == *cluster || welcome.continues.contains(cluster)
-}
-
-async fn log_in(
-    context: NodeCtx,
-    address: String,
-    trust: Trust,
-    token: Option<Bytes>,
-    credentials: Option<Credentials>,
-    device: String,
-    cluster: Option<Bytes>,
-) -> Result<(Connection, Pushes, LoggedIn)> {
-    let (connection, pushes) = Connection::open_trusting(&*context.net, &address, &trust).await?;
-    // A node of another cluster may have the address of one that stopped. It gets neither token nor
-    // password.
-    if cluster.is_some_and(|ours| !is_of(connection.welcome(), &ours)) {
-        return Err(Error::Unavailable(format!("{address} belongs to another cluster than this device")));
-    }
-    let logged_in = match (token, credentials) {
-        (Some(token), _) => connection.resume(token).await,
-        (None, Some(who)) => connection.login(&who.name, &who.password, &device).await,
-        (None, None) => Err(Error::rejected(Refusal::NotLoggedIn)),
-    };
-    Ok((connection, pushes, logged_in?))
 }

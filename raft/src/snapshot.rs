@@ -2,6 +2,8 @@
 //! the engine, in compressed and checksummed blocks, over a connection of its own, and installed by
 //! one atomic replace.
 
+mod block;
+
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,13 +16,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use troupe_core::NodeId;
-use troupe_core::limits::{ENTRY_BYTES, NODE_FRAME_BYTES};
+use troupe_core::limits::NODE_FRAME_BYTES;
 use troupe_core::plant::Plant;
 use troupe_proto::wire::raft::snapshot_frame::Frame as Part;
 use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
 use troupe_runtime::{Lane, NodeCtx, Stream, executor};
-use troupe_store::engine::{Engine, Family, Reader, Replace};
-use troupe_store::key::ConversationsKey;
+use troupe_store::engine::{Engine, Reader, Replace};
 use troupe_store::rows::Row;
 
 use crate::applier::Rows;
@@ -34,17 +35,9 @@ use crate::state_machine::{SnapshotData, applied_row};
 use crate::timing::{SNAPSHOT_BEAT, SNAPSHOT_INSTALL, SNAPSHOT_STALL};
 use crate::types::{GroupId, SnapshotMeta, Types, Vote};
 
-/// Plain bytes at which a block is closed; a block is larger by at most one row.
-pub(crate) const BLOCK_BYTES: usize = 512 * 1024;
-/// Bytes that a pair takes in a block besides its key and its value, at most.
-const PAIR_ENVELOPE: usize = 16;
-// A row comes from one entry, so it is at most as large. Bytes that cannot be compressed grow a
-// little.
-const _: () = assert!(BLOCK_BYTES + ENTRY_BYTES + PAIR_ENVELOPE + 64 * 1024 <= NODE_FRAME_BYTES);
-/// Pairs read at once.
-const PAGE: usize = 16;
-/// Fast: the disks and the network between nodes are.
-const ZSTD_LEVEL: i32 = 1;
+pub(crate) use block::{BLOCK_BYTES, open_block, seal_block};
+use block::{pack, unpack};
+
 /// Snapshots that this node takes in at once. Above it the sender is told to try again.
 const SNAPSHOTS_RECEIVED: usize = 2;
 
@@ -175,66 +168,6 @@ pub async fn load(stream: &mut Box<dyn Stream>, mut take: impl FnMut(Vec<Row>) -
     }
 }
 
-struct Block {
-    packed: Option<wire::SnapshotBlock>,
-    pairs: u64,
-    next: Option<Bound<Vec<u8>>>,
-}
-
-impl Block {
-    /// The planted bug: a shard that came by snapshot knows no message's id.
-    fn forget_dedup(&mut self, family: Family) -> io::Result<()> {
-        let Some(packed) = self.packed.take_if(|_| family == Family::Conversations) else { return Ok(()) };
-        let plain = zstd::bulk::decompress(&packed.compressed, packed.plain_bytes as usize)?;
-        let mut pairs = wire::SnapshotPairs::decode(&plain[..])?.pairs;
-        pairs.retain(|pair| !matches!(ConversationsKey::decode(&pair.key), Some(ConversationsKey::Placed(..))));
-        self.pairs = pairs.len() as u64;
-        self.packed = (!pairs.is_empty())
-            .then(|| seal_block(&wire::SnapshotPairs { family: family as u32, pairs }))
-            .transpose()?;
-        Ok(())
-    }
-}
-
-/// The next block of a range.
-fn pack(reader: &dyn Reader, family: Family, mut begin: Bound<Vec<u8>>, end: Vec<u8>) -> io::Result<Block> {
-    let (mut pairs, mut bytes) = (Vec::new(), 0);
-    let next = loop {
-        let page = reader.scan(family, (begin, Bound::Excluded(end.clone())), false, PAGE).map_err(io::Error::other)?;
-        let Some((last, _)) = page.last() else { break None };
-        begin = Bound::Excluded(last.clone());
-        for (key, value) in page {
-            bytes += key.len() + value.len() + PAIR_ENVELOPE;
-            if bytes >= BLOCK_BYTES {
-                // What is left of the page is read again for the next block.
-                begin = Bound::Excluded(key.clone());
-            }
-            pairs.push(wire::SnapshotPair { key: key.into(), value: value.into() });
-            if bytes >= BLOCK_BYTES {
-                break;
-            }
-        }
-        if bytes >= BLOCK_BYTES {
-            break Some(begin);
-        }
-    };
-    let count = pairs.len() as u64;
-    if count == 0 {
-        return Ok(Block { packed: None, pairs: 0, next });
-    }
-    let packed = seal_block(&wire::SnapshotPairs { family: family as u32, pairs })?;
-    Ok(Block { packed: Some(packed), pairs: count, next })
-}
-
-pub(crate) fn seal_block(pairs: &wire::SnapshotPairs) -> io::Result<wire::SnapshotBlock> {
-    let plain = pairs.encode_to_vec();
-    Ok(wire::SnapshotBlock {
-        compressed: zstd::bulk::compress(&plain, ZSTD_LEVEL)?.into(),
-        crc32: crc32fast::hash(&plain),
-        plain_bytes: plain.len() as u32,
-    })
-}
-
 /// Takes in snapshots until it is dropped.
 pub async fn serve(ctx: NodeCtx, engine: Arc<dyn Engine>, port: Port, groups: Groups) {
     let mut inbound = port.inbound(Protocol::Snapshot);
@@ -321,37 +254,6 @@ async fn stage(
             Part::Header(_) | Part::Reply(_) | Part::Working(_) => return Err(invalid("order of a snapshot")),
         }
     }
-}
-
-pub(crate) fn open_block(block: &wire::SnapshotBlock) -> io::Result<wire::SnapshotPairs> {
-    let size = block.plain_bytes as usize;
-    if size > NODE_FRAME_BYTES {
-        return Err(invalid("size of a snapshot's block"));
-    }
-    let plain = zstd::bulk::decompress(&block.compressed, size)?;
-    if crc32fast::hash(&plain) != block.crc32 {
-        return Err(invalid("checksum of a snapshot's block"));
-    }
-    Ok(wire::SnapshotPairs::decode(&plain[..])?)
-}
-
-fn unpack(
-    mut staged: Box<dyn Replace>,
-    ranges: &[Rows],
-    block: wire::SnapshotBlock,
-) -> io::Result<(Box<dyn Replace>, u64)> {
-    let pairs = open_block(&block)?;
-    let (family, from, to) = ranges
-        .iter()
-        .find(|(family, _, _)| *family as u32 == pairs.family)
-        .ok_or_else(|| invalid("family of a snapshot's block"))?;
-    for pair in &pairs.pairs {
-        if pair.key < *from || pair.key >= *to {
-            return Err(invalid("key of a snapshot"));
-        }
-        staged.put(*family, &pair.key, &pair.value).map_err(io::Error::other)?;
-    }
-    Ok((staged, pairs.pairs.len() as u64))
 }
 
 fn invalid(what: &'static str) -> io::Error {

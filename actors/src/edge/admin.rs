@@ -4,28 +4,30 @@
 //! time of each request; the act itself is a command in the slot of what it changes, and writes its
 //! audit row there.
 
-use std::collections::BTreeMap;
+mod lists;
+mod settings;
+
 use std::sync::Arc;
 
-use futures::future::join_all;
 use sha2::{Digest, Sha256};
 use troupe_core::command::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct};
-use troupe_core::record::{AuditKey, Author, InviteId};
+use troupe_core::record::{Author, InviteId};
 use troupe_core::{
     ClientMessageId, Command, DeviceId, Level, NameKey, Rejection, Slot, Timestamp, TokenHash, UserId, Username, limits,
 };
 use troupe_proto::client;
-use troupe_raft::meta::{ChangeSettings, Registration, Settings, Strangers};
-use troupe_raft::operate::OrderError;
 
 use super::{Front, Said, done};
 use crate::address::Address;
-use crate::message::accounts::{Query, Wanted, place_in};
+use crate::message::accounts::{Query, Wanted};
 use crate::message::{Account, Answer, Refusal, Request, Session, UserKey, say};
 use crate::router::PATIENCE;
 
 use say::admin::Operation;
 use say::admin_answer::Answer as Told;
+
+use lists::{list_accounts, list_invites, read_audit};
+use settings::{change_settings, settings};
 
 type Answered = Result<say::AdminAnswer, Refusal>;
 
@@ -234,88 +236,6 @@ pub async fn set_password(
     Ok(revision + 1)
 }
 
-async fn list_accounts(front: &Front, list: say::ListAccounts) -> Answered {
-    let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
-    let after = Some(UserId(list.after)).filter(|user| user.0 != 0);
-    let mut accounts = Vec::new();
-    let begin = after.map_or(Slot(0), UserId::slot);
-    let more = walk(
-        front,
-        begin,
-        limit,
-        |first, left| Query { what: Wanted::List(after.filter(|_| first)), limit: left },
-        |answer| match answer {
-            Answer::Accounts(page) => {
-                let count = page.accounts.len();
-                accounts.extend(page.accounts);
-                Some((count, page.more))
-            }
-            _ => None,
-        },
-    )
-    .await?;
-    told(Told::Accounts(say::Accounts { accounts, more }))
-}
-
-async fn list_invites(front: &Front, list: say::ListInvites) -> Answered {
-    let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
-    let after = match list.after.as_str() {
-        "" => None,
-        id => Some(id.parse::<InviteId>().map_err(|_| Rejection::BadInvite)?),
-    };
-    let mut invites = Vec::new();
-    let begin = after.map_or(Slot(0), InviteId::slot);
-    let more = walk(
-        front,
-        begin,
-        limit,
-        |first, left| Query { what: Wanted::Invites(after.filter(|_| first)), limit: left },
-        |answer| match answer {
-            Answer::Invites(page) => {
-                let count = page.invites.len();
-                invites.extend(page.invites);
-                Some((count, page.more))
-            }
-            _ => None,
-        },
-    )
-    .await?;
-    told(Told::Invites(say::Invites { invites, more }))
-}
-
-/// Shard after shard from the one of `begin`, until the page is full; whether there is more.
-async fn walk(
-    front: &Front,
-    begin: Slot,
-    limit: usize,
-    query: impl Fn(bool, usize) -> Query,
-    mut take: impl FnMut(Answer) -> Option<(usize, bool)>,
-) -> Result<bool, Refusal> {
-    let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
-    let mut left = limit;
-    let from = map.shard(begin);
-    for shard in map.shards().skip_while(|shard| *shard < from) {
-        if left == 0 {
-            return Ok(true);
-        }
-        let request = Request::Accounts(query(shard == from, left));
-        let answer = front.world.router.ask(Slot(map.slots(shard).0), request, PATIENCE).await?;
-        let (count, more) = take(answer).ok_or(Refusal::Unavailable)?;
-        if more {
-            return Ok(true);
-        }
-        left = left.saturating_sub(count);
-    }
-    Ok(false)
-}
-
-fn page_limit(asked: u32, most: usize) -> usize {
-    match asked as usize {
-        0 => most,
-        limit => limit.min(most),
-    }
-}
-
 async fn create_invite(front: &Front, by: Author, request: ClientMessageId, create: say::CreateInvite) -> Answered {
     let hash = code_hash(&create.code)
         .ok_or(Rejection::BadRequest("a code has 12 to 64 letters, digits and dashes: let the program choose one"))?;
@@ -343,68 +263,4 @@ pub fn code_hash(code: &str) -> Option<TokenHash> {
     let good = length.contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let plain: String = code.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
     good.then(|| TokenHash(Sha256::digest(plain).into()))
-}
-
-/// Every shard's rows, merged by time. A shard that does not answer fails the page: a log with
-/// holes misleads.
-async fn read_audit(front: &Front, read: say::ReadAudit) -> Answered {
-    let limit = page_limit(read.limit, limits::PAGE_AUDIT);
-    let after = read.after.as_ref().map_or_else(|| AuditKey::before(Timestamp(read.since_ms)), place_in);
-    let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
-    let asked = map.shards().map(|shard| {
-        let request = Request::Accounts(Query { what: Wanted::Audit(after), limit });
-        front.world.router.ask(Slot(map.slots(shard).0), request, PATIENCE)
-    });
-    let (mut rows, mut more) = (BTreeMap::new(), false);
-    for outcome in join_all(asked.collect::<Vec<_>>()).await {
-        let Answer::Audit(page) = outcome? else { return Err(Refusal::Unavailable) };
-        more |= page.more;
-        rows.extend(page.rows.into_iter().filter_map(|row| Some((place_in(row.place.as_ref()?).place(), row))));
-    }
-    more |= rows.len() > limit;
-    let rows = rows.into_values().take(limit).collect();
-    told(Told::Audit(say::AuditPage { rows, more }))
-}
-
-fn settings(front: &Front) -> Answered {
-    let settings = front.world.router.routing().settings.clone();
-    told(Told::Settings(shown(&settings)))
-}
-
-fn shown(settings: &Settings) -> say::Settings {
-    say::Settings {
-        registration: settings.registration.as_str().to_owned(),
-        session_idle_seconds: settings.session_idle,
-        strangers: settings.strangers.as_str().to_owned(),
-    }
-}
-
-/// The value of a setting, if another one is wanted.
-fn named<T>(word: Option<&str>, named: fn(&str) -> Option<T>, wants: &'static str) -> Result<Option<T>, Rejection> {
-    word.map(|word| named(word).ok_or(Rejection::BadRequest(wants))).transpose()
-}
-
-async fn change_settings(front: &Front, by: Author, request: ClientMessageId, wanted: say::ChangeSettings) -> Answered {
-    let registration =
-        named(wanted.registration.as_deref(), Registration::named, "registration is open, invite or closed")?;
-    let strangers = named(wanted.strangers.as_deref(), Strangers::named, "strangers is invite or add")?;
-    let change = ChangeSettings { registration, session_idle: wanted.session_idle_seconds, strangers };
-    let said = [
-        change.registration.map(|registration| format!("registration {}", registration.as_str())),
-        change.session_idle.map(|seconds| format!("session_idle {seconds}")),
-        change.strangers.map(|strangers| format!("strangers {}", strangers.as_str())),
-    ];
-    let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    record(front, by, request, "cluster.settings", "cluster", &detail).await?;
-    front.world.cluster.change_settings(change).await.map_err(|error| match error {
-        OrderError::Unavailable => Refusal::Unavailable,
-        OrderError::UpgradePending(_) => client::Refusal::UpgradePending.into(),
-        OrderError::Unknown(why) | OrderError::Refused(why) => {
-            Refusal::Rejected { code: "bad_request".into(), text: why.into() }
-        }
-    })?;
-    // As it is to be: this node hears of it in a moment.
-    let mut settings = front.world.router.routing().settings.clone();
-    settings.change(change);
-    told(Told::Settings(shown(&settings)))
 }

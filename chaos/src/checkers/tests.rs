@@ -80,7 +80,7 @@ fn a_good_history_passes() {
 #[test]
 fn each_way_of_spoiling_is_flagged_at_every_place_tried() {
     assert!(SPOILERS.len() >= 60, "{} ways of spoiling", SPOILERS.len());
-    for (name, promise, spoil) in SPOILERS {
+    for (name, promise, spoil) in SPOILERS.iter() {
         for at in [1, 2, 7, 16] {
             let mut history = good(20);
             spoil(&mut history, at);

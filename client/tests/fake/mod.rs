@@ -1,8 +1,9 @@
 //! A small server in memory that speaks the protocol over duplex streams: one truth, many nodes
 //! that can be cut, frozen, and made to lose or repeat what they say.
 
+mod wires;
+
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,8 +18,9 @@ use troupe_proto::frame::FrameCodec;
 use troupe_proto::wire::client::client_frame::Request;
 use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{self as wire, ClientFrame, Failure, ServerFrame};
-use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Listener, Net, NodeCtx, Rng, Stream};
+use troupe_runtime::{NodeCtx, Rng, Stream};
+
+use wires::Wires;
 
 /// What a node does to the frames of its clients, in percent.
 #[derive(Clone, Copy, Default)]
@@ -371,31 +373,5 @@ pub fn text(event: &wire::Event) -> String {
     match event.body() {
         Some(body) => String::from_utf8_lossy(&body.content).into_owned(),
         None => format!("kind {}", event.kind),
-    }
-}
-
-/// Connects to the server's nodes by name.
-struct Wires(Arc<Server>);
-
-impl Net for Wires {
-    fn bind<'a>(&'a self, _address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
-        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
-    }
-
-    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
-        Box::pin(async move {
-            match self.0.modes.get(address).map(|mode| *mode.borrow()) {
-                None | Some(Mode::Down) => Err(io::ErrorKind::ConnectionRefused.into()),
-                Some(Mode::Up | Mode::Frozen | Mode::Foreign) => {
-                    let (here, there) = tokio::io::duplex(16 * 1024);
-                    tokio::spawn(self.0.clone().serve(address.to_owned(), Box::new(there)));
-                    Ok(Box::new(here) as Box<dyn Stream>)
-                }
-            }
-        })
-    }
-
-    fn is_private(&self, _address: &str) -> bool {
-        true
     }
 }

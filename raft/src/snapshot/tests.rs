@@ -1,6 +1,8 @@
 //! Blocks that fit, and patience with a receiver.
 
 use tokio::time::Instant;
+use troupe_core::limits::ENTRY_BYTES;
+use troupe_store::engine::Family;
 
 use super::*;
 

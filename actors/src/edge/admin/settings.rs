@@ -1,0 +1,58 @@
+//! The settings of the cluster.
+
+use troupe_core::record::Author;
+use troupe_core::{ClientMessageId, Rejection};
+use troupe_proto::client;
+use troupe_raft::meta::{ChangeSettings, Registration, Settings, Strangers};
+use troupe_raft::operate::OrderError;
+
+use super::{Answered, Front, Told, record, told};
+use crate::message::{Refusal, say};
+
+pub(super) fn settings(front: &Front) -> Answered {
+    let settings = front.world.router.routing().settings.clone();
+    told(Told::Settings(shown(&settings)))
+}
+
+fn shown(settings: &Settings) -> say::Settings {
+    say::Settings {
+        registration: settings.registration.as_str().to_owned(),
+        session_idle_seconds: settings.session_idle,
+        strangers: settings.strangers.as_str().to_owned(),
+    }
+}
+
+/// The value of a setting, if another one is wanted.
+fn named<T>(word: Option<&str>, named: fn(&str) -> Option<T>, wants: &'static str) -> Result<Option<T>, Rejection> {
+    word.map(|word| named(word).ok_or(Rejection::BadRequest(wants))).transpose()
+}
+
+pub(super) async fn change_settings(
+    front: &Front,
+    by: Author,
+    request: ClientMessageId,
+    wanted: say::ChangeSettings,
+) -> Answered {
+    let registration =
+        named(wanted.registration.as_deref(), Registration::named, "registration is open, invite or closed")?;
+    let strangers = named(wanted.strangers.as_deref(), Strangers::named, "strangers is invite or add")?;
+    let change = ChangeSettings { registration, session_idle: wanted.session_idle_seconds, strangers };
+    let said = [
+        change.registration.map(|registration| format!("registration {}", registration.as_str())),
+        change.session_idle.map(|seconds| format!("session_idle {seconds}")),
+        change.strangers.map(|strangers| format!("strangers {}", strangers.as_str())),
+    ];
+    let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    record(front, by, request, "cluster.settings", "cluster", &detail).await?;
+    front.world.cluster.change_settings(change).await.map_err(|error| match error {
+        OrderError::Unavailable => Refusal::Unavailable,
+        OrderError::UpgradePending(_) => client::Refusal::UpgradePending.into(),
+        OrderError::Unknown(why) | OrderError::Refused(why) => {
+            Refusal::Rejected { code: "bad_request".into(), text: why.into() }
+        }
+    })?;
+    // As it is to be: this node hears of it in a moment.
+    let mut settings = front.world.router.routing().settings.clone();
+    settings.change(change);
+    told(Told::Settings(shown(&settings)))
+}

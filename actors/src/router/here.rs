@@ -1,0 +1,52 @@
+//! The shards that are led on this node, its hub, and what is told to them.
+
+use ractor::ActorRef;
+use troupe_core::ShardId;
+
+use super::Router;
+use crate::hub::HubMsg;
+use crate::message::{Push, Refusal, Request};
+use crate::reply::ReplyTo;
+use crate::shard::ShardMsg;
+
+impl Router {
+    pub fn set_hub(&self, hub: Option<ActorRef<HubMsg>>) {
+        *self.hub.lock() = hub;
+    }
+
+    pub fn set_shard(&self, shard: ShardId, actor: Option<ActorRef<ShardMsg>>) {
+        let mut shards = self.shards.lock();
+        match actor {
+            Some(actor) => shards.insert(shard, actor),
+            None => shards.remove(&shard),
+        };
+    }
+
+    /// To whoever leads the shard here now, which need not be who proposed. Where nobody does, its
+    /// next leader tells all who listen where its conversations stand.
+    pub fn tell_shard(&self, shard: ShardId, message: ShardMsg) {
+        if let Some(actor) = self.shard_here(shard) {
+            let _ = actor.send_message(message);
+        }
+    }
+
+    pub(super) fn shard_here(&self, shard: ShardId) -> Option<ActorRef<ShardMsg>> {
+        self.shards.lock().get(&shard).cloned()
+    }
+
+    pub(super) fn to_shard_here(&self, shard: ShardId, request: Request, reply: ReplyTo) -> Result<(), Refusal> {
+        let actor = self.shard_here(shard).ok_or(Refusal::NotOwner { hint: None })?;
+        actor.send_message(ShardMsg::Request { request, reply }).map_err(|_| Refusal::NotOwner { hint: None })
+    }
+
+    pub(super) fn to_hub_here(&self, push: Push) {
+        self.tell_hub(HubMsg::Push(push));
+    }
+
+    pub fn tell_hub(&self, message: HubMsg) {
+        if let Some(hub) = &*self.hub.lock() {
+            // A hub that is gone takes its connections with it.
+            let _ = hub.send_message(message);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the answers of requests hold, read from the wire.
+
+use troupe_core::event::Role;
+use troupe_core::{ConversationId, Event, Seq, Timestamp, UserId};
+use troupe_proto::wire::client as wire;
+
+use crate::error::{Error, Result};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionInfo {
+    pub device: String,
+    pub created: Timestamp,
+    /// When it was last seen in use, coarsely.
+    pub used: Timestamp,
+    pub online: bool,
+    /// The one that asks.
+    pub current: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationInfo {
+    pub conversation: ConversationId,
+    /// A group's name, or the other user's.
+    pub name: String,
+    pub head: Seq,
+    pub time: Timestamp,
+    pub delivered: Seq,
+    pub read: Seq,
+    pub unread: u64,
+    pub members: u32,
+    pub role: Option<Role>,
+    /// Whether anybody may join.
+    pub open: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConversationList {
+    pub conversations: Vec<ConversationInfo>,
+    /// Their shard does not answer now: ask again.
+    pub unavailable: Vec<ConversationId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationInfo {
+    pub conversation: ConversationId,
+    /// The group's, unless its shard does not answer now.
+    pub name: String,
+    pub by: UserId,
+    /// The event that added this user.
+    pub seq: Seq,
+    pub created: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Oldest first.
+    pub events: Vec<Event>,
+    pub head: Seq,
+    /// There are more in the direction asked.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    pub user: UserId,
+    pub role: Option<Role>,
+    pub delivered: Seq,
+    pub read: Seq,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserInfo {
+    pub user: UserId,
+    pub name: String,
+    pub online: bool,
+}
+
+impl TryFrom<wire::Invitation> for InvitationInfo {
+    type Error = Error;
+
+    fn try_from(line: wire::Invitation) -> Result<InvitationInfo> {
+        let unnamed = |_| Error::Protocol("an invitation without a conversation".into());
+        Ok(InvitationInfo {
+            conversation: line.conversation.parse().map_err(unnamed)?,
+            name: line.name,
+            by: UserId(line.invited_by),
+            seq: Seq(line.seq),
+            created: Timestamp(line.created_ms),
+        })
+    }
+}
+
+pub(super) fn unreadable(error: troupe_proto::DecodeError) -> Error {
+    Error::Protocol(error.to_string())
+}
+
+pub(super) fn role(number: i32) -> Option<Role> {
+    troupe_proto::client::role("role", number).ok()
+}
+
+impl From<wire::Session> for SessionInfo {
+    fn from(session: wire::Session) -> SessionInfo {
+        SessionInfo {
+            device: session.device,
+            created: Timestamp(session.created_ms),
+            used: Timestamp(session.used_ms),
+            online: session.online,
+            current: session.current,
+        }
+    }
+}
+
+impl TryFrom<wire::Conversation> for ConversationInfo {
+    type Error = Error;
+
+    fn try_from(line: wire::Conversation) -> Result<ConversationInfo> {
+        Ok(ConversationInfo {
+            conversation: line
+                .conversation
+                .parse()
+                .map_err(|_| Error::Protocol("a conversation without an id".into()))?,
+            name: line.name,
+            head: Seq(line.head),
+            time: Timestamp(line.time_ms),
+            delivered: Seq(line.delivered),
+            read: Seq(line.read),
+            unread: line.unread,
+            members: line.members,
+            role: role(line.role),
+            open: line.open,
+        })
+    }
+}
+
+impl From<wire::Member> for GroupMember {
+    fn from(member: wire::Member) -> GroupMember {
+        GroupMember {
+            user: UserId(member.user_id),
+            role: role(member.role),
+            delivered: Seq(member.delivered),
+            read: Seq(member.read),
+        }
+    }
+}
+
+impl From<wire::User> for UserInfo {
+    fn from(user: wire::User) -> UserInfo {
+        UserInfo { user: UserId(user.user_id), name: user.name, online: user.online }
+    }
+}
