@@ -16,6 +16,7 @@ mod members;
 mod person;
 mod private;
 mod readiness;
+mod readme;
 mod reload;
 mod requests;
 mod secure;
