@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use troupe_core::level::Range;
 use troupe_core::{Level, NodeId};
 use troupe_proto::wire::raft as proto;
-use troupe_store::engine::{Batch, Engine, EngineError, Family};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family};
+use troupe_store::key::node::{FIRST_FORMAT, FORMAT, format_at, format_in};
 use troupe_store::key::{RaftMetaKey, What};
 
 use crate::applier::{Applier, Rows};
@@ -76,6 +77,19 @@ pub fn replay(state: &mut MetaState, proposals: &[Bytes]) -> Result<Vec<Applied>
     proposals.iter().map(apply).collect()
 }
 
+/// Before anything else on this node goes by the level: an earlier binary must refuse this
+/// directory with what its own store knows, the format. It never falls, as the level does not.
+fn raise_format(engine: &Arc<dyn Engine>, level: Level) -> Result<(), EngineError> {
+    let format = format_at(level);
+    let found = engine.get(Family::Node, FORMAT)?.and_then(|row| format_in(&row));
+    if found.unwrap_or(FIRST_FORMAT) >= format {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    batch.put(Family::Node, FORMAT, format.to_be_bytes());
+    engine.write(batch, Durability::Synced)
+}
+
 impl Applier for MetaApplier {
     fn ranges(&self) -> Vec<Rows> {
         let from = MetaApplier::key();
@@ -98,10 +112,12 @@ impl Applier for MetaApplier {
 
     fn changed(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
         let state = load(engine)?;
-        self.level.set(&state.in_force);
         if let Some(why) = state.in_force.refusal(self.supports) {
+            self.level.set(&state.in_force);
             return Err(EngineError::Fatal(why));
         }
+        raise_format(engine, state.in_force.level)?;
+        self.level.set(&state.in_force);
         self.shown.send_if_modified(|shown| {
             let news = **shown != state;
             if news {

@@ -2,7 +2,7 @@
 //!
 //! | key        | value                                   | lifetime                         | written by          |
 //! | ---------- | --------------------------------------- | -------------------------------- | ------------------- |
-//! | `format`   | u32: version of everything in here      | for ever                         | engine, at creation |
+//! | `format`   | u32: version of everything in here      | for ever, it only rises          | engine, at creation; raft, when a level does |
 //! | `identity` | cluster id and node id                  | for ever                         | raft, when it joins |
 //! | `join`     | 16 bytes: our request to be admitted    | for ever                         | raft, when empty    |
 //! | `token`    | the join token, of an earlier version   | until the next start: a file now | nobody              |
@@ -12,11 +12,13 @@
 //! | `rejoin`   | empty: data was lost, found no cluster  | for ever                         | node, when set aside |
 //! | `replace`  | files of an install that was decided    | from its decision to its end     | engine              |
 
-use troupe_core::NodeId;
+use troupe_core::{Level, NodeId};
 
-/// Version of the layout of the whole directory. Raised when an older binary could no longer read
-/// it.
-pub const FORMAT_VERSION: u32 = 1;
+/// Newest version of the whole directory that this binary reads; the number is higher when an older
+/// binary could no longer read or continue what is in it.
+pub const FORMAT_VERSION: u32 = 2;
+/// Of a directory that was just made, and while the cluster is at its first level.
+pub const FIRST_FORMAT: u32 = 1;
 
 pub const FORMAT: &[u8] = b"format";
 pub const IDENTITY: &[u8] = b"identity";
@@ -31,4 +33,15 @@ pub const REPLACE: &[u8] = b"replace";
 /// Key of the last start seen of another node.
 pub fn seen(node: NodeId) -> Vec<u8> {
     [b"seen/".as_slice(), &node.0.to_be_bytes()].concat()
+}
+
+/// The least format of a directory that has applied `level`, so that a binary which does not know
+/// the level refuses to open it, also one that knows no levels at all.
+pub fn format_at(level: Level) -> u32 {
+    if level < Level::SECOND { FIRST_FORMAT } else { 2 }
+}
+
+/// The number in the row [`FORMAT`]; `None`: it is no number.
+pub fn format_in(row: &[u8]) -> Option<u32> {
+    row.try_into().ok().map(u32::from_be_bytes)
 }

@@ -10,7 +10,7 @@ use troupe_core::plant::Plant;
 use super::witness::{self, Witness};
 use super::{options, recycled};
 use crate::engine::{EngineError, Family};
-use crate::key::node::{FORMAT, FORMAT_VERSION};
+use crate::key::node::{FIRST_FORMAT, FORMAT, FORMAT_VERSION, format_in};
 
 /// Written when damage was found while the database was open; holds the reason.
 const CONDEMNED: &str = "DAMAGED";
@@ -129,14 +129,14 @@ fn check_records(path: &Path) -> Result<(), EngineError> {
     }
 }
 
-/// Writes the version at creation, and afterwards opens only what this version can read.
+/// Writes the first format at creation, and afterwards opens only what this version can read.
 fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
     let refused = |error: Error| refusal(path, &error);
     let node = db.cf_handle(Family::Node.name()).ok_or_else(|| damaged(path, "its family 'node' is missing"))?;
     match db.get_cf(node, FORMAT).map_err(refused)? {
-        Some(bytes) => match <[u8; 4]>::try_from(bytes.as_slice()).map(u32::from_be_bytes) {
-            Ok(FORMAT_VERSION) => Ok(()),
-            Ok(found) if found > FORMAT_VERSION => {
+        Some(bytes) => match format_in(&bytes) {
+            Some(FIRST_FORMAT..=FORMAT_VERSION) => Ok(()),
+            Some(found) if found > FORMAT_VERSION => {
                 let why = format!("its format is {found}, and this version reads up to {FORMAT_VERSION}");
                 Err(newer(path, &why))
             }
@@ -156,7 +156,7 @@ fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
             }
             let mut options = WriteOptions::default();
             options.set_sync(true);
-            db.put_cf_opt(node, FORMAT, FORMAT_VERSION.to_be_bytes(), &options).map_err(refused)
+            db.put_cf_opt(node, FORMAT, FIRST_FORMAT.to_be_bytes(), &options).map_err(refused)
         }
     }
 }

@@ -5,7 +5,7 @@ mod installs;
 use std::fs::{self, File};
 
 use super::*;
-use crate::key::node::{FORMAT, FORMAT_VERSION};
+use crate::key::node::{FIRST_FORMAT, FORMAT, FORMAT_VERSION};
 
 fn put(rocks: &Rocks, family: Family, key: &str, value: &str, durability: Durability) {
     let mut batch = Batch::default();
@@ -44,18 +44,45 @@ fn a_directory_in_use_is_refused() {
     Rocks::open(dir.path()).unwrap();
 }
 
+fn format(rocks: &Rocks) -> Option<Vec<u8>> {
+    rocks.get(Family::Node, FORMAT).unwrap()
+}
+
+fn set_format(rocks: &Rocks, version: u32) {
+    let mut batch = Batch::default();
+    batch.put(Family::Node, FORMAT, version.to_be_bytes());
+    rocks.write(batch, Durability::Synced).unwrap();
+}
+
+#[test]
+fn a_directory_begins_at_the_first_format_and_every_known_one_opens_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(format(&Rocks::open(dir.path()).unwrap()), Some(FIRST_FORMAT.to_be_bytes().to_vec()));
+    for known in [1, 2] {
+        set_format(&Rocks::open(dir.path()).unwrap(), known);
+        for _ in 0..2 {
+            assert_eq!(format(&Rocks::open(dir.path()).unwrap()), Some(known.to_be_bytes().to_vec()));
+        }
+    }
+    assert_eq!(FORMAT_VERSION, 2, "each known one is above");
+}
+
 #[test]
 fn a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let rocks = Rocks::open(dir.path()).unwrap();
-    assert_eq!(rocks.get(Family::Node, FORMAT).unwrap(), Some(FORMAT_VERSION.to_be_bytes().to_vec()));
-    let mut batch = Batch::default();
-    batch.put(Family::Node, FORMAT, (FORMAT_VERSION + 1).to_be_bytes());
-    rocks.write(batch, Durability::Synced).unwrap();
-    drop(rocks);
+    set_format(&Rocks::open(dir.path()).unwrap(), FORMAT_VERSION + 1);
     for _ in 0..2 {
-        assert!(refusal(dir.path()).contains("newer version of troupe"));
+        let refused = refusal(dir.path());
+        assert!(refused.contains("newer version of troupe"), "{refused}");
+        assert!(refused.contains("its format is 3, and this version reads up to 2"), "{refused}");
     }
+}
+
+#[test]
+fn a_format_that_never_was_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    set_format(&Rocks::open(dir.path()).unwrap(), 0);
+    assert!(damage(dir.path()).contains("cannot be read"));
 }
 
 #[test]

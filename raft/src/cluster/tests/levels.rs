@@ -4,6 +4,8 @@
 use troupe_core::command::CreateAccount;
 use troupe_core::level::Range;
 use troupe_core::plant::Plant;
+use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
+use troupe_store::key::node::{FIRST_FORMAT, FORMAT, format_in};
 
 use super::town::Town;
 use super::*;
@@ -204,6 +206,36 @@ async fn who_does_not_support_the_level_neither_starts_nor_joins() {
     town.machines[2].node.config.supports = Support::ours();
     town.start(2).await;
     town.check().await;
+    town.shutdown().await;
+}
+
+/// What keeps a version out that knows no levels; its store knows formats.
+#[tokio::test(start_paused = true)]
+async fn the_format_of_a_directory_rises_with_the_level_and_is_durable() {
+    // As a power loss would leave it.
+    let format = |town: &Town, at: usize| {
+        let row = town.machines[at].node.disk.copy().get(Family::Node, FORMAT).expect("memory can be read");
+        row.map_or(FIRST_FORMAT, |row| format_in(&row).expect("a number"))
+    };
+    let mut town = mixed().await;
+    town.register(8).await;
+    assert_eq!([0, 1, 2].map(|at| format(&town, at)), [FIRST_FORMAT; 3], "an earlier version may still open them");
+    town.stop(2).await;
+    town.machines[2].node.config.supports = Support::ours();
+    town.start(2).await;
+    reaches(&town, Level::SECOND).await;
+    assert_eq!([0, 1, 2].map(|at| format(&town, at)), [2; 3]);
+
+    // A directory that was at the level before formats rose.
+    town.stop(2).await;
+    let mut batch = Batch::default();
+    batch.put(Family::Node, FORMAT, FIRST_FORMAT.to_be_bytes());
+    town.machines[2].node.disk.write(batch, Durability::Synced).expect("memory can be written");
+    town.start(2).await;
+    assert_eq!(format(&town, 2), 2);
+
+    let newcomer = town.join().await;
+    assert_eq!(format(&town, newcomer), 2);
     town.shutdown().await;
 }
 
