@@ -22,4 +22,6 @@ mod requests;
 mod secure;
 mod server;
 mod starts;
+#[cfg(feature = "planted-bugs")]
+mod upgrade;
 mod wire;

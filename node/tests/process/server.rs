@@ -17,7 +17,7 @@ use crate::person::Person;
 /// Nothing in these tests takes longer, except when it hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at something that can only be looked at.
-const LOOK: Duration = Duration::from_millis(20);
+pub const LOOK: Duration = Duration::from_millis(20);
 
 pub struct Server {
     pub cluster: LocalCluster,
