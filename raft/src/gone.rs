@@ -67,7 +67,7 @@ pub(crate) async fn succeed(group: Group, lost: NodeId, gone: BTreeSet<NodeId>) 
     }
 }
 
-fn home(metrics: &Metrics, replica: u64) -> Option<NodeId> {
+pub fn home(metrics: &Metrics, replica: u64) -> Option<NodeId> {
     metrics.membership_config.get_node(&replica).map(|home| home.0)
 }
 

@@ -35,6 +35,7 @@ impl Support {
     pub fn from_environment() -> Support {
         let ours = Support::ours();
         match pretended() {
+            Some(Level::FIRST) => Support::unsaid(),
             Some(newest) => Support { range: Range { newest, ..ours.range }, version: "pretended".to_owned() },
             None => ours,
         }

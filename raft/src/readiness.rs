@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use troupe_core::{NodeId, ShardId};
+use troupe_core::{Epoch, NodeId, ShardId};
 
+use crate::gone;
 use crate::group::Groups;
 use crate::leads::Lead;
+use crate::level::Support;
 use crate::link::Links;
 use crate::meta::MetaState;
 use crate::meta::plan;
@@ -125,8 +127,16 @@ pub fn leader(
     let now = Instant::now();
     let own = groups.get(group).and_then(|group| Some((me, Lead::of(&group.metrics(), now)?)));
     let told = nodes.filter_map(|node| Some((node, links.lead(node, group)?)));
+    let believed = || {
+        // A peer of 0.1 names the shards that it leads, and never the meta group. Raft's memory of
+        // it counts while the peer answers.
+        let metrics = groups.get(group).filter(|_| group == GroupId::META)?.metrics();
+        let node = gone::home(&metrics, metrics.current_leader?)?;
+        let lead = Lead { epoch: Epoch(metrics.current_term), confirmed: now, committed: None };
+        (links.supports().get(&node) == Some(&Support::unsaid())).then_some((node, lead))
+    };
     let fresh = |(_, lead): &(NodeId, Lead)| now.duration_since(lead.confirmed) <= LEADER_CONFIRMED;
-    own.into_iter().chain(told).filter(fresh).max_by_key(|(_, lead)| lead.epoch)
+    own.into_iter().chain(told).chain(believed()).filter(fresh).max_by_key(|(_, lead)| lead.epoch)
 }
 
 /// When each group had a leader for the last time that this node reached and a majority

@@ -77,7 +77,8 @@ impl Mine {
     ) -> (u64, Vec<u8>) {
         let leads = leads_out(leads);
         match wire::Ping::decode(ping) {
-            Ok(ping) if ping.number != 0 => {
+            // One that says nothing of levels is of 0.1, in tests too, and answers as that does.
+            Ok(ping) if ping.number != 0 && *self.support != Support::unsaid() => {
                 let (number, now_ms, call_bytes) = (ping.number, now.0, CALL_BYTES as u64);
                 let storage_low = self.storage_low();
                 let (levels, version) = (range_out(self.support.range), self.support.version.clone());

@@ -2,6 +2,7 @@
 
 use super::town::Town;
 use super::*;
+use crate::level::Support;
 
 /// The whole procedure of an operator: empty a machine, start it again, wait until it says that it
 /// is ready, go on with the next one.
@@ -45,6 +46,23 @@ async fn a_newcomer_is_ready_when_it_has_its_share_and_the_others_are_all_the_ti
     }
     assert_eq!(town.at(late).readiness().held, 3, "twelve replicas on four nodes");
     town.shutdown().await;
+}
+
+/// Those of 0.1 answer signs of life with less.
+#[tokio::test(start_paused = true)]
+async fn a_newer_node_among_older_ones_is_ready() {
+    for newer in 1..=3 {
+        let town = Town::found_where(3, LogLimits::default(), |config| {
+            if config.advertise != address(newer) {
+                config.supports = Support::unsaid();
+            }
+        })
+        .await;
+        for at in 0..3 {
+            town.ready(at).await;
+        }
+        town.shutdown().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
