@@ -46,6 +46,9 @@ pub const SESSIONS_PER_USER: usize = 16;
 pub const CHANGES_REMEMBERED: usize = 8;
 /// Rows of the audit log per slot. Above it the oldest is dropped.
 pub const AUDIT_ROWS_PER_SLOT: u64 = 1_024;
+/// Rows of a slot with which an act that changes nothing else is compared, so that it is recorded
+/// once. A repeat that is committed behind more of them leaves a second row.
+pub const AUDIT_ROWS_COMPARED: usize = 32;
 /// Bytes of each text in an audit row. A longer one is cut.
 pub const AUDIT_TEXT_BYTES: usize = 256;
 /// Accounts that one invitation code may register.

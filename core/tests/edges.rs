@@ -2,10 +2,12 @@
 //! rows that say what no machine has written. Nothing panics there, and a rejection leaves no
 //! trace.
 
-use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Register, Send, SettleOutbox, UpdateInbox};
+use troupe_core::command::{
+    ChangeGroup, CreateGroup, GroupChange, RecordAct, Register, Send, SettleOutbox, UpdateInbox,
+};
 use troupe_core::event::{self, Role};
 use troupe_core::limits;
-use troupe_core::record::{Conversation, Member, OutboxKey};
+use troupe_core::record::{Author, Conversation, Member, OutboxKey};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, Event, EventKind, GroupId, Level, Machine, Meta, Rejection, Reply,
@@ -284,4 +286,25 @@ fn the_chain_never_changes() {
     });
     let (chains, golden): (Vec<u64>, Vec<u64>) = chains.into_iter().unzip();
     assert_eq!(chains, golden);
+}
+
+/// An attempt without an answer may be committed behind other acts.
+#[test]
+fn an_act_that_is_committed_again_behind_others_is_recorded_once() {
+    let mut state = MemoryState::default();
+    let mut act = |slot: u16, n: u8| {
+        let (by, action, target) = (Author::default(), "node.drain".to_owned(), format!("node {n}"));
+        let act = RecordAct { slot: Slot(slot), request: id(n), by, action, target, detail: String::new() };
+        assert_eq!(apply(&mut state, act.into()), Reply::Done);
+        state.audit().iter().filter(|row| row.key.slot == Slot(slot) && row.request == id(n)).count()
+    };
+    assert_eq!(act(7, 0), 1);
+    for other in 1..limits::AUDIT_ROWS_COMPARED as u8 {
+        assert_eq!((act(7, other), act(7, 0)), (1, 1), "behind {other} others");
+    }
+    assert_eq!(act(8, 0), 1, "another slot knows nothing of it");
+    assert_eq!(act(7, 0), 1);
+    // How far back is bounded.
+    assert_eq!(act(7, 200), 1);
+    assert_eq!(act(7, 0), 2);
 }

@@ -22,8 +22,8 @@ impl Step<'_> {
         if self.plant == Some(Plant::ActNotRecorded) {
             return;
         }
-        let last = self.state.last_audit(slot);
-        let (time, number) = last.map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
+        let last = self.state.last_audit(slot, 1);
+        let (time, number) = last.first().map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
         // A leader whose clock is behind writes the time of the row before, so that keys stay in
         // the order of acts.
         let key = AuditKey { slot, time: self.now.max(time), number: number.saturating_add(1) };
@@ -43,8 +43,9 @@ impl Step<'_> {
     }
 
     pub(super) fn record_act(&mut self, c: &RecordAct) -> Outcome {
-        // A repeat comes at once, if at all: nobody else's act is likely to lie between.
-        if self.state.last_audit(c.slot).is_none_or(|last| last.request != c.request) {
+        // An attempt without an answer may be committed late, behind acts of others.
+        let rows = self.state.last_audit(c.slot, limits::AUDIT_ROWS_COMPARED);
+        if rows.iter().all(|row| row.request != c.request) {
             self.audit(c.slot, c.request, &c.by, &c.action, &c.target, &c.detail);
         }
         Ok(Reply::Done)

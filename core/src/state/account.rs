@@ -6,8 +6,8 @@ use crate::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
 pub trait AccountRows {
     /// The oldest row of a slot's audit log.
     fn first_audit(&self, slot: Slot) -> Option<AuditKey>;
-    /// The newest row of a slot's audit log.
-    fn last_audit(&self, slot: Slot) -> Option<AuditRow>;
+    /// The newest rows of a slot's audit log, the last first, at most `limit`.
+    fn last_audit(&self, slot: Slot, limit: usize) -> Vec<AuditRow>;
     fn put_audit(&mut self, row: &AuditRow);
     fn delete_audit(&mut self, key: &AuditKey);
 

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use troupe_core::event::Role;
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, Standing, User};
+use troupe_core::record::{
+    AuditKey, AuditRow, Author, Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, Standing, User,
+};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{Body, DeviceId, Event, EventKind, GroupId, Seq, Slot, State, Timestamp, TokenHash};
 use troupe_store::View;
@@ -18,7 +20,7 @@ struct Write {
     value: u8,
 }
 
-const KINDS: u8 = 15;
+const KINDS: u8 = 17;
 
 fn device(number: u8) -> DeviceId {
     DeviceId::new(["phone", "phone2", "laptop"][usize::from(number % 3)]).unwrap()
@@ -27,6 +29,10 @@ fn device(number: u8) -> DeviceId {
 fn outbox_key(a: u8, b: u8) -> OutboxKey {
     let conversation = conversation(a);
     OutboxKey { slot: conversation.slot(), conversation, version: Seq(u64::from(b)), user: user(a % 3) }
+}
+
+fn audit_key(slot: Slot, b: u8, value: u8) -> AuditKey {
+    AuditKey { slot, time: Timestamp(u64::from(b % 3)), number: u64::from(value % 4) }
 }
 
 fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
@@ -99,6 +105,15 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
         11 => state.put_group_of_request(slot, owner, id(b % 3), GroupId(number)),
         12 => state.put_outbox(&OutboxRow { key: outbox_key(b, value % 3), present: value % 2 == 0, by: None }),
         13 => state.delete_outbox(&outbox_key(b, value % 3)),
+        14 => state.put_audit(&AuditRow {
+            key: audit_key(slot, b, value),
+            by: Author::default(),
+            action: "act".to_owned(),
+            target: String::new(),
+            detail: String::new(),
+            request: id(value),
+        }),
+        15 => state.delete_audit(&audit_key(slot, b, value)),
         _ => state.put_counter(slot, number),
     }
 }
@@ -119,6 +134,10 @@ fn everything(state: &dyn State) -> Vec<String> {
     for number in 0..4 {
         say(&state.user_of_name(&format!("name{number}")));
         say(&state.counter(Slot(number)));
+        say(&state.first_audit(Slot(number)));
+        for limit in 0..4 {
+            say(&state.last_audit(Slot(number), limit));
+        }
     }
     for conv in (0..5).map(conversation) {
         say(&state.conversation(conv));
@@ -184,7 +203,7 @@ proptest! {
             }
             store.open.into_batch().unwrap()
         };
-        let keyed: std::collections::BTreeSet<_> = writes.iter().copied().filter(|w| !matches!(w.0, 0 | 1 | 3 | 5 | 7 | 9 | 13)).collect();
+        let keyed: std::collections::BTreeSet<_> = writes.iter().copied().filter(|w| !matches!(w.0, 0 | 1 | 3 | 5 | 7 | 9 | 13 | 15)).collect();
         prop_assert_eq!(batch(&mut keyed.iter()), batch(&mut keyed.iter().rev()));
     }
 }

@@ -24,8 +24,8 @@ impl AccountRows for MemoryState {
         self.audit_of(slot).next().map(|row| row.key)
     }
 
-    fn last_audit(&self, slot: Slot) -> Option<AuditRow> {
-        self.audit_of(slot).next_back().cloned()
+    fn last_audit(&self, slot: Slot, limit: usize) -> Vec<AuditRow> {
+        self.audit_of(slot).rev().take(limit).cloned().collect()
     }
 
     fn put_audit(&mut self, row: &AuditRow) {

@@ -12,8 +12,8 @@ impl AccountRows for Transaction {
         self.read(self.rows.first_audit(slot))
     }
 
-    fn last_audit(&self, slot: Slot) -> Option<AuditRow> {
-        self.read(self.rows.last_audit(slot))
+    fn last_audit(&self, slot: Slot, limit: usize) -> Vec<AuditRow> {
+        self.read(self.rows.last_audit(slot, limit))
     }
 
     fn put_audit(&mut self, row: &AuditRow) {

@@ -16,10 +16,11 @@ impl<R: Reader> View<R> {
         first.first().map(|(key, _)| audit_key(key)).transpose()
     }
 
-    pub fn last_audit(&self, slot: Slot) -> Result<Option<AuditRow>, EngineError> {
+    /// The newest rows of a slot, the last first.
+    pub fn last_audit(&self, slot: Slot, limit: usize) -> Result<Vec<AuditRow>, EngineError> {
         let range = after(&key::users::audit_of(slot), None);
-        let last = self.reader.scan(Family::Users, range, true, 1)?;
-        last.first().map(|(key, value)| decode(Family::Users, key, value)).transpose()
+        let last = self.reader.scan(Family::Users, range, true, limit)?;
+        last.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
     }
 
     pub fn invite(&self, id: InviteId) -> Result<Option<Invite>, EngineError> {
