@@ -72,9 +72,9 @@ async fn an_operator_upgrades_node_by_node_and_the_earlier_version_does_not_come
     let mut earlier: Child = pretends(&server).stderr(log).spawn().expect("it runs");
     all_ready(&server).await;
 
-    let said = status_says(&server, "runs pretended, which does not support level 2: upgrade it").await;
+    let said = status_says(&server, "runs an earlier version, which does not support level 2: upgrade it").await;
     assert!(said.starts_with("feature level 1 is in force; level 2 waits\n"), "{said}");
-    let line = said.lines().find(|line| line.contains("runs pretended")).expect("the reason").trim();
+    let line = said.lines().find(|line| line.contains("runs an earlier version")).expect("the reason").trim();
     let named = line.split(" runs ").next().expect("a node").to_owned();
     assert!(named.starts_with("node "), "{said}");
     let (done, refused) = upgrade(&server, "finalize").await;
