@@ -5,10 +5,9 @@
 //! its number among its sender's, and each other event (members, names, roles) its number among the
 //! events of [`NOT_A_MESSAGE`]. The figure is then a few subtractions, however long the log is.
 //!
-//! A number is a row, and a row for each message would cost each replica a tenth of its work. So
-//! the rows of a user are [`SPACING`] seqs apart at least, and what lies behind the last of them is
-//! counted in the log. Events of 74c331d have no numbers and count like messages of others, until
-//! the user has read beyond them.
+//! A number is a row, and the rows of a user are [`SPACING`] seqs apart at least; the events behind
+//! the last of them are counted in the log. Events of 74c331d have no numbers and count like
+//! messages of others, until the user has read beyond them.
 
 use crate::event::Event;
 use crate::id::{Seq, UserId};
@@ -16,9 +15,10 @@ use crate::id::{Seq, UserId};
 /// In whose name events are numbered that are no messages.
 pub const NOT_A_MESSAGE: UserId = UserId(0);
 
-/// An event leaves a row if the last row of its user is so far behind it. A number costs a look at
-/// so many events at most.
-pub const SPACING: u64 = 16;
+/// An event leaves a row if the last row of its user is so far behind it. A number then costs a look
+/// at fewer events than this. At 1 it costs none: an event is read with its body of up to
+/// `MESSAGE_BYTES`, so at 16 one list of conversations could read hundreds of megabytes.
+pub const SPACING: u64 = 1;
 
 /// A row: the event at `seq` is the `number`th of those that are numbered for a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
