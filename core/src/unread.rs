@@ -15,8 +15,8 @@ use crate::id::{Seq, UserId};
 /// In whose name events are numbered that are no messages.
 pub const NOT_A_MESSAGE: UserId = UserId(0);
 
-/// An event leaves a row if the last row of its user is so far behind it. A number then costs a look
-/// at fewer events than this. At 1 it costs none: an event is read with its body of up to
+/// An event leaves a row if the last row of its user is so far behind it. A number then costs a
+/// look at fewer events than this. At 1 it costs none: an event is read with its body of up to
 /// `MESSAGE_BYTES`, so at 16 one list of conversations could read hundreds of megabytes.
 pub const SPACING: u64 = 1;
 
