@@ -47,9 +47,10 @@ pub struct Router {
     shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
     hub: Mutex<Option<ActorRef<HubMsg>>>,
     pending: Mutex<BTreeMap<u64, Pending>>,
-    /// Begins anywhere: a node that answers late may answer what an earlier process of this node
-    /// has asked.
-    // Invariant: durable. An answer to another request would acknowledge what nobody has committed.
+    /// Begins at a random number: a late answer may be for a request of an earlier process of this
+    /// node.
+    // Invariant: an answer belongs to one request of one process. An answer to another request
+    // would acknowledge a message that is not committed.
     next_correlation: AtomicU64,
     plant: Option<Plant>,
 }

@@ -70,9 +70,10 @@ impl World {
         Ok(())
     }
 
-    /// Commits; the outcomes are as many as the commands, or all of them share one refusal. Who
-    /// asks learns of it in time or not at all; what is committed later, when a majority is back,
-    /// is realised all the same.
+    /// Commits; the outcomes are as many as the commands, or all of them share one refusal. The
+    /// caller gets an answer within `COMMIT_PATIENCE` or `Unavailable`.
+    // Invariant: every commit takes effect. Effects of a commit that outlives its caller are still
+    // executed, by the current actor of the shard.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
         let cluster = self.cluster.clone();
         let mut committing = Box::pin(async move { cluster.propose(shard, commands).await });

@@ -1,4 +1,6 @@
-//! Every bound in one place, with its unit and what happens at it.
+//! Every bound in one place, with its unit and the behaviour at the limit.
+//!
+//! Invariant: bounded. A bound that concerns one file only stands in that file.
 
 /// Bytes of one message's body. Above it: `Rejected(too_large)`.
 pub const MESSAGE_BYTES: usize = 64 * 1024;

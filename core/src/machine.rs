@@ -4,6 +4,9 @@
 //! already checked passwords and that the users a command names exist, because their rows may live
 //! in another slot.
 //!
+//! Invariant: deterministic core. State and command alone decide; time and ids arrive with the
+//! command.
+//!
 //! Each rule checks everything before it writes anything, so that a rejection leaves no trace.
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and

@@ -3,8 +3,10 @@
 //! Appends, votes, truncations, purges, committed ids and barriers of every group go through one
 //! bounded queue, in order: drain it, one batch, one synced write, then all completions. The order
 //! is what keeps a persisted `committed` behind the log, and a vote behind the truncation before
-//! it. A failed write fails every completion and stops the node for good: nobody knows what is on
-//! the disk then, and a second fsync would only pretend.
+//! it. A failed write fails every completion and stops the node for good: the content of the disk
+//! is unknown then, and a second fsync may report success without writing.
+//!
+//! Invariant: durable. Votes and appends complete after the sync that covers them.
 
 use std::io;
 use std::sync::Arc;

@@ -3,7 +3,10 @@
 //! A [`NodeCtx`] is handed to every component; there are no statics and no globals. Production
 //! fills it with the operating system, simulation with turmoil and seeds. Timers are tokio's
 //! directly, because tokio's clock can be paused. The storage engine has its own seam in
-//! `troupe-store`, the mesh in `troupe-actors`. `clippy.toml` forbids the ways around.
+//! `troupe-store`, the mesh in `troupe-actors`.
+//!
+//! Invariant: one platform. `clippy.toml` forbids every other source of time, randomness, sockets
+//! and threads.
 
 pub mod capped;
 pub mod clock;

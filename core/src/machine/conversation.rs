@@ -29,6 +29,7 @@ impl Step<'_> {
             return Ok(reply);
         }
         let held = self.admit(c.conversation, c.sender)?;
+        // Invariant: device order. Only applied state knows the predecessor.
         if let Some(after) = c.after
             && self.plant != Some(Plant::IgnoreAfter)
             && self.placed(c.conversation, c.sender, after).is_none()

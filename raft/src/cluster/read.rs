@@ -22,6 +22,7 @@ impl Barrier {
         Barrier { groups: groups.clone(), group: group.id, replica: group.replica }
     }
 
+    // Invariant: replicas answer for what they hold.
     /// To be asked after reading. A replica that has gone elsewhere takes its rows with it, and is
     /// closed before they are deleted: if it is open now, what was read was all there; if not,
     /// absence says nothing.

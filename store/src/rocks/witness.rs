@@ -1,19 +1,20 @@
-//! A note beside the database of how far it had been synced, so that one that lost its end is not
-//! taken for whole.
+//! A record beside the database of the last sync, so that a database that lost its end is not taken
+//! for whole.
 //!
-//! RocksDB cuts a torn end off its log, which is right after a power loss: what is torn was never
-//! acknowledged. A truncated file, or an old copy put back in its place, looks just the same, and a
-//! replica that forgets what it has acknowledged makes its group lose it. So after every sync the
-//! sequence number that it covered is written here. A database that opens behind its witness is
-//! damaged.
+//! RocksDB cuts a torn end off its log, which is right after a power loss: torn writes were never
+//! acknowledged. A truncated file, or an old copy in its place, looks the same. A replica that
+//! forgets acknowledged entries makes its group lose them. So after every sync the witness stores
+//! the sequence number that the sync covered. A database that opens behind its witness is damaged.
 //!
-//! The same for RocksDB's manifest: one that was cut opens as an earlier state, without families
-//! and tables whose rows are in no log any more, and a log that goes on as if nothing were missing.
-//! So its number and its size are noted too, once that size is synced.
+//! Invariant: no amnesia. A database that lost something durable is never opened again.
 //!
-//! The note itself is not synced: a power loss may set it back, never forward, and then it asks for
-//! less than it could. A disk put back whole, witness and all, is for the other nodes to notice
-//! (`formation::ledger` in the raft layer).
+//! The same holds for RocksDB's manifest. A truncated one opens as an earlier state, without
+//! families and tables whose rows are in no log any more, and with a log that continues regardless.
+//! So the witness stores its number and its size too, once that size is synced.
+//!
+//! The witness itself is not synced: a power loss may set it back, never forward, and then it
+//! demands less. The other nodes detect a disk that was replaced whole, witness included
+//! (`formation` in the raft layer).
 //!
 //! | bytes  | content                            |
 //! | ------ | ---------------------------------- |
@@ -23,7 +24,7 @@
 //! | 24..32 | bytes of it that are synced        |
 //! | 32..36 | CRC-32 of the bytes before          |
 //!
-//! Two such records take turns, 512 bytes apart, so that a torn write leaves the one before.
+//! Two such records alternate, 512 bytes apart, so that a torn write leaves the older one.
 
 use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions};
@@ -48,13 +49,13 @@ pub(super) struct Witness {
 #[derive(Default)]
 struct Held {
     seen: Seen,
-    /// Which of the two records is written next.
+    /// The record to write next.
     turn: u64,
-    /// What RocksDB writes now.
+    /// The manifest that RocksDB writes now.
     manifest: Option<(u64, File)>,
 }
 
-/// What was on stable storage for certain; zeros where nothing is known.
+/// The state known to be on stable storage; zeros where nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Seen {
     sequence: u64,
@@ -63,7 +64,7 @@ struct Seen {
 }
 
 impl Witness {
-    /// Opens or makes the note of the database in `directory`.
+    /// Opens or creates the witness of the database in `directory`.
     pub fn open(directory: &Path) -> io::Result<Witness> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(directory.join(FILE))?;
         let mut held = Held::default();
@@ -75,13 +76,13 @@ impl Witness {
         Ok(Witness { directory: directory.to_owned(), file, held: Mutex::new(held) })
     }
 
-    /// What was synced for certain; 0 if nothing is known.
+    /// The sequence number known to be synced; 0 if none is.
     pub fn sequence(&self) -> u64 {
         self.held.lock().seen.sequence
     }
 
-    /// What is missing of the manifest, in words. To be asked before RocksDB opens it, which begins
-    /// a new one.
+    /// The missing part of the manifest, in words. Call it before RocksDB opens the database, which
+    /// begins a new manifest.
     pub fn misses_manifest(&self) -> io::Result<Option<String>> {
         let seen = self.held.lock().seen;
         let Some((number, file)) = current_manifest(&self.directory)? else { return Ok(None) };
@@ -109,8 +110,7 @@ impl Witness {
         Ok(())
     }
 
-    /// Number and size of the manifest, after making sure that this much is synced: what it has
-    /// grown by may not be yet.
+    /// Number and size of the manifest, after syncing this much of it.
     fn manifest(&self, held: &mut Held) -> io::Result<Option<(u64, u64)>> {
         let replaced = match &held.manifest {
             Some((_, file)) => file.metadata()?.nlink() == 0,
@@ -128,8 +128,8 @@ impl Witness {
     }
 }
 
-/// The manifest that CURRENT names, if both are there and make sense: what is wrong with them
-/// otherwise RocksDB says.
+/// The manifest that CURRENT names, if both exist and make sense; otherwise RocksDB reports the
+/// fault.
 fn current_manifest(directory: &Path) -> io::Result<Option<(u64, File)>> {
     let missing = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) };
     let name = match fs::read(directory.join("CURRENT")) {
@@ -185,7 +185,7 @@ mod tests {
         drop(witness);
         let witness = Witness::open(dir.path()).unwrap();
         assert_eq!(witness.sequence(), 12);
-        // The next write goes over the older of the two; torn in the middle it leaves the newer.
+        // The next write replaces the older record; torn in the middle it leaves the newer.
         let turn = witness.held.lock().turn;
         witness.file.write_all_at(&encode(Seen { sequence: 20, ..Seen::default() })[..13], turn * APART).unwrap();
         drop(witness);
