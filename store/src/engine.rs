@@ -1,7 +1,7 @@
 //! The storage interface: ordered byte maps, atomic batches, explicit durability.
 //!
-//! Not the meaning of keys ([`crate::key`]) nor of values ([`crate::rows`]). Implemented by
-//! [`crate::memory`] and, with the feature `rocks`, by RocksDB; both pass the one suite in
+//! Keys get their meaning in [`crate::key`], values in [`crate::rows`]. [`crate::memory`]
+//! implements the interface and, with the feature `rocks`, RocksDB does; both pass the one suite in
 //! `tests/engine.rs`.
 
 use std::ops::Bound;
@@ -16,7 +16,7 @@ pub enum Family {
     RaftMeta,
     /// Identity of this data directory: cluster, node, format version.
     Node,
-    /// Everything of users, first bytes are the slot.
+    /// Rows of users; the first bytes are the slot.
     Users,
     /// Conversations, members, cursors, dedup, outbox; first bytes are the slot.
     Conversations,
@@ -28,7 +28,7 @@ impl Family {
     pub const ALL: [Family; 6] =
         [Family::RaftLog, Family::RaftMeta, Family::Node, Family::Users, Family::Conversations, Family::Events];
 
-    /// The families whose keys begin with the slot: what a shard's snapshot holds.
+    /// The families whose keys begin with the slot: the content of a shard's snapshot.
     pub const OF_SLOTS: [Family; 3] = [Family::Users, Family::Conversations, Family::Events];
 
     pub fn name(self) -> &'static str {
@@ -46,10 +46,10 @@ impl Family {
 /// When a write may be acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// On stable storage when the call returns, together with every write before it.
+    /// On stable storage when the call returns, with every write before it.
     Synced,
-    /// Survives the process, not a power loss. Kept or lost in order: never without the writes
-    /// before it.
+    /// Survives the process, not a power loss. A power loss keeps a prefix: never a write without
+    /// the writes before it.
     Buffered,
 }
 
@@ -61,7 +61,7 @@ pub enum Op {
     DeleteRange(Family, Vec<u8>, Vec<u8>),
 }
 
-/// Writes that happen together or not at all, in order.
+/// Atomic: all writes happen in order, or none does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     pub ops: Vec<Op>,
@@ -85,19 +85,18 @@ impl Batch {
     }
 }
 
-/// Named by what the caller must do.
+/// Each variant is named by the caller's reaction.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The node must stop: what is on disk is unknown or wrong. Never retry.
+    /// The content of the disk is unknown or wrong: the node must stop and never retry.
     #[error("storage failed, the node stops: {0}")]
     Fatal(String),
-    /// Nothing was done: the data directory cannot be opened as it is, or what was handed in is not
-    /// what was agreed. The text says why and what to do.
+    /// Nothing was done: the data directory cannot be opened as it is, or the arguments violate the
+    /// contract. The text has the reason and the remedy.
     #[error("{0}")]
     Refused(String),
-    /// The data directory has lost or garbled something that was durable, so it must never be used
-    /// again: set it aside, and take the copies of the other nodes. The text says what is wrong
-    /// with it.
+    /// The data directory has lost or garbled something durable and must never be used again: set
+    /// it aside, and copy from the other nodes. The text has the fault.
     #[error("this node's data is damaged: {0}")]
     Damaged(String),
 }
@@ -105,7 +104,7 @@ pub enum EngineError {
 /// Bytes of a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Space {
-    /// That this process may still use.
+    /// Available to this process.
     pub free: u64,
     pub total: u64,
 }
@@ -140,8 +139,7 @@ impl<R: Reader + ?Sized> Reader for Arc<R> {
     }
 }
 
-/// Cheap to share; every call may block and belongs on an executor lane where it is not a point
-/// read.
+/// Cheap to share. Every call may block; calls other than point reads belong on an executor lane.
 pub trait Engine: Reader + 'static {
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError>;
 
@@ -153,17 +151,17 @@ pub trait Engine: Reader + 'static {
         self.write(Batch::default(), Durability::Synced)
     }
 
-    /// Bytes that `[from, to)` takes on disk, roughly: what is only in memory yet may be missing,
-    /// and what was deleted a moment ago may still count.
+    /// Approximate bytes of `[from, to)` on disk: rows that are only in memory may be missing, and
+    /// rows that were just deleted may still count.
     fn size(&self, family: Family, from: &[u8], to: &[u8]) -> Result<u64, EngineError>;
 
-    /// What the disk of this data has; `None` where that cannot be said.
+    /// Space on the disk of this data; `None` if unknown.
     fn space(&self) -> Option<Space> {
         None
     }
 
     /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`].
-    /// For who has found out what the engine cannot see.
+    /// For callers that detect a fault that the engine cannot see.
     fn condemn(&self, why: &str) -> Result<(), EngineError>;
 
     /// Begins to replace whole key ranges (`[from, to)` of a family) by new content. Nothing
@@ -171,12 +169,12 @@ pub trait Engine: Reader + 'static {
     fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError>;
 }
 
-/// New content of the ranges named at its beginning; dropped without commit it leaves no trace.
+/// New content of the given ranges; dropped without commit it leaves no trace.
 pub trait Replace: Send {
     /// Keys come in ascending order within a family, each inside one of the ranges.
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError>;
 
-    /// Old content goes, new content comes and `then` is written, durably. After a crash in the
-    /// middle the next open finds all of it or none of it.
+    /// Replaces the old content by the new and writes `then`, durably. After a crash in the middle
+    /// the next open finds all of it or none of it.
     fn commit(self: Box<Self>, then: Batch) -> Result<(), EngineError>;
 }

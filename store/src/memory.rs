@@ -1,14 +1,13 @@
-//! The engine of tests and simulation: ordered maps, with a model of what a power loss takes.
+//! The engine of tests and simulation: ordered maps, with a model of power loss.
 //!
-//! A [`Memory`] is a handle of one process on a disk. What is written with [`Durability::Buffered`]
-//! waits, in order, for the next synced write. When the process dies ([`Memory::kill`]) nothing is
-//! lost; when the power fails ([`Memory::crash`], [`Memory::crash_keeping`]) the disk keeps what
-//! was synced and as many of the waiting batches, from the oldest on, as the caller says. Each of
-//! the three gives a new handle and the old ones answer `Fatal` for ever: a task that outlived its
-//! process cannot write.
+//! A [`Memory`] is one process's handle on a disk. A write with [`Durability::Buffered`] waits, in
+//! order, for the next synced write. The end of a process ([`Memory::kill`]) loses nothing. A power
+//! loss ([`Memory::crash`], [`Memory::crash_keeping`]) keeps the synced writes and as many of the
+//! waiting batches, from the oldest on, as the caller says. Each of the three returns a new handle,
+//! and the old handles answer `Fatal` from then on: a task that outlives its process cannot write.
 //!
-//! Maps are copied on write where a snapshot still holds them, so a snapshot costs nothing until it
-//! is outlived by a write.
+//! Maps are copied on write where a snapshot still holds them, so a snapshot costs nothing until a
+//! write follows.
 
 #[cfg(test)]
 mod tests;
@@ -82,22 +81,22 @@ fn range<'a>(map: &'a Map, keys: Bounds<'_>) -> impl DoubleEndedIterator<Item = 
     (!is_empty(keys)).then(|| map.range::<[u8], _>(keys)).into_iter().flatten()
 }
 
-/// What outlives processes.
+/// The disk, which outlives processes.
 #[derive(Default)]
 struct Disk {
-    /// What readers see.
+    /// The state that readers see.
     now: Maps,
-    /// What a power loss leaves.
+    /// The state after a power loss.
     durable: Maps,
     /// Written and not synced, oldest first.
     waiting: Vec<Batch>,
-    /// Which process may use it.
+    /// The process that may use it.
     process: u64,
     fail_next_write: Option<String>,
     space: Option<Space>,
-    /// Why it must not be used again, if so.
+    /// The reason why it must not be used again, if any.
     condemned: Option<String>,
-    /// The first failed write; nothing works after it.
+    /// The first failed write; every later call fails.
     failed: Option<String>,
 }
 
@@ -112,8 +111,7 @@ impl Disk {
 
     fn write(&mut self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
         if let Some(why) = self.fail_next_write.take() {
-            // What a failed write leaves on the disk is unknown: it waits like any other for the
-            // crash to decide.
+            // A failed write may or may not be on the disk, so it waits for the crash to decide.
             self.waiting.push(batch);
             self.failed = Some(why.clone());
             return Err(EngineError::Fatal(why));
@@ -152,46 +150,44 @@ impl Memory {
         Memory { disk: Arc::default(), process: 0 }
     }
 
-    /// The process ends and another one starts: everything written is there, and what was not
-    /// synced still is not.
+    /// The process ends and another one starts: all writes remain, and unsynced ones stay unsynced.
     pub fn kill(&self) -> Memory {
         self.restart(usize::MAX, false)
     }
 
-    /// The power fails: what was not synced is lost.
+    /// The power fails: unsynced writes are lost.
     pub fn crash(&self) -> Memory {
         self.crash_keeping(0)
     }
 
-    /// The power fails, and the oldest `batches` of those not synced happen to have reached the
-    /// disk.
+    /// The power fails after the oldest `batches` of the unsynced ones have reached the disk.
     pub fn crash_keeping(&self, batches: usize) -> Memory {
         self.restart(batches, true)
     }
 
-    /// Batches that a power loss now could take.
+    /// Batches that a power loss could lose now.
     pub fn unsynced(&self) -> usize {
         self.disk.lock().waiting.len()
     }
 
-    /// The next write fails as a failing fsync does: with `Fatal`, it may or may not be on disk,
-    /// and nothing works afterwards.
+    /// The next write fails like a failing fsync: with `Fatal`, perhaps on disk, and every later
+    /// call fails.
     pub fn fail_next_write(&self, why: &str) {
         self.disk.lock().fail_next_write = Some(why.to_owned());
     }
 
-    /// What the disk says of its room from now on.
+    /// Sets the space that the disk reports from now on.
     pub fn set_space(&self, space: Space) {
         self.disk.lock().space = Some(space);
     }
 
-    /// Why the process found that this disk must not be used again.
+    /// The reason why the process marked this disk as damaged.
     pub fn condemned(&self) -> Option<String> {
         self.disk.lock().condemned.clone()
     }
 
-    /// A disk of its own with what this one would hold after a power loss: to be put back in its
-    /// place later, as a backup of the machine would.
+    /// A separate disk with the content that this one would have after a power loss, to take its
+    /// place later like a restored backup.
     pub fn copy(&self) -> Memory {
         let durable = self.disk.lock().durable.clone();
         let disk = Disk { now: durable.clone(), durable, ..Disk::default() };

@@ -1,9 +1,9 @@
-//! What both engines ask of the content of a [`Replace`](crate::engine::Replace): each key inside
+//! Both engines require of the content of a [`Replace`](crate::engine::Replace): each key inside
 //! one of the ranges, ascending within its family.
 
 use crate::engine::{EngineError, Family};
 
-/// Checks keys as they come.
+/// Checks keys in the order of arrival.
 pub(crate) struct Order {
     ranges: Vec<(Family, Vec<u8>, Vec<u8>)>,
     last: [Option<Vec<u8>>; Family::ALL.len()],

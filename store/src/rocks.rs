@@ -1,11 +1,11 @@
 //! The engine of real nodes: RocksDB.
 //!
-//! What matters here is what RocksDB does not do by itself. Its plain write is not durable:
-//! [`Durability`] decides of each one. Its default recovery silently drops fsynced writes behind a
-//! damaged byte: `options` asks for one that refuses to open instead, and [`Rocks::open`] turns
-//! refusals into sentences that say what to do. After the first failed write nothing works any
-//! more, because what is on disk is then unknown and an fsync cannot be repeated. Whole key ranges
-//! are replaced by ingested files (`install`), whose decision survives a crash (`intent`).
+//! RocksDB leaves four things to this module. Its plain write is not durable: [`Durability`]
+//! decides about each one. Its default recovery silently drops fsynced writes behind a damaged
+//! byte: `options` selects one that refuses to open, and [`Rocks::open`] turns refusals into texts
+//! with a remedy. After the first failed write every call fails, because the content of the disk is
+//! unknown and an fsync cannot be repeated. Ingested files replace whole key ranges (`install`);
+//! the decision to ingest survives a crash (`intent`).
 //!
 //! Every call may block.
 
@@ -34,8 +34,7 @@ use crate::engine::{
 use install::{Install, Installs};
 use witness::Witness;
 
-/// Pairs of a scan up to which the blocks it reads are kept in the cache: a longer one goes through
-/// a whole range once.
+/// Pairs up to which a scan keeps its blocks in the cache: a longer one reads a whole range once.
 const CACHED_SCAN: usize = 1024;
 
 /// One node's data directory, open. Cheap to clone.
@@ -48,20 +47,20 @@ struct Inner {
     db: DB,
     path: PathBuf,
     witness: Witness,
-    /// The first failure; nothing works after it.
+    /// The first failure; every later call fails.
     failed: OnceLock<EngineError>,
     installs: Installs,
     plant: Option<Plant>,
 }
 
 impl Rocks {
-    /// Opens the directory, or creates it. Refuses, saying what to do, where another process has it
-    /// open, where a newer version wrote it, and where it is damaged.
+    /// Opens the directory, or creates it. Refuses with a remedy if another process has it open, a
+    /// newer version wrote it, or it is damaged.
     pub fn open(path: &Path) -> Result<Rocks, EngineError> {
         Rocks::open_planted(path, None)
     }
 
-    /// The same, with the deliberate bug that a node carries, if it does.
+    /// The same with a planted bug.
     pub fn open_planted(path: &Path, plant: Option<Plant>) -> Result<Rocks, EngineError> {
         let (db, witness) = open::open(path, plant)?;
         let path = path.to_owned();
@@ -72,9 +71,9 @@ impl Rocks {
     }
 }
 
-/// Whether the directory was marked as damaged while it was open; if so, why.
+/// The reason for which the directory was marked as damaged while it was open, if it was.
 ///
-/// An error says that it cannot be told, and nothing about the data.
+/// An error means that the mark is unreadable; it says nothing about the data.
 pub fn condemned(path: &Path) -> std::io::Result<Option<String>> {
     open::condemned(path)
 }
@@ -84,18 +83,17 @@ impl Inner {
         self.failed.get().map_or(Ok(()), |error| Err(error.clone()))
     }
 
-    /// An error of RocksDB. What it calls corrupt stays corrupt, so the directory is not to be
-    /// opened again.
+    /// An error of RocksDB. A corruption stays, so the directory must not be opened again.
     fn broken(&self, error: rocksdb::Error) -> EngineError {
         if open::is_damage(&error)
             && let Err(error) = open::condemn(&self.path, error.as_ref())
         {
-            tracing::error!(%error, "the damage cannot be marked");
+            tracing::error!(%error, "cannot mark the data as damaged");
         }
         self.fatal(error)
     }
 
-    /// Every error after opening is the end of this node's storage.
+    /// Every error after opening ends this node's storage.
     fn fatal(&self, error: impl std::fmt::Display) -> EngineError {
         let error = open::explain(&self.path, &error.to_string());
         tracing::error!(%error, "storage failed");
@@ -130,8 +128,8 @@ impl Inner {
         options.disable_wal(false);
         self.db.write_opt(writes, &options).map_err(|error| self.broken(error))?;
         match durability {
-            // Apart from the write, because a synced write keeps all other writers waiting while
-            // the disk works.
+            // Apart from the write, because a synced write blocks all other writers while the disk
+            // works.
             Durability::Synced => self.sync(),
             Durability::Buffered => Ok(()),
         }
@@ -141,7 +139,7 @@ impl Inner {
         if self.plant == Some(Plant::SyncSkipped) {
             return Ok(());
         }
-        // Asked before: what others write meanwhile may miss this sync.
+        // Read before the sync, which may not cover concurrent writes.
         let covered = self.db.latest_sequence_number();
         self.db.flush_wal(true).map_err(|error| self.broken(error))?;
         self.witness.advance(covered).map_err(|error| self.fatal(error))
@@ -169,12 +167,12 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Otherwise closing waits for a compaction that may take minutes.
+        // Without it, closing waits for a compaction that may take minutes.
         self.db.cancel_all_background_work(true);
     }
 }
 
-/// Bounds for an iterator that is then read from its first or its last key.
+/// Bounds for an iterator that is read from its first or its last key.
 fn scan_options(range: KeyRange, limit: usize) -> ReadOptions {
     /// The first key after `key`.
     fn next(mut key: Vec<u8>) -> Vec<u8> {
@@ -196,7 +194,7 @@ fn scan_options(range: KeyRange, limit: usize) -> ReadOptions {
     options
 }
 
-/// Whether a scan finds nothing whatever is stored.
+/// Whether a scan cannot find anything.
 fn finds_nothing(range: &KeyRange, limit: usize) -> bool {
     limit == 0 || is_empty((range.0.as_ref().map(Vec::as_slice), range.1.as_ref().map(Vec::as_slice)))
 }
@@ -250,7 +248,7 @@ impl Engine for Rocks {
     }
 }
 
-/// A snapshot together with the database it is of.
+/// A snapshot together with its database.
 struct Moment {
     /// Borrows from `inner`; dropped by hand before it.
     snapshot: ManuallyDrop<Snapshot<'static>>,
@@ -259,9 +257,9 @@ struct Moment {
 
 impl Moment {
     fn of(inner: Arc<Inner>) -> Moment {
-        // SAFETY: the database lives in the heap behind the `Arc` that this value keeps, so it
-        // neither moves nor ends before the snapshot, which `drop` ends first. The longer lifetime
-        // never leaves this type.
+        // SAFETY: the database lives in the heap behind the `Arc` that this value keeps. It neither
+        // moves nor ends before the snapshot, which `drop` ends first. The longer lifetime never
+        // leaves this type.
         #[expect(unsafe_code)]
         let snapshot = unsafe { std::mem::transmute::<Snapshot<'_>, Snapshot<'static>>(inner.db.snapshot()) };
         Moment { snapshot: ManuallyDrop::new(snapshot), inner }
@@ -270,7 +268,7 @@ impl Moment {
 
 impl Drop for Moment {
     fn drop(&mut self) {
-        // SAFETY: dropped here once; nothing uses it afterwards.
+        // SAFETY: dropped once, here; no code uses it afterwards.
         #[expect(unsafe_code)]
         unsafe {
             ManuallyDrop::drop(&mut self.snapshot)

@@ -1,15 +1,19 @@
-//! Replacing whole key ranges by files that RocksDB takes in as they are.
+//! Replacing whole key ranges by files that RocksDB ingests.
 //!
-//! Content is written to SST files in `install/` beside the database, each beginning with a range
-//! delete over the part of the ranges that it covers. The commit is: sync the directory; write the
-//! [`Intent`] with an fsync, which is the decision; ingest each family's files, which is one
-//! manifest edit per family; write the caller's batch and remove the intent in one synced batch.
-//! After a crash the next open finds either no intent, and throws the files away, or an intent, and
-//! finishes it from the files: RocksDB takes them by hard link, so one that was already ingested is
-//! either gone from `install/` or is ingested once more, which changes nothing, because nothing
-//! else writes to a range that is being installed.
+//! The content goes to SST files in `install/` beside the database, each beginning with a range
+//! delete over its part of the ranges. The commit has four steps:
 //!
-//! While a commit runs, readers of the live engine may see one family new and another still old.
+//! - sync the directory;
+//! - write the [`Intent`] with an fsync, which is the decision;
+//! - ingest each family's files, which is one manifest edit per family;
+//! - write the caller's batch and remove the intent in one synced batch.
+//!
+//! After a crash the next open finds no intent and deletes the files, or finds an intent and
+//! finishes from the files. RocksDB takes files by hard link. A file that was already ingested is
+//! gone from `install/`, or is ingested once more, which changes nothing: no other writer touches a
+//! range during an install.
+//!
+//! While a commit runs, readers may see one family new and another still old.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -27,15 +31,15 @@ use crate::engine::{Batch, Durability, EngineError, Family, Pair, Replace};
 use crate::key::node::REPLACE;
 use crate::replace::Order;
 
-/// Bytes gathered of one family before they become a file.
+/// Bytes of one family before they become a file.
 const FILE_BYTES: usize = 16 * 1024 * 1024;
 
-/// What the installs of one engine share.
+/// State that the installs of one engine share.
 #[derive(Default)]
 pub(super) struct Installs {
     /// Number of the last file.
     files: AtomicU64,
-    /// Held while one is committed: there is one intent row.
+    /// Held during a commit: there is one intent row.
     turn: Mutex<()>,
 }
 
@@ -44,7 +48,7 @@ pub(super) struct Installs {
 struct Part {
     /// Ascending.
     ranges: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Content from here on is not yet in a file.
+    /// Content from here on is in no file yet.
     from: Vec<u8>,
     pairs: Vec<Pair>,
     bytes: usize,
@@ -57,7 +61,7 @@ pub(super) struct Install {
     files: Vec<(Family, String)>,
     /// Bytes gathered before they become a file.
     file_bytes: usize,
-    /// The files belong to a decision now.
+    /// The decision has been written, so the files must stay.
     decided: bool,
 }
 
@@ -156,7 +160,7 @@ impl Drop for Install {
     fn drop(&mut self) {
         if !self.decided {
             for (_, name) in &self.files {
-                // What cannot be removed now is removed at the next open.
+                // The next open removes the rest.
                 let _ = fs::remove_file(self.inner.install_dir().join(name));
             }
         }
@@ -168,8 +172,7 @@ impl Inner {
         self.path.join("install")
     }
 
-    /// Takes in the files of a decided install that are still there, then writes what was to
-    /// follow.
+    /// Ingests the remaining files of a decided install, then writes the batch that follows.
     fn carry_out(&self, intent: Intent) -> Result<(), EngineError> {
         let mut ingest = IngestExternalFileOptions::default();
         ingest.set_move_files(true);
@@ -181,7 +184,7 @@ impl Inner {
             let mut paths = Vec::new();
             for (_, name) in files {
                 let path = self.install_dir().join(name);
-                // One that cannot be looked at is not one that is gone: its rows would be lost.
+                // An unreadable entry does not mean a missing file: its rows would be lost.
                 if path.try_exists().map_err(|error| self.fatal(error))? {
                     paths.push(path);
                 }
@@ -197,7 +200,8 @@ impl Inner {
         self.write(batch, Durability::Synced)
     }
 
-    /// At open: what an interrupted process had decided is done, what it had not is thrown away.
+    /// At open: finishes an install that an interrupted process had decided, and deletes the files
+    /// of an undecided one.
     pub(super) fn finish_install(&self) -> Result<(), EngineError> {
         let row = self.db.get_cf(self.family(Family::Node), REPLACE).map_err(|error| self.broken(error))?;
         if let Some(row) = row {

@@ -1,10 +1,9 @@
-//! The decision to install files, as the row [`REPLACE`](crate::key::node::REPLACE) keeps it over a
-//! crash.
+//! The decision to install files, as the row [`REPLACE`](crate::key::node::REPLACE) stores it.
 //!
 //! Layout, numbers big endian: u32 number of files, each family u8 and name; u32 number of writes,
 //! each tag u8, family u8 and one or two byte strings. Strings are u32 length and bytes. The row
-//! lives for the length of an install and is read by the version that wrote it or a later one of
-//! the same format version.
+//! exists during an install. Its reader is the version that wrote it, or a later one of the same
+//! format version.
 
 use crate::engine::{Batch, Family, Op};
 
@@ -14,9 +13,9 @@ const DELETE_RANGE: u8 = 2;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Intent {
-    /// Names in the install directory, in the order in which they were written.
+    /// Names in the install directory, in the order of writing.
     pub(super) files: Vec<(Family, String)>,
-    /// What is written when all files are in.
+    /// The batch to write after all files.
     pub(super) then: Batch,
 }
 
@@ -66,8 +65,7 @@ impl Intent {
 }
 
 fn number(bytes: &mut Vec<u8>, number: usize) {
-    // Files, writes and strings of one install are far fewer and shorter than four thousand
-    // million.
+    // Files, writes and strings of one install are far fewer and shorter than 2^32.
     let number = u32::try_from(number).expect("fits the format");
     bytes.extend(number.to_be_bytes());
 }

@@ -1,4 +1,4 @@
-//! Opening a data directory, and the sentences for the cases where that must not be done.
+//! Opening a data directory, and the texts of its refusals.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use super::{options, recycled};
 use crate::engine::{EngineError, Family};
 use crate::key::node::{FIRST_FORMAT, FORMAT, FORMAT_VERSION, format_in};
 
-/// Written when damage was found while the database was open; holds the reason.
+/// Written when damage is found while the database is open; holds the reason.
 const CONDEMNED: &str = "DAMAGED";
 
-/// Opens it and checks that it reaches as far as its witness says.
+/// Opens it and compares its end with the witness.
 pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), EngineError> {
     let heeded = plant != Some(Plant::WitnessIgnored);
     create_dir(path).map_err(|error| {
@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
     let unread = |error: io::Error| {
         let mark = path.join(CONDEMNED);
         EngineError::Refused(format!(
-            "cannot tell whether {} is there: {}",
+            "cannot check whether {} exists: {}",
             mark.display(),
             explain(path, &error.to_string())
         ))
@@ -63,13 +63,13 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
         let why = format!("it ends at write {found}, but write {synced} had been synced");
         return Err(damaged(path, &why));
     }
-    // Of the new manifest, before anything is acknowledged on the strength of it.
+    // Of the new manifest, before anything is acknowledged on its strength.
     witness.advance(synced).map_err(unwitnessed)?;
     Ok((db, witness))
 }
 
-/// Why the directory is not to be opened again, if so. That the mark cannot be read says nothing
-/// about the data: a process without file descriptors cannot read it, whether it is there or not.
+/// The reason why the directory must not be opened again, if any. An unreadable mark says nothing
+/// about the data: a process without file descriptors cannot read it, whether it exists or not.
 pub(super) fn condemned(path: &Path) -> io::Result<Option<String>> {
     match fs::read(path.join(CONDEMNED)) {
         Ok(why) => Ok(Some(String::from_utf8_lossy(&why).into_owned())),
@@ -78,7 +78,7 @@ pub(super) fn condemned(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-/// The directory is not to be opened again.
+/// Marks the directory: it must not be opened again.
 pub(super) fn condemn(path: &Path, why: &str) -> io::Result<()> {
     let mut file = fs::File::create(path.join(CONDEMNED))?;
     file.write_all(why.as_bytes())?;
@@ -86,7 +86,7 @@ pub(super) fn condemn(path: &Path, why: &str) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
 }
 
-/// RocksDB syncs what is in its directory; that the directory is in its parent is ours to sync.
+/// RocksDB syncs the content of its directory; the entry in the parent needs a sync of ours.
 fn create_dir(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     match path.canonicalize()?.parent() {
@@ -95,8 +95,8 @@ fn create_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether there is a database already. One that lost the file that names its manifest would be
-/// taken for none and made anew, empty, so that is refused.
+/// Whether there is a database already. RocksDB would create an empty one in the place of a
+/// database that lost `CURRENT`, so that is refused.
 fn is_born(path: &Path) -> Result<bool, EngineError> {
     let listed = fs::read_dir(path).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect());
     let names: Vec<std::ffi::OsString> = listed.map_err(|error: io::Error| {
@@ -129,7 +129,7 @@ fn check_records(path: &Path) -> Result<(), EngineError> {
     }
 }
 
-/// Writes the first format at creation, and afterwards opens only what this version can read.
+/// Writes the first format at creation; later it accepts only formats that this version can read.
 fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
     let refused = |error: Error| refusal(path, &error);
     let node = db.cf_handle(Family::Node.name()).ok_or_else(|| damaged(path, "its family 'node' is missing"))?;
@@ -142,8 +142,7 @@ fn check_format(path: &Path, db: &DB) -> Result<(), EngineError> {
             }
             _ => Err(damaged(path, "its format version cannot be read")),
         },
-        // Creation may have been interrupted before this row, but then nothing else was written
-        // either.
+        // A crash may have interrupted the creation before this row, but then no other row exists.
         None => {
             for family in Family::ALL {
                 let Some(handle) = db.cf_handle(family.name()) else { continue };
@@ -182,16 +181,16 @@ fn refusal(path: &Path, error: &Error) -> EngineError {
     } else if is_obstacle(text) {
         EngineError::Refused(explain(path, text))
     } else if is_damage(error) || text.contains("No such file or directory") {
-        // What its files name is part of it: a flipped bit in CURRENT names a manifest that never
-        // was.
+        // Files named by other files count: a flipped bit in CURRENT names a manifest that never
+        // existed.
         damaged(path, text)
     } else {
         EngineError::Refused(format!("cannot open the data directory {}: {text}", path.display()))
     }
 }
 
-/// What kept the process from its files, and what to do. None of it says anything about what is in
-/// them, even where RocksDB calls it a corruption.
+/// The obstacle between the process and its files, and the remedy. It says nothing about the data,
+/// even where RocksDB calls it a corruption.
 fn obstacle(text: &str) -> Option<(&'static str, &'static str)> {
     const FULL: (&str, &str) = ("the disk is full", "make room and start the node again, nothing acknowledged is lost");
     const DESCRIPTORS: (&str, &str) = (
@@ -221,7 +220,7 @@ fn obstacle(text: &str) -> Option<(&'static str, &'static str)> {
     obstacles.into_iter().find(|(sign, _)| text.contains(sign)).map(|(_, obstacle)| obstacle)
 }
 
-/// Whether an error of RocksDB says that what is in the files is wrong.
+/// Whether an error of RocksDB means wrong content of the files.
 pub(super) fn is_damage(error: &Error) -> bool {
     error.kind() == ErrorKind::Corruption && !is_obstacle(error.as_ref())
 }
@@ -230,7 +229,7 @@ pub(super) fn is_obstacle(text: &str) -> bool {
     obstacle(text).is_some()
 }
 
-/// What went wrong with the open database at `path`, for whoever has to act.
+/// The fault of the open database at `path`, with a remedy for the operator.
 pub(super) fn explain(path: &Path, text: &str) -> String {
     let path = path.display();
     match obstacle(text) {

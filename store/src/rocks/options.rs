@@ -1,4 +1,4 @@
-//! RocksDB's settings: what safety asks for, and memory that lets several nodes share a machine.
+//! RocksDB's settings: safety, and memory that lets several nodes share a machine.
 
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Env, LogLevel, Options};
 
@@ -11,8 +11,8 @@ const MB: usize = 1024 * KB;
 const CACHE_BYTES: usize = 64 * MB;
 /// Memtables of all families together; above it the largest is flushed.
 const MEMTABLES_BYTES: usize = 64 * MB;
-/// Above it the family that holds the oldest log back is flushed: the tiny ones write too little to
-/// do so by themselves.
+/// Above it RocksDB flushes the family that holds the oldest log: the tiny families write too
+/// little to flush by themselves.
 const WAL_BYTES: u64 = 256 * MB as u64;
 const OPEN_FILES: i32 = 512;
 
@@ -21,23 +21,22 @@ pub(super) fn database() -> Options {
     options.create_if_missing(true);
     options.create_missing_column_families(true);
 
-    // A torn end of the log is what a power loss leaves: cut it. Damage anywhere else means that
-    // fsynced writes would be lost: refuse to open. Recycled log files would make the two look
-    // alike.
+    // A power loss leaves a torn end of the log: cut it. Damage anywhere else means that fsynced
+    // writes would be lost: refuse to open. Recycled log files would make the two
+    // indistinguishable.
     options.set_wal_recovery_mode(DBRecoveryMode::TolerateCorruptedTailRecords);
     options.set_recycle_log_file_num(0);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_paranoid_checks(true);
     options.set_unordered_write(false);
     options.set_max_total_wal_size(WAL_BYTES);
-    // Writers that wait for another sleep: spinning took a tenth of a busy machine's time.
+    // Waiting writers sleep: spinning took a tenth of a busy machine's time.
     options.set_enable_write_thread_adaptive_yield(false);
 
     options.set_db_write_buffer_size(MEMTABLES_BYTES);
     options.set_max_open_files(OPEN_FILES);
     options.set_max_background_jobs(2);
-    // Tables are merged in time that nobody else wants; flushes keep their priority, because
-    // writers wait for them.
+    // Compactions run at idle priority; flushes keep theirs, because writers wait for them.
     if let Ok(mut env) = Env::new() {
         env.lower_thread_pool_cpu_priority();
         options.set_env(&env);
@@ -76,17 +75,17 @@ pub(super) fn family(family: Family, cache: &Cache) -> Options {
     options.set_write_buffer_size(memtable);
     options.set_max_write_buffer_number(3);
     match family {
-        // Entries are read soon, from memory, and then deleted in ranges: compressing them is lost
-        // work.
+        // Entries are read soon, from memory, and then deleted in ranges, so compression does not
+        // pay.
         Family::Node | Family::RaftLog | Family::RaftMeta => options.set_compression_type(DBCompressionType::None),
         Family::Users | Family::Conversations => {
-            // Points are read, above all dedup rows that are not there.
+            // Reads are mostly points, most often absent dedup rows.
             blocks.set_ribbon_filter(10.0);
             options.set_memtable_whole_key_filtering(true);
             options.set_memtable_prefix_bloom_ratio(0.05);
             options.set_compression_type(DBCompressionType::Lz4);
         }
-        // Read in runs.
+        // Reads are runs.
         Family::Events => options.set_compression_type(DBCompressionType::Lz4),
     }
     options.set_block_based_table_factory(&blocks);

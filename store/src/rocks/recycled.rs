@@ -1,15 +1,13 @@
-//! Looks for the damage over which RocksDB never comes to an end, before RocksDB is asked to read
-//! it.
+//! Looks for damage on which RocksDB's reader never terminates, before RocksDB reads the files.
 //!
-//! Its log files are blocks of 32 KiB, each a row of records, and a record's type says whether its
-//! file is a recycled one. Where the first record of a file is not recycled and a later one claims
-//! to be (one bit of difference), the reader neither consumes that record nor stops, and opening
-//! takes for ever (<https://github.com/facebook/rocksdb/issues/13333>); where the first one claims
-//! it, the file counts as ended before its first record. This database never recycles log files, so
-//! both are damage.
+//! A log file consists of blocks of 32 KiB, each a row of records, and a record's type says whether
+//! its file is recycled. A file whose first record is not recycled and a later one claims to be
+//! (one bit of difference) makes the reader loop: it neither consumes that record nor stops
+//! (<https://github.com/facebook/rocksdb/issues/13333>). If the first record claims to be recycled,
+//! the file counts as ended before it. This database never recycles log files, so both are damage.
 //!
-//! The walk trusts the lengths that the records give. One that is wrong leads it astray only up to
-//! the end of its block, which RocksDB finds damaged by its checksum too.
+//! The walk trusts the lengths of the records. A wrong length misleads it only up to the end of its
+//! block, which RocksDB finds damaged by its checksum too.
 //!
 //! | bytes | content of a record's head                               |
 //! | ----- | -------------------------------------------------------- |
@@ -29,7 +27,7 @@ fn is_recycled(kind: u8) -> bool {
     matches!(kind, 5..=8 | 11 | 131)
 }
 
-/// The first log or manifest in a directory with such a record, and its place in it.
+/// The first log or manifest in a directory with such a record, and the record's position.
 pub(super) fn find(directory: &Path) -> io::Result<Option<(PathBuf, u64)>> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -68,7 +66,7 @@ fn find_in_block(block: &[u8]) -> Option<usize> {
             return Some(at);
         }
         if *kind == 0 && length == 0 {
-            // What was reserved and not written.
+            // Reserved and never written.
             return None;
         }
         at += HEAD + length;
@@ -95,7 +93,7 @@ mod tests {
         for (place, at) in [(6, 0), (HEAD + 100 + 6, HEAD + 100), (BLOCK + 6, BLOCK)] {
             let mut bent = whole.clone();
             bent[place] ^= 4;
-            // 4 is the last part of a record; without that bit it is nothing.
+            // 4 is the last part of a record; without that bit it has no meaning.
             let expected = (bent[place] != 0).then_some(at as u64);
             assert_eq!(find_in(bent.as_slice()).unwrap(), expected, "{place}");
         }

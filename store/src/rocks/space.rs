@@ -1,4 +1,4 @@
-//! How much room the disk of a directory has.
+//! Free space on the disk of a directory.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use nix::sys::statvfs::statvfs;
 
 use crate::engine::Space;
 
-/// `None` where the system does not say, which is no reason to stop.
+/// `None` if the system does not tell, which is no reason to stop.
 pub(super) fn of(path: &Path) -> Option<Space> {
     let disk = statvfs(path).ok()?;
-    // What is reserved for the superuser is not counted as free.
+    // Space reserved for the superuser does not count as free.
     let unit = disk.fragment_size();
     Some(Space { free: disk.blocks_available() * unit, total: disk.blocks() * unit })
 }

@@ -50,7 +50,7 @@ fn a_mark_of_damage_that_cannot_be_read_is_none() {
     drop(Rocks::open(dir.path()).unwrap());
     // Neither absent nor readable, as for a process without file descriptors.
     fs::create_dir(dir.path().join("DAMAGED")).unwrap();
-    assert!(refusal(dir.path()).contains("cannot tell whether"));
+    assert!(refusal(dir.path()).contains("cannot check whether"));
     assert!(condemned(dir.path()).is_err());
     fs::remove_dir(dir.path().join("DAMAGED")).unwrap();
     assert_eq!(condemned(dir.path()).unwrap(), None);
