@@ -7,6 +7,7 @@
 
 mod accounts;
 mod backup;
+mod bot;
 mod damage;
 mod demo;
 mod descriptors;
