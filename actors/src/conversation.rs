@@ -208,7 +208,7 @@ impl ConversationState {
                 world.router.tell_shard(shard, ShardMsg::Moved { conversation, head });
             }
             if !rest.is_empty() {
-                world.router.tell_shard(shard, ShardMsg::Realise { effects: rest });
+                world.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: rest });
             }
             // If the actor has stopped, its fan-out is lost without harm: the head is told.
             let _ = myself.send_message(ConversationMsg::Committed { shown, acked });
@@ -294,7 +294,7 @@ impl ConversationState {
             [Plant::IgnoreFanOutGap, Plant::LostPushUnnoticed].into_iter().any(|it| self.world.ctx.planted(it));
         if careless && event.seq.0.is_multiple_of(20) {
             // The mesh may lose a push. With these bugs planted it surely does, so that the
-            // careless hub is put to the test.
+            // careless fan-out is put to the test.
             return;
         }
         let news = news(self.conversation, say::Event::from(&event));

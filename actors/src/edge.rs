@@ -1,7 +1,7 @@
 //! The edge: the actor of one client connection. It turns frames into requests and answers into
 //! frames, and knows who the connection is.
 //!
-//! The socket is a task of its own ([`socket`]); pushes go from the hub straight into the outbox
+//! The socket is a task of its own ([`socket`]); pushes go from the fan-out straight into the outbox
 //! and never wake this actor. [`login`] holds the way in, [`session`] what a connection becomes by
 //! it, [`sends`] what a user says, [`requests`] what else a logged-in user may ask, [`cost`] what
 //! each frame is worth.
@@ -39,7 +39,7 @@ use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
 use crate::edge::sends::Waiting;
 use crate::failed_logins::FailedLogins;
-use crate::hub::HubMsg;
+use crate::fanout::FanoutMsg;
 use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Session, say};
 use crate::passwords::Passwords;
@@ -228,7 +228,7 @@ impl Actor for Edge {
             stats.unauthenticated.down()
         }
         state.outbox.finish(None);
-        state.front.world.router.tell_hub(HubMsg::Detach { id: state.id });
+        state.front.world.router.tell_fanout(FanoutMsg::Detach { id: state.id });
         let _ = state.listener.send_message(ListenerMsg::Ended { id: state.id });
         Ok(())
     }

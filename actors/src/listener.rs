@@ -40,7 +40,7 @@ pub enum ListenerMsg {
     TurnAway {
         nodes: Option<Vec<String>>,
     },
-    /// The hub was lost, and with it who follows what: clients connect again and resume.
+    /// The fan-out was lost, and with it who follows what: clients connect again and resume.
     HangUp,
 }
 
@@ -146,7 +146,7 @@ impl Actor for Listener {
             let failed = state.edges.iter().find(|(_, live)| live.edge.get_id() == who.get_id());
             if let Some((id, live)) = failed.map(|(id, live)| (*id, live.outbox.clone())) {
                 live.finish(None);
-                state.front.world.router.tell_hub(crate::hub::HubMsg::Detach { id });
+                state.front.world.router.tell_fanout(crate::fanout::FanoutMsg::Detach { id });
                 state.ended(id);
             }
         }

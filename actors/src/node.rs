@@ -281,7 +281,7 @@ fn inbox(router: Arc<Router>, root: ActorRef<RootMsg>) -> Inbox {
             router.node_down(node);
             let _ = root.send_message(RootMsg::NodeDown(node));
         }
-        // Who leads there has to be told anew; the hub tries until it is heard.
+        // Who leads there has to be told anew; the fan-out tries until it is heard.
         MeshEvent::Up(_) => {}
     })
 }

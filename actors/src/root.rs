@@ -1,4 +1,4 @@
-//! The root of a node's actors: starts the hub, the listener, and a shard for each leadership held
+//! The root of a node's actors: starts the fan-out, the listener, and a shard for each leadership held
 //! here, and restarts what fails.
 //!
 //! Children are kept in maps of our own, in order. A shard that fails is started anew for the same
@@ -16,7 +16,7 @@ use troupe_raft::Routing;
 use troupe_runtime::Listener as Socket;
 
 use crate::edge::Front;
-use crate::hub::{Hub, HubMsg};
+use crate::fanout::{Fanout, FanoutMsg};
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
 use crate::shard::{Shard, ShardArgs, ShardMsg};
 
@@ -45,7 +45,7 @@ pub struct RootArgs {
 
 pub struct RootState {
     args: RootArgs,
-    hub: ActorRef<HubMsg>,
+    fanout: ActorRef<FanoutMsg>,
     listener: ActorRef<ListenerMsg>,
     shards: BTreeMap<ShardId, (Epoch, ActorRef<ShardMsg>)>,
     /// Follow the leaderships and what is meant with this node; aborted with this actor.
@@ -63,11 +63,11 @@ impl Actor for Root {
         tasks.spawn(async move {
             while follower.send_message(RootMsg::LedChanged).is_ok() && led.changed().await.is_ok() {}
         });
-        tasks.spawn(herald(args.front.world.cluster.routing(), myself.clone()));
+        tasks.spawn(redirect_clients(args.front.world.cluster.routing(), myself.clone()));
         args.front.world.stats.actors.up();
-        let hub = start_hub(&myself, &args).await?;
+        let fanout = start_fanout(&myself, &args).await?;
         let listener = start_listener(&myself, &args).await?;
-        Ok(RootState { args, hub, listener, shards: BTreeMap::new(), _tasks: tasks })
+        Ok(RootState { args, fanout, listener, shards: BTreeMap::new(), _tasks: tasks })
     }
 
     async fn handle(
@@ -79,7 +79,7 @@ impl Actor for Root {
         match message {
             RootMsg::LedChanged => state.follow_leaderships(&myself).await,
             RootMsg::NodeDown(node) => {
-                let _ = state.hub.send_message(HubMsg::NodeDown(node));
+                let _ = state.fanout.send_message(FanoutMsg::NodeDown(node));
                 for (_, shard) in state.shards.values() {
                     let _ = shard.send_message(ShardMsg::NodeDown(node));
                 }
@@ -97,9 +97,9 @@ impl Actor for Root {
     ) -> Result<(), ActorProcessingErr> {
         let SupervisionEvent::ActorFailed(who, error) = event else { return Ok(()) };
         let id = who.get_id();
-        if id == state.hub.get_id() {
-            tracing::error!(%error, "the hub failed: connections are closed, clients resume");
-            state.hub = start_hub(&myself, &state.args).await?;
+        if id == state.fanout.get_id() {
+            tracing::error!(%error, "the fanout failed: connections are closed, clients resume");
+            state.fanout = start_fanout(&myself, &state.args).await?;
             let _ = state.listener.send_message(ListenerMsg::HangUp);
         } else if id == state.listener.get_id() {
             tracing::error!(%error, "the listener failed and starts anew");
@@ -124,8 +124,8 @@ impl Actor for Root {
             router.set_shard(shard, None);
             actor.stop(None);
         }
-        router.set_hub(None);
-        state.hub.stop(None);
+        router.set_fanout(None);
+        state.fanout.stop(None);
         state.args.front.world.stats.actors.down();
         Ok(())
     }
@@ -159,7 +159,7 @@ impl RootState {
 
 /// Tells the listener when clients are better served elsewhere, because this node is to be emptied
 /// or has been cut off, and when they are not any more.
-async fn herald(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
+async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
     let (mut away, mut alone_since) = (false, None);
     loop {
         let table = routing.borrow_and_update().clone();
@@ -185,11 +185,11 @@ async fn herald(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootM
     }
 }
 
-async fn start_hub(myself: &ActorRef<RootMsg>, args: &RootArgs) -> Result<ActorRef<HubMsg>, ActorProcessingErr> {
+async fn start_fanout(myself: &ActorRef<RootMsg>, args: &RootArgs) -> Result<ActorRef<FanoutMsg>, ActorProcessingErr> {
     let world = args.front.world.clone();
-    let (hub, _) = Hub::spawn_linked(None, Hub, world.clone(), myself.get_cell()).await?;
-    world.router.set_hub(Some(hub.clone()));
-    Ok(hub)
+    let (fanout, _) = Fanout::spawn_linked(None, Fanout, world.clone(), myself.get_cell()).await?;
+    world.router.set_fanout(Some(fanout.clone()));
+    Ok(fanout)
 }
 
 async fn start_listener(

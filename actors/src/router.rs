@@ -25,7 +25,7 @@ use troupe_proto::client;
 use troupe_raft::Routing;
 use troupe_runtime::NodeCtx;
 
-use crate::hub::HubMsg;
+use crate::fanout::FanoutMsg;
 use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
 use crate::message::{Outcome, Push, Refusal, Request, wire};
 use crate::reply::ReplyTo;
@@ -45,7 +45,7 @@ pub struct Router {
     mesh: OnceLock<Arc<dyn Mesh>>,
     gauge: Arc<Gauge>,
     shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
-    hub: Mutex<Option<ActorRef<HubMsg>>>,
+    fanout: Mutex<Option<ActorRef<FanoutMsg>>>,
     pending: Mutex<BTreeMap<u64, Pending>>,
     /// Begins at a random number: a late answer may be for a request of an earlier process of this
     /// node.
@@ -76,7 +76,7 @@ impl Router {
             mesh: OnceLock::new(),
             gauge,
             shards: Mutex::default(),
-            hub: Mutex::default(),
+            fanout: Mutex::default(),
             pending: Mutex::default(),
             next_correlation: AtomicU64::new(ctx.rng.u64()),
             plant: ctx.plant,
@@ -248,7 +248,7 @@ impl Router {
     /// Tells a node what its connections should see. `lane` keeps the order of one conversation.
     pub fn push(&self, node: NodeId, lane: ShardId, push: Push) {
         if node == self.me {
-            self.to_hub_here(push);
+            self.to_fanout_here(push);
             return;
         }
         let body = wire::encode_push(&push);
@@ -297,7 +297,7 @@ impl Router {
             }
             (Kind::Push, None) => {
                 if let Ok(push) = wire::decode_push(envelope.body) {
-                    self.to_hub_here(push);
+                    self.to_fanout_here(push);
                 }
             }
             (Kind::Reply, _) => {

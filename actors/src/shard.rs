@@ -1,16 +1,15 @@
-//! The actor of a shard that is led here: it admits requests, hands them to entities, answers
-//! reads, and realises effects.
+//! The actor of a shard that this node leads: it admits requests, passes them to entities, answers
+//! reads, and executes effects.
 //!
-//! It lives as long as one leadership, and is the only sender to its entities, so that it can bound
-//! what is in flight at each. What is volatile about an entity (who is interested, who is online)
-//! is kept here, so that entities can go when they are idle. [`requests`] admits what is asked,
-//! [`standing`] answers what applied state refuses, [`reads`] composes the answers, [`outbox`]
-//! carries what this shard owes to others.
+//! It lives as long as one leadership. It is the only sender to its entities, so it can bound the
+//! requests in flight at each. It keeps their volatile state (interested nodes, live connections),
+//! so that idle entities can be passivated. [`requests`] admits requests, [`standing`] refuses what
+//! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards.
 
 mod accounts;
 mod entities;
 mod online;
-mod outbox;
+mod outbox_relay;
 pub(crate) mod reads;
 mod requests;
 mod standing;
@@ -35,14 +34,14 @@ use crate::shard::entities::Entities;
 use crate::user::UserMsg;
 use crate::world::{Asker, World};
 
-/// How often the shard looks at its entities and tells heads.
+/// Between two checks of entities, sessions and heads.
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two exchanges of heads.
 const DIGEST_TICKS: u64 = 3;
-/// Exchanges in which a moved head is told: the first may be lost as well.
+/// Exchanges that repeat a moved head, because the first may be lost too.
 const TOLD: u8 = 2;
-/// A new leader does not refuse a second login before it knows who is online, or has waited this
-/// long.
+/// A new leader refuses a second login only after all nodes have reported their connections, or
+/// after this time.
 const HEARING: Duration = Duration::from_secs(5);
 
 pub enum ShardMsg {
@@ -50,33 +49,33 @@ pub enum ShardMsg {
         request: Request,
         reply: ReplyTo,
     },
-    /// Looked at behind a read barrier: applied state does not refuse it.
+    /// A request that applied state, read behind a barrier, does not refuse.
     LetIn {
         request: Request,
         reply: ReplyTo,
     },
-    /// The user is no longer in the conversation: what comes from them is looked at again.
+    /// The user has left the conversation: its next request is checked against applied state.
     Removed {
         conversation: ConversationId,
         user: UserId,
     },
-    /// What commands of this shard did.
-    Realise {
+    /// Effects of committed commands of this shard.
+    ExecuteEffects {
         effects: Vec<Effect>,
     },
-    /// A session was opened: its connection counts as live until its node says otherwise.
+    /// A session was opened. Its connection counts as live until its node reports otherwise.
     Opened(Session),
-    /// The conversation has got this far.
+    /// The conversation has at least this head.
     Moved {
         conversation: ConversationId,
         head: Seq,
     },
-    /// Users were read; who of them is online is known here.
+    /// Users read from applied state; the shard adds which of them are online.
     Users {
         users: say::Users,
         reply: ReplyTo,
     },
-    /// The courier found nothing more to carry.
+    /// The outbox relay found no more rows.
     OutboxEmpty,
     NodeDown(NodeId),
     Tick,
@@ -99,28 +98,28 @@ pub struct ShardState {
     since: Instant,
     in_flight: Bound,
     entities: Entities,
-    /// Which nodes want to hear of a conversation.
+    /// Nodes subscribed to each conversation.
     interest: BTreeMap<ConversationId, BTreeSet<NodeId>>,
     presence: Presence,
-    /// Of who is online.
+    /// Names of online users.
     names: online::Names,
-    /// Heads that moved, and in how many more exchanges they are told.
+    /// Heads that moved, and how many more exchanges repeat them.
     moved: BTreeMap<ConversationId, (Seq, u8)>,
     ticks: u64,
-    /// When sessions in use were looked at last, and whether that goes on.
+    /// When sessions in use were last recorded, and whether a sweep is running.
     touches: touch::Sweep,
-    courier: Courier,
-    /// The timer and the courier; aborted with this actor.
+    outbox_relay: OutboxRelay,
+    /// The timer and the outbox relay; aborted with this actor.
     tasks: JoinSet<()>,
 }
 
-/// Whether somebody carries the outbox now.
+/// Whether the outbox relay runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Courier {
-    Resting,
-    Walking,
-    /// Something was put in since it looked.
-    WantedAgain,
+enum OutboxRelay {
+    Idle,
+    Running,
+    /// Rows were enqueued since it last looked.
+    RunAgain,
 }
 
 impl Actor for Shard {
@@ -159,11 +158,11 @@ impl Actor for Shard {
             moved: BTreeMap::new(),
             ticks: 0,
             touches: touch::Sweep::default(),
-            courier: Courier::Resting,
+            outbox_relay: OutboxRelay::Idle,
             tasks,
         };
-        // The leader before may have left something undelivered.
-        state.carry_outbox(&myself);
+        // The previous leader may have left rows.
+        state.relay_outbox(&myself);
         Ok(state)
     }
 
@@ -177,7 +176,7 @@ impl Actor for Shard {
             ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
             ShardMsg::LetIn { request, reply } => state.dispatch(&myself, request, reply),
             ShardMsg::Removed { conversation, user } => state.entities.forget(conversation, user),
-            ShardMsg::Realise { effects } => state.realise(&myself, effects),
+            ShardMsg::ExecuteEffects { effects } => state.execute_effects(&myself, effects),
             ShardMsg::Opened(session) => state.attach(session),
             ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
             ShardMsg::Users { mut users, reply } => {
@@ -200,7 +199,7 @@ impl Actor for Shard {
         state: &mut ShardState,
     ) -> Result<(), ActorProcessingErr> {
         if let SupervisionEvent::ActorFailed(who, error) = event {
-            // The next request starts it anew from what is applied.
+            // The next request activates it again from applied state.
             tracing::error!(shard = %state.shard, %error, "an entity failed");
             state.entities.failed(who.get_id());
         }
@@ -216,8 +215,8 @@ impl Actor for Shard {
 }
 
 impl ShardState {
-    /// The deeds. Each may be repeated or lost without harm.
-    fn realise(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>) {
+    /// Executes effects. Effects are idempotent and may be lost.
+    fn execute_effects(&mut self, myself: &ActorRef<ShardMsg>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::InboxChanged { user, conversation, present, version } => {
@@ -236,16 +235,16 @@ impl ShardState {
                 Effect::InvitationExpired { user, conversation, version } => {
                     let key = OutboxKey { slot: conversation.slot(), conversation, version, user };
                     let world = self.world.clone();
-                    tokio::spawn(async move { outbox::leave(&world, key).await });
+                    tokio::spawn(async move { outbox_relay::leave(&world, key).await });
                 }
                 Effect::SessionEnded { user, token, why, .. } => {
                     for session in self.presence.of_token(user, &token) {
                         self.end(session, why.code());
                     }
                 }
-                Effect::OutboxFilled { .. } => self.carry_outbox(myself),
-                // Pushed by the conversation's actor. Here when that has given up on it, and for a
-                // group that was created just now.
+                Effect::OutboxFilled { .. } => self.relay_outbox(myself),
+                // The conversation's actor pushes events. The shard gets this effect if that actor
+                // has timed out, and for a new group.
                 Effect::Deliver { conversation, event } => {
                     if let EventKind::Removed { user } = event.kind {
                         self.entities.forget(conversation, user);
@@ -285,7 +284,7 @@ impl ShardState {
         for session in &sessions {
             self.attach(session.clone());
         }
-        // A kick may have been lost: whoever is here without a session is told again.
+        // An earlier end may have been lost: connections without a session are ended again.
         self.read(reply, Asker::Node, move |view| reads::ended(view, sessions));
     }
 
@@ -309,21 +308,21 @@ impl ShardState {
         }
     }
 
-    fn carry_outbox(&mut self, myself: &ActorRef<ShardMsg>) {
-        if self.courier != Courier::Resting {
-            self.courier = Courier::WantedAgain;
+    fn relay_outbox(&mut self, myself: &ActorRef<ShardMsg>) {
+        if self.outbox_relay != OutboxRelay::Idle {
+            self.outbox_relay = OutboxRelay::RunAgain;
             return;
         }
-        self.courier = Courier::Walking;
+        self.outbox_relay = OutboxRelay::Running;
         while self.tasks.try_join_next().is_some() {}
-        self.tasks.spawn(outbox::carry(self.world.clone(), self.shard, self.slots.clone(), myself.clone()));
+        self.tasks.spawn(outbox_relay::run(self.world.clone(), self.shard, self.slots.clone(), myself.clone()));
     }
 
     fn outbox_empty(&mut self, myself: &ActorRef<ShardMsg>) {
-        let again = self.courier == Courier::WantedAgain;
-        self.courier = Courier::Resting;
+        let again = self.outbox_relay == OutboxRelay::RunAgain;
+        self.outbox_relay = OutboxRelay::Idle;
         if again {
-            self.carry_outbox(myself);
+            self.relay_outbox(myself);
         }
     }
 
@@ -347,7 +346,7 @@ impl ShardState {
         }
     }
 
-    /// A push that got lost with nothing after it shows here.
+    /// Repeats moved heads, so that a subscriber notices the loss of the last push.
     fn tell_heads(&mut self) {
         let mut heads: BTreeMap<NodeId, Vec<(ConversationId, Seq)>> = BTreeMap::new();
         for (conversation, (head, _)) in &self.moved {

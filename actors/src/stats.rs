@@ -33,7 +33,7 @@ counters! {
     unauthenticated,
     /// Connections that have logged in.
     sessions,
-    /// Actors that live on this node: shards, entities, edges, hub.
+    /// Actors that live on this node: shards, entities, edges, fan-out.
     actors,
     /// Sends received from clients since the start.
     sends,

@@ -162,8 +162,8 @@ impl UserState {
                         let answer = answer_of(outcome.reply);
                         // What ended goes first: the session that replaces it has the same device.
                         if !outcome.effects.is_empty() {
-                            let realise = ShardMsg::Realise { effects: outcome.effects };
-                            world.router.tell_shard(shard, realise);
+                            let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
+                            world.router.tell_shard(shard, execute);
                         }
                         match waiter.opens {
                             Some(session) if answer.is_ok() => {

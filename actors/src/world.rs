@@ -81,7 +81,7 @@ impl World {
             let router = self.router.clone();
             tokio::spawn(async move {
                 for outcome in committing.await.into_iter().flatten() {
-                    router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects });
+                    router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: outcome.effects });
                 }
             });
             return Err(Refusal::Unavailable);

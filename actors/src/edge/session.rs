@@ -8,7 +8,7 @@ use troupe_core::ConversationId;
 
 use super::{EdgeMsg, EdgeState, Phase, Said, login, requests, say};
 use crate::connection::Farewell;
-use crate::hub::HubMsg;
+use crate::fanout::FanoutMsg;
 use crate::message::{Refusal, Session};
 
 impl EdgeState {
@@ -48,14 +48,14 @@ impl EdgeState {
         }
         self.phase = Phase::In(session.clone());
         let device = session.device.to_string();
-        // First the answer, then whatever the hub pushes.
+        // First the answer, then whatever the fan-out pushes.
         let logged_in = say::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
         self.reply(request_id).send(Said::LoggedIn(logged_in));
-        let attach = HubMsg::Attach { id: self.id, session, outbox: self.outbox.clone(), edge: myself.clone() };
-        self.front.world.router.tell_hub(attach);
-        // The hub finds the conversations of its users by itself; the channel is everybody's.
-        let everyone = HubMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
-        self.front.world.router.tell_hub(everyone);
+        let attach = FanoutMsg::Attach { id: self.id, session, outbox: self.outbox.clone(), edge: myself.clone() };
+        self.front.world.router.tell_fanout(attach);
+        // The fan-out finds the conversations of its users by itself; the channel is everybody's.
+        let everyone = FanoutMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
+        self.front.world.router.tell_fanout(everyone);
     }
 
     pub(super) fn log_out(

@@ -1,17 +1,17 @@
-//! The shards that are led on this node, its hub, and what is told to them.
+//! The shards that are led on this node, its fan-out, and what is told to them.
 
 use ractor::ActorRef;
 use troupe_core::ShardId;
 
 use super::Router;
-use crate::hub::HubMsg;
+use crate::fanout::FanoutMsg;
 use crate::message::{Push, Refusal, Request};
 use crate::reply::ReplyTo;
 use crate::shard::ShardMsg;
 
 impl Router {
-    pub fn set_hub(&self, hub: Option<ActorRef<HubMsg>>) {
-        *self.hub.lock() = hub;
+    pub fn set_fanout(&self, fanout: Option<ActorRef<FanoutMsg>>) {
+        *self.fanout.lock() = fanout;
     }
 
     pub fn set_shard(&self, shard: ShardId, actor: Option<ActorRef<ShardMsg>>) {
@@ -39,14 +39,14 @@ impl Router {
         actor.send_message(ShardMsg::Request { request, reply }).map_err(|_| Refusal::NotOwner { hint: None })
     }
 
-    pub(super) fn to_hub_here(&self, push: Push) {
-        self.tell_hub(HubMsg::Push(push));
+    pub(super) fn to_fanout_here(&self, push: Push) {
+        self.tell_fanout(FanoutMsg::Push(push));
     }
 
-    pub fn tell_hub(&self, message: HubMsg) {
-        if let Some(hub) = &*self.hub.lock() {
-            // A hub that is gone takes its connections with it.
-            let _ = hub.send_message(message);
+    pub fn tell_fanout(&self, message: FanoutMsg) {
+        if let Some(fanout) = &*self.fanout.lock() {
+            // A fan-out that is gone takes its connections with it.
+            let _ = fanout.send_message(message);
         }
     }
 }

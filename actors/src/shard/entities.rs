@@ -1,8 +1,8 @@
-//! The users and conversations that are awake: started when something is asked of them, sent to
-//! rest when idle.
+//! The active entities of a shard: a user or conversation is activated by a request and passivated
+//! when it is idle.
 //!
-//! An entity that rests costs nothing: what is durable is applied state, what is volatile is the
-//! shard's.
+//! A passive entity costs nothing: its durable state is applied state, and the shard keeps its
+//! volatile state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,50 +19,50 @@ use crate::reply::ReplyTo;
 use crate::user::{User, UserArgs, UserMsg};
 use crate::world::World;
 
-/// An entity that was asked nothing for so long goes to rest.
+/// An entity without a request for this long is passivated.
 const IDLE: Duration = Duration::from_secs(30);
-/// As above, while most places for entities of this node are taken.
+/// The same, while most places for entities of this node are taken.
 const CROWDED_IDLE: Duration = Duration::from_secs(2);
-/// Entities of one shard that may be awake however many others are: a crowd in one shard stops no
-/// other.
+/// Entities that a shard may keep active even if all places of the node are taken, so that a crowd
+/// in one shard does not stop the others.
 const ALWAYS: usize = 16;
-/// Entities that go to rest together when another one needs a place.
+/// Entities that are passivated together when another one needs a place.
 const MAKE_ROOM: usize = 64;
-/// Users of one conversation who are known to be in it; beyond that they are looked up again.
+/// Users of one conversation whose membership is cached. At the limit the cache is cleared.
 const KNOWN: usize = 4_096;
-/// Ticks of the shard between two looks for idle entities.
+/// Ticks of the shard between two searches for idle entities.
 const SWEEP_TICKS: u64 = 10;
 
 pub struct Entities {
     world: World,
     shard: ShardId,
-    users: BTreeMap<UserId, Awake<UserMsg>>,
-    conversations: BTreeMap<ConversationId, Awake<ConversationMsg>>,
+    users: BTreeMap<UserId, Active<UserMsg>>,
+    conversations: BTreeMap<ConversationId, Active<ConversationMsg>>,
 }
 
-/// All places for entities are taken by those that have something to do.
+/// Busy entities take all places.
 struct Full;
 
-struct Awake<M: ractor::Message> {
+struct Active<M: ractor::Message> {
     actor: ActorRef<M>,
     in_flight: Bound,
     last_asked: Instant,
-    /// Who was found to be in the conversation since it is awake.
+    /// Users found to be members since the activation.
     known: BTreeSet<UserId>,
     /// Among the entities of this node.
     _place: Option<Permit>,
 }
 
-impl<M: ractor::Message> Awake<M> {
-    fn new(actor: ActorRef<M>, place: Option<Permit>) -> Awake<M> {
+impl<M: ractor::Message> Active<M> {
+    fn new(actor: ActorRef<M>, place: Option<Permit>) -> Active<M> {
         let in_flight = Bound::new(limits::ENTITY_IN_FLIGHT);
-        Awake { actor, in_flight, last_asked: Instant::now(), known: BTreeSet::new(), _place: place }
+        Active { actor, in_flight, last_asked: Instant::now(), known: BTreeSet::new(), _place: place }
     }
 
     fn ask(&mut self, reply: ReplyTo, message: impl FnOnce(ReplyTo) -> M) {
         let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
         self.last_asked = Instant::now();
-        // If it has just failed, the reply is dropped with the message and the asker asks again.
+        // A failed actor drops the message with its reply, and the caller retries.
         let _ = self.actor.send_message(message(reply.holding(permit)));
     }
 
@@ -70,8 +70,8 @@ impl<M: ractor::Message> Awake<M> {
         self.in_flight.in_flight() == 0 && self.last_asked.elapsed() >= time
     }
 
-    /// Handles what it has, then ends.
-    fn rest(&self) {
+    /// The actor handles the messages in its mailbox, then stops.
+    fn passivate(&self) {
         let _ = self.actor.drain();
     }
 }
@@ -93,12 +93,12 @@ impl Entities {
             let Ok(place) = self.place() else { return reply.refuse(Refusal::OVERLOADED) };
             let args = UserArgs { world: self.world.clone(), shard: self.shard, user, online: online() };
             match ActorRuntime::spawn_linked_instant(None, User, args, shard.get_cell()) {
-                Ok((actor, _)) => drop(self.users.insert(user, Awake::new(actor, place))),
+                Ok((actor, _)) => drop(self.users.insert(user, Active::new(actor, place))),
                 Err(error) => tracing::error!(%user, %error, "a user's actor does not start"),
             }
         }
         match self.users.get_mut(&user) {
-            Some(awake) => awake.ask(reply, message),
+            Some(active) => active.ask(reply, message),
             None => reply.refuse(Refusal::OVERLOADED),
         }
     }
@@ -116,27 +116,27 @@ impl Entities {
             let args =
                 ConversationArgs { world: self.world.clone(), shard: self.shard, conversation, interest: interest() };
             match ActorRuntime::spawn_linked_instant(None, Conversation, args, shard.get_cell()) {
-                Ok((actor, _)) => drop(self.conversations.insert(conversation, Awake::new(actor, place))),
+                Ok((actor, _)) => drop(self.conversations.insert(conversation, Active::new(actor, place))),
                 Err(error) => tracing::error!(%conversation, %error, "a conversation's actor does not start"),
             }
         }
         match self.conversations.get_mut(&conversation) {
-            Some(awake) => awake.ask(reply, message),
+            Some(active) => active.ask(reply, message),
             None => reply.refuse(Refusal::OVERLOADED),
         }
     }
 
-    /// Only if it is awake: who starts later is told at the start.
+    /// Only to an active entity: one activated later gets the value with its arguments.
     pub fn tell_user(&self, user: UserId, message: impl FnOnce() -> UserMsg) {
-        if let Some(awake) = self.users.get(&user) {
-            let _ = awake.actor.send_message(message());
+        if let Some(active) = self.users.get(&user) {
+            let _ = active.actor.send_message(message());
         }
     }
 
-    /// Only if it is awake: who starts later is told at the start.
+    /// Only to an active entity: one activated later gets the value with its arguments.
     pub fn tell_conversation(&self, conversation: ConversationId, message: impl FnOnce() -> ConversationMsg) {
-        if let Some(awake) = self.conversations.get(&conversation) {
-            let _ = awake.actor.send_message(message());
+        if let Some(active) = self.conversations.get(&conversation) {
+            let _ = active.actor.send_message(message());
         }
     }
 
@@ -145,12 +145,11 @@ impl Entities {
             return;
         }
         let idle = if self.world.entities.is_crowded() { CROWDED_IDLE } else { IDLE };
-        self.users.extract_if(.., |_, awake| awake.is_idle(idle)).for_each(|(_, awake)| awake.rest());
-        self.conversations.extract_if(.., |_, awake| awake.is_idle(idle)).for_each(|(_, awake)| awake.rest());
+        self.users.extract_if(.., |_, active| active.is_idle(idle)).for_each(|(_, active)| active.passivate());
+        self.conversations.extract_if(.., |_, active| active.is_idle(idle)).for_each(|(_, active)| active.passivate());
     }
 
-    /// A place for one more. Where there is none, those that were asked nothing for the longest
-    /// time go to rest first.
+    /// A place for one more entity. If there is none, those idle for longest are passivated first.
     fn place(&mut self) -> Result<Option<Permit>, Full> {
         if let Some(place) = self.world.entities.enter() {
             return Ok(Some(place));
@@ -172,40 +171,39 @@ impl Entities {
         let oldest = |asked: Instant, idle: bool| idle && asked <= last;
         self.users
             .extract_if(.., |_, it| oldest(it.last_asked, it.is_idle(Duration::ZERO)))
-            .for_each(|(_, awake)| awake.rest());
+            .for_each(|(_, active)| active.passivate());
         self.conversations
             .extract_if(.., |_, it| oldest(it.last_asked, it.is_idle(Duration::ZERO)))
-            .for_each(|(_, awake)| awake.rest());
+            .for_each(|(_, active)| active.passivate());
     }
 
-    /// Whether this user was in the conversation when it was last looked up, and has not been
-    /// removed since.
+    /// Whether this user was a member at the last lookup and has not been removed since.
     pub fn knows(&self, conversation: ConversationId, user: UserId) -> bool {
-        self.conversations.get(&conversation).is_some_and(|awake| awake.known.contains(&user))
+        self.conversations.get(&conversation).is_some_and(|active| active.known.contains(&user))
     }
 
     pub fn remember(&mut self, conversation: ConversationId, user: UserId) {
-        if let Some(awake) = self.conversations.get_mut(&conversation) {
-            if awake.known.len() >= KNOWN {
-                awake.known.clear();
+        if let Some(active) = self.conversations.get_mut(&conversation) {
+            if active.known.len() >= KNOWN {
+                active.known.clear();
             }
-            awake.known.insert(user);
+            active.known.insert(user);
         }
     }
 
     pub fn forget(&mut self, conversation: ConversationId, user: UserId) {
-        if let Some(awake) = self.conversations.get_mut(&conversation) {
-            awake.known.remove(&user);
+        if let Some(active) = self.conversations.get_mut(&conversation) {
+            active.known.remove(&user);
         }
     }
 
     pub fn failed(&mut self, actor: ActorId) {
-        self.users.retain(|_, awake| awake.actor.get_id() != actor);
-        self.conversations.retain(|_, awake| awake.actor.get_id() != actor);
+        self.users.retain(|_, active| active.actor.get_id() != actor);
+        self.conversations.retain(|_, active| active.actor.get_id() != actor);
     }
 
     pub fn stop_all(&mut self) {
-        std::mem::take(&mut self.users).values().for_each(Awake::rest);
-        std::mem::take(&mut self.conversations).values().for_each(Awake::rest);
+        std::mem::take(&mut self.users).values().for_each(Active::passivate);
+        std::mem::take(&mut self.conversations).values().for_each(Active::passivate);
     }
 }

@@ -225,7 +225,7 @@ pub fn page(
         None => Seq(1),
     };
     let head = row.map_or(Seq::ZERO, |row| row.head);
-    // A hub may have heard of an event that a fresh leader is still applying; a client's cursor
+    // A fan-out may have heard of an event that a fresh leader is still applying; a client's cursor
     // cannot be ahead of its leader.
     if reader.is_some() && !backward && seq > head {
         return Ok(Err(client::Refusal::SeqBeyondHead.into()));

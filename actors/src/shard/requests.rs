@@ -211,8 +211,8 @@ impl ShardState {
                     let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
                     reply.send(answer_of(outcome.reply));
                     if !outcome.effects.is_empty() {
-                        let realise = ShardMsg::Realise { effects: outcome.effects };
-                        world.router.tell_shard(shard, realise);
+                        let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
+                        world.router.tell_shard(shard, execute);
                     }
                 }
                 Err(refusal) => reply.refuse(refusal),

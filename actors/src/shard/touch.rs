@@ -87,7 +87,7 @@ async fn touch(world: &World, shard: ShardId, sessions: Vec<Session>, rest: read
     }
     if let Ok(outcomes) = world.propose(shard, due.into_iter().map(command).collect()).await {
         for outcome in outcomes.into_iter().filter(|outcome| !outcome.effects.is_empty()) {
-            world.router.tell_shard(shard, ShardMsg::Realise { effects: outcome.effects });
+            world.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: outcome.effects });
         }
     }
 }

@@ -11,8 +11,8 @@ use ractor::ActorRef;
 use troupe_core::{ConversationId, Seq, ShardId, UserId, limits};
 
 use crate::conversation::push_frame;
-use crate::hub::connections::Added;
-use crate::hub::{HubMsg, HubState};
+use crate::fanout::connections::Added;
+use crate::fanout::{FanoutMsg, FanoutState};
 use crate::message::{Answer, Request, say};
 use crate::router::{PATIENCE, Router};
 
@@ -63,13 +63,13 @@ impl Inboxes {
     }
 }
 
-impl HubState {
-    pub(super) fn read_inboxes(&mut self, myself: &ActorRef<HubMsg>) {
+impl FanoutState {
+    pub(super) fn read_inboxes(&mut self, myself: &ActorRef<FanoutMsg>) {
         while let Some(user) = self.inboxes.next() {
             let (router, myself) = (self.world.router.clone(), myself.clone());
             tokio::spawn(async move {
                 let conversations = read(&router, user).await;
-                let _ = myself.send_message(HubMsg::Inbox { user, conversations });
+                let _ = myself.send_message(FanoutMsg::Inbox { user, conversations });
             });
         }
     }
@@ -91,8 +91,11 @@ impl HubState {
 
     /// News may come after a newer state was read from the list, or heard from the conversation.
     pub(super) fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {
-        let joined = |hub: &HubState, id| {
-            hub.conversations.get(&conversation).is_some_and(|followed| followed.has_joined_since(id, version))
+        let joined = |fanout: &FanoutState, id| {
+            fanout
+                .conversations
+                .get(&conversation)
+                .is_some_and(|subscription| subscription.has_joined_since(id, version))
         };
         for id in self.users.get(&user).cloned().unwrap_or_default() {
             if present {

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use troupe_core::{ConversationId, Seq, ShardId, limits};
 
-use super::{HubMsg, HubState, Local};
+use super::{FanoutMsg, FanoutState, Local};
 use crate::connection::{ConnectionId, Outbox};
 use crate::edge::EdgeMsg;
 use crate::message::{Request, Session};
 
-impl HubState {
+impl FanoutState {
     pub(super) fn attach(
         &mut self,
-        myself: &ActorRef<HubMsg>,
+        myself: &ActorRef<FanoutMsg>,
         id: ConnectionId,
         session: Session,
         outbox: Arc<Outbox>,
@@ -33,11 +33,11 @@ impl HubState {
         }
         others.insert(id);
         if let Some(shard) = self.world.router.shard_of(session.user.slot()) {
-            self.links.entry(shard).or_default().attach(session.clone());
+            self.leader_requests.entry(shard).or_default().attach(session.clone());
             self.inboxes.changed(session.user);
         }
         self.connections.insert(id, Local { session, outbox, edge, follows: BTreeSet::new() });
-        self.speak(myself);
+        self.flush(myself);
     }
 
     pub(super) fn detach(&mut self, id: ConnectionId) {
@@ -60,7 +60,7 @@ impl HubState {
             return;
         }
         if let Some(shard) = self.world.router.shard_of(local.session.user.slot()) {
-            self.links.entry(shard).or_default().forget(&local.session);
+            self.leader_requests.entry(shard).or_default().forget(&local.session);
         }
         self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
     }
@@ -72,17 +72,18 @@ impl HubState {
         let Some(local) = self.connections.get(&id) else { return };
         let Some(shard) = self.world.router.shard_of(conversation.slot()) else { return };
         if local.follows.len() >= limits::CONVERSATIONS_FOLLOWED && !local.follows.contains(&conversation) {
-            let active = |other: &ConversationId| self.conversations.get(other).map_or(0, |followed| followed.active);
+            let active =
+                |other: &ConversationId| self.conversations.get(other).map_or(0, |subscription| subscription.active);
             let Some(quiet) = quietest(&local.follows, active).filter(|_| added.is_news()) else { return };
             self.unfollow(id, quiet);
         }
         let Some(local) = self.connections.get_mut(&id) else { return };
         local.follows.insert(conversation);
-        let followed = self.conversations.entry(conversation).or_default();
-        self.handed_out += 1;
-        followed.active = self.handed_out;
-        if followed.join(id, local.session.user, added.version, added.first) {
-            self.links.entry(shard).or_default().want(conversation, [local.session.user]);
+        let subscription = self.conversations.entry(conversation).or_default();
+        self.delivered += 1;
+        subscription.active = self.delivered;
+        if subscription.join(id, local.session.user, added.version, added.first) {
+            self.leader_requests.entry(shard).or_default().want(conversation, [local.session.user]);
         }
     }
 
@@ -104,9 +105,9 @@ impl HubState {
 
     /// Takes the connection off the listeners; true if it was the last.
     fn is_deserted_by(&mut self, id: ConnectionId, conversation: ConversationId) -> bool {
-        let Some(followed) = self.conversations.get_mut(&conversation) else { return false };
-        followed.leave(id);
-        followed.is_deserted()
+        let Some(subscription) = self.conversations.get_mut(&conversation) else { return false };
+        subscription.leave(id);
+        subscription.is_deserted()
     }
 
     fn desert(&mut self, conversations: Vec<ConversationId>) {

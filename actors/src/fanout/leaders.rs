@@ -1,4 +1,4 @@
-//! What a hub says to the leaders of shards, and what they answer: one conversation at a time with
+//! What a fan-out says to the leaders of shards, and what they answer: one conversation at a time with
 //! each, everything again after a change of leader.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,20 +8,20 @@ use ractor::ActorRef;
 use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, Seq, ShardId, UserId};
 
-use super::link::Interests;
-use super::{HubMsg, HubState, REPORT_TICKS};
+use super::leader_requests::Interests;
+use super::{FanoutMsg, FanoutState, REPORT_TICKS};
 use crate::conversation::push_frame;
 use crate::message::{Answer, Outcome, Request, Session, Standing, say};
 use crate::router::PATIENCE;
 /// What is said to leaders, and what they answer.
-impl HubState {
+impl FanoutState {
     /// Says everything again to every leadership that has not heard it.
     pub(super) fn look_at_leaders(&mut self) {
         let routing = self.world.router.routing();
         let Some(map) = routing.shards else { return };
         let mut changed: BTreeSet<ShardId> = map
             .shards()
-            .filter(|shard| self.links.entry(*shard).or_default().leader_is(routing.leader(*shard)))
+            .filter(|shard| self.leader_requests.entry(*shard).or_default().leader_is(routing.leader(*shard)))
             .collect();
         if self.world.ctx.planted(Plant::HubStaysWithOldLeader) {
             changed.clear();
@@ -29,11 +29,11 @@ impl HubState {
         if changed.is_empty() {
             return;
         }
-        for (conversation, followed) in &mut self.conversations {
+        for (conversation, subscription) in &mut self.conversations {
             let shard = map.shard(conversation.slot());
             if changed.contains(&shard) {
-                followed.renewing = true;
-                self.links.entry(shard).or_default().want(*conversation, followed.users());
+                subscription.renewing = true;
+                self.leader_requests.entry(shard).or_default().want(*conversation, subscription.users());
             }
         }
         let theirs = |user: &UserId| changed.contains(&map.shard(user.slot()));
@@ -52,44 +52,44 @@ impl HubState {
             }
         }
         for (shard, sessions) in sessions {
-            self.links.entry(shard).or_default().attach_whole(sessions);
+            self.leader_requests.entry(shard).or_default().attach_whole(sessions);
         }
     }
 
-    pub(super) fn speak(&mut self, myself: &ActorRef<HubMsg>) {
-        let shards: Vec<ShardId> = self.links.keys().copied().collect();
-        shards.into_iter().for_each(|shard| self.speak_to(myself, shard));
+    pub(super) fn flush(&mut self, myself: &ActorRef<FanoutMsg>) {
+        let shards: Vec<ShardId> = self.leader_requests.keys().copied().collect();
+        shards.into_iter().for_each(|shard| self.flush_to(myself, shard));
     }
 
-    pub(super) fn speak_to(&mut self, myself: &ActorRef<HubMsg>, shard: ShardId) {
+    pub(super) fn flush_to(&mut self, myself: &ActorRef<FanoutMsg>, shard: ShardId) {
         let Some(map) = self.world.router.routing().shards else { return };
         let slot = troupe_core::Slot(map.slots(shard).0);
         let node = self.world.me();
-        let link = self.links.entry(shard).or_default();
-        if let Some((whole, sessions)) = link.next_sessions() {
+        let requests = self.leader_requests.entry(shard).or_default();
+        if let Some((whole, sessions)) = requests.next_sessions() {
             let request = Request::Attach { node, whole, sessions: sessions.clone() };
             let answer = self.world.router.ask(slot, request, PATIENCE);
             let myself = myself.clone();
             tokio::spawn(async move {
                 let outcome = answer.await;
-                let _ = myself.send_message(HubMsg::Attached { shard, whole, asked: sessions, outcome });
+                let _ = myself.send_message(FanoutMsg::Attached { shard, whole, asked: sessions, outcome });
             });
         }
-        if let Some(asked) = link.next_interests() {
+        if let Some(asked) = requests.next_interests() {
             let interests = asked.iter().map(|(conversation, users)| (*conversation, judged(*conversation, users)));
             let request = Request::Subscribe { node, interests: interests.collect() };
             let answer = self.world.router.ask(slot, request, PATIENCE);
             let myself = myself.clone();
             tokio::spawn(async move {
                 let outcome = answer.await;
-                let _ = myself.send_message(HubMsg::Subscribed { shard, asked, outcome });
+                let _ = myself.send_message(FanoutMsg::Subscribed { shard, asked, outcome });
             });
         }
     }
 
     pub(super) fn subscribed(
         &mut self,
-        myself: &ActorRef<HubMsg>,
+        myself: &ActorRef<FanoutMsg>,
         shard: ShardId,
         mut asked: Interests,
         outcome: Outcome,
@@ -97,14 +97,14 @@ impl HubState {
         let standings = match outcome {
             Ok(Answer::Subscribed(standings)) => standings,
             // Asked again with the next tick or the next leader; nobody else is held up.
-            _ => return self.links.entry(shard).or_default().subscribed(asked),
+            _ => return self.leader_requests.entry(shard).or_default().subscribed(asked),
         };
-        self.links.entry(shard).or_default().subscribed(Interests::new());
+        self.leader_requests.entry(shard).or_default().subscribed(Interests::new());
         for Standing { conversation, head, refused } in standings {
             let Some(users) = asked.remove(&conversation) else { continue };
-            let Some(followed) = self.conversations.get_mut(&conversation) else { continue };
-            let asked_again = self.links.entry(shard).or_default().wanted(conversation);
-            let (told, out) = followed.answered(head, &users, &refused.into_iter().collect(), &asked_again);
+            let Some(subscription) = self.conversations.get_mut(&conversation) else { continue };
+            let asked_again = self.leader_requests.entry(shard).or_default().wanted(conversation);
+            let (told, out) = subscription.answered(head, &users, &refused.into_iter().collect(), &asked_again);
             let mut frames: BTreeMap<Seq, Bytes> = BTreeMap::new();
             for (id, at) in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
                 let frame = frames.entry(at).or_insert_with(|| present(conversation, at));
@@ -112,19 +112,19 @@ impl HubState {
                     local.push(&self.world, frame.clone());
                 }
             }
-            self.hand_out(conversation, out);
+            self.deliver(conversation, out);
             // A new conversation begins with its first event, which may have to be fetched.
             self.fill(myself, conversation);
         }
     }
 
     pub(super) fn attached(&mut self, shard: ShardId, whole: bool, asked: Vec<Session>, outcome: Outcome) {
-        let link = self.links.entry(shard).or_default();
+        let requests = self.leader_requests.entry(shard).or_default();
         match outcome {
             Ok(Answer::Ended(ended)) => {
-                link.attached(false, Vec::new());
+                requests.attached(false, Vec::new());
                 // An answer of the leader before says nothing about what the one now knows.
-                if !link.begins_anew() {
+                if !requests.replaces_all() {
                     asked.iter().for_each(|session| self.inboxes.heard(session.user));
                 }
                 for session in ended {
@@ -134,12 +134,12 @@ impl HubState {
             // Connections that ended meanwhile are not worth telling of.
             _ => {
                 let live = |session: &Session| self.users.contains_key(&session.user);
-                link.attached(whole, asked.into_iter().filter(live).collect());
+                requests.attached(whole, asked.into_iter().filter(live).collect());
             }
         }
     }
 
-    pub(super) fn tick(&mut self, myself: &ActorRef<HubMsg>) {
+    pub(super) fn tick(&mut self, myself: &ActorRef<FanoutMsg>) {
         self.ticks += 1;
         self.look_at_leaders();
         if self.ticks.is_multiple_of(REPORT_TICKS) {
@@ -148,7 +148,7 @@ impl HubState {
         self.inboxes.try_again();
         self.read_inboxes(myself);
         std::mem::take(&mut self.unfilled).into_iter().for_each(|conversation| self.fill(myself, conversation));
-        self.speak(myself);
+        self.flush(myself);
     }
 }
 

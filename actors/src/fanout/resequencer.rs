@@ -11,7 +11,7 @@ use troupe_core::{Seq, limits};
 use crate::message::News;
 
 #[derive(Debug, Default)]
-pub struct Flow {
+pub struct Resequencer {
     /// Everything up to here has been handed out, or is below the head that subscribers were told.
     /// `None` before the leader has said where the conversation stands.
     position: Option<Seq>,
@@ -22,7 +22,7 @@ pub struct Flow {
     filling: Option<Seq>,
 }
 
-impl Flow {
+impl Resequencer {
     pub fn position(&self) -> Seq {
         self.position.unwrap_or_default()
     }
@@ -56,7 +56,7 @@ impl Flow {
 
     /// Subscribed, or subscribed anew: whoever listens is told this head and fetches what they lack
     /// below it.
-    pub fn stand_at(&mut self, head: Seq) -> Vec<News> {
+    pub fn reset_to(&mut self, head: Seq) -> Vec<News> {
         self.head = self.head.max(head);
         self.position = Some(self.position().max(head));
         self.release()
@@ -120,86 +120,86 @@ mod tests {
 
     #[test]
     fn pushes_before_the_answer_wait_for_it() {
-        let mut flow = Flow::default();
-        assert!(flow.offer(news(6)).is_empty() && flow.offer(news(5)).is_empty());
-        assert_eq!(flow.wants_fill(), None);
-        assert_eq!(seqs(flow.stand_at(Seq(4))), [5, 6]);
-        assert!(flow.offer(news(6)).is_empty());
+        let mut resequencer = Resequencer::default();
+        assert!(resequencer.offer(news(6)).is_empty() && resequencer.offer(news(5)).is_empty());
+        assert_eq!(resequencer.wants_fill(), None);
+        assert_eq!(seqs(resequencer.reset_to(Seq(4))), [5, 6]);
+        assert!(resequencer.offer(news(6)).is_empty());
     }
 
     #[test]
     fn a_gap_is_filled_before_anything_after_it() {
-        let mut flow = Flow::default();
-        flow.stand_at(Seq(1));
-        assert!(flow.offer(news(4)).is_empty());
-        assert_eq!(flow.wants_fill(), Some(Seq(1)));
-        assert_eq!(flow.wants_fill(), None);
-        assert_eq!(seqs(flow.offer(news(2))), [2]);
-        assert_eq!(seqs(flow.offer(news(3))), [3, 4]);
-        flow.fill_ended();
-        assert_eq!(flow.wants_fill(), None);
+        let mut resequencer = Resequencer::default();
+        resequencer.reset_to(Seq(1));
+        assert!(resequencer.offer(news(4)).is_empty());
+        assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
+        assert_eq!(resequencer.wants_fill(), None);
+        assert_eq!(seqs(resequencer.offer(news(2))), [2]);
+        assert_eq!(seqs(resequencer.offer(news(3))), [3, 4]);
+        resequencer.fill_ended();
+        assert_eq!(resequencer.wants_fill(), None);
     }
 
     #[test]
     fn a_lost_last_push_shows_in_the_head() {
-        let mut flow = Flow::default();
-        flow.stand_at(Seq(7));
-        flow.heard_head(Seq(7));
-        assert_eq!(flow.wants_fill(), None);
-        flow.heard_head(Seq(8));
-        assert_eq!(flow.wants_fill(), Some(Seq(7)));
-        flow.fill_ended();
+        let mut resequencer = Resequencer::default();
+        resequencer.reset_to(Seq(7));
+        resequencer.heard_head(Seq(7));
+        assert_eq!(resequencer.wants_fill(), None);
+        resequencer.heard_head(Seq(8));
+        assert_eq!(resequencer.wants_fill(), Some(Seq(7)));
+        resequencer.fill_ended();
         // The fetch failed: it is wanted again.
-        assert_eq!(flow.wants_fill(), Some(Seq(7)));
+        assert_eq!(resequencer.wants_fill(), Some(Seq(7)));
     }
 
     #[test]
     fn what_is_held_back_is_bounded_and_fetched_later() {
-        let mut flow = Flow::default();
-        flow.stand_at(Seq(1));
+        let mut resequencer = Resequencer::default();
+        resequencer.reset_to(Seq(1));
         let last = 3 + limits::EVENTS_HELD_BACK as u64;
-        (3..=last).for_each(|seq| assert!(flow.offer(news(seq)).is_empty()));
-        assert_eq!(flow.offer(news(2)).len(), limits::EVENTS_HELD_BACK);
-        assert!(flow.wants_fill().is_some());
+        (3..=last).for_each(|seq| assert!(resequencer.offer(news(seq)).is_empty()));
+        assert_eq!(resequencer.offer(news(2)).len(), limits::EVENTS_HELD_BACK);
+        assert!(resequencer.wants_fill().is_some());
     }
 
     #[test]
     fn events_of_later_kinds_fill_a_gap_like_others() {
         let event = |seq, kind| say::Event { seq, kind, content: Bytes::from_static(b"?"), ..say::Event::default() };
-        let mut flow = Flow::default();
-        flow.stand_at(Seq(1));
+        let mut resequencer = Resequencer::default();
+        resequencer.reset_to(Seq(1));
         let pushed = crate::conversation::news(ConversationId::Everyone, event(5, 77));
-        assert!(flow.offer(pushed).is_empty());
-        assert_eq!(flow.wants_fill(), Some(Seq(1)));
+        assert!(resequencer.offer(pushed).is_empty());
+        assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
         // A later kind, a content that is none of its kind, and no kind at all.
         let page = [event(2, 77), event(3, 10), event(4, 0)];
-        let out = page.map(|event| flow.offer(crate::conversation::news(ConversationId::Everyone, event)));
+        let out = page.map(|event| resequencer.offer(crate::conversation::news(ConversationId::Everyone, event)));
         assert_eq!(seqs(out.into_iter().flatten().collect()), [2, 3, 4, 5]);
-        assert!(flow.fill_ended());
-        assert_eq!(flow.wants_fill(), None);
+        assert!(resequencer.fill_ended());
+        assert_eq!(resequencer.wants_fill(), None);
     }
 
     #[test]
     fn a_page_that_does_not_help_is_not_asked_for_again_at_once() {
-        let mut flow = Flow::default();
-        flow.stand_at(Seq(1));
-        flow.heard_head(Seq(3));
-        assert_eq!(flow.wants_fill(), Some(Seq(1)));
-        assert!(flow.offer(news(3)).is_empty(), "the one before it is missing");
-        assert!(!flow.fill_ended());
-        assert_eq!(flow.wants_fill(), Some(Seq(1)));
-        flow.offer(news(2));
-        assert!(flow.fill_ended());
+        let mut resequencer = Resequencer::default();
+        resequencer.reset_to(Seq(1));
+        resequencer.heard_head(Seq(3));
+        assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
+        assert!(resequencer.offer(news(3)).is_empty(), "the one before it is missing");
+        assert!(!resequencer.fill_ended());
+        assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
+        resequencer.offer(news(2));
+        assert!(resequencer.fill_ended());
     }
 
     #[test]
     fn subscribing_anew_jumps_to_the_head_that_subscribers_are_told() {
-        let mut flow = Flow::default();
-        flow.stand_at(Seq(1));
-        flow.offer(news(9));
-        assert!(flow.stand_at(Seq(8)).into_iter().map(|n| n.seq).eq([Seq(9)]));
-        assert_eq!(flow.position(), Seq(9));
-        assert!(flow.stand_at(Seq(5)).is_empty());
-        assert_eq!(flow.position(), Seq(9));
+        let mut resequencer = Resequencer::default();
+        resequencer.reset_to(Seq(1));
+        resequencer.offer(news(9));
+        assert!(resequencer.reset_to(Seq(8)).into_iter().map(|n| n.seq).eq([Seq(9)]));
+        assert_eq!(resequencer.position(), Seq(9));
+        assert!(resequencer.reset_to(Seq(5)).is_empty());
+        assert_eq!(resequencer.position(), Seq(9));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_core::{Seq, UserId};
 
-use super::flow::Flow;
+use super::resequencer::Resequencer;
 use crate::connection::ConnectionId;
 use crate::message::News;
 
@@ -14,9 +14,9 @@ use crate::message::News;
 const PUSHED_BEHIND: u64 = 16;
 
 #[derive(Debug, Default)]
-pub struct Followed {
-    pub flow: Flow,
-    /// Counts on with what the hub hands out: the higher, the more recently something happened
+pub struct Subscription {
+    pub resequencer: Resequencer,
+    /// Counts on with what the fan-out hands out: the higher, the more recently something happened
     /// here.
     pub active: u64,
     /// Another leadership is being told: what the last one pushed may be incomplete.
@@ -46,7 +46,7 @@ struct Joining {
     first: Option<Seq>,
 }
 
-impl Followed {
+impl Subscription {
     /// False if it listens already. One that has listened from before `added` does not: it may have
     /// been removed in between.
     pub fn join(&mut self, connection: ConnectionId, user: UserId, added: Seq, first: Option<Seq>) -> bool {
@@ -95,7 +95,7 @@ impl Followed {
         self.listeners.retain(|_, listener| !asked.contains(&listener.user) || welcome(&listener.user));
         let mut told: Vec<(ConnectionId, Seq)> = Vec::new();
         let renewed = std::mem::take(&mut self.renewing);
-        let all_told = renewed && head > self.flow.position();
+        let all_told = renewed && head > self.resequencer.position();
         if all_told {
             told.extend(self.listeners.keys().map(|connection| (*connection, head)));
         }
@@ -111,9 +111,9 @@ impl Followed {
         }
         // Otherwise the pushes up to this head are on their way to those that listen already, or
         // are fetched.
-        let stands = renewed || !self.flow.has_begun();
-        let out = if stands { self.flow.stand_at(head) } else { Vec::new() };
-        let position = self.flow.position().max(head);
+        let stands = renewed || !self.resequencer.has_begun();
+        let out = if stands { self.resequencer.reset_to(head) } else { Vec::new() };
+        let position = self.resequencer.position().max(head);
         for (connection, joining) in self.joining.extract_if(.., |_, joining| answered(&joining.user)) {
             let user = joining.user;
             if welcome(&user) {
@@ -132,19 +132,19 @@ impl Followed {
         (told, out)
     }
 
-    /// The flow begins behind `begin`, and fetches what lies up to `head`. What was handed out
+    /// The resequencer begins behind `begin`, and fetches what lies up to `head`. What was handed out
     /// already is not handed out again to those that had it.
     fn go_back_to(&mut self, begin: Seq, head: Seq) {
-        let position = self.flow.position();
-        if self.flow.has_begun() && begin < position {
+        let position = self.resequencer.position();
+        if self.resequencer.has_begun() && begin < position {
             self.listeners.values_mut().for_each(|listener| listener.from = listener.from.max(position));
         }
-        self.flow.go_back_to(begin);
-        self.flow.heard_head(head);
+        self.resequencer.go_back_to(begin);
+        self.resequencer.heard_head(head);
     }
 
     /// Who gets this event. Whoever it removes gets it as the last one.
-    pub fn hand_out(&mut self, news: &News) -> Vec<ConnectionId> {
+    pub fn deliver(&mut self, news: &News) -> Vec<ConnectionId> {
         let to = self.listeners.iter().filter(|(_, listener)| listener.from < news.seq);
         let to = to.map(|(connection, _)| *connection).collect();
         if let Some(removed) = news.removed {
@@ -179,113 +179,113 @@ mod tests {
         News { conversation: ConversationId::Everyone, seq: Seq(seq), removed, frame: Bytes::new() }
     }
 
-    fn answered(followed: &mut Followed, head: u64, asked: &[UserId], refused: &[UserId]) -> Vec<ConnectionId> {
+    fn answered(subscription: &mut Subscription, head: u64, asked: &[UserId], refused: &[UserId]) -> Vec<ConnectionId> {
         let set = |users: &[UserId]| users.iter().copied().collect();
-        let told = followed.answered(Seq(head), &set(asked), &set(refused), &BTreeSet::new()).0;
+        let told = subscription.answered(Seq(head), &set(asked), &set(refused), &BTreeSet::new()).0;
         told.into_iter().map(|(connection, _)| connection).collect()
     }
 
     #[test]
     fn who_was_removed_gets_nothing_after_that() {
-        let mut followed = Followed::default();
-        assert!(followed.join(1, ANN, Seq::ZERO, None) && followed.join(2, BOB, Seq::ZERO, None));
-        assert_eq!(answered(&mut followed, 3, &[ANN, BOB], &[]), [1, 2]);
-        assert_eq!(followed.hand_out(&news(4, Some(BOB))), [1, 2]);
-        assert_eq!(followed.hand_out(&news(5, None)), [1]);
+        let mut subscription = Subscription::default();
+        assert!(subscription.join(1, ANN, Seq::ZERO, None) && subscription.join(2, BOB, Seq::ZERO, None));
+        assert_eq!(answered(&mut subscription, 3, &[ANN, BOB], &[]), [1, 2]);
+        assert_eq!(subscription.deliver(&news(4, Some(BOB))), [1, 2]);
+        assert_eq!(subscription.deliver(&news(5, None)), [1]);
     }
 
     #[test]
     fn an_answer_from_before_the_removal_does_not_count() {
-        let mut followed = Followed::default();
-        followed.join(1, ANN, Seq::ZERO, None);
-        answered(&mut followed, 3, &[ANN], &[]);
-        followed.join(2, BOB, Seq::ZERO, None);
-        followed.hand_out(&news(4, Some(BOB)));
-        assert!(answered(&mut followed, 3, &[BOB], &[]).is_empty());
-        assert_eq!(followed.hand_out(&news(5, None)), [1]);
+        let mut subscription = Subscription::default();
+        subscription.join(1, ANN, Seq::ZERO, None);
+        answered(&mut subscription, 3, &[ANN], &[]);
+        subscription.join(2, BOB, Seq::ZERO, None);
+        subscription.deliver(&news(4, Some(BOB)));
+        assert!(answered(&mut subscription, 3, &[BOB], &[]).is_empty());
+        assert_eq!(subscription.deliver(&news(5, None)), [1]);
     }
 
     #[test]
     fn who_came_back_before_the_removal_was_handed_out_stays() {
-        let mut followed = Followed::default();
-        followed.join(1, ANN, Seq::ZERO, None);
-        answered(&mut followed, 3, &[ANN], &[]);
-        followed.join(2, BOB, Seq::ZERO, None);
-        assert_eq!(answered(&mut followed, 8, &[BOB], &[]), [2]);
+        let mut subscription = Subscription::default();
+        subscription.join(1, ANN, Seq::ZERO, None);
+        answered(&mut subscription, 3, &[ANN], &[]);
+        subscription.join(2, BOB, Seq::ZERO, None);
+        assert_eq!(answered(&mut subscription, 8, &[BOB], &[]), [2]);
         // Bob was removed at 5 and added at 8; this node is still at 3.
-        assert_eq!(followed.hand_out(&news(5, Some(BOB))), [1]);
-        assert_eq!(followed.hand_out(&news(9, None)), [1, 2]);
+        assert_eq!(subscription.deliver(&news(5, Some(BOB))), [1]);
+        assert_eq!(subscription.deliver(&news(9, None)), [1, 2]);
     }
 
     #[test]
     fn refused_at_a_new_leader_means_out() {
-        let mut followed = Followed::default();
-        followed.join(1, ANN, Seq::ZERO, None);
-        followed.join(2, BOB, Seq::ZERO, None);
-        answered(&mut followed, 3, &[ANN, BOB], &[]);
-        followed.renewing = true;
-        assert_eq!(answered(&mut followed, 6, &[ANN, BOB], &[BOB]), [1]);
-        assert_eq!(followed.users(), BTreeSet::from([ANN]));
-        followed.leave(1);
-        assert!(followed.is_deserted());
+        let mut subscription = Subscription::default();
+        subscription.join(1, ANN, Seq::ZERO, None);
+        subscription.join(2, BOB, Seq::ZERO, None);
+        answered(&mut subscription, 3, &[ANN, BOB], &[]);
+        subscription.renewing = true;
+        assert_eq!(answered(&mut subscription, 6, &[ANN, BOB], &[BOB]), [1]);
+        assert_eq!(subscription.users(), BTreeSet::from([ANN]));
+        subscription.leave(1);
+        assert!(subscription.is_deserted());
     }
 
     #[test]
     fn who_was_added_again_before_the_removal_was_handed_out_is_told_again() {
-        let mut followed = Followed::default();
-        followed.join(1, ANN, Seq::ZERO, None);
-        followed.join(2, BOB, Seq::ZERO, None);
-        answered(&mut followed, 3, &[ANN, BOB], &[]);
+        let mut subscription = Subscription::default();
+        subscription.join(1, ANN, Seq::ZERO, None);
+        subscription.join(2, BOB, Seq::ZERO, None);
+        answered(&mut subscription, 3, &[ANN, BOB], &[]);
         // Bob was removed at 5 and added at 8; this node is still at 3.
-        assert!(!followed.has_joined_since(2, Seq(5)) && followed.join(2, BOB, Seq(8), None));
-        assert_eq!(answered(&mut followed, 8, &[BOB], &[]), [2]);
-        assert_eq!(followed.hand_out(&news(5, Some(BOB))), [1]);
-        assert_eq!(followed.hand_out(&news(9, None)), [1, 2]);
+        assert!(!subscription.has_joined_since(2, Seq(5)) && subscription.join(2, BOB, Seq(8), None));
+        assert_eq!(answered(&mut subscription, 8, &[BOB], &[]), [2]);
+        assert_eq!(subscription.deliver(&news(5, Some(BOB))), [1]);
+        assert_eq!(subscription.deliver(&news(9, None)), [1, 2]);
         // News of either that comes late is none.
-        assert!(followed.has_joined_since(2, Seq(5)) && !followed.join(2, BOB, Seq(8), None));
+        assert!(subscription.has_joined_since(2, Seq(5)) && !subscription.join(2, BOB, Seq(8), None));
     }
 
     #[test]
     fn an_answer_from_before_somebody_was_added_turns_nobody_away() {
-        let mut followed = Followed::default();
-        followed.join(1, ANN, Seq::ZERO, None);
-        answered(&mut followed, 3, &[ANN], &[]);
+        let mut subscription = Subscription::default();
+        subscription.join(1, ANN, Seq::ZERO, None);
+        answered(&mut subscription, 3, &[ANN], &[]);
         let (bob, nobody) = (BTreeSet::from([BOB]), BTreeSet::new());
         // Bob is asked about as one who has left, and added before the answer comes.
-        followed.join(2, BOB, Seq(5), None);
-        assert_eq!(followed.answered(Seq(4), &bob, &bob, &bob).0, []);
-        assert_eq!(followed.answered(Seq(5), &bob, &nobody, &nobody).0, [(2, Seq(5))]);
+        subscription.join(2, BOB, Seq(5), None);
+        assert_eq!(subscription.answered(Seq(4), &bob, &bob, &bob).0, []);
+        assert_eq!(subscription.answered(Seq(5), &bob, &nobody, &nobody).0, [(2, Seq(5))]);
     }
 
     #[test]
     fn the_first_message_of_a_new_conversation_is_pushed_to_both_ends() {
-        let mut followed = Followed::default();
+        let mut subscription = Subscription::default();
         let (ann, bob, none) = (BTreeSet::from([ANN]), BTreeSet::from([BOB]), BTreeSet::new());
         // Both are on this node; ann, who wrote it, is heard of first.
-        assert!(followed.join(1, ANN, Seq::ZERO, Some(Seq(1))));
-        let (told, out) = followed.answered(Seq(1), &ann, &none, &none);
+        assert!(subscription.join(1, ANN, Seq::ZERO, Some(Seq(1))));
+        let (told, out) = subscription.answered(Seq(1), &ann, &none, &none);
         assert_eq!((told, out.len()), (vec![(1, Seq::ZERO)], 0));
-        assert_eq!(followed.flow.wants_fill(), Some(Seq::ZERO));
-        let out = followed.flow.offer(news(1, None));
-        followed.flow.fill_ended();
-        assert_eq!(followed.hand_out(&out[0]), [1]);
+        assert_eq!(subscription.resequencer.wants_fill(), Some(Seq::ZERO));
+        let out = subscription.resequencer.offer(news(1, None));
+        subscription.resequencer.fill_ended();
+        assert_eq!(subscription.deliver(&out[0]), [1]);
 
-        assert!(followed.join(2, BOB, Seq::ZERO, Some(Seq(1))));
-        assert_eq!(followed.answered(Seq(1), &bob, &none, &none).0, [(2, Seq::ZERO)]);
-        assert_eq!(followed.flow.wants_fill(), Some(Seq::ZERO), "it is fetched again");
-        let out = followed.flow.offer(news(1, None));
-        followed.flow.fill_ended();
-        assert_eq!(followed.hand_out(&out[0]), [2], "and not handed out twice");
-        assert_eq!(followed.hand_out(&news(2, None)), [1, 2]);
+        assert!(subscription.join(2, BOB, Seq::ZERO, Some(Seq(1))));
+        assert_eq!(subscription.answered(Seq(1), &bob, &none, &none).0, [(2, Seq::ZERO)]);
+        assert_eq!(subscription.resequencer.wants_fill(), Some(Seq::ZERO), "it is fetched again");
+        let out = subscription.resequencer.offer(news(1, None));
+        subscription.resequencer.fill_ended();
+        assert_eq!(subscription.deliver(&out[0]), [2], "and not handed out twice");
+        assert_eq!(subscription.deliver(&news(2, None)), [1, 2]);
     }
 
     #[test]
     fn a_conversation_that_has_gone_on_is_fetched() {
-        let mut followed = Followed::default();
+        let mut subscription = Subscription::default();
         let (ann, none) = (BTreeSet::from([ANN]), BTreeSet::new());
-        followed.join(1, ANN, Seq::ZERO, Some(Seq(1)));
+        subscription.join(1, ANN, Seq::ZERO, Some(Seq(1)));
         let head = Seq(PUSHED_BEHIND + 1);
-        assert_eq!(followed.answered(head, &ann, &none, &none).0, [(1, head)]);
-        assert_eq!(followed.flow.wants_fill(), None);
+        assert_eq!(subscription.answered(head, &ann, &none, &none).0, [(1, head)]);
+        assert_eq!(subscription.resequencer.wants_fill(), None);
     }
 }

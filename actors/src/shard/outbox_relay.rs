@@ -1,10 +1,9 @@
-//! Carries what this shard owes to others: each row until the other shard has committed it, then
-//! the rows are settled.
+//! Relays the transactional outbox of a shard: each row is sent until the shard of its user has
+//! committed it, then it is settled here.
 //!
-//! The courier is fair between conversations: it walks in rounds, and in each round every
-//! conversation that owes something has one share of rows carried. A flood of one conversation
-//! delays the row of another by a share, not by the flood. Rows are named by what they say and
-//! applied by version, so that carrying one twice is carrying it once.
+//! The relay is fair between conversations. It works in rounds, and each round sends one share of
+//! the rows of every conversation, so a flood in one conversation delays the rows of others by one
+//! share. A row is applied by its version, so sending it twice has no further effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -28,21 +27,21 @@ use crate::message::{Answer, Refusal, Request};
 use crate::router::PATIENCE;
 use crate::world::{Asker, World};
 
-/// Rows read, carried and settled together.
+/// Rows read, sent and settled together.
 const BATCH: usize = 256;
-/// Rows of one conversation in a batch that others want a part of.
+/// Rows of one conversation in a batch that several conversations share.
 const SHARE: usize = 16;
-/// Rows under way at once.
-const UNDER_WAY: usize = 64;
+/// Rows that wait for another shard at once.
+const IN_FLIGHT: usize = 64;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Walks over the outbox until it is empty, then says so. A shard that cannot be reached now delays
-/// no other: the walk goes on past its rows and comes back to them.
-pub async fn carry(world: World, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
+/// Relays until the outbox is empty, then reports to the shard. An unreachable shard delays no
+/// other shard: the relay skips its rows and retries them later.
+pub async fn run(world: World, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        match walk(&world, shard, slots.clone()).await {
+        match drain(&world, shard, slots.clone()).await {
             Ok(false) => {
                 let _ = parent.send_message(ShardMsg::OutboxEmpty);
                 return;
@@ -55,47 +54,47 @@ pub async fn carry(world: World, shard: ShardId, slots: Range<u16>, parent: Acto
     }
 }
 
-/// Rounds until one finds nothing to carry; returns whether rows had to be left behind.
-async fn walk(world: &World, shard: ShardId, slots: Range<u16>) -> Result<bool, Refusal> {
+/// Runs rounds until one finds nothing to send. Returns whether rows had to be left behind.
+async fn drain(world: &World, shard: ShardId, slots: Range<u16>) -> Result<bool, Refusal> {
     let mut positions = Arc::new(Positions::new());
     loop {
-        let (mut from, mut carried) = (None, 0);
+        let (mut from, mut sent) = (None, 0);
         let mut seen = BTreeSet::new();
         loop {
             let page = page(world, shard, slots.clone(), from, positions.clone()).await?;
             seen.extend(page.sources);
-            carried += page.rows.len();
+            sent += page.rows.len();
             let known = Arc::make_mut(&mut positions);
             known.extend(page.rows.iter().map(|row| (row.key.conversation, row.key.clone())));
-            settle(world, shard, deliver(world, page.rows).await).await?;
+            settle(world, shard, send(world, page.rows).await).await?;
             match page.next {
                 Some(next) => from = Some(next),
                 None => break,
             }
         }
-        if carried == 0 {
+        if sent == 0 {
             return Ok(!seen.is_empty());
         }
-        // A conversation whose rows are all settled needs no position any more.
+        // Only conversations with rows left need a position.
         Arc::make_mut(&mut positions).retain(|conversation, _| seen.contains(conversation));
     }
 }
 
-/// The last row carried of each conversation in this walk: as many as owe something.
+/// The last row sent of each conversation that still has rows.
 type Positions = BTreeMap<ConversationId, OutboxKey>;
 
 /// A part of one round.
 #[derive(Debug, Default)]
 struct Page {
     rows: Vec<OutboxRow>,
-    /// The conversations looked at; all of them owe something.
+    /// The conversations read; each of them has rows.
     sources: Vec<ConversationId>,
-    /// Where the round goes on.
+    /// Where the round continues.
     next: Option<ConversationId>,
 }
 
 impl Page {
-    /// The next conversations' shares: each the larger, the fewer there are.
+    /// The shares of the next conversations. Fewer conversations get larger shares.
     fn read(
         view: &View,
         slots: Range<u16>,
@@ -120,8 +119,8 @@ impl Page {
     }
 }
 
-/// Behind a read barrier: a fresh leader may still be applying what another one committed, and rows
-/// that come that way have no effect that would begin another walk.
+/// Reads behind a barrier: a new leader may still apply entries of the previous one, and the rows
+/// that those leave start no further run.
 async fn page(
     world: &World,
     shard: ShardId,
@@ -140,10 +139,10 @@ async fn page(
     Ok(std::mem::take(&mut *page.lock()))
 }
 
-/// Returns the rows that the other shards have committed, or will never take.
-async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
+/// Returns the rows that the other shards have committed, or will never accept.
+async fn send(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
     let invites = world.router.routing().settings.strangers == Strangers::Invite;
-    let carried = rows.into_iter().map(|row| async move {
+    let sending = rows.into_iter().map(|row| async move {
         let update = UpdateInbox {
             user: row.key.user,
             conversation: row.key.conversation,
@@ -161,17 +160,17 @@ async fn deliver(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
             Err(Refusal::Rejected { code, .. }) if code == Rejection::TooManyInvitations.code() => {
                 leave(world, row.key).await
             }
-            // That node has not heard yet that the feature level rose.
+            // The other node does not know yet that the feature level rose.
             Err(Refusal::Rejected { code, .. }) if code == client::Refusal::UpgradePending.code() => None,
             Ok(_) | Err(Refusal::Rejected { .. }) => Some(row.key),
             Err(_) => None,
         }
     });
-    futures::stream::iter(carried).buffered(UNDER_WAY).filter_map(|key| async { key }).collect().await
+    futures::stream::iter(sending).buffered(IN_FLIGHT).filter_map(|key| async { key }).collect().await
 }
 
-/// The user's shard takes no more invitations, or this one is over: the user is no member and
-/// leaves the group, as by its own request.
+/// Makes the user leave the group, as by its own request, because its shard accepts no more
+/// invitations or because this invitation has expired.
 pub(super) async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
     let ConversationId::Group(group) = key.conversation else { return Some(key) };
     let leave = ChangeGroup { group, actor: key.user, request: key.refusal(), change: GroupChange::Leave };
@@ -209,11 +208,11 @@ mod tests {
         ConversationId::Group(GroupId(1024 * 7 + number))
     }
 
-    /// A store that owes so many rows of each conversation.
-    fn owing(debts: &[(ConversationId, u64)]) -> Memory {
+    /// A store with this many rows of each conversation.
+    fn store_with(counts: &[(ConversationId, u64)]) -> Memory {
         let engine = Memory::new();
         let mut rows = Transaction::new(engine.snapshot());
-        for (conversation, count) in debts {
+        for (conversation, count) in counts {
             for user in 1..=*count {
                 let slot = conversation.slot();
                 let key = OutboxKey { slot, conversation: *conversation, version: Seq(2), user: UserId(user) };
@@ -225,23 +224,23 @@ mod tests {
         engine
     }
 
-    /// Reads rounds as a walk does, with every row left behind; returns the batches.
-    fn walked(engine: &Memory) -> Vec<Vec<OutboxRow>> {
+    /// Reads rounds as the relay does, settles nothing, and returns the batches.
+    fn batches_of(engine: &Memory) -> Vec<Vec<OutboxRow>> {
         let view = View::new(engine.snapshot());
         let (mut positions, mut batches) = (Positions::new(), Vec::new());
         loop {
-            let (mut from, mut carried) = (None, 0);
+            let (mut from, mut sent) = (None, 0);
             loop {
                 let page = Page::read(&view, ALL, from, &positions).expect("a page");
                 positions.extend(page.rows.iter().map(|row| (row.key.conversation, row.key.clone())));
-                carried += page.rows.len();
+                sent += page.rows.len();
                 batches.push(page.rows);
                 match page.next {
                     Some(next) => from = Some(next),
                     None => break,
                 }
             }
-            if carried == 0 {
+            if sent == 0 {
                 return batches;
             }
         }
@@ -250,27 +249,33 @@ mod tests {
     #[test]
     fn a_flood_of_one_conversation_delays_no_other() {
         let (flood, quiet) = (group(1), group(2));
-        let batches = walked(&owing(&[(flood, 10_000), (quiet, 1)]));
-        assert!(batches[0].iter().any(|row| row.key.conversation == quiet), "the quiet one is in the first batch");
-        let mut carried: Vec<OutboxKey> = batches.into_iter().flatten().map(|row| row.key).collect();
-        carried.sort();
-        carried.dedup();
-        assert_eq!(carried.len(), 10_001, "each row is carried");
+        let batches = batches_of(&store_with(&[(flood, 10_000), (quiet, 1)]));
+        assert!(
+            batches[0].iter().any(|row| row.key.conversation == quiet),
+            "the first batch has a row of the quiet conversation"
+        );
+        let mut sent: Vec<OutboxKey> = batches.into_iter().flatten().map(|row| row.key).collect();
+        sent.sort();
+        sent.dedup();
+        assert_eq!(sent.len(), 10_001, "every row is sent");
     }
 
     #[test]
-    fn many_conversations_take_turns_and_none_is_forgotten() {
-        let debts: Vec<(ConversationId, u64)> = (1..=600).map(|number| (group(number), number % 40 + 1)).collect();
-        let batches = walked(&owing(&debts));
-        let total: u64 = debts.iter().map(|(_, count)| count).sum();
+    fn conversations_take_turns_and_every_row_is_sent() {
+        let counts: Vec<(ConversationId, u64)> = (1..=600).map(|number| (group(number), number % 40 + 1)).collect();
+        let batches = batches_of(&store_with(&counts));
+        let total: u64 = counts.iter().map(|(_, count)| count).sum();
         assert_eq!(batches.iter().map(Vec::len).sum::<usize>() as u64, total);
         assert!(batches.iter().all(|batch| batch.len() < BATCH + SHARE));
-        // Every conversation has had its first share before any comes a second time.
+        // Every conversation gets its first share before any gets a second one.
         let (mut met, mut again) = (BTreeSet::new(), false);
         for batch in batches {
             let sources: BTreeSet<_> = batch.iter().map(|row| row.key.conversation).collect();
             again |= !sources.is_disjoint(&met);
-            assert!(!again || sources.is_subset(&met), "a conversation waited for the second share of another");
+            assert!(
+                !again || sources.is_subset(&met),
+                "a conversation got a second share before another got its first"
+            );
             met.extend(sources);
         }
     }

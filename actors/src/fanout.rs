@@ -1,18 +1,18 @@
-//! The hub of a node: which of its connections follow which conversation, and what they are handed,
+//! The fan-out of a node: which of its connections follow which conversation, and what they are handed,
 //! in order.
 //!
 //! It subscribes to the leaders for all connections of the node together, in one batch per shard,
 //! and says again after each change of leader; the heads in the answers show what was missed.
-//! [`leaders`] does that, [`link`] holds what waits to be said to one shard; [`connections`] come
-//! and go, and follow no more than they may; [`flow`] keeps the order of one conversation,
-//! [`followed`] its listeners.
+//! [`leaders`] does that, [`leader_requests`] holds what waits to be said to one shard; [`connections`] come
+//! and go, and follow no more than they may; [`resequencer`] keeps the order of one conversation,
+//! [`subscription`] its listeners.
 
 mod connections;
-mod flow;
-mod followed;
 mod inboxes;
+mod leader_requests;
 mod leaders;
-mod link;
+mod resequencer;
+mod subscription;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
 use crate::connection::{ConnectionId, Outbox};
 use crate::conversation::news;
 use crate::edge::EdgeMsg;
-use crate::hub::connections::Added;
-use crate::hub::followed::Followed;
-use crate::hub::inboxes::Inboxes;
-use crate::hub::link::{Interests, Link};
+use crate::fanout::connections::Added;
+use crate::fanout::inboxes::Inboxes;
+use crate::fanout::leader_requests::{Interests, LeaderRequests};
+use crate::fanout::subscription::Subscription;
 use crate::message::{Answer, News, Outcome, Push, Request, Session};
 use crate::router::PATIENCE;
 use crate::world::World;
@@ -39,7 +39,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// last.
 const REPORT_TICKS: u64 = 60;
 
-pub enum HubMsg {
+pub enum FanoutMsg {
     /// From a leader.
     Push(Push),
     /// A connection has logged in.
@@ -81,20 +81,20 @@ pub enum HubMsg {
     Tick,
 }
 
-impl ractor::Message for HubMsg {}
+impl ractor::Message for FanoutMsg {}
 
-pub struct Hub;
+pub struct Fanout;
 
-pub struct HubState {
+pub struct FanoutState {
     world: World,
     connections: BTreeMap<ConnectionId, Local>,
     users: BTreeMap<UserId, BTreeSet<ConnectionId>>,
-    conversations: BTreeMap<ConversationId, Followed>,
-    links: BTreeMap<ShardId, Link>,
+    conversations: BTreeMap<ConversationId, Subscription>,
+    leader_requests: BTreeMap<ShardId, LeaderRequests>,
     inboxes: Inboxes,
     /// Events handed out so far, of any conversation: how recently something happened is told by
     /// it.
-    handed_out: u64,
+    delivered: u64,
     /// Gaps whose fetch has failed.
     unfilled: BTreeSet<ConversationId>,
     ticks: u64,
@@ -109,12 +109,12 @@ struct Local {
     follows: BTreeSet<ConversationId>,
 }
 
-impl Actor for Hub {
-    type Msg = HubMsg;
-    type State = HubState;
+impl Actor for Fanout {
+    type Msg = FanoutMsg;
+    type State = FanoutState;
     type Arguments = World;
 
-    async fn pre_start(&self, myself: ActorRef<HubMsg>, world: World) -> Result<HubState, ActorProcessingErr> {
+    async fn pre_start(&self, myself: ActorRef<FanoutMsg>, world: World) -> Result<FanoutState, ActorProcessingErr> {
         world.stats.actors.up();
         let mut tasks = JoinSet::new();
         let (clock, mut routing) = (myself, world.cluster.routing());
@@ -123,9 +123,9 @@ impl Actor for Hub {
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 let message = tokio::select! {
-                    _ = interval.tick() => HubMsg::Tick,
+                    _ = interval.tick() => FanoutMsg::Tick,
                     changed = routing.changed() => match changed {
-                        Ok(()) => HubMsg::RoutingChanged,
+                        Ok(()) => FanoutMsg::RoutingChanged,
                         Err(_) => return,
                     },
                 };
@@ -134,14 +134,14 @@ impl Actor for Hub {
                 }
             }
         });
-        Ok(HubState {
+        Ok(FanoutState {
             world,
             connections: BTreeMap::new(),
             users: BTreeMap::new(),
             conversations: BTreeMap::new(),
-            links: BTreeMap::new(),
+            leader_requests: BTreeMap::new(),
             inboxes: Inboxes::default(),
-            handed_out: 0,
+            delivered: 0,
             unfilled: BTreeSet::new(),
             ticks: 0,
             _tasks: tasks,
@@ -150,79 +150,83 @@ impl Actor for Hub {
 
     async fn handle(
         &self,
-        myself: ActorRef<HubMsg>,
-        message: HubMsg,
-        state: &mut HubState,
+        myself: ActorRef<FanoutMsg>,
+        message: FanoutMsg,
+        state: &mut FanoutState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            HubMsg::Push(push) => state.pushed(&myself, push),
-            HubMsg::Attach { id, session, outbox, edge } => state.attach(&myself, id, session, outbox, edge),
-            HubMsg::Detach { id } => state.detach(id),
-            HubMsg::Follow { id, conversations } => {
+            FanoutMsg::Push(push) => state.pushed(&myself, push),
+            FanoutMsg::Attach { id, session, outbox, edge } => state.attach(&myself, id, session, outbox, edge),
+            FanoutMsg::Detach { id } => state.detach(id),
+            FanoutMsg::Follow { id, conversations } => {
                 conversations.into_iter().for_each(|conversation| state.follow(id, conversation, Added::BEFORE));
-                state.speak(&myself);
+                state.flush(&myself);
             }
-            HubMsg::Subscribed { shard, asked, outcome } => {
+            FanoutMsg::Subscribed { shard, asked, outcome } => {
                 state.subscribed(&myself, shard, asked, outcome);
-                state.speak_to(&myself, shard);
+                state.flush_to(&myself, shard);
             }
-            HubMsg::Attached { shard, whole, asked, outcome } => {
+            FanoutMsg::Attached { shard, whole, asked, outcome } => {
                 state.attached(shard, whole, asked, outcome);
                 state.read_inboxes(&myself);
-                state.speak_to(&myself, shard);
+                state.flush_to(&myself, shard);
             }
-            HubMsg::Filled { conversation, outcome } => state.filled(&myself, conversation, outcome),
-            HubMsg::Inbox { user, conversations } => {
+            FanoutMsg::Filled { conversation, outcome } => state.filled(&myself, conversation, outcome),
+            FanoutMsg::Inbox { user, conversations } => {
                 state.inbox_read(user, conversations);
                 state.read_inboxes(&myself);
-                state.speak(&myself);
+                state.flush(&myself);
             }
-            HubMsg::RoutingChanged => {
+            FanoutMsg::RoutingChanged => {
                 state.look_at_leaders();
-                state.speak(&myself);
+                state.flush(&myself);
             }
-            HubMsg::NodeDown(node) => {
-                state.links.values_mut().for_each(|link| link.lost(node));
+            FanoutMsg::NodeDown(node) => {
+                state.leader_requests.values_mut().for_each(|requests| requests.lost(node));
                 // The leader has not changed, but what it knew of this node is gone: say it again
                 // when it is back.
                 state.look_at_leaders();
-                state.speak(&myself);
+                state.flush(&myself);
             }
-            HubMsg::Tick => state.tick(&myself),
+            FanoutMsg::Tick => state.tick(&myself),
         }
         Ok(())
     }
 
-    async fn post_stop(&self, _: ActorRef<HubMsg>, state: &mut HubState) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(&self, _: ActorRef<FanoutMsg>, state: &mut FanoutState) -> Result<(), ActorProcessingErr> {
         state.world.stats.actors.down();
         Ok(())
     }
 }
 
 /// What leaders push, and how it reaches connections.
-impl HubState {
-    fn pushed(&mut self, myself: &ActorRef<HubMsg>, push: Push) {
+impl FanoutState {
+    fn pushed(&mut self, myself: &ActorRef<FanoutMsg>, push: Push) {
         match push {
             Push::Event(news) => {
                 let conversation = news.conversation;
                 let careless = self.world.ctx.planted(Plant::IgnoreFanOutGap);
-                let Some(followed) = self.conversations.get_mut(&conversation) else { return };
-                let out = if careless { followed.flow.offer_regardless(news) } else { followed.flow.offer(news) };
-                self.hand_out(conversation, out);
+                let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
+                let out = if careless {
+                    subscription.resequencer.offer_regardless(news)
+                } else {
+                    subscription.resequencer.offer(news)
+                };
+                self.deliver(conversation, out);
                 self.fill(myself, conversation);
             }
             Push::Cursor { conversation, only, frame } => self.tell_cursor(conversation, only, &frame),
             Push::Heads(heads) => {
                 for (conversation, head) in heads {
-                    if let Some(followed) = self.conversations.get_mut(&conversation) {
-                        followed.flow.heard_head(head);
+                    if let Some(subscription) = self.conversations.get_mut(&conversation) {
+                        subscription.resequencer.heard_head(head);
                         self.fill(myself, conversation);
                     }
                 }
             }
             Push::Inbox { user, conversation, present, version } => {
                 self.inbox_changed(user, conversation, present, version);
-                self.speak(myself);
+                self.flush(myself);
             }
             Push::User { user, frame } => {
                 for id in self.users.get(&user).into_iter().flatten() {
@@ -236,7 +240,7 @@ impl HubState {
     }
 
     fn tell_cursor(&self, conversation: ConversationId, only: Option<UserId>, frame: &bytes::Bytes) {
-        let Some(followed) = self.conversations.get(&conversation) else { return };
+        let Some(subscription) = self.conversations.get(&conversation) else { return };
         let tell = |id: ConnectionId| {
             if let Some(local) = self.connections.get(&id) {
                 local.push(&self.world, frame.clone());
@@ -245,23 +249,23 @@ impl HubState {
         match only {
             Some(user) => {
                 let own = self.users.get(&user).into_iter().flatten().copied();
-                own.filter(|id| followed.listens(*id)).for_each(tell);
+                own.filter(|id| subscription.listens(*id)).for_each(tell);
             }
-            None => followed.listeners().for_each(tell),
+            None => subscription.listeners().for_each(tell),
         }
     }
 
     /// To every listener, as the same bytes.
     // Invariant: one_order.
-    fn hand_out(&mut self, conversation: ConversationId, out: Vec<News>) {
-        let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+    fn deliver(&mut self, conversation: ConversationId, out: Vec<News>) {
+        let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
         if !out.is_empty() {
-            self.handed_out += 1;
-            followed.active = self.handed_out;
+            self.delivered += 1;
+            subscription.active = self.delivered;
         }
         for news in out {
             let removed = news.removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
-            let to = followed.hand_out(&News { removed, ..news.clone() });
+            let to = subscription.deliver(&News { removed, ..news.clone() });
             self.world.stats.deliveries.add(to.len() as u64);
             for id in to {
                 if let Some(local) = self.connections.get(&id) {
@@ -272,9 +276,9 @@ impl HubState {
     }
 
     /// Fetches what is missing, if something is.
-    fn fill(&mut self, myself: &ActorRef<HubMsg>, conversation: ConversationId) {
-        let Some(followed) = self.conversations.get_mut(&conversation) else { return };
-        let Some(seq) = followed.flow.wants_fill() else { return };
+    fn fill(&mut self, myself: &ActorRef<FanoutMsg>, conversation: ConversationId) {
+        let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
+        let Some(seq) = subscription.resequencer.wants_fill() else { return };
         self.world.stats.gaps.up();
         let limit = limits::EVENTS_HELD_BACK;
         let request = Request::Fetch { conversation, reader: None, seq, backward: false, limit };
@@ -282,19 +286,20 @@ impl HubState {
         let myself = myself.clone();
         tokio::spawn(async move {
             let outcome = answer.await;
-            let _ = myself.send_message(HubMsg::Filled { conversation, outcome });
+            let _ = myself.send_message(FanoutMsg::Filled { conversation, outcome });
         });
     }
 
-    fn filled(&mut self, myself: &ActorRef<HubMsg>, conversation: ConversationId, outcome: Outcome) {
-        let Some(followed) = self.conversations.get_mut(&conversation) else { return };
+    fn filled(&mut self, myself: &ActorRef<FanoutMsg>, conversation: ConversationId, outcome: Outcome) {
+        let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
         let events = match outcome {
             Ok(Answer::Page(page)) => page.events,
             _ => Vec::new(),
         };
-        let out = events.into_iter().flat_map(|event| followed.flow.offer(news(conversation, event))).collect();
-        let moved = followed.flow.fill_ended();
-        self.hand_out(conversation, out);
+        let out =
+            events.into_iter().flat_map(|event| subscription.resequencer.offer(news(conversation, event))).collect();
+        let moved = subscription.resequencer.fill_ended();
+        self.deliver(conversation, out);
         if moved {
             self.fill(myself, conversation);
         } else {

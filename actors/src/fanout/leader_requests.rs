@@ -13,7 +13,7 @@ const USERS_PER_REQUEST: usize = 50_000;
 pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
 
 #[derive(Debug, Default)]
-pub struct Link {
+pub struct LeaderRequests {
     /// The leadership that knows this node's interests, or is being told.
     leader: Option<(NodeId, Epoch)>,
     wanted: Interests,
@@ -24,7 +24,7 @@ pub struct Link {
     attaching: bool,
 }
 
-impl Link {
+impl LeaderRequests {
     /// True if another leadership has begun: everything has to be said again.
     pub fn leader_is(&mut self, leader: Option<(NodeId, Epoch)>) -> bool {
         let changed = leader.is_some() && leader != self.leader;
@@ -42,7 +42,7 @@ impl Link {
     }
 
     /// Whether everything is still to be said, to a leader who knows nothing yet.
-    pub fn begins_anew(&self) -> bool {
+    pub fn replaces_all(&self) -> bool {
         self.whole
     }
 
@@ -112,34 +112,34 @@ mod tests {
 
     #[test]
     fn what_gathers_during_a_request_goes_with_the_next() {
-        let mut link = Link::default();
-        link.want(ConversationId::Everyone, [UserId(1)]);
-        let first = link.next_interests().expect("something is wanted");
-        link.want(ConversationId::Everyone, [UserId(2)]);
-        assert!(link.next_interests().is_none());
-        link.subscribed(first);
-        let again = link.next_interests().expect("the failed and the new");
+        let mut requests = LeaderRequests::default();
+        requests.want(ConversationId::Everyone, [UserId(1)]);
+        let first = requests.next_interests().expect("something is wanted");
+        requests.want(ConversationId::Everyone, [UserId(2)]);
+        assert!(requests.next_interests().is_none());
+        requests.subscribed(first);
+        let again = requests.next_interests().expect("the failed and the new");
         assert_eq!(again[&ConversationId::Everyone], BTreeSet::from([UserId(1), UserId(2)]));
     }
 
     #[test]
     fn a_new_leadership_is_noticed_once_and_a_lost_link_like_one() {
-        let mut link = Link::default();
+        let mut requests = LeaderRequests::default();
         let leader = Some((NodeId(2), Epoch(5)));
-        assert!(link.leader_is(leader) && !link.leader_is(leader) && !link.leader_is(None));
-        link.lost(NodeId(3));
-        assert!(!link.leader_is(leader));
-        link.lost(NodeId(2));
-        assert!(link.leader_is(leader));
+        assert!(requests.leader_is(leader) && !requests.leader_is(leader) && !requests.leader_is(None));
+        requests.lost(NodeId(3));
+        assert!(!requests.leader_is(leader));
+        requests.lost(NodeId(2));
+        assert!(requests.leader_is(leader));
     }
 
     #[test]
     fn saying_everything_may_be_saying_nothing() {
-        let mut link = Link::default();
-        assert!(link.next_sessions().is_none());
-        link.attach_whole(Vec::new());
-        assert_eq!(link.next_sessions(), Some((true, Vec::new())));
-        link.attached(true, Vec::new());
-        assert_eq!(link.next_sessions(), Some((true, Vec::new())));
+        let mut requests = LeaderRequests::default();
+        assert!(requests.next_sessions().is_none());
+        requests.attach_whole(Vec::new());
+        assert_eq!(requests.next_sessions(), Some((true, Vec::new())));
+        requests.attached(true, Vec::new());
+        assert_eq!(requests.next_sessions(), Some((true, Vec::new())));
     }
 }
