@@ -1,15 +1,15 @@
-//! The party behind a client connection, as far as its address tells.
+//! The origin of a client connection by its network address.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// An IPv4 address, or the /64 of an IPv6 address: one host is given a whole /64, and may change
-/// within it at will.
+/// An IPv4 address, or the /64 network of an IPv6 address, because one host may use all addresses
+/// of its /64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address(IpAddr);
 
 impl Address {
-    /// Of a stream that came another way than through the client port.
+    /// The address of a stream that did not come through the client port.
     pub const LOCAL: Address = Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
     pub fn of(peer: SocketAddr) -> Address {
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_is_one_party_whatever_port_or_interface_id_it_takes() {
+    fn one_host_is_one_address_at_every_port_and_interface_id() {
         assert_eq!(of("192.0.2.7:1000"), of("192.0.2.7:2000"));
         assert_ne!(of("192.0.2.7:1000"), of("192.0.2.8:1000"));
         assert_eq!(of("[2001:db8:1:2::1]:9"), of("[2001:db8:1:2:ffff:1:2:3]:10"));

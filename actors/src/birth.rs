@@ -1,10 +1,9 @@
-//! The first administrator of a cluster: made once, by whichever node leads the slot of the name,
-//! with a one-time password that is told once.
+//! Creates the first administrator of a cluster once, with a one-time password that is shown once.
 //!
-//! The name is a setting that the cluster is born with. Its row decides: where there is one,
-//! nothing is made, so that failovers and restarts make no second one. A node that dies between the
-//! commit and the telling takes the password with it; an operator who holds the cluster's key sets
-//! another one.
+//! The node that leads the slot of the name creates the account. The name is a setting from the
+//! creation of the cluster. An existing row of the name prevents a second account after a failover
+//! or restart. A node that fails between the commit and the output loses the password; an operator
+//! with the cluster's key sets a new one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +21,12 @@ use crate::message::{Answer, Refusal, Request};
 use crate::router::PATIENCE;
 use crate::world::Asker;
 
-/// Between two tries while there is no majority.
+/// Between two attempts without a majority.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Letters that are not taken for each other.
+/// Letters and digits that readers do not confuse.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// An account that was made just now.
+/// An account that was created just now.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Born {
     pub name: String,
@@ -51,7 +50,7 @@ pub async fn run(front: Arc<Front>, born: watch::Sender<Option<Born>>) {
                         return;
                     }
                     Ok(None) => return,
-                    // Not led any more, or no majority: whoever leads next tries.
+                    // No longer the leader, or no majority: the next leader tries.
                     Err(_) => tokio::time::sleep(PAUSE).await,
                 }
             }
@@ -64,11 +63,11 @@ pub async fn run(front: Arc<Front>, born: watch::Sender<Option<Born>>) {
     }
 }
 
-/// `None` if there was one already.
+/// `None` if the account exists already.
 async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Result<Option<Born>, Refusal> {
     let key = name.key().as_str().to_owned();
     let looked = front.world.read(shard, Asker::Node, move |view| {
-        // A backup brings its own administrators, and is compared row by row.
+        // A restored cluster has the administrators of its backup.
         let taken = view.is_restored(first)? || view.user_of_name(&key)?.is_some();
         Ok(if taken { Err(Rejection::NameTaken.into()) } else { Ok(Answer::Done) })
     });
@@ -89,8 +88,8 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
         one_time: true,
         born_with_cluster: true,
     });
-    // The same command until it is known what became of it: only the one that made the account may
-    // be told.
+    // Repeats the same command until its outcome is known: only the command that created the
+    // account may report its password.
     loop {
         match front.world.router.ask(name.slot(), Request::Commit(command.clone()), PATIENCE).await {
             Ok(Answer::Registered(_)) => return Ok(Some(Born { name: name.to_string(), password })),

@@ -1,5 +1,5 @@
-//! A connection as the rest of the node sees it: a bounded queue of frames to write, and a way to
-//! end it.
+//! The outbox of a TCP connection: a bounded queue of frames to write. A full queue ends the
+//! connection.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,20 +9,16 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use troupe_core::limits;
+use troupe_proto::client::{EndReason, push_frame};
+use troupe_proto::wire::client::server_frame;
 
-use crate::conversation::push_frame;
-use crate::message::say;
-
-/// Unique on its node while the process lives.
-pub type ConnectionId = u64;
-
-/// Bytes written at once; what waits beyond goes with the next write.
+/// Bytes of one write, unless a single frame is larger.
 const WRITE_BYTES: usize = 64 * 1024;
 
-/// Places for frames that an idle connection may keep.
+/// Capacity of the queue that an idle connection keeps.
 const KEPT_FRAMES: usize = 8;
 
-/// Bytes that wait for all connections of a node.
+/// Bytes that wait in all outboxes of a node.
 #[derive(Debug)]
 pub struct Output {
     waiting: AtomicUsize,
@@ -42,9 +38,9 @@ impl Output {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// What one connection may have waiting now: a share of what is left, so that those that read
-    /// nothing have less the more of them there are. One that waits for nothing may always have one
-    /// frame, as far as there is room at all.
+    /// Whether a connection may queue this frame. The limit is a share of the free bytes, so that
+    /// it shrinks when many connections do not read. An empty outbox takes any frame that fits into
+    /// the free bytes.
     fn allows(&self, held: usize, frame: usize) -> bool {
         let left = self.limit.load(Ordering::Relaxed).saturating_sub(self.waiting());
         let share = (left / limits::OUTPUT_SHARE).min(limits::CONNECTION_OUT_BYTES);
@@ -58,7 +54,7 @@ impl Default for Output {
     }
 }
 
-/// What waits to be written to one client. Many push, one task writes.
+/// Frames that wait for one client. Many tasks push, one writes.
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: Mutex<Queue>,
@@ -70,57 +66,18 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Bytes>,
-    /// Of the frames, and of those that are being written.
+    /// Of the queued frames and of those being written.
     bytes: usize,
     writing: usize,
-    /// Nothing is taken any more; what is here is written, then the connection ends.
+    /// The queue takes no more frames; the connection ends when they are written.
     closing: bool,
 }
 
-/// What the writing task has to do.
+/// The next step of the writing task.
 pub enum ToWrite {
     Bytes(BytesMut),
     /// Everything is written.
     End,
-}
-
-/// Why a connection ends, told to the client as the last frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Farewell {
-    pub code: String,
-}
-
-impl Farewell {
-    pub fn new(code: &str) -> Farewell {
-        Farewell { code: code.to_owned() }
-    }
-
-    fn text(&self) -> &'static str {
-        match self.code.as_str() {
-            "replaced" => "this device has logged in again elsewhere",
-            "too_many_sessions" => {
-                "you have logged in on too many devices, and this session was the oldest: log in again"
-            }
-            "moved" => "this session goes on over a newer connection",
-            "revoked" => "this session was ended from another device or by an administrator: log in again",
-            "password_changed" => "the password was changed: log in with the new one",
-            "password_reset" => "an administrator has reset the password: log in with the one-time password",
-            "account_disabled" => "this account was disabled: ask an administrator",
-            "account_deleted" => "this account was deleted",
-            "session_expired" => "this session was not used for too long: log in again",
-            "logged_out" => "you have logged out",
-            "slow_consumer" => "this connection did not read fast enough: connect again and resume",
-            "no_login" => "no login came in time: connect again to log in",
-            "shutting_down" => "this node stops: connect to another one and resume",
-            "idle" => "nothing was heard from this connection: connect again and resume",
-            _ => "the connection ends: connect again",
-        }
-    }
-
-    pub fn frame(&self) -> Bytes {
-        let kicked = say::Kicked { code: self.code.clone(), text: self.text().to_owned() };
-        push_frame(say::server_frame::Message::Kicked(kicked))
-    }
 }
 
 impl Outbox {
@@ -139,8 +96,8 @@ impl Outbox {
         self.output.waiting.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Queues a frame. False if this was too much for the connection: it is about to end then, and
-    /// resumes by its cursor.
+    /// Queues a frame. False: the connection ends because too many bytes wait, and its client
+    /// resumes by its cursors.
     pub fn push(&self, frame: Bytes) -> bool {
         let mut queue = self.queue.lock();
         if queue.closing {
@@ -150,7 +107,7 @@ impl Outbox {
             let dropped = queue.bytes - queue.writing;
             queue.frames.clear();
             self.release(&mut queue, dropped);
-            self.add(&mut queue, Farewell::new("slow_consumer").frame());
+            self.add(&mut queue, end_frame(&EndReason::SlowConsumer));
             queue.closing = true;
             drop(queue);
             self.wake.notify_one();
@@ -162,7 +119,7 @@ impl Outbox {
         true
     }
 
-    /// Nothing is taken any more after `last`.
+    /// Takes no more frames after `last`.
     pub fn finish(&self, last: Option<Bytes>) {
         let mut queue = self.queue.lock();
         if !queue.closing {
@@ -173,6 +130,11 @@ impl Outbox {
         }
         drop(queue);
         self.wake.notify_one();
+    }
+
+    /// Tells the client why the connection ends, as the last frame.
+    pub fn end(&self, reason: &EndReason) {
+        self.finish(Some(end_frame(reason)));
     }
 
     pub fn is_closing(&self) -> bool {
@@ -189,7 +151,7 @@ impl Outbox {
         }
     }
 
-    /// Waits until nothing more is taken. Only the writing task may wait.
+    /// Waits until the queue takes no more frames. Only the writing task may wait.
     pub async fn closing(&self) {
         while !self.is_closing() {
             self.wake.notified().await;
@@ -198,7 +160,7 @@ impl Outbox {
 
     fn take(&self) -> Option<ToWrite> {
         let mut queue = self.queue.lock();
-        // What was taken before is written by now.
+        // The frames taken before are written by now.
         let written = std::mem::take(&mut queue.writing);
         self.release(&mut queue, written);
         if queue.frames.is_empty() {
@@ -227,6 +189,10 @@ impl Outbox {
     pub fn is_logged_in(&self) -> bool {
         self.logged_in.load(Ordering::Acquire)
     }
+}
+
+fn end_frame(reason: &EndReason) -> Bytes {
+    push_frame(server_frame::Message::Kicked(reason.into()))
 }
 
 impl Drop for Outbox {
@@ -259,16 +225,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_read_is_let_go() {
+    async fn a_connection_that_does_not_read_ends() {
         let outbox = Outbox::default();
         let big = Bytes::from(vec![0; limits::CONNECTION_OUT_BYTES / 4]);
         assert!((0..4).all(|_| outbox.push(big.clone())));
         assert!(!outbox.push(big));
-        assert_eq!(drain(&outbox).await, Farewell::new("slow_consumer").frame());
+        assert_eq!(drain(&outbox).await, end_frame(&EndReason::SlowConsumer));
     }
 
     #[tokio::test]
-    async fn those_that_do_not_read_share_what_all_may_have_waiting() {
+    async fn connections_that_do_not_read_share_the_bytes_of_the_node() {
         const MIB: usize = 1024 * 1024;
         let output = Arc::new(Output::new(16 * MIB));
         let open = || Outbox::new(output.clone());
@@ -280,7 +246,7 @@ mod tests {
             });
         }
         assert!(output.waiting() <= 16 * MIB, "{}", output.waiting());
-        // One that reads still gets a frame at a time, however large.
+        // A connection that reads still gets one frame at a time, even a large one.
         let reader = open();
         let page = Bytes::from(vec![0; 256 * 1024]);
         for _ in 0..10 {

@@ -1,12 +1,9 @@
-//! The actor of one conversation: the order in which things are proposed, and the fan-out of what
-//! was committed.
+//! The actor of one conversation: it orders proposals and fans out committed events to nodes.
 //!
-//! It keeps no log and no members: those are applied state, and the rules about them are core's.
-//! What it knows by itself may be lost with it: recent acks, which nodes are interested, cursors
-//! that wait to be written.
+//! It keeps no log and no members: those are applied state under the rules of core. Its own state
+//! may be lost with it: recent acks, subscribed nodes, cursors that wait for a flush.
 
 mod cursors;
-mod frames;
 mod recent;
 mod waiter;
 
@@ -23,15 +20,13 @@ use troupe_proto::client;
 use crate::conversation::cursors::Cursors;
 use crate::conversation::recent::Recent;
 use crate::conversation::waiter::Waiter;
-use crate::message::{Answer, Push, Refusal, say};
+use crate::message::{Answer, CursorPush, EventPush, Push, Refusal};
 use crate::proposals::Proposals;
 use crate::reply::ReplyTo;
 use crate::shard::{ShardMsg, reads};
 use crate::world::{World, answer_of};
 
-pub use frames::{news, push_frame};
-
-/// How long cursors wait for others to be written with them.
+/// How long a cursor waits for others, so that one command carries many.
 const CURSOR_FLUSH: Duration = Duration::from_millis(150);
 
 pub enum ConversationMsg {
@@ -39,7 +34,7 @@ pub enum ConversationMsg {
         command: Command,
         reply: ReplyTo,
     },
-    /// Answered when it is noted; it is written later, with others.
+    /// Answered at once; a later flush commits it together with others.
     Delivered {
         user: UserId,
         seq: Seq,
@@ -50,13 +45,13 @@ pub enum ConversationMsg {
         seq: Seq,
         reply: ReplyTo,
     },
-    /// The nodes that want to hear of this conversation, all of them.
+    /// All nodes that are subscribed to this conversation.
     Interest(BTreeSet<NodeId>),
     FlushCursors,
-    /// A proposal has ended, and those who waited are answered. What listeners are shown of it is
-    /// this actor's to tell.
+    /// A proposal has ended and its callers are answered. This actor pushes the effects that
+    /// subscribers see.
     Committed {
-        shown: Vec<Effect>,
+        pushed: Vec<Effect>,
         acked: Vec<(UserId, ClientMessageId, Answer)>,
     },
 }
@@ -80,7 +75,7 @@ pub struct ConversationState {
     proposals: Proposals<Waiter>,
     recent: Recent,
     cursors: Cursors<ReplyTo>,
-    /// At most the head: what was last seen of it.
+    /// The head at the last look; the present one may be higher.
     known: Seq,
 }
 
@@ -125,12 +120,12 @@ impl Actor for Conversation {
             ConversationMsg::Read { user, seq, reply } => state.read(&myself, user, seq, reply),
             ConversationMsg::Interest(nodes) => state.interest = nodes,
             ConversationMsg::FlushCursors => state.flush_cursors(&myself),
-            ConversationMsg::Committed { shown, acked } => {
+            ConversationMsg::Committed { pushed, acked } => {
                 for (sender, id, answer) in acked {
                     let planted = state.world.ctx.planted(Plant::RecentWithoutSender);
                     state.recent.insert(if planted { UserId(0) } else { sender }, id, answer);
                 }
-                state.show(shown);
+                state.push(pushed);
                 state.proposals.finished();
                 state.propose(&myself);
             }
@@ -143,7 +138,7 @@ impl Actor for Conversation {
         _: ActorRef<ConversationMsg>,
         state: &mut ConversationState,
     ) -> Result<(), ActorProcessingErr> {
-        // Never proposed, so the next leader may be asked at once.
+        // These were never proposed, so the caller may ask the next leader at once.
         for waiter in state.proposals.abandon() {
             waiter.refuse(Refusal::NotOwner { hint: None });
         }
@@ -162,8 +157,7 @@ impl ConversationState {
             Command::ChangeGroup(change) => (change.actor, change.request),
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
-        // Invariant: exactly_once. Only committed places are in here; all others are decided by
-        // apply.
+        // Invariant: exactly_once. The cache holds committed places only; apply decides all others.
         let known_as = if self.world.ctx.planted(Plant::RecentWithoutSender) { UserId(0) } else { sender };
         if let Some(answer) = self.recent.get(known_as, id) {
             return reply.send(Ok(answer));
@@ -175,7 +169,7 @@ impl ConversationState {
         self.propose(myself);
     }
 
-    /// One proposal at a time keeps the order of arrival; what waits goes with the next.
+    /// One proposal at a time keeps the order of arrival. Waiting commands share the next one.
     fn propose(&mut self, myself: &ActorRef<ConversationMsg>) {
         let Some((commands, waiters)) = self.proposals.take_batch() else { return };
         let (world, shard, conversation) = (self.world.clone(), self.shard, self.conversation);
@@ -184,7 +178,7 @@ impl ConversationState {
             let (mut effects, mut acked) = (Vec::new(), Vec::new());
             match world.propose(shard, commands).await {
                 Ok(outcomes) => {
-                    // Before the answers: what comes from them next is looked at again.
+                    // Before the answers, so that the next request of a removed user is checked.
                     for user in outcomes.iter().flat_map(|outcome| &outcome.effects).filter_map(removed) {
                         world.router.tell_shard(shard, ShardMsg::Removed { conversation, user });
                     }
@@ -195,13 +189,12 @@ impl ConversationState {
                 }
                 Err(refusal) => waiters.into_iter().for_each(|waiter| waiter.refuse(refusal.clone())),
             }
-            let (shown, rest): (Vec<Effect>, Vec<Effect>) = effects
+            let (pushed, rest): (Vec<Effect>, Vec<Effect>) = effects
                 .into_iter()
                 .partition(|effect| matches!(effect, Effect::Deliver { .. } | Effect::CursorMoved { .. }));
-            // Not by way of this actor, nor to the shard's that it belongs to: both may have
-            // stopped, while this node leads again and has told its listeners a head below this
-            // one. Duplicates too: what was committed after its proposer had given it up was told
-            // nobody.
+            // To the present shard actor, not by way of this actor or its parent: both may have
+            // stopped, and this node may lead again with subscribers at a lower head. Duplicates
+            // count too: an event that commits after its proposer timed out was never pushed.
             if let Some(head) = acked.iter().filter_map(|(_, _, answer)| seq(answer)).max()
                 && !world.ctx.planted(Plant::LostPushUnnoticed)
             {
@@ -210,8 +203,9 @@ impl ConversationState {
             if !rest.is_empty() {
                 world.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: rest });
             }
-            // If the actor has stopped, its fan-out is lost without harm: the head is told.
-            let _ = myself.send_message(ConversationMsg::Committed { shown, acked });
+            // If this actor has stopped, its pushes are lost without harm: the shard repeats the
+            // head.
+            let _ = myself.send_message(ConversationMsg::Committed { pushed, acked });
         });
     }
 
@@ -228,8 +222,7 @@ impl ConversationState {
         }
     }
 
-    /// Whether there is no such event yet, as far as is applied here. Looks only for what is newer
-    /// than the last look.
+    /// Whether applied state has no such event yet. It is read only for seqs above the last look.
     fn is_ahead(&mut self, seq: Seq) -> bool {
         if seq > self.known {
             self.known = self.head();
@@ -241,7 +234,7 @@ impl ConversationState {
         self.world.view().conversation(self.conversation).ok().flatten().map_or(Seq::ZERO, |row| row.head)
     }
 
-    /// The planted bug: the promise of durability, broken.
+    /// The planted bug: acknowledges before the commit.
     fn ack_before_commit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
         let head = self.head();
         let time = self.world.ctx.clock.now();
@@ -254,7 +247,7 @@ impl ConversationState {
         self.propose(myself);
     }
 
-    fn show(&mut self, effects: Vec<Effect>) {
+    fn push(&mut self, effects: Vec<Effect>) {
         let mut cursors = Vec::new();
         for effect in effects {
             match effect {
@@ -262,7 +255,7 @@ impl ConversationState {
                 Effect::CursorMoved { user, delivered, read, read_moved, .. } => {
                     cursors.push((user, delivered, read, read_moved));
                 }
-                // The shard's.
+                // The shard executes these.
                 Effect::InboxChanged { .. }
                 | Effect::Invited { .. }
                 | Effect::InvitationExpired { .. }
@@ -273,19 +266,19 @@ impl ConversationState {
         if cursors.is_empty() {
             return;
         }
-        // Above the bound only the reader's own devices hear of it, and only of what was read: one
-        // push per node.
+        // Above the bound only the reader's own devices get the cursor, and only if it was read, so
+        // that there is one push per node.
         let all = self.shows_cursors();
         for (user, delivered, read, read_moved) in cursors {
             if all || read_moved {
-                self.tell_cursor(user, delivered, read, Some(user).filter(|_| !all));
+                self.push_cursor(user, delivered, read, Some(user).filter(|_| !all));
             }
         }
     }
 
-    /// To nodes, not members, and encoded once for all of them.
-    // Invariant: one_order. Outcomes come in the order of the log, so each node is told in the
-    // order of seq.
+    /// Encodes the event once and pushes it to nodes, not to members.
+    // Invariant: one_order. Outcomes come in the order of the log, so each node gets the events in
+    // the order of seq.
     fn fan_out(&self, event: Event) {
         if self.interest.is_empty() {
             return;
@@ -293,14 +286,12 @@ impl ConversationState {
         let careless =
             [Plant::IgnoreFanOutGap, Plant::LostPushUnnoticed].into_iter().any(|it| self.world.ctx.planted(it));
         if careless && event.seq.0.is_multiple_of(20) {
-            // The mesh may lose a push. With these bugs planted it surely does, so that the
-            // careless fan-out is put to the test.
+            // The mesh may lose a push. With these bugs planted it always loses some, so that the
+            // careless fan-out is tested.
             return;
         }
-        let news = news(self.conversation, say::Event::from(&event));
-        for node in &self.interest {
-            self.world.router.push(*node, self.shard, Push::Event(news.clone()));
-        }
+        let push = Push::Event(EventPush::new(self.conversation, &event));
+        self.world.router.push_all(self.interest.iter().copied(), self.shard, &push);
     }
 
     /// Positions of others are not pushed in groups above `MEMBERS_SEEING_CURSORS`.
@@ -315,18 +306,10 @@ impl ConversationState {
         }
     }
 
-    fn tell_cursor(&self, user: UserId, delivered: Seq, read: Seq, only: Option<UserId>) {
-        let push = say::CursorPush {
-            conversation: self.conversation.to_string(),
-            user_id: user.0,
-            delivered: delivered.0,
-            read: read.0,
-        };
-        let frame = push_frame(say::server_frame::Message::Cursor(push));
-        for node in &self.interest {
-            let push = Push::Cursor { conversation: self.conversation, only, frame: frame.clone() };
-            self.world.router.push(*node, self.shard, push);
-        }
+    fn push_cursor(&self, user: UserId, delivered: Seq, read: Seq, only: Option<UserId>) {
+        let cursor = CursorPush { conversation: self.conversation, user, delivered, read };
+        let push = Push::Cursor { only, cursor };
+        self.world.router.push_all(self.interest.iter().copied(), self.shard, &push);
     }
 
     fn schedule_flush(&mut self, myself: &ActorRef<ConversationMsg>) {
@@ -334,7 +317,7 @@ impl ConversationState {
             let myself = myself.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(CURSOR_FLUSH).await;
-                // An actor that has stopped has refused its readers already.
+                // An actor that has stopped has refused its waiting readers.
                 let _ = myself.send_message(ConversationMsg::FlushCursors);
             });
         }
@@ -348,7 +331,7 @@ impl ConversationState {
     }
 }
 
-/// Who is no longer in the conversation after it.
+/// The user that this effect removes from the conversation.
 fn removed(effect: &Effect) -> Option<UserId> {
     match effect {
         Effect::Deliver { event: Event { kind: EventKind::Removed { user }, .. }, .. } => Some(*user),
@@ -356,7 +339,7 @@ fn removed(effect: &Effect) -> Option<UserId> {
     }
 }
 
-/// Where it was placed.
+/// The place of an acknowledged event.
 fn seq(answer: &Answer) -> Option<Seq> {
     match answer {
         Answer::Placed { seq, .. } => Some(*seq),

@@ -14,11 +14,10 @@ use parking_lot::RwLock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use troupe_core::limits;
-use troupe_proto::client::Refusal;
+use troupe_proto::client::{Refusal, push_frame};
 use troupe_raft::tls::clients::Shown;
 use troupe_runtime::Stream;
 
-use crate::conversation::push_frame;
 use crate::message::say;
 
 /// The first byte of a TLS handshake.

@@ -1,10 +1,10 @@
 //! The edge: the actor of one client connection. It turns frames into requests and answers into
 //! frames, and knows who the connection is.
 //!
-//! The socket is a task of its own ([`socket`]); pushes go from the fan-out straight into the outbox
-//! and never wake this actor. [`login`] holds the way in, [`session`] what a connection becomes by
-//! it, [`sends`] what a user says, [`requests`] what else a logged-in user may ask, [`cost`] what
-//! each frame is worth.
+//! The socket is a task of its own ([`socket`]); pushes go from the fan-out straight into the
+//! outbox and never wake this actor. [`login`] holds the way in, [`session`] what a connection
+//! becomes by it, [`sends`] what a user says, [`requests`] what else a logged-in user may ask,
+//! [`cost`] what each frame is worth.
 
 mod acknowledging;
 pub mod admin;
@@ -17,6 +17,7 @@ mod reply;
 mod requests;
 mod sends;
 mod session;
+mod sink;
 mod socket;
 
 use std::collections::BTreeMap;
@@ -28,11 +29,11 @@ use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use troupe_core::{ConversationId, UserId};
-use troupe_proto::client;
+use troupe_proto::client::{self, EndReason};
 use troupe_runtime::Stream;
 
 use crate::budgets::{Budgets, Payer};
-use crate::connection::{ConnectionId, Farewell, Outbox, Output};
+use crate::connection::{Outbox, Output};
 use crate::door::Door;
 use crate::edge::acknowledging::Acknowledging;
 use crate::edge::directory::Directory;
@@ -44,6 +45,7 @@ use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Session, say};
 use crate::passwords::Passwords;
 use crate::places::{Place, Places};
+use crate::sink::ConnectionId;
 use crate::world::World;
 
 use say::client_frame::Request as Asked;
@@ -98,8 +100,8 @@ pub enum EdgeMsg {
         request_id: u64,
         outcome: Result<(), Refusal>,
     },
-    Kick {
-        code: String,
+    End {
+        reason: EndReason,
     },
     /// A frame that sends the client elsewhere, or that it may stay after all.
     TurnAway {
@@ -206,10 +208,10 @@ impl Actor for Edge {
             }
             EdgeMsg::PeerChecked { conversation, outcome } => state.peer_checked(conversation, outcome),
             EdgeMsg::LoggedOut { request_id, outcome } => state.logged_out(request_id, outcome),
-            EdgeMsg::Kick { code } => {
+            EdgeMsg::End { reason } => {
                 // Who is leaving gets the answer to that first.
                 if !matches!(state.phase, Phase::Leaving(_)) {
-                    state.outbox.finish(Some(Farewell::new(&code).frame()));
+                    state.outbox.end(&reason);
                 }
             }
             EdgeMsg::TurnAway { go_away } => state.turn_away(go_away),

@@ -1,11 +1,11 @@
-//! The fan-out of a node: which of its connections follow which conversation, and what they are handed,
-//! in order.
+//! The fan-out of a node: it delivers the events of a conversation, in order, to the connections of
+//! this node that follow it.
 //!
-//! It subscribes to the leaders for all connections of the node together, in one batch per shard,
-//! and says again after each change of leader; the heads in the answers show what was missed.
-//! [`leaders`] does that, [`leader_requests`] holds what waits to be said to one shard; [`connections`] come
-//! and go, and follow no more than they may; [`resequencer`] keeps the order of one conversation,
-//! [`subscription`] its listeners.
+//! It subscribes to the leaders once for all connections of the node, with one batch per shard, and
+//! again after each change of leader; the heads in the answers reveal lost pushes. [`leaders`]
+//! sends these requests and [`leader_requests`] queues them per shard. [`connections`] bounds what
+//! a connection follows. [`subscription`] holds the listeners of one conversation, [`resequencer`]
+//! the order of its events.
 
 mod connections;
 mod inboxes;
@@ -22,21 +22,19 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
 use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
+use troupe_proto::client::EndReason;
 
-use crate::connection::{ConnectionId, Outbox};
-use crate::conversation::news;
-use crate::edge::EdgeMsg;
 use crate::fanout::connections::Added;
 use crate::fanout::inboxes::Inboxes;
 use crate::fanout::leader_requests::{Interests, LeaderRequests};
 use crate::fanout::subscription::Subscription;
-use crate::message::{Answer, News, Outcome, Push, Request, Session};
+use crate::message::{Answer, EventPush, Outcome, Push, Request, Session};
 use crate::router::PATIENCE;
+use crate::sink::{ConnectionId, Delivery, Pushed, Sink};
 use crate::world::World;
 
 const TICK: Duration = Duration::from_secs(1);
-/// Ticks between two times that everything is said again about who is online: a lost word does not
-/// last.
+/// Ticks between two complete reports of live connections, which correct a lost one.
 const REPORT_TICKS: u64 = 60;
 
 pub enum FanoutMsg {
@@ -46,8 +44,7 @@ pub enum FanoutMsg {
     Attach {
         id: ConnectionId,
         session: Session,
-        outbox: Arc<Outbox>,
-        edge: ActorRef<EdgeMsg>,
+        sink: Arc<dyn Sink>,
     },
     Detach {
         id: ConnectionId,
@@ -92,8 +89,7 @@ pub struct FanoutState {
     conversations: BTreeMap<ConversationId, Subscription>,
     leader_requests: BTreeMap<ShardId, LeaderRequests>,
     inboxes: Inboxes,
-    /// Events handed out so far, of any conversation: how recently something happened is told by
-    /// it.
+    /// Events delivered so far, of any conversation: a clock of recent activity.
     delivered: u64,
     /// Gaps whose fetch has failed.
     unfilled: BTreeSet<ConversationId>,
@@ -104,8 +100,7 @@ pub struct FanoutState {
 
 struct Local {
     session: Session,
-    outbox: Arc<Outbox>,
-    edge: ActorRef<EdgeMsg>,
+    sink: Arc<dyn Sink>,
     follows: BTreeSet<ConversationId>,
 }
 
@@ -156,7 +151,7 @@ impl Actor for Fanout {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             FanoutMsg::Push(push) => state.pushed(&myself, push),
-            FanoutMsg::Attach { id, session, outbox, edge } => state.attach(&myself, id, session, outbox, edge),
+            FanoutMsg::Attach { id, session, sink } => state.attach(&myself, id, session, sink),
             FanoutMsg::Detach { id } => state.detach(id),
             FanoutMsg::Follow { id, conversations } => {
                 conversations.into_iter().for_each(|conversation| state.follow(id, conversation, Added::BEFORE));
@@ -178,14 +173,14 @@ impl Actor for Fanout {
                 state.flush(&myself);
             }
             FanoutMsg::RoutingChanged => {
-                state.look_at_leaders();
+                state.check_leaders();
                 state.flush(&myself);
             }
             FanoutMsg::NodeDown(node) => {
                 state.leader_requests.values_mut().for_each(|requests| requests.lost(node));
-                // The leader has not changed, but what it knew of this node is gone: say it again
-                // when it is back.
-                state.look_at_leaders();
+                // The leader is the same but has forgotten this node: subscribe again when the
+                // link is back.
+                state.check_leaders();
                 state.flush(&myself);
             }
             FanoutMsg::Tick => state.tick(&myself),
@@ -199,23 +194,25 @@ impl Actor for Fanout {
     }
 }
 
-/// What leaders push, and how it reaches connections.
+/// Pushes from leaders, and their delivery to connections.
 impl FanoutState {
     fn pushed(&mut self, myself: &ActorRef<FanoutMsg>, push: Push) {
         match push {
-            Push::Event(news) => {
-                let conversation = news.conversation;
+            Push::Event(push) => {
+                let conversation = push.conversation;
                 let careless = self.world.ctx.planted(Plant::IgnoreFanOutGap);
                 let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
                 let out = if careless {
-                    subscription.resequencer.offer_regardless(news)
+                    subscription.resequencer.offer_regardless(push)
                 } else {
-                    subscription.resequencer.offer(news)
+                    subscription.resequencer.offer(push)
                 };
                 self.deliver(conversation, out);
                 self.fill(myself, conversation);
             }
-            Push::Cursor { conversation, only, frame } => self.tell_cursor(conversation, only, &frame),
+            Push::Cursor { only, cursor } => {
+                self.deliver_cursor(only, &Delivery::new(Pushed::Cursor(cursor)), cursor.conversation)
+            }
             Push::Heads(heads) => {
                 for (conversation, head) in heads {
                     if let Some(subscription) = self.conversations.get_mut(&conversation) {
@@ -228,54 +225,53 @@ impl FanoutState {
                 self.inbox_changed(user, conversation, present, version);
                 self.flush(myself);
             }
-            Push::User { user, frame } => {
+            Push::Invitation { user, conversation, by } => {
+                let delivery = Delivery::new(Pushed::Invitation { conversation, by });
                 for id in self.users.get(&user).into_iter().flatten() {
-                    if let Some(local) = self.connections.get(id) {
-                        local.push(&self.world, frame.clone());
-                    }
+                    self.deliver_to(*id, &delivery);
                 }
             }
-            Push::SessionEnded { session, code } => self.end_session(&session, &code),
+            Push::SessionEnded { session, reason } => self.end_session(&session, &reason),
         }
     }
 
-    fn tell_cursor(&self, conversation: ConversationId, only: Option<UserId>, frame: &bytes::Bytes) {
+    fn deliver_cursor(&self, only: Option<UserId>, delivery: &Delivery, conversation: ConversationId) {
         let Some(subscription) = self.conversations.get(&conversation) else { return };
-        let tell = |id: ConnectionId| {
-            if let Some(local) = self.connections.get(&id) {
-                local.push(&self.world, frame.clone());
-            }
-        };
         match only {
             Some(user) => {
                 let own = self.users.get(&user).into_iter().flatten().copied();
-                own.filter(|id| subscription.listens(*id)).for_each(tell);
+                own.filter(|id| subscription.listens(*id)).for_each(|id| self.deliver_to(id, delivery));
             }
-            None => subscription.listeners().for_each(tell),
+            None => subscription.listeners().for_each(|id| self.deliver_to(id, delivery)),
         }
     }
 
-    /// To every listener, as the same bytes.
+    fn deliver_to(&self, id: ConnectionId, delivery: &Delivery) {
+        let Some(local) = self.connections.get(&id) else { return };
+        if local.sink.deliver(delivery).is_err() {
+            self.world.stats.slow_consumers.up();
+        }
+    }
+
+    /// To every listener. Connections of one edge kind share one frame.
     // Invariant: one_order.
-    fn deliver(&mut self, conversation: ConversationId, out: Vec<News>) {
+    fn deliver(&mut self, conversation: ConversationId, out: Vec<EventPush>) {
         let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
         if !out.is_empty() {
             self.delivered += 1;
             subscription.active = self.delivered;
         }
-        for news in out {
-            let removed = news.removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
-            let to = subscription.deliver(&News { removed, ..news.clone() });
+        for EventPush { conversation, seq, removed, event } in out {
+            let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
+            let removed = removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
+            let to = subscription.deliver(seq, removed);
             self.world.stats.deliveries.add(to.len() as u64);
-            for id in to {
-                if let Some(local) = self.connections.get(&id) {
-                    local.push(&self.world, news.frame.clone());
-                }
-            }
+            let delivery = Delivery::new(Pushed::Event { conversation, seq, event });
+            to.into_iter().for_each(|id| self.deliver_to(id, &delivery));
         }
     }
 
-    /// Fetches what is missing, if something is.
+    /// Fetches missing events, if there are any.
     fn fill(&mut self, myself: &ActorRef<FanoutMsg>, conversation: ConversationId) {
         let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
         let Some(seq) = subscription.resequencer.wants_fill() else { return };
@@ -296,38 +292,27 @@ impl FanoutState {
             Ok(Answer::Page(page)) => page.events,
             _ => Vec::new(),
         };
-        let out =
-            events.into_iter().flat_map(|event| subscription.resequencer.offer(news(conversation, event))).collect();
+        let out = events
+            .into_iter()
+            .flat_map(|event| subscription.resequencer.offer(EventPush::fetched(conversation, event)))
+            .collect();
         let moved = subscription.resequencer.fill_ended();
         self.deliver(conversation, out);
         if moved {
             self.fill(myself, conversation);
         } else {
-            // Tried again with the next tick.
+            // The next tick tries again.
             self.unfilled.insert(conversation);
         }
     }
 
-    fn end_session(&mut self, ended: &Session, code: &str) {
+    fn end_session(&mut self, ended: &Session, reason: &EndReason) {
         for id in self.users.get(&ended.user).into_iter().flatten() {
             if let Some(local) = self.connections.get(id)
                 && local.session.token == ended.token
             {
-                local.kick(code);
+                local.sink.end(reason.clone());
             }
         }
-    }
-}
-
-impl Local {
-    fn push(&self, world: &World, frame: bytes::Bytes) {
-        if !self.outbox.push(frame) {
-            world.stats.slow_consumers.up();
-        }
-    }
-
-    fn kick(&self, code: &str) {
-        // An edge that has ended is kicked already.
-        let _ = self.edge.send_message(EdgeMsg::Kick { code: code.to_owned() });
     }
 }

@@ -1,27 +1,27 @@
-//! Who does what, when: the only place where decisions become deeds.
+//! The actors of a node: they order requests, commit them, and deliver the committed events.
 //!
 //! ```text
 //! root                                       starts the rest, restarts what fails
 //! ├─ mesh                                    envelopes between nodes (module `mesh`)
-//! ├─ fanout                                  this node's connections: who follows what, in which order
-//! ├─ shard        x leaderships held here    admits, bounds, realises effects
-//! │   ├─ user          x awake               sessions and the login policy
-//! │   └─ conversation  x awake               order, acks, fan-out to nodes
+//! ├─ fanout                                  this node's connections: subscriptions and order of events
+//! ├─ shard        x leaderships held here    admits, bounds, executes effects
+//! │   ├─ user          x active              sessions and the login policy
+//! │   └─ conversation  x active              order, acks, fan-out to nodes
 //! └─ listener
 //!     └─ edge      x connection              TLS (module `door`), frames to requests, answers to frames
 //! ```
 //!
 //! All of them run on ractor, are local and unnamed, and keep their children in ordered maps of
 //! their own. A request goes edge, [`router`], [`shard`], entity, and the
-//! [`Cluster`](troupe_raft::Cluster) below; a committed event comes back from the [`conversation`]
-//! to the [`fanout`] of each interested node, and from there as the same bytes to every connection.
+//! [`Cluster`](troupe_raft::Cluster) below. A committed event goes from the [`conversation`] to the
+//! [`fanout`] of each subscribed node, and from there to the [`sink`] of every connection.
 //!
 //! What is decided without waiting is in plain structs with tests beside them: [`admission`],
-//! [`budgets`], [`places`], [`presence`], [`proposals`], the router's attempts, the resequencer of fan-out.
-//! Rules about users, members and messages are not here: they are `troupe-core`'s.
+//! [`budgets`], [`places`], [`presence`], [`proposals`], the router's attempts, the resequencer of
+//! fan-out. Rules about users, members and messages are not here: they are `troupe-core`'s.
 //!
-//! Start at [`node`], the face of this crate; [`message`] is what actors say to each other across
-//! nodes.
+//! Start at [`node`], the interface of this crate. [`message`] has the messages between the actors of
+//! different nodes.
 
 pub mod address;
 pub mod admission;
@@ -45,6 +45,7 @@ pub mod reply;
 pub mod root;
 pub mod router;
 pub mod shard;
+pub mod sink;
 pub mod stats;
 pub mod turns;
 pub mod user;

@@ -9,16 +9,17 @@ use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use troupe_proto::client::{EndReason, push_frame};
 use troupe_runtime::seldom::Seldom;
 use troupe_runtime::{Listener as Socket, Stream};
 
 use crate::address::Address;
 use crate::budgets::Payer;
-use crate::connection::{ConnectionId, Farewell, Outbox};
-use crate::conversation::push_frame;
+use crate::connection::Outbox;
 use crate::edge::{Edge, EdgeArgs, EdgeMsg, Front};
 use crate::message::say;
 use crate::places::Place;
+use crate::sink::ConnectionId;
 
 /// After a failed accept (no file descriptors left, for instance).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -156,7 +157,7 @@ impl Actor for Listener {
     async fn post_stop(&self, _: ActorRef<ListenerMsg>, state: &mut ListenerState) -> Result<(), ActorProcessingErr> {
         state.accepting.abort_all();
         for live in state.edges.values() {
-            live.outbox.finish(Some(Farewell::new("shutting_down").frame()));
+            live.outbox.end(&EndReason::ShuttingDown);
             live.edge.stop(None);
         }
         state.front.world.stats.actors.down();

@@ -5,11 +5,12 @@
 //! client's words, so that the edge passes it on.
 
 pub mod accounts;
+pub mod push;
 pub mod wire;
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
+pub use push::{CursorPush, EventPush, Push};
 use troupe_core::record;
 use troupe_core::{
     Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId,
@@ -129,7 +130,7 @@ pub enum Answer {
     Account(Account),
     Ended(Vec<Session>),
     Inbox { conversations: Vec<ConversationId>, next: Option<ConversationId> },
-    Subscribed(Vec<Standing>),
+    Subscribed(Vec<SubscriptionState>),
     Summaries(Vec<say::Conversation>),
     Sessions(say::Sessions),
     Users(say::Users),
@@ -160,9 +161,9 @@ impl Account {
     }
 }
 
-/// Where a conversation stands, and who of those asked for may not see it.
+/// The head of a conversation, and which of the named users may not subscribe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct SubscriptionState {
     pub conversation: ConversationId,
     pub head: Seq,
     pub refused: Vec<UserId>,
@@ -226,46 +227,6 @@ impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Refusal {
         Refusal::Rejected { code: rejection.code().into(), text: rejection.to_string().into() }
     }
-}
-
-/// From a leader to a node with interested connections. Only ever a hint: what is lost shows in the
-/// heads.
-#[derive(Clone, Debug)]
-pub enum Push {
-    Event(News),
-    Cursor {
-        conversation: ConversationId,
-        /// For the devices of this user alone.
-        only: Option<UserId>,
-        frame: Bytes,
-    },
-    /// Heads of conversations that had traffic.
-    Heads(Vec<(ConversationId, Seq)>),
-    Inbox {
-        user: UserId,
-        conversation: ConversationId,
-        present: bool,
-        version: Seq,
-    },
-    /// A frame for all connections of one user.
-    User {
-        user: UserId,
-        frame: Bytes,
-    },
-    SessionEnded {
-        session: Session,
-        code: Cow<'static, str>,
-    },
-}
-
-/// One event, encoded once for all connections of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
-    pub conversation: ConversationId,
-    pub seq: Seq,
-    /// Who is not a member after it.
-    pub removed: Option<UserId>,
-    pub frame: Bytes,
 }
 
 #[cfg(test)]

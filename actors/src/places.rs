@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use troupe_core::limits;
+use troupe_proto::client::EndReason;
 
 use crate::address::Address;
 use crate::budgets::Limits;
-use crate::connection::{Farewell, Outbox};
+use crate::connection::Outbox;
 
 /// Why a newcomer is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +116,7 @@ impl Table {
         let held = address.and_then(|address| self.addresses.get_mut(&address));
         let Some(id) = held.and_then(|held| held.silent.first().copied()) else { return false };
         if let Some((address, outbox)) = self.silent.remove(&id) {
-            outbox.finish(Some(Farewell::new("no_login").frame()));
+            outbox.end(&EndReason::NoLogin);
             self.forget(address, id);
             self.leaving += 1;
         }

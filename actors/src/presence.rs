@@ -1,7 +1,7 @@
-//! Who is online: live connections of the users of one shard, by the word of the nodes that hold
-//! them.
+//! The live connections of the users of one shard, as the nodes that hold them report.
 //!
-//! Volatile. After a change of leader each node says it all again, and says it again now and then.
+//! This state is volatile. Each node reports all its connections after a change of leader, and
+//! repeats the report from time to time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,14 +12,14 @@ use crate::message::Session;
 #[derive(Debug, Default)]
 pub struct Presence {
     users: BTreeMap<UserId, Vec<Session>>,
-    /// Nodes that have said everything at least once.
+    /// Nodes that have made at least one complete report.
     reported: BTreeSet<NodeId>,
 }
 
 impl Presence {
-    /// A session may be at several nodes for a while: its device has moved, and its old node, which
-    /// was frozen or is draining, has not noticed. Nobody knows here which connection is the newer
-    /// one, so none is ended; the stale one ends by itself.
+    /// A session may be at several nodes for a while: its device has moved, and the old node,
+    /// frozen or draining, has not noticed. The shard cannot tell which connection is newer, so it
+    /// ends none; the stale one ends by itself.
     pub fn attach(&mut self, session: Session) {
         let held = self.users.entry(session.user).or_default();
         if !held.contains(&session) {
@@ -36,7 +36,7 @@ impl Presence {
         }
     }
 
-    /// Forgets what `node` said before.
+    /// Forgets all reports of `node`. Returns the users that had connections there.
     pub fn forget(&mut self, node: NodeId) -> BTreeSet<UserId> {
         let mut gone = BTreeSet::new();
         self.users.retain(|user, held| {
@@ -103,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_moved_is_at_both_places_until_the_old_one_leaves() {
+    fn a_device_that_moved_is_at_both_nodes_until_the_old_one_detaches() {
         let mut presence = Presence::default();
         presence.attach(session(1, "phone", 1, 1));
         presence.attach(session(1, "phone", 1, 2));
-        // The old node says again what it holds.
+        // The old node repeats its report.
         presence.attach(session(1, "phone", 1, 1));
         presence.attach(session(1, "laptop", 2, 1));
         assert_eq!(presence.of_token(UserId(1), &TokenHash([1; 32])).len(), 2);

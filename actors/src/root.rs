@@ -1,8 +1,8 @@
-//! The root of a node's actors: starts the fan-out, the listener, and a shard for each leadership held
-//! here, and restarts what fails.
+//! The root of a node's actors: it starts fan-out, the listener, and a shard for each leadership of
+//! this node, and restarts those that fail.
 //!
-//! Children are kept in maps of our own, in order. A shard that fails is started anew for the same
-//! leadership; what it knew by itself is volatile and said again.
+//! A failed shard starts again for the same leadership. Its own state is volatile, and nodes report
+//! it again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::fanout::{Fanout, FanoutMsg};
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
 use crate::shard::{Shard, ShardArgs, ShardMsg};
 
-/// A node that reaches too few others for so long keeps no clients: longer than it takes to find
-/// everybody again after it stood still.
+/// A node without a majority for this long sends its clients away. It is longer than a node needs
+/// to reconnect after it was frozen.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
 /// For the listener to queue the last frame of every connection.
-const FAREWELLS: Duration = Duration::from_secs(1);
+const LAST_FRAMES: Duration = Duration::from_secs(1);
 
 pub enum RootMsg {
     LedChanged,
@@ -48,7 +48,7 @@ pub struct RootState {
     fanout: ActorRef<FanoutMsg>,
     listener: ActorRef<ListenerMsg>,
     shards: BTreeMap<ShardId, (Epoch, ActorRef<ShardMsg>)>,
-    /// Follow the leaderships and what is meant with this node; aborted with this actor.
+    /// Watch the leaderships and the routing; aborted with this actor.
     _tasks: JoinSet<()>,
 }
 
@@ -102,11 +102,11 @@ impl Actor for Root {
             state.fanout = start_fanout(&myself, &state.args).await?;
             let _ = state.listener.send_message(ListenerMsg::HangUp);
         } else if id == state.listener.get_id() {
-            tracing::error!(%error, "the listener failed and starts anew");
+            tracing::error!(%error, "the listener failed and is restarted");
             state.listener = start_listener(&myself, &state.args).await?;
         } else if let Some((shard, _)) = state.shards.iter().find(|(_, (_, actor))| actor.get_id() == id) {
             let shard = *shard;
-            tracing::error!(%shard, %error, "a shard failed and starts anew");
+            tracing::error!(%shard, %error, "a shard failed and is restarted");
             state.shards.remove(&shard);
             state.args.front.world.router.set_shard(shard, None);
             state.follow_leaderships(&myself).await;
@@ -116,9 +116,9 @@ impl Actor for Root {
 
     async fn post_stop(&self, _: ActorRef<RootMsg>, state: &mut RootState) -> Result<(), ActorProcessingErr> {
         let router = &state.args.front.world.router;
-        // Waited for: the end of this actor kills its children, and clients would get no farewell.
-        if let Err(error) = state.listener.stop_and_wait(None, Some(FAREWELLS)).await {
-            tracing::warn!(%error, "connections end without a farewell");
+        // Waits, because the end of this actor kills its children before clients get a last frame.
+        if let Err(error) = state.listener.stop_and_wait(None, Some(LAST_FRAMES)).await {
+            tracing::warn!(%error, "connections end without a last frame");
         }
         for (shard, (_, actor)) in std::mem::take(&mut state.shards) {
             router.set_shard(shard, None);
@@ -132,7 +132,7 @@ impl Actor for Root {
 }
 
 impl RootState {
-    /// One shard actor per leadership: another epoch is another actor.
+    /// One shard actor per leadership: a new epoch gets a new actor.
     async fn follow_leaderships(&mut self, myself: &ActorRef<RootMsg>) {
         let world = self.args.front.world.clone();
         let led = world.cluster.led().borrow().clone();
@@ -151,14 +151,14 @@ impl RootState {
                     world.router.set_shard(shard, Some(actor.clone()));
                     self.shards.insert(shard, (epoch, actor));
                 }
-                Err(error) => tracing::error!(%shard, %error, "a shard does not start"),
+                Err(error) => tracing::error!(%shard, %error, "a shard cannot be started"),
             }
         }
     }
 }
 
-/// Tells the listener when clients are better served elsewhere, because this node is to be emptied
-/// or has been cut off, and when they are not any more.
+/// Tells the listener to send clients to other nodes while this node is being emptied or has no
+/// majority.
 async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
     let (mut away, mut alone_since) = (false, None);
     loop {

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use ractor::ActorRef;
 use tokio::sync::{oneshot, watch};
@@ -246,15 +247,23 @@ impl Router {
     }
 
     /// Tells a node what its connections should see. `lane` keeps the order of one conversation.
-    pub fn push(&self, node: NodeId, lane: ShardId, push: Push) {
-        if node == self.me {
-            self.to_fanout_here(push);
-            return;
-        }
-        let body = wire::encode_push(&push);
-        let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: None, deadline_ms: 0, body };
-        if self.send(node, lane.0, envelope).is_err() {
-            self.stats.lost_pushes.up();
+    pub fn push(&self, node: NodeId, lane: ShardId, push: &Push) {
+        self.push_all([node], lane, push);
+    }
+
+    /// As [`Router::push`], encoded once for all these nodes.
+    pub fn push_all(&self, nodes: impl IntoIterator<Item = NodeId>, lane: ShardId, push: &Push) {
+        let mut encoded: Option<Bytes> = None;
+        for node in nodes {
+            if node == self.me {
+                self.to_fanout_here(push.clone());
+                continue;
+            }
+            let body = encoded.get_or_insert_with(|| wire::encode_push(push, self.routing.borrow().level)).clone();
+            let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: None, deadline_ms: 0, body };
+            if self.send(node, lane.0, envelope).is_err() {
+                self.stats.lost_pushes.up();
+            }
         }
     }
 

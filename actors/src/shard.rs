@@ -15,7 +15,6 @@ mod requests;
 mod standing;
 pub(crate) mod touch;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -24,9 +23,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use troupe_core::record::OutboxKey;
 use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
+use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;
-use crate::conversation::{ConversationMsg, push_frame};
+use crate::conversation::ConversationMsg;
 use crate::message::{Answer, Push, Request, Session, say};
 use crate::presence::Presence;
 use crate::reply::ReplyTo;
@@ -220,17 +220,12 @@ impl ShardState {
         for effect in effects {
             match effect {
                 Effect::InboxChanged { user, conversation, present, version } => {
-                    for node in self.presence.nodes(user) {
-                        let push = Push::Inbox { user, conversation, present, version };
-                        self.world.router.push(node, self.shard, push);
-                    }
+                    let push = Push::Inbox { user, conversation, present, version };
+                    self.world.router.push_all(self.presence.nodes(user), self.shard, &push);
                 }
                 Effect::Invited { user, conversation, by } => {
-                    let push = say::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 };
-                    let frame = push_frame(say::server_frame::Message::Invitation(push));
-                    for node in self.presence.nodes(user) {
-                        self.world.router.push(node, self.shard, Push::User { user, frame: frame.clone() });
-                    }
+                    let push = Push::Invitation { user, conversation, by };
+                    self.world.router.push_all(self.presence.nodes(user), self.shard, &push);
                 }
                 Effect::InvitationExpired { user, conversation, version } => {
                     let key = OutboxKey { slot: conversation.slot(), conversation, version, user };
@@ -239,7 +234,7 @@ impl ShardState {
                 }
                 Effect::SessionEnded { user, token, why, .. } => {
                     for session in self.presence.of_token(user, &token) {
-                        self.end(session, why.code());
+                        self.end(session, why.into());
                     }
                 }
                 Effect::OutboxFilled { .. } => self.relay_outbox(myself),
@@ -262,11 +257,11 @@ impl ShardState {
     }
 
     /// Tells the node of a live connection that its session has ended.
-    fn end(&mut self, session: Session, code: &'static str) {
+    fn end(&mut self, session: Session, reason: EndReason) {
         self.presence.detach(&session);
         self.tell_user(&session);
         let node = session.node;
-        self.world.router.push(node, self.shard, Push::SessionEnded { session, code: Cow::Borrowed(code) });
+        self.world.router.push(node, self.shard, &Push::SessionEnded { session, reason });
     }
 
     fn attach(&mut self, session: Session) {
@@ -356,7 +351,7 @@ impl ShardState {
         }
         for (node, heads) in heads {
             for part in heads.chunks(limits::HEADS_PER_PUSH) {
-                self.world.router.push(node, self.shard, Push::Heads(part.to_vec()));
+                self.world.router.push(node, self.shard, &Push::Heads(part.to_vec()));
             }
         }
         self.moved.retain(|_, (_, times)| {

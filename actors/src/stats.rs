@@ -1,4 +1,4 @@
-//! Plain counters of one node, for people and for /metrics. Nothing is decided by them.
+//! Counters of one node, for operators and /metrics. No decision depends on them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

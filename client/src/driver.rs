@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use troupe_core::effect::Ending;
 use troupe_core::{ConversationId, Seq};
 use troupe_proto::wire::client::LoggedIn;
 use troupe_runtime::NodeCtx;
@@ -251,7 +252,7 @@ impl Driver {
     fn end(self, state: State) {
         self.shared.connection.send_replace(None);
         if let State::Kicked { code, .. } = &state {
-            if code != "replaced"
+            if code != Ending::Replaced.code()
                 && code != "other_user"
                 && code != "store"
                 && code != UNTRUSTED

@@ -9,7 +9,7 @@ use prost::Message;
 use tokio_util::codec::{Decoder, Encoder};
 use troupe_core::limits;
 
-const PREFIX_BYTES: usize = 4;
+pub const PREFIX_BYTES: usize = 4;
 
 /// What ends a stream of frames: after any of these its next bytes mean nothing.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! The last acks of a conversation: a retry that comes soon is answered without an entry.
+//! The last acks of a conversation: an early retry is answered without an entry in the log.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +6,7 @@ use troupe_core::{ClientMessageId, UserId};
 
 use crate::message::Answer;
 
-/// Acks kept; what is older is answered by apply.
+/// Acks kept. Apply answers retries of older ones.
 const KEPT: usize = 128;
 
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Remembers a committed place; anything else is not worth it.
+    /// Caches a committed place; other answers are not cached.
     pub fn insert(&mut self, sender: UserId, id: ClientMessageId, answer: Answer) {
         let Answer::Placed { seq, time, .. } = answer else { return };
         let held = self.acks.insert((sender, id), Answer::Placed { seq, time, duplicate: true });

@@ -1,4 +1,4 @@
-//! Those who wait for what a conversation has proposed.
+//! Callers that wait for a proposal of a conversation.
 
 use troupe_core::{ClientMessageId, UserId};
 
@@ -6,13 +6,13 @@ use crate::message::{Answer, Outcome, Refusal};
 use crate::reply::ReplyTo;
 
 pub enum Waiter {
-    /// The key of exactly once, for the recent acks.
+    /// With the key of its exactly-once entry, for the recent acks.
     Placed(UserId, ClientMessageId, ReplyTo),
     Cursors(Vec<ReplyTo>),
 }
 
 impl Waiter {
-    /// Answers whoever waits; returns what is worth remembering.
+    /// Answers the caller. Returns the ack to cache.
     pub fn answer(self, outcome: Outcome) -> Option<(UserId, ClientMessageId, Answer)> {
         match self {
             Waiter::Placed(sender, id, reply) => {

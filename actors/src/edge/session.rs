@@ -1,13 +1,15 @@
 //! What a connection becomes by a login, and how it ends by a logout.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;
 use troupe_core::ConversationId;
+use troupe_core::effect::Ending;
 
+use super::sink::TcpSink;
 use super::{EdgeMsg, EdgeState, Phase, Said, login, requests, say};
-use crate::connection::Farewell;
 use crate::fanout::FanoutMsg;
 use crate::message::{Refusal, Session};
 
@@ -51,7 +53,8 @@ impl EdgeState {
         // First the answer, then whatever the fan-out pushes.
         let logged_in = say::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
         self.reply(request_id).send(Said::LoggedIn(logged_in));
-        let attach = FanoutMsg::Attach { id: self.id, session, outbox: self.outbox.clone(), edge: myself.clone() };
+        let sink = Arc::new(TcpSink { outbox: self.outbox.clone(), edge: myself.clone() });
+        let attach = FanoutMsg::Attach { id: self.id, session, sink };
         self.front.world.router.tell_fanout(attach);
         // The fan-out finds the conversations of its users by itself; the channel is everybody's.
         let everyone = FanoutMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
@@ -78,7 +81,7 @@ impl EdgeState {
         match outcome {
             Ok(()) => {
                 self.reply(request_id).send(Said::Done(say::Done {}));
-                self.outbox.finish(Some(Farewell::new("logged_out").frame()));
+                self.outbox.end(&Ending::LoggedOut.into());
             }
             Err(refusal) => {
                 if let Phase::Leaving(session) = &self.phase {

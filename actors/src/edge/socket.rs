@@ -13,13 +13,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use troupe_core::limits;
+use troupe_proto::client::{EndReason, push_frame};
 use troupe_proto::frame::FrameDecoder;
 use troupe_runtime::Stream;
 
 use super::{EdgeMsg, cost};
 use crate::budgets::{Payer, Verdict};
-use crate::connection::{Farewell, Outbox, ToWrite};
-use crate::conversation::push_frame;
+use crate::connection::{Outbox, ToWrite};
 use crate::door::Door;
 use crate::message::say;
 
@@ -62,7 +62,7 @@ async fn enter(mut stream: Box<dyn Stream>, door: &Door, outbox: &Outbox, begun:
         // What has been said to a silent client is still written, unless only TLS may carry it.
         () = outbox.closing() => return door.takes_plain().then_some(stream),
         () = &mut over => {
-            outbox.finish(Some(Farewell::new("no_login").frame()));
+            outbox.end(&EndReason::NoLogin);
             return door.takes_plain().then_some(stream);
         }
     };
@@ -125,8 +125,8 @@ async fn read(
             },
             () = patience.wait() => {
                 if patience.is_over(outbox) {
-                    let code = if outbox.is_logged_in() { "idle" } else { "no_login" };
-                    return outbox.finish(Some(Farewell::new(code).frame()));
+                    let logged_in = outbox.is_logged_in();
+                    return outbox.end(if logged_in { &EndReason::Idle } else { &EndReason::NoLogin });
                 }
                 continue;
             }

@@ -1,16 +1,17 @@
-//! Connections of this node, and which conversations each of them follows: no more than the bound,
-//! the lively ones first.
+//! The connections of this node and the conversations that each of them follows: the most recently
+//! active ones, up to a bound.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ractor::ActorRef;
+use troupe_core::effect::Ending;
 use troupe_core::{ConversationId, Seq, ShardId, limits};
+use troupe_proto::client::EndReason;
 
 use super::{FanoutMsg, FanoutState, Local};
-use crate::connection::{ConnectionId, Outbox};
-use crate::edge::EdgeMsg;
 use crate::message::{Request, Session};
+use crate::sink::{ConnectionId, Sink};
 
 impl FanoutState {
     pub(super) fn attach(
@@ -18,17 +19,17 @@ impl FanoutState {
         myself: &ActorRef<FanoutMsg>,
         id: ConnectionId,
         session: Session,
-        outbox: Arc<Outbox>,
-        edge: ActorRef<EdgeMsg>,
+        sink: Arc<dyn Sink>,
     ) {
         let others = self.users.entry(session.user).or_default();
         for other in others.iter() {
             if let Some(local) = self.connections.get(other)
                 && local.session.device == session.device
             {
-                // The same session on a newer connection has only moved; the device must not take
-                // that for its end.
-                local.kick(if local.session.token == session.token { "moved" } else { "replaced" });
+                // The same session on a newer connection has moved; its device must not take that
+                // for the end of the session.
+                let moved = local.session.token == session.token;
+                local.sink.end(if moved { EndReason::Moved } else { Ending::Replaced.into() });
             }
         }
         others.insert(id);
@@ -36,14 +37,13 @@ impl FanoutState {
             self.leader_requests.entry(shard).or_default().attach(session.clone());
             self.inboxes.changed(session.user);
         }
-        self.connections.insert(id, Local { session, outbox, edge, follows: BTreeSet::new() });
+        self.connections.insert(id, Local { session, sink, follows: BTreeSet::new() });
         self.flush(myself);
     }
 
     pub(super) fn detach(&mut self, id: ConnectionId) {
         let Some(local) = self.connections.remove(&id) else { return };
-        // A device that came back to the same node is here before its older connection is noticed
-        // to have ended.
+        // A device may come back to this node before the end of its older connection is noticed.
         let mut still_here = false;
         if let Some(others) = self.users.get_mut(&local.session.user) {
             others.remove(&id);
@@ -54,8 +54,8 @@ impl FanoutState {
             }
         }
         let follows = local.follows;
-        let deserted = follows.into_iter().filter(|conversation| self.is_deserted_by(id, *conversation)).collect();
-        self.desert(deserted);
+        let without = follows.into_iter().filter(|conversation| self.is_left_by(id, *conversation)).collect();
+        self.unsubscribe(without);
         if still_here {
             return;
         }
@@ -65,8 +65,8 @@ impl FanoutState {
         self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
     }
 
-    /// At the bound the news of a conversation displaces the one that was quiet for longest; what
-    /// is only read from the list displaces nothing, because the list was read with the most
+    /// At the bound, a push about a conversation displaces the one that was quiet for longest. A
+    /// conversation read from the list displaces none, because the list comes with the most
     /// recently active first.
     pub(super) fn follow(&mut self, id: ConnectionId, conversation: ConversationId, added: Added) {
         let Some(local) = self.connections.get(&id) else { return };
@@ -74,7 +74,7 @@ impl FanoutState {
         if local.follows.len() >= limits::CONVERSATIONS_FOLLOWED && !local.follows.contains(&conversation) {
             let active =
                 |other: &ConversationId| self.conversations.get(other).map_or(0, |subscription| subscription.active);
-            let Some(quiet) = quietest(&local.follows, active).filter(|_| added.is_news()) else { return };
+            let Some(quiet) = quietest(&local.follows, active).filter(|_| added.is_pushed()) else { return };
             self.unfollow(id, quiet);
         }
         let Some(local) = self.connections.get_mut(&id) else { return };
@@ -87,7 +87,7 @@ impl FanoutState {
         }
     }
 
-    /// Leaves all but these and the channel.
+    /// Leaves all conversations but these and the channel.
     pub(super) fn follow_only(&mut self, id: ConnectionId, listed: &BTreeSet<ConversationId>) {
         let Some(local) = self.connections.get(&id) else { return };
         let leaves = |other: &&ConversationId| **other != ConversationId::Everyone && !listed.contains(other);
@@ -98,50 +98,50 @@ impl FanoutState {
     fn unfollow(&mut self, id: ConnectionId, conversation: ConversationId) {
         let Some(local) = self.connections.get_mut(&id) else { return };
         local.follows.remove(&conversation);
-        if self.is_deserted_by(id, conversation) {
-            self.desert(vec![conversation]);
+        if self.is_left_by(id, conversation) {
+            self.unsubscribe(vec![conversation]);
         }
     }
 
-    /// Takes the connection off the listeners; true if it was the last.
-    fn is_deserted_by(&mut self, id: ConnectionId, conversation: ConversationId) -> bool {
+    /// Removes the connection from the listeners; true if it was the last one.
+    fn is_left_by(&mut self, id: ConnectionId, conversation: ConversationId) -> bool {
         let Some(subscription) = self.conversations.get_mut(&conversation) else { return false };
         subscription.leave(id);
-        subscription.is_deserted()
+        subscription.has_no_listener()
     }
 
-    fn desert(&mut self, conversations: Vec<ConversationId>) {
-        let mut deserted: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
+    fn unsubscribe(&mut self, conversations: Vec<ConversationId>) {
+        let mut by_shard: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
         for conversation in conversations {
             self.conversations.remove(&conversation);
             if let Some(shard) = self.world.router.shard_of(conversation.slot()) {
-                deserted.entry(shard).or_default().push(conversation);
+                by_shard.entry(shard).or_default().push(conversation);
             }
         }
         let node = self.world.me();
-        for conversations in deserted.into_values() {
+        for conversations in by_shard.into_values() {
             let Some(first) = conversations.first() else { continue };
             self.world.router.tell(first.slot(), Request::Unsubscribe { node, conversations });
         }
     }
 }
 
-/// How a connection comes to a conversation.
+/// Why a connection begins to follow a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Added {
-    /// The event that added its user, if this is news of it.
+    /// The event that added the user, if a push reports it.
     version: Seq,
-    /// The event from which on the connection is pushed everything, if it is not the next one.
+    /// The first event to push, if it is not the next one.
     first: Option<Seq>,
 }
 
 impl Added {
-    /// At some time: the conversation is in the user's list.
+    /// At an earlier time: the conversation is in the user's list.
     pub(super) const BEFORE: Added = Added { version: Seq::ZERO, first: None };
 
-    /// Just now, by the event at `version`. Nobody is ever removed from a direct conversation: a
-    /// connection that listens to it has nothing to learn, and one that does not may be handed the
-    /// message that begins it.
+    /// By the event at `version`, just now. A direct conversation never loses a member, so a
+    /// connection that listens to it already need not join again, and one that does not may get the
+    /// first message by push.
     pub(super) fn now(conversation: ConversationId, version: Seq) -> Added {
         match conversation {
             ConversationId::Direct { .. } => Added { version: Seq::ZERO, first: Some(version) },
@@ -149,12 +149,12 @@ impl Added {
         }
     }
 
-    fn is_news(self) -> bool {
+    fn is_pushed(self) -> bool {
         self != Added::BEFORE
     }
 }
 
-/// The conversation in which nothing has happened for longest. The channel stays.
+/// The conversation without activity for longest. The channel stays.
 fn quietest(follows: &BTreeSet<ConversationId>, active: impl Fn(&ConversationId) -> u64) -> Option<ConversationId> {
     follows.iter().copied().filter(|id| *id != ConversationId::Everyone).min_by_key(active)
 }
@@ -179,11 +179,11 @@ mod tests {
     }
 
     #[test]
-    fn news_of_a_direct_conversation_is_pushed_from_its_event_on() {
+    fn a_new_direct_conversation_is_pushed_from_its_first_event_on() {
         let direct = ConversationId::Direct { low: UserId(1), high: UserId(2) };
         assert_eq!(Added::now(direct, Seq(1)).first, Some(Seq(1)));
-        // Its member may have been away in between: the leader says from where on.
+        // The member may have been away in between: the leader decides from where on.
         assert_eq!(Added::now(ConversationId::Group(GroupId(1)), Seq(5)).first, None);
-        assert!(Added::now(direct, Seq(1)).is_news() && !Added::BEFORE.is_news());
+        assert!(Added::now(direct, Seq(1)).is_pushed() && !Added::BEFORE.is_pushed());
     }
 }

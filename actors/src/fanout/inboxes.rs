@@ -1,8 +1,8 @@
-//! Whose conversation lists this node has to read, and when; and what news of them does.
+//! The conversation lists that this node has to read, and pushed changes of them.
 //!
-//! The leader of a user's shard pushes what comes to the list and what leaves it to the nodes that
-//! it knows the user at. Until it has been told, and told again by each new leader, such a push
-//! goes nowhere; so the list is read *after* that, and nothing can fall between the two.
+//! The leader of a user's shard pushes changes of the list to the nodes that have reported a
+//! connection of the user. A change before that report reaches no node, so the list is read *after*
+//! each leader has got the report, and no change falls between the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,37 +10,37 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use troupe_core::{ConversationId, Seq, ShardId, UserId, limits};
 
-use crate::conversation::push_frame;
 use crate::fanout::connections::Added;
 use crate::fanout::{FanoutMsg, FanoutState};
-use crate::message::{Answer, Request, say};
+use crate::message::{Answer, Request};
 use crate::router::{PATIENCE, Router};
+use crate::sink::{Delivery, Pushed};
 
-/// Lists read at once: after a change of leader those of all users here are wanted, and nobody
+/// Lists read at once. After a change of leader the lists of all users are read, and no client
 /// waits for them.
 const READING: usize = 32;
-/// Conversations of a list that are followed: one place is the channel's, which is on no list.
+/// Conversations of a list that are followed. The channel, which is on no list, has one place.
 const LISTED_FOLLOWED: usize = limits::CONVERSATIONS_FOLLOWED - 1;
 
 #[derive(Debug, Default)]
 pub struct Inboxes {
-    /// The leader does not know yet that they are here.
-    unheard: BTreeSet<UserId>,
+    /// The leader has no report of their connections yet.
+    unreported: BTreeSet<UserId>,
     wanted: BTreeSet<UserId>,
-    /// To be tried again with the next tick.
+    /// The next tick tries these again.
     failed: BTreeSet<UserId>,
     reading: usize,
 }
 
 impl Inboxes {
-    /// A user is new here, or the leader is.
+    /// The user has a new connection, or its shard a new leader.
     pub fn changed(&mut self, user: UserId) {
-        self.unheard.insert(user);
+        self.unreported.insert(user);
     }
 
-    /// The leader knows from now on.
-    pub fn heard(&mut self, user: UserId) {
-        if self.unheard.remove(&user) {
+    /// The leader has the report.
+    pub fn reported(&mut self, user: UserId) {
+        if self.unreported.remove(&user) {
             self.wanted.insert(user);
         }
     }
@@ -74,22 +74,22 @@ impl FanoutState {
         }
     }
 
-    /// The most recently active first. `None`: it could not be read now.
+    /// The most recently active first. `None`: the read failed.
     pub(super) fn inbox_read(&mut self, user: UserId, conversations: Option<Vec<ConversationId>>) {
         self.inboxes.ended(user, conversations.is_some() || !self.users.contains_key(&user));
         let connections = self.users.get(&user).cloned().unwrap_or_default();
         if let Some(listed) = conversations.as_ref().filter(|listed| listed.len() >= LISTED_FOLLOWED) {
-            // Quiet ones make room for those that are livelier by now.
+            // Quiet conversations make room for more active ones.
             let listed: BTreeSet<ConversationId> = listed.iter().copied().collect();
             connections.iter().for_each(|id| self.follow_only(*id, &listed));
         }
-        // Followed in reverse, so that the most recently active one counts as the liveliest.
+        // In reverse, so that the most recently active one is followed last.
         for conversation in conversations.into_iter().flatten().rev() {
             connections.iter().for_each(|id| self.follow(*id, conversation, Added::BEFORE));
         }
     }
 
-    /// News may come after a newer state was read from the list, or heard from the conversation.
+    /// Late changes never override newer state: they carry the seq of the event.
     pub(super) fn inbox_changed(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {
         let joined = |fanout: &FanoutState, id| {
             fanout
@@ -97,28 +97,22 @@ impl FanoutState {
                 .get(&conversation)
                 .is_some_and(|subscription| subscription.has_joined_since(id, version))
         };
+        let left = Delivery::new(Pushed::Left { conversation });
         for id in self.users.get(&user).cloned().unwrap_or_default() {
             if present {
-                // Its device is told of the conversation together with the head.
+                // The device learns of the conversation together with its head.
                 self.follow(id, conversation, Added::now(conversation, version));
-            } else if !joined(self, id)
-                && let Some(local) = self.connections.get(&id)
-            {
-                // Listening ends with the event that removed this user, which may not have come
-                // yet.
-                let frame = push_frame(say::server_frame::Message::Conversation(say::ConversationPush {
-                    conversation: conversation.to_string(),
-                    present: false,
-                    head: 0,
-                }));
-                local.push(&self.world, frame);
+            } else if !joined(self, id) {
+                // The subscription ends with the event that removed this user, which may come
+                // later.
+                self.deliver_to(id, &left);
             }
         }
     }
 }
 
-/// The conversations of the list that the user's connections follow, the most recently active first
-/// if there are too many.
+/// The conversations of the list that the user's connections follow. If there are too many, the
+/// most recently active ones.
 async fn read(router: &Arc<Router>, user: UserId) -> Option<Vec<ConversationId>> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
@@ -150,8 +144,7 @@ fn by_shard(router: &Arc<Router>, all: &[ConversationId]) -> BTreeMap<Option<Sha
     parts
 }
 
-/// When something was last said in these conversations of one shard; nothing of a shard that does
-/// not answer.
+/// The times of the last events in these conversations of one shard; none if it does not answer.
 async fn activity(
     router: &Arc<Router>,
     user: UserId,
@@ -166,8 +159,7 @@ async fn activity(
     }
 }
 
-/// A conversation whose time is not known comes first: it must not fall out because its shard is
-/// late.
+/// A conversation of unknown time comes first: it must not be dropped because its shard is late.
 fn most_recent(
     mut all: Vec<ConversationId>,
     times: &BTreeMap<ConversationId, u64>,
@@ -183,19 +175,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_when_the_leader_knows_and_again_when_another_does() {
+    fn a_list_is_read_after_each_leader_has_the_report() {
         let mut inboxes = Inboxes::default();
         let ann = UserId(1);
         inboxes.changed(ann);
         assert_eq!(inboxes.next(), None);
-        inboxes.heard(ann);
+        inboxes.reported(ann);
         assert_eq!(inboxes.next(), Some(ann));
         inboxes.ended(ann, true);
-        // Said again to the same leader: nothing can have been missed.
-        inboxes.heard(ann);
+        // A repeated report to the same leader: no change can have been missed.
+        inboxes.reported(ann);
         assert_eq!(inboxes.next(), None);
         inboxes.changed(ann);
-        inboxes.heard(ann);
+        inboxes.reported(ann);
         assert_eq!(inboxes.next(), Some(ann));
     }
 
@@ -204,7 +196,7 @@ mod tests {
         let group = |number| ConversationId::Group(troupe_core::GroupId(number));
         let many = limits::CONVERSATIONS_FOLLOWED as u64 + 300;
         let all: Vec<ConversationId> = (1..=many).map(group).collect();
-        // The highest ids are the quietest, and of one nothing is known.
+        // The highest ids are the quietest, and the time of one is unknown.
         let times = (1..many).map(|number| (group(number), many - number)).collect();
         let followed = most_recent(all, &times, LISTED_FOLLOWED);
         assert_eq!(followed.len(), LISTED_FOLLOWED);
@@ -213,11 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_waits_for_the_next_tick_and_many_wait_for_each_other() {
+    fn a_failed_read_waits_for_the_next_tick_and_reads_are_bounded() {
         let mut inboxes = Inboxes::default();
         for user in 1..=READING as u64 + 1 {
             inboxes.changed(UserId(user));
-            inboxes.heard(UserId(user));
+            inboxes.reported(UserId(user));
         }
         let read: Vec<UserId> = std::iter::from_fn(|| inboxes.next()).collect();
         assert_eq!(read.len(), READING);

@@ -1,5 +1,5 @@
-//! What this node has to say to the leader of one shard, and has not said yet. One request of each
-//! kind is under way at a time, so that what gathers meanwhile shares the next.
+//! The queue of requests from this node to the leader of one shard. One request of each kind is in
+//! flight, and later ones share the next request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,25 +7,25 @@ use troupe_core::{ConversationId, Epoch, NodeId, UserId, limits};
 
 use crate::message::Session;
 
-/// Users named in one request; they are what makes it large.
+/// Users in one request: they determine its size.
 const USERS_PER_REQUEST: usize = 50_000;
 
 pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
 
 #[derive(Debug, Default)]
 pub struct LeaderRequests {
-    /// The leadership that knows this node's interests, or is being told.
+    /// The leadership that has this node's subscriptions, or is getting them.
     leader: Option<(NodeId, Epoch)>,
     wanted: Interests,
     subscribing: bool,
     sessions: Vec<Session>,
-    /// The next request replaces everything said before.
+    /// The next request replaces all earlier reports.
     whole: bool,
     attaching: bool,
 }
 
 impl LeaderRequests {
-    /// True if another leadership has begun: everything has to be said again.
+    /// True if a new leadership has begun: everything has to be sent again.
     pub fn leader_is(&mut self, leader: Option<(NodeId, Epoch)>) -> bool {
         let changed = leader.is_some() && leader != self.leader;
         if changed {
@@ -34,14 +34,14 @@ impl LeaderRequests {
         changed
     }
 
-    /// The mesh to this node was lost: what its leaders knew of this node is gone.
+    /// The mesh link to a node was lost: its leaders have forgotten this node.
     pub fn lost(&mut self, node: NodeId) {
         if self.leader.is_some_and(|(leader, _)| leader == node) {
             self.leader = None;
         }
     }
 
-    /// Whether everything is still to be said, to a leader who knows nothing yet.
+    /// Whether the next report replaces all earlier ones.
     pub fn replaces_all(&self) -> bool {
         self.whole
     }
@@ -50,7 +50,7 @@ impl LeaderRequests {
         self.wanted.entry(conversation).or_default().extend(users);
     }
 
-    /// Users of whom the leader is still to be asked about a conversation.
+    /// Users that the next subscription of a conversation names.
     pub fn wanted(&self, conversation: ConversationId) -> BTreeSet<UserId> {
         self.wanted.get(&conversation).cloned().unwrap_or_default()
     }
@@ -91,7 +91,7 @@ impl LeaderRequests {
         Some((std::mem::take(&mut self.whole), self.sessions.drain(..many).collect()))
     }
 
-    /// The request has ended; what failed is wanted again.
+    /// The request has ended; failed interests are queued again.
     pub fn subscribed(&mut self, failed: Interests) {
         self.subscribing = false;
         for (conversation, users) in failed {
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_gathers_during_a_request_goes_with_the_next() {
+    fn interests_queued_during_a_request_share_the_next_one() {
         let mut requests = LeaderRequests::default();
         requests.want(ConversationId::Everyone, [UserId(1)]);
         let first = requests.next_interests().expect("something is wanted");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_leadership_is_noticed_once_and_a_lost_link_like_one() {
+    fn a_new_leadership_or_a_lost_link_is_noticed_once() {
         let mut requests = LeaderRequests::default();
         let leader = Some((NodeId(2), Epoch(5)));
         assert!(requests.leader_is(leader) && !requests.leader_is(leader) && !requests.leader_is(None));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn saying_everything_may_be_saying_nothing() {
+    fn a_report_that_replaces_all_may_be_empty() {
         let mut requests = LeaderRequests::default();
         assert!(requests.next_sessions().is_none());
         requests.attach_whole(Vec::new());

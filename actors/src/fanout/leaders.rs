@@ -1,22 +1,22 @@
-//! What a fan-out says to the leaders of shards, and what they answer: one conversation at a time with
-//! each, everything again after a change of leader.
+//! Subscriptions at the leaders of shards and their answers. Each leader has one request of a kind
+//! in flight; after a change of leader everything is subscribed again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use ractor::ActorRef;
+use troupe_core::effect::Ending;
 use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, Seq, ShardId, UserId};
 
 use super::leader_requests::Interests;
 use super::{FanoutMsg, FanoutState, REPORT_TICKS};
-use crate::conversation::push_frame;
-use crate::message::{Answer, Outcome, Request, Session, Standing, say};
+use crate::message::{Answer, Outcome, Request, Session, SubscriptionState};
 use crate::router::PATIENCE;
-/// What is said to leaders, and what they answer.
+use crate::sink::{Delivery, Pushed};
+
 impl FanoutState {
-    /// Says everything again to every leadership that has not heard it.
-    pub(super) fn look_at_leaders(&mut self) {
+    /// Queues everything for every leadership that has not got it.
+    pub(super) fn check_leaders(&mut self) {
         let routing = self.world.router.routing();
         let Some(map) = routing.shards else { return };
         let mut changed: BTreeSet<ShardId> = map
@@ -41,7 +41,7 @@ impl FanoutState {
         self.report(|shard| changed.contains(&shard));
     }
 
-    /// All live connections, to the shards of their users.
+    /// Queues all live connections for the shards of their users.
     pub(super) fn report(&mut self, to: impl Fn(ShardId) -> bool) {
         let Some(map) = self.world.router.routing().shards else { return };
         let mut sessions: BTreeMap<ShardId, Vec<Session>> =
@@ -76,7 +76,8 @@ impl FanoutState {
             });
         }
         if let Some(asked) = requests.next_interests() {
-            let interests = asked.iter().map(|(conversation, users)| (*conversation, judged(*conversation, users)));
+            let interests =
+                asked.iter().map(|(conversation, users)| (*conversation, checked_users(*conversation, users)));
             let request = Request::Subscribe { node, interests: interests.collect() };
             let answer = self.world.router.ask(slot, request, PATIENCE);
             let myself = myself.clone();
@@ -94,26 +95,25 @@ impl FanoutState {
         mut asked: Interests,
         outcome: Outcome,
     ) {
-        let standings = match outcome {
-            Ok(Answer::Subscribed(standings)) => standings,
-            // Asked again with the next tick or the next leader; nobody else is held up.
+        let states = match outcome {
+            Ok(Answer::Subscribed(states)) => states,
+            // The next tick or the next leader tries again; requests to other shards go on.
             _ => return self.leader_requests.entry(shard).or_default().subscribed(asked),
         };
         self.leader_requests.entry(shard).or_default().subscribed(Interests::new());
-        for Standing { conversation, head, refused } in standings {
+        for SubscriptionState { conversation, head, refused } in states {
             let Some(users) = asked.remove(&conversation) else { continue };
             let Some(subscription) = self.conversations.get_mut(&conversation) else { continue };
             let asked_again = self.leader_requests.entry(shard).or_default().wanted(conversation);
             let (told, out) = subscription.answered(head, &users, &refused.into_iter().collect(), &asked_again);
-            let mut frames: BTreeMap<Seq, Bytes> = BTreeMap::new();
-            for (id, at) in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
-                let frame = frames.entry(at).or_insert_with(|| present(conversation, at));
-                if let Some(local) = self.connections.get(&id) {
-                    local.push(&self.world, frame.clone());
-                }
+            let mut joined: BTreeMap<Seq, Delivery> = BTreeMap::new();
+            for (id, head) in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
+                let delivery =
+                    joined.entry(head).or_insert_with(|| Delivery::new(Pushed::Joined { conversation, head }));
+                self.deliver_to(id, delivery);
             }
             self.deliver(conversation, out);
-            // A new conversation begins with its first event, which may have to be fetched.
+            // The first event of a new conversation may have to be fetched.
             self.fill(myself, conversation);
         }
     }
@@ -123,15 +123,15 @@ impl FanoutState {
         match outcome {
             Ok(Answer::Ended(ended)) => {
                 requests.attached(false, Vec::new());
-                // An answer of the leader before says nothing about what the one now knows.
+                // An answer of the previous leader says nothing about the present one.
                 if !requests.replaces_all() {
-                    asked.iter().for_each(|session| self.inboxes.heard(session.user));
+                    asked.iter().for_each(|session| self.inboxes.reported(session.user));
                 }
                 for session in ended {
-                    self.end_session(&session, "revoked");
+                    self.end_session(&session, &Ending::Revoked.into());
                 }
             }
-            // Connections that ended meanwhile are not worth telling of.
+            // Connections that have ended meanwhile are dropped.
             _ => {
                 let live = |session: &Session| self.users.contains_key(&session.user);
                 requests.attached(whole, asked.into_iter().filter(live).collect());
@@ -141,7 +141,7 @@ impl FanoutState {
 
     pub(super) fn tick(&mut self, myself: &ActorRef<FanoutMsg>) {
         self.ticks += 1;
-        self.look_at_leaders();
+        self.check_leaders();
         if self.ticks.is_multiple_of(REPORT_TICKS) {
             self.report(|_| true);
         }
@@ -152,14 +152,8 @@ impl FanoutState {
     }
 }
 
-fn present(conversation: ConversationId, head: Seq) -> Bytes {
-    let conversation = conversation.to_string();
-    let push = say::ConversationPush { conversation, present: true, head: head.0 };
-    push_frame(say::server_frame::Message::Conversation(push))
-}
-
-/// Who has to be judged by the leader: nobody where everybody may listen.
-fn judged(conversation: ConversationId, users: &BTreeSet<UserId>) -> Vec<UserId> {
+/// The users whose membership the leader has to check: none in the channel, which is open to all.
+fn checked_users(conversation: ConversationId, users: &BTreeSet<UserId>) -> Vec<UserId> {
     match conversation {
         ConversationId::Everyone => Vec::new(),
         _ => users.iter().copied().collect(),

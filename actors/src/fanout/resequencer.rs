@@ -1,24 +1,23 @@
-//! The order in which one node hands out the events of one conversation: contiguous, or not at all.
+//! Puts the pushed events of one conversation in order: this node delivers contiguous seqs only.
 //!
-//! Pushes are hints that may be lost, late or twice. What lies between the position and a push that
-//! came too early is fetched first; only then is anything handed out, so that who was removed at a
-//! seq gets nothing after it.
+//! A push may be lost, late or repeated. Events between the position and an early push are fetched
+//! before it is delivered, so that a removed user gets no event after its removal.
 
 use std::collections::BTreeMap;
 
 use troupe_core::{Seq, limits};
 
-use crate::message::News;
+use crate::message::EventPush;
 
 #[derive(Debug, Default)]
 pub struct Resequencer {
-    /// Everything up to here has been handed out, or is below the head that subscribers were told.
-    /// `None` before the leader has said where the conversation stands.
+    /// Events up to here are delivered, or below the head that subscribers got. `None` before the
+    /// leader's first answer.
     position: Option<Seq>,
-    held: BTreeMap<Seq, News>,
-    /// The furthest head heard of.
+    held: BTreeMap<Seq, EventPush>,
+    /// The highest head received.
     head: Seq,
-    /// Where the fetch that is under way begins.
+    /// Where the fetch in flight begins.
     filling: Option<Seq>,
 }
 
@@ -31,49 +30,48 @@ impl Resequencer {
         self.position.is_some()
     }
 
-    /// A push, or an event that was fetched. Returns what may be handed out now, in order.
-    pub fn offer(&mut self, news: News) -> Vec<News> {
-        self.head = self.head.max(news.seq);
-        if news.seq <= self.position() {
+    /// A pushed or fetched event. Returns the events to deliver now, in order.
+    pub fn offer(&mut self, push: EventPush) -> Vec<EventPush> {
+        self.head = self.head.max(push.seq);
+        if push.seq <= self.position() {
             return Vec::new();
         }
-        self.held.insert(news.seq, news);
+        self.held.insert(push.seq, push);
         if self.held.len() > limits::EVENTS_HELD_BACK {
-            // The latest can be fetched again; the earliest are needed first.
+            // The latest can be fetched again, and the earliest are needed first.
             self.held.pop_last();
         }
         self.release()
     }
 
-    /// Hands out at once, whatever is missing before it: the planted bug.
-    pub fn offer_regardless(&mut self, news: News) -> Vec<News> {
-        if self.position.is_none_or(|position| news.seq <= position) {
-            return self.offer(news);
+    /// The planted bug: delivers at once, even if earlier events are missing.
+    pub fn offer_regardless(&mut self, push: EventPush) -> Vec<EventPush> {
+        if self.position.is_none_or(|position| push.seq <= position) {
+            return self.offer(push);
         }
-        self.position = Some(news.seq);
-        vec![news]
+        self.position = Some(push.seq);
+        vec![push]
     }
 
-    /// Subscribed, or subscribed anew: whoever listens is told this head and fetches what they lack
+    /// The leader has answered a subscription. Listeners get this head and fetch what they lack
     /// below it.
-    pub fn reset_to(&mut self, head: Seq) -> Vec<News> {
+    pub fn reset_to(&mut self, head: Seq) -> Vec<EventPush> {
         self.head = self.head.max(head);
         self.position = Some(self.position().max(head));
         self.release()
     }
 
-    /// Begins behind `begin`, if it has not begun or is further: what lies between is fetched
-    /// again.
+    /// Moves the position back to `begin`, so that the events behind it are fetched again.
     pub fn go_back_to(&mut self, begin: Seq) {
         self.position = Some(self.position.map_or(begin, |position| position.min(begin)));
     }
 
-    /// The leader has told of this head after all its pushes up to it: what is missing is lost.
+    /// The leader sends a head after all pushes up to it, so an event that is missing now is lost.
     pub fn heard_head(&mut self, head: Seq) {
         self.head = self.head.max(head);
     }
 
-    /// Where to fetch from, if something is missing and nobody fetches yet.
+    /// Where to fetch from, if events are missing and no fetch is in flight.
     pub fn wants_fill(&mut self) -> Option<Seq> {
         let position = self.position?;
         if self.filling.is_some() || self.head <= position {
@@ -83,19 +81,18 @@ impl Resequencer {
         Some(position)
     }
 
-    /// Whether the position has moved since the fetch began. If not, the next one is no better
-    /// without a pause.
+    /// Whether the position has moved since the fetch began. If not, the next fetch needs a pause.
     pub fn fill_ended(&mut self) -> bool {
         self.filling.take().is_some_and(|began| self.position() > began)
     }
 
-    fn release(&mut self) -> Vec<News> {
+    fn release(&mut self) -> Vec<EventPush> {
         let Some(mut position) = self.position else { return Vec::new() };
         self.held = self.held.split_off(&position.next());
         let mut out = Vec::new();
-        while let Some(news) = self.held.remove(&position.next()) {
-            position = news.seq;
-            out.push(news);
+        while let Some(push) = self.held.remove(&position.next()) {
+            position = push.seq;
+            out.push(push);
         }
         self.position = Some(position);
         out
@@ -110,32 +107,32 @@ mod tests {
 
     use super::*;
 
-    fn news(seq: u64) -> News {
-        News { conversation: ConversationId::Everyone, seq: Seq(seq), removed: None, frame: Bytes::new() }
+    fn push(seq: u64) -> EventPush {
+        EventPush { conversation: ConversationId::Everyone, seq: Seq(seq), removed: None, event: Bytes::new() }
     }
 
-    fn seqs(out: Vec<News>) -> Vec<u64> {
-        out.into_iter().map(|news| news.seq.0).collect()
+    fn seqs(out: Vec<EventPush>) -> Vec<u64> {
+        out.into_iter().map(|push| push.seq.0).collect()
     }
 
     #[test]
     fn pushes_before_the_answer_wait_for_it() {
         let mut resequencer = Resequencer::default();
-        assert!(resequencer.offer(news(6)).is_empty() && resequencer.offer(news(5)).is_empty());
+        assert!(resequencer.offer(push(6)).is_empty() && resequencer.offer(push(5)).is_empty());
         assert_eq!(resequencer.wants_fill(), None);
         assert_eq!(seqs(resequencer.reset_to(Seq(4))), [5, 6]);
-        assert!(resequencer.offer(news(6)).is_empty());
+        assert!(resequencer.offer(push(6)).is_empty());
     }
 
     #[test]
     fn a_gap_is_filled_before_anything_after_it() {
         let mut resequencer = Resequencer::default();
         resequencer.reset_to(Seq(1));
-        assert!(resequencer.offer(news(4)).is_empty());
+        assert!(resequencer.offer(push(4)).is_empty());
         assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
         assert_eq!(resequencer.wants_fill(), None);
-        assert_eq!(seqs(resequencer.offer(news(2))), [2]);
-        assert_eq!(seqs(resequencer.offer(news(3))), [3, 4]);
+        assert_eq!(seqs(resequencer.offer(push(2))), [2]);
+        assert_eq!(seqs(resequencer.offer(push(3))), [3, 4]);
         resequencer.fill_ended();
         assert_eq!(resequencer.wants_fill(), None);
     }
@@ -154,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_is_bounded_and_fetched_later() {
+    fn events_held_back_are_bounded_and_fetched_later() {
         let mut resequencer = Resequencer::default();
         resequencer.reset_to(Seq(1));
         let last = 3 + limits::EVENTS_HELD_BACK as u64;
-        (3..=last).for_each(|seq| assert!(resequencer.offer(news(seq)).is_empty()));
-        assert_eq!(resequencer.offer(news(2)).len(), limits::EVENTS_HELD_BACK);
+        (3..=last).for_each(|seq| assert!(resequencer.offer(push(seq)).is_empty()));
+        assert_eq!(resequencer.offer(push(2)).len(), limits::EVENTS_HELD_BACK);
         assert!(resequencer.wants_fill().is_some());
     }
 
@@ -168,35 +165,35 @@ mod tests {
         let event = |seq, kind| say::Event { seq, kind, content: Bytes::from_static(b"?"), ..say::Event::default() };
         let mut resequencer = Resequencer::default();
         resequencer.reset_to(Seq(1));
-        let pushed = crate::conversation::news(ConversationId::Everyone, event(5, 77));
+        let pushed = EventPush::fetched(ConversationId::Everyone, event(5, 77));
         assert!(resequencer.offer(pushed).is_empty());
         assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
         // A later kind, a content that is none of its kind, and no kind at all.
         let page = [event(2, 77), event(3, 10), event(4, 0)];
-        let out = page.map(|event| resequencer.offer(crate::conversation::news(ConversationId::Everyone, event)));
+        let out = page.map(|event| resequencer.offer(EventPush::fetched(ConversationId::Everyone, event)));
         assert_eq!(seqs(out.into_iter().flatten().collect()), [2, 3, 4, 5]);
         assert!(resequencer.fill_ended());
         assert_eq!(resequencer.wants_fill(), None);
     }
 
     #[test]
-    fn a_page_that_does_not_help_is_not_asked_for_again_at_once() {
+    fn a_page_without_progress_is_not_requested_again_at_once() {
         let mut resequencer = Resequencer::default();
         resequencer.reset_to(Seq(1));
         resequencer.heard_head(Seq(3));
         assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
-        assert!(resequencer.offer(news(3)).is_empty(), "the one before it is missing");
+        assert!(resequencer.offer(push(3)).is_empty(), "the one before it is missing");
         assert!(!resequencer.fill_ended());
         assert_eq!(resequencer.wants_fill(), Some(Seq(1)));
-        resequencer.offer(news(2));
+        resequencer.offer(push(2));
         assert!(resequencer.fill_ended());
     }
 
     #[test]
-    fn subscribing_anew_jumps_to_the_head_that_subscribers_are_told() {
+    fn a_new_subscription_jumps_to_the_head_that_subscribers_get() {
         let mut resequencer = Resequencer::default();
         resequencer.reset_to(Seq(1));
-        resequencer.offer(news(9));
+        resequencer.offer(push(9));
         assert!(resequencer.reset_to(Seq(8)).into_iter().map(|n| n.seq).eq([Seq(9)]));
         assert_eq!(resequencer.position(), Seq(9));
         assert!(resequencer.reset_to(Seq(5)).is_empty());

@@ -1,54 +1,52 @@
-//! One conversation as this node's connections follow it: who listens, from where on, and in which
-//! order events go out.
+//! One conversation as this node follows it: its listeners, where each of them begins, and the
+//! order of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_core::{Seq, UserId};
 
 use super::resequencer::Resequencer;
-use crate::connection::ConnectionId;
-use crate::message::News;
+use crate::message::EventPush;
+use crate::sink::ConnectionId;
 
-/// A connection that is told of a conversation by its first event gets it pushed, if no more than
-/// this has happened since.
+/// A connection that learns of a conversation by its first event gets that event by push, if no
+/// more than this many have followed.
 const PUSHED_BEHIND: u64 = 16;
 
 #[derive(Debug, Default)]
 pub struct Subscription {
     pub resequencer: Resequencer,
-    /// Counts on with what the fan-out hands out: the higher, the more recently something happened
-    /// here.
+    /// The fan-out's count of delivered events at the last activity: a higher one is more recent.
     pub active: u64,
-    /// Another leadership is being told: what the last one pushed may be incomplete.
+    /// A new leadership has not answered yet: pushes of the previous one may be incomplete.
     pub renewing: bool,
-    /// Who gets events, and after which seq.
+    /// Connections that get events.
     listeners: BTreeMap<ConnectionId, Listener>,
     /// Connections that wait for the leader's answer.
     joining: BTreeMap<ConnectionId, Joining>,
-    /// Who was removed where, for answers that were given before it.
+    /// Removals, for answers that leaders gave before them.
     removed: BTreeMap<UserId, Seq>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Listener {
     user: UserId,
-    /// The device fetches up to here by itself.
+    /// The device fetches events up to here by itself.
     from: Seq,
-    /// The leader has judged the user's membership as of here, or later.
-    judged: Seq,
+    /// The leader has checked the user's membership at this seq or later.
+    checked: Seq,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Joining {
     user: UserId,
-    /// The first event that is pushed, if it is still among the last ones; otherwise the first one
-    /// after the head.
+    /// The first event to push if it is recent; otherwise the first one after the head.
     first: Option<Seq>,
 }
 
 impl Subscription {
-    /// False if it listens already. One that has listened from before `added` does not: it may have
-    /// been removed in between.
+    /// False if it listens already. A listener from before `added` joins again, because its user
+    /// may have been removed in between.
     pub fn join(&mut self, connection: ConnectionId, user: UserId, added: Seq, first: Option<Seq>) -> bool {
         if self.has_joined_since(connection, added) {
             return false;
@@ -57,10 +55,9 @@ impl Subscription {
         true
     }
 
-    /// Whether it listens from this event on or a later one, and knows all that happened to its
-    /// membership up to there.
+    /// Whether it listens, with a membership that was checked at this event or later.
     pub fn has_joined_since(&self, connection: ConnectionId, seq: Seq) -> bool {
-        self.listeners.get(&connection).is_some_and(|listener| listener.judged >= seq)
+        self.listeners.get(&connection).is_some_and(|listener| listener.checked >= seq)
     }
 
     pub fn leave(&mut self, connection: ConnectionId) {
@@ -68,28 +65,28 @@ impl Subscription {
         self.joining.remove(&connection);
     }
 
-    pub fn is_deserted(&self) -> bool {
+    pub fn has_no_listener(&self) -> bool {
         self.listeners.is_empty() && self.joining.is_empty()
     }
 
-    /// Everybody whom the leader has to judge when it is asked anew.
+    /// All users whose membership a new leader has to check.
     pub fn users(&self) -> BTreeSet<UserId> {
         let listening = self.listeners.values().map(|listener| listener.user);
         listening.chain(self.joining.values().map(|joining| joining.user)).collect()
     }
 
-    /// The leader has answered for `asked`. Returns the connections to tell the conversation and
-    /// with which head, and what may be handed out now. A user that is `asked_again` waits for that
-    /// answer, because this one may be from before it was added.
-    // Invariant: private. A refused user listens no more, and one removed after the answer was
-    // given does not begin to.
+    /// The leader has answered for `asked`. Returns the connections that join, each with its head,
+    /// and the events to deliver now. A user that is `asked_again` waits for that later answer,
+    /// because this one may precede its addition.
+    // Invariant: private. A refused user stops listening, and a user removed after the answer does
+    // not begin to listen.
     pub fn answered(
         &mut self,
         head: Seq,
         asked: &BTreeSet<UserId>,
         refused: &BTreeSet<UserId>,
         asked_again: &BTreeSet<UserId>,
-    ) -> (Vec<(ConnectionId, Seq)>, Vec<News>) {
+    ) -> (Vec<(ConnectionId, Seq)>, Vec<EventPush>) {
         let removed = std::mem::take(&mut self.removed);
         let welcome = |user: &UserId| !refused.contains(user) && removed.get(user).is_none_or(|at| *at <= head);
         self.listeners.retain(|_, listener| !asked.contains(&listener.user) || welcome(&listener.user));
@@ -109,31 +106,30 @@ impl Subscription {
         if let Some(begin) = begin {
             self.go_back_to(begin, head);
         }
-        // Otherwise the pushes up to this head are on their way to those that listen already, or
-        // are fetched.
+        // Otherwise the events up to this head are pushed or fetched for the present listeners.
         let stands = renewed || !self.resequencer.has_begun();
         let out = if stands { self.resequencer.reset_to(head) } else { Vec::new() };
         let position = self.resequencer.position().max(head);
         for (connection, joining) in self.joining.extract_if(.., |_, joining| answered(&joining.user)) {
             let user = joining.user;
             if welcome(&user) {
-                // What goes out now is above the head: a connection that joins must not fetch it as
-                // well.
+                // Events delivered now are above the head: a joining connection must not fetch them
+                // as well.
                 let behind = out.first().map_or(position, |_| head);
                 let from = before(&joining).unwrap_or(behind);
-                let listened = self.listeners.insert(connection, Listener { user, from, judged: behind }).is_some();
+                let listened = self.listeners.insert(connection, Listener { user, from, checked: behind }).is_some();
                 if !(listened && all_told) {
                     told.push((connection, from));
                 }
             }
         }
-        // Somebody's answer may still be under way.
+        // Answers for joining connections may precede these removals.
         self.removed = if self.joining.is_empty() { BTreeMap::new() } else { removed };
         (told, out)
     }
 
-    /// The resequencer begins behind `begin`, and fetches what lies up to `head`. What was handed out
-    /// already is not handed out again to those that had it.
+    /// Begins again behind `begin` and fetches up to `head`. Present listeners do not get an event
+    /// twice.
     fn go_back_to(&mut self, begin: Seq, head: Seq) {
         let position = self.resequencer.position();
         if self.resequencer.has_begun() && begin < position {
@@ -143,14 +139,14 @@ impl Subscription {
         self.resequencer.heard_head(head);
     }
 
-    /// Who gets this event. Whoever it removes gets it as the last one.
-    pub fn deliver(&mut self, news: &News) -> Vec<ConnectionId> {
-        let to = self.listeners.iter().filter(|(_, listener)| listener.from < news.seq);
+    /// The connections that get this event. It is the last one for the user that it removes.
+    pub fn deliver(&mut self, seq: Seq, removed: Option<UserId>) -> Vec<ConnectionId> {
+        let to = self.listeners.iter().filter(|(_, listener)| listener.from < seq);
         let to = to.map(|(connection, _)| *connection).collect();
-        if let Some(removed) = news.removed {
-            self.listeners.retain(|_, listener| listener.user != removed || listener.judged >= news.seq);
+        if let Some(removed) = removed {
+            self.listeners.retain(|_, listener| listener.user != removed || listener.checked >= seq);
             if self.joining.values().any(|joining| joining.user == removed) {
-                self.removed.insert(removed, news.seq);
+                self.removed.insert(removed, seq);
             }
         }
         to
@@ -175,8 +171,8 @@ mod tests {
     const ANN: UserId = UserId(1);
     const BOB: UserId = UserId(2);
 
-    fn news(seq: u64, removed: Option<UserId>) -> News {
-        News { conversation: ConversationId::Everyone, seq: Seq(seq), removed, frame: Bytes::new() }
+    fn push(seq: u64) -> EventPush {
+        EventPush { conversation: ConversationId::Everyone, seq: Seq(seq), removed: None, event: Bytes::new() }
     }
 
     fn answered(subscription: &mut Subscription, head: u64, asked: &[UserId], refused: &[UserId]) -> Vec<ConnectionId> {
@@ -186,39 +182,39 @@ mod tests {
     }
 
     #[test]
-    fn who_was_removed_gets_nothing_after_that() {
+    fn a_removed_user_gets_no_later_event() {
         let mut subscription = Subscription::default();
         assert!(subscription.join(1, ANN, Seq::ZERO, None) && subscription.join(2, BOB, Seq::ZERO, None));
         assert_eq!(answered(&mut subscription, 3, &[ANN, BOB], &[]), [1, 2]);
-        assert_eq!(subscription.deliver(&news(4, Some(BOB))), [1, 2]);
-        assert_eq!(subscription.deliver(&news(5, None)), [1]);
+        assert_eq!(subscription.deliver(Seq(4), Some(BOB)), [1, 2]);
+        assert_eq!(subscription.deliver(Seq(5), None), [1]);
     }
 
     #[test]
-    fn an_answer_from_before_the_removal_does_not_count() {
+    fn an_answer_from_before_the_removal_is_ignored() {
         let mut subscription = Subscription::default();
         subscription.join(1, ANN, Seq::ZERO, None);
         answered(&mut subscription, 3, &[ANN], &[]);
         subscription.join(2, BOB, Seq::ZERO, None);
-        subscription.deliver(&news(4, Some(BOB)));
+        subscription.deliver(Seq(4), Some(BOB));
         assert!(answered(&mut subscription, 3, &[BOB], &[]).is_empty());
-        assert_eq!(subscription.deliver(&news(5, None)), [1]);
+        assert_eq!(subscription.deliver(Seq(5), None), [1]);
     }
 
     #[test]
-    fn who_came_back_before_the_removal_was_handed_out_stays() {
+    fn a_user_added_again_before_the_removal_is_delivered_stays() {
         let mut subscription = Subscription::default();
         subscription.join(1, ANN, Seq::ZERO, None);
         answered(&mut subscription, 3, &[ANN], &[]);
         subscription.join(2, BOB, Seq::ZERO, None);
         assert_eq!(answered(&mut subscription, 8, &[BOB], &[]), [2]);
         // Bob was removed at 5 and added at 8; this node is still at 3.
-        assert_eq!(subscription.deliver(&news(5, Some(BOB))), [1]);
-        assert_eq!(subscription.deliver(&news(9, None)), [1, 2]);
+        assert_eq!(subscription.deliver(Seq(5), Some(BOB)), [1]);
+        assert_eq!(subscription.deliver(Seq(9), None), [1, 2]);
     }
 
     #[test]
-    fn refused_at_a_new_leader_means_out() {
+    fn a_new_leader_that_refuses_a_user_ends_its_subscription() {
         let mut subscription = Subscription::default();
         subscription.join(1, ANN, Seq::ZERO, None);
         subscription.join(2, BOB, Seq::ZERO, None);
@@ -227,11 +223,11 @@ mod tests {
         assert_eq!(answered(&mut subscription, 6, &[ANN, BOB], &[BOB]), [1]);
         assert_eq!(subscription.users(), BTreeSet::from([ANN]));
         subscription.leave(1);
-        assert!(subscription.is_deserted());
+        assert!(subscription.has_no_listener());
     }
 
     #[test]
-    fn who_was_added_again_before_the_removal_was_handed_out_is_told_again() {
+    fn a_listener_added_again_before_the_removal_is_delivered_joins_again() {
         let mut subscription = Subscription::default();
         subscription.join(1, ANN, Seq::ZERO, None);
         subscription.join(2, BOB, Seq::ZERO, None);
@@ -239,19 +235,19 @@ mod tests {
         // Bob was removed at 5 and added at 8; this node is still at 3.
         assert!(!subscription.has_joined_since(2, Seq(5)) && subscription.join(2, BOB, Seq(8), None));
         assert_eq!(answered(&mut subscription, 8, &[BOB], &[]), [2]);
-        assert_eq!(subscription.deliver(&news(5, Some(BOB))), [1]);
-        assert_eq!(subscription.deliver(&news(9, None)), [1, 2]);
-        // News of either that comes late is none.
+        assert_eq!(subscription.deliver(Seq(5), Some(BOB)), [1]);
+        assert_eq!(subscription.deliver(Seq(9), None), [1, 2]);
+        // Late notifications of either change are ignored.
         assert!(subscription.has_joined_since(2, Seq(5)) && !subscription.join(2, BOB, Seq(8), None));
     }
 
     #[test]
-    fn an_answer_from_before_somebody_was_added_turns_nobody_away() {
+    fn an_answer_from_before_an_addition_refuses_nobody() {
         let mut subscription = Subscription::default();
         subscription.join(1, ANN, Seq::ZERO, None);
         answered(&mut subscription, 3, &[ANN], &[]);
         let (bob, nobody) = (BTreeSet::from([BOB]), BTreeSet::new());
-        // Bob is asked about as one who has left, and added before the answer comes.
+        // The request is from before Bob was added, and the answer comes after it.
         subscription.join(2, BOB, Seq(5), None);
         assert_eq!(subscription.answered(Seq(4), &bob, &bob, &bob).0, []);
         assert_eq!(subscription.answered(Seq(5), &bob, &nobody, &nobody).0, [(2, Seq(5))]);
@@ -261,22 +257,22 @@ mod tests {
     fn the_first_message_of_a_new_conversation_is_pushed_to_both_ends() {
         let mut subscription = Subscription::default();
         let (ann, bob, none) = (BTreeSet::from([ANN]), BTreeSet::from([BOB]), BTreeSet::new());
-        // Both are on this node; ann, who wrote it, is heard of first.
+        // Both are on this node, and the push for the sender comes first.
         assert!(subscription.join(1, ANN, Seq::ZERO, Some(Seq(1))));
         let (told, out) = subscription.answered(Seq(1), &ann, &none, &none);
         assert_eq!((told, out.len()), (vec![(1, Seq::ZERO)], 0));
         assert_eq!(subscription.resequencer.wants_fill(), Some(Seq::ZERO));
-        let out = subscription.resequencer.offer(news(1, None));
+        let out = subscription.resequencer.offer(push(1));
         subscription.resequencer.fill_ended();
-        assert_eq!(subscription.deliver(&out[0]), [1]);
+        assert_eq!(subscription.deliver(out[0].seq, None), [1]);
 
         assert!(subscription.join(2, BOB, Seq::ZERO, Some(Seq(1))));
         assert_eq!(subscription.answered(Seq(1), &bob, &none, &none).0, [(2, Seq::ZERO)]);
         assert_eq!(subscription.resequencer.wants_fill(), Some(Seq::ZERO), "it is fetched again");
-        let out = subscription.resequencer.offer(news(1, None));
+        let out = subscription.resequencer.offer(push(1));
         subscription.resequencer.fill_ended();
-        assert_eq!(subscription.deliver(&out[0]), [2], "and not handed out twice");
-        assert_eq!(subscription.deliver(&news(2, None)), [1, 2]);
+        assert_eq!(subscription.deliver(out[0].seq, None), [2], "and not delivered twice");
+        assert_eq!(subscription.deliver(Seq(2), None), [1, 2]);
     }
 
     #[test]

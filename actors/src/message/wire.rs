@@ -6,12 +6,15 @@ use prost::Message;
 use troupe_core::{GroupId, NameKey, NodeId, Seq, Timestamp, UserId};
 use troupe_proto::Record;
 use troupe_proto::wire::mesh as wire;
-use wire::{answer, push, request, user_key};
+use wire::{answer, request, user_key};
 
 use self::parts::*;
-use super::{Account, Answer, News, Outcome, Push, Request, UserKey};
+use super::{Account, Answer, Outcome, Request, UserKey};
 
 mod parts;
+mod pushes;
+
+pub use pushes::{decode_push, encode_push};
 
 /// The other node said something that this program does not understand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -191,8 +194,8 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
         Ok(Answer::Inbox { conversations, next }) => {
             What::Inbox(wire::InboxEntries { conversations: texts(conversations), next: optional_out(next) })
         }
-        Ok(Answer::Subscribed(standings)) => {
-            What::Subscribed(wire::Subscribed { standings: standings.iter().map(standing_out).collect() })
+        Ok(Answer::Subscribed(states)) => {
+            What::Subscribed(wire::Subscribed { standings: states.iter().map(subscription_state_out).collect() })
         }
         Ok(Answer::Summaries(rows)) => What::Summaries(wire::Summarised { conversations: rows.clone() }),
         Ok(Answer::Sessions(sessions)) => What::Sessions(sessions.clone()),
@@ -232,7 +235,7 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
             Answer::Inbox { conversations: conversations_in(&inbox.conversations)?, next: optional_in(&inbox.next)? }
         }
         What::Subscribed(subscribed) => {
-            Answer::Subscribed(subscribed.standings.into_iter().map(standing_in).collect::<Decoded<_>>()?)
+            Answer::Subscribed(subscribed.standings.into_iter().map(subscription_state_in).collect::<Decoded<_>>()?)
         }
         What::Summaries(rows) => Answer::Summaries(rows.conversations),
         What::Sessions(sessions) => Answer::Sessions(sessions),
@@ -244,77 +247,6 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
         What::Audit(audit) => Answer::Audit(audit),
         What::Invitations(invitations) => Answer::Invitations(invitations),
     }))
-}
-
-pub fn encode_push(push: &Push) -> Bytes {
-    use push::What;
-    let what = match push {
-        Push::Event(news) => What::Event(wire::EventNews {
-            conversation: news.conversation.to_string(),
-            seq: news.seq.0,
-            removed: news.removed.map_or(0, |user| user.0),
-            frame: news.frame.clone(),
-        }),
-        Push::Cursor { conversation, only, frame } => What::Cursor(wire::CursorNews {
-            conversation: conversation.to_string(),
-            only: only.map_or(0, |user| user.0),
-            frame: frame.clone(),
-        }),
-        Push::Heads(heads) => What::Heads(wire::Heads {
-            standings: heads
-                .iter()
-                .map(|(conversation, head)| wire::Standing {
-                    conversation: conversation.to_string(),
-                    head: head.0,
-                    refused: Vec::new(),
-                })
-                .collect(),
-        }),
-        Push::Inbox { user, conversation, present, version } => What::Inbox(wire::InboxNews {
-            user: user.0,
-            conversation: conversation.to_string(),
-            present: *present,
-            version: version.0,
-        }),
-        Push::User { user, frame } => What::User(wire::UserNews { user: user.0, frame: frame.clone() }),
-        Push::SessionEnded { session, code } => {
-            What::Session(wire::SessionNews { session: Some(session_out(session)), code: code.to_string() })
-        }
-    };
-    wire::Push { what: Some(what) }.encode_to_vec().into()
-}
-
-pub fn decode_push(body: Bytes) -> Decoded<Push> {
-    use push::What;
-    let push = wire::Push::decode(body).map_err(|_| Garbled("push"))?;
-    Ok(match push.what.ok_or(Garbled("push"))? {
-        What::Event(news) => Push::Event(News {
-            conversation: conversation_in(&news.conversation)?,
-            seq: Seq(news.seq),
-            removed: somebody(news.removed),
-            frame: news.frame,
-        }),
-        What::Cursor(news) => Push::Cursor {
-            conversation: conversation_in(&news.conversation)?,
-            only: somebody(news.only),
-            frame: news.frame,
-        },
-        What::Heads(heads) => Push::Heads(
-            heads
-                .standings
-                .into_iter()
-                .map(|standing| Ok((conversation_in(&standing.conversation)?, Seq(standing.head))))
-                .collect::<Decoded<_>>()?,
-        ),
-        What::Inbox(news) => Push::Inbox {
-            user: UserId(news.user),
-            conversation: conversation_in(&news.conversation)?,
-            present: news.present,
-            version: Seq(news.version),
-        },
-        What::User(news) => Push::User { user: UserId(news.user), frame: news.frame },
-        What::Session(news) => Push::SessionEnded { session: session_in(news.session)?, code: news.code.into() },
-    })
 }
 
 #[cfg(test)]

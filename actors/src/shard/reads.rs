@@ -13,7 +13,7 @@ use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use crate::message::{Account, Answer, Outcome, Refusal, Session, Standing, UserKey, say};
+use crate::message::{Account, Answer, Outcome, Refusal, Session, SubscriptionState, UserKey, say};
 
 pub type Read = Result<Outcome, EngineError>;
 
@@ -172,8 +172,8 @@ pub fn user(view: &View, id: UserId) -> Result<Option<say::User>, EngineError> {
     }))
 }
 
-pub fn standings(view: &View, interests: Vec<(ConversationId, Vec<UserId>)>) -> Read {
-    let mut standings = Vec::with_capacity(interests.len());
+pub fn subscription_states(view: &View, interests: Vec<(ConversationId, Vec<UserId>)>) -> Read {
+    let mut states = Vec::with_capacity(interests.len());
     for (conversation, users) in interests {
         let head = view.conversation(conversation)?.map_or(Seq::ZERO, |row| row.head);
         let mut refused = Vec::new();
@@ -182,9 +182,9 @@ pub fn standings(view: &View, interests: Vec<(ConversationId, Vec<UserId>)>) -> 
                 refused.push(user);
             }
         }
-        standings.push(Standing { conversation, head, refused });
+        states.push(SubscriptionState { conversation, head, refused });
     }
-    Ok(Ok(Answer::Subscribed(standings)))
+    Ok(Ok(Answer::Subscribed(states)))
 }
 
 /// The first event that this user may see; `None` for who may see nothing.

@@ -97,7 +97,7 @@ impl ShardState {
                         self.tell_interest(*conversation);
                     }
                 }
-                self.read(reply, Asker::Node, move |view| reads::standings(view, interests));
+                self.read(reply, Asker::Node, move |view| reads::subscription_states(view, interests));
             }
             Request::Unsubscribe { node, conversations } => {
                 for conversation in conversations {

@@ -5,7 +5,7 @@ use troupe_core::{ConversationId, DeviceId, NodeId, Seq, TokenHash, UserId};
 use troupe_proto::wire::mesh as wire;
 use wire::refusal;
 
-use super::super::{Refusal, Session, Standing};
+use super::super::{Refusal, Session, SubscriptionState};
 use super::{Decoded, Garbled};
 
 pub(super) fn refusal_out(refusal: &Refusal) -> wire::Refusal {
@@ -58,16 +58,16 @@ pub(super) fn sessions_in(sessions: Vec<wire::SessionRef>) -> Decoded<Vec<Sessio
     sessions.into_iter().map(|session| session_in(Some(session))).collect()
 }
 
-pub(super) fn standing_out(standing: &Standing) -> wire::Standing {
+pub(super) fn subscription_state_out(state: &SubscriptionState) -> wire::Standing {
     wire::Standing {
-        conversation: standing.conversation.to_string(),
-        head: standing.head.0,
-        refused: standing.refused.iter().map(|user| user.0).collect(),
+        conversation: state.conversation.to_string(),
+        head: state.head.0,
+        refused: state.refused.iter().map(|user| user.0).collect(),
     }
 }
 
-pub(super) fn standing_in(standing: wire::Standing) -> Decoded<Standing> {
-    Ok(Standing {
+pub(super) fn subscription_state_in(standing: wire::Standing) -> Decoded<SubscriptionState> {
+    Ok(SubscriptionState {
         conversation: conversation_in(&standing.conversation)?,
         head: Seq(standing.head),
         refused: standing.refused.into_iter().map(UserId).collect(),

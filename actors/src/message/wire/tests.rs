@@ -1,10 +1,13 @@
 //! Round trips, and that no bytes make a decoder panic.
 
 use troupe_core::command::CloseSession;
-use troupe_core::{Command, ConversationId, DeviceId, NameKey, TokenHash};
+use troupe_core::{Command, ConversationId, DeviceId, Level, NameKey, TokenHash};
+use troupe_proto::client::{self, EndReason};
 
 use super::*;
-use crate::message::{Refusal, Session, Standing, say};
+use crate::message::{CursorPush, EventPush, Push, Refusal, Session, SubscriptionState, say};
+
+const LEVELS: [Level; 2] = [Level::FIRST, Level::SECOND];
 
 fn session() -> Session {
     Session {
@@ -67,7 +70,11 @@ fn outcomes() -> Vec<Outcome> {
         })),
         Ok(Answer::Ended(vec![session()])),
         Ok(Answer::Inbox { conversations: vec![group()], next: Some(group()) }),
-        Ok(Answer::Subscribed(vec![Standing { conversation: group(), head: Seq(3), refused: vec![UserId(2)] }])),
+        Ok(Answer::Subscribed(vec![SubscriptionState {
+            conversation: group(),
+            head: Seq(3),
+            refused: vec![UserId(2)],
+        }])),
         Ok(Answer::Summaries(vec![say::Conversation { head: 3, ..Default::default() }])),
         Ok(Answer::Sessions(say::Sessions::default())),
         Ok(Answer::Users(say::Users { more: true, ..Default::default() })),
@@ -78,15 +85,17 @@ fn outcomes() -> Vec<Outcome> {
 }
 
 fn pushes() -> Vec<Push> {
-    let frame = Bytes::from_static(b"frame");
+    let event = Bytes::from_static(b"any bytes");
+    let cursor = CursorPush { conversation: group(), user: UserId(2), delivered: Seq(5), read: Seq(4) };
     vec![
-        Push::Event(News { conversation: group(), seq: Seq(4), removed: Some(UserId(2)), frame: frame.clone() }),
-        Push::Cursor { conversation: group(), only: None, frame: frame.clone() },
-        Push::Cursor { conversation: group(), only: Some(UserId(7)), frame },
+        Push::Event(EventPush { conversation: group(), seq: Seq(4), removed: Some(UserId(2)), event }),
+        Push::Cursor { only: None, cursor },
+        Push::Cursor { only: Some(UserId(7)), cursor },
         Push::Heads(vec![(group(), Seq(4))]),
         Push::Inbox { user: UserId(2), conversation: group(), present: true, version: Seq(4) },
-        Push::User { user: UserId(9), frame: Bytes::from_static(b"frame") },
-        Push::SessionEnded { session: session(), code: "revoked".into() },
+        Push::Invitation { user: UserId(9), conversation: group(), by: UserId(2) },
+        Push::SessionEnded { session: session(), reason: EndReason::of_code("revoked") },
+        Push::SessionEnded { session: session(), reason: EndReason::of_code("a later one") },
     ]
 }
 
@@ -107,18 +116,36 @@ fn every_outcome_comes_back_as_it_went() {
 }
 
 #[test]
-fn every_push_comes_back_as_it_went() {
+fn every_push_comes_back_as_it_went_at_every_level() {
     for push in pushes() {
-        let back = decode_push(encode_push(&push)).expect("decodes");
-        assert_eq!(format!("{back:?}"), format!("{push:?}"));
+        for level in LEVELS {
+            let back = decode_push(encode_push(&push, level)).expect("decodes");
+            assert_eq!(format!("{back:?}"), format!("{push:?}"));
+        }
     }
+}
+
+/// A node of 0.1 passes the frame on to its connections as it is.
+#[test]
+fn a_push_at_the_first_level_has_the_frame_for_clients_and_at_the_second_only_values() {
+    let event = say::Event { seq: 4, kind: 77, content: Bytes::from_static(b"later"), ..say::Event::default() };
+    let push = say::EventPush { conversation: group().to_string(), event: Some(event.clone()) };
+    let frame = client::push_frame(say::server_frame::Message::Event(push));
+    let push = Push::Event(EventPush::fetched(group(), event));
+    let news = |level| match wire::Push::decode(encode_push(&push, level)).expect("decodes").what {
+        Some(wire::push::What::Event(news)) => news,
+        what => panic!("{what:?} is no event"),
+    };
+    let [first, second] = LEVELS.map(news);
+    assert_eq!((first.frame, first.event.is_empty()), (frame, true));
+    assert!(second.frame.is_empty() && !second.event.is_empty());
 }
 
 #[test]
 fn damaged_payloads_are_errors_or_values_never_panics() {
     let mut all: Vec<Bytes> = requests().iter().map(encode_request).collect();
     all.extend(outcomes().iter().map(encode_outcome));
-    all.extend(pushes().iter().map(encode_push));
+    all.extend(pushes().iter().flat_map(|push| LEVELS.map(|level| encode_push(push, level))));
     for bytes in all {
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();

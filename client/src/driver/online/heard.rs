@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use troupe_core::plant::Plant;
 use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId};
-use troupe_proto::client::Refusal;
+use troupe_proto::client::{EndReason, Refusal};
 use troupe_proto::wire::client as wire;
 
 use super::{Heard, RELIST};
@@ -185,10 +185,12 @@ impl Driver {
                 // The old connection works until the new one does.
                 self.retry_at = Some(Instant::now());
             }
-            Push::Kicked(kicked) => match kicked.code.as_str() {
-                "slow_consumer" | "idle" | "moved" | "no_login" | "shutting_down" => self.lost(words(&kicked.text)),
-                _ => return Err(State::Kicked { code: words(&kicked.code), text: words(&kicked.text) }),
-            },
+            Push::Kicked(kicked) if EndReason::of_code(&kicked.code).session_continues() => {
+                self.lost(words(&kicked.text));
+            }
+            Push::Kicked(kicked) => {
+                return Err(State::Kicked { code: words(&kicked.code), text: words(&kicked.text) });
+            }
         }
         Ok(())
     }

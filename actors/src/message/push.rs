@@ -1,0 +1,118 @@
+//! What a leader pushes to the nodes that are subscribed.
+
+use bytes::Bytes;
+use prost::Message;
+use troupe_core::{ConversationId, Event, EventKind, Seq, UserId};
+use troupe_proto::client::EndReason;
+
+use super::{Session, say};
+
+/// From a leader to a node with subscribed connections. A push is a hint: the heads reveal a lost
+/// one.
+#[derive(Clone, Debug)]
+pub enum Push {
+    Event(EventPush),
+    Cursor {
+        /// Only for the devices of this user.
+        only: Option<UserId>,
+        cursor: CursorPush,
+    },
+    /// Heads of conversations with new events.
+    Heads(Vec<(ConversationId, Seq)>),
+    Inbox {
+        user: UserId,
+        conversation: ConversationId,
+        present: bool,
+        version: Seq,
+    },
+    Invitation {
+        user: UserId,
+        conversation: ConversationId,
+        by: UserId,
+    },
+    SessionEnded {
+        session: Session,
+        reason: EndReason,
+    },
+}
+
+/// One event, encoded once for all nodes and connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPush {
+    pub conversation: ConversationId,
+    pub seq: Seq,
+    /// The user that this event removes.
+    pub removed: Option<UserId>,
+    pub event: Bytes,
+}
+
+/// A member's position in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CursorPush {
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub delivered: Seq,
+    pub read: Seq,
+}
+
+impl EventPush {
+    pub fn new(conversation: ConversationId, event: &Event) -> EventPush {
+        let removed = match event.kind {
+            EventKind::Removed { user } => Some(user),
+            _ => None,
+        };
+        EventPush { conversation, seq: event.seq, removed, event: say::Event::from(event).encode_to_vec().into() }
+    }
+
+    /// An event from a page of history. Its content need not be understood.
+    pub fn fetched(conversation: ConversationId, event: say::Event) -> EventPush {
+        let (seq, bytes) = (Seq(event.seq), event.encode_to_vec().into());
+        EventPush { conversation, seq, removed: removed_by(event), event: bytes }
+    }
+}
+
+impl From<&CursorPush> for say::CursorPush {
+    fn from(cursor: &CursorPush) -> say::CursorPush {
+        say::CursorPush {
+            conversation: cursor.conversation.to_string(),
+            user_id: cursor.user.0,
+            delivered: cursor.delivered.0,
+            read: cursor.read.0,
+        }
+    }
+}
+
+fn removed_by(event: say::Event) -> Option<UserId> {
+    // Only this kind is decoded, because decoding verifies the hash of the content.
+    if event.kind != EventKind::REMOVED {
+        return None;
+    }
+    match Event::try_from(event).ok()?.kind {
+        EventKind::Removed { user } => Some(user),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_core::{ClientMessageId, Timestamp};
+
+    use super::*;
+
+    fn event(kind: EventKind) -> Event {
+        let client_message_id = ClientMessageId([1; 16]);
+        Event { seq: Seq(3), time: Timestamp(9), sender: UserId(1), client_message_id, kind, seal: None }
+    }
+
+    #[test]
+    fn a_pushed_event_and_a_fetched_one_are_the_same() {
+        let unknown = EventKind::Unknown { kind: 77, content: b"later".to_vec() };
+        let kinds = [EventKind::Removed { user: UserId(2) }, EventKind::Renamed { name: "a".into() }, unknown];
+        for (kind, removed) in kinds.into_iter().zip([Some(UserId(2)), None, None]) {
+            let event = event(kind);
+            let pushed = EventPush::new(ConversationId::Everyone, &event);
+            assert_eq!(pushed.removed, removed);
+            assert_eq!(EventPush::fetched(ConversationId::Everyone, say::Event::from(&event)), pushed);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The form of pushes between nodes.
+//!
+//! A push carries values. At feature level 1 a node of 0.1 may receive it, and that version knows
+//! only frames for clients: [`level_one`] makes and reads them.
+
+use bytes::Bytes;
+use prost::Message;
+use troupe_core::{Level, Seq, UserId};
+use troupe_proto::client::EndReason;
+use troupe_proto::wire::mesh as wire;
+use wire::push::What;
+
+use super::parts::*;
+use super::{Decoded, Garbled};
+use crate::message::{CursorPush, EventPush, Push};
+
+mod level_one;
+
+/// `level` is the feature level in force.
+pub fn encode_push(push: &Push, level: Level) -> Bytes {
+    let what = match push {
+        Push::Event(push) if level == Level::FIRST => What::Event(level_one::event(push)),
+        Push::Event(push) => What::Event(wire::EventNews { event: push.event.clone(), ..event_envelope(push) }),
+        Push::Cursor { only, cursor } if level == Level::FIRST => What::Cursor(level_one::cursor(*only, cursor)),
+        Push::Cursor { only, cursor } => What::Cursor(wire::CursorNews {
+            user: cursor.user.0,
+            delivered: cursor.delivered.0,
+            read: cursor.read.0,
+            ..cursor_envelope(*only, cursor)
+        }),
+        Push::Heads(heads) => What::Heads(wire::Heads {
+            standings: heads
+                .iter()
+                .map(|(conversation, head)| wire::Standing {
+                    conversation: conversation.to_string(),
+                    head: head.0,
+                    refused: Vec::new(),
+                })
+                .collect(),
+        }),
+        Push::Inbox { user, conversation, present, version } => What::Inbox(wire::InboxNews {
+            user: user.0,
+            conversation: conversation.to_string(),
+            present: *present,
+            version: version.0,
+        }),
+        Push::Invitation { user, conversation, by } => {
+            What::Invitation(wire::InvitationNews { user: user.0, conversation: conversation.to_string(), by: by.0 })
+        }
+        Push::SessionEnded { session, reason } => {
+            What::Session(wire::SessionNews { session: Some(session_out(session)), code: reason.code().to_owned() })
+        }
+    };
+    wire::Push { what: Some(what) }.encode_to_vec().into()
+}
+
+pub fn decode_push(body: Bytes) -> Decoded<Push> {
+    let push = wire::Push::decode(body).map_err(|_| Garbled("push"))?;
+    Ok(match push.what.ok_or(Garbled("push"))? {
+        What::Event(push) => Push::Event(EventPush {
+            conversation: conversation_in(&push.conversation)?,
+            seq: Seq(push.seq),
+            removed: somebody(push.removed),
+            event: if push.event.is_empty() { level_one::event_in(&push.frame)? } else { push.event },
+        }),
+        What::Cursor(push) => {
+            let conversation = conversation_in(&push.conversation)?;
+            let (user, delivered, read) = match push.user {
+                0 => level_one::cursor_in(&push.frame)?,
+                user => (UserId(user), Seq(push.delivered), Seq(push.read)),
+            };
+            let cursor = CursorPush { conversation, user, delivered, read };
+            Push::Cursor { only: somebody(push.only), cursor }
+        }
+        What::Heads(heads) => Push::Heads(
+            heads
+                .standings
+                .into_iter()
+                .map(|standing| Ok((conversation_in(&standing.conversation)?, Seq(standing.head))))
+                .collect::<Decoded<_>>()?,
+        ),
+        What::Inbox(push) => Push::Inbox {
+            user: UserId(push.user),
+            conversation: conversation_in(&push.conversation)?,
+            present: push.present,
+            version: Seq(push.version),
+        },
+        What::Invitation(push) => Push::Invitation {
+            user: UserId(push.user),
+            conversation: conversation_in(&push.conversation)?,
+            by: UserId(push.by),
+        },
+        What::Session(push) => {
+            Push::SessionEnded { session: session_in(push.session)?, reason: EndReason::of_code(&push.code) }
+        }
+    })
+}
+
+/// All but the event.
+fn event_envelope(push: &EventPush) -> wire::EventNews {
+    wire::EventNews {
+        conversation: push.conversation.to_string(),
+        seq: push.seq.0,
+        removed: push.removed.map_or(0, |user| user.0),
+        ..wire::EventNews::default()
+    }
+}
+
+/// All but the cursor.
+fn cursor_envelope(only: Option<UserId>, cursor: &CursorPush) -> wire::CursorNews {
+    wire::CursorNews {
+        conversation: cursor.conversation.to_string(),
+        only: only.map_or(0, |user| user.0),
+        ..wire::CursorNews::default()
+    }
+}
