@@ -1,13 +1,13 @@
-//! The mesh over ractor_cluster: what a node runs.
+//! The mesh of a production node, over ractor_cluster.
 //!
-//! A node shows its peers three remotable actors and nothing else: the [`Ear`]s of two lanes and of
-//! the control lane. A frame is one cast to the peer's ear. The sockets are ours, opened and
-//! authenticated by the cluster port, and given to ractor's node server as external streams; its
-//! own listener is on loopback and whoever comes that way is hung up on.
+//! A node exposes three remote actors to its peers: the [`LaneReceiver`]s of two lanes and of the
+//! control lane. A frame is one cast to the peer's receiver. The cluster port opens and
+//! authenticates the sockets, and ractor's node server gets them as external streams. Its own
+//! listener is on loopback, and sessions that come that way are closed.
 //!
-//! We never `call` a remote actor (there is no negative reply) and never stop one (it would end the
-//! whole session). Its registries are statics of the process, so names carry node id and
-//! incarnation. See [`session`] for how a stream becomes a session of ractor and how it ends.
+//! The mesh never `call`s a remote actor, because there is no negative reply, and never stops one,
+//! because that ends the whole session. ractor's registries are statics of the process, so names
+//! have node id and incarnation. [`session`] turns a stream into a session of ractor and ends it.
 
 mod session;
 
@@ -29,24 +29,24 @@ use self::session::{Sessions, Socket};
 use super::frame::{self, CONTROL, Frame, LANES};
 use super::link::Link;
 use super::links::Links;
-use super::peers::{Carrier, Hub, Running};
+use super::peers::{Carrier, PeerLinks, Running};
 use super::{Envelope, Gauge, Inbox, Mesh, MeshError};
 
-/// Where ears are found in ractor's process groups.
+/// The process group of ractor that has the receivers.
 const SCOPE: &str = "troupe";
 const GROUP: &str = "mesh";
-/// Ears of a node: its lanes and the control lane.
-const EARS: usize = LANES as usize + 1;
-/// For actors that are told to stop.
+/// Receivers of a node: its lanes and the control lane.
+const RECEIVERS: usize = LANES as usize + 1;
+/// For actors to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 pub struct ClusterMesh {
-    hub: Arc<Hub>,
+    peer_links: Arc<PeerLinks>,
     running: Running,
 }
 
 impl ClusterMesh {
-    /// Dials and accepts at once; the inbox hears of it.
+    /// Starts to dial and accept. The inbox gets the events.
     pub async fn start(
         ctx: &NodeCtx,
         links: Arc<dyn Links>,
@@ -54,18 +54,18 @@ impl ClusterMesh {
         gauge: Arc<Gauge>,
     ) -> Result<ClusterMesh, SpawnErr> {
         let me = links.me();
-        let hub = Hub::new(me, ctx.rng.clone(), inbox, gauge);
+        let peer_links = PeerLinks::new(me, ctx.rng.clone(), inbox, gauge);
         let incarnation = format!("{:016x}", ctx.rng.u64());
 
-        let mut ears = Vec::with_capacity(EARS);
+        let mut receivers = Vec::with_capacity(RECEIVERS);
         for lane in 0..=CONTROL {
-            let name = ear_name(me, &incarnation, lane);
-            let (ear, _) = Actor::spawn(Some(name), Ear, hub.clone()).await?;
-            ears.push(ear);
+            let name = receiver_name(me, &incarnation, lane);
+            let (receiver, _) = Actor::spawn(Some(name), LaneReceiver, peer_links.clone()).await?;
+            receivers.push(receiver);
         }
-        pg::join_scoped(SCOPE.into(), GROUP.into(), ears.iter().map(ActorRef::get_cell).collect());
+        pg::join_scoped(SCOPE.into(), GROUP.into(), receivers.iter().map(ActorRef::get_cell).collect());
 
-        // Both names are unique per run, or ractor might take a peer for itself.
+        // Both names are unique per run, so that ractor does not take a peer for itself.
         let name = format!("{me}-{incarnation}");
         let server = NodeServer::new(
             0,
@@ -80,12 +80,12 @@ impl ClusterMesh {
         let (server, _) = Actor::spawn(None, server, ()).await?;
         let sessions = Sessions::follow(&server);
 
-        let carrier = Arc::new(Clustered { hub: hub.clone(), server, sessions, ears });
-        let running = Running::start(hub.clone(), links, carrier);
-        Ok(ClusterMesh { hub, running })
+        let carrier = Arc::new(Clustered { peer_links: peer_links.clone(), server, sessions, receivers });
+        let running = Running::start(peer_links.clone(), links, carrier);
+        Ok(ClusterMesh { peer_links, running })
     }
 
-    /// Hangs up. After it the inbox is not called any more.
+    /// Closes all links. The inbox is not called after it.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
@@ -93,28 +93,27 @@ impl ClusterMesh {
 
 impl Mesh for ClusterMesh {
     fn send(&self, to: NodeId, lane_key: u32, envelope: Envelope) -> Result<(), MeshError> {
-        self.hub.send(to, lane_key, envelope)
+        self.peer_links.send(to, lane_key, envelope)
     }
 
     fn peers(&self) -> Vec<NodeId> {
-        self.hub.peers()
+        self.peer_links.peers()
     }
 }
 
-/// Keeps apart clusters that share a machine. It is no secret: the cluster port has authenticated
-/// the stream before.
+/// Separates clusters on one machine. It is not a secret: the cluster port authenticates streams.
 fn cookie(cluster: [u8; 16]) -> String {
     cluster.iter().fold("troupe-mesh-".to_owned(), |cookie, byte| cookie + &format!("{byte:02x}"))
 }
 
-fn ear_name(node: NodeId, incarnation: &str, lane: u32) -> String {
+fn receiver_name(node: NodeId, incarnation: &str, lane: u32) -> String {
     format!("mesh/{node}/{incarnation}/{lane}")
 }
 
-/// The only message of Troupe that ractor may carry to another node.
-pub struct Parcel(Frame);
+/// The only message that ractor carries to another node.
+pub struct RemoteFrame(Frame);
 
-impl ractor::Message for Parcel {
+impl ractor::Message for RemoteFrame {
     fn serializable() -> bool {
         true
     }
@@ -123,37 +122,41 @@ impl ractor::Message for Parcel {
         Ok(SerializedMessage::Cast { variant: String::new(), args: self.0.encode_to_vec(), metadata: None })
     }
 
-    fn deserialize(message: SerializedMessage) -> Result<Parcel, BoxedDowncastErr> {
+    fn deserialize(message: SerializedMessage) -> Result<RemoteFrame, BoxedDowncastErr> {
         match message {
             SerializedMessage::Cast { args, .. } => {
-                frame::decode(args.into()).map(Parcel).map_err(|_| BoxedDowncastErr)
+                frame::decode(args.into()).map(RemoteFrame).map_err(|_| BoxedDowncastErr)
             }
             SerializedMessage::Call { .. } | SerializedMessage::CallReply(..) => Err(BoxedDowncastErr),
         }
     }
 }
 
-/// Listens on one lane to every peer.
-struct Ear;
+/// Receives the frames of one lane from all peers.
+struct LaneReceiver;
 
-impl Actor for Ear {
-    type Msg = Parcel;
-    type State = Arc<Hub>;
-    type Arguments = Arc<Hub>;
+impl Actor for LaneReceiver {
+    type Msg = RemoteFrame;
+    type State = Arc<PeerLinks>;
+    type Arguments = Arc<PeerLinks>;
 
-    async fn pre_start(&self, _me: ActorRef<Parcel>, hub: Arc<Hub>) -> Result<Arc<Hub>, ActorProcessingErr> {
-        Ok(hub)
+    async fn pre_start(
+        &self,
+        _me: ActorRef<RemoteFrame>,
+        peer_links: Arc<PeerLinks>,
+    ) -> Result<Arc<PeerLinks>, ActorProcessingErr> {
+        Ok(peer_links)
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<Parcel>,
-        Parcel(frame): Parcel,
-        hub: &mut Arc<Hub>,
+        _me: ActorRef<RemoteFrame>,
+        RemoteFrame(frame): RemoteFrame,
+        peer_links: &mut Arc<PeerLinks>,
     ) -> Result<(), ActorProcessingErr> {
         let from = NodeId(frame.from);
-        if let Some(link) = hub.link(from)
-            && let Err(malformed) = hub.receive(&link, frame)
+        if let Some(link) = peer_links.link(from)
+            && let Err(malformed) = peer_links.receive(&link, frame)
         {
             tracing::warn!(peer = %from, error = %malformed, "mesh frame refused");
         }
@@ -162,26 +165,26 @@ impl Actor for Ear {
 }
 
 struct Clustered {
-    hub: Arc<Hub>,
+    peer_links: Arc<PeerLinks>,
     server: ActorRef<NodeServerMessage>,
     sessions: Arc<Sessions>,
-    ears: Vec<ActorRef<Parcel>>,
+    receivers: Vec<ActorRef<RemoteFrame>>,
 }
 
-/// Why a link ended that was not ended by its own keeping.
+/// Why the carrier ended a link.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
     #[error("ractor's session ended")]
     Session,
-    #[error("the peer has not shown its lanes")]
-    NoEars,
+    #[error("the peer exposes no receivers of lanes")]
+    NoReceivers,
 }
 
 impl Carrier for Clustered {
     fn carry(&self, link: Arc<Link>, stream: Box<dyn Stream>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let (label, ready) = self.sessions.open(link.peer, link.number()).await;
-            let (socket, line) = Socket::new(stream, link.clone(), label);
+            let (socket, guard) = Socket::new(stream, link.clone(), label);
             let is_server = link.peer < link.me;
             let opened = NodeServerMessage::ConnectionOpenedExternal { stream: Box::new(socket), is_server };
             if self.server.cast(opened).is_err() {
@@ -190,8 +193,8 @@ impl Carrier for Clustered {
             tokio::select! {
                 biased;
                 ended = link.keep() => tracing::info!(peer = %link.peer, reason = %ended, "mesh link ended"),
-                () = line.cut() => tracing::info!(peer = %link.peer, reason = "the stream ended", "mesh link ended"),
-                lost = self.speak(&link, ready) => tracing::info!(peer = %link.peer, reason = %lost, "mesh link ended"),
+                () = guard.ended() => tracing::info!(peer = %link.peer, reason = "the stream ended", "mesh link ended"),
+                lost = self.send_frames(&link, ready) => tracing::info!(peer = %link.peer, reason = %lost, "mesh link ended"),
             }
         })
     }
@@ -199,8 +202,8 @@ impl Carrier for Clustered {
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let mut stopped = vec![self.server.stop_and_wait(None, Some(STOP_WITHIN)).await.is_ok()];
-            for ear in &self.ears {
-                stopped.push(ear.stop_and_wait(None, Some(STOP_WITHIN)).await.is_ok());
+            for receiver in &self.receivers {
+                stopped.push(receiver.stop_and_wait(None, Some(STOP_WITHIN)).await.is_ok());
             }
             if stopped.contains(&false) {
                 tracing::warn!("an actor of the mesh did not stop in time");
@@ -210,33 +213,33 @@ impl Carrier for Clustered {
 }
 
 impl Clustered {
-    /// Casts what the link has to say, lane by lane, until the session is gone.
-    async fn speak(&self, link: &Link, ready: oneshot::Receiver<u64>) -> Lost {
+    /// Casts the frames of the link, lane by lane, until the session ends.
+    async fn send_frames(&self, link: &Link, ready: oneshot::Receiver<u64>) -> Lost {
         let Ok(session) = ready.await else { return Lost::Session };
-        let Some([first, second, control]) = peer_ears(link.peer, session) else { return Lost::NoEars };
-        let gauge = &*self.hub.gauge;
+        let Some([first, second, control]) = peer_receivers(link.peer, session) else { return Lost::NoReceivers };
+        let gauge = &*self.peer_links.gauge;
         tokio::select! {
             biased;
-            () = async { while control.cast(Parcel(link.next_control().await)).is_ok() {} } => {}
-            () = async { while first.cast(Parcel(link.next_of_lane(0, gauge).await)).is_ok() {} } => {}
-            () = async { while second.cast(Parcel(link.next_of_lane(1, gauge).await)).is_ok() {} } => {}
+            () = async { while control.cast(RemoteFrame(link.next_control().await)).is_ok() {} } => {}
+            () = async { while first.cast(RemoteFrame(link.next_of_lane(0, gauge).await)).is_ok() {} } => {}
+            () = async { while second.cast(RemoteFrame(link.next_of_lane(1, gauge).await)).is_ok() {} } => {}
         }
         Lost::Session
     }
 }
 
-/// The peer's ears as this session shows them, in the order of their lanes.
-fn peer_ears(peer: NodeId, session: u64) -> Option<[ActorRef<Parcel>; EARS]> {
+/// The peer's receivers in this session, in the order of their lanes.
+fn peer_receivers(peer: NodeId, session: u64) -> Option<[ActorRef<RemoteFrame>; RECEIVERS]> {
     let prefix = format!("mesh/{peer}/");
-    let mut ears: [Option<ActorRef<Parcel>>; EARS] = Default::default();
+    let mut receivers: [Option<ActorRef<RemoteFrame>>; RECEIVERS] = Default::default();
     for cell in pg::get_scoped_members(&SCOPE.into(), &GROUP.into()) {
         let here = matches!(cell.get_id(), ActorId::Remote { node_id, .. } if node_id == session);
         let name = cell.get_name().filter(|name| here && name.starts_with(&prefix));
         let lane = name.and_then(|name| name.rsplit('/').next().and_then(|lane| lane.parse::<usize>().ok()));
-        if let Some(ear) = lane.and_then(|lane| ears.get_mut(lane)) {
-            *ear = Some(cell.into());
+        if let Some(receiver) = lane.and_then(|lane| receivers.get_mut(lane)) {
+            *receiver = Some(cell.into());
         }
     }
-    let [Some(first), Some(second), Some(control)] = ears else { return None };
+    let [Some(first), Some(second), Some(control)] = receivers else { return None };
     Some([first, second, control])
 }

@@ -1,7 +1,7 @@
 //! The mesh over plain streams: one connection per pair of nodes that carries every lane.
 //!
-//! Has no statics and sends in a fixed order, so that many nodes fit into one process and a
-//! simulation repeats itself. Its frames are those of the other mesh, each after its length in four
+//! It has no statics and sends in a fixed order, so that many nodes fit into one process and a
+//! simulation is reproducible. Its frames are those of the other mesh, each after a length of four
 //! bytes.
 
 use std::convert::Infallible;
@@ -18,24 +18,24 @@ use troupe_runtime::{NodeCtx, Stream};
 use super::frame::{self, Frame};
 use super::link::Link;
 use super::links::Links;
-use super::peers::{Carrier, Hub, Running};
-use super::stream::Heard;
+use super::peers::{Carrier, PeerLinks, Running};
+use super::stream::MonitoredReader;
 use super::{Envelope, Gauge, Inbox, Mesh, MeshError};
 
 pub struct DirectMesh {
-    hub: Arc<Hub>,
+    peer_links: Arc<PeerLinks>,
     running: Running,
 }
 
 impl DirectMesh {
-    /// Dials and accepts at once; the inbox hears of it.
+    /// Starts to dial and accept. The inbox gets the events.
     pub fn start(ctx: &NodeCtx, links: Arc<dyn Links>, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
-        let hub = Hub::new(links.me(), ctx.rng.clone(), inbox, gauge);
-        let running = Running::start(hub.clone(), links, Arc::new(Direct { hub: hub.clone() }));
-        DirectMesh { hub, running }
+        let peer_links = PeerLinks::new(links.me(), ctx.rng.clone(), inbox, gauge);
+        let running = Running::start(peer_links.clone(), links, Arc::new(Direct { peer_links: peer_links.clone() }));
+        DirectMesh { peer_links, running }
     }
 
-    /// Hangs up. After it the inbox is not called any more.
+    /// Closes all links. The inbox is not called after it.
     pub async fn stop(&self) {
         self.running.stop().await;
     }
@@ -43,23 +43,23 @@ impl DirectMesh {
 
 impl Mesh for DirectMesh {
     fn send(&self, to: NodeId, lane_key: u32, envelope: Envelope) -> Result<(), MeshError> {
-        self.hub.send(to, lane_key, envelope)
+        self.peer_links.send(to, lane_key, envelope)
     }
 
     fn peers(&self) -> Vec<NodeId> {
-        self.hub.peers()
+        self.peer_links.peers()
     }
 }
 
 struct Direct {
-    hub: Arc<Hub>,
+    peer_links: Arc<PeerLinks>,
 }
 
 impl Carrier for Direct {
     fn carry(&self, link: Arc<Link>, stream: Box<dyn Stream>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let (reads, writes) = tokio::io::split(stream);
-            let reads = Heard::new(reads, link.clone());
+            let reads = MonitoredReader::new(reads, link.clone());
             let ended = tokio::select! {
                 biased;
                 ended = link.keep() => io::Error::other(ended),
@@ -79,15 +79,15 @@ impl Direct {
     async fn read(&self, link: &Link, mut stream: impl AsyncRead + Unpin) -> io::Result<Infallible> {
         loop {
             let bytes = read_frame(&mut stream).await?;
-            frame::decode(bytes).and_then(|frame| self.hub.receive(link, frame)).map_err(io::Error::other)?;
+            frame::decode(bytes).and_then(|frame| self.peer_links.receive(link, frame)).map_err(io::Error::other)?;
         }
     }
 
     async fn write(&self, link: &Link, mut stream: impl AsyncWrite + Unpin) -> io::Result<Infallible> {
-        let gauge = &*self.hub.gauge;
+        let gauge = &*self.peer_links.gauge;
         let mut first = 0;
         loop {
-            // The lanes take turns; neither starves behind the other.
+            // The lanes take turns, so that neither starves.
             let second = 1 - first;
             let frame = tokio::select! {
                 biased;

@@ -1,4 +1,4 @@
-//! Envelopes and frames as bytes: sizes, conversions, and nothing that waits.
+//! Envelopes and frames as bytes: sizes and conversions.
 
 use prost::Message as _;
 use troupe_core::{ShardId, limits};
@@ -7,27 +7,27 @@ use troupe_proto::wire::mesh::{self as wire, envelope};
 
 use super::{Envelope, Kind};
 
-/// Spoken by this build. A node that speaks another is not Up.
+/// The version of this build. A node with another version is never up.
 pub const VERSION: u32 = 1;
 /// Lanes of envelopes between two nodes.
 pub const LANES: u32 = 2;
-/// The lane that carries hello and heartbeats only.
+/// The lane of hello and heartbeats only.
 pub const CONTROL: u32 = LANES;
 
-/// At least what protobuf adds to a body (kind 2, correlation 11, shard 6, deadline 6, two lengths
-/// 12).
+/// An upper bound of what protobuf adds to a body (kind 2, correlation 11, shard 6, deadline 6, two
+/// lengths 12).
 const ENVELOPE_OVERHEAD: usize = 40;
-/// At least what a frame adds to its envelopes, ractor's wrapping and length included.
+/// An upper bound of what a frame, ractor's wrapping and the length add to the envelopes.
 const FRAME_OVERHEAD: usize = 128;
 /// The largest body an envelope may have.
 pub const BODY_BYTES: usize = limits::NODE_FRAME_BYTES - FRAME_OVERHEAD - ENVELOPE_OVERHEAD;
 
-/// Bytes that the envelope takes in a frame, never too few.
+/// An upper bound of the bytes of the envelope in a frame.
 pub fn size(envelope: &Envelope) -> usize {
     envelope.body.len() + ENVELOPE_OVERHEAD
 }
 
-/// What a node sent that this one's own code never would.
+/// A frame that the code of this version would never send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a frame of this protocol: {0}")]
 pub struct Malformed(pub &'static str);

@@ -1,12 +1,11 @@
-//! One end of one lane of one link: what waits to be sent, and the credits that say how much may
-//! be.
+//! One end of one lane of a link: the queue of envelopes, and the credits to send them.
 //!
-//! A batch is what waits when the lane may send; there is no timer, so a lone envelope goes at once
-//! and load makes batches. Credits count units of [`UNIT_BYTES`]. A frame may be sent while any
-//! credit is left and may overdraw it, so that a frame larger than what is left never waits for
-//! ever; what is under way is at most twice the window.
+//! A batch takes the queued envelopes when the lane may send. There is no timer: a single envelope
+//! goes at once, and load forms batches. Credits count units of [`UNIT_BYTES`]. A frame may be sent
+//! while a credit is left, and may overdraw it, so that a large frame never waits forever; the
+//! bytes in flight stay below twice the window.
 //!
-//! A lane dies with its link. What still waits then is lost: the mesh is at most once.
+//! The lane ends with its link and its queue is lost, because the mesh delivers at most once.
 
 use std::collections::VecDeque;
 
@@ -21,11 +20,11 @@ use super::{Envelope, Gauge, MeshError};
 const BATCH_ENVELOPES: usize = 256;
 /// Bytes in one frame, unless a single envelope is larger.
 const BATCH_BYTES: usize = UNIT_BYTES;
-/// Bytes that one credit pays for; a smaller frame costs one.
+/// Bytes per credit; a smaller frame costs one credit.
 const UNIT_BYTES: usize = 128 * 1024;
-/// Credits of a new lane: they pay for one frame of the largest size.
+/// Credits of a new lane: enough for one frame of the largest size.
 const WINDOW: i64 = (limits::NODE_FRAME_BYTES / UNIT_BYTES) as i64;
-/// Credits owed that are returned without waiting for envelopes to go the same way.
+/// From this many on, credits are returned without waiting for an envelope in that direction.
 const RETURN_AT: u32 = (WINDOW / 4) as u32;
 
 pub struct Lane {
@@ -37,10 +36,10 @@ struct State {
     closed: bool,
     waiting: VecDeque<Envelope>,
     waiting_bytes: usize,
-    /// What this end may still send.
+    /// Credits that this end may still spend.
     credits: i64,
-    /// What the other end has spent and is to get back.
-    owed: u32,
+    /// Credits that the other end has spent and gets back.
+    to_return: u32,
 }
 
 /// The content of one frame.
@@ -49,7 +48,7 @@ pub struct Batch {
     pub credits: u32,
 }
 
-/// Credits that a frame with envelopes of these sizes costs; both ends count alike.
+/// Credits for a frame with this many bytes of envelopes. Both ends compute the same.
 fn cost(bytes: usize) -> u32 {
     bytes.div_ceil(UNIT_BYTES).max(1) as u32
 }
@@ -57,7 +56,7 @@ fn cost(bytes: usize) -> u32 {
 impl Lane {
     #[allow(clippy::new_without_default, reason = "a lane without a link is no default of anything")]
     pub fn new() -> Lane {
-        let state = State { closed: false, waiting: VecDeque::new(), waiting_bytes: 0, credits: WINDOW, owed: 0 };
+        let state = State { closed: false, waiting: VecDeque::new(), waiting_bytes: 0, credits: WINDOW, to_return: 0 };
         Lane { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -78,8 +77,8 @@ impl Lane {
         }
         state.waiting_bytes += size;
         state.waiting.push_back(envelope);
-        // The sender takes until nothing waits or nothing may go, so only the first of a row can
-        // find it asleep.
+        // The sender drains the queue while it may send, so only the first envelope can find it
+        // waiting.
         if state.waiting.len() == 1 {
             self.changed.notify_one();
         }
@@ -89,21 +88,21 @@ impl Lane {
     /// The other end has returned credits.
     pub fn grant(&self, credits: u32) {
         let mut state = self.state.lock();
-        // A peer that returns more than it got must not open the window.
+        // A peer that returns more than it got must not widen the window.
         state.credits = (state.credits + i64::from(credits)).min(WINDOW);
         self.changed.notify_one();
     }
 
-    /// A frame of these envelopes has come and its handler has returned.
-    pub fn owe(&self, envelope_bytes: usize) {
+    /// The handler of a received frame has returned: its credits go back to the peer.
+    pub fn spent(&self, envelope_bytes: usize) {
         let mut state = self.state.lock();
-        state.owed = state.owed.saturating_add(cost(envelope_bytes));
-        if state.owed >= RETURN_AT {
+        state.to_return = state.to_return.saturating_add(cost(envelope_bytes));
+        if state.to_return >= RETURN_AT {
             self.changed.notify_one();
         }
     }
 
-    /// Drops what waits. Nothing is taken any more.
+    /// Drops the queue and refuses further envelopes.
     pub fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -111,14 +110,13 @@ impl Lane {
         state.waiting_bytes = 0;
     }
 
-    /// Waits until there is something to send. Nothing is lost if the future is dropped. One caller
-    /// at a time.
+    /// Waits for the next batch, without loss if the future is dropped. For one caller at a time.
     pub async fn next(&self, gauge: &Gauge) -> Batch {
         loop {
             let (batch, withheld) = {
                 let mut state = self.state.lock();
                 let room = gauge.has_room();
-                (state.take(room), !room && state.owed > 0)
+                (state.take(room), !room && state.to_return > 0)
             };
             if let Some(batch) = batch {
                 return batch;
@@ -135,12 +133,12 @@ impl Lane {
 impl State {
     fn take(&mut self, room: bool) -> Option<Batch> {
         let sends = !self.waiting.is_empty() && self.credits > 0;
-        let returns = room && self.owed >= RETURN_AT;
+        let returns = room && self.to_return >= RETURN_AT;
         if !sends && !returns {
             return None;
         }
         let envelopes = if sends { self.take_envelopes() } else { Vec::new() };
-        let credits = if room { std::mem::take(&mut self.owed) } else { 0 };
+        let credits = if room { std::mem::take(&mut self.to_return) } else { 0 };
         Some(Batch { envelopes, credits })
     }
 

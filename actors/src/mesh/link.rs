@@ -1,9 +1,9 @@
-//! One connection to one peer, whatever carries it: hello, heartbeat, lanes, and when it is up.
+//! One connection to one peer over any carrier: hello, heartbeat, lanes, up and down.
 //!
-//! Each end draws a number for the link. A hello says it, an ack and every later frame repeat the
-//! other end's. So a frame that carries our number proves that the peer has read our hello, and one
-//! from an older connection proves nothing and is dropped. The link is up at the first such proof;
-//! it ends when nothing was heard for [`SILENCE`].
+//! Each end draws a number for the link. A hello has the sender's number; an ack and every later
+//! frame have the receiver's. A frame with our number proves that the peer has read our hello, and
+//! a frame of an older connection is dropped. The link is up at the first proof, and ends when
+//! nothing was received for [`SILENCE`].
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,25 +18,25 @@ use super::frame::{CONTROL, Frame, LANES, Malformed, VERSION, size};
 use super::lane::{Batch, Lane};
 use super::{Envelope, Gauge, Inbox, MeshEvent};
 
-/// How often a link says that it is alive.
+/// Between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// A peer that was not heard for so long is down.
+/// A peer that sends nothing for this long is down.
 const SILENCE: Duration = Duration::from_secs(3);
-/// A connection that is not up by then is given up.
+/// A connection that is not up by then is closed.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
 
 pub struct Link {
     pub me: NodeId,
     pub peer: NodeId,
-    /// What this end calls the link; never zero.
+    /// This end's number of the link; never zero.
     number: u64,
     lanes: [Lane; LANES as usize],
-    /// Held for reading while envelopes are handed in, for writing while Up and Down are: so they
+    /// Read-locked while envelopes are delivered and write-locked for Up and Down, so that they
     /// never overlap.
     state: RwLock<State>,
-    /// `state.is_up`, to be asked without waiting for a handler.
+    /// `state.is_up`, readable without waiting for a handler.
     up: AtomicBool,
-    control: Mutex<Said>,
+    control: Mutex<PendingControl>,
     control_changed: Notify,
     born: Instant,
     /// Milliseconds from `born` to the last sign of life.
@@ -46,7 +46,7 @@ pub struct Link {
 
 #[derive(Default)]
 struct State {
-    /// What the peer calls the link, once it has said hello.
+    /// The peer's number of the link, after its hello.
     theirs: Option<u64>,
     /// The peer has read our hello.
     proven: bool,
@@ -55,9 +55,9 @@ struct State {
     closed: bool,
 }
 
-/// What the control lane has to say; saying a thing twice is saying it once, so it needs no queue.
+/// Control messages to send. They are idempotent, so flags replace a queue.
 #[derive(Default)]
-struct Said {
+struct PendingControl {
     hello: bool,
     ack: bool,
     heartbeat: bool,
@@ -68,7 +68,7 @@ struct Said {
 pub enum Ended {
     #[error("the peer was silent")]
     Silent,
-    #[error("the peer said no hello of this protocol in time")]
+    #[error("the peer sent no hello of this protocol in time")]
     NoHello,
     #[error("the peer broke the protocol")]
     Broken,
@@ -107,12 +107,12 @@ impl Link {
         &self.lanes[(key % LANES) as usize]
     }
 
-    /// A byte has come: the peer lives.
+    /// A byte was received: the peer is alive.
     pub fn touch(&self) {
         self.heard.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// Takes one frame in. An error ends the link.
+    /// Handles one frame. An error ends the link.
     pub fn receive(&self, frame: Frame, inbox: &Inbox) -> Result<(), Malformed> {
         let checked = self.check_and_deliver(frame, inbox);
         if checked.is_err() {
@@ -126,10 +126,10 @@ impl Link {
             return Err(Malformed("from another node"));
         }
         if let Some(Control { what: Some(What::Hello(hello)) }) = &frame.control {
-            return self.hear_hello(hello, inbox);
+            return self.receive_hello(hello, inbox);
         }
         if frame.link != self.number {
-            // Of an older connection; a carrier that has mailboxes may deliver it late.
+            // Of an older connection: a carrier with mailboxes may deliver it late.
             return Ok(());
         }
         self.touch();
@@ -158,11 +158,11 @@ impl Link {
             bytes += size(&envelope);
             inbox(MeshEvent::Received { from: self.peer, envelope });
         }
-        lane.owe(bytes);
+        lane.spent(bytes);
         Ok(())
     }
 
-    fn hear_hello(&self, hello: &Hello, inbox: &Inbox) -> Result<(), Malformed> {
+    fn receive_hello(&self, hello: &Hello, inbox: &Inbox) -> Result<(), Malformed> {
         if hello.version != VERSION {
             return Err(Malformed("version"));
         }
@@ -181,7 +181,7 @@ impl Link {
             state.theirs = Some(hello.link);
             self.raise(&mut state, inbox);
         }
-        self.say(|said| said.ack = true);
+        self.send_control(|pending| pending.ack = true);
         Ok(())
     }
 
@@ -200,7 +200,7 @@ impl Link {
         }
     }
 
-    /// Ends the link: what waits is dropped, and Down follows everything that was received.
+    /// Ends the link: waiting envelopes are dropped, and Down follows everything received.
     pub fn close(&self, inbox: &Inbox) {
         let mut state = self.state.write();
         state.closed = true;
@@ -211,8 +211,7 @@ impl Link {
         }
     }
 
-    /// Says hello until the link is up, then that this end is alive. Returns why the link is to be
-    /// closed.
+    /// Sends hello until the link is up, then heartbeats. Returns why the link has to be closed.
     pub async fn keep(&self) -> Ended {
         let mut beat = interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -231,15 +230,15 @@ impl Link {
                 return Ended::Silent;
             }
             if self.is_up() {
-                self.say(|said| said.heartbeat = true);
+                self.send_control(|pending| pending.heartbeat = true);
             } else {
-                self.say(|said| said.hello = true);
+                self.send_control(|pending| pending.hello = true);
             }
         }
     }
 
-    fn say(&self, what: impl FnOnce(&mut Said)) {
-        what(&mut self.control.lock());
+    fn send_control(&self, set: impl FnOnce(&mut PendingControl)) {
+        set(&mut self.control.lock());
         self.control_changed.notify_one();
     }
 
@@ -254,17 +253,17 @@ impl Link {
     }
 
     fn take_control(&self) -> Option<Frame> {
-        let mut said = self.control.lock();
-        let what = if std::mem::take(&mut said.hello) {
+        let mut pending = self.control.lock();
+        let what = if std::mem::take(&mut pending.hello) {
             What::Hello(Hello { version: VERSION, link: self.number, to: self.peer.0 })
-        } else if std::mem::take(&mut said.ack) {
+        } else if std::mem::take(&mut pending.ack) {
             What::HelloAck(HelloAck {})
-        } else if std::mem::take(&mut said.heartbeat) {
+        } else if std::mem::take(&mut pending.heartbeat) {
             What::Heartbeat(Heartbeat {})
         } else {
             return None;
         };
-        drop(said);
+        drop(pending);
         let mut frame = self.frame(CONTROL);
         frame.control = Some(Control { what: Some(what) });
         Some(frame)

@@ -1,5 +1,5 @@
-//! Where the mesh gets its streams and who its peers are. In a node that is the cluster port; tests
-//! bring their own.
+//! The source of the mesh's streams and peers: the cluster port in a node, an implementation of
+//! their own in tests.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,22 +13,22 @@ use troupe_raft::port::Protocol;
 use troupe_runtime::Stream;
 use troupe_runtime::net::BoxFuture;
 
-/// The nodes of the cluster, this one included or not.
+/// The nodes of the cluster, with or without this one.
 pub type PeerSet = Arc<BTreeSet<NodeId>>;
 
 pub trait Links: Send + Sync + 'static {
     fn me(&self) -> NodeId;
 
-    /// Opens an authenticated stream to a node. Bounded in time.
+    /// Opens an authenticated stream to a node, within a bounded time.
     fn dial(&self, to: NodeId) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
 
-    /// Streams that other nodes have opened, already authenticated; to be taken once.
+    /// Authenticated streams that other nodes open. Only the first call gets them.
     fn incoming(&self) -> mpsc::Receiver<Inbound>;
 
-    /// Who belongs to the cluster. A node that leaves the set is hung up on.
+    /// The members of the cluster. The mesh closes its link to a node that leaves the set.
     fn peers(&self) -> watch::Receiver<PeerSet>;
 
-    /// What all nodes of the cluster share; not a secret.
+    /// The same at all nodes of the cluster; not a secret.
     fn cluster_id(&self) -> [u8; 16];
 }
 

@@ -1,15 +1,14 @@
 //! Node-to-node actor traffic: envelopes in ordered lanes between the nodes of the cluster.
 //!
-//! The mesh is at most once: an envelope handed to [`Mesh::send`] arrives once or never, and in
-//! order with the others of its peer and lane. Nothing durable rests on it. It is not Raft's
-//! transport, which has connections of its own, and it knows nothing of what bodies say.
+//! The mesh delivers at most once: an envelope passed to [`Mesh::send`] arrives once or never, in
+//! order with the others of its peer and lane. Nothing durable depends on it. Raft has its own
+//! transport and connections. The mesh does not interpret bodies.
 //!
-//! [`ClusterMesh`](cluster::ClusterMesh) carries the lanes over ractor_cluster and is what a node
-//! runs. [`DirectMesh`](direct::DirectMesh) carries the same frames over plain streams, without the
-//! statics of ractor, so that many nodes fit into one process: for simulation and tests. What both
-//! share is in `lane` (batches, bounds, credits), `link` (one connection: hello, heartbeat, up and
-//! down) and `peers` (who is dialled, which link an envelope takes); [`links`] says where streams
-//! come from.
+//! A node runs [`ClusterMesh`](cluster::ClusterMesh), which carries the lanes over ractor_cluster.
+//! Simulation and tests run [`DirectMesh`](direct::DirectMesh): it carries the same frames over
+//! plain streams without the statics of ractor, so that many nodes fit into one process. Both share
+//! `lane` (batches, bounds, credits), `link` (one connection: hello, heartbeat, up and down) and
+//! `peers` (dialling, the link that an envelope takes). [`links`] is the source of streams.
 
 pub mod cluster;
 pub mod direct;
@@ -28,14 +27,14 @@ use tokio::sync::Notify;
 use troupe_core::{NodeId, ShardId};
 
 pub trait Mesh: Send + Sync + 'static {
-    /// Queues an envelope behind those with the same `to` and `lane_key`; never waits.
+    /// Queues an envelope behind those with the same `to` and `lane_key`, without waiting.
     fn send(&self, to: NodeId, lane_key: u32, envelope: Envelope) -> Result<(), MeshError>;
 
-    /// Who is up now, in order of id; never this node itself.
+    /// The other nodes that are up, in order of id.
     fn peers(&self) -> Vec<NodeId>;
 }
 
-/// A message with address, id and deadline.
+/// A message with its address, id and deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     pub kind: Kind,
@@ -52,14 +51,14 @@ pub struct Envelope {
 pub enum Kind {
     Request,
     Reply,
-    /// Wants no answer.
+    /// Has no reply.
     Push,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeshEvent {
     Up(NodeId),
-    /// What was sent and not answered may or may not have arrived.
+    /// Unanswered envelopes may or may not have arrived.
     Down(NodeId),
     Received {
         from: NodeId,
@@ -70,26 +69,26 @@ pub enum MeshEvent {
 /// The envelope was not sent and never will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MeshError {
-    /// Try again after [`MeshEvent::Up`], or ask another node.
+    /// Retry after [`MeshEvent::Up`], or ask another node.
     #[error("the node cannot be reached now")]
     Down,
-    /// Try again later, or refuse upwards.
-    #[error("too much waits for the node already")]
+    /// Retry later, or refuse the caller.
+    #[error("too many envelopes wait for the node")]
     Full,
-    /// Never try again: no frame can hold it.
+    /// Do not retry: no frame can hold it.
     #[error("the envelope is larger than a frame between nodes")]
     TooLarge,
 }
 
-/// Where events go: called in order per peer and lane, and it must neither block nor panic. Up
-/// comes before, Down after everything received from that peer in between.
+/// Takes the events, in order per peer and lane. It must neither block nor panic. Up precedes and
+/// Down follows everything received from a peer.
 pub type Inbox = Arc<dyn Fn(MeshEvent) + Send + Sync>;
 
-/// How much received work is not finished. Over the limit the mesh returns no credits, so that
-/// senders find their lanes full.
+/// Counts received work in progress. Above the limit the mesh returns no credits, so the lanes of
+/// senders fill up.
 ///
-/// Count only work that ends without an envelope from another node, or two full nodes could wait
-/// for each other.
+/// Count only work that finishes without an envelope from another node. Otherwise two full nodes
+/// could wait for each other.
 pub struct Gauge {
     limit: usize,
     in_flight: AtomicUsize,
@@ -101,8 +100,8 @@ impl Gauge {
         Arc::new(Gauge { limit, in_flight: AtomicUsize::new(0), room: Notify::new() })
     }
 
-    /// Counts one piece of work until the permit is dropped. Never refuses: refusing is the
-    /// handler's decision.
+    /// Counts one piece of work until the permit is dropped. It never refuses, because the handler
+    /// decides that.
     pub fn enter(self: &Arc<Self>) -> Permit {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Permit(self.clone())

@@ -1,8 +1,8 @@
-//! Who is dialled, who is up, and which link an envelope takes.
+//! The links to all peers: dialling, accepting, and the link that an envelope takes.
 //!
-//! Of two nodes the one with the lower id dials, so there is one connection per pair and no
-//! election. Each peer has a task that keeps a link to it for as long as it belongs to the cluster.
-//! What carries a link is behind [`Carrier`].
+//! Of two nodes the one with the lower id dials, so there is one connection per pair without an
+//! election. One task per peer keeps a link to it while it is a member of the cluster. [`Carrier`]
+//! is the transport of a link.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,36 +21,35 @@ use super::link::Link;
 use super::links::{Inbound, Links};
 use super::{Envelope, Gauge, Inbox, MeshError};
 
-/// Between two dials of a node that does not answer; drawn between half and the whole of it.
+/// Between two dials of a node that does not answer; drawn between half of it and all of it.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MOST: Duration = Duration::from_secs(2);
-/// Streams of one peer that wait to replace its link; more are hung up on.
+/// Streams of one peer that wait to replace its link. More are closed.
 const STREAMS_WAITING: usize = 2;
 
-/// The links of a node, and where what they receive goes.
-pub struct Hub {
+/// The links of a node and the inbox of their envelopes.
+pub struct PeerLinks {
     pub me: NodeId,
     pub gauge: Arc<Gauge>,
     inbox: Inbox,
     rng: Arc<Rng>,
-    /// The newest link to each peer, up or not. Held for no longer than a lookup: handlers come
-    /// here.
+    /// The newest link to each peer, up or not. Locked for a lookup only, because handlers use it.
     links: Mutex<BTreeMap<NodeId, Arc<Link>>>,
 }
 
-/// What turns a stream into a link that works.
+/// Carries the frames of a link over a stream.
 pub trait Carrier: Send + Sync + 'static {
     /// Carries frames both ways until the link or the stream ends. Dropping the future ends the
     /// stream.
     fn carry(&self, link: Arc<Link>, stream: Box<dyn Stream>) -> BoxFuture<'_, ()>;
 
-    /// After all links have ended.
+    /// Called after all links have ended.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-impl Hub {
-    pub fn new(me: NodeId, rng: Arc<Rng>, inbox: Inbox, gauge: Arc<Gauge>) -> Arc<Hub> {
-        Arc::new(Hub { me, gauge, inbox, rng, links: Mutex::default() })
+impl PeerLinks {
+    pub fn new(me: NodeId, rng: Arc<Rng>, inbox: Inbox, gauge: Arc<Gauge>) -> Arc<PeerLinks> {
+        Arc::new(PeerLinks { me, gauge, inbox, rng, links: Mutex::default() })
     }
 
     pub fn send(&self, to: NodeId, lane_key: u32, envelope: Envelope) -> Result<(), MeshError> {
@@ -93,17 +92,22 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(hub: Arc<Hub>, links: Arc<dyn Links>, carrier: Arc<dyn Carrier>) -> Running {
+    pub fn start(peer_links: Arc<PeerLinks>, links: Arc<dyn Links>, carrier: Arc<dyn Carrier>) -> Running {
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
-            let mut attendants =
-                Attendants { hub, links, carrier: carrier.clone(), tasks: JoinSet::new(), peers: BTreeMap::new() };
+            let mut tasks = PeerTasks {
+                peer_links,
+                links,
+                carrier: carrier.clone(),
+                tasks: JoinSet::new(),
+                peers: BTreeMap::new(),
+            };
             tokio::select! {
                 biased;
                 _ = stopped => {}
-                () = attendants.follow() => {}
+                () = tasks.follow() => {}
             }
-            attendants.end().await;
+            tasks.end().await;
             carrier.close().await;
         });
         Running { stop: Mutex::new(Some((stop, task))) }
@@ -114,28 +118,28 @@ impl Running {
         if let Some((stop, task)) = running {
             drop(stop);
             if let Err(panicked) = task.await {
-                tracing::error!(error = %panicked, "the mesh ended badly");
+                tracing::error!(error = %panicked, "the mesh failed");
             }
         }
     }
 }
 
-struct Attendants {
-    hub: Arc<Hub>,
+struct PeerTasks {
+    peer_links: Arc<PeerLinks>,
     links: Arc<dyn Links>,
     carrier: Arc<dyn Carrier>,
     tasks: JoinSet<()>,
-    peers: BTreeMap<NodeId, Attended>,
+    peers: BTreeMap<NodeId, PeerHandle>,
 }
 
 /// One peer's task. Dropping it ends the task.
-struct Attended {
+struct PeerHandle {
     streams: mpsc::Sender<Box<dyn Stream>>,
     _stop: oneshot::Sender<()>,
 }
 
-impl Attendants {
-    /// Keeps one task per peer for as long as the cluster says who its nodes are.
+impl PeerTasks {
+    /// Keeps one task per peer while the cluster reports its members.
     async fn follow(&mut self) {
         let mut known = self.links.peers();
         let mut incoming = self.links.incoming();
@@ -154,7 +158,7 @@ impl Attendants {
                         None => return,
                     },
                     Some(ended) = self.tasks.join_next() => if let Err(panicked) = ended {
-                        tracing::error!(error = %panicked, "the task of a mesh peer ended badly");
+                        tracing::error!(error = %panicked, "the task of a mesh peer failed");
                     },
                 }
             }
@@ -164,24 +168,24 @@ impl Attendants {
     fn attend(&mut self, nodes: &BTreeSet<NodeId>) {
         self.peers.retain(|peer, _| nodes.contains(peer));
         for &peer in nodes {
-            if peer == self.hub.me || self.peers.contains_key(&peer) {
+            if peer == self.peer_links.me || self.peers.contains_key(&peer) {
                 continue;
             }
             let (streams, incoming) = mpsc::channel(STREAMS_WAITING);
             let (stop, stopped) = oneshot::channel();
             let (links, carrier) = (self.links.clone(), self.carrier.clone());
-            let attendant = Attendant { hub: self.hub.clone(), links, carrier, peer, link: None };
-            self.tasks.spawn(attendant.run(incoming, stopped));
-            self.peers.insert(peer, Attended { streams, _stop: stop });
+            let task = PeerTask { peer_links: self.peer_links.clone(), links, carrier, peer, link: None };
+            self.tasks.spawn(task.run(incoming, stopped));
+            self.peers.insert(peer, PeerHandle { streams, _stop: stop });
         }
     }
 
-    /// Hangs up on who is not known (yet) or should be dialled instead; a peer tries again.
+    /// Closes a stream from an unknown node, or from one that this node dials. The peer retries.
     fn admit(&self, inbound: Inbound) {
-        let peer = self.peers.get(&inbound.from).filter(|_| inbound.from < self.hub.me);
+        let peer = self.peers.get(&inbound.from).filter(|_| inbound.from < self.peer_links.me);
         let taken = peer.is_some_and(|peer| peer.streams.try_send(inbound.stream).is_ok());
         if !taken {
-            tracing::debug!(from = %inbound.from, "hung up on a mesh stream");
+            tracing::debug!(from = %inbound.from, "closed a mesh stream");
         }
     }
 
@@ -192,16 +196,16 @@ impl Attendants {
 }
 
 /// Keeps the link to one peer.
-struct Attendant {
-    hub: Arc<Hub>,
+struct PeerTask {
+    peer_links: Arc<PeerLinks>,
     links: Arc<dyn Links>,
     carrier: Arc<dyn Carrier>,
     peer: NodeId,
-    /// The one this has opened and not closed.
+    /// The link that is open.
     link: Option<Arc<Link>>,
 }
 
-impl Attendant {
+impl PeerTask {
     async fn run(mut self, streams: mpsc::Receiver<Box<dyn Stream>>, stopped: oneshot::Receiver<()>) {
         tokio::select! {
             biased;
@@ -212,7 +216,7 @@ impl Attendant {
     }
 
     async fn attend(&mut self, streams: mpsc::Receiver<Box<dyn Stream>>) {
-        if self.hub.me < self.peer { self.dial().await } else { self.accept(streams).await }
+        if self.peer_links.me < self.peer { self.dial().await } else { self.accept(streams).await }
     }
 
     async fn dial(&mut self) {
@@ -230,12 +234,12 @@ impl Attendant {
                 Err(error) => tracing::debug!(peer = %self.peer, %error, "cannot dial"),
             }
             let most = backoff.as_millis() as u64;
-            sleep(Duration::from_millis(self.hub.rng.range(most / 2, most + 1))).await;
+            sleep(Duration::from_millis(self.peer_links.rng.range(most / 2, most + 1))).await;
             backoff = (backoff * 2).min(BACKOFF_MOST);
         }
     }
 
-    /// The newest stream is the peer: it dials again only when it has given up the older one.
+    /// Keeps the newest stream: the peer dials again only after it has closed the older one.
     async fn accept(&mut self, mut streams: mpsc::Receiver<Box<dyn Stream>>) {
         let mut next = streams.recv().await;
         while let Some(stream) = next {
@@ -254,14 +258,14 @@ impl Attendant {
     }
 
     fn open(&mut self) -> Arc<Link> {
-        let link = self.hub.open(self.peer);
+        let link = self.peer_links.open(self.peer);
         self.link = Some(link.clone());
         link
     }
 
     fn close(&mut self) {
         if let Some(link) = self.link.take() {
-            self.hub.close(&link);
+            self.peer_links.close(&link);
         }
     }
 }

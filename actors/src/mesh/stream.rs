@@ -1,7 +1,7 @@
-//! The reading half of a stream, buffered, that tells its link of every sign of life.
+//! The buffered reading half of a stream, which reports received bytes to its link.
 //!
-//! Bytes count, not frames: on a slow line a large frame may be under way for longer than silence
-//! is allowed.
+//! Bytes count, not frames: on a slow network a large frame may take longer than the allowed
+//! silence.
 
 use std::io;
 use std::pin::Pin;
@@ -12,26 +12,26 @@ use tokio::io::{AsyncRead, BufReader, ReadBuf};
 
 use super::link::Link;
 
-/// One system call brings many small frames.
+/// One system call reads many small frames.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-pub struct Heard<R> {
+pub struct MonitoredReader<R> {
     inner: BufReader<Touching<R>>,
 }
 
-impl<R: AsyncRead + Unpin> Heard<R> {
-    pub fn new(inner: R, link: Arc<Link>) -> Heard<R> {
-        Heard { inner: BufReader::with_capacity(BUFFER_BYTES, Touching { inner, link }) }
+impl<R: AsyncRead + Unpin> MonitoredReader<R> {
+    pub fn new(inner: R, link: Arc<Link>) -> MonitoredReader<R> {
+        MonitoredReader { inner: BufReader::with_capacity(BUFFER_BYTES, Touching { inner, link }) }
     }
 }
 
-impl<R: AsyncRead + Unpin> AsyncRead for Heard<R> {
+impl<R: AsyncRead + Unpin> AsyncRead for MonitoredReader<R> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
-/// Below the buffer, where bytes come from the other node.
+/// Below the buffer, so that it sees each read of the network.
 struct Touching<R> {
     inner: R,
     link: Arc<Link>,

@@ -1,5 +1,5 @@
-//! A stream as a session of ractor's node server: given in under a label, known again in its
-//! events, cut by us.
+//! A stream as a session of ractor's node server: a label identifies it in the server's events, and
+//! the mesh ends it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,12 +20,12 @@ use troupe_core::NodeId;
 use troupe_runtime::Stream;
 
 use crate::mesh::link::Link;
-use crate::mesh::stream::Heard;
+use crate::mesh::stream::MonitoredReader;
 
-/// How long a new session waits for the end of the one before.
+/// How long a new session waits for the end of the previous one.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
-/// The sessions that were opened by us and have not ended, by label.
+/// The open sessions of this mesh, by label.
 pub struct Sessions {
     open: Mutex<BTreeMap<String, Session>>,
     ended: Notify,
@@ -33,7 +33,7 @@ pub struct Sessions {
 
 struct Session {
     peer: NodeId,
-    /// Takes ractor's number of the session when both ends have shown their actors.
+    /// Takes ractor's number of the session when both ends have exposed their actors.
     ready: Option<oneshot::Sender<u64>>,
 }
 
@@ -41,14 +41,13 @@ impl Sessions {
     pub fn follow(server: &ActorRef<NodeServerMessage>) -> Arc<Sessions> {
         let sessions = Arc::new(Sessions { open: Mutex::default(), ended: Notify::new() });
         let subscription = Box::new(Events(sessions.clone()));
-        // The server was spawned by the caller; should it have ended already, every later cast to
-        // it says so.
+        // If the server has ended, every later cast to it fails.
         let _ = server.cast(NodeServerMessage::SubscribeToEvents { id: "mesh".into(), subscription });
         sessions
     }
 
-    /// Registers a session with the peer. Of two sessions with the same peer ractor keeps one by
-    /// chance, so this waits until the one before has ended.
+    /// Registers a session with the peer. It waits for the end of the previous one, because ractor
+    /// keeps a random one of two sessions with the same peer.
     pub async fn open(&self, peer: NodeId, number: u64) -> (String, oneshot::Receiver<u64>) {
         if timeout(END_WITHIN, self.none_with(peer)).await.is_err() {
             self.open.lock().retain(|_, session| session.peer != peer);
@@ -71,8 +70,8 @@ impl Sessions {
         }
     }
 
-    /// Ends what came in by ractor's own listener: only the cluster port authenticates.
-    fn refuse_strangers(&self, session: &NodeServerSessionInformation) {
+    /// Ends a session from ractor's own listener: only the cluster port authenticates.
+    fn refuse_unknown(&self, session: &NodeServerSessionInformation) {
         if !self.open.lock().contains_key(&session.peer_addr) {
             session.actor.stop(Some("not ours".into()));
         }
@@ -83,17 +82,17 @@ struct Events(Arc<Sessions>);
 
 impl NodeEventSubscription for Events {
     fn node_session_opened(&self, session: NodeServerSessionInformation) {
-        self.0.refuse_strangers(&session);
+        self.0.refuse_unknown(&session);
     }
 
     fn node_session_authenticated(&self, session: NodeServerSessionInformation) {
-        self.0.refuse_strangers(&session);
+        self.0.refuse_unknown(&session);
     }
 
     fn node_session_ready(&self, session: NodeServerSessionInformation) {
         let ready = self.0.open.lock().get_mut(&session.peer_addr).and_then(|session| session.ready.take());
         if let Some(ready) = ready {
-            // Nobody waits: the link has ended meanwhile, and the session with it.
+            // Without a receiver the link has ended, and the session with it.
             let _ = ready.send(session.node_id);
         }
     }
@@ -104,33 +103,33 @@ impl NodeEventSubscription for Events {
     }
 }
 
-/// A stream as ractor takes it.
+/// A stream in the form that ractor takes.
 pub struct Socket {
     reads: BoxRead,
     writes: BoxWrite,
     label: String,
 }
 
-/// Our end of a socket: dropped, it cuts the stream, and ractor ends the session.
-pub struct Line {
+/// The mesh's handle of a socket. Its drop closes the stream, and ractor ends the session.
+pub struct SocketGuard {
     _cut: oneshot::Sender<()>,
     gone: oneshot::Receiver<()>,
 }
 
 impl Socket {
-    pub fn new(stream: Box<dyn Stream>, link: Arc<Link>, label: String) -> (Socket, Line) {
+    pub fn new(stream: Box<dyn Stream>, link: Arc<Link>, label: String) -> (Socket, SocketGuard) {
         let (reads, writes) = tokio::io::split(stream);
         let (cut, is_cut) = oneshot::channel();
         let (going, gone) = oneshot::channel();
-        let reads = Severable { inner: Heard::new(reads, link), is_cut: Some(is_cut), _going: going };
-        (Socket { reads: Box::new(reads), writes: Box::new(writes), label }, Line { _cut: cut, gone })
+        let reads = Severable { inner: MonitoredReader::new(reads, link), is_cut: Some(is_cut), _going: going };
+        (Socket { reads: Box::new(reads), writes: Box::new(writes), label }, SocketGuard { _cut: cut, gone })
     }
 }
 
-impl Line {
-    /// Waits until ractor has let go of the stream.
-    pub async fn cut(mut self) {
-        // The sender is only ever dropped.
+impl SocketGuard {
+    /// Waits until ractor drops the stream.
+    pub async fn ended(mut self) {
+        // The sender is only dropped.
         let _ = (&mut self.gone).await;
     }
 }
@@ -147,7 +146,7 @@ impl ClusterBidiStream for Socket {
 
 struct Severable<R> {
     inner: R,
-    /// `None` once cut.
+    /// `None` after the close.
     is_cut: Option<oneshot::Receiver<()>>,
     _going: oneshot::Sender<()>,
 }

@@ -11,7 +11,7 @@ fn envelope(number: u64, bytes: usize) -> Envelope {
     Envelope { kind: Kind::Push, correlation: number, shard: Some(ShardId(u32::MAX)), deadline_ms: u32::MAX, body }
 }
 
-/// What the lane would send now, if anything.
+/// The next batch, if the lane may send one now.
 fn take(lane: &Lane, room: bool) -> Option<Batch> {
     lane.state.lock().take(room)
 }
@@ -21,7 +21,7 @@ fn numbers(batch: &Batch) -> Vec<u64> {
 }
 
 #[test]
-fn what_waits_goes_in_batches_and_in_order() {
+fn queued_envelopes_go_in_batches_and_in_order() {
     let lane = Lane::new();
     for number in 0..600 {
         lane.push(envelope(number, 10)).unwrap();
@@ -116,12 +116,12 @@ fn too_many_and_too_much_are_refused() {
 #[test]
 fn credits_go_with_envelopes_or_alone_when_enough_are_owed() {
     let lane = Lane::new();
-    lane.owe(1);
+    lane.spent(1);
     assert!(take(&lane, true).is_none(), "one alone waits for company");
     lane.push(envelope(0, 0)).unwrap();
     assert_eq!(take(&lane, true).unwrap().credits, 1);
     for _ in 0..RETURN_AT {
-        lane.owe(UNIT_BYTES);
+        lane.spent(UNIT_BYTES);
     }
     let alone = take(&lane, true).unwrap();
     assert_eq!((alone.envelopes.len(), alone.credits), (0, RETURN_AT));
@@ -133,7 +133,7 @@ async fn credits_are_withheld_while_the_gauge_is_full() {
     let lane = Lane::new();
     let permit = gauge.enter();
     for _ in 0..RETURN_AT {
-        lane.owe(1);
+        lane.spent(1);
     }
     lane.push(envelope(0, 0)).unwrap();
     assert_eq!(lane.next(&gauge).await.credits, 0);

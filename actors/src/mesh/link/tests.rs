@@ -22,8 +22,8 @@ impl End {
     }
 
     fn hello(&self) -> Frame {
-        self.link.say(|said| said.hello = true);
-        self.link.take_control().expect("it was said")
+        self.link.send_control(|pending| pending.hello = true);
+        self.link.take_control().expect("it is pending")
     }
 
     fn take(&self, frame: Frame) -> Result<(), Malformed> {
