@@ -243,7 +243,7 @@ impl ConversationState {
             _ => return reply.refuse(Refusal::Unavailable),
         };
         reply.send(Ok(Answer::Placed { seq: head.next(), time, duplicate: false }));
-        self.proposals.push(command, Waiter::Placed(sender, id, ReplyTo::nobody()));
+        self.proposals.push(command, Waiter::Placed(sender, id, ReplyTo::none()));
         self.propose(myself);
     }
 

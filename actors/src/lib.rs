@@ -16,12 +16,12 @@
 //! [`Cluster`](troupe_raft::Cluster) below. A committed event goes from the [`conversation`] to the
 //! [`fanout`] of each subscribed node, and from there to the [`sink`] of every connection.
 //!
-//! What is decided without waiting is in plain structs with tests beside them: [`admission`],
+//! Decisions without waiting are in plain structs with tests beside them: [`admission`],
 //! [`budgets`], [`places`], [`presence`], [`proposals`], the router's attempts, the resequencer of
-//! fan-out. Rules about users, members and messages are not here: they are `troupe-core`'s.
+//! fan-out. The rules about users, members and messages are in `troupe-core`.
 //!
-//! Start at [`node`], the interface of this crate. [`message`] has the messages between the actors of
-//! different nodes.
+//! Start at [`node`], the interface of this crate. [`message`] has the messages between the actors
+//! of different nodes.
 
 pub mod address;
 pub mod admission;

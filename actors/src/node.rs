@@ -1,5 +1,5 @@
-//! The face of this crate: the actors of one node, from binding the client port to the last
-//! goodbye.
+//! The interface of this crate: the actors of one node, from binding the client port to the
+//! shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +40,9 @@ use crate::stats::{Stats, StatsReport};
 use crate::turns::Turns;
 use crate::world::World;
 
-/// For actors that are told to stop.
+/// For actors to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
-/// Between two tries to write an act down.
+/// Between two attempts to record an act.
 const RECORD_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Debug)]
@@ -50,30 +50,30 @@ pub struct NodeConfig {
     /// Where native clients connect; port 0 lets the system choose.
     pub client_listen: String,
     pub hashing: Hashing,
-    /// What users and addresses may ask of this node.
+    /// Limits of users and addresses.
     pub limits: Limits,
-    /// What clients are let in by.
+    /// TLS at the client port.
     pub door: Arc<Door>,
 }
 
-/// What carries envelopes between nodes.
+/// The transport of the mesh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MeshKind {
     /// ractor_cluster.
     #[default]
     Cluster,
-    /// The same frames over plain streams, without statics: many nodes in one process.
+    /// The same frames over plain streams, for many nodes in one process.
     Direct,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The operator must change something; the text says what.
+    /// The operator has to change what the text names.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Shared, cheap to clone.
+/// A shared handle, cheap to clone.
 #[derive(Clone)]
 pub struct NodeHandle(Arc<Inner>);
 
@@ -99,8 +99,7 @@ impl NodeHandle {
         NodeHandle::start_with(ctx, cluster, config, MeshKind::Cluster).await
     }
 
-    /// Boxed, so that the actors are compiled once, here, and not again in every program that
-    /// starts them.
+    /// Boxed, so that the actors are compiled once here and not in every program that starts them.
     pub fn start_with(
         ctx: NodeCtx,
         cluster: Cluster,
@@ -129,8 +128,8 @@ impl NodeHandle {
         let gauge = Gauge::new(limits::NODE_RECEIVED);
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
         let reading = {
-            // One runs, one is next: the lane never rests while somebody waits, and what goes past
-            // the turns waits for two at most.
+            // One read runs and one is next, so that the lane is never idle while reads wait, and a
+            // read that bypasses the turns waits for two at most.
             let lanes = vec![Lane::Read; 2];
             Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
         };
@@ -192,20 +191,20 @@ impl NodeHandle {
         self.0.client_addr
     }
 
-    /// The first administrator, if this node has just made it: to be told to the operator once.
+    /// The first administrator, if this node has just created it. The operator sees it once.
     pub fn born(&self) -> watch::Receiver<Option<Born>> {
         self.0.born.clone()
     }
 
-    /// What an administrator may do, for somebody who has shown the cluster's key.
+    /// Performs an administrator's operation for a holder of the cluster's key.
     pub async fn operate(&self, by: Author, operation: Operation) -> Result<say::AdminAnswer, say::Failure> {
         let request = Bytes::copy_from_slice(&self.0.front.world.ctx.rng.bytes::<16>());
         let asked = say::Admin { request, operation: Some(operation) };
         admin::operate(&self.0.front, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
     }
 
-    /// Writes an act into the audit log that changes nothing in a shard. Tries as long as it cannot
-    /// be known whether it is there; the caller bounds the time.
+    /// Records an act that changes no shard in the audit log. It retries while the outcome is
+    /// unknown; the caller bounds the time.
     pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), say::Failure> {
         let request = ClientMessageId(self.0.front.world.ctx.rng.bytes());
         loop {
@@ -221,18 +220,17 @@ impl NodeHandle {
         self.0.front.world.stats.report()
     }
 
-    /// What this node's replicas hold, without asking anybody: for checkers.
+    /// Applied state of this node's replicas, for checkers.
     pub fn local_view(&self) -> View {
         self.0.front.world.view()
     }
 
-    /// Asks the leader of a slot as an edge does, but without what an edge checks before: for
-    /// tests.
+    /// Asks the leader of a slot as an edge does, without the checks of an edge. For tests.
     pub fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
         self.0.front.world.router.ask(slot, request, PATIENCE)
     }
 
-    /// What users and addresses may ask from now on.
+    /// Changes the limits of users and addresses.
     pub fn set_limits(&self, limits: Limits) {
         let front = &self.0.front;
         front.output.set_limit(limits.output_bytes);
@@ -240,26 +238,26 @@ impl NodeHandle {
         front.budgets.set_limits(limits);
     }
 
-    /// Serves a client that came another way: anything that carries the same frames.
+    /// Serves a client over any stream that carries the same frames.
     pub fn serve(&self, stream: Box<dyn Stream>) {
-        // Over the bound it is closed at once, as at the client port.
+        // Above the bound it is closed at once, as at the client port.
         if let Some(accepted) = Accepted::new(&self.0.front, stream, Address::LOCAL) {
             let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Accepted(accepted)));
         }
     }
 
-    /// Accepts no more clients, sends those that are here to other nodes, and waits until they have
-    /// gone or the time is over. What they have asked is still answered.
+    /// Sends present and new clients to other nodes, and waits until they have disconnected or the
+    /// time is over. Requests in flight are still answered.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.send_replace(true);
         let nodes = self.0.front.world.router.routing().elsewhere();
         let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Drain { nodes }));
         let mut open = self.0.open.clone();
-        // Whoever stays is closed by the shutdown, and resumes elsewhere.
+        // The shutdown closes remaining connections, and their clients resume elsewhere.
         let _ = tokio::time::timeout(within, open.wait_for(|open| *open == 0)).await;
     }
 
-    /// Ends everything that was started here.
+    /// Stops all actors and tasks.
     pub async fn shutdown(&self) {
         self.0.tasks.lock().abort_all();
         self.0.root.stop(None);
@@ -281,7 +279,7 @@ fn inbox(router: Arc<Router>, root: ActorRef<RootMsg>) -> Inbox {
             router.node_down(node);
             let _ = root.send_message(RootMsg::NodeDown(node));
         }
-        // Who leads there has to be told anew; the fan-out tries until it is heard.
+        // Fan-out retries its subscriptions at the leaders of that node by itself.
         MeshEvent::Up(_) => {}
     })
 }

@@ -22,7 +22,7 @@ pub struct ReplyTo {
 enum Origin {
     Here(oneshot::Sender<Outcome>),
     Node { router: Arc<Router>, node: NodeId, correlation: u64 },
-    Nobody,
+    None,
 }
 
 impl ReplyTo {
@@ -35,8 +35,8 @@ impl ReplyTo {
         ReplyTo { origin: Origin::Node { router, node, correlation }, permits: Vec::new(), _gauge: Some(gauge) }
     }
 
-    pub fn nobody() -> ReplyTo {
-        ReplyTo { origin: Origin::Nobody, permits: Vec::new(), _gauge: None }
+    pub fn none() -> ReplyTo {
+        ReplyTo { origin: Origin::None, permits: Vec::new(), _gauge: None }
     }
 
     pub fn holding(mut self, permit: Permit) -> ReplyTo {
@@ -49,7 +49,7 @@ impl ReplyTo {
             // A waiter that has given up is no harm.
             Origin::Here(waiter) => drop(waiter.send(outcome)),
             Origin::Node { router, node, correlation } => router.reply(node, correlation, &outcome),
-            Origin::Nobody => {}
+            Origin::None => {}
         }
     }
 

@@ -236,7 +236,7 @@ impl Router {
         let Some((node, _)) = self.routing.borrow().leader(shard) else { return };
         if node == self.me {
             // Refused means lost, as the contract says.
-            let _ = self.to_shard_here(shard, request, ReplyTo::nobody());
+            let _ = self.to_shard_here(shard, request, ReplyTo::none());
             return;
         }
         let body = wire::encode_request(&request);
@@ -301,7 +301,7 @@ impl Router {
             (Kind::Push, Some(shard)) => {
                 if let Ok(request) = wire::decode_request(envelope.body) {
                     // Refused means lost, as the contract says.
-                    let _ = self.to_shard_here(shard, request, ReplyTo::nobody());
+                    let _ = self.to_shard_here(shard, request, ReplyTo::none());
                 }
             }
             (Kind::Push, None) => {

@@ -1,4 +1,4 @@
-//! What fan-out pushes to a connection, and the trait by which a connection takes it.
+//! Pushes to a connection, and the trait by which a connection takes them.
 //!
 //! Fan-out knows no edge. It gives each connection's [`Sink`] the same [`Delivery`]: a typed push,
 //! and the forms that edges have made of it. The first connection of an edge kind makes the form of
@@ -29,7 +29,7 @@ pub trait Sink: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
-/// What is pushed to a connection.
+/// A push to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pushed {
     /// The next event of a conversation, in its encoded form: kinds of later versions pass through.

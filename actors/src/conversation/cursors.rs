@@ -1,4 +1,4 @@
-//! Cursors that wait to be written: the furthest of each user, gathered into one command.
+//! Cursors that wait for the next flush: the highest of each user, in one command.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use troupe_core::{Command, ConversationId, Seq, UserId, limits};
 /// `W` waits for the next flush to be committed.
 #[derive(Debug)]
 pub struct Cursors<W> {
-    /// What was ahead of the head when it came is kept apart: apply ignores it if it still is, and
-    /// must not ignore the rest with it.
+    /// By user, and whether the seq was ahead of the head on arrival. Apply ignores a move that is
+    /// still ahead, and must not ignore the other one with it.
     moves: BTreeMap<(UserId, bool), CursorMove>,
     waiting: Vec<W>,
     flush_scheduled: bool,
@@ -22,12 +22,12 @@ impl<W> Default for Cursors<W> {
 }
 
 impl<W> Cursors<W> {
-    /// Dropped at the bound: the device says it again with its next event.
+    /// At the bound the cursor is dropped: the device repeats it with its next event.
     pub fn delivered(&mut self, user: UserId, seq: Seq, ahead: bool) {
         self.advance(user, ahead, seq, Seq::ZERO);
     }
 
-    /// Handed back at the bound.
+    /// At the bound the waiter is returned.
     pub fn read(&mut self, user: UserId, seq: Seq, waiter: W) -> Result<(), W> {
         if !self.advance(user, false, seq, seq) {
             return Err(waiter);
@@ -46,12 +46,12 @@ impl<W> Cursors<W> {
         true
     }
 
-    /// True once per flush: the caller arranges for it.
+    /// True once per flush, for the caller to schedule it.
     pub fn wants_flush(&mut self) -> bool {
         !std::mem::replace(&mut self.flush_scheduled, true)
     }
 
-    /// Everything that waits, as one command.
+    /// All waiting cursors as one command.
     pub fn take(&mut self, conversation: ConversationId) -> Option<(Command, Vec<W>)> {
         self.flush_scheduled = false;
         if self.moves.is_empty() {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_furthest_is_written() {
+    fn only_the_highest_is_committed() {
         let mut cursors = Cursors::default();
         cursors.delivered(UserId(1), Seq(5), false);
         cursors.delivered(UserId(1), Seq(3), false);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ahead_of_the_head_does_not_hide_what_is_not() {
+    fn a_cursor_ahead_of_the_head_does_not_hide_another() {
         let mut cursors = Cursors::<()>::default();
         cursors.delivered(UserId(1), Seq(5), false);
         cursors.delivered(UserId(1), Seq(u64::MAX), true);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_readers_are_told() {
+    fn readers_beyond_the_bound_are_refused() {
         let mut cursors = Cursors::default();
         (0..limits::CURSORS_WAITING as u64).for_each(|user| cursors.delivered(UserId(user), Seq(1), false));
         assert_eq!(cursors.read(UserId(u64::MAX), Seq(1), 7), Err(7));

@@ -242,15 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_from_before_an_addition_refuses_nobody() {
+    fn an_answer_from_before_an_addition_refuses_no_user() {
         let mut subscription = Subscription::default();
         subscription.join(1, ANN, Seq::ZERO, None);
         answered(&mut subscription, 3, &[ANN], &[]);
-        let (bob, nobody) = (BTreeSet::from([BOB]), BTreeSet::new());
+        let (bob, none) = (BTreeSet::from([BOB]), BTreeSet::new());
         // The request is from before Bob was added, and the answer comes after it.
         subscription.join(2, BOB, Seq(5), None);
         assert_eq!(subscription.answered(Seq(4), &bob, &bob, &bob).0, []);
-        assert_eq!(subscription.answered(Seq(5), &bob, &nobody, &nobody).0, [(2, Seq(5))]);
+        assert_eq!(subscription.answered(Seq(5), &bob, &none, &none).0, [(2, Seq(5))]);
     }
 
     #[test]

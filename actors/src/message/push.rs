@@ -1,4 +1,4 @@
-//! What a leader pushes to the nodes that are subscribed.
+//! Pushes from a leader to the nodes that are subscribed.
 
 use bytes::Bytes;
 use prost::Message;

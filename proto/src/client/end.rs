@@ -51,7 +51,7 @@ impl EndReason {
         }
     }
 
-    /// What happened and what to do, for people.
+    /// A sentence for people: the cause and the next step.
     pub fn text(&self) -> &'static str {
         match self {
             EndReason::Session(Ending::Replaced) => "this device has logged in again elsewhere",

@@ -1,4 +1,4 @@
-//! What requests, answers and pushes are made of.
+//! Parts of requests, answers and pushes.
 
 use bytes::Bytes;
 use troupe_core::{ConversationId, DeviceId, NodeId, Seq, TokenHash, UserId};
