@@ -22,41 +22,13 @@ use crate::conversation::recent::Recent;
 use crate::conversation::waiter::Waiter;
 use crate::message::{Answer, CursorPush, EventPush, Push, Refusal};
 use crate::proposals::Proposals;
+use crate::protocol::{ConversationMsg, ShardMsg};
 use crate::reply::ReplyTo;
-use crate::shard::{ShardMsg, reads};
+use crate::shard::reads;
 use crate::world::{World, answer_of};
 
 /// How long a cursor waits for others, so that one command carries many.
 const CURSOR_FLUSH: Duration = Duration::from_millis(150);
-
-pub enum ConversationMsg {
-    Propose {
-        command: Command,
-        reply: ReplyTo,
-    },
-    /// Answered at once; a later flush commits it together with others.
-    Delivered {
-        user: UserId,
-        seq: Seq,
-        reply: ReplyTo,
-    },
-    Read {
-        user: UserId,
-        seq: Seq,
-        reply: ReplyTo,
-    },
-    /// All nodes that are subscribed to this conversation.
-    Interest(BTreeSet<NodeId>),
-    FlushCursors,
-    /// A proposal has ended and its callers are answered. This actor pushes the effects that
-    /// subscribers see.
-    Committed {
-        pushed: Vec<Effect>,
-        acked: Vec<(UserId, ClientMessageId, Answer)>,
-    },
-}
-
-impl ractor::Message for ConversationMsg {}
 
 pub struct Conversation;
 

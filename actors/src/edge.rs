@@ -40,11 +40,11 @@ use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
 use crate::edge::sends::Waiting;
 use crate::failed_logins::FailedLogins;
-use crate::fanout::FanoutMsg;
 use crate::listener::ListenerMsg;
 use crate::message::{Answer, Refusal, Session, say};
 use crate::passwords::Passwords;
 use crate::places::{Place, Places};
+use crate::protocol::FanoutMsg;
 use crate::sink::ConnectionId;
 use crate::world::World;
 

@@ -26,9 +26,10 @@ use troupe_proto::client::EndReason;
 
 use crate::fanout::connections::Added;
 use crate::fanout::inboxes::Inboxes;
-use crate::fanout::leader_requests::{Interests, LeaderRequests};
+use crate::fanout::leader_requests::LeaderRequests;
 use crate::fanout::subscription::Subscription;
 use crate::message::{Answer, EventPush, Outcome, Push, Request, Session};
+use crate::protocol::FanoutMsg;
 use crate::router::PATIENCE;
 use crate::sink::{ConnectionId, Delivery, Pushed, Sink};
 use crate::world::World;
@@ -36,49 +37,6 @@ use crate::world::World;
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two complete reports of live connections, which correct a lost one.
 const REPORT_TICKS: u64 = 60;
-
-pub enum FanoutMsg {
-    /// From a leader.
-    Push(Push),
-    /// A connection has logged in.
-    Attach {
-        id: ConnectionId,
-        session: Session,
-        sink: Arc<dyn Sink>,
-    },
-    Detach {
-        id: ConnectionId,
-    },
-    Follow {
-        id: ConnectionId,
-        conversations: Vec<ConversationId>,
-    },
-    Subscribed {
-        shard: ShardId,
-        asked: Interests,
-        outcome: Outcome,
-    },
-    Attached {
-        shard: ShardId,
-        whole: bool,
-        asked: Vec<Session>,
-        outcome: Outcome,
-    },
-    Filled {
-        conversation: ConversationId,
-        outcome: Outcome,
-    },
-    /// A user's conversation list, or that it cannot be read now.
-    Inbox {
-        user: UserId,
-        conversations: Option<Vec<ConversationId>>,
-    },
-    RoutingChanged,
-    NodeDown(NodeId),
-    Tick,
-}
-
-impl ractor::Message for FanoutMsg {}
 
 pub struct Fanout;
 

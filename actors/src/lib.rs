@@ -41,6 +41,7 @@ pub mod passwords;
 pub mod places;
 pub mod presence;
 pub mod proposals;
+pub mod protocol;
 pub mod reply;
 pub mod root;
 pub mod router;

@@ -147,7 +147,7 @@ impl Actor for Listener {
             let failed = state.edges.iter().find(|(_, live)| live.edge.get_id() == who.get_id());
             if let Some((id, live)) = failed.map(|(id, live)| (*id, live.outbox.clone())) {
                 live.finish(None);
-                state.front.world.router.tell_fanout(crate::fanout::FanoutMsg::Detach { id });
+                state.front.world.router.tell_fanout(crate::protocol::FanoutMsg::Detach { id });
                 state.ended(id);
             }
         }

@@ -8,7 +8,11 @@ use troupe_core::NodeId;
 use crate::admission::Permit;
 use crate::mesh;
 use crate::message::{Outcome, Refusal};
-use crate::router::Router;
+
+/// Sends answers to other nodes.
+pub trait Replies: Send + Sync {
+    fn reply(&self, node: NodeId, correlation: u64, outcome: &Outcome);
+}
 
 /// To be used exactly once. Dropped unused it answers a local waiter with [`Refusal::Unavailable`];
 /// a remote one finds out at its deadline.
@@ -21,7 +25,7 @@ pub struct ReplyTo {
 
 enum Origin {
     Here(oneshot::Sender<Outcome>),
-    Node { router: Arc<Router>, node: NodeId, correlation: u64 },
+    Node { replies: Arc<dyn Replies>, node: NodeId, correlation: u64 },
     None,
 }
 
@@ -31,8 +35,8 @@ impl ReplyTo {
         (ReplyTo { origin: Origin::Here(sender), permits: Vec::new(), _gauge: None }, receiver)
     }
 
-    pub fn node(router: Arc<Router>, node: NodeId, correlation: u64, gauge: mesh::Permit) -> ReplyTo {
-        ReplyTo { origin: Origin::Node { router, node, correlation }, permits: Vec::new(), _gauge: Some(gauge) }
+    pub fn node(replies: Arc<dyn Replies>, node: NodeId, correlation: u64, gauge: mesh::Permit) -> ReplyTo {
+        ReplyTo { origin: Origin::Node { replies, node, correlation }, permits: Vec::new(), _gauge: Some(gauge) }
     }
 
     pub fn none() -> ReplyTo {
@@ -48,7 +52,7 @@ impl ReplyTo {
         match self.origin {
             // A waiter that has given up is no harm.
             Origin::Here(waiter) => drop(waiter.send(outcome)),
-            Origin::Node { router, node, correlation } => router.reply(node, correlation, &outcome),
+            Origin::Node { replies, node, correlation } => replies.reply(node, correlation, &outcome),
             Origin::None => {}
         }
     }

@@ -16,9 +16,10 @@ use troupe_raft::Routing;
 use troupe_runtime::Listener as Socket;
 
 use crate::edge::Front;
-use crate::fanout::{Fanout, FanoutMsg};
+use crate::fanout::Fanout;
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
-use crate::shard::{Shard, ShardArgs, ShardMsg};
+use crate::protocol::{FanoutMsg, ShardMsg};
+use crate::shard::{Shard, ShardArgs};
 
 /// A node without a majority for this long sends its clients away. It is longer than a node needs
 /// to reconnect after it was frozen.

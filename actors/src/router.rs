@@ -26,12 +26,11 @@ use troupe_proto::client;
 use troupe_raft::Routing;
 use troupe_runtime::NodeCtx;
 
-use crate::fanout::FanoutMsg;
 use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
 use crate::message::{Outcome, Push, Refusal, Request, wire};
-use crate::reply::ReplyTo;
+use crate::protocol::{FanoutMsg, ShardMsg};
+use crate::reply::{Replies, ReplyTo};
 use crate::router::attempts::{Attempts, Next};
-use crate::shard::ShardMsg;
 use crate::stats::Stats;
 
 /// How long a client's request is tried before it is answered with a failure.
@@ -267,21 +266,6 @@ impl Router {
         }
     }
 
-    pub fn reply(&self, node: NodeId, correlation: u64, outcome: &Outcome) {
-        let envelope = |outcome| Envelope {
-            kind: Kind::Reply,
-            correlation,
-            shard: None,
-            deadline_ms: 0,
-            body: wire::encode_outcome(outcome),
-        };
-        let lane = correlation as u32;
-        if let Err(MeshError::TooLarge) = self.send(node, lane, envelope(outcome)) {
-            let refusal = Err(Refusal::rejected("too_large", "the answer is too large: ask for less at once"));
-            let _ = self.send(node, lane, envelope(&refusal));
-        }
-    }
-
     /// Everything that comes from other nodes. Must not block.
     pub fn received(self: &Arc<Self>, from: NodeId, envelope: Envelope) {
         match (envelope.kind, envelope.shard) {
@@ -345,6 +329,23 @@ impl Router {
     fn not_owner(&self, shard: ShardId) -> Refusal {
         let hint = self.routing.borrow().leader(shard).map(|(node, _)| node).filter(|node| *node != self.me);
         Refusal::NotOwner { hint }
+    }
+}
+
+impl Replies for Router {
+    fn reply(&self, node: NodeId, correlation: u64, outcome: &Outcome) {
+        let envelope = |outcome| Envelope {
+            kind: Kind::Reply,
+            correlation,
+            shard: None,
+            deadline_ms: 0,
+            body: wire::encode_outcome(outcome),
+        };
+        let lane = correlation as u32;
+        if let Err(MeshError::TooLarge) = self.send(node, lane, envelope(outcome)) {
+            let refusal = Err(Refusal::rejected("too_large", "the answer is too large: ask for less at once"));
+            let _ = self.send(node, lane, envelope(&refusal));
+        }
     }
 }
 

@@ -26,12 +26,11 @@ use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId
 use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;
-use crate::conversation::ConversationMsg;
 use crate::message::{Answer, Push, Request, Session, say};
 use crate::presence::Presence;
+use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
-use crate::user::UserMsg;
 use crate::world::{Asker, World};
 
 /// Between two checks of entities, sessions and heads.
@@ -43,45 +42,6 @@ const TOLD: u8 = 2;
 /// A new leader refuses a second login only after all nodes have reported their connections, or
 /// after this time.
 const HEARING: Duration = Duration::from_secs(5);
-
-pub enum ShardMsg {
-    Request {
-        request: Request,
-        reply: ReplyTo,
-    },
-    /// A request that applied state, read behind a barrier, does not refuse.
-    LetIn {
-        request: Request,
-        reply: ReplyTo,
-    },
-    /// The user has left the conversation: its next request is checked against applied state.
-    Removed {
-        conversation: ConversationId,
-        user: UserId,
-    },
-    /// Effects of committed commands of this shard.
-    ExecuteEffects {
-        effects: Vec<Effect>,
-    },
-    /// A session was opened. Its connection counts as live until its node reports otherwise.
-    Opened(Session),
-    /// The conversation has at least this head.
-    Moved {
-        conversation: ConversationId,
-        head: Seq,
-    },
-    /// Users read from applied state; the shard adds which of them are online.
-    Users {
-        users: say::Users,
-        reply: ReplyTo,
-    },
-    /// The outbox relay found no more rows.
-    OutboxEmpty,
-    NodeDown(NodeId),
-    Tick,
-}
-
-impl ractor::Message for ShardMsg {}
 
 pub struct Shard;
 
@@ -334,7 +294,7 @@ impl ShardState {
 
     fn tick(&mut self) {
         self.ticks += 1;
-        self.touch_sessions();
+        self.touches.begin_if_due(&self.world, self.shard, self.since, || self.presence.all());
         self.entities.passivate_some(self.ticks);
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();

@@ -11,32 +11,10 @@ use troupe_proto::client;
 
 use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
+use crate::protocol::{ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
-use crate::shard::{ShardMsg, touch};
+use crate::shard::touch;
 use crate::world::{World, answer_of};
-
-pub enum UserMsg {
-    /// `refusing`: not while this user is online anywhere.
-    Open {
-        session: Session,
-        /// Which of the user's passwords was verified.
-        revision: u64,
-        refusing: bool,
-        reply: ReplyTo,
-    },
-    /// Under the policy that refuses: not while another session of this user is online anywhere.
-    Resume { session: Session, reply: ReplyTo },
-    /// These sessions were not resumed.
-    NotResumed(Session),
-    /// What else ends sessions, in its order among logins.
-    Propose { command: Command, reply: ReplyTo },
-    /// The user's live connections, all of them.
-    Online(Vec<Session>),
-    /// A proposal has ended; these sessions were not opened by it.
-    Finished { failed: Vec<Session> },
-}
-
-impl ractor::Message for UserMsg {}
 
 pub struct User;
 

@@ -16,8 +16,8 @@ use troupe_store::rows::View;
 
 use crate::admission::Bound;
 use crate::message::{Answer, Outcome, Refusal};
+use crate::protocol::ShardMsg;
 use crate::router::Router;
-use crate::shard::ShardMsg;
 use crate::stats::Stats;
 use crate::turns::Turns;
 

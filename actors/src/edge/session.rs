@@ -10,8 +10,8 @@ use troupe_core::effect::Ending;
 
 use super::sink::TcpSink;
 use super::{EdgeMsg, EdgeState, Phase, Said, login, requests, say};
-use crate::fanout::FanoutMsg;
 use crate::message::{Refusal, Session};
+use crate::protocol::FanoutMsg;
 
 impl EdgeState {
     pub(super) fn enter(

@@ -9,8 +9,9 @@ use troupe_core::effect::Ending;
 use troupe_core::{ConversationId, Seq, ShardId, limits};
 use troupe_proto::client::EndReason;
 
-use super::{FanoutMsg, FanoutState, Local};
+use super::{FanoutState, Local};
 use crate::message::{Request, Session};
+use crate::protocol::FanoutMsg;
 use crate::sink::{ConnectionId, Sink};
 
 impl FanoutState {

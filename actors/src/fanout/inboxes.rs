@@ -10,9 +10,10 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use troupe_core::{ConversationId, Seq, ShardId, UserId, limits};
 
+use crate::fanout::FanoutState;
 use crate::fanout::connections::Added;
-use crate::fanout::{FanoutMsg, FanoutState};
 use crate::message::{Answer, Request};
+use crate::protocol::FanoutMsg;
 use crate::router::{PATIENCE, Router};
 use crate::sink::{Delivery, Pushed};
 

@@ -6,11 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use troupe_core::{ConversationId, Epoch, NodeId, UserId, limits};
 
 use crate::message::Session;
+use crate::protocol::Interests;
 
 /// Users in one request: they determine its size.
 const USERS_PER_REQUEST: usize = 50_000;
-
-pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
 
 #[derive(Debug, Default)]
 pub struct LeaderRequests {

@@ -8,9 +8,9 @@ use troupe_core::effect::Ending;
 use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, Seq, ShardId, UserId};
 
-use super::leader_requests::Interests;
-use super::{FanoutMsg, FanoutState, REPORT_TICKS};
+use super::{FanoutState, REPORT_TICKS};
 use crate::message::{Answer, Outcome, Request, Session, SubscriptionState};
+use crate::protocol::{FanoutMsg, Interests};
 use crate::router::PATIENCE;
 use crate::sink::{Delivery, Pushed};
 

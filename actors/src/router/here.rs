@@ -4,10 +4,9 @@ use ractor::ActorRef;
 use troupe_core::ShardId;
 
 use super::Router;
-use crate::fanout::FanoutMsg;
 use crate::message::{Push, Refusal, Request};
+use crate::protocol::{FanoutMsg, ShardMsg};
 use crate::reply::ReplyTo;
-use crate::shard::ShardMsg;
 
 impl Router {
     pub fn set_fanout(&self, fanout: Option<ActorRef<FanoutMsg>>) {

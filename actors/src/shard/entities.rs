@@ -11,12 +11,12 @@ use ractor::{ActorId, ActorRef, ActorRuntime};
 use tokio::time::Instant;
 use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
 
-use super::ShardMsg;
 use crate::admission::{Bound, Permit};
-use crate::conversation::{Conversation, ConversationArgs, ConversationMsg};
+use crate::conversation::{Conversation, ConversationArgs};
 use crate::message::{Refusal, Session};
+use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
-use crate::user::{User, UserArgs, UserMsg};
+use crate::user::{User, UserArgs};
 use crate::world::World;
 
 /// An entity without a request for this long is passivated.

@@ -22,8 +22,8 @@ use troupe_raft::meta::Strangers;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use super::ShardMsg;
 use crate::message::{Answer, Refusal, Request};
+use crate::protocol::ShardMsg;
 use crate::router::PATIENCE;
 use crate::world::{Asker, World};
 

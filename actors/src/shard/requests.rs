@@ -6,11 +6,10 @@ use troupe_core::plant::Plant;
 use troupe_core::{Command, ConversationId, command, limits};
 use troupe_raft::cluster::LoginPolicy;
 
-use super::{HEARING, ShardMsg, ShardState, accounts, reads, standing, touch};
-use crate::conversation::ConversationMsg;
+use super::{HEARING, ShardState, accounts, reads, standing, touch};
 use crate::message::{Answer, Refusal, Request, Session};
+use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
-use crate::user::UserMsg;
 use crate::world::{Asker, answer_of};
 
 /// Rows read for one unit of cost.

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use troupe_core::command::TouchSession;
 use troupe_core::{Command, Level, ShardId, limits};
 
-use super::{ShardMsg, ShardState, reads};
+use super::reads;
 use crate::message::{Outcome, Refusal, Session};
+use crate::protocol::ShardMsg;
 use crate::world::{Asker, World};
 
 /// Live sessions are looked at no more rarely than this.
@@ -51,21 +52,21 @@ pub async fn resume(world: &World, shard: ShardId, session: Session) -> Outcome 
     outcome
 }
 
-impl ShardState {
-    /// Called every tick.
-    pub(super) fn touch_sessions(&mut self) {
-        let rest = rest(&self.world);
+impl Sweep {
+    /// Records live sessions as used, if the last sweep is long enough ago. `since`: when this
+    /// leadership began.
+    pub fn begin_if_due(&mut self, world: &World, shard: ShardId, since: Instant, live: impl FnOnce() -> Vec<Session>) {
+        let rest = rest(world);
         let idle = Duration::from_millis(rest.idle_ms);
         let every = if idle.is_zero() { SWEEP_AT_LEAST } else { (idle / SWEEPS_PER_IDLE_TIME).min(SWEEP_AT_LEAST) };
-        let due = self.touches.began.unwrap_or(self.since).elapsed() >= every;
-        let running = self.touches.running.as_ref().is_some_and(|running| !running.is_finished());
+        let due = self.began.unwrap_or(since).elapsed() >= every;
+        let running = self.running.as_ref().is_some_and(|running| !running.is_finished());
         if !due || running {
             return;
         }
-        self.touches.began = Some(Instant::now());
-        let live = self.presence.all();
-        let (world, shard) = (self.world.clone(), self.shard);
-        self.touches.running = Some(tokio::spawn(async move {
+        self.began = Some(Instant::now());
+        let (live, world) = (live(), world.clone());
+        self.running = Some(tokio::spawn(async move {
             for part in live.chunks(PART) {
                 touch(&world, shard, part.to_vec(), rest, true).await;
             }

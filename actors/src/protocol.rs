@@ -1,0 +1,153 @@
+//! Messages between the actors of one node.
+//!
+//! They are below the router and the actors, so that the actors do not import each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, UserId};
+
+use crate::message::{Answer, Outcome, Push, Request, Session, say};
+use crate::reply::ReplyTo;
+use crate::sink::{ConnectionId, Sink};
+
+/// Conversations to subscribe to, each with the users whose membership the leader checks.
+pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
+
+/// To the actor of a shard.
+pub enum ShardMsg {
+    Request {
+        request: Request,
+        reply: ReplyTo,
+    },
+    /// A request that applied state, read behind a barrier, does not refuse.
+    LetIn {
+        request: Request,
+        reply: ReplyTo,
+    },
+    /// The user has left the conversation: its next request is checked against applied state.
+    Removed {
+        conversation: ConversationId,
+        user: UserId,
+    },
+    /// Effects of committed commands of this shard.
+    ExecuteEffects {
+        effects: Vec<Effect>,
+    },
+    /// A session was opened. Its connection counts as live until its node reports otherwise.
+    Opened(Session),
+    /// The conversation has at least this head.
+    Moved {
+        conversation: ConversationId,
+        head: Seq,
+    },
+    /// Users read from applied state; the shard adds which of them are online.
+    Users {
+        users: say::Users,
+        reply: ReplyTo,
+    },
+    /// The outbox relay found no more rows.
+    OutboxEmpty,
+    NodeDown(NodeId),
+    Tick,
+}
+
+impl ractor::Message for ShardMsg {}
+
+/// To the fan-out of this node.
+pub enum FanoutMsg {
+    /// From a leader.
+    Push(Push),
+    /// A connection has logged in.
+    Attach {
+        id: ConnectionId,
+        session: Session,
+        sink: Arc<dyn Sink>,
+    },
+    Detach {
+        id: ConnectionId,
+    },
+    Follow {
+        id: ConnectionId,
+        conversations: Vec<ConversationId>,
+    },
+    Subscribed {
+        shard: ShardId,
+        asked: Interests,
+        outcome: Outcome,
+    },
+    Attached {
+        shard: ShardId,
+        whole: bool,
+        asked: Vec<Session>,
+        outcome: Outcome,
+    },
+    Filled {
+        conversation: ConversationId,
+        outcome: Outcome,
+    },
+    /// A user's conversation list, or that it cannot be read now.
+    Inbox {
+        user: UserId,
+        conversations: Option<Vec<ConversationId>>,
+    },
+    RoutingChanged,
+    NodeDown(NodeId),
+    Tick,
+}
+
+impl ractor::Message for FanoutMsg {}
+
+/// To the actor of a conversation.
+pub enum ConversationMsg {
+    Propose {
+        command: Command,
+        reply: ReplyTo,
+    },
+    /// Answered at once; a later flush commits it together with others.
+    Delivered {
+        user: UserId,
+        seq: Seq,
+        reply: ReplyTo,
+    },
+    Read {
+        user: UserId,
+        seq: Seq,
+        reply: ReplyTo,
+    },
+    /// All nodes that are subscribed to this conversation.
+    Interest(BTreeSet<NodeId>),
+    FlushCursors,
+    /// A proposal has ended and its callers are answered. This actor pushes the effects that
+    /// subscribers see.
+    Committed {
+        pushed: Vec<Effect>,
+        acked: Vec<(UserId, ClientMessageId, Answer)>,
+    },
+}
+
+impl ractor::Message for ConversationMsg {}
+
+/// To the actor of a user.
+pub enum UserMsg {
+    /// `refusing`: not while this user is online anywhere.
+    Open {
+        session: Session,
+        /// Which of the user's passwords was verified.
+        revision: u64,
+        refusing: bool,
+        reply: ReplyTo,
+    },
+    /// Under the policy that refuses: not while another session of this user is online anywhere.
+    Resume { session: Session, reply: ReplyTo },
+    /// These sessions were not resumed.
+    NotResumed(Session),
+    /// A command that ends sessions, in order with logins.
+    Propose { command: Command, reply: ReplyTo },
+    /// The user's live connections, all of them.
+    Online(Vec<Session>),
+    /// A proposal has ended; these sessions were not opened by it.
+    Finished { failed: Vec<Session> },
+}
+
+impl ractor::Message for UserMsg {}
