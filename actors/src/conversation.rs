@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::plant::Plant;
-use troupe_core::{
-    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits,
-};
+use troupe_core::{Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits};
 use troupe_proto::client;
 
 use crate::conversation::cursors::Cursors;

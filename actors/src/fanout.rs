@@ -21,7 +21,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
 use troupe_core::plant::Plant;
-use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
+use troupe_core::{ConversationId, ShardId, UserId, limits};
 use troupe_proto::client::EndReason;
 
 use crate::fanout::connections::Added;

@@ -26,7 +26,7 @@ use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId
 use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;
-use crate::message::{Answer, Push, Request, Session, say};
+use crate::message::{Answer, Push, Session};
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;

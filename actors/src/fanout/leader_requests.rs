@@ -1,7 +1,7 @@
 //! The queue of requests from this node to the leader of one shard. One request of each kind is in
 //! flight, and later ones share the next request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use troupe_core::{ConversationId, Epoch, NodeId, UserId, limits};
 
