@@ -28,9 +28,9 @@ use self::mesh::{Events, PATIENCE, mailbox, nodes, push, send};
 
 const PARENT: NodeId = NodeId(1);
 const CHILD: NodeId = NodeId(2);
-/// Tells the child how many envelopes it may leave unfinished; also that it is one.
+/// Makes a process node 2, and limits its envelopes in flight.
 const GAUGE: &str = "TROUPE_TEST_MESH_GAUGE";
-/// The child keeps what it gets in flight for ever.
+/// The child never finishes the envelopes that it receives.
 const HOLD: u32 = 7;
 
 /// Loopback streams that begin with the dialler's id.
@@ -43,7 +43,7 @@ struct Loopback {
 }
 
 impl Loopback {
-    /// Listens, and gives back where.
+    /// Listens, and returns the address.
     async fn listen(me: NodeId, net: Arc<dyn Net>) -> (Arc<Loopback>, String) {
         let listener = net.bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -89,7 +89,8 @@ impl Links for Loopback {
     }
 }
 
-/// Answers requests with their body, holds what says so, and lives until its standard input ends.
+/// Answers requests with their body, holds those that ask for it, and runs until its standard input
+/// ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "run by the other tests as a process of its own"]
 async fn node_process() {
@@ -120,7 +121,7 @@ async fn node_process() {
         while let Some(request) = answering.recv().await {
             let lane = request.shard.map_or(0, |shard| shard.0);
             let reply = Envelope { kind: Kind::Reply, ..request };
-            // The link may have ended since; then nobody waits for the answer.
+            // The link may have ended since, and the requester with it.
             let _ = send(mesh, PARENT, lane, reply).await;
         }
     };
@@ -151,7 +152,7 @@ impl Node2 {
         let address = timeout(PATIENCE, async {
             loop {
                 let line = lines.next_line().await.unwrap().expect("the child says its address");
-                // The test harness writes its own words on the same line.
+                // The test harness writes to the same line.
                 if let Some((_, address)) = line.split_once("address=") {
                     return address.to_owned();
                 }
@@ -322,7 +323,7 @@ async fn a_slow_process_stops_its_sender() {
         }
     }
     assert!(accepted.into_inner() > 50);
-    // The link itself is well.
+    // The link itself works.
     assert_eq!(one.mesh.peers(), [CHILD]);
     assert_eq!(one.events.drain(), []);
     one.mesh.stop().await;

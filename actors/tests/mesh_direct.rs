@@ -24,14 +24,14 @@ use self::mesh::{Events, mailbox, nodes, push, send};
 const A: NodeId = NodeId(1);
 const B: NodeId = NodeId(2);
 
-/// Joins nodes of one process by cables.
+/// Connects nodes of one process by cables.
 struct Patchbay {
     ports: Mutex<BTreeMap<NodeId, mpsc::Sender<Inbound>>>,
     peers: watch::Sender<PeerSet>,
     weather: watch::Sender<Weather>,
 }
 
-/// What has happened to the cables; new ones are whole.
+/// Faults of the cables; new cables have none.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Weather {
     cuts: u32,
@@ -140,7 +140,7 @@ async fn each_lane_keeps_its_order_under_load() {
         let a = a.clone();
         tokio::spawn(async move {
             for number in 0..EACH {
-                // The lane is told by the body's length.
+                // The length of the body names the lane.
                 send(&*a, B, lane, push(number, lane as usize + 100)).await.unwrap();
             }
         });
@@ -200,8 +200,8 @@ async fn a_slow_receiver_fills_the_sender_and_nothing_beyond_the_bounds() {
     a_events.expect(MeshEvent::Up(B)).await;
     events.expect(MeshEvent::Up(A)).await;
 
-    // More than lane, window and the receiver's limit hold together. At the first refusal, the
-    // frames under way are given time to arrive, until the lane takes no more.
+    // More than lane, window and the receiver's limit hold together. After the first refusal the
+    // test waits for frames in flight, until the lane takes no more.
     let most = (limits::LANE_BYTES + 2 * limits::NODE_FRAME_BYTES) / BODY + 1_000;
     let mut accepted = 0;
     let mut refused_since: Option<Instant> = None;
@@ -318,7 +318,7 @@ async fn garbage_is_hung_up_on() {
         let mut stream = bay.connect(A, B).await.unwrap();
         stream.write_all(garbage).await.unwrap();
         let mut said = Vec::new();
-        // Sooner than who says nothing at all.
+        // Sooner than a peer that sends nothing.
         timeout(Duration::from_secs(4), stream.read_to_end(&mut said)).await.expect("hung up").unwrap();
     }
     assert_eq!(events.drain(), []);

@@ -1,4 +1,4 @@
-//! What the tests of both meshes share: a mailbox for events, and numbered envelopes.
+//! Shared parts of the tests of both meshes: a mailbox for events, and numbered envelopes.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
@@ -13,15 +13,15 @@ use troupe_actors::mesh::links::PeerSet;
 use troupe_actors::mesh::{Envelope, Inbox, Kind, Mesh, MeshError, MeshEvent};
 use troupe_core::NodeId;
 
-/// Longer than anything here may take; what is awaited fails then.
+/// Longer than any step may take; the wait fails then.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The tests bound what is sent, and so what waits here.
+/// The tests bound the envelopes that they send, and with them this queue.
 pub struct Events(UnboundedReceiver<MeshEvent>);
 
 pub fn mailbox() -> (Inbox, Events) {
     let (inbox, events): (UnboundedSender<MeshEvent>, _) = unbounded_channel();
-    // A test that has ended reads no more.
+    // A test that has ended reads no more events.
     (Arc::new(move |event| drop(inbox.send(event))), Events(events))
 }
 
@@ -34,7 +34,7 @@ impl Events {
         assert_eq!(self.next().await, wanted);
     }
 
-    /// Skips what was received until `wanted`, and gives back what was skipped.
+    /// Receives up to `wanted`, and returns the envelopes before it.
     pub async fn until(&mut self, wanted: MeshEvent) -> Vec<Envelope> {
         let mut skipped = Vec::new();
         loop {
@@ -53,7 +53,7 @@ impl Events {
         }
     }
 
-    /// What has come already.
+    /// The events that are here already.
     pub fn drain(&mut self) -> Vec<MeshEvent> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }
@@ -68,7 +68,7 @@ pub fn push(number: u64, bytes: usize) -> Envelope {
     Envelope { kind: Kind::Push, correlation: number, shard: None, deadline_ms: 0, body }
 }
 
-/// Sends, and while the lane is full lets others run.
+/// Sends. While the lane is full, other tasks run.
 pub async fn send(mesh: &dyn Mesh, to: NodeId, lane: u32, envelope: Envelope) -> Result<(), MeshError> {
     let give_up = Instant::now() + PATIENCE;
     loop {
