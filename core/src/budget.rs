@@ -1,8 +1,8 @@
-//! Budgets: how much one party may ask for, refilled steadily.
+//! Budgets: the units that one party may spend, refilled steadily.
 //!
 //! [`Gcra`] is the generic cell rate algorithm: one number per party, the theoretical arrival time.
-//! Time is passed in, as nanoseconds since any fixed moment. [`Table`] keeps one per key and
-//! forgets full ones, because a full budget is the same as none that was ever used.
+//! The caller passes the time, as nanoseconds since any fixed moment. [`Table`] keeps one per key
+//! and drops full ones, because a full budget equals an unused one.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ pub type Nanos = u64;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Units per time, and how many of them may be used at once after a rest.
+/// Units per time, and the number that may be spent at once after a rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Nanoseconds in which one unit comes back; zero: no limit.
+    /// Nanoseconds to refill one unit; zero: no limit.
     unit: Nanos,
     burst: u64,
 }
@@ -48,7 +48,7 @@ impl Rate {
         }
     }
 
-    /// As many times as much. Zero counts as one.
+    /// The rate multiplied. Zero counts as one.
     pub const fn times(self, factor: u64) -> Rate {
         let factor = if factor == 0 { 1 } else { factor };
         match self.unit {
@@ -63,17 +63,17 @@ impl Rate {
     }
 }
 
-/// What one party has used.
+/// The use of one party.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gcra {
-    /// When everything used will have come back.
+    /// The time at which the budget is full again.
     full_at: Nanos,
 }
 
 impl Gcra {
-    /// Takes `cost` units, at the latest `patience` from now: `Ok` says how long the party has to
-    /// wait before it goes on, `Err` how long until the same cost could be taken; then nothing was
-    /// taken. A cost above the burst counts as the burst.
+    /// Takes `cost` units, at the latest `patience` from now. `Ok` is the time that the party waits
+    /// before it continues. `Err` is the time until the same cost could be taken; nothing was taken
+    /// then. A cost above the burst counts as the burst.
     pub fn take(&mut self, now: Nanos, rate: Rate, cost: u64, patience: Nanos) -> Result<Nanos, Nanos> {
         let (after, wait) = self.wait(now, rate, cost);
         if wait > patience {
@@ -83,7 +83,8 @@ impl Gcra {
         Ok(wait)
     }
 
-    /// Takes `cost` units whatever is left, so that later ones wait; at most one burst is owed.
+    /// Takes `cost` units regardless of the rest, so that later ones wait; the debt is at most one
+    /// burst.
     pub fn owe(&mut self, now: Nanos, rate: Rate, cost: u64) {
         let most = now.saturating_add(2 * rate.unit.saturating_mul(rate.burst));
         self.full_at = self.wait(now, rate, cost).0.min(most);
@@ -106,13 +107,13 @@ impl Gcra {
 pub struct Table<K> {
     used: BTreeMap<K, Gcra>,
     capacity: usize,
-    /// Shared by those for whom there is no room: at the limit newcomers are slow together, and
-    /// known ones are not.
+    /// Shared by parties without an entry: at the limit new parties are slow together, and known
+    /// ones are not.
     others: Gcra,
     swept: Nanos,
 }
 
-/// Between two looks for full budgets.
+/// Between two sweeps for full budgets.
 const SWEEP: Nanos = SECOND;
 
 impl<K: Ord> Table<K> {
@@ -143,7 +144,7 @@ impl<K: Ord> Table<K> {
         }
     }
 
-    /// How long until `cost` could be taken; zero: at once.
+    /// The time until `cost` could be taken; zero: at once.
     pub fn wait(&self, key: &K, now: Nanos, rate: Rate, cost: u64) -> Nanos {
         if rate.is_unlimited() {
             return 0;

@@ -1,44 +1,44 @@
-//! What applied state wants done. Closed, idempotent data: only the leader's shard actor realises
-//! it, and an effect may be repeated or lost without harm, because a device finds out from heads
-//! and cursors.
+//! Actions that follow from applied state. Closed, idempotent data: only the leader's shard actor
+//! executes an effect. An effect may be repeated or lost without harm, because devices recover from
+//! heads and cursors.
 
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A new event of a conversation: push it to the nodes that are interested.
+    /// A new event of a conversation: push it to the subscribed nodes.
     Deliver { conversation: ConversationId, event: Event },
-    /// The user's conversation list changed: tell the user's connections.
+    /// The user's conversation list changed: notify the user's connections.
     InboxChanged { user: UserId, conversation: ConversationId, present: bool, version: Seq },
-    /// A stranger has added the user to a group: tell the user's connections.
+    /// A stranger has added the user to a group: notify the user's connections.
     Invited { user: UserId, conversation: ConversationId, by: UserId },
-    /// An invitation is over that the user has not answered: let the user leave the group.
+    /// An unanswered invitation expired: let the user leave the group.
     InvitationExpired { user: UserId, conversation: ConversationId, version: Seq },
-    /// A session ended: close its connection and tell it why.
+    /// A session ended: close its connection with this reason.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
-    /// A member's cursors moved: tell the conversation's interested nodes.
-    /// `read_moved`: not only `delivered`.
+    /// A member's cursors moved: notify the conversation's subscribed nodes. `read_moved`: not only
+    /// `delivered`.
     CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq, read_moved: bool },
-    /// There are outbox rows in this slot to deliver.
+    /// There are outbox rows in this slot to relay.
     OutboxFilled { slot: Slot },
 }
 
-/// Why a session ended, as its device is told.
+/// The reason for the end of a session, for its device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The same device logged in again.
     Replaced,
-    /// A login of another device was one too many, and this session was the oldest.
+    /// A login of another device exceeded the limit, and this session was the oldest.
     TooManySessions,
     LoggedOut,
-    /// Ended by the user from another device, or by an administrator.
+    /// The user ended it from another device, or an administrator did.
     Revoked,
     PasswordChanged,
     PasswordReset,
     Disabled,
     Deleted,
-    /// Not used for too long.
+    /// Unused for too long.
     Expired,
 }
 

@@ -1,15 +1,15 @@
-//! Definite refusals: what the caller did that every replica refuses alike. Was not applied and
-//! never will be.
+//! Definite refusals: every replica refuses the request alike. It was not applied and never will
+//! be.
 
 use std::fmt;
 
-/// Each has a stable code for programs and a sentence that says what to do.
+/// Each has a stable code for programs and a sentence with the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
     NameTaken,
     NoSuchUser,
-    /// No rule answers with it any more, because an outsider must not learn that a conversation
-    /// exists. Nodes of 74c331d do, so that clients know it.
+    /// No rule returns it any more, because an outsider must not learn that a conversation exists.
+    /// Nodes of 74c331d return it, so clients know it.
     NoSuchConversation,
     NotMember,
     NotAllowed,
@@ -28,13 +28,13 @@ pub enum Rejection {
     /// The message named by `after` is not in the log.
     OutOfOrder,
     AccountDisabled,
-    /// The password serves for one login, which sets another one.
+    /// A one-time password: its login must set another one.
     PasswordChangeRequired,
     /// The password or the account changed after it was read.
     AccountChanged,
-    /// What an administrator cannot do to their own account.
+    /// Administrators cannot do this to their own account.
     OwnAccount,
-    /// Unknown, spent, expired or revoked: which of them is not said.
+    /// Unknown, spent, expired or revoked; the answer does not say which.
     BadInvite,
 }
 

@@ -1,13 +1,13 @@
-//! A queue that is fair between parties: each has its own, and they take turns by what their items
-//! cost.
+//! A queue that is fair between parties: each has a queue of its own, and they alternate by the
+//! cost of their items.
 //!
-//! Deficit round robin: at its turn a party gets a quantum, and goes on as long as its next item
-//! costs no more than what it has. So a party with dear items gets fewer of them, and a party with
-//! one item waits for one quantum of each other at most.
+//! Deficit round robin: at its turn a party gets a quantum, and continues as long as its next item
+//! costs no more than its credit. A party with expensive items gets fewer of them, and a party with
+//! one item waits for at most one quantum of each other party.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// What a party gets at its turn; an item that costs more waits for several turns.
+/// Credit per turn; an item that costs more waits for several turns.
 const QUANTUM: u64 = 16;
 
 #[derive(Debug)]
@@ -40,9 +40,9 @@ impl<K: Ord + Clone, T> Fair<K, T> {
         self.waiting == 0
     }
 
-    /// Gives the item back if there is no room: refuse it, do not wait. At the whole limit the
-    /// longest queue loses its last item instead, if it is longer than this party's; that item is
-    /// returned with `Ok`.
+    /// Returns the item if there is no room: refuse it, do not wait. At the total limit the longest
+    /// queue loses its last item instead, if it is longer than this party's; `Ok` returns that
+    /// item.
     pub fn push(&mut self, key: K, cost: u64, item: T) -> Result<Option<T>, T> {
         let mine = self.parties.get(&key).map_or(0, |party| party.items.len());
         if mine >= self.limit_each {
@@ -84,7 +84,7 @@ impl<K: Ord + Clone, T> Fair<K, T> {
                     party.deficit -= cost;
                     self.waiting -= 1;
                     if party.items.is_empty() {
-                        // Whoever has nothing to do saves nothing up.
+                        // A party without items keeps no credit.
                         self.parties.remove(key);
                         self.turns.pop_front();
                     }

@@ -24,8 +24,8 @@ use crate::id::{ConversationId, Slot};
 use crate::limits;
 use crate::text::is_default_ignorable;
 
-/// Words that speak for the service or for all users, and words that the clients give a meaning of
-/// their own. Compared with the key without its `_`, `-` and `.`.
+/// Words that speak for the service or for all users, and words with a meaning in the clients.
+/// Compared with the key without its `_`, `-` and `.`.
 const RESERVED: &[&str] = &[
     "abuse",
     "admin",
@@ -73,16 +73,15 @@ const RESERVED: &[&str] = &[
     "webmaster",
 ];
 
-/// Rounds of folding until a key does not change any more. Two are enough for every character of
-/// Unicode 17.
+/// Rounds of folding until a key is stable. Two suffice for every character of Unicode 17.
 const ROUNDS: usize = 8;
 
-/// The form of a name that is unique in the cluster.
+/// The form of a name that must be unique in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NameKey(String);
 
 impl NameKey {
-    /// Keys that one typed name may have, at most.
+    /// Maximal number of keys of one typed name.
     pub const CANDIDATES: usize = 5;
 
     /// The key of a new account of this name.
@@ -90,13 +89,13 @@ impl NameKey {
         NameKey(key(text))
     }
 
-    /// A key from a row, a command or another node. Nodes before 0.2 sent names as they were typed.
+    /// A key from a row, a command or another node. Nodes before 0.2 sent names as typed.
     pub fn kept(text: &str) -> NameKey {
         NameKey(fold(text))
     }
 
-    /// The keys under which the account of a typed name may be, the most exact first. One for an
-    /// ASCII name, none for a text that is too long to be a name.
+    /// The keys under which the account of a typed name may be, the most exact first: one for an
+    /// ASCII name, none for a text that is too long.
     pub fn candidates(text: &str) -> Vec<NameKey> {
         let mut keys: Vec<NameKey> = Vec::new();
         if text.is_empty() || text.len() > limits::USERNAME_MAX_BYTES {
@@ -115,7 +114,7 @@ impl NameKey {
         keys
     }
 
-    /// Where the account of this key lives.
+    /// The slot of the account of this key.
     pub fn slot(&self) -> Slot {
         Slot::of(self.0.as_bytes())
     }
@@ -125,7 +124,7 @@ impl NameKey {
     }
 }
 
-/// A user's name as it is shown, and its key.
+/// A user's displayed name and its key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username {
     text: String,
@@ -133,7 +132,7 @@ pub struct Username {
 }
 
 impl Username {
-    /// The name of a new account that a user makes.
+    /// The name of a new account made by a user.
     pub fn new(text: &str) -> Option<Username> {
         Username::check(text).ok()
     }
@@ -147,7 +146,7 @@ impl Username {
         Ok(name)
     }
 
-    /// The name of an account that the cluster's operator makes: the reserved words are allowed.
+    /// The name of an account made by the operator: reserved words are allowed.
     pub fn for_operator(text: &str) -> Result<Username, &'static str> {
         const LENGTH: &str = "a name has at least 2 letters or digits and at most 32 characters";
         if text.len() > limits::USERNAME_MAX_BYTES {
@@ -173,8 +172,8 @@ impl Username {
         Ok(Username { text, key })
     }
 
-    /// A name from a log or a row, whatever the rules were when it was made. Without a key it is of
-    /// a version before 0.2.
+    /// A name from a log or a row, accepted under the rules of its time. Without a key it is of a
+    /// version before 0.2.
     pub fn kept(text: &str, key: Option<&str>) -> Username {
         Username { text: text.to_owned(), key: NameKey(key.map_or_else(|| fold(text), str::to_owned)) }
     }
@@ -187,12 +186,12 @@ impl Username {
         &self.key
     }
 
-    /// Whether the key is the one that every version computes from the text.
+    /// Whether the key is the one that every version derives from the text.
     pub fn has_plain_key(&self) -> bool {
         self.key.0 == fold(&self.text)
     }
 
-    /// Where the user of this name lives.
+    /// The slot of the user of this name.
     pub fn slot(&self) -> Slot {
         self.key.slot()
     }
@@ -299,8 +298,8 @@ fn skeleton(text: &str) -> String {
     let mut skeleton = String::new();
     let mut bytes = [0; 4];
     for c in text.nfd() {
-        // The table knows the parts of a Korean syllable alone; in a syllable they are no
-        // look-alikes of each other.
+        // The table covers the parts of a Korean syllable in isolation; within a syllable they do
+        // not look alike.
         if c.is_ascii() || ('\u{1100}'..='\u{11ff}').contains(&c) {
             skeleton.push(c);
             continue;

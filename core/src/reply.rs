@@ -1,4 +1,4 @@
-//! What a command answers, the same on every replica.
+//! The answer to a command, the same on every replica.
 
 use crate::error::Rejection;
 use crate::id::{GroupId, Seq, Timestamp, TokenHash, UserId};
@@ -8,14 +8,14 @@ pub enum Reply {
     Registered {
         user: UserId,
     },
-    /// `replaced`: the session of the same device that ended by this.
+    /// `replaced`: the session of the same device that this login ended.
     SessionOpened {
         replaced: Option<TokenHash>,
     },
     SessionClosed {
         closed: Option<TokenHash>,
     },
-    /// The place of a message or of a group's change, also when it was there already (`duplicate`).
+    /// The place of a message or of a group's change; `duplicate` if it was there already.
     Placed {
         seq: Seq,
         time: Timestamp,
@@ -24,7 +24,7 @@ pub enum Reply {
     GroupCreated {
         group: GroupId,
     },
-    /// Whether the session goes on.
+    /// Whether the session continues.
     SessionTouched {
         open: bool,
     },

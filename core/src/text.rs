@@ -1,13 +1,13 @@
 //! Text from others on its way to a terminal or a log.
 //!
-//! [`clean`] is the one function for it. It takes out what steers a terminal or reorders a line:
-//! controls, line and paragraph separators, format characters (bidi overrides, invisible
-//! characters), and piles of marks.
+//! [`clean`] is the one function for it. It removes controls, line and paragraph separators, format
+//! characters (bidi overrides, invisible characters), and piles of marks, which steer a terminal or
+//! reorder a line.
 
 use unicode_normalization::char::is_combining_mark;
 
-/// Marks on one character that are shown. Further ones reach into the lines above and below, and
-/// are left out.
+/// Displayed marks per character. Further ones reach into the lines above and below, and are
+/// dropped.
 const MARKS: usize = 8;
 
 const ZERO_WIDTH_NON_JOINER: char = '\u{200c}';
@@ -15,8 +15,8 @@ const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const FIRST_STRONG_ISOLATE: char = '\u{2068}';
 const POP_DIRECTIONAL_ISOLATE: char = '\u{2069}';
 
-/// `text` as one line that only shows itself. A control or a separator becomes a space, a format
-/// character nothing.
+/// `text` as one harmless line. A control or a separator becomes a space, a format character
+/// nothing.
 ///
 /// The two zero width joiners stay between two visible characters outside ASCII: Persian, the
 /// scripts of India and emoji need them there.
@@ -79,8 +79,7 @@ pub fn clean_event(event: &str, colours: bool) -> String {
     cleaned + end
 }
 
-/// As [`clean`], for a name within a line: one that is written from right to left does not reorder
-/// what follows it.
+/// As [`clean`], for a name within a line: a right-to-left name does not reorder the text after it.
 pub fn clean_name(name: &str) -> String {
     let name = clean(name);
     if name.chars().any(is_right_to_left) {
@@ -90,7 +89,7 @@ pub fn clean_name(name: &str) -> String {
     }
 }
 
-/// Whether a group may have this title: something is seen, and nothing that [`clean`] would change.
+/// Whether a group may have this title: it is visible, and [`clean`] would not change it.
 pub fn is_title(title: &str) -> bool {
     let blank = title.chars().all(|c| c.is_whitespace() || is_default_ignorable(c));
     !blank && !title.contains('\t') && clean(title) == title

@@ -1,5 +1,5 @@
-//! Checks of single fields, shared by all conversions of this crate so that each kind of field is
-//! judged in one place.
+//! Checks of single fields, shared by all conversions of this crate so that each kind of field has
+//! one rule.
 
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, SLOTS, Slot, TokenHash, UserId};
 
@@ -44,8 +44,8 @@ pub fn slot(field: &'static str, number: u32) -> Result<Slot, DecodeError> {
     }
 }
 
-/// A user named by a client. Records do not use this: what a shard has agreed on must always be
-/// readable again, and the machine answers for ids that nobody has.
+/// A user named by a client. Records do not use this: everything that a shard has committed must
+/// stay readable, and the machine answers for unknown ids.
 pub fn user(field: &'static str, number: u64) -> Result<UserId, DecodeError> {
     if (1..ID_LIMIT).contains(&number) { Ok(UserId(number)) } else { Err(invalid(field, "no user has this id")) }
 }

@@ -1,9 +1,8 @@
-//! What is said: the .proto files, their generated types, capped frames, and conversions that
-//! validate.
+//! The formats: the .proto files, their generated types, capped frames, and validating conversions.
 //!
 //! Generated types end here: everything inside works with `troupe-core`'s newtypes. [`frame`] cuts
-//! a stream into messages, [`client`] is what clients say, [`record`] is what is stored and agreed
-//! on. `docs/protocol.md` tells the client protocol to whoever writes a client.
+//! a stream into messages, [`client`] has the client protocol, [`record`] the stored and replicated
+//! forms. `docs/protocol.md` describes the client protocol for authors of clients.
 
 pub mod client;
 mod error;

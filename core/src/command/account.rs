@@ -1,11 +1,11 @@
-//! What an administrator, or the user, changes about an account, and what surrounds accounts:
-//! invitations to register, and the audit log. Each command touches the rows of one slot.
+//! Changes of an account by an administrator or the user, invitations to register, and the audit
+//! log. Each command touches the rows of one slot.
 
 use crate::id::{ClientMessageId, DeviceId, Slot, Timestamp, TokenHash, UserId};
 use crate::name::{NameKey, Username};
 use crate::record::{Author, InviteId};
 
-/// Makes an account for somebody else. A repeat with the same `request` answers with the same user.
+/// Creates an account for another user. A repeat with the same `request` returns the same user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateAccount {
     pub name: Username,
@@ -15,7 +15,7 @@ pub struct CreateAccount {
     pub admin: bool,
     /// The password serves for one login, which sets another one.
     pub one_time: bool,
-    /// By the cluster itself, at its birth.
+    /// Created by the cluster when it was founded.
     pub born_with_cluster: bool,
 }
 
@@ -36,11 +36,10 @@ pub enum AccountChange {
     ChangePassword {
         password_hash: String,
         revision: u64,
-        /// The session that asks, if one does.
+        /// The caller's session, if there is one.
         keep: Option<(DeviceId, TokenHash)>,
     },
-    /// By an administrator: the new password serves for one login, which sets another one. Ends all
-    /// sessions.
+    /// By an administrator: the new password is a one-time password. Ends all sessions.
     ResetPassword {
         password_hash: String,
         revision: u64,
@@ -48,8 +47,7 @@ pub enum AccountChange {
     /// Ends all sessions; no login and no resume until the account is enabled.
     Disable,
     Enable,
-    /// Ends all sessions and erases the password. The name stays reserved, and messages stay where
-    /// they are.
+    /// Ends all sessions and erases the password. The name stays reserved, and messages remain.
     Delete,
     SetAdmin {
         admin: bool,
@@ -60,16 +58,15 @@ pub enum AccountChange {
     },
 }
 
-/// A session was asked for. Writes that it is in use, or ends it if it has rested for longer than
-/// `idle_ms` (zero: never).
+/// Records the use of a session, or ends it if it was idle for longer than `idle_ms` (zero: never).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TouchSession {
     pub user: UserId,
     pub device: DeviceId,
     pub token: TokenHash,
     pub idle_ms: u64,
-    /// It has a connection, so it is in use whatever its row says: the idle time may have become
-    /// shorter.
+    /// The session has a connection, so it is in use even if its row is old: the idle time may have
+    /// become shorter.
     pub live: bool,
 }
 
@@ -86,7 +83,7 @@ pub enum InviteChange {
         hash: TokenHash,
         request: ClientMessageId,
         by: Author,
-        /// How many accounts may be registered with it.
+        /// Number of accounts that it may register.
         uses: u32,
         expires: Timestamp,
         note: String,
@@ -94,17 +91,17 @@ pub enum InviteChange {
     Revoke {
         by: Author,
     },
-    /// Takes one use for this registration, once however often it is asked for.
+    /// Takes one use for this registration, also under repetition.
     Reserve {
         hash: TokenHash,
         request: ClientMessageId,
         name: NameKey,
     },
-    /// The registration was refused for good: the use is free again.
+    /// The registration was refused for good: releases the use.
     Release {
         request: ClientMessageId,
     },
-    /// The registration is done: the use is spent.
+    /// The registration succeeded: spends the use.
     Settle {
         request: ClientMessageId,
         user: UserId,

@@ -1,5 +1,5 @@
-//! What the envelope of an event says of its content, so that code that does not know the content,
-//! or has it no more, can count, keep and verify it.
+//! The part of an event's envelope that describes its content, so that code without knowledge of
+//! the content, or without the content itself, can count, keep and verify it.
 
 use sha2::{Digest, Sha256};
 
@@ -7,19 +7,19 @@ use super::{Event, EventKind};
 use crate::id::Seq;
 
 /// The rest of the envelope, since level 2: an event has it if the leader's level was that high.
-/// The chain is over the envelope then, and over the content in events without a seal.
+/// The chain then covers the envelope; in events without a seal it covers the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seal {
     pub flags: Flags,
     pub content: ContentHash,
 }
 
-/// Flags that later versions have given are kept.
+/// Unknown flags of later versions are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags(pub u64);
 
 impl Flags {
-    /// Whether it is one of the messages that others have not read.
+    /// Whether it counts as an unread message.
     pub const COUNTS_AS_UNREAD: Flags = Flags(1);
 
     pub fn contains(self, flag: Flags) -> bool {
@@ -39,7 +39,7 @@ impl ContentHash {
 }
 
 impl Event {
-    /// With the seal of what it says.
+    /// The event with the seal of its content.
     pub fn sealed(self) -> Event {
         let content = ContentHash::of(&self.kind.content());
         Event { seal: Some(Seal { flags: flags(&self.kind), content }), ..self }
@@ -50,13 +50,13 @@ impl Event {
         flags.contains(Flags::COUNTS_AS_UNREAD)
     }
 
-    /// Whether the content is the one that was sealed. Events without a seal say nothing.
+    /// Whether the content matches its seal. Events without a seal match.
     pub fn is_whole(&self) -> bool {
         self.seal.is_none_or(|seal| seal.content == ContentHash::of(&self.kind.content()))
     }
 
-    /// The event without what it says: its place, its envelope and the chain stay. Only a sealed
-    /// one can be erased.
+    /// The event without its content: its place, its envelope and the chain stay. Only a sealed
+    /// event can be erased.
     pub fn erased(self) -> Option<Event> {
         self.seal?;
         if self.kind.content().is_empty() {
@@ -79,9 +79,9 @@ fn flags(kind: &EventKind) -> Flags {
     }
 }
 
-/// Whether these events may be the log behind `at`, where the chain was `chain`: a place each, time
-/// that does not go back, contents as they were sealed or erased. Returns the chain at their end,
-/// which is the conversation's if the log is; or the first event that cannot be.
+/// Whether these events can be the log after `at`, where the chain was `chain`: consecutive seqs,
+/// time that does not go back, contents as sealed or erased. Returns the chain at their end, which
+/// must equal the conversation's, or the first impossible event.
 pub fn verify<'a>(at: Seq, chain: u64, events: impl IntoIterator<Item = &'a Event>) -> Result<u64, Seq> {
     let (mut at, mut chain, mut time) = (at, chain, None);
     for event in events {

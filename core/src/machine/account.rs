@@ -1,7 +1,7 @@
-//! What is changed about an account after it began. Each act of an administrator leaves its audit
-//! row in the same commit.
+//! Changes of an account after its creation. Each act of an administrator leaves its audit row in
+//! the same commit.
 //!
-//! Whether `by` is an administrator was checked where the request came in, against the state of
+//! The request's entry point has checked that `by` is an administrator, against the state of
 //! another slot.
 
 use super::user::{Enrolled, check_hash};
@@ -58,7 +58,7 @@ impl Step<'_> {
             AccountChange::EndSessions { .. } => {}
         }
         if sets_password(&c.change) {
-            // A login under way that has verified the old password opens no session any more.
+            // A login in progress that has verified the old password opens no session any more.
             user.standing.revision += 1;
             user.standing.password_set = self.now;
         }
@@ -94,8 +94,7 @@ impl Step<'_> {
                     Err(Rejection::AccountChanged)
                 }
             }
-            // So that there is always an administrator left: whoever takes another one out stays
-            // one.
+            // An administrator that removes another one remains, so there is always one left.
             AccountChange::Disable | AccountChange::Delete | AccountChange::SetAdmin { admin: false }
                 if c.by.user == c.user =>
             {
@@ -134,7 +133,7 @@ fn sets_password(change: &AccountChange) -> bool {
     matches!(change, ChangePassword { .. } | ResetPassword { .. } | Delete)
 }
 
-/// How the audit log calls it. A user's own password change is no act of an administrator.
+/// Its name in the audit log. A user's own password change is not an act of an administrator.
 fn act(change: &AccountChange) -> Option<(&'static str, String)> {
     Some(match change {
         AccountChange::ChangePassword { .. } => return None,

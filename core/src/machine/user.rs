@@ -1,4 +1,4 @@
-//! How an account begins. The conversation list is in [`super::inbox`].
+//! The creation of an account. The conversation list is in [`super::inbox`].
 
 use super::{Outcome, Step};
 use crate::command::Register;
@@ -9,10 +9,10 @@ use crate::name::Username;
 use crate::record::{Standing, User};
 use crate::reply::Reply;
 
-/// What came of asking for a name.
+/// The outcome of a request for a name.
 pub(super) enum Enrolled {
     Now(UserId),
-    /// By the same request, earlier.
+    /// Created earlier by the same request.
     Before(UserId),
 }
 
@@ -50,7 +50,7 @@ impl Step<'_> {
     }
 }
 
-/// Before it is proposed only: old logs may hold others, and `apply` takes them as it always has.
+/// Checked before the proposal only: old logs may hold others, and `apply` accepts them as before.
 pub(super) fn check_register(c: &Register) -> Result<(), Rejection> {
     check_hash(&c.password_hash)
 }

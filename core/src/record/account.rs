@@ -1,27 +1,26 @@
-//! The rows around accounts: how one stands, invitations to register, and the audit log.
+//! The rows of accounts: standing, invitations to register, and the audit log.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::id::{ClientMessageId, Slot, Timestamp, TokenHash, UserId};
 
-/// What has become of an account since it was registered. The default is that of every account that
-/// nobody has changed.
+/// The standing of an account since its registration. The default is that of an unchanged account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub status: Status,
     /// Whether the user administers the cluster.
     pub admin: bool,
-    /// The password serves for one login, which sets another one.
+    /// The next login must set another password.
     pub one_time: bool,
-    /// Counts the passwords: one that was verified against an earlier one opens no session.
+    /// Counts the passwords: a login that verified an earlier one opens no session.
     pub revision: u64,
     /// The requests that changed the account last, the newest at the end, so that a repeat is
     /// answered alike and changes nothing.
     pub changes: Vec<ClientMessageId>,
     /// When the password was set; zero: at the registration.
     pub password_set: Timestamp,
-    /// Made by the cluster itself at its birth.
+    /// Created by the cluster when it was founded.
     pub born_with_cluster: bool,
 }
 
@@ -44,13 +43,13 @@ impl Status {
     }
 }
 
-/// Who has done something, as it was known then. User 0 is an operator who holds the cluster's key,
-/// or the cluster itself.
+/// The actor of an act, as known then. User 0 is an operator with the cluster's key, or the cluster
+/// itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Author {
     pub user: UserId,
     pub name: String,
-    /// Where the request came from; empty where that is not known.
+    /// Origin of the request; empty if unknown.
     pub address: String,
 }
 
@@ -63,7 +62,7 @@ pub struct AuditRow {
     pub action: String,
     pub target: String,
     pub detail: String,
-    /// The request that did it, so that a repeat leaves no second row.
+    /// The request of the act, so that a repeat leaves no second row.
     pub request: ClientMessageId,
 }
 
@@ -72,12 +71,12 @@ pub struct AuditRow {
 pub struct AuditKey {
     pub slot: Slot,
     pub time: Timestamp,
-    /// Counts the rows of the slot, those that were dropped included.
+    /// Counts the rows of the slot, including dropped ones.
     pub number: u64,
 }
 
 impl AuditKey {
-    /// What all rows at or after a moment come behind.
+    /// The key directly before all rows at or after a moment.
     pub fn before(moment: Timestamp) -> AuditKey {
         AuditKey { slot: Slot(u16::MAX), time: Timestamp(moment.0.saturating_sub(1)), number: u64::MAX }
     }
@@ -120,7 +119,7 @@ impl FromStr for InviteId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invite {
     pub id: InviteId,
-    /// SHA-256 of the code; the code itself is never kept.
+    /// SHA-256 of the code; the code itself is never stored.
     pub hash: TokenHash,
     pub request: ClientMessageId,
     pub by: Author,
@@ -144,7 +143,7 @@ impl Invite {
 pub struct Reservation {
     pub invite: InviteId,
     pub request: ClientMessageId,
-    /// The name that is to be registered.
+    /// The name to register.
     pub name: String,
     pub at: Timestamp,
     /// Zero until the registration is done.

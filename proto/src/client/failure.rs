@@ -1,5 +1,4 @@
-//! Why a request was not done, in the form clients get: definite or unknown, a stable code, a
-//! sentence.
+//! Refusals in the form for clients: definite or unknown, a stable code, a sentence.
 
 use std::fmt;
 
@@ -9,8 +8,7 @@ use crate::error::DecodeError;
 use crate::wire::client::Failure;
 use crate::wire::client::failure::Kind;
 
-/// Definite refusals that are the connection's business, not the machine's: those are
-/// [`Rejection`].
+/// Definite refusals by the connection. [`Rejection`] has those of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     BadFrame,
@@ -28,7 +26,7 @@ pub enum Refusal {
     SamePassword,
     RegistrationClosed,
     InviteRequired,
-    /// Some node of the cluster may not know what was asked for.
+    /// Some node of the cluster may not support the request.
     UpgradePending,
 }
 
@@ -72,12 +70,12 @@ impl Refusal {
     }
 }
 
-/// Budgets that a request may find used up. Nothing was done; the same may be asked again later.
+/// Budgets that a request may exceed. Nothing was done; the same may be sent again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// Requests of this user, or of all that come from this address.
+    /// Requests of this user, or of its address.
     Rate,
-    /// What one user may send or make in a day.
+    /// The daily sends and creations of one user.
     Quota,
 }
 
@@ -122,12 +120,12 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// How a node that stops answers what it has not accepted.
+/// The code for requests that a stopping node does not accept.
 pub const SHUTTING_DOWN: &str = "shutting_down";
 pub const OVERLOADED: &str = "overloaded";
 pub const STORAGE_LOW: &str = "storage_low";
 pub const UNAVAILABLE: &str = "unavailable";
-/// How a request is answered whose shard has no leader that a majority follows.
+/// The code for requests whose shard has no leader with a majority.
 pub const NO_LEADER: &str = "no_leader";
 
 impl Failure {
@@ -136,19 +134,18 @@ impl Failure {
         Failure::coded(why.code(), why.to_string())
     }
 
-    /// Definite, by a code of this program or of another node's: the code decides the kind.
+    /// Definite, with a code of this program or of another node; the code determines the kind.
     pub fn coded(code: &str, text: String) -> Failure {
         let kind = if code == Rejection::OutOfOrder.code() { Kind::FailedPrecondition } else { Kind::Rejected };
         Failure { kind: kind.into(), code: code.to_owned(), text, retry_after_ms: 0 }
     }
 
-    /// Definite: the connection is not in a state for it.
+    /// Definite: the state of the connection does not allow it.
     pub fn refused(why: Refusal) -> Failure {
         Failure::coded(why.code(), why.to_string())
     }
 
-    /// Definite: a field of the request is wrong. A frame that is no message at all is
-    /// [`Refusal::BadFrame`].
+    /// Definite: a field of the request is wrong. An undecodable frame is [`Refusal::BadFrame`].
     pub fn bad_request(why: &DecodeError) -> Failure {
         let code = match why {
             DecodeError::Malformed(_) | DecodeError::Version { .. } => Refusal::BadFrame.code(),
@@ -157,7 +154,7 @@ impl Failure {
         Failure::coded(code, why.to_string())
     }
 
-    /// Definite: not accepted, and worth another try.
+    /// Definite: not accepted; try again.
     pub fn overloaded(retry_after_ms: u32) -> Failure {
         Failure {
             kind: Kind::Overloaded.into(),
@@ -176,7 +173,7 @@ impl Failure {
         Failure { kind: Kind::Overloaded.into(), code: limit.code().to_owned(), text, retry_after_ms }
     }
 
-    /// Definite: not accepted, because no leader of the shard could take it in time.
+    /// Definite: not accepted, because no leader of the shard could accept it in time.
     pub fn no_leader(retry_after_ms: u32) -> Failure {
         Failure {
             kind: Kind::Overloaded.into(),
@@ -186,7 +183,7 @@ impl Failure {
         }
     }
 
-    /// Definite: not accepted, and worth another try when an administrator has made room.
+    /// Definite: not accepted; try again when an administrator has made room.
     pub fn storage_low() -> Failure {
         Failure {
             kind: Kind::Overloaded.into(),
@@ -198,7 +195,7 @@ impl Failure {
         }
     }
 
-    /// Definite: not accepted here; any other node may take it at once.
+    /// Definite: not accepted here; any other node may accept it at once.
     pub fn shutting_down() -> Failure {
         Failure {
             kind: Kind::Overloaded.into(),
@@ -218,7 +215,7 @@ impl Failure {
         }
     }
 
-    /// Whether the request was surely not applied.
+    /// Whether the request certainly was not applied.
     pub fn is_definite(&self) -> bool {
         matches!(self.kind(), Kind::Rejected | Kind::Overloaded | Kind::FailedPrecondition)
     }

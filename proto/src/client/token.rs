@@ -1,5 +1,5 @@
-//! What a client keeps to continue its session: opaque to it, but the server finds the user's shard
-//! in it.
+//! The token with which a client resumes its session: opaque to the client, while the server
+//! derives the user's shard from it.
 
 use std::fmt;
 

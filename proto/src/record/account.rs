@@ -1,4 +1,4 @@
-//! Rows and commands around accounts: how one stands, invitations, the audit log.
+//! Rows and commands of accounts: standing, invitations, the audit log.
 
 use bytes::Bytes;
 use troupe_core::command::{
@@ -57,7 +57,7 @@ impl TryFrom<wire::Standing> for Standing {
     }
 }
 
-/// Accounts that nobody has changed keep the form that they have had since the first version.
+/// Unchanged accounts keep the form of the first version.
 pub(super) fn standing_out(standing: &Standing) -> Option<wire::Standing> {
     (*standing != Standing::default()).then(|| standing.into())
 }

@@ -1,8 +1,8 @@
-//! The forms that kinds of rows have had, and how an old one becomes today's.
+//! The forms that kinds of rows have had, and their migrations.
 //!
-//! A reader takes every version that was ever written, for as long as such rows may exist: each
-//! form knows the one before it and makes itself of that. Which version is written is not decided
-//! here, because old replicas must read it too: the level in force decides.
+//! A reader accepts every version that was ever written, as long as such rows may exist: each form
+//! knows its predecessor and converts it. The level in force decides which version is written,
+//! because old replicas must read it too.
 
 use prost::Message;
 

@@ -1,7 +1,7 @@
-//! Whether two places hold the same rows, however they are cut into shards: a sum over the hashes
-//! of all rows.
+//! A digest that shows whether two clusters hold the same rows, for any division into shards: a sum
+//! over the hashes of all rows.
 //!
-//! Not a proof against forgery: who could write the rows could write the digest too.
+//! It does not prevent forgery: a writer of the rows could write the digest too.
 
 use std::ops::Bound;
 
@@ -20,7 +20,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// The marks of a restore say where rows came from and are none of them.
+    /// The marks of a restore record the origin of rows and are not among them.
     pub fn add(&mut self, family: Family, key: &[u8], value: &[u8]) {
         if is_mark(family, key) {
             return;

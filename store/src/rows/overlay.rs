@@ -1,4 +1,4 @@
-//! Writes that are not yet in the engine, laid over what is.
+//! Uncommitted writes on top of the engine's rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,8 @@
-//! Rows of a backup on their way into a new cluster: parts, in order, into shards that were empty.
+//! Rows of a backup on their way into a new cluster: parts, in order, into empty shards.
 //!
-//! Parts go through a shard's log like any command, so that all replicas take them alike and a
-//! crash in the middle is nothing special. A mark in the shard's first slot says which backup and
-//! how far: a repeated part changes nothing, and a second backup, or one into a shard that lives
-//! already, is refused.
+//! Parts go through a shard's log like any command, so that all replicas apply them alike and a
+//! crash in the middle needs no special case. A mark in the shard's first slot records backup and
+//! progress. A repeated part changes nothing; a second backup, or a shard in use, is refused.
 
 use std::ops::Bound;
 
@@ -34,9 +33,9 @@ pub struct Part {
     /// 0, 1, 2 ... within a shard.
     pub number: u64,
     pub last: bool,
-    /// The heads that the restored conversations have are noted, for devices that are ahead of the
-    /// backup. False in parts that an earlier version sent: those are in logs, and must go on
-    /// meaning what they meant.
+    /// Records the heads of the restored conversations, for devices that are ahead of the backup.
+    /// False in parts from an earlier version: those are in logs, and their meaning must not
+    /// change.
     pub notes_heads: bool,
     pub rows: Vec<Row>,
 }
@@ -46,7 +45,7 @@ pub struct Part {
 #[error("{0}")]
 pub struct Refusal(pub String);
 
-/// How far a shard has got.
+/// The progress of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     backup: [u8; 16],
@@ -70,7 +69,7 @@ impl Mark {
 }
 
 impl Transaction {
-    /// Takes one part into the shard of these slots (the second is exclusive).
+    /// Applies one part to the shard of these slots (the second is exclusive).
     pub fn restore(&mut self, slots: (u16, u16), part: &Part) -> Result<Result<(), Refusal>, EngineError> {
         let key = UsersKey::Restored(Slot(slots.0)).encode();
         let (from, to) = super::slot_range(slots.0, slots.1);
@@ -125,8 +124,8 @@ impl Transaction {
                 let held = Conversation::decode(&row.value).map_err(|_| unreadable("a conversation of the backup"))?;
                 self.note_head(conversation, held.head)?;
             }
-            // The backup is of a cluster that was restored itself: a device may be of the history
-            // before that one.
+            // The backup is of a restored cluster: a device may have the history before that
+            // restore.
             (Family::Conversations, Some(ConversationsKey::Kept(conversation))) => {
                 let kept = row.value.as_slice().try_into().map_err(|_| unreadable("a head of the backup"))?;
                 return self.note_head(conversation, Seq(u64::from_be_bytes(kept)));
@@ -138,7 +137,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Of several histories the shortest common beginning counts.
+    /// Of several histories the shortest common prefix counts.
     fn note_head(&mut self, conversation: ConversationId, head: Seq) -> Result<(), EngineError> {
         let key = ConversationsKey::Kept(conversation).encode();
         let before = self.rows().get(Family::Conversations, &key)?;
@@ -148,8 +147,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Notes the heads of all conversations of these slots (the second is exclusive): the shard
-    /// goes on from one copy, and what others had beyond it is gone.
+    /// Records the heads of all conversations of these slots (the second is exclusive): the shard
+    /// continues from one copy, and later events of other copies are lost.
     pub fn note_heads(&mut self, slots: (u16, u16)) -> Result<(), EngineError> {
         for slot in slots.0..slots.1 {
             let prefix = rows_of(Slot(slot));
@@ -177,9 +176,8 @@ fn unreadable(what: &str) -> EngineError {
 }
 
 impl Transaction {
-    /// A newborn cluster makes its first administrator by itself. As long as nobody has logged in,
-    /// a restore takes the account away again: the backup brings its own. False: there are other
-    /// users.
+    /// A new cluster makes its first administrator by itself. A restore removes that account if it
+    /// was never used, because the backup has its own. False: there are other users.
     fn forget_first_admin(&mut self, slots: (u16, u16)) -> Result<bool, EngineError> {
         if !self.view().only_born_with_cluster(slots.0..slots.1)? {
             return Ok(false);
