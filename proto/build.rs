@@ -2,7 +2,17 @@
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = ["proto/client.proto", "proto/record.proto", "proto/raft.proto", "proto/mesh.proto"];
+    let files = [
+        "proto/client.proto",
+        "proto/record.proto",
+        "proto/mesh.proto",
+        "proto/raft.proto",
+        "proto/raft/backup.proto",
+        "proto/raft/formation.proto",
+        "proto/raft/meta.proto",
+        "proto/raft/snapshot.proto",
+        "proto/raft/vitals.proto",
+    ];
     let descriptors = protox::compile(files, ["proto"])?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]);
