@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use troupe_core::limits;
 use troupe_proto::client::{Refusal, push_frame};
-use troupe_raft::tls::clients::Shown;
+use troupe_raft::transport::tls::clients::Shown;
 use troupe_runtime::Stream;
 
 use crate::message::say;

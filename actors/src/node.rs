@@ -13,7 +13,7 @@ use troupe_core::record::Author;
 use troupe_core::{ClientMessageId, Slot, limits};
 use troupe_raft::Cluster;
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Lane, NodeCtx, Stream};
+use troupe_runtime::{Lane, Platform, Stream};
 use troupe_store::rows::View;
 
 use crate::address::Address;
@@ -95,13 +95,13 @@ enum Carrier {
 }
 
 impl NodeHandle {
-    pub async fn start(ctx: NodeCtx, cluster: Cluster, config: NodeConfig) -> Result<NodeHandle, StartError> {
+    pub async fn start(ctx: Platform, cluster: Cluster, config: NodeConfig) -> Result<NodeHandle, StartError> {
         NodeHandle::start_with(ctx, cluster, config, MeshKind::Cluster).await
     }
 
     /// Boxed, so that the actors are compiled once here and not in every program that starts them.
     pub fn start_with(
-        ctx: NodeCtx,
+        ctx: Platform,
         cluster: Cluster,
         config: NodeConfig,
         mesh: MeshKind,
@@ -110,7 +110,7 @@ impl NodeHandle {
     }
 
     async fn open(
-        ctx: NodeCtx,
+        ctx: Platform,
         cluster: Cluster,
         config: NodeConfig,
         mesh: MeshKind,

@@ -10,7 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest, Sha256};
 use troupe_core::{TokenHash, limits};
 use troupe_proto::client;
-use troupe_runtime::{Lane, NodeCtx};
+use troupe_runtime::{Lane, Platform};
 
 use crate::address::Address;
 use crate::message::Refusal;
@@ -35,7 +35,7 @@ pub enum Hashing {
 }
 
 pub struct Passwords {
-    ctx: NodeCtx,
+    ctx: Platform,
     hashing: Hashing,
     /// Addresses take turns: a flood of logins from one delays its own.
     turns: Arc<Turns<Address>>,
@@ -44,7 +44,7 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    pub fn new(ctx: NodeCtx, hashing: Hashing) -> Passwords {
+    pub fn new(ctx: Platform, hashing: Hashing) -> Passwords {
         let nobody = hash(hashing, &ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
         let lanes = (0..limits::HASHES_RUNNING as u8).map(Lane::Hash).collect();
         let turns = Turns::new(ctx.executor.clone(), lanes, limits::HASHES_WAITING, limits::HASHES_WAITING_OF_ADDRESS);
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_of_a_known_user_is_right() {
-        let passwords = Passwords::new(NodeCtx::production(), Hashing::Recommended);
+        let passwords = Passwords::new(Platform::production(), Hashing::Recommended);
         let kept = passwords.hash(Address::LOCAL, "correct horse".into()).await.expect("hashed");
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), Some(kept.clone())).await, Ok(true));
@@ -128,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn short_and_long_passwords_are_refused_before_they_are_hashed() {
-        let passwords = Passwords::new(NodeCtx::production(), Hashing::Recommended);
+        let passwords = Passwords::new(Platform::production(), Hashing::Recommended);
         assert!(passwords.hash(Address::LOCAL, "1234567".into()).await.is_err());
         assert!(passwords.hash(Address::LOCAL, "x".repeat(limits::PASSWORD_MAX_BYTES + 1)).await.is_err());
     }

@@ -24,7 +24,7 @@ use troupe_core::plant::Plant;
 use troupe_core::{NodeId, ShardId, Slot, limits};
 use troupe_proto::client;
 use troupe_raft::Routing;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::{Platform, Rng};
 
 use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
 use crate::message::{Outcome, Push, Refusal, Request, wire};
@@ -52,6 +52,7 @@ pub struct Router {
     // Invariant: an answer belongs to one request of one process. An answer to another request
     // would acknowledge a message that is not committed.
     next_correlation: AtomicU64,
+    rng: Arc<Rng>,
     plant: Option<Plant>,
 }
 
@@ -67,7 +68,7 @@ impl Router {
         routing: watch::Receiver<Arc<Routing>>,
         stats: Arc<Stats>,
         gauge: Arc<Gauge>,
-        ctx: &NodeCtx,
+        ctx: &Platform,
     ) -> Router {
         Router {
             me,
@@ -79,6 +80,7 @@ impl Router {
             fanout: Mutex::default(),
             pending: Mutex::default(),
             next_correlation: AtomicU64::new(ctx.rng.u64()),
+            rng: ctx.rng.clone(),
             plant: ctx.plant,
         }
     }
@@ -151,7 +153,7 @@ impl Router {
                 Next::Return(outcome) => return outcome,
                 Next::Retry { hint } => hint,
             };
-            let pause = attempts.pause();
+            let pause = attempts.pause(&self.rng);
             if Instant::now() + pause >= deadline {
                 return Err(attempts.exhausted());
             }

@@ -8,9 +8,9 @@ use troupe_core::plant::Plant;
 use troupe_core::{Command, NodeId, Rejection, Reply, ShardId, UserId, limits, machine};
 use troupe_proto::client;
 use troupe_proto::record::command_bytes;
-use troupe_raft::cluster::Outcome as Committed;
+use troupe_raft::api::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
-use troupe_runtime::{Lane, NodeCtx, executor};
+use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
@@ -35,7 +35,7 @@ pub enum Asker {
 
 #[derive(Clone)]
 pub struct World {
-    pub ctx: NodeCtx,
+    pub ctx: Platform,
     pub cluster: Cluster,
     pub router: Arc<Router>,
     pub stats: Arc<Stats>,

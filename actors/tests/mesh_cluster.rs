@@ -22,7 +22,7 @@ use troupe_actors::mesh::links::{Inbound, Links, PeerSet};
 use troupe_actors::mesh::{Envelope, Gauge, Inbox, Kind, Mesh, MeshError, MeshEvent, Permit};
 use troupe_core::{NodeId, limits};
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Net, NodeCtx, Stream};
+use troupe_runtime::{Net, Platform, Stream};
 
 use self::mesh::{Events, PATIENCE, mailbox, nodes, push, send};
 
@@ -96,7 +96,7 @@ impl Links for Loopback {
 async fn node_process() {
     let Ok(limit) = std::env::var(GAUGE) else { return };
     let gauge = Gauge::new(limit.parse().unwrap());
-    let ctx = NodeCtx::production();
+    let ctx = Platform::production();
     let (links, address) = Loopback::listen(CHILD, ctx.net.clone()).await;
     let mesh: Arc<OnceLock<ClusterMesh>> = Arc::default();
     let held: Mutex<Vec<Permit>> = Mutex::default();
@@ -177,7 +177,7 @@ struct Node1 {
 
 impl Node1 {
     async fn start() -> Node1 {
-        let ctx = NodeCtx::production();
+        let ctx = Platform::production();
         let (links, _) = Loopback::listen(PARENT, ctx.net.clone()).await;
         let (inbox, events) = mailbox();
         let mesh = ClusterMesh::start(&ctx, links.clone(), inbox, Gauge::new(usize::MAX)).await.unwrap();

@@ -17,7 +17,7 @@ use troupe_actors::mesh::links::{Inbound, Links, PeerSet};
 use troupe_actors::mesh::{Gauge, Inbox, Mesh, MeshError, MeshEvent, Permit};
 use troupe_core::{NodeId, limits};
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{NodeCtx, Rng, Stream};
+use troupe_runtime::{Platform, Rng, Stream};
 
 use self::mesh::{Events, mailbox, nodes, push, send};
 
@@ -113,7 +113,7 @@ impl Links for Plug {
 }
 
 fn start(bay: &Arc<Patchbay>, me: NodeId, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
-    let ctx = NodeCtx { rng: Arc::new(Rng::from_seed(me.0)), ..NodeCtx::production() };
+    let ctx = Platform { rng: Arc::new(Rng::from_seed(me.0)), ..Platform::production() };
     DirectMesh::start(&ctx, bay.plug(me), inbox, gauge)
 }
 

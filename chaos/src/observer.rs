@@ -13,7 +13,7 @@ use troupe_client::Connection;
 use troupe_client::connection::Push;
 use troupe_core::EventKind;
 use troupe_proto::wire::client::{Event, Fetch, Page, client_frame::Request, server_frame::Message};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::history::Record;
 use crate::workload::Ears;
@@ -23,7 +23,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 pub async fn run(ears: Ears, nodes: Vec<String>, credentials: (String, String), stop: CancellationToken) {
     let device = ears.device;
-    let observer = Observer { ears, credentials, ctx: NodeCtx::production() };
+    let observer = Observer { ears, credentials, ctx: Platform::production() };
     for address in nodes.iter().cycle() {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -40,7 +40,7 @@ pub async fn run(ears: Ears, nodes: Vec<String>, credentials: (String, String), 
 struct Observer {
     ears: Ears,
     credentials: (String, String),
-    ctx: NodeCtx,
+    ctx: Platform,
 }
 
 impl Observer {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use troupe_core::{DeviceId, UserId, same_name};
 use troupe_proto::client::Refusal;
 use troupe_proto::wire::client::Welcome;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::client::{Client, Events};
 use crate::connection::Connection;
@@ -38,7 +38,7 @@ pub(crate) struct Credentials {
 
 /// See [`Client::builder`].
 pub struct Builder {
-    context: Option<NodeCtx>,
+    context: Option<Platform>,
     pub(crate) nodes: Vec<String>,
     pub(crate) credentials: Option<Credentials>,
     invite: String,
@@ -69,7 +69,7 @@ impl Builder {
     }
 
     /// Sockets and randomness; the operating system's if not given.
-    pub fn context(mut self, context: NodeCtx) -> Builder {
+    pub fn context(mut self, context: Platform) -> Builder {
         self.context = Some(context);
         self
     }
@@ -221,14 +221,14 @@ impl Builder {
         Ok(())
     }
 
-    fn world(&self) -> NodeCtx {
-        self.context.clone().unwrap_or_else(NodeCtx::production)
+    fn world(&self) -> Platform {
+        self.context.clone().unwrap_or_else(Platform::production)
     }
 }
 
 /// One request after another to one node after another, until the patience ends.
 struct Tries {
-    context: NodeCtx,
+    context: Platform,
     nodes: driver::Nodes,
     deadline: tokio::time::Instant,
 }

@@ -39,7 +39,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::builder::Builder;
 use crate::connection::Connection;
@@ -152,7 +152,7 @@ impl<F: FnMut(Incoming)> Handler for F {
 
 /// What the client's task and its handles share.
 pub(crate) struct Shared {
-    pub context: NodeCtx,
+    pub context: Platform,
     pub store: SharedStore,
     pub sending: Mutex<Sending>,
     /// Handed out and not yet acknowledged to the server.

@@ -22,7 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 use troupe_core::effect::Ending;
 use troupe_core::{ConversationId, Seq};
 use troupe_proto::wire::client::LoggedIn;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::builder::{Builder, Credentials, StartAt};
 use crate::client::{Client, Events, Incoming, Sending, Shared, State};
@@ -71,7 +71,7 @@ pub(crate) struct Driver {
 }
 
 pub(crate) fn start(
-    context: NodeCtx,
+    context: Platform,
     builder: Builder,
     device: String,
     store: Box<dyn Store>,

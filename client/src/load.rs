@@ -17,7 +17,7 @@ use hdrhistogram::Histogram;
 use tokio::time::Instant;
 use troupe_core::limits;
 use troupe_proto::wire::client as wire;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::connection::{Connection, Message, Push, Pushes, Request, unexpected};
 use crate::error::Error;
@@ -40,7 +40,7 @@ const STAMP_BYTES: usize = 8;
 /// The cluster to put under load.
 #[derive(Clone)]
 pub struct Target {
-    pub context: NodeCtx,
+    pub context: Platform,
     /// Client address of every node that is to take part.
     pub nodes: Vec<String>,
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use libfuzzer_sys::fuzz_target;
 use troupe_raft::codec;
-use troupe_raft::frame::FrameReader;
+use troupe_raft::transport::frame::FrameReader;
 
 fuzz_target!(|data: &[u8]| {
     let mut reader = FrameReader::new(data);

@@ -12,7 +12,7 @@ use troupe_client::{Client, Connection};
 use troupe_core::Timestamp;
 use troupe_core::text::clean;
 use troupe_proto::wire::client::ChangeSettings;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::cli::Output;
 use crate::people;
@@ -150,7 +150,7 @@ pub async fn change_password(args: Password) -> Result<()> {
             new
         }
     };
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     let mut failed = None;
     for server in &account.servers {
         match Connection::open_trusting(&*net, server, &account.trust).await {

@@ -18,12 +18,11 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use troupe_core::{SLOTS, limits};
-use troupe_raft::backup::Place;
 use troupe_raft::backup::client::Client;
-use troupe_raft::backup::file;
-use troupe_raft::port::Security;
-use troupe_raft::token::Token;
-use troupe_runtime::{NodeCtx, Rng, private};
+use troupe_raft::backup::{ShardRange, file};
+use troupe_raft::transport::port::Security;
+use troupe_raft::transport::token::Token;
+use troupe_runtime::{Platform, Rng, private};
 use troupe_store::engine::{Durability, Engine};
 use troupe_store::rocks::Rocks;
 use troupe_store::rows::{Digest, Part, Row, Transaction, digest_range};
@@ -66,17 +65,17 @@ fn client(access: &Access) -> Result<Client> {
         ),
     };
     let seeds = access.cluster.split(',').map(|address| address.trim().to_owned()).collect();
-    Ok(Client::new(&NodeCtx::production(), security, seeds)?)
+    Ok(Client::new(&Platform::production(), security, seeds)?)
 }
 
 async fn take(directory: &Path, access: &Access) -> Result<()> {
     let mut client = client(access)?;
-    let taken_ms = NodeCtx::production().clock.now().0;
+    let taken_ms = Platform::production().clock.now().0;
     let plan = client.plan().await.context("cannot ask the cluster")?;
     create_empty(directory)?;
     let mut shards = Vec::new();
     let mut digest = Digest::default();
-    for Place { shard, slots, .. } in plan.places.clone() {
+    for ShardRange { shard, slots, .. } in plan.places.clone() {
         let name = format!("shard-{:04}", shard.0);
         let path = directory.join(&name);
         let mut writer = None;

@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 use troupe_client::load::{Target, fanout, idle, sends};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::demo::{Interrupted, TempDir, plan, tempdir};
 use troupe_chaos::local::LocalCluster;
@@ -243,7 +243,7 @@ impl Bed {
     }
 
     fn target(&self) -> Target {
-        Target { context: NodeCtx::production(), nodes: self.servers.clone() }
+        Target { context: Platform::production(), nodes: self.servers.clone() }
     }
 
     /// Resident memory of all nodes together; unknown for a cluster that is not ours.

@@ -255,7 +255,7 @@ pub struct Access {
 
 impl Access {
     /// The token that was given, in one way or the other.
-    pub fn held_token(&self) -> anyhow::Result<Option<troupe_raft::token::Token>> {
+    pub fn held_token(&self) -> anyhow::Result<Option<troupe_raft::transport::token::Token>> {
         let text = match (&self.token, &self.token_file) {
             (Some(_), Some(_)) => anyhow::bail!("give --token or --token-file, not both"),
             (Some(text), None) => Some(text.clone()),
@@ -264,7 +264,7 @@ impl Access {
             }
             (None, None) => None,
         };
-        Ok(text.map(|text| troupe_raft::token::Token::parse(&text)).transpose()?)
+        Ok(text.map(|text| troupe_raft::transport::token::Token::parse(&text)).transpose()?)
     }
 }
 

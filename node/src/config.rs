@@ -15,10 +15,8 @@ use std::time::Duration;
 use crate::logging;
 use troupe_actors::budgets::Limits;
 use troupe_core::Username;
-use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
+use troupe_raft::api::{ClusterConfig, LoginPolicy, LowMark, Registration, Settings as ClusterSettings, Strangers};
 use troupe_raft::level::Support;
-use troupe_raft::meta::{Registration, Settings as ClusterSettings, Strangers};
-use troupe_raft::space::LowMark;
 pub use troupe_runtime::net::is_loopback;
 
 mod advertise;

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use troupe_client::Client;
-use troupe_raft::token::Token;
+use troupe_raft::transport::token::Token;
 use troupe_runtime::{Rng, private};
 
 use crate::cli::Demo;

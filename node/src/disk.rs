@@ -108,7 +108,7 @@ pub fn open_stopped(data_dir: &Path) -> Result<Rocks> {
 /// process begins anew with the same arguments, which sets the data aside; then this does not
 /// return.
 pub fn after_failure(data_dir: &Path, has_peers: bool, error: anyhow::Error) -> anyhow::Error {
-    match rocks::condemned(&data_dir.join(DATABASE)) {
+    match rocks::damage_mark(&data_dir.join(DATABASE)) {
         Ok(Some(_)) if has_peers => {}
         Ok(_) => return error,
         // Without file descriptors, for instance: what ended the node says nothing about its data.
@@ -163,18 +163,18 @@ mod tests {
             let engine = open_again(dir.path(), time);
             assert!(is_marked(&engine), "one that lost its data may not");
         }
-        condemn(dir.path());
+        mark_damaged(dir.path());
         let error = format!("{:#}", open(dir.path(), true, None).err().unwrap());
         assert!(error.contains("replace this disk"), "{error}");
     }
 
-    fn condemn(dir: &Path) {
+    fn mark_damaged(dir: &Path) {
         // Whoever held it open has ended.
         fs::write(dir.join(DATABASE).join("DAMAGED"), "flipped").unwrap();
     }
 
     fn open_again(dir: &Path, time: usize) -> Rocks {
-        condemn(dir);
+        mark_damaged(dir);
         let engine = open(dir, true, None).unwrap();
         assert!(dir.join(format!("{SET_ASIDE}{time}")).join("CURRENT").exists());
         engine
@@ -184,7 +184,7 @@ mod tests {
     fn the_only_copy_is_left_where_it_is() {
         let dir = tempfile::tempdir().unwrap();
         drop(open(dir.path(), false, None).unwrap());
-        condemn(dir.path());
+        mark_damaged(dir.path());
         let error = open(dir.path(), false, None).err().unwrap().to_string();
         assert!(error.contains("the only copy") && error.contains("flipped"), "{error}");
         assert!(dir.path().join(DATABASE).join("CURRENT").exists());

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use axum::http::{HeaderMap, StatusCode, header};
-use troupe_raft::token::OperatorKey;
+use troupe_raft::transport::token::OperatorKey;
 use troupe_runtime::Rng;
 
 /// Where a node without a join token keeps the key that it has made for itself.

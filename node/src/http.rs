@@ -20,7 +20,7 @@ use troupe_actors::node::NodeHandle;
 use troupe_core::{NodeId, ShardId};
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
-use troupe_raft::waiting::Waiting;
+use troupe_raft::formation::waiting::Waiting;
 
 use crate::guard::Guard;
 use crate::{metrics, orders, upgrade};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use troupe_actors::stats::StatsReport;
 use troupe_raft::cluster::ClusterStatus;
-use troupe_raft::readiness::Readiness;
+use troupe_raft::control::readiness::Readiness;
 use troupe_raft::types::GroupId;
 
 /// Counters that go down as well.
@@ -77,7 +77,7 @@ pub fn render(status: &ClusterStatus, stats: &StatsReport) -> String {
     out
 }
 
-/// What `troupe_raft::health` looks at.
+/// What `troupe_raft::control::monitor` looks at.
 fn trouble(out: &mut String, status: &ClusterStatus) {
     let name = "troupe_shard_stalled_seconds";
     header(out, name, "gauge", "Seconds for which a shard led here has had something to do and committed nothing.");

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use troupe_core::text::clean_lines;
-use troupe_raft::token::Token;
+use troupe_raft::transport::token::Token;
 
 use crate::asker::Asker;
 use crate::cli::Output;

@@ -22,9 +22,9 @@ use troupe_proto::wire::client::admin::Operation;
 use troupe_proto::wire::client::failure::Kind;
 use troupe_proto::wire::client::{self as say};
 use troupe_raft::Routing;
-use troupe_raft::meta::NodeState;
-use troupe_raft::operate::{Move, Order, OrderError, Prospect, Verb};
-use troupe_raft::port::TokenOrder;
+use troupe_raft::api::NodeState;
+use troupe_raft::cluster::operate::{ChangePlan, Move, Order, OrderError, Verb};
+use troupe_raft::transport::port::TokenOrder;
 use troupe_runtime::Rng;
 
 use crate::demo;
@@ -73,7 +73,7 @@ pub async fn look(running: Running) -> Json<Value> {
 }
 
 fn nodes(routing: &Routing) -> Vec<Value> {
-    let node = |node: &troupe_raft::cluster::NodeInfo| {
+    let node = |node: &troupe_raft::api::NodeInfo| {
         let places = routing.placement.values();
         let replicas = places.clone().filter(|place| place.nodes.contains(&node.id)).count();
         let leads = places.filter(|place| place.leader == Some(node.id)).count();
@@ -106,14 +106,14 @@ pub async fn order(
         ("drain", None) => Verb::Drain,
         ("undrain", None) => Verb::Undrain,
         ("remove", None) => Verb::Remove,
-        ("replace", with) => Verb::Replace { heir: with.map(NodeId) },
+        ("replace", with) => Verb::Replace { replacement: with.map(NodeId) },
         ("drain" | "undrain" | "remove", Some(_)) => {
             return refusal(StatusCode::BAD_REQUEST, "only `replace` takes a node to replace it with");
         }
         _ => return refusal(StatusCode::NOT_FOUND, "no such order: drain, undrain, remove, replace"),
     };
     let order = Order { node: NodeId(node), verb, replication: options.replication };
-    let outcome = match cluster.foresee(&order) {
+    let outcome = match cluster.plan_change(&order) {
         Ok(_) if !options.dry_run => {
             record(&node_handle, from, &order).await;
             cluster.order(&order).await
@@ -121,7 +121,7 @@ pub async fn order(
         foreseen => foreseen,
     };
     match outcome {
-        Ok(Prospect { moves, removed }) => {
+        Ok(ChangePlan { moves, removed }) => {
             let moves: Vec<Value> = moves.iter().map(describe_move).collect();
             Json(json!({ "node": node, "dry_run": options.dry_run, "removed": removed, "moves": moves }))
                 .into_response()
@@ -148,7 +148,7 @@ async fn record(node: &NodeHandle, from: SocketAddr, order: &Order) {
     };
     let target = format!("node {}", order.node);
     let detail = match (order.verb, order.replication) {
-        (Verb::Replace { heir: Some(heir) }, _) => format!("with node {heir}"),
+        (Verb::Replace { replacement: Some(replacement) }, _) => format!("with node {replacement}"),
         (_, Some(replication)) => format!("replication {replication}"),
         _ => String::new(),
     };

@@ -12,9 +12,9 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
 use troupe_actors::node::NodeHandle;
 use troupe_client::Fingerprint;
-use troupe_raft::address::Reach;
-use troupe_raft::port::Port;
-use troupe_raft::tls::clients::Shown;
+use troupe_raft::api::address::Reach;
+use troupe_raft::transport::port::Port;
+use troupe_raft::transport::tls::clients::Shown;
 use troupe_runtime::net::{host, is_loopback};
 
 use crate::config::{Config, Settings};

@@ -17,7 +17,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 use troupe_runtime::capped::Capped;
 use troupe_runtime::net::TcpNetFrom;
 use troupe_store::engine::Engine;
@@ -42,7 +42,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     reload.most_connections = caps.clients;
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
-    let mut ctx = NodeCtx::production();
+    let mut ctx = Platform::production();
     if let Some(from) = config.outgoing {
         ctx.net = Arc::new(TcpNetFrom(from));
     }
@@ -58,7 +58,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         drop(http_stopped.wait_for(|stopped| *stopped).await);
     }));
     let among_nodes =
-        NodeCtx { net: Arc::new(Capped::new(ctx.net.clone(), "cluster port", caps.cluster)), ..ctx.clone() };
+        Platform { net: Arc::new(Capped::new(ctx.net.clone(), "cluster port", caps.cluster)), ..ctx.clone() };
     shared.waiting.tell("opening the database");
     disk::make_private(&config.data_dir)?;
     let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), ctx.plant)?);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use troupe_client::Fingerprint;
 use troupe_raft::formation::ask_to_rotate;
-use troupe_raft::port::{Port, Security};
-use troupe_raft::token;
-use troupe_runtime::{NodeCtx, Rng};
+use troupe_raft::transport::port::{Port, Security};
+use troupe_raft::transport::token;
+use troupe_runtime::{Platform, Rng};
 
 use crate::cli::{Access, Token};
 
@@ -55,7 +55,7 @@ async fn rotate(access: &Access, data_dir: &Path) -> Result<token::Token> {
              the --data-dir of a node on this machine",
         )?,
     };
-    let port = Port::dialer(&NodeCtx::production(), Security::Token(present))?;
+    let port = Port::dialer(&Platform::production(), Security::Token(present))?;
     let mut failed = Vec::new();
     for address in access.cluster.split(',').map(str::trim).filter(|address| !address.is_empty()) {
         match ask_to_rotate(&port, address, PATIENCE).await {

@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use troupe_core::text::clean_lines;
-use troupe_raft::level::{Outlook, Support};
-use troupe_raft::operate::OrderError;
+use troupe_raft::cluster::operate::OrderError;
+use troupe_raft::control::upgrade::Outlook;
+use troupe_raft::level::Support;
 
 use crate::asker::Asker;
 use crate::cli::Output;

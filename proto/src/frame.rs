@@ -6,10 +6,13 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder};
 use troupe_core::limits;
 
 pub const PREFIX_BYTES: usize = 4;
+/// Memory for a frame before any of it has been received.
+const FIRST_BYTES: usize = 64 * 1024;
 
 /// What ends a stream of frames: after any of these its next bytes mean nothing.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,15 @@ pub enum FrameError {
     /// Asked for by `tokio_util`; also how a stream ends in the middle of a frame.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl From<FrameError> for std::io::Error {
+    fn from(error: FrameError) -> std::io::Error {
+        match error {
+            FrameError::Io(error) => error,
+            malformed => std::io::Error::new(std::io::ErrorKind::InvalidData, malformed),
+        }
+    }
 }
 
 /// Cuts received bytes into payloads of at most `cap` bytes.
@@ -50,8 +62,41 @@ pub fn encode_frame(message: &impl Message, target: &mut BytesMut) {
     // Protobuf ends at 2 GiB, so the length fits.
     let length = message.encoded_len();
     target.reserve(PREFIX_BYTES + length);
-    target.put_u32(length as u32);
+    put_length(length, target);
     message.encode_raw(target);
+}
+
+/// Appends the prefix of a frame of so many bytes.
+pub fn put_length(length: usize, target: &mut impl BufMut) {
+    target.put_u32(length as u32);
+}
+
+/// Writes `message` as one frame of at most `cap` bytes, and flushes. The caller bounds the time.
+pub async fn write_frame(
+    stream: &mut (impl AsyncWrite + Unpin + ?Sized),
+    message: &impl Message,
+    cap: usize,
+) -> Result<(), FrameError> {
+    check(message.encoded_len(), cap)?;
+    let mut bytes = BytesMut::new();
+    encode_frame(message, &mut bytes);
+    stream.write_all(&bytes).await?;
+    stream.flush().await?;
+    Ok(())
+}
+
+/// Reads the payload of one frame of at most `cap` bytes. Memory grows with what is received, not
+/// with what is announced. The caller bounds the time.
+pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin + ?Sized), cap: usize) -> Result<Bytes, FrameError> {
+    let length = stream.read_u32().await? as usize;
+    check(length, cap)?;
+    let mut bytes = BytesMut::with_capacity(length.min(FIRST_BYTES));
+    let mut payload = stream.take(length as u64);
+    while payload.read_buf(&mut bytes).await? > 0 {}
+    if bytes.len() < length {
+        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+    }
+    Ok(bytes.freeze())
 }
 
 /// Both directions of one connection, each with its cap, for `tokio_util`'s `Framed`.
@@ -105,7 +150,7 @@ impl Encoder<Bytes> for FrameCodec {
     fn encode(&mut self, payload: Bytes, target: &mut BytesMut) -> Result<(), FrameError> {
         check(payload.len(), self.send_cap)?;
         target.reserve(PREFIX_BYTES + payload.len());
-        target.put_u32(payload.len() as u32);
+        put_length(payload.len(), target);
         target.put(payload);
         Ok(())
     }

@@ -1,19 +1,20 @@
-//! Backups of a running cluster, and their restoring into a new one: what a node answers to a
+//! Backups of a running cluster, and restores into a new one: the requests that a node answers to a
 //! holder of the token.
 //!
-//! A shard is saved from a view of its leader's engine, taken behind a read barrier: everything
-//! that was acknowledged before the request is in it, at one applied index. It leaves in the blocks
-//! of a snapshot. A restore comes in parts that go through the shard's log
-//! ([`troupe_store::rows::Part`] has the rules), so that it is as durable and as equal on all
-//! replicas as any other write. A digest of rows, summed over all shards, says whether two clusters
-//! hold the same.
+//! A shard is saved from a view of its leader's engine, taken behind a read barrier. It contains
+//! everything that was acknowledged before the request, at one applied index, and is sent in the
+//! blocks of a snapshot. A restore arrives in parts that go through the shard's log
+//! ([`troupe_store::rows::Part`] has the rules), so it is as durable and as equal on all replicas
+//! as any other write. A digest of rows, summed over all shards, tells whether two clusters hold
+//! the same.
 //!
-//! The asking side is [`client`], one shard in a file is [`file`]; the directory and its manifest
-//! are the node's (`troupe backup`).
+//! [`client`] is the requesting side, and [`file`] is one shard in a file. The directory and its
+//! manifest belong to the node (`troupe backup`).
 
 pub mod client;
 pub mod file;
 mod message;
+mod rows;
 
 use std::io;
 use std::sync::Arc;
@@ -24,77 +25,76 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, timeout};
 use troupe_core::{Level, NodeId, ShardId};
-use troupe_runtime::{Lane, NodeCtx, Stream, executor};
+use troupe_runtime::{Lane, Platform, Stream, executor};
 use troupe_store::engine::{Engine, Reader};
 use troupe_store::rows::digest_range;
 
-use crate::cluster::{Barrier, ReadError, read_index};
-use crate::group::{Group, Groups};
-use crate::link::Links;
-use crate::meta::{Meta, MetaCommand, MetaError, MetaState};
-use crate::port::{Inbound, Port, Protocol};
-use crate::readiness;
-use crate::snapshot;
-use crate::space;
+use crate::api::ReadError;
+use crate::control::meta::{Meta, MetaCommand, MetaError, MetaState};
+use crate::control::{readiness, space};
+use crate::replication::group::{Group, Groups};
+use crate::replication::read::{Barrier, read_index};
 use crate::timing::{BARRIER_TIMEOUT, PROPOSE_TURN};
+use crate::transport::link::Links;
+use crate::transport::port::{Inbound, Port, Protocol};
+use crate::transport::vitals::LocalVitals;
 use crate::types::{Applied, GroupId, Proposal};
-use crate::vitals::Mine;
-pub(crate) use message::answer_in_place_of_snapshot;
-pub use message::{Answer, Change, MARK, Place, Plan, Question, change_in, family, recovered_entry};
+use message::{Answer, Question};
+pub use message::{Plan, ShardRange};
 
-/// Requests answered at once: a backup competes with people's messages for the disk. Above it the
-/// asker waits.
+/// Requests answered at once: a backup competes with messages of users for the disk. At the limit
+/// the client waits.
 const REQUESTS: usize = 2;
-/// Connections of askers; a restore keeps one per shard. Above it a new one is closed, and its
-/// asker tries again.
+/// Connections of clients; a restore keeps one per shard. At the limit a new one is closed, and its
+/// client retries.
 const CONNECTIONS: usize = 512;
-/// For an answer to leave.
-const TALK_TIME: Duration = Duration::from_secs(10);
-/// Between two questions: a restore comes back to a shard when it has read that far.
+/// The time to send an answer.
+const MESSAGE_TIME: Duration = Duration::from_secs(10);
+/// The time between two requests: a restore returns to a shard when it has read that far.
 const IDLE_TIME: Duration = Duration::from_secs(60);
 
-/// The history that a cluster has after a restore: another one for every cluster that a backup is
-/// restored into, and the same when a restore is repeated there. Never 0.
+/// The history of a cluster after a restore. Each cluster into which a backup is restored gets
+/// another, and repeating the restore there gives the same. Never 0.
 pub fn history(backup: &[u8; 16], cluster: &[u8; 16]) -> u64 {
     let hash = Sha256::new().chain_update(backup).chain_update(cluster).finalize();
     hash.first_chunk::<8>().map_or(1, |bytes| u64::from_be_bytes(*bytes).max(1))
 }
 
-/// What it answers from. Cheap to clone.
+/// The state from which requests are answered. Cheap to clone.
 #[derive(Clone)]
 pub struct Archive {
     pub me: NodeId,
-    pub ctx: NodeCtx,
+    pub ctx: Platform,
     pub engine: Arc<dyn Engine>,
     pub groups: Groups,
     pub links: Links,
     pub orders: Meta,
     pub meta: watch::Receiver<Arc<MetaState>>,
-    pub mine: Mine,
+    pub local_vitals: LocalVitals,
 }
 
 /// Answers until it is dropped.
 pub async fn serve(archive: Archive, port: Port) {
     let mut inbound = port.inbound(Protocol::Backup);
     let room = Arc::new(Semaphore::new(REQUESTS));
-    let mut talks = JoinSet::new();
+    let mut connections = JoinSet::new();
     while let Some(Inbound { stream, .. }) = inbound.recv().await {
-        while talks.try_join_next().is_some() {}
-        if talks.len() >= CONNECTIONS {
-            tracing::debug!("closed: too many connections of backups at once");
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS {
+            tracing::debug!("closed: too many concurrent backup connections");
             continue;
         }
         let (archive, room) = (archive.clone(), room.clone());
-        talks.spawn(async move {
-            if let Err(error) = archive.talk(stream, &room).await {
-                tracing::info!(%error, "a request of a backup broke off");
+        connections.spawn(async move {
+            if let Err(error) = archive.handle_connection(stream, &room).await {
+                tracing::info!(%error, "a backup request failed");
             }
         });
     }
 }
 
 impl Archive {
-    async fn talk(&self, mut stream: Box<dyn Stream>, room: &Semaphore) -> io::Result<()> {
+    async fn handle_connection(&self, mut stream: Box<dyn Stream>, room: &Semaphore) -> io::Result<()> {
         // One connection carries the parts of a restore one after another.
         loop {
             let question = match timeout(IDLE_TIME, message::receive_question(&mut stream)).await? {
@@ -102,7 +102,7 @@ impl Archive {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) => return Err(error),
             };
-            // Held for one question only: who keeps a connection open must not keep others waiting.
+            // Held for one request only: an idle connection must not block others.
             let turn = room.acquire().await.map_err(io::Error::other)?;
             let answer = match question {
                 Question::Describe => Answer::Plan(self.plan()),
@@ -110,32 +110,32 @@ impl Archive {
                 Question::Restore { shard, entry } => self.restore(shard, entry).await.unwrap_or_else(|answer| answer),
                 Question::Adopt { history, origin } => self.adopt(history, origin).await,
                 Question::Save(shard) => match self.moment(shard).await {
-                    Ok((group, view)) => return snapshot::save(&self.ctx, view, &group, &mut stream).await,
+                    Ok((group, view)) => return rows::save(&self.ctx, view, &group, &mut stream).await,
                     Err(answer) => answer,
                 },
             };
             drop(turn);
-            timeout(TALK_TIME, message::send_answer(&mut stream, &answer)).await??;
+            timeout(MESSAGE_TIME, message::send_answer(&mut stream, &answer)).await??;
         }
     }
 
     fn plan(&self) -> Plan {
         let state = self.meta.borrow();
         let places = state.shards.iter().flat_map(|map| map.shards().map(|shard| (shard, map.slots(shard))));
-        let places = places.map(|(shard, slots)| Place { shard, slots, leader: self.leader(&state, shard) });
+        let places = places.map(|(shard, slots)| ShardRange { shard, slots, leader: self.leader(&state, shard) });
         let nodes = state.nodes.values().map(|node| node.addresses.cluster.clone()).collect();
         Plan { cluster_id: state.cluster_id, places: places.collect(), nodes }
     }
 
-    /// Its cluster address, if a majority has confirmed it lately and this node reaches it. A guess
-    /// would only send the asker astray.
+    /// The leader's cluster address, if a majority has confirmed it recently and this node reaches
+    /// it. A guess would only mislead the client.
     fn leader(&self, state: &MetaState, shard: ShardId) -> Option<String> {
         let nodes = state.placement.get(&shard)?.everyone().map(|(node, _)| node);
         let (node, _) = readiness::leader(self.me, GroupId::of(shard), nodes, &self.groups, &self.links)?;
         state.nodes.get(&node).map(|node| node.addresses.cluster.clone())
     }
 
-    /// The replica here, if it leads: everything acknowledged before is applied then.
+    /// The replica here, if it leads. Everything acknowledged before is then applied.
     async fn lead(&self, shard: ShardId) -> Result<Group, Answer> {
         let elsewhere = || Answer::NotLeader(self.leader(&self.meta.borrow(), shard));
         let group = self.groups.get(GroupId::of(shard)).ok_or_else(elsewhere)?;
@@ -163,7 +163,7 @@ impl Archive {
         }
     }
 
-    /// What the replica that leads here holds now.
+    /// A view of the replica that leads here.
     async fn moment(&self, shard: ShardId) -> Result<(Group, Arc<dyn Reader>), Answer> {
         let group = self.lead(shard).await?;
         let view = self.engine.snapshot();
@@ -184,16 +184,15 @@ impl Archive {
         }
     }
 
-    /// A restore is what grows most. It is refused as people's messages are, and before a disk is
-    /// full.
+    /// A restore grows a shard most. It is refused like sends, before a disk is full.
     fn storage_low(&self, shard: ShardId) -> Option<String> {
-        let low = space::low_nodes(self.me, &self.mine, &self.links);
+        let low = space::low_nodes(self.me, &self.local_vitals, &self.links);
         let state = self.meta.borrow();
         let nodes: Vec<NodeId> = state.placement.get(&shard)?.everyone().map(|(node, _)| node).collect();
         space::refuses(self.me, &low, &nodes).then(|| {
             let low: Vec<String> = low.iter().map(|node| format!("node {node}")).collect();
             format!(
-                "storage_low: the disk of {} is almost full: make room, then restore again; it goes on where it was",
+                "storage_low: the disk of {} is almost full: free space, then restore again; it continues where it stopped",
                 low.join(", ")
             )
         })
@@ -207,7 +206,7 @@ impl Archive {
         }
         let (needs, in_force) = (Level::SECOND, self.meta.borrow().in_force.level);
         if in_force < needs {
-            // An earlier version makes other rows of it.
+            // An earlier version would write other rows for it.
             return Err(Answer::Refused(MetaError::UpgradePending { needs, in_force }.to_string()));
         }
         let proposal = Proposal::new(entry).map_err(|error| Answer::Refused(error.to_string()))?;

@@ -1,13 +1,11 @@
-//! The face of this crate: one node's part in the cluster.
+//! The interface of this crate: one node's part in the cluster.
 
-mod read;
+pub mod operate;
 mod start;
 mod status;
-mod table;
 mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,129 +14,35 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use troupe_core::{Command, ConversationId, Effect, Epoch, Level, NodeId, Reply, ShardId, Slot, UserId};
-use troupe_runtime::NodeCtx;
+use troupe_core::{Command, Epoch, Level, NodeId, ShardId};
+use troupe_runtime::Platform;
 use troupe_store::engine::Engine;
 
-use crate::balance;
+use crate::api::{Outcome, ProposeError, ReadError, Routing};
+use crate::control::host::Proposers;
+use crate::control::meta::{Meta, MetaState};
+use crate::control::readiness::{self, Confirmations, Readiness};
+use crate::control::{balance, space};
 use crate::fatal::Fatal;
-use crate::flusher::Flusher;
-use crate::group::Groups;
-use crate::health::Health;
-use crate::host::Proposers;
-use crate::level::{LevelHere, Support};
-use crate::link::Links;
-use crate::meta::{Meta, MetaState, Settings};
-use crate::port::Port;
-use crate::readiness::{self, Confirmations, Readiness};
-use crate::space::{self, LowMark};
+use crate::level::LevelHere;
+use crate::log::flusher::Flusher;
+use crate::replication::group::Groups;
+use crate::replication::health::Health;
+use crate::replication::read::{Barrier, read_index};
 use crate::timing::BARRIER_TIMEOUT;
+use crate::transport::link::Links;
+use crate::transport::port::Port;
+use crate::transport::vitals::LocalVitals;
 use crate::types::GroupId;
-use crate::vitals::Mine;
 
-pub use read::Barrier;
-pub(crate) use read::read_index;
 pub use status::{ClusterStatus, ReplicaStatus, Voting};
-pub use table::{NodeInfo, Routing, ShardMove, ShardPlace};
-
-/// What `troupe start` decides.
-#[derive(Clone, Debug)]
-pub struct ClusterConfig {
-    /// Where the cluster port listens, and what other nodes dial.
-    pub listen: String,
-    pub advertise: String,
-    /// Cluster addresses of all founding nodes, this one among them; empty for a cluster of one.
-    pub join: Vec<String>,
-    /// The cluster's join token; `None` only with `insecure`, or for a cluster of one (which makes
-    /// its own).
-    pub token: Option<String>,
-    /// No TLS between nodes; refused off loopback.
-    pub insecure: bool,
-    /// What clients and people dial at this node; spread through the meta group.
-    pub client_address: String,
-    pub http_address: String,
-    /// Shards of a newborn cluster; a born one keeps its own number.
-    pub shards: u32,
-    /// Replicas of each shard, capped by the number of nodes.
-    pub replication: usize,
-    /// Where small files of this node live (certificate, token); `None` in simulation.
-    pub data_dir: Option<PathBuf>,
-    /// Of a newborn cluster: what a second login of a user does.
-    pub login_policy: LoginPolicy,
-    /// Of a newborn cluster; a born one has its own.
-    pub settings: Settings,
-    /// A node that cannot be reached for so long is replaced, if others have room.
-    pub replace_after: Duration,
-    /// Free bytes of this node's disk below which growing commands are refused.
-    pub storage_low_mark: LowMark,
-    /// What this program supports. Tests pretend an older one.
-    pub supports: Support,
-    /// The feature level rises by itself when all members have been heard to support a higher one
-    /// for so long; zero: only when an operator says so.
-    pub auto_finalize: Duration,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LoginPolicy {
-    /// A new session of a device replaces that device's old one.
-    #[default]
-    Replace,
-    /// A user who is online anywhere is refused, as CIM does.
-    Refuse,
-}
-
-/// What one committed command did.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    pub reply: Reply,
-    pub effects: Vec<Effect>,
-}
-
-/// Named by what the caller should do.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// Definite: ask the leader.
-    #[error("this node does not lead the shard")]
-    NotLeader { hint: Option<NodeId> },
-    /// Definite: too much waits already.
-    #[error("the shard is overloaded")]
-    Overloaded,
-    /// Definite, and never to be repeated as it is: a command fits no entry.
-    #[error("larger than an entry of the log")]
-    TooLarge,
-    /// Definite: a member may not know the command.
-    #[error("this needs feature level {needs} and the cluster is at {in_force}")]
-    UpgradePending { needs: Level, in_force: Level },
-    /// It may or may not be committed: retry with the same ids.
-    #[error("no majority answered in time")]
-    Unknown,
-}
-
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("this node does not lead the shard")]
-    NotLeader { hint: Option<NodeId> },
-    #[error("no majority answered in time")]
-    Unavailable,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The operator must change something; the text says what.
-    #[error("{0}")]
-    Refused(String),
-    #[error(transparent)]
-    Engine(#[from] troupe_store::engine::EngineError),
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
 
 /// Shared, cheap to clone.
 #[derive(Clone)]
 pub struct Cluster(Arc<Inner>);
 
 struct Inner {
-    ctx: NodeCtx,
+    ctx: Platform,
     engine: Arc<dyn Engine>,
     me: NodeId,
     port: Port,
@@ -153,7 +57,7 @@ struct Inner {
     arrived: Arc<AtomicBool>,
     confirmations: Confirmations,
     proposers: Proposers,
-    mine: Mine,
+    local_vitals: LocalVitals,
     level: LevelHere,
     auto_finalize: Duration,
     health: Health,
@@ -174,14 +78,14 @@ impl Cluster {
         self.0.routing.clone()
     }
 
-    /// Shards this node leads and may propose to, with the epoch of that leadership.
+    /// The shards that this node leads and may propose to, with the epoch of each leadership.
     pub fn led(&self) -> watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>> {
         self.0.led.clone()
     }
 
-    /// Commits commands in order and applies them; one outcome each. Stamps the time. Many callers'
-    /// commands share entries and fsyncs. Resolves only after a majority has fsynced and this node
-    /// has applied, or after a minute with `Unknown`.
+    /// Commits commands in order, applies them, and returns one outcome each. Stamps the time.
+    /// Commands of many callers share entries and fsyncs. Resolves after a majority has fsynced and
+    /// this node has applied, or after a minute with `Unknown`.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Outcome>, ProposeError> {
         let proposer = self.0.proposers.read().get(&shard).cloned();
         let refused = match proposer {
@@ -189,7 +93,7 @@ impl Cluster {
             None => Err(ProposeError::NotLeader { hint: None }),
         };
         match refused {
-            // A replica that has just come knows no leader yet, but its peers have said who it is.
+            // A new replica knows no leader yet, but its peers have announced one.
             Err(ProposeError::NotLeader { hint: None }) => Err(ProposeError::NotLeader { hint: self.hint(shard) }),
             other => other,
         }
@@ -199,8 +103,8 @@ impl Cluster {
         self.0.routing.borrow().leader(shard).map(|(leader, _)| leader).filter(|leader| *leader != self.me())
     }
 
-    /// After it, reads of applied state on this node see everything acknowledged before the call,
-    /// as long as it stands.
+    /// While the barrier stands, reads of applied state on this node see everything acknowledged
+    /// before the call.
     pub async fn barrier(&self, shard: ShardId) -> Result<Barrier, ReadError> {
         let group =
             self.0.groups.get(GroupId::of(shard)).ok_or_else(|| ReadError::NotLeader { hint: self.hint(shard) })?;
@@ -235,10 +139,10 @@ impl Cluster {
     }
 
     fn storage_low_nodes(&self) -> BTreeSet<NodeId> {
-        space::low_nodes(self.me(), &self.0.mine, &self.0.links)
+        space::low_nodes(self.me(), &self.0.local_vitals, &self.0.links)
     }
 
-    /// Whether what makes this shard grow is to be refused ([`space::refuses`]).
+    /// Whether growth of this shard is refused ([`space::refuses`]).
     pub fn storage_low(&self, shard: ShardId) -> bool {
         let low = self.storage_low_nodes();
         if low.is_empty() {
@@ -249,26 +153,27 @@ impl Cluster {
         space::refuses(self.me(), &low, nodes)
     }
 
-    /// What this node lacks to serve everything, judged now.
+    /// The present readiness of this node.
     pub fn readiness(&self) -> Readiness {
         let Inner { me, groups, links, arrived, confirmations, .. } = &*self.0;
         let state = self.meta_state();
         readiness::look(*me, &state, groups, links, confirmations, arrived.load(Ordering::Relaxed))
     }
 
-    /// Who decides in the groups that this node leads.
+    /// The voters of the groups that this node leads.
     pub fn voting(&self) -> Vec<Voting> {
         self.0.groups.all().iter().filter_map(Voting::of).collect()
     }
 
-    /// Which of two nodes knows more of the cluster.
+    /// The applied index of the meta group. Of two nodes the one with the higher index has the
+    /// newer table.
     pub fn meta_applied(&self) -> u64 {
         status::meta_applied(self.0.groups.get(GroupId::META).as_ref())
     }
 
-    /// Hands every leadership to another replica; returns when none is left or the time is over.
+    /// Transfers every leadership to other replicas. Returns when none is left or the time is over.
     pub async fn hand_over(&self, within: std::time::Duration) {
-        // Whoever gives everything away must not be given something back by its own balancer.
+        // Its own balancer is stopped first, so that it takes part in no further moves.
         let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
         balancer.shutdown().await;
         balance::hand_over(&self.0.groups, &self.0.links, within).await;
@@ -279,7 +184,7 @@ impl Cluster {
         self.0.level.level()
     }
 
-    /// What this node would wait before it raises the level by itself.
+    /// The time after which this node raises the level automatically.
     pub fn auto_finalize(&self) -> Duration {
         self.0.auto_finalize
     }
@@ -296,13 +201,13 @@ impl Cluster {
         self.0.state.borrow().clone()
     }
 
-    /// Resolves when storage failed and the process must end; the text is for the log.
+    /// Resolves when storage has failed and the process must end. The text is for the log.
     pub async fn fatal(&self) -> String {
         self.0.fatal.wait().await
     }
 
-    /// Stops everything; what was acknowledged is on disk. The leaderships go to others after an
-    /// election, unless they were handed over before.
+    /// Stops everything; acknowledged data is on disk. Remaining leaderships pass to other nodes by
+    /// election.
     pub async fn shutdown(&self) {
         let mut balancer = std::mem::take(&mut *self.0.balancer.lock());
         let mut tasks = std::mem::take(&mut *self.0.tasks.lock());
@@ -313,23 +218,7 @@ impl Cluster {
         self.0.links.shutdown().await;
         self.0.port.shutdown().await;
         if let Err(error) = self.0.flusher.barrier().await {
-            tracing::warn!(%error, "stopped without a last write");
-        }
-    }
-}
-
-/// A conversation or a user by its slot: what requests are routed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Entity {
-    User(UserId),
-    Conversation(ConversationId),
-}
-
-impl Entity {
-    pub fn slot(self) -> Slot {
-        match self {
-            Entity::User(user) => user.slot(),
-            Entity::Conversation(conversation) => conversation.slot(),
+            tracing::warn!(%error, "stopped without a final write");
         }
     }
 }

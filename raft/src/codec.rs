@@ -1,6 +1,6 @@
-//! Our own versioned forms of openraft's values: openraft's are no format. On disk each value is
-//! one byte of version and then a message of `raft.proto`; between nodes the bare message. Decoding
-//! is total.
+//! Versioned encodings of openraft's values, whose own serialization is not a stable format. On
+//! disk a value is one version byte and a message of `raft.proto`; between nodes it is the message
+//! alone. Decoding is total.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use prost::Message;
 use troupe_core::NodeId;
 use troupe_proto::wire::raft as wire;
 
-use crate::types::{Entry, Home, LogId, Membership, Payload, Proposal, StoredMembership, Types, Vote};
+use crate::types::{Entry, LogId, Membership, Payload, Proposal, RaftNode, StoredMembership, Types, Vote};
 
 const VERSION: u8 = 1;
 
@@ -72,8 +72,8 @@ pub fn membership_out(membership: &Membership) -> wire::Membership {
 pub fn membership_in(membership: wire::Membership) -> Result<Membership> {
     let configs: Vec<BTreeSet<u64>> =
         membership.configs.into_iter().map(|voters| voters.replicas.into_iter().collect()).collect();
-    let members: BTreeMap<u64, Home> =
-        membership.members.into_iter().map(|member| (member.replica, Home(NodeId(member.node)))).collect();
+    let members: BTreeMap<u64, RaftNode> =
+        membership.members.into_iter().map(|member| (member.replica, RaftNode(NodeId(member.node)))).collect();
     if configs.is_empty() && members.is_empty() {
         return Ok(Membership::default());
     }
@@ -114,19 +114,19 @@ pub fn entry_in(entry: wire::Entry) -> Result<Entry> {
     let log_id = entry.log_id.map(log_id_in).ok_or(Undecodable("entry"))?;
     let payload = match entry.payload {
         None => Payload::Blank,
-        // Copied, because an entry lives long and would keep the whole buffer it was read into.
+        // Copied: an entry lives long, and a slice would keep the whole read buffer alive.
         Some(wire::entry::Payload::Normal(bytes)) => Payload::Normal(Proposal::logged(Bytes::copy_from_slice(&bytes))),
         Some(wire::entry::Payload::Membership(membership)) => Payload::Membership(membership_in(membership)?),
     };
     Ok(Entry { log_id, payload })
 }
 
-/// Bytes of an entry in a request besides its payload, at most: its log id, tags and lengths.
+/// The most bytes of an entry in a request besides its payload: its log id, tags and lengths.
 pub const ENTRY_ENVELOPE: usize = 64;
-/// Bytes of a request that appends, besides its entries, at most.
+/// The most bytes of an append request besides its entries.
 pub const APPEND_ENVELOPE: usize = 128;
 
-/// Bytes that an entry takes on the wire, at most, and in memory, nearly.
+/// An upper bound of an entry's bytes on the wire, and an estimate of its memory.
 pub fn entry_bytes(entry: &Entry) -> usize {
     let payload = match &entry.payload {
         Payload::Normal(proposal) => proposal.bytes().len(),

@@ -1,4 +1,4 @@
-//! The one way out: storage failed, so this process must end. The first reason is kept.
+//! The first fatal storage error of this process. The process must end.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Fatal {
         self.0.send_if_modified(|held| {
             let first = held.is_none();
             if first {
-                // First what stops the node, then the words: words may fail.
+                // The node stops before the reason is logged, because logging may fail.
                 *held = Some(reason.clone());
                 tracing::error!(%reason, "the node must stop");
             }
@@ -33,13 +33,13 @@ impl Fatal {
         self.0.borrow().is_some()
     }
 
-    /// Marks the node and gives the error in openraft's terms.
+    /// Marks the node as failed and returns the error in openraft's terms.
     pub fn storage(&self, error: EngineError) -> io::Error {
         self.set(&error);
         io::Error::other(error)
     }
 
-    /// Resolves when set; never if it never is.
+    /// Resolves when a fatal error is set.
     pub async fn wait(&self) -> String {
         let mut watch = self.0.subscribe();
         let reason = match watch.wait_for(Option::is_some).await {

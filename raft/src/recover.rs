@@ -1,15 +1,14 @@
-//! `troupe recover`: a stopped node goes on alone, because the majority of its cluster is lost for
-//! good.
+//! `troupe recover`: a stopped node continues alone, because the majority of its cluster is lost.
 //!
-//! What the lost nodes had acknowledged and this copy lacks is gone, so nothing here happens by
-//! itself: an operator looks at the [`survey`] and decides. [`recover`] then rewrites the data
-//! directory in one batch. It makes another cluster, so that a node of the old one that turns up
-//! after all is refused by its cluster id, and another history, so that devices learn what is gone.
-//! The log of each shard that has a copy here gets two more entries under a higher term: the
-//! membership of this one replica, and the note of all heads ([`backup::recovered_entry`]). Entries
-//! that were not known to be committed are kept; they are committed when the node starts. Of the
-//! meta group, which is small, all entries are applied here, and its log is empty afterwards: nodes
-//! that join get its state as a snapshot, because the entries before it tell of another cluster.
+//! Data that the lost nodes acknowledged and this copy lacks is gone. So nothing here happens
+//! automatically: an operator reads the [`survey`] and decides. [`recover`] then rewrites the data
+//! directory in one batch. It creates another cluster, whose id refuses nodes of the old one. It
+//! starts another history, so that devices learn that data is gone. The log of each shard with a
+//! copy here gets two more entries under a higher term: the membership of this one replica, and the
+//! note of all heads ([`restore_part::recovered_entry`]). Entries that were not known to be
+//! committed are kept and commit when the node starts. All entries of the meta group, which is
+//! small, are applied here, and its log is empty afterwards. Nodes that join get its state as a
+//! snapshot, because the entries before it describe another cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -22,24 +21,23 @@ use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Op};
 use troupe_store::key::raft::group_range;
 use troupe_store::key::{self, RaftLogKey, RaftMetaKey, What, node};
 
-use crate::backup;
-use crate::cluster::StartError;
-use crate::codec;
-use crate::formation;
-use crate::host;
-use crate::meta::{self, MetaState};
-use crate::state_machine::applied_row;
-use crate::types::{Entry, GroupId, Home, LogId, Membership, Payload, Proposal, StoredMembership, Vote};
+use crate::api::StartError;
+use crate::control::host;
+use crate::control::meta::{self, MetaState};
+use crate::log::restore_part;
+use crate::log::state_machine::applied_row;
+use crate::types::{Entry, GroupId, LogId, Membership, Payload, Proposal, RaftNode, StoredMembership, Vote};
+use crate::{codec, formation};
 
 /// Entries read at once.
 const PAGE: usize = 256;
 
-/// How far a copy goes, in Raft indexes.
+/// The extent of a copy, in Raft indexes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// End of the log; all of it is kept.
+    /// The end of the log; all of it is kept.
     pub last: u64,
-    /// Up to here a majority had it, as far as this node knows.
+    /// A majority had the entries up to this one, as far as this node knows.
     pub committed: u64,
     pub applied: u64,
 }
@@ -49,29 +47,29 @@ pub struct Copy {
     pub shard: ShardId,
     /// `None`: this node has no copy of the shard.
     pub here: Option<Reach>,
-    /// Nodes that had the others.
+    /// Nodes that had other copies.
     pub elsewhere: Vec<NodeId>,
 }
 
-/// What an operator looks at before deciding.
+/// The facts for the operator's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {
     pub cluster_id: [u8; 16],
     pub me: NodeId,
-    /// The nodes that will be out, with their cluster addresses.
+    /// The nodes that will be removed, with their cluster addresses.
     pub others: BTreeMap<NodeId, String>,
     pub copies: Vec<Copy>,
 }
 
-/// One group as it lies on the disk.
+/// One group on this disk.
 struct Held {
     group: GroupId,
     vote: Option<Vote>,
     committed: Option<LogId>,
     applied: Option<LogId>,
-    /// The end of everything: of the log, or of the state where that is ahead of it.
+    /// The end of the log, or of the state if that is ahead.
     end: Option<LogId>,
-    /// The log ends before the state does; its entries were replaced and are worth nothing.
+    /// The log ends before the state does; its entries were replaced and are obsolete.
     log_is_behind: bool,
 }
 
@@ -105,7 +103,7 @@ impl Held {
         Reach { last: index(self.end), committed: index(self.committed).max(applied), applied }
     }
 
-    /// A term in which nobody has led or voted.
+    /// A term in which no node has led or voted.
     fn next_term(&self) -> u64 {
         let voted = self.vote.map_or(0, |vote| vote.leader_id.term);
         let logged = self.end.map_or(0, |end| end.leader_id.term);
@@ -117,7 +115,8 @@ impl Held {
     }
 }
 
-/// What is on this disk, and what may be lost with the others. Changes nothing.
+/// Reports the data on this disk, and the data that may be lost with the other nodes. Changes
+/// nothing.
 pub fn survey(engine: &Arc<dyn Engine>) -> Result<Survey, StartError> {
     let (cluster_id, me) = identity(engine)?;
     let state = state_at_end(engine)?;
@@ -137,8 +136,7 @@ pub fn survey(engine: &Arc<dyn Engine>) -> Result<Survey, StartError> {
     Ok(Survey { cluster_id, me, others, copies })
 }
 
-/// Makes the node the only one of a new cluster. All of it is one synced batch: it is done or it is
-/// not.
+/// Makes the node the only one of a new cluster, atomically: all of it is one synced batch.
 pub fn recover(engine: &Arc<dyn Engine>, cluster_id: [u8; 16], history: u64) -> Result<(), StartError> {
     let (_, me) = identity(engine)?;
     let state = state_at_end(engine)?;
@@ -166,7 +164,7 @@ fn identity(engine: &Arc<dyn Engine>) -> Result<([u8; 16], NodeId), StartError> 
     Ok((identity.cluster_id, identity.me))
 }
 
-/// The replica that this node has of a shard: one that voted, or was about to.
+/// The replica that this node has of a shard: a voter, or one that was about to vote.
 fn copy_here(state: &MetaState, shard: ShardId, me: NodeId, held: &BTreeMap<ShardId, ReplicaId>) -> Option<ReplicaId> {
     let place = state.placement.get(&shard)?;
     let voted = place.replicas.iter().find(|(node, _)| *node == me);
@@ -175,7 +173,7 @@ fn copy_here(state: &MetaState, shard: ShardId, me: NodeId, held: &BTreeMap<Shar
     (held.get(&shard) == Some(&replica)).then_some(replica)
 }
 
-/// The log of a copy here goes on with its replica as the only member.
+/// Continues the log of a copy with its replica as the only member.
 fn alone(
     engine: &Arc<dyn Engine>,
     batch: &mut Batch,
@@ -191,7 +189,8 @@ fn alone(
         batch.ops.push(Op::DeleteRange(Family::RaftLog, from, to));
         batch.put(Family::RaftMeta, meta_key(group, What::Purged), codec::seal(&codec::log_id_out(&applied)));
     }
-    let note = Proposal::new(backup::recovered_entry(shard)).map_err(|error| StartError::Refused(error.to_string()))?;
+    let note =
+        Proposal::new(restore_part::recovered_entry(shard)).map_err(|error| StartError::Refused(error.to_string()))?;
     let payloads = [Payload::Membership(only(replica.0, me)?), Payload::Normal(note)];
     for (index, payload) in (index..).zip(payloads) {
         let entry = Entry { log_id: LogId::new_term_index(term, index), payload };
@@ -202,7 +201,7 @@ fn alone(
     Ok(())
 }
 
-/// Nothing of a shard without a copy may be taken for its beginning.
+/// A shard without a copy begins empty; old rows must not count as its beginning.
 fn empty(batch: &mut Batch, state: &MetaState, shard: ShardId) {
     let (from, to) = group_range(GroupId::of(shard).0);
     batch.ops.push(Op::DeleteRange(Family::RaftLog, from.clone(), to.clone()));
@@ -215,7 +214,7 @@ fn empty(batch: &mut Batch, state: &MetaState, shard: ShardId) {
     }
 }
 
-/// The meta group's state, applied to its end, with an empty log behind it.
+/// Writes the meta group's final state, with an empty log behind it.
 fn put_meta(engine: &Arc<dyn Engine>, batch: &mut Batch, then: &MetaState, me: NodeId) -> Result<(), StartError> {
     let held = Held::read(engine, GroupId::META)?;
     let (term, index) = (held.next_term(), held.next_index());
@@ -234,13 +233,13 @@ fn put_meta(engine: &Arc<dyn Engine>, batch: &mut Batch, then: &MetaState, me: N
     Ok(())
 }
 
-/// What the meta group's log makes of its state when all of it is applied.
+/// The meta group's state after all entries of its log.
 fn state_at_end(engine: &Arc<dyn Engine>) -> Result<MetaState, StartError> {
     let mut state = meta::load(engine)?;
     let held = Held::read(engine, GroupId::META)?;
     let mut next = held.applied.map_or(0, |applied| applied.index + 1);
     let (_, to) = group_range(GroupId::META.0);
-    // A log that is behind the state holds nothing to apply.
+    // A log that is behind the state has nothing to apply.
     let limit = if held.log_is_behind { 0 } else { PAGE };
     loop {
         let from = RaftLogKey { group: GroupId::META.0, index: next }.encode();
@@ -260,14 +259,14 @@ fn state_at_end(engine: &Arc<dyn Engine>) -> Result<MetaState, StartError> {
     }
     if !state.is_born() {
         return Err(StartError::Refused(
-            "this node has never had its place in a cluster: there is nothing to recover".into(),
+            "this node has never been a member of a cluster: there is nothing to recover".into(),
         ));
     }
     Ok(state)
 }
 
 fn only(replica: u64, me: NodeId) -> Result<Membership, StartError> {
-    let members = BTreeMap::from([(replica, Home(me))]);
+    let members = BTreeMap::from([(replica, RaftNode(me))]);
     Membership::new(vec![BTreeSet::from([replica])], members).map_err(|error| StartError::Refused(error.to_string()))
 }
 

@@ -1,22 +1,22 @@
-//! The one type configuration that all groups share, and short names for what openraft builds from
-//! it.
+//! The type configuration that all groups share, and short names for the types that openraft
+//! derives from it.
 //!
-//! A shard's group and the meta group differ only in what applies their entries, so a proposal is
-//! bytes here and [`crate::applier`] knows what they mean. Encodings are in [`crate::codec`].
+//! A shard's group and the meta group differ only in how they apply entries. A proposal is bytes
+//! here, and [`crate::log::applier`] interprets them. Encodings are in [`crate::codec`].
 
 use std::fmt;
 
 use bytes::Bytes;
 use openraft::OptionalSend;
+use openraft::ServerState;
 use openraft::impls::leader_id_std::LeaderId;
 use openraft::impls::{BoxedErrorSource, InlineBatch, OneshotResponder};
 use openraft::vote::RaftLeaderId;
 use troupe_core::limits::ENTRY_BYTES;
-use troupe_core::{NodeId, ShardId};
+use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_store::rows::Refusal;
 
-use crate::cluster::Outcome;
-use crate::state_machine::StateMachine;
+use crate::api::Outcome;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Types;
@@ -25,14 +25,14 @@ impl openraft::RaftTypeConfig for Types {
     type D = Proposal;
     type R = Applied;
     type NodeId = u64;
-    type Node = Home;
+    type Node = RaftNode;
     type Term = u64;
-    /// Standard Raft: one leader per term, so that a term can serve as the epoch of a leadership.
+    /// Standard Raft: one leader per term, so a term can serve as the epoch of a leadership.
     type LeaderId = LeaderId<u64, u64>;
     type Vote = openraft::Vote<Self::LeaderId>;
     type Payload = Payload;
     type Entry = openraft::Entry<<Self::LeaderId as RaftLeaderId>::Committed, Payload>;
-    /// The seam of simulation: this runtime's only randomness (election timeouts) comes from
+    /// The seam of simulation. The only randomness of this runtime (election timeouts) comes from
     /// `getrandom`, which the simulation's binary replaces by a seeded one.
     type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
     type Responder<T>
@@ -46,37 +46,36 @@ impl openraft::RaftTypeConfig for Types {
     type ErrorSource = BoxedErrorSource;
 }
 
-pub type Raft = openraft::Raft<Types, StateMachine>;
 pub type LogId = openraft::alias::LogIdOf<Types>;
 pub type Vote = openraft::alias::VoteOf<Types>;
 pub type Entry = openraft::alias::EntryOf<Types>;
-pub type Payload = openraft::EntryPayload<Proposal, u64, Home>;
-pub type Membership = openraft::Membership<u64, Home>;
+pub type Payload = openraft::EntryPayload<Proposal, u64, RaftNode>;
+pub type Membership = openraft::Membership<u64, RaftNode>;
 pub type StoredMembership = openraft::alias::StoredMembershipOf<Types>;
 pub type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
 pub type Metrics = openraft::RaftMetrics<Types>;
 
-/// The server on which a replica lives.
+/// The node that hosts a replica.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Home(pub NodeId);
+pub struct RaftNode(pub NodeId);
 
-/// What one entry carries: an encoded `StampedBatch` in a shard's group, a `MetaCommand` in the
+/// The content of one entry: an encoded `StampedBatch` in a shard's group, a `MetaCommand` in the
 /// meta group.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proposal(Bytes);
 
 /// Definite: the bytes entered no log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too large for one entry: {0} bytes, and {ENTRY_BYTES} are the most")]
+#[error("too large for one entry: {0} bytes, at most {ENTRY_BYTES}")]
 pub struct TooLarge(pub usize);
 
 impl Proposal {
-    /// The only way into a log, so that no entry is larger than the layers below carry.
+    /// The only way into a log. No entry is larger than the layers below carry.
     pub fn new(bytes: Bytes) -> Result<Proposal, TooLarge> {
         if bytes.len() > ENTRY_BYTES { Err(TooLarge(bytes.len())) } else { Ok(Proposal(bytes)) }
     }
 
-    /// Out of a log, to which an earlier version may have proposed up to `OLD_ENTRY_BYTES`.
+    /// An entry from a log. An earlier version may have proposed up to `OLD_ENTRY_BYTES`.
     pub fn logged(bytes: Bytes) -> Proposal {
         Proposal(bytes)
     }
@@ -98,7 +97,7 @@ impl fmt::Display for Proposal {
     }
 }
 
-/// What applying one entry gave.
+/// The result of applying one entry.
 #[derive(Clone, Debug)]
 pub enum Applied {
     /// A blank entry or a membership.
@@ -109,8 +108,8 @@ pub enum Applied {
     Restored(Result<(), Refusal>),
 }
 
-/// Number of a Raft group, on disk and on the wire: zero is the meta group, a shard's is one above
-/// its number.
+/// The number of a Raft group, on disk and on the wire. Zero is the meta group; the group of a
+/// shard is one above the shard's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupId(pub u32);
 
@@ -134,4 +133,15 @@ impl fmt::Display for GroupId {
             None => f.write_str("meta"),
         }
     }
+}
+
+/// The epoch of a replica that leads and is writable: a majority has acked it in its term.
+pub fn led_epoch(metrics: &Metrics) -> Option<Epoch> {
+    let writable = metrics.state == ServerState::Leader && metrics.last_quorum_acked.is_some();
+    writable.then_some(Epoch(metrics.current_term))
+}
+
+/// The node that hosts a member.
+pub fn node_of(metrics: &Metrics, replica: u64) -> Option<NodeId> {
+    metrics.membership_config.get_node(&replica).map(|home| home.0)
 }

@@ -1,5 +1,5 @@
-//! Listeners that have at most so many connections, because each takes a file descriptor, and
-//! storage needs some as well.
+//! Listeners with a limited number of connections. Each connection takes a file descriptor, and
+//! storage needs some too.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,11 +14,11 @@ use tokio::time::Instant;
 
 use crate::net::{BoxFuture, Listener, Net, Stream};
 
-/// How often it is said that connections are closed.
+/// The interval of log lines about closed connections.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
-/// A net whose listeners share a number of places. Above it a new connection is closed at once.
-/// Connections that this node makes are not counted.
+/// A net whose listeners share a number of connection slots. At the limit a new connection is
+/// closed at once. Outgoing connections are not counted.
 pub struct Capped {
     net: Arc<dyn Net>,
     what: &'static str,
@@ -27,7 +27,7 @@ pub struct Capped {
 }
 
 impl Capped {
-    /// `what`: whose connections they are, for the log.
+    /// `what` names the connections in the log.
     pub fn new(net: Arc<dyn Net>, what: &'static str, places: usize) -> Capped {
         let places = places.min(Semaphore::MAX_PERMITS);
         Capped { net, what, places, room: Arc::new(Semaphore::new(places)) }
@@ -53,7 +53,7 @@ struct Door {
     what: &'static str,
     places: usize,
     room: Arc<Semaphore>,
-    /// When it was last said that connections are closed, and how many since.
+    /// The time of the last log line about closed connections, and their number since.
     said: parking_lot::Mutex<(Option<Instant>, u64)>,
 }
 
@@ -91,7 +91,7 @@ impl Listener for Door {
     }
 }
 
-/// A connection and the place that it takes.
+/// A connection and its slot.
 struct Placed {
     stream: Box<dyn Stream>,
     _place: OwnedSemaphorePermit,

@@ -13,14 +13,14 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[allow(clippy::disallowed_methods, reason = "this is the seam")]
     fn now(&self) -> Timestamp {
-        // A clock before 1970 reads as zero: timestamps inform people, nothing is decided by them.
+        // A clock before 1970 reads as zero: timestamps inform people and decide nothing.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(since.as_millis() as u64)
     }
 }
 
-/// Simulated wall time: a fixed start, what the simulation has lasted, and this node's skew. A
-/// crash does not set it back.
+/// Simulated wall time: a fixed start, the elapsed simulation, and this node's skew. A crash does
+/// not set it back.
 #[cfg(feature = "simulation")]
 pub struct SimClock {
     pub skew_ms: std::sync::atomic::AtomicI64,
@@ -28,7 +28,7 @@ pub struct SimClock {
 
 #[cfg(feature = "simulation")]
 impl SimClock {
-    /// What a right clock shows when the simulation begins: 2026-01-01.
+    /// The reading of a correct clock when the simulation begins: 2026-01-01.
     pub const BIRTH_MS: i64 = 1_767_225_600_000;
 
     pub fn new(skew_ms: i64) -> SimClock {
@@ -39,7 +39,7 @@ impl SimClock {
 #[cfg(feature = "simulation")]
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        // Not tokio's clock: a host that comes back has a new one.
+        // tokio's clock restarts with the host, so it is not used.
         let lasted = turmoil::sim_elapsed().expect("only simulated hosts have this clock");
         let skew = self.skew_ms.load(std::sync::atomic::Ordering::Relaxed);
         Timestamp((SimClock::BIRTH_MS + lasted.as_millis() as i64 + skew).max(0) as u64)

@@ -1,14 +1,14 @@
 //! Blocking work off the async workers: lanes that run their jobs one after another, each with a
 //! bounded queue.
 //!
-//! The lane a job goes to decides what it waits behind: nothing that a person waits for shares a
-//! lane with bulk work.
+//! A job waits only for jobs of its lane. Work for which a user waits shares no lane with bulk
+//! work.
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use parking_lot::Mutex;
 
-/// Who waits behind whom.
+/// The queue of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// The group commit of the node: appends, votes, barriers.
@@ -27,7 +27,7 @@ pub const APPLY_LANES: u8 = 2;
 
 pub type Job = Box<dyn FnOnce() + Send + 'static>;
 
-/// The lane's queue is full: refuse the request, do not wait.
+/// The lane's queue is full. The caller refuses the request instead of waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
@@ -85,11 +85,11 @@ impl Threads {
     }
 }
 
-/// The calling thread gets a tenth of the processor time that any other thread that wants it gets:
-/// enough that an honest login on a busy machine takes a fraction of a second. Where the system
-/// refuses, it works as before.
+/// Reduces the calling thread to a tenth of the processor time of a competing thread. An honest
+/// login on a busy machine still takes a fraction of a second. If the system refuses, the thread
+/// keeps its priority.
 fn yield_to_others() {
-    // To the kernel a thread is a process of its own; none is the one that calls.
+    // To the kernel a thread is a process of its own; `None` means the calling one.
     let _ = rustix::process::setpriority_process(None, LOW);
 }
 
@@ -105,7 +105,8 @@ impl Executor for Threads {
     }
 }
 
-/// Runs each job at once on the caller's task: simulation's one thread decides the order.
+/// Runs each job at once on the caller's task, so that the one thread of a simulation decides the
+/// order.
 pub struct Inline;
 
 impl Executor for Inline {

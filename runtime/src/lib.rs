@@ -1,13 +1,14 @@
-//! The seams: everything a node takes from the world outside its process.
+//! The seams: everything that a node takes from outside its process.
 //!
-//! A [`NodeCtx`] is handed to every component; there are no statics and no globals. Production
-//! fills it with the operating system, simulation with turmoil and seeds. Timers are tokio's
-//! directly, because tokio's clock can be paused. The storage engine has its own seam in
-//! `troupe-store`, the mesh in `troupe-actors`.
+//! Every component receives a [`Platform`]; there are no statics and no globals. Production fills
+//! it with the operating system, simulation with turmoil and seeds. Timers are tokio's directly,
+//! because tokio's clock can be paused. The storage engine has its own seam in `troupe-store`, the
+//! mesh in `troupe-actors`.
 //!
 //! Invariant: one platform. `clippy.toml` forbids every other source of time, randomness, sockets
 //! and threads.
 
+pub mod backoff;
 pub mod capped;
 pub mod clock;
 pub mod executor;
@@ -19,26 +20,27 @@ pub mod seldom;
 
 use std::sync::Arc;
 
+pub use backoff::Backoff;
 pub use clock::Clock;
 pub use executor::{Executor, Lane};
 pub use net::{Listener, Net, Stream};
 pub use rng::Rng;
 
-/// One node's view of the world.
+/// The environment of one node.
 #[derive(Clone)]
-pub struct NodeCtx {
+pub struct Platform {
     pub clock: Arc<dyn Clock>,
     pub rng: Arc<Rng>,
     pub net: Arc<dyn Net>,
     pub executor: Arc<dyn Executor>,
-    /// A deliberate bug, only ever set in builds with the feature `planted-bugs`.
+    /// A deliberate bug, only set in builds with the feature `planted-bugs`.
     pub plant: Option<troupe_core::plant::Plant>,
 }
 
-impl NodeCtx {
-    /// The real world.
-    pub fn production() -> NodeCtx {
-        NodeCtx {
+impl Platform {
+    /// The operating system.
+    pub fn production() -> Platform {
+        Platform {
             clock: Arc::new(clock::SystemClock),
             rng: Arc::new(Rng::from_os()),
             net: Arc::new(net::TcpNet),

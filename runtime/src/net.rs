@@ -24,7 +24,7 @@ pub trait Net: Send + Sync + 'static {
     /// The caller bounds the time.
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>>;
 
-    /// Whether nobody else can listen to what is said to this address, so that clients need no TLS
+    /// Whether only this machine can read the traffic to this address, so that clients need no TLS
     /// there.
     fn is_private(&self, address: &str) -> bool {
         is_loopback(address)
@@ -38,8 +38,8 @@ pub fn host(address: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// Whether `host:port`, or a host alone, can only be reached from this machine. A name is taken for
-/// one of another machine, except `localhost`.
+/// Whether `host:port`, or a host alone, can only be reached from this machine. A name other than
+/// `localhost` counts as another machine.
 pub fn is_loopback(address: &str) -> bool {
     let host = host(address);
     let named = host == "localhost" || host.ends_with(".localhost");
@@ -67,9 +67,8 @@ impl Net for TcpNet {
     }
 }
 
-/// The kernel's TCP, with connections that leave from one of this machine's addresses: what a
-/// firewall between the nodes, or a proxy that breaks their network on purpose, tells them apart
-/// by.
+/// The kernel's TCP, with outgoing connections from one of this machine's addresses. A firewall
+/// between the nodes, or a proxy that breaks their network on purpose, distinguishes them by it.
 pub struct TcpNetFrom(pub IpAddr);
 
 #[allow(clippy::disallowed_methods, reason = "this is the seam")]
@@ -116,7 +115,7 @@ impl Listener for Kernel {
     }
 }
 
-/// Turmoil's TCP, for code that runs inside a simulated host.
+/// Turmoil's TCP, for code inside a simulated host.
 #[cfg(feature = "simulation")]
 pub struct SimNet;
 

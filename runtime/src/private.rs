@@ -1,7 +1,7 @@
-//! Files and folders that only their owner may read: 0600 and 0700, from their first moment on.
+//! Files and folders that only their owner may read: 0600 and 0700, from their first moment.
 //!
-//! Data, backups and what clients keep hold messages and secrets. New ones are made so here; old
-//! ones, made by earlier versions or under another umask, are put right by [`tighten`].
+//! Data, backups and client stores contain messages and secrets. New ones are created here.
+//! Existing ones, from earlier versions or under another umask, are corrected by [`tighten`].
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -12,19 +12,19 @@ const FOLDER: u32 = 0o700;
 const FILE: u32 = 0o600;
 const STICKY: u32 = 0o1000;
 
-/// Creates a folder and those above it that are missing. One that exists stays as it is.
+/// Creates a folder and its missing parents. An existing folder is not changed.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER).create(path)
 }
 
-/// A new, empty file in the place of whatever was there.
+/// Creates an empty file, replacing an existing one.
 pub fn create(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE).open(path)?;
     tighten_file(&file)?;
     Ok(file)
 }
 
-/// An open file that others may read, or that its owner may execute, is put right.
+/// Corrects an open file that others may read, or that its owner may execute.
 pub fn tighten_file(file: &File) -> io::Result<bool> {
     let permissions = file.metadata()?.permissions();
     if permissions.mode() & 0o777 & !FILE == 0 {
@@ -34,15 +34,15 @@ pub fn tighten_file(file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A folder itself, without what is in it; answers how many were put right.
+/// Corrects a folder itself, without its content. Returns the number of corrections.
 pub fn tighten_folder(path: &Path) -> io::Result<u64> {
     let found = fs::metadata(path)?;
     tighten_one(path, &found)
 }
 
-/// A file, socket or folder, and everything in it; answers how many were put right. Links are
-/// neither followed nor changed, and a folder that all users share (as /tmp, with the sticky bit)
-/// stays as it is. What goes away meanwhile needs nothing.
+/// Corrects a file, socket or folder, and everything in it. Returns the number of corrections.
+/// Links are neither followed nor changed, and a folder that all users share (as /tmp, with the
+/// sticky bit) is not changed. Entries that disappear meanwhile are ignored.
 pub fn tighten(path: &Path) -> io::Result<u64> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,

@@ -1,5 +1,4 @@
-//! For log lines about what anybody can cause as often as they like: one per period, with a count
-//! of the others.
+//! Limits log lines that outsiders can cause at will: one per period, with a count of the others.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ impl Seldom {
         Seldom { period, next: None, held_back: 0 }
     }
 
-    /// `None`: say nothing. Else how many were held back since the last time.
+    /// `None`: log nothing. Otherwise the number of lines suppressed since the last one.
     pub fn due(&mut self) -> Option<u64> {
         let now = Instant::now();
         if self.next.is_some_and(|next| now < next) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use troupe_core::{NodeId, ShardId};
 use troupe_raft::Routing;
+use troupe_raft::api::NodeState;
 use troupe_raft::cluster::Voting;
-use troupe_raft::meta::NodeState;
 
 use crate::machines::{Machines, REPLICATION, cluster_address, name};
 

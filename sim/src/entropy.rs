@@ -1,6 +1,6 @@
 //! The system's randomness, replaced in this binary by a seeded one.
 //!
-//! What the node itself draws comes from `NodeCtx::rng`. The libraries below it ask the system:
+//! What the node itself draws comes from `Platform::rng`. The libraries below it ask the system:
 //! openraft for election timeouts, tokio for the branch of a `select!` that is polled first, the
 //! standard library for the keys of its hash maps. They all end at libc's `getrandom`, and the
 //! linker takes ours. Each thread has a source of its own, so that the test harness's threads do

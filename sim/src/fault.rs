@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use troupe_raft::operate::Order;
+use troupe_raft::cluster::operate::Order;
 use troupe_runtime::Rng;
 
 /// An odd clock jumps so many times as far as others: by minutes to months.

@@ -16,7 +16,7 @@ use troupe_core::plant::Plant;
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
 use troupe_raft::cluster::Voting;
-use troupe_raft::operate::Order;
+use troupe_raft::cluster::operate::Order;
 use troupe_runtime::Rng;
 use troupe_store::Memory;
 use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
@@ -315,7 +315,7 @@ impl Machines {
                 Power::Ended => machine.memory = machine.memory.kill(),
                 Power::Off => {}
             }
-            if machine.memory.condemned().is_some() {
+            if machine.memory.damage_mark().is_some() {
                 machine.set_aside();
             }
             machine.ended(Power::On);

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use troupe_core::NodeId;
-use troupe_raft::meta::NodeState;
-use troupe_raft::operate::{Order, Verb};
+use troupe_raft::api::NodeState;
+use troupe_raft::cluster::operate::{Order, Verb};
 use troupe_runtime::Rng;
 
 use crate::census::Census;

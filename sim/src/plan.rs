@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use troupe_raft::trim::LogLimits;
+use troupe_raft::log::length::LogLimits;
 use troupe_runtime::Rng;
 
 use crate::fault::Kind;

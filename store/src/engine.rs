@@ -162,7 +162,7 @@ pub trait Engine: Reader + 'static {
 
     /// Marks this data as damaged, durably: the next open refuses with [`EngineError::Damaged`].
     /// For callers that detect a fault that the engine cannot see.
-    fn condemn(&self, why: &str) -> Result<(), EngineError>;
+    fn mark_damaged(&self, why: &str) -> Result<(), EngineError>;
 
     /// Begins to replace whole key ranges (`[from, to)` of a family) by new content. Nothing
     /// changes before [`Replace::commit`].

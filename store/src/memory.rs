@@ -95,7 +95,7 @@ struct Disk {
     fail_next_write: Option<String>,
     space: Option<Space>,
     /// The reason why it must not be used again, if any.
-    condemned: Option<String>,
+    damage_mark: Option<String>,
     /// The first failed write; every later call fails.
     failed: Option<String>,
 }
@@ -182,8 +182,8 @@ impl Memory {
     }
 
     /// The reason why the process marked this disk as damaged.
-    pub fn condemned(&self) -> Option<String> {
-        self.disk.lock().condemned.clone()
+    pub fn damage_mark(&self) -> Option<String> {
+        self.disk.lock().damage_mark.clone()
     }
 
     /// A separate disk with the content that this one would have after a power loss, to take its
@@ -250,9 +250,9 @@ impl Engine for Memory {
         self.disk.lock().space
     }
 
-    fn condemn(&self, why: &str) -> Result<(), EngineError> {
+    fn mark_damaged(&self, why: &str) -> Result<(), EngineError> {
         self.usable(|disk| {
-            disk.condemned = Some(why.to_owned());
+            disk.damage_mark = Some(why.to_owned());
             Ok(())
         })
     }

@@ -74,8 +74,8 @@ impl Rocks {
 /// The reason for which the directory was marked as damaged while it was open, if it was.
 ///
 /// An error means that the mark is unreadable; it says nothing about the data.
-pub fn condemned(path: &Path) -> std::io::Result<Option<String>> {
-    open::condemned(path)
+pub fn damage_mark(path: &Path) -> std::io::Result<Option<String>> {
+    open::damage_mark(path)
 }
 
 impl Inner {
@@ -86,7 +86,7 @@ impl Inner {
     /// An error of RocksDB. A corruption stays, so the directory must not be opened again.
     fn broken(&self, error: rocksdb::Error) -> EngineError {
         if open::is_damage(&error)
-            && let Err(error) = open::condemn(&self.path, error.as_ref())
+            && let Err(error) = open::mark_damaged(&self.path, error.as_ref())
         {
             tracing::error!(%error, "cannot mark the data as damaged");
         }
@@ -238,8 +238,8 @@ impl Engine for Rocks {
         space::of(&self.inner.path)
     }
 
-    fn condemn(&self, why: &str) -> Result<(), EngineError> {
-        open::condemn(&self.inner.path, why).map_err(|error| self.inner.fatal(error))
+    fn mark_damaged(&self, why: &str) -> Result<(), EngineError> {
+        open::mark_damaged(&self.inner.path, why).map_err(|error| self.inner.fatal(error))
     }
 
     fn begin_replace(&self, ranges: Vec<(Family, Vec<u8>, Vec<u8>)>) -> Result<Box<dyn Replace>, EngineError> {

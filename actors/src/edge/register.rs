@@ -11,7 +11,7 @@ use troupe_core::command::{ChangeInvite, InviteChange, Register};
 use troupe_core::record::InviteId;
 use troupe_core::{ClientMessageId, Command, Rejection, TokenHash, UserId, Username};
 use troupe_proto::client;
-use troupe_raft::meta::Registration;
+use troupe_raft::api::Registration;
 
 use super::admin::code_hash;
 use super::login::free_under_old_keys;

@@ -23,7 +23,7 @@ use ractor_cluster::{NodeServer, NodeServerMessage};
 use tokio::sync::oneshot;
 use troupe_core::{NodeId, limits};
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Platform, Stream};
 
 use self::session::{Sessions, Socket};
 use super::frame::{self, CONTROL, Frame, LANES};
@@ -48,7 +48,7 @@ pub struct ClusterMesh {
 impl ClusterMesh {
     /// Starts to dial and accept. The inbox gets the events.
     pub async fn start(
-        ctx: &NodeCtx,
+        ctx: &Platform,
         links: Arc<dyn Links>,
         inbox: Inbox,
         gauge: Arc<Gauge>,

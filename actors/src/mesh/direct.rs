@@ -8,14 +8,13 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use prost::Message as _;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use troupe_core::{NodeId, limits};
+use troupe_proto::frame::{read_frame, write_frame};
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Platform, Stream};
 
-use super::frame::{self, Frame};
+use super::frame;
 use super::link::Link;
 use super::links::Links;
 use super::peers::{Carrier, PeerLinks, Running};
@@ -29,7 +28,7 @@ pub struct DirectMesh {
 
 impl DirectMesh {
     /// Starts to dial and accept. The inbox gets the events.
-    pub fn start(ctx: &NodeCtx, links: Arc<dyn Links>, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
+    pub fn start(ctx: &Platform, links: Arc<dyn Links>, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
         let peer_links = PeerLinks::new(links.me(), ctx.rng.clone(), inbox, gauge);
         let running = Running::start(peer_links.clone(), links, Arc::new(Direct { peer_links: peer_links.clone() }));
         DirectMesh { peer_links, running }
@@ -78,7 +77,7 @@ impl Carrier for Direct {
 impl Direct {
     async fn read(&self, link: &Link, mut stream: impl AsyncRead + Unpin) -> io::Result<Infallible> {
         loop {
-            let bytes = read_frame(&mut stream).await?;
+            let bytes = read_frame(&mut stream, limits::NODE_FRAME_BYTES).await?;
             frame::decode(bytes).and_then(|frame| self.peer_links.receive(link, frame)).map_err(io::Error::other)?;
         }
     }
@@ -96,27 +95,7 @@ impl Direct {
                 frame = link.next_of_lane(second, gauge) => frame,
             };
             first = second;
-            stream.write_all(&encode_frame(&frame)).await?;
-            stream.flush().await?;
+            write_frame(&mut stream, &frame, limits::NODE_FRAME_BYTES).await?;
         }
     }
-}
-
-fn encode_frame(frame: &Frame) -> BytesMut {
-    let length = frame.encoded_len();
-    let mut bytes = BytesMut::with_capacity(4 + length);
-    // A lane makes no frame above NODE_FRAME_BYTES.
-    bytes.put_u32(length as u32);
-    frame.encode(&mut bytes).expect("a BytesMut takes everything");
-    bytes
-}
-
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
-    let length = stream.read_u32().await? as usize;
-    if length > limits::NODE_FRAME_BYTES {
-        return Err(io::Error::other(frame::Malformed("frame too large")));
-    }
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).await?;
-    Ok(bytes.into())
 }

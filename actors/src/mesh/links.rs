@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use troupe_core::NodeId;
 use troupe_raft::Cluster;
-pub use troupe_raft::port::Inbound;
-use troupe_raft::port::Protocol;
+pub use troupe_raft::transport::port::Inbound;
+use troupe_raft::transport::port::Protocol;
 use troupe_runtime::Stream;
 use troupe_runtime::net::BoxFuture;
 

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use troupe_core::NodeId;
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Rng, Stream};
+use troupe_runtime::{Backoff, Rng, Stream};
 
 use super::frame::{Frame, Malformed};
 use super::link::Link;
@@ -22,8 +22,7 @@ use super::links::{Inbound, Links};
 use super::{Envelope, Gauge, Inbox, MeshError};
 
 /// Between two dials of a node that does not answer; drawn between half of it and all of it.
-const BACKOFF_FIRST: Duration = Duration::from_millis(100);
-const BACKOFF_MOST: Duration = Duration::from_secs(2);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 /// Streams of one peer that wait to replace its link. More are closed.
 const STREAMS_WAITING: usize = 2;
 
@@ -220,7 +219,7 @@ impl PeerTask {
     }
 
     async fn dial(&mut self) {
-        let mut backoff = BACKOFF_FIRST;
+        let mut backoff = BACKOFF;
         loop {
             match self.links.dial(self.peer).await {
                 Ok(stream) => {
@@ -228,14 +227,12 @@ impl PeerTask {
                     self.carrier.carry(link.clone(), stream).await;
                     self.close();
                     if link.was_up() {
-                        backoff = BACKOFF_FIRST;
+                        backoff.reset();
                     }
                 }
                 Err(error) => tracing::debug!(peer = %self.peer, %error, "cannot dial"),
             }
-            let most = backoff.as_millis() as u64;
-            sleep(Duration::from_millis(self.peer_links.rng.range(most / 2, most + 1))).await;
-            backoff = (backoff * 2).min(BACKOFF_MOST);
+            sleep(backoff.pause(&self.peer_links.rng)).await;
         }
     }
 

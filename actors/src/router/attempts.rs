@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use troupe_core::NodeId;
+use troupe_runtime::{Backoff, Rng};
 
 use crate::message::{Outcome, Refusal};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(200));
 /// Hints followed at once before a pause: two nodes may point at each other.
 const HINTS: u32 = 2;
 
 /// The attempts of one request so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Attempts {
-    made: u32,
+    backoff: Backoff,
     hints: u32,
     /// An attempt went out and was not answered: it may have been done.
     maybe_done: bool,
@@ -26,9 +26,14 @@ pub enum Next {
     Retry { hint: Option<NodeId> },
 }
 
+impl Default for Attempts {
+    fn default() -> Attempts {
+        Attempts { backoff: BACKOFF, hints: 0, maybe_done: false }
+    }
+}
+
 impl Attempts {
     pub fn after(&mut self, outcome: Outcome) -> Next {
-        self.made += 1;
         match outcome {
             Err(Refusal::NotOwner { hint }) => {
                 self.hints += u32::from(hint.is_some());
@@ -48,8 +53,8 @@ impl Attempts {
         self.hints > HINTS
     }
 
-    pub fn pause(&self) -> Duration {
-        (FIRST_PAUSE * 2u32.saturating_pow(self.made.min(8).saturating_sub(1))).min(LONGEST_PAUSE)
+    pub fn pause(&mut self, rng: &Rng) -> Duration {
+        self.backoff.pause(rng)
     }
 
     // Invariant: honest_errors. Unknown stays unknown, however the last attempt was refused.
@@ -99,6 +104,6 @@ mod tests {
         }
         assert!(matches!(attempts.after(Err(Refusal::NotOwner { hint })), Next::Retry { hint: None }));
         assert!(attempts.hints_used_up());
-        assert!(attempts.pause() <= LONGEST_PAUSE);
+        assert!(attempts.pause(&Rng::from_seed(1)) <= Duration::from_millis(10));
     }
 }

@@ -1,5 +1,5 @@
 use troupe_core::{Epoch, ShardMap, UserId};
-use troupe_raft::cluster::ShardPlace;
+use troupe_raft::api::ShardPlace;
 use troupe_runtime::Rng;
 
 use super::*;
@@ -31,7 +31,7 @@ fn process(seed: u64) -> (Arc<Router>, Arc<Sent>) {
         placement: [(ShardId(0), place)].into(),
         ..Routing::default()
     };
-    let ctx = NodeCtx { rng: Arc::new(Rng::from_seed(seed)), ..NodeCtx::production() };
+    let ctx = Platform { rng: Arc::new(Rng::from_seed(seed)), ..Platform::production() };
     let routing = watch::Sender::new(Arc::new(routing)).subscribe();
     let router = Arc::new(Router::new(NodeId(1), routing, Arc::default(), Gauge::new(10), &ctx));
     let sent = Arc::new(Sent::default());

@@ -18,7 +18,8 @@ use troupe_core::plant::Plant;
 use troupe_core::record::{OutboxKey, OutboxRow};
 use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
 use troupe_proto::client;
-use troupe_raft::meta::Strangers;
+use troupe_raft::api::Strangers;
+use troupe_runtime::Backoff;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
@@ -33,13 +34,12 @@ const BATCH: usize = 256;
 const SHARE: usize = 16;
 /// Rows that wait for another shard at once.
 const IN_FLIGHT: usize = 64;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// Relays until the outbox is empty, then reports to the shard. An unreachable shard delays no
 /// other shard: the relay skips its rows and retries them later.
 pub async fn run(world: World, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = BACKOFF;
     loop {
         match drain(&world, shard, slots.clone()).await {
             Ok(false) => {
@@ -47,8 +47,7 @@ pub async fn run(world: World, shard: ShardId, slots: Range<u16>, parent: ActorR
                 return;
             }
             Ok(true) | Err(_) => {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                tokio::time::sleep(backoff.pause(&world.ctx.rng)).await;
             }
         }
     }

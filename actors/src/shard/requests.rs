@@ -4,7 +4,7 @@
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
 use troupe_core::{Command, ConversationId, command, limits};
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 
 use super::{HEARING, ShardState, accounts, reads, standing, touch};
 use crate::message::{Answer, Refusal, Request, Session};

@@ -7,7 +7,7 @@ use crate::harness::{Ask, Client, Node, Said, direct, message, node_with, passwo
 use say::admin::Operation;
 use say::admin_answer::Answer;
 use troupe_proto::wire::client as say;
-use troupe_raft::meta::{Registration, Settings};
+use troupe_raft::api::{Registration, Settings};
 
 const NEW: &str = "a new password";
 

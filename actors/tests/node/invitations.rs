@@ -5,7 +5,7 @@ use say::admin::Operation;
 use troupe_core::record::Author;
 use troupe_core::{UserId, limits};
 use troupe_proto::wire::client as say;
-use troupe_raft::meta::Strangers;
+use troupe_raft::api::Strangers;
 
 async fn new_group(owner: &mut Client, name: &str, members: &[u64]) -> String {
     let create =

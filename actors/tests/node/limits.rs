@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use troupe_actors::budgets::Limits;
 use troupe_core::limits;
 use troupe_proto::wire::client as say;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 
 /// Asks without waiting for answers, then counts those that were refused as `rate_limited`.
 async fn flood(client: &mut Client, many: usize) -> usize {

@@ -5,7 +5,7 @@ use crate::harness::{Ask, Client, Node, Said, one_node, password};
 use troupe_core::command::Register;
 use troupe_core::{ClientMessageId, Command, ShardMap, UserId, Username};
 use troupe_proto::wire::client as say;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 use troupe_store::rows::View;
 
 fn registering(client: &mut Client, name: &str) -> Ask {

@@ -4,7 +4,7 @@ use crate::harness::{self, Ask, Said, Stalling, direct, message, one_node, passw
 use troupe_core::command::OpenSession;
 use troupe_core::{Command, DeviceId, ShardMap, TokenHash, UserId, limits};
 use troupe_proto::wire::client as say;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 
 #[tokio::test]
 async fn a_private_message_is_acked_pushed_and_fetched() {

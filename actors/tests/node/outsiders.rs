@@ -4,7 +4,7 @@ use crate::harness::{Ask, Client, Node, Said, direct, message, one_node};
 use bytes::Bytes;
 use prost::Message as _;
 use troupe_proto::wire::client as say;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 
 /// Operations that name a conversation, each with the same ids for every conversation.
 fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, Ask)> {

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use troupe_proto::frame::encode_frame;
 use troupe_proto::wire::client as say;
 use troupe_proto::wire::client::failure::Kind;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 
 #[tokio::test]
 async fn a_policy_that_refuses_second_logins_refuses_second_resumes() {

@@ -3,7 +3,7 @@
 use crate::harness::{Ask, Client, Said, direct, one_node};
 use troupe_core::limits;
 use troupe_proto::wire::client as say;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 
 pub async fn unread(client: &mut Client, conversation: &str) -> u64 {
     match client.ask(Ask::ListConversations(say::ListConversations::default())).await {

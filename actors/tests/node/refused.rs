@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use troupe_core::command::{ChangeGroup, GroupChange};
 use troupe_core::{ClientMessageId, Command, GroupId, UserId, limits};
 use troupe_proto::wire::client as say;
-use troupe_raft::cluster::LoginPolicy;
+use troupe_raft::api::LoginPolicy;
 use troupe_store::engine::Space;
 
 /// The last index of every log.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use troupe_client::connection::Request;
 use troupe_client::error::Error;
 use troupe_proto::wire::client as wire;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::site::{PASSWORD, Site, address, attacker, connect, random_id, user};
 
@@ -32,7 +32,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
                 let node = &nodes[n as usize % nodes.len()];
                 async move {
                     let (connection, _pushes) = connect(attacker(), node).await?;
-                    let request = NodeCtx::production().rng.bytes::<16>();
+                    let request = Platform::production().rng.bytes::<16>();
                     connection.register(&format!("sybil{n}"), PASSWORD, request).await
                 }
             })

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use troupe_client::error::Error;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::site::{PASSWORD, Site, address, connect};
 
@@ -29,7 +29,7 @@ pub async fn run(site: &mut Site) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     let names = FALSE_NAMES.iter().map(|name| (name, false)).chain(TRUE_NAMES.iter().map(|name| (name, true)));
     for (n, (name, wanted)) in names.enumerate() {
-        let request = NodeCtx::production().rng.bytes::<16>();
+        let request = Platform::production().rng.bytes::<16>();
         let (connection, _pushes) = connect(address(66, n as u16), site.node(n)).await?;
         match (connection.register(name, PASSWORD, request).await, wanted) {
             (Ok(_), false) => findings.push(format!("{:?} was registered", name.escape_unicode().to_string())),

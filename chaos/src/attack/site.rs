@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use troupe_client::connection::{Connection, Pushes};
 use troupe_client::error::Error;
 use troupe_runtime::net::TcpNetFrom;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Platform, Stream};
 
 use crate::local::{self, LocalCluster};
 
@@ -140,20 +140,20 @@ pub fn attacker() -> IpAddr {
 
 /// A bare socket from the attacker's address.
 pub async fn socket(from: IpAddr, node: &str) -> Result<Box<dyn Stream>> {
-    let mut ctx = NodeCtx::production();
+    let mut ctx = Platform::production();
     ctx.net = std::sync::Arc::new(TcpNetFrom(from));
     Ok(ctx.net.connect(node).await?)
 }
 
 pub async fn connect(from: IpAddr, node: &str) -> Result<(Connection, Pushes), Error> {
-    let mut ctx = NodeCtx::production();
+    let mut ctx = Platform::production();
     ctx.net = std::sync::Arc::new(TcpNetFrom(from));
     Connection::open(&*ctx.net, node).await
 }
 
 /// Registers an account and logs it in; waits as told where the node is busy.
 pub async fn user(from: IpAddr, node: &str, name: &str) -> Result<User> {
-    let request = NodeCtx::production().rng.bytes::<16>();
+    let request = Platform::production().rng.bytes::<16>();
     let until = Instant::now() + PATIENCE;
     loop {
         let attempt = async {
@@ -186,7 +186,7 @@ impl User {
 }
 
 pub fn random_id() -> Bytes {
-    Bytes::copy_from_slice(&NodeCtx::production().rng.bytes::<16>())
+    Bytes::copy_from_slice(&Platform::production().rng.bytes::<16>())
 }
 
 /// A program that starts `troupe` with few open files allowed.

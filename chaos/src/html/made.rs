@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use troupe_core::Timestamp;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 #[derive(Clone, Debug)]
 pub struct Made {
@@ -23,7 +23,7 @@ impl Made {
         let kernel = |file: &str| std::fs::read_to_string(Path::new("/proc/sys/kernel").join(file)).unwrap_or_default();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Made {
-            at: NodeCtx::production().clock.now(),
+            at: Platform::production().clock.now(),
             version: version.filter(|text| !text.is_empty()).unwrap_or_else(|| troupe.display().to_string()),
             machine: format!(
                 "{} ({} {}, {processors} processors)",

@@ -8,7 +8,7 @@ use anyhow::Result;
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep, timeout};
 use troupe_client::Connection;
-use troupe_runtime::{Net, NodeCtx};
+use troupe_runtime::{Net, Platform};
 
 use super::Nemesis;
 use crate::scenario::STORM;
@@ -26,7 +26,7 @@ impl Nemesis<'_> {
     /// Ten thousand connections, each greeted by the server and then dropped.
     pub(super) async fn reconnect_storm(&mut self) -> Result<()> {
         self.recorder.fault(&format!("{STORM} connections come and go"));
-        let net: Arc<dyn Net> = NodeCtx::production().net;
+        let net: Arc<dyn Net> = Platform::production().net;
         let nodes = self.cluster.client_addresses();
         let came = stream::iter(0..STORM).map(|number| {
             let (net, address) = (net.clone(), nodes[number % nodes.len()].clone());
@@ -40,7 +40,7 @@ impl Nemesis<'_> {
     /// Devices of the workload's own users that log in, are handed everything, and take nothing.
     pub(super) async fn slow_consumers(&mut self, time: Duration) -> Result<()> {
         self.recorder.fault(&format!("{DEAF} clients subscribe and read nothing"));
-        let ctx = NodeCtx::production();
+        let ctx = Platform::production();
         let nodes = self.cluster.client_addresses();
         let mut deaf = Vec::new();
         for number in 0..DEAF {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use troupe_client::connection::Pushes;
 use troupe_client::{Client, Connection, Events, Incoming, MemoryStore, StartAt};
 use troupe_core::EventKind;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::Positions;
 use crate::history::{DeviceNumber, Record};
@@ -134,7 +134,7 @@ impl Ears {
 
 /// A device of a user of its own that is logged in and whose pushes nobody takes, as long as it is
 /// held.
-pub async fn deaf(ctx: &NodeCtx, node: &str, number: usize) -> Result<(Connection, Pushes)> {
+pub async fn deaf(ctx: &Platform, node: &str, number: usize) -> Result<(Connection, Pushes)> {
     let (connection, pushes) = Connection::open(&*ctx.net, node).await?;
     let name = format!("deaf-{number}");
     // Registered the first time; from then on the name is taken, by the same one.

@@ -13,7 +13,7 @@ use troupe_core::NameKey;
 use troupe_core::text::clean;
 use troupe_proto::client::Refusal;
 use troupe_proto::wire::client::Welcome;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::builder::Builder;
 use crate::client::{Client, Events};
@@ -32,7 +32,7 @@ pub type AskPassword = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
 /// A user, and the way to the cluster. Shared by everything that logs in from a command line.
 #[derive(Clone)]
 pub struct Account {
-    pub context: NodeCtx,
+    pub context: Platform,
     pub name: String,
     /// Not needed where a session is kept in `state_dir`.
     pub password: Option<String>,
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Account {
 impl Account {
     pub fn new(name: impl Into<String>, servers: impl IntoIterator<Item = String>) -> Account {
         Account {
-            context: NodeCtx::production(),
+            context: Platform::production(),
             name: name.into(),
             password: None,
             ask: None,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use troupe_core::UserId;
 use troupe_proto::client::Refusal;
 use troupe_proto::wire::client::{LoggedIn, Welcome};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::Driver;
 use super::online::Online;
@@ -136,7 +136,7 @@ fn is_of(welcome: &Welcome, cluster: &Bytes) -> bool {
 }
 
 pub(super) async fn log_in(
-    context: NodeCtx,
+    context: Platform,
     address: String,
     trust: Trust,
     token: Option<Bytes>,

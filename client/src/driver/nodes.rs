@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use troupe_core::Rejection;
-use troupe_runtime::Rng;
+use troupe_runtime::{Backoff, Rng};
 
 use crate::error::{Error, Result};
 
 /// Addresses remembered; a cluster has far fewer.
 const ADDRESSES: usize = 64;
-const BACKOFF_MIN: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
 /// A connection that held this long was a good one: the next search starts afresh.
 const GOOD: Duration = Duration::from_secs(2);
 
 pub(crate) struct Nodes {
     addresses: Vec<String>,
     next: usize,
-    failures: u32,
+    /// `None` until an attempt has failed: the first one is repeated at once.
+    backoff: Option<Backoff>,
     reached: Option<Instant>,
 }
 
 impl Nodes {
     /// Starts anywhere in the list, so that clients spread.
     pub fn new(given: &[String], rng: &Rng) -> Result<Nodes> {
-        let mut nodes = Nodes { addresses: Vec::new(), next: 0, failures: 0, reached: None };
+        let mut nodes = Nodes { addresses: Vec::new(), next: 0, backoff: None, reached: None };
         nodes.learn(given);
         if nodes.addresses.is_empty() {
             return Err(Error::rejected(&Rejection::BadRequest("no node is given to connect to")));
@@ -73,7 +73,7 @@ impl Nodes {
     pub fn lost(&mut self, address: &str, now: Instant, rng: &Rng) -> Duration {
         let good = self.reached.take().is_some_and(|at| now - at >= GOOD);
         if good {
-            self.failures = 0;
+            self.backoff = None;
             let here = self.addresses.iter().position(|known| known == address).unwrap_or(self.next);
             self.next = (here + 1 + rng.range(0, self.addresses.len() as u64 - 1) as usize) % self.addresses.len();
         }
@@ -83,13 +83,13 @@ impl Nodes {
     /// How long to wait before the next try: nothing at first, then 50 ms doubling up to 5 s, half
     /// of it by chance.
     pub fn backoff(&mut self, rng: &Rng) -> Duration {
-        let failures = self.failures;
-        self.failures = self.failures.saturating_add(1);
-        if failures == 0 {
-            return Duration::ZERO;
+        match &mut self.backoff {
+            Some(backoff) => backoff.pause(rng),
+            None => {
+                self.backoff = Some(BACKOFF);
+                Duration::ZERO
+            }
         }
-        let full = BACKOFF_MIN.saturating_mul(1 << (failures - 1).min(8)).min(BACKOFF_MAX).as_millis() as u64;
-        Duration::from_millis(rng.range(full / 2, full + 1))
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use troupe_core::limits;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::{Latency, Link, SETUP, Target, create_group, send_request};
 use crate::error::Error;
@@ -266,7 +266,7 @@ impl Sender {
 }
 
 /// Letters by chance.
-fn noise(context: &NodeCtx) -> Bytes {
+fn noise(context: &Platform) -> Bytes {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = Vec::with_capacity(TEXT_BYTES);
     while text.len() < TEXT_BYTES {

@@ -18,7 +18,7 @@ use troupe_proto::frame::FrameCodec;
 use troupe_proto::wire::client::client_frame::Request;
 use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{self as wire, ClientFrame, Failure, ServerFrame};
-use troupe_runtime::{NodeCtx, Rng, Stream};
+use troupe_runtime::{Platform, Rng, Stream};
 
 use wires::Wires;
 
@@ -86,9 +86,9 @@ impl Server {
     }
 
     /// The world of a client of this server.
-    pub fn context(self: &Arc<Server>, seed: u64) -> NodeCtx {
+    pub fn context(self: &Arc<Server>, seed: u64) -> Platform {
         let net = Arc::new(Wires(self.clone()));
-        NodeCtx { net, rng: Arc::new(Rng::from_seed(seed)), ..NodeCtx::production() }
+        Platform { net, rng: Arc::new(Rng::from_seed(seed)), ..Platform::production() }
     }
 
     pub fn set(&self, node: &str, mode: Mode) {

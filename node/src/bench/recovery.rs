@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use troupe_chaos::local::LocalCluster;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use cold::Fault;
 
@@ -61,7 +61,7 @@ pub struct Report {
     rebuilt: wiped::Rebuilt,
 }
 
-pub async fn run(cluster: &mut LocalCluster, context: &NodeCtx, options: &Options) -> Result<Report> {
+pub async fn run(cluster: &mut LocalCluster, context: &Platform, options: &Options) -> Result<Report> {
     let filled = fill::run(cluster, context, options).await.context("filling the cluster")?;
     let fault = if options.power_loss { Fault::PowerLoss } else { Fault::Kill };
     let cold = cold::run(cluster, context, fault).await.context("the cold start")?;

@@ -5,7 +5,7 @@
 //! address is told only where the whole cluster is on loopback: from another host it leads to that
 //! host itself.
 
-use troupe_raft::address::{Reach, misfit};
+use troupe_raft::api::address::{Reach, misfit};
 
 use super::{ConfigError, Settings};
 

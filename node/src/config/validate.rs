@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use troupe_raft::tls::clients::ClientIdentity;
-use troupe_raft::token::Token;
+use troupe_raft::transport::tls::clients::ClientIdentity;
+use troupe_raft::transport::token::Token;
 use troupe_runtime::net::is_loopback;
 
 use super::{ClientTls, ConfigError, Settings};

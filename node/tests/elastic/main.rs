@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use troupe_client::{Client, StartAt};
 use troupe_core::{Body, ConversationId, EventKind, Seq};
-use troupe_raft::token::Token;
+use troupe_raft::transport::token::Token;
 use troupe_runtime::Rng;
 
 use machine::{Machine, rests, text, troupe_node, until};

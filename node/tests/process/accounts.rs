@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
 use troupe_chaos::fetch;
-use troupe_raft::token::Token;
-use troupe_runtime::NodeCtx;
+use troupe_raft::transport::token::Token;
+use troupe_runtime::Platform;
 
 use crate::person::{code, connect, password};
 use crate::server::{PATIENCE, Server, binary, within};
@@ -19,7 +19,7 @@ fn key(server: &Server) -> String {
 
 /// Status and body of a request with exactly these header lines.
 async fn raw(server: &Server, request: &str, headers: &[String]) -> (u16, String) {
-    let mut stream = within(NodeCtx::production().net.connect(&server.addresses().http)).await.expect("a connection");
+    let mut stream = within(Platform::production().net.connect(&server.addresses().http)).await.expect("a connection");
     let lines = headers.iter().fold(String::new(), |lines, header| format!("{lines}{header}\r\n"));
     let text = format!("{request} HTTP/1.1\r\n{lines}content-length: 0\r\nconnection: close\r\n\r\n");
     within(stream.write_all(text.as_bytes())).await.expect("written");

@@ -7,7 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Platform, Stream};
 
 use crate::person::Person;
 use crate::server::{Server, new_token, refusal, start, within};
@@ -40,7 +40,7 @@ async fn a_node_with_too_few_descriptors_says_so_and_touches_nothing() {
 
 /// Connections that say this and then nothing.
 async fn idle(address: &str, count: usize, says: &[u8]) -> Vec<Box<dyn Stream>> {
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     let mut open = Vec::new();
     for _ in 0..count {
         let mut stream = within(net.connect(address)).await.expect("the kernel accepts");

@@ -9,8 +9,8 @@ use tokio::process::Command;
 use tokio::time::Instant;
 use troupe_chaos::fetch;
 use troupe_chaos::local::Addresses;
-use troupe_raft::token::Token;
-use troupe_runtime::NodeCtx;
+use troupe_raft::transport::token::Token;
+use troupe_runtime::Platform;
 
 use crate::accounts::says;
 use crate::person::password;
@@ -84,7 +84,7 @@ async fn a_dead_node_is_never_ready_and_the_next_address_is_asked() {
 #[tokio::test]
 async fn idle_connections_on_the_cluster_port_do_not_delay_a_killed_node() {
     let mut server = Server::started(3).await;
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     let mut idle = Vec::new();
     for node in 0..2 {
         for _ in 0..100 {

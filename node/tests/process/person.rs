@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use troupe_client::connection::{Connection, Message, Push, Pushes, Request};
 use troupe_client::{Error, Result};
 use troupe_proto::wire::client as say;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::server::within;
 
@@ -22,7 +22,7 @@ pub fn password(name: &str) -> String {
 
 /// A connection that has said hello.
 pub async fn connect(address: &str) -> (Connection, Pushes) {
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     Connection::open(&*net, address).await.expect("welcome")
 }
 

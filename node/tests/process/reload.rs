@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use tokio::time::{Instant, sleep};
 use troupe_client::Trust;
 use troupe_client::connection::Connection;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::server::{PATIENCE, Server, new_token, start, within};
 
@@ -59,7 +59,7 @@ async fn a_hangup_reloads_and_never_ends_the_node() {
     assert!(all.contains("did you mean TROUPE_CLIENT_LISTEN?") && !all.contains("SERVICE_HOST"), "{all}");
 
     let address = format!("tls://localhost:{}", server.addresses().client.rsplit_once(':').expect("a port").1);
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     let trust = Trust::first_use();
     let (before, _pushes) = Connection::open_trusting(&*net, &address, &trust).await.expect("the first certificate");
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use troupe_chaos::local::Addresses;
 use troupe_client::connection::Connection;
 use troupe_client::{Error, Fingerprint, Trust};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use crate::server::{PATIENCE, Server, binary, new_token, refusal, start, within};
 
@@ -30,7 +30,7 @@ fn abroad(server: &Server) -> Option<Addresses> {
 }
 
 async fn greet(address: &str, trust: &Trust) -> troupe_client::Result<Connection> {
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     Ok(Connection::open_trusting(&*net, address, trust).await?.0)
 }
 
@@ -127,7 +127,7 @@ async fn a_loopback_port_serves_both() {
     let tls = greet(&secure, &trust).await.expect("TLS");
     assert_eq!(plain.welcome().cluster_id, tls.welcome().cluster_id);
     // One that never says anything is let go like any other.
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     let _silent = within(net.connect(&server.addresses().client)).await.expect("connected");
     greet(&secure, &trust).await.expect("unhindered");
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use troupe_chaos::local::Addresses;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 use troupe_store::engine::{Batch, Durability, Engine, Family};
 use troupe_store::key::node::{FORMAT, FORMAT_VERSION};
 use troupe_store::rocks::Rocks;
@@ -103,7 +103,7 @@ fn set_format(path: &std::path::Path, version: u32) {
 
 #[tokio::test]
 async fn a_port_in_use_is_named_with_what_to_do() {
-    let net = NodeCtx::production().net;
+    let net = Platform::production().net;
     let server = Server::planned(1);
     let free = server.addresses().clone();
     let taken = net.bind("127.0.0.1:0").await.expect("a port");

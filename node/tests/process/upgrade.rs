@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use troupe_chaos::fetch;
 use troupe_raft::level::PRETENDED;
-use troupe_raft::token::Token;
+use troupe_raft::transport::token::Token;
 
 use crate::accounts::says;
 use crate::person::{connect, fresh_id, password};

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_core::limits;
 use troupe_proto::frame::{FrameDecoder, encode_frame};
 use troupe_proto::wire::client as say;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Platform, Stream};
 
 use crate::person::password;
 use crate::server::within;
@@ -21,7 +21,7 @@ pub struct Wire {
 
 impl Wire {
     pub async fn open(address: &str) -> Wire {
-        let net = NodeCtx::production().net;
+        let net = Platform::production().net;
         let stream = within(net.connect(address)).await.expect("a connection");
         Wire { stream, buffer: BytesMut::new() }
     }

@@ -3,9 +3,10 @@
 use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use prost::Message;
 use tokio_util::codec::{Decoder, Encoder};
 use troupe_core::limits;
-use troupe_proto::frame::{FrameCodec, FrameDecoder, FrameError, encode_frame};
+use troupe_proto::frame::{FrameCodec, FrameDecoder, FrameError, encode_frame, read_frame, write_frame};
 use troupe_proto::wire::client::Ping;
 
 fn framed(payloads: &[Vec<u8>]) -> Vec<u8> {
@@ -106,4 +107,53 @@ fn a_codec_does_not_send_what_the_other_end_refuses() {
     assert!(matches!(FrameCodec::client().encode(&Ping { nonce: 0 }, &mut wire), Err(FrameError::Empty)));
     assert!(wire.is_empty(), "nothing of it was written");
     FrameCodec::server().encode(too_large, &mut wire).expect("servers may send more");
+}
+
+/// A runtime for streams in memory.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(work)
+}
+
+#[test]
+fn a_message_survives_a_stream_and_the_next_one_is_untouched() {
+    block_on(async {
+        let (mut near, mut far) = tokio::io::duplex(7);
+        let sent = [Ping { nonce: 3 }, Ping { nonce: u64::MAX }];
+        let write = async {
+            for message in &sent {
+                write_frame(&mut near, message, 100).await.expect("it is small");
+            }
+            drop(near);
+        };
+        let read = async {
+            for message in &sent {
+                let payload = read_frame(&mut far, 100).await.expect("it is whole");
+                assert_eq!(Ping::decode(payload).expect("a ping"), *message);
+            }
+            read_frame(&mut far, 100).await.expect_err("nothing follows")
+        };
+        let ((), end) = tokio::join!(write, read);
+        let kind = |error: FrameError| std::io::Error::from(error).kind();
+        assert_eq!(kind(end), std::io::ErrorKind::UnexpectedEof);
+    });
+}
+
+#[test]
+fn a_stream_is_refused_by_the_announced_length_and_one_that_ends_early_too() {
+    let read = |bytes: &[u8]| block_on(read_frame(&mut &bytes[..], 100)).expect_err("it is refused");
+    assert!(matches!(read(&[0, 0, 0, 101, 1]), FrameError::TooLarge { length: 101, cap: 100 }));
+    assert!(matches!(read(&[0, 0, 0, 0]), FrameError::Empty));
+    for cut in 0..6 {
+        let error = std::io::Error::from(read(&[0, 0, 0, 3, 1, 2][..cut]));
+        assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof, "{cut} bytes");
+    }
+}
+
+#[test]
+fn nothing_above_the_cap_is_written() {
+    let mut written = Vec::new();
+    let message = Ping { nonce: u64::MAX };
+    let error = block_on(write_frame(&mut written, &message, 3)).expect_err("it is too large");
+    assert!(matches!(error, FrameError::TooLarge { cap: 3, .. }));
+    assert!(written.is_empty());
 }

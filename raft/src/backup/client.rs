@@ -1,9 +1,8 @@
-//! The asking side of a backup: finds the leader of a shard wherever it is, and asks again where
-//! that changes.
+//! The requesting side of a backup: finds the leader of a shard, and follows it when it changes.
 //!
-//! Any node may be asked first. A node that does not lead a shard names the leader if it knows one,
-//! and [`Tour`] follows; without such a hint all nodes are asked in turn. A cluster without a
-//! majority is told from a failover by time alone.
+//! Any node may be asked first. A node that does not lead a shard names the leader if it knows it,
+//! and [`LeaderSearch`] follows. Without such a hint all nodes are asked in turn. Only time
+//! distinguishes a cluster without a majority from a failover.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -12,48 +11,49 @@ use tokio::time::{Duration, Instant, sleep, timeout};
 use troupe_core::ShardId;
 use troupe_proto::wire::raft as wire;
 use troupe_proto::wire::raft::backup_request::Request;
-use troupe_runtime::{NodeCtx, Stream};
+use troupe_runtime::{Platform, Stream};
 use troupe_store::rows::{Digest, Part, Row};
 
 use super::message::{self, Answer, Plan};
-use crate::cluster::StartError;
-use crate::port::{Port, Protocol, Security};
-use crate::snapshot::{self, Beginning};
+use super::rows::{self, Beginning};
+use crate::api::StartError;
+use crate::log::restore_part::part_out;
+use crate::transport::port::{Port, Protocol, Security};
 
-/// For one answer.
+/// The time for one answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// How long a shard may be without a leader before nothing is begun: two failovers.
+/// The time without a leader after which nothing is begun: two failovers.
 const LEADERLESS: Duration = Duration::from_secs(3);
-/// The same in the middle of a backup or a restore, where giving up costs what was done.
+/// The same during a backup or a restore, where giving up discards work.
 const PATIENCE: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(200);
-/// How often one node is asked about a shard in one tour: hints of two nodes may point at each
-/// other for a moment.
+/// Requests to one node about a shard in one search: hints of two nodes may briefly point at each
+/// other.
 const ASKED: u8 = 2;
 
 pub struct Client {
     port: Port,
-    /// Cluster addresses to ask first, then those that the cluster has told.
+    /// Cluster addresses to ask first, then those that the cluster announced.
     nodes: Vec<String>,
-    /// Who led each shard when it was asked last.
+    /// The last known leader of each shard.
     leaders: BTreeMap<ShardId, String>,
-    /// Where a restore's parts go; kept open, since there are many.
+    /// Streams for the parts of a restore; kept open, because there are many parts.
     open: BTreeMap<ShardId, Box<dyn Stream>>,
 }
 
-/// One shard as it was saved.
+/// One saved shard.
 #[derive(Clone, Copy, Debug)]
 pub struct Saved {
-    /// Raft index up to which everything is in it.
+    /// The Raft index up to which the rows are complete.
     pub applied: u64,
     pub rows: u64,
 }
 
-/// What a failed question means for the next one.
+/// The consequence of a failed request for the next one.
 enum Failed {
-    /// Ask another node, or this one again.
+    /// Ask another node, or the same again.
     Again(String),
-    /// The same, but much was done before it failed: the patience begins again.
+    /// The same, but much was done before the failure: the patience starts over.
     BrokeOff(String),
     NotLeader(Option<String>),
     Never(String),
@@ -66,14 +66,14 @@ impl From<io::Error> for Failed {
 }
 
 impl Client {
-    /// A holder of the token, or of none where the cluster runs without TLS.
-    pub fn new(ctx: &NodeCtx, security: Security, seeds: Vec<String>) -> Result<Client, StartError> {
+    /// A client with the token, or without one if the cluster runs without TLS.
+    pub fn new(ctx: &Platform, security: Security, seeds: Vec<String>) -> Result<Client, StartError> {
         let port = Port::dialer(ctx, security)?;
         Ok(Client { port, nodes: seeds, leaders: BTreeMap::new(), open: BTreeMap::new() })
     }
 
-    /// Which shards there are and who leads them. Fails within seconds where a shard has no leader:
-    /// nothing was begun then.
+    /// The shards and their leaders. Fails within seconds if a shard has no leader; nothing was
+    /// begun then.
     pub async fn plan(&mut self) -> io::Result<Plan> {
         let began = Instant::now();
         loop {
@@ -97,11 +97,10 @@ impl Client {
         }
     }
 
-    /// Of all nodes that answer, the one that knows the most leaders: one that is cut off knows
-    /// few.
+    /// Of all answers, the one with the most leaders: a node that is cut off knows few.
     async fn best_plan(&mut self) -> io::Result<Plan> {
         let (mut best, mut errors) = (None::<Plan>, Vec::new());
-        // What is learned meanwhile is asked too.
+        // Includes nodes that are learned meanwhile.
         let mut at = 0;
         while let Some(node) = self.nodes.get(at).cloned() {
             at += 1;
@@ -110,7 +109,7 @@ impl Client {
                     let same = best.as_ref().is_none_or(|best| best.cluster_id == plan.cluster_id);
                     if !same {
                         return Err(io::Error::other(format!(
-                            "{node} belongs to another cluster than those before it"
+                            "{node} belongs to another cluster than the previous nodes"
                         )));
                     }
                     self.learn(&plan.nodes);
@@ -149,8 +148,8 @@ impl Client {
         .await
     }
 
-    /// Every row of a shard, in order, to `take`; after a break the rows come from the first one
-    /// again, and `begin` is called before each time.
+    /// Passes every row of a shard, in order, to `take`. After a failure the rows start over, and
+    /// `begin` is called before each start.
     pub async fn save(
         &mut self,
         shard: ShardId,
@@ -162,15 +161,14 @@ impl Client {
             begin().map_err(|error| Failed::Never(error.to_string()))?;
             let mut stream = port.dial_as_holder(leader, Protocol::Backup).await.map_err(io::Error::from)?;
             message::send_question(&mut stream, Request::Save(wire::BackupSave { shard: shard.0 })).await?;
-            let applied = match snapshot::begin_load(&mut stream).await? {
+            let applied = match rows::begin_load(&mut stream).await? {
                 Beginning::Rows(applied) => applied,
                 Beginning::Answer(answer) => return Err(failed(answer)),
             };
             let mut failed_here = None;
-            let loaded = snapshot::load(&mut stream, |rows| {
-                take(rows).inspect_err(|error| failed_here = Some(error.to_string()))
-            })
-            .await;
+            let loaded =
+                rows::load(&mut stream, |rows| take(rows).inspect_err(|error| failed_here = Some(error.to_string())))
+                    .await;
             match (loaded, failed_here) {
                 (Ok(rows), _) => Ok(Saved { applied, rows }),
                 (Err(_), Some(here)) => Err(Failed::Never(here)),
@@ -180,9 +178,9 @@ impl Client {
         .await
     }
 
-    /// Puts one part into its shard; safe to repeat.
+    /// Restores one part into its shard; safe to repeat.
     pub async fn restore(&mut self, shard: ShardId, part: &Part) -> io::Result<()> {
-        let part = message::part_out(shard, part);
+        let part = part_out(shard, part);
         if let Some(stream) = self.open.get_mut(&shard) {
             match put(stream, &part).await {
                 Ok(()) => return Ok(()),
@@ -201,7 +199,7 @@ impl Client {
         Ok(())
     }
 
-    /// Says that everything of a backup is restored: the cluster goes on with the content of the
+    /// Reports that a backup is restored completely: the cluster continues with the content of the
     /// cluster `origin`.
     pub async fn adopt(&mut self, history: u64, origin: [u8; 16]) -> io::Result<()> {
         let began = Instant::now();
@@ -217,20 +215,20 @@ impl Client {
                 }
             }
             if began.elapsed() > PATIENCE {
-                return Err(io::Error::other(format!("the cluster does not note that it was restored: {last}")));
+                return Err(io::Error::other(format!("the cluster does not record that it was restored: {last}")));
             }
             sleep(AGAIN).await;
         }
     }
 
-    /// Asks the leader of a shard, wherever it is.
+    /// Sends a request to the leader of a shard, wherever it is.
     async fn of_leader<T>(
         &mut self,
         shard: ShardId,
         mut ask: impl AsyncFnMut(&str) -> Result<T, Failed>,
     ) -> io::Result<T> {
         let mut lost_since = Instant::now();
-        let mut tour = Tour::new(self.leaders.get(&shard), &self.nodes);
+        let mut tour = LeaderSearch::new(self.leaders.get(&shard), &self.nodes);
         let mut last = "no node is known".to_owned();
         loop {
             let Some(address) = tour.next() else {
@@ -241,7 +239,7 @@ impl Client {
                     )));
                 }
                 sleep(AGAIN).await;
-                tour = Tour::new(None, &self.nodes);
+                tour = LeaderSearch::new(None, &self.nodes);
                 continue;
             };
             match ask(&address).await {
@@ -299,16 +297,17 @@ fn failed(answer: Answer) -> Failed {
     }
 }
 
-/// Whom to ask next about one shard: those that others name as its leader, then all nodes once.
-struct Tour {
+/// The nodes to ask next about one shard: those that others name as its leader, then all nodes
+/// once.
+struct LeaderSearch {
     hint: Option<String>,
     list: VecDeque<String>,
     asked: BTreeMap<String, u8>,
 }
 
-impl Tour {
-    fn new(leader: Option<&String>, nodes: &[String]) -> Tour {
-        Tour { hint: leader.cloned(), list: nodes.iter().cloned().collect(), asked: BTreeMap::new() }
+impl LeaderSearch {
+    fn new(leader: Option<&String>, nodes: &[String]) -> LeaderSearch {
+        LeaderSearch { hint: leader.cloned(), list: nodes.iter().cloned().collect(), asked: BTreeMap::new() }
     }
 
     fn follow(&mut self, hint: Option<String>) {
@@ -334,14 +333,14 @@ mod tests {
     #[test]
     fn a_tour_follows_hints_first_and_ends() {
         let nodes: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
-        let mut tour = Tour::new(Some(&"c".to_owned()), &nodes);
+        let mut tour = LeaderSearch::new(Some(&"c".to_owned()), &nodes);
         assert_eq!(tour.next().as_deref(), Some("c"));
         tour.follow(Some("d".to_owned()));
         assert_eq!(tour.next().as_deref(), Some("d"));
         tour.follow(None);
         let mut rest = Vec::new();
         while let Some(node) = tour.next() {
-            // Two that point at each other do not keep it for ever.
+            // Two nodes that point at each other do not prolong the search forever.
             tour.follow(Some(if node == "a" { "b" } else { "a" }.to_owned()));
             rest.push(node);
         }

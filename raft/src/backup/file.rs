@@ -1,6 +1,6 @@
-//! One shard of a backup as a file: the blocks of a snapshot one after another, each behind its
-//! length, and an end that counts the rows. Blocks are zstd with a checksum of what is in them; the
-//! whole file has a SHA-256, which the manifest keeps.
+//! One shard of a backup as a file: the blocks of a snapshot, each behind its length, and an end
+//! that counts the rows. Blocks are zstd with a checksum of their content. The manifest keeps the
+//! SHA-256 of the whole file.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -14,10 +14,10 @@ use troupe_proto::wire::raft::{self as wire, SnapshotFrame};
 use troupe_runtime::private;
 use troupe_store::rows::{Digest, Row};
 
-use super::family;
-use crate::snapshot::{BLOCK_BYTES, open_block, seal_block};
+use crate::log::restore_part::family;
+use crate::replication::snapshot::block::{BLOCK_BYTES, open_block, seal_block};
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
     pub bytes: u64,
@@ -63,7 +63,7 @@ impl Writer {
         Ok(())
     }
 
-    /// On stable storage when it returns.
+    /// The file is on stable storage when it returns.
     pub fn finish(mut self) -> io::Result<Content> {
         self.close_block()?;
         self.put(Part::End(wire::SnapshotEnd { pairs: self.rows }))?;
@@ -93,8 +93,7 @@ impl Writer {
     }
 }
 
-/// Reads a whole file; every row goes to `take`. An error wherever the file is not as it was
-/// written.
+/// Reads a whole file and passes every row to `take`. Fails if the file is not as it was written.
 pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io::Result<Content> {
     let mut input = Hashed { input: BufReader::new(File::open(path)?), hash: Sha256::new(), bytes: 0 };
     let mut digest = Digest::default();
@@ -126,7 +125,7 @@ pub fn read(path: &Path, mut take: impl FnMut(Vec<Row>) -> io::Result<()>) -> io
         }
     }
     if input.input.read(&mut [0])? != 0 {
-        return Err(damaged("something follows its end"));
+        return Err(damaged("there are bytes after its end"));
     }
     Ok(Content { bytes: input.bytes, sha256: input.hash.finalize().into(), digest })
 }

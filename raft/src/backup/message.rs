@@ -1,35 +1,32 @@
-//! The words of a backup, capped, and checked before anything inside sees them.
+//! The messages of backups: capped, and checked before other code sees them.
 
 use std::io;
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_core::ShardId;
 use troupe_core::limits::NODE_FRAME_BYTES;
+use troupe_proto::frame::{read_frame, write_frame};
 use troupe_proto::wire::raft as wire;
 use troupe_proto::wire::raft::backup_reply::Reply as WireReply;
 use troupe_proto::wire::raft::backup_request::Request as WireRequest;
 use troupe_runtime::Stream;
-use troupe_store::engine::Family;
-use troupe_store::rows::{Digest, Part, Row};
+use troupe_store::rows::Digest;
 
-/// The first byte of a Raft entry that carries a part of a restore. Entries of commands begin with
-/// the version of records.
-pub const MARK: u8 = b'R';
+use crate::log::restore_part::{entry, part_from_wire};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
     Describe,
     Save(ShardId),
     Digest(ShardId),
-    /// `entry` is what goes into the log.
+    /// `entry` is the entry for the log.
     Restore {
         shard: ShardId,
         entry: Bytes,
     },
-    /// Everything was restored: the cluster goes on with the content of the cluster `origin`, as
-    /// the history of this number.
+    /// Everything is restored: the cluster continues with the content of the cluster `origin`, as
+    /// this history.
     Adopt {
         history: u64,
         origin: [u8; 16],
@@ -42,25 +39,25 @@ pub enum Answer {
     Digest(Digest),
     /// The part is in the shard.
     Taken,
-    /// Ask there (a cluster address), or anybody else.
+    /// Ask there (a cluster address), or any other node.
     NotLeader(Option<String>),
-    /// Ask again.
+    /// Retry.
     Unavailable(String),
-    /// Never; the text is for the operator.
+    /// Permanent; the text is for the operator.
     Refused(String),
 }
 
-/// Which node leads which range of slots.
+/// The leaders of the ranges of slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub cluster_id: [u8; 16],
-    pub places: Vec<Place>,
-    /// Cluster addresses of all nodes; empty if the node is of a version that does not tell.
+    pub places: Vec<ShardRange>,
+    /// Cluster addresses of all nodes; empty if the node's version does not announce them.
     pub nodes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ShardRange {
     pub shard: ShardId,
     /// The second is exclusive.
     pub slots: (u16, u16),
@@ -68,39 +65,16 @@ pub struct Place {
     pub leader: Option<String>,
 }
 
-/// What an entry behind [`MARK`] does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    Restore(Part),
-    /// Notes the heads of all conversations of the shard.
-    Recovered,
-}
-
 fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 async fn send(stream: &mut dyn Stream, message: &impl Message) -> io::Result<()> {
-    let bytes = message.encode_to_vec();
-    if bytes.len() > NODE_FRAME_BYTES {
-        return Err(invalid("a message of a backup is too large"));
-    }
-    stream.write_all(&(bytes.len() as u32).to_be_bytes()).await?;
-    stream.write_all(&bytes).await?;
-    stream.flush().await
+    Ok(write_frame(stream, message, NODE_FRAME_BYTES).await?)
 }
 
 async fn receive<M: Message + Default>(stream: &mut dyn Stream) -> io::Result<M> {
-    let length = stream.read_u32().await? as usize;
-    if length > NODE_FRAME_BYTES {
-        return Err(invalid("size of a message of a backup"));
-    }
-    let mut bytes = Vec::new();
-    (&mut *stream).take(length as u64).read_to_end(&mut bytes).await?;
-    if bytes.len() < length {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    M::decode(bytes.as_slice()).map_err(|_| invalid("not a message of a backup"))
+    M::decode(read_frame(stream, NODE_FRAME_BYTES).await?).map_err(|_| invalid("not a message of a backup"))
 }
 
 pub async fn send_question(stream: &mut dyn Stream, question: WireRequest) -> io::Result<()> {
@@ -114,7 +88,7 @@ pub async fn receive_question(stream: &mut dyn Stream) -> io::Result<Question> {
         WireRequest::Save(save) => Question::Save(ShardId(save.shard)),
         WireRequest::Digest(digest) => Question::Digest(ShardId(digest.shard)),
         WireRequest::Restore(part) => {
-            // Once it is in the log every replica must be able to read it.
+            // Checked here: once it is in the log, every replica must be able to read it.
             part_from_wire(part.clone()).filter(|_| !part.recovered).ok_or_else(|| invalid("part of a restore"))?;
             Question::Restore { shard: ShardId(part.shard), entry: entry(&part) }
         }
@@ -128,7 +102,7 @@ pub async fn receive_question(stream: &mut dyn Stream) -> io::Result<Question> {
 pub async fn send_answer(stream: &mut dyn Stream, answer: &Answer) -> io::Result<()> {
     let reply = match answer {
         Answer::Plan(plan) => {
-            let place = |place: &Place| wire::BackupPlace {
+            let place = |place: &ShardRange| wire::BackupPlace {
                 shard: place.shard.0,
                 first_slot: place.slots.0.into(),
                 end_slot: place.slots.1.into(),
@@ -157,7 +131,7 @@ pub async fn receive_answer(stream: &mut dyn Stream) -> io::Result<Answer> {
     answer_in(reply).ok_or_else(|| invalid("answer of a backup"))
 }
 
-/// What came in place of the snapshot that was asked for.
+/// An answer instead of the requested snapshot.
 pub(crate) fn answer_in_place_of_snapshot(frame: &[u8]) -> Option<Answer> {
     let answer = answer_in(wire::BackupReply::decode(frame).ok()?)?;
     matches!(answer, Answer::NotLeader(_) | Answer::Unavailable(_) | Answer::Refused(_)).then_some(answer)
@@ -169,7 +143,7 @@ fn answer_in(reply: wire::BackupReply) -> Option<Answer> {
             let place = |place: wire::BackupPlace| {
                 let slots = (u16::try_from(place.first_slot).ok()?, u16::try_from(place.end_slot).ok()?);
                 let leader = Some(place.leader).filter(|leader| !leader.is_empty());
-                Some(Place { shard: ShardId(place.shard), slots, leader })
+                Some(ShardRange { shard: ShardId(place.shard), slots, leader })
             };
             let places = plan.places.into_iter().map(place).collect::<Option<_>>()?;
             Answer::Plan(Plan { cluster_id: plan.cluster_id.as_ref().try_into().ok()?, places, nodes: plan.nodes })
@@ -185,80 +159,11 @@ fn answer_in(reply: wire::BackupReply) -> Option<Answer> {
     })
 }
 
-/// As a Raft entry carries it.
-pub fn entry(part: &wire::RestorePart) -> Bytes {
-    [&[MARK], part.encode_to_vec().as_slice()].concat().into()
-}
-
-pub fn part_out(shard: ShardId, part: &Part) -> wire::RestorePart {
-    let mut rows: Vec<wire::SnapshotPairs> = Vec::new();
-    for row in &part.rows {
-        let family = row.family as u32;
-        let pair = wire::SnapshotPair { key: row.key.clone().into(), value: row.value.clone().into() };
-        match rows.last_mut() {
-            Some(run) if run.family == family => run.pairs.push(pair),
-            _ => rows.push(wire::SnapshotPairs { family, pairs: vec![pair] }),
-        }
-    }
-    let backup = part.backup.to_vec().into();
-    wire::RestorePart {
-        shard: shard.0,
-        backup,
-        number: part.number,
-        last: part.last,
-        rows,
-        notes_heads: part.notes_heads,
-        recovered: false,
-    }
-}
-
-/// Of the bytes behind [`MARK`].
-pub fn change_in(entry: &[u8]) -> Option<Change> {
-    let part = wire::RestorePart::decode(entry).ok()?;
-    if part.recovered { Some(Change::Recovered) } else { part_from_wire(part).map(Change::Restore) }
-}
-
-/// The entry of a shard that goes on from one copy.
-pub fn recovered_entry(shard: ShardId) -> Bytes {
-    entry(&wire::RestorePart { shard: shard.0, recovered: true, ..Default::default() })
-}
-
-fn part_from_wire(part: wire::RestorePart) -> Option<Part> {
-    let mut rows = Vec::new();
-    for run in part.rows {
-        let family = family(run.family)?;
-        let row = |pair: wire::SnapshotPair| Row { family, key: pair.key.into(), value: pair.value.into() };
-        rows.extend(run.pairs.into_iter().map(row));
-    }
-    Some(Part {
-        backup: part.backup.as_ref().try_into().ok()?,
-        number: part.number,
-        last: part.last,
-        notes_heads: part.notes_heads,
-        rows,
-    })
-}
-
-pub fn family(number: u32) -> Option<Family> {
-    Family::OF_SLOTS.into_iter().find(|family| *family as u32 == number)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn parts_survive_the_log() {
-        let row = |family, key: &str| Row { family, key: key.into(), value: b"v".to_vec() };
-        let rows = vec![row(Family::Users, "a"), row(Family::Users, "b"), row(Family::Events, "a")];
-        let part = Part { backup: [4; 16], number: 3, last: true, notes_heads: true, rows };
-        let entry = entry(&part_out(ShardId(2), &part));
-        assert_eq!(entry.first(), Some(&MARK));
-        assert_eq!(change_in(&entry[1..]), Some(Change::Restore(part)));
-        assert_eq!(change_in(&recovered_entry(ShardId(2))[1..]), Some(Change::Recovered));
-    }
 
     #[test]
     fn the_beginning_of_a_snapshot_and_an_answer_are_told_apart() {
@@ -280,8 +185,8 @@ mod tests {
 
     #[test]
     fn answers_survive_the_wire() {
-        let place = Place { shard: ShardId(1), slots: (3, 9), leader: Some("a:1".into()) };
-        let places = vec![place.clone(), Place { leader: None, ..place }];
+        let place = ShardRange { shard: ShardId(1), slots: (3, 9), leader: Some("a:1".into()) };
+        let places = vec![place.clone(), ShardRange { leader: None, ..place }];
         let plan = Plan { cluster_id: [5; 16], places, nodes: vec!["a:1".into(), "b:2".into()] };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for answer in [
@@ -305,7 +210,6 @@ mod tests {
     proptest! {
         #[test]
         fn decoding_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = change_in(&bytes);
             let _ = answer_in_place_of_snapshot(&bytes);
             let _ = wire::BackupReply::decode(bytes.as_slice()).ok().and_then(answer_in);
         }

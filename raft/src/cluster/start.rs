@@ -1,4 +1,4 @@
-//! How a node's part in the cluster comes up: from the port to its place among the others.
+//! Starts a node's part in the cluster.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,43 +8,47 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use troupe_core::{ReplicaId, ShardId};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 use troupe_runtime::net::BoxFuture;
 use troupe_store::engine::Engine;
 
-use super::{Cluster, ClusterConfig, Inner, StartError};
+use super::{Cluster, Inner};
+use crate::api::{Addresses, ClusterConfig, StartError};
 use crate::backup::{self, Archive};
-use crate::finder::Finder;
-use crate::flusher::Flusher;
-use crate::formation::ledger::Ledger;
+use crate::control::finder::Finder;
+use crate::control::host::{self, Host, MetaRegistry, Proposers};
+use crate::control::meta::state::removed_text;
+use crate::control::meta::{Meta, MetaState};
+use crate::control::meta_controller::MetaController;
+use crate::control::monitor::Monitor;
+use crate::control::readiness::Confirmations;
+use crate::control::routing::Tables;
+use crate::control::{balance, meta, mover, routing, serve};
+use crate::formation::boot_history::BootExchange;
+use crate::formation::waiting::Waiting;
 use crate::formation::{self, Established};
-use crate::group::{Ground, Groups};
-use crate::health::{Health, Monitor};
-use crate::host::{self, Host, Proposers, Register};
 use crate::level::LevelHere;
-use crate::link::Links;
-use crate::meta::state::removed_text;
-use crate::meta::{self, Addresses, Meta, MetaState};
-use crate::network::Network;
-use crate::readiness::Confirmations;
-use crate::routing::Tables;
-use crate::steward::Steward;
-use crate::timing;
-use crate::trim::LogLimits;
-use crate::vitals::Mine;
-use crate::waiting::Waiting;
-use crate::{balance, gone, mover, routing, serve, snapshot};
+use crate::log::flusher::Flusher;
+use crate::log::length::LogLimits;
+use crate::replication::config::raft_config;
+use crate::replication::fast_failover;
+use crate::replication::group::{GroupContext, Groups};
+use crate::replication::health::Health;
+use crate::replication::network::Network;
+use crate::replication::snapshot::receive;
+use crate::transport::link::Links;
+use crate::transport::vitals::LocalVitals;
 
 impl Cluster {
-    /// Listens, forms or joins the cluster, opens the replicas of this node, and returns when the
-    /// node is a member and knows the placement (leaders may still be unknown).
-    pub async fn start(ctx: NodeCtx, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
+    /// Listens, forms or joins the cluster, and opens the replicas of this node. Returns when the
+    /// node is a member and knows the placement; leaders may still be unknown.
+    pub async fn start(ctx: Platform, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
         Cluster::start_watched(ctx, engine, config, Waiting::default()).await
     }
 
-    /// The same; `waiting` says at any moment what the start is waiting for.
+    /// The same; `waiting` always names what the start is waiting for.
     pub async fn start_watched(
-        ctx: NodeCtx,
+        ctx: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         waiting: Waiting,
@@ -55,12 +59,12 @@ impl Cluster {
         opening.await
     }
 
-    /// With another length of the logs; tests and simulation make them short.
+    /// The same with other log limits; tests and simulation use small ones.
     ///
-    /// Boxed, so that all of agreement is compiled once, here, and not again in every program that
-    /// starts it.
+    /// Boxed, so that this crate is compiled once, here, and not again in every program that starts
+    /// a cluster.
     pub fn start_tuned(
-        ctx: NodeCtx,
+        ctx: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         limits: LogLimits,
@@ -69,7 +73,7 @@ impl Cluster {
     }
 
     async fn open(
-        ctx: NodeCtx,
+        ctx: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         limits: LogLimits,
@@ -82,13 +86,13 @@ impl Cluster {
             return Err(StartError::Refused(why));
         }
         level.set(&applied);
-        let Established { cluster_id, me, known, founders, birth_level, port, book, address, seeds } =
+        let Established { cluster_id, me, known, founders, birth_level, port, boots, address, seeds } =
             formation::establish(&ctx, engine.clone(), &config, &level, &waiting).await?;
         waiting.tell("waiting for the cluster's table to name this node: a majority of the nodes must be up");
-        let fatal = book.fatal();
+        let fatal = boots.fatal();
         let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-        let ledger = Ledger {
-            book,
+        let exchange = BootExchange {
+            boots,
             port: port.clone(),
             cluster_id,
             me,
@@ -96,11 +100,11 @@ impl Cluster {
             levels: supports.range,
             level: level.clone(),
         };
-        let links = Links::new(ctx.clone(), port.clone(), ledger, me);
+        let links = Links::new(ctx.clone(), port.clone(), Arc::new(exchange), me);
         let groups = Groups::new();
-        let (mine, health) = (Mine::new(supports.clone()), Health::default());
-        let raft_config = timing::raft_config(me.to_string(), limits).validate();
-        let ground = Ground {
+        let (local_vitals, health) = (LocalVitals::new(supports.clone()), Health::default());
+        let raft_config = raft_config(me.to_string(), limits).validate();
+        let context = GroupContext {
             ctx: ctx.clone(),
             engine: engine.clone(),
             flusher: flusher.clone(),
@@ -111,17 +115,17 @@ impl Cluster {
             supports: supports.range,
             level: level.clone(),
         };
-        // Whoever was removed before it got anything is told so when it asks: nobody would come to
-        // say it.
+        // A node that was removed before it received anything asks these nodes, and is told so. No
+        // node would dial it.
         links.connect(known);
 
         let mut tasks = JoinSet::new();
         let meta = Meta::new(groups.clone(), links.clone(), level.clone());
-        tasks.spawn(serve::run(ctx.clone(), port.clone(), groups.clone(), meta.clone(), mine.clone()));
-        tasks.spawn(gone::run(groups.clone(), links.clone()));
-        tasks.spawn(snapshot::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
+        tasks.spawn(serve::run(ctx.clone(), port.clone(), groups.clone(), meta.clone(), local_vitals.clone()));
+        tasks.spawn(fast_failover::run(groups.clone(), links.clone()));
+        tasks.spawn(receive::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
         let held = host::held(&engine, me)?;
-        let state = host::open_meta(&ground, &groups, me, founders.as_deref(), &mut tasks).await?;
+        let state = host::open_meta(&context, &groups, me, founders.as_deref(), &mut tasks).await?;
         let archive = Archive {
             me,
             ctx: ctx.clone(),
@@ -130,7 +134,7 @@ impl Cluster {
             links: links.clone(),
             orders: meta.clone(),
             meta: state.clone(),
-            mine: mine.clone(),
+            local_vitals: local_vitals.clone(),
         };
         tasks.spawn(backup::serve(archive, port.clone()));
 
@@ -142,13 +146,13 @@ impl Cluster {
             groups: groups.clone(),
             links: links.clone(),
             proposers: proposers.clone(),
-            mine: mine.clone(),
+            local_vitals: local_vitals.clone(),
             mark: config.storage_low_mark,
             health: health.clone(),
         };
         tasks.spawn(monitor.run());
         let hosting = Host {
-            ground,
+            context,
             groups: groups.clone(),
             links: links.clone(),
             port: port.clone(),
@@ -170,7 +174,7 @@ impl Cluster {
             http: config.http_address.clone(),
         };
         let arrived = Arc::new(AtomicBool::new(false));
-        let steward = Steward {
+        let meta_controller = MetaController {
             groups: groups.clone(),
             links: links.clone(),
             meta: meta.clone(),
@@ -184,11 +188,11 @@ impl Cluster {
             ripe: None,
             arrived: arrived.clone(),
         };
-        tasks.spawn(steward.run(state.clone()));
+        tasks.spawn(meta_controller.run(state.clone()));
         let finder =
             Finder { ctx: ctx.clone(), port: port.clone(), links: links.clone(), cluster_id, me, address, seeds };
         tasks.spawn(finder.run());
-        port.serve_formation(Arc::new(Register { cluster_id, meta: meta.clone(), state: state.clone() }));
+        port.serve_formation(Arc::new(MetaRegistry { cluster_id, meta: meta.clone(), state: state.clone() }));
 
         let routing = watch::Sender::new(Arc::new(routing::table(me, &state.borrow(), &groups, &links)));
         let led = watch::Sender::new(Arc::default());
@@ -197,7 +201,7 @@ impl Cluster {
         let tables = Tables { routing, led, confirmations: confirmations.clone() };
         tasks.spawn(routing::run(me, groups.clone(), links.clone(), state.clone(), tables));
         let mut balancer = JoinSet::new();
-        balancer.spawn(balance::run(groups.clone(), links.clone(), mine.clone(), routed.clone()));
+        balancer.spawn(balance::run(groups.clone(), links.clone(), local_vitals.clone(), routed.clone()));
 
         let cluster = Cluster(Arc::new(Inner {
             ctx,
@@ -215,7 +219,7 @@ impl Cluster {
             arrived,
             confirmations,
             proposers,
-            mine,
+            local_vitals,
             level,
             auto_finalize,
             health,
@@ -226,7 +230,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Until the meta state names this node and the replicas that it has here are open.
+    /// Waits until the meta state names this node and the replicas placed here are open.
     async fn wait_for_place(
         &self,
         mut state: watch::Receiver<Arc<MetaState>>,
@@ -239,7 +243,7 @@ impl Cluster {
                 let placed = state.wait_for(|state| state.nodes.contains_key(me)).await.map_err(|_| stopped())?;
                 placed.placement.keys().copied().filter(|shard| placed.replica(*shard, *me).is_some()).collect()
             };
-            // What has gone elsewhere meanwhile is not waited for.
+            // Replicas that have moved away meanwhile are not waited for.
             let open = |open: &BTreeMap<ShardId, ReplicaId>| {
                 let state = state.borrow();
                 wanted.iter().all(|shard| open.contains_key(shard) || state.replica(*shard, *me).is_none())

@@ -1,4 +1,4 @@
-//! What this node says of itself to people: its replicas, how far they are, and who is behind.
+//! The state of this node for people: its replicas, their progress, and lagging followers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use openraft::ServerState;
 use troupe_core::{Epoch, NodeId, ShardId};
 
-use super::Routing;
-use crate::clocks::BOUND_MS;
-use crate::group::Group;
-use crate::health::{Storage, Unsendable};
-use crate::mover::Seen;
-use crate::readiness::Readiness;
+use crate::api::Routing;
+use crate::control::mover::Seen;
+use crate::control::readiness::Readiness;
+use crate::replication::group::Group;
+use crate::replication::health::{Storage, Unsendable};
+use crate::transport::clocks::BOUND_MS;
 use crate::types::GroupId;
 
 /// For `troupe cluster status`, `/v1/cluster` and readiness.
@@ -22,35 +22,34 @@ pub struct ClusterStatus {
     pub meta_leader: Option<NodeId>,
     pub replicas: Vec<ReplicaStatus>,
     pub readiness: Readiness,
-    /// Groups that are led here, have something to do and commit nothing, and for how long.
+    /// Groups that are led here, have work and commit nothing, and for how long.
     pub stalled: BTreeMap<GroupId, Duration>,
-    /// Entries that cannot be sent to a peer, and how often that was tried since the start.
+    /// Entries that a peer cannot accept, and the attempts since the start.
     pub unsendable: Vec<Unsendable>,
     pub unsendable_total: u64,
     /// Milliseconds by which the clocks of peers are ahead of this node's.
     pub clock_skew_ms: BTreeMap<NodeId, i64>,
-    /// The disk of this node; `None` where it does not say.
+    /// The disk of this node; `None` if it reports no space.
     pub storage: Option<Storage>,
     /// Nodes whose disks are almost full.
     pub storage_low: BTreeSet<NodeId>,
 }
 
 impl ClusterStatus {
-    /// What keeps this node from its work although it runs and has its place, in sentences for
+    /// The reasons why this node does not serve although it runs and is a member, in sentences for
     /// `/readyz`.
     pub fn troubles(&self) -> Vec<String> {
         let stalled = self.stalled.iter().map(|(group, since)| {
-            format!("{group} commits nothing although something waits, for {} s", since.as_secs())
+            format!("{group} has committed nothing for {} s although work waits", since.as_secs())
         });
         let unsendable = self.unsendable.iter().map(|what| {
             let Unsendable { group, node, index, bytes } = what;
-            format!("entry {index} of {group} has {bytes} bytes, more than node {node} takes")
+            format!("entry {index} of {group} has {bytes} bytes, more than node {node} accepts")
         });
         stalled.chain(unsendable).collect()
     }
 
-    /// What is worth knowing although the node serves: missing copies, disks that are almost full,
-    /// clocks that disagree.
+    /// Remarks about a serving node: missing copies, almost full disks, clocks that disagree.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = self.readiness.remarks();
         remarks.extend(warnings(self.routing.me, &self.storage_low, &self.clock_skew_ms));
@@ -59,7 +58,7 @@ impl ClusterStatus {
 }
 
 fn warnings(me: NodeId, low: &BTreeSet<NodeId>, skews: &BTreeMap<NodeId, i64>) -> Vec<String> {
-    let disk = |node| format!("the disk of node {node} is almost full: what grows is refused with storage_low");
+    let disk = |node| format!("the disk of node {node} is almost full: growing commands are refused with storage_low");
     let clock = |(node, skew): (&NodeId, &i64)| {
         let seconds = *skew as f64 / 1_000.0;
         let wrong = skew.unsigned_abs() > BOUND_MS;
@@ -111,22 +110,22 @@ impl ReplicaStatus {
     }
 }
 
-/// Who decides in a group, as its leader sees it.
+/// The voters of a group, as its leader sees them.
 #[derive(Clone, Debug)]
 pub struct Voting {
     /// `None` for the meta group.
     pub shard: Option<ShardId>,
     pub epoch: Epoch,
-    /// Nodes whose majority decides; those of both sets while the members change.
+    /// The nodes whose majority decides; those of both sets during a change.
     pub voters: BTreeSet<NodeId>,
-    /// One set of voters, and a majority has it in its log.
+    /// There is one set of voters, and it is committed.
     pub agreed: bool,
-    /// Entries that each of them is behind.
+    /// Entries that each of them lacks.
     pub behind: BTreeMap<NodeId, u64>,
 }
 
 impl Voting {
-    /// `None` unless this replica leads, and a majority has said so.
+    /// `None` unless this replica leads, and a majority has acknowledged it.
     pub(super) fn of(group: &Group) -> Option<Voting> {
         let metrics = group.metrics();
         let seen = Seen::of(&metrics)?;
@@ -148,8 +147,8 @@ impl Voting {
     }
 }
 
-/// How much of the meta group's log this node has applied: of two tables, the one with more of it
-/// is the newer one.
+/// The entries of the meta group that this node has applied. Of two tables the one with more is
+/// newer.
 pub(super) fn meta_applied(group: Option<&Group>) -> u64 {
     group.and_then(|group| group.metrics().last_applied).map_or(0, |id| id.index)
 }

@@ -1,5 +1,4 @@
-//! Whole nodes on a network and disks in memory; the clock is paused, so that elections cost
-//! nothing.
+//! Whole nodes on a network and disks in memory. The clock is paused, so elections cost no time.
 
 mod addresses;
 mod tokens;
@@ -9,19 +8,20 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use troupe_core::command::Register;
-use troupe_core::{ClientMessageId, Reply, Username};
-use troupe_runtime::NodeCtx;
+use troupe_core::{ClientMessageId, ConversationId, Reply, Slot, UserId, Username};
+use troupe_runtime::Platform;
 use troupe_store::Reader;
 use troupe_store::memory::Memory;
 use troupe_store::rows::View;
 
 use super::*;
-use crate::formation::tests::village::{Node, Village, address};
-use crate::operate::{Order, Verb};
-use crate::trim::LogLimits;
+use crate::api::{ClusterConfig, ShardPlace, StartError};
+use crate::cluster::operate::{Order, Verb};
+use crate::formation::tests::test_net::{Node, TestNet, address};
+use crate::log::length::LogLimits;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// So that snapshots travel.
+/// Small limits, so that snapshots are sent.
 fn few_entries() -> LogLimits {
     LogLimits { between_cuts: 20, kept: 5, ..LogLimits::default() }
 }
@@ -31,18 +31,18 @@ async fn start(node: &Node) -> Cluster {
 }
 
 async fn start_with(node: &Node, limits: LogLimits) -> Cluster {
-    // Another seed at every start: a node that was wiped must not draw what it drew before.
+    // Another seed at every start: a wiped node must not draw the same numbers again.
     static STARTS: AtomicU64 = AtomicU64::new(7);
-    let ctx = node.village.ctx(&node.config.advertise, STARTS.fetch_add(1, Ordering::Relaxed));
+    let ctx = node.test_net.ctx(&node.config.advertise, STARTS.fetch_add(1, Ordering::Relaxed));
     let engine = Arc::new(node.disk.clone());
     let starting = Cluster::start_tuned(ctx, engine, node.config.clone(), limits);
     timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts")
 }
 
-fn three(village: &Village) -> Vec<Node> {
+fn three(test_net: &TestNet) -> Vec<Node> {
     let addresses: Vec<String> = (1..=3).map(address).collect();
     let join: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    (1..=3).map(|number| Node::new(village, number, &join)).collect()
+    (1..=3).map(|number| Node::new(test_net, number, &join)).collect()
 }
 
 async fn start_all(nodes: &[Node], limits: LogLimits) -> Vec<Cluster> {
@@ -57,7 +57,7 @@ fn register(name: &str) -> (Slot, Command) {
     (command.slot(), command)
 }
 
-/// As the actors do it: to the leader that this node believes in, again after a refusal.
+/// Commits like the actors do: at the presumed leader, again after a refusal.
 async fn commit(clusters: &[&Cluster], name: &str) -> Outcome {
     let (slot, command) = register(name);
     let shard = clusters[0].routing().borrow().shard(slot).expect("the cluster is born");
@@ -82,7 +82,7 @@ fn knows(cluster: &Cluster, name: &str) -> bool {
     View::new(cluster.engine()).user_of_name(name).unwrap().is_some()
 }
 
-/// Until this node has applied it.
+/// Waits until this node has applied it.
 async fn learns(cluster: &Cluster, name: &str) {
     let learned = async {
         let mut tick = tokio::time::interval(Duration::from_millis(20));
@@ -99,7 +99,7 @@ async fn until(cluster: &Cluster, what: &str, holds: impl Fn(&Routing) -> bool) 
     assert!(seen.is_ok(), "{what}: {:?}", cluster.routing().borrow());
 }
 
-/// Until all clusters agree on a leader for every shard.
+/// Waits until all clusters agree on a leader for every shard.
 async fn settled(clusters: &[&Cluster]) {
     for cluster in clusters {
         until(cluster, "every shard has a leader", |table| {
@@ -111,8 +111,8 @@ async fn settled(clusters: &[&Cluster]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_of_one_keeps_what_it_acknowledged_over_a_power_loss() {
-    let village = Village::default();
-    let mut node = Node::new(&village, 1, &[]);
+    let test_net = TestNet::default();
+    let mut node = Node::new(&test_net, 1, &[]);
     let cluster = start(&node).await;
     for number in 0..40 {
         let outcome = commit(&[&cluster], &format!("user{number}")).await;
@@ -138,8 +138,8 @@ async fn a_cluster_of_one_keeps_what_it_acknowledged_over_a_power_loss() {
 
 #[tokio::test(start_paused = true)]
 async fn commands_of_one_call_keep_their_order_and_many_calls_share_entries() {
-    let village = Village::default();
-    let cluster = start(&Node::new(&village, 1, &[])).await;
+    let test_net = TestNet::default();
+    let cluster = start(&Node::new(&test_net, 1, &[])).await;
     settled(&[&cluster]).await;
     commit(&[&cluster], "first").await;
     let shard = cluster.routing().borrow().shard(register("first").0).unwrap();
@@ -172,8 +172,8 @@ async fn commands_of_one_call_keep_their_order_and_many_calls_share_entries() {
 
 #[tokio::test(start_paused = true)]
 async fn three_nodes_survive_the_loss_of_each_one_and_take_it_back() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let mut clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     for number in 0..20 {
@@ -201,8 +201,8 @@ async fn three_nodes_survive_the_loss_of_each_one_and_take_it_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_follower_refuses_for_certain_and_knows_who_leads() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "someone").await;
@@ -227,8 +227,8 @@ async fn a_follower_refuses_for_certain_and_knows_who_leads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let mut clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
@@ -242,7 +242,7 @@ async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
     clusters[2].shutdown().await;
 
     nodes[2].disk = copy;
-    let ctx = village.ctx(&nodes[2].config.advertise, 8);
+    let ctx = test_net.ctx(&nodes[2].config.advertise, 8);
     let engine = Arc::new(nodes[2].disk.clone());
     // It may have started before it is told, but then it stops.
     let why = match timeout(PATIENCE, Cluster::start(ctx, engine, nodes[2].config.clone())).await.unwrap() {
@@ -253,8 +253,8 @@ async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
         }
         Err(error) => error.to_string(),
     };
-    assert!(why.contains("an earlier copy was put in its place"), "{why}");
-    assert!(nodes[2].disk.condemned().is_some_and(|why| why.contains("an earlier copy")));
+    assert!(why.contains("an earlier copy replaced it"), "{why}");
+    assert!(nodes[2].disk.damage_mark().is_some_and(|why| why.contains("an earlier copy")));
     commit(&[&clusters[0], &clusters[1]], "after").await;
     for cluster in &clusters[..2] {
         assert!(!cluster.links().reachable(NodeId(3)));
@@ -264,8 +264,8 @@ async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
 
 #[tokio::test(start_paused = true)]
 async fn leaderships_are_spread_and_handed_over() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     let all: Vec<&Cluster> = clusters.iter().collect();
     settled(&all).await;
@@ -288,11 +288,11 @@ async fn leaderships_are_spread_and_handed_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_is_admitted_and_routes_at_once() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
-    let late = Node::new(&village, 4, &[&address(1), &address(2), &address(3)]);
+    let late = Node::new(&test_net, 4, &[&address(1), &address(2), &address(3)]);
     let newcomer = start(&late).await;
     assert_eq!(newcomer.me(), NodeId(4));
     until(&newcomer, "it sees the others and their leaders", |table| {
@@ -319,19 +319,19 @@ async fn a_newcomer_is_admitted_and_routes_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_removed_before_it_had_anything_is_told() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
-    // It has its id and is lost before the meta group has come to it.
-    let mut newcomer = Node::new(&village, 4, &[&nodes[0].config.advertise]);
+    // It has its id, and is lost before the meta group has added it.
+    let mut newcomer = Node::new(&test_net, 4, &[&nodes[0].config.advertise]);
     let admitted = timeout(PATIENCE, newcomer.start()).await.unwrap().unwrap().expect("it is admitted");
     newcomer.crash();
     let order = Order { node: admitted.me, verb: Verb::Remove, replication: None };
     clusters[0].order(&order).await.unwrap();
     until(&clusters[0], "it is out", |table| !table.nodes.contains_key(&admitted.me)).await;
 
-    let ctx = village.ctx(&newcomer.config.advertise, 99);
+    let ctx = test_net.ctx(&newcomer.config.advertise, 99);
     let starting = Cluster::start(ctx, Arc::new(newcomer.disk.clone()), newcomer.config.clone());
     let refused = timeout(PATIENCE, starting).await.expect("it does not wait for ever").map(drop).unwrap_err();
     assert!(refused.to_string().contains("was removed from this cluster"), "{refused}");
@@ -342,8 +342,8 @@ async fn a_node_that_was_removed_before_it_had_anything_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_disk_ends_the_node_and_nothing_is_acknowledged() {
-    let village = Village::default();
-    let node = Node::new(&village, 1, &[]);
+    let test_net = TestNet::default();
+    let node = Node::new(&test_net, 1, &[]);
     let cluster = start(&node).await;
     settled(&[&cluster]).await;
     commit(&[&cluster], "before").await;
@@ -357,9 +357,9 @@ async fn a_failed_disk_ends_the_node_and_nothing_is_acknowledged() {
 
 #[tokio::test]
 async fn a_node_starts_in_the_real_world() {
-    let config = ClusterConfig { insecure: true, ..Node::new(&Village::default(), 0, &[]).config };
+    let config = ClusterConfig { insecure: true, ..Node::new(&TestNet::default(), 0, &[]).config };
     let cluster =
-        timeout(Duration::from_secs(20), Cluster::start(NodeCtx::production(), Arc::new(Memory::new()), config))
+        timeout(Duration::from_secs(20), Cluster::start(Platform::production(), Arc::new(Memory::new()), config))
             .await
             .unwrap()
             .unwrap();
@@ -377,4 +377,4 @@ mod readiness;
 mod recovered;
 mod sizes;
 mod snapshots;
-mod town;
+mod test_cluster;

@@ -1,4 +1,4 @@
-//! The feature level as an operator sees it, and the order to raise it.
+//! The feature level for operators, and the order to raise it.
 
 use std::time::Duration;
 
@@ -6,21 +6,22 @@ use tokio::time::timeout;
 use troupe_core::Level;
 
 use super::Cluster;
-use crate::level::{self, Outlook};
-use crate::operate::OrderError;
+use crate::cluster::operate::OrderError;
+use crate::control::upgrade;
+use crate::control::upgrade::Outlook;
 
-/// For this node to apply what it has just ordered.
+/// The time in which this node applies its own order.
 const APPLIED_WITHIN: Duration = Duration::from_secs(5);
 
 impl Cluster {
-    /// Where an upgrade stands, as this node sees it.
+    /// The progress of an upgrade, as this node sees it.
     pub fn upgrade(&self) -> Outlook {
         let mut said = self.links().supports();
-        said.insert(self.me(), self.0.mine.support().clone());
-        level::outlook(&self.meta_state(), &said)
+        said.insert(self.me(), self.0.local_vitals.support().clone());
+        upgrade::outlook(&self.meta_state(), &said)
     }
 
-    /// Raises the level to the highest that all members support, for good. Doing it again changes
+    /// Raises the level permanently to the highest that all members support. Repeating it changes
     /// nothing. Returns the level in force.
     pub async fn finalize(&self) -> Result<Level, OrderError> {
         let seen = self.upgrade();
@@ -31,9 +32,9 @@ impl Cluster {
                 Err(OrderError::Refused(format!("the upgrade cannot be finalized: {}", seen.waits_for.join("; "))))
             };
         };
-        let order = level::raise(&self.meta_state(), next);
+        let order = upgrade::raise(&self.meta_state(), next);
         self.meta().propose(&order).await?;
-        // What is recorded of it next is of that level.
+        // The audit row that follows is of the new level.
         let mut state = self.0.state.clone();
         let applied = state.wait_for(|state| state.in_force.level >= next);
         let applied = timeout(APPLIED_WITHIN, applied).await.is_ok_and(|applied| applied.is_ok());

@@ -1,11 +1,9 @@
-//! Whether a newcomer is where it says it is: asked of the address itself, before the meta group
-//! hears of the newcomer.
+//! Verifies a newcomer's address before the meta group admits the newcomer.
 //!
-//! The meta group takes a newcomer at the address of another node for that node's heir, since a
-//! wiped node can never come back. So an address must not be taken on trust: the node that is asked
-//! for admission dials it and sees who answers. Only the newcomer itself, known by its request, is
-//! admitted. An address whose holder answers is taken. An address where no node answers is asked
-//! again.
+//! The meta group takes a newcomer at the address of another node for its replacement, because a
+//! wiped node never returns. So the node that is asked for admission dials the address first. Only
+//! the newcomer itself, recognized by its request, is admitted. If another node answers, the
+//! address is taken. If no node answers, the newcomer must ask again.
 
 use std::time::Duration;
 
@@ -13,39 +11,39 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::ask::ask;
-use super::message::{Admission, Answer, Membership, Question, Standing};
-use super::{Directory, JoinRefusal, JoinRequest};
-use crate::address::{Reach, misfit};
-use crate::port::Port;
-use crate::port::dial::{DialError, Why};
+use super::message::{Admission, Answer, Membership, PeerState, Question};
+use crate::api::address::{Reach, misfit};
+use crate::api::{JoinRefusal, JoinRequest, MemberRegistry};
+use crate::transport::port::Port;
+use crate::transport::port::dial::{DialError, Why};
 
-/// For the newcomer to answer at its address.
+/// The time in which the newcomer answers at its address.
 const LOOK_TIME: Duration = Duration::from_secs(2);
-/// For the meta group to admit it.
+/// The time in which the meta group admits it.
 const ADMIT_TIME: Duration = Duration::from_secs(10);
 
-pub async fn admit(port: &Port, directory: &dyn Directory, join: JoinRequest) -> Answer {
+pub async fn admit(port: &Port, registry: &dyn MemberRegistry, join: JoinRequest) -> Answer {
     let address = join.address.clone();
-    if let Some(why) = misplaced(&address, directory) {
+    if let Some(why) = misplaced(&address, registry) {
         return Answer::Refused(why);
     }
     let seen = ask(port, &address, &Question::Hello, LOOK_TIME).await;
     if let Some(answer) = judge(&join, seen) {
         return answer;
     }
-    let elsewhere = |node| port.whereabouts().address(node).is_some_and(|known| known != address);
-    let before = directory.addresses().into_iter().find(|(node, member)| *member == address && elsewhere(*node));
+    let elsewhere = |node| port.address_book().address(node).is_some_and(|known| known != address);
+    let before = registry.addresses().into_iter().find(|(node, member)| *member == address && elsewhere(*node));
     if let Some((node, _)) = before {
-        // Taken for its heir, the newcomer would empty a node that lives.
+        // Taken for the node's replacement, the newcomer would empty a living node.
         return Answer::Unavailable(format!(
-            "node {node}, which had {address}, lives elsewhere: the table is not corrected yet"
+            "node {node}, which had {address}, is at another address: the table is not corrected yet"
         ));
     }
-    match timeout(ADMIT_TIME, directory.admit(join)).await {
+    match timeout(ADMIT_TIME, registry.admit(join)).await {
         Ok(Ok(me)) => {
-            info!(node = %me, %address, "a new node was admitted");
-            let nodes = directory.addresses().into_iter().collect();
-            Answer::Admitted(Admission { cluster_id: directory.cluster_id(), me, nodes })
+            info!(node = %me, %address, "admitted a new node");
+            let nodes = registry.addresses().into_iter().collect();
+            Answer::Admitted(Admission { cluster_id: registry.cluster_id(), me, nodes })
         }
         Ok(Err(JoinRefusal::NotLeader { hint })) => Answer::NotLeader { hint },
         Ok(Err(JoinRefusal::Removed)) => Answer::Removed,
@@ -55,16 +53,19 @@ pub async fn admit(port: &Port, directory: &dyn Directory, join: JoinRequest) ->
     }
 }
 
-/// By the text of the address alone.
-fn misplaced(address: &str, directory: &dyn Directory) -> Option<String> {
+/// Rejects an address by its text.
+fn misplaced(address: &str, registry: &dyn MemberRegistry) -> Option<String> {
     if Reach::of(address) == Reach::Unspecified {
-        return Some(format!("{address} is no address that other nodes can dial: start it with --cluster-advertise"));
+        return Some(format!(
+            "{address} is not an address that other nodes can dial: start it with --cluster-advertise"
+        ));
     }
-    let members = directory.addresses();
+    let members = registry.addresses();
     misfit(address, members.iter().map(|(_, member)| member.as_str()))
 }
 
-/// What the newcomer hears because of the one who answers at its address; `None` if that is itself.
+/// The answer to the newcomer, given the node that answers at its address; `None` if that is the
+/// newcomer itself.
 fn judge(join: &JoinRequest, seen: Result<Answer, DialError>) -> Option<Answer> {
     let address = &join.address;
     let taken = |by: &str| {
@@ -73,10 +74,10 @@ fn judge(join: &JoinRequest, seen: Result<Answer, DialError>) -> Option<Answer> 
         ))
     };
     let presence = match seen {
-        Ok(Answer::Standing(presence)) => presence,
-        Ok(_) => return Some(taken("something that is no newcomer")),
+        Ok(Answer::Status(presence)) => presence,
+        Ok(_) => return Some(taken("a peer that is not a newcomer")),
         Err(DialError { why: Why::BadToken | Why::WrongNode | Why::WithoutTls | Why::Unsupported, .. }) => {
-            return Some(taken("something that does not have this cluster's token"));
+            return Some(taken("a peer without this cluster's token"));
         }
         Err(error) => {
             return Some(Answer::Unavailable(format!(
@@ -84,15 +85,15 @@ fn judge(join: &JoinRequest, seen: Result<Answer, DialError>) -> Option<Answer> 
             )));
         }
     };
-    match presence.standing {
-        Standing::Bound(Some(request)) if request == join.request => None,
-        // An earlier version does not say its request, but its address.
-        Standing::Bound(None) if presence.addresses.cluster == *address => None,
-        Standing::Member(Membership { node: Some(node), .. }) => Some(taken(&format!("node {node}"))),
-        Standing::Member(_) => Some(taken("a node of a cluster")),
-        // A newcomer that was wiped since asks again with its new request.
-        Standing::Bound(_) | Standing::Empty(_) | Standing::Promised(_) => {
-            Some(Answer::Unavailable(format!("another node without a place answers at {address}")))
+    match presence.state {
+        PeerState::Awaiting(Some(request)) if request == join.request => None,
+        // An earlier version announces its address, but not its request.
+        PeerState::Awaiting(None) if presence.addresses.cluster == *address => None,
+        PeerState::Member(Membership { node: Some(node), .. }) => Some(taken(&format!("node {node}"))),
+        PeerState::Member(_) => Some(taken("a node of a cluster")),
+        // A newcomer that was wiped since then asks again with its new request.
+        PeerState::Awaiting(_) | PeerState::Empty(_) | PeerState::Promised(_) => {
+            Some(Answer::Unavailable(format!("another node without an identity answers at {address}")))
         }
     }
 }
@@ -106,7 +107,7 @@ mod tests {
     use troupe_core::level::Range;
 
     use super::super::Addresses;
-    use super::super::message::Presence;
+    use super::super::message::PeerStatus;
     use super::*;
     use crate::level::InForce;
 
@@ -120,9 +121,9 @@ mod tests {
         }
     }
 
-    fn answers(standing: Standing) -> Result<Answer, DialError> {
+    fn answers(state: PeerState) -> Result<Answer, DialError> {
         let addresses = Addresses { cluster: join().address, client: String::new(), http: String::new() };
-        Ok(Answer::Standing(Presence { addresses, standing, levels: Range::OURS }))
+        Ok(Answer::Status(PeerStatus { addresses, state, levels: Range::OURS }))
     }
 
     fn fails(why: Why) -> Result<Answer, DialError> {
@@ -131,10 +132,10 @@ mod tests {
 
     #[test]
     fn only_the_newcomer_itself_holds_its_address() {
-        assert_eq!(judge(&join(), answers(Standing::Bound(Some([4; 16])))), None);
-        assert_eq!(judge(&join(), answers(Standing::Bound(None))), None);
+        assert_eq!(judge(&join(), answers(PeerState::Awaiting(Some([4; 16])))), None);
+        assert_eq!(judge(&join(), answers(PeerState::Awaiting(None))), None);
         let member = |node| {
-            Standing::Member(Membership {
+            PeerState::Member(Membership {
                 cluster_id: [1; 16],
                 node,
                 nodes: BTreeMap::new(),
@@ -155,9 +156,12 @@ mod tests {
     #[test]
     fn what_may_pass_is_asked_again() {
         let refused = || fails(Why::Unreachable(io::ErrorKind::ConnectionRefused.into()));
-        for passing in
-            [answers(Standing::Bound(Some([5; 16]))), answers(Standing::Empty(vec![])), refused(), fails(Why::Busy)]
-        {
+        for passing in [
+            answers(PeerState::Awaiting(Some([5; 16]))),
+            answers(PeerState::Empty(vec![])),
+            refused(),
+            fails(Why::Busy),
+        ] {
             let judged = judge(&join(), passing);
             assert!(matches!(judged, Some(Answer::Unavailable(_))), "{judged:?}");
         }

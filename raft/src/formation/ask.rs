@@ -1,12 +1,12 @@
-//! One question to the node at an address, and its answer.
+//! Sends one request to the node at an address, and returns its answer.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::message::{self, Answer, Question};
-use crate::port::Port;
-use crate::port::dial::{DialError, Why};
+use crate::transport::port::Port;
+use crate::transport::port::dial::{DialError, Why};
 
 pub async fn ask(port: &Port, address: &str, question: &Question, within: Duration) -> Result<Answer, DialError> {
     let failed = |why| DialError { address: address.to_owned(), why };

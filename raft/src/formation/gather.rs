@@ -1,8 +1,9 @@
-//! What a node without a place does: ask the others, again and again, until it has one.
+//! Finds a cluster for a node without an identity: asks its peers, round after round, until it has
+//! one.
 //!
-//! Each round asks and takes at most one step; the steps themselves are the
-//! [`desk`](super::desk)'s. Between rounds it waits a little, with jitter and a bound, and says
-//! every few seconds what it is waiting for.
+//! Each round asks and takes at most one step. The steps themselves belong to the
+//! [`identity_store`](super::identity_store). Between rounds it backs off, and every few seconds it
+//! logs what it is waiting for.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,42 +12,42 @@ use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 use troupe_core::Level;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::{Backoff, Platform};
 
 use super::ask::ask;
-use super::desk::{Desk, FIRST, lists_differ};
-use super::message::{Answer, Membership, Presence, Question, Standing};
-use super::{Addresses, Birth, Identity, hex};
-use crate::cluster::StartError;
-use crate::port::Port;
-use crate::port::dial::{DialError, Why};
-use crate::waiting::Waiting;
+use super::bootstrap::{Bootstrap, hex};
+use super::identity::Identity;
+use super::identity_store::{FIRST, IdentityStore, lists_differ};
+use super::message::{Answer, Membership, PeerState, PeerStatus, Question};
+use crate::api::{Addresses, StartError};
+use crate::formation::waiting::Waiting;
+use crate::transport::port::Port;
+use crate::transport::port::dial::{DialError, Why};
 
 const HELLO_TIME: Duration = Duration::from_secs(2);
 const PROMISE_TIME: Duration = Duration::from_secs(5);
-/// More than the other side spends on agreeing.
+/// Longer than the other side spends on the admission.
 const JOIN_TIME: Duration = Duration::from_secs(15);
-/// Nodes asked in one round for admission, hints included.
+/// Nodes asked for admission in one round, including hints.
 const JOIN_HOPS: usize = 16;
-const DELAY_MIN: Duration = Duration::from_millis(50);
-const DELAY_MAX: Duration = Duration::from_millis(500);
+const BETWEEN_ROUNDS: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(500));
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
 pub struct Gatherer<'a> {
-    pub ctx: &'a NodeCtx,
+    pub ctx: &'a Platform,
     pub port: &'a Port,
-    pub desk: &'a Desk,
+    pub identity_store: &'a IdentityStore,
     /// The founding list without this node.
     pub seeds: &'a [String],
-    /// Told what each round waits for.
+    /// Receives what each round waits for.
     pub waiting: &'a Waiting,
 }
 
-/// What a round came to.
+/// The result of a round.
 enum Step {
-    /// Something was written down: go on at once.
+    /// A decision was written down: continue at once.
     Taken,
-    /// What is missing, for the log.
+    /// The obstacles, for the log.
     Wait(Vec<String>),
 }
 
@@ -59,24 +60,24 @@ fn refused<T>(text: String) -> Result<T, StartError> {
 impl Gatherer<'_> {
     /// Returns with a confirmed identity.
     pub async fn settle(&self) -> Result<Identity, StartError> {
-        if let Some(identity) = self.desk.identity().await?.filter(|identity| identity.confirmed) {
+        if let Some(identity) = self.identity_store.identity().await?.filter(|identity| identity.confirmed) {
             self.check_seeds(&identity).await?;
             return Ok(identity);
         }
-        let mut delay = DELAY_MIN;
+        let mut backoff = BETWEEN_ROUNDS;
         let mut logged: Option<Instant> = None;
         loop {
-            let step = match self.desk.identity().await? {
+            let step = match self.identity_store.identity().await? {
                 None => self.seek().await?,
                 Some(identity) if identity.confirmed => return Ok(identity),
-                Some(Identity { birth: Some(birth), me, .. }) if me == FIRST => self.found(&birth).await?,
-                Some(Identity { birth: Some(birth), .. }) => self.follow(&birth).await?,
-                Some(Identity { birth: None, .. }) => {
+                Some(Identity { bootstrap: Some(bootstrap), me, .. }) if me == FIRST => self.found(&bootstrap).await?,
+                Some(Identity { bootstrap: Some(bootstrap), .. }) => self.follow(&bootstrap).await?,
+                Some(Identity { bootstrap: None, .. }) => {
                     return refused("this data directory's identity is damaged".into());
                 }
             };
             let Step::Wait(reasons) = step else {
-                delay = DELAY_MIN;
+                backoff.reset();
                 continue;
             };
             let reasons = format!("waiting for a place in a cluster: {}", reasons.join("; "));
@@ -85,22 +86,20 @@ impl Gatherer<'_> {
                 logged = Some(Instant::now());
             }
             self.waiting.tell(reasons);
-            let jittered = self.ctx.rng.range(delay.as_millis() as u64 / 2, delay.as_millis() as u64);
             tokio::select! {
                 biased;
-                () = self.desk.changed() => {}
-                () = sleep(Duration::from_millis(jittered)) => {}
+                () = self.identity_store.changed() => {}
+                () = sleep(backoff.pause(&self.ctx.rng)) => {}
             }
-            delay = (delay * 2).min(DELAY_MAX);
         }
     }
 
-    /// A node that comes back needs nobody, but must not be pointed at another cluster.
+    /// A returning node needs no other, but must not be pointed at another cluster.
     async fn check_seeds(&self, identity: &Identity) -> Result<(), StartError> {
         let mut other = None;
         for (address, answer) in self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await {
             match answer {
-                Ok(Answer::Standing(Presence { standing: Standing::Member(theirs), .. })) => {
+                Ok(Answer::Status(PeerStatus { state: PeerState::Member(theirs), .. })) => {
                     let cluster = theirs.cluster_id;
                     if cluster == identity.cluster_id {
                         return Ok(());
@@ -121,15 +120,15 @@ impl Gatherer<'_> {
         }
     }
 
-    /// An empty node looks for a cluster to join, or for the moment to found one.
+    /// An empty node searches for a cluster to join, or for the moment to bootstrap one.
     async fn seek(&self) -> Result<Step, StartError> {
         let asked = self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await;
         self.all_distrust(&asked)?;
         let mut round = Round::new();
         for (address, answer) in asked {
             match answer {
-                Ok(Answer::Standing(presence)) => self.note(&mut round, address, presence)?,
-                Ok(_) => round.missing.push(format!("{address} answers something else than who it is")),
+                Ok(Answer::Status(presence)) => self.note(&mut round, address, presence)?,
+                Ok(_) => round.missing.push(format!("{address} does not answer with its status")),
                 Err(error) => round.missing.push(error.to_string()),
             }
         }
@@ -138,18 +137,17 @@ impl Gatherer<'_> {
             return self.join(cluster, round.members.into_iter().map(|(address, _)| address)).await;
         }
         if !round.missing.is_empty() {
-            let (missing, all) = (round.missing.len(), self.desk.list().len());
+            let (missing, all) = (round.missing.len(), self.identity_store.list().len());
             let texts = round.missing.join("; ");
             round.missing = vec![format!("{missing} of {all} nodes of the join list are missing: {texts}")];
         }
-        // Where there is a cluster to join, it does not matter what those who are empty too were
-        // started for.
-        if let Some(bound) = self.desk.bound().await {
-            round.missing.insert(0, bound.text().to_owned());
+        // If there is a cluster to join, the join lists of empty peers do not matter.
+        if let Some(awaiting) = self.identity_store.awaiting().await {
+            round.missing.insert(0, awaiting.text().to_owned());
             return Ok(Step::Wait(round.missing));
         }
         if let Some(mistake) = round.mistake {
-            // Who did not answer may be such a cluster.
+            // A silent peer may belong to such a cluster.
             if round.missing.is_empty() {
                 return refused(mistake);
             }
@@ -158,34 +156,34 @@ impl Gatherer<'_> {
         if !round.missing.is_empty() {
             return Ok(Step::Wait(round.missing));
         }
-        let first = &self.desk.list()[0];
-        if *first != self.desk.me().cluster {
-            return Ok(Step::Wait(vec![format!("all nodes are present; {first} is to found the cluster")]));
+        let first = &self.identity_store.list()[0];
+        if *first != self.identity_store.me().cluster {
+            return Ok(Step::Wait(vec![format!("all nodes are present; {first} bootstraps the cluster")]));
         }
-        // A founder that was wiped before its cluster was confirmed goes on with the birth that the
-        // others have promised: none of them has taken part in anything yet.
-        let newest = round.newest.min(self.desk.levels().range.newest);
-        let birth = round.promised.unwrap_or_else(|| {
+        // A founder that was wiped before its cluster was confirmed continues with the bootstrap
+        // that the others have promised: none of them has taken part in anything yet.
+        let newest = round.newest.min(self.identity_store.levels().range.newest);
+        let bootstrap = round.promised.unwrap_or_else(|| {
             let mut nodes = round.empty;
-            nodes.push(self.desk.me().clone());
+            nodes.push(self.identity_store.me().clone());
             nodes.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-            Birth::new(self.ctx.rng.bytes(), newest, nodes)
+            Bootstrap::new(self.ctx.rng.bytes(), newest, nodes)
         });
-        if let Some(why) = self.desk.levels().objection(birth.level) {
+        if let Some(why) = self.identity_store.levels().objection(bootstrap.level) {
             return refused(why);
         }
-        match self.desk.promise(&birth).await? {
+        match self.identity_store.promise(&bootstrap).await? {
             Ok(()) => Ok(Step::Taken),
-            // Somebody else's question was faster.
+            // Another node's request came first.
             Err(why) => Ok(Step::Wait(vec![why])),
         }
     }
 
-    /// One peer's answer, held against the ones before it and our own list.
-    fn note(&self, round: &mut Round, address: String, presence: Presence) -> Result<(), StartError> {
-        let Presence { addresses, standing, levels } = presence;
-        if let Standing::Member(Membership { cluster_id: cluster, in_force, .. }) = standing {
-            if let Some(why) = in_force.refusal(self.desk.levels().range) {
+    /// Compares one peer's answer with the previous ones and with this node's list.
+    fn note(&self, round: &mut Round, address: String, presence: PeerStatus) -> Result<(), StartError> {
+        let PeerStatus { addresses, state: standing, levels } = presence;
+        if let PeerState::Member(Membership { cluster_id: cluster, in_force, .. }) = standing {
+            if let Some(why) = in_force.refusal(self.identity_store.levels().range) {
                 return refused(format!("{address} does not admit this node: {why}"));
             }
             if let Some((other, theirs)) = round.members.first().filter(|(_, theirs)| *theirs != cluster) {
@@ -198,40 +196,40 @@ impl Gatherer<'_> {
             round.members.push((address, cluster));
             return Ok(());
         }
-        let (me, ours) = (&self.desk.me().cluster, self.desk.list());
+        let (me, ours) = (&self.identity_store.me().cluster, self.identity_store.list());
         let mistake = match standing {
             _ if addresses.cluster != address => format!(
                 "the node at {address} calls itself {}: list every node by the address that it advertises",
                 addresses.cluster
             ),
-            Standing::Empty(theirs) if theirs != ours => lists_differ(me, ours, theirs.iter().map(String::as_str)),
-            Standing::Promised(birth) if !birth.is_of(ours) => lists_differ(me, ours, birth.addresses()),
-            Standing::Promised(birth) => match &round.promised {
-                Some(other) if *other != birth => format!(
-                    "{address} and another node have begun the births of two clusters: as nothing is stored yet, empty the data directories of all nodes"
+            PeerState::Empty(theirs) if theirs != ours => lists_differ(me, ours, theirs.iter().map(String::as_str)),
+            PeerState::Promised(bootstrap) if !bootstrap.is_of(ours) => lists_differ(me, ours, bootstrap.addresses()),
+            PeerState::Promised(bootstrap) => match &round.promised {
+                Some(other) if *other != bootstrap => format!(
+                    "{address} and another node have begun to bootstrap two clusters: as nothing is stored yet, empty the data directories of all nodes"
                 ),
                 _ => {
-                    round.promised = Some(birth);
+                    round.promised = Some(bootstrap);
                     return Ok(());
                 }
             },
-            Standing::Empty(_) => {
+            PeerState::Empty(_) => {
                 round.newest = round.newest.min(levels.newest);
                 round.empty.push(addresses);
                 return Ok(());
             }
-            Standing::Bound(_) => {
-                round.missing.push(format!("{address} waits for its cluster itself"));
+            PeerState::Awaiting(_) => {
+                round.missing.push(format!("{address} waits for its cluster too"));
                 return Ok(());
             }
-            Standing::Member(_) => return Ok(()),
+            PeerState::Member(_) => return Ok(()),
         };
         round.mistake.get_or_insert(mistake);
         Ok(())
     }
 
     async fn join(&self, cluster: [u8; 16], members: impl Iterator<Item = String>) -> Result<Step, StartError> {
-        let Some(request) = self.desk.begin_join().await? else { return Ok(Step::Taken) };
+        let Some(request) = self.identity_store.begin_join().await? else { return Ok(Step::Taken) };
         let question = Question::Join(request);
         let mut next: VecDeque<String> = members.collect();
         let mut reasons = Vec::new();
@@ -239,61 +237,63 @@ impl Gatherer<'_> {
             let Some(address) = next.pop_front() else { break };
             match self.ask(&address, &question, JOIN_TIME).await {
                 Ok(Answer::Admitted(admission)) if admission.cluster_id == cluster => {
-                    self.desk.admitted(admission).await?;
+                    self.identity_store.admitted(admission).await?;
                     return Ok(Step::Taken);
                 }
                 Ok(Answer::NotLeader { hint: Some(hint) }) if hint != address => next.push_front(hint),
-                Ok(Answer::NotLeader { .. }) => reasons.push(format!("{address} knows no leader to admit this node")),
+                Ok(Answer::NotLeader { .. }) => {
+                    reasons.push(format!("{address} knows no leader that admits this node"))
+                }
                 Ok(Answer::Removed) => {
-                    info!(%address, "the node that this one was admitted as was removed before it came: it asks as a new one");
-                    self.desk.forget_join().await?;
+                    info!(%address, "this node was admitted and removed before it joined: it asks again as a new node");
+                    self.identity_store.forget_join().await?;
                     return Ok(Step::Taken);
                 }
                 Ok(Answer::Unavailable(why)) => reasons.push(format!("{address} cannot admit this node yet: {why}")),
                 Ok(Answer::Refused(why)) => return refused(format!("{address} does not admit this node: {why}")),
-                Ok(_) => reasons.push(format!("{address} answers something else than an admission")),
+                Ok(_) => reasons.push(format!("{address} answers with something other than an admission")),
                 Err(error) => reasons.push(error.to_string()),
             }
         }
         Ok(Step::Wait(reasons))
     }
 
-    /// The first founder, its own promise written down, has all others promise.
-    async fn found(&self, birth: &Birth) -> Result<Step, StartError> {
+    /// The first founder, after its own promise, has all others promise.
+    async fn found(&self, bootstrap: &Bootstrap) -> Result<Step, StartError> {
         let mut missing = Vec::new();
-        for (address, answer) in self.ask_all(self.seeds, &Question::Promise(birth.clone()), PROMISE_TIME).await {
+        for (address, answer) in self.ask_all(self.seeds, &Question::Promise(bootstrap.clone()), PROMISE_TIME).await {
             match answer {
                 Ok(Answer::Promised) => {}
                 Ok(Answer::Refused(why)) => {
-                    return refused(format!("{address} does not take part in the birth of this cluster: {why}"));
+                    return refused(format!("{address} does not take part in the bootstrap of this cluster: {why}"));
                 }
                 Ok(Answer::Unavailable(why)) => missing.push(format!("{address} cannot promise now: {why}")),
-                Ok(_) => missing.push(format!("{address} answers something else than a promise")),
+                Ok(_) => missing.push(format!("{address} answers with something other than a promise")),
                 Err(error) => missing.push(error.to_string()),
             }
         }
         if !missing.is_empty() {
             return Ok(Step::Wait(missing));
         }
-        self.desk.confirm().await?;
-        info!(cluster = %hex(birth.cluster_id), nodes = birth.founders.len(), "a cluster is born");
+        self.identity_store.confirm().await?;
+        info!(cluster = %hex(bootstrap.cluster_id), nodes = bootstrap.founders.len(), "bootstrapped a cluster");
         Ok(Step::Taken)
     }
 
-    /// The others wait for anybody who knows that all have promised.
-    async fn follow(&self, birth: &Birth) -> Result<Step, StartError> {
+    /// The other founders wait for a node that knows that all have promised.
+    async fn follow(&self, bootstrap: &Bootstrap) -> Result<Step, StartError> {
         let mut missing = Vec::new();
         for (address, answer) in self.ask_all(self.seeds, &Question::Hello, HELLO_TIME).await {
             match answer {
-                Ok(Answer::Standing(Presence { standing: Standing::Member(theirs), .. })) => {
+                Ok(Answer::Status(PeerStatus { state: PeerState::Member(theirs), .. })) => {
                     let cluster = theirs.cluster_id;
-                    if cluster == birth.cluster_id {
-                        self.desk.confirm().await?;
+                    if cluster == bootstrap.cluster_id {
+                        self.identity_store.confirm().await?;
                         return Ok(Step::Taken);
                     }
                     return refused(format!(
-                        "this node has promised the birth of cluster {}, but {address} belongs to cluster {}: as nothing is stored here yet, empty this data directory to join that one",
-                        hex(birth.cluster_id),
+                        "this node has promised the bootstrap of cluster {}, but {address} belongs to cluster {}: as nothing is stored here yet, empty this data directory to join that one",
+                        hex(bootstrap.cluster_id),
                         hex(cluster),
                     ));
                 }
@@ -302,13 +302,12 @@ impl Gatherer<'_> {
             }
         }
         if missing.is_empty() {
-            missing.push(format!("{} has yet to hear that all have promised", birth.founders[0].address));
+            missing.push(format!("{} does not know yet that all have promised", bootstrap.founders[0].address));
         }
         Ok(Step::Wait(missing))
     }
 
-    /// When every single peer rejects our token, the mistake is most likely here, and waiting does
-    /// not help.
+    /// If every peer rejects our token, the mistake is probably here, and waiting does not help.
     fn all_distrust(&self, asked: &[Asked]) -> Result<(), StartError> {
         let mut errors = Vec::new();
         for (_, answer) in asked {
@@ -320,7 +319,7 @@ impl Gatherer<'_> {
         if errors.is_empty() { Ok(()) } else { refused(errors.join("; ")) }
     }
 
-    /// All at once; the answers in the order of the addresses.
+    /// Asks all at once; the answers are in the order of the addresses.
     async fn ask_all(&self, addresses: &[String], question: &Question, within: Duration) -> Vec<Asked> {
         join_all(addresses.iter().map(async |address| (address.clone(), self.ask(address, question, within).await)))
             .await
@@ -330,14 +329,14 @@ impl Gatherer<'_> {
         ask(self.port, address, question, within).await
     }
 
-    /// The address that this node advertises must not lead to another one: the others would take
-    /// that one for this.
+    /// The address that this node advertises must not lead to another node, which the others would
+    /// take for this one.
     pub async fn check_own_address(&self) -> Result<(), StartError> {
-        let mine = self.desk.me().cluster.as_str();
+        let mine = self.identity_store.me().cluster.as_str();
         let answer = self.ask(mine, &Question::Hello, HELLO_TIME).await;
-        let Ok(Answer::Standing(Presence { standing: Standing::Member(theirs), .. })) = answer else { return Ok(()) };
-        // Read after the answer: it may have got its place meanwhile.
-        let ours = self.desk.identity().await?.map(|ours| (ours.cluster_id, ours.me));
+        let Ok(Answer::Status(PeerStatus { state: PeerState::Member(theirs), .. })) = answer else { return Ok(()) };
+        // Read after the answer: the node may have got its identity meanwhile.
+        let ours = self.identity_store.identity().await?.map(|ours| (ours.cluster_id, ours.me));
         let Some(node) = theirs.node.filter(|node| ours != Some((theirs.cluster_id, *node))) else { return Ok(()) };
         refused(format!(
             "cluster.advertise = {mine} is taken: node {node} of cluster {} answers there; advertise an address that leads to this node",
@@ -350,12 +349,12 @@ impl Gatherer<'_> {
 struct Round {
     members: Vec<(String, [u8; 16])>,
     empty: Vec<Addresses>,
-    /// The highest feature level that all of those support.
+    /// The highest feature level that all asked nodes support.
     newest: Level,
-    promised: Option<Birth>,
-    /// What the operator has to mend, unless there is a cluster to join.
+    promised: Option<Bootstrap>,
+    /// The mistake that the operator must correct, unless there is a cluster to join.
     mistake: Option<String>,
-    /// Who cannot be counted on, and why.
+    /// Peers that are missing, and why.
     missing: Vec<String>,
 }
 

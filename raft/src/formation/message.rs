@@ -1,39 +1,39 @@
-//! The words of formation: one question and one answer per connection, capped, and checked before
-//! anything inside sees them.
+//! The messages of formation: one request and one answer per connection, capped, and checked before
+//! other code sees them.
 
-mod identity;
 mod token;
 
 use std::collections::BTreeMap;
 use std::io;
 
 use prost::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_core::level::Range;
 use troupe_core::{Level, NodeId};
+use troupe_proto::frame::{read_frame, write_frame};
 use troupe_proto::wire::raft as wire;
 use troupe_proto::wire::raft::formation_reply::Reply as WireReply;
 use troupe_proto::wire::raft::formation_request::Request as WireRequest;
 use troupe_proto::wire::raft::formation_standing::Standing as WireStanding;
 use troupe_runtime::Stream;
 
-use super::ledger::{Announcement, Boot, Start};
-use super::rotation::Step;
-use super::{Addresses, Birth, Founder, JoinRequest};
+use super::boot::{Announcement, Boot, Start};
+use super::bootstrap::Bootstrap;
+use crate::api::{Addresses, Founder, JoinRequest};
 use crate::level::{InForce, range_in, range_out};
-use crate::token::{Fingerprint, Token};
+use crate::transport::token::Token;
+pub use token::{Held, Step};
 
-/// Room for a birth of hundreds of nodes.
+/// Space for a bootstrap of hundreds of nodes.
 const CAP: usize = 256 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
-    /// Who are you?
+    /// Asks for the peer's status.
     Hello,
-    /// Promise this birth and no other.
-    Promise(Birth),
+    /// Promise this bootstrap and no other.
+    Promise(Bootstrap),
     Join(JoinRequest),
-    /// Write down which start I am in.
+    /// Record my present start.
     Announce(Announcement),
     /// Change the cluster's token.
     Rotate,
@@ -43,21 +43,21 @@ pub enum Question {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    Standing(Presence),
+    Status(PeerStatus),
     Promised,
     Admitted(Admission),
     NotLeader {
         hint: Option<String>,
     },
-    /// The node that the request made was removed before it came: ask as another one.
+    /// The node that the request created was removed before it started. Ask with a new request.
     Removed,
-    /// Ask again.
+    /// Retry.
     Unavailable(String),
-    /// Never; the text is for the operator.
+    /// Permanent; the text is for the operator.
     Refused(String),
-    /// The announced start is written down. And this is ours, and what we support.
+    /// The announced start is recorded. Contains the answering node's own start and levels.
     Noted(Start, Range),
-    /// A later start was seen, this one or above.
+    /// This start, or a later one, was seen before.
     Outdated {
         number: u64,
     },
@@ -66,42 +66,35 @@ pub enum Answer {
     Holds(Held),
 }
 
-/// Which token a member shows, and which one it is to show next.
+/// The status of the answering node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    pub current: Fingerprint,
-    pub next: Option<Token>,
-}
-
-/// Who answers, and how far it has got.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presence {
+pub struct PeerStatus {
     pub addresses: Addresses,
-    pub standing: Standing,
+    pub state: PeerState,
     pub levels: Range,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Belongs to no cluster; the list it was started with.
+pub enum PeerState {
+    /// It belongs to no cluster; the list with which it was started.
     Empty(Vec<String>),
-    /// Has no place now, and waits for the cluster that it belonged to or has asked to be admitted
-    /// to; with its request, if it has made one.
-    Bound(Option<[u8; 16]>),
-    /// Has promised a birth and does not know that all others have.
-    Promised(Birth),
+    /// It has no identity now, and waits for its former cluster, or for one that it has asked for
+    /// admission; with its request, if it has drawn one.
+    Awaiting(Option<[u8; 16]>),
+    /// It has promised a bootstrap and does not know that all others have.
+    Promised(Bootstrap),
     Member(Membership),
 }
 
-/// A place in a cluster, as the one who has it says it.
+/// Membership in a cluster, as the member announces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
     pub cluster_id: [u8; 16],
-    /// `None`: an earlier version, which did not say it.
+    /// `None`: an earlier version, which does not announce it.
     pub node: Option<NodeId>,
-    /// Where it believes the members of its cluster to be.
+    /// The addresses at which it believes the members to be.
     pub nodes: BTreeMap<NodeId, String>,
-    /// The feature level, as far as it knows.
+    /// The feature level that it knows.
     pub in_force: InForce,
 }
 
@@ -114,27 +107,12 @@ pub struct Admission {
 
 /// Sends one message. The caller bounds the time.
 pub async fn send(stream: &mut dyn Stream, message: &impl Message) -> io::Result<()> {
-    let bytes = message.encode_to_vec();
-    if bytes.len() > CAP {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the list of nodes is too long"));
-    }
-    stream.write_all(&(bytes.len() as u32).to_be_bytes()).await?;
-    stream.write_all(&bytes).await?;
-    stream.flush().await
+    Ok(write_frame(stream, message, CAP).await?)
 }
 
 /// Receives one message. The caller bounds the time.
 pub async fn receive<M: Message + Default>(stream: &mut dyn Stream) -> io::Result<M> {
-    let length = stream.read_u32().await? as usize;
-    if length > CAP {
-        return Err(invalid());
-    }
-    let mut bytes = Vec::new();
-    (&mut *stream).take(length as u64).read_to_end(&mut bytes).await?;
-    if bytes.len() < length {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    M::decode(bytes.as_slice()).map_err(|_| invalid())
+    M::decode(read_frame(stream, CAP).await?).map_err(|_| invalid())
 }
 
 pub fn invalid() -> io::Error {
@@ -145,7 +123,7 @@ impl Question {
     pub fn to_wire(&self) -> wire::FormationRequest {
         let request = match self {
             Question::Hello => WireRequest::Hello(wire::FormationHello {}),
-            Question::Promise(birth) => WireRequest::Promise(birth.to_wire()),
+            Question::Promise(bootstrap) => WireRequest::Promise(bootstrap.to_wire()),
             Question::Rotate => WireRequest::Rotate(wire::FormationHello {}),
             Question::Token(step) => WireRequest::Token(token::step_out(step)),
             Question::Join(join) => WireRequest::Join(wire::FormationJoin {
@@ -180,7 +158,7 @@ impl Question {
             WireRequest::Hello(_) => Question::Hello,
             WireRequest::Rotate(_) => Question::Rotate,
             WireRequest::Token(step) => Question::Token(token::step_in(step)?),
-            WireRequest::Promise(birth) => Question::Promise(Birth::from_wire(birth)?),
+            WireRequest::Promise(bootstrap) => Question::Promise(Bootstrap::from_wire(bootstrap)?),
             WireRequest::Join(join) => {
                 let Addresses { cluster, client, http } = Addresses::from_wire(join.addresses?)?;
                 let (request, levels) = (id(&join.request)?, range_in(join.levels));
@@ -206,7 +184,7 @@ impl Question {
 impl Answer {
     pub fn to_wire(&self) -> wire::FormationReply {
         let reply = match self {
-            Answer::Standing(presence) => WireReply::Standing(presence.to_wire()),
+            Answer::Status(presence) => WireReply::Standing(presence.to_wire()),
             Answer::Rotated(token) => WireReply::Rotated(token.reveal()),
             Answer::Holds(held) => WireReply::Holds(token::held_out(held)),
             Answer::Promised => WireReply::Promised(wire::FormationPromised {}),
@@ -234,7 +212,7 @@ impl Answer {
 
     pub fn from_wire(message: wire::FormationReply) -> Option<Answer> {
         Some(match message.reply? {
-            WireReply::Standing(standing) => Answer::Standing(Presence::from_wire(standing)?),
+            WireReply::Standing(standing) => Answer::Status(PeerStatus::from_wire(standing)?),
             WireReply::Promised(_) => Answer::Promised,
             WireReply::Rotated(token) => Answer::Rotated(Token::parse(&token).ok()?),
             WireReply::Holds(held) => Answer::Holds(token::held_in(&held)?),
@@ -255,19 +233,19 @@ impl Answer {
     }
 }
 
-impl Presence {
+impl PeerStatus {
     fn to_wire(&self) -> wire::FormationStanding {
-        let standing = match &self.standing {
-            Standing::Empty(join) => {
+        let standing = match &self.state {
+            PeerState::Empty(join) => {
                 WireStanding::Empty(wire::FormationEmpty { join: join.clone(), ..Default::default() })
             }
-            Standing::Bound(request) => WireStanding::Empty(wire::FormationEmpty {
+            PeerState::Awaiting(request) => WireStanding::Empty(wire::FormationEmpty {
                 join: Vec::new(),
                 bound: true,
                 request: request.map_or_else(Default::default, |request| request.to_vec().into()),
             }),
-            Standing::Promised(birth) => WireStanding::Promised(birth.to_wire()),
-            Standing::Member(Membership { cluster_id, node, nodes, in_force }) => {
+            PeerState::Promised(bootstrap) => WireStanding::Promised(bootstrap.to_wire()),
+            PeerState::Member(Membership { cluster_id, node, nodes, in_force }) => {
                 WireStanding::Member(wire::FormationMember {
                     cluster_id: cluster_id.to_vec().into(),
                     node_id: node.map_or(0, |node| node.0),
@@ -281,12 +259,12 @@ impl Presence {
         wire::FormationStanding { addresses, standing: Some(standing), levels }
     }
 
-    fn from_wire(message: wire::FormationStanding) -> Option<Presence> {
+    fn from_wire(message: wire::FormationStanding) -> Option<PeerStatus> {
         let standing = match message.standing? {
-            WireStanding::Empty(wire::FormationEmpty { bound: true, request, .. }) => Standing::Bound(id(&request)),
-            WireStanding::Empty(empty) => Standing::Empty(empty.join),
-            WireStanding::Promised(birth) => Standing::Promised(Birth::from_wire(birth)?),
-            WireStanding::Member(member) => Standing::Member(Membership {
+            WireStanding::Empty(wire::FormationEmpty { bound: true, request, .. }) => PeerState::Awaiting(id(&request)),
+            WireStanding::Empty(empty) => PeerState::Empty(empty.join),
+            WireStanding::Promised(bootstrap) => PeerState::Promised(Bootstrap::from_wire(bootstrap)?),
+            WireStanding::Member(member) => PeerState::Member(Membership {
                 cluster_id: id(&member.cluster_id)?,
                 node: node(member.node_id),
                 nodes: nodes_from_wire(member.nodes)?,
@@ -294,7 +272,7 @@ impl Presence {
             }),
         };
         let levels = range_in(message.levels);
-        Some(Presence { addresses: Addresses::from_wire(message.addresses?)?, standing, levels })
+        Some(PeerStatus { addresses: Addresses::from_wire(message.addresses?)?, state: standing, levels })
     }
 }
 
@@ -309,8 +287,8 @@ impl Addresses {
     }
 }
 
-impl Birth {
-    fn to_wire(&self) -> wire::FormationBirth {
+impl Bootstrap {
+    pub fn to_wire(&self) -> wire::FormationBirth {
         let founders = self.founders.iter().map(|founder| wire::FormationFounder {
             node_id: founder.id.0,
             addresses: Some(wire::FormationAddresses {
@@ -326,8 +304,8 @@ impl Birth {
         }
     }
 
-    /// Only as [`Birth::new`] makes it: ids 1..=n, addresses ascending.
-    fn from_wire(message: wire::FormationBirth) -> Option<Birth> {
+    /// Only as [`Bootstrap::new`] makes it: ids 1..=n, addresses ascending.
+    pub fn from_wire(message: wire::FormationBirth) -> Option<Bootstrap> {
         let (cluster_id, level) = (id(&message.cluster_id)?, Level::kept(message.level));
         let mut founders: Vec<Founder> = Vec::new();
         for (expected, founder) in (1..).zip(message.founders) {
@@ -339,19 +317,19 @@ impl Birth {
             let id = NodeId(expected);
             founders.push(Founder { id, address: cluster, client_address: client, http_address: http });
         }
-        (!founders.is_empty()).then_some(Birth { cluster_id, founders, level })
+        (!founders.is_empty()).then_some(Bootstrap { cluster_id, founders, level })
     }
 }
 
-fn nodes_to_wire(nodes: &BTreeMap<NodeId, String>) -> Vec<wire::FormationNode> {
+pub fn nodes_to_wire(nodes: &BTreeMap<NodeId, String>) -> Vec<wire::FormationNode> {
     nodes.iter().map(|(id, address)| wire::FormationNode { node_id: id.0, address: address.clone() }).collect()
 }
 
-fn nodes_from_wire(nodes: Vec<wire::FormationNode>) -> Option<BTreeMap<NodeId, String>> {
+pub fn nodes_from_wire(nodes: Vec<wire::FormationNode>) -> Option<BTreeMap<NodeId, String>> {
     nodes.into_iter().map(|entry| Some((node(entry.node_id)?, entry.address))).collect()
 }
 
-fn node(id: u64) -> Option<NodeId> {
+pub fn node(id: u64) -> Option<NodeId> {
     (id != 0).then_some(NodeId(id))
 }
 
@@ -365,7 +343,7 @@ fn start(number: u64, mark: &[u8], before: &[u8]) -> Option<Start> {
 }
 
 /// Sixteen bytes that are not all zero.
-fn id(bytes: &[u8]) -> Option<[u8; 16]> {
+pub fn id(bytes: &[u8]) -> Option<[u8; 16]> {
     <[u8; 16]>::try_from(bytes).ok().filter(|id| *id != [0; 16])
 }
 

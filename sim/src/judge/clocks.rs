@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use troupe_chaos::history::Record;
 use troupe_core::ConversationId;
-use troupe_raft::clocks::BOUND_MS;
+use troupe_raft::transport::clocks::BOUND_MS;
 use troupe_runtime::clock::SimClock;
 
 use crate::evidence::Seen;

@@ -12,10 +12,9 @@ use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_raft::Cluster;
-use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
-use troupe_raft::meta::{Settings, Strangers};
-use troupe_raft::operate::Order;
-use troupe_runtime::{NodeCtx, Rng};
+use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
+use troupe_raft::cluster::operate::Order;
+use troupe_runtime::{Platform, Rng};
 
 use super::{Glimpse, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
 use crate::evidence::Evidence;
@@ -54,7 +53,7 @@ pub(super) async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machin
     }
     let ended = live(&setting, node, &machine).await;
     let mut machine = machine.lock();
-    let found_out = machine.put_back && machine.memory.condemned().is_some();
+    let found_out = machine.put_back && machine.memory.damage_mark().is_some();
     let is_out = matches!(&ended, Err(error) if error.to_string().contains(REMOVED));
     let planned = machine.may_fail || found_out || (is_out && setting.plan.members.is_some());
     machine.window = None;
@@ -74,7 +73,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         let mut machine = machine.lock();
         machine.boots += 1;
         let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
-        let ctx = NodeCtx {
+        let ctx = Platform {
             clock: machine.dial.clock.clone(),
             rng: rng.clone(),
             net: Arc::new(Wire(machine.meter.clone())),

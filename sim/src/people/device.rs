@@ -11,7 +11,7 @@ use troupe_client::{Client, Error, Events, Incoming, StartAt, State, Store};
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
 use troupe_proto::wire::client::{Fetch, ListConversations, MarkRead};
 use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::pocket::Pocket;
 use super::stranger::answer;
@@ -52,7 +52,7 @@ pub struct Device {
     number: u32,
     user: usize,
     temper: Temper,
-    world: NodeCtx,
+    world: Platform,
     pocket: Pocket,
     /// Whose id may be taken.
     used: Mutex<BTreeSet<ClientMessageId>>,

@@ -15,7 +15,7 @@ use troupe_client::{Client, Connection, Error};
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, UserId};
 use troupe_proto::client::Refusal;
 use troupe_proto::wire::client::{self as wire, Fetch, client_frame::Request, server_frame::Message};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::stranger::answer;
 use super::{AGAIN, PASSWORD, Phase, Square};
@@ -48,7 +48,7 @@ struct Ear {
     square: Arc<Square>,
     number: u32,
     user: usize,
-    world: NodeCtx,
+    world: Platform,
 }
 
 impl Ear {
@@ -135,7 +135,7 @@ struct Mouth {
     number: u32,
     user: usize,
     me: UserId,
-    world: NodeCtx,
+    world: Platform,
     /// By node.
     connections: Mutex<BTreeMap<usize, Arc<Connection>>>,
 }

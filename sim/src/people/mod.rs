@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use troupe_core::plant::Plant;
 use troupe_core::{ClientMessageId, ConversationId, UserId};
 use troupe_runtime::clock::SimClock;
-use troupe_runtime::{NodeCtx, Rng};
+use troupe_runtime::{Platform, Rng};
 
 use crate::evidence::Evidence;
 use crate::lanes::{Disk, Lanes};
@@ -121,9 +121,9 @@ impl Square {
     }
 
     /// The world of one device.
-    fn world(&self, number: u32) -> NodeCtx {
+    fn world(&self, number: u32) -> Platform {
         let rng = Arc::new(Rng::from_seed(self.plan.seed ^ (u64::from(number) + 1_000) << 32));
-        NodeCtx {
+        Platform {
             clock: Arc::new(SimClock::new(0)),
             rng: rng.clone(),
             net: Arc::new(Wire(Arc::<Meter>::default())),

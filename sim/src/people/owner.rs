@@ -9,7 +9,7 @@ use troupe_client::{Client, Events, Incoming, StartAt};
 use troupe_core::command::GroupChange;
 use troupe_core::event::Role;
 use troupe_core::{ClientMessageId, ConversationId, UserId};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::pocket::Pocket;
 use super::{AGAIN, PASSWORD, Phase, Square};
@@ -58,7 +58,7 @@ pub async fn live(square: Arc<Square>, number: u32, user: usize) {
     std::future::pending().await
 }
 
-async fn meddle(square: &Square, world: &NodeCtx, client: &Client, people: &[UserId]) {
+async fn meddle(square: &Square, world: &Platform, client: &Client, people: &[UserId]) {
     let phase = square.phase.subscribe();
     let groups: Vec<ConversationId> = square.open.borrow().clone();
     // Who was removed, as far as the owner knows.

@@ -14,7 +14,7 @@ use troupe_core::{ClientMessageId, Rejection};
 use troupe_proto::client::Refusal;
 use troupe_proto::wire::client::{self as wire, admin::Operation, admin_answer::Answer};
 use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::{AGAIN, PASSWORD, Phase, Square};
 
@@ -46,7 +46,7 @@ pub async fn live(square: Arc<Square>, number: u32) {
 
 struct Ruler {
     square: Arc<Square>,
-    world: NodeCtx,
+    world: Platform,
     name: String,
     connection: Mutex<Option<Arc<Connection>>>,
 }
@@ -318,7 +318,7 @@ impl Ruler {
 }
 
 /// Until it has the account or not; None when the time is up.
-async fn register(square: Arc<Square>, world: NodeCtx, name: String, code: String) -> Option<bool> {
+async fn register(square: Arc<Square>, world: Platform, name: String, code: String) -> Option<bool> {
     let request = world.rng.bytes::<16>();
     loop {
         let registered = match open(&square, &world).await {
@@ -336,7 +336,7 @@ async fn register(square: Arc<Square>, world: NodeCtx, name: String, code: Strin
     }
 }
 
-async fn open(square: &Square, world: &NodeCtx) -> Result<Connection, Error> {
+async fn open(square: &Square, world: &Platform) -> Result<Connection, Error> {
     let node = world.rng.range(0, square.plan.machines() as u64) as usize;
     let address = &square.nodes(node)[0];
     Ok(in_time(Connection::open(&*world.net, address)).await?.0)

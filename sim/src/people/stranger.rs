@@ -9,7 +9,7 @@ use troupe_client::{Client, Connection, Events, Incoming, StartAt};
 use troupe_core::command::GroupChange;
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId, limits};
 use troupe_proto::wire::client::{self as wire, client_frame::Request, server_frame::Message};
-use troupe_runtime::{NodeCtx, Rng};
+use troupe_runtime::{Platform, Rng};
 
 use super::device::settled;
 use super::pocket::Pocket;
@@ -56,7 +56,7 @@ struct Stranger {
     square: Arc<Square>,
     number: u32,
     me: UserId,
-    world: NodeCtx,
+    world: Platform,
     client: Client,
     people: Vec<UserId>,
 }

@@ -13,7 +13,7 @@ use crate::engine::{EngineError, Family};
 use crate::key::node::{FIRST_FORMAT, FORMAT, FORMAT_VERSION, format_in};
 
 /// Written when damage is found while the database is open; holds the reason.
-const CONDEMNED: &str = "DAMAGED";
+const DAMAGED: &str = "DAMAGED";
 
 /// Opens it and compares its end with the witness.
 pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), EngineError> {
@@ -25,14 +25,14 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
         ))
     })?;
     let unread = |error: io::Error| {
-        let mark = path.join(CONDEMNED);
+        let mark = path.join(DAMAGED);
         EngineError::Refused(format!(
             "cannot check whether {} exists: {}",
             mark.display(),
             explain(path, &error.to_string())
         ))
     };
-    if let Some(why) = condemned(path).map_err(unread)? {
+    if let Some(why) = damage_mark(path).map_err(unread)? {
         return Err(damaged(path, &why));
     }
     let database = options::database();
@@ -70,8 +70,8 @@ pub(super) fn open(path: &Path, plant: Option<Plant>) -> Result<(DB, Witness), E
 
 /// The reason why the directory must not be opened again, if any. An unreadable mark says nothing
 /// about the data: a process without file descriptors cannot read it, whether it exists or not.
-pub(super) fn condemned(path: &Path) -> io::Result<Option<String>> {
-    match fs::read(path.join(CONDEMNED)) {
+pub(super) fn damage_mark(path: &Path) -> io::Result<Option<String>> {
+    match fs::read(path.join(DAMAGED)) {
         Ok(why) => Ok(Some(String::from_utf8_lossy(&why).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -79,8 +79,8 @@ pub(super) fn condemned(path: &Path) -> io::Result<Option<String>> {
 }
 
 /// Marks the directory: it must not be opened again.
-pub(super) fn condemn(path: &Path, why: &str) -> io::Result<()> {
-    let mut file = fs::File::create(path.join(CONDEMNED))?;
+pub(super) fn mark_damaged(path: &Path, why: &str) -> io::Result<()> {
+    let mut file = fs::File::create(path.join(DAMAGED))?;
     file.write_all(why.as_bytes())?;
     file.sync_all()?;
     fs::File::open(path)?.sync_all()

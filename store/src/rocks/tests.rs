@@ -51,9 +51,9 @@ fn a_mark_of_damage_that_cannot_be_read_is_none() {
     // Neither absent nor readable, as for a process without file descriptors.
     fs::create_dir(dir.path().join("DAMAGED")).unwrap();
     assert!(refusal(dir.path()).contains("cannot check whether"));
-    assert!(condemned(dir.path()).is_err());
+    assert!(damage_mark(dir.path()).is_err());
     fs::remove_dir(dir.path().join("DAMAGED")).unwrap();
-    assert_eq!(condemned(dir.path()).unwrap(), None);
+    assert_eq!(damage_mark(dir.path()).unwrap(), None);
     Rocks::open(dir.path()).unwrap();
 }
 
@@ -325,10 +325,10 @@ fn killed(running: &Path, copy: &Path) {
 }
 
 #[test]
-fn what_was_condemned_is_not_opened_again() {
+fn what_was_marked_as_damaged_is_not_opened_again() {
     let dir = tempfile::tempdir().unwrap();
     let rocks = Rocks::open(dir.path()).unwrap();
-    rocks.condemn("the others remember more").unwrap();
+    rocks.mark_damaged("the others remember more").unwrap();
     drop(rocks);
     assert!(damage(dir.path()).contains("the others remember more"));
 }

@@ -3,8 +3,8 @@
 use troupe_core::record::Author;
 use troupe_core::{ClientMessageId, Rejection};
 use troupe_proto::client;
-use troupe_raft::meta::{ChangeSettings, Registration, Settings, Strangers};
-use troupe_raft::operate::OrderError;
+use troupe_raft::api::{ChangeSettings, Registration, Settings, Strangers};
+use troupe_raft::cluster::operate::OrderError;
 
 use super::{Answered, Front, Told, record, told};
 use crate::message::{Refusal, say};

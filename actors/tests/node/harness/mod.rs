@@ -13,9 +13,8 @@ use troupe_actors::passwords::Hashing;
 use troupe_core::plant::Plant;
 use troupe_proto::wire::client as say;
 use troupe_raft::Cluster;
-use troupe_raft::cluster::{ClusterConfig, LoginPolicy};
-use troupe_raft::meta::{Settings, Strangers};
-use troupe_runtime::NodeCtx;
+use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
+use troupe_runtime::Platform;
 use troupe_runtime::executor::{Executor, Full, Job, Lane, Threads};
 use troupe_store::memory::Memory;
 
@@ -27,7 +26,7 @@ pub use say::server_frame::Message as Said;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Node {
-    pub ctx: NodeCtx,
+    pub ctx: Platform,
     pub cluster: Cluster,
     pub handle: NodeHandle,
     pub disk: Memory,
@@ -70,12 +69,12 @@ impl Executor for Stalling {
 }
 
 pub async fn one_node_on(executor: Arc<Stalling>) -> Node {
-    let ctx = NodeCtx { executor, ..NodeCtx::production() };
+    let ctx = Platform { executor, ..Platform::production() };
     start(ctx, config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace), Memory::new()).await
 }
 
 pub async fn one_node(login_policy: LoginPolicy) -> Node {
-    let ctx = NodeCtx::production();
+    let ctx = Platform::production();
     let config = config("127.0.0.1:0".into(), Vec::new(), login_policy);
     start(ctx, config, Memory::new()).await
 }
@@ -83,12 +82,12 @@ pub async fn one_node(login_policy: LoginPolicy) -> Node {
 /// A node with other limits than usual.
 pub async fn one_node_with(limits: Limits) -> Node {
     let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
-    start_with(NodeCtx::production(), config, Memory::new(), limits).await
+    start_with(Platform::production(), config, Memory::new(), limits).await
 }
 
-pub async fn node_with(settings: troupe_raft::meta::Settings) -> Node {
+pub async fn node_with(settings: troupe_raft::api::Settings) -> Node {
     let config = ClusterConfig { settings, ..config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace) };
-    start(NodeCtx::production(), config, Memory::new()).await
+    start(Platform::production(), config, Memory::new()).await
 }
 
 pub async fn three_nodes() -> Vec<Node> {
@@ -97,14 +96,14 @@ pub async fn three_nodes() -> Vec<Node> {
 
 /// Three nodes that carry a planted bug.
 pub async fn three_nodes_with(plant: Option<Plant>) -> Vec<Node> {
-    let ctx = NodeCtx::production();
+    let ctx = Platform::production();
     let mut addresses = Vec::new();
     for _ in 0..3 {
         let free = ctx.net.bind("127.0.0.1:0").await.expect("a port");
         addresses.push(free.local_addr().expect("an address").to_string());
     }
     let started = addresses.iter().map(|address| {
-        let ctx = NodeCtx { plant, ..NodeCtx::production() };
+        let ctx = Platform { plant, ..Platform::production() };
         start(ctx, config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
     });
     futures::future::join_all(started.collect::<Vec<_>>()).await
@@ -123,7 +122,7 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
         replication: 3,
         data_dir: None,
         login_policy,
-        settings: troupe_raft::meta::Settings::default(),
+        settings: troupe_raft::api::Settings::default(),
         replace_after: Duration::from_secs(600),
         supports: troupe_raft::level::Support::ours(),
         auto_finalize: Duration::from_secs(600),
@@ -131,11 +130,11 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
     }
 }
 
-pub async fn start(ctx: NodeCtx, config: ClusterConfig, disk: Memory) -> Node {
+pub async fn start(ctx: Platform, config: ClusterConfig, disk: Memory) -> Node {
     start_with(ctx, config, disk, Limits::default()).await
 }
 
-pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
+pub async fn start_with(ctx: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     // Groups are about something else in most tests.
     let settings = Settings { strangers: Strangers::Add, ..config.settings.clone() };
     start_as(ctx, ClusterConfig { settings, ..config }, disk, limits).await
@@ -143,10 +142,10 @@ pub async fn start_with(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limit
 
 pub async fn one_node_that_invites() -> Node {
     let config = config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace);
-    start_as(NodeCtx::production(), config, Memory::new(), Limits::default()).await
+    start_as(Platform::production(), config, Memory::new(), Limits::default()).await
 }
 
-async fn start_as(ctx: NodeCtx, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
+async fn start_as(ctx: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
     let listen = NodeConfig {

@@ -15,7 +15,7 @@ use troupe_client::Connection;
 use troupe_client::connection::Request;
 use troupe_core::{Body, ConversationId};
 use troupe_proto::wire::client as wire;
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::{PATIENCE, ms};
 use crate::bench::whole;
@@ -48,7 +48,7 @@ pub struct Cold {
     pub cold_start_ms: f64,
 }
 
-pub async fn run(cluster: &mut LocalCluster, context: &NodeCtx, fault: Fault) -> Result<Cold> {
+pub async fn run(cluster: &mut LocalCluster, context: &Platform, fault: Fault) -> Result<Cold> {
     let servers = cluster.client_addresses();
     let (connection, _pushes) = Connection::open(&*context.net, &servers[0]).await?;
     connection.register(NAME, PASSWORD, context.rng.bytes()).await.context("register")?;
@@ -114,7 +114,7 @@ fn drop_page_cache() -> Result<bool> {
 }
 
 /// Until one of the nodes, each asked again and again, acknowledges a send.
-async fn first_ack(context: &NodeCtx, servers: &[String]) {
+async fn first_ack(context: &Platform, servers: &[String]) {
     let tries = servers.iter().map(|server| {
         Box::pin(async move {
             while say_something(context, server).await.is_err() {
@@ -127,7 +127,7 @@ async fn first_ack(context: &NodeCtx, servers: &[String]) {
 
 /// One try on a connection of its own: a client that was there before would wait longer and longer
 /// between its tries.
-async fn say_something(context: &NodeCtx, server: &str) -> Result<()> {
+async fn say_something(context: &Platform, server: &str) -> Result<()> {
     let (connection, _pushes) = Connection::open(&*context.net, server).await?;
     connection.login(NAME, PASSWORD, server).await?;
     let send = wire::Send {

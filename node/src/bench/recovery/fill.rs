@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use troupe_chaos::local::LocalCluster;
 use troupe_client::load::Target;
 use troupe_client::load::steady::{self, Pace, Steady};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::{MIB, Options, PATIENCE};
 use crate::bench::whole::{self, LOOK};
@@ -33,7 +33,7 @@ pub struct Filled {
     pub fill_seconds: f64,
 }
 
-pub async fn run(cluster: &mut LocalCluster, context: &NodeCtx, options: &Options) -> Result<Filled> {
+pub async fn run(cluster: &mut LocalCluster, context: &Platform, options: &Options) -> Result<Filled> {
     let half = options.body_bytes / 2;
     let load = steady::start(steady::Options {
         target: Target { context: context.clone(), nodes: cluster.client_addresses() },

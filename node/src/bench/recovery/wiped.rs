@@ -10,7 +10,7 @@ use troupe_chaos::damage;
 use troupe_chaos::local::LocalCluster;
 use troupe_client::load::Target;
 use troupe_client::load::steady::{self, Pace};
-use troupe_runtime::NodeCtx;
+use troupe_runtime::Platform;
 
 use super::{PATIENCE, ms};
 use crate::bench::whole;
@@ -47,7 +47,7 @@ pub struct Rebuilt {
     pub first_error: Option<String>,
 }
 
-pub async fn run(cluster: &mut LocalCluster, context: &NodeCtx, rate: f64) -> Result<Rebuilt> {
+pub async fn run(cluster: &mut LocalCluster, context: &Platform, rate: f64) -> Result<Rebuilt> {
     let victim = cluster.len() - 1;
     let others: Vec<usize> = (0..victim).collect();
     let load = steady::start(steady::Options {

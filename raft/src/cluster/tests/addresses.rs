@@ -1,10 +1,11 @@
-//! Nodes whose addresses change, are mistaken, or are somebody else's: what they are does not
-//! depend on where they are.
+//! Nodes whose addresses change, are mistyped, or belong to another node: identities do not depend
+//! on addresses.
 
 use troupe_core::level::Range;
 
 use super::*;
-use crate::meta::{Addresses, MetaCommand, NodeState};
+use crate::api::{Addresses, NodeState};
+use crate::control::meta::MetaCommand;
 
 /// The cluster addresses in the table of this node.
 fn table(cluster: &Cluster) -> Vec<String> {
@@ -12,7 +13,7 @@ fn table(cluster: &Cluster) -> Vec<String> {
 }
 
 async fn refused(node: &Node) -> String {
-    let ctx = node.village.ctx(&node.config.advertise, 99);
+    let ctx = node.test_net.ctx(&node.config.advertise, 99);
     let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
     match timeout(PATIENCE, starting).await.expect("it ends in time") {
         Err(StartError::Refused(why)) => why,
@@ -27,12 +28,12 @@ fn meant(cluster: &Cluster, node: u64) -> Option<NodeState> {
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_at_the_address_of_a_living_node_is_refused_and_harms_nobody() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     let joins: Vec<String> = (1..=3).map(address).collect();
-    let mut newcomer = Node::new(&village, 4, &joins.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut newcomer = Node::new(&test_net, 4, &joins.iter().map(String::as_str).collect::<Vec<_>>());
     newcomer.config.advertise = address(1);
     let why = refused(&newcomer).await;
     assert!(why.contains("is taken: node 1") && why.contains("advertise"), "{why}");
@@ -43,8 +44,8 @@ async fn a_newcomer_at_the_address_of_a_living_node_is_refused_and_harms_nobody(
 
 #[tokio::test(start_paused = true)]
 async fn a_node_whose_address_was_given_away_is_kept_by_an_undrain_and_the_other_one_goes() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     // As an earlier version admitted it.
@@ -65,7 +66,7 @@ async fn a_node_whose_address_was_given_away_is_kept_by_an_undrain_and_the_other
     commit(&clusters.iter().collect::<Vec<_>>(), "after").await;
 }
 
-/// All of them stop, and come back at these addresses, with a join list that says so.
+/// All of them stop and return at these addresses, with a matching join list.
 async fn moved(nodes: &mut [Node], clusters: Vec<Cluster>, to: [u16; 3]) -> Vec<Cluster> {
     for cluster in clusters {
         cluster.shutdown().await;
@@ -83,8 +84,8 @@ async fn moved(nodes: &mut [Node], clusters: Vec<Cluster>, to: [u16; 3]) -> Vec<
 #[tokio::test(start_paused = true)]
 async fn nodes_whose_addresses_have_all_changed_or_were_swapped_find_each_other() {
     for to in [[11, 12, 13], [2, 1, 3], [2, 3, 1], [3, 1, 12]] {
-        let village = Village::default();
-        let mut nodes = three(&village);
+        let test_net = TestNet::default();
+        let mut nodes = three(&test_net);
         let clusters = start_all(&nodes, LogLimits::default()).await;
         settled(&clusters.iter().collect::<Vec<_>>()).await;
         commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
@@ -113,8 +114,8 @@ async fn nodes_whose_addresses_have_all_changed_or_were_swapped_find_each_other(
 
 #[tokio::test(start_paused = true)]
 async fn one_that_moved_alone_is_found_by_what_it_says_although_no_list_names_it() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let mut clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     clusters.pop().unwrap().shutdown().await;
@@ -130,8 +131,8 @@ async fn one_that_moved_alone_is_found_by_what_it_says_although_no_list_names_it
 
 #[tokio::test(start_paused = true)]
 async fn a_typing_error_in_the_table_is_corrected_by_a_restart() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let mut clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     clusters.pop().unwrap().shutdown().await;

@@ -3,17 +3,17 @@
 use troupe_store::engine::Space;
 use troupe_store::rows::{Digest, Part, Row};
 
-use super::town::Town;
+use super::test_cluster::TestCluster;
 use super::*;
 use crate::backup::client::Client;
-use crate::port::Security;
+use crate::transport::port::Security;
 
-fn client(town: &Town, number: u16) -> Client {
-    let ctx = town.village().ctx("127.0.0.1:99", u64::from(number) + 500);
+fn client(test_cluster: &TestCluster, number: u16) -> Client {
+    let ctx = test_cluster.test_net().ctx("127.0.0.1:99", u64::from(number) + 500);
     Client::new(&ctx, Security::Insecure(None), vec![address(number)]).expect("a client")
 }
 
-/// All rows by shard, and the digest of each as the cluster says.
+/// All rows by shard, and the digest of each that the cluster reports.
 async fn save(client: &mut Client) -> Vec<(ShardId, Vec<Row>, Digest)> {
     let plan = client.plan().await.expect("a plan");
     let mut shards = Vec::new();
@@ -52,47 +52,48 @@ async fn restore(client: &mut Client, shards: &[(ShardId, Vec<Row>, Digest)]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_backup_is_taken_from_any_of_five_nodes_and_restored_through_any() {
-    let mut town = Town::found(5).await;
-    town.register(40).await;
+    let mut test_cluster = TestCluster::found(5).await;
+    test_cluster.register(40).await;
     let mut saved = None;
     for number in 1..=5 {
-        let shards = save(&mut client(&town, number)).await;
+        let shards = save(&mut client(&test_cluster, number)).await;
         assert!(shards.iter().map(|(_, rows, _)| rows.len()).sum::<usize>() >= 40);
         assert!(saved.is_none() || saved == Some(shards.clone()), "node {number} gives something else");
         saved = Some(shards);
     }
     let shards = saved.expect("five backups");
     for number in 1..=5 {
-        let other = Town::found(5).await;
+        let other = TestCluster::found(5).await;
         restore(&mut client(&other, number), &shards).await;
         other.until("its history is known", |table| table.history == 7 && table.continues == [[1; 16]]).await;
         other.shutdown().await;
     }
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_backup_through_a_drained_node_works_too() {
-    let mut town = Town::found(4).await;
-    town.register(20).await;
+    let mut test_cluster = TestCluster::found(4).await;
+    test_cluster.register(20).await;
     let drain = Order { node: NodeId(1), verb: Verb::Drain, replication: None };
-    town.at(0).order(&drain).await.unwrap();
-    town.until("node 1 has nothing", |table| {
-        table.placement.values().all(|place| place.moving.is_none() && !place.nodes.contains(&NodeId(1)))
-    })
-    .await;
-    let shards = save(&mut client(&town, 1)).await;
-    let other = Town::found(1).await;
+    test_cluster.at(0).order(&drain).await.unwrap();
+    test_cluster
+        .until("node 1 has nothing", |table| {
+            table.placement.values().all(|place| place.moving.is_none() && !place.nodes.contains(&NodeId(1)))
+        })
+        .await;
+    let shards = save(&mut client(&test_cluster, 1)).await;
+    let other = TestCluster::found(1).await;
     restore(&mut client(&other, 1), &shards).await;
     other.shutdown().await;
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }
 
-/// Until the first node sees its disk so.
-async fn until_low(town: &Town, low: bool) {
+/// Waits until the first node sees its disk so.
+async fn until_low(test_cluster: &TestCluster, low: bool) {
     let seen = async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
-        while town.at(0).status().await.storage_low.is_empty() == low {
+        while test_cluster.at(0).status().await.storage_low.is_empty() == low {
             tick.tick().await;
         }
     };
@@ -101,10 +102,10 @@ async fn until_low(town: &Town, low: bool) {
 
 #[tokio::test(start_paused = true)]
 async fn a_restore_is_refused_on_a_node_whose_disk_is_almost_full() {
-    let mut town = Town::found(1).await;
-    town.register(10).await;
-    let shards = save(&mut client(&town, 1)).await;
-    let other = Town::found(1).await;
+    let mut test_cluster = TestCluster::found(1).await;
+    test_cluster.register(10).await;
+    let shards = save(&mut client(&test_cluster, 1)).await;
+    let other = TestCluster::found(1).await;
     let gib = 1 << 30;
     let space = |free| Space { free, total: 100 * gib };
     other.machines[0].node.disk.set_space(space(gib));
@@ -117,29 +118,29 @@ async fn a_restore_is_refused_on_a_node_whose_disk_is_almost_full() {
     until_low(&other, false).await;
     restore(&mut client(&other, 1), &shards).await;
     other.shutdown().await;
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_majority_a_backup_says_so_at_once() {
-    let mut town = Town::found(5).await;
-    town.register(10).await;
-    let mut asks = client(&town, 1);
+    let mut test_cluster = TestCluster::found(5).await;
+    test_cluster.register(10).await;
+    let mut asks = client(&test_cluster, 1);
     save(&mut asks).await;
     for at in 2..5 {
-        town.stop(at).await;
+        test_cluster.stop(at).await;
     }
     tokio::time::sleep(Duration::from_secs(4)).await;
     let begun = tokio::time::Instant::now();
     let refused = asks.plan().await.unwrap_err().to_string();
     assert!(refused.contains("have no leader that a majority") && refused.contains("nothing was done"), "{refused}");
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    // One seed that is down does not matter as long as others are known.
-    town.start(2).await;
-    town.start(3).await;
-    let mut asks = client(&town, 2);
+    // One seed that is down does not matter while others are known.
+    test_cluster.start(2).await;
+    test_cluster.start(3).await;
+    let mut asks = client(&test_cluster, 2);
     save(&mut asks).await;
-    town.stop(1).await;
+    test_cluster.stop(1).await;
     save(&mut asks).await;
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }

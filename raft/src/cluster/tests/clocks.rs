@@ -1,4 +1,4 @@
-//! Clocks that are wrong: what a leader stamps, and what is shown of it.
+//! Wrong clocks: the timestamps of leaders, and the reported skews.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,11 +7,11 @@ use troupe_runtime::Clock;
 use troupe_runtime::clock::SystemClock;
 
 use super::*;
-use crate::clocks::BOUND_MS;
+use crate::transport::clocks::BOUND_MS;
 
 const TEN_YEARS_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
 
-/// Ahead of the system's by so many milliseconds.
+/// Milliseconds ahead of the system's clock.
 #[derive(Default)]
 struct Ahead(AtomicU64);
 
@@ -21,7 +21,7 @@ impl Clock for Ahead {
     }
 }
 
-/// The time that was stamped on a registration.
+/// The timestamp of a registration.
 fn stamped(cluster: &Cluster, name: &str) -> Timestamp {
     let view = View::new(cluster.engine());
     let id = view.user_of_name(name).unwrap().expect("registered");
@@ -29,15 +29,15 @@ fn stamped(cluster: &Cluster, name: &str) -> Timestamp {
 }
 
 async fn started_with(node: &Node, clock: Arc<Ahead>, seed: u64) -> Cluster {
-    let ctx = NodeCtx { clock, ..node.village.ctx(&node.config.advertise, seed) };
+    let ctx = Platform { clock, ..node.test_net.ctx(&node.config.advertise, seed) };
     let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
     timeout(PATIENCE, starting).await.expect("in time").expect("it starts")
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_whose_clock_is_ten_years_ahead_stamps_what_the_others_allow() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     nodes.iter_mut().for_each(|node| node.config.shards = 1);
     let clocks: Vec<Arc<Ahead>> = (0..3).map(|_| Arc::default()).collect();
     let started = nodes.iter().zip(&clocks).enumerate();
@@ -57,11 +57,11 @@ async fn a_leader_whose_clock_is_ten_years_ahead_stamps_what_the_others_allow() 
     };
     timeout(PATIENCE, measured).await.expect("each clock is asked for");
 
-    // No measurement comes between the jump and the stamp.
+    // No measurement happens between the jump and the timestamp.
     clocks[leader].0.store(TEN_YEARS_MS, Ordering::Relaxed);
     let mut outcomes = clusters[leader].propose(shard, vec![register("after").1]).await.expect("it leads");
     assert!(matches!(outcomes.remove(0).reply, Reply::Registered { .. }));
-    // The clock of the tests is paused, that of the system is not: both are far below the jump.
+    // The clock of the tests is paused, the system's is not: both are far below the jump.
     let limit = SystemClock.now().0 + 3_600_000 + BOUND_MS;
     assert!(stamped(&clusters[leader], "after").0 <= limit, "stamped {:?}", stamped(&clusters[leader], "after"));
 

@@ -1,11 +1,11 @@
-//! Leaders that die, and leaders that are only believed to.
+//! Leaders that die, and leaders that are wrongly believed to be dead.
 
 use std::collections::BTreeMap;
 
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::gone;
+use crate::replication::fast_failover;
 use crate::timing::{ELECTION_MIN_MS, HEARTBEAT_MS};
 
 /// The shards with their leaders and epochs, as one node sees them.
@@ -16,13 +16,13 @@ fn leaders(cluster: &Cluster) -> BTreeMap<ShardId, (Option<NodeId>, Epoch)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_whose_process_has_ended_is_replaced_before_its_lease_ends() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
-    // The clock stands still while anything works, so this is what the nodes waited, and not what
-    // the machine took.
+    // The clock stands still while any task works, so this measures the waiting of the nodes, not
+    // the speed of the machine.
     let died = Instant::now();
     clusters[0].shutdown().await;
     nodes[0].crash();
@@ -42,8 +42,8 @@ async fn a_leader_whose_process_has_ended_is_replaced_before_its_lease_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_one_node_believes_dead_keeps_its_place() {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     until(&clusters[1], "it has heard every leader", |table| {
         !table.placement.is_empty()
@@ -53,7 +53,7 @@ async fn a_leader_that_one_node_believes_dead_keeps_its_place() {
     let (believed, before) = (clusters[0].me(), leaders(&clusters[1]));
     let believe = |cluster: &Cluster| {
         let groups = cluster.0.groups.all().into_iter();
-        futures::future::join_all(groups.map(|group| gone::succeed(group, believed, [believed].into())))
+        futures::future::join_all(groups.map(|group| fast_failover::campaign(group, believed, [believed].into())))
     };
     believe(&clusters[1]).await;
     sleep(Duration::from_millis(3 * HEARTBEAT_MS)).await;

@@ -1,5 +1,5 @@
-//! Members of two versions: what is refused while they are mixed, how the level rises, and what it
-//! forbids then.
+//! Members of two versions: refusals while they are mixed, the rise of the level, and refusals
+//! afterwards.
 
 use troupe_core::command::CreateAccount;
 use troupe_core::level::Range;
@@ -7,20 +7,20 @@ use troupe_core::plant::Plant;
 use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
 use troupe_store::key::node::{FIRST_FORMAT, FORMAT, format_in};
 
-use super::town::Town;
+use super::test_cluster::TestCluster;
 use super::*;
+use crate::api::ChangeSettings;
+use crate::cluster::operate::OrderError;
 use crate::level::Support;
-use crate::meta::ChangeSettings;
-use crate::operate::OrderError;
 
 const AUTO: Duration = Duration::from_secs(30);
 
-/// As an earlier version would be, but for what only this one can say.
+/// The support of an earlier version.
 fn earlier() -> Support {
     Support { range: Range { oldest: Level::FIRST, newest: Level::FIRST }, version: "earlier".to_owned() }
 }
 
-/// Something of the second level.
+/// A command of the second level.
 fn create(name: &str) -> (Slot, Command) {
     let name = Username::new(name).expect("a good name");
     let (request, by) = (ClientMessageId([9; 16]), Default::default());
@@ -30,7 +30,7 @@ fn create(name: &str) -> (Slot, Command) {
     (command.slot(), command)
 }
 
-/// What the shard's leader says to it.
+/// The answer of the shard's leader to it.
 async fn propose(clusters: &[&Cluster], (slot, command): (Slot, Command)) -> Result<Reply, ProposeError> {
     let shard = clusters[0].routing().borrow().shard(slot).expect("the cluster is born");
     let answered = async {
@@ -49,30 +49,30 @@ async fn propose(clusters: &[&Cluster], (slot, command): (Slot, Command)) -> Res
     timeout(PATIENCE, answered).await.expect("a majority is there")
 }
 
-async fn is_pending(town: &Town, name: &str) {
-    let refused = propose(&town.up(), create(name)).await;
+async fn is_pending(test_cluster: &TestCluster, name: &str) {
+    let refused = propose(&test_cluster.up(), create(name)).await;
     let pending = ProposeError::UpgradePending { needs: Level::SECOND, in_force: Level::FIRST };
     assert_eq!(refused.map_err(|error| error.to_string()), Err(pending.to_string()));
 }
 
-async fn reaches(town: &Town, level: Level) {
-    town.until("the level rises", |table| table.level == level).await;
+async fn reaches(test_cluster: &TestCluster, level: Level) {
+    test_cluster.until("the level rises", |table| table.level == level).await;
 }
 
-/// Until every node has heard from every other one what it supports.
-async fn heard(town: &Town) {
+/// Waits until every node has heard the support of every other one.
+async fn heard(test_cluster: &TestCluster) {
     let heard = async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
-        while town.up().iter().any(|cluster| cluster.upgrade().members.values().any(Option::is_none)) {
+        while test_cluster.up().iter().any(|cluster| cluster.upgrade().members.values().any(Option::is_none)) {
             tick.tick().await;
         }
     };
     timeout(PATIENCE, heard).await.expect("they hear of each other");
 }
 
-/// Three nodes, the last of which is of an earlier version.
-async fn mixed() -> Town {
-    Town::found_where(3, LogLimits::default(), |config| {
+/// Three nodes, the last of which has an earlier version.
+async fn mixed() -> TestCluster {
+    TestCluster::found_where(3, LogLimits::default(), |config| {
         config.auto_finalize = AUTO;
         if config.advertise == address(3) {
             config.supports = earlier();
@@ -83,176 +83,180 @@ async fn mixed() -> Town {
 
 #[tokio::test(start_paused = true)]
 async fn founders_of_one_version_begin_at_its_newest_level() {
-    let town = Town::found(3).await;
-    reaches(&town, Level::NEWEST).await;
-    let created = propose(&town.up(), create("carol")).await;
+    let test_cluster = TestCluster::found(3).await;
+    reaches(&test_cluster, Level::NEWEST).await;
+    let created = propose(&test_cluster.up(), create("carol")).await;
     assert!(matches!(created, Ok(Reply::Registered { .. })), "{created:?}");
-    assert_eq!(town.at(0).finalize().await, Ok(Level::NEWEST), "there is nothing to do");
-    town.shutdown().await;
+    assert_eq!(test_cluster.at(0).finalize().await, Ok(Level::NEWEST), "there is nothing to do");
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_member_of_an_earlier_version_keeps_the_level_down_and_is_named() {
-    let mut town = mixed().await;
-    heard(&town).await;
-    town.register(8).await;
-    is_pending(&town, "carol").await;
+    let mut test_cluster = mixed().await;
+    heard(&test_cluster).await;
+    test_cluster.register(8).await;
+    is_pending(&test_cluster, "carol").await;
     let change = ChangeSettings { session_idle: Some(60), ..ChangeSettings::default() };
-    let refused = town.at(0).change_settings(change).await;
+    let refused = test_cluster.at(0).change_settings(change).await;
     assert!(matches!(&refused, Err(OrderError::UpgradePending(why)) if why.contains("upgrade status")), "{refused:?}");
-    let seen = town.at(1).upgrade();
+    let seen = test_cluster.at(1).upgrade();
     assert_eq!((seen.in_force.level, seen.next), (Level::FIRST, Some(Level::SECOND)));
     assert!(seen.waits_for[0].contains("node 3 runs earlier"), "{seen:?}");
-    let refused = town.at(1).finalize().await;
+    let refused = test_cluster.at(1).finalize().await;
     assert!(matches!(&refused, Err(OrderError::Refused(why)) if why.contains("node 3")), "{refused:?}");
     tokio::time::sleep(2 * AUTO).await;
-    assert_eq!(town.at(0).level(), Level::FIRST, "nor does it rise by itself");
+    assert_eq!(test_cluster.at(0).level(), Level::FIRST, "nor does it rise by itself");
 
-    // A silent one blocks it as well.
-    town.stop(2).await;
+    // A silent member blocks it as well.
+    test_cluster.stop(2).await;
     let silent = async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
-        while town.at(1).upgrade().members[&NodeId(3)].is_some() {
+        while test_cluster.at(1).upgrade().members[&NodeId(3)].is_some() {
             tick.tick().await;
         }
     };
     timeout(PATIENCE, silent).await.expect("it falls silent");
-    let refused = town.at(1).finalize().await;
+    let refused = test_cluster.at(1).finalize().await;
     assert!(matches!(&refused, Err(OrderError::Refused(why)) if why.contains("node 3 cannot")), "{refused:?}");
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_operator_raises_the_level_when_all_nodes_are_upgraded() {
-    let mut town = mixed().await;
-    town.register(8).await;
-    town.stop(2).await;
-    town.machines[2].node.config.supports = Support::ours();
-    for machine in &mut town.machines {
+    let mut test_cluster = mixed().await;
+    test_cluster.register(8).await;
+    test_cluster.stop(2).await;
+    test_cluster.machines[2].node.config.supports = Support::ours();
+    for machine in &mut test_cluster.machines {
         machine.node.config.auto_finalize = Duration::ZERO;
     }
     for at in [0, 1] {
-        town.stop(at).await;
+        test_cluster.stop(at).await;
     }
-    futures::future::join_all(town.machines.iter_mut().map(|machine| async {
+    futures::future::join_all(test_cluster.machines.iter_mut().map(|machine| async {
         machine.cluster = Some(start(&machine.node).await);
     }))
     .await;
-    settled(&town.up()).await;
-    heard(&town).await;
+    settled(&test_cluster.up()).await;
+    heard(&test_cluster).await;
     tokio::time::sleep(2 * AUTO).await;
-    is_pending(&town, "carol").await;
-    assert_eq!(town.at(2).finalize().await, Ok(Level::SECOND));
-    reaches(&town, Level::SECOND).await;
-    let created = propose(&town.up(), create("carol")).await;
+    is_pending(&test_cluster, "carol").await;
+    assert_eq!(test_cluster.at(2).finalize().await, Ok(Level::SECOND));
+    reaches(&test_cluster, Level::SECOND).await;
+    let created = propose(&test_cluster.up(), create("carol")).await;
     assert!(matches!(created, Ok(Reply::Registered { .. })), "{created:?}");
-    town.check().await;
-    town.shutdown().await;
+    test_cluster.check().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_level_rises_by_itself_when_all_have_supported_it_for_long_enough() {
-    let mut town = mixed().await;
-    town.stop(2).await;
-    town.machines[2].node.config.supports = Support::ours();
+    let mut test_cluster = mixed().await;
+    test_cluster.stop(2).await;
+    test_cluster.machines[2].node.config.supports = Support::ours();
     let upgraded = tokio::time::Instant::now();
-    town.start(2).await;
-    reaches(&town, Level::SECOND).await;
+    test_cluster.start(2).await;
+    reaches(&test_cluster, Level::SECOND).await;
     assert!(upgraded.elapsed() >= AUTO, "only {:?} after the last node was upgraded", upgraded.elapsed());
-    let created = propose(&town.up(), create("carol")).await;
+    let created = propose(&test_cluster.up(), create("carol")).await;
     assert!(matches!(created, Ok(Reply::Registered { .. })), "{created:?}");
-    town.check().await;
-    town.shutdown().await;
+    test_cluster.check().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn before_that_a_node_may_go_back_and_begins_the_time_again() {
-    let mut town = mixed().await;
+    let mut test_cluster = mixed().await;
     for support in [Support::ours(), earlier()] {
-        town.stop(2).await;
-        town.machines[2].node.config.supports = support;
-        town.start(2).await;
+        test_cluster.stop(2).await;
+        test_cluster.machines[2].node.config.supports = support;
+        test_cluster.start(2).await;
         tokio::time::sleep(AUTO / 2).await;
     }
     tokio::time::sleep(2 * AUTO).await;
-    assert_eq!(town.at(0).level(), Level::FIRST);
-    town.check().await;
-    town.shutdown().await;
+    assert_eq!(test_cluster.at(0).level(), Level::FIRST);
+    test_cluster.check().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_support_the_level_neither_starts_nor_joins() {
-    let mut town = Town::found(3).await;
-    reaches(&town, Level::SECOND).await;
-    let node = |town: &Town, number: u16| {
-        let mut newcomer = Node::new(town.village(), number, &[&address(1)]);
+    let mut test_cluster = TestCluster::found(3).await;
+    reaches(&test_cluster, Level::SECOND).await;
+    let node = |test_cluster: &TestCluster, number: u16| {
+        let mut newcomer = Node::new(test_cluster.test_net(), number, &[&address(1)]);
         newcomer.config.supports = earlier();
         newcomer
     };
     let refusal = |node: &Node| {
-        let ctx = node.village.ctx(&node.config.advertise, 99);
+        let ctx = node.test_net.ctx(&node.config.advertise, 99);
         let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
         async { timeout(PATIENCE, starting).await.expect("it ends").map(drop).unwrap_err().to_string() }
     };
-    let newcomer = node(&town, 4);
+    let newcomer = node(&test_cluster, 4);
     let refused = refusal(&newcomer).await;
     assert!(refused.contains("does not admit this node") && refused.contains("version 0.2 or later"), "{refused}");
-    assert_eq!(town.at(0).routing().borrow().nodes.len(), 3, "it has no place");
+    assert_eq!(test_cluster.at(0).routing().borrow().nodes.len(), 3, "it has no place");
 
-    town.stop(2).await;
-    town.machines[2].node.config.supports = earlier();
-    let refused = refusal(&town.machines[2].node).await;
+    test_cluster.stop(2).await;
+    test_cluster.machines[2].node.config.supports = earlier();
+    let refused = refusal(&test_cluster.machines[2].node).await;
     assert!(refused.contains("feature level 2") && refused.contains("version 0.2 or later"), "{refused}");
-    town.machines[2].node.config.supports = Support::ours();
-    town.start(2).await;
-    town.check().await;
-    town.shutdown().await;
+    test_cluster.machines[2].node.config.supports = Support::ours();
+    test_cluster.start(2).await;
+    test_cluster.check().await;
+    test_cluster.shutdown().await;
 }
 
-/// What keeps a version out that knows no levels; its store knows formats.
+/// The format keeps out a version that knows no levels; its store knows formats.
 #[tokio::test(start_paused = true)]
 async fn the_format_of_a_directory_rises_with_the_level_and_is_durable() {
     // As a power loss would leave it.
-    let format = |town: &Town, at: usize| {
-        let row = town.machines[at].node.disk.copy().get(Family::Node, FORMAT).expect("memory can be read");
+    let format = |test_cluster: &TestCluster, at: usize| {
+        let row = test_cluster.machines[at].node.disk.copy().get(Family::Node, FORMAT).expect("memory can be read");
         row.map_or(FIRST_FORMAT, |row| format_in(&row).expect("a number"))
     };
-    let mut town = mixed().await;
-    town.register(8).await;
-    assert_eq!([0, 1, 2].map(|at| format(&town, at)), [FIRST_FORMAT; 3], "an earlier version may still open them");
-    town.stop(2).await;
-    town.machines[2].node.config.supports = Support::ours();
-    town.start(2).await;
-    reaches(&town, Level::SECOND).await;
-    assert_eq!([0, 1, 2].map(|at| format(&town, at)), [2; 3]);
+    let mut test_cluster = mixed().await;
+    test_cluster.register(8).await;
+    assert_eq!(
+        [0, 1, 2].map(|at| format(&test_cluster, at)),
+        [FIRST_FORMAT; 3],
+        "an earlier version may still open them"
+    );
+    test_cluster.stop(2).await;
+    test_cluster.machines[2].node.config.supports = Support::ours();
+    test_cluster.start(2).await;
+    reaches(&test_cluster, Level::SECOND).await;
+    assert_eq!([0, 1, 2].map(|at| format(&test_cluster, at)), [2; 3]);
 
     // A directory that was at the level before formats rose.
-    town.stop(2).await;
+    test_cluster.stop(2).await;
     let mut batch = Batch::default();
     batch.put(Family::Node, FORMAT, FIRST_FORMAT.to_be_bytes());
-    town.machines[2].node.disk.write(batch, Durability::Synced).expect("memory can be written");
-    town.start(2).await;
-    assert_eq!(format(&town, 2), 2);
+    test_cluster.machines[2].node.disk.write(batch, Durability::Synced).expect("memory can be written");
+    test_cluster.start(2).await;
+    assert_eq!(format(&test_cluster, 2), 2);
 
-    let newcomer = town.join().await;
-    assert_eq!(format(&town, newcomer), 2);
-    town.shutdown().await;
+    let newcomer = test_cluster.join().await;
+    assert_eq!(format(&test_cluster, newcomer), 2);
+    test_cluster.shutdown().await;
 }
 
-/// It missed the rise, so that its own data says nothing of it: the others do.
+/// It missed the rise, so its own data does not show it; the other nodes do.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_missed_the_rise_is_told_and_ends() {
-    let mut town = mixed().await;
-    town.stop(2).await;
-    let missed = town.machines[2].node.disk.clone();
-    town.machines[2].node.config.supports = Support::ours();
-    town.start(2).await;
-    reaches(&town, Level::SECOND).await;
-    town.stop(2).await;
-    let machine = &mut town.machines[2];
+    let mut test_cluster = mixed().await;
+    test_cluster.stop(2).await;
+    let missed = test_cluster.machines[2].node.disk.clone();
+    test_cluster.machines[2].node.config.supports = Support::ours();
+    test_cluster.start(2).await;
+    reaches(&test_cluster, Level::SECOND).await;
+    test_cluster.stop(2).await;
+    let machine = &mut test_cluster.machines[2];
     (machine.node.disk, machine.node.config.supports) = (missed.crash(), earlier());
     machine.node.config.join = vec![address(3)];
-    let ctx = machine.node.village.ctx(&machine.node.config.advertise, 99);
+    let ctx = machine.node.test_net.ctx(&machine.node.config.advertise, 99);
     let starting = Cluster::start(ctx, Arc::new(machine.node.disk.clone()), machine.node.config.clone());
     let told = match timeout(PATIENCE, starting).await.expect("it ends") {
         Err(error) => error.to_string(),
@@ -263,17 +267,17 @@ async fn a_node_that_missed_the_rise_is_told_and_ends() {
         }
     };
     assert!(told.contains("feature level 2") && told.contains("version 0.2 or later"), "{told}");
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }
 
-/// The planted bug `LevelIgnored`: what the gate at the leader is for.
+/// The planted bug `LevelIgnored` shows the purpose of the gate at the leader.
 #[tokio::test(start_paused = true)]
 async fn without_the_gate_an_earlier_version_meets_what_it_does_not_know() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     nodes[2].config.supports = earlier();
     let clusters = futures::future::join_all(nodes.iter().zip(1..).map(|(node, seed)| {
-        let mut ctx = village.ctx(&node.config.advertise, seed);
+        let mut ctx = test_net.ctx(&node.config.advertise, seed);
         ctx.plant = Some(Plant::LevelIgnored);
         Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone())
     }));

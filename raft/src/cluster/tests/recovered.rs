@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use troupe_store::engine::Engine;
 
-use super::town::Town;
+use super::test_cluster::TestCluster;
 use super::*;
 use crate::recover::{recover, survey};
 
 #[tokio::test(start_paused = true)]
 async fn one_copy_of_three_goes_on_and_gets_company_again() {
-    let mut town = Town::found_with(3, few_entries()).await;
-    town.register(60).await;
-    let before = town.at(0).routing().borrow().clone();
-    learns(town.at(0), "person59").await;
+    let mut test_cluster = TestCluster::found_with(3, few_entries()).await;
+    test_cluster.register(60).await;
+    let before = test_cluster.at(0).routing().borrow().clone();
+    learns(test_cluster.at(0), "person59").await;
     for at in 0..3 {
-        town.stop(at).await;
+        test_cluster.stop(at).await;
     }
-    town.wipe_only(1);
-    town.wipe_only(2);
-    let engine: Arc<dyn Engine> = Arc::new(town.machines[0].node.disk.clone());
+    test_cluster.wipe_only(1);
+    test_cluster.wipe_only(2);
+    let engine: Arc<dyn Engine> = Arc::new(test_cluster.machines[0].node.disk.clone());
     let seen = survey(&engine).expect("it has been in a cluster");
     assert_eq!((seen.cluster_id, seen.me, seen.others.len()), (before.cluster_id, NodeId(1), 2));
     for copy in &seen.copies {
@@ -29,51 +29,52 @@ async fn one_copy_of_three_goes_on_and_gets_company_again() {
     }
     recover(&engine, [9; 16], 5).expect("recovered");
 
-    town.start(0).await;
-    let table = town.at(0).routing().borrow().clone();
+    test_cluster.start(0).await;
+    let table = test_cluster.at(0).routing().borrow().clone();
     assert_eq!((table.cluster_id, table.me, table.history), ([9; 16], NodeId(1), 5));
     assert_eq!(table.continues, [before.cluster_id]);
-    town.register(12).await;
-    town.ready(0).await;
-    let view = View::new(town.at(0).engine());
+    test_cluster.register(12).await;
+    test_cluster.ready(0).await;
+    let view = View::new(test_cluster.at(0).engine());
     assert!(view.kept(troupe_core::ConversationId::Everyone).is_ok());
 
     for at in [1, 2] {
-        town.start(at).await;
-        town.ready(at).await;
+        test_cluster.start(at).await;
+        test_cluster.ready(at).await;
     }
-    town.until("three copies again", |table| {
-        table.placement.values().all(|place| place.nodes.len() == 3 && place.moving.is_none())
-    })
-    .await;
-    town.check().await;
-    town.shutdown().await;
+    test_cluster
+        .until("three copies again", |table| {
+            table.placement.values().all(|place| place.nodes.len() == 3 && place.moving.is_none())
+        })
+        .await;
+    test_cluster.check().await;
+    test_cluster.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn shards_without_a_copy_begin_empty_and_a_node_of_the_old_cluster_is_refused() {
-    let mut town = Town::found(5).await;
-    town.register(20).await;
+    let mut test_cluster = TestCluster::found(5).await;
+    test_cluster.register(20).await;
     for at in 0..5 {
-        town.stop(at).await;
+        test_cluster.stop(at).await;
     }
-    let engine: Arc<dyn Engine> = Arc::new(town.machines[0].node.disk.clone());
+    let engine: Arc<dyn Engine> = Arc::new(test_cluster.machines[0].node.disk.clone());
     let seen = survey(&engine).expect("it has been in a cluster");
     assert!(seen.copies.iter().any(|copy| copy.here.is_none()) && seen.copies.iter().any(|copy| copy.here.is_some()));
     recover(&engine, [9; 16], 5).expect("recovered");
-    town.start(0).await;
-    town.ready(0).await;
-    assert_eq!(town.at(0).led().borrow().len(), 4, "all shards are served");
+    test_cluster.start(0).await;
+    test_cluster.ready(0).await;
+    assert_eq!(test_cluster.at(0).led().borrow().len(), 4, "all shards are served");
     for number in 0..12 {
-        commit(&town.up(), &format!("later{number}")).await;
+        commit(&test_cluster.up(), &format!("later{number}")).await;
     }
     // Its disk is of the old cluster, and it is told so.
-    let node = &town.machines[1].node;
-    let ctx = town.village().ctx(&node.config.advertise, 77);
+    let node = &test_cluster.machines[1].node;
+    let ctx = test_cluster.test_net().ctx(&node.config.advertise, 77);
     let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
     let refused = timeout(PATIENCE, starting).await.expect("it is told").map(drop).unwrap_err().to_string();
     assert!(refused.contains("belongs to cluster"), "{refused}");
-    town.shutdown().await;
+    test_cluster.shutdown().await;
 }
 
 #[test]

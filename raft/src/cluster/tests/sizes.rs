@@ -1,5 +1,5 @@
-//! Entries and what carries them: nothing too large enters a log, and what an earlier version has
-//! let in gets out.
+//! Sizes of entries: nothing too large enters a log, and large entries of an earlier version can be
+//! sent.
 
 use bytes::Bytes;
 use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange};
@@ -12,8 +12,8 @@ use troupe_store::key::{RaftLogKey, raft::group_range};
 
 use super::*;
 use crate::codec;
-use crate::frame::CALL_BYTES;
 use crate::timing::STALLED_AFTER;
+use crate::transport::frame::CALL_BYTES;
 use crate::types::GroupId;
 
 const SHARD: ShardId = ShardId(0);
@@ -24,14 +24,14 @@ fn rename(group: ChatGroup, number: u8, name: String) -> Command {
     Command::ChangeGroup(ChangeGroup { group, actor: OWNER, request: ClientMessageId([number; 16]), change })
 }
 
-/// What one account did to a shard: as many renames as an entry held, each as large as a client's
+/// The worst load of one account: as many renames as an entry held, each as large as a client's
 /// frame.
 fn renames(group: ChatGroup) -> Vec<Command> {
     (1..=BATCH_COMMANDS as u8).map(|number| rename(group, number, "n".repeat(FRAME_BYTES - 64))).collect()
 }
 
-async fn one_shard(village: &Village) -> (Vec<Node>, Vec<Cluster>) {
-    let mut nodes = three(village);
+async fn one_shard(test_net: &TestNet) -> (Vec<Node>, Vec<Cluster>) {
+    let mut nodes = three(test_net);
     nodes.iter_mut().for_each(|node| node.config.shards = 1);
     let clusters = start_all(&nodes, LogLimits::default()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
@@ -65,7 +65,7 @@ fn entries(node: &Node) -> Vec<(u64, usize)> {
     rows.iter().map(|(key, row)| (RaftLogKey::decode(key).unwrap().index, row.len())).collect()
 }
 
-/// As an earlier version appended it: the last entry of the log, on this disk only. Gives its
+/// Appends like an earlier version: the last entry of the log, on this disk only. Returns its
 /// index.
 fn append_to_disk(node: &Node, payload: Vec<u8>) -> u64 {
     let last = entries(node).last().expect("a log").0;
@@ -82,8 +82,8 @@ fn append_to_disk(node: &Node, payload: Vec<u8>) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn commands_with_long_names_share_entries_by_their_encoded_size() {
-    let village = Village::default();
-    let (nodes, clusters) = one_shard(&village).await;
+    let test_net = TestNet::default();
+    let (nodes, clusters) = one_shard(&test_net).await;
     let leader = leader(&clusters).await;
     let group = found_group(&clusters[leader]).await;
     let outcomes = clusters[leader].propose(SHARD, renames(group)).await.expect("a majority takes all of it");
@@ -98,8 +98,8 @@ async fn commands_with_long_names_share_entries_by_their_encoded_size() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_fits_no_entry_is_refused_before_it_enters_the_log() {
-    let village = Village::default();
-    let (nodes, clusters) = one_shard(&village).await;
+    let test_net = TestNet::default();
+    let (nodes, clusters) = one_shard(&test_net).await;
     let leader = leader(&clusters).await;
     let before = entries(&nodes[leader]).len();
     let large = rename(ChatGroup(1), 1, "n".repeat(ENTRY_BYTES));
@@ -114,8 +114,8 @@ async fn a_command_that_fits_no_entry_is_refused_before_it_enters_the_log() {
 
 #[tokio::test(start_paused = true)]
 async fn a_shard_whose_log_holds_an_entry_larger_than_a_frame_heals() {
-    let village = Village::default();
-    let (mut nodes, clusters) = one_shard(&village).await;
+    let test_net = TestNet::default();
+    let (mut nodes, clusters) = one_shard(&test_net).await;
     let first = leader(&clusters).await;
     let group = found_group(&clusters[first]).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "last").await;
@@ -150,8 +150,8 @@ async fn a_shard_whose_log_holds_an_entry_larger_than_a_frame_heals() {
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_that_no_peer_takes_is_loud() {
-    let village = Village::default();
-    let (mut nodes, clusters) = one_shard(&village).await;
+    let test_net = TestNet::default();
+    let (mut nodes, clusters) = one_shard(&test_net).await;
     let first = leader(&clusters).await;
     for (cluster, node) in clusters.iter().zip(&mut nodes) {
         learns(cluster, "before").await;
@@ -176,7 +176,7 @@ async fn an_entry_that_no_peer_takes_is_loud() {
     assert!(status.stalled[&GroupId::of(SHARD)] >= STALLED_AFTER);
     let reasons = status.troubles();
     let says = |what: &str| reasons.iter().any(|reason| reason.contains(what));
-    assert!(says("commits nothing") && says("more than node"), "{reasons:?}");
+    assert!(says("has committed nothing") && says("more than node"), "{reasons:?}");
     for cluster in &two {
         cluster.shutdown().await;
     }

@@ -1,10 +1,10 @@
-//! Replicas that come back when the logs no longer have what they lack.
+//! Replicas that return when the logs no longer have the entries that they lack.
 
 use troupe_runtime::executor::{Executor, Full, Job, Lane};
 
 use super::*;
 
-/// Index of the last entry in a group's log on this node's disk, 0 when the log is empty.
+/// Index of the last entry in a group's log on this node's disk; 0 when the log is empty.
 fn last_log(node: &Node, group: u32) -> u64 {
     let (from, to) = troupe_store::key::raft::group_range(group);
     let range = (std::ops::Bound::Included(from), std::ops::Bound::Excluded(to));
@@ -12,7 +12,7 @@ fn last_log(node: &Node, group: u32) -> u64 {
     last.first().map_or(0, |(key, _)| troupe_store::key::RaftLogKey::decode(key).unwrap().index)
 }
 
-/// Index up to which a group's log was deleted on this node's disk, 0 when it is whole.
+/// Index up to which a group's log was deleted on this node's disk; 0 when it is whole.
 fn purged(node: &Node, group: u32) -> u64 {
     let key = troupe_store::key::RaftMetaKey { group, what: troupe_store::key::raft::What::Purged };
     let row = node.disk.get(troupe_store::Family::RaftMeta, &key.encode()).unwrap();
@@ -29,8 +29,8 @@ async fn so_it_does_where_the_log_was_cut_because_it_had_too_many_bytes() {
     one_comes_back_by_snapshot(LogLimits { bytes: 4096, ..LogLimits::default() }).await;
 }
 
-/// Until what the third lacks is gone from the logs of both others, so that only a snapshot can
-/// carry it.
+/// Waits until both other logs have lost the entries that the third node lacks, so that only a
+/// snapshot can deliver them.
 async fn forgotten(nodes: &[Node]) {
     let group = GroupId::of(ShardId(0)).0;
     let held = last_log(&nodes[2], group);
@@ -44,13 +44,13 @@ async fn forgotten(nodes: &[Node]) {
 }
 
 async fn one_comes_back_by_snapshot(limits: LogLimits) {
-    let village = Village::default();
-    let nodes = three(&village);
+    let test_net = TestNet::default();
+    let nodes = three(&test_net);
     let mut clusters = start_all(&nodes, limits).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "before").await;
     clusters[2].shutdown().await;
-    village.close(&nodes[2].config.listen);
+    test_net.close(&nodes[2].config.listen);
     for number in 0..400 {
         commit(&[&clusters[0], &clusters[1]], &format!("missed{number}")).await;
     }
@@ -68,13 +68,13 @@ async fn one_comes_back_by_snapshot(limits: LogLimits) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     nodes.iter_mut().for_each(|node| node.config.shards = 1);
     let mut clusters = start_all(&nodes, few_entries()).await;
     settled(&clusters.iter().collect::<Vec<_>>()).await;
     clusters[2].shutdown().await;
-    village.close(&nodes[2].config.listen);
+    test_net.close(&nodes[2].config.listen);
     for cluster in &clusters[..2] {
         until(cluster, "it is away", |table| !table.nodes[&NodeId(3)].reachable).await;
     }
@@ -82,10 +82,10 @@ async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log()
         commit(&[&clusters[0], &clusters[1]], &format!("missed{number}")).await;
     }
     forgotten(&nodes).await;
-    // It takes in nothing for now.
+    // It installs no snapshot for now.
     let group = GroupId::of(ShardId(0)).0;
     let stalled = Arc::new(Stalled::default());
-    let ctx = NodeCtx { executor: stalled.clone(), ..village.ctx(&nodes[2].config.advertise, 99) };
+    let ctx = Platform { executor: stalled.clone(), ..test_net.ctx(&nodes[2].config.advertise, 99) };
     let engine = Arc::new(nodes[2].disk.clone());
     let starting = Cluster::start_tuned(ctx, engine, nodes[2].config.clone(), few_entries());
     clusters[2] = timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts");
@@ -94,7 +94,7 @@ async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log()
         tick.tick().await;
     }
     let covered = nodes.iter().map(|node| last_log(node, group)).max().unwrap();
-    // More than the log may have otherwise.
+    // More than the usual limit of a log.
     for number in 0..100 {
         commit(&[&clusters[0], &clusters[1]], &format!("meanwhile{number}")).await;
     }
@@ -108,7 +108,7 @@ async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log()
         learns(&clusters[2], &format!("missed{number}")).await;
         learns(&clusters[2], &format!("meanwhile{number}")).await;
     }
-    // Nobody needs it any more.
+    // No replica needs it any more.
     for number in 0..100 {
         commit(&clusters.iter().collect::<Vec<_>>(), &format!("after{number}")).await;
     }
@@ -118,7 +118,7 @@ async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log()
     }
 }
 
-/// Bulk work waits until it is let go.
+/// Holds bulk work back until it is released.
 struct Stalled(parking_lot::Mutex<Option<Vec<Job>>>);
 
 impl Default for Stalled {

@@ -7,13 +7,15 @@ use troupe_core::level::Range;
 use troupe_core::{Level, NodeId};
 use troupe_proto::wire::raft as wire;
 
+use super::Step;
 use super::{
-    Admission, Announcement, Answer, Boot, CAP, Held, Membership, Presence, Question, Standing, Start, receive, send,
+    Admission, Announcement, Answer, Boot, CAP, Held, Membership, PeerState, PeerStatus, Question, Start, receive, send,
 };
-use crate::formation::rotation::Step;
-use crate::formation::{Addresses, Birth, Identity, JoinRequest};
+use crate::api::{Addresses, JoinRequest};
+use crate::formation::bootstrap::Bootstrap;
+use crate::formation::identity::{FORMAT, Identity};
 use crate::level::InForce;
-use crate::token::Token;
+use crate::transport::token::Token;
 
 const LEVELS: Range = Range { oldest: Level(2), newest: Level(3) };
 
@@ -21,8 +23,8 @@ fn addresses(name: &str) -> Addresses {
     Addresses { cluster: format!("{name}:1"), client: format!("{name}:2"), http: format!("{name}:3") }
 }
 
-fn birth() -> Birth {
-    Birth::new([7; 16], Level::SECOND, vec![addresses("a"), addresses("b")])
+fn bootstrap() -> Bootstrap {
+    Bootstrap::new([7; 16], Level::SECOND, vec![addresses("a"), addresses("b")])
 }
 
 fn join() -> JoinRequest {
@@ -49,7 +51,7 @@ fn questions_and_answers_arrive_as_sent() {
     let fingerprint = token.fingerprint();
     for question in [
         Question::Hello,
-        Question::Promise(birth()),
+        Question::Promise(bootstrap()),
         Question::Join(join()),
         Question::Announce(told),
         Question::Rotate,
@@ -60,20 +62,20 @@ fn questions_and_answers_arrive_as_sent() {
     ] {
         assert_eq!(Question::from_wire(question.to_wire()), Some(question));
     }
-    let standing = |standing| Answer::Standing(Presence { addresses: addresses("a"), standing, levels: LEVELS });
+    let status = |state| Answer::Status(PeerStatus { addresses: addresses("a"), state, levels: LEVELS });
     let nodes = BTreeMap::from([(NodeId(1), "a:1".to_owned()), (NodeId(5), "b:1".to_owned())]);
     for answer in [
-        standing(Standing::Empty(vec!["a:1".into(), "b:1".into()])),
-        standing(Standing::Bound(None)),
-        standing(Standing::Bound(Some([8; 16]))),
-        standing(Standing::Promised(birth())),
-        standing(Standing::Member(Membership {
+        status(PeerState::Empty(vec!["a:1".into(), "b:1".into()])),
+        status(PeerState::Awaiting(None)),
+        status(PeerState::Awaiting(Some([8; 16]))),
+        status(PeerState::Promised(bootstrap())),
+        status(PeerState::Member(Membership {
             cluster_id,
             node: None,
             nodes: BTreeMap::new(),
             in_force: InForce::default(),
         })),
-        standing(Standing::Member(Membership {
+        status(PeerState::Member(Membership {
             cluster_id,
             node: Some(NodeId(5)),
             nodes: nodes.clone(),
@@ -98,10 +100,15 @@ fn questions_and_answers_arrive_as_sent() {
 
 #[test]
 fn the_row_of_an_identity_comes_back_as_written() {
-    let promised =
-        Identity { cluster_id: [7; 16], me: NodeId(2), birth: Some(birth()), confirmed: false, nodes: BTreeMap::new() };
+    let promised = Identity {
+        cluster_id: [7; 16],
+        me: NodeId(2),
+        bootstrap: Some(bootstrap()),
+        confirmed: false,
+        nodes: BTreeMap::new(),
+    };
     let admitted = Identity {
-        birth: None,
+        bootstrap: None,
         confirmed: true,
         nodes: BTreeMap::from([(NodeId(1), "a:1".to_owned())]),
         ..promised.clone()
@@ -109,40 +116,40 @@ fn the_row_of_an_identity_comes_back_as_written() {
     for identity in [promised.clone(), Identity { confirmed: true, ..promised.clone() }, admitted] {
         assert_eq!(Identity::decode(&identity.encode()), Some(identity));
     }
-    // Nobody has promised nothing.
-    assert_eq!(Identity::decode(&Identity { birth: None, ..promised }.encode()), None);
+    // An unconfirmed identity has promised a bootstrap.
+    assert_eq!(Identity::decode(&Identity { bootstrap: None, ..promised }.encode()), None);
 }
 
 #[test]
 fn a_row_of_a_later_format_is_not_guessed_at() {
     let mut row = wire::FormationIdentity {
-        format: super::identity::FORMAT + 1,
+        format: FORMAT + 1,
         cluster_id: vec![7; 16].into(),
         node_id: 1,
         confirmed: true,
         ..Default::default()
     };
     assert_eq!(Identity::decode(&row.encode_to_vec()), None);
-    row.format = super::identity::FORMAT;
+    row.format = FORMAT;
     assert!(Identity::decode(&row.encode_to_vec()).is_some());
 }
 
 #[test]
 fn a_birth_that_no_founder_would_make_is_refused() {
-    let good = birth().to_wire();
-    assert!(Birth::from_wire(good.clone()).is_some());
+    let good = bootstrap().to_wire();
+    assert!(Bootstrap::from_wire(good.clone()).is_some());
     let spoilt: [fn(&mut wire::FormationBirth); 6] = [
-        |birth| birth.founders.clear(),
-        |birth| birth.founders.reverse(),
-        |birth| birth.founders[1].node_id = 1,
-        |birth| birth.founders[1].addresses = birth.founders[0].addresses.clone(),
-        |birth| birth.founders[0].addresses = None,
-        |birth| birth.cluster_id = vec![0; 16].into(),
+        |bootstrap| bootstrap.founders.clear(),
+        |bootstrap| bootstrap.founders.reverse(),
+        |bootstrap| bootstrap.founders[1].node_id = 1,
+        |bootstrap| bootstrap.founders[1].addresses = bootstrap.founders[0].addresses.clone(),
+        |bootstrap| bootstrap.founders[0].addresses = None,
+        |bootstrap| bootstrap.cluster_id = vec![0; 16].into(),
     ];
     for spoil in spoilt {
         let mut bad = good.clone();
         spoil(&mut bad);
-        assert_eq!(Birth::from_wire(bad.clone()), None, "{bad:?}");
+        assert_eq!(Bootstrap::from_wire(bad.clone()), None, "{bad:?}");
     }
 }
 
@@ -176,7 +183,7 @@ proptest! {
 
     #[test]
     fn a_damaged_row_never_panics(at in 0usize..80, byte in any::<u8>()) {
-        let identity = Identity { cluster_id: [7; 16], me: NodeId(2), birth: Some(birth()), confirmed: true, nodes: BTreeMap::new() };
+        let identity = Identity { cluster_id: [7; 16], me: NodeId(2), bootstrap: Some(bootstrap()), confirmed: true, nodes: BTreeMap::new() };
         let mut row = identity.encode();
         let at = at % row.len();
         row[at] = byte;

@@ -1,11 +1,26 @@
-//! The words for a change of the token.
+//! The messages for a change of the token.
 
 use troupe_proto::wire::raft as wire;
 use troupe_proto::wire::raft::formation_token::Step as WireStep;
 
-use super::Held;
-use crate::formation::rotation::Step;
-use crate::token::{Fingerprint, Token};
+use crate::transport::token::{Fingerprint, Token};
+
+/// The step that a member takes when the leader of a change asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Ask,
+    Keep(Token),
+    Show(Fingerprint),
+    /// All but this one.
+    Forget(Fingerprint),
+}
+
+/// The token that a member shows, and the one that it shows next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub current: Fingerprint,
+    pub next: Option<Token>,
+}
 
 pub fn step_out(step: &Step) -> wire::FormationToken {
     let step = match step {

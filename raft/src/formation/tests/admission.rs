@@ -6,11 +6,13 @@ use parking_lot::Mutex;
 use troupe_core::NodeId;
 use troupe_runtime::net::BoxFuture;
 
-use super::village::{Node, Village};
+use super::test_net::{Node, TestNet};
 use super::{A, B, C, Rows, form, refusal, three, up};
-use crate::formation::{Directory, Established, Identity, JoinRefusal, JoinRequest};
+use crate::api::{JoinRefusal, JoinRequest, MemberRegistry};
+use crate::formation::Established;
+use crate::formation::identity::Identity;
 
-/// A meta group of one: hands out ids, refuses as told.
+/// A meta group of one: allocates ids, and refuses on demand.
 struct Register {
     cluster: [u8; 16],
     requests: Mutex<Vec<JoinRequest>>,
@@ -32,7 +34,7 @@ impl Register {
     }
 }
 
-impl Directory for Register {
+impl MemberRegistry for Register {
     fn cluster_id(&self) -> [u8; 16] {
         self.cluster
     }
@@ -60,22 +62,22 @@ impl Directory for Register {
 
 fn serve(formed: &[Established], register: &Arc<Register>) {
     for node in formed {
-        node.port.serve_formation(Arc::clone(register) as Arc<dyn Directory>);
+        node.port.serve_formation(Arc::clone(register) as Arc<dyn MemberRegistry>);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nodes_that_lost_their_data_wait_for_their_cluster_and_found_none() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let formed = form(&mut nodes).await;
     nodes.iter_mut().for_each(Node::crash);
     for lost in &mut nodes[..2] {
         lost.lose_data();
     }
     let starts = [nodes[0].start(), nodes[1].start()];
-    village.dialed(A, B, 20).await;
-    village.dialed(B, A, 20).await;
+    test_net.dialed(A, B, 20).await;
+    test_net.dialed(B, A, 20).await;
     assert!(starts.iter().all(|start| !start.is_finished()), "two of three are no cluster");
 
     let register = Register::new(formed[0].cluster_id, Vec::new());
@@ -89,14 +91,14 @@ async fn nodes_that_lost_their_data_wait_for_their_cluster_and_found_none() {
 
 #[tokio::test(start_paused = true)]
 async fn even_all_of_them_together_found_no_second_cluster() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     form(&mut nodes).await;
     nodes.iter_mut().for_each(Node::crash);
     nodes.iter_mut().for_each(Node::lose_data);
     let starts: Vec<_> = nodes.iter_mut().map(Node::start).collect();
     for (from, to) in [(A, B), (B, C), (C, A)] {
-        village.dialed(from, to, 20).await;
+        test_net.dialed(from, to, 20).await;
     }
     assert!(starts.iter().all(|start| !start.is_finished()));
     assert!(nodes.iter().all(|node| !node.has_identity()));
@@ -105,15 +107,15 @@ async fn even_all_of_them_together_found_no_second_cluster() {
 #[tokio::test(start_paused = true)]
 async fn a_wiped_node_waits_alone_and_joins_as_a_new_one() {
     for wiped in 0..3 {
-        let village = Village::default();
-        let mut nodes = three(&village);
+        let test_net = TestNet::default();
+        let mut nodes = three(&test_net);
         let formed = form(&mut nodes).await;
         nodes.iter_mut().for_each(Node::crash);
         nodes[wiped].wipe();
         let others = [0, 1, 2].into_iter().filter(|place| *place != wiped).collect::<Vec<_>>();
         let start = nodes[wiped].start();
         for other in &others {
-            village.dialed(&nodes[wiped].config.advertise, &nodes[*other].config.advertise, 20).await;
+            test_net.dialed(&nodes[wiped].config.advertise, &nodes[*other].config.advertise, 20).await;
         }
         assert!(!start.is_finished() && !nodes[wiped].has_identity(), "it founds no second cluster");
 
@@ -128,8 +130,8 @@ async fn a_wiped_node_waits_alone_and_joins_as_a_new_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_follows_hints_and_asks_again_until_it_is_admitted() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let formed = form(&mut nodes).await;
     let follower = Register::new(
         formed[0].cluster_id,
@@ -140,19 +142,19 @@ async fn a_newcomer_follows_hints_and_asks_again_until_it_is_admitted() {
         ],
     );
     let leader = Register::new(formed[0].cluster_id, vec![JoinRefusal::Unavailable]);
-    formed[0].port.serve_formation(Arc::clone(&follower) as Arc<dyn Directory>);
-    formed[2].port.serve_formation(Arc::clone(&leader) as Arc<dyn Directory>);
+    formed[0].port.serve_formation(Arc::clone(&follower) as Arc<dyn MemberRegistry>);
+    formed[2].port.serve_formation(Arc::clone(&leader) as Arc<dyn MemberRegistry>);
     // It knows one of the three only.
-    let mut newcomer = Node::new(&village, 4, &[A]);
+    let mut newcomer = Node::new(&test_net, 4, &[A]);
     let joined = up(newcomer.start()).await;
     assert_eq!(joined.me, NodeId(FIRST_NEW));
     let asked = [leader.requests.lock().clone(), follower.requests.lock().clone()].concat();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].address, newcomer.config.advertise);
     assert_eq!((asked[0].client_address.as_str(), asked[0].http_address.as_str()), ("client-4", "http-4"));
-    // It can reach those it was told of.
+    // It can reach the nodes that it was told of.
     let mut streams = formed[1].port.mesh_streams();
-    joined.port.dial(NodeId(2), crate::port::Protocol::Mesh).await.unwrap();
+    joined.port.dial(NodeId(2), crate::transport::port::Protocol::Mesh).await.unwrap();
     assert_eq!(streams.recv().await.unwrap().from, NodeId(FIRST_NEW));
 
     newcomer.crash();
@@ -162,43 +164,43 @@ async fn a_newcomer_follows_hints_and_asks_again_until_it_is_admitted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_joins_although_another_one_is_empty_and_was_started_for_others() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let formed = form(&mut nodes).await;
     serve(&formed[..2], &Register::new(formed[0].cluster_id, Vec::new()));
-    // Just wiped, and on its way back.
+    // Just wiped, and about to return.
     nodes[2].wipe();
-    village.allow(|from, _| from != C);
+    test_net.allow(|from, _| from != C);
     let _waits = nodes[2].start();
-    village.dialed(C, A, 1).await;
-    let joined = up(Node::new(&village, 4, &[C, B]).start()).await;
+    test_net.dialed(C, A, 1).await;
+    let joined = up(Node::new(&test_net, 4, &[C, B]).start()).await;
     assert_eq!((joined.cluster_id, joined.me), (formed[0].cluster_id, NodeId(FIRST_NEW)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_that_has_heard_of_a_cluster_waits_for_it_whoever_else_is_empty() {
     for restarts in [false, true] {
-        let village = Village::default();
-        let mut nodes = three(&village);
+        let test_net = TestNet::default();
+        let mut nodes = three(&test_net);
         let formed = form(&mut nodes).await;
-        // Nobody leads: the newcomer hears of the cluster and is not admitted yet.
-        let mut newcomer = Node::new(&village, 4, &[A, C]);
+        // No leader: the newcomer finds the cluster and is not admitted yet.
+        let mut newcomer = Node::new(&test_net, 4, &[A, C]);
         let address = newcomer.config.advertise.clone();
         let mut start = newcomer.start();
         while newcomer.disk.get_row(troupe_store::key::node::JOIN).is_none() {
-            village.dialed(&address, A, 1).await;
+            test_net.dialed(&address, A, 1).await;
         }
-        // Then those it meets are empty, and were started for others.
+        // Then the nodes that it meets are empty, and were started with another list.
         nodes.iter_mut().for_each(Node::crash);
         nodes[2].wipe();
         let _waits = nodes[2].start();
-        village.dialed(C, A, 1).await;
+        test_net.dialed(C, A, 1).await;
         if restarts {
             start.abort();
             newcomer.crash();
             start = newcomer.start();
         }
-        village.dialed(&address, C, 20).await;
+        test_net.dialed(&address, C, 20).await;
         assert!(!start.is_finished() && !newcomer.has_identity());
 
         serve(&[up(nodes[0].start()).await], &Register::new(formed[0].cluster_id, Vec::new()));
@@ -208,16 +210,16 @@ async fn a_newcomer_that_has_heard_of_a_cluster_waits_for_it_whoever_else_is_emp
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_waits_for_a_cluster_it_cannot_reach_yet_although_one_that_it_meets_was_started_for_others() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let formed = form(&mut nodes).await;
     nodes.iter_mut().for_each(Node::crash);
     nodes[2].wipe();
     let _waits = nodes[2].start();
-    village.dialed(C, A, 1).await;
-    let mut newcomer = Node::new(&village, 4, &[A, C]);
+    test_net.dialed(C, A, 1).await;
+    let mut newcomer = Node::new(&test_net, 4, &[A, C]);
     let start = newcomer.start();
-    village.dialed(&newcomer.config.advertise, C, 20).await;
+    test_net.dialed(&newcomer.config.advertise, C, 20).await;
     assert!(!start.is_finished() && !newcomer.has_identity());
 
     serve(&[up(nodes[0].start()).await], &Register::new(formed[0].cluster_id, Vec::new()));
@@ -226,30 +228,30 @@ async fn a_newcomer_waits_for_a_cluster_it_cannot_reach_yet_although_one_that_it
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_that_meets_only_nodes_that_wait_for_their_cluster_waits_too() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     form(&mut nodes).await;
     nodes.iter_mut().for_each(Node::crash);
     nodes[2].lose_data();
     let _waits = nodes[2].start();
-    village.dialed(C, A, 1).await;
-    let mut newcomer = Node::new(&village, 4, &[C]);
+    test_net.dialed(C, A, 1).await;
+    let mut newcomer = Node::new(&test_net, 4, &[C]);
     let start = newcomer.start();
-    village.dialed(&newcomer.config.advertise, C, 20).await;
+    test_net.dialed(&newcomer.config.advertise, C, 20).await;
     assert!(!start.is_finished() && !newcomer.has_identity());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
-    let village = Village::default();
-    let mut nodes = three(&village);
+    let test_net = TestNet::default();
+    let mut nodes = three(&test_net);
     let formed = form(&mut nodes).await;
     let register = Register::new(formed[0].cluster_id, Vec::new());
-    let mut newcomer = Node::new(&village, 4, &[A]);
-    // The request leaves, then the power fails before the answer is written down.
+    let mut newcomer = Node::new(&test_net, 4, &[A]);
+    // The request is sent, then the power fails before the answer is written down.
     let first = newcomer.start();
     while newcomer.disk.get_row(troupe_store::key::node::JOIN).is_none() {
-        village.dialed(&newcomer.config.advertise, A, 1).await;
+        test_net.dialed(&newcomer.config.advertise, A, 1).await;
     }
     first.abort();
     newcomer.crash();
@@ -265,18 +267,18 @@ async fn a_newcomer_that_never_heard_the_answer_is_the_same_node() {
     serve(&formed, &register);
     assert_eq!(up(newcomer.start()).await.me, NodeId(FIRST_NEW));
 
-    // Wiped, it is another.
+    // Wiped, it is another node.
     newcomer.wipe();
     assert_eq!(up(newcomer.start()).await.me, NodeId(FIRST_NEW + 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_that_was_removed_before_it_came_asks_as_another_one() {
-    let village = Village::default();
-    let formed = [up(Node::new(&village, 1, &[]).start()).await];
+    let test_net = TestNet::default();
+    let formed = [up(Node::new(&test_net, 1, &[]).start()).await];
     let register = Register::new(formed[0].cluster_id, vec![JoinRefusal::Removed]);
     serve(&formed, &register);
-    assert_eq!(up(Node::new(&village, 2, &[A]).start()).await.me, NodeId(FIRST_NEW));
+    assert_eq!(up(Node::new(&test_net, 2, &[A]).start()).await.me, NodeId(FIRST_NEW));
     let refused = register.refused.lock().clone();
     let admitted = register.requests.lock().clone();
     assert_ne!(refused[0].request, admitted[0].request);
@@ -284,10 +286,10 @@ async fn a_newcomer_that_was_removed_before_it_came_asks_as_another_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_newcomer_hears_why() {
-    let village = Village::default();
-    let formed = [up(Node::new(&village, 1, &[]).start()).await];
+    let test_net = TestNet::default();
+    let formed = [up(Node::new(&test_net, 1, &[]).start()).await];
     serve(&formed, &Register::new(formed[0].cluster_id, vec![JoinRefusal::Refused("too many nodes".into())]));
-    let mut newcomer = Node::new(&village, 2, &[A]);
+    let mut newcomer = Node::new(&test_net, 2, &[A]);
     let text = refusal(newcomer.start()).await;
     assert!(text.contains(A) && text.contains("too many nodes"), "{text}");
     assert!(!newcomer.has_identity());
@@ -295,26 +297,26 @@ async fn a_refused_newcomer_hears_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_keeps_what_it_was_told_at_admission() {
-    let village = Village::default();
-    let formed = [up(Node::new(&village, 1, &[]).start()).await];
+    let test_net = TestNet::default();
+    let formed = [up(Node::new(&test_net, 1, &[]).start()).await];
     serve(&formed, &Register::new(formed[0].cluster_id, Vec::new()));
-    let mut newcomer = Node::new(&village, 2, &[A]);
+    let mut newcomer = Node::new(&test_net, 2, &[A]);
     up(newcomer.start()).await;
     let kept = Identity::decode(&newcomer.disk.get_identity().unwrap()).unwrap();
     assert_eq!(kept.nodes.get(&NodeId(1)).map(String::as_str), Some(A));
-    assert!(kept.confirmed && kept.birth.is_none());
+    assert!(kept.confirmed && kept.bootstrap.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_at_the_address_of_another_node_is_refused_by_who_admits() {
-    let village = Village::default();
-    let formed = form(&mut three(&village)).await;
+    let test_net = TestNet::default();
+    let formed = form(&mut three(&test_net)).await;
     let register = Register::new(formed[0].cluster_id, Vec::new());
     serve(&formed, &register);
-    let mut newcomer = Node::new(&village, 4, &[B]);
+    let mut newcomer = Node::new(&test_net, 4, &[B]);
     newcomer.config.advertise = A.into();
-    // It cannot find out by itself.
-    village.allow(|from, to| (from, to) != (A, A));
+    // It cannot detect that by itself.
+    test_net.allow(|from, to| (from, to) != (A, A));
     let text = refusal(newcomer.start()).await;
     assert!(text.contains(&format!("{B} does not admit this node: {A} is taken: node 1 answers there")), "{text}");
     assert!(register.requests.lock().is_empty() && !newcomer.has_identity());
@@ -322,32 +324,32 @@ async fn a_newcomer_at_the_address_of_another_node_is_refused_by_who_admits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_that_does_not_answer_at_its_address_waits_and_hears_why() {
-    let village = Village::default();
-    let formed = form(&mut three(&village)).await;
+    let test_net = TestNet::default();
+    let formed = form(&mut three(&test_net)).await;
     let register = Register::new(formed[0].cluster_id, Vec::new());
     serve(&formed, &register);
-    let mut newcomer = Node::new(&village, 4, &[B]);
+    let mut newcomer = Node::new(&test_net, 4, &[B]);
     newcomer.config.advertise = "127.0.0.1:99".into();
     let start = newcomer.start();
-    village.dialed(B, "127.0.0.1:99", 3).await;
+    test_net.dialed(B, "127.0.0.1:99", 3).await;
     assert!(!start.is_finished() && register.requests.lock().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn loopback_is_never_advertised_to_a_peer_elsewhere() {
-    let village = Village::default();
-    let formed = form(&mut three(&village)).await;
+    let test_net = TestNet::default();
+    let formed = form(&mut three(&test_net)).await;
     let register = Register::new(formed[0].cluster_id, Vec::new());
     serve(&formed, &register);
     // The cluster is on loopback, and the newcomer is on another host.
-    let mut newcomer = Node::new(&village, 4, &[B]);
+    let mut newcomer = Node::new(&test_net, 4, &[B]);
     newcomer.config.advertise = "10.0.0.4:7800".into();
     let text = refusal(newcomer.start()).await;
     assert!(text.contains("127.0.0.1:1 is on loopback") && text.contains("10.0.0.4:7800"), "{text}");
     // The newcomer is on loopback, and the cluster is not.
-    let text = refusal(Node::new(&village, 5, &["10.0.0.1:7800"]).start()).await;
+    let text = refusal(Node::new(&test_net, 5, &["10.0.0.1:7800"]).start()).await;
     assert!(text.contains("127.0.0.1:5 is on loopback") && text.contains("--cluster-advertise"), "{text}");
-    let mut anywhere = Node::new(&village, 6, &[B]);
+    let mut anywhere = Node::new(&test_net, 6, &[B]);
     anywhere.config.advertise = "0.0.0.0:6".into();
     let text = refusal(anywhere.start()).await;
     assert!(text.contains("0.0.0.0:6 means all addresses"), "{text}");

@@ -1,0 +1,163 @@
+//! Applies the entries of a group: the core's machine for a shard, [`crate::control::meta`] for the
+//! meta group.
+
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use troupe_core::level::Range;
+use troupe_core::plant::Plant;
+use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
+use troupe_proto::record::{Record, StampedBatch};
+use troupe_store::engine::{Batch, Engine, EngineError, Family};
+use troupe_store::key::{self, ConversationsKey};
+use troupe_store::rows::{Numberings, Transaction};
+
+use crate::api::Outcome;
+use crate::log::restore_part;
+use crate::types::Applied;
+
+/// `[from, to)` of a family.
+pub type Rows = (Family, Vec<u8>, Vec<u8>);
+
+/// Called from one place at a time, on a lane where blocking is allowed.
+pub trait Applier: Send + Sync + 'static {
+    /// All rows that this group's entries can change. A snapshot holds them.
+    fn ranges(&self) -> Vec<Rows>;
+
+    /// The writes of the proposals, and one answer for each. The same on every replica.
+    fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError>;
+
+    /// All rows were replaced.
+    fn replaced(&self) {}
+
+    /// The rows have changed: by an apply, or all of them by a snapshot.
+    fn changed(&self, _engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Called before the first apply after a start, with the newest proposals that were applied
+    /// before it. Only planted bugs use it.
+    fn opened(&self, _engine: &Arc<dyn Engine>, _newest: &[Bytes]) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+/// A shard: the users and conversations of a range of slots.
+pub struct ShardApplier {
+    pub shard: ShardId,
+    pub map: ShardMap,
+    pub machine: Machine,
+    /// An entry above these levels is not applied, because other replicas would apply it by other
+    /// rules.
+    pub supports: Range,
+    pub numberings: Mutex<Numberings>,
+}
+
+impl Applier for ShardApplier {
+    fn ranges(&self) -> Vec<Rows> {
+        let (first, end) = self.map.slots(self.shard);
+        let (from, to) = key::slot_range(first, end);
+        Family::OF_SLOTS.into_iter().map(|family| (family, from.clone(), to.clone())).collect()
+    }
+
+    fn apply(&self, engine: &Arc<dyn Engine>, proposals: &[Bytes]) -> Result<(Batch, Vec<Applied>), EngineError> {
+        // The numberings are not put back after a failure, nor when rows came from a restore.
+        let mut state = Transaction::after(engine.clone(), mem::take(&mut *self.numberings.lock()));
+        let mut by_commands = true;
+        let mut applied = Vec::with_capacity(proposals.len());
+        for proposal in proposals {
+            if let Some((&restore_part::MARK, part)) = proposal.split_first() {
+                let slots = self.map.slots(self.shard);
+                by_commands = false;
+                applied.push(Applied::Restored(match restore_part::change_in(part) {
+                    Some(restore_part::Change::Restore(part)) => state.restore(slots, &part)?,
+                    Some(restore_part::Change::Recovered) => Ok(state.note_heads(slots)?),
+                    None => return Err(unreadable("a part of a restore")),
+                }));
+                continue;
+            }
+            let batch = decode(proposal)?;
+            self.understand(&batch)?;
+            let meta = machine::Meta { now: batch.now, level: batch.level };
+            let outcomes = batch.commands.iter().map(|command| {
+                let (reply, effects) = self.machine.apply(&mut state, meta, command);
+                Outcome { reply, effects }
+            });
+            applied.push(Applied::Outcomes(outcomes.collect()));
+        }
+        let (batch, numberings) = state.finish()?;
+        if by_commands {
+            *self.numberings.lock() = numberings;
+        }
+        Ok((batch, applied))
+    }
+
+    fn replaced(&self) {
+        *self.numberings.lock() = Numberings::default();
+    }
+
+    fn opened(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
+        match self.machine.plant {
+            Some(Plant::ForgetDedupOnRestart) => self.forget_dedup(engine),
+            Some(Plant::ReapplyOnReplay) => self.reapply(engine, newest),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ShardApplier {
+    fn understand(&self, batch: &StampedBatch) -> Result<(), EngineError> {
+        let most = batch.commands.iter().map(Command::level).fold(batch.level, Ord::max);
+        if most > self.supports.newest {
+            return Err(unreadable(format!(
+                "it needs feature level {most}, and this version supports {}",
+                self.supports
+            )));
+        }
+        Ok(())
+    }
+
+    fn forget_dedup(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
+        let (first, end) = self.map.slots(self.shard);
+        let sample = placed_key(troupe_core::ConversationId::Everyone, Default::default(), [0; 16]);
+        let tag = sample[2];
+        let mut batch = Batch::default();
+        for slot in first..end {
+            let [high, low] = slot.to_be_bytes();
+            batch.delete_range(Family::Conversations, [high, low, tag], [high, low, tag + 1]);
+        }
+        engine.write(batch, troupe_store::Durability::Buffered)
+    }
+
+    /// Deletes the dedup rows first, or the machine would rightly refuse to apply the commands
+    /// twice.
+    fn reapply(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
+        let mut forget = Batch::default();
+        for proposal in newest {
+            for command in decode(proposal)?.commands {
+                if let Command::Send(send) = command {
+                    let key = placed_key(send.conversation, send.sender, send.client_message_id.0);
+                    forget.delete(Family::Conversations, key);
+                }
+            }
+        }
+        engine.write(forget, troupe_store::Durability::Buffered)?;
+        let (batch, _) = self.apply(engine, newest)?;
+        engine.write(batch, troupe_store::Durability::Buffered)
+    }
+}
+
+fn placed_key(conversation: troupe_core::ConversationId, sender: troupe_core::UserId, id: [u8; 16]) -> Vec<u8> {
+    ConversationsKey::Placed(conversation, sender, troupe_core::ClientMessageId(id)).encode()
+}
+
+/// A committed entry that cannot be read is never skipped: other replicas may have read it.
+fn decode(proposal: &[u8]) -> Result<StampedBatch, EngineError> {
+    StampedBatch::decode(proposal).map_err(unreadable)
+}
+
+fn unreadable(why: impl std::fmt::Display) -> EngineError {
+    EngineError::Fatal(format!("a committed entry is unreadable: {why}"))
+}

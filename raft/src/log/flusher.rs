@@ -1,0 +1,187 @@
+//! One fsync for the waiting writes of all groups.
+//!
+//! Appends, votes, truncations, purges, committed ids and barriers of every group go through one
+//! bounded queue, in order: drain it, one batch, one synced write, then all completions. The order
+//! keeps a persisted `committed` behind the log, and a vote behind the truncation before it. A
+//! failed write fails every completion and stops the node permanently. The content of the disk is
+//! unknown then, and a second fsync would only hide that.
+//!
+//! Invariant: durable. Votes and appends complete after the sync that covers them.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use troupe_core::plant::Plant;
+use troupe_runtime::{Lane, Platform, executor};
+use troupe_store::engine::{Batch, Durability, Engine, Op};
+
+use crate::fatal::Fatal;
+use crate::timing::{LAZY, LINGER};
+
+/// Waiting writes. At the limit the submitting group waits, which slows its core down to the speed
+/// of the disk.
+const QUEUE: usize = 4_096;
+/// The most writes in one batch, and their bytes.
+const BATCH_WRITES: usize = 1_024;
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+/// A batch with more appends than this was busy, so that a short wait for the next one pays.
+const BUSY: usize = 2;
+
+type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// The writes of one group.
+pub struct Write {
+    pub ops: Vec<Op>,
+    /// Whether a caller waits for the write to be on stable storage. The others join the next batch
+    /// that has such a write.
+    pub durable: bool,
+    pub done: Done,
+}
+
+impl Write {
+    /// A write without a waiting caller.
+    pub fn lazy(ops: Vec<Op>) -> Write {
+        Write { ops, durable: false, done: Box::new(|_| ()) }
+    }
+
+    fn bytes(&self) -> usize {
+        let size = |op: &Op| match op {
+            Op::Put(_, key, value) => key.len() + value.len(),
+            Op::Delete(_, key) => key.len(),
+            Op::DeleteRange(_, from, to) => from.len() + to.len(),
+        };
+        self.ops.iter().map(size).sum()
+    }
+}
+
+/// Shared, cheap to clone.
+#[derive(Clone)]
+pub struct Flusher {
+    queue: mpsc::Sender<Write>,
+}
+
+impl Flusher {
+    pub fn start(ctx: Platform, engine: Arc<dyn Engine>, fatal: Fatal) -> Flusher {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(run(ctx, engine, fatal, waiting));
+        Flusher { queue }
+    }
+
+    /// Queues a write behind all earlier ones. An error means that the flusher has ended.
+    pub async fn submit(&self, write: Write) -> io::Result<()> {
+        self.queue.send(write).await.map_err(|_| stopped())
+    }
+
+    /// Writes and waits until it is on stable storage.
+    pub async fn write(&self, ops: Vec<Op>) -> io::Result<()> {
+        let (done, result) = tokio::sync::oneshot::channel();
+        let done: Done = Box::new(move |outcome| drop(done.send(outcome)));
+        self.submit(Write { ops, durable: true, done }).await?;
+        result.await.map_err(|_| stopped())?
+    }
+
+    /// Everything that any group has written before, applied state included, is on stable storage
+    /// when it returns.
+    pub async fn barrier(&self) -> io::Result<()> {
+        self.write(Vec::new()).await
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("the flusher has stopped")
+}
+
+async fn run(ctx: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: mpsc::Receiver<Write>) {
+    let pretend = ctx.planted(Plant::AckBeforeFsync);
+    let mut busy = false;
+    while let Some(first) = waiting.recv().await {
+        if busy {
+            tokio::time::sleep(LINGER).await;
+        }
+        let mut gathered = Gathered::default();
+        gathered.add(first);
+        gathered.add_waiting(&mut waiting);
+        gathered.wait_for_company(&mut waiting).await;
+        let Gathered { batch, durable, completions, .. } = gathered;
+        busy = completions.len() > BUSY;
+
+        if pretend {
+            completions.into_iter().for_each(|done| done(Ok(())));
+            if let Err(reason) = write(&ctx, &engine, batch, Durability::Buffered).await {
+                return stop(reason, &fatal, Vec::new(), waiting);
+            }
+            continue;
+        }
+        let durability = if durable { Durability::Synced } else { Durability::Buffered };
+        match write(&ctx, &engine, batch, durability).await {
+            Ok(()) => completions.into_iter().for_each(|done| done(Ok(()))),
+            Err(reason) => return stop(reason, &fatal, completions, waiting),
+        }
+    }
+}
+
+/// The next batch.
+#[derive(Default)]
+struct Gathered {
+    batch: Batch,
+    bytes: usize,
+    durable: bool,
+    completions: Vec<Done>,
+}
+
+impl Gathered {
+    fn add(&mut self, write: Write) {
+        self.bytes += write.bytes();
+        self.durable |= write.durable;
+        self.batch.ops.extend(write.ops);
+        self.completions.push(write.done);
+    }
+
+    fn is_full(&self) -> bool {
+        self.completions.len() >= BATCH_WRITES || self.bytes >= BATCH_BYTES
+    }
+
+    fn add_waiting(&mut self, waiting: &mut mpsc::Receiver<Write>) {
+        while !self.is_full()
+            && let Ok(write) = waiting.try_recv()
+        {
+            self.add(write);
+        }
+    }
+
+    /// A batch of lazy writes alone is not written. It joins the next batch with a waiting caller,
+    /// which under load comes at once. A separate write for each committed position cost as much as
+    /// the entries themselves.
+    async fn wait_for_company(&mut self, waiting: &mut mpsc::Receiver<Write>) {
+        let until = Instant::now() + LAZY;
+        while !self.durable && !self.is_full() {
+            match timeout_at(until, waiting.recv()).await {
+                Ok(Some(write)) => self.add(write),
+                Ok(None) | Err(_) => return,
+            }
+        }
+        self.add_waiting(waiting);
+    }
+}
+
+async fn write(ctx: &Platform, engine: &Arc<dyn Engine>, batch: Batch, durability: Durability) -> Result<(), String> {
+    let engine = engine.clone();
+    match executor::run(&*ctx.executor, Lane::Flush, move || engine.write(batch, durability)).await {
+        Some(written) => written.map_err(|error| error.to_string()),
+        None => Err("the flush lane has stopped".to_owned()),
+    }
+}
+
+/// Nothing is written after a failed write. Every present and later caller gets an error.
+fn stop(reason: String, fatal: &Fatal, failed: Vec<Done>, mut waiting: mpsc::Receiver<Write>) {
+    fatal.set(&reason);
+    waiting.close();
+    for done in failed {
+        done(Err(io::Error::other(reason.clone())));
+    }
+    while let Ok(write) = waiting.try_recv() {
+        (write.done)(Err(io::Error::other(reason.clone())));
+    }
+}

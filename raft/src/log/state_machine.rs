@@ -1,0 +1,307 @@
+//! Applies a group's committed entries: one engine batch per step, which includes the applied log
+//! id and the membership. So an entry is applied exactly once, whenever a crash happens. The batch
+//! is not synced: after a power loss the log replays the lost entries.
+//!
+//! A snapshot is not a file. It is a view of the engine at one moment, and
+//! [`crate::replication::snapshot`] streams it on demand.
+
+use std::io;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt};
+use openraft::storage::{
+    ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot, SnapshotMeta as Meta,
+};
+use openraft::{OptionalSend, alias};
+use parking_lot::Mutex;
+use troupe_core::plant::Plant;
+use troupe_proto::wire::raft as wire;
+use troupe_runtime::{Lane, Platform, executor};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
+use troupe_store::key::{RaftLogKey, RaftMetaKey, What};
+
+use crate::codec;
+use crate::fatal::Fatal;
+use crate::log::applier::{Applier, Rows};
+use crate::log::flusher::Flusher;
+use crate::types::{Applied, GroupId, LogId, Payload, SnapshotMeta, StoredMembership, Types};
+
+/// Entries and bytes in one step.
+const STEP_ENTRIES: usize = 256;
+const STEP_BYTES: usize = 4 * 1024 * 1024;
+/// The entries that the planted bug `ReapplyOnReplay` applies again.
+const REAPPLIED: u64 = 16;
+
+pub struct StateMachine {
+    shared: Shared,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+}
+
+#[derive(Clone)]
+struct Shared {
+    group: GroupId,
+    ctx: Platform,
+    engine: Arc<dyn Engine>,
+    flusher: Flusher,
+    fatal: Fatal,
+    applier: Arc<dyn Applier>,
+    gate: Gate,
+}
+
+/// Shut when the replica is destroyed: openraft's unfinished work must not write behind the
+/// deletion. Shared, cheap to clone.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<Mutex<bool>>);
+
+impl Gate {
+    /// Returns when no write passes any more. It may wait for a write, so it runs on a lane.
+    pub fn shut(&self) {
+        *self.0.lock() = true;
+    }
+
+    fn is_shut(&self) -> bool {
+        *self.0.lock()
+    }
+
+    /// The gate cannot be shut during the work.
+    fn pass<T>(&self, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+        let shut = self.0.lock();
+        if *shut { Err(EngineError::Refused("the replica is being destroyed".to_owned())) } else { work() }
+    }
+}
+
+/// A snapshot between its creation and its installation.
+pub enum SnapshotData {
+    /// The sender's side: a view of one moment, and the ranges of rows to send.
+    View { reader: Arc<dyn Reader>, ranges: Vec<Rows> },
+    /// The receiver's side: all rows are staged and wait for their commit.
+    Staged(Box<dyn Replace>),
+}
+
+impl StateMachine {
+    /// Blocking; for a start, when nothing else waits.
+    pub fn open(
+        group: GroupId,
+        ctx: Platform,
+        engine: Arc<dyn Engine>,
+        flusher: Flusher,
+        fatal: Fatal,
+        applier: Arc<dyn Applier>,
+        gate: Gate,
+    ) -> Result<StateMachine, EngineError> {
+        let (applied, membership) = applied_row(&*engine, group)?;
+        if let (Some(applied), Some(_)) = (&applied, ctx.plant) {
+            applier.opened(&engine, &newest(&engine, group, applied.index)?)?;
+        }
+        applier.changed(&engine)?;
+        let shared = Shared { group, ctx, engine, flusher, fatal, applier, gate };
+        Ok(StateMachine { shared, applied, membership })
+    }
+
+    async fn step(&mut self, step: Vec<EntryResponder<Types>>) -> io::Result<()> {
+        let mut proposals = Vec::new();
+        let mut waiting: Vec<(Option<ApplyResponder<Types>>, bool)> = Vec::with_capacity(step.len());
+        for (entry, responder) in step {
+            // An entry is never applied twice, whatever the log replays.
+            if Some(entry.log_id.index) <= self.applied.map(|id| id.index) {
+                waiting.push((responder, false));
+                continue;
+            }
+            self.applied = Some(entry.log_id);
+            let normal = match entry.payload {
+                Payload::Normal(proposal) => {
+                    proposals.push(proposal.bytes().clone());
+                    true
+                }
+                Payload::Membership(membership) => {
+                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    false
+                }
+                Payload::Blank => false,
+            };
+            waiting.push((responder, normal));
+        }
+        let row = applied_batch(self.shared.group, self.applied.as_ref(), &self.membership);
+        let shared = self.shared.clone();
+        let written = self.shared.blocking(self.shared.apply_lane(), move || {
+            let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
+            if shared.ctx.planted(Plant::AppliedBeforeRows) {
+                shared.engine.write(row, Durability::Synced)?;
+            } else {
+                batch.ops.extend(row.ops);
+            }
+            shared.gate.pass(|| shared.engine.write(batch, Durability::Buffered))?;
+            shared.applier.changed(&shared.engine)?;
+            Ok(applied)
+        });
+        let mut applied = written.await?.into_iter();
+        for (responder, normal) in waiting {
+            let answer = if normal { applied.next() } else { None };
+            if let Some(responder) = responder {
+                responder.send(answer.unwrap_or(Applied::Nothing));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn apply_lane(&self) -> Lane {
+        Lane::Apply((self.group.0 % u32::from(executor::APPLY_LANES)) as u8)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    ) -> io::Result<T> {
+        match executor::run(&*self.ctx.executor, lane, work).await {
+            // Not a disk failure: the replica ends on purpose.
+            Some(Err(error)) if self.gate.is_shut() => Err(io::Error::other(error)),
+            Some(result) => result.map_err(|error| self.fatal.storage(error)),
+            None => Err(io::Error::other(format!("{lane:?} has stopped"))),
+        }
+    }
+
+    /// A view of the present state; `None` before the first apply.
+    fn view(&self) -> Result<Option<alias::SnapshotOf<Types, SnapshotData>>, EngineError> {
+        let reader = self.engine.snapshot();
+        let (applied, membership) = applied_row(&*reader, self.group)?;
+        let Some(applied) = applied else { return Ok(None) };
+        let meta = Meta { last_log_id: Some(applied), last_membership: membership };
+        Ok(Some(Snapshot { meta, snapshot: SnapshotData::View { reader, ranges: self.applier.ranges() } }))
+    }
+}
+
+fn meta_key(group: GroupId, what: What) -> Vec<u8> {
+    RaftMetaKey { group: group.0, what }.encode()
+}
+
+/// The applied log id and membership of a group, as a reader sees them.
+pub fn applied_row(
+    reader: &(impl Reader + ?Sized),
+    group: GroupId,
+) -> Result<(Option<LogId>, StoredMembership), EngineError> {
+    let Some(bytes) = reader.get(Family::RaftMeta, &meta_key(group, What::Applied))? else {
+        return Ok(Default::default());
+    };
+    codec::open::<wire::AppliedState>(&bytes, "applied state")
+        .and_then(codec::applied_in)
+        .map_err(|error| EngineError::Fatal(format!("state of {group}: {error}")))
+}
+
+fn applied_batch(group: GroupId, applied: Option<&LogId>, membership: &StoredMembership) -> Batch {
+    let mut batch = Batch::default();
+    let row = codec::seal(&codec::applied_out(applied, membership));
+    batch.put(Family::RaftMeta, meta_key(group, What::Applied), row);
+    batch
+}
+
+/// The newest proposals up to `applied` that the log still has.
+fn newest(engine: &Arc<dyn Engine>, group: GroupId, applied: u64) -> Result<Vec<Bytes>, EngineError> {
+    let key = |index| RaftLogKey { group: group.0, index }.encode();
+    let range = (Bound::Included(key(applied.saturating_sub(REAPPLIED))), Bound::Excluded(key(applied + 1)));
+    let mut proposals = Vec::new();
+    for (_, bytes) in engine.scan(Family::RaftLog, range, false, REAPPLIED as usize + 1)? {
+        let entry = codec::open::<wire::Entry>(&bytes, "entry").and_then(codec::entry_in);
+        let entry = entry.map_err(|error| EngineError::Fatal(format!("log of {group}: {error}")))?;
+        if let Payload::Normal(proposal) = entry.payload {
+            proposals.push(proposal.bytes().clone());
+        }
+    }
+    Ok(proposals)
+}
+
+impl RaftStateMachine<Types> for StateMachine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> io::Result<()>
+    where
+        Strm: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
+    {
+        let (mut step, mut bytes) = (Vec::new(), 0);
+        while let Some((entry, responder)) = entries.try_next().await? {
+            bytes += codec::entry_bytes(&entry);
+            step.push((entry, responder));
+            if step.len() >= STEP_ENTRIES || bytes >= STEP_BYTES {
+                self.step(std::mem::take(&mut step)).await?;
+                bytes = 0;
+            }
+        }
+        if step.is_empty() { Ok(()) } else { self.step(step).await }
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder(self.shared.clone())
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> io::Result<()> {
+        let then = applied_batch(self.shared.group, meta.last_log_id.as_ref(), &meta.last_membership);
+        let shared = self.shared.clone();
+        let install = move || {
+            let staged = match data {
+                SnapshotData::Staged(staged) => staged,
+                SnapshotData::View { reader, ranges } => copy(&shared.engine, &*reader, ranges)?,
+            };
+            shared.applier.replaced();
+            if shared.ctx.planted(Plant::SnapshotHalfInstalled) {
+                shared.engine.write(then, Durability::Synced)?;
+                return shared.applier.changed(&shared.engine);
+            }
+            shared.gate.pass(|| staged.commit(then))?;
+            shared.applier.changed(&shared.engine)
+        };
+        self.shared.blocking(Lane::Bulk, install).await?;
+        self.applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<alias::SnapshotOf<Types, SnapshotData>>> {
+        self.shared.view().map_err(|error| self.shared.fatal.storage(error))
+    }
+}
+
+/// The rows of a view, staged on another engine.
+fn copy(engine: &Arc<dyn Engine>, reader: &dyn Reader, ranges: Vec<Rows>) -> Result<Box<dyn Replace>, EngineError> {
+    const PAGE: usize = 256;
+    let mut staged = engine.begin_replace(ranges.clone())?;
+    for (family, from, to) in ranges {
+        let mut begin = Bound::Included(from);
+        loop {
+            let pairs = reader.scan(family, (begin, Bound::Excluded(to.clone())), false, PAGE)?;
+            for (key, value) in &pairs {
+                staged.put(family, key, value)?;
+            }
+            match pairs.into_iter().next_back() {
+                Some((last, _)) => begin = Bound::Excluded(last),
+                None => break,
+            }
+        }
+    }
+    Ok(staged)
+}
+
+/// Creates a snapshot: it makes the applied state durable, so that the log behind it may be purged.
+pub struct Builder(Shared);
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> io::Result<alias::SnapshotOf<Types, SnapshotData>> {
+        let view = self.0.view().map_err(|error| self.0.fatal.storage(error))?;
+        self.0.flusher.barrier().await?;
+        Ok(view.unwrap_or_else(|| Snapshot {
+            meta: SnapshotMeta::default(),
+            snapshot: SnapshotData::View { reader: self.0.engine.snapshot(), ranges: self.0.applier.ranges() },
+        }))
+    }
+}
