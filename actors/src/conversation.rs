@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::plant::Plant;
-use troupe_core::{Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits};
+use troupe_core::{
+    Append, Command, ConversationId, Effect, Event, EventKind, Intent, NodeId, Seq, ShardId, UserId, limits,
+};
 use troupe_proto::client;
 
 use crate::conversation::cursors::Cursors;
@@ -123,8 +125,7 @@ impl Actor for Conversation {
 impl ConversationState {
     fn admit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
         let (sender, id) = match &command {
-            Command::Send(send) => (send.sender, send.client_message_id),
-            Command::ChangeGroup(change) => (change.actor, change.request),
+            Command::Append(append) => (append.actor, append.client_message_id),
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
         // Invariant: exactly_once. The cache holds committed places only; apply decides all others.
@@ -132,7 +133,7 @@ impl ConversationState {
         if let Some(answer) = self.recent.get(known_as, id) {
             return reply.send(Ok(answer));
         }
-        if self.world.ctx.planted(Plant::AckBeforeCommit) && matches!(command, Command::Send(_)) {
+        if self.world.ctx.planted(Plant::AckBeforeCommit) && is_message(&command) {
             return self.ack_before_commit(myself, command, reply);
         }
         self.proposals.push(command, Waiter::Placed(sender, id, reply));
@@ -209,7 +210,7 @@ impl ConversationState {
         let head = self.head();
         let time = self.world.ctx.clock.now();
         let (sender, id) = match &command {
-            Command::Send(send) => (send.sender, send.client_message_id),
+            Command::Append(append) => (append.actor, append.client_message_id),
             _ => return reply.refuse(Refusal::Unavailable),
         };
         reply.send(Ok(Answer::Placed { seq: head.next(), time, duplicate: false }));
@@ -299,6 +300,10 @@ impl ConversationState {
             self.propose(myself);
         }
     }
+}
+
+fn is_message(command: &Command) -> bool {
+    matches!(command, Command::Append(Append { intent: Intent::Message(_), .. }))
 }
 
 /// The user that this effect removes from the conversation.

@@ -58,28 +58,22 @@ impl<T> Proposals<T> {
 
 #[cfg(test)]
 mod tests {
-    use troupe_core::command::{ChangeGroup, GroupChange, Send};
-    use troupe_core::{Body, ClientMessageId, ConversationId, GroupId, UserId};
+    use troupe_core::{Append, Body, ClientMessageId, ConversationId, GroupId, Intent, UserId};
 
     use super::*;
 
     fn send(bytes: usize) -> Command {
-        Command::Send(Send {
-            conversation: ConversationId::Everyone,
-            sender: UserId(1),
-            client_message_id: ClientMessageId::default(),
-            after: None,
-            body: Body { kind: Body::TEXT, content: vec![b'x'; bytes] },
-        })
+        append(ConversationId::Everyone, Intent::Message(Body { kind: Body::TEXT, content: vec![b'x'; bytes] }))
+    }
+
+    fn append(conversation: ConversationId, intent: Intent) -> Command {
+        let (actor, client_message_id) = (UserId(1), ClientMessageId::default());
+        Command::Append(Append { conversation, actor, client_message_id, after: None, intent })
     }
 
     #[test]
     fn long_names_count_as_what_they_are() {
-        let rename = || {
-            let change = GroupChange::Rename { name: "n".repeat(79 * 1024) };
-            let (group, actor, request) = (GroupId(1), UserId(1), ClientMessageId::default());
-            Command::ChangeGroup(ChangeGroup { group, actor, request, change })
-        };
+        let rename = || append(ConversationId::Group(GroupId(1)), Intent::Rename { name: "n".repeat(79 * 1024) });
         let mut proposals = Proposals::default();
         (0..64).for_each(|i| proposals.push(rename(), i));
         let (commands, _) = proposals.take_batch().expect("a batch");

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use troupe_client::{Client, State};
-use troupe_core::command::GroupChange;
+use troupe_core::command::Intent;
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
 use troupe_runtime::Rng;
 
@@ -283,8 +283,8 @@ impl Workload {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let group = self.groups[(turn / 2) as usize % self.groups.len()];
         let change = match turn % 2 {
-            0 => GroupChange::Add { users: vec![self.guest] },
-            _ => GroupChange::Remove { user: self.guest },
+            0 => Intent::Add { users: vec![self.guest] },
+            _ => Intent::Remove { user: self.guest },
         };
         // The first device made the groups. A change that fails while nodes die is no evidence of
         // anything.

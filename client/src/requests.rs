@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
-use troupe_core::command::GroupChange;
+use troupe_core::command::Intent;
 use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
-use troupe_proto::client::Refusal;
+use troupe_proto::client::{self, Refusal};
 use troupe_proto::wire::client as wire;
 
 use crate::client::{Acked, Client, State};
@@ -125,7 +125,7 @@ impl Client {
 
     /// Leaves the group, which ends the invitation.
     pub async fn decline_invitation(&self, conversation: ConversationId) -> Result<()> {
-        self.change_group(conversation, GroupChange::Leave).await.map(drop)
+        self.change_group(conversation, Intent::Leave).await.map(drop)
     }
 
     /// Up to `limit` (500) events after `seq`.
@@ -189,7 +189,7 @@ impl Client {
     }
 
     /// Changes a group once; the change is an event of its log.
-    pub async fn change_group(&self, group: ConversationId, change: GroupChange) -> Result<Acked> {
+    pub async fn change_group(&self, group: ConversationId, change: Intent) -> Result<Acked> {
         self.change_group_as(ClientMessageId(self.shared.context.rng.bytes()), group, change).await
     }
 
@@ -197,15 +197,16 @@ impl Client {
         &self,
         request: ClientMessageId,
         group: ConversationId,
-        change: GroupChange,
+        change: Intent,
     ) -> Result<Acked> {
-        if !matches!(group, ConversationId::Group(_)) {
+        let change = client::change(&change).filter(|_| group.is_group());
+        let Some(change) = change else {
             return Err(Error::rejected(&Rejection::BadRequest("only groups can be changed")));
-        }
+        };
         let change = wire::ChangeGroup {
             request: Bytes::copy_from_slice(&request.0),
             conversation: group.to_string(),
-            change: Some((&change).into()),
+            change: Some(change),
         };
         match self.call(Request::ChangeGroup(change)).await? {
             Message::SendAck(ack) => Ok(Acked { id: request, seq: Seq(ack.seq), time: Timestamp(ack.time_ms) }),

@@ -3,10 +3,10 @@
 
 mod account;
 
-use crate::event::{Body, Role};
-use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, TokenHash, UserId};
+use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
 
+pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 
 /// What is rare and large is boxed: a message is moved a dozen times on its way, and is no larger
@@ -30,15 +30,14 @@ pub enum Command {
     RecordAct(Box<RecordAct>),
 
     // In the slot of the conversation.
-    Send(Send),
+    Append(Append),
     CreateGroup(CreateGroup),
-    ChangeGroup(ChangeGroup),
     AdvanceCursors(AdvanceCursors),
     /// The other shards have committed these rows.
     SettleOutbox(SettleOutbox),
 }
 
-const _: () = assert!(size_of::<Command>() <= size_of::<Send>() + 8);
+const _: () = assert!(size_of::<Command>() <= size_of::<Append>() + 8);
 
 macro_rules! boxed {
     ($($command:ident),*) => {$(
@@ -65,9 +64,8 @@ impl Command {
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
             Command::AcceptInvitation(c) => c.user.slot(),
-            Command::Send(c) => c.conversation.slot(),
+            Command::Append(c) => c.conversation.slot(),
             Command::CreateGroup(c) => c.slot(),
-            Command::ChangeGroup(c) => c.group.slot(),
             Command::AdvanceCursors(c) => c.conversation.slot(),
             Command::SettleOutbox(c) => c.slot,
         }
@@ -79,11 +77,8 @@ impl Command {
     /// others still go, because they take little, or give room, or keep the cluster in order.
     pub fn grows(&self) -> bool {
         match self {
-            Command::Register(_) | Command::Send(_) | Command::CreateGroup(_) => true,
-            Command::ChangeGroup(c) => match &c.change {
-                GroupChange::Add { .. } | GroupChange::Join | GroupChange::Rename { .. } => true,
-                GroupChange::Remove { .. } | GroupChange::Leave | GroupChange::SetRole { .. } => false,
-            },
+            Command::Register(_) | Command::CreateGroup(_) => true,
+            Command::Append(c) => c.intent.grows(),
             // A user has a bounded number of sessions, and must be able to log in to read.
             Command::OpenSession(_) | Command::CloseSession(_) => false,
             // Administrators work while disks are almost full; what they leave is bounded but for
@@ -156,16 +151,6 @@ pub struct AcceptInvitation {
     pub version: Seq,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Send {
-    pub conversation: ConversationId,
-    pub sender: UserId,
-    pub client_message_id: ClientMessageId,
-    /// The same device's message that must already be in the log.
-    pub after: Option<ClientMessageId>,
-    pub body: Body,
-}
-
 /// The group's slot is drawn from creator and request, so that a repeat finds the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateGroup {
@@ -184,35 +169,6 @@ impl CreateGroup {
         key[8..].copy_from_slice(&self.request.0);
         Slot::of(&key)
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeGroup {
-    pub group: GroupId,
-    pub actor: UserId,
-    /// Takes a place in the log once, like a message id.
-    pub request: ClientMessageId,
-    pub change: GroupChange,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupChange {
-    Rename {
-        name: String,
-    },
-    Add {
-        users: Vec<UserId>,
-    },
-    Remove {
-        user: UserId,
-    },
-    Leave,
-    /// Only where the group is open.
-    Join,
-    SetRole {
-        user: UserId,
-        role: Role,
-    },
 }
 
 /// Many members' cursors in one command. Positions behind the held ones, or beyond the head, change

@@ -1,9 +1,8 @@
 //! Entries of a conversation's log.
 
-mod content;
 mod seal;
 
-pub use content::KINDS;
+pub use crate::feature::KINDS;
 pub use seal::{ContentHash, Flags, Seal, verify};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -103,11 +102,7 @@ impl Event {
             EventKind::RoleChanged { user, role } => {
                 hash.update(&[6]);
                 number(&mut hash, user.0);
-                hash.update(&[match role {
-                    Role::Member => 1,
-                    Role::Admin => 2,
-                    Role::Owner => 3,
-                }]);
+                hash.update(&[role.number()]);
             }
             EventKind::Unknown { kind, content } => {
                 hash.update(&[0]);
@@ -121,9 +116,11 @@ impl Event {
 
 /// What a message carries. `kind` 1 is text; other numbers are kept and handed on as they are, so
 /// that a client skips what it does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Body {
+    #[prost(uint32, tag = "1")]
     pub kind: u32,
+    #[prost(bytes = "vec", tag = "2")]
     pub content: Vec<u8>,
 }
 

@@ -158,6 +158,10 @@ impl ConversationId {
         }
     }
 
+    pub fn is_group(self) -> bool {
+        matches!(self, ConversationId::Group(_))
+    }
+
     /// Where its owner lives. A group says it in its id, the others by the hash of their name.
     pub fn slot(self) -> Slot {
         match self {

@@ -102,10 +102,9 @@ impl Command {
             | Command::TouchSession(_)
             | Command::ChangeInvite(_)
             | Command::RecordAct(_) => Level::SECOND,
+            Command::Append(c) => c.level(),
             Command::CloseSession(_)
-            | Command::Send(_)
             | Command::CreateGroup(_)
-            | Command::ChangeGroup(_)
             | Command::AdvanceCursors(_)
             | Command::SettleOutbox(_) => Level::FIRST,
         }

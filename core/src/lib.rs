@@ -6,8 +6,8 @@
 //! clock, no randomness and no `await`: time, ids and secrets come in as arguments.
 //!
 //! Start with [`id`] for the words, [`command`] for what can be asked, [`state`] for what is kept,
-//! and [`machine`] for the rules. What is said on the wire lives in `troupe-proto`; what is on disk
-//! in `troupe-store`.
+//! [`machine`] for the rules, and [`feature`] for what a conversation can take. What is said on the
+//! wire lives in `troupe-proto`; what is on disk in `troupe-store`.
 
 pub mod budget;
 pub mod command;
@@ -15,6 +15,7 @@ pub mod effect;
 pub mod error;
 pub mod event;
 pub mod fair;
+pub mod feature;
 pub mod id;
 pub mod level;
 pub mod limits;
@@ -31,6 +32,7 @@ pub use command::Command;
 pub use effect::Effect;
 pub use error::Rejection;
 pub use event::{Body, Event, EventKind};
+pub use feature::{Append, Intent};
 pub use id::*;
 pub use level::Level;
 pub use machine::{Machine, Meta};

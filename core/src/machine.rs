@@ -11,8 +11,8 @@
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
 //! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`]
-//! who is in a group and may do what there; [`cursor`] how far members have got; [`outbox`] what is
-//! owed to other slots.
+//! how a group begins; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
+//! What can be appended to a log is in [`crate::feature`], one file per feature.
 
 mod account;
 mod audit;
@@ -65,9 +65,8 @@ impl Machine {
             Command::ChangeInvite(c) => step.change_invite(c),
             Command::RecordAct(c) => step.record_act(c),
             Command::AcceptInvitation(c) => step.accept_invitation(c),
-            Command::Send(c) => step.send(c),
+            Command::Append(c) => step.append(c),
             Command::CreateGroup(c) => step.create_group(c),
-            Command::ChangeGroup(c) => step.change_group(c),
             Command::AdvanceCursors(c) => step.advance_cursors(c),
             Command::SettleOutbox(c) => step.settle_outbox(c),
         };
@@ -83,9 +82,8 @@ impl Machine {
 pub fn check(command: &Command) -> Result<(), Rejection> {
     match command {
         Command::Register(c) => user::check_register(c),
-        Command::Send(c) => conversation::check_send(c),
+        Command::Append(c) => c.check(),
         Command::CreateGroup(c) => group::check_create(c),
-        Command::ChangeGroup(c) => group::check_change(c),
         Command::CreateAccount(c) => user::check_hash(&c.password_hash),
         Command::ChangeAccount(c) => account::check_change(c),
         Command::ChangeInvite(c) => invite::check_change(c),
@@ -105,10 +103,10 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
 type Outcome = Result<Reply, Rejection>;
 
 /// One command at work: the rows it sees, the time it carries, and what it wants done so far.
-struct Step<'a> {
-    state: &'a mut dyn State,
+pub(crate) struct Step<'a> {
+    pub(crate) state: &'a mut dyn State,
     now: Timestamp,
-    level: Level,
+    pub(crate) level: Level,
     plant: Option<Plant>,
     effects: Vec<Effect>,
 }
@@ -117,6 +115,10 @@ struct Step<'a> {
 const ID_END: u64 = 1 << 53;
 
 impl Step<'_> {
+    pub(crate) fn planted(&self, plant: Plant) -> bool {
+        self.plant == Some(plant)
+    }
+
     /// Hands out the next id of a slot. Call it when nothing can fail any more: the counter is
     /// written here.
     fn mint(&mut self, slot: Slot) -> Result<u64, Rejection> {
@@ -136,7 +138,7 @@ impl Step<'_> {
     }
 }
 
-/// Zero is nobody: it sends nothing and is a member of nothing.
-fn somebody(user: UserId) -> Result<(), Rejection> {
+/// Zero is no user: it sends nothing and is a member of nothing.
+pub(crate) fn somebody(user: UserId) -> Result<(), Rejection> {
     if user == UserId(0) { Err(Rejection::NoSuchUser) } else { Ok(()) }
 }

@@ -2,9 +2,7 @@
 //! rows that say what no machine has written. Nothing panics there, and a rejection leaves no
 //! trace.
 
-use troupe_core::command::{
-    ChangeGroup, CreateGroup, GroupChange, RecordAct, Register, Send, SettleOutbox, UpdateInbox,
-};
+use troupe_core::command::{Append, CreateGroup, Intent, RecordAct, Register, SettleOutbox, UpdateInbox};
 use troupe_core::event::{self, Role};
 use troupe_core::limits;
 use troupe_core::record::{Author, Conversation, Member, OutboxKey};
@@ -34,11 +32,15 @@ fn id(n: u8) -> ClientMessageId {
 }
 
 fn text(conversation: ConversationId, sender: UserId, n: u8) -> Command {
-    Command::Send(Send { conversation, sender, client_message_id: id(n), after: None, body: Body::text("x") })
+    append(conversation, sender, n, Intent::Message(Body::text("x")))
 }
 
-fn change(actor: UserId, n: u8, change: GroupChange) -> Command {
-    Command::ChangeGroup(ChangeGroup { group: GROUP, actor, request: id(n), change })
+fn change(actor: UserId, n: u8, change: Intent) -> Command {
+    append(TEAM, actor, n, change)
+}
+
+fn append(conversation: ConversationId, actor: UserId, n: u8, intent: Intent) -> Command {
+    Command::Append(Append { conversation, actor, client_message_id: id(n), after: None, intent })
 }
 
 fn row(head: Seq, members: u32) -> Conversation {
@@ -65,12 +67,12 @@ fn is_bad_request(reply: &Reply) -> bool {
 fn a_full_group_takes_nobody() {
     let mut state = group_of(limits::GROUP_MEMBERS - 1);
     let stranger = |n: u64| UserId(1_000_000 + n);
-    let add = |n, users| change(OWNER, n, GroupChange::Add { users });
+    let add = |n, users| change(OWNER, n, Intent::Add { users });
     assert_eq!(apply(&mut state, add(1, vec![stranger(1), stranger(2)])), Reply::Rejected(Rejection::GroupFull));
     let placed = apply(&mut state, add(2, vec![stranger(1), OWNER, stranger(1)]));
     assert_eq!(placed, Reply::Placed { seq: Seq(8), time: Timestamp(1_000), duplicate: false });
     assert_eq!(apply(&mut state, add(3, vec![stranger(2)])), Reply::Rejected(Rejection::GroupFull));
-    assert_eq!(apply(&mut state, change(stranger(2), 1, GroupChange::Join)), Reply::Rejected(Rejection::GroupFull));
+    assert_eq!(apply(&mut state, change(stranger(2), 1, Intent::Join)), Reply::Rejected(Rejection::GroupFull));
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn one_request_names_two_hundred_users() {
         Command::CreateGroup(CreateGroup { creator: OWNER, request: id(n), name, open: false, members })
     };
     let mut state = group_of(1);
-    let add = |n, users| change(OWNER, n, GroupChange::Add { users });
+    let add = |n, users| change(OWNER, n, Intent::Add { users });
     assert_eq!(apply(&mut state, add(1, users(most + 1))), Reply::Rejected(Rejection::TooMany));
     assert_eq!(apply(&mut state, create(1, users(most + 1))), Reply::Rejected(Rejection::TooMany));
     assert!(matches!(apply(&mut state, add(2, users(most))), Reply::Placed { .. }));
@@ -98,8 +100,8 @@ fn one_request_names_two_hundred_users() {
 fn the_last_owner_is_known_without_a_look_at_the_members() {
     let mut state = group_of(2);
     state.put_member(TEAM, UserId(2), &Member { role: Role::Owner, since: Seq(1) });
-    assert_eq!(apply(&mut state, change(OWNER, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
-    let down = GroupChange::SetRole { user: OWNER, role: Role::Admin };
+    assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Leave)), Reply::Rejected(Rejection::LastOwner));
+    let down = Intent::SetRole { user: OWNER, role: Role::Admin };
     assert_eq!(apply(&mut state, change(OWNER, 2, down)), Reply::Rejected(Rejection::LastOwner));
 }
 
@@ -110,7 +112,7 @@ fn the_owners_of_an_old_row_are_counted_once() {
     let mut state = group_of(1_000);
     state.put_conversation(TEAM, &Conversation { owners: 0, ..row(Seq(7), 1_000) });
     let (second, last) = (UserId(999), UserId(1_000));
-    let leave = change(OWNER, 1, GroupChange::Leave);
+    let leave = change(OWNER, 1, Intent::Leave);
     let refused = Machine::default().apply(&mut state, Meta { now: Timestamp(1_000), level: Level::NEWEST }, &leave);
     assert_eq!(refused, (Reply::Rejected(Rejection::LastOwner), Vec::new()));
     let owners = |state: &MemoryState| state.conversation(TEAM).map(|row| row.owners);
@@ -118,25 +120,25 @@ fn the_owners_of_an_old_row_are_counted_once() {
     // From here on the count is the truth: this owner is not in it.
     state.put_member(TEAM, second, &Member { role: Role::Owner, since: Seq(1) });
     assert_eq!(apply(&mut state, leave.clone()), Reply::Rejected(Rejection::LastOwner));
-    let promote = |n| change(OWNER, n, GroupChange::SetRole { user: last, role: Role::Owner });
+    let promote = |n| change(OWNER, n, Intent::SetRole { user: last, role: Role::Owner });
     assert!(matches!(apply(&mut state, promote(2)), Reply::Placed { .. }));
     // The second promotion is of an owner and counts nothing.
     assert!(matches!(apply(&mut state, promote(3)), Reply::Placed { .. }));
     assert_eq!(owners(&state), Some(2));
     assert!(matches!(apply(&mut state, leave), Reply::Placed { .. }));
-    assert_eq!(apply(&mut state, change(last, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+    assert_eq!(apply(&mut state, change(last, 1, Intent::Leave)), Reply::Rejected(Rejection::LastOwner));
 }
 
 /// The other owner counts even if a thousand members stand before them.
 #[test]
 fn another_owner_is_found_far_behind() {
     let mut state = group_of(1_000);
-    assert_eq!(apply(&mut state, change(OWNER, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+    assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Leave)), Reply::Rejected(Rejection::LastOwner));
     let last = UserId(1_000);
-    let promoted = apply(&mut state, change(OWNER, 2, GroupChange::SetRole { user: last, role: Role::Owner }));
+    let promoted = apply(&mut state, change(OWNER, 2, Intent::SetRole { user: last, role: Role::Owner }));
     assert!(matches!(promoted, Reply::Placed { .. }));
-    assert!(matches!(apply(&mut state, change(OWNER, 3, GroupChange::Leave)), Reply::Placed { .. }));
-    assert_eq!(apply(&mut state, change(last, 1, GroupChange::Leave)), Reply::Rejected(Rejection::LastOwner));
+    assert!(matches!(apply(&mut state, change(OWNER, 3, Intent::Leave)), Reply::Placed { .. }));
+    assert_eq!(apply(&mut state, change(last, 1, Intent::Leave)), Reply::Rejected(Rejection::LastOwner));
 }
 
 #[test]
@@ -144,8 +146,8 @@ fn a_full_log_takes_nothing() {
     let mut state = group_of(2);
     state.put_conversation(TEAM, &row(Seq(u64::MAX), 2));
     assert!(is_bad_request(&apply(&mut state, text(TEAM, OWNER, 1))));
-    assert!(is_bad_request(&apply(&mut state, change(OWNER, 2, GroupChange::Add { users: vec![UserId(9)] }))));
-    assert!(is_bad_request(&apply(&mut state, change(UserId(2), 3, GroupChange::Leave))));
+    assert!(is_bad_request(&apply(&mut state, change(OWNER, 2, Intent::Add { users: vec![UserId(9)] }))));
+    assert!(is_bad_request(&apply(&mut state, change(UserId(2), 3, Intent::Leave))));
 }
 
 #[test]
@@ -195,8 +197,8 @@ fn nobody_does_nothing() {
     let no_such_user = Reply::Rejected(Rejection::NoSuchUser);
     let mut state = group_of(1);
     assert_eq!(apply(&mut state, text(ConversationId::Everyone, nobody, 1)), no_such_user);
-    assert_eq!(apply(&mut state, change(nobody, 1, GroupChange::Join)), no_such_user);
-    assert_eq!(apply(&mut state, change(OWNER, 1, GroupChange::Add { users: vec![nobody] })), no_such_user);
+    assert_eq!(apply(&mut state, change(nobody, 1, Intent::Join)), no_such_user);
+    assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Add { users: vec![nobody] })), no_such_user);
     let create = CreateGroup { creator: nobody, request: id(1), name: "Team".into(), open: false, members: vec![] };
     assert_eq!(apply(&mut state, Command::CreateGroup(create)), no_such_user);
 }
@@ -241,7 +243,7 @@ fn missing_rows_do_not_panic() {
     // A member of a group that counts none.
     state.put_conversation(TEAM, &row(Seq(1), 0));
     state.put_member(TEAM, OWNER, &Member { role: Role::Owner, since: Seq(1) });
-    assert!(matches!(apply(&mut state, change(OWNER, 2, GroupChange::Leave)), Reply::Placed { .. }));
+    assert!(matches!(apply(&mut state, change(OWNER, 2, Intent::Leave)), Reply::Placed { .. }));
 
     let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX), by: None };
     assert_eq!(apply(&mut state, Command::UpdateInbox(last)), Reply::Done);

@@ -13,7 +13,6 @@ use prost::{DecodeError as Malformed, Message};
 use troupe_core::event::{ContentHash, Flags, KINDS, Seal};
 use troupe_core::{Event as Core, EventKind, Seq, Timestamp, UserId};
 
-use crate::client::role;
 use crate::error::DecodeError;
 use crate::field;
 use crate::wire::client as wire;
@@ -61,7 +60,7 @@ impl Event {
     /// What it says. A content that is not the one that was sealed says nothing.
     fn understood(&self) -> EventKind {
         let is_whole = self.seal().is_none_or(|seal| seal.content == ContentHash::of(&self.content));
-        let understood = understood(self.kind, self.content.clone()).ok().filter(|_| is_whole);
+        let understood = is_whole.then(|| EventKind::decode(self.kind, &self.content)).flatten();
         understood.unwrap_or_else(|| self.as_it_is())
     }
 
@@ -107,26 +106,6 @@ impl TryFrom<Event> for Core {
         let seal = event.seal().filter(|_| kind.content() == event.content);
         event.with(kind, seal)
     }
-}
-
-/// The one place where contents are read.
-fn understood(kind: u32, content: Bytes) -> Result<EventKind, DecodeError> {
-    Ok(match kind {
-        EventKind::MESSAGE => EventKind::Message(wire::Body::decode(content)?.into()),
-        EventKind::CREATED => EventKind::Created { name: wire::Created::decode(content)?.name },
-        EventKind::RENAMED => EventKind::Renamed { name: wire::Renamed::decode(content)?.name },
-        EventKind::ADDED => {
-            let users = wire::Added::decode(content)?.users;
-            EventKind::Added { users: users.into_iter().map(UserId).collect() }
-        }
-        EventKind::REMOVED => EventKind::Removed { user: UserId(wire::Removed::decode(content)?.user) },
-        EventKind::ROLE_CHANGED => {
-            let changed = wire::RoleChanged::decode(content)?;
-            let role = role("event.role_changed.role", changed.role)?;
-            EventKind::RoleChanged { user: UserId(changed.user), role }
-        }
-        _ => EventKind::Unknown { kind, content: content.into() },
-    })
 }
 
 impl Message for Event {

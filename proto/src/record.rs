@@ -11,6 +11,7 @@
 //! is `troupe-store`'s business.
 
 mod account;
+mod append;
 mod command;
 mod event;
 mod form;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::join_all;
-use troupe_core::command::{CloseSession, GroupChange};
+use troupe_core::command::{CloseSession, Intent};
 use troupe_core::{
     ClientMessageId, Command, ConversationId, DeviceId, NameKey, Rejection, Seq, ShardId, Slot, TokenHash, UserId,
     limits, machine, text,
@@ -181,19 +181,19 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
 
 pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGroup) -> Answered {
     let change = client::change_group(user, change)?;
-    let (conversation, id) = (ConversationId::Group(change.group), change.request);
-    let named = match &change.change {
-        GroupChange::Add { users } if users.len() > limits::MEMBERS_PER_REQUEST => {
+    let (conversation, id) = (change.conversation, change.client_message_id);
+    let named = match &change.intent {
+        Intent::Add { users } if users.len() > limits::MEMBERS_PER_REQUEST => {
             return Err(Rejection::TooMany.into());
         }
-        GroupChange::Add { users } => users.clone(),
-        GroupChange::Rename { name } => {
+        Intent::Add { users } => users.clone(),
+        Intent::Rename { name } => {
             title(name)?;
             Vec::new()
         }
         _ => Vec::new(),
     };
-    let command = Command::ChangeGroup(change);
+    let command = Command::Append(change);
     machine::check(&command)?;
     front.budgets.members(user, named.len())?;
     exist(&front, user, &named).await?;

@@ -3,7 +3,7 @@
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::{Command, ConversationId, Rejection, Seq, UserId, command, machine};
+use troupe_core::{Append, Command, ConversationId, Rejection, Seq, UserId, machine};
 use troupe_proto::client;
 
 use super::{EdgeMsg, EdgeState, Said, requests};
@@ -12,7 +12,7 @@ use crate::router::PATIENCE;
 
 pub(super) struct Waiting {
     request_id: u64,
-    send: command::Send,
+    append: Append,
     place: OwnedSemaphorePermit,
 }
 
@@ -27,20 +27,20 @@ impl EdgeState {
         send: say::Send,
     ) {
         self.front.world.stats.sends.up();
-        let send = match client::send(user, send) {
-            Ok(send) => send,
+        let append = match client::send(user, send) {
+            Ok(append) => append,
             Err(error) => return self.reply(request_id).fail(&error.into()),
         };
-        if let Err(refusal) = self.front.budgets.message(user, send.body.content.len()) {
+        if let Err(refusal) = self.front.budgets.message(user, append.intent.cost()) {
             return self.reply(request_id).fail(&refusal);
         }
-        let conversation = send.conversation;
-        let command = Command::Send(send);
+        let conversation = append.conversation;
+        let command = Command::Append(append);
         if let Err(rejection) = machine::check(&command) {
             return self.reply(request_id).fail(&rejection.into());
         }
-        let Command::Send(send) = command else { return };
-        let waiting = Waiting { request_id, send, place };
+        let Command::Append(append) = command else { return };
+        let waiting = Waiting { request_id, append, place };
         if let ConversationId::Direct { .. } = conversation {
             let Some(peer) = conversation.peer_of(user) else {
                 return self.reply(request_id).fail(&Rejection::NotMember.into());
@@ -73,10 +73,10 @@ impl EdgeState {
     }
 
     fn dispatch(&self, waiting: Waiting) {
-        let Waiting { request_id, send, place } = waiting;
-        let (id, conversation) = (send.client_message_id, send.conversation);
+        let Waiting { request_id, append, place } = waiting;
+        let (id, conversation) = (append.client_message_id, append.conversation);
         let world = &self.front.world;
-        let request = Request::Commit(Command::Send(send));
+        let request = Request::Commit(Command::Append(append));
         let answer = world.router.ask(conversation.slot(), request, PATIENCE);
         let stats = world.stats.clone();
         self.answer(request_id, place, async move {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use ractor::ActorRef;
-use troupe_core::command::{ChangeGroup, GroupChange, SettleOutbox, UpdateInbox};
+use troupe_core::command::{Append, Intent, SettleOutbox, UpdateInbox};
 use troupe_core::plant::Plant;
 use troupe_core::record::{OutboxKey, OutboxRow};
 use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
@@ -171,9 +171,14 @@ async fn send(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
 /// Makes the user leave the group, as by its own request, because its shard accepts no more
 /// invitations or because this invitation has expired.
 pub(super) async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
-    let ConversationId::Group(group) = key.conversation else { return Some(key) };
-    let leave = ChangeGroup { group, actor: key.user, request: key.refusal(), change: GroupChange::Leave };
-    let request = Request::Commit(Command::ChangeGroup(leave));
+    let leave = Append {
+        conversation: key.conversation,
+        actor: key.user,
+        client_message_id: key.refusal(),
+        after: None,
+        intent: Intent::Leave,
+    };
+    let request = Request::Commit(Command::Append(leave));
     match world.router.ask(key.conversation.slot(), request, PATIENCE).await {
         Ok(_) | Err(Refusal::Rejected { .. }) => Some(key),
         Err(_) => None,

@@ -166,10 +166,9 @@ impl ShardState {
 
     fn commit(&mut self, myself: &ActorRef<ShardMsg>, command: Command, reply: ReplyTo) {
         match command {
-            Command::Send(_) | Command::ChangeGroup(_) | Command::AdvanceCursors(_) => {
+            Command::Append(_) | Command::AdvanceCursors(_) => {
                 let conversation = match &command {
-                    Command::Send(send) => send.conversation,
-                    Command::ChangeGroup(change) => ConversationId::Group(change.group),
+                    Command::Append(append) => append.conversation,
                     Command::AdvanceCursors(advance) => advance.conversation,
                     _ => return reply.refuse(Refusal::Unavailable),
                 };

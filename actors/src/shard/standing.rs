@@ -4,8 +4,8 @@
 //! hand, and before anybody is refused once more behind a read barrier, because a fresh leader may
 //! still be applying what lets them in. What passes is judged by `apply` all the same.
 
-use troupe_core::command::{ChangeGroup, CloseSession, CreateGroup, GroupChange, Register};
-use troupe_core::{ClientMessageId, Command, ConversationId, Rejection, Seq, UserId};
+use troupe_core::command::{Append, CloseSession, CreateGroup, Register};
+use troupe_core::{Command, ConversationId, Rejection, Seq, UserId};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -18,8 +18,7 @@ type Settled = Result<Option<Outcome>, EngineError>;
 /// Who asks something of a conversation's actor.
 pub fn asker(request: &Request) -> Option<(ConversationId, UserId)> {
     match request {
-        Request::Commit(Command::Send(send)) => Some((send.conversation, send.sender)),
-        Request::Commit(Command::ChangeGroup(change)) => Some((ConversationId::Group(change.group), change.actor)),
+        Request::Commit(Command::Append(append)) => Some((append.conversation, append.actor)),
         Request::Delivered { conversation, user, .. } | Request::Read { conversation, user, .. } => {
             Some((*conversation, *user))
         }
@@ -35,8 +34,8 @@ pub fn may_be_settled(request: &Request) -> bool {
         _ => return false,
     };
     match command {
-        Command::Send(send) => matches!(send.conversation, ConversationId::Group(_) | ConversationId::Direct { .. }),
-        Command::ChangeGroup(_) | Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_) => true,
+        Command::Append(append) => append.conversation != ConversationId::Everyone,
+        Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_) => true,
         _ => false,
     }
 }
@@ -46,10 +45,7 @@ pub fn settled(view: &View, request: &Request) -> Settled {
         Request::Delivered { conversation, user, seq } | Request::Read { conversation, user, seq } => {
             cursor(view, *conversation, *user, *seq)
         }
-        Request::Commit(Command::Send(send)) => {
-            outsider(view, send.conversation, send.sender, send.client_message_id, false)
-        }
-        Request::Commit(Command::ChangeGroup(change)) => group_change(view, change),
+        Request::Commit(Command::Append(append)) => outsider(view, append),
         Request::Commit(Command::CreateGroup(create)) => created(view, create),
         Request::Commit(Command::Register(register)) => registered(view, register),
         Request::Commit(Command::CloseSession(close)) => closed(view, close),
@@ -57,29 +53,15 @@ pub fn settled(view: &View, request: &Request) -> Settled {
     }
 }
 
-fn group_change(view: &View, change: &ChangeGroup) -> Settled {
-    let lets_in = match change.change {
-        GroupChange::Join => true,
-        GroupChange::Rename { .. }
-        | GroupChange::Add { .. }
-        | GroupChange::Remove { .. }
-        | GroupChange::Leave
-        | GroupChange::SetRole { .. } => false,
-    };
-    outsider(view, ConversationId::Group(change.group), change.actor, change.request, lets_in)
-}
-
 /// Refuses an outsider, unless this very request has its place in the conversation.
-// Invariant: exactly_once. A sender that was acked once is acked again, even if removed meanwhile.
-fn outsider(view: &View, conversation: ConversationId, user: UserId, id: ClientMessageId, lets_in: bool) -> Settled {
-    if is_in(view, conversation, user)? || view.placed(conversation, user, id)?.is_some() {
+// Invariant: exactly_once. An actor that was acked once is acked again, even if removed meanwhile.
+fn outsider(view: &View, append: &Append) -> Settled {
+    let Append { conversation, actor, client_message_id, intent, .. } = append;
+    if is_in(view, *conversation, *actor)? || view.placed(*conversation, *actor, *client_message_id)?.is_some() {
         return Ok(None);
     }
-    if !lets_in {
-        return Ok(Some(Err(Rejection::NotMember.into())));
-    }
-    let open = view.conversation(conversation)?.is_some_and(|row| row.open);
-    Ok((!open).then_some(Err(Rejection::NotOpen.into())))
+    let lets_in = intent.lets_in() && view.conversation(*conversation)?.is_some_and(|row| row.open);
+    Ok((!lets_in).then(|| Err(intent.outsider().into())))
 }
 
 pub fn is_in(view: &View, conversation: ConversationId, user: UserId) -> Result<bool, EngineError> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::harness::{Ask, Node, Said, message, one_node, password, three_nodes, within};
 use tokio::time::sleep;
-use troupe_core::command::{ChangeGroup, GroupChange};
-use troupe_core::{ClientMessageId, Command, GroupId, UserId, limits};
+use troupe_core::command::{Append, Intent};
+use troupe_core::{ClientMessageId, Command, ConversationId, GroupId, UserId, limits};
 use troupe_proto::wire::client as say;
 use troupe_raft::api::LoginPolicy;
 use troupe_store::engine::Space;
@@ -52,14 +52,13 @@ async fn the_proposing_node_checks_what_another_edge_has_let_through() {
     within(led.wait_for(|led| led.len() == node.config.shards as usize)).await.expect("it runs");
     let before = log_ends(&node).await;
     let of = |change| {
-        let (group, actor, request) = (GroupId(1024), UserId(1), ClientMessageId([1; 16]));
-        Request::Commit(Command::ChangeGroup(ChangeGroup { group, actor, request, change }))
+        let (conversation, client_message_id) = (ConversationId::Group(GroupId(1024)), ClientMessageId([1; 16]));
+        let append = Append { conversation, actor: UserId(1), client_message_id, after: None, intent: change };
+        Request::Commit(Command::Append(append))
     };
     let name = "n".repeat(limits::FRAME_BYTES);
     let many = (1..=limits::MEMBERS_PER_REQUEST as u64 + 1).map(UserId).collect();
-    for (change, expected) in
-        [(GroupChange::Rename { name }, "bad_name"), (GroupChange::Add { users: many }, "too_many")]
-    {
+    for (change, expected) in [(Intent::Rename { name }, "bad_name"), (Intent::Add { users: many }, "too_many")] {
         match within(node.handle.ask(GroupId(1024).slot(), of(change))).await {
             Err(Refusal::Rejected { code, .. }) => assert_eq!(code, expected),
             other => panic!("{other:?}"),

@@ -1,6 +1,6 @@
 use super::*;
-use crate::command::{OpenSession, RecordAct, Send};
-use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
+use crate::command::{Append, Intent, OpenSession, RecordAct};
+use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
 use crate::record::Author;
 use crate::{Body, limits};
@@ -55,9 +55,13 @@ fn sessions_of_a_first_password_and_messages_are_of_the_first_level_and_acts_of_
     let device = DeviceId::new("phone").unwrap();
     let open = |revision| Command::OpenSession(OpenSession { user, device: device.clone(), token, revision }).level();
     assert_eq!((open(0), open(1)), (Level::FIRST, Level::SECOND));
-    let (conversation, body) = (ConversationId::Everyone, Body::text("hi"));
-    let send = Send { conversation, sender: user, client_message_id: REQUEST, after: None, body };
-    assert_eq!(Command::Send(send).level(), Level::FIRST);
+    let append = |conversation, after, intent| {
+        Command::Append(Append { conversation, actor: user, client_message_id: REQUEST, after, intent }).level()
+    };
+    let (group, before) = (ConversationId::Group(GroupId(7)), Some(ClientMessageId([9; 16])));
+    assert_eq!(append(ConversationId::Everyone, before, Intent::Message(Body::text("hi"))), Level::FIRST);
+    assert_eq!(append(group, None, Intent::Leave), Level::FIRST);
+    assert_eq!(append(group, before, Intent::Leave), Level::SECOND, "0.1 has no form for what it follows");
     let (action, target, detail) = Default::default();
     let act = RecordAct { slot: Slot::of(b"x"), request: REQUEST, by: author(), action, target, detail };
     assert_eq!(Command::from(act).level(), Level::SECOND);

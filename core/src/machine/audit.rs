@@ -19,7 +19,7 @@ impl Step<'_> {
         target: &str,
         detail: &str,
     ) {
-        if self.plant == Some(Plant::ActNotRecorded) {
+        if self.planted(Plant::ActNotRecorded) {
             return;
         }
         let last = self.state.last_audit(slot, 1);

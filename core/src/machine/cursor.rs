@@ -22,7 +22,7 @@ impl Step<'_> {
                 continue;
             }
             let held = self.state.cursor(c.conversation, step.user);
-            let back = self.plant == Some(Plant::CursorGoesBack);
+            let back = self.planted(Plant::CursorGoesBack);
             let cursor = advanced(if back { Cursor::default() } else { held }, step, head);
             if cursor != held {
                 self.state.put_cursor(c.conversation, step.user, cursor);

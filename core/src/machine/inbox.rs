@@ -34,7 +34,7 @@ impl Step<'_> {
             return Ok(Reply::Done);
         }
         if c.version > held {
-            let asks = self.plant != Some(Plant::InvitationEntersUnasked);
+            let asks = !self.planted(Plant::InvitationEntersUnasked);
             if let Some(by) = self.stranger(c).filter(|_| asks) {
                 return self.invite(c, by, entry);
             }
@@ -98,7 +98,7 @@ impl Step<'_> {
         }
         let created = self.now;
         let invitation = Invitation { conversation: c.conversation, by, version: c.version, created };
-        if self.plant != Some(Plant::InvitationLost) {
+        if !self.planted(Plant::InvitationLost) {
             self.state.put_invitation(c.user, &invitation);
         }
         // The news that the user was removed before this is late, and has no say any more.

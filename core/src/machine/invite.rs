@@ -62,7 +62,7 @@ impl Step<'_> {
                 if !invite.is_open(self.now) {
                     return Err(Rejection::BadInvite);
                 }
-                invite.used += u32::from(self.plant != Some(Plant::InviteUsedTwice));
+                invite.used += u32::from(!self.planted(Plant::InviteUsedTwice));
                 self.state.put_invite(&invite);
                 self.state.put_reservation(&Reservation {
                     invite: c.id,

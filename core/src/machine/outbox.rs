@@ -10,9 +10,9 @@ use crate::record::{OutboxKey, OutboxRow};
 use crate::reply::Reply;
 
 impl Step<'_> {
-    /// Every user's shard must hear whether the user is in the conversation since `version`.
-    /// Each of them is told by whose deed, if it is another's.
-    pub(super) fn owe(
+    /// Every user's shard must learn whether the user is in the conversation since `version`, and
+    /// by whose act, if it is another user's.
+    pub(crate) fn enqueue(
         &mut self,
         conversation: ConversationId,
         version: Seq,

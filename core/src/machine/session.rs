@@ -95,7 +95,7 @@ impl Step<'_> {
     }
 
     pub(super) fn end_session(&mut self, user: UserId, session: &Session, why: Ending) {
-        if self.plant != Some(Plant::EndedSessionResumes) {
+        if !self.planted(Plant::EndedSessionResumes) {
             self.state.delete_session(user, &session.device);
         }
         self.session_ended(user, session, why);

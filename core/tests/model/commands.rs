@@ -3,8 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AcceptInvitation, AccountChange, AdvanceCursors, ChangeAccount, ChangeGroup, CloseSession, CreateGroup, CursorMove,
-    GroupChange, OpenSession, Register, Send, SettleOutbox, TouchSession, UpdateInbox,
+    AcceptInvitation, AccountChange, AdvanceCursors, Append, ChangeAccount, CloseSession, CreateGroup, CursorMove,
+    Intent, OpenSession, Register, SettleOutbox, TouchSession, UpdateInbox,
 };
 use troupe_core::event::Role;
 use troupe_core::record::{Author, OutboxKey};
@@ -63,28 +63,35 @@ fn role() -> impl Strategy<Value = Role> {
     prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)]
 }
 
-fn change() -> impl Strategy<Value = GroupChange> {
+fn change() -> impl Strategy<Value = Intent> {
     prop_oneof![
-        1 => "[a-z]{1,4}".prop_map(|name| GroupChange::Rename { name }),
-        3 => vec(user(), 0..4).prop_map(|users| GroupChange::Add { users }),
-        2 => user().prop_map(|user| GroupChange::Remove { user }),
-        2 => Just(GroupChange::Leave),
-        2 => Just(GroupChange::Join),
-        3 => (user(), role()).prop_map(|(user, role)| GroupChange::SetRole { user, role }),
+        1 => "[a-z]{1,4}".prop_map(|name| Intent::Rename { name }),
+        3 => vec(user(), 0..4).prop_map(|users| Intent::Add { users }),
+        2 => user().prop_map(|user| Intent::Remove { user }),
+        2 => Just(Intent::Leave),
+        2 => Just(Intent::Join),
+        3 => (user(), role()).prop_map(|(user, role)| Intent::SetRole { user, role }),
     ]
 }
 
 fn message() -> impl Strategy<Value = Command> {
-    let after = prop_oneof![2 => Just(None), 1 => ids().prop_map(Some)];
-    let parts = (conversation(), user(), ids(), after, "[a-z]{1,3}");
-    parts.prop_map(|(conversation, sender, client_message_id, after, text)| {
-        Command::Send(Send { conversation, sender, client_message_id, after, body: Body::text(&text) })
-    })
+    append(conversation(), 3, "[a-z]{1,3}".prop_map(|text| Intent::Message(Body::text(&text))))
 }
 
 fn group_change() -> impl Strategy<Value = Command> {
-    (user(), ids(), change()).prop_map(|(actor, request, change)| {
-        Command::ChangeGroup(ChangeGroup { group: group(), actor, request, change })
+    let conversation = prop_oneof![12 => Just(ConversationId::Group(group())), 1 => conversation()];
+    append(conversation, 8, change())
+}
+
+/// One in `follows` names a predecessor.
+fn append(
+    conversation: impl Strategy<Value = ConversationId>,
+    follows: u32,
+    intent: impl Strategy<Value = Intent>,
+) -> impl Strategy<Value = Command> {
+    let after = prop_oneof![follows - 1 => Just(None), 1 => ids().prop_map(Some)];
+    (conversation, user(), ids(), after, intent).prop_map(|(conversation, actor, client_message_id, after, intent)| {
+        Command::Append(Append { conversation, actor, client_message_id, after, intent })
     })
 }
 

@@ -35,15 +35,13 @@ fn without_text(reply: Reply) -> Reply {
 /// What the model answers; `None` for commands that are none of its business.
 fn expected(models: &mut [Reference], now: u64, command: &Command) -> Option<Reply> {
     let conversation = match command {
-        Command::Send(c) => c.conversation,
-        Command::ChangeGroup(c) => ConversationId::Group(c.group),
+        Command::Append(c) => c.conversation,
         Command::AdvanceCursors(c) => c.conversation,
         _ => return None,
     };
     let model = models.iter_mut().find(|model| model.id == conversation)?;
     match command {
-        Command::Send(c) => Some(model.send(now, c)),
-        Command::ChangeGroup(c) => Some(model.change(now, c)),
+        Command::Append(c) => Some(model.append(now, c)),
         Command::AdvanceCursors(c) => Some(model.advance(c)),
         _ => None,
     }

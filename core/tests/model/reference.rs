@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use troupe_core::command::{AdvanceCursors, ChangeGroup, GroupChange, Send};
+use troupe_core::command::{AdvanceCursors, Append, Intent};
 use troupe_core::event::Role;
 use troupe_core::record::Cursor;
 use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
@@ -84,56 +84,54 @@ impl Reference {
         Some(self.log.iter().filter(counts).count() as u64)
     }
 
-    pub fn send(&mut self, now: u64, c: &Send) -> Reply {
-        if c.after == Some(c.client_message_id) {
+    pub fn append(&mut self, now: u64, c: &Append) -> Reply {
+        let changes = !matches!(c.intent, Intent::Message(_));
+        if c.after == Some(c.client_message_id) || (changes && !matches!(self.id, ConversationId::Group(_))) {
             return Reply::Rejected(Rejection::BadRequest(""));
         }
-        if let Some(placed) = self.find(c.sender, c.client_message_id) {
+        if matches!(&c.intent, Intent::Remove { user } if *user == c.actor) {
+            return Reply::Rejected(Rejection::LeaveInstead);
+        }
+        if let Some(placed) = self.find(c.actor, c.client_message_id) {
             return placed;
         }
-        if !self.has(c.sender) {
-            return Reply::Rejected(Rejection::NotMember);
+        let comes_in = matches!(c.intent, Intent::Join) && self.open && !self.members.is_empty();
+        if !self.has(c.actor) && !comes_in {
+            let join = matches!(c.intent, Intent::Join);
+            return Reply::Rejected(if join { Rejection::NotOpen } else { Rejection::NotMember });
         }
-        if c.after.is_some_and(|after| self.find(c.sender, after).is_none()) {
+        if c.after.is_some_and(|after| self.find(c.actor, after).is_none()) {
             return Reply::Rejected(Rejection::OutOfOrder);
         }
+        let kind = match &c.intent {
+            Intent::Message(body) => EventKind::Message(body.clone()),
+            change => match self.allowed(c.actor, change) {
+                Ok(kind) => kind,
+                Err(why) => return Reply::Rejected(why),
+            },
+        };
         if let ConversationId::Direct { low, high } = self.id {
             let seq = Seq(self.log.len() as u64 + 1);
             if self.log.is_empty() {
                 self.owed.extend([(seq, low, true), (seq, high, true)]);
-            } else if self.log.iter().all(|event| event.sender != c.sender) {
-                self.owed.insert((seq, c.sender, true));
+            } else if self.log.iter().all(|event| event.sender != c.actor) {
+                self.owed.insert((seq, c.actor, true));
             }
         }
-        self.push(now, c.sender, c.client_message_id, EventKind::Message(c.body.clone()))
+        self.push(now, c.actor, c.client_message_id, kind)
     }
 
-    pub fn change(&mut self, now: u64, c: &ChangeGroup) -> Reply {
-        if matches!(&c.change, GroupChange::Remove { user } if *user == c.actor) {
-            return Reply::Rejected(Rejection::LeaveInstead);
-        }
-        if let Some(placed) = self.find(c.actor, c.request) {
-            return placed;
-        }
-        match self.allowed(c) {
-            Ok(kind) => self.push(now, c.actor, c.request, kind),
-            Err(why) => Reply::Rejected(why),
-        }
-    }
-
-    fn allowed(&self, c: &ChangeGroup) -> Result<EventKind, Rejection> {
-        let role = self.members.get(&c.actor).copied();
+    /// Of one that is in, or comes in.
+    fn allowed(&self, actor: UserId, change: &Intent) -> Result<EventKind, Rejection> {
+        let role = self.members.get(&actor).copied();
         let others_own = |user| self.members.iter().any(|(other, role)| *other != user && *role == Role::Owner);
-        match (&c.change, role) {
-            (GroupChange::Join, Some(_)) => Err(Rejection::AlreadyMember),
-            (GroupChange::Join, None) if self.open && !self.members.is_empty() => {
-                Ok(EventKind::Added { users: vec![c.actor] })
-            }
-            (GroupChange::Join, None) => Err(Rejection::NotOpen),
-            (_, None) => Err(Rejection::NotMember),
-            (GroupChange::Rename { .. } | GroupChange::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
-            (GroupChange::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
-            (GroupChange::Add { users }, _) => {
+        match (change, role) {
+            (Intent::Join, Some(_)) => Err(Rejection::AlreadyMember),
+            (Intent::Join, None) => Ok(EventKind::Added { users: vec![actor] }),
+            (Intent::Message(_), _) | (_, None) => Err(Rejection::NotMember),
+            (Intent::Rename { .. } | Intent::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
+            (Intent::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
+            (Intent::Add { users }, _) => {
                 let new: BTreeSet<UserId> = users.iter().copied().filter(|user| !self.has(*user)).collect();
                 if new.is_empty() {
                     Err(Rejection::AlreadyMember)
@@ -141,17 +139,17 @@ impl Reference {
                     Ok(EventKind::Added { users: new.into_iter().collect() })
                 }
             }
-            (GroupChange::Remove { user }, Some(role)) => match self.members.get(user) {
+            (Intent::Remove { user }, Some(role)) => match self.members.get(user) {
                 None => Err(Rejection::NoSuchMember),
                 Some(Role::Owner | Role::Admin) if role == Role::Admin => Err(Rejection::NotAllowed),
                 Some(_) => Ok(EventKind::Removed { user: *user }),
             },
-            (GroupChange::Leave, Some(Role::Owner)) if self.members.len() > 1 && !others_own(c.actor) => {
+            (Intent::Leave, Some(Role::Owner)) if self.members.len() > 1 && !others_own(actor) => {
                 Err(Rejection::LastOwner)
             }
-            (GroupChange::Leave, _) => Ok(EventKind::Removed { user: c.actor }),
-            (GroupChange::SetRole { .. }, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
-            (GroupChange::SetRole { user, role }, _) => match self.members.get(user) {
+            (Intent::Leave, _) => Ok(EventKind::Removed { user: actor }),
+            (Intent::SetRole { .. }, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
+            (Intent::SetRole { user, role }, _) => match self.members.get(user) {
                 None => Err(Rejection::NoSuchMember),
                 Some(Role::Owner) if *role != Role::Owner && !others_own(*user) => Err(Rejection::LastOwner),
                 Some(_) => Ok(EventKind::RoleChanged { user: *user, role: *role }),

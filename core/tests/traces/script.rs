@@ -18,13 +18,15 @@
 //! ```
 
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
-    Register, Send, SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register,
+    SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
 use troupe_core::plant::Plant;
 use troupe_core::record::OutboxKey;
-use troupe_core::{Body, ClientMessageId, Command, DeviceId, Level, Seq, State, TokenHash, UserId, Username};
+use troupe_core::{
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Seq, State, TokenHash, UserId, Username,
+};
 
 use crate::accounts;
 use crate::show;
@@ -110,12 +112,12 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
                 ["after", message] => Some(id(message)?),
                 _ => return Err("expected 'after' and a message".to_owned()),
             };
-            Command::Send(Send {
+            Command::Append(Append {
                 conversation: world.conversation(conversation)?,
-                sender: world.user(sender)?,
+                actor: world.user(sender)?,
                 client_message_id: id(message)?,
                 after,
-                body,
+                intent: Intent::Message(body),
             })
         }
         ["cursor", conversation, moves @ ..] => Command::AdvanceCursors(AdvanceCursors {
@@ -131,27 +133,28 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             });
             Command::SettleOutbox(SettleOutbox { slot, rows: rows.collect::<Result<_, String>>()? })
         }
-        [verb, group, actor, request, rest @ ..] => Command::ChangeGroup(ChangeGroup {
-            group: world.group(group)?,
+        [verb, group, actor, request, rest @ ..] => Command::Append(Append {
+            conversation: ConversationId::Group(world.group(group)?),
             actor: world.user(actor)?,
-            request: id(request)?,
-            change: change(world, verb, rest)?,
+            client_message_id: id(request)?,
+            after: None,
+            intent: change(world, verb, rest)?,
         }),
         _ => return Err("no such words".to_owned()),
     };
     Ok(world.apply(&command, None))
 }
 
-fn change(world: &World, verb: &str, rest: &[&str]) -> Result<GroupChange, String> {
+fn change(world: &World, verb: &str, rest: &[&str]) -> Result<Intent, String> {
     Ok(match (verb, rest) {
-        ("rename", [name]) => GroupChange::Rename { name: (*name).to_owned() },
-        ("add", names) => GroupChange::Add { users: users(world, names)? },
-        ("remove", [user]) => GroupChange::Remove { user: world.user(user)? },
-        ("leave", []) => GroupChange::Leave,
-        ("join", []) => GroupChange::Join,
+        ("rename", [name]) => Intent::Rename { name: (*name).to_owned() },
+        ("add", names) => Intent::Add { users: users(world, names)? },
+        ("remove", [user]) => Intent::Remove { user: world.user(user)? },
+        ("leave", []) => Intent::Leave,
+        ("join", []) => Intent::Join,
         ("role", [user, role]) => {
             let role = [Role::Member, Role::Admin, Role::Owner].into_iter().find(|known| show::role(*known) == *role);
-            GroupChange::SetRole { user: world.user(user)?, role: role.ok_or("no such role")? }
+            Intent::SetRole { user: world.user(user)?, role: role.ok_or("no such role")? }
         }
         _ => return Err("no such words".to_owned()),
     })

@@ -1,10 +1,9 @@
-//! Requests of clients as commands of core, and commands as requests of clients.
+//! Requests of clients as commands of core.
 //!
-//! Who sends is never taken from the request: the session says it.
+//! The actor never comes from the request: the session says it.
 
-use bytes::Bytes;
-use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange, Send};
-use troupe_core::{ConversationId, UserId};
+use troupe_core::UserId;
+use troupe_core::command::{Append, CreateGroup, Intent};
 
 use super::body::role;
 use crate::error::DecodeError;
@@ -14,25 +13,14 @@ use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
 
 /// A message of `sender`. What a body may hold is left to core.
-pub fn send(sender: UserId, send: wire::Send) -> Result<Send, DecodeError> {
-    Ok(Send {
+pub fn send(sender: UserId, send: wire::Send) -> Result<Append, DecodeError> {
+    Ok(Append {
         conversation: conversation("send.conversation", &send.conversation)?,
-        sender,
+        actor: sender,
         client_message_id: client_message_id("send.client_message_id", &send.client_message_id)?,
         after: field::optional_client_message_id("send.after", &send.after)?,
-        body: field::required("send.body", send.body)?.into(),
+        intent: Intent::Message(field::required("send.body", send.body)?.into()),
     })
-}
-
-impl From<&Send> for wire::Send {
-    fn from(send: &Send) -> Self {
-        wire::Send {
-            conversation: send.conversation.to_string(),
-            client_message_id: Bytes::copy_from_slice(&send.client_message_id.0),
-            after: send.after.map(|after| Bytes::copy_from_slice(&after.0)).unwrap_or_default(),
-            body: Some((&send.body).into()),
-        }
-    }
 }
 
 pub fn create_group(creator: UserId, create: wire::CreateGroup) -> Result<CreateGroup, DecodeError> {
@@ -45,50 +33,31 @@ pub fn create_group(creator: UserId, create: wire::CreateGroup) -> Result<Create
     })
 }
 
-impl From<&CreateGroup> for wire::CreateGroup {
-    fn from(create: &CreateGroup) -> Self {
-        wire::CreateGroup {
-            request: Bytes::copy_from_slice(&create.request.0),
-            name: create.name.clone(),
-            open: create.open,
-            members: create.members.iter().map(|user| user.0).collect(),
-        }
-    }
-}
-
-pub fn change_group(actor: UserId, change: wire::ChangeGroup) -> Result<ChangeGroup, DecodeError> {
-    let ConversationId::Group(group) = conversation("change_group.conversation", &change.conversation)? else {
+pub fn change_group(actor: UserId, change: wire::ChangeGroup) -> Result<Append, DecodeError> {
+    let conversation = conversation("change_group.conversation", &change.conversation)?;
+    if !conversation.is_group() {
         return Err(field::invalid("change_group.conversation", "only groups can be changed"));
-    };
-    Ok(ChangeGroup {
-        group,
+    }
+    Ok(Append {
+        conversation,
         actor,
-        request: client_message_id("change_group.request", &change.request)?,
-        change: field::required("change_group.change", change.change)?.try_into()?,
+        client_message_id: client_message_id("change_group.request", &change.request)?,
+        after: None,
+        intent: field::required("change_group.change", change.change)?.try_into()?,
     })
 }
 
-impl From<&ChangeGroup> for wire::ChangeGroup {
-    fn from(change: &ChangeGroup) -> Self {
-        wire::ChangeGroup {
-            request: Bytes::copy_from_slice(&change.request.0),
-            conversation: ConversationId::Group(change.group).to_string(),
-            change: Some((&change.change).into()),
-        }
-    }
-}
-
-impl TryFrom<Change> for GroupChange {
+impl TryFrom<Change> for Intent {
     type Error = DecodeError;
 
     fn try_from(change: Change) -> Result<Self, DecodeError> {
         Ok(match change {
-            Change::Rename(name) => GroupChange::Rename { name },
-            Change::Add(add) => GroupChange::Add { users: users("change_group.add.users", add.users)? },
-            Change::Remove(number) => GroupChange::Remove { user: user("change_group.remove", number)? },
-            Change::Leave(wire::Done {}) => GroupChange::Leave,
-            Change::Join(wire::Done {}) => GroupChange::Join,
-            Change::SetRole(set) => GroupChange::SetRole {
+            Change::Rename(name) => Intent::Rename { name },
+            Change::Add(add) => Intent::Add { users: users("change_group.add.users", add.users)? },
+            Change::Remove(number) => Intent::Remove { user: user("change_group.remove", number)? },
+            Change::Leave(wire::Done {}) => Intent::Leave,
+            Change::Join(wire::Done {}) => Intent::Join,
+            Change::SetRole(set) => Intent::SetRole {
                 user: user("change_group.set_role.user", set.user)?,
                 role: role("change_group.set_role.role", set.role)?,
             },
@@ -96,21 +65,19 @@ impl TryFrom<Change> for GroupChange {
     }
 }
 
-impl From<&GroupChange> for Change {
-    fn from(change: &GroupChange) -> Self {
-        match change {
-            GroupChange::Rename { name } => Change::Rename(name.clone()),
-            GroupChange::Add { users } => {
-                Change::Add(wire::AddMembers { users: users.iter().map(|user| user.0).collect() })
-            }
-            GroupChange::Remove { user } => Change::Remove(user.0),
-            GroupChange::Leave => Change::Leave(wire::Done {}),
-            GroupChange::Join => Change::Join(wire::Done {}),
-            GroupChange::SetRole { user, role } => {
-                Change::SetRole(wire::RoleChanged { user: user.0, role: wire::Role::from(*role).into() })
-            }
+/// The change of a group that says it; `None`: it changes no group.
+pub fn change(intent: &Intent) -> Option<Change> {
+    Some(match intent {
+        Intent::Rename { name } => Change::Rename(name.clone()),
+        Intent::Add { users } => Change::Add(wire::AddMembers { users: users.iter().map(|user| user.0).collect() }),
+        Intent::Remove { user } => Change::Remove(user.0),
+        Intent::Leave => Change::Leave(wire::Done {}),
+        Intent::Join => Change::Join(wire::Done {}),
+        Intent::SetRole { user, role } => {
+            Change::SetRole(wire::RoleChanged { user: user.0, role: wire::Role::from(*role).into() })
         }
-    }
+        Intent::Message(_) => return None,
+    })
 }
 
 fn users(field: &'static str, numbers: Vec<u64>) -> Result<Vec<UserId>, DecodeError> {

@@ -3,18 +3,17 @@
 use bytes::Bytes;
 use prost::{Message, encoding};
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
-    Register, Send, SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register,
+    SettleOutbox, UpdateInbox,
 };
-use troupe_core::{Body, Command, ConversationId, GroupId, Level, Seq, Timestamp, UserId, Username};
+use troupe_core::{Body, ClientMessageId, Command, ConversationId, Level, Seq, Timestamp, UserId, Username};
 
 use super::form::{Form, Nothing, open};
-use super::row::{other, role};
+use super::row::other;
 use super::{RECORD_VERSION, Record};
 use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
-use crate::wire::record::change_group::Change;
 use crate::wire::record::command::Command as Wire;
 
 /// The format of batches above the first feature level. Versions that know no levels do not read
@@ -76,25 +75,33 @@ impl EncodedCommand {
 pub fn command_bytes(command: &Command) -> usize {
     match command {
         // Asked several times for each message, so nothing is copied for it.
-        Command::Send(send) => field_bytes(field_bytes(send_bytes(send))),
+        Command::Append(Append { conversation, actor, client_message_id, after, intent: Intent::Message(body) }) => {
+            field_bytes(field_bytes(message_bytes(*conversation, *actor, client_message_id, after.as_ref(), body)))
+        }
         _ => encoding::message::encoded_len(EncodedCommand::FIELD, &wire::Command::from(command)),
     }
 }
 
-fn send_bytes(send: &Send) -> usize {
+fn message_bytes(
+    conversation: ConversationId,
+    actor: UserId,
+    id: &ClientMessageId,
+    after: Option<&ClientMessageId>,
+    body: &Body,
+) -> usize {
     let number = |number: u64| if number == 0 { 0 } else { 1 + encoding::encoded_len_varint(number) };
     let bytes = |len: usize| if len == 0 { 0 } else { field_bytes(len) };
     let digits = |number: u64| number.checked_ilog10().map_or(1, |log| log as usize + 1);
-    let conversation = match send.conversation {
+    let conversation = match conversation {
         ConversationId::Everyone => "everyone".len(),
         ConversationId::Direct { low, high } => "d-".len() + digits(low.0) + digits(high.0),
         ConversationId::Group(group) => "g".len() + digits(group.0),
     };
-    let body = number(u64::from(send.body.kind)) + bytes(send.body.content.len());
+    let body = number(u64::from(body.kind)) + bytes(body.content.len());
     bytes(conversation)
-        + number(send.sender.0)
-        + bytes(send.client_message_id.0.len())
-        + bytes(send.after.map_or(0, |after| after.0.len()))
+        + number(actor.0)
+        + bytes(id.0.len())
+        + bytes(after.map_or(0, |after| after.0.len()))
         + field_bytes(body)
 }
 
@@ -199,25 +206,13 @@ impl From<&Command> for wire::Command {
                 conversation: c.conversation.to_string(),
                 version: c.version.0,
             }),
-            Command::Send(c) => Wire::Send(wire::Send {
-                conversation: c.conversation.to_string(),
-                sender: c.sender.0,
-                client_message_id: Bytes::copy_from_slice(&c.client_message_id.0),
-                after: c.after.map(|after| Bytes::copy_from_slice(&after.0)).unwrap_or_default(),
-                body: Some((&c.body).into()),
-            }),
+            Command::Append(c) => c.into(),
             Command::CreateGroup(c) => Wire::CreateGroup(wire::CreateGroup {
                 creator: c.creator.0,
                 request: Bytes::copy_from_slice(&c.request.0),
                 name: c.name.clone(),
                 open: c.open,
                 members: c.members.iter().map(|user| user.0).collect(),
-            }),
-            Command::ChangeGroup(c) => Wire::ChangeGroup(wire::ChangeGroup {
-                group: c.group.0,
-                actor: c.actor.0,
-                request: Bytes::copy_from_slice(&c.request.0),
-                change: Some((&c.change).into()),
             }),
             Command::AdvanceCursors(c) => Wire::AdvanceCursors(wire::AdvanceCursors {
                 conversation: c.conversation.to_string(),
@@ -274,25 +269,15 @@ impl TryFrom<wire::Command> for Command {
                 conversation: field::conversation("accept_invitation.conversation", &c.conversation)?,
                 version: Seq(c.version),
             }),
-            Wire::Send(c) => Command::Send(Send {
-                conversation: field::conversation("send.conversation", &c.conversation)?,
-                sender: UserId(c.sender),
-                client_message_id: field::client_message_id("send.client_message_id", &c.client_message_id)?,
-                after: field::optional_client_message_id("send.after", &c.after)?,
-                body: field::required("send.body", c.body)?.into(),
-            }),
+            Wire::Send(c) => Command::Append(c.try_into()?),
+            Wire::ChangeGroup(c) => Command::Append(c.try_into()?),
+            Wire::Append(c) => Command::Append(c.try_into()?),
             Wire::CreateGroup(c) => Command::CreateGroup(CreateGroup {
                 creator: UserId(c.creator),
                 request: field::client_message_id("create_group.request", &c.request)?,
                 name: c.name,
                 open: c.open,
                 members: c.members.into_iter().map(UserId).collect(),
-            }),
-            Wire::ChangeGroup(c) => Command::ChangeGroup(ChangeGroup {
-                group: GroupId(c.group),
-                actor: UserId(c.actor),
-                request: field::client_message_id("change_group.request", &c.request)?,
-                change: field::required("change_group.change", c.change)?.try_into()?,
             }),
             Wire::AdvanceCursors(c) => Command::AdvanceCursors(AdvanceCursors {
                 conversation: field::conversation("advance_cursors.conversation", &c.conversation)?,
@@ -311,38 +296,6 @@ impl TryFrom<wire::Command> for Command {
     }
 }
 
-impl From<&GroupChange> for Change {
-    fn from(change: &GroupChange) -> Self {
-        match change {
-            GroupChange::Rename { name } => Change::Rename(wire::Rename { name: name.clone() }),
-            GroupChange::Add { users } => Change::Add(wire::Add { users: users.iter().map(|user| user.0).collect() }),
-            GroupChange::Remove { user } => Change::Remove(wire::Remove { user: user.0 }),
-            GroupChange::Leave => Change::Leave(wire::Leave {}),
-            GroupChange::Join => Change::Join(wire::Join {}),
-            GroupChange::SetRole { user, role } => {
-                Change::SetRole(wire::SetRole { user: user.0, role: wire::Role::from(*role).into() })
-            }
-        }
-    }
-}
-
-impl TryFrom<Change> for GroupChange {
-    type Error = DecodeError;
-
-    fn try_from(change: Change) -> Result<Self, DecodeError> {
-        Ok(match change {
-            Change::Rename(rename) => GroupChange::Rename { name: rename.name },
-            Change::Add(add) => GroupChange::Add { users: add.users.into_iter().map(UserId).collect() },
-            Change::Remove(remove) => GroupChange::Remove { user: UserId(remove.user) },
-            Change::Leave(wire::Leave {}) => GroupChange::Leave,
-            Change::Join(wire::Join {}) => GroupChange::Join,
-            Change::SetRole(set) => {
-                GroupChange::SetRole { user: UserId(set.user), role: role("change_group.set_role.role", set.role)? }
-            }
-        })
-    }
-}
-
 impl From<&CursorMove> for wire::CursorMove {
     fn from(step: &CursorMove) -> Self {
         wire::CursorMove { user: step.user.0, delivered: step.delivered.0, read: step.read.0 }
@@ -352,17 +305,5 @@ impl From<&CursorMove> for wire::CursorMove {
 impl From<wire::CursorMove> for CursorMove {
     fn from(step: wire::CursorMove) -> Self {
         CursorMove { user: UserId(step.user), delivered: Seq(step.delivered), read: Seq(step.read) }
-    }
-}
-
-impl From<&Body> for wire::Body {
-    fn from(body: &Body) -> Self {
-        wire::Body { kind: body.kind, content: Bytes::copy_from_slice(&body.content) }
-    }
-}
-
-impl From<wire::Body> for Body {
-    fn from(body: wire::Body) -> Self {
-        Body { kind: body.kind, content: body.content.into() }
     }
 }

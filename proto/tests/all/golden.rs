@@ -8,8 +8,8 @@ use std::fmt::{Debug, Write};
 use std::path::Path;
 
 use troupe_core::command::{
-    AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession, Register, Send,
-    SettleOutbox, UpdateInbox,
+    AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register, SettleOutbox,
+    UpdateInbox,
 };
 use troupe_core::event::{Flags, Role, Seal};
 use troupe_core::record::{
@@ -188,13 +188,16 @@ fn event() {
 }
 
 fn send() -> Command {
-    let body = Body::text("hi");
-    Command::Send(Send { conversation: DIRECT, sender: ALICE, client_message_id: ID, after: Some(BEFORE), body })
+    append(DIRECT, Some(BEFORE), Intent::Message(Body::text("hi")))
+}
+
+fn append(conversation: ConversationId, after: Option<ClientMessageId>, intent: Intent) -> Command {
+    Command::Append(Append { conversation, actor: ALICE, client_message_id: ID, after, intent })
 }
 
 #[test]
 fn command() {
-    let change = |change| Command::ChangeGroup(ChangeGroup { group: GROUP, actor: ALICE, request: ID, change });
+    let change = |intent| append(ConversationId::Group(GROUP), None, intent);
     let close = |token| Command::CloseSession(CloseSession { user: ALICE, device: device(), token });
     let commands = [
         (
@@ -232,12 +235,12 @@ fn command() {
                 members: vec![BOB],
             }),
         ),
-        ("rename", change(GroupChange::Rename { name: "Foes".into() })),
-        ("add", change(GroupChange::Add { users: vec![ALICE, BOB] })),
-        ("remove", change(GroupChange::Remove { user: BOB })),
-        ("leave", change(GroupChange::Leave)),
-        ("join", change(GroupChange::Join)),
-        ("set_role", change(GroupChange::SetRole { user: BOB, role: Role::Owner })),
+        ("rename", change(Intent::Rename { name: "Foes".into() })),
+        ("add", change(Intent::Add { users: vec![ALICE, BOB] })),
+        ("remove", change(Intent::Remove { user: BOB })),
+        ("leave", change(Intent::Leave)),
+        ("join", change(Intent::Join)),
+        ("set_role", change(Intent::SetRole { user: BOB, role: Role::Owner })),
         (
             "advance_cursors",
             Command::AdvanceCursors(AdvanceCursors {
@@ -248,6 +251,16 @@ fn command() {
         ("settle_outbox", Command::SettleOutbox(SettleOutbox { slot: Slot(77), rows: vec![outbox_key()] })),
     ];
     record("command", &commands);
+    let later = |intent| append(ConversationId::Group(GROUP), Some(BEFORE), intent);
+    let appends = [
+        ("rename", later(Intent::Rename { name: "Foes".into() })),
+        ("add", later(Intent::Add { users: vec![ALICE, BOB] })),
+        ("remove", later(Intent::Remove { user: BOB })),
+        ("leave", later(Intent::Leave)),
+        ("join", later(Intent::Join)),
+        ("set_role", later(Intent::SetRole { user: BOB, role: Role::Owner })),
+    ];
+    record("append", &appends);
     record("account_command", &accounts::commands());
 }
 

@@ -107,6 +107,19 @@ fn a_wrong_field_is_named() {
     wrong_at::<Command>("send.after", sent(wire::Send { after: Bytes::from_static(&[1; 15]), ..send() }));
     wrong_at::<Command>("send.body", sent(wire::Send { body: None, ..send() }));
     wrong_at::<Command>("command", wire::Command { command: None });
+    let append = wire::Append {
+        conversation: "g77".into(),
+        actor: 5,
+        client_message_id: Bytes::from_static(&[1; 16]),
+        after: Bytes::new(),
+        intent: 5,
+        content: Bytes::new(),
+    };
+    let appended = |append| wire::Command { command: Some(wire::command::Command::Append(append)) };
+    assert!(Command::decode(&sealed(appended(append.clone()))).is_ok(), "the sample itself is right");
+    wrong_at::<Command>("append.intent", appended(wire::Append { intent: 999, ..append.clone() }));
+    let content = Bytes::from_static(&[8]);
+    wrong_at::<Command>("append.intent", appended(wire::Append { intent: 4, content, ..append }));
     wrong_at::<StampedBatch>(
         "command",
         wire::StampedBatch { now_ms: 1, commands: vec![wire::Command::default()], level: 0 },

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, ChangeGroup, CloseSession, CreateGroup, CursorMove, GroupChange, OpenSession,
-    Register, Send, SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register,
+    SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, KINDS, Role, Seal};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
@@ -19,11 +19,11 @@ use troupe_proto::StampedBatch;
 use troupe_proto::client::SessionToken;
 
 /// Small numbers, and those at which something ends.
-fn number() -> impl Strategy<Value = u64> {
+fn number() -> impl Strategy<Value = u64> + Clone + 'static {
     prop_oneof![4 => 0..100_000u64, 2 => any::<u64>(), 1 => Just((1 << 53) - 1), 1 => Just(u64::MAX)]
 }
 
-fn user() -> impl Strategy<Value = UserId> {
+fn user() -> impl Strategy<Value = UserId> + Clone + 'static {
     number().prop_map(UserId)
 }
 
@@ -186,14 +186,22 @@ fn seal() -> impl Strategy<Value = Option<Option<u64>>> {
     option::of(option::weighted(0.8, number()))
 }
 
-pub fn send() -> impl Strategy<Value = Send> {
-    (conversation(), user(), message_id(), option::of(message_id()), body()).prop_map(
-        |(conversation, sender, client_message_id, after, body)| Send {
+pub fn send() -> impl Strategy<Value = Append> {
+    append(conversation(), option::of(message_id()), body().prop_map(Intent::Message))
+}
+
+fn append(
+    conversation: impl Strategy<Value = ConversationId>,
+    after: impl Strategy<Value = Option<ClientMessageId>>,
+    intent: impl Strategy<Value = Intent>,
+) -> impl Strategy<Value = Append> {
+    (conversation, user(), message_id(), after, intent).prop_map(
+        |(conversation, actor, client_message_id, after, intent)| Append {
             conversation,
-            sender,
+            actor,
             client_message_id,
             after,
-            body,
+            intent,
         },
     )
 }
@@ -236,22 +244,30 @@ pub fn create_group(member: impl Strategy<Value = UserId>) -> impl Strategy<Valu
         .prop_map(|(creator, request, name, open, members)| CreateGroup { creator, request, name, open, members })
 }
 
-/// `member` draws the users that are named in it.
-pub fn change_group(member: impl Strategy<Value = UserId> + Clone + 'static) -> impl Strategy<Value = ChangeGroup> {
-    let change = prop_oneof![
-        text().prop_map(|name| GroupChange::Rename { name }),
-        vec(member.clone(), 0..6).prop_map(|users| GroupChange::Add { users }),
-        member.clone().prop_map(|user| GroupChange::Remove { user }),
-        Just(GroupChange::Leave),
-        Just(GroupChange::Join),
-        (member, role()).prop_map(|(user, role)| GroupChange::SetRole { user, role }),
-    ];
-    (1..=u64::MAX, user(), message_id(), change).prop_map(|(group, actor, request, change)| ChangeGroup {
-        group: GroupId(group),
-        actor,
-        request,
-        change,
-    })
+/// Intents that change a group; `member` draws the users that are named in them.
+fn group_change(member: impl Strategy<Value = UserId> + Clone + 'static) -> impl Strategy<Value = Intent> {
+    prop_oneof![
+        text().prop_map(|name| Intent::Rename { name }),
+        vec(member.clone(), 0..6).prop_map(|users| Intent::Add { users }),
+        member.clone().prop_map(|user| Intent::Remove { user }),
+        Just(Intent::Leave),
+        Just(Intent::Join),
+        (member, role()).prop_map(|(user, role)| Intent::SetRole { user, role }),
+    ]
+}
+
+/// As clients of 0.1 may ask for it.
+pub fn change_group() -> impl Strategy<Value = Append> {
+    append(
+        (1..=u64::MAX).prop_map(|group| ConversationId::Group(GroupId(group))),
+        Just(None),
+        group_change(real_user()),
+    )
+}
+
+/// Every intent anywhere, in a form of 0.1 or not.
+fn any_append() -> impl Strategy<Value = Append> {
+    append(conversation(), option::of(message_id()), group_change(user()))
 }
 
 fn advance_cursors() -> impl Strategy<Value = Command> {
@@ -273,9 +289,10 @@ pub fn command() -> impl Strategy<Value = Command> {
         close_session(),
         update_inbox(),
         accept_invitation(),
-        send().prop_map(Command::Send),
+        send().prop_map(Command::Append),
         create_group(number().prop_map(UserId)).prop_map(Command::CreateGroup),
-        change_group(real_user()).prop_map(Command::ChangeGroup),
+        change_group().prop_map(Command::Append),
+        any_append().prop_map(Command::Append),
         advance_cursors(),
         settle_outbox(),
         accounts::command(),

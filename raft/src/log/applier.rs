@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use troupe_core::level::Range;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
+use troupe_core::{Command, Intent, Machine, ShardId, ShardMap, machine};
 use troupe_proto::record::{Record, StampedBatch};
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key::{self, ConversationsKey};
@@ -137,8 +137,10 @@ impl ShardApplier {
         let mut forget = Batch::default();
         for proposal in newest {
             for command in decode(proposal)?.commands {
-                if let Command::Send(send) = command {
-                    let key = placed_key(send.conversation, send.sender, send.client_message_id.0);
+                if let Command::Append(append) = command
+                    && matches!(append.intent, Intent::Message(_))
+                {
+                    let key = placed_key(append.conversation, append.actor, append.client_message_id.0);
                     forget.delete(Family::Conversations, key);
                 }
             }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use troupe_core::limits::{BATCH_BYTES, BATCH_COMMANDS, SHARD_IN_FLIGHT, SHARD_PROPOSED_BYTES};
 use troupe_core::plant::Plant;
-use troupe_core::{Command, Level, Reply, Timestamp};
+use troupe_core::{Append, Command, Intent, Level, Reply, Timestamp};
 use troupe_proto::record::{EncodedCommand, Record, StampedBatch};
 use troupe_runtime::Platform;
 use troupe_store::engine::Engine;
@@ -247,9 +247,9 @@ impl Entry {
         let mut heads = std::collections::BTreeMap::new();
         let mut guesses = Vec::new();
         for command in &batch.commands {
-            let Command::Send(send) = command else { return self };
-            let head = heads.entry(send.conversation).or_insert_with(|| {
-                view.conversation(send.conversation).ok().flatten().map(|row| row.head).unwrap_or_default()
+            let Command::Append(Append { conversation, intent: Intent::Message(_), .. }) = command else { return self };
+            let head = heads.entry(*conversation).or_insert_with(|| {
+                view.conversation(*conversation).ok().flatten().map(|row| row.head).unwrap_or_default()
             });
             *head = head.next();
             let reply = Reply::Placed { seq: *head, time: batch.now, duplicate: false };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use troupe_client::{Client, Events, Incoming, StartAt};
-use troupe_core::command::GroupChange;
+use troupe_core::command::Intent;
 use troupe_core::event::Role;
 use troupe_core::{ClientMessageId, ConversationId, UserId};
 use troupe_runtime::Platform;
@@ -69,12 +69,12 @@ async fn meddle(square: &Square, world: &Platform, client: &Client, people: &[Us
         let user = people[world.rng.range(0, people.len() as u64) as usize];
         let is_out = out.contains(&(group, user));
         let change = match world.rng.range(0, 8) {
-            0 => GroupChange::Rename { name: format!("open {}", world.rng.range(0, 1_000)) },
-            1 if !is_out => GroupChange::SetRole { user, role: Role::Member },
-            _ if is_out => GroupChange::Add { users: vec![user] },
-            _ => GroupChange::Remove { user },
+            0 => Intent::Rename { name: format!("open {}", world.rng.range(0, 1_000)) },
+            1 if !is_out => Intent::SetRole { user, role: Role::Member },
+            _ if is_out => Intent::Add { users: vec![user] },
+            _ => Intent::Remove { user },
         };
-        let (adds, removes) = (matches!(change, GroupChange::Add { .. }), matches!(change, GroupChange::Remove { .. }));
+        let (adds, removes) = (matches!(change, Intent::Add { .. }), matches!(change, Intent::Remove { .. }));
         // A refusal says that an earlier change happened, or did not: then this one is done or
         // undone next time.
         let _ = timeout(PATIENCE, client.change_group(group, change)).await;

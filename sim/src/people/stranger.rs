@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use troupe_client::{Client, Connection, Events, Incoming, StartAt};
-use troupe_core::command::GroupChange;
+use troupe_core::command::Intent;
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId, limits};
 use troupe_proto::wire::client::{self as wire, client_frame::Request, server_frame::Message};
 use troupe_runtime::{Platform, Rng};
@@ -77,8 +77,8 @@ impl Stranger {
                 continue;
             };
             match rng.range(0, 4) {
-                0 => self.change(*group, GroupChange::Add { users: vec![victim] }).await,
-                1 => self.change(*group, GroupChange::Remove { user: victim }).await,
+                0 => self.change(*group, Intent::Add { users: vec![victim] }).await,
+                1 => self.change(*group, Intent::Remove { user: victim }).await,
                 _ => self.say(*group),
             }
         }
@@ -95,7 +95,7 @@ impl Stranger {
         Some(made)
     }
 
-    async fn change(&self, group: ConversationId, change: GroupChange) {
+    async fn change(&self, group: ConversationId, change: Intent) {
         // It happened or it did not: the log says which.
         let _ = timeout(PATIENCE, self.client.change_group(group, change)).await;
     }
@@ -141,7 +141,7 @@ pub async fn answer(square: Arc<Square>, connection: Arc<Connection>, me: UserId
                 evidence.accepted(me, group, line.seq);
             }
         } else if dice == 3 {
-            let change = Some((&GroupChange::Leave).into());
+            let change = Some(wire::change_group::Change::Leave(wire::Done {}));
             let request = rng.bytes::<16>().to_vec().into();
             let leave = wire::ChangeGroup { request, conversation: line.conversation, change };
             // Unanswered, it is declined or it is still there.

@@ -64,17 +64,18 @@ impl World {
                 open: c % 2 == 0,
                 members: self.users.iter().copied().take(usize::from(c % 4)).collect(),
             }),
-            4 => Command::ChangeGroup(ChangeGroup {
-                group: self.group(b),
+            4 => Command::Append(Append {
+                conversation: ConversationId::Group(self.group(b)),
                 actor,
-                request: id(c),
-                change: match c % 6 {
-                    0 => GroupChange::Rename { name: format!("name {c}") },
-                    1 => GroupChange::Add { users: vec![self.user(c)] },
-                    2 => GroupChange::Remove { user: self.user(c / 6) },
-                    3 => GroupChange::Leave,
-                    4 => GroupChange::Join,
-                    _ => GroupChange::SetRole { user: self.user(c / 6), role: Role::Admin },
+                client_message_id: id(c),
+                after: None,
+                intent: match c % 6 {
+                    0 => Intent::Rename { name: format!("name {c}") },
+                    1 => Intent::Add { users: vec![self.user(c)] },
+                    2 => Intent::Remove { user: self.user(c / 6) },
+                    3 => Intent::Leave,
+                    4 => Intent::Join,
+                    _ => Intent::SetRole { user: self.user(c / 6), role: Role::Admin },
                 },
             }),
             5 => {
@@ -90,12 +91,12 @@ impl World {
                 version: Seq(u64::from(c % 7)),
                 by: (c % 3 == 0).then(|| self.user(b / 2)),
             }),
-            _ => Command::Send(Send {
+            _ => Command::Append(Append {
                 conversation: self.conversation(b, actor),
-                sender: actor,
+                actor,
                 client_message_id: id(c),
                 after: (c % 5 == 0).then(|| id(c / 5)),
-                body: Body::text("hello"),
+                intent: Intent::Message(Body::text("hello")),
             }),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use troupe_core::command::Send;
+use troupe_core::command::{Append, Intent};
 use troupe_core::machine::Meta;
 use troupe_core::{Body, ClientMessageId, Command, ConversationId, Level, Machine, Seq, Timestamp, UserId};
 use troupe_store::engine::{Family, Reader as _};
@@ -32,15 +32,15 @@ fn played(size: usize, kept: bool) -> Memory {
     for batch in seqs.chunks(size) {
         let mut state = Transaction::after(Arc::new(engine.clone()), numberings);
         for seq in batch {
-            let send = Send {
+            let send = Append {
                 conversation: ConversationId::Everyone,
-                sender: author(*seq),
+                actor: author(*seq),
                 client_message_id: ClientMessageId(u128::from(*seq).to_be_bytes()),
                 after: None,
-                body: Body::text("hello"),
+                intent: Intent::Message(Body::text("hello")),
             };
             let meta = Meta { now: Timestamp(1), level: Level::SECOND };
-            Machine::default().apply(&mut state, meta, &Command::Send(send));
+            Machine::default().apply(&mut state, meta, &Command::Append(send));
         }
         let (writes, after) = state.finish().unwrap();
         numberings = if kept { after } else { Numberings::default() };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use tokio::io::AsyncWrite;
-use troupe_core::command::GroupChange;
+use troupe_core::command::Intent;
 use troupe_core::text::clean_name;
 use troupe_core::{ConversationId, Event, Seq, UserId};
 
@@ -148,7 +148,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 let group = group(&id)?;
                 match client.invitations().await?.into_iter().find(|invitation| invitation.conversation == group) {
                     Some(invitation) => client.accept_invitation(group, invitation.seq).await?,
-                    None => drop(client.change_group(group, GroupChange::Join).await?),
+                    None => drop(client.change_group(group, Intent::Join).await?),
                 }
                 resolve(&client, &group.to_string()).await
             }),
@@ -159,14 +159,14 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             Line::To(to) => self.switch(async move { resolve(&client, &to).await }),
             Line::Invite(names) => self.lines(async move {
                 let users = users(&client, &names).await?;
-                client.change_group(current, GroupChange::Add { users }).await?;
+                client.change_group(current, Intent::Add { users }).await?;
                 Ok(vec![format!("invited {}", names.join(", "))])
             }),
             Line::Leave => {
                 let label = self.label(current);
                 self.switching = true;
                 self.work(async move {
-                    let left = client.change_group(current, GroupChange::Leave).await;
+                    let left = client.change_group(current, Intent::Leave).await;
                     let everyone = Place { conversation: ConversationId::Everyone, label: "everyone".to_owned() };
                     Work::Switch(match left {
                         Ok(_) => Ok((everyone, format!("left {label}; you talk to everyone"))),

@@ -2,7 +2,7 @@
 //! sent.
 
 use bytes::Bytes;
-use troupe_core::command::{ChangeGroup, CreateGroup, GroupChange};
+use troupe_core::command::{Append, CreateGroup, Intent};
 use troupe_core::limits::{BATCH_COMMANDS, ENTRY_BYTES, FRAME_BYTES, NODE_FRAME_BYTES, OLD_ENTRY_BYTES};
 use troupe_core::{GroupId as ChatGroup, Rejection, Timestamp};
 use troupe_proto::record::{Record, StampedBatch};
@@ -20,8 +20,14 @@ const SHARD: ShardId = ShardId(0);
 const OWNER: UserId = UserId(5);
 
 fn rename(group: ChatGroup, number: u8, name: String) -> Command {
-    let change = GroupChange::Rename { name };
-    Command::ChangeGroup(ChangeGroup { group, actor: OWNER, request: ClientMessageId([number; 16]), change })
+    let (conversation, client_message_id) = (ConversationId::Group(group), ClientMessageId([number; 16]));
+    Command::Append(Append {
+        conversation,
+        actor: OWNER,
+        client_message_id,
+        after: None,
+        intent: Intent::Rename { name },
+    })
 }
 
 /// The worst load of one account: as many renames as an entry held, each as large as a client's

@@ -1,0 +1,161 @@
+//! Who is in a group.
+//!
+//! Member rows are the fold of the log's events. A group has an owner as long as it has a member;
+//! the last member that leaves closes it.
+
+use std::collections::BTreeSet;
+
+use prost::Message;
+
+use super::{Append, demand};
+use crate::error::Rejection;
+use crate::event::{Event, EventKind, Role};
+use crate::id::{ConversationId, Seq, UserId};
+use crate::level::Level;
+use crate::limits;
+use crate::machine::{Step, somebody};
+use crate::plant::Plant;
+use crate::record::{Conversation, Member};
+
+/// Each user once, by id.
+pub(crate) fn distinct(users: &[UserId]) -> Result<Vec<UserId>, Rejection> {
+    users.iter().try_for_each(|&user| somebody(user))?;
+    Ok(users.iter().copied().collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+pub(crate) fn check_count(users: &[UserId]) -> Result<(), Rejection> {
+    if users.len() > limits::MEMBERS_PER_REQUEST { Err(Rejection::TooMany) } else { Ok(()) }
+}
+
+pub(super) fn check_remove(actor: UserId, user: UserId) -> Result<(), Rejection> {
+    if user == actor { Err(Rejection::LeaveInstead) } else { Ok(()) }
+}
+
+pub(super) fn decide_join(actor: UserId, role: Option<Role>, row: &Conversation) -> Result<EventKind, Rejection> {
+    if role.is_some() { Err(Rejection::AlreadyMember) } else { added(row, vec![actor]) }
+}
+
+fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection> {
+    if users.is_empty() {
+        return Err(Rejection::AlreadyMember);
+    }
+    let after = (row.members as usize).saturating_add(users.len());
+    if after > limits::GROUP_MEMBERS { Err(Rejection::GroupFull) } else { Ok(EventKind::Added { users }) }
+}
+
+impl Step<'_> {
+    pub(super) fn decide_add(
+        &self,
+        conversation: ConversationId,
+        row: &Conversation,
+        users: &[UserId],
+    ) -> Result<EventKind, Rejection> {
+        let mut users = distinct(users)?;
+        users.retain(|&user| self.role(conversation, user).is_none());
+        added(row, users)
+    }
+
+    pub(super) fn decide_remove(
+        &self,
+        conversation: ConversationId,
+        actor: Option<Role>,
+        user: UserId,
+    ) -> Result<EventKind, Rejection> {
+        demand(actor >= Some(Role::Admin))?;
+        let role = self.role(conversation, user).ok_or(Rejection::NoSuchMember)?;
+        demand(actor == Some(Role::Owner) || Some(role) < actor)?;
+        Ok(EventKind::Removed { user })
+    }
+
+    pub(super) fn decide_leave(
+        &mut self,
+        c: &Append,
+        role: Option<Role>,
+        row: &mut Conversation,
+    ) -> Result<EventKind, Rejection> {
+        if role == Some(Role::Owner) {
+            self.count_owners_once(c.conversation, row);
+            if row.members > 1 && self.is_last_owner(c.conversation, row) {
+                return Err(Rejection::LastOwner);
+            }
+        }
+        Ok(EventKind::Removed { user: c.actor })
+    }
+
+    pub(super) fn project_created(
+        &mut self,
+        conversation: ConversationId,
+        row: &mut Conversation,
+        event: &Event,
+        name: &str,
+    ) {
+        name.clone_into(&mut row.name);
+        row.members = 1;
+        row.owners = u32::from(self.level >= Level::SECOND);
+        self.enter(conversation, event.seq, Role::Owner, event.sender, &[event.sender]);
+    }
+
+    pub(super) fn project_added(
+        &mut self,
+        conversation: ConversationId,
+        row: &mut Conversation,
+        event: &Event,
+        users: &[UserId],
+    ) {
+        row.members = row.members.saturating_add(users.len() as u32);
+        self.enter(conversation, event.seq, Role::Member, event.sender, users);
+    }
+
+    fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, by: UserId, users: &[UserId]) {
+        let sees_from = if self.planted(Plant::AddedSeesAll) { Seq(1) } else { since };
+        for &user in users {
+            self.state.put_member(conversation, user, &Member { role, since: sees_from });
+        }
+        self.enqueue(conversation, since, true, by, users);
+    }
+
+    pub(super) fn project_removed(
+        &mut self,
+        conversation: ConversationId,
+        row: &mut Conversation,
+        event: &Event,
+        user: UserId,
+    ) {
+        row.members = row.members.saturating_sub(1);
+        row.owners -= u32::from(row.owners > 0 && self.role(conversation, user) == Some(Role::Owner));
+        // No one could make a later visitor its owner.
+        row.open &= row.members > 0;
+        if !self.planted(Plant::RemovedStaysMember) {
+            self.state.delete_member(conversation, user);
+        }
+        self.enqueue(conversation, event.seq, false, event.sender, &[user]);
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Users {
+    #[prost(uint64, repeated, tag = "1")]
+    users: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct One {
+    #[prost(uint64, tag = "1")]
+    user: u64,
+}
+
+pub(super) fn users(users: &[UserId]) -> Vec<u8> {
+    Users { users: users.iter().map(|user| user.0).collect() }.encode_to_vec()
+}
+
+pub(super) fn users_in(content: &[u8]) -> Option<Vec<UserId>> {
+    Some(Users::decode(content).ok()?.users.into_iter().map(UserId).collect())
+}
+
+pub(super) fn user(user: UserId) -> Vec<u8> {
+    One { user: user.0 }.encode_to_vec()
+}
+
+pub(super) fn user_in(content: &[u8]) -> Option<UserId> {
+    Some(UserId(One::decode(content).ok()?.user))
+}
