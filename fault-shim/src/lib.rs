@@ -1,12 +1,11 @@
-//! Preloaded into a node under test (`LD_PRELOAD`): makes its disk and its clock fail when told to,
+//! Preloaded into a node under test (`LD_PRELOAD`): makes its disk and its clock fail on command,
 //! at run time and without root.
 //!
-//! It stands between the program and libc for the calls that write, sync and tell the time. What to
-//! do is read at every call from a page shared with the harness: the file named by
-//! `FAULT_SHIM_CONTROL`, eight numbers ([`Cell`]) that `chaos/src/shim.rs` writes. Only files below
-//! `FAULT_SHIM_DIR` are touched, so that logs and sockets are left alone. It has no dependencies
-//! and is one file, because chaos/build.rs compiles it alone and carries it in the `troupe` binary.
-//! It must not allocate, panic or log: it runs inside of every `write` there is.
+//! It wraps the libc calls that write, sync and read the time. Every call reads its orders from a
+//! page shared with the harness: the file named by `FAULT_SHIM_CONTROL`, eight numbers ([`Cell`])
+//! that `chaos/src/shim.rs` writes. It affects only files below `FAULT_SHIM_DIR`, so logs and
+//! sockets work as usual. It has no dependencies and is one file, because chaos/build.rs compiles
+//! it alone and embeds it. It must not allocate, panic or log: it runs inside every `write`.
 
 #![allow(non_camel_case_types)]
 
@@ -47,7 +46,7 @@ const MAP_SHARED: c_int = 1;
 const CLOCK_REALTIME: c_int = 0;
 const CLOCK_REALTIME_COARSE: c_int = 5;
 
-/// Where each number lies in the shared page, in steps of eight bytes.
+/// Index of each number in the shared page, in steps of eight bytes.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 enum Cell {
@@ -59,14 +58,14 @@ enum Cell {
     SyncMicros = 2,
     /// Added to the wall clock.
     ClockNanos = 3,
-    /// Counted up at each fault: evidence for the harness that it happened.
+    /// Counts the faults: evidence for the harness.
     Injected = 4,
 }
 
 const CELLS: usize = 8;
 type Page = [AtomicI64; CELLS];
 
-/// Where nothing is told: all zeros.
+/// No orders: all zeros.
 static NOTHING: Page = [const { AtomicI64::new(0) }; CELLS];
 static PAGE: AtomicPtr<Page> = AtomicPtr::new(null_mut());
 
@@ -77,8 +76,8 @@ fn page() -> &'static Page {
         return unsafe { &*held };
     }
     let mapped = map();
-    // Two threads may both come here first; then one mapping of the same file is forgotten, which
-    // harms nobody.
+    // Two threads may both arrive here first; then one mapping of the same file is leaked, without
+    // harm.
     PAGE.store(std::ptr::from_ref(mapped).cast_mut(), Ordering::Release);
     mapped
 }
@@ -128,8 +127,8 @@ fn is_ours(fd: c_int) -> bool {
         link[PREFIX.len() + place] = digits[count - 1 - place];
     }
     let mut target = [0u8; 1024];
-    // SAFETY: `link` ends in zeros, the buffer's size is told, and getenv's text lives as long as
-    // nobody changes the environment.
+    // SAFETY: `link` ends in zeros, the call gets the buffer's size, and getenv's text lives as
+    // long as the environment is unchanged.
     unsafe {
         let length = readlink(link.as_ptr().cast(), target.as_mut_ptr().cast(), target.len());
         let folder = getenv(c"FAULT_SHIM_DIR".as_ptr());

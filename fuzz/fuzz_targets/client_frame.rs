@@ -1,4 +1,4 @@
-//! What a server reads from a client, as its edge does: frames, requests, conversions.
+//! A server's input from a client, as its edge reads it: frames, requests, conversions.
 #![no_main]
 
 use bytes::BytesMut;

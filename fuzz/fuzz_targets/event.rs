@@ -1,4 +1,4 @@
-//! Events as stored and as handed out: the two forms hold the same.
+//! Events as stored and as delivered: the two forms hold the same.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

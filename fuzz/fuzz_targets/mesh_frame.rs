@@ -1,4 +1,4 @@
-//! What the mesh reads from another node: frames, envelopes and the payloads in them.
+//! The mesh's input from another node: frames, envelopes and their payloads.
 #![no_main]
 
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What replicas read from each other: frames, and the messages in them.
+//! A replica's input from another one: frames and their messages.
 #![no_main]
 
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What a client reads from a server.
+//! A client's input from a server.
 #![no_main]
 
 use bytes::BytesMut;
