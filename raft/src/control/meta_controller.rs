@@ -166,7 +166,7 @@ impl MetaController {
             change(group, ChangeMembers::ReplaceAllVoters(then.iter().map(|node| node.0).collect())).await;
             return;
         }
-        // A removed node is told so first; only then the group forgets it.
+        // A removed node learns of it first; only then the group forgets it.
         let heard = |node: NodeId| seen.close.contains(&node.0) || !self.links.reachable(node);
         let out = seen.members.iter().filter(|member| !seen.voters[0].contains(member));
         let out: BTreeSet<u64> = out

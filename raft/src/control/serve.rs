@@ -71,7 +71,7 @@ async fn read(
     let mut answering = JoinSet::new();
     while let Some(frame) = frames.next().await? {
         while answering.try_join_next().is_some() {}
-        // A removed peer is disconnected at its next ping. When it redials, it is told the reason.
+        // A removed peer is disconnected at its next ping. When it redials, it receives the reason.
         if frame.kind == Kind::Ping && !still_welcome() {
             return Ok(());
         }

@@ -8,7 +8,7 @@
 //! start before the first call.
 //!
 //! A node has an earlier copy if its start was seen before with another mark, if it is below a
-//! recorded start, or if a recorded start is missing from its history. When it is told so, it marks
+//! recorded start, or if a recorded start is missing from its history. When it learns of it, it marks
 //! its disk as damaged and stops, to return as a new node. No node calls it. Each node announces
 //! the last start that it has seen of the other, so every node that meets a replaced disk tells it.
 //! Its own old addresses may lead nowhere any more.

@@ -65,9 +65,9 @@ pub(crate) struct Written {
     pub row: Vec<u8>,
 }
 
-/// The identity of a stopped node, from its row. With `anew`: as the only node of a cluster with
+/// The identity of a stopped node, from its row. With `recovered`: as the only node of a cluster with
 /// that id.
-pub(crate) fn identity_in(row: Option<Vec<u8>>, anew: Option<[u8; 16]>) -> Result<Written, StartError> {
+pub(crate) fn identity_in(row: Option<Vec<u8>>, recovered: Option<[u8; 16]>) -> Result<Written, StartError> {
     let refused = |text: &str| StartError::Refused(text.to_owned());
     let row = row.ok_or_else(|| refused("this data directory belongs to no cluster: there is nothing to recover"))?;
     let mut identity = Identity::decode(&row)
@@ -75,7 +75,7 @@ pub(crate) fn identity_in(row: Option<Vec<u8>>, anew: Option<[u8; 16]>) -> Resul
     if !identity.confirmed {
         return Err(refused("this node's cluster was never bootstrapped: there is nothing to recover"));
     }
-    if let Some(cluster_id) = anew {
+    if let Some(cluster_id) = recovered {
         identity = Identity { cluster_id, me: identity.me, bootstrap: None, confirmed: true, nodes: BTreeMap::new() };
     }
     Ok(Written { cluster_id: identity.cluster_id, me: identity.me, row: identity.encode() })

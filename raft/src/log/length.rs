@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(measure.cut(800, &[24, 16]), Some(16), "both have what goes");
         assert_eq!(measure.cut(800, &[24, 10]), None, "one is to get 11 to 16");
         assert_eq!(measure.cut(800, &[24, 4]), None, "and one all of it");
-        assert_eq!(measure.cut(800, &[24, 3]), Some(16), "what is gone is kept for nobody");
+        assert_eq!(measure.cut(800, &[24, 3]), Some(16), "nothing is kept for a lost replica");
         assert!(pushed(&mut measure, 25..70));
         assert_eq!(measure.cut(800, &[10]), Some(62), "more than four times as many as are allowed");
     }

@@ -144,7 +144,7 @@ impl Port {
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no address of node {of} is known")))
     }
 
-    /// Nodes that were removed from this cluster. They are told so, and get no service.
+    /// Nodes that were removed from this cluster. They receive that reason, and get no service.
     pub fn set_removed(&self, nodes: BTreeSet<NodeId>) {
         self.shared.guests.set_removed(nodes);
     }

@@ -190,7 +190,7 @@ fn the_meta_group_votes_where_nodes_stay() {
     join(&mut state, 4);
     assert_eq!(meta_voters(&state, &voters, &set_of(&[4])), None, "four survive no more than three");
     set(&mut state, 3, NodeState::Draining);
-    assert_eq!(meta_voters(&state, &voters, &set_of(&[])), None, "nobody can step in yet");
+    assert_eq!(meta_voters(&state, &voters, &set_of(&[])), None, "no node can step in yet");
     assert_eq!(meta_voters(&state, &voters, &set_of(&[4])), Some(set_of(&[1, 2, 4])));
     join(&mut state, 5);
     join(&mut state, 6);
