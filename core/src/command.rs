@@ -1,4 +1,4 @@
-//! What can be asked of a shard. Each command touches the rows of one slot only, so that a slot can
+//! The commands of a shard. Each command touches the rows of one slot only, so that a slot can
 //! move.
 
 mod account;
@@ -9,15 +9,15 @@ use crate::name::Username;
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 
-/// What is rare and large is boxed: a message is moved a dozen times on its way, and is no larger
-/// than the largest of these.
+/// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
+/// than the largest variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     // In the slot of the user.
     Register(Register),
     OpenSession(OpenSession),
     CloseSession(CloseSession),
-    /// Another shard owes this user a change of the conversation list.
+    /// Another shard relays a change of the user's conversation list.
     UpdateInbox(UpdateInbox),
     AcceptInvitation(AcceptInvitation),
     CreateAccount(Box<CreateAccount>),
@@ -73,37 +73,35 @@ impl Command {
 }
 
 impl Command {
-    /// Whether it adds what stays. Such commands are refused while disks are almost full; the
-    /// others still go, because they take little, or give room, or keep the cluster in order.
+    /// Whether it adds permanent data. Such commands are refused while disks are almost full; the
+    /// others still pass, because they take little, free space, or keep the cluster in order.
     pub fn grows(&self) -> bool {
         match self {
             Command::Register(_) | Command::CreateGroup(_) => true,
             Command::Append(c) => c.intent.grows(),
             // A user has a bounded number of sessions, and must be able to log in to read.
             Command::OpenSession(_) | Command::CloseSession(_) => false,
-            // Administrators work while disks are almost full; what they leave is bounded but for
-            // new accounts and codes.
+            // Administrators work while disks are almost full; the data of their acts is bounded,
+            // except new accounts and codes.
             Command::CreateAccount(_) => true,
             Command::ChangeInvite(c) => {
                 matches!(c.change, InviteChange::Create { .. } | InviteChange::Reserve { .. })
             }
             Command::ChangeAccount(_) | Command::TouchSession(_) | Command::RecordAct(_) => false,
             Command::AdvanceCursors(_) => false,
-            // Owed by what was committed before.
+            // Consequences of earlier commits.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,
-            // It turns an invitation, of which a user has a bounded number, into a line of the
-            // list.
+            // It turns an invitation, whose number is bounded per user, into an entry of the list.
             Command::AcceptInvitation(_) => false,
         }
     }
 }
 
-/// Name and id become taken in one commit. A repeat with the same `request` answers with the same
-/// user.
+/// Name and id are taken in one commit. A repeat with the same `request` returns the same user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Register {
     pub name: Username,
-    /// PHC string of argon2id; hashed before it comes here.
+    /// PHC string of argon2id; hashed by the caller.
     pub password_hash: String,
     pub request: ClientMessageId,
 }
@@ -114,7 +112,7 @@ pub struct OpenSession {
     pub user: UserId,
     pub device: DeviceId,
     pub token: TokenHash,
-    /// Which of the user's passwords was verified: another one by now is a refusal.
+    /// The revision of the verified password: a newer password causes a refusal.
     pub revision: u64,
 }
 
@@ -137,8 +135,8 @@ pub struct UpdateInbox {
     pub present: bool,
     /// The seq of the event that caused it.
     pub version: Seq,
-    /// The other user that caused it; the list's owner may not know that user. None where the
-    /// cluster does not ask.
+    /// The other user that caused it, whom the list's owner may not know. None where the cluster
+    /// adds strangers at once.
     pub by: Option<UserId>,
 }
 
@@ -157,7 +155,7 @@ pub struct CreateGroup {
     pub creator: UserId,
     pub request: ClientMessageId,
     pub name: String,
-    /// Whether anybody may join by id.
+    /// Whether any user may join by id.
     pub open: bool,
     pub members: Vec<UserId>,
 }

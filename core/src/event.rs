@@ -12,11 +12,11 @@ use crate::id::{ClientMessageId, Seq, Timestamp, UserId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub seq: Seq,
-    /// Stamped by the leader; never less than the event before.
+    /// Stamped by the leader; never before the previous event.
     pub time: Timestamp,
-    /// Who caused it.
+    /// The user that caused it.
     pub sender: UserId,
-    /// The id the sending device gave it; the key of exactly once.
+    /// The id from the sending device; the key of exactly once.
     pub client_message_id: ClientMessageId,
     pub kind: EventKind,
     /// `None` in events of level 1.
@@ -45,8 +45,8 @@ pub enum EventKind {
         user: UserId,
         role: Role,
     },
-    /// Of a kind, or with a content, that this program does not know: kept and passed on as it is,
-    /// byte for byte. `kind` is 0 where there is none.
+    /// An unknown kind or content, stored and forwarded byte for byte. `kind` is 0 where there is
+    /// none.
     Unknown {
         kind: u32,
         content: Vec<u8>,
@@ -55,8 +55,9 @@ pub enum EventKind {
 
 impl Event {
     /// The running hash after this event, given the one before it. Replicas with equal heads and
-    /// equal chains hold equal logs. Its bytes are fixed for ever: numbers big-endian, a tag per
-    /// kind, and a length before whatever has one. Of a sealed event it takes the envelope only.
+    /// equal chains hold equal logs. Its bytes never change: numbers big-endian, a tag per kind,
+    /// and a length before every field of variable size. For a sealed event it covers the envelope
+    /// only.
     pub fn chain(&self, before: u64) -> u64 {
         let mut hash = Xxh3::new();
         let number = |hash: &mut Xxh3, number: u64| hash.update(&number.to_be_bytes());
@@ -114,8 +115,8 @@ impl Event {
     }
 }
 
-/// What a message carries. `kind` 1 is text; other numbers are kept and handed on as they are, so
-/// that a client skips what it does not know.
+/// The content of a message. `kind` 1 is text; other numbers are stored and forwarded unchanged, so
+/// that a client skips unknown ones.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Body {
     #[prost(uint32, tag = "1")]

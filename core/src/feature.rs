@@ -1,8 +1,8 @@
-//! What a conversation's log can take: one file per feature.
+//! The content of a conversation's log: one file per feature.
 //!
-//! A client states an [`Intent`]. Its feature refuses what no state allows, decides the rest
-//! against the state as an [`EventKind`], and projects the event on rows and effects as soon as it
-//! has its place. Order, time and exactly-once are the same for all features and live in
+//! A client states an [`Intent`]. Its feature refuses intents that no state allows, decides the
+//! others against the state as an [`EventKind`], and projects the event on rows and effects as soon
+//! as it has its place. Order, time and exactly-once are the same for all features and live in
 //! `machine/conversation.rs`.
 //!
 //! This file is the list: a feature is a file of its own and an arm in each function here.
@@ -57,7 +57,7 @@ pub enum Intent {
 }
 
 impl Append {
-    /// Whether 74c331d has a form for it: a message, or a change of a group that follows nothing.
+    /// Whether 74c331d has a form for it: a message, or a change of a group without a predecessor.
     pub fn is_of_first_level(&self) -> bool {
         match self.intent {
             Intent::Message(_) => true,
@@ -74,7 +74,7 @@ impl Append {
         if self.is_of_first_level() { Level::FIRST } else { Level::SECOND }
     }
 
-    /// What is refused whatever the state, so that it can be checked before the dedup.
+    /// Refusals that need no state, checked before the dedup.
     pub(crate) fn check(&self) -> Result<(), Rejection> {
         somebody(self.actor)?;
         if let ConversationId::Direct { low, high } = self.conversation
@@ -112,7 +112,7 @@ impl Intent {
         !matches!(self, Intent::Message(_))
     }
 
-    /// Whether it adds what stays, and so is refused while disks are almost full.
+    /// Whether it adds permanent data, and so is refused while disks are almost full.
     pub(crate) fn grows(&self) -> bool {
         match self {
             Intent::Message(_) | Intent::Add { .. } | Intent::Join | Intent::Rename { .. } => true,
@@ -136,13 +136,13 @@ impl Intent {
     }
 
     /// The one answer for a conversation that is missing and for one that the actor is not in.
-    // Invariant: private. The ids of groups can be counted through, so that a difference would say
-    // which of them exist.
+    // Invariant: private. The ids of groups can be enumerated, so a difference would reveal which
+    // of them exist.
     pub fn outsider(&self) -> Rejection {
         if self.lets_in() { Rejection::NotOpen } else { Rejection::NotMember }
     }
 
-    /// Its number and its content, as entries of a log carry what has no older form.
+    /// Its number and its content, for entries without an older form.
     pub fn encode(&self) -> (u32, Vec<u8>) {
         match self {
             Intent::Message(body) => (Intent::MESSAGE, body.encode_to_vec()),
@@ -209,7 +209,7 @@ impl EventKind {
         }
     }
 
-    /// As this version understands it; `None` where the content of a known kind does not decode.
+    /// As this version understands it; `None` if the content of a known kind does not decode.
     pub fn decode(kind: u32, content: &[u8]) -> Option<EventKind> {
         Some(match kind {
             EventKind::MESSAGE => EventKind::Message(Body::decode(content).ok()?),
@@ -227,8 +227,8 @@ impl EventKind {
 }
 
 impl Step<'_> {
-    /// The event that carries out the intent of an actor with this role; `None` is an outsider that
-    /// the intent lets in. `row` may learn what it did not know, even if the intent is refused.
+    /// The event for the intent of an actor with this role; `None` is an outsider that the intent
+    /// admits. `row` may gain missing counts, even if the intent is refused.
     pub(crate) fn decide(
         &mut self,
         c: &Append,
@@ -246,10 +246,10 @@ impl Step<'_> {
         }
     }
 
-    /// Carries the event out: rows, and what is owed to other slots. Never fails.
+    /// Applies the event: rows, and outbox rows for other slots. Never fails.
     pub(crate) fn project(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
         match &event.kind {
-            // What only a later version understands begins a conversation like a message.
+            // An unknown event begins a conversation like a message.
             EventKind::Message(_) | EventKind::Unknown { .. } => self.project_message(conversation, row, event),
             EventKind::Created { name } => self.project_created(conversation, row, event, name),
             EventKind::Renamed { name } => row.name.clone_from(name),

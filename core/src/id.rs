@@ -1,5 +1,5 @@
-//! Ids and positions. One newtype per idea, so that a seq is never taken for a time nor a user for
-//! a node.
+//! Ids and positions. One newtype per concept, so that a seq is never taken for a time nor a user
+//! for a node.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::limits;
 
-/// Slots of the key space. For ever 1024: ids carry their slot, so the number can never change.
+/// Slots of the key space. Ids carry their slot, so the number 1024 can never change.
 pub const SLOTS: u16 = 1024;
 
 macro_rules! number {
@@ -34,7 +34,7 @@ macro_rules! number {
 
 number!(
     /// A registered user: `counter * 1024 + slot`, below 2^53 so that JSON keeps it exact. Zero is
-    /// nobody.
+    /// no user.
     UserId
 );
 number!(
@@ -42,7 +42,7 @@ number!(
     GroupId
 );
 number!(
-    /// A server of the cluster. Never reused; zero is nobody.
+    /// A server of the cluster. Never reused; zero is no node.
     NodeId
 );
 number!(
@@ -54,18 +54,19 @@ number!(
     Seq
 );
 number!(
-    /// Version of a statement about who owns what: the Raft term of a shard's leader.
+    /// Version of a placement: the Raft term of a shard's leader.
     Epoch
 );
 number!(
-    /// Milliseconds since 1970-01-01 UTC, stamped by a leader. Per conversation it never goes back.
+    /// Milliseconds since 1970-01-01 UTC, stamped by a leader. It never goes back within a
+    /// conversation.
     Timestamp
 );
 
 impl Seq {
     pub const ZERO: Seq = Seq(0);
 
-    /// Saturates, so that no seq from outside can make its reader panic.
+    /// Saturates, so that no external seq can cause a panic.
     pub fn next(self) -> Seq {
         Seq(self.0.saturating_add(1))
     }
@@ -88,7 +89,7 @@ impl GroupId {
 pub struct Slot(pub u16);
 
 impl Slot {
-    /// The slot of a key, by a hash whose output is fixed for ever (xxh3, 64 bits, no seed).
+    /// The slot of a key, by a hash whose output never changes (xxh3, 64 bits, no seed).
     pub fn of(key: &[u8]) -> Slot {
         Slot((xxh3_64(key) % u64::from(SLOTS)) as u16)
     }
@@ -100,7 +101,7 @@ impl fmt::Display for Slot {
     }
 }
 
-/// A range of slots that is agreed on and moved as one: one Raft group.
+/// A range of slots that is replicated and moved as a unit: one Raft group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u32);
 
@@ -110,8 +111,8 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// How the slots are cut into shards: `count` contiguous ranges, chosen when the cluster is born, 1
-/// to 1024.
+/// The division of slots into shards: `count` contiguous ranges, chosen when the cluster is
+/// founded, 1 to 1024.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardMap {
     pub count: u32,
@@ -122,8 +123,7 @@ impl ShardMap {
         ShardId((u64::from(slot.0) * u64::from(self.count) / u64::from(SLOTS)) as u32)
     }
 
-    /// First slot and one past the last slot of `shard`; an empty range for a shard that is not on
-    /// the map.
+    /// First slot and one past the last slot of `shard`; an empty range for an unknown shard.
     pub fn slots(self, shard: ShardId) -> (u16, u16) {
         let count = u64::from(self.count.max(1));
         let start = |shard: u64| (shard * u64::from(SLOTS)).div_ceil(count).min(u64::from(SLOTS)) as u16;
@@ -135,7 +135,7 @@ impl ShardMap {
     }
 }
 
-/// Which log an event belongs to.
+/// The log of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConversationId {
     /// The built-in channel that every user sees. It has no member rows.
@@ -162,7 +162,7 @@ impl ConversationId {
         matches!(self, ConversationId::Group(_))
     }
 
-    /// Where its owner lives. A group says it in its id, the others by the hash of their name.
+    /// The slot of its owner. A group's id contains it; the others hash their name.
     pub fn slot(self) -> Slot {
         match self {
             ConversationId::Group(group) => group.slot(),
@@ -205,8 +205,8 @@ impl std::error::Error for BadConversationId {}
 impl FromStr for ConversationId {
     type Err = BadConversationId;
 
-    /// Only the canonical form: no leading zeros, no plus sign, low before high, nobody's id
-    /// refused.
+    /// Accepts only the canonical form: no leading zeros, no plus sign, low before high, no zero
+    /// id.
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let id = match s.as_bytes().first() {
             Some(b'e') => ConversationId::Everyone,

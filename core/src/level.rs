@@ -1,10 +1,9 @@
-//! The feature level: what every replica of a cluster can apply.
+//! The feature level: the rules that every replica of a cluster can apply.
 //!
-//! Replicas of two versions apply the same entries, so an entry may say, and `apply` may write,
-//! only what both of them understand. Each version supports a range of levels. The level in force
-//! is agreed by the meta group and only rises; the leader that proposes an entry writes it beside
-//! the time, so that every replica applies the entry by the same rules, now and when the log is
-//! replayed.
+//! Replicas of two versions apply the same entries, so entries and rows may contain only what both
+//! understand. Each version supports a range of levels. The meta group decides the level in force,
+//! which only rises. The leader stamps each entry with it, so that every replica applies the entry
+//! by the same rules, now and when the log is replayed.
 //!
 //! | level | since | what it brought |
 //! | --- | --- | --- |
@@ -16,18 +15,18 @@ use std::fmt;
 use crate::command::{Command, Register, UpdateInbox};
 use crate::limits;
 
-/// A feature level. The default is the oldest: what says nothing is of a version that knew of none.
+/// A feature level. The default is the oldest, of versions without levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(pub u32);
 
 impl Level {
     /// The oldest that this version can work at.
     pub const OLDEST: Level = Level(1);
-    /// Everything before there were administrators and invitations.
+    /// Before administrators and invitations.
     pub const FIRST: Level = Level(1);
     /// Administrators, invitations, owners counted, events numbered and sealed.
     pub const SECOND: Level = Level(2);
-    /// All that this version knows.
+    /// The newest of this version.
     pub const NEWEST: Level = Level::SECOND;
 
     /// The first version that supports it.
@@ -72,7 +71,7 @@ pub struct Range {
 impl Range {
     /// Of this version.
     pub const OURS: Range = Range { oldest: Level::OLDEST, newest: Level::NEWEST };
-    /// Of a version that says nothing of levels.
+    /// Of a version without levels.
     pub const UNSAID: Range = Range { oldest: Level::FIRST, newest: Level::FIRST };
 
     pub fn contains(self, level: Level) -> bool {
@@ -111,7 +110,7 @@ impl Command {
     }
 }
 
-/// Whether 74c331d reads the name, and puts its account under the same key.
+/// Whether 74c331d accepts the name and uses the same key.
 fn is_a_name_of_the_first_level(c: &Register) -> bool {
     /// Of 74c331d.
     const MIN_CHARS: usize = 3;

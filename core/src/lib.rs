@@ -1,13 +1,12 @@
-//! What is true in Troupe: the pure machine of users and conversations.
+//! The rules of Troupe: the pure machine of users and conversations.
 //!
-//! [`Machine::apply`](machine::Machine::apply) takes the applied state, who asked when, and a
-//! command, and gives back a reply and effects. The same commands in the same order give the same
-//! state, replies and effects on every replica and in every simulation. There is no IO here, no
-//! clock, no randomness and no `await`: time, ids and secrets come in as arguments.
+//! [`Machine::apply`](machine::Machine::apply) takes the applied state, caller, time and command,
+//! and returns a reply and effects. The same commands in the same order give the same state,
+//! replies and effects on every replica and in every simulation. There is no IO here, no clock, no
+//! randomness and no `await`: time, ids and secrets are arguments.
 //!
-//! Start with [`id`] for the words, [`command`] for what can be asked, [`state`] for what is kept,
-//! [`machine`] for the rules, and [`feature`] for what a conversation can take. What is said on the
-//! wire lives in `troupe-proto`; what is on disk in `troupe-store`.
+//! Start with [`id`] for the terms, [`command`] for the requests, [`state`] for the rows, and
+//! [`machine`] for the rules. `troupe-proto` has the wire formats, `troupe-store` the disk.
 
 pub mod budget;
 pub mod command;

@@ -17,16 +17,15 @@ pub const NODE_FRAME_BYTES: usize = 4 * 1024 * 1024;
 pub const USERNAME_MIN_LETTERS: usize = 2;
 /// Characters of a user's name, marks counted. Above it: `Rejected(bad_name)`.
 pub const USERNAME_MAX_CHARS: usize = 32;
-/// Bytes of a user's name as typed. A longer one is refused before it is normalized, and names
-/// nobody in a lookup.
+/// Bytes of a user's name as typed. A longer one is refused before normalization, and matches no
+/// user in a lookup.
 pub const USERNAME_MAX_BYTES: usize = 256;
 /// Marks on one letter of a user's name. Above it: `Rejected(bad_name)`.
 pub const USERNAME_MARKS: usize = 4;
 pub const PASSWORD_MIN_CHARS: usize = 8;
 /// A longer password is refused before it is hashed.
 pub const PASSWORD_MAX_BYTES: usize = 256;
-/// Bytes of a hashed password (PHC string). Above it: `Rejected(too_large)` before anything is
-/// proposed.
+/// Bytes of a hashed password (PHC string). Above it: `Rejected(too_large)` before the proposal.
 pub const PASSWORD_HASH_BYTES: usize = 512;
 pub const DEVICE_ID_BYTES: usize = 64;
 pub const GROUP_NAME_CHARS: usize = 64;
@@ -34,31 +33,30 @@ pub const GROUP_NAME_CHARS: usize = 64;
 pub const GROUP_MEMBERS: usize = 10_000;
 /// Users named in one add-members request.
 pub const MEMBERS_PER_REQUEST: usize = 200;
-/// Invitations of strangers that one user has not answered. Above it an invitation is refused: the
-/// user leaves the group.
+/// Unanswered invitations of strangers to one user. Above it an invitation is refused: the user
+/// leaves the group.
 pub const INVITATIONS_PENDING: usize = 100;
-/// Of those, invitations by the same stranger. Above it as above.
+/// Of those, invitations by the same stranger, with the same behaviour at the limit.
 pub const INVITATIONS_PENDING_OF_ONE: usize = 10;
-/// Milliseconds after which an invitation that was not answered is over: thirty days.
+/// Milliseconds after which an unanswered invitation expires: thirty days.
 pub const INVITATION_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Sessions of one user. Above it the oldest is replaced.
 pub const SESSIONS_PER_USER: usize = 16;
-/// Changes of an account that a late repeat is told from. A repeat after so many others is carried
-/// out again.
+/// Changes of an account against which a late repeat is recognised. A repeat after more others is
+/// executed again.
 pub const CHANGES_REMEMBERED: usize = 8;
 /// Rows of the audit log per slot. Above it the oldest is dropped.
 pub const AUDIT_ROWS_PER_SLOT: u64 = 1_024;
-/// Rows of a slot with which an act that changes nothing else is compared, so that it is recorded
-/// once. A repeat that is committed behind more of them leaves a second row.
+/// Rows of a slot against which an act that changes nothing else is compared, so that it is
+/// recorded once. A repeat behind more of them leaves a second row.
 pub const AUDIT_ROWS_COMPARED: usize = 32;
 /// Bytes of each text in an audit row. A longer one is cut.
 pub const AUDIT_TEXT_BYTES: usize = 256;
 /// Accounts that one invitation code may register.
 pub const INVITE_USES: u32 = 1_000;
-/// Bytes of the note that an administrator leaves with an invitation. Above it:
-/// `Rejected(bad_request)`.
+/// Bytes of the note of an invitation. Above it: `Rejected(bad_request)`.
 pub const INVITE_NOTE_BYTES: usize = 256;
-/// Bytes of an invitation code. Other lengths are no code.
+/// Bytes of an invitation code. Other lengths are invalid.
 pub const INVITE_CODE_MIN_BYTES: usize = 12;
 pub const INVITE_CODE_MAX_BYTES: usize = 64;
 /// Rows in one page of the audit log.
@@ -89,12 +87,12 @@ pub const GREETING_FRAME_BYTES: usize = 4 * 1024;
 pub const PACE_MS: u64 = 1_000;
 /// Heartbeats of one connection per second, and at once. Above it the connection is read later.
 pub const HEARTBEATS: (u64, u64) = (10, 100);
-/// Users, and addresses, whose budgets a node keeps. Above it those that are not known share one.
+/// Users, and addresses, whose budgets a node keeps. Above it unknown ones share one.
 pub const BUDGETS_KEPT: usize = 65_536;
-/// Acknowledgements of one connection under way at once; more wait.
+/// Acknowledgements of one connection in progress at once; more wait.
 pub const ACKNOWLEDGING: usize = 16;
-/// Conversations of one connection whose acknowledgement waits; a later seq takes the place of the
-/// one before. Above it: dropped.
+/// Conversations of one connection whose acknowledgement waits; a later seq replaces an earlier
+/// one. Above it: dropped.
 pub const ACKNOWLEDGEMENTS_WAITING: usize = 1_024;
 
 /// Sends of one connection that wait for their ack. At the limit the edge stops reading that
@@ -103,20 +101,19 @@ pub const SEND_WINDOW: usize = 256;
 /// Bytes waiting for a slow connection. Above it the connection is closed and resumes by its
 /// cursor.
 pub const CONNECTION_OUT_BYTES: usize = 4 * 1024 * 1024;
-/// One connection may have this share of the room left for the waiting output of all connections of
-/// a node.
+/// Divisor: one connection may use this fraction of the room left for the output of all connections
+/// of a node.
 pub const OUTPUT_SHARE: usize = 16;
-/// Seconds in which a connection takes none of what waits for it, before it is closed and resumes
+/// Seconds in which a connection takes none of its waiting output, before it is closed and resumes
 /// by its cursor.
 pub const WRITE_STALL_SECONDS: u64 = 20;
-/// Connections that have not logged in, per node. Above it the oldest of the address with most of
-/// them is closed.
+/// Connections without a login, per node. Above it the oldest of the address with most of them is
+/// closed.
 pub const UNAUTHENTICATED_CONNECTIONS: usize = 4_096;
 /// Seconds a connection may stay without logging in.
 pub const UNAUTHENTICATED_SECONDS: u64 = 15;
-/// A sending that ended without an answer may enter the log for so long: five seconds for which its
-/// edge tries, five in which a proposal is decided, and as much again for a process that slept.
-/// After it, a refusal of the same id is final.
+/// An unanswered send may still commit for this long: 5 s of edge retries, 5 s of proposal timeout,
+/// doubled for a stalled process. After it, a refusal of the same id is final.
 pub const DOUBT_SECONDS: u64 = 20;
 /// Seconds without any frame from a client before its connection is closed.
 pub const IDLE_SECONDS: u64 = 90;
@@ -127,14 +124,13 @@ pub const HASHES_WAITING: usize = 256;
 /// Password hashes of one address waiting. Above it: `Overloaded`.
 pub const HASHES_WAITING_OF_ADDRESS: usize = 64;
 /// Failed logins of one address into one account at once, and per minute after that. Above it:
-/// `Overloaded(rate_limited)` before anything is hashed. Other addresses, where the owner may be,
-/// are not concerned.
+/// `Overloaded(rate_limited)` before hashing. Other addresses, perhaps the owner's, are unaffected.
 pub const FAILED_LOGINS: (u64, u64) = (5, 6);
 
-/// Reads of applied state that wait, of all users of a node. Above it the longest queue of one user
-/// gives way.
+/// Waiting reads of applied state, of all users of a node. Above it the longest queue of one user
+/// loses an item.
 pub const READS_WAITING: usize = 8_192;
-/// Reads of applied state of one user that wait on a node. Above it: `Overloaded`.
+/// Waiting reads of applied state of one user on a node. Above it: `Overloaded`.
 pub const READS_WAITING_OF_USER: usize = 128;
 /// Shards asked at once by one search.
 pub const SEARCHED_AT_ONCE: usize = 8;
@@ -148,7 +144,7 @@ pub const LANE_ENVELOPES: usize = 8_192;
 /// Bytes waiting in one lane to one node (one larger envelope still goes alone). Above it:
 /// `Overloaded`.
 pub const LANE_BYTES: usize = 32 * 1024 * 1024;
-/// Requests of this node that wait for an answer of another. Above it: `Overloaded`.
+/// Requests of this node that wait for an answer of another node. Above it: `Overloaded`.
 pub const NODE_PENDING: usize = 65_536;
 
 /// Envelopes from other nodes that are not finished. Above it their lanes get no credits.
@@ -156,10 +152,10 @@ pub const NODE_RECEIVED: usize = 32_768;
 /// Users of one conversation whose cursors wait to be written. Above it: delivered is dropped, read
 /// is `Overloaded`.
 pub const CURSORS_WAITING: usize = 4_096;
-/// In a larger group, and in `everyone`, cursors are kept, but only a user's own read position is
-/// pushed, to its devices.
+/// In a larger group, and in `everyone`, cursors are stored, but the server pushes only a user's
+/// own read position, to its devices.
 pub const MEMBERS_SEEING_CURSORS: usize = 64;
-/// Heads told in one push between nodes; the next go in another.
+/// Heads in one push between nodes; the next go in another.
 pub const HEADS_PER_PUSH: usize = 4_096;
 /// Conversations subscribed to, or sessions attached, in one request between nodes; the next go in
 /// another.
@@ -167,12 +163,13 @@ pub const INTERESTS_PER_REQUEST: usize = 1_024;
 /// Events of one conversation held back while a gap before them is filled. Above it the latest are
 /// dropped and fetched later.
 pub const EVENTS_HELD_BACK: usize = 256;
-/// Users whose existence a node remembers, so that not every message asks for them again.
+/// Users whose existence a node caches, so that not every message queries it.
 pub const USERS_REMEMBERED: usize = 16_384;
-/// Seconds for which a node believes that a user is there. So long after an account was deleted,
-/// other nodes may still let something be sent to it.
+/// Seconds for which a node caches the existence of a user. For this long after a deletion, other
+/// nodes may still accept sends to the account.
 pub const USER_BELIEVED_SECONDS: u64 = 10;
-/// Conversations one connection hears of. Those above it are listed and fetched, but not pushed.
+/// Conversations that one connection follows. Those above it are listed and fetched, but not
+/// pushed.
 pub const CONVERSATIONS_FOLLOWED: usize = 10_000;
 
 /// Commands in one Raft entry.
@@ -180,7 +177,7 @@ pub const BATCH_COMMANDS: usize = 64;
 /// Encoded bytes of the commands in one Raft entry; at the limit the next command goes into the
 /// next entry. One command above it: `Rejected(too_large)` before it enters a log.
 pub const BATCH_BYTES: usize = 256 * 1024;
-/// Bytes of one Raft entry of any group, a batch or a part of a restore. Nothing larger enters a
+/// Bytes of one Raft entry of any group, a batch or a part of a restore. No larger entry enters a
 /// log, so it bounds every row as well. The layers below assert at compile time that they carry it.
 pub const ENTRY_BYTES: usize = 512 * 1024;
 /// Bytes of the largest entry that versions before [`ENTRY_BYTES`] could write: they counted names

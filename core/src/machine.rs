@@ -1,8 +1,8 @@
-//! The rules: what each command answers, which rows it writes, and what it wants done.
+//! The rules: the answer, the rows and the effects of each command.
 //!
-//! This is not where anything happens: no clock is read, nothing is sent, and whoever calls has
-//! already checked passwords and that the users a command names exist, because their rows may live
-//! in another slot.
+//! The machine performs no action: it reads no clock and sends nothing. Its caller has already
+//! checked passwords and that the users of a command exist, because their rows may live in another
+//! slot.
 //!
 //! Invariant: deterministic core. State and command alone decide; time and ids arrive with the
 //! command.
@@ -34,17 +34,17 @@ use crate::plant::Plant;
 use crate::reply::Reply;
 use crate::state::State;
 
-/// What comes with a command from outside the machine.
+/// The context of a command from outside the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// The proposing leader's wall clock.
     pub now: Timestamp,
-    /// The level in force when it was proposed. What was written differently below it stays so, on
-    /// every replica: rows of one level are equal in every version.
+    /// The level in force when it was proposed. Rows that were written differently below it stay so
+    /// on every replica: rows of one level are equal in every version.
     pub level: Level,
 }
 
-/// The machine itself holds no rows: only what changes its rules.
+/// The machine holds no rows, only settings that change its rules.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Machine {
     pub plant: Option<Plant>,
@@ -77,8 +77,8 @@ impl Machine {
     }
 }
 
-/// The rules that need no state. `apply` checks them first; an edge and the proposing node check
-/// them before the command is sent or proposed, so that no log carries what every replica refuses.
+/// The rules that need no state. `apply` checks them first. An edge and the proposing node check
+/// them earlier, so that no log carries a command that every replica refuses.
 pub fn check(command: &Command) -> Result<(), Rejection> {
     match command {
         Command::Register(c) => user::check_register(c),
@@ -102,7 +102,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
 
 type Outcome = Result<Reply, Rejection>;
 
-/// One command at work: the rows it sees, the time it carries, and what it wants done so far.
+/// One command in progress: the rows it sees, its time, and its effects until now.
 pub(crate) struct Step<'a> {
     pub(crate) state: &'a mut dyn State,
     now: Timestamp,
@@ -119,8 +119,8 @@ impl Step<'_> {
         self.plant == Some(plant)
     }
 
-    /// Hands out the next id of a slot. Call it when nothing can fail any more: the counter is
-    /// written here.
+    /// Assigns the next id of a slot. Call it when no step can fail any more: it writes the
+    /// counter.
     fn mint(&mut self, slot: Slot) -> Result<u64, Rejection> {
         let (counter, id) = self
             .state

@@ -1,8 +1,8 @@
-//! Planted bugs: deliberate breaches of the contract that prove the checkers have teeth.
+//! Planted bugs: deliberate violations of the contract that prove the checkers detect them.
 //!
-//! Each is one line at the place of the rule that it breaks, in whatever crate that is; this is the
-//! list. The machine takes the set as an argument, so that it stays pure. Nothing but a build with
-//! the feature `planted-bugs` of the crates above, or the simulation, ever passes one in.
+//! Each is one line at the place of the rule that it breaks, in any crate; this is the list. The
+//! machine takes the bug as an argument, so that it stays pure. Only builds with the feature
+//! `planted-bugs`, and the simulation, pass one in.
 
 /// One deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,43 +27,43 @@ pub enum Plant {
     TimeGoesBack,
     /// Take a cursor as it comes, even if it is behind the one held.
     CursorGoesBack,
-    /// Accept a message from whoever was once a member.
+    /// Accept a message from a former member.
     RemovedMaySend,
     /// Write the event that removes a member, and keep the member.
     RemovedStaysMember,
-    /// Let who is added to a group see what was said before.
+    /// Let a new member see earlier events.
     AddedSeesAll,
     /// Keep a vote in memory only.
     VoteNotWritten,
-    /// Keep entries that a new leader has never heard of.
+    /// Keep entries that a new leader does not have.
     TruncateSkipped,
-    /// Make the applied index durable before the rows that it speaks of.
+    /// Make the applied index durable before the rows that it covers.
     AppliedBeforeRows,
     /// Leave the dedup rows out of a snapshot.
     SnapshotWithoutDedup,
     /// Count a snapshot as installed before its rows are.
     SnapshotHalfInstalled,
-    /// Answer reads without asking a majority who leads.
+    /// Answer reads without confirming the leadership with a majority.
     StaleRead,
     /// Look up recent acks without the sender.
     RecentWithoutSender,
-    /// Lose a push, and never tell the head that would show it.
+    /// Lose a push, and never send the head that would reveal it.
     LostPushUnnoticed,
     /// Hand out to a connection whose user was removed.
     RemovedStillFannedOut,
-    /// Do not subscribe anew when another node leads.
+    /// Do not subscribe again when another node leads.
     HubStaysWithOldLeader,
-    /// Subscribe, and tell nobody where the conversation stands.
+    /// Subscribe without reporting the head to the connections.
     SubscribeWithoutHead,
     /// Begin a page of history one event too late.
     PageSkipsOne,
     /// Route some slots to the shard beside theirs, on one node.
     WrongShard,
-    /// Settle what is owed to another shard before that has committed it.
+    /// Settle an outbox row before the other shard has committed it.
     OutboxSettledUnheard,
     /// Send again under another id.
     SdkFreshIds,
-    /// Hand out a push whatever was handed out before.
+    /// Deliver a push regardless of earlier deliveries.
     SdkTrustsPushes,
     /// Keep the cursor of an event that the application has not taken.
     SdkCursorEarly,
@@ -71,15 +71,15 @@ pub enum Plant {
     SdkGivesUp,
     /// Send without naming the message before.
     SdkWithoutAfter,
-    /// Go on with a disk that was put back to an earlier copy.
+    /// Continue with an earlier copy of a disk.
     PutBackUnnoticed,
     /// Call a move done before the members of the group have changed.
     MoveWithoutVote,
-    /// Keep what is left of a replica that has gone elsewhere.
+    /// Keep the data of a replica that was moved away.
     GoneReplicaKept,
     /// Count one's own messages as unread.
     UnreadCountsOwn,
-    /// Stamp with the leader's clock, whatever the clocks of the others show.
+    /// Stamp with the leader's clock, regardless of the clocks of the others.
     OwnClockTrusted,
     /// List the group of a stranger before the user has accepted.
     InvitationEntersUnasked,
@@ -87,20 +87,21 @@ pub enum Plant {
     InvitationLost,
     /// Say that a session has ended, and keep it.
     EndedSessionResumes,
-    /// Do an act of an administrator without a row in the audit log.
+    /// Execute an act of an administrator without a row in the audit log.
     ActNotRecorded,
     /// Take no use of an invitation code for a registration.
     InviteUsedTwice,
-    /// Call what RocksDB has written durable without an fsync.
+    /// Report a RocksDB write as durable without an fsync.
     SyncSkipped,
-    /// Go on when RocksDB cannot write.
+    /// Continue after a failed RocksDB write.
     EngineErrorIgnored,
     /// Open a database that has lost its end.
     WitnessIgnored,
-    /// No bug, and in no list of them: a message whose body has the number of a later kind of
-    /// events becomes one, as a later version might place it. Everything must hold all the same.
+    /// Not a bug, and in no list: a message whose body has the number of a later kind of events
+    /// becomes such an event, as a later version might place it. Every promise must hold
+    /// nevertheless.
     LaterKind,
-    /// Propose what not every member can apply yet.
+    /// Propose a command that not every member can apply.
     LevelIgnored,
 }
 

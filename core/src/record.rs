@@ -1,5 +1,4 @@
-//! The rows that applied state is made of. How they look on disk is `troupe-store`'s and
-//! `troupe-proto`'s business.
+//! The rows of applied state. `troupe-store` and `troupe-proto` define their form on disk.
 
 mod account;
 
@@ -13,7 +12,7 @@ pub use account::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Sta
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: UserId,
-    /// As shown; its folded form is the key of the name row.
+    /// As displayed; its folded form is the key of the name row.
     pub name: String,
     pub password_hash: String,
     pub created: Timestamp,
@@ -27,7 +26,7 @@ pub struct Session {
     pub device: DeviceId,
     pub token: TokenHash,
     pub created: Timestamp,
-    /// When it was seen in use, coarsely; zero: only at its login.
+    /// Its last recorded use, coarsely; zero: only its login.
     pub used: Timestamp,
 }
 
@@ -44,8 +43,8 @@ pub struct InboxEntry {
     pub conversation: ConversationId,
     pub present: bool,
     pub version: Seq,
-    /// A direct conversation in which only the other user has written: that user is a stranger
-    /// still. Rows of 74c331d say it of none.
+    /// A direct conversation in which only the other user has written, who is still a stranger.
+    /// False in rows of 74c331d.
     pub unanswered: bool,
 }
 
@@ -97,10 +96,10 @@ pub struct Cursor {
     pub read: Seq,
 }
 
-/// An outbox row is named by what it says, so that writing it twice is writing it once.
+/// An outbox row is identified by its content, so that writing it twice has no effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutboxKey {
-    /// Slot of the conversation that owes it.
+    /// Slot of the conversation that caused it.
     pub slot: Slot,
     pub conversation: ConversationId,
     pub version: Seq,
@@ -108,8 +107,8 @@ pub struct OutboxKey {
 }
 
 impl OutboxKey {
-    /// The client message id of the user's leaving, where its shard refuses the row: the same
-    /// however often it is carried.
+    /// The client message id with which the user leaves if its shard refuses the row: the same for
+    /// every delivery of the row.
     pub fn refusal(&self) -> ClientMessageId {
         let mut named = *b"refused ........ ........";
         named[8..16].copy_from_slice(&self.version.0.to_be_bytes());
@@ -122,6 +121,6 @@ impl OutboxKey {
 pub struct OutboxRow {
     pub key: OutboxKey,
     pub present: bool,
-    /// The other user whose deed it is, if it is another's.
+    /// The other user that caused it, if any.
     pub by: Option<UserId>,
 }

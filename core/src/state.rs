@@ -1,9 +1,9 @@
 //! The applied state as the machine sees it: typed rows, read and written one by one.
 //!
-//! The real one is a transaction over the store; [`memory::MemoryState`] is ordered maps, for tests
-//! and models. A read sees the writes before it in the same transaction. A failing read is the
-//! store's affair: the transaction remembers the error, answers as if the row were missing, and the
-//! caller of `apply` throws the whole batch away and stops the node.
+//! On nodes it is a transaction over the store; [`memory::MemoryState`] is ordered maps, for tests
+//! and models. A read sees the earlier writes of its transaction. On a failing read the transaction
+//! remembers the error and answers as if the row were missing; the caller of `apply` discards the
+//! batch and stops the node.
 
 mod account;
 pub mod memory;
@@ -51,7 +51,7 @@ pub trait State: AccountRows {
     fn put_cursor(&mut self, conversation: ConversationId, user: UserId, cursor: Cursor);
     fn event(&self, conversation: ConversationId, seq: Seq) -> Option<Event>;
     fn put_event(&mut self, conversation: ConversationId, event: &Event);
-    /// Where the numbers of a user's events stand in this conversation; see [`crate::unread`].
+    /// The position of a user's event numbers in this conversation; see [`crate::unread`].
     fn numbering(&self, conversation: ConversationId, user: UserId) -> Numbering;
     /// Writes the last row, if it is a new one.
     fn put_numbering(&mut self, conversation: ConversationId, user: UserId, numbering: Numbering);

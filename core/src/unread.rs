@@ -1,9 +1,10 @@
-//! How many messages a user has not read: those of others that the user can see, behind its read
+//! The number of unread messages of a user: those of others that the user can see, behind its read
 //! position.
 //!
-//! A log numbers all events alike, so what does not count has numbers of its own: each message has
-//! its number among its sender's, and each other event (members, names, roles) its number among the
-//! events of [`NOT_A_MESSAGE`]. The figure is then a few subtractions, however long the log is.
+//! A log numbers all events alike, so events that do not count have numbers of their own. Each
+//! message has its number among its sender's, and each other event (members, names, roles) its
+//! number among the events of [`NOT_A_MESSAGE`]. The count is then a few subtractions, for a log of
+//! any length.
 //!
 //! A number is a row, and the rows of a user are [`SPACING`] seqs apart at least; the events behind
 //! the last of them are counted in the log. Events of 74c331d have no numbers and count like
@@ -12,7 +13,7 @@
 use crate::event::Event;
 use crate::id::{Seq, UserId};
 
-/// In whose name events are numbered that are no messages.
+/// The owner of the numbers of events that are not messages.
 pub const NOT_A_MESSAGE: UserId = UserId(0);
 
 /// An event leaves a row if the last row of its user is so far behind it. A number then costs a
@@ -27,7 +28,7 @@ pub struct Numbered {
     pub number: u64,
 }
 
-/// In whose name an event is numbered.
+/// The owner of an event's number.
 pub fn numbered_for(event: &Event) -> UserId {
     if event.counts_as_unread() { event.sender } else { NOT_A_MESSAGE }
 }
@@ -39,7 +40,7 @@ pub fn up_to<E>(last: Numbered, seq: Seq, count: impl FnOnce(Seq, Seq) -> Result
     if to <= last.seq { Ok(last.number) } else { Ok(last.number + count(last.seq, to)?) }
 }
 
-/// Where a user's numbers stand at the head of a log.
+/// The position of a user's numbers at the head of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Numbering {
     pub last: Numbered,

@@ -1,6 +1,5 @@
-//! The ends of the scale, which no story reaches: full groups, full logs, ids that run out, and
-//! rows that say what no machine has written. Nothing panics there, and a rejection leaves no
-//! trace.
+//! The ends of the scale, which no trace reaches: full groups, full logs, exhausted ids, and rows
+//! that no machine has written. Nothing panics there, and a rejection leaves no trace.
 
 use troupe_core::command::{Append, CreateGroup, Intent, RecordAct, Register, SettleOutbox, UpdateInbox};
 use troupe_core::event::{self, Role};
@@ -94,8 +93,8 @@ fn one_request_names_two_hundred_users() {
     assert!(matches!(apply(&mut state, create(2, named)), Reply::GroupCreated { .. }));
 }
 
-/// The number of owners comes from the row, however many members there are: a second owner among
-/// the members that the row does not count is not found.
+/// The number of owners comes from the row, for any number of members: a second owner that the row
+/// does not count is not found.
 #[test]
 fn the_last_owner_is_known_without_a_look_at_the_members() {
     let mut state = group_of(2);
@@ -105,8 +104,8 @@ fn the_last_owner_is_known_without_a_look_at_the_members() {
     assert_eq!(apply(&mut state, change(OWNER, 2, down)), Reply::Rejected(Rejection::LastOwner));
 }
 
-/// A row of 74c331d has no count: the first change that asks for it reads the members, also if it
-/// is refused.
+/// A row of 74c331d has no count: the first change that needs it reads the members, also if it is
+/// refused.
 #[test]
 fn the_owners_of_an_old_row_are_counted_once() {
     let mut state = group_of(1_000);
@@ -227,7 +226,7 @@ fn rows_of_another_slot_are_not_settled() {
     assert_eq!(state.outbox(), Vec::new());
 }
 
-/// A store that fails answers as if rows were missing; the machine must get through to the end.
+/// A failing store answers as if rows were missing; the machine must complete.
 #[test]
 fn missing_rows_do_not_panic() {
     let mut state = MemoryState::default();
@@ -249,8 +248,7 @@ fn missing_rows_do_not_panic() {
     assert_eq!(apply(&mut state, Command::UpdateInbox(last)), Reply::Done);
 }
 
-/// An upgrade in the middle of a log: what was said before keeps its form, and one chain goes
-/// through both.
+/// An upgrade in the middle of a log: earlier events keep their form, and one chain covers both.
 #[test]
 fn a_log_goes_on_in_the_new_form_when_the_level_rises() {
     let mut state = group_of(2);
@@ -306,7 +304,7 @@ fn an_act_that_is_committed_again_behind_others_is_recorded_once() {
     }
     assert_eq!(act(8, 0), 1, "another slot knows nothing of it");
     assert_eq!(act(7, 0), 1);
-    // How far back is bounded.
+    // The comparison reaches back a bounded number of rows.
     assert_eq!(act(7, 200), 1);
     assert_eq!(act(7, 0), 2);
 }

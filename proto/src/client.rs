@@ -1,9 +1,9 @@
-//! What clients say, turned into what core understands, and back.
+//! The client protocol as types of core, and back.
 //!
-//! Requests come in as generated types of `client.proto` and leave as core's commands, judged field
-//! by field; [`Failure`]s are made here, so that each code has one meaning. Who may do what, and
-//! how large is too large, is core's to say. Servers and Rust clients both use this;
-//! `docs/protocol.md` is for everybody else.
+//! Requests arrive as generated types of `client.proto` and leave as core's commands, validated
+//! field by field. [`Failure`]s are made here, so that each code has one meaning. Core decides
+//! about permissions and sizes. Servers and Rust clients both use this; `docs/protocol.md` is for
+//! other clients.
 //!
 //! [`Failure`]: crate::wire::client::Failure
 

@@ -1,9 +1,9 @@
 //! Events: one form on disk, between nodes and to devices.
 //!
 //! An event is an envelope that every version reads, and a content that only some understand: the
-//! bytes of one field whose number says what kind of event it is. Who does not know a kind passes
-//! its bytes on unchanged, so `message Event` of `record.proto` and `client.proto` is written here
-//! and not generated: generated types forget what they do not know.
+//! bytes of one field whose number is the kind of the event. A version that does not know a kind
+//! forwards its bytes unchanged. So `message Event` of `record.proto` and `client.proto` is written
+//! here and not generated: generated types drop unknown fields.
 
 use std::ops::RangeFrom;
 
@@ -34,18 +34,18 @@ pub struct Event {
     pub flags: u64,
     /// 16 bytes; empty in events of level 1.
     pub content_hash: Bytes,
-    /// Fields of the envelope that this program does not know, as they came.
+    /// Unknown fields of the envelope, as received.
     pub later: Vec<u8>,
 }
 
 impl Event {
-    /// What a message says, if this is one.
+    /// The body, if this is a message.
     pub fn body(&self) -> Option<wire::Body> {
         (self.kind == EventKind::MESSAGE).then(|| wire::Body::decode(self.content.clone()).ok()).flatten()
     }
 
-    /// The event, in whose content no byte is passed over: what it encodes to is what it was. A
-    /// node takes it so, because others get it from there.
+    /// The event without any skipped byte of its content: it encodes to what it was. Nodes use this
+    /// form, because other nodes get the event from them.
     pub fn faithful(self) -> Result<Core, DecodeError> {
         let (kind, seal) = (self.understood(), self.seal());
         let kind = if kind.content() == self.content { kind } else { self.as_it_is() };
@@ -57,7 +57,7 @@ impl Event {
         Some(Seal { flags: Flags(self.flags), content })
     }
 
-    /// What it says. A content that is not the one that was sealed says nothing.
+    /// The decoded content. A content that does not match its seal is unknown.
     fn understood(&self) -> EventKind {
         let is_whole = self.seal().is_none_or(|seal| seal.content == ContentHash::of(&self.content));
         let understood = is_whole.then(|| EventKind::decode(self.kind, &self.content)).flatten();
@@ -96,8 +96,8 @@ impl From<&Core> for Event {
     }
 }
 
-/// As a reader understands it: what later versions have added to a content is passed over, and the
-/// seal with it, since it is of more than is left.
+/// As a reader understands it: additions of later versions are skipped, and the seal with them,
+/// since it covers more than the rest.
 impl TryFrom<Event> for Core {
     type Error = DecodeError;
 
@@ -178,7 +178,7 @@ impl Message for Event {
     }
 }
 
-/// Copies a field as it is, number and all.
+/// Copies a field unchanged, with its number.
 fn keep(
     out: &mut Vec<u8>,
     tag: u32,
@@ -207,7 +207,7 @@ fn keep(
             encoding::bytes::merge(wire_type, &mut bytes, from, context)?;
             encoding::bytes::encode(tag, &bytes, out);
         }
-        // Groups are in no form of this project.
+        // No form of this project uses groups.
         WireType::StartGroup | WireType::EndGroup => encoding::skip_field(wire_type, tag, from, context)?,
     }
     Ok(())

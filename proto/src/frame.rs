@@ -1,8 +1,7 @@
 //! Frames: a 4-byte big-endian length, then that many bytes of one message.
 //!
-//! The length alone decides whether a frame is taken, before any memory is spent on it. What is
-//! inside is not looked at here: see [`crate::wire`] for the messages and [`crate::client`] for
-//! what they mean.
+//! The length alone decides whether a frame is accepted, before any allocation. [`crate::wire`] has
+//! the messages and [`crate::client`] their meaning.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
@@ -14,14 +13,14 @@ pub const PREFIX_BYTES: usize = 4;
 /// Memory for a frame before any of it has been received.
 const FIRST_BYTES: usize = 64 * 1024;
 
-/// What ends a stream of frames: after any of these its next bytes mean nothing.
+/// The end of a stream of frames: its next bytes have no meaning after any of these.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     #[error("a frame of {length} bytes is announced where at most {cap} are allowed")]
     TooLarge { length: usize, cap: usize },
     #[error("a frame of no bytes is announced")]
     Empty,
-    /// Asked for by `tokio_util`; also how a stream ends in the middle of a frame.
+    /// Required by `tokio_util`; also the end of a stream in the middle of a frame.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -42,8 +41,7 @@ pub struct FrameDecoder {
 }
 
 impl FrameDecoder {
-    /// The next payload, `None` while it is incomplete. The buffer grows only with what has really
-    /// been received.
+    /// The next payload, `None` while it is incomplete. The buffer grows only with received bytes.
     pub fn decode(&self, source: &mut BytesMut) -> Result<Option<Bytes>, FrameError> {
         let Some(prefix) = source.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
         let length = u32::from_be_bytes(*prefix) as usize;
@@ -56,8 +54,8 @@ impl FrameDecoder {
     }
 }
 
-/// Appends `message` as one frame. The caller answers for its size, as everything that is answered
-/// in pages does; [`FrameCodec`] checks it.
+/// Appends `message` as one frame. The caller bounds its size, as every paged answer does;
+/// [`FrameCodec`] checks it.
 pub fn encode_frame(message: &impl Message, target: &mut BytesMut) {
     // Protobuf ends at 2 GiB, so the length fits.
     let length = message.encoded_len();
@@ -143,7 +141,7 @@ impl<M: Message> Encoder<&M> for FrameCodec {
     }
 }
 
-/// A payload that is encoded already: one event for many connections.
+/// An encoded payload: one event for many connections.
 impl Encoder<Bytes> for FrameCodec {
     type Error = FrameError;
 

@@ -1,10 +1,10 @@
-//! The versioned forms of everything stored and of what a Raft entry carries.
+//! The versioned forms of all stored rows and Raft entries.
 //!
 //! One byte of format version, then one message of `record.proto`. Fields may be added under the
 //! same version; the byte changes only when old readers must not try, and then [`form`] has a
-//! migration. Every value of the core types that can be built by their constructors decodes to
-//! itself again, so that nothing a shard has agreed on can become unreadable; the kept bytes in
-//! `tests/golden`, a file per version, show that formats do not drift.
+//! migration. Every value that the constructors of core can build decodes to itself again, so that
+//! no committed value becomes unreadable. The golden bytes in `tests/golden`, a file per version,
+//! show that formats do not drift.
 //!
 //! [`row`] holds the rows of applied state, [`command`] what is proposed; the entries of a
 //! conversation's log have one form everywhere, [`crate::event`]. Which key a record stands under
@@ -22,10 +22,10 @@ pub use command::{EncodedCommand, StampedBatch, command_bytes};
 use crate::error::DecodeError;
 use form::{Form, Nothing, open, seal};
 
-/// The version of all forms that have had no other.
+/// The version of all forms without a later one.
 pub const RECORD_VERSION: u8 = 1;
 
-/// A value with one kept byte form.
+/// A value with one stored byte form.
 pub trait Record: Sized {
     /// The newest version that this program knows; it reads this one and all before it.
     const VERSION: u8;

@@ -8,8 +8,8 @@
 //! as any other write. A digest of rows, summed over all shards, tells whether two clusters hold
 //! the same.
 //!
-//! [`client`] is the requesting side, and [`mod@file`] is one shard in a file. The directory and its
-//! manifest belong to the node (`troupe backup`).
+//! [`client`] is the requesting side, and [`mod@file`] is one shard in a file. The directory and
+//! its manifest belong to the node (`troupe backup`).
 
 pub mod client;
 pub mod file;

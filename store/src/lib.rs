@@ -1,8 +1,8 @@
-//! What is kept: the key space as a table, and the engines under it.
+//! Storage: the key space as a table, and the engines under it.
 //!
 //! [`engine`] is the only storage interface; [`memory`] models power loss for tests and simulation,
-//! `rocks` is the real one. [`key`] lists every key family. [`rows`] is the applied state of
-//! `troupe-core` over an engine. The same table for people is `docs/keyspace.md`.
+//! `rocks` is for real nodes. [`key`] lists every key family. [`rows`] is the applied state of
+//! `troupe-core` over an engine. `docs/keyspace.md` is the same table for people.
 
 pub mod engine;
 pub mod key;

@@ -1,9 +1,9 @@
 //! The applied state of `troupe-core` as typed rows over an engine.
 //!
-//! [`View`] reads: rows one by one and in pages, for the actors. [`Transaction`] is what the
-//! machine writes to: a view through which its own writes shine, and at its end one batch. Keys are
-//! [`crate::key`]'s, values [`Record`](troupe_proto::record::Record)s of `troupe-proto`, except
-//! where a row says one number: that is 8 bytes, big endian. A row that cannot be read is
+//! [`View`] reads rows one by one and in pages, for the actors. The machine writes to a
+//! [`Transaction`]: a view that sees its own writes, and at its end one batch. Keys are
+//! [`crate::key`]'s, values [`Record`](troupe_proto::record::Record)s of `troupe-proto`, except for
+//! single numbers: 8 bytes, big endian. An unreadable row is
 //! [`EngineError::Fatal`](crate::EngineError): the disk does not hold what this program wrote.
 
 mod digest;

@@ -1,4 +1,4 @@
-//! One suite for all engines: what is promised in `engine.rs` and what a caller may rely on.
+//! One suite for all engines: the promises of `engine.rs`.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader};
 
-/// A place that engines can be opened on one after the other; what was open before must be dropped.
+/// A place for engines, one after the other; the earlier one must be dropped.
 trait Place {
     fn open(&mut self) -> Arc<dyn Engine>;
 }
@@ -241,7 +241,7 @@ fn what_was_written_is_there_after_reopening(place: &mut dyn Place) {
     assert_eq!(keys(&*engine, Family::RaftLog), ["synced"]);
 }
 
-/// After reopening, since what is only in memory need not count.
+/// After reopening, since rows in memory need not count.
 fn a_size_is_about_what_a_range_holds(place: &mut dyn Place) {
     const ROWS: u16 = 512;
     const BYTES: usize = 4096;

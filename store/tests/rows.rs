@@ -1,5 +1,5 @@
-//! Rows over an engine say what `troupe-core`'s own state in maps says, read one by one, in pages,
-//! and through the machine.
+//! Rows over an engine equal `troupe-core`'s own state in maps, read one by one, in pages, and
+//! through the machine.
 
 #[path = "rows/machine.rs"]
 mod machine;
@@ -47,7 +47,7 @@ fn id(number: u8) -> ClientMessageId {
     ClientMessageId([number; 16])
 }
 
-/// A handful, of all kinds.
+/// A few, of all kinds.
 fn conversation(number: u8) -> ConversationId {
     match number % 5 {
         0 => ConversationId::Everyone,

@@ -1,4 +1,4 @@
-//! Who is in a group.
+//! The members of a group.
 //!
 //! Member rows are the fold of the log's events. A group has an owner as long as it has a member;
 //! the last member that leaves closes it.

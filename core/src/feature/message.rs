@@ -1,4 +1,4 @@
-//! Messages: what a body may hold, and how a direct conversation begins.
+//! Messages: valid bodies, and the beginning of a direct conversation.
 
 use crate::error::Rejection;
 use crate::event::{Body, Event, EventKind, KINDS};

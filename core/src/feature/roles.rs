@@ -1,5 +1,5 @@
-//! What a member may do. From level 2 on a conversation's row counts its owners, so that no rule
-//! scans the members.
+//! The permissions of members. From level 2 on a conversation's row counts its owners, so that no
+//! rule scans the members.
 
 use prost::Message;
 

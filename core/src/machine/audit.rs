@@ -24,7 +24,7 @@ impl Step<'_> {
         }
         let last = self.state.last_audit(slot, 1);
         let (time, number) = last.first().map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
-        // A leader whose clock is behind writes the time of the row before, so that keys stay in
+        // A leader whose clock is behind writes the time of the previous row, so that keys stay in
         // the order of acts.
         let key = AuditKey { slot, time: self.now.max(time), number: number.saturating_add(1) };
         self.state.put_audit(&AuditRow {
@@ -52,7 +52,7 @@ impl Step<'_> {
     }
 }
 
-/// At most so many bytes, at the boundary of a character.
+/// At most this many bytes, at a character boundary.
 fn cut(text: &str) -> String {
     let mut end = text.len().min(limits::AUDIT_TEXT_BYTES);
     while !text.is_char_boundary(end) {

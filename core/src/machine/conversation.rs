@@ -15,14 +15,14 @@ use crate::record::Conversation;
 use crate::reply::Reply;
 use crate::unread;
 
-/// What the planted bug `DedupWindow` remembers.
+/// The memory of the planted bug `DedupWindow`.
 const PLANTED_WINDOW: u64 = 2;
 
 impl Step<'_> {
     pub(super) fn append(&mut self, c: &Append) -> Outcome {
         c.check()?;
-        // Before anything that may have changed since: an actor that was acked once is acked again,
-        // even if removed meanwhile.
+        // Before every check that may have changed its result since: a sender that was acked once
+        // is acked again, even if removed meanwhile.
         if let Some(reply) = self.duplicate(c) {
             return Ok(reply);
         }
@@ -61,7 +61,7 @@ impl Step<'_> {
         }
     }
 
-    /// The answer to a request that has its place already.
+    /// The answer to a request that already has a place.
     fn duplicate(&self, c: &Append) -> Option<Reply> {
         let seq = self.placed(c.conversation, c.actor, c.client_message_id)?;
         let time = self.state.event(c.conversation, seq).map_or(Timestamp(0), |event| event.time);

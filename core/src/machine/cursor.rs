@@ -1,6 +1,6 @@
-//! How far each member has got: delivered and read, forward only.
+//! Delivered and read positions of each member, forward only.
 //!
-//! Cursors may come late, twice or made up; none of it does harm, so that a move which does not fit
+//! Cursors may arrive late, twice or with invented values, without harm. A move that does not fit
 //! is ignored and never refused: the others in the same command still count.
 
 use super::{Outcome, Step};
@@ -13,8 +13,7 @@ use crate::reply::Reply;
 
 impl Step<'_> {
     pub(super) fn advance_cursors(&mut self, c: &AdvanceCursors) -> Outcome {
-        // Without a row there is nothing to move in; what the conversation's actor waits for is
-        // done.
+        // Without a row there is nothing to move; the conversation's actor is done waiting.
         let Some(row) = self.state.conversation(c.conversation) else { return Ok(Reply::Done) };
         let head = row.head;
         for step in &c.moves {
@@ -47,7 +46,7 @@ impl Step<'_> {
     }
 }
 
-/// Each position counts by itself, and what is read has been delivered.
+/// Each position counts separately, and read implies delivered.
 fn advanced(held: Cursor, to: &CursorMove, head: Seq) -> Cursor {
     let reach = |held: Seq, to: Seq| if to > head { held } else { held.max(to) };
     let read = reach(held.read, to.read);

@@ -1,4 +1,4 @@
-//! How a group begins. What changes it later is in [`crate::feature`].
+//! The creation of a group. [`crate::feature`] has its later changes.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -35,7 +35,7 @@ impl Step<'_> {
     }
 }
 
-/// What is refused whatever the state.
+/// Refusals that need no state.
 pub(super) fn check_create(c: &CreateGroup) -> Result<(), Rejection> {
     somebody(c.creator)?;
     check_name(&c.name)?;

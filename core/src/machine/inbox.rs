@@ -1,11 +1,11 @@
 //! The conversation list of a user, and the invitations of strangers, in the slot of the user.
 //!
-//! A group's shard makes an added user a member and owes the change to the user's shard. The
-//! user's shard judges it, because only this shard knows the user's acquaintances: those that the
-//! user has written to, and those whose invitation it has accepted. The deed of a stranger becomes
-//! a pending invitation. The group is then in no list, so that no device follows it and no push
-//! goes out, until the user accepts. Declining is leaving the group. An invitation that nobody
-//! answers is over after thirty days; no timer says so, but whoever looks at it next.
+//! A group's shard makes an added user a member and enqueues the change for the user's shard. The
+//! user's shard judges it, because only this shard knows the user's acquaintances: the users to
+//! whom it has written, and those whose invitation it has accepted. An addition by a stranger
+//! becomes a pending invitation. Until the user accepts, the group is in no list, so no device
+//! follows it and no push goes out. To decline is to leave the group. An unanswered invitation
+//! expires after thirty days, noticed at its next use instead of by a timer.
 
 use super::{Outcome, Step};
 use crate::command::{AcceptInvitation, UpdateInbox};
@@ -17,14 +17,14 @@ use crate::plant::Plant;
 use crate::record::{InboxEntry, Invitation};
 use crate::reply::Reply;
 
-/// Whether it has waited for an answer for so long that it is over.
+/// Whether it has expired without an answer.
 pub fn has_expired(invitation: &Invitation, now: u64) -> bool {
     now.saturating_sub(invitation.created.0) >= limits::INVITATION_MS
 }
 
 impl Step<'_> {
-    /// Outbox rows may come twice and in any order; the highest version is the truth, of the list
-    /// and of the invitations.
+    /// Outbox rows may arrive twice and in any order; the highest version wins, for the list and
+    /// for invitations.
     pub(super) fn update_inbox(&mut self, c: &UpdateInbox) -> Outcome {
         let entry = self.state.inbox_entry(c.user, c.conversation);
         let pending = self.state.invitation(c.user, c.conversation);
@@ -44,8 +44,8 @@ impl Step<'_> {
             let unanswered = matches!(c.conversation, ConversationId::Direct { .. }) && c.by.is_some();
             self.put_entry(c, c.present, unanswered);
         }
-        // Also when it is carried a second time: the leader that committed it first may have told
-        // no one.
+        // Also when the row arrives a second time: the leader that committed it first may not have
+        // sent the push.
         match pending.filter(|_| c.version == invited) {
             Some(pending) => self.tell_invitation(c, pending.by),
             None => self.tell_list(c.user, c.conversation, c.present, c.version),
@@ -73,7 +73,7 @@ impl Step<'_> {
         Ok(Reply::Done)
     }
 
-    /// The user that has added this one to a group, if this one does not know it.
+    /// The user that has added this one to a group, if it is a stranger.
     fn stranger(&self, c: &UpdateInbox) -> Option<UserId> {
         let by = c.by.filter(|_| c.present && matches!(c.conversation, ConversationId::Group(_)))?;
         let direct = ConversationId::direct(c.user, by)?;
@@ -101,7 +101,7 @@ impl Step<'_> {
         if !self.planted(Plant::InvitationLost) {
             self.state.put_invitation(c.user, &invitation);
         }
-        // The news that the user was removed before this is late, and has no say any more.
+        // A late removal from before this change has no effect.
         if entry.is_some_and(|entry| entry.present) {
             self.put_entry(c, false, false);
             self.tell_list(c.user, c.conversation, false, c.version);

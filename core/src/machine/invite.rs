@@ -1,9 +1,9 @@
-//! Invitations to register: each code has a number of uses, and each registration takes one of them
+//! Invitations to register: each code has a number of uses, and each registration takes one use
 //! once.
 //!
 //! A use is reserved under the id of the registration before the name is registered in another
-//! slot, freed when that is refused for good, and spent when it is done. An unknown outcome keeps
-//! the use: the same registration finds it again.
+//! slot. It is released when the registration is refused for good, and spent when it succeeds. An
+//! unknown outcome keeps the use: the same registration finds it again.
 
 use super::{Outcome, Step};
 use crate::command::{ChangeInvite, InviteChange};

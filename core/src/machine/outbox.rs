@@ -1,5 +1,5 @@
-//! What this slot durably owes to others: rows written in the same commit as their cause, kept
-//! until the other side has committed them. Delivering them is the leader's business.
+//! Rows for other slots: written in the same commit as their cause, kept until the other side has
+//! committed them. The leader relays them.
 
 use super::{Outcome, Step};
 use crate::command::SettleOutbox;
@@ -34,7 +34,7 @@ impl Step<'_> {
         }
     }
 
-    /// A row is settled once and for ever: no later event has its version again.
+    /// A row is settled once: no later event has its version again.
     pub(super) fn settle_outbox(&mut self, c: &SettleOutbox) -> Outcome {
         // A row of another slot is another shard's; a command touches one slot only.
         for key in c.rows.iter().filter(|key| key.slot == c.slot) {

@@ -1,6 +1,6 @@
-//! Who is logged in: sessions open, close, rest for too long, and end with their account.
+//! Sessions: they open, close, expire when idle, and end with their account.
 //!
-//! Passwords are not checked here: the caller of `OpenSession` has verified one, and says which.
+//! Passwords are not checked here: the caller of `OpenSession` has verified one, and names it.
 
 use super::{Outcome, Step};
 use crate::command::{CloseSession, OpenSession, TouchSession};
@@ -12,17 +12,17 @@ use crate::plant::Plant;
 use crate::record::{Session, Status};
 use crate::reply::Reply;
 
-/// How often within the idle time a session in use is written.
+/// Writes per idle time for a session in use.
 const TOUCHES_PER_IDLE_TIME: u64 = 16;
 /// Without an idle time, or with a very long one, a session in use is written once a day.
 const LONGEST_BETWEEN_TOUCHES_MS: u64 = 24 * 3600 * 1000;
 
-/// Whether a session has rested for so long that it is over.
+/// Whether a session has expired.
 pub fn has_expired(session: &Session, now: u64, idle_ms: u64) -> bool {
     idle_ms > 0 && now.saturating_sub(session.last_used().0) >= idle_ms
 }
 
-/// Whether a session in use should be written as such.
+/// Whether the use of a session should be written now.
 pub fn is_due(session: &Session, now: u64, idle_ms: u64) -> bool {
     let between = match idle_ms {
         0 => LONGEST_BETWEEN_TOUCHES_MS,

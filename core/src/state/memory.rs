@@ -1,5 +1,4 @@
-//! State in ordered maps: what tests, models and simulations apply to. Not durable, and not meant
-//! to be fast.
+//! State in ordered maps, for tests, models and simulations. Not durable, and not optimised.
 
 mod account;
 
@@ -13,7 +12,7 @@ use crate::record::{AuditKey, AuditRow, Invite, InviteId, Reservation};
 use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
 use crate::unread::{self, Numbered, Numbering};
 
-/// Two are equal when they hold the same rows.
+/// Equal when they hold the same rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryState {
     users: BTreeMap<UserId, User>,
@@ -48,7 +47,7 @@ impl MemoryState {
         self.conversations.keys().copied().collect()
     }
 
-    /// What all slots owe, in the order of its keys.
+    /// The outbox rows of all slots, in the order of keys.
     pub fn outbox(&self) -> Vec<OutboxRow> {
         self.outbox.values().cloned().collect()
     }

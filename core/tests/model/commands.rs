@@ -1,4 +1,4 @@
-//! Random stories in a world so small that its few users, ids and conversations meet all the time.
+//! Random commands in a world so small that its few users, ids and conversations meet all the time.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use troupe_core::{
 
 pub const USERS: [UserId; 5] = [UserId(1025), UserId(2050), UserId(3075), UserId(4100), UserId(5125)];
 
-/// Its id is known beforehand: the first of its slot.
+/// Its id is known in advance: the first of its slot.
 pub fn team() -> Command {
     Command::CreateGroup(creation(true))
 }
@@ -42,7 +42,7 @@ fn user() -> impl Strategy<Value = UserId> {
     prop::sample::select(USERS.to_vec())
 }
 
-/// Few, and the same for everybody, so that duplicates and predecessors are frequent.
+/// Few, and the same for all users, so that duplicates and predecessors are frequent.
 fn ids() -> impl Strategy<Value = ClientMessageId> {
     (1..14u8).prop_map(id)
 }
@@ -109,7 +109,7 @@ fn settling() -> impl Strategy<Value = Command> {
     })
 }
 
-/// Accounts are outside of the model but inside of the laws.
+/// Accounts are outside of the model but obey the laws.
 fn account() -> impl Strategy<Value = Command> {
     let name = prop_oneof![Just("anna"), Just("Anna"), Just("bert")].prop_map(Username::new);
     let names = (name, 1..4u8).prop_filter_map("a good name", |(name, request)| {
@@ -178,8 +178,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Most begin with the group, because little can be said about one that is not there. Clocks
-/// disagree.
+/// Most begin with the group, because few commands apply without it. Clocks disagree.
 pub fn long_stories() -> impl Strategy<Value = Vec<(u64, Command)>> {
     let rest = vec((1_000..1_050u64, command()), 1..60);
     let first = prop_oneof![5 => creating().prop_map(Some), 1 => Just(None)];

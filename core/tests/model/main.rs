@@ -32,7 +32,7 @@ fn without_text(reply: Reply) -> Reply {
     }
 }
 
-/// What the model answers; `None` for commands that are none of its business.
+/// The model's answer; `None` for commands outside of the model.
 fn expected(models: &mut [Reference], now: u64, command: &Command) -> Option<Reply> {
     let conversation = match command {
         Command::Append(c) => c.conversation,
@@ -47,7 +47,7 @@ fn expected(models: &mut [Reference], now: u64, command: &Command) -> Option<Rep
     }
 }
 
-/// The model begins a group when the machine says that there is one.
+/// The model creates a group when the machine reports one.
 fn begin_group(models: &mut [Reference], now: u64, command: &Command, reply: &Reply, state: &MemoryState) {
     let (Command::CreateGroup(c), Reply::GroupCreated { group }) = (command, reply) else { return };
     let found = models.iter_mut().find(|model| model.id == ConversationId::Group(*group) && model.log.is_empty());
@@ -56,15 +56,14 @@ fn begin_group(models: &mut [Reference], now: u64, command: &Command, reply: &Re
     model.push(now, c.creator, c.request, EventKind::Created { name: c.name.clone() });
     let others: BTreeSet<_> = c.members.iter().copied().filter(|user| *user != c.creator).collect();
     if !others.is_empty() {
-        // How the second id is derived is the machine's own affair; that it is a new one is checked
-        // below.
+        // The machine derives the second id in its own way; a check below verifies that it is new.
         let second = state.event(model.id, Seq(2)).map(|event| event.client_message_id);
         let users = others.into_iter().collect();
         model.push(now, c.creator, second.unwrap_or_default(), EventKind::Added { users });
     }
 }
 
-/// Everything there is to know about a conversation agrees with the model.
+/// Every fact about a conversation agrees with the model.
 fn agrees(state: &MemoryState, model: &Reference) {
     let log = state.events(model.id);
     let said: Vec<Event> = log.iter().map(|event| Event { seal: None, ..event.clone() }).collect();
@@ -122,14 +121,14 @@ fn follow(machine: Machine, story: &Story) {
         }
     }
     models.iter().for_each(|model| agrees(&state, model));
-    // Nothing was settled but what had been owed, and nothing is owed that the model does not know.
+    // Only existing outbox rows were settled, and the model knows every open one.
     for row in state.outbox() {
         let model = models.iter().find(|model| model.id == row.key.conversation);
         assert!(model.is_some_and(|model| model.owed.contains(&(row.key.version, row.key.user, row.present))));
     }
 }
 
-/// Without news that may be told twice.
+/// Without notifications that may repeat.
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
     effects
         .into_iter()
@@ -147,14 +146,14 @@ proptest! {
         follow(Machine::default(), &story);
     }
 
-    /// The same commands from scratch give the same rows, replies and effects.
+    /// The same commands on an empty state give the same rows, replies and effects.
     #[test]
     fn a_replay_is_equal(story in long_stories()) {
         prop_assert_eq!(run(Machine::default(), &story), run(Machine::default(), &story));
     }
 
-    /// At the first level the same is allowed and refused, and nothing is written that version 0.1
-    /// does not write.
+    /// The first level allows and refuses the same, and writes nothing that version 0.1 does not
+    /// write.
     #[test]
     fn the_first_level_decides_alike_and_writes_less(story in long_stories()) {
         let (mut first, mut newest) = (MemoryState::default(), MemoryState::default());
@@ -176,8 +175,8 @@ proptest! {
         prop_assert!(first.outbox().iter().all(|row| row.by.is_none()));
     }
 
-    /// Whatever it was, asking again at once changes nothing; and a rejection changes nothing the
-    /// first time either.
+    /// Repeating any command at once changes nothing; and a rejection changes nothing the first
+    /// time either.
     #[test]
     fn a_repeat_is_harmless(story in long_stories()) {
         let machine = Machine::default();
@@ -195,10 +194,9 @@ proptest! {
         }
     }
 
-    /// A repeat may come at any later time, after whatever else has happened. Logins are an
-    /// exception by design: the latest wins, whoever it is. So is what a random story says of the
-    /// future and no leader does: a cursor from beyond the head, or a settled row that is not owed
-    /// yet, may fit by now.
+    /// A repeat may come at any later time, after any other commands. Logins are an exception by
+    /// design: the latest wins. Two other exceptions never come from a leader, but a random story
+    /// has them: a cursor beyond the head, and the settling of a row before it exists.
     #[test]
     fn a_late_repeat_is_harmless(story in long_stories()) {
         let machine = Machine::default();
@@ -208,7 +206,7 @@ proptest! {
         for ((_, command), (reply, _)) in story.iter().zip(&answers) {
             let login = matches!(command, Command::OpenSession(_) | Command::CloseSession(_));
             let of_the_future = matches!(command, Command::AdvanceCursors(_) | Command::SettleOutbox(_));
-            // Judged by the time of the repeat; and told apart only from the last few.
+            // Decided by the time of the repeat, and recognised only among the last few.
             let of_its_time = match command {
                 Command::TouchSession(_) => true,
                 Command::ChangeAccount(_) => changes > limits::CHANGES_REMEMBERED,
@@ -229,8 +227,8 @@ proptest! {
     }
 }
 
-/// The model has teeth: among some thousand random stories there is one that betrays each bug of
-/// the machine.
+/// The model detects bugs: among some thousand random stories one reveals each planted bug of the
+/// machine.
 #[test]
 fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, TestRunner};
@@ -252,8 +250,7 @@ fn planted_bugs_are_noticed() {
     }
 }
 
-/// A law over stories in which nothing happens says nothing: every answer, event and effect must
-/// occur.
+/// A law over empty stories proves nothing: every answer, event and effect must occur.
 #[test]
 fn stories_go_everywhere() {
     use proptest::strategy::ValueTree;

@@ -1,8 +1,7 @@
-//! A conversation as one would explain it on a napkin: a list of events and the set of those who
-//! are in.
+//! A minimal conversation: a list of events and the set of members.
 //!
-//! It shares no code with the machine beyond the words. What it leaves out (sizes, names, ids,
-//! effects) the golden traces hold.
+//! It shares no code with the machine beyond the types. The golden traces cover the rest: sizes,
+//! names, ids, effects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +17,7 @@ pub struct Reference {
     pub log: Vec<Event>,
     pub members: BTreeMap<UserId, Role>,
     pub cursors: BTreeMap<UserId, Cursor>,
-    /// Everything that users' shards were ever owed.
+    /// All outbox rows for users' shards.
     pub owed: BTreeSet<(Seq, UserId, bool)>,
 }
 

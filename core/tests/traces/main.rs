@@ -1,8 +1,8 @@
 //! Golden traces: each `*.txt` beside this file is a story, one command a line, and under it,
-//! indented, what the machine answered (`=`) and what it wanted done (`!`). The words of a story
-//! are in [`script`], how rows look in [`show`].
+//! indented, the machine's answers (`=`) and effects (`!`). [`script`] has the words of a story,
+//! [`show`] the display of rows.
 //!
-//! `UPDATE=1` writes the answers anew; read the diff before you keep it.
+//! `UPDATE=1` rewrites the answers; read the diff before you keep it.
 
 mod accounts;
 mod script;

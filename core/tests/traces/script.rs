@@ -32,7 +32,7 @@ use crate::accounts;
 use crate::show;
 use crate::world::World;
 
-/// Runs one line and says what came of it, a line each.
+/// Runs one line and returns its results, a line each.
 pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
     let words = split(line)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -1,4 +1,5 @@
-//! How replies, effects and rows look in a story. Ids appear under the names the story gave them.
+//! The display of replies, effects and rows in a story. Ids appear under the names that the story
+//! gave them.
 
 use troupe_core::event::Role;
 use troupe_core::record::OutboxRow;

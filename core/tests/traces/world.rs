@@ -1,4 +1,4 @@
-//! What a story has so far: the state, the clock, and the names it has given to ids.
+//! The world of a story: the state, the clock, and the names of ids.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,7 @@ pub struct World {
 }
 
 impl World {
-    /// Applies a command and says what came of it. `named` is what the story calls the id that it
-    /// creates.
+    /// Applies a command and returns its results. `named` is the story's name for a created id.
     pub fn apply(&mut self, command: &Command, named: Option<&str>) -> Vec<String> {
         let meta = Meta { now: Timestamp(self.now), level: self.level.unwrap_or(Level::NEWEST) };
         let (reply, effects) = self.machine.apply(&mut self.state, meta, command);
@@ -42,7 +41,7 @@ impl World {
         self.groups.get(word).copied().ok_or_else(|| format!("no group is called '{word}'"))
     }
 
-    /// `everyone`, `anna+bert`, or what the story calls a group.
+    /// `everyone`, `anna+bert`, or the story's name for a group.
     pub fn conversation(&self, word: &str) -> Result<ConversationId, String> {
         if word == "everyone" {
             return Ok(ConversationId::Everyone);

@@ -12,7 +12,7 @@ pub use crate::field::{client_message_id, conversation, device, user};
 use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
 
-/// A message of `sender`. What a body may hold is left to core.
+/// A message of `sender`. Core validates the body.
 pub fn send(sender: UserId, send: wire::Send) -> Result<Append, DecodeError> {
     Ok(Append {
         conversation: conversation("send.conversation", &send.conversation)?,

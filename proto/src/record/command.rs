@@ -1,4 +1,4 @@
-//! What a shard agrees on: commands, and the batch that one Raft entry carries.
+//! Commands, and the batch of one Raft entry.
 
 use bytes::Bytes;
 use prost::{Message, encoding};
@@ -16,28 +16,26 @@ use crate::field;
 use crate::wire::record as wire;
 use crate::wire::record::command::Command as Wire;
 
-/// The format of batches above the first feature level. Versions that know no levels do not read
-/// it, and stop: they would apply such a batch by other rules than the other replicas.
+/// The format of batches above the first feature level. Versions without levels do not read it, and
+/// stop: they would apply such a batch by other rules than the other replicas.
 const LEVELLED_VERSION: u8 = 2;
 
-/// What one Raft entry carries: commands, and what the leader has stamped them with.
+/// The content of one Raft entry: commands, and the leader's stamps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StampedBatch {
-    /// The leader's wall clock at the moment of proposing.
+    /// The leader's wall clock at the proposal.
     pub now: Timestamp,
     /// The feature level in force, as the leader knew it.
     pub level: Level,
     pub commands: Vec<Command>,
 }
 
-/// A command in the form in which an entry carries it, so that its size is known and it is encoded
-/// once.
+/// A command as an entry carries it, so that its size is known and it is encoded once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedCommand(Vec<u8>);
 
 impl EncodedCommand {
-    /// Bytes of the version, the time and the level that an entry holds besides its commands, at
-    /// most.
+    /// Maximal bytes of the version, the time and the level of an entry, besides its commands.
     pub const ENVELOPE: usize = 24;
     /// Number of [`wire::StampedBatch::commands`].
     const FIELD: u32 = 2;
@@ -74,7 +72,7 @@ impl EncodedCommand {
 /// Bytes that a command takes in an entry.
 pub fn command_bytes(command: &Command) -> usize {
     match command {
-        // Asked several times for each message, so nothing is copied for it.
+        // Called several times for each message, so it copies nothing.
         Command::Append(Append { conversation, actor, client_message_id, after, intent: Intent::Message(body) }) => {
             field_bytes(field_bytes(message_bytes(*conversation, *actor, client_message_id, after.as_ref(), body)))
         }
@@ -105,8 +103,8 @@ fn message_bytes(
         + field_bytes(body)
 }
 
-/// Of a field with a length before it. All fields on the way to a message have numbers below 16,
-/// and so a tag of one byte.
+/// Of a field with a length prefix. All fields on the way to a message have numbers below 16, and
+/// so a tag of one byte.
 fn field_bytes(len: usize) -> usize {
     1 + encoding::encoded_len_varint(len as u64) + len
 }
@@ -238,7 +236,7 @@ impl TryFrom<wire::Command> for Command {
     fn try_from(command: wire::Command) -> Result<Self, DecodeError> {
         Ok(match field::required("command", command.command)? {
             Wire::Register(c) => Command::Register(Register {
-                // A log keeps names that the rules of today would refuse.
+                // A log may hold names that the rules of today would refuse.
                 name: Username::kept(&c.name, Some(c.name_key.as_str()).filter(|key| !key.is_empty())),
                 password_hash: c.password_hash,
                 request: field::client_message_id("register.request", &c.request)?,

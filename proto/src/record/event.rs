@@ -1,5 +1,5 @@
-//! The entries of a conversation's log, as kept: their form is [`crate::event`]'s, with a seal
-//! since version 2.
+//! The stored entries of a conversation's log: their form is [`crate::event`]'s, with a seal since
+//! version 2.
 
 use prost::Message;
 use troupe_core::Event;
@@ -10,10 +10,10 @@ use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
 
-/// Version 1: without flags and without the hash of the content, and its chain is over the content.
+/// Version 1: without flags and without the hash of the content; its chain covers the content.
 struct Unsealed(Event);
 
-/// Version 2: the envelope says all that the chain is over.
+/// Version 2: the envelope holds everything that the chain covers.
 struct Sealed(Event);
 
 impl Form for Unsealed {
@@ -40,8 +40,8 @@ impl Form for Sealed {
         Ok(Sealed(event))
     }
 
-    /// It stays without a seal, so that it is known by what its chain goes; what its flags would
-    /// say follows from its kind.
+    /// It stays without a seal, which tells how its chain was computed; its flags follow from its
+    /// kind.
     fn migrate(Unsealed(event): Unsealed) -> Self {
         Sealed(event)
     }
@@ -50,7 +50,7 @@ impl Form for Sealed {
 impl Record for Event {
     const VERSION: u8 = Sealed::VERSION;
 
-    /// In the version that it was written in first.
+    /// In the version of its first encoding.
     fn encode(&self) -> Vec<u8> {
         let version = if self.seal.is_some() { Sealed::VERSION } else { Unsealed::VERSION };
         seal(version, &wire::Event::from(self))

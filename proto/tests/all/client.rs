@@ -1,4 +1,4 @@
-//! The client's conversions: there and back, and what they refuse.
+//! The client's conversions: there and back, and their refusals.
 
 use std::collections::BTreeSet;
 

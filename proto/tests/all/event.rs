@@ -1,4 +1,4 @@
-//! Events of kinds that this program does not know, and contents that it does not understand.
+//! Events of unknown kinds, and unreadable contents.
 
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -30,7 +30,7 @@ fn record(bytes: &[u8]) -> Vec<u8> {
     [&[RECORD_VERSION], bytes].concat()
 }
 
-/// What a generated type writes for the content of a known kind.
+/// The bytes of a generated type for the content of a known kind.
 fn generated(kind: &EventKind) -> Option<Vec<u8>> {
     Some(match kind {
         EventKind::Message(body) => wire::Body::from(body).encode_to_vec(),
@@ -140,7 +140,7 @@ fn rows_of_every_version_are_read_and_stay_what_they_are() {
     let sealed = event.clone().sealed();
     let bytes = sealed.encode();
     assert_eq!((bytes[0], Event::decode(&bytes)), (2, Ok(sealed.clone())));
-    // One chain is over the content and the other over the envelope.
+    // One chain covers the content and the other the envelope.
     assert_ne!(event.chain(5), sealed.chain(5));
     assert_eq!(Event::VERSION, 2);
     for version in [0, 3, 255] {

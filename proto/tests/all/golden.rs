@@ -1,6 +1,5 @@
-//! Kept bytes: what is on disk today must be read tomorrow. A difference here is a change of
-//! format: `UPDATE=1` rewrites the files for types or variants that are new, never for those that
-//! have been released.
+//! Golden bytes: later versions must read the bytes of today. A difference here is a change of
+//! format: `UPDATE=1` rewrites the files for new types or variants, never for released ones.
 
 mod accounts;
 
@@ -62,13 +61,13 @@ fn kept<T: PartialEq + Debug>(
     }
 }
 
-/// Of a kind of row whose newest version is also the one that these values are written in.
+/// For a kind of row whose newest version is also the written one.
 #[track_caller]
 fn record<T: Record + PartialEq + Debug>(file: &str, values: &[(&str, T)]) {
     record_of(T::VERSION, file, values);
 }
 
-/// A file per version: none of them ever goes.
+/// A file per version, kept permanently.
 #[track_caller]
 fn record_of<T: Record + PartialEq + Debug>(version: u8, file: &str, values: &[(&str, T)]) {
     kept(&format!("{file}.v{version}"), values, T::encode, |bytes| {

@@ -1,5 +1,5 @@
 //! One test program for the whole crate. [`values`] draws any value of any type; the other modules
-//! ask something of them.
+//! test properties of them.
 
 mod client;
 mod event;

@@ -1,5 +1,5 @@
-//! `docs/protocol.md` is tested like code: its example bytes, its codes and its limits are those of
-//! this program.
+//! `docs/protocol.md` is tested like code: its example bytes, codes and limits are those of this
+//! program.
 
 use bytes::{Bytes, BytesMut};
 use prost::Message;
@@ -14,7 +14,7 @@ use troupe_proto::wire::client::{Body, ClientFrame, Hello, Send, SendAck, Server
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md"));
 
-/// The bytes of the example after `<!-- frame: name -->`: what stands left of the bars.
+/// The bytes of the example after `<!-- frame: name -->`: the part left of the bars.
 fn example(name: &str) -> Vec<u8> {
     let (_, after) =
         PAGE.split_once(&format!("<!-- frame: {name} -->\n```text\n")).expect("the example is on the page");
@@ -23,7 +23,7 @@ fn example(name: &str) -> Vec<u8> {
     digits.map(|byte| u8::from_str_radix(byte, 16).expect("a byte in hex")).collect()
 }
 
-/// The page's bytes are what `from` writes, and what `to` reads.
+/// `from` writes the page's bytes, and `to` reads them.
 #[track_caller]
 fn shown<M: Message + Default + PartialEq + std::fmt::Debug>(
     name: &str,

@@ -1,4 +1,4 @@
-//! Every record decodes to itself, and wrong ones say where they are wrong.
+//! Every record decodes to itself, and wrong bytes name the fault.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -135,7 +135,7 @@ fn a_wrong_field_is_named() {
     wrong_at::<Event>("event.client_message_id", event);
 }
 
-/// The rules for names have changed and may change again; what a log holds stays readable.
+/// The rules for names have changed and may change again; logs stay readable.
 #[test]
 fn a_name_that_is_no_longer_allowed_is_still_decoded() {
     for (name, key, found) in [("g49319", "", "g49319"), ("АLICE", "", "аlice"), ("Чайка", "another", "another")]
@@ -155,7 +155,7 @@ fn a_name_that_is_no_longer_allowed_is_still_decoded() {
 
 #[test]
 fn a_kind_of_a_later_version_is_an_error() {
-    // Field 99 of the oneof, an empty message: what an old program sees of a new variant.
+    // Field 99 of the oneof, an empty message: a new variant in the eyes of an old program.
     let mut bytes = vec![RECORD_VERSION];
     prost::encoding::encode_key(99, prost::encoding::WireType::LengthDelimited, &mut bytes);
     bytes.push(0);

@@ -14,7 +14,7 @@ use troupe_proto::{Record, StampedBatch};
 
 use crate::values;
 
-/// Whatever decodes encodes to something that decodes to the same.
+/// A decoded value encodes to bytes that decode to the same value.
 fn settled<T: Record + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Result<(), TestCaseError> {
     if let Ok(value) = T::decode(bytes) {
         prop_assert_eq!(T::decode(&value.encode()), Ok(value));

@@ -18,7 +18,7 @@ use troupe_core::{
 use troupe_proto::StampedBatch;
 use troupe_proto::client::SessionToken;
 
-/// Small numbers, and those at which something ends.
+/// Small numbers, and boundary values.
 fn number() -> impl Strategy<Value = u64> + Clone + 'static {
     prop_oneof![4 => 0..100_000u64, 2 => any::<u64>(), 1 => Just((1 << 53) - 1), 1 => Just(u64::MAX)]
 }
@@ -146,7 +146,7 @@ prop_compose! {
     }
 }
 
-/// What only a later version understands.
+/// An event that only a later version understands.
 fn later_kind() -> impl Strategy<Value = EventKind> {
     let kinds = EventKind::ROLE_CHANGED + 1..=*KINDS.end();
     let of_a_kind = (kinds, vec(any::<u8>(), 0..40)).prop_map(|(kind, content)| EventKind::Unknown { kind, content });

@@ -8,10 +8,10 @@
 //! start before the first call.
 //!
 //! A node has an earlier copy if its start was seen before with another mark, if it is below a
-//! recorded start, or if a recorded start is missing from its history. When it learns of it, it marks
-//! its disk as damaged and stops, to return as a new node. No node calls it. Each node announces
-//! the last start that it has seen of the other, so every node that meets a replaced disk tells it.
-//! Its own old addresses may lead nowhere any more.
+//! recorded start, or if a recorded start is missing from its history. When it learns of it, it
+//! marks its disk as damaged and stops, to return as a new node. No node calls it. Each node
+//! announces the last start that it has seen of the other, so every node that meets a replaced disk
+//! tells it. Its own old addresses may lead nowhere any more.
 //!
 //! Not covered: a disk that is replaced while every node that has met it since is away too, and one
 //! that is replaced by a copy of the very start that it was in.

@@ -65,8 +65,8 @@ pub(crate) struct Written {
     pub row: Vec<u8>,
 }
 
-/// The identity of a stopped node, from its row. With `recovered`: as the only node of a cluster with
-/// that id.
+/// The identity of a stopped node, from its row. With `recovered`: as the only node of a cluster
+/// with that id.
 pub(crate) fn identity_in(row: Option<Vec<u8>>, recovered: Option<[u8; 16]>) -> Result<Written, StartError> {
     let refused = |text: &str| StartError::Refused(text.to_owned());
     let row = row.ok_or_else(|| refused("this data directory belongs to no cluster: there is nothing to recover"))?;

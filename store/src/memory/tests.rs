@@ -1,4 +1,4 @@
-//! What a power loss takes and what it leaves.
+//! The effects of a power loss.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What only a real disk can show: refusals to open, and installs cut in the middle ([`installs`]).
+//! Tests that need a real disk: refusals to open, and interrupted installs ([`installs`]).
 
 mod formats;
 mod installs;
@@ -59,7 +59,7 @@ fn a_mark_of_damage_that_cannot_be_read_is_none() {
 
 #[test]
 fn what_keeps_the_process_from_its_files_is_said_with_what_to_do() {
-    // As RocksDB says it: its checks call a file that cannot be looked at a corruption.
+    // RocksDB's own texts: its checks call an unreadable file a corruption.
     let cases = [
         ("Corruption: Can't access /000012.sst: IO error: While stat a file: Too many open files", "LimitNOFILE"),
         ("IO error: While open a file for appending: db/000031.log: Too many open files", "file descriptors"),
@@ -178,7 +178,7 @@ fn a_flipped_bit_in_a_table_is_found_when_read_and_remembered() {
     damage(dir.path());
 }
 
-/// RocksDB would read such a file for ever.
+/// RocksDB would read such a file forever.
 #[test]
 fn a_record_that_claims_to_be_recycled_is_damage() {
     let dir = tempfile::tempdir().unwrap();
@@ -214,7 +214,7 @@ fn a_flipped_bit_in_any_file_is_harmless_or_damage() {
     for victim in files(&whole) {
         let victim = victim.file_name().unwrap();
         let bits = fs::metadata(whole.join(victim)).unwrap().len() as usize * 8;
-        // What is logged for people is long and never read.
+        // The text log is long and never read.
         if victim.to_string_lossy().starts_with("LOG") {
             continue;
         }
@@ -243,9 +243,9 @@ fn a_flipped_bit_in_any_file_is_harmless_or_damage() {
     assert!(harmful.len() >= 3, "the name of the manifest, the manifest and a log: {harmful:?}");
 }
 
-/// Cuts each file in many places, a manifest everywhere. A manifest that was cut looks like the
-/// torn end of a crash; what it forgets is a family with all its rows, or a table whose rows are in
-/// no log any more.
+/// Cuts each file in many places, a manifest everywhere. A truncated manifest looks like the torn
+/// end of a crash; it forgets a family with all its rows, or a table whose rows are in no log any
+/// more.
 fn cut_everywhere(whole: &Path, users: usize) {
     let data = whole.with_extension("cut");
     let names: Vec<std::ffi::OsString> = fs::read_dir(whole).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -315,7 +315,7 @@ fn a_cut_file_of_an_old_database_is_harmless_or_damage() {
     cut_everywhere(&dir.path().join("copy"), 90);
 }
 
-/// What a killed process leaves: it closes nothing.
+/// The files of a killed process, which closes nothing.
 fn killed(running: &Path, copy: &Path) {
     fs::create_dir(copy).unwrap();
     for entry in fs::read_dir(running).unwrap().map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file())

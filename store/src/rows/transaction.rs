@@ -1,5 +1,5 @@
-//! The state that the machine applies commands to: reads see the writes before them, and all writes
-//! become one batch.
+//! The state for the machine's commands: reads see the earlier writes, and all writes become one
+//! batch.
 
 mod account;
 
@@ -25,8 +25,8 @@ pub struct Numberings(BTreeMap<(ConversationId, UserId), Numbering>);
 
 const NUMBERINGS_KEPT: usize = 4_096;
 
-/// One apply over the engine. After a failed read it answers as if rows were missing and gives no
-/// batch any more.
+/// One apply over the engine. After a failed read it answers as if rows were missing, and produces
+/// no batch.
 pub struct Transaction {
     rows: View<Overlay>,
     numberings: RefCell<Numberings>,
@@ -51,7 +51,7 @@ impl Transaction {
         }
     }
 
-    /// Why this transaction is worth nothing. Check it before any reply leaves.
+    /// The error of this transaction. Check it before any reply leaves.
     pub fn error(&self) -> Option<EngineError> {
         self.failed.get().cloned()
     }
@@ -61,7 +61,7 @@ impl Transaction {
         Ok(self.finish()?.0)
     }
 
-    /// The writes, and what the next transaction may go on with.
+    /// The writes, and the cache for the next transaction.
     pub fn finish(self) -> Result<(Batch, Numberings), EngineError> {
         match self.failed.into_inner() {
             Some(error) => Err(error),
@@ -81,7 +81,7 @@ impl Transaction {
 
     fn read<T: Default>(&self, row: Result<T, EngineError>) -> T {
         row.unwrap_or_else(|error| {
-            // Only the first counts: what is read after it is already wrong.
+            // Only the first counts: later reads are wrong already.
             self.failed.get_or_init(|| error);
             T::default()
         })

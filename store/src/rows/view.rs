@@ -1,4 +1,5 @@
-//! Reading typed rows. Pages take a `limit` and the last thing seen, and come in key order.
+//! Reading typed rows. Pages take a `limit` and the last row of the previous page, and return rows
+//! in key order.
 
 mod account;
 mod names;
@@ -14,12 +15,10 @@ use troupe_proto::record::Record;
 use crate::engine::{EngineError, Family, KeyRange, Pair, Reader};
 use crate::key::{self, ConversationsKey, EventKey, UsersKey};
 
-/// Events fetched by one scan: a page is also cut by bytes, and what lies after the cut should not
-/// have been read.
+/// Events per scan: bytes also bound a page, and rows after the cut should not be read.
 const EVENTS_PER_SCAN: usize = 64;
 
-/// Applied state, read-only. Over an engine it sees each write as it comes, over a snapshot one
-/// moment.
+/// Applied state, read-only. Over an engine it sees each write at once, over a snapshot one moment.
 pub struct View<R = Arc<dyn Reader>> {
     pub(super) reader: R,
 }
@@ -63,8 +62,8 @@ impl<R: Reader> View<R> {
         self.record(Family::Conversations, &ConversationsKey::Conversation(conversation).encode())
     }
 
-    /// Of a conversation that was restored or recovered: the head it had then. Later events are of
-    /// the new history.
+    /// The head of a restored or recovered conversation at that time. Later events belong to the
+    /// new history.
     pub fn kept(&self, conversation: ConversationId) -> Result<Option<Seq>, EngineError> {
         Ok(self.number(Family::Conversations, &ConversationsKey::Kept(conversation).encode())?.map(Seq))
     }
@@ -73,7 +72,7 @@ impl<R: Reader> View<R> {
         self.record(Family::Conversations, &ConversationsKey::Member(conversation, user).encode())
     }
 
-    /// Where there is no row, nothing has been delivered or read.
+    /// Zeros if there is no row.
     pub fn cursor(&self, conversation: ConversationId, user: UserId) -> Result<Cursor, EngineError> {
         let row = self.record(Family::Conversations, &ConversationsKey::Cursor(conversation, user).encode())?;
         Ok(row.unwrap_or_default())
@@ -103,7 +102,7 @@ impl<R: Reader> View<R> {
         })
     }
 
-    /// Where a user's numbers stand at the head.
+    /// The position of a user's numbers at the head.
     pub fn numbering(&self, conversation: ConversationId, user: UserId) -> Result<Numbering, EngineError> {
         let last = self.last_numbered(conversation, user, Seq(u64::MAX))?;
         let number = self.numbered_up_to(conversation, user, Seq(u64::MAX))?;
@@ -161,7 +160,7 @@ impl<R: Reader> View<R> {
         pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
     }
 
-    /// A user's conversation list, in order of conversation id; absent entries are in it too.
+    /// A user's conversation list, in order of conversation id, including absent entries.
     pub fn inbox(
         &self,
         user: UserId,
@@ -248,7 +247,7 @@ impl<R: Reader> View<R> {
         Ok(events)
     }
 
-    /// What the conversations of `slots` owe to others, in order of key.
+    /// Outbox rows of the conversations of `slots`, in order of key.
     pub fn outbox(
         &self,
         slots: Range<u16>,
@@ -260,8 +259,8 @@ impl<R: Reader> View<R> {
         pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
     }
 
-    /// Conversations of `slots` that owe something, after `from`, in order of slot and id. It costs
-    /// one seek per conversation, however many rows each has.
+    /// Conversations of `slots` with outbox rows, after `from`, in order of slot and id. It costs
+    /// one seek per conversation, for any number of rows.
     pub fn outbox_sources(
         &self,
         slots: Range<u16>,
@@ -286,7 +285,7 @@ impl<R: Reader> View<R> {
                 else {
                     return Err(damaged(Family::Conversations, key, "not the key of an outbox row"));
                 };
-                // A row of a conversation of another slot would be met for ever.
+                // A row of a conversation of another slot would be found again forever.
                 if conversation.slot() != slot {
                     return Err(damaged(Family::Conversations, key, "an outbox row in a foreign slot"));
                 }
@@ -297,7 +296,7 @@ impl<R: Reader> View<R> {
         Ok(sources)
     }
 
-    /// What one conversation owes to others, after `from`, in order of version and user.
+    /// Outbox rows of one conversation, after `from`, in order of version and user.
     pub fn outbox_of(
         &self,
         conversation: ConversationId,

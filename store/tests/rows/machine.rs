@@ -14,7 +14,7 @@ use super::{Store, id};
 
 const NAMES: [&str; 4] = ["ann", "Bob", "ann.b", "ébène"];
 
-/// Who and what the commands so far have made; later ones are about them.
+/// Users and groups that the commands have made until now; later commands refer to them.
 #[derive(Default)]
 struct World {
     users: Vec<UserId>,
@@ -125,7 +125,7 @@ proptest! {
                 Reply::GroupCreated { group } if !world.groups.contains(&group) => world.groups.push(group),
                 _ => {}
             }
-            // What is owed is settled now and then.
+            // Outbox rows are settled now and then.
             if draw[3] % 16 == 0 && let Some(row) = model.outbox().into_iter().next() {
                 let settle = Command::SettleOutbox(SettleOutbox { slot: row.key.slot, rows: vec![row.key] });
                 let expected = machine.apply(&mut model, meta, &settle);

@@ -1,5 +1,5 @@
-//! The numbers behind unread counts: the same rows however a log is cut into batches, and the right
-//! number at each place.
+//! The numbers behind unread counts: the same rows for any division of a log into batches, and the
+//! right number at each place.
 
 use std::sync::Arc;
 
@@ -24,7 +24,8 @@ fn author(seq: u64) -> UserId {
     }
 }
 
-/// Plays the log in batches of `size`. `kept`: what one transaction knows, the next goes on with.
+/// Plays the log in batches of `size`. `kept`: each transaction continues with the cache of the
+/// previous one.
 fn played(size: usize, kept: bool) -> Memory {
     let engine = Memory::new();
     let mut numberings = Numberings::default();

@@ -1,5 +1,4 @@
-//! Pages: their order, their bounds, how one follows another; and what happens where rows cannot be
-//! read.
+//! Pages: their order, their bounds, their sequence, and unreadable rows.
 
 use std::sync::Arc;
 

@@ -118,7 +118,7 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
     }
 }
 
-/// Everything that can be read of the few keys that are written.
+/// All readable values of the few written keys.
 fn everything(state: &dyn State) -> Vec<String> {
     let mut all = Vec::new();
     let mut say = |what: &dyn std::fmt::Debug| all.push(format!("{what:?}"));

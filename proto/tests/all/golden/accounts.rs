@@ -1,4 +1,4 @@
-//! Kept bytes of the rows and commands around accounts.
+//! Golden bytes of the rows and commands of accounts.
 
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, OpenSession, RecordAct, TouchSession,

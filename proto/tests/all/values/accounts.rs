@@ -1,4 +1,4 @@
-//! Strategies for the rows and commands around accounts.
+//! Strategies for the rows and commands of accounts.
 
 use proptest::collection::vec;
 use proptest::option;

@@ -1,4 +1,4 @@
-//! The format of a directory: which ones open, and what is refused untouched.
+//! The format of a directory: formats that open, and refusals that change nothing.
 
 use super::*;
 use crate::key::node::{FIRST_FORMAT, FORMAT, FORMAT_VERSION};

@@ -1,4 +1,4 @@
-//! Installs: those that are carried out, and those that are cut in the middle.
+//! Installs: completed ones, and interrupted ones.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn old_content(rocks: &Rocks) {
     }
 }
 
-/// New content in several files, up to where the caller takes over.
+/// New content in several files, before the caller's step.
 fn new_content(rocks: &Rocks) -> Install {
     let ranges = Family::OF_SLOTS.into_iter().map(|family| (family, b"b".to_vec(), b"d".to_vec())).collect();
     let mut install = Install::begin(Arc::clone(&rocks.inner), ranges).unwrap().with_files_of(40);
@@ -72,8 +72,8 @@ fn an_undecided_install_leaves_no_trace() {
     assert_eq!(rows(&rocks, Family::Users).len(), 4);
 }
 
-/// The process ends after the decision with the files of the first `ingested` families taken in,
-/// and those of one of them still lying there.
+/// The process ends after the decision with the files of the first `ingested` families ingested,
+/// and the files of one of them still in the folder.
 fn cut_after(ingested: usize) {
     let dir = tempfile::tempdir().unwrap();
     let rocks = Rocks::open(dir.path()).unwrap();

@@ -1,4 +1,4 @@
-//! Rows around accounts: the audit log, invitations and their uses.
+//! Rows of accounts: the audit log, invitations and their uses.
 
 use std::ops::{Bound, Range};
 
@@ -16,7 +16,7 @@ impl<R: Reader> View<R> {
         first.first().map(|(key, _)| audit_key(key)).transpose()
     }
 
-    /// The newest rows of a slot, the last first.
+    /// The newest rows of a slot, newest first.
     pub fn last_audit(&self, slot: Slot, limit: usize) -> Result<Vec<AuditRow>, EngineError> {
         let range = after(&key::users::audit_of(slot), None);
         let last = self.reader.scan(Family::Users, range, true, limit)?;
@@ -76,8 +76,7 @@ impl<R: Reader> View<R> {
     pub fn audit(&self, slots: Range<u16>, from: AuditKey, limit: usize) -> Result<Vec<AuditRow>, EngineError> {
         let mut rows: Vec<AuditRow> = Vec::new();
         for slot in slots.map(Slot) {
-            // Of one moment, the slots before that of `from` are behind it; this one is read from
-            // its place.
+            // At the time of `from`, earlier slots are done; its own slot continues at its number.
             let number = match slot.cmp(&from.slot) {
                 std::cmp::Ordering::Less => u64::MAX,
                 std::cmp::Ordering::Equal => from.number,
@@ -104,8 +103,8 @@ impl<R: Reader> View<R> {
         Ok(self.reader.get(Family::Users, &UsersKey::Restored(first).encode())?.is_some())
     }
 
-    /// Whether the users of `slots` are none, or only the administrator that the cluster made at
-    /// its birth and that has never logged in.
+    /// Whether `slots` hold no users, or only the first administrator that the cluster made and
+    /// that has never logged in.
     pub fn only_born_with_cluster(&self, slots: Range<u16>) -> Result<bool, EngineError> {
         for slot in slots.map(Slot) {
             let range = after(&key::users::users_of(slot), None);

@@ -54,7 +54,7 @@ impl<R: Reader> View<R> {
         limit: usize,
     ) -> Result<Vec<(String, UserId)>, EngineError> {
         let last = (from >= prefix).then(|| key::users::name(slot, from));
-        // Before anything was seen, a name that is the prefix itself counts too.
+        // On the first page, a name that equals the prefix counts too.
         let last = last.filter(|_| !from.is_empty());
         let range = after(&key::users::name(slot, prefix), last);
         let name = |(key, value): &Pair| match UsersKey::decode(key) {
