@@ -12,7 +12,7 @@
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
 //! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`]
 //! how a group begins; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
-//! What can be appended to a log is in [`crate::feature`], one file per feature.
+//! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
 mod audit;

@@ -192,13 +192,13 @@ fn ids_of_a_slot_are_counted_together() {
 
 #[test]
 fn nobody_does_nothing() {
-    let nobody = UserId(0);
+    let no_user = UserId(0);
     let no_such_user = Reply::Rejected(Rejection::NoSuchUser);
     let mut state = group_of(1);
-    assert_eq!(apply(&mut state, text(ConversationId::Everyone, nobody, 1)), no_such_user);
-    assert_eq!(apply(&mut state, change(nobody, 1, Intent::Join)), no_such_user);
-    assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Add { users: vec![nobody] })), no_such_user);
-    let create = CreateGroup { creator: nobody, request: id(1), name: "Team".into(), open: false, members: vec![] };
+    assert_eq!(apply(&mut state, text(ConversationId::Everyone, no_user, 1)), no_such_user);
+    assert_eq!(apply(&mut state, change(no_user, 1, Intent::Join)), no_such_user);
+    assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Add { users: vec![no_user] })), no_such_user);
+    let create = CreateGroup { creator: no_user, request: id(1), name: "Team".into(), open: false, members: vec![] };
     assert_eq!(apply(&mut state, Command::CreateGroup(create)), no_such_user);
 }
 

@@ -1,7 +1,7 @@
 //! The log of a conversation: exactly once, one order, one time.
 //!
 //! Every event of every kind of conversation goes through [`Step::place`], so that seq, time, dedup
-//! and chain are kept in one place. What an intent means is its feature's: [`crate::feature`].
+//! and chain are kept in one place. [`crate::feature`] has the meaning of intents.
 
 use super::{Outcome, Step};
 use crate::effect::Effect;
@@ -105,7 +105,7 @@ impl Step<'_> {
         }
         self.state.put_event(conversation, &event);
         self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
-        // What the event makes others do follows its delivery.
+        // Effects of the event follow its delivery.
         let at = self.effects.len();
         self.project(conversation, row, &event);
         self.state.put_conversation(conversation, row);

@@ -74,7 +74,7 @@ fn agrees(state: &MemoryState, model: &Reference) {
     let members = state.members(model.id, None, usize::MAX);
     let roles: BTreeMap<_, _> = members.iter().map(|(user, member)| (*user, member.role)).collect();
     assert_eq!(roles, model.members);
-    assert!(members.is_empty() || members.iter().any(|(_, member)| member.role == Role::Owner), "nobody owns it");
+    assert!(members.is_empty() || members.iter().any(|(_, member)| member.role == Role::Owner), "it has no owner");
     for user in USERS {
         assert_eq!(state.cursor(model.id, user), model.cursors.get(&user).copied().unwrap_or_default());
         if let Some(expected) = model.unread(user) {
@@ -258,7 +258,7 @@ fn stories_go_everywhere() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
     for _ in 0..2_000 {
-        let Ok(story) = long_stories().new_tree(&mut runner) else { panic!("a story can always be told") };
+        let Ok(story) = long_stories().new_tree(&mut runner) else { panic!("the strategy always gives a story") };
         let (state, answers) = run(Machine::default(), &story.current());
         for (reply, effects) in answers {
             seen.insert(match reply {

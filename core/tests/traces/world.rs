@@ -34,7 +34,7 @@ impl World {
     }
 
     pub fn user(&self, word: &str) -> Result<UserId, String> {
-        self.users.get(word).copied().ok_or_else(|| format!("nobody is called '{word}'"))
+        self.users.get(word).copied().ok_or_else(|| format!("no user is called '{word}'"))
     }
 
     pub fn group(&self, word: &str) -> Result<GroupId, String> {

@@ -107,7 +107,7 @@ impl fmt::Display for Refusal {
             Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
             Refusal::NotAdmin => "only administrators may do this: ask one",
             Refusal::SamePassword => "the new password is the old one: choose another",
-            Refusal::RegistrationClosed => "nobody registers here: ask an administrator for an account",
+            Refusal::RegistrationClosed => "registration is closed: ask an administrator for an account",
             Refusal::InviteRequired => "registering here wants an invitation code: ask an administrator for one",
             Refusal::UpgradePending => {
                 "the cluster is being upgraded and does not do this yet: ask its operator (troupe cluster upgrade status)"

@@ -33,7 +33,7 @@ pub(super) trait Form: Sized {
     }
 }
 
-/// What stands before the first form: there is no such row.
+/// The predecessor of the first form: there is no such row.
 pub(super) enum Nothing {}
 
 impl Form for Nothing {

@@ -115,7 +115,7 @@ impl Cluster {
             supports: supports.range,
             level: level.clone(),
         };
-        // A node that was removed before it received anything asks these nodes, and is told so. No
+        // A node that was removed before it received anything asks these nodes and learns of it. No
         // node would dial it.
         links.connect(known);
 

@@ -244,10 +244,10 @@ async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
     nodes[2].disk = copy;
     let ctx = test_net.ctx(&nodes[2].config.advertise, 8);
     let engine = Arc::new(nodes[2].disk.clone());
-    // It may have started before it is told, but then it stops.
+    // It may have started before the reason arrives, but then it stops.
     let why = match timeout(PATIENCE, Cluster::start(ctx, engine, nodes[2].config.clone())).await.unwrap() {
         Ok(cluster) => {
-            let why = timeout(PATIENCE, cluster.fatal()).await.expect("it is told");
+            let why = timeout(PATIENCE, cluster.fatal()).await.expect("the reason arrives");
             cluster.shutdown().await;
             why
         }
@@ -333,7 +333,7 @@ async fn a_node_that_was_removed_before_it_had_anything_is_told() {
 
     let ctx = test_net.ctx(&newcomer.config.advertise, 99);
     let starting = Cluster::start(ctx, Arc::new(newcomer.disk.clone()), newcomer.config.clone());
-    let refused = timeout(PATIENCE, starting).await.expect("it does not wait for ever").map(drop).unwrap_err();
+    let refused = timeout(PATIENCE, starting).await.expect("it does not wait forever").map(drop).unwrap_err();
     assert!(refused.to_string().contains("was removed from this cluster"), "{refused}");
     for cluster in &clusters {
         cluster.shutdown().await;

@@ -289,7 +289,7 @@ async fn a_node_that_is_gone_for_too_long_is_replaced_where_there_is_room() {
     test_cluster.stop(2).await;
     // Without space for its replicas, the cluster waits for it.
     tokio::time::sleep(2 * REPLACED_AFTER).await;
-    test_cluster.until("nobody is given up", |table| members(table, &[1, 2, 3])).await;
+    test_cluster.until("no node is given up", |table| members(table, &[1, 2, 3])).await;
     test_cluster.join().await;
     test_cluster
         .until("the newcomer takes over", |table| even(table, &[1, 2, 4], 3) && members(table, &[1, 2, 4]))

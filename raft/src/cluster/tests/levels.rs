@@ -261,7 +261,7 @@ async fn a_node_that_missed_the_rise_is_told_and_ends() {
     let told = match timeout(PATIENCE, starting).await.expect("it ends") {
         Err(error) => error.to_string(),
         Ok(cluster) => {
-            let told = timeout(PATIENCE, cluster.fatal()).await.expect("it is told");
+            let told = timeout(PATIENCE, cluster.fatal()).await.expect("the reason arrives");
             cluster.shutdown().await;
             told
         }

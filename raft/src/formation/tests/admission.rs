@@ -152,7 +152,7 @@ async fn a_newcomer_follows_hints_and_asks_again_until_it_is_admitted() {
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].address, newcomer.config.advertise);
     assert_eq!((asked[0].client_address.as_str(), asked[0].http_address.as_str()), ("client-4", "http-4"));
-    // It can reach the nodes that it was told of.
+    // It can reach the nodes from its admission.
     let mut streams = formed[1].port.mesh_streams();
     joined.port.dial(NodeId(2), crate::transport::port::Protocol::Mesh).await.unwrap();
     assert_eq!(streams.recv().await.unwrap().from, NodeId(FIRST_NEW));
