@@ -1,7 +1,7 @@
-//! What administrators ask, and what everybody may do to their own account.
+//! Requests of administrators, and requests of users about their own account.
 //!
-//! Secrets (one-time passwords, invitation codes) are made here and travel with the request: so a
-//! repeat of a request whose answer was lost says the same, and the servers keep hashes only.
+//! Secrets (one-time passwords, invitation codes) are generated here and travel with the request. A
+//! repeated request therefore carries the same secret, and the servers store hashes only.
 
 use bytes::Bytes;
 use troupe_core::Timestamp;
@@ -14,13 +14,13 @@ use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 use crate::requests::SessionInfo;
 
-/// Letters that are not taken for each other.
+/// Letters that are not mistaken for each other.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 pub use wire::{Account, AuditRow, Invite, Settings};
 
 impl Client {
-    /// Changes the password of this user. Sessions of the other devices end.
+    /// Changes the password of this user. Sessions of its other devices end.
     pub async fn change_password(&self, old: &str, new: &str) -> Result<()> {
         let (old_password, new_password) = (old.to_owned(), new.to_owned());
         let change = wire::ChangePassword { old_password, new_password, request: self.fresh_request() };
@@ -30,7 +30,7 @@ impl Client {
         }
     }
 
-    /// Sixty bits that can be typed: a one-time password, or an invitation code with dashes.
+    /// Sixty bits that can be typed, for one-time passwords and for invitation codes with dashes.
     pub fn fresh_secret(&self) -> String {
         let letters = self.shared.context.rng.bytes::<16>().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
         let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
@@ -41,7 +41,7 @@ impl Client {
         Bytes::copy_from_slice(&self.shared.context.rng.bytes::<16>())
     }
 
-    /// One operation of an administrator. Repeated until it is answered, under one id.
+    /// One administrative operation. It is repeated under one id until a node answers.
     pub async fn admin(&self, operation: Operation) -> Result<Answer> {
         let admin = wire::Admin { request: self.fresh_request(), operation: Some(operation) };
         match self.call(Request::Admin(admin)).await? {
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// All accounts, in the order of their places in the cluster.
+    /// All accounts, in the order of their slots.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         let mut accounts = Vec::new();
         let mut after = 0;
@@ -79,7 +79,7 @@ impl Client {
         self.one_account(Operation::ShowAccount(named.to_owned())).await
     }
 
-    /// Makes an account whose password serves for one login.
+    /// Creates an account whose password is valid for one login.
     pub async fn create_account(&self, name: &str, password: &str, admin: bool) -> Result<Account> {
         let (name, password) = (name.to_owned(), password.to_owned());
         self.one_account(Operation::CreateAccount(wire::CreateAccount { name, password, admin })).await
@@ -100,12 +100,12 @@ impl Client {
         self.admin_done(Operation::EnableAccount(named.to_owned())).await
     }
 
-    /// For good: the name stays reserved, messages stay where they are.
+    /// Permanent: the name stays reserved and messages stay in their logs.
     pub async fn delete_account(&self, named: &str) -> Result<()> {
         self.admin_done(Operation::DeleteAccount(named.to_owned())).await
     }
 
-    /// The password serves for one login. All sessions of the account end.
+    /// The password is valid for one login. All sessions of the account end.
     pub async fn reset_password(&self, named: &str, password: &str) -> Result<()> {
         let (account, password) = (named.to_owned(), password.to_owned());
         self.admin_done(Operation::ResetPassword(wire::ResetPassword { account, password })).await
@@ -158,7 +158,7 @@ impl Client {
         self.admin_done(Operation::RevokeInvite(id.to_owned())).await
     }
 
-    /// The audit log since a moment, in order of time.
+    /// The audit log since a given time, in order of time.
     pub async fn audit(&self, since: Timestamp) -> Result<Vec<AuditRow>> {
         let mut rows: Vec<AuditRow> = Vec::new();
         loop {
@@ -179,7 +179,7 @@ impl Client {
         self.settings_after(Operation::ShowSettings(wire::Done {})).await
     }
 
-    /// Changes settings of the cluster; those that are absent stay.
+    /// Changes settings of the cluster. Absent settings keep their values.
     pub async fn change_settings(&self, change: wire::ChangeSettings) -> Result<Settings> {
         self.settings_after(Operation::ChangeSettings(change)).await
     }

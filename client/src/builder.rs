@@ -1,4 +1,4 @@
-//! Who connects, whither, as which device.
+//! Configuration of a client: nodes, credentials and device.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use crate::error::{Error, Result};
 use crate::store::{MemoryStore, Saved, Store};
 use crate::trust::Trust;
 
-/// Where a device starts in a conversation that it has never followed. One that it has followed
-/// goes on from its cursor.
+/// The start position in a conversation that the device has never followed. In a followed
+/// conversation the device continues from its cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StartAt {
-    /// Behind what the user has received on any device; in `everyone`, if that is nothing, at the
-    /// head.
+    /// After the last event that any device of the user received. In `everyone` it is the head if
+    /// nothing was received.
     #[default]
     Delivered,
-    /// All of history that the user may see.
+    /// All history that the user may see.
     Beginning,
-    /// Only what comes from now on.
+    /// Only new events.
     Head,
 }
 
-/// How one proves who one is, when no session is kept.
+/// Credentials for a login when no session is stored.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub name: String,
@@ -68,52 +68,53 @@ impl Builder {
         }
     }
 
-    /// Sockets and randomness; the operating system's if not given.
+    /// Sockets and randomness. The default is the operating system's.
     pub fn context(mut self, context: Platform) -> Builder {
         self.context = Some(context);
         self
     }
 
-    /// Which servers are believed. Without it, the first key of a cluster is, as long as this
-    /// client lives.
+    /// Trusted server keys. The default trusts the first key of a cluster for the lifetime of this
+    /// client.
     pub fn trust(mut self, trust: Trust) -> Builder {
         self.trust = trust;
         self
     }
 
-    /// One or more `host:port`, with TLS unless the host is this machine; `tls://host:port` and
-    /// `tcp://host:port` say it. The others of the cluster are learned from any of them.
+    /// One or more `host:port`. They use TLS unless the host is this machine; `tls://host:port` and
+    /// `tcp://host:port` are explicit. The client learns the other nodes from any of them.
     pub fn nodes<S: Into<String>>(mut self, nodes: impl IntoIterator<Item = S>) -> Builder {
         self.nodes.extend(nodes.into_iter().map(Into::into));
         self
     }
 
-    /// Name (or id) and password: used where no session is kept, or the kept one has ended.
+    /// Name (or id) and password. They are used if no session is stored or the stored session has
+    /// ended.
     pub fn credentials(mut self, name: impl Into<String>, password: impl Into<String>) -> Builder {
         self.credentials = Some(Credentials { name: name.into(), password: password.into() });
         self
     }
 
-    /// The invitation code with which to register, where the cluster wants one.
+    /// The invitation code for registration, if the cluster requires one.
     pub fn invite(mut self, code: impl Into<String>) -> Builder {
         self.invite = code.into();
         self
     }
 
-    /// A session from elsewhere, as [`Client::token`] gives it.
+    /// A session from elsewhere, as returned by [`Client::token`].
     pub fn token(mut self, token: impl Into<Bytes>) -> Builder {
         self.token = Some(token.into());
         self
     }
 
-    /// The name of this device, 1 to 64 printable ASCII characters: a user has one session per
+    /// The name of this device, 1 to 64 printable ASCII characters. A user has one session per
     /// device.
     pub fn device(mut self, device: impl Into<String>) -> Builder {
         self.device = Some(device.into());
         self
     }
 
-    /// Where session, outbox and cursors are kept; in memory if not given.
+    /// The store of session, outbox and cursors. The default is memory.
     pub fn store(mut self, store: impl Store) -> Builder {
         self.store = Some(Box::new(store));
         self
@@ -124,20 +125,21 @@ impl Builder {
         self
     }
 
-    /// How long `connect` and requests look for a node that answers. Sends wait for ever.
+    /// How long `connect` and requests look for a node that answers. Sends wait forever.
     pub fn patience(mut self, patience: Duration) -> Builder {
         self.patience = patience;
         self
     }
 
-    /// Events held ready for the application; more are fetched when it has taken some.
+    /// Events buffered for the application. The client fetches more when the application has taken
+    /// some.
     pub fn room(mut self, events: usize) -> Builder {
         self.room = events.max(1);
         self
     }
 
-    /// Registers the name and password of [`credentials`](Builder::credentials), at whichever node
-    /// answers, once.
+    /// Registers the name and password of [`credentials`](Builder::credentials) once, at any node
+    /// that answers.
     pub async fn register(&self) -> Result<UserId> {
         let Credentials { name, password } = self.credentials.clone().ok_or_else(no_credentials)?;
         let mut tries = Tries::new(self)?;
@@ -156,8 +158,8 @@ impl Builder {
         }
     }
 
-    /// The welcome of whichever node answers, with the id of its cluster. Nothing else is said to
-    /// it.
+    /// The welcome of the first node that answers, with the id of its cluster. The client sends it
+    /// nothing else.
     pub async fn welcome(&self) -> Result<Welcome> {
         let mut tries = Tries::new(self)?;
         loop {
@@ -169,7 +171,7 @@ impl Builder {
         }
     }
 
-    /// Starts the client and waits until it is logged in.
+    /// Starts the client and waits for the login.
     pub async fn connect(self) -> Result<(Client, Events)> {
         let patience = self.patience;
         let (client, events) = self.start()?;
@@ -177,7 +179,7 @@ impl Builder {
         Ok((client, events))
     }
 
-    /// Starts the client without waiting: messages go to the outbox until a node is found.
+    /// Starts the client without waiting. Messages stay in the outbox until a node is found.
     pub fn start(mut self) -> Result<(Client, Events)> {
         let context = self.world();
         let mut store = self.store.take().unwrap_or_else(|| Box::new(MemoryStore::new()));
@@ -197,7 +199,7 @@ impl Builder {
         driver::start(context, self, device, store, saved)
     }
 
-    /// A store belongs to one user: its outbox must not be sent in another's name.
+    /// A store belongs to one user: its outbox must not be sent as another user.
     fn agree_with(&mut self, saved: &Saved) -> Result<()> {
         if let (Some(session), Some(credentials)) = (&saved.session, &self.credentials)
             && !same_name(&session.name, &credentials.name)
@@ -226,7 +228,7 @@ impl Builder {
     }
 }
 
-/// One request after another to one node after another, until the patience ends.
+/// Sends requests to one node after another until the patience ends.
 struct Tries {
     context: Platform,
     nodes: driver::Nodes,
@@ -240,7 +242,7 @@ impl Tries {
         Ok(Tries { context, nodes, deadline: tokio::time::Instant::now() + builder.patience })
     }
 
-    /// Waits before the next try, or gives the error back if there is none.
+    /// Waits before the next attempt, or returns the error if there is none.
     async fn again(&mut self, error: Error) -> Result<()> {
         let told = match &error {
             Error::Overloaded { retry_after, .. } => *retry_after,

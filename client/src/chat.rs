@@ -1,10 +1,10 @@
-//! `troupe chat`: a chat in any terminal, one line at a time.
+//! `troupe chat`: a line-based chat for any terminal.
 //!
-//! [`run`] joins a line of input to the SDK and the SDK's stream to lines of output; it works over
-//! pipes as it does in a terminal. Of a terminal it repaints only the last line: the prompt, which
-//! names the conversation, and what is typed. Commands are CIM's, so that its users are at home,
-//! and a few for groups: see [`command`] for the grammar, `editor` for the line that is typed,
-//! `session` for what the commands do, `screen` for what is printed.
+//! [`run`] connects lines of input to the SDK and SDK events to lines of output, over pipes as well
+//! as in a terminal. In a terminal it repaints only the last line: the prompt, which names the
+//! conversation, and the typed text. Commands are those of CIM, with a few for groups. See
+//! [`command`] for the grammar, `editor` for the typed line, `session` for the commands and
+//! `screen` for the output.
 
 mod account;
 mod command;
@@ -23,23 +23,23 @@ pub use editor::{PASTE_MARKS_OFF, PASTE_MARKS_ON};
 
 use crate::client::{Incoming, State};
 use editor::{Editor, Entered, Key};
-use session::Session;
+use session::ChatSession;
 
-/// Longest line taken from the input: a message of the largest size and a command before it.
+/// Longest input line: a message of the largest size after a command.
 const LINE_BYTES: usize = troupe_core::limits::MESSAGE_BYTES + 1024;
 
 #[derive(Clone, Debug)]
 pub struct Options {
     pub account: Account,
-    /// The input is a terminal in raw mode, and the output shows colours and a prompt.
+    /// The input is a terminal in raw mode. The output shows colours and a prompt.
     pub terminal: bool,
 }
 
-/// Chats until the input ends or `:q!` is typed. What is not sent by then stays in the outbox of
-/// the state folder; without one, the last messages get a moment to be sent.
+/// Chats until the input ends or `:q!` is typed. Unsent messages stay in the outbox of the state
+/// folder. Without a state folder, the last messages get a moment to be sent.
 ///
-/// `ready` is called once logged in, and what it returns is kept until the end: a terminal asks for
-/// a password in its own way.
+/// `ready` is called after the login, and its result is held until the end: a terminal prompts for
+/// a password in its own mode.
 pub async fn run<T>(
     options: Options,
     ready: impl FnOnce() -> Result<T>,
@@ -49,7 +49,7 @@ pub async fn run<T>(
     let Connected { client, mut events, notices } = options.account.connect().await?;
     let _ready = ready()?;
     let mut input = Input { lines: Lines::new(input), editor: options.terminal.then(Editor::default) };
-    let mut session = Session::new(client, options, output);
+    let mut session = ChatSession::new(client, options, output);
     session.greet(&notices).await?;
     let mut reading = true;
     while reading || session.is_switching() {
@@ -83,18 +83,18 @@ pub async fn run<T>(
 
 enum Read {
     Entered(Entered),
-    /// Nothing is entered yet; the prompt shows what is typed.
+    /// Nothing is entered yet; the prompt shows the typed text.
     Typing,
 }
 
-/// Lines of a pipe, or keys of a terminal.
+/// Lines from a pipe, or keys from a terminal.
 struct Input<R> {
     lines: Lines<R>,
     editor: Option<Editor>,
 }
 
 impl<R: AsyncBufRead + Unpin> Input<R> {
-    /// What was entered; `None` at the end. Cancel-safe.
+    /// The next entered line, or `None` at the end. Cancel-safe.
     async fn next(&mut self) -> Result<Option<Read>> {
         let Some(editor) = &mut self.editor else {
             return Ok(self.lines.next().await?.map(|line| Read::Entered(Entered::typed(line))));
@@ -122,7 +122,7 @@ impl<R: AsyncBufRead + Unpin> Input<R> {
     }
 }
 
-/// Lines with a bound, cancel-safe.
+/// Bounded lines, cancel-safe.
 struct Lines<R> {
     input: R,
     buffer: Vec<u8>,

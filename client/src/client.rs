@@ -1,4 +1,4 @@
-//! The SDK's face: a handle to send and ask with, and the stream of what comes in.
+//! The public face of the SDK: a handle for sends and requests, and the stream of incoming events.
 //!
 //! ```no_run
 //! # async fn example() -> troupe_client::Result<()> {
@@ -54,26 +54,26 @@ pub enum State {
         node: u64,
         address: String,
     },
-    /// On the way to another node; nothing needs to be done.
+    /// The client is looking for another node. No action is needed.
     Offline {
         reason: String,
     },
-    /// Ended for good by the server: replaced, revoked, logged out, or the password is wrong.
+    /// The server has ended the session: replaced, revoked, logged out, or wrong password.
     Kicked {
         code: String,
         text: String,
     },
 }
 
-/// What comes in, in order per conversation.
+/// Incoming events and notices, in order per conversation.
 #[derive(Clone, Debug)]
 pub enum Incoming {
-    /// Each event once, gapless from where the device started.
+    /// Each event once, without gaps from the device's start position.
     Event {
         conversation: ConversationId,
         event: Event,
     },
-    /// Somebody has received or read up to here. May be left out when the application is slow.
+    /// Another user's delivered and read positions. Omitted if the application is slow.
     Cursor {
         conversation: ConversationId,
         user: UserId,
@@ -87,25 +87,23 @@ pub enum Incoming {
     ConversationRemoved {
         conversation: ConversationId,
     },
-    /// The cluster was restored from a backup, or recovered from one copy, and less came back than
-    /// this device has handed out. Events up to `kept` are as they were; the `lost` ones behind
-    /// them are gone, and the conversation goes on from `kept` with others. All of it is gone where
-    /// `kept` is 0.
+    /// The cluster was restored or recovered with fewer events than this device has delivered.
+    /// Events up to `kept` are unchanged, and the `lost` events after them are gone. The
+    /// conversation continues after `kept`, which is 0 if nothing was kept.
     Restored {
         conversation: ConversationId,
         kept: Seq,
         lost: u64,
-        /// Number of the history that the device is in from here on.
+        /// Number of the history that the device follows from here on.
         history: u64,
     },
-    /// A stranger has added this user to a group. `Client::invitations` lists what is not answered.
+    /// A stranger has added this user to a group. `Client::invitations` lists pending invitations.
     Invitation {
         conversation: ConversationId,
         by: UserId,
     },
     State(State),
-    /// The outcome of a message that was in the outbox when the client started, or whose handle was
-    /// dropped.
+    /// The outcome of a message that was in the outbox at the start, or whose handle was dropped.
     Settled {
         conversation: ConversationId,
         id: ClientMessageId,
@@ -113,7 +111,7 @@ pub enum Incoming {
     },
 }
 
-/// A message has its place, durably.
+/// The message is durable at this seq.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acked {
     pub id: ClientMessageId,
@@ -121,8 +119,7 @@ pub struct Acked {
     pub time: Timestamp,
 }
 
-/// The outcome to come: a future of [`Acked`] or of why not. Dropping it does not take the message
-/// back.
+/// A pending outcome: a future of [`Acked`] or an error. Dropping it does not withdraw the message.
 pub struct SendHandle {
     pub conversation: ConversationId,
     pub id: ClientMessageId,
@@ -139,7 +136,7 @@ impl Future for SendHandle {
     }
 }
 
-/// The callback way to take what comes in: see [`Events::run`].
+/// The callback interface for incoming events: see [`Events::run`].
 pub trait Handler {
     fn incoming(&mut self, incoming: Incoming);
 }
@@ -150,12 +147,12 @@ impl<F: FnMut(Incoming)> Handler for F {
     }
 }
 
-/// What the client's task and its handles share.
+/// State shared by the client's task and its handles.
 pub(crate) struct Shared {
     pub context: Platform,
     pub store: SharedStore,
     pub sending: Mutex<Sending>,
-    /// Handed out and not yet acknowledged to the server.
+    /// Delivered to the application, and not yet acknowledged to the server.
     pub taken: Mutex<BTreeMap<ConversationId, Seq>>,
     pub wake: Notify,
     pub closing: CancellationToken,
@@ -171,8 +168,8 @@ pub(crate) struct Sending {
     pub waiters: BTreeMap<ClientMessageId, oneshot::Sender<Result<Acked>>>,
 }
 
-/// A logged-in device. Clones are handles to the same; when the last is dropped the connection
-/// ends.
+/// A logged-in device. Clones are handles to the same device; dropping the last one closes the
+/// connection.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -184,14 +181,13 @@ impl Client {
         Builder::new()
     }
 
-    /// Puts a message into the outbox, behind all others of this device, and returns its id and its
-    /// outcome to come.
+    /// Appends a message to the outbox. Returns its id and its pending outcome.
     pub fn send(&self, conversation: ConversationId, body: Body) -> Result<SendHandle> {
         let id = ClientMessageId(self.shared.context.rng.bytes());
         self.send_as(conversation, id, body)
     }
 
-    /// As `send`, under an id of the caller's choice: sending again with the same id never makes a
+    /// Like `send`, with an id chosen by the caller. Sending twice with one id never creates a
     /// second message.
     pub fn send_as(&self, conversation: ConversationId, id: ClientMessageId, body: Body) -> Result<SendHandle> {
         if body.content.len() > limits::MESSAGE_BYTES {
@@ -218,7 +214,7 @@ impl Client {
         Ok(SendHandle { conversation, id, outcome })
     }
 
-    /// Messages that have no outcome yet.
+    /// Messages without an outcome.
     pub fn outbox_len(&self) -> usize {
         self.shared.sending.lock().outbox.len()
     }
@@ -227,7 +223,7 @@ impl Client {
         self.shared.state.borrow().clone()
     }
 
-    /// Changes of [`state`](Client::state), apart from the stream of events.
+    /// Changes of [`state`](Client::state), separate from the stream of events.
     pub fn watch_state(&self) -> watch::Receiver<State> {
         self.shared.state.subscribe()
     }
@@ -248,7 +244,7 @@ impl Client {
         }
     }
 
-    /// Who this is; `None` before the first login.
+    /// The user id, or `None` before the first login.
     pub fn user(&self) -> Option<UserId> {
         self.shared.session.lock().as_ref().map(|session| session.user)
     }
@@ -261,69 +257,67 @@ impl Client {
         self.shared.session.lock().as_ref().map(|session| session.device.clone())
     }
 
-    /// The session's secret, to continue it elsewhere.
+    /// The session secret, to continue the session elsewhere.
     pub fn token(&self) -> Option<Bytes> {
         self.shared.session.lock().as_ref().map(|session| session.token.clone())
     }
 
-    /// The connection of this moment, for requests that the SDK has no name for. It may end at any
+    /// The current connection, for requests that the SDK has no method for. It may close at any
     /// time.
     pub fn connection(&self) -> Option<Arc<Connection>> {
         self.shared.connection.borrow().clone()
     }
 
-    /// Messages seen on this device whose text contains `word`; the newest `limit`, oldest first.
+    /// Messages stored on this device whose text contains `word`: the newest `limit`, oldest first.
     pub fn search(&self, word: &str, limit: usize) -> Result<Vec<(ConversationId, Event)>> {
         Ok(self.shared.store.lock().search(word, limit)?)
     }
 
-    /// Acknowledges what was handed out and ends the connection. The session and the outbox stay.
+    /// Acknowledges delivered events and closes the connection. The session and the outbox remain.
     pub async fn close(self) {
         self.shared.closing.cancel();
         let mut state = self.watch_state();
-        // The task drops its side of the stream when it is done; it bounds its own time.
+        // The task drops its end of the stream when it is done. It bounds its own time.
         let done = state.wait_for(|state| matches!(state, State::Kicked { .. } | State::Offline { .. }));
         drop(tokio::time::timeout(Duration::from_secs(2), done).await);
         drop(self.task);
     }
 }
 
-/// The stream of what comes in. Dropping it ends receiving, not sending.
+/// The stream of incoming events. Dropping it stops receiving, not sending.
 pub struct Events {
     pub(crate) incoming: mpsc::Receiver<Incoming>,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl Events {
-    /// The next, or `None` when the client has ended. An event counts as handed out when this
-    /// returns it: its cursor and the event itself are in the store before.
+    /// The next item, or `None` after the client has ended. The event and its cursor are stored
+    /// before this returns, so the event counts as delivered.
     pub async fn next(&mut self) -> Option<Incoming> {
         let incoming = self.receive().await?;
         self.processed(&incoming);
         Some(incoming)
     }
 
-    /// As `next`, but an event counts as handed out only once [`processed`](Events::processed) is
-    /// called for it. A process that ends in between gets it again: at least once instead of at
-    /// most once.
+    /// Like `next`, but an event counts as delivered only after [`processed`](Events::processed). A
+    /// process that ends in between receives it again: at least once instead of at most once.
     pub async fn receive(&mut self) -> Option<Incoming> {
         self.incoming.recv().await
     }
 
-    /// Stores that the application is done with what [`receive`](Events::receive) gave. To be
-    /// called in the same order.
+    /// Marks an item from [`receive`](Events::receive) as processed. Call it in the same order.
     pub fn processed(&self, incoming: &Incoming) {
         self.hand_out(incoming);
     }
 
-    /// As `next`, if there is something now.
+    /// Like `next`, if an item is available now.
     pub fn try_next(&mut self) -> Option<Incoming> {
         let incoming = self.incoming.try_recv().ok()?;
         self.hand_out(&incoming);
         Some(incoming)
     }
 
-    /// Calls `handler` with everything until the client ends.
+    /// Calls `handler` with every item until the client ends.
     pub async fn run(mut self, mut handler: impl Handler) {
         while let Some(incoming) = self.next().await {
             handler.incoming(incoming);
@@ -337,8 +331,8 @@ impl Events {
                 self.shared.taken.lock().insert(*conversation, event.seq);
                 self.shared.wake.notify_one();
             }
-            // Here, and not when it was noticed: events of the old history were still on their way
-            // to the application.
+            // Stored here and not at detection: events of the old history were still queued for the
+            // application.
             Incoming::Restored { conversation, kept, history, .. } => {
                 self.keep(&Record::Cursor { conversation: *conversation, seq: *kept });
                 self.keep(&Record::History { conversation: *conversation, history: *history });
@@ -350,8 +344,8 @@ impl Events {
 
     fn keep(&self, record: &Record) {
         if let Err(error) = self.shared.store.lock().append(record) {
-            // Handing it out again after a restart is better than not at all.
-            tracing::error!(%error, "the cursor is not kept");
+            // A second delivery after a restart is better than none.
+            tracing::error!(%error, "cannot store the cursor");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One socket: hello, requests with their answers, pushes.
 //!
-//! This is the bottom of the SDK and the whole of what load generators need. It never reconnects
-//! and never retries: a connection that ended stays ended, and every unanswered request on it is
-//! *unknown*. See [`crate::Client`] for the rest.
+//! The lowest layer of the SDK, used directly by load generators. It never reconnects or retries: a
+//! closed connection stays closed, and each unanswered request on it is *unknown*. See
+//! [`crate::Client`] for the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,19 +31,19 @@ use halves::{encode, next_frame, read_all, write_all};
 
 mod halves;
 
-/// Connecting, TLS and hello included, takes longer than this: try another node.
+/// Limit for connect, TLS and hello. After it the caller tries another node.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// An answer takes longer than this: nobody knows what became of the request.
+/// Limit for an answer. After it the outcome of the request is unknown.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Frames waiting to be written. `request` waits for a place, `start` refuses.
+/// Frames waiting to be written. At the limit `request` waits and `start` refuses.
 const OUT_FRAMES: usize = 1024;
-/// Pushes waiting for their reader. At the limit the socket is no longer read.
+/// Pushes waiting for the reader. At the limit the socket is no longer read.
 const PUSHES: usize = 256;
-/// A connection at rest costs no more than this for reading.
+/// Read buffer of an idle connection.
 const READ_BUFFER: usize = 1024;
 
-/// What a server says unasked.
+/// A message that the server sends without a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Push {
     Event(EventPush),
@@ -54,7 +54,7 @@ pub enum Push {
     GoAway(GoAway),
 }
 
-/// The pushes of one connection, in order; `None` when it has ended.
+/// The pushes of one connection, in order. `None` after it has ended.
 pub struct Pushes(mpsc::Receiver<Push>);
 
 impl Pushes {
@@ -82,20 +82,19 @@ struct Inner {
     pending: BTreeMap<u64, oneshot::Sender<Message>>,
     last_id: u64,
     last_heard: Instant,
-    /// Since when something has been unanswered without a break.
+    /// Since when at least one request has been unanswered.
     waiting_since: Instant,
     closed: bool,
 }
 
 impl Connection {
-    /// Connects to `host:port`, `tls://host:port` or `tcp://host:port`, believes whatever key is
-    /// shown there, and says hello, all within [`CONNECT_TIMEOUT`].
+    /// Connects to `host:port`, `tls://host:port` or `tcp://host:port`, trusts any key, and says
+    /// hello, all within [`CONNECT_TIMEOUT`].
     pub async fn open(net: &dyn Net, address: &str) -> Result<(Connection, Pushes)> {
         Connection::open_trusting(net, address, &Trust::first_use()).await
     }
 
-    /// The same, with keys that are known from before. Nothing but hello is said before the key is
-    /// judged.
+    /// Connects with known keys. Only hello is sent before the key is verified.
     pub async fn open_trusting(net: &dyn Net, address: &str, trust: &Trust) -> Result<(Connection, Pushes)> {
         let opening = async {
             let target = Target::of(address, net);
@@ -118,7 +117,7 @@ impl Connection {
             .map_err(|_| Error::Unavailable(format!("connecting to {address} takes too long")))?
     }
 
-    /// Says hello over a stream that is connected already.
+    /// Says hello over an established stream.
     pub async fn greet(stream: Box<dyn Stream>, address: &str) -> Result<(Connection, Pushes)> {
         let (read, write) = tokio::io::split(stream);
         let mut frames = FramedRead::with_capacity(read, FrameCodec::client(), READ_BUFFER);
@@ -150,7 +149,7 @@ impl Connection {
         })));
         let (out, queue) = mpsc::channel(OUT_FRAMES);
         let (push, pushes) = mpsc::channel(PUSHES);
-        // Half of what the server asks for, so that one late packet harms nobody.
+        // Half of the interval that the server asks for, so that one late packet is harmless.
         let quiet = Duration::from_secs(u64::from(welcome.ping_seconds.max(2)) / 2);
         let reader = tokio::spawn(read_all(frames, shared.clone(), push, out.downgrade()));
         let writer = tokio::spawn(write_all(write, queue, quiet));
@@ -173,7 +172,7 @@ impl Connection {
         &self.address
     }
 
-    /// Sends a request and waits for its answer. A [`Message::Failure`] comes back as an error.
+    /// Sends a request and waits for its answer. A [`Message::Failure`] is returned as an error.
     pub async fn request(&self, request: Request) -> Result<Message> {
         let (id, reply) = self.expect()?;
         let frame = ClientFrame { request_id: id, request: Some(request) };
@@ -184,8 +183,8 @@ impl Connection {
         }
     }
 
-    /// Queues a request without waiting: the way to have many in flight, in order. `Overloaded` if
-    /// the queue is full.
+    /// Queues a request without waiting, for many requests in flight, in order. `Overloaded` if the
+    /// queue is full.
     pub fn start(&self, request: Request) -> Result<PendingReply> {
         let (id, reply) = self.expect()?;
         self.enqueue(ClientFrame { request_id: id, request: Some(request) })?;
@@ -206,7 +205,7 @@ impl Connection {
         self.register_invited(name, password, request, "").await
     }
 
-    /// With an invitation code, where the cluster wants one.
+    /// Registers with an invitation code, for clusters that require one.
     pub async fn register_invited(&self, name: &str, password: &str, request: [u8; 16], invite: &str) -> Result<u64> {
         let register = Register {
             name: name.into(),
@@ -228,7 +227,7 @@ impl Connection {
         }
     }
 
-    /// Logs in and sets a new password in the same step: what a one-time password wants.
+    /// Logs in and sets a new password in one step, as a one-time password requires.
     pub async fn login_with_new(&self, name: &str, old: &str, new: &str, device: &str) -> Result<LoggedIn> {
         let login = Login { name: name.into(), password: old.into(), device: device.into(), new_password: new.into() };
         match self.request(Request::Login(login)).await? {
@@ -244,13 +243,13 @@ impl Connection {
         }
     }
 
-    /// How long the server has been silent although it owes an answer; zero if it owes none.
+    /// How long the server has been silent while it owes an answer. Zero if it owes none.
     pub fn silence(&self) -> Duration {
         let inner = self.shared.0.lock();
         if inner.pending.is_empty() { Duration::ZERO } else { inner.last_heard.max(inner.waiting_since).elapsed() }
     }
 
-    /// How long nothing has been heard, whether or not anything was asked.
+    /// Time since the last byte from the server, with or without pending requests.
     pub fn unheard(&self) -> Duration {
         self.shared.0.lock().last_heard.elapsed()
     }
@@ -263,7 +262,7 @@ impl Connection {
         self.shared.0.lock().closed
     }
 
-    /// Writes what is queued and ends the connection; a peer that does not read is left after a
+    /// Writes queued frames and closes the connection. A peer that does not read is dropped after a
     /// second.
     pub async fn close(self) {
         let Connection { out, writer, .. } = self;
@@ -298,7 +297,7 @@ impl Connection {
     }
 }
 
-/// The answer to come. Dropping it forgets the request, not what the server does with it.
+/// The pending answer. Dropping it forgets the request, not its effect on the server.
 pub struct PendingReply {
     id: u64,
     reply: oneshot::Receiver<Message>,
@@ -326,7 +325,7 @@ impl Drop for PendingReply {
     }
 }
 
-/// The server answered with something else than the request asks for.
+/// The server answered with a message that does not fit the request.
 pub(crate) fn unexpected(message: &Message) -> Error {
     let text = format!("{message:?}");
     Error::Protocol(format!("unexpected answer {}", text.split('(').next().unwrap_or_default()))

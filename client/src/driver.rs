@@ -1,8 +1,8 @@
-//! The task behind a [`Client`]: finds a node, logs in, and moves messages between the machines,
-//! the socket and the application.
+//! The task behind a [`Client`]: it finds a node, logs in, and moves messages between the state
+//! machines, the socket and the application.
 //!
-//! It decides nothing about order or repetition; `outbox` and `inbox` do. It owns time: when to
-//! look for another node, when a silent one is given up, when to ask again.
+//! `outbox` and `inbox` decide about order and repetition. The driver owns time: when to try
+//! another node, when to give up a silent one, and when to retry.
 
 mod connected;
 mod nodes;
@@ -29,7 +29,7 @@ use crate::client::{Client, Events, Incoming, Sending, Shared, State};
 use crate::connection::{Connection, Pushes};
 use crate::error::{Error, Result, UNTRUSTED};
 use crate::inbox::Inbox;
-use crate::marks::Marks;
+use crate::read_positions::ReadPositions;
 use crate::store::{Record, Saved, Store};
 use crate::trust::Trust;
 
@@ -37,9 +37,9 @@ use connected::log_in;
 pub(crate) use nodes::Nodes;
 use online::Online;
 
-/// Places in the application's channel that events leave to notices.
+/// Slots of the application's channel that are reserved for notices.
 const NOTICES: usize = 64;
-/// How often a silent connection is looked at while it owes an answer.
+/// How often a silent connection with pending requests is checked.
 const WATCH: Duration = Duration::from_millis(250);
 
 type Connecting = BoxFuture<'static, Result<(Connection, Pushes, LoggedIn)>>;
@@ -51,20 +51,21 @@ pub(crate) struct Driver {
     credentials: Option<Credentials>,
     device: String,
     token: Option<Bytes>,
-    /// The cluster of this device. Nothing is sent to another one.
+    /// The cluster of this device. The client sends nothing to another one.
     cluster: Option<Bytes>,
     start_at: StartAt,
     trust: Trust,
     inbox: Inbox,
-    /// Where this device stood in conversations that it does not follow now.
+    /// Cursors of conversations that this device does not follow now.
     cursors: BTreeMap<ConversationId, Seq>,
-    /// Of which history of the cluster it is what this device holds, where there is more than one.
+    /// The history that the held events belong to, if the cluster has more than one.
     histories: BTreeMap<ConversationId, u64>,
-    /// How far others have got.
-    marks: Marks,
+    /// Read positions of other users.
+    read_positions: ReadPositions,
     online: Option<Online>,
-    /// Outcomes whose waiters have gone with an earlier life of the application, no more than the
-    /// outbox held, and what a restore took, once for each conversation. They wait for room.
+    /// Outcomes of messages that a previous process of the application sent, at most as many as the
+    /// outbox held, and one notice per conversation after a restore. They wait for room in the
+    /// channel.
     settled: VecDeque<Incoming>,
     connecting: Option<Connecting>,
     retry_at: Option<Instant>,
@@ -108,7 +109,7 @@ pub(crate) fn start(
         inbox: Inbox::default(),
         cursors: saved.cursors,
         histories: saved.histories,
-        marks: Marks::default(),
+        read_positions: ReadPositions::default(),
         online: None,
         settled: VecDeque::new(),
         connecting: None,
@@ -118,7 +119,7 @@ pub(crate) fn start(
     Ok((Client { shared: shared.clone(), task }, Events { incoming: receiver, shared }))
 }
 
-/// What happened next.
+/// The next event of the loop.
 enum Step {
     Closing,
     Connected(Result<(Connection, Pushes, LoggedIn)>),
@@ -191,7 +192,7 @@ impl Driver {
         at
     }
 
-    /// Does everything that can be done now.
+    /// Performs all actions that are possible now.
     fn act(&mut self) -> Result<(), State> {
         let now = Instant::now();
         if self.connecting.is_none() && self.retry_at.is_some_and(|at| at <= now) {
@@ -222,7 +223,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Gives the application what it has room for.
+    /// Passes events to the application as far as it has room.
     fn hand_over(&mut self) {
         while !self.settled.is_empty() && self.incoming.capacity() > 0 {
             let Some(settled) = self.settled.pop_front() else { return };
@@ -236,7 +237,7 @@ impl Driver {
         }
     }
 
-    /// Tells the application something it can do without.
+    /// Sends an optional notice to the application.
     fn tell(&self, incoming: Incoming) {
         drop(self.incoming.try_send(incoming));
     }
@@ -258,7 +259,7 @@ impl Driver {
                 && code != UNTRUSTED
                 && let Err(error) = self.shared.store.lock().append(&Record::LoggedOut)
             {
-                tracing::error!(%error, "the end of the session is not kept");
+                tracing::error!(%error, "cannot store the end of the session");
             }
             let waiters = std::mem::take(&mut self.shared.sending.lock().waiters);
             for waiter in waiters.into_values() {

@@ -1,4 +1,4 @@
-//! What can go wrong, named by what the caller should do.
+//! Errors, named by what the caller should do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,38 +8,36 @@ use troupe_core::text::clean;
 use troupe_proto::wire::client::Failure;
 use troupe_proto::wire::client::failure::Kind;
 
-/// Characters of a server's code or text that are kept.
+/// Characters kept of a server's code or text.
 const SERVER_WORDS: usize = 500;
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Definite: it was not done and never will be. Don't send it again as it is.
+    /// Definite: the request was not and never will be applied. Do not repeat it unchanged.
     #[error("{text} ({code})")]
     Rejected { code: String, text: String },
-    /// Definite: it was not applied. Send the same again once the message that it follows is
-    /// acknowledged.
+    /// Definite: the message was not applied. Send it again after its predecessor is acknowledged.
     #[error("{text} ({code})")]
     OutOfOrder { code: String, text: String },
-    /// Definite: it was not accepted. Worth another try after this time.
+    /// Definite: the request was not accepted. Retry after this time.
     #[error("{text} ({code})")]
     Overloaded { code: String, text: String, retry_after: Duration },
-    /// Unknown: it may have been done. Ask again with the same id.
+    /// Unknown: the request may have been applied. Repeat it with the same id.
     #[error("no answer: {0}")]
     Unavailable(String),
-    /// Too many messages wait for the servers: wait until some are sent.
+    /// The outbox is full: wait until messages are sent.
     #[error("the outbox is full: wait until some messages are sent")]
     OutboxFull,
-    /// This client will not come back: log in again with a new one.
+    /// This client has ended. Log in with a new one.
     #[error("the client has stopped: {0}")]
     Stopped(String),
     /// The file of this device cannot be read or written.
     #[error("the store of this device: {0}")]
     Store(Arc<std::io::Error>),
-    /// The server does not show the key that it should, or does not speak TLS where it should:
-    /// nothing was said to it.
+    /// The server does not show the expected key, or does not speak TLS. Nothing was sent to it.
     #[error("{0}")]
     Untrusted(String),
-    /// The other end is no Troupe server, or of another version.
+    /// The peer is not a Troupe server, or has an incompatible version.
     #[error("the server does not keep the protocol: {0}")]
     Protocol(String),
 }
@@ -58,7 +56,7 @@ impl Error {
         Error::from(why.into())
     }
 
-    /// Whether the request was surely not applied.
+    /// Whether the request was definitely not applied.
     pub fn is_definite(&self) -> bool {
         match self {
             Error::Rejected { .. } | Error::OutOfOrder { .. } | Error::Overloaded { .. } => true,
@@ -67,12 +65,12 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later, perhaps at another node.
+    /// Whether the same request may succeed later, possibly at another node.
     pub fn is_transient(&self) -> bool {
         matches!(self, Error::OutOfOrder { .. } | Error::Overloaded { .. } | Error::Unavailable(_))
     }
 
-    /// The stable code of a refusal: `docs/protocol.md` lists them.
+    /// The stable code of a refusal, listed in `docs/protocol.md`.
     pub fn code(&self) -> Option<&str> {
         match self {
             Error::Rejected { code, .. } | Error::OutOfOrder { code, .. } | Error::Overloaded { code, .. } => {
@@ -84,7 +82,7 @@ impl Error {
     }
 }
 
-/// What a server says, as it may be shown: a hostile one does not steer the terminal, nor fill the
+/// A server's text, cleaned and cut: a hostile server can neither control the terminal nor fill the
 /// screen.
 pub(crate) fn words(text: &str) -> String {
     let shown: String = text.chars().take(SERVER_WORDS).collect();
@@ -96,14 +94,14 @@ impl From<Failure> for Error {
         let retry_after = Duration::from_millis(failure.retry_after_ms.into());
         let (code, text) = (words(&failure.code), words(&failure.text));
         match failure.kind() {
-            // Servers of earlier versions call it rejected.
+            // Servers of earlier versions send this as rejected.
             Kind::Rejected | Kind::FailedPrecondition if code == Rejection::OutOfOrder.code() => {
                 Error::OutOfOrder { code, text }
             }
             Kind::FailedPrecondition => Error::OutOfOrder { code, text },
             Kind::Rejected => Error::Rejected { code, text },
             Kind::Overloaded => Error::Overloaded { code, text, retry_after },
-            // A kind of a later version: nothing is known, so nothing is assumed.
+            // A kind of a later version: the outcome is unknown.
             Kind::Unavailable | Kind::Unspecified => Error::Unavailable(text),
         }
     }

@@ -1,11 +1,11 @@
-//! Everything on the client's side of the wire: the SDK, the terminal client, message commands for
-//! scripts, the load generator.
+//! The client side of the protocol: the SDK, the terminal client, message commands for scripts, and
+//! the load generator.
 //!
 //! Start with [`Client`]: it keeps a session over any node, sends each message exactly once, and
-//! hands out every event once and in order. Below it are the pure machines [`outbox`] and
-//! [`inbox`], which decide, the [`store`] of the device, and [`connection`], one socket without any
-//! memory. Above it are [`chat`], [`msg`] and [`load`]. What is said on the wire is
-//! `troupe-proto`'s; this crate depends on no server crate.
+//! delivers every event once and in order. Below it are the pure state machines [`outbox`] and
+//! [`inbox`], the [`store`] of the device, and [`connection`], a single socket without memory.
+//! Above it are [`chat`], [`msg`] and [`load`]. The wire format is in `troupe-proto`; this crate
+//! depends on no server crate.
 
 pub mod admin;
 pub mod builder;
@@ -16,9 +16,9 @@ mod driver;
 pub mod error;
 pub mod inbox;
 pub mod load;
-mod marks;
 pub mod msg;
 pub mod outbox;
+mod read_positions;
 mod requests;
 pub mod store;
 pub mod trust;

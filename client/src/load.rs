@@ -1,11 +1,10 @@
 //! The load generator behind `troupe bench`: accounts, connections, clocks and histograms that the
 //! loads share.
 //!
-//! It speaks over raw [`Connection`]s, because ten thousand of them must fit into one process.
-//! Times come from a schedule: a message that could not be sent when it was due is late from when
-//! it was due, not from when it was sent, so a server that stalls cannot hide its stall. [`sends`]
-//! measures acks and deliveries, [`idle`] holds connections, [`fanout`] fills one group, [`steady`]
-//! sends until it is told to stop.
+//! It uses raw [`Connection`]s, because ten thousand of them must fit into one process. Latency
+//! counts from the scheduled time of a message, not from its send, so a server that stalls cannot
+//! hide its stall. [`sends`] measures acks and deliveries, [`idle`] holds connections, [`fanout`]
+//! fills one group, and [`steady`] sends until it is stopped.
 
 use std::future::Future;
 use std::time::Duration;
@@ -27,26 +26,26 @@ pub mod idle;
 pub mod sends;
 pub mod steady;
 
-/// Accounts and logins under way at once: the servers hash that many passwords and no more.
+/// Concurrent registrations and logins. The servers hash that many passwords at a time.
 const SETUP: usize = 16;
-/// How long the set-up retries what a busy server refuses.
+/// How long the set-up retries requests that a busy server refuses.
 const SETUP_PATIENCE: Duration = Duration::from_secs(120);
 const PASSWORD: &str = "load-generator";
-/// Body kind of load messages: the application's own.
+/// Body kind of load messages, from the application's range.
 const KIND: u32 = 1_000;
-/// Time stamp of a load message.
+/// Timestamp of a load message.
 const STAMP_BYTES: usize = 8;
 
-/// The cluster to put under load.
+/// The cluster under load.
 #[derive(Clone)]
 pub struct Target {
     pub context: Platform,
-    /// Client address of every node that is to take part.
+    /// Client addresses of all nodes that take part.
     pub nodes: Vec<String>,
 }
 
 impl Target {
-    /// `None`-safe: the caller is told what is wrong, once, before any work.
+    /// Validates the options before any work.
     fn check(&self) -> Result<()> {
         ensure!(!self.nodes.is_empty(), "name at least one node");
         Ok(())
@@ -56,7 +55,7 @@ impl Target {
         &self.nodes[index % self.nodes.len()]
     }
 
-    /// A prefix that keeps the accounts of two runs apart.
+    /// A prefix that separates the accounts of two runs.
     fn run_name(&self) -> String {
         format!("load{:08x}", self.context.rng.u64() as u32)
     }
@@ -96,7 +95,7 @@ struct Link {
     pushes: Pushes,
 }
 
-/// Repeats what is refused for now.
+/// Repeats a request that is refused for now.
 async fn patiently<T, F: Future<Output = Result<T, Error>>>(mut attempt: impl FnMut() -> F) -> Result<T, Error> {
     let end = Instant::now() + SETUP_PATIENCE;
     loop {
@@ -135,11 +134,11 @@ async fn create_group(target: &Target, owner: &Connection, name: &str, members: 
     Ok(conversation)
 }
 
-/// The one clock of a run: microseconds since its start, in every message.
+/// The clock of a run: microseconds since its start, in every message.
 #[derive(Clone, Copy)]
 struct RunClock {
     start: Instant,
-    /// Messages due before this are warm-up, and counted nowhere.
+    /// Messages due before this are warm-up and are not counted.
     measure_from: u64,
     end: u64,
 }
@@ -188,7 +187,7 @@ fn due(push: &Push) -> Option<u64> {
     Some(u64::from_be_bytes(*stamp))
 }
 
-/// Microseconds up to a minute; what takes longer counts as a minute.
+/// Microseconds up to a minute. Longer times count as a minute.
 struct Latency(Histogram<u64>);
 
 impl Latency {

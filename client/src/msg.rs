@@ -1,5 +1,5 @@
-//! `troupe msg`: sending and following messages from scripts. Lines go in and out; with `json`,
-//! each line out is one object.
+//! `troupe msg`: sends and follows messages from scripts. Input and output are lines; with `json`,
+//! each output line is one object.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -17,12 +17,12 @@ use crate::error::Error;
 
 mod resolve;
 
-pub(crate) use resolve::{Place, group_label, resolve};
+pub(crate) use resolve::{NamedConversation, group_label, resolve};
 
 /// Messages read ahead of their acks.
 const PIPELINE: usize = 256;
-/// How long the end of a session without a store may take. At the limit it is left to the server's
-/// own limit.
+/// How long the logout of a session without a store may take. At the limit the server ends the
+/// session by its own timeout.
 const LOGOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
@@ -43,9 +43,9 @@ pub struct Tail {
     pub json: bool,
 }
 
-/// Sends, and returns when everything has an outcome. Each message is reported by its own: a line
-/// of `output` if it was sent, a line of `errors` if not. A message that was not sent is an error
-/// in the end, after all others.
+/// Sends, and returns when every message has an outcome. Each message is reported: on `output` if
+/// it was sent, on `errors` if not. An unsent message makes the command fail after all others are
+/// done.
 pub async fn send(
     options: Send,
     mut input: impl AsyncBufRead + Unpin,
@@ -56,7 +56,7 @@ pub async fn send(
     drop(events);
     let kept = client.outbox_len();
     if kept > 0 {
-        notices.push(format!("{kept} messages that an earlier run has left in the outbox are sent as well"));
+        notices.push(format!("{kept} messages of an earlier run in the outbox are sent too"));
     }
     for notice in notices {
         print(&mut errors, &clean(&notice)).await?;
@@ -80,7 +80,7 @@ struct Sending<'a, O, E> {
     errors: &'a mut E,
 }
 
-/// The number of the line that holds the message, and its outcome to come.
+/// The line number of the message, and its pending outcome.
 type Waiting = VecDeque<(u64, Result<SendHandle, Error>)>;
 
 impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Sending<'_, O, E> {
@@ -95,7 +95,7 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Sending<'_, O, E> {
             }
             None => self.lines_of(client, to, input, &mut waiting).await,
         };
-        // What was read has an outcome, whatever became of the input.
+        // Every message that was read gets an outcome, even if the input failed.
         while let Some(one) = waiting.pop_front() {
             self.report(to, one).await?;
         }
@@ -155,10 +155,10 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Sending<'_, O, E> {
     }
 }
 
-/// Prints incoming events until `count` messages were printed or `stop` is there.
+/// Prints incoming events until `count` messages were printed or `stop` completes.
 ///
-/// An event is printed first and stored as seen afterwards. A process that is killed in between
-/// prints it again next time.
+/// An event is printed first and then stored as seen. A process that is killed in between prints it
+/// again next time.
 pub async fn tail(
     options: Tail,
     mut output: impl AsyncWrite + Unpin,
@@ -219,8 +219,7 @@ async fn print(output: &mut (impl AsyncWrite + Unpin), line: &str) -> std::io::R
     output.flush().await
 }
 
-/// Without a store nothing can use the session again, so it does not stay among the user's
-/// sessions.
+/// Without a store the session cannot be used again, so it is logged out.
 async fn end(client: Client, account: &Account) {
     if !account.keeps_state() && !matches!(client.state(), State::Kicked { .. }) {
         drop(tokio::time::timeout(LOGOUT, client.logout()).await);
@@ -264,8 +263,8 @@ fn as_json(conversation: ConversationId, event: &Event) -> String {
     as_line(&line)
 }
 
-/// JSON that steers no terminal: what [`clean`] would change is escaped, so that the value stays
-/// the same.
+/// JSON that cannot control a terminal: characters that [`clean`] would change are escaped, so the
+/// value stays the same.
 fn as_line(value: &Value) -> String {
     let json = value.to_string();
     let mut line = String::with_capacity(json.len());
@@ -280,17 +279,17 @@ fn as_line(value: &Value) -> String {
     line
 }
 
-/// What people read when their cluster has less than their device.
+/// The notice for a device whose cluster was restored with fewer events.
 pub(crate) fn restored(place: &str, kept: Seq, lost: u64) -> String {
     match kept {
         Seq::ZERO => format!("the servers were restored from a backup without {place}: {lost} messages of it are gone"),
         kept => format!(
-            "the servers were restored from a backup: the last {lost} messages of {place} are gone, and it goes on after number {kept}"
+            "the cluster was restored from a backup: the last {lost} messages of {place} are lost, and it continues after number {kept}"
         ),
     }
 }
 
-/// An event in words, users by their ids.
+/// An event in words, with users by their ids.
 pub(crate) fn describe(kind: &EventKind) -> String {
     match kind {
         EventKind::Message(body) => {

@@ -1,11 +1,10 @@
-//! What is to be sent, in which order, linked how. No IO: the client tells it what happened and
-//! asks what to send.
+//! Messages to send: their order and their links. No IO: the client reports outcomes and asks what
+//! to send.
 //!
-//! A message leaves the outbox by its ack or by a definite refusal, never otherwise. Within a
-//! conversation each message names as `after` the one before it that is still here, so that the log
-//! never shows them in another order however often frames are lost, repeated, or overtaken; a
-//! message that is no longer here is either in the log (nothing to wait for) or refused for ever
-//! (nothing to follow).
+//! A message leaves the outbox only by its ack or by a definite refusal. Each message names its
+//! predecessor in the outbox of that conversation as `after`. The log therefore keeps the order,
+//! however frames are lost, repeated or reordered. A predecessor that has left the outbox is either
+//! in the log or refused forever, so there is nothing to wait for.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -19,9 +18,9 @@ mod tests;
 /// Messages waiting on one device. Above it: [`crate::Error::OutboxFull`].
 pub const OUTBOX_MESSAGES: usize = 10_000;
 
-/// A sending without an answer may enter the log for so long after it.
-const DOUBT: Duration = Duration::from_secs(limits::DOUBT_SECONDS);
-/// Where an unknown outcome is asked again after this, when the server names no time itself.
+/// An unanswered send may still commit for this long.
+const UNRESOLVED: Duration = Duration::from_secs(limits::DOUBT_SECONDS);
+/// Retry delay after an unknown outcome, if the server names none.
 const RETRY: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,28 +29,29 @@ pub struct Outgoing {
     pub id: ClientMessageId,
     pub after: Option<ClientMessageId>,
     pub body: Body,
-    /// It was sent before, and may be in the log already.
+    /// It was sent before, and may already be in the log.
     pub again: bool,
 }
 
-/// What came back for a message, other than its ack.
+/// The outcome of a send, other than its ack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Definite: it leaves the outbox, unless an earlier sending may still be on its way.
+    /// Definite: the message leaves the outbox, unless an earlier send may still commit.
     ForGood,
-    /// The one before it is not in the log.
+    /// Its predecessor is not in the log.
     OutOfOrder,
-    /// Not accepted: again after this time.
+    /// Not accepted: send again after this time.
     Later(Duration),
-    /// Nobody knows what became of it: again.
+    /// The outcome is unknown: send again.
     Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum SendState {
     Waiting,
-    /// Refused because its predecessor is missing: waits until that one was sent again, or is gone.
-    Orphaned,
+    /// Refused because its predecessor is missing. It waits until the predecessor was sent again or
+    /// has left the outbox.
+    AwaitingPredecessor,
     InFlight,
 }
 
@@ -59,12 +59,12 @@ enum Place {
 struct Entry {
     id: ClientMessageId,
     body: Body,
-    place: Place,
-    /// Number of its last sending; zero before the first.
+    state: SendState,
+    /// Number of its last send. Zero before the first.
     sent: u64,
-    /// When a sending of it last ended without an answer. It may enter the log yet, whatever a
-    /// later one was told.
-    doubt: Option<Instant>,
+    /// When a send of it last ended without an answer. That send may still commit, whatever a later
+    /// one returned.
+    unresolved_since: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -76,10 +76,10 @@ struct Queue {
 #[derive(Debug)]
 pub struct Outbox {
     queues: BTreeMap<ConversationId, Queue>,
-    /// Queues with something that is not in flight.
+    /// Queues with a message that is not in flight.
     unsent: BTreeSet<ConversationId>,
-    homes: BTreeMap<ClientMessageId, ConversationId>,
-    /// Where the last sending came from, so that conversations take turns.
+    by_id: BTreeMap<ClientMessageId, ConversationId>,
+    /// The conversation of the last send, so that conversations take turns.
     last: Option<ConversationId>,
     in_flight: usize,
     window: usize,
@@ -98,7 +98,7 @@ impl Outbox {
         Outbox {
             queues: BTreeMap::new(),
             unsent: BTreeSet::new(),
-            homes: BTreeMap::new(),
+            by_id: BTreeMap::new(),
             last: None,
             in_flight: 0,
             window: 1,
@@ -108,61 +108,66 @@ impl Outbox {
     }
 
     pub fn len(&self) -> usize {
-        self.homes.len()
+        self.by_id.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.homes.is_empty()
+        self.by_id.is_empty()
     }
 
     pub fn is_full(&self) -> bool {
-        self.homes.len() >= self.capacity
+        self.by_id.len() >= self.capacity
     }
 
     pub fn contains(&self, id: &ClientMessageId) -> bool {
-        self.homes.contains_key(id)
+        self.by_id.contains_key(id)
     }
 
-    /// A new connection, which allows `window` sends in flight: whatever was in flight is to be
-    /// sent again, same ids, in order.
+    /// A new connection with a window of `window` sends. Messages in flight are sent again with the
+    /// same ids, in order.
     pub fn connected(&mut self, window: usize, now: Instant) {
         self.window = window.max(1);
         self.in_flight = 0;
         for (conversation, queue) in &mut self.queues {
             queue.not_before = None;
             for entry in &mut queue.entries {
-                if entry.place == Place::InFlight {
-                    entry.doubt = Some(now);
+                if entry.state == SendState::InFlight {
+                    entry.unresolved_since = Some(now);
                 }
-                entry.place = Place::Waiting;
+                entry.state = SendState::Waiting;
             }
             self.unsent.insert(*conversation);
         }
     }
 
-    /// Puts a message behind all others of its conversation. `false`: the outbox is full, or has
-    /// this id already.
+    /// Appends a message to its conversation. `false`: the outbox is full, or already has this id.
     pub fn push(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body) -> bool {
         self.put(conversation, id, body, None)
     }
 
-    /// The same with a message of an earlier run, which may have been sent then.
+    /// Appends a message of an earlier process, which may have sent it.
     pub fn push_again(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body, now: Instant) -> bool {
         self.put(conversation, id, body, Some(now))
     }
 
-    fn put(&mut self, conversation: ConversationId, id: ClientMessageId, body: Body, doubt: Option<Instant>) -> bool {
-        if self.is_full() || self.homes.contains_key(&id) {
+    fn put(
+        &mut self,
+        conversation: ConversationId,
+        id: ClientMessageId,
+        body: Body,
+        unresolved_since: Option<Instant>,
+    ) -> bool {
+        if self.is_full() || self.by_id.contains_key(&id) {
             return false;
         }
-        self.homes.insert(id, conversation);
+        self.by_id.insert(id, conversation);
         let queue = self.queues.entry(conversation).or_default();
-        queue.entries.push_back(Entry { id, body, place: Place::Waiting, sent: 0, doubt });
+        queue.entries.push_back(Entry { id, body, state: SendState::Waiting, sent: 0, unresolved_since });
         self.unsent.insert(conversation);
         true
     }
 
-    /// The next message to send now; it counts as in flight from here on.
+    /// The next message to send. It counts as in flight from here on.
     pub fn next(&mut self, now: Instant) -> Option<Outgoing> {
         if self.in_flight >= self.window {
             return None;
@@ -177,10 +182,10 @@ impl Outbox {
         let entry = &mut queue.entries[at];
         let again = entry.sent > 0;
         self.sendings += 1;
-        entry.place = Place::InFlight;
+        entry.state = SendState::InFlight;
         entry.sent = self.sendings;
         let outgoing = Outgoing { conversation, id: entry.id, after, body: entry.body.clone(), again };
-        if queue.entries.iter().all(|entry| entry.place == Place::InFlight) {
+        if queue.entries.iter().all(|entry| entry.state == SendState::InFlight) {
             self.unsent.remove(&conversation);
         }
         self.in_flight += 1;
@@ -188,42 +193,41 @@ impl Outbox {
         Some(outgoing)
     }
 
-    /// When, after `now`, `next` may have something that it has not now, if nothing else happens.
+    /// When, after `now`, `next` may return a message that is delayed now.
     pub fn wake_at(&self, now: Instant) -> Option<Instant> {
         self.unsent.iter().filter_map(|c| self.queues.get(c)?.not_before).filter(|at| *at > now).min()
     }
 
-    /// It has its place in the log. `false`: it was settled before.
+    /// The message is in the log. `false`: it was settled before.
     pub fn acked(&mut self, id: &ClientMessageId) -> bool {
         self.remove(id)
     }
 
-    /// It was refused. `true`: for good, and this is the first to say so.
+    /// The message was refused. `true`: definitely, and for the first time.
     pub fn refused(&mut self, id: &ClientMessageId, refused: Refused, now: Instant) -> bool {
         let refused = match refused {
-            // Invariant: honest_errors. An earlier sending may have been delayed and be placed
-            // after this refusal.
-            Refused::ForGood => match self.doubt(id).filter(|until| *until > now) {
+            // Invariant: honest_errors. An earlier send may still commit after this refusal.
+            Refused::ForGood => match self.unresolved_until(id).filter(|until| *until > now) {
                 Some(until) => Refused::Later(until - now),
                 None => return self.remove(id),
             },
             other => other,
         };
-        let again = if refused == Refused::OutOfOrder { Place::Orphaned } else { Place::Waiting };
-        let Some(conversation) = self.homes.get(id).copied() else { return false };
+        let again = if refused == Refused::OutOfOrder { SendState::AwaitingPredecessor } else { SendState::Waiting };
+        let Some(conversation) = self.by_id.get(id).copied() else { return false };
         let Some(queue) = self.queues.get_mut(&conversation) else { return false };
         let Some(entry) = queue.entries.iter_mut().find(|entry| entry.id == *id) else { return false };
-        // A late answer to an earlier sending says nothing about the one in flight now; the caller
-        // drops those with their connection, and a repeated one finds the entry waiting already.
-        if entry.place == Place::InFlight {
-            entry.place = again;
+        // A late answer to an earlier send says nothing about the one in flight. The caller drops
+        // answers of old connections, and a repeated answer finds the entry waiting.
+        if entry.state == SendState::InFlight {
+            entry.state = again;
             self.in_flight = self.in_flight.saturating_sub(1);
             self.unsent.insert(conversation);
         }
         let after = match refused {
             Refused::Later(after) => after,
             Refused::Unknown => {
-                entry.doubt = Some(now);
+                entry.unresolved_since = Some(now);
                 Duration::ZERO
             }
             Refused::ForGood | Refused::OutOfOrder => return false,
@@ -233,18 +237,18 @@ impl Outbox {
         false
     }
 
-    /// Until when an earlier sending of it may enter the log.
-    fn doubt(&self, id: &ClientMessageId) -> Option<Instant> {
-        let queue = self.queues.get(self.homes.get(id)?)?;
+    /// Until when an earlier send of it may commit.
+    fn unresolved_until(&self, id: &ClientMessageId) -> Option<Instant> {
+        let queue = self.queues.get(self.by_id.get(id)?)?;
         let entry = queue.entries.iter().find(|entry| entry.id == *id)?;
-        entry.doubt.map(|since| since + DOUBT)
+        entry.unresolved_since.map(|since| since + UNRESOLVED)
     }
 
     fn remove(&mut self, id: &ClientMessageId) -> bool {
-        let Some(conversation) = self.homes.remove(id) else { return false };
+        let Some(conversation) = self.by_id.remove(id) else { return false };
         let Some(queue) = self.queues.get_mut(&conversation) else { return false };
         let Some(at) = queue.entries.iter().position(|entry| entry.id == *id) else { return false };
-        if queue.entries.remove(at).is_some_and(|entry| entry.place == Place::InFlight) {
+        if queue.entries.remove(at).is_some_and(|entry| entry.state == SendState::InFlight) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
         if queue.entries.is_empty() {
@@ -256,18 +260,18 @@ impl Outbox {
 }
 
 impl Queue {
-    /// The first message not in flight, if it may go now: those behind it would only be refused as
-    /// out of order.
+    /// The first message that is not in flight, if it may be sent now. Later ones would only be
+    /// refused as out of order.
     fn sendable(&self, now: Instant) -> Option<usize> {
         if self.not_before.is_some_and(|at| at > now) {
             return None;
         }
-        let at = self.entries.iter().position(|entry| entry.place != Place::InFlight)?;
+        let at = self.entries.iter().position(|entry| entry.state != SendState::InFlight)?;
         let entry = &self.entries[at];
-        let ready = match entry.place {
-            Place::Waiting => true,
-            Place::Orphaned => at == 0 || self.entries[at - 1].sent > entry.sent,
-            Place::InFlight => false,
+        let ready = match entry.state {
+            SendState::Waiting => true,
+            SendState::AwaitingPredecessor => at == 0 || self.entries[at - 1].sent > entry.sent,
+            SendState::InFlight => false,
         };
         ready.then_some(at)
     }

@@ -1,7 +1,7 @@
-//! Everything that is asked and answered, besides sending.
+//! All requests except sends.
 //!
-//! Each request is safe to repeat (reads by nature, changes by their request id), so each is
-//! repeated at whichever node answers until the client's patience ends.
+//! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
+//! at any node that answers, until the client's patience ends.
 
 mod shown;
 
@@ -21,18 +21,18 @@ use crate::error::{Error, Result};
 use shown::unreadable;
 pub use shown::{ConversationInfo, ConversationList, GroupMember, HistoryPage, InvitationInfo, SessionInfo, UserInfo};
 
-/// Between two tries of a request at the same node.
+/// Delay between two attempts at the same node.
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Client {
-    /// Asks whichever node answers until one does. Only for requests that may be repeated.
+    /// Asks any node until one answers. Only for requests that may be repeated.
     pub async fn call(&self, request: Request) -> Result<Message> {
         let deadline = Instant::now() + self.shared.patience;
         loop {
             self.wait_online(deadline.saturating_duration_since(Instant::now())).await?;
             let mut last = None;
             let pause = match self.connection() {
-                // Between two connections; the state is about to say so.
+                // Between two connections. The state changes soon.
                 None => PAUSE,
                 Some(connection) => match connection.request(request.clone()).await {
                     Err(error @ Error::Overloaded { retry_after, .. }) => {
@@ -45,7 +45,7 @@ impl Client {
                 },
             };
             if Instant::now() + pause >= deadline {
-                // Nothing was done, and the server has said why and for how long.
+                // Nothing was applied, and the server has named the reason and a delay.
                 let late = || Error::Unavailable("no node could do it in time: try again".into());
                 return Err(last.unwrap_or_else(late));
             }
@@ -76,7 +76,7 @@ impl Client {
         }
     }
 
-    /// Logs another device of this user out.
+    /// Logs out another device of this user.
     pub async fn revoke(&self, device: &str) -> Result<()> {
         self.done(Request::RevokeSession(wire::RevokeSession { device: device.into() })).await
     }
@@ -93,8 +93,8 @@ impl Client {
                 Message::Conversations(page) => page,
                 other => return Err(unexpected(&other)),
             };
-            // A page may hold nothing but unavailable ones: the next page begins behind the last of
-            // both.
+            // A page may hold only unavailable conversations. The next page begins after the last
+            // of both.
             let both = page.conversations.iter().map(|line| &line.conversation).chain(&page.unavailable);
             let last = both.filter_map(|id| id.parse::<ConversationId>().ok()).max();
             list.unavailable.extend(page.unavailable.iter().filter_map(|c| c.parse::<ConversationId>().ok()));
@@ -108,7 +108,7 @@ impl Client {
         }
     }
 
-    /// Groups that strangers have added this user to, and that it has neither accepted nor left.
+    /// Groups that strangers have added this user to, neither accepted nor left.
     pub async fn invitations(&self) -> Result<Vec<InvitationInfo>> {
         match self.call(Request::ListInvitations(wire::ListInvitations {})).await? {
             Message::Invitations(list) => list.invitations.into_iter().map(InvitationInfo::try_from).collect(),
@@ -116,8 +116,8 @@ impl Client {
         }
     }
 
-    /// Enters the group: it comes to the conversation list of all devices. `seq` is the
-    /// invitation's, as listed.
+    /// Accepts the invitation. The group appears in the conversation list of all devices. `seq` is
+    /// the invitation's, as listed.
     pub async fn accept_invitation(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
         let accept = wire::AcceptInvitation { conversation: conversation.to_string(), seq: seq.0 };
         self.done(Request::AcceptInvitation(accept)).await
@@ -157,12 +157,12 @@ impl Client {
         }
     }
 
-    /// Tells everybody in the conversation that this user has read up to `seq`.
+    /// Tells the members that this user has read up to `seq`.
     pub async fn mark_read(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
         self.done(Request::MarkRead(wire::MarkRead { conversation: conversation.to_string(), seq: seq.0 })).await
     }
 
-    /// Creates a group once, however often the request has to be repeated.
+    /// Creates a group once, however often the request is repeated.
     pub async fn create_group(&self, name: &str, open: bool, members: &[UserId]) -> Result<ConversationId> {
         self.create_group_as(ClientMessageId(self.shared.context.rng.bytes()), name, open, members).await
     }
@@ -188,7 +188,7 @@ impl Client {
         }
     }
 
-    /// Changes a group once; the change is an event of its log.
+    /// Changes a group once. The change is an event of its log.
     pub async fn change_group(&self, group: ConversationId, change: Intent) -> Result<Acked> {
         self.change_group_as(ClientMessageId(self.shared.context.rng.bytes()), group, change).await
     }
@@ -234,21 +234,21 @@ impl Client {
         }
     }
 
-    /// A page of the users whose name begins with `prefix`, behind the name `after`, and whether
-    /// there are more.
+    /// A page of users whose name begins with `prefix`, after the name `after`, and whether there
+    /// are more.
     pub async fn find_users(&self, prefix: &str, after: &str) -> Result<(Vec<UserInfo>, bool)> {
         let limit = limits::PAGE_USERS as u32;
         let request = wire::FindUsers { prefix: prefix.into(), after: after.into(), limit };
         self.users(Request::FindUsers(request)).await
     }
 
-    /// A page of the users who are online, behind the name `after`, and whether there are more.
+    /// A page of online users, after the name `after`, and whether there are more.
     pub async fn online_users(&self, after: &str) -> Result<(Vec<UserInfo>, bool)> {
         self.users(Request::ListOnline(wire::ListOnline { after: after.into(), limit: limits::PAGE_USERS as u32 }))
             .await
     }
 
-    /// The users of these ids and names, without those that do not exist.
+    /// The users with these ids and names. Unknown ones are omitted.
     pub async fn get_users(&self, ids: &[UserId], names: &[String]) -> Result<Vec<UserInfo>> {
         let request = wire::GetUsers { ids: ids.iter().map(|user| user.0).collect(), names: names.to_vec() };
         Ok(self.users(Request::GetUsers(request)).await?.0)

@@ -1,12 +1,11 @@
-//! What a device keeps over restarts: its session, what it has not sent yet, how far it has read,
-//! and what it has seen.
+//! The persistent state of a device: session, outbox, cursors, and delivered events.
 //!
-//! A store is told of changes one record at a time, in the order they happened, and gives the sum
-//! of them back when it is loaded. [`FileStore`] survives the process, [`MemoryStore`] does not.
+//! The client appends changes one record at a time, in order. Loading returns their sum.
+//! [`FileStore`] survives the process, [`MemoryStore`] does not.
 //!
-//! Writes go straight to `std::fs` from the caller's task: each is one small append to the page
-//! cache, some ten microseconds, cheaper than a trip to another thread. Nothing waits for the disk,
-//! so the file outlives the process at any moment, but not always the loss of power.
+//! Writes call `std::fs` from the caller's task. Each is one small append to the page cache, about
+//! ten microseconds, cheaper than a switch to another thread. No write waits for the disk: the file
+//! survives the process at any moment, but not always a power loss.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +24,7 @@ mod tests;
 pub use file::FileStore;
 pub use memory::MemoryStore;
 
-/// Events kept for the local search; the oldest go first.
+/// Events kept for local search. The oldest are dropped first.
 pub const HISTORY_EVENTS: usize = 10_000;
 
 #[derive(Clone, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub struct Session {
     pub user: UserId,
     pub name: String,
     pub device: String,
-    /// Secret: whoever has it is this device.
+    /// Secret: it authenticates this device.
     pub token: Bytes,
 }
 
@@ -53,26 +52,26 @@ pub struct Queued {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// The cluster that this store belongs to. Nothing of the store is ever sent to another one.
+    /// The cluster of this store. Nothing of the store is ever sent to another one.
     Cluster(Bytes),
     LoggedIn(Session),
-    /// The session is over; the rest stays, for the same user to log in again as the same device.
+    /// The session has ended. The rest stays for a new login of the same user and device.
     LoggedOut,
-    /// A message came into the outbox ...
+    /// A message entered the outbox ...
     Queued(Queued),
-    /// ... and left it, acked or refused for good.
+    /// ... and left it, acked or definitely refused.
     Settled(ClientMessageId),
-    /// An event was handed to the application, and everything before it.
+    /// An event, and everything before it, was delivered to the application.
     HandedOut {
         conversation: ConversationId,
         event: Event,
     },
-    /// The device follows this conversation from behind `seq`.
+    /// The device follows this conversation from after `seq`.
     Cursor {
         conversation: ConversationId,
         seq: Seq,
     },
-    /// What the device holds of this conversation is of this history of the cluster.
+    /// The held events of this conversation belong to this history of the cluster.
     History {
         conversation: ConversationId,
         history: u64,
@@ -82,14 +81,14 @@ pub enum Record {
 /// The sum of all records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
-    /// `None` before the first login, and in a store of a version before 0.2.
+    /// `None` before the first login, and in stores of versions before 0.2.
     pub cluster: Option<Bytes>,
-    /// Its token is empty once the session is over.
+    /// Its token is empty after the session has ended.
     pub session: Option<Session>,
     /// In the order they were queued.
     pub outbox: Vec<Queued>,
     pub cursors: BTreeMap<ConversationId, Seq>,
-    /// Only of clusters that were restored or recovered.
+    /// Only in clusters that were restored or recovered.
     pub histories: BTreeMap<ConversationId, u64>,
 }
 
@@ -120,14 +119,13 @@ impl Saved {
 
 pub trait Store: Send + Sync + 'static {
     fn load(&mut self) -> io::Result<Saved>;
-    /// On an error the record does not count.
+    /// After an error the record does not count.
     fn append(&mut self, record: &Record) -> io::Result<()>;
-    /// Messages this device has seen whose text contains `word`, whatever the case; the newest
-    /// `limit`, oldest first.
+    /// Stored messages whose text contains `word`, ignoring case: the newest `limit`, oldest first.
     fn search(&mut self, word: &str, limit: usize) -> io::Result<Vec<(ConversationId, Event)>>;
 }
 
-/// A store that is opened once and used by one client after another.
+/// A store that is opened once and used by several clients in turn.
 impl<S: Store> Store for Arc<Mutex<S>> {
     fn load(&mut self) -> io::Result<Saved> {
         self.lock().load()
@@ -142,7 +140,7 @@ impl<S: Store> Store for Arc<Mutex<S>> {
     }
 }
 
-/// One store, used by the client's task and by whoever takes its events.
+/// One store, shared by the client's task and the reader of its events.
 pub type SharedStore = Arc<Mutex<Box<dyn Store>>>;
 
 fn matches(event: &Event, folded_word: &str) -> bool {

@@ -1,13 +1,11 @@
-//! Which server is believed to be the cluster: TLS 1.3, and a key that is pinned on first use or
-//! given before.
+//! Server authentication: TLS 1.3, and a key that is pinned on first use or given in advance.
 //!
-//! A node shows a certificate from its cluster's authority, or the operator's own. What is pinned
-//! is the SHA-256 of a public key: the authority's in the first case, so that one pin serves every
-//! node of the cluster, and the certificate's own in the second. [`Trust`] keeps pins by cluster
-//! and knows which addresses belong to which cluster. An address, or a cluster, that shows another
-//! key than before is refused before anything is said to it.
+//! A node presents a certificate of its cluster's authority, or the operator's own. The pin is the
+//! SHA-256 of a public key: the authority's in the first case, so that one pin covers every node,
+//! and the certificate's in the second. [`Trust`] stores pins by cluster, and the addresses of each
+//! cluster. An address or a cluster that presents another key is refused before anything is sent.
 //!
-//! Plain text is spoken to loopback addresses, and to `tcp://host:port`. `tls://host:port` asks for
+//! Plain text is used for loopback addresses and for `tcp://host:port`. `tls://host:port` requires
 //! TLS on loopback too.
 
 use std::fmt;
@@ -39,8 +37,8 @@ use known::Known;
 
 /// The name in every certificate that a cluster's authority signs for a client port.
 const CLIENT_NAME: &str = "client.troupe";
-/// A cluster's certificates end with their key, not with a date: a device with a wrong clock must
-/// still get in.
+/// Certificates of a cluster expire with their key, not by date: a device with a wrong clock must
+/// still connect.
 const ANY_TIME: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
 const TLS: &str = "tls://";
 const PLAIN: &str = "tcp://";
@@ -51,8 +49,8 @@ const PLAIN: &str = "tcp://";
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// What is pinned of a chain: the authority's key where the chain is a cluster's own, and the
-    /// certificate's key elsewhere.
+    /// The pin of a chain: the authority's key if the chain is a cluster's own, otherwise the
+    /// certificate's key.
     pub fn of_chain(chain: &[CertificateDer<'_>]) -> Result<Fingerprint, rustls::Error> {
         let (leaf, above) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
         let parsed = ParsedCertificate::try_from(leaf)?;
@@ -60,7 +58,7 @@ impl Fingerprint {
         let (Some(authority), Ok(())) = (above.last(), verify_server_name(&parsed, &name)) else {
             return Fingerprint::of_key(leaf);
         };
-        // The name alone says nothing: the authority must have signed it.
+        // The name proves nothing: the authority must have signed the certificate.
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
@@ -68,7 +66,7 @@ impl Fingerprint {
         Fingerprint::of_key(authority)
     }
 
-    /// That of one certificate's key.
+    /// The pin of one certificate's key.
     pub fn of_key(certificate: &CertificateDer<'_>) -> Result<Fingerprint, rustls::Error> {
         let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
         Ok(Fingerprint(Sha256::digest(key).into()))
@@ -90,7 +88,7 @@ impl fmt::Debug for Fingerprint {
 impl FromStr for Fingerprint {
     type Err = String;
 
-    /// Hex digits, with or without colons between them.
+    /// Hex digits, optionally separated by colons.
     fn from_str(text: &str) -> Result<Fingerprint, String> {
         let wrong = || "a fingerprint is 64 hex digits, as a node logs it and `troupe token ca` prints it".to_owned();
         let digits: Vec<u8> = text.trim().bytes().filter(|byte| *byte != b':').collect();
@@ -106,7 +104,7 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// An address as it is dialed.
+/// A dialed address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
     /// `host:port`.
@@ -124,8 +122,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Addresses that a node tells its clients, as far as they are followed: a connection with TLS
-/// leads to TLS only.
+/// Addresses that a node reports to its clients, filtered: a TLS connection leads to TLS only.
 pub fn followed(from: &str, told: &[String], net: &dyn Net) -> Vec<String> {
     if !Target::of(from, net).tls {
         return told.to_vec();
@@ -138,7 +135,7 @@ pub fn followed(from: &str, told: &[String], net: &dyn Net) -> Vec<String> {
     told.iter().filter_map(secure).collect()
 }
 
-/// A cluster whose key was taken on first use.
+/// A cluster whose key was pinned on first use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstUse {
     pub address: String,
@@ -148,13 +145,13 @@ pub struct FirstUse {
 
 type Tell = Arc<dyn Fn(&FirstUse) + Send + Sync>;
 
-/// Cheap to clone; clones share what they learn.
+/// Cheap to clone. Clones share what they learn.
 #[derive(Clone)]
 pub struct Trust {
     known: Arc<Mutex<Known>>,
-    /// Given by a person: nothing else is believed.
+    /// Given by the user: no other key is accepted.
     required: Option<Fingerprint>,
-    /// Certificates are judged by these authorities and the host's name, and nothing is pinned.
+    /// Certificates are verified by these authorities and the host name. Nothing is pinned.
     roots: Option<Arc<RootCertStore>>,
     tell: Option<Tell>,
 }
@@ -172,25 +169,25 @@ impl fmt::Debug for Trust {
 }
 
 impl Trust {
-    /// The first key of a cluster is believed, as long as this value lives.
+    /// Trusts the first key of a cluster, for the lifetime of this value.
     pub fn first_use() -> Trust {
         Trust { known: Arc::default(), required: None, roots: None, tell: None }
     }
 
-    /// The first key of a cluster is believed and kept in this file.
+    /// Trusts the first key of a cluster and stores it in this file.
     pub fn kept_in(file: impl AsRef<Path>) -> io::Result<Trust> {
         let known = Known::read(file.as_ref())?;
         Ok(Trust { known: Arc::new(Mutex::new(known)), ..Trust::first_use() })
     }
 
-    /// Only this key is believed, and kept in the place of another one.
+    /// Accepts only this key, and stores it in place of another one.
     pub fn require(mut self, fingerprint: Fingerprint) -> Trust {
         self.required = Some(fingerprint);
         self
     }
 
-    /// Certificates are judged by the authorities in this PEM file and by the name of the host, as
-    /// browsers do.
+    /// Verifies certificates by the authorities in this PEM file and by the host name, as browsers
+    /// do.
     pub fn authorities(file: &Path) -> io::Result<Trust> {
         let wrong = |error: &dyn fmt::Display| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()))
@@ -205,13 +202,13 @@ impl Trust {
         Ok(Trust { roots: Some(Arc::new(roots)), ..Trust::first_use() })
     }
 
-    /// Called with every key that is taken on first use, so that a person can be told.
+    /// Called with every key that is pinned on first use, to inform the user.
     pub fn telling(mut self, tell: impl Fn(&FirstUse) + Send + Sync + 'static) -> Trust {
         self.tell = Some(Arc::new(tell));
         self
     }
 
-    /// TLS over a connected stream. Returns the key that was shown, where keys are pinned.
+    /// TLS over a connected stream. Returns the presented key if keys are pinned.
     pub(crate) async fn secure(
         &self,
         stream: Box<dyn Stream>,
@@ -272,16 +269,16 @@ impl Trust {
                 "if its operator has changed it, start with --fingerprint {seen} once, or remove its line from {}",
                 file.display()
             ),
-            (None, None) => "if its operator has changed it, start anew".to_owned(),
+            (None, None) => "if its operator has changed it, restart this client".to_owned(),
         };
         Error::Untrusted(format!(
-            "{address} shows another key than the one that is known: {seen} instead of {pinned}. Somebody may be \
-             listening in between. Nothing was said to it; {way_out}"
+            "{address} shows another key than the one that is known: {seen} instead of {pinned}. Someone may be \
+             listening in between. Nothing was sent to it; {way_out}"
         ))
     }
 
-    /// The server at `dial` has shown this key and says which cluster it belongs to. Nothing secret
-    /// was said so far.
+    /// The server at `dial` has presented this key and named its cluster. No secret has been sent
+    /// yet.
     pub(crate) fn confirm(&self, dial: &str, cluster: &[u8], seen: Fingerprint) -> Result<()> {
         let cluster: String = cluster.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut known = self.known.lock();
@@ -294,8 +291,8 @@ impl Trust {
             return Err(self.changed(dial, pinned, seen));
         }
         if let Err(error) = known.keep(&cluster, seen, dial) {
-            // This connection is as good; only the next start does not know it.
-            tracing::warn!(%error, "the key of this cluster is not kept");
+            // This connection is valid. Only the next start does not know the pin.
+            tracing::warn!(%error, "cannot store the key of this cluster");
         }
         drop(known);
         if before.is_none()
@@ -307,8 +304,8 @@ impl Trust {
         Ok(())
     }
 
-    /// Addresses that a node of this cluster has told: whoever answers there must show the
-    /// cluster's key.
+    /// Addresses that a node of this cluster reported. A server there must present the cluster's
+    /// key.
     pub(crate) fn learn(&self, cluster: &[u8], addresses: &[String]) {
         let cluster: String = cluster.iter().map(|byte| format!("{byte:02x}")).collect();
         self.known
@@ -317,7 +314,7 @@ impl Trust {
     }
 }
 
-/// Judges one connection's certificate, and remembers what it was shown.
+/// Verifies the certificate of one connection, and remembers the presented key.
 #[derive(Debug)]
 struct Check {
     pinned: Option<Fingerprint>,

@@ -1,5 +1,5 @@
-//! The SDK against a small server that loses, repeats, cuts, freezes and drains. Time is tokio's
-//! paused clock.
+//! The SDK against a server that loses, repeats, cuts, freezes and drains. Time is tokio's paused
+//! clock.
 
 mod fake;
 mod people;
@@ -210,7 +210,7 @@ async fn the_terminal_client_talks_over_pipes_and_survives_its_node() {
     assert_eq!(server.log("everyone").last().map(|(_, text)| text.as_str()), Some("still here"));
 }
 
-/// The next that is no change of state.
+/// The next item that is not a change of state.
 async fn next(events: &mut Events) -> Incoming {
     loop {
         match events.next().await.expect("the client runs") {
@@ -229,7 +229,7 @@ async fn down(server: &Server, client: &Client) {
     state.wait_for(|state| !matches!(state, State::Online { .. })).await.expect("the client runs");
 }
 
-/// It comes back from a backup, and has less than the device.
+/// It is restored from a backup, and has fewer events than the device.
 fn restore(server: &Server, kept: usize, history: u64) {
     server.restore(kept, history);
     for node in NODES {
@@ -265,7 +265,7 @@ async fn a_device_that_is_ahead_of_its_restored_cluster_says_what_is_gone_and_go
 async fn a_restore_is_noticed_after_a_restart_once_and_the_outbox_is_sent_with_its_ids() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = async || loop {
-        // The client before it lets go of the file a moment after it was closed.
+        // The previous client releases the file shortly after it was closed.
         match FileStore::open(folder.path().join("alice")) {
             Ok(store) => return store,
             Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => tokio::task::yield_now().await,
@@ -319,7 +319,8 @@ async fn events_of_a_later_version_are_handed_out_and_move_the_cursor() {
             }
         }
     }
-    // In a page: among others, with a role that this client does not know, and without any kind.
+    // In a page: among other events, with a role that this client does not know, and without any
+    // kind.
     server.put("everyone", 9, 77, b"later");
     server.put("everyone", 9, troupe_core::EventKind::ROLE_CHANGED, &[8, 5, 16, 9]);
     server.put("everyone", 9, 0, b"");
@@ -344,7 +345,7 @@ async fn events_of_a_later_version_are_handed_out_and_move_the_cursor() {
     assert_eq!(page.events.len(), 7);
     client.close().await;
     drop(events);
-    // The cursor is behind all of them.
+    // The cursor is after all of them.
     *server.faults.lock() = Faults::default();
     let (client, mut events) = builder(&server, "alice", 8).store(store()).connect().await.expect("a node is up");
     client.send(HERE, Body::text("m8")).expect("room").await.expect("it is acknowledged");

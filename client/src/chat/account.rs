@@ -1,8 +1,7 @@
-//! The account behind a command line: which store is its own, and how it logs in.
+//! The account of a command line: its store, and its login.
 //!
-//! A store belongs to one cluster and one user. Its file is in a folder that is named by the
-//! cluster's id, so a second cluster at the same address finds nothing of the first one: no cursor,
-//! no outbox, no token.
+//! A store belongs to one cluster and one user. Its file lies in a folder named by the cluster id.
+//! A second cluster at the same address therefore gets no cursor, outbox or token of the first.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,39 +20,39 @@ use crate::error::Error;
 use crate::store::{FileStore, Saved, Store};
 use crate::trust::Trust;
 
-/// Passwords asked for in one start, before a refusal is final.
+/// Password prompts per start. After the last one a refusal is final.
 const ATTEMPTS: usize = 3;
-/// Stores of other clusters that are named.
+/// Stores of other clusters that are listed by name.
 const OTHERS_NAMED: usize = 4;
 
-/// Asks the person for the password of an account. The argument is the text of the prompt.
+/// Prompts for the password of an account. The argument is the prompt.
 pub type AskPassword = Arc<dyn Fn(&str) -> Result<String> + Send + Sync>;
 
-/// A user, and the way to the cluster. Shared by everything that logs in from a command line.
+/// A user and its route to the cluster. All command-line logins share it.
 #[derive(Clone)]
 pub struct Account {
     pub context: Platform,
     pub name: String,
-    /// Not needed where a session is kept in `state_dir`.
+    /// Optional if `state_dir` holds a session.
     pub password: Option<String>,
-    /// Used whenever the server wants a login that no session and no given password provide.
+    /// Used if the server requires a login and neither session nor password is available.
     pub ask: Option<AskPassword>,
-    /// Create the account first. One that exists already with this password is as good.
+    /// Registers the account first. An existing account with this password is accepted.
     pub register: bool,
-    /// The invitation code for it, where the cluster wants one.
+    /// The invitation code for registration, if the cluster requires one.
     pub invite: Option<String>,
     pub servers: Vec<String>,
-    /// Where outbox, cursors and history are kept; in memory if `None`.
+    /// The folder of outbox, cursors and history. `None` keeps them in memory.
     pub state_dir: Option<PathBuf>,
     pub device: Option<String>,
     pub trust: Trust,
 }
 
-/// An account that is logged in.
+/// A logged-in account.
 pub struct Connected {
     pub client: Client,
     pub events: Events,
-    /// What the person should know about the state on this machine.
+    /// Remarks about the state on this machine, for the user.
     pub notices: Vec<String>,
 }
 
@@ -81,13 +80,12 @@ impl Account {
         }
     }
 
-    /// Whether the device, its session and its outbox outlive the process.
+    /// Whether device, session and outbox outlive the process.
     pub fn keeps_state(&self) -> bool {
         self.state_dir.is_some()
     }
 
-    /// Logs in: by the session of the store, by the given password, or by one that the person is
-    /// asked for.
+    /// Logs in by the stored session, by the given password, or by a password from the prompt.
     pub async fn connect(&self) -> Result<Connected> {
         let welcome = self.builder(None).welcome().await.context("looking for a node of the cluster")?;
         let (store, notices) = self.open_store(&welcome)?;
@@ -113,7 +111,7 @@ impl Account {
             }
             match builder.connect().await {
                 Ok((client, events)) => return Ok(Connected { client, events, notices }),
-                // The client has noted the end of the session in the store.
+                // The client has recorded the end of the session in the store.
                 Err(error) if wants_login(&error) && self.ask.is_some() && asked < ATTEMPTS => password = None,
                 Err(error) => return Err(error).with_context(|| format!("logging in as {}", self.name)),
             }
@@ -162,7 +160,7 @@ impl Account {
         Ok((Some(Arc::new(Mutex::new(store))), notices))
     }
 
-    /// One file per user and device. A name that is typed may hold anything.
+    /// One file per user and device. A typed name may contain any character.
     fn file_name(&self) -> String {
         let plain = |text: &str| -> String {
             let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -172,7 +170,7 @@ impl Account {
         format!("{}{device}.troupe", plain(NameKey::of(&self.name).as_str()))
     }
 
-    /// Where a version before 0.2 kept it, whatever the cluster.
+    /// The path before version 0.2, which did not depend on the cluster.
     fn old_file_name(&self) -> String {
         let plain = |text: &str| -> String {
             text.chars().map(|c| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' }).collect()
@@ -182,7 +180,7 @@ impl Account {
     }
 }
 
-/// Whether a login by a person can help.
+/// Whether an interactive login can help.
 fn wants_login(error: &Error) -> bool {
     let codes = [Refusal::ExpiredToken.code(), Refusal::WrongCredentials.code(), Refusal::NotLoggedIn.code()];
     error.code().is_some_and(|code| codes.contains(&code))
@@ -194,7 +192,7 @@ fn has_session(store: Option<&SharedFile>) -> Result<bool> {
     Ok(saved.session.is_some_and(|session| !session.token.is_empty()))
 }
 
-/// Names the stores that this user has of other clusters. They stay as they are.
+/// Lists the stores that this user has in other clusters. They are left unchanged.
 fn stores_of_others(folder: &Path, file: &str, old_file: &str) -> Vec<String> {
     let mut paths: Vec<PathBuf> = vec![folder.join(old_file)];
     let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();

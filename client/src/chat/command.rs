@@ -1,10 +1,10 @@
-//! What a typed line means. CIM's commands, its `name;;text`, and a few for groups.
+//! The meaning of a typed line: CIM's commands, its `name;;text`, and a few commands for groups.
 
 use std::time::Duration;
 
 use super::editor::Entered;
 
-/// Longest delay of `:delay`: a day.
+/// Longest delay of `:delay`, one day.
 const DELAY_SECONDS: u64 = 24 * 60 * 60;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) enum Line {
     To(String),
     History(usize),
     Who,
-    /// Not understood; how it is written.
+    /// Not understood. The text is the correct syntax.
     Usage(&'static str),
 }
 
@@ -65,8 +65,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":q!", "quit"),
 ];
 
-/// What an entered line means. Only what was typed is a command or an address; what was pasted is
-/// text.
+/// Parses an entered line. Only typed text is a command or an address; pasted text is message text.
 pub(super) fn parse_entered(entered: &Entered) -> Line {
     let typed = &entered.text[..entered.typed];
     let is_command = typed.trim_start().starts_with(':');

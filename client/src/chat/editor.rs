@@ -1,26 +1,26 @@
-//! The line that is being typed, from the bytes of a terminal in raw mode. No IO.
+//! The line editor for a terminal in raw mode. No IO.
 //!
-//! It knows typed text from pasted text (bracketed paste): what is pasted never ends a line and
-//! never is a command.
+//! It tells typed text from pasted text (bracketed paste). Pasted text never ends a line and never
+//! is a command.
 
 use troupe_core::text::clean;
 
 use super::LINE_BYTES;
 
-/// Columns of the line that are shown: its end. With the prompt they fit into 80 columns.
+/// Visible columns of the line, counted from its end. With the prompt they fit into 80 columns.
 const COLUMNS: usize = 48;
 /// Bytes of one control sequence. A longer one is dropped.
 const SEQUENCE_BYTES: usize = 32;
 
-/// Tells a terminal to put marks around what is pasted, and no longer to do so.
+/// Turns bracketed paste on and off.
 pub const PASTE_MARKS_ON: &str = "\x1b[?2004h";
 pub const PASTE_MARKS_OFF: &str = "\x1b[?2004l";
 
-/// A line that was entered.
+/// An entered line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entered {
     pub text: String,
-    /// Bytes of `text` that were typed before anything was pasted.
+    /// Bytes of `text` that were typed before the first paste.
     pub typed: usize,
 }
 
@@ -43,24 +43,24 @@ enum State {
     Text,
     Escape,
     Sequence(Vec<u8>),
-    /// One more byte belongs to the sequence.
+    /// The sequence has one more byte.
     Single,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Editor {
     line: String,
-    /// Where the first pasted text begins.
+    /// Start of the first pasted text.
     pasted_at: Option<usize>,
     pasting: bool,
     state: State,
-    /// The bytes of a character that is not complete.
+    /// Bytes of an incomplete character.
     partial: Vec<u8>,
     after_return: bool,
 }
 
 impl Editor {
-    /// Takes one byte; gives what it completes.
+    /// Takes one byte. Returns the completed action, if any.
     pub fn feed(&mut self, byte: u8) -> Option<Key> {
         match std::mem::take(&mut self.state) {
             State::Text => return self.text(byte),
@@ -82,7 +82,7 @@ impl Editor {
         None
     }
 
-    /// The end of the line as it is shown.
+    /// The visible end of the line.
     pub fn shown(&self) -> String {
         let line: String = self.line.chars().map(|c| if c == '\n' { '⏎' } else { c }).collect();
         let line = clean(&line.replace('\t', " "));
@@ -144,12 +144,12 @@ impl Editor {
                 self.pasted_at.get_or_insert(self.line.len());
             }
             (b"201", b'~') => self.pasting = false,
-            // Arrows and the like.
+            // Arrow keys and similar.
             _ => {}
         }
     }
 
-    /// At the limit of a line further characters are dropped.
+    /// A line at its limit drops further characters.
     fn push(&mut self, c: char) {
         if self.line.len() + c.len_utf8() <= LINE_BYTES {
             self.line.push(c);

@@ -1,5 +1,4 @@
-//! How things look: one line each, plain text, a little colour where a terminal is known to be
-//! there.
+//! Output of the chat: one line each, plain text, with colour if the output is a terminal.
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use troupe_core::text::{clean, clean_name};
@@ -11,7 +10,7 @@ pub(super) const SENT: &str = "✓";
 pub(super) const DELIVERED: &str = "✓✓";
 pub(super) const FAILED: &str = "✗";
 
-/// Lines of one message that are shown. The rest is in `troupe msg tail`.
+/// Lines shown of one message. `troupe msg tail` prints the rest.
 const MESSAGE_LINES: usize = 200;
 
 pub(super) struct Screen<W> {
@@ -26,8 +25,8 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         Screen { output, terminal, prompted: false }
     }
 
-    /// A message; `place` is a label that shows only itself. Its second and later lines are marked,
-    /// so that none of them looks like another message.
+    /// A message. `place` is the label of its conversation. Continuation lines are marked, so that
+    /// none of them looks like another message.
     pub async fn message(&mut self, place: &str, who: &str, text: &str) -> std::io::Result<()> {
         let who = clean_name(who);
         let mut lines = text.lines().map(clean);
@@ -43,7 +42,7 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         Ok(())
     }
 
-    /// What this client has to say.
+    /// A notice of this client.
     pub async fn notice(&mut self, text: &str) -> std::io::Result<()> {
         let text = clean(text);
         if self.terminal {
@@ -53,12 +52,12 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         }
     }
 
-    /// What became of the message with this number.
+    /// The outcome of the message with this number.
     pub async fn mark(&mut self, mark: &str, number: u64, text: &str) -> std::io::Result<()> {
         self.line(format!("  {mark} #{number} {}", clean(text)).trim_end()).await
     }
 
-    /// Shows where the next line goes, and as much of it as is typed. Only on a terminal.
+    /// Shows the prompt and the typed text. Only in a terminal.
     pub async fn prompt(&mut self, place: &str, typed: &str) -> std::io::Result<()> {
         if self.terminal {
             let prompt = format!("\r\x1b[K\x1b[1m{place}>\x1b[0m {}", clean(typed));
@@ -68,7 +67,7 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         self.output.flush().await
     }
 
-    /// Takes the prompt away; what was typed stays.
+    /// Removes the prompt. The typed text is kept.
     pub async fn end_prompt(&mut self) -> std::io::Result<()> {
         if std::mem::take(&mut self.prompted) {
             self.output.write_all(b"\r\x1b[K").await?;
@@ -85,7 +84,7 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
     }
 }
 
-/// A state in words; `None` for one that passes.
+/// A state in words. `None` for a transient one.
 pub(super) fn state(state: &State) -> Option<String> {
     match state {
         State::Connecting => None,

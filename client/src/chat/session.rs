@@ -1,9 +1,10 @@
-//! What commands do (`typed`), and what incoming events mean for the person at the terminal.
+//! The chat session: runs commands (`typed`) and displays incoming events.
 //!
-//! Whatever asks the servers runs beside the loop, so that typing and receiving go on while a node
-//! is away. Only a change of the conversation holds back what is typed after it, because that text
-//! belongs to the new one.
+//! Requests run beside the loop, so that typing and receiving continue while a node is unreachable.
+//! Only a change of the conversation holds back later input, because that input belongs to the new
+//! conversation.
 
+mod commands;
 mod read;
 mod typed;
 
@@ -23,14 +24,14 @@ use super::editor::Entered;
 use super::screen::{self, DELIVERED, FAILED, SENDING, SENT, Screen};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
-use crate::msg::{Place, describe, group_label, restored};
+use crate::msg::{NamedConversation, describe, group_label, restored};
 use read::ToRead;
 
-/// Sent messages whose delivery is watched.
+/// Sent messages whose delivery is tracked.
 const WATCHED: usize = 256;
-/// How long a name may take to be learned before its id is shown.
+/// How long a name lookup may take before the id is shown.
 const NAME_WAIT: Duration = Duration::from_secs(1);
-/// Names remembered.
+/// Names in the cache.
 const NAMES: usize = 10_000;
 /// Without a state folder, how long unsent messages get at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -43,50 +44,50 @@ pub(super) enum Work {
         conversation: ConversationId,
         outcome: Result<Acked, Error>,
     },
-    /// A delay is over.
+    /// A delay has expired.
     Say(ConversationId, String),
-    /// The other one was looked up.
-    Whisper(Result<Place>, String),
+    /// The other user was looked up.
+    Whisper(Result<NamedConversation>, String),
     Lines(Result<Vec<String>>),
-    /// The answer to a change of the conversation, and what to say about it.
-    Switch(Result<(Place, String)>),
-    /// It is time to tell what was read.
+    /// The answer to a change of the conversation, and the notice about it.
+    Switch(Result<(NamedConversation, String)>),
+    /// Time to send the read positions.
     MarkRead,
     Marked,
 }
 
-pub(super) struct Session<W> {
+pub(super) struct ChatSession<W> {
     client: Client,
     options: Options,
     screen: Screen<W>,
-    /// `None` after the user was removed from it: text then goes nowhere.
+    /// `None` after the user was removed from the conversation. Text is then refused.
     current: Option<ConversationId>,
-    /// A change of the conversation has no answer yet.
+    /// A change of the conversation is pending.
     switching: bool,
-    /// Entered meanwhile.
+    /// Input held back meanwhile.
     held: VecDeque<Entered>,
-    /// A long paste that waits for a yes.
+    /// A long paste that waits for confirmation.
     unconfirmed: Option<String>,
     names: BTreeMap<UserId, String>,
     titles: BTreeMap<ConversationId, String>,
     work: FuturesUnordered<BoxFuture<'static, Work>>,
     sent: u64,
-    /// Messages of this device that have not come back as events yet.
+    /// Messages of this device that have not come back as events.
     mine: BTreeMap<ClientMessageId, u64>,
-    /// Sent and not yet delivered to anybody else.
+    /// Sent, and not yet delivered to any other user.
     watched: BTreeMap<(ConversationId, Seq), u64>,
-    /// How far anybody else has received.
+    /// How far any other user has received.
     reached: BTreeMap<ConversationId, Seq>,
     to_read: ToRead,
-    /// Messages typed that have no mark of their end yet.
+    /// Typed messages whose outcome is not shown yet.
     pending: usize,
     bot: bool,
 }
 
-impl<W: AsyncWrite + Unpin> Session<W> {
-    pub fn new(client: Client, options: Options, output: W) -> Session<W> {
+impl<W: AsyncWrite + Unpin> ChatSession<W> {
+    pub fn new(client: Client, options: Options, output: W) -> ChatSession<W> {
         let screen = Screen::new(output, options.terminal);
-        Session {
+        ChatSession {
             client,
             options,
             screen,
@@ -121,7 +122,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    /// Shows what is typed so far, and where it would go.
+    /// Shows the typed text and its conversation.
     pub async fn prompt(&mut self, typed: &str) -> Result<()> {
         let place = match (&self.unconfirmed, self.switching, self.current) {
             (Some(_), _, _) => "send it? (y/n) ".to_owned(),
@@ -132,7 +133,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(self.screen.prompt(&place, typed).await?)
     }
 
-    /// Whether what is entered now waits for an answer.
+    /// Whether new input must wait for an answer.
     pub fn is_switching(&self) -> bool {
         self.switching
     }
@@ -146,7 +147,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
 
     pub async fn finish(mut self, events: &mut Events) -> Result<()> {
         self.screen.end_prompt().await?;
-        // A state folder keeps the outbox; without one these are the last words.
+        // A state folder keeps the outbox. Without one, unsent messages are lost after this wait.
         let keeps = self.options.account.keeps_state();
         let end = tokio::time::Instant::now() + if keeps { Duration::from_secs(1) } else { LAST_WORDS };
         self.mark_read();
@@ -186,7 +187,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    /// `false`: quit, by a line that was held back.
+    /// `false`: a held line quits.
     pub async fn worked(&mut self, work: Work) -> Result<bool> {
         match work {
             Work::Sent { number, conversation, outcome: Ok(acked) } => {
@@ -230,9 +231,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(true)
     }
 
-    /// The conversation changes now, or stays. What was entered for a conversation that is refused
-    /// goes nowhere.
-    async fn switched(&mut self, answer: Result<(Place, String)>) -> Result<bool> {
+    /// The conversation changes now, or stays. Input for a refused conversation is dropped.
+    async fn switched(&mut self, answer: Result<(NamedConversation, String)>) -> Result<bool> {
         self.switching = false;
         match answer {
             Ok((place, words)) => {
@@ -295,7 +295,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             }
             Incoming::ConversationRemoved { conversation } => {
                 self.screen.notice(&format!("you are no longer in {}", self.label(conversation))).await?;
-                // What is typed now was meant for that group: everyone must not read it.
+                // The typed text was meant for that group, so it must not go to everyone.
                 if self.current == Some(conversation) {
                     self.current = None;
                 }
@@ -306,11 +306,11 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             }
             Incoming::Settled { conversation, outcome: Ok(acked), .. } => {
                 self.screen
-                    .notice(&format!("a message kept from last time was sent to {conversation} ({})", acked.seq))
+                    .notice(&format!("a message of an earlier run was sent to {conversation} ({})", acked.seq))
                     .await?;
             }
             Incoming::Settled { conversation, outcome: Err(error), .. } => {
-                self.screen.notice(&format!("a message kept from last time to {conversation} failed: {error}")).await?;
+                self.screen.notice(&format!("a message of an earlier run to {conversation} failed: {error}")).await?;
             }
         }
         Ok(())
@@ -349,8 +349,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         Ok(())
     }
 
-    /// What a conversation is called on this screen: `everyone`, `@user`, or `#title g<id>`, so
-    /// that no group looks like a user.
+    /// The label of a conversation on this screen: `everyone`, `@user`, or `#title g<id>`. No group
+    /// label looks like a user.
     fn label(&self, conversation: ConversationId) -> String {
         let peer = self.client.user().and_then(|me| conversation.peer_of(me)).and_then(|peer| self.names.get(&peer));
         match (self.titles.get(&conversation), peer) {
@@ -360,7 +360,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         }
     }
 
-    fn learn(&mut self, place: &Place) {
+    fn learn(&mut self, place: &NamedConversation) {
         self.titles.insert(place.conversation, place.label.clone());
     }
 
@@ -386,7 +386,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
     }
 }
 
-/// CIM's artificial intelligence: what was asked, said back with confidence.
+/// CIM's artificial intelligence, which repeats the question with confidence.
 fn bot(text: &str) -> Option<String> {
     if text.starts_with(BOT) {
         return None;

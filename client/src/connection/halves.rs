@@ -1,5 +1,4 @@
-//! The two halves of a socket at work: one task reads answers and pushes, one writes what is
-//! queued.
+//! The two halves of a socket: one task reads answers and pushes, one writes queued frames.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use troupe_runtime::Stream;
 use super::{Message, Push, READ_BUFFER, Request, Shared};
 use crate::error::{Error, Result};
 
-/// Frames written with one system call.
+/// Frames per system call.
 const WRITE_BATCH: usize = 64;
 
 pub(super) fn encode(frame: &ClientFrame, buffer: &mut BytesMut) -> Result<()> {
@@ -56,7 +55,7 @@ pub(super) async fn read_all(
             let mut inner = shared.0.lock();
             inner.last_heard = Instant::now();
             match frame.message {
-                // A message of a later version: not for us.
+                // A message of a later version is ignored.
                 None => continue,
                 Some(message) if frame.request_id != 0 => {
                     if let Some(answer) = inner.pending.remove(&frame.request_id) {
@@ -71,24 +70,25 @@ pub(super) async fn read_all(
                 Some(Message::Kicked(push)) => Push::Kicked(push),
                 Some(Message::GoAway(push)) => Push::GoAway(push),
                 Some(Message::Ping(Ping { nonce })) => {
-                    // A full queue is sign of life enough.
+                    // A full queue is a sign of life as well.
                     if let Some(out) = out.upgrade() {
                         let pong = Request::Pong(Pong { nonce });
                         drop(out.try_send(ClientFrame { request_id: 1, request: Some(pong) }));
                     }
                     continue;
                 }
-                // An answer to nobody: the server refuses the connection as a whole and closes it.
+                // An answer without a request: the server refuses the connection as a whole and
+                // closes it.
                 Some(Message::Failure(failure)) => {
                     let error = Error::from(failure);
-                    tracing::warn!(%error, "the server ends the connection");
+                    tracing::warn!(%error, "the server closed the connection");
                     break;
                 }
                 Some(_) => continue,
             }
         };
         if pushes.send(push).await.is_err() {
-            // Nobody wants pushes; answers still matter.
+            // The application dropped the pushes. Answers still matter.
             continue;
         }
         shared.0.lock().last_heard = Instant::now();
@@ -109,16 +109,17 @@ pub(super) async fn write_all(
         match tokio::time::timeout(quiet, queue.recv_many(&mut batch, WRITE_BATCH)).await {
             Ok(0) => break,
             Ok(_) => {}
-            // Its answer is dropped by the reader, but heard. Id 1 was hello's.
+            // The reader drops its answer, but counts it as a sign of life. Id 1 was hello's.
             Err(_) => batch.push(ClientFrame { request_id: 1, request: Some(Request::Ping(Ping { nonce: 0 })) }),
         }
         for frame in batch.drain(..) {
             if let Err(error) = encode(&frame, &mut buffer) {
-                // Only a frame above the cap: its sender sees no answer, the others are not harmed.
-                tracing::error!(%error, "a frame is not sent");
+                // Only a frame above the cap fails here. Its sender gets no answer; other requests
+                // are unaffected.
+                tracing::error!(%error, "cannot send a frame");
             }
         }
-        // TLS keeps what a full socket did not take until it is flushed.
+        // TLS keeps what a full socket did not take until the flush.
         if write.write_all(&buffer).await.is_err() || write.flush().await.is_err() {
             return;
         }

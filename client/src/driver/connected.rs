@@ -1,5 +1,5 @@
-//! How a connection comes and goes: the login, what is learned from it, what its failure means, and
-//! the way to another node.
+//! Life cycle of a connection: login, learned addresses, handling of failures, and the switch to
+//! another node.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Driver {
         if self.cluster.as_ref() != Some(&cluster)
             && let Err(error) = self.shared.store.lock().append(&Record::Cluster(cluster.clone()))
         {
-            let text = format!("the cluster of this store cannot be kept: {error}");
+            let text = format!("cannot store the cluster id: {error}");
             return Err(State::Kicked { code: "store".into(), text });
         }
         self.cluster = Some(cluster);
@@ -52,8 +52,8 @@ impl Driver {
         if known.as_ref() != Some(&session)
             && let Err(error) = self.shared.store.lock().append(&Record::LoggedIn(session))
         {
-            // The session works; only a restart would have to log in again.
-            tracing::error!(%error, "the session is not kept");
+            // The session works. Only a restart would have to log in again.
+            tracing::error!(%error, "cannot store the session");
         }
         let told = self.followed(connection.address(), &connection.welcome().nodes);
         self.nodes.learn(&told);
@@ -70,7 +70,7 @@ impl Driver {
         Ok(())
     }
 
-    /// What a node tells about others, as far as it is followed from there.
+    /// Addresses of other nodes that a node reports, as far as the trust rules allow them.
     pub(super) fn followed(&self, from: &str, told: &[String]) -> Vec<String> {
         let followed = trust::followed(from, told, &*self.shared.context.net);
         if let Some(cluster) = &self.cluster
@@ -88,13 +88,13 @@ impl Driver {
             return Ok(());
         }
         match error {
-            // A device that was online is refused as such only until its connection to the lost
-            // node is forgotten; a newcomer is told at once.
+            // A device with a session may be refused as online until the cluster forgets its lost
+            // connection, so it retries. A device without one fails at once.
             Error::Rejected { code, text } if code != Refusal::AlreadyOnline.code() || !self.has_session() => {
                 return Err(State::Kicked { code, text });
             }
-            // Where the user points at must be right; one bad node among those that were told later
-            // is passed by.
+            // The address given by the user must be trusted. An untrusted node among the learned
+            // addresses is skipped.
             Error::Untrusted(text) if self.cluster.is_none() => {
                 return Err(State::Kicked { code: UNTRUSTED.to_owned(), text });
             }
@@ -117,7 +117,7 @@ impl Driver {
         self.shared.session.lock().as_ref().is_some_and(|session| !session.token.is_empty())
     }
 
-    /// The connection is gone; another node is tried at once.
+    /// The connection is lost. The driver tries another node at once.
     pub(super) fn lost(&mut self, reason: String) {
         let Some(online) = self.online.take() else { return };
         self.shared.connection.send_replace(None);
@@ -130,7 +130,7 @@ impl Driver {
     }
 }
 
-/// Whether a node is of this cluster, or of one that was restored from it.
+/// Whether a node belongs to this cluster, or to one that was restored from it.
 fn is_of(welcome: &Welcome, cluster: &Bytes) -> bool {
     welcome.cluster_id == *cluster || welcome.continues.contains(cluster)
 }
@@ -145,8 +145,8 @@ pub(super) async fn log_in(
     cluster: Option<Bytes>,
 ) -> Result<(Connection, Pushes, LoggedIn)> {
     let (connection, pushes) = Connection::open_trusting(&*context.net, &address, &trust).await?;
-    // A node of another cluster may have the address of one that stopped. It gets neither token nor
-    // password.
+    // A node of another cluster may have taken the address of a stopped one. It gets neither token
+    // nor password.
     if cluster.is_some_and(|ours| !is_of(connection.welcome(), &ours)) {
         return Err(Error::Unavailable(format!("{address} belongs to another cluster than this device")));
     }

@@ -1,4 +1,4 @@
-//! Which node to try next, and when.
+//! Choice of the next node, and the backoff before it.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use troupe_runtime::{Backoff, Rng};
 
 use crate::error::{Error, Result};
 
-/// Addresses remembered; a cluster has far fewer.
+/// Addresses in memory. A cluster has far fewer.
 const ADDRESSES: usize = 64;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-/// A connection that held this long was a good one: the next search starts afresh.
+/// A connection that lasted this long resets the backoff.
 const GOOD: Duration = Duration::from_secs(2);
 
 pub(crate) struct Nodes {
@@ -23,7 +23,7 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// Starts anywhere in the list, so that clients spread.
+    /// Starts at a random position of the list, so that clients spread over the nodes.
     pub fn new(given: &[String], rng: &Rng) -> Result<Nodes> {
         let mut nodes = Nodes { addresses: Vec::new(), next: 0, backoff: None, reached: None };
         nodes.learn(given);
@@ -42,7 +42,8 @@ impl Nodes {
         }
     }
 
-    /// A node asks to be left for one of these: any of them, since its other clients go too.
+    /// A node asks its clients to move to one of these nodes. The choice is random, because its
+    /// other clients move too.
     pub fn sent_to(&mut self, told: &[String], rng: &Rng) {
         self.learn(told);
         let one = told.get(rng.range(0, told.len() as u64) as usize);
@@ -57,7 +58,7 @@ impl Nodes {
         address
     }
 
-    /// The next, but not this one if there is another.
+    /// The next address, but not this one if there is another.
     pub fn next_but(&mut self, avoid: Option<&str>) -> String {
         let address = self.next();
         if Some(address.as_str()) == avoid { self.next() } else { address }
@@ -67,9 +68,9 @@ impl Nodes {
         self.reached = Some(now);
     }
 
-    /// The connection to this node ended: how long to wait. Not at all, unless it had only just
-    /// begun. All its clients may be looking for another, so each goes on anywhere else in the
-    /// list.
+    /// The connection to this node ended. Returns the wait before the next attempt, which is zero
+    /// unless the connection was short. The next address is random, because all clients of a lost
+    /// node look for another one.
     pub fn lost(&mut self, address: &str, now: Instant, rng: &Rng) -> Duration {
         let good = self.reached.take().is_some_and(|at| now - at >= GOOD);
         if good {
@@ -80,8 +81,8 @@ impl Nodes {
         self.backoff(rng)
     }
 
-    /// How long to wait before the next try: nothing at first, then 50 ms doubling up to 5 s, half
-    /// of it by chance.
+    /// The wait before the next attempt: zero at first, then 50 ms doubling up to 5 s, half of it
+    /// random.
     pub fn backoff(&mut self, rng: &Rng) -> Duration {
         match &mut self.backoff {
             Some(backoff) => backoff.pause(rng),
@@ -132,6 +133,6 @@ mod tests {
         let rng = Rng::from_seed(1);
         let mut nodes = Nodes::new(&given(&NODES), &rng).unwrap();
         nodes.sent_to(&[], &rng);
-        assert!(NODES.contains(&nodes.next().as_str()), "nobody was named");
+        assert!(NODES.contains(&nodes.next().as_str()), "no node was named");
     }
 }

@@ -1,5 +1,4 @@
-//! One connection's worth of work: what is in flight on it, what was heard on it ([`heard`]), and
-//! whether it still lives.
+//! One connection: requests in flight, incoming messages ([`heard`]), and liveness.
 
 mod heard;
 mod restored;
@@ -24,15 +23,15 @@ use crate::error::Result;
 use crate::inbox::{Inbox, Wanted};
 use crate::outbox::Refused;
 
-/// A node that owes an answer is asked for a sign of life after this silence ...
+/// A node with pending requests is pinged after this silence ...
 const PING_AFTER: Duration = Duration::from_secs(1);
-/// ... and left after this.
+/// ... and given up after this.
 const GIVE_UP: Duration = Duration::from_millis(2500);
-/// One that owes nothing is asked now and then.
+/// A node without pending requests is pinged at this interval.
 const PING_IDLE: Duration = Duration::from_secs(5);
-/// Acknowledgements are gathered for this long.
+/// Acknowledgements are collected for this long.
 const ACKNOWLEDGE: Duration = Duration::from_millis(200);
-/// The conversation list is asked for again after this, if a part of it was missing.
+/// Delay before the conversation list is requested again, if a part of it was missing.
 const RELIST: Duration = Duration::from_millis(500);
 
 pub(super) enum Heard {
@@ -53,11 +52,11 @@ pub(super) struct Online {
     acknowledge_at: Option<Instant>,
     list_at: Option<Instant>,
     listing: bool,
-    /// In the list, but their line could not be had yet.
+    /// Listed conversations whose line was unavailable.
     lineless: BTreeSet<ConversationId>,
-    /// Lines that have come since the list was begun.
+    /// Lines received since the list was requested.
     listed: BTreeSet<ConversationId>,
-    /// Heard of while the list was on its way.
+    /// Conversations announced while the list was in flight.
     unlisted: BTreeMap<ConversationId, Seq>,
 }
 
@@ -81,7 +80,7 @@ impl Online {
     pub async fn next(&mut self) -> Heard {
         tokio::select! {
             biased;
-            // Answers are bounded by the send window, so pushes get their turn.
+            // The send window bounds answers, so pushes get their turn.
             Some(answer) = self.answers.next() => answer,
             push = self.pushes.next() => push.map_or(Heard::Ended, Heard::Push),
         }
@@ -92,7 +91,7 @@ impl Online {
         [self.acknowledge_at, self.list_at].into_iter().flatten().fold(now + watch, Instant::min)
     }
 
-    /// Looks after the connection; says why it is given up.
+    /// Checks liveness. Returns the reason if the connection is given up.
     pub fn watch(&mut self, now: Instant) -> Option<String> {
         let silence = self.connection.silence();
         if silence >= GIVE_UP {
@@ -155,7 +154,7 @@ impl Online {
             None => self.acknowledge_at = Some(now + ACKNOWLEDGE),
             Some(at) if at <= now => {
                 self.acknowledge_at = None;
-                // What cannot be queued now goes with the next round.
+                // An acknowledgement that does not fit into the queue is sent in the next round.
                 taken.retain(|conversation, seq| {
                     let acknowledge = wire::Acknowledge { conversation: conversation.to_string(), seq: seq.0 };
                     self.connection.tell(Request::Acknowledge(acknowledge)).is_err()
@@ -165,7 +164,7 @@ impl Online {
         }
     }
 
-    /// The last words: acknowledgements, and a ping to know that they were heard.
+    /// Sends the last acknowledgements, and a ping to confirm that they arrived.
     pub async fn finish(&mut self, shared: &Shared) {
         self.acknowledge_at = Some(Instant::now());
         self.acknowledge(shared, Instant::now());
@@ -180,7 +179,7 @@ impl Online {
         }
     }
 
-    /// Sends a request whose answer comes by `next`. `false`: not now.
+    /// Sends a request whose answer `next` returns. `false`: the queue is full.
     fn ask(&mut self, request: Request, heard: impl FnOnce(Result<Message>) -> Heard + Send + 'static) -> bool {
         match self.connection.start(request) {
             Ok(reply) => {

@@ -89,7 +89,7 @@ fn what_a_page_leaves_out_is_not_for_this_device() {
     let wanted = inbox.next_fetch(now).expect("behind");
     inbox.page(wanted, vec![event(7), event(8)], Seq(9), false, now);
     assert_eq!(taken(&mut inbox), [7, 8]);
-    // One empty page may be a head that was read a moment too late; a second is the truth.
+    // One empty page may come from a head that was read too late. A second one is authoritative.
     let mut at = now;
     for _ in 0..2 {
         let wanted = inbox.next_fetch(at).expect("9 may still come");
@@ -119,8 +119,8 @@ fn a_slow_application_bounds_what_is_kept() {
     assert_eq!(seen, (1..=many).collect::<Vec<_>>());
 }
 
-/// Pushes are lost, repeated and reordered, pages are lost, connections end: what comes out is 1,
-/// 2, 3 ...
+/// Pushes are lost, repeated and reordered, pages are lost, connections end. The output is 1, 2, 3
+/// ...
 fn survives(seed: u64) {
     let rng = Rng::from_seed(seed);
     let chance = |percent: u64| rng.range(0, 100) < percent;

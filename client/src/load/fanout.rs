@@ -1,4 +1,4 @@
-//! One group, many online members: how many deliveries a second, and how late.
+//! One group with many online members: deliveries per second, and their latency.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ const DRAIN: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Options {
     pub target: Target,
-    /// Connections that receive.
+    /// Receiving connections.
     pub online: usize,
-    /// Of one user each: 1 makes every receiver a member of its own.
+    /// Devices per user. At 1 every receiver is a member of its own.
     pub devices: usize,
-    /// Messages per second; `None`: the next when `in_flight` earlier ones are acked.
+    /// Messages per second. `None`: the next one follows when `in_flight` earlier ones are acked.
     pub rate: Option<f64>,
     pub in_flight: usize,
     pub body_bytes: usize,
@@ -53,7 +53,7 @@ pub struct Report {
     pub sent: u64,
     pub deliveries: u64,
     pub deliveries_per_s: f64,
-    /// Deliveries that should have been: every message at every receiver.
+    /// Expected deliveries: every message at every receiver.
     pub expected: u64,
     pub deliver_p50_ms: f64,
     pub deliver_p99_ms: f64,

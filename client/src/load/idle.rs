@@ -1,5 +1,4 @@
-//! Connections that are logged in and do nothing but stay: what they cost the servers is for the
-//! caller to look at.
+//! Logged-in connections that stay idle. The caller measures their cost on the servers.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ pub struct Report {
     pub nodes: usize,
     pub asked: usize,
     pub opened: usize,
-    /// Registering and logging in; password hashes on the servers are most of it.
+    /// Time of registration and login, mostly password hashes on the servers.
     pub open_seconds: f64,
     pub held_seconds: f64,
     /// Open at the end.
@@ -37,7 +36,7 @@ pub struct Idle {
     report: Report,
 }
 
-/// Opens the connections: as many devices per user as a user may have, spread over all nodes.
+/// Opens the connections: as many devices per user as allowed, spread over all nodes.
 pub async fn open(options: &Options) -> Result<Idle> {
     let target = &options.target;
     target.check()?;
@@ -76,7 +75,7 @@ impl Idle {
         self.links.len()
     }
 
-    /// Keeps the connections for a while, reading what is pushed, and counts those that are left.
+    /// Holds the connections for a while, reads pushes, and counts the connections that remain.
     pub async fn hold(&mut self, time: Duration) -> Report {
         let start = Instant::now();
         let end = start + time;

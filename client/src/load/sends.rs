@@ -1,5 +1,4 @@
-//! Senders in many conversations, receivers at other nodes: how long until the ack, how long until
-//! the delivery.
+//! Senders in many conversations, receivers at other nodes: latency of acks and deliveries.
 
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::time::Instant;
 use super::{Latency, Link, RunClock, SETUP, Target, create_group, message, receive};
 use crate::error::Error;
 
-/// Deliveries that are on their way at the end get this long.
+/// Deliveries in flight at the end get this long.
 const DRAIN: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
@@ -21,7 +20,7 @@ pub struct Options {
     /// Sending users, one connection each, spread over all nodes.
     pub senders: usize,
     pub conversations: usize,
-    /// Messages per second over all senders. `None`: as fast as the acks come, with `in_flight` per
+    /// Messages per second over all senders. `None`: as fast as acks arrive, with `in_flight` per
     /// sender.
     pub rate: Option<f64>,
     pub in_flight: usize,
@@ -51,7 +50,7 @@ pub struct Report {
     pub senders: usize,
     pub conversations: usize,
     pub body_bytes: usize,
-    /// Asked for; null in a saturation run.
+    /// The requested rate. Null in a saturation run.
     pub rate: Option<f64>,
     pub seconds: f64,
     pub acked: u64,
@@ -63,9 +62,9 @@ pub struct Report {
     pub delivered: u64,
     pub deliver_p50_ms: f64,
     pub deliver_p99_ms: f64,
-    /// Refused for now; each is lost load, not a lost message.
+    /// Refused for now. Each is lost load, not a lost message.
     pub overloaded: u64,
-    /// No answer, or refused for good.
+    /// No answer, or a definite refusal.
     pub errors: u64,
     pub first_error: Option<String>,
 }
@@ -76,8 +75,8 @@ pub async fn run(options: Options) -> Result<Report> {
     ensure!(options.senders > 0 && options.conversations > 0 && options.in_flight > 0, "nothing is to be sent");
     ensure!(options.rate.is_none_or(|rate| rate > 0.0), "the rate must be above zero");
 
-    // Sender i is at node i, receiver k at node k + 1: with as many receivers as nodes, a
-    // conversation's receiver is at another node than its first sender.
+    // Sender i is at node i and receiver k at node k + 1. With as many receivers as nodes, a
+    // conversation's receiver and its first sender are at different nodes.
     let run = target.run_name();
     let receivers = target.nodes.len();
     let sender_users = target.register(&run, "s", options.senders).await?;
@@ -147,8 +146,8 @@ pub async fn run(options: Options) -> Result<Report> {
     })
 }
 
-/// Whether a sender sends into a conversation: every sender into its own, or several into one if
-/// there are fewer.
+/// Whether a sender sends into a conversation: each into its own, or several into one if there are
+/// fewer conversations.
 fn uses(sender: usize, conversation: usize, options: &Options) -> bool {
     if options.conversations >= options.senders {
         conversation % options.senders == sender
@@ -186,10 +185,10 @@ impl Tally {
         self.first_error = self.first_error.take().or(other.first_error);
     }
 
-    /// Counts an outcome. The answer is the time to leave a busy server alone.
+    /// Counts an outcome. Returns how long to leave a busy server alone.
     pub fn count(&mut self, clock: &RunClock, due: u64, at: u64, outcome: Result<(), Error>) -> Option<Duration> {
         match outcome {
-            // A saturated run counts what was acked within it, a scheduled one what was due within
+            // A saturation run counts messages acked within it, a scheduled run those due within
             // it.
             Ok(()) if clock.measures(due) => self.acks.record(at.saturating_sub(due)),
             Ok(()) => {}
@@ -211,14 +210,14 @@ async fn send(sender: Sender) -> Tally {
     let Link { connection, mut pushes } = link;
     let step = options.rate.map(|rate| 1e6 * options.senders as f64 / rate);
     let window = match step {
-        // An open loop is bounded by what the server takes on one connection, nothing else.
+        // An open loop is bounded only by what the server accepts on one connection.
         Some(_) => (connection.welcome().send_window as usize).max(1),
         None => options.in_flight,
     };
     let mut tally = Tally::default();
     let mut answers = FuturesUnordered::new();
     let mut sent = 0u64;
-    // Senders begin one after another within the first step.
+    // Senders start one after another within the first step.
     let offset = step.map_or(0.0, |step| step * index as f64 / options.senders as f64);
     let mut paused_until = clock.at(0);
     loop {
@@ -236,7 +235,7 @@ async fn send(sender: Sender) -> Tally {
                     paused_until = Instant::now() + pause;
                 }
             }
-            // What is pushed to a sender is of no interest, but must be read.
+            // Pushes to a sender are read and ignored.
             Some(_) = pushes.next() => {}
             _ = tokio::time::sleep_until(send_at), if may_send => {
                 let due = due.unwrap_or_else(|| clock.now());

@@ -1,5 +1,5 @@
-//! Sends that go on until they are told to stop, and the fate of each: for what happens to a
-//! cluster meanwhile, however long it takes.
+//! Sends that continue until they are stopped, with the outcome of each, for measurements during
+//! faults.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use troupe_runtime::Platform;
 use super::{Latency, Link, SETUP, Target, create_group, send_request};
 use crate::error::Error;
 
-/// Bodies are cut from so much text at any place: nothing repeats within what a store compresses at
-/// once.
+/// Bodies are cut from this much text at random positions, so nothing repeats within a compression
+/// window.
 const TEXT_BYTES: usize = 1024 * 1024;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
     /// Messages per second over all senders, on a fixed schedule.
     Rate(f64),
-    /// As fast as the acks come, with so many in flight per sender.
+    /// As fast as acks arrive, with this many in flight per sender.
     InFlight(usize),
 }
 
@@ -36,23 +36,23 @@ pub struct Options {
     pub target: Target,
     /// Sending users, one connection each, spread over the target's nodes.
     pub senders: usize,
-    /// Of each sender, and of nobody else.
+    /// Conversations per sender, which no other sender uses.
     pub conversations: usize,
     pub pace: Pace,
-    /// Text that no compression shrinks.
+    /// Incompressible text.
     pub body_bytes: RangeInclusive<usize>,
 }
 
-/// What became of one message.
+/// The outcome of one message.
 #[derive(Clone, Copy, Debug)]
 struct Fate {
-    /// Since the load began.
+    /// Microseconds since the load began.
     due: Duration,
-    /// Until its ack; `None`: refused, or nobody knows.
+    /// Time until the ack. `None`: refused or unknown.
     took: Option<Duration>,
 }
 
-/// A load that goes on until it is stopped or dropped.
+/// A load that continues until it is stopped or dropped.
 pub struct Steady {
     begun: Instant,
     acked_bytes: Arc<AtomicU64>,
@@ -66,7 +66,7 @@ pub struct Sent {
     pub first_error: Option<String>,
 }
 
-/// The messages that were due within a time.
+/// The messages that were due within a period.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     pub acked: u64,
@@ -75,7 +75,7 @@ pub struct Window {
     pub errors: u64,
 }
 
-/// Answers when everybody is logged in and sends.
+/// Returns when all senders are logged in and sending.
 pub async fn start(options: Options) -> Result<Steady> {
     let target = &options.target;
     target.check()?;
@@ -119,22 +119,22 @@ pub async fn start(options: Options) -> Result<Steady> {
 }
 
 impl Steady {
-    /// Since the load began.
+    /// Time since the load began.
     pub fn now(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// Bytes of bodies that were acknowledged.
+    /// Bytes of acknowledged bodies.
     pub fn acked_bytes(&self) -> u64 {
         self.acked_bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody sends.
+    /// Whether any sender is running.
     pub fn goes_on(&self) -> bool {
         self.senders.iter().any(|sender| !sender.is_finished())
     }
 
-    /// Sends nothing more, and waits for what is on its way.
+    /// Stops sending, and waits for messages in flight.
     pub async fn stop(self) -> Result<Sent> {
         self.stop.cancel();
         let mut all = Sent::default();
@@ -148,7 +148,7 @@ impl Steady {
 }
 
 impl Sent {
-    /// What became of the messages that were due from one time on and before another.
+    /// Outcomes of the messages due between two times.
     pub fn between(&self, from: Duration, to: Duration) -> Window {
         let (mut latency, mut errors) = (Latency::new(), 0);
         for fate in self.fates.iter().filter(|fate| (from..to).contains(&fate.due)) {
@@ -179,7 +179,7 @@ impl Sender {
     async fn run(self, link: Link) -> Sent {
         let Link { connection, mut pushes } = link;
         let (schedule, window) = match self.options.pace {
-            // An open loop is bounded by what the server takes on one connection, nothing else.
+            // An open loop is bounded only by what the server accepts on one connection.
             Pace::Rate(rate) => (Some(rate), (connection.welcome().send_window as usize).max(1)),
             Pace::InFlight(window) => (None, window),
         };
@@ -189,8 +189,8 @@ impl Sender {
         let mut paused_until = self.begun;
         loop {
             let stopped = self.stop.is_cancelled();
-            // An open loop goes on after its connection has ended: what it cannot send any more
-            // counts as lost.
+            // An open loop continues after its connection has ended. Messages that it cannot send
+            // count as lost.
             let over = stopped || (schedule.is_none() && connection.is_closed());
             if over && answers.is_empty() {
                 break;
@@ -205,7 +205,7 @@ impl Sender {
                         paused_until = Instant::now() + pause;
                     }
                 }
-                // What is pushed to a sender is of no interest, but must be read.
+                // Pushes to a sender are read and ignored.
                 Some(_) = pushes.next() => {}
                 () = self.stop.cancelled(), if !stopped => {}
                 () = tokio::time::sleep_until(send_at), if may_send => {
@@ -231,7 +231,7 @@ impl Sender {
         sent
     }
 
-    /// Senders begin one after another within the first step.
+    /// Senders start one after another within the first step.
     fn due(&self, rate: f64, number: u64) -> Duration {
         let senders = self.options.senders as f64;
         Duration::from_secs_f64((number as f64 * senders + self.index as f64) / rate)
@@ -244,7 +244,7 @@ impl Sender {
         self.text.slice(from..from + bytes)
     }
 
-    /// Writes an outcome down. The answer is the time to leave a busy server alone.
+    /// Records an outcome. Returns how long to leave a busy server alone.
     fn count(&self, sent: &mut Sent, due: Duration, bytes: usize, outcome: Result<(), Error>) -> Option<Duration> {
         let took = self.begun.elapsed().saturating_sub(due);
         let Err(error) = outcome else {
@@ -256,7 +256,7 @@ impl Sender {
             Error::Overloaded { retry_after, .. } => Some((*retry_after).max(Duration::from_millis(1))),
             _ => None,
         };
-        // Who sends as much as possible is told when it is too much; that is no loss.
+        // A saturating sender expects overload refusals. They are no loss.
         if pause.is_none() || matches!(self.options.pace, Pace::Rate(_)) {
             sent.fates.push(Fate { due, took: None });
             sent.first_error.get_or_insert_with(|| error.to_string());
@@ -265,7 +265,7 @@ impl Sender {
     }
 }
 
-/// Letters by chance.
+/// Random letters.
 fn noise(context: &Platform) -> Bytes {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = Vec::with_capacity(TEXT_BYTES);

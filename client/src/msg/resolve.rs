@@ -1,4 +1,4 @@
-//! What a typed address means.
+//! Resolution of typed addresses.
 
 use anyhow::{Context, Result, bail};
 use troupe_core::text::clean_name;
@@ -7,23 +7,23 @@ use troupe_core::{ConversationId, Seq, UserId, same_name};
 use crate::client::Client;
 use crate::requests::ConversationInfo;
 
-/// A conversation, and what it is called on this screen.
+/// A conversation and its label on this screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct NamedConversation {
     pub conversation: ConversationId,
     pub label: String,
 }
 
-/// How a group is called: never like a user, and never without its id.
+/// The label of a group. It never looks like a user, and always includes the id.
 pub(crate) fn group_label(title: &str, conversation: ConversationId) -> String {
     format!("#{} {conversation}", clean_name(title))
 }
 
-/// A conversation by its id, the direct one with a user by name or id, or an own group by `#title`
-/// if no other own group has that title.
+/// Resolves a conversation id, a user name or id (direct conversation), or `#title` of an own group
+/// with a unique title.
 ///
-/// A title alone means nothing: a group may be called like a user.
-pub(crate) async fn resolve(client: &Client, to: &str) -> Result<Place> {
+/// A title without `#` never resolves, because a group may be called like a user.
+pub(crate) async fn resolve(client: &Client, to: &str) -> Result<NamedConversation> {
     let me = client.user().context("not logged in")?;
     if let Ok(conversation) = to.parse() {
         return by_id(client, conversation, me).await;
@@ -38,10 +38,10 @@ pub(crate) async fn resolve(client: &Client, to: &str) -> Result<Place> {
     };
     let Some(other) = users.first() else { bail!("there is no user {to}; a group is written #title or g<id>") };
     let conversation = ConversationId::direct(me, other.user).context("this is yourself")?;
-    Ok(Place { conversation, label: format!("@{}", clean_name(&other.name)) })
+    Ok(NamedConversation { conversation, label: format!("@{}", clean_name(&other.name)) })
 }
 
-async fn by_id(client: &Client, conversation: ConversationId, me: UserId) -> Result<Place> {
+async fn by_id(client: &Client, conversation: ConversationId, me: UserId) -> Result<NamedConversation> {
     let label = match conversation {
         ConversationId::Everyone => "everyone".to_owned(),
         ConversationId::Direct { .. } => {
@@ -57,17 +57,19 @@ async fn by_id(client: &Client, conversation: ConversationId, me: UserId) -> Res
             line.map_or_else(|| conversation.to_string(), |line| group_label(&line.name, conversation))
         }
     };
-    Ok(Place { conversation, label })
+    Ok(NamedConversation { conversation, label })
 }
 
-/// Titles that look alike count as the same.
-fn by_title(list: &[ConversationInfo], title: &str) -> Result<Place> {
+/// Titles that look alike count as equal.
+fn by_title(list: &[ConversationInfo], title: &str) -> Result<NamedConversation> {
     let is_group = |line: &&ConversationInfo| matches!(line.conversation, ConversationId::Group(_));
     let found: Vec<&ConversationInfo> =
         list.iter().filter(is_group).filter(|line| same_name(&line.name, title)).collect();
     match found[..] {
         [] => bail!("you are in no group #{title}; :groups lists yours"),
-        [line] => Ok(Place { conversation: line.conversation, label: group_label(&line.name, line.conversation) }),
+        [line] => {
+            Ok(NamedConversation { conversation: line.conversation, label: group_label(&line.name, line.conversation) })
+        }
         _ => {
             let ids: Vec<String> = found.iter().map(|line| line.conversation.to_string()).collect();
             bail!("several groups are called #{title}: say which by its id ({})", ids.join(", "))

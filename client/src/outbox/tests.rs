@@ -57,7 +57,7 @@ fn a_refusal_is_final_only_when_no_earlier_sending_can_arrive_any_more() {
     assert!(!outbox.refused(&id(1), Refused::ForGood, soon), "the first sending may be under way");
     assert_eq!(links(&mut outbox, soon), []);
     let later = outbox.wake_at(soon).expect("it is asked again");
-    assert_eq!((later - now, links(&mut outbox, later).len()), (DOUBT, 1));
+    assert_eq!((later - now, links(&mut outbox, later).len()), (UNRESOLVED, 1));
     assert!(outbox.refused(&id(1), Refused::ForGood, later));
 }
 
@@ -121,8 +121,8 @@ impl Server {
     }
 }
 
-/// Loss, repetition, reordering and new connections, then calm: everything is in the log once, in
-/// the order it was pushed.
+/// Loss, repetition, reordering and reconnects, then calm: the log holds everything once, in push
+/// order.
 fn survives(seed: u64) {
     let rng = Rng::from_seed(seed);
     let chance = |percent: u64| rng.range(0, 100) < percent;
@@ -132,7 +132,7 @@ fn survives(seed: u64) {
     let conversations: Vec<ConversationId> = (1..=3).map(|n| ConversationId::Group(troupe_core::GroupId(n))).collect();
     let mut pushed = Vec::new();
     let mut refused = BTreeSet::new();
-    // Frames outlive their connection on the way there, answers do not on the way back.
+    // Frames to the server outlive their connection; answers do not.
     let mut frames: Vec<(u64, Outgoing)> = Vec::new();
     let mut answers: Vec<(ClientMessageId, Option<Refused>)> = Vec::new();
     let mut connection = 0;
@@ -162,8 +162,7 @@ fn survives(seed: u64) {
             let at = if calm { 0 } else { rng.range(0, frames.len() as u64) as usize };
             let (from, send) = if !calm && chance(15) { frames[at].clone() } else { frames.remove(at) };
             let answer = match (calm, rng.range(0, 100)) {
-                // Lost before or behind the server; the client hears of it when it has waited long
-                // enough.
+                // Lost before or after the server. The client notices when its timeout expires.
                 (false, 0..10) => Some(Refused::Unknown),
                 (false, 10..20) => {
                     server.take(&send);

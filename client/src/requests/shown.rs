@@ -1,4 +1,4 @@
-//! What the answers of requests hold, read from the wire.
+//! Contents of answers, decoded from the wire.
 
 use troupe_core::event::Role;
 use troupe_core::{ConversationId, Event, Seq, Timestamp, UserId};
@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 pub struct SessionInfo {
     pub device: String,
     pub created: Timestamp,
-    /// When it was last seen in use, coarsely.
+    /// When the session was last used, coarsely.
     pub used: Timestamp,
     pub online: bool,
-    /// The one that asks.
+    /// The session that asks.
     pub current: bool,
 }
 
@@ -29,21 +29,21 @@ pub struct ConversationInfo {
     pub unread: u64,
     pub members: u32,
     pub role: Option<Role>,
-    /// Whether anybody may join.
+    /// Whether anyone may join.
     pub open: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConversationList {
     pub conversations: Vec<ConversationInfo>,
-    /// Their shard does not answer now: ask again.
+    /// Conversations whose shard does not answer now. Ask again.
     pub unavailable: Vec<ConversationId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvitationInfo {
     pub conversation: ConversationId,
-    /// The group's, unless its shard does not answer now.
+    /// The group's name, unless its shard does not answer now.
     pub name: String,
     pub by: UserId,
     /// The event that added this user.
@@ -56,7 +56,7 @@ pub struct HistoryPage {
     /// Oldest first.
     pub events: Vec<Event>,
     pub head: Seq,
-    /// There are more in the direction asked.
+    /// There are more events in the requested direction.
     pub more: bool,
 }
 

@@ -1,8 +1,8 @@
 //! One append-only file per device, readable by its owner only.
 //!
-//! A record that was cut off by a crash can only be the last one; it is cut away when the file is
-//! opened. Damage before that is reported and nothing is touched: an outbox that silently forgets
-//! is worse than one that does not open.
+//! Only the last record can be torn by a crash. It is cut off when the file is opened. Damage
+//! before it is reported and the file is left unchanged: a failure to open is better than a silent
+//! loss of the outbox.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -16,23 +16,22 @@ use troupe_runtime::private;
 use super::record::{self, HEADER_BYTES, RECORD_BYTES};
 use super::{HISTORY_EVENTS, Record, Saved, Store, matches};
 
-/// Below this size the file is never rewritten.
+/// Smaller files are never rewritten.
 const COMPACT_BYTES: u64 = 8 * 1024 * 1024;
-/// A file is refused rather than read above this size.
+/// Larger files are refused.
 const FILE_BYTES: u64 = 1024 * 1024 * 1024;
 
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
     file: File,
-    /// Length up to the last whole record.
+    /// Length up to the last complete record.
     length: u64,
     compact_at: u64,
 }
 
 impl FileStore {
-    /// Opens or creates the file; folders above it are created. Two processes cannot have it open
-    /// at once.
+    /// Opens or creates the file and its parent folders. Only one process can have it open.
     pub fn open(path: impl AsRef<Path>) -> io::Result<FileStore> {
         let path = path.as_ref().to_owned();
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -59,7 +58,7 @@ impl FileStore {
         Ok(Bytes::from(bytes))
     }
 
-    /// All records in order, and the length they take.
+    /// All records in order, and their total length.
     fn records(&mut self) -> io::Result<(Vec<Record>, u64)> {
         let mut bytes = self.read()?;
         let whole = bytes.len();
@@ -67,12 +66,12 @@ impl FileStore {
         while let Some(record) = record::decode(&mut bytes) {
             records.push(record);
         }
-        // Half a record, or the zeros that some file systems leave after a crash, are a torn tail.
+        // Half a record, or zeros that some file systems leave after a crash, are a torn tail.
         if bytes.len() > HEADER_BYTES + RECORD_BYTES && bytes.iter().any(|byte| *byte != 0) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!(
-                    "{} is damaged at byte {}: move it away to start anew",
+                    "{} is damaged at byte {}: move it away to start with an empty one",
                     self.path.display(),
                     whole - bytes.len()
                 ),
@@ -81,7 +80,7 @@ impl FileStore {
         Ok((records, (whole - bytes.len()) as u64))
     }
 
-    /// Writes what still counts to a new file and puts it in the place of the old one.
+    /// Writes the live records to a new file, which replaces the old one.
     fn compact(&mut self) -> io::Result<()> {
         let (records, _) = self.records()?;
         let mut saved = Saved::default();
@@ -108,7 +107,7 @@ impl FileStore {
         saved.outbox.into_iter().for_each(|queued| record::encode(&Record::Queued(queued), &mut bytes));
 
         let new = self.path.with_extension("new");
-        // A leftover of a rewrite that was cut off.
+        // Left over from an interrupted rewrite.
         drop(fs::remove_file(&new));
         let mut file = open_private(&new)?;
         file.try_lock().map_err(|error| io::Error::other(error.to_string()))?;
@@ -141,7 +140,7 @@ impl Store for FileStore {
         }
         self.file.seek(SeekFrom::Start(self.length))?;
         if let Err(error) = self.file.write_all(&bytes) {
-            // Half a record must not stand before a whole one.
+            // Half a record must not precede a complete one.
             self.file.set_len(self.length)?;
             return Err(error);
         }
@@ -149,9 +148,9 @@ impl Store for FileStore {
         if self.length > self.compact_at
             && let Err(error) = self.compact()
         {
-            // The record is kept; the file is only larger than it could be. Try again when it has
-            // grown much.
-            tracing::warn!(%error, "the file of this device is not compacted");
+            // The record is kept, but the file is larger than necessary. Retry after it has grown
+            // much.
+            tracing::warn!(%error, "cannot compact the file of this device");
             self.compact_at = 2 * self.length;
         }
         Ok(())

@@ -1,5 +1,4 @@
-//! A store that is gone with the process: for tests, load, and clients that want to leave nothing
-//! behind.
+//! A store in memory: for tests, load, and clients that leave nothing on disk.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,7 +7,7 @@ use troupe_core::{ConversationId, Event, fold};
 
 use super::{Record, Saved, Store, matches};
 
-/// Fewer than a file keeps: a test may hold thousands of these.
+/// Fewer than in a file: a test may hold thousands of these stores.
 const HISTORY: usize = 256;
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! Records as bytes: one protobuf message each, in a frame of length and CRC-32.
+//! Record encoding: one protobuf message each, framed by length and CRC-32.
 
 use bytes::{Buf, Bytes};
 use prost::Message;
@@ -7,7 +7,7 @@ use troupe_proto::wire::client as wire;
 
 use super::{Queued, Record, Session};
 
-/// Largest payload: an event of the largest size, and room. A longer one is damage.
+/// Largest payload: an event of the largest size, with headroom. A longer one is damage.
 pub(super) const RECORD_BYTES: usize = 256 * 1024;
 pub(super) const HEADER_BYTES: usize = 8;
 
@@ -79,8 +79,8 @@ pub(super) fn encode(record: &Record, target: &mut Vec<u8>) {
     target.extend_from_slice(&payload);
 }
 
-/// The first record of `bytes`, which are advanced behind it. `None`: no whole, sound record stands
-/// here.
+/// Decodes the first record of `bytes` and advances past it. `None`: there is no complete, valid
+/// record.
 pub(super) fn decode(bytes: &mut Bytes) -> Option<Record> {
     if bytes.len() < HEADER_BYTES {
         return None;

@@ -1,5 +1,5 @@
-//! The clusters whose keys are known, and the file that keeps them: one line per cluster,
-//! `<cluster id> <fingerprint> <host:port>,<host:port>...`.
+//! The known clusters, and their file: one line per cluster, `<cluster id> <fingerprint>
+//! <host:port>,<host:port>...`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,9 +10,9 @@ use troupe_runtime::private;
 
 use super::Fingerprint;
 
-/// A larger file is not one of ours.
+/// A larger file was not written by this program.
 const FILE_BYTES: u64 = 1024 * 1024;
-/// Addresses kept of one cluster. Above it the file keeps the first ones, and a further address
+/// Addresses stored per cluster. Above it the file keeps the first ones, and a further address
 /// counts as new each time.
 const ADDRESSES: usize = 64;
 
@@ -22,7 +22,7 @@ const HEAD: &str = "# Clusters whose keys were taken on first use: cluster id, S
 pub(super) struct Known {
     file: Option<PathBuf>,
     clusters: BTreeMap<String, Cluster>,
-    /// Told by nodes and not dialed yet: no person has named these, so they are not kept.
+    /// Reported by nodes and not dialed yet. No user has named these, so they are not stored.
     told: BTreeMap<String, String>,
 }
 
@@ -32,7 +32,7 @@ struct Cluster {
 }
 
 impl Known {
-    /// A file that does not exist knows nothing.
+    /// A missing file is empty.
     pub fn read(file: &Path) -> io::Result<Known> {
         let mut known = Known { file: Some(file.to_owned()), ..Known::default() };
         known.clusters = parse(file)?;
@@ -52,14 +52,14 @@ impl Known {
         dialed.map(|known| known.fingerprint).or_else(|| self.of_cluster(self.told.get(dial)?))
     }
 
-    /// The address belongs to this cluster and to no other one from now on.
+    /// The address belongs to this cluster only, from now on.
     pub fn keep(&mut self, cluster: &str, fingerprint: Fingerprint, dial: &str) -> io::Result<()> {
         let kept = self.clusters.get(cluster);
         if kept.is_some_and(|kept| kept.fingerprint == fingerprint && kept.addresses.contains(dial)) {
             return Ok(());
         }
         if let Some(file) = &self.file {
-            // Another process may have added to it meanwhile.
+            // Another process may have written it meanwhile.
             for (cluster, known) in parse(file)? {
                 self.clusters.entry(cluster).or_insert(known);
             }
@@ -73,15 +73,14 @@ impl Known {
         if known.addresses.len() < ADDRESSES {
             known.addresses.insert(dial.to_owned());
         }
-        // A cluster that has lost its last address to another one is gone.
+        // A cluster that has lost its last address is removed.
         self.clusters.retain(|_, known| !known.addresses.is_empty());
         self.write()
     }
 
     pub fn learn<'a>(&mut self, cluster: &str, addresses: impl Iterator<Item = &'a str>) {
         for address in addresses {
-            // What is bound already stays bound: a foreign cluster cannot claim an address of
-            // another one.
+            // Existing bindings win: a foreign cluster cannot claim an address of another one.
             let bound = self.clusters.values().any(|known| known.addresses.contains(address));
             if !bound && self.told.len() < ADDRESSES {
                 self.told.entry(address.to_owned()).or_insert_with(|| cluster.to_owned());
@@ -122,7 +121,7 @@ fn parse(file: &Path) -> io::Result<BTreeMap<String, Cluster>> {
     let text = fs::read_to_string(file)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let parsed = lines.map(|(number, line)| {
-        // A pin that cannot be read must not count as no pin.
+        // An unreadable pin must not count as no pin.
         let wrong = || format!("{}:{}: wants a cluster id, a fingerprint and addresses", file.display(), number + 1);
         let mut parts = line.split_whitespace();
         let (Some(cluster), Some(fingerprint), Some(addresses), None) =

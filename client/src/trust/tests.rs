@@ -9,7 +9,7 @@ use super::*;
 const OURS: [u8; 16] = [1; 16];
 const THEIRS: [u8; 16] = [2; 16];
 
-/// A cluster's authority, and what its nodes show.
+/// A cluster's authority, and the certificates of its nodes.
 struct Authority(Issuer<'static, KeyPair>, CertificateDer<'static>);
 
 impl Authority {
@@ -39,12 +39,12 @@ fn server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<ServerConfi
     Arc::new(server)
 }
 
-/// The client's end of a stream whose other end is that server.
+/// The client's end of a stream to that server.
 fn reach(server: &Arc<ServerConfig>) -> Box<dyn Stream> {
     let (here, there) = tokio::io::duplex(64 * 1024);
     let acceptor = TlsAcceptor::from(server.clone());
     tokio::spawn(async move {
-        // A client that refuses ends the handshake: nothing to do about it.
+        // A client that refuses ends the handshake, which is expected here.
         if let Ok(stream) = acceptor.accept(there).await {
             std::future::pending::<()>().await;
             drop(stream);
@@ -74,7 +74,7 @@ async fn one_pin_serves_every_node_of_a_cluster_and_no_other() {
     let first = dial(&trust, &ours.node(CLIENT_NAME), "a:1", OURS).await.expect("first use");
     assert_eq!(dial(&trust, &ours.node(CLIENT_NAME), "b:1", OURS).await.expect("the same cluster"), first);
     assert_eq!(dial(&trust, &ours.node(CLIENT_NAME), "a:1", OURS).await.expect("a new certificate"), first);
-    // Somebody in between, at an address that is known, and as the known cluster at a new one.
+    // An attacker in between, at a known address, and as the known cluster at a new one.
     refused(dial(&trust, &theirs.node(CLIENT_NAME), "a:1", OURS).await, &["a:1", "another key", &first.to_string()]);
     refused(dial(&trust, &theirs.node(CLIENT_NAME), "c:1", OURS).await, &["c:1", "another key"]);
     let other = dial(&trust, &theirs.node(CLIENT_NAME), "d:1", THEIRS).await.expect("another cluster");
@@ -91,7 +91,7 @@ async fn what_nodes_tell_is_judged_before_anything_is_said_there() {
         let refusal = trust.secure(reach(&theirs.node(CLIENT_NAME)), told).await.map(drop);
         refused(refusal, &[told]);
     }
-    // And a stranger cannot claim an address of ours.
+    // A foreign server cannot claim an address of this cluster either.
     dial(&trust, &theirs.node(CLIENT_NAME), "x:1", THEIRS).await.expect("first use");
     trust.learn(&THEIRS, &["a:1".to_owned(), "b:1".to_owned()]);
     for ours_still in ["a:1", "b:1"] {
@@ -104,13 +104,13 @@ async fn the_authority_counts_only_for_what_it_signed() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let trust = Trust::first_use();
     let pinned = dial(&trust, &ours.node(CLIENT_NAME), "a:1", OURS).await.expect("first use");
-    // A forged certificate with our authority put above it.
+    // A forged certificate with the real authority put above it.
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec![CLIENT_NAME.to_owned()]).expect("a name");
     let forged = params.signed_by(&key, &theirs.0).expect("signed").der().clone();
     let forged = server(vec![forged, ours.1.clone()], &key);
     refused(trust.secure(reach(&forged), "b:1").await.map(drop), &["b:1"]);
-    // One that is signed, but for another purpose, counts by its own key.
+    // A signed certificate for another purpose counts by its own key.
     let node = dial(&Trust::first_use(), &ours.node("node.troupe"), "b:1", OURS).await.expect("first use");
     assert_ne!(node, pinned);
 }

@@ -1,5 +1,5 @@
-//! A small server in memory that speaks the protocol over duplex streams: one truth, many nodes
-//! that can be cut, frozen, and made to lose or repeat what they say.
+//! An in-memory server that speaks the protocol over duplex streams: one state, and many nodes that
+//! can be cut, frozen, and made to lose or repeat frames.
 
 mod wires;
 
@@ -22,12 +22,12 @@ use troupe_runtime::{Platform, Rng, Stream};
 
 use wires::Wires;
 
-/// What a node does to the frames of its clients, in percent.
+/// How a node treats the frames of its clients, in percent.
 #[derive(Clone, Copy, Default)]
 pub struct Faults {
-    /// A send is taken, and its ack lost with the connection.
+    /// A send is accepted, and its ack is lost with the connection.
     pub cut_after_send: u64,
-    /// A send is answered as unavailable, half of them after it was taken.
+    /// A send is answered as unavailable, in half of the cases after it was accepted.
     pub unavailable: u64,
     pub overloaded: u64,
     pub lose_push: u64,
@@ -39,9 +39,9 @@ pub enum Mode {
     Up,
     /// Refuses and closes connections.
     Down,
-    /// Keeps connections and says nothing.
+    /// Keeps connections open and stays silent.
     Frozen,
-    /// Is of another cluster now, and knows nobody of this one.
+    /// Belongs to another cluster now, and knows no user of this one.
     Foreign,
 }
 
@@ -49,7 +49,7 @@ pub enum Mode {
 struct Truth {
     logs: BTreeMap<String, Vec<wire::Event>>,
     users: Vec<String>,
-    /// After a restore: its number, and the heads that came back.
+    /// After a restore: the number of the history, and the restored heads.
     history: u64,
     kept: BTreeMap<String, u64>,
 }
@@ -61,9 +61,9 @@ pub struct Server {
     pub faults: Mutex<Faults>,
     go_away: watch::Sender<Option<String>>,
     rng: Rng,
-    /// The id of the cluster, and of those that it was restored from.
+    /// The id of the cluster, and the ids of the clusters that it was restored from.
     pub cluster: Mutex<(&'static str, Vec<&'static str>)>,
-    /// Passwords, tokens and messages that came in, in words.
+    /// Received passwords, tokens and messages, in words.
     pub heard: Mutex<Vec<String>>,
     /// Every session has ended.
     pub forgetful: Mutex<bool>,
@@ -85,7 +85,7 @@ impl Server {
         })
     }
 
-    /// The world of a client of this server.
+    /// The platform of a client of this server.
     pub fn context(self: &Arc<Server>, seed: u64) -> Platform {
         let net = Arc::new(Wires(self.clone()));
         Platform { net, rng: Arc::new(Rng::from_seed(seed)), ..Platform::production() }
@@ -107,7 +107,7 @@ impl Server {
         events.map(|event| (event.seq, text(event))).collect()
     }
 
-    /// Places an event of any kind, as a server of a later version might, and pushes it.
+    /// Appends an event of any kind, as a server of a later version might, and pushes it.
     pub fn put(&self, conversation: &str, sender: u64, kind: u32, content: &[u8]) {
         let mut truth = self.truth.lock();
         let log = truth.logs.entry(conversation.to_owned()).or_default();
@@ -125,8 +125,7 @@ impl Server {
         drop(self.pushes.send((conversation.to_owned(), event)));
     }
 
-    /// All logs are as they were when they had at most so many events, as after a restore from a
-    /// backup of then.
+    /// All logs are cut to at most this many events, as after a restore from an older backup.
     pub fn restore(&self, kept: usize, history: u64) {
         let mut truth = self.truth.lock();
         truth.history = history;
@@ -256,7 +255,7 @@ impl Server {
                 let line = |(conversation, log): (&String, &Vec<wire::Event>)| wire::Conversation {
                     conversation: conversation.clone(),
                     head: log.len() as u64,
-                    // Every group is called like a user.
+                    // Every group has the name of a user.
                     name: if conversation.starts_with('g') { "bob".into() } else { String::new() },
                     kept: truth.kept.get(conversation).copied().unwrap_or(0),
                     ..Default::default()
@@ -353,7 +352,7 @@ impl Server {
                         say.push(event);
                     }
                     Ok((conversation, event)) => {
-                        // What makes up for a lost push: the exchange of heads.
+                        // Repairs a lost push: the exchange of heads.
                         let head = wire::ConversationPush { conversation, present: true, head: event.seq };
                         say.push(push(Message::Conversation(head)));
                     }

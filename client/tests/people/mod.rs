@@ -1,4 +1,4 @@
-//! The command line's side: stores and clusters, logins, `troupe msg`, `troupe chat`.
+//! Command-line behaviour: stores and clusters, logins, `troupe msg`, `troupe chat`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ async fn nothing_of_one_cluster_is_sent_to_another() {
     client.close().await;
     drop(events);
 
-    // A cluster that was restored from the first one gets its devices.
+    // The devices move to a cluster that was restored from the first one.
     let three = of_cluster("three", &["zero", "one"]);
     again.context = three.context(3);
     let Connected { client, notices, .. } = again.connect().await.expect("the session is kept");
@@ -128,8 +128,8 @@ async fn a_password_is_asked_for_whenever_the_server_wants_a_login() {
     connected.client.close().await;
     drop(connected.events);
 
-    // The session ends while the device is away. It is asked again, and has its outbox and its
-    // name.
+    // The session ends while the device is away. The device logs in again, and keeps its outbox and
+    // its name.
     NODES.iter().for_each(|node| server.set(node, Mode::Up));
     *server.forgetful.lock() = true;
     let connected = account.connect().await.expect("it logs in again");
@@ -203,7 +203,7 @@ async fn an_event_that_was_not_processed_comes_again() {
     }
 }
 
-/// A chat, its keyboard and its screen.
+/// A chat with its keyboard and screen.
 struct Chat {
     keyboard: DuplexStream,
     screen: DuplexStream,
@@ -224,7 +224,7 @@ impl Chat {
         self.keyboard.write_all(text.as_bytes()).await.expect("it reads");
     }
 
-    /// Waits until this is on the screen behind what was seen before.
+    /// Waits until this text follows the earlier output on the screen.
     async fn shows(&mut self, what: &str) {
         let mut bytes = [0; 4096];
         let waited = async {
@@ -248,7 +248,7 @@ impl Chat {
     }
 }
 
-/// Makes the group g1024, which is called bob like the user.
+/// Creates the group g1024 with the name of the user bob.
 async fn with_group(server: &Arc<Server>) {
     let Connected { client, .. } = account(server, "bob", None).connect().await.expect("it is up");
     client.send("g1024".parse().expect("an id"), Body::text("first")).expect("room").await.expect("it is acknowledged");

@@ -1,5 +1,5 @@
-//! What was shown counts as read: the other devices of the user, and the others in the
-//! conversation, learn of it.
+//! Read positions: a displayed message counts as read, and the servers forward this to the user's
+//! other devices and to the members.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::io::AsyncWrite;
 use troupe_core::{ConversationId, Seq};
 
-use super::{Session, Work};
+use super::{ChatSession, Work};
 
-/// Positions are gathered for this long, so that a burst of messages is one request for each
+/// Positions are collected for this long, so that a burst of messages is one request per
 /// conversation.
 const GATHER: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ impl ToRead {
     }
 }
 
-impl<W: AsyncWrite + Unpin> Session<W> {
+impl<W: AsyncWrite + Unpin> ChatSession<W> {
     pub(super) fn has_shown(&mut self, conversation: ConversationId, seq: Seq) {
         self.to_read.positions.insert(conversation, seq);
         if !std::mem::replace(&mut self.to_read.gathering, true) {
@@ -41,8 +41,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         }
     }
 
-    /// Tells the servers. A position that cannot be told is told with the next message of that
-    /// conversation.
+    /// Sends the read positions. A failed one is covered by the next message of its conversation.
     pub(super) fn mark_read(&mut self) {
         self.to_read.gathering = false;
         for (conversation, seq) in std::mem::take(&mut self.to_read.positions) {
@@ -50,7 +49,7 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             self.to_read.under_way += 1;
             self.work(async move {
                 if let Err(error) = client.mark_read(conversation, seq).await {
-                    tracing::debug!(%conversation, %error, "a read position is not told");
+                    tracing::debug!(%conversation, %error, "cannot send a read position");
                 }
                 Work::Marked
             });

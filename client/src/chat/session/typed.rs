@@ -1,33 +1,28 @@
-//! What a typed line does. What asks the servers is only begun here; how it went is told by the
-//! session when it is known.
+//! Dispatches a typed line. Requests only start here; the session shows their outcome later.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::AsyncWrite;
-use troupe_core::command::Intent;
-use troupe_core::text::clean_name;
-use troupe_core::{ConversationId, Event, Seq, UserId};
+use troupe_core::ConversationId;
 
-use super::{Session, Work};
+use super::{ChatSession, Work, commands};
 use crate::chat::command::{HELP, Line, parse_entered};
 use crate::chat::editor::Entered;
 use crate::chat::{emoji, screen};
-use crate::client::Client;
-use crate::msg::{Place, describe, group_label, resolve};
-use crate::requests::ConversationInfo;
+use crate::msg::{NamedConversation, describe, resolve};
 
-/// Commands and messages without an outcome yet. Above it a new one is refused.
+/// Pending commands and messages. Above it a new one is refused.
 const WORK: usize = 4_096;
 const FOUND: usize = 20;
-/// Lines entered while a change of the conversation has no answer. Above it a new one is refused.
+/// Lines held while a change of the conversation is pending. Above it a new one is refused.
 const HELD: usize = 256;
-/// A pasted text with more lines or bytes is sent only after a yes.
+/// A larger paste needs confirmation.
 const PASTED_LINES: usize = 3;
 const PASTED_BYTES: usize = 500;
 
-impl<W: AsyncWrite + Unpin> Session<W> {
-    /// Takes a line that was entered. `false`: quit.
+impl<W: AsyncWrite + Unpin> ChatSession<W> {
+    /// Takes an entered line. `false`: quit.
     pub async fn line(&mut self, entered: Entered) -> Result<bool> {
         if let Some(text) = self.unconfirmed.take() {
             match entered.text.trim() {
@@ -54,11 +49,11 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         }
     }
 
-    /// Does what a line says. `false`: quit.
+    /// Executes a line. `false`: quit.
     pub(super) async fn entered(&mut self, entered: Entered) -> Result<bool> {
         let pasted = &entered.text[entered.typed..];
         let is_long = pasted.lines().count() > PASTED_LINES || pasted.len() > PASTED_BYTES;
-        let what = format!("{} lines, {} bytes", pasted.lines().count(), pasted.len());
+        let size = format!("{} lines, {} bytes", pasted.lines().count(), pasted.len());
         let line = parse_entered(&entered);
         if self.work.len() >= WORK && !matches!(line, Line::Quit) {
             self.screen.notice("too much is under way: wait a little").await?;
@@ -76,9 +71,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             Line::Nothing => {}
             Line::Quit => return Ok(false),
             Line::Say(text) if is_long => {
-                self.screen
-                    .notice(&format!("pasted: {what}; y sends it as one message, anything else drops it"))
-                    .await?;
+                let question = format!("pasted: {size}; y sends it as one message, anything else drops it");
+                self.screen.notice(&question).await?;
                 self.unconfirmed = Some(text);
             }
             Line::Say(text) => self.say_here(text).await?,
@@ -86,120 +80,65 @@ impl<W: AsyncWrite + Unpin> Session<W> {
                 self.pending += 1;
                 self.work(async move { Work::Whisper(resolve(&client, &to).await, text) });
             }
-            Line::Delay(delay, text) => {
-                self.screen.notice(&format!("will be said in {} seconds", delay.as_secs())).await?;
-                self.work(async move {
-                    tokio::time::sleep(delay).await;
-                    Work::Say(current, text)
-                });
-            }
-            Line::Help => {
-                for (what, does) in HELP {
-                    self.screen.notice(&format!("{what:<28} {does}")).await?;
-                }
-            }
+            Line::Delay(delay, text) => self.say_later(current, delay, text).await?,
+            Line::Help => self.help().await?,
             Line::Usage(usage) => self.screen.notice(usage).await?,
-            Line::Emoji(page) => match emoji::page(page) {
-                Some(table) => self.screen.notice(&format!("{table}   ({page}/{})", emoji::pages())).await?,
-                None => self.screen.notice(&format!("there are {} pages", emoji::pages())).await?,
-            },
-            Line::Bot(on) => {
-                self.bot = on;
-                let text = if on { "the bot answers private messages; :qai stops it" } else { "the bot is off" };
-                self.screen.notice(text).await?;
-            }
+            Line::Emoji(page) => self.emoji(page).await?,
+            Line::Bot(on) => self.set_bot(on).await?,
             Line::Info => self.info().await?,
             Line::Search(word) => self.search(&word).await?,
-            Line::OnlineUsers => self.lines(async move {
-                let (users, more) = client.online_users("").await?;
-                let mut lines: Vec<String> =
-                    users.iter().map(|user| format!("{} ({})", user.name, user.user)).collect();
-                lines.insert(0, format!("online: {}{}", users.len(), if more { " and more" } else { "" }));
-                Ok(lines)
-            }),
-            Line::Prefix(prefix) => self.lines(async move {
-                let (users, more) = client.find_users(&prefix, "").await?;
-                let state = |online| if online { "online" } else { "offline" };
-                let mut lines: Vec<String> =
-                    users.iter().map(|u| format!("{} ({}) {}", u.name, u.user, state(u.online))).collect();
-                lines.insert(0, format!("users {prefix}*: {}{}", users.len(), if more { " and more" } else { "" }));
-                Ok(lines)
-            }),
-            Line::Groups => self.lines(async move {
-                let list = client.conversations().await?;
-                let mut lines: Vec<String> = list
-                    .conversations
-                    .iter()
-                    .map(|line| format!("{} ({} unread)", listed(line), line.unread))
-                    .collect();
-                lines.extend(client.invitations().await?.iter().map(|invitation| {
-                    let (group, name, by) = (invitation.conversation, &invitation.name, invitation.by);
-                    format!("{group} {name} (user {by} invites you; :join or :decline)")
-                }));
-                lines.extend(list.unavailable.iter().map(|conversation| format!("{conversation} (no answer now)")));
-                Ok(lines)
-            }),
-            Line::New { name, members } => self.switch(async move {
-                let users = users(&client, &members).await?;
-                let group = client.create_group(&name, false, &users).await?;
-                Ok(Place { conversation: group, label: group_label(&name, group) })
-            }),
-            Line::Join(id) => self.switch(async move {
-                let group = group(&id)?;
-                match client.invitations().await?.into_iter().find(|invitation| invitation.conversation == group) {
-                    Some(invitation) => client.accept_invitation(group, invitation.seq).await?,
-                    None => drop(client.change_group(group, Intent::Join).await?),
-                }
-                resolve(&client, &group.to_string()).await
-            }),
-            Line::Decline(id) => self.lines(async move {
-                client.decline_invitation(group(&id)?).await?;
-                Ok(vec![format!("declined {id}")])
-            }),
+            Line::OnlineUsers => self.lines(commands::online_users(client)),
+            Line::Prefix(prefix) => self.lines(commands::find_users(client, prefix)),
+            Line::Groups => self.lines(commands::list_conversations(client)),
+            Line::Who => self.lines(commands::list_members(client, current)),
+            Line::History(count) => self.lines(commands::history(client, current, count)),
+            Line::Decline(id) => self.lines(commands::decline(client, id)),
+            Line::Invite(names) => self.lines(commands::invite(client, current, names)),
+            Line::New { name, members } => self.switch(commands::create_group(client, name, members)),
+            Line::Join(id) => self.switch(commands::join(client, id)),
             Line::To(to) => self.switch(async move { resolve(&client, &to).await }),
-            Line::Invite(names) => self.lines(async move {
-                let users = users(&client, &names).await?;
-                client.change_group(current, Intent::Add { users }).await?;
-                Ok(vec![format!("invited {}", names.join(", "))])
-            }),
-            Line::Leave => {
-                let label = self.label(current);
-                self.switching = true;
-                self.work(async move {
-                    let left = client.change_group(current, Intent::Leave).await;
-                    let everyone = Place { conversation: ConversationId::Everyone, label: "everyone".to_owned() };
-                    Work::Switch(match left {
-                        Ok(_) => Ok((everyone, format!("left {label}; you talk to everyone"))),
-                        Err(error) => Err(error.into()),
-                    })
-                });
-            }
-            Line::Who => self.lines(async move {
-                let members = client.members(current).await?;
-                let ids: Vec<UserId> = members.iter().take(100).map(|member| member.user).collect();
-                let users = client.get_users(&ids, &[]).await?;
-                let mut lines = vec![format!("{current}: {} members", members.len())];
-                lines.extend(users.iter().map(|user| {
-                    format!("{} ({}) {}", user.name, user.user, if user.online { "online" } else { "offline" })
-                }));
-                Ok(lines)
-            }),
-            Line::History(count) => self.lines(async move {
-                let page = client.history_before(current, Seq::ZERO, count).await?;
-                let mut ids: Vec<UserId> = page.events.iter().map(|event| event.sender).collect();
-                ids.sort();
-                ids.dedup();
-                ids.truncate(100);
-                let names: BTreeMap<UserId, String> =
-                    client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
-                let line = |event: &Event| {
-                    let who = names.get(&event.sender).cloned().unwrap_or_else(|| event.sender.to_string());
-                    format!("{} {who}: {}", event.seq, describe(&event.kind))
-                };
-                Ok(page.events.iter().map(line).collect())
-            }),
+            Line::Leave => self.leave(current),
         }
         Ok(true)
+    }
+
+    async fn say_later(&mut self, conversation: ConversationId, delay: Duration, text: String) -> Result<()> {
+        self.screen.notice(&format!("will be said in {} seconds", delay.as_secs())).await?;
+        self.work(async move {
+            tokio::time::sleep(delay).await;
+            Work::Say(conversation, text)
+        });
+        Ok(())
+    }
+
+    async fn help(&mut self) -> Result<()> {
+        for (command, does) in HELP {
+            self.screen.notice(&format!("{command:<28} {does}")).await?;
+        }
+        Ok(())
+    }
+
+    async fn emoji(&mut self, page: usize) -> Result<()> {
+        match emoji::page(page) {
+            Some(table) => self.screen.notice(&format!("{table}   ({page}/{})", emoji::pages())).await?,
+            None => self.screen.notice(&format!("there are {} pages", emoji::pages())).await?,
+        }
+        Ok(())
+    }
+
+    async fn set_bot(&mut self, on: bool) -> Result<()> {
+        self.bot = on;
+        let text = if on { "the bot answers private messages; :qai stops it" } else { "the bot is off" };
+        Ok(self.screen.notice(text).await?)
+    }
+
+    fn leave(&mut self, group: ConversationId) {
+        let (client, label) = (self.client.clone(), self.label(group));
+        self.switching = true;
+        self.work(async move {
+            let everyone = commands::leave(client, group).await;
+            Work::Switch(everyone.map(|everyone| (everyone, format!("left {label}; you talk to everyone"))))
+        });
     }
 
     async fn info(&mut self) -> Result<()> {
@@ -214,7 +153,10 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         self.screen.notice(&format!("client: troupe {version}, {name} (id {user}), device {device}")).await?;
         self.screen.notice(&format!("state: {state}; {} messages to be sent", self.client.outbox_len())).await?;
         self.screen
-            .notice(&format!("talking to: {}", self.current.map_or("nobody".into(), |current| self.label(current))))
+            .notice(&format!(
+                "talking to: {}",
+                self.current.map_or("no conversation".into(), |current| self.label(current))
+            ))
             .await?;
         if let Some(server) = server {
             self.screen.notice(&server).await?;
@@ -237,8 +179,8 @@ impl<W: AsyncWrite + Unpin> Session<W> {
         self.work(async move { Work::Lines(lines.await) });
     }
 
-    /// The conversation changes when the answer is there. Until then what is entered waits.
-    fn switch(&mut self, to: impl Future<Output = Result<Place>> + Send + 'static) {
+    /// The conversation changes with the answer. Input waits until then.
+    fn switch(&mut self, to: impl Future<Output = Result<NamedConversation>> + Send + 'static) {
         self.switching = true;
         self.work(async move {
             Work::Switch(to.await.map(|place| {
@@ -247,34 +189,4 @@ impl<W: AsyncWrite + Unpin> Session<W> {
             }))
         });
     }
-}
-
-fn listed(line: &ConversationInfo) -> String {
-    match line.conversation {
-        ConversationId::Group(_) => group_label(&line.name, line.conversation),
-        ConversationId::Direct { .. } => format!("@{} {}", clean_name(&line.name), line.conversation),
-        ConversationId::Everyone => "everyone".to_owned(),
-    }
-}
-
-/// Users by name or id; all of them must exist.
-async fn users(client: &Client, who: &[String]) -> Result<Vec<UserId>> {
-    let ids: Vec<UserId> = who.iter().filter_map(|text| text.parse().ok()).collect();
-    let names: Vec<String> = who.iter().filter(|text| text.parse::<UserId>().is_err()).cloned().collect();
-    if who.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found = client.get_users(&ids, &names).await?;
-    let missing = who.iter().find(|text| {
-        !found.iter().any(|user| user.user.to_string() == **text || troupe_core::same_name(&user.name, text))
-    });
-    match missing {
-        Some(missing) => anyhow::bail!("there is no user {missing}"),
-        None => Ok(found.into_iter().map(|user| user.user).collect()),
-    }
-}
-
-/// A group by its id, with or without the letter.
-fn group(id: &str) -> Result<ConversationId> {
-    Ok(if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? })
 }

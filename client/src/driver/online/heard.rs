@@ -1,5 +1,5 @@
-//! What an answer or a push means: for the outbox, for the inbox, and for which conversations this
-//! device follows.
+//! Handling of answers and pushes: for the outbox, for the inbox, and for the set of followed
+//! conversations.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Driver {
             Ok(_) => Refused::Unknown,
             Err(Error::Overloaded { retry_after, .. }) => Refused::Later(retry_after),
             Err(Error::OutOfOrder { .. }) => Refused::OutOfOrder,
-            // The connection lost its session; the next one has it again.
+            // The connection lost its session. The next one resumes it.
             Err(Error::Rejected { code, .. }) if code == Refusal::NotLoggedIn.code() => {
                 return self.lost("the node does not know this session".into());
             }
@@ -71,8 +71,8 @@ impl Driver {
             return;
         }
         if let Err(error) = self.shared.store.lock().append(&Record::Settled(id)) {
-            // It is sent again after a restart, and acked as the duplicate it is.
-            tracing::error!(%error, "the outbox is not kept");
+            // It is sent again after a restart, and acked as a duplicate.
+            tracing::error!(%error, "cannot store the outbox");
         }
         let waiter = sending.waiters.remove(&id);
         drop(sending);
@@ -93,7 +93,7 @@ impl Driver {
                 match events {
                     Ok(events) => self.inbox.page(wanted, events, Seq(page.head), page.more, now),
                     Err(error) => {
-                        tracing::error!(%error, "a page that cannot be read: is this client too old?");
+                        tracing::error!(%error, "cannot decode a page; this client may be too old");
                         self.inbox.fetch_failed(wanted, Duration::from_secs(5), now);
                     }
                 }
@@ -105,7 +105,7 @@ impl Driver {
             }
             Err(Error::Overloaded { retry_after, .. }) => self.inbox.fetch_failed(wanted, retry_after, now),
             Err(Error::Rejected { code, text }) => {
-                tracing::error!(conversation = %wanted.conversation, %code, %text, "a page is refused");
+                tracing::error!(conversation = %wanted.conversation, %code, %text, "the server refused a page");
                 self.inbox.fetch_failed(wanted, Duration::from_secs(5), now);
             }
             Ok(_) | Err(_) => self.inbox.fetch_failed(wanted, Duration::ZERO, now),
@@ -144,7 +144,7 @@ impl Driver {
             self.compare_unlisted();
         }
         let Some(online) = &mut self.online else { return };
-        // Those that could not be listed wait for their line: it says where to start.
+        // Unavailable conversations wait for their line, which holds the start position.
         let waiting: BTreeSet<ConversationId> = list.unavailable.iter().filter_map(|c| c.parse().ok()).collect();
         let mut unlisted = std::mem::take(&mut online.unlisted);
         online.unlisted = waiting.iter().filter_map(|c| unlisted.remove_entry(c)).collect();
@@ -173,7 +173,7 @@ impl Driver {
             Push::Cursor(push) => {
                 if let Ok(conversation) = push.conversation.parse() {
                     let (user, delivered, read) = (UserId(push.user_id), Seq(push.delivered), Seq(push.read));
-                    if let Some((delivered, read)) = self.marks.advance(conversation, user, delivered, read) {
+                    if let Some((delivered, read)) = self.read_positions.advance(conversation, user, delivered, read) {
                         self.tell(Incoming::Cursor { conversation, user, delivered, read });
                     }
                 }
@@ -182,7 +182,7 @@ impl Driver {
                 let from = self.online.as_ref().map(|online| online.connection.address().to_owned());
                 let told = self.followed(from.as_deref().unwrap_or_default(), &go_away.nodes);
                 self.nodes.sent_to(&told, &self.shared.context.rng);
-                // The old connection works until the new one does.
+                // The old connection stays in use until the new one is ready.
                 self.retry_at = Some(Instant::now());
             }
             Push::Kicked(kicked) if EndReason::of_code(&kicked.code).session_continues() => {
@@ -201,10 +201,10 @@ impl Driver {
         let seq = Seq(event.seq);
         let event = match Event::try_from(event) {
             Ok(event) => event,
-            Err(error) => return tracing::error!(%error, "an event that cannot be read: is this client too old?"),
+            Err(error) => return tracing::error!(%error, "cannot decode an event; this client may be too old"),
         };
         if self.online.as_ref().is_some_and(|online| online.me == event.sender) {
-            // Our own message in the log is as good as its ack.
+            // An own message in the log is as good as its ack.
             let acked = Acked { id: event.client_message_id, seq, time: event.time };
             self.settle(conversation, event.client_message_id, Ok(acked));
         }
@@ -223,7 +223,7 @@ impl Driver {
         }
     }
 
-    /// A conversation with events up to `head`, perhaps a new one.
+    /// A conversation with events up to `head`, possibly a new one.
     fn meet(&mut self, conversation: ConversationId, head: Seq) {
         if self.inbox.knows(conversation) {
             return self.inbox.head(conversation, head);
@@ -251,7 +251,7 @@ impl Driver {
                 self.inbox.follow(conversation, first);
                 let record = Record::Cursor { conversation, seq: first };
                 if let Err(error) = self.shared.store.lock().append(&record) {
-                    tracing::error!(%error, "the cursor is not kept");
+                    tracing::error!(%error, "cannot store the cursor");
                 }
             }
         }
@@ -261,14 +261,14 @@ impl Driver {
         if let Some(cursor) = self.inbox.cursor(conversation) {
             self.cursors.insert(conversation, cursor);
             self.inbox.leave(conversation);
-            self.marks.forget(conversation);
+            self.read_positions.forget(conversation);
             self.tell(Incoming::ConversationRemoved { conversation });
         }
     }
 }
 
-/// Where a device starts that has never followed this conversation. `delivered` is known if it was
-/// in the list.
+/// The start position in a conversation that the device has never followed. `delivered` is known if
+/// the conversation was listed.
 fn first_cursor(start_at: StartAt, conversation: ConversationId, head: Seq, delivered: Option<Seq>) -> Seq {
     match (start_at, conversation, delivered) {
         (StartAt::Beginning, _, _) => Seq::ZERO,
@@ -276,8 +276,8 @@ fn first_cursor(start_at: StartAt, conversation: ConversationId, head: Seq, deli
         (StartAt::Delivered, _, Some(delivered)) if delivered > Seq::ZERO => delivered.min(head),
         (_, ConversationId::Everyone, Some(_)) => head,
         (_, ConversationId::Everyone, None) => Seq(head.0.saturating_sub(1)),
-        // Pages of a group begin with the event that made the user a member, however much there was
-        // before it.
+        // Pages of a group begin with the event that made the user a member, regardless of earlier
+        // history.
         (_, ConversationId::Direct { .. } | ConversationId::Group(_), _) => Seq::ZERO,
     }
 }
@@ -292,7 +292,7 @@ mod tests {
     fn everything_since_joining_is_wanted_however_long_the_group_is() {
         let group = ConversationId::Group(GroupId(1_024));
         for head in [1, 1_000, 1_006, 1_000_000] {
-            // Added while offline: the group is in the list, and nothing of it was ever delivered.
+            // Added while offline: the group is listed, and nothing of it was ever delivered.
             assert_eq!(first_cursor(StartAt::Delivered, group, Seq(head), Some(Seq::ZERO)), Seq::ZERO, "{head}");
             // Added while online.
             assert_eq!(first_cursor(StartAt::Delivered, group, Seq(head), None), Seq::ZERO, "{head}");

@@ -1,10 +1,9 @@
-//! Devices that are ahead of their cluster: it was restored from a backup, or recovered from one
-//! copy, and has less than they hold.
+//! Devices that are ahead of their cluster, which was restored from a backup or recovered from one
+//! copy.
 //!
-//! The welcome says which history the cluster is in, the line of each conversation up to where the
-//! histories are the same. A device that holds more goes back to there, tells the application what
-//! is gone, and continues with what is there now. The outbox is sent again as after any reconnect,
-//! with the same ids.
+//! The welcome names the history of the cluster. The line of each conversation says up to where the
+//! histories agree. A device that holds more goes back to that seq, reports the lost events to the
+//! application, and continues. The outbox is sent again with the same ids, as after any reconnect.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +14,13 @@ use crate::driver::Driver;
 use crate::store::Record;
 
 impl Driver {
-    /// The history of the cluster at the other end; `None` where there has only been one.
+    /// The history of the connected cluster. `None` if it has had only one.
     fn history(&self) -> Option<u64> {
         let history = self.online.as_ref()?.connection.welcome().history;
         Some(history).filter(|history| *history != 0)
     }
 
-    /// A line of the list: what is held up to `kept` is the same in all histories.
+    /// A line of the list: events up to `kept` are the same in all histories.
     pub(super) fn compare(&mut self, conversation: ConversationId, kept: Seq) {
         if let Some(online) = &mut self.online {
             online.listed.insert(conversation);
@@ -33,22 +32,22 @@ impl Driver {
         let cursor = self.inbox.cursor(conversation).or_else(|| self.cursors.get(&conversation).copied());
         let Some(cursor) = cursor.filter(|cursor| *cursor > kept) else {
             if let Err(error) = self.shared.store.lock().append(&Record::History { conversation, history }) {
-                tracing::error!(%error, "the history is not kept: it is compared again after a restart");
+                tracing::error!(%error, "cannot store the history; it is compared again after a restart");
             }
             return;
         };
         let lost = cursor.0 - kept.0;
-        tracing::warn!(%conversation, %kept, lost, "the cluster was restored and has less than this device holds");
+        tracing::warn!(%conversation, %kept, lost, "the cluster was restored and has fewer events than this device");
         self.inbox.go_back(conversation, kept);
         if let Some(cursor) = self.cursors.get_mut(&conversation) {
             *cursor = kept;
         }
-        self.marks.forget(conversation);
+        self.read_positions.forget(conversation);
         self.shared.taken.lock().remove(&conversation);
         self.settled.push_back(Incoming::Restored { conversation, kept, lost, history });
     }
 
-    /// The list is whole: of what is held and not in it nothing came back.
+    /// The list is complete: held conversations that it lacks were lost entirely.
     pub(super) fn compare_unlisted(&mut self) {
         let (Some(online), Some(_)) = (&self.online, self.history()) else { return };
         let held: BTreeSet<ConversationId> = self.inbox.followed().chain(self.cursors.keys().copied()).collect();

@@ -1,0 +1,136 @@
+//! Commands that ask the servers. Each function is one command and returns the lines to show, or
+//! the conversation to change to.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use troupe_core::command::Intent;
+use troupe_core::text::clean_name;
+use troupe_core::{ConversationId, Event, Seq, UserId};
+
+use crate::client::Client;
+use crate::msg::{NamedConversation, describe, group_label, resolve};
+use crate::requests::{ConversationInfo, UserInfo};
+
+/// Ids per lookup of names.
+const NAMES: usize = 100;
+
+pub(super) async fn online_users(client: Client) -> Result<Vec<String>> {
+    let (users, more) = client.online_users("").await?;
+    let mut lines = vec![format!("online: {}{}", users.len(), and_more(more))];
+    lines.extend(users.iter().map(|user| format!("{} ({})", user.name, user.user)));
+    Ok(lines)
+}
+
+pub(super) async fn find_users(client: Client, prefix: String) -> Result<Vec<String>> {
+    let (users, more) = client.find_users(&prefix, "").await?;
+    let mut lines = vec![format!("users {prefix}*: {}{}", users.len(), and_more(more))];
+    lines.extend(users.iter().map(with_state));
+    Ok(lines)
+}
+
+pub(super) async fn list_conversations(client: Client) -> Result<Vec<String>> {
+    let list = client.conversations().await?;
+    let mut lines: Vec<String> =
+        list.conversations.iter().map(|line| format!("{} ({} unread)", listed(line), line.unread)).collect();
+    lines.extend(client.invitations().await?.iter().map(|invitation| {
+        let (group, name, by) = (invitation.conversation, &invitation.name, invitation.by);
+        format!("{group} {name} (user {by} invites you; :join or :decline)")
+    }));
+    lines.extend(list.unavailable.iter().map(|conversation| format!("{conversation} (no answer now)")));
+    Ok(lines)
+}
+
+pub(super) async fn list_members(client: Client, conversation: ConversationId) -> Result<Vec<String>> {
+    let members = client.members(conversation).await?;
+    let ids: Vec<UserId> = members.iter().take(NAMES).map(|member| member.user).collect();
+    let mut lines = vec![format!("{conversation}: {} members", members.len())];
+    lines.extend(client.get_users(&ids, &[]).await?.iter().map(with_state));
+    Ok(lines)
+}
+
+pub(super) async fn history(client: Client, conversation: ConversationId, count: usize) -> Result<Vec<String>> {
+    let page = client.history_before(conversation, Seq::ZERO, count).await?;
+    let mut ids: Vec<UserId> = page.events.iter().map(|event| event.sender).collect();
+    ids.sort();
+    ids.dedup();
+    ids.truncate(NAMES);
+    let names: BTreeMap<UserId, String> =
+        client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
+    let line = |event: &Event| {
+        let sender = names.get(&event.sender).cloned().unwrap_or_else(|| event.sender.to_string());
+        format!("{} {sender}: {}", event.seq, describe(&event.kind))
+    };
+    Ok(page.events.iter().map(line).collect())
+}
+
+pub(super) async fn create_group(client: Client, name: String, members: Vec<String>) -> Result<NamedConversation> {
+    let users = users(&client, &members).await?;
+    let conversation = client.create_group(&name, false, &users).await?;
+    Ok(NamedConversation { conversation, label: group_label(&name, conversation) })
+}
+
+/// Accepts the invitation to the group, or joins it if there is none.
+pub(super) async fn join(client: Client, id: String) -> Result<NamedConversation> {
+    let group = group(&id)?;
+    match client.invitations().await?.into_iter().find(|invitation| invitation.conversation == group) {
+        Some(invitation) => client.accept_invitation(group, invitation.seq).await?,
+        None => drop(client.change_group(group, Intent::Join).await?),
+    }
+    resolve(&client, &group.to_string()).await
+}
+
+pub(super) async fn decline(client: Client, id: String) -> Result<Vec<String>> {
+    client.decline_invitation(group(&id)?).await?;
+    Ok(vec![format!("declined {id}")])
+}
+
+pub(super) async fn invite(client: Client, group: ConversationId, names: Vec<String>) -> Result<Vec<String>> {
+    let users = users(&client, &names).await?;
+    client.change_group(group, Intent::Add { users }).await?;
+    Ok(vec![format!("invited {}", names.join(", "))])
+}
+
+/// Leaves the group. The session then talks to everyone.
+pub(super) async fn leave(client: Client, group: ConversationId) -> Result<NamedConversation> {
+    client.change_group(group, Intent::Leave).await?;
+    Ok(NamedConversation { conversation: ConversationId::Everyone, label: "everyone".to_owned() })
+}
+
+fn and_more(more: bool) -> &'static str {
+    if more { " and more" } else { "" }
+}
+
+fn with_state(user: &UserInfo) -> String {
+    format!("{} ({}) {}", user.name, user.user, if user.online { "online" } else { "offline" })
+}
+
+fn listed(line: &ConversationInfo) -> String {
+    match line.conversation {
+        ConversationId::Group(_) => group_label(&line.name, line.conversation),
+        ConversationId::Direct { .. } => format!("@{} {}", clean_name(&line.name), line.conversation),
+        ConversationId::Everyone => "everyone".to_owned(),
+    }
+}
+
+/// Users by name or id. Fails unless all of them exist.
+async fn users(client: &Client, wanted: &[String]) -> Result<Vec<UserId>> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<UserId> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
+    let names: Vec<String> = wanted.iter().filter(|text| text.parse::<UserId>().is_err()).cloned().collect();
+    let found = client.get_users(&ids, &names).await?;
+    let missing = wanted.iter().find(|text| {
+        !found.iter().any(|user| user.user.to_string() == **text || troupe_core::same_name(&user.name, text))
+    });
+    match missing {
+        Some(missing) => anyhow::bail!("there is no user {missing}"),
+        None => Ok(found.into_iter().map(|user| user.user).collect()),
+    }
+}
+
+/// A group by its id, with or without the letter.
+fn group(id: &str) -> Result<ConversationId> {
+    Ok(if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? })
+}
