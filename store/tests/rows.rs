@@ -1,6 +1,8 @@
 //! Rows over an engine equal `troupe-core`'s own state in maps, read one by one, in pages, and
 //! through the machine.
 
+#[path = "rows/list_cost.rs"]
+mod list_cost;
 #[path = "rows/machine.rs"]
 mod machine;
 #[path = "rows/numbers.rs"]
