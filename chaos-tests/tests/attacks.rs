@@ -45,6 +45,11 @@ fn reading() {
 }
 
 #[test]
+fn listing() {
+    harmless(Attack::Listing, 29_080);
+}
+
+#[test]
 fn invitations() {
     harmless(Attack::Invitations, 29_400);
 }

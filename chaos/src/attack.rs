@@ -1,15 +1,16 @@
 //! Attacks: one account or one address against all others, on a fresh cluster of real processes.
 //!
-//! Each [`Attack`] does what a single account or address could once do to the whole cluster. Two
-//! honest users talk meanwhile. The [`Report`] compares their acknowledgements and the nodes'
-//! memory and disk before, during and after the attack, and [`Report::judge`] says whether the
-//! attack did harm. The attacks stand in one file each below this module.
+//! Each [`Attack`] does what a single account or address could once do to the whole cluster, while
+//! two honest users exchange messages. The [`Report`] compares their acknowledgements and the
+//! nodes' memory and disk before, during and after the attack. [`Report::judge`] decides whether
+//! the attack did harm. Each attack has its own file below this module.
 
 mod accounts;
 mod descriptors;
 mod entry;
 mod honest;
 mod invitations;
+mod listing;
 mod names;
 mod outsider;
 mod page;
@@ -28,15 +29,16 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::honest::{Honest, Phase};
-use self::site::{Ground, Load, Site};
+use self::site::{Load, Setup, Site};
 
-/// One thing that a single account or address tries.
+/// One attack by a single account or address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attack {
     OversizedEntry,
     Waking,
     IdleConnections,
     Reading,
+    Listing,
     Invitations,
     Registration,
     Places,
@@ -48,11 +50,12 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 12] = [
+    pub const ALL: [Attack; 13] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
         Attack::Reading,
+        Attack::Listing,
         Attack::Invitations,
         Attack::Registration,
         Attack::Places,
@@ -69,6 +72,7 @@ impl Attack {
             Attack::Waking => "waking",
             Attack::IdleConnections => "idle-connections",
             Attack::Reading => "reading",
+            Attack::Listing => "listing",
             Attack::Invitations => "invitations",
             Attack::Registration => "registration",
             Attack::Places => "places",
@@ -86,6 +90,7 @@ impl Attack {
             Attack::Waking => "acknowledges conversations that do not exist",
             Attack::IdleConnections => "holds 1,100 idle connections against an open-file limit of 1,024",
             Attack::Reading => "searches for users without pause, and sends to groups that do not exist",
+            Attack::Listing => "lists conversations full of large messages, without pause",
             Attack::Invitations => "creates groups with the same 200 members, without pause",
             Attack::Registration => "registers and guesses passwords without pause, and fills disks",
             Attack::Places => "holds slow connections, half frames, and sockets on the cluster port",
@@ -101,11 +106,11 @@ impl Attack {
         Attack::ALL.into_iter().find(|attack| attack.name() == name)
     }
 
-    fn ground(self) -> Ground {
+    fn setup(self) -> Setup {
         match self {
-            Attack::IdleConnections => Ground::FewFiles,
-            Attack::Page => Ground::Insecure,
-            _ => Ground::Plain,
+            Attack::IdleConnections => Setup::FewFiles,
+            Attack::Page => Setup::Insecure,
+            _ => Setup::Plain,
         }
     }
 
@@ -115,6 +120,7 @@ impl Attack {
             Attack::Waking => waking::run(site, time).await,
             Attack::IdleConnections => descriptors::run(site, time).await,
             Attack::Reading => reading::run(site, time).await,
+            Attack::Listing => listing::run(site, time).await,
             Attack::Invitations => invitations::run(site, time).await,
             Attack::Registration => accounts::run(site, time).await,
             Attack::Places => places::run(site, time).await,
@@ -135,13 +141,13 @@ pub struct Options {
     /// Every attack, each against a fresh cluster
     #[arg(long)]
     all: bool,
-    /// Name the attacks and end
+    /// List the attacks
     #[arg(long)]
     list: bool,
     /// How long each attack lasts
     #[arg(long, default_value_t = 12)]
     seconds: u64,
-    /// How long after the end of an attack everything must be calm again
+    /// How long after the end of an attack all figures must be calm again
     #[arg(long, default_value_t = 30)]
     after: u64,
     /// One line of JSON for each attack, and one at the end
@@ -149,20 +155,22 @@ pub struct Options {
     json: bool,
 }
 
-/// What one attack did to the others.
+/// The effect of one attack on the others.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub scenario: &'static str,
     pub calm: Figures,
     pub during: Figures,
     pub after: Figures,
-    /// What the attack achieved that it must not; empty when it did no harm.
+    /// Forbidden effects of the attack. Empty if it did no harm.
     pub findings: Vec<String>,
-    /// Where honest users waited too long. Apart, because a busy machine makes them wait as well.
+    /// Phases with slow acknowledgements. Separate, because a busy machine is slow as well.
     pub slow: Vec<String>,
+    /// Figures of the attack itself.
+    pub notes: Vec<String>,
 }
 
-/// The honest user's acknowledgements in one phase, and the cost to the nodes at its worst.
+/// The honest user's acknowledgements in one phase, and the peak cost to the nodes.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Figures {
     pub sent: u64,
@@ -172,14 +180,14 @@ pub struct Figures {
     pub disk_mib: u64,
 }
 
-/// A p99 below this is noise: the multiples count from here.
+/// A p99 below this is noise. Multiples count from here.
 const CALM_P99_MS: f64 = 6.0;
 const TIMES_CALM: f64 = 5.0;
-/// Memory of one node above its calm.
+/// Allowed growth of a node's memory above its calm figure.
 const MEMORY_MIB: u64 = 256;
 
 impl Report {
-    /// Adds what the figures say to what the attack itself found.
+    /// Adds violations of the limits to the attack's own findings.
     fn judge(mut self) -> Report {
         let phases = [("before", self.calm), ("during", self.during), ("after", self.after)];
         for (phase, figures) in phases {
@@ -218,14 +226,14 @@ impl Report {
                 f.acked, f.sent, f.ack_p99_ms, f.memory_mib, f.disk_mib
             ));
         }
-        for finding in self.findings.iter().chain(&self.slow) {
-            text.push_str(&format!("  {finding}\n"));
+        for line in self.findings.iter().chain(&self.slow).chain(&self.notes) {
+            text.push_str(&format!("  {line}\n"));
         }
         text.trim_end().to_owned()
     }
 }
 
-/// How long one attack is measured before, during and after it.
+/// Durations of measurement before, during and after an attack.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub calm: Duration,
@@ -233,15 +241,15 @@ pub struct Times {
     pub after: Duration,
 }
 
-/// The window at the end of the time after an attack in which the figures must be calm.
+/// The final window after an attack in which all figures must be calm.
 const LAST: Duration = Duration::from_secs(5);
 
-/// An attack counts for at least as long.
+/// Minimum duration of an attack.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// Plays one attack against a fresh cluster whose first port is `port`.
+/// Runs one attack against a fresh cluster whose first port is `port`.
 pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> Result<Report> {
-    let mut site = Site::open(troupe, attack.ground(), port).await?;
+    let mut site = Site::open(troupe, attack.setup(), port).await?;
     let honest = Honest::start(&site).await.context("the honest users")?;
     honest.enter(Phase::Calm);
     let mut load = Load::default();
@@ -262,7 +270,7 @@ pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> R
             }
         }
     };
-    // Some attacks are over at once; what they leave behind shows a moment later.
+    // Some attacks end at once, and their effects show a moment later.
     site.watch(SHORTEST.saturating_sub(begun.elapsed()), &mut load).await;
     let during = load;
 
@@ -276,6 +284,7 @@ pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> R
 
     findings.extend(site.unwell().await);
     let sent = honest.stop().await?;
+    let notes = std::mem::take(&mut site.notes);
     site.close().await?;
     let figures = |phase, load: Load| {
         let (sent, acked, ack_p99_ms) = sent.of(phase);
@@ -288,14 +297,15 @@ pub async fn play(troupe: PathBuf, attack: Attack, times: Times, port: u16) -> R
         after: figures(Phase::After, after),
         findings,
         slow: Vec::new(),
+        notes,
     }
     .judge())
 }
 
-/// The first ports of the clusters that are attacked.
+/// First port of the attacked clusters.
 const PORT: u16 = 28_000;
 
-/// `troupe chaos attack`: answers whether every attack was harmless.
+/// `troupe chaos attack`. Returns whether every attack was harmless.
 pub async fn run(options: Options, troupe: PathBuf) -> Result<bool> {
     if options.list {
         for attack in Attack::ALL {
@@ -316,7 +326,7 @@ pub async fn run(options: Options, troupe: PathBuf) -> Result<bool> {
     for attack in &attacks {
         let report = match play(troupe.clone(), *attack, times, PORT).await {
             Ok(report) => report,
-            // One attack that cannot be played does not hide the others.
+            // A failed run does not hide the other attacks.
             Err(error) => Report {
                 scenario: attack.name(),
                 calm: Figures::default(),
@@ -324,6 +334,7 @@ pub async fn run(options: Options, troupe: PathBuf) -> Result<bool> {
                 after: Figures::default(),
                 findings: vec![format!("not played to its end: {error:#}")],
                 slow: Vec::new(),
+                notes: Vec::new(),
             },
         };
         failed += usize::from(!report.held());
@@ -345,7 +356,8 @@ mod tests {
 
     fn report(during: Figures) -> Report {
         let calm = Figures { sent: 100, acked: 100, ack_p99_ms: 10.0, memory_mib: 100, disk_mib: 1 };
-        Report { scenario: "x", calm, during, after: calm, findings: Vec::new(), slow: Vec::new() }.judge()
+        Report { scenario: "x", calm, during, after: calm, findings: Vec::new(), slow: Vec::new(), notes: Vec::new() }
+            .judge()
     }
 
     #[test]

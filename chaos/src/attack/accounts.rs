@@ -1,5 +1,5 @@
-//! Registrations and password guesses from one address, and one account that writes as much as it
-//! can.
+//! Registrations and password guesses from one address, and one account that writes at its maximum
+//! rate.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use troupe_runtime::Platform;
 use super::site::{PASSWORD, Site, address, attacker, connect, random_id, user};
 
 const GUESSES_AT_ONCE: usize = 30;
-/// Accounts that one address may get within an attack; a household or a school class registers as
-/// many.
+/// Accounts that one address may register during an attack, as many as a household or a school
+/// class needs.
 const ACCOUNTS: u64 = 100;
-/// An honest login beside the flood.
+/// Limit for an honest login during the flood.
 const PROMPT: Duration = Duration::from_secs(1);
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {

@@ -1,5 +1,5 @@
-//! Idle connections beyond the open-file limit of the nodes, and writes that make the storage open
-//! its next log file.
+//! Idle connections beyond the open-file limit of the nodes, and writes that make the storage
+//! engine open its next log file.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::site::{Site, attacker, random_id, socket, user};
 
 /// More than the nodes may open.
 const CONNECTIONS: usize = 1_100;
-/// Enough of these roll the write-ahead log of RocksDB.
+/// Enough of these roll RocksDB's write-ahead log.
 const BODY: usize = 60 * 1024;
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
@@ -23,7 +23,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
         let addresses = site.cluster.addresses(index);
         for (address, count) in [(&addresses.client, CONNECTIONS), (&addresses.http, 100), (&addresses.cluster, 100)] {
             for _ in 0..count {
-                // A place that is refused is what the attacker does not get.
+                // A refused connection is the expected outcome.
                 if let Ok(Ok(stream)) = timeout(Duration::from_millis(200), socket(attacker(), address)).await {
                     held.push(stream);
                 }

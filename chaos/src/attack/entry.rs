@@ -1,5 +1,5 @@
-//! Renames of 79 KB, for groups in every shard, existing or not: together they once made an entry
-//! that no frame carries.
+//! Renames of 79 KB for groups in every shard, existing or not. Together they once formed an entry
+//! that no frame could carry.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use troupe_proto::wire::client as wire;
 
 use super::site::{Site, attacker, random_id, user};
 
-/// The largest name that a client frame has room for.
+/// The largest name that fits into a client frame.
 const NAME_BYTES: usize = 79 * 1024;
-/// The send window of a connection: what waits behind the first entries of a shard shares the next
-/// one.
+/// The send window of a connection. Requests behind the first entries of a shard share the next
+/// entry.
 const AT_ONCE: u64 = 256;
-/// Groups of one round, in neighbouring slots and so in one shard; as many as one entry holds.
+/// Groups of one round, in neighbouring slots and therefore in one shard. One entry holds as many.
 const GROUPS: u64 = 64;
-/// The rounds go through all slots, and so through all shards.
+/// The rounds cover all slots, and therefore all shards.
 const SLOTS: u64 = 1_024;
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {

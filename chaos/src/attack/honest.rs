@@ -1,8 +1,8 @@
-//! Two honest users: one sends at a steady pace and waits for each acknowledgement, the other one
+//! Two honest users: one sends at a steady pace and waits for each acknowledgement, the other
 //! receives.
 //!
-//! A message whose connection ends, or that a node refuses for now, is sent again under the same
-//! id, as every client does. Its time counts from when it was due.
+//! A message is sent again under the same id if its connection ends or a node refuses it for now,
+//! as every client does. Its latency counts from its scheduled time.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use troupe_proto::wire::client as wire;
 
 use super::site::{PASSWORD, Site, User, connect, random_id, user};
 
-/// Between two messages.
+/// Pause between two messages.
 const PACE: Duration = Duration::from_millis(25);
 /// A message without an acknowledgement after this counts as lost.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -43,12 +43,13 @@ pub struct Honest {
     receiving: JoinHandle<()>,
 }
 
-/// What became of each message: its phase, and how long its acknowledgement took.
+/// The outcome of each message: its phase and the latency of its acknowledgement.
 #[derive(Default)]
 pub struct Sent(Vec<(Phase, Option<Duration>)>);
 
 impl Sent {
-    /// Sent, acknowledged, and the p99 in milliseconds; a lost message took its whole patience.
+    /// Sent, acknowledged, and the p99 in milliseconds. A lost message counts with the full
+    /// patience.
     pub fn of(&self, phase: Phase) -> (u64, u64, f64) {
         let all: Vec<Option<Duration>> = self.0.iter().filter(|(at, _)| *at == phase).map(|(_, took)| *took).collect();
         let mut took: Vec<Duration> = all.iter().map(|took| took.unwrap_or(PATIENCE)).collect();
@@ -123,7 +124,7 @@ impl Sending {
         }
     }
 
-    /// One message, until it is acknowledged or its time is over.
+    /// Sends one message until it is acknowledged or its time is over.
     async fn deliver(
         &self,
         current: &RwLock<Arc<Connection>>,
@@ -148,7 +149,7 @@ impl Sending {
         (phase, None)
     }
 
-    /// The first message that finds the connection closed opens another; the rest wait for it.
+    /// The first message that finds the connection closed opens another one; the others wait.
     async fn reconnect(&self, current: &RwLock<Arc<Connection>>, closed: &Arc<Connection>) {
         let mut place = current.write().await;
         if !Arc::ptr_eq(&place, closed) {

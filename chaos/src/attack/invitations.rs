@@ -1,5 +1,4 @@
-//! Groups of 200 strangers, created without pause; meanwhile an honest user adds a friend to a
-//! group.
+//! Groups of 200 strangers, created without pause, while an honest user adds a friend to a group.
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use troupe_proto::wire::client as wire;
 
 use super::site::{Site, User, address, attacker, random_id, user};
 
-/// Members of each group, as many as one request names.
+/// Members of each group, the maximum of one request.
 const STRANGERS: usize = 200;
 const AT_ONCE: usize = 64;
-/// An honest invitation that takes longer has been held up.
+/// Limit for an honest invitation.
 const PROMPT: Duration = Duration::from_secs(2);
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
@@ -30,7 +29,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     let host = user(address(1, 2), &nodes[0], "carol").await?;
     let mut friend = user(address(1, 3), &nodes[2], "friend").await?;
     let attacker = user(attacker(), &nodes[1], "inviter").await?;
-    // Friends have talked before.
+    // Friends have exchanged messages before.
     let hello = wire::Send {
         conversation: host.direct(friend.id),
         client_message_id: random_id(),
@@ -67,7 +66,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     })
 }
 
-/// The slowest honest invitation until then.
+/// The slowest honest invitation until `until`.
 async fn invitations(host: &User, friend: &mut User, until: Instant) -> Result<Duration> {
     let mut slowest = Duration::ZERO;
     while Instant::now() < until {
@@ -81,7 +80,7 @@ async fn invitations(host: &User, friend: &mut User, until: Instant) -> Result<D
         loop {
             match timeout_at(give_up, friend.pushes.next()).await {
                 Ok(Some(Push::Conversation(push))) if push.conversation == created.conversation => break,
-                // The friend's shard may not have heard yet that the two have talked.
+                // The friend's shard may not know yet that the two have exchanged messages.
                 Ok(Some(Push::Invitation(push))) if push.conversation == created.conversation => break,
                 Ok(Some(_)) => {}
                 Ok(None) => bail!("the invited friend's connection has ended"),

@@ -1,4 +1,4 @@
-//! Names that look like those of others, and names that mean something already.
+//! Names that look like those of others, and reserved names.
 
 use anyhow::Result;
 use troupe_client::error::Error;
@@ -6,7 +6,7 @@ use troupe_runtime::Platform;
 
 use super::site::{PASSWORD, Site, address, connect};
 
-/// Each of these would pass for alice, for the server, or for a conversation.
+/// Each of these could pass for alice, for the server, or for a conversation.
 const FALSE_NAMES: [&str; 12] = [
     "\u{430}lice",
     "\u{ff41}lice",
@@ -22,7 +22,7 @@ const FALSE_NAMES: [&str; 12] = [
     "alice\u{2066}",
 ];
 
-/// Each of these belongs to somebody somewhere.
+/// Each of these is a legitimate name.
 const TRUE_NAMES: [&str; 6] = ["张三", "हिन्दी", "ไม่รู้", "தமிழ்", "Ünal", "οδυσσευς"];
 
 pub async fn run(site: &mut Site) -> Result<Vec<String>> {

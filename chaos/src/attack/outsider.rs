@@ -1,4 +1,5 @@
-//! An outsider asks about conversations of others: one answer, whether they exist or not.
+//! An outsider asks about conversations of others. All answers must be equal, whether they exist or
+//! not.
 
 use anyhow::Result;
 use troupe_client::connection::Request;
@@ -28,7 +29,7 @@ pub async fn run(site: &mut Site) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     let pairs = [
         (carol.direct(peer.id), carol.direct(silent.id)),
-        // The id of a group that nobody has created, in the same slot.
+        // The id of a group that does not exist, in the same slot.
         (group.clone(), format!("g{}", group[1..].parse::<u64>()? + 1_024 * 1_024)),
     ];
     for (existing, missing) in pairs {
@@ -71,7 +72,7 @@ fn operations() -> Vec<(&'static str, Ask)> {
     ]
 }
 
-/// What can be told apart: kind and code.
+/// The distinguishable part of an answer: kind and code.
 async fn answer(outsider: &User, request: Request) -> String {
     match outsider.connection.request(request).await {
         Ok(_) => "an answer".into(),

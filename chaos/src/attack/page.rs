@@ -1,4 +1,4 @@
-//! A web page elsewhere makes a browser on the operator's machine order the removal of a node.
+//! A foreign web page makes a browser on the operator's machine order the removal of a node.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub async fn run(site: &mut Site) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Without authority, from a foreign page, or for another host. Every other status means that the
-/// order was looked at.
+/// Without authority, from a foreign page, or for another host. Any other status means that the
+/// order was considered.
 const REFUSALS: [u16; 3] = [401, 403, 421];
 
 const END: &str = "Connection: close\r\n\r\n";

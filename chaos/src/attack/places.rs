@@ -1,5 +1,5 @@
-//! Places at every port: silent connections, half frames, connections that never read, and idle
-//! sockets on the cluster port while a killed node comes back.
+//! Connections on every port: silent ones, half frames, connections that never read, and idle
+//! sockets on the cluster port while a killed node returns.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::site::{Site, address, attacker, connect, random_id, socket, user};
 
 const SILENT: usize = 5_000;
 const HALF_FRAMES: usize = 2_000;
-/// What is sent of each frame: most of the largest one.
+/// Bytes sent of each frame, most of the largest one.
 const HALF_BYTES: usize = 75 * 1024;
 const CLUSTER_SOCKETS: usize = 80;
-const DEAF: u16 = 16;
+const NON_READERS: u16 = 16;
 const NEWCOMERS: u16 = 20;
-/// A killed node is back within this although its peers' ports are occupied.
+/// A killed node returns within this time although its peers' ports are occupied.
 const BACK: Duration = Duration::from_secs(6);
 
 pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
@@ -37,7 +37,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     half.resize(HALF_BYTES, 0);
     for n in 0..HALF_FRAMES {
         if let Ok(Ok(mut stream)) = timeout(Duration::from_millis(100), socket(attacker(), site.node(n))).await {
-            // A node that closes the connection instead of reading on is what this tests for.
+            // A node that closes the connection instead of reading on behaves as required.
             if let Ok(Ok(())) = timeout(Duration::from_millis(20), stream.write_all(&half)).await {
                 held.push(stream);
             }
@@ -52,9 +52,9 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
         refused += usize::from(!matches!(place, Ok(Ok(_))));
     }
     if refused > 0 {
-        findings.push(format!("{refused} of {NEWCOMERS} newcomers found no place"));
+        findings.push(format!("{refused} of {NEWCOMERS} new connections were refused"));
     }
-    deaf(site).await?;
+    non_readers(site).await?;
 
     for index in 0..2 {
         for _ in 0..CLUSTER_SOCKETS {
@@ -70,14 +70,14 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     site.cluster.wait_ready(&[2], Duration::from_secs(60)).await?;
     let took = begun.elapsed();
     if took > BACK {
-        findings.push(format!("a killed node came back after {took:?}"));
+        findings.push(format!("a killed node returned after {took:?}"));
     }
     sleep(until.saturating_duration_since(Instant::now())).await;
     Ok(findings)
 }
 
-/// Connections that ask for large pages and read none of them.
-async fn deaf(site: &Site) -> Result<()> {
+/// Connections that request large pages and never read.
+async fn non_readers(site: &Site) -> Result<()> {
     let talker = user(attacker(), site.node(0), "talker").await?;
     for _ in 0..8 {
         let send = wire::Send {
@@ -86,10 +86,10 @@ async fn deaf(site: &Site) -> Result<()> {
             after: Default::default(),
             body: Some(wire::Body { kind: 1_000, content: vec![b'x'; 60 * 1024].into() }),
         };
-        // Refused or not, the pages below are as large as history is.
+        // The pages below are large even if this is refused.
         drop(talker.connection.request(Request::Send(send)).await);
     }
-    for n in 0..DEAF {
+    for n in 0..NON_READERS {
         let Ok((connection, _never_read)) = connect(attacker(), site.node(usize::from(n))).await else { continue };
         if connection.login("talker", super::site::PASSWORD, &format!("deaf{n}")).await.is_err() {
             continue;

@@ -1,5 +1,5 @@
-//! One account that asks, without pause, for what is not its own: operations of administrators, and
-//! answers to invitations that nobody has sent it.
+//! One account that continuously requests operations of administrators, and answers invitations
+//! that it does not have.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::site::{Site, User, address, attacker, random_id, user};
 
 const AT_ONCE: usize = 64;
 
-/// Every kind of operation that shows or changes something of others.
+/// Every kind of operation that shows or changes data of others.
 fn operations(victim: &str) -> Vec<Operation> {
     let password = "chosen by a stranger".to_owned();
     vec![
@@ -46,7 +46,7 @@ pub async fn administer(site: &mut Site, time: Duration) -> Result<Vec<String>> 
     Ok(flood(&attacker, time, asked, "not_admin").await)
 }
 
-/// The groups of an honest user, as far as their ids can be guessed, accepted and declined.
+/// Accepts and declines the groups of an honest user, with guessed ids.
 pub async fn answer(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     let nodes = site.cluster.client_addresses();
     let host = user(address(1, 2), &nodes[0], "carol").await?;
@@ -72,8 +72,7 @@ pub async fn answer(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Asks without pause; whatever is answered in another way than refused, by that code or for asking
-/// too much, is a finding.
+/// Asks without pause. Any answer other than a refusal by that code, or for the rate, is a finding.
 async fn flood(attacker: &User, time: Duration, asked: impl Fn(usize) -> Request, code: &str) -> Vec<String> {
     let until = Instant::now() + time;
     let answers = futures::stream::iter(0..).map(|n| attacker.connection.request(asked(n))).buffer_unordered(AT_ONCE);

@@ -40,7 +40,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     let mut after = super::Load::default();
     after.take(&site.watcher());
     let grown = after.disk_mib.saturating_sub(before.disk_mib);
-    // Honest users write some; what known state refuses must not.
+    // Honest users write some data. Requests that known state refuses must write none.
     Ok(if grown > 100 { vec![format!("refused sends and searches wrote {grown} MiB on one disk")] } else { vec![] })
 }
 
@@ -48,7 +48,7 @@ fn find(prefix: String) -> wire::FindUsers {
     wire::FindUsers { prefix, ..Default::default() }
 }
 
-/// An attacker does not wait as told, but its own connection's queue is finite.
+/// An attacker ignores retry delays, but its own queue is finite.
 async fn ask(attacker: &User, request: Request) {
     if let Err(Error::Overloaded { code, .. }) = attacker.connection.request(request).await
         && code == "connection_queue"

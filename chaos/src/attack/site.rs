@@ -1,5 +1,4 @@
-//! The cluster under attack: three processes, what they cost, and the ways to reach them from other
-//! addresses.
+//! The attacked cluster: three processes, their cost, and connections from other addresses.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
@@ -17,23 +16,25 @@ use troupe_runtime::{Platform, Stream};
 
 use crate::local::{self, LocalCluster};
 
-/// How often memory and disk are looked at.
+/// Sampling interval of memory and disk.
 pub const SAMPLE: Duration = Duration::from_millis(250);
-/// The common default of an open-file limit.
+/// A common default of the open-file limit.
 const FILES: u32 = 1_024;
 pub const PASSWORD: &str = "a long password";
 const START: Duration = Duration::from_secs(60);
-/// How long a newcomer waits for a place: reconnects with a pause, as the SDK does.
+/// How long a newcomer waits for a connection. It reconnects with a pause, as the SDK does.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Site {
     pub cluster: LocalCluster,
+    /// Figures that an attack adds to its report.
+    pub notes: Vec<String>,
     _folder: TempDir,
 }
 
-/// How the nodes are started.
+/// Start options of the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ground {
+pub enum Setup {
     Plain,
     /// With a soft and a hard limit of 1,024 open files.
     FewFiles,
@@ -41,14 +42,14 @@ pub enum Ground {
     Insecure,
 }
 
-/// The most that any node held while it was watched.
+/// The peak of any node during the observation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
     pub memory_mib: u64,
     pub disk_mib: u64,
 }
 
-/// What is looked at: processes and their folders.
+/// The observed processes and their folders.
 pub struct Watched(Vec<(Option<u32>, PathBuf)>);
 
 impl Load {
@@ -61,14 +62,14 @@ impl Load {
 }
 
 impl Site {
-    pub async fn open(troupe: PathBuf, ground: Ground, port: u16) -> Result<Site> {
+    pub async fn open(troupe: PathBuf, setup: Setup, port: u16) -> Result<Site> {
         let folder = tempfile::tempdir()?;
         let token = local::new_token(&troupe)?;
-        let binary = if ground == Ground::FewFiles { limited(folder.path(), &troupe)? } else { troupe };
-        // Every loopback address is a party of its own here, with no more than any other.
+        let binary = if setup == Setup::FewFiles { limited(folder.path(), &troupe)? } else { troupe };
+        // Every loopback address counts as a separate address here, with the limits of any other.
         let mut settings = vec![("drain.seconds", "2"), ("limits.loopback_factor", "1")];
         let mut environment = Vec::new();
-        if ground == Ground::Insecure {
+        if setup == Setup::Insecure {
             settings.push(("cluster.insecure", "true"));
             environment.push(("TROUPE_CLUSTER_TOKEN".to_owned(), String::new()));
         }
@@ -83,7 +84,7 @@ impl Site {
         let mut cluster = LocalCluster::plan(options, || token)?;
         cluster.start_all()?;
         cluster.wait_ready(&[0, 1, 2], START).await.context("the cluster does not start")?;
-        Ok(Site { cluster, _folder: folder })
+        Ok(Site { cluster, notes: Vec::new(), _folder: folder })
     }
 
     pub fn watcher(&self) -> Watched {
@@ -100,11 +101,17 @@ impl Site {
         load.take(&watched);
     }
 
+    /// Bytes that the nodes have read from files since they started, including reads from the page
+    /// cache.
+    pub fn bytes_read(&self) -> u64 {
+        (0..self.cluster.len()).filter_map(|index| self.cluster.pid(index)).map(file_bytes_read).sum()
+    }
+
     pub fn node(&self, index: usize) -> &str {
         &self.cluster.addresses(index % self.cluster.len()).client
     }
 
-    /// Nodes that have ended, and nodes that say they are not ready.
+    /// Nodes that have ended, and nodes that report not to be ready.
     pub async fn unwell(&mut self) -> Vec<String> {
         let mut unwell = Vec::new();
         for index in 0..self.cluster.len() {
@@ -126,14 +133,13 @@ impl Site {
     }
 }
 
-/// Loopback addresses stand for the addresses of the world: the nodes tell them apart like any
-/// others.
+/// Loopback addresses stand for foreign addresses. The nodes treat them like any others.
 pub fn address(network: u8, host: u16) -> IpAddr {
     let [high, low] = (host + 1).to_be_bytes();
     Ipv4Addr::new(127, network, high, low).into()
 }
 
-/// Where the attacker comes from, unless the attack uses more addresses.
+/// The attacker's address, unless the attack uses more.
 pub fn attacker() -> IpAddr {
     address(66, 0)
 }
@@ -151,7 +157,7 @@ pub async fn connect(from: IpAddr, node: &str) -> Result<(Connection, Pushes), E
     Connection::open(&*ctx.net, node).await
 }
 
-/// Registers an account and logs it in; waits as told where the node is busy.
+/// Registers an account and logs it in. Waits as requested if the node is busy.
 pub async fn user(from: IpAddr, node: &str, name: &str) -> Result<User> {
     let request = Platform::production().rng.bytes::<16>();
     let until = Instant::now() + PATIENCE;
@@ -168,7 +174,7 @@ pub async fn user(from: IpAddr, node: &str, name: &str) -> Result<User> {
             Err(Error::Unavailable(_)) => Duration::from_millis(200),
             Err(error) => return Err(error).with_context(|| format!("{name} from {from}")),
         };
-        anyhow::ensure!(Instant::now() < until, "{name} from {from} found no place within {PATIENCE:?}");
+        anyhow::ensure!(Instant::now() < until, "{name} from {from} was refused for {PATIENCE:?}");
         sleep(pause.max(Duration::from_millis(20))).await;
     }
 }
@@ -189,7 +195,7 @@ pub fn random_id() -> Bytes {
     Bytes::copy_from_slice(&Platform::production().rng.bytes::<16>())
 }
 
-/// A program that starts `troupe` with few open files allowed.
+/// A program that starts `troupe` with a low open-file limit.
 fn limited(folder: &Path, troupe: &Path) -> Result<PathBuf> {
     let script = folder.join("troupe-few-files");
     std::fs::write(&script, format!("#!/bin/sh\nulimit -n {FILES}\nexec '{}' \"$@\"\n", troupe.display()))?;
@@ -203,7 +209,14 @@ fn resident_mib(pid: u32) -> u64 {
     line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() >> 10
 }
 
-/// Files come and go while this looks; one that is gone has no bytes.
+/// Sockets do not count: they are read by `recv`.
+fn file_bytes_read(pid: u32) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar:"));
+    line.and_then(|rest| rest.trim().parse().ok()).unwrap_or_default()
+}
+
+/// Files may disappear during the scan. A missing file has no bytes.
 fn folder_bytes(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let bytes = entries.flatten().map(|entry| match entry.metadata() {

@@ -1,4 +1,4 @@
-//! Acknowledgements for conversations that do not exist: they have no answer, and once woke an
+//! Acknowledgements for conversations that do not exist. They have no answer, and once started an
 //! actor each.
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
         number += 1;
         match attacker.connection.tell(Request::Acknowledge(wire::Acknowledge { conversation, seq: 1 })) {
             Ok(()) => {}
-            // The queue of this connection is full: the socket takes no more just now.
+            // The queue of this connection is full.
             Err(Error::Overloaded { .. }) => sleep(Duration::from_millis(1)).await,
             Err(_) => break,
         }
