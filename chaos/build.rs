@@ -1,6 +1,5 @@
-//! Compiles the fault shim by itself, so that the `troupe` binary can carry it: a preloaded library
-//! must be a file of its own, and one that had to be installed beside the binary would be missing
-//! where it is wanted.
+//! Compiles the fault shim separately, so that the program can carry it. A preloaded library must
+//! be a file of its own, and a separately installed one could be missing.
 
 use std::env;
 use std::path::PathBuf;
@@ -12,7 +11,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let variable = |name: &str| env::var(name).unwrap_or_else(|_| panic!("cargo sets {name}"));
     let library = PathBuf::from(variable("OUT_DIR")).join("shim.so");
-    // It stands on glibc's symbols. Elsewhere an empty file says that there is none.
+    // It depends on glibc's symbols. Elsewhere an empty file marks it as unavailable.
     if variable("CARGO_CFG_TARGET_OS") != "linux" || variable("CARGO_CFG_TARGET_ENV") != "gnu" {
         std::fs::write(&library, []).expect("the output folder can be written");
         return;

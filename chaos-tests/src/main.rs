@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use troupe_chaos::cli::{self, Chaos};
+use troupe_chaos::mutants::MUTANTS;
 use troupe_chaos::run;
-use troupe_chaos::teeth::TEETH;
 
 /// The first that the nodes try.
 const PORT: u16 = 27_000;
@@ -29,9 +29,10 @@ struct Cli {
 enum Verb {
     #[command(flatten)]
     Chaos(Box<Chaos>),
-    /// Plant bugs into real nodes, and play until each is caught (wants a binary with the feature
-    /// planted-bugs)
-    Teeth {
+    /// Plant bugs in real nodes, and run scenarios until each is detected (needs a binary with the
+    /// feature planted-bugs)
+    #[command(alias = "teeth")]
+    Mutants {
         /// One line of JSON for each
         #[arg(long)]
         json: bool,
@@ -50,7 +51,7 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match cli.verb {
         Verb::Chaos(verb) => runtime.block_on(cli::run(*verb, troupe?)),
-        Verb::Teeth { json } => runtime.block_on(bite(troupe?, json)),
+        Verb::Mutants { json } => runtime.block_on(detect(troupe?, json)),
         Verb::Proof { folder } => {
             print!("{}", proof::write(&folder)?);
             Ok(ExitCode::SUCCESS)
@@ -59,15 +60,15 @@ fn main() -> Result<ExitCode> {
 }
 
 /// A bug whose scenario cannot be played here is said to be left out, and no row of the table.
-async fn bite(troupe: PathBuf, json: bool) -> Result<ExitCode> {
-    let means = run::means();
+async fn detect(troupe: PathBuf, json: bool) -> Result<ExitCode> {
+    let capabilities = run::capabilities();
     let mut missed = false;
-    for tooth in TEETH {
-        if let Some(why) = tooth.scenario.impossible(&means) {
-            eprintln!("skipped: {}: {why}", tooth.plant.name());
+    for mutant in MUTANTS {
+        if let Some(why) = mutant.scenario.impossible(&capabilities) {
+            eprintln!("skipped: {}: {why}", mutant.plant.name());
             continue;
         }
-        let row = tooth.bite(troupe.clone(), PORT).await?;
+        let row = mutant.detect(troupe.clone(), PORT).await?;
         match json {
             true => println!("{}", serde_json::to_string(&row)?),
             false => println!("{}", row.line()),

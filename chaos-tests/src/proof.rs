@@ -2,15 +2,15 @@
 //!
 //! `scripts/proof` runs them and keeps their lines of JSON in one folder:
 //!
-//! | file             | lines of                                            |
-//! | ---------------- | --------------------------------------------------- |
-//! | `machine.txt`    | plain text: what it was run on                       |
-//! | `sim.jsonl`      | `scripts/chaos sim --json`                           |
-//! | `teeth.jsonl`    | `scripts/chaos teeth --blind --json`                 |
-//! | `bites.jsonl`    | `scripts/chaos teeth --processes --json`             |
-//! | `runs.jsonl`     | `scripts/chaos run --all --json`                     |
-//! | `runs.log`       | what that said besides, skipped scenarios among it   |
-//! | `controls.jsonl` | `scripts/controls`                                   |
+//! | file                     | lines of                                           |
+//! | ------------------------ | -------------------------------------------------- |
+//! | `machine.txt`            | plain text: the machine it was run on              |
+//! | `sim.jsonl`              | `scripts/chaos sim --json`                         |
+//! | `mutants.jsonl`          | `scripts/chaos mutants --blind --json`             |
+//! | `mutants-processes.jsonl`| `scripts/chaos mutants --processes --json`         |
+//! | `runs.jsonl`             | `scripts/chaos run --all --json`                   |
+//! | `runs.log`               | its standard error, skipped scenarios included     |
+//! | `controls.jsonl`         | `scripts/controls`                                 |
 
 use std::fmt::Write;
 use std::fs;
@@ -37,8 +37,15 @@ pub fn write(folder: &Path) -> Result<String> {
         Ok(runs(rows)? + &skipped.map(|line| format!("\nNot played there: {line}\n")).collect::<String>())
     })?;
     part(&mut page, folder, "Controls", "scripts/controls", "controls.jsonl", controls)?;
-    part(&mut page, folder, "Teeth", "scripts/chaos teeth --blind", "teeth.jsonl", teeth)?;
-    part(&mut page, folder, "Teeth, on real processes", "scripts/chaos teeth --processes", "bites.jsonl", teeth)?;
+    part(&mut page, folder, "Planted bugs", "scripts/chaos mutants --blind", "mutants.jsonl", mutants)?;
+    part(
+        &mut page,
+        folder,
+        "Planted bugs, on real processes",
+        "scripts/chaos mutants --processes",
+        "mutants-processes.jsonl",
+        mutants,
+    )?;
     Ok(page)
 }
 
@@ -161,14 +168,14 @@ fn controls(rows: &[Value]) -> Result<String> {
         ("seconds", "seconds"),
     ];
     Ok(format!(
-        "A harness that cannot show a loss where there is one has no teeth: NATS JetStream as it comes (file, R=3) must lose, RabbitMQ's \
+        "A harness that cannot show a loss where there is one proves nothing: NATS JetStream as it comes (file, R=3) must lose, RabbitMQ's \
          quorum queues must not. Each has three nodes on this machine. Only Troupe's faults come while people send, many times in a \
          run; the others are hit once, and the gap is the longest of all.\n\n{}",
         table(&rows, &columns)?
     ))
 }
 
-fn teeth(rows: &[Value]) -> Result<String> {
+fn mutants(rows: &[Value]) -> Result<String> {
     let caught = rows.iter().filter(|row| !row["caught_by"].is_null()).count();
     let columns = [
         ("bug", "bug"),
@@ -194,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
         put(
-            "teeth.jsonl",
+            "mutants.jsonl",
             "{\"bug\":\"ack-early\",\"caught_by\":\"simulation\",\"seeds\":3,\"seconds\":1.5,\"seed\":2,\"shown_as\":\"lost | a\\nb\"}\n\
              {\"bug\":\"quiet\",\"caught_by\":null,\"seeds\":null,\"seconds\":9.0,\"seed\":null,\"shown_as\":null}\n",
         );

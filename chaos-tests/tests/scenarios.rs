@@ -67,7 +67,7 @@ fn mixed() {
 
 /// One of each kind of fault that needs more than a signal, where this machine can do it.
 fn holds_where_possible(scenario: Scenario, seconds: u64, port: u16) {
-    match scenario.impossible(&troupe_chaos::run::means()) {
+    match scenario.impossible(&troupe_chaos::run::capabilities()) {
         Some(why) => eprintln!("not run here: {}: {why}", scenario.name()),
         None => holds(scenario, seconds, port),
     }
@@ -103,24 +103,23 @@ fn clock_jump() {
     holds_where_possible(Scenario::ClockJump, 12, 23_200);
 }
 
-/// Planted bugs: each makes the nodes break the contract, and the same harness must say so. Those
-/// that only a real disk shows, and some that the simulation catches as well. `scripts/chaos teeth
-/// --processes` prints them as a table.
+/// Planted bugs: each breaks a promise, and the harness must report it. They need a real disk,
+/// or validate this harness; `scripts/chaos mutants --processes` prints them as a table.
 #[cfg(feature = "planted-bugs")]
-mod teeth {
-    use troupe_chaos::teeth::Tooth;
+mod mutants {
+    use troupe_chaos::mutants::Mutant;
     use troupe_core::plant::Plant;
 
     use super::*;
 
     fn is_caught(plant: Plant, port: u16) {
-        let tooth = Tooth::of(plant).expect("it is in the table");
-        if let Some(why) = tooth.scenario.impossible(&troupe_chaos::run::means()) {
-            eprintln!("not run here: {}: {why}", tooth.scenario.name());
+        let mutant = Mutant::of(plant).expect("it is in the table");
+        if let Some(why) = mutant.scenario.impossible(&troupe_chaos::run::capabilities()) {
+            eprintln!("not run here: {}: {why}", mutant.scenario.name());
             return;
         }
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let row = runtime.block_on(tooth.bite(troupe(), port)).expect("the runs come to their end");
+        let row = runtime.block_on(mutant.detect(troupe(), port)).expect("the runs come to their end");
         assert!(row.caught_by.is_some(), "{}", row.line());
         eprintln!("{}", row.line());
     }

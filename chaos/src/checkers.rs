@@ -1,5 +1,5 @@
-//! One checker per promise. Each walks the history once, knows nothing of the server, and names
-//! what it found.
+//! One checker per promise. Each walks the history once, knows nothing of the server, and describes
+//! its findings.
 
 pub mod cursors;
 pub mod device_order;
@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::history::History;
 
-/// A broken promise, with the evidence in words.
+/// A broken promise, with the evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
     pub promise: Promise,
@@ -28,23 +28,23 @@ pub struct Violation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Promise {
-    /// Acknowledged is never lost.
+    /// Acknowledged messages are never lost.
     Durable,
-    /// A client message id takes at most one place; a device is handed each event once.
+    /// A client message id has at most one seq, and a device receives each event once.
     ExactlyOnce,
     /// All observers see one gapless sequence.
     OneOrder,
-    /// What one device sent in an order appears in that order.
+    /// Messages of one device appear in the order in which it sent them.
     DeviceOrder,
     /// An ack before a send means a smaller seq.
     RealTime,
-    /// Nothing is delivered that nobody sent; a rejected message never appears.
+    /// No event is delivered that was never sent. A rejected message never appears.
     HonestErrors,
     /// Cursors move forward only.
     Cursors,
-    /// All replicas hold the same.
+    /// All replicas hold the same events.
     Replicas,
-    /// What a list shows as unread are the messages of others behind the read position.
+    /// The unread count of a list is the number of messages of others after the read position.
     Unread,
 }
 
@@ -61,23 +61,23 @@ impl Promise {
         Promise::Unread,
     ];
 
-    /// For people.
+    /// The promise in words.
     pub fn about(self) -> &'static str {
         match self {
-            Promise::Durable => "acknowledged is never lost",
-            Promise::ExactlyOnce => "a message takes one place and is handed out once",
+            Promise::Durable => "acknowledged messages are never lost",
+            Promise::ExactlyOnce => "a message has one seq and is delivered once",
             Promise::OneOrder => "all see one gapless sequence",
-            Promise::DeviceOrder => "what one device sent in an order appears in it",
+            Promise::DeviceOrder => "messages of one device keep their order",
             Promise::RealTime => "acknowledged before sent means earlier in the sequence",
-            Promise::HonestErrors => "nothing appears that nobody sent, or that was rejected",
+            Promise::HonestErrors => "only sent messages appear, and no rejected ones",
             Promise::Cursors => "cursors move forward only",
-            Promise::Replicas => "all replicas hold the same",
-            Promise::Unread => "unread are the messages of others behind the read position",
+            Promise::Replicas => "all replicas hold the same events",
+            Promise::Unread => "unread counts the messages of others after the read position",
         }
     }
 }
 
-/// Which figure of the report a violation counts in.
+/// The figure of the report that counts this violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -95,7 +95,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// A checker's name and its pass over the history.
+/// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
 pub const ALL: [Checker; 9] = [

@@ -1,5 +1,5 @@
-//! `troupe chaos`: breaks clusters of its own and judges them (`list`, `run`), or breaks a demo
-//! that runs (`kill`, `freeze`, `partition`, `weather`, `heal`).
+//! `troupe chaos`: runs scenarios on its own clusters and checks them (`list`, `run`), or injects
+//! faults into a running demo (`kill`, `freeze`, `partition`, `network`, `heal`).
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,32 +10,32 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use troupe_runtime::Rng;
 
+use crate::baselines::{Baseline, Fault};
 use crate::control::{self, Order, Victims};
-use crate::foreign::{self, Foreign};
+use crate::external_cluster::{self, ExternalCluster};
 use crate::html::{self, Made};
-use crate::peers::{Fault, Peer};
-use crate::proxy::Weather;
+use crate::proxy::LinkConditions;
 use crate::recorder::Recorder;
 use crate::report::Verdict;
 use crate::run::{self, Finished, RunOptions, run_watched};
 use crate::scenario::Scenario;
-use crate::{attack, export, live, peers};
+use crate::{attack, baselines, export, live};
 
 #[derive(Subcommand)]
 pub enum Chaos {
     /// One scenario per line
     List,
-    /// Start a cluster, break it while people chat, and judge what they saw
+    /// Start a cluster, inject faults under load, and check every promise
     Run(Box<Run>),
-    /// Another system under the faults that our nodes get (see scripts/controls)
+    /// Run another system under the same faults (see scripts/controls)
     #[command(hide = true)]
     Control {
-        peer: Peer,
-        /// The nats-server program, or the folder that RabbitMQ's packages were unpacked into
+        baseline: Baseline,
+        /// The nats-server program, or the folder with RabbitMQ's unpacked packages
         at: PathBuf,
         #[arg(long, value_enum, default_value_t = Fault::PowerLossAll)]
         fault: Fault,
-        /// How long people publish before it
+        /// How long clients publish before the fault
         #[arg(long, default_value_t = 20)]
         seconds: u64,
         /// One line of JSON at the end
@@ -45,32 +45,33 @@ pub enum Chaos {
     /// Kill nodes of a running demo
     Kill {
         /// leader, follower, all, or numbers as in 1,3
-        who: Victims,
+        victims: Victims,
         #[command(flatten)]
         demo: Demo,
     },
     /// Freeze nodes of a running demo
     Freeze {
         /// leader, follower, all, or numbers as in 1,3
-        who: Victims,
+        victims: Victims,
         #[arg(long, default_value_t = 10)]
         seconds: u64,
         #[command(flatten)]
         demo: Demo,
     },
-    /// Part the nodes of a running demo (started with --chaos) until `heal`
+    /// Partition the nodes of a running demo (started with --chaos) until `heal`
     Partition {
-        /// The sides, as in `leader` or `1,2 3`; nodes that are not named make one more
+        /// The sides, as in `leader` or `1,2 3`; unnamed nodes form one more side
         #[arg(required = true)]
         sides: Vec<Victims>,
-        /// The first side is not heard by the others, but hears them
+        /// The first side hears the others, but is not heard by them
         #[arg(long)]
         one_way: bool,
         #[command(flatten)]
         demo: Demo,
     },
-    /// Make the network of a running demo (started with --chaos) bad everywhere, until `heal`
-    Weather {
+    /// Degrade the network of a running demo (started with --chaos) until `heal`
+    #[command(alias = "weather")]
+    Network {
         #[arg(long, default_value_t = 0)]
         delay_ms: u64,
         #[arg(long, default_value_t = 0)]
@@ -84,9 +85,9 @@ pub enum Chaos {
         #[command(flatten)]
         demo: Demo,
     },
-    /// Attack fresh clusters with one account or one address, and judge what honest users saw
+    /// Attack fresh clusters with one account or one address, and measure the harm to honest users
     Attack(crate::attack::Options),
-    /// End partitions, bad weather and freezes of a running demo
+    /// End partitions, network degradation and freezes of a running demo
     Heal {
         #[command(flatten)]
         demo: Demo,
@@ -104,35 +105,35 @@ pub struct Demo {
 pub struct Run {
     #[arg(long, required_unless_present_any = ["all", "server"], conflicts_with = "all")]
     scenario: Option<String>,
-    /// Do not start a cluster: chat on this one (client addresses, comma-separated) and judge what
-    /// clients see
+    /// Do not start a cluster: use this one (client addresses, comma-separated) and check what
+    /// clients observe
     #[arg(long, conflicts_with_all = ["all", "scenario"])]
     server: Option<String>,
-    /// With --server: a shell command that breaks something
+    /// With --server: a shell command that injects a fault
     #[arg(long, requires = "server")]
     inject: Option<String>,
-    /// With --inject: a shell command that heals it
+    /// With --inject: a shell command that heals the fault
     #[arg(long, requires = "inject")]
     heal: Option<String>,
-    /// With --inject: seconds until it is healed; afterwards it is quiet for five
+    /// With --inject: seconds until it is healed; a pause of five seconds follows
     #[arg(long, requires = "inject", default_value_t = 5)]
     lasts: u64,
-    /// Every scenario that this machine can play, one after another
+    /// Every scenario that this machine supports, one after another
     #[arg(long)]
     all: bool,
-    /// How long one scenario breaks things
+    /// How long one scenario injects faults
     #[arg(long, default_value_t = 60, conflicts_with = "all")]
     seconds: u64,
-    /// With --all: shared out among the scenarios
+    /// With --all: total time, divided among the scenarios
     #[arg(long, default_value_t = 20, requires = "all")]
     minutes: u64,
-    /// Draws workload and faults; printed, so that a run can be repeated
+    /// Seed of workload and faults; it is printed, so that a run can be repeated
     #[arg(long)]
     seed: Option<u64>,
     /// Sends per second, all devices together
     #[arg(long, default_value_t = 250)]
     rate: u64,
-    /// Nodes, instead of as many as the scenario wants
+    /// Number of nodes, instead of the scenario's own
     #[arg(long)]
     nodes: Option<usize>,
     /// Keep data folders, logs and history.json here
@@ -141,13 +142,13 @@ pub struct Run {
     /// Write the history as EDN for Elle and Knossos into this folder
     #[arg(long)]
     export: Option<PathBuf>,
-    /// Where the HTML report goes
+    /// Path of the HTML report
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Another version of the program, which the last node runs
+    /// Another version of the program, for the last node
     #[arg(long, value_name = "BINARY")]
     other: Option<PathBuf>,
-    /// A deliberate bug for the nodes to carry (builds with the feature planted-bugs only)
+    /// A planted bug for the nodes (only in builds with the feature planted-bugs)
     #[arg(long, hide = true)]
     plant: Option<String>,
     /// One line of JSON at the end of each run and no other output
@@ -155,22 +156,22 @@ pub struct Run {
     json: bool,
 }
 
-/// `troupe` is the program that the nodes run.
+/// `troupe` is the program of the nodes.
 pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
     match verb {
         Chaos::List => {
-            let means = run::means();
+            let capabilities = run::capabilities();
             for scenario in Scenario::ALL {
-                let not_here = scenario.impossible(&means).map(|why| format!(" [not here: {why}]"));
+                let not_here = scenario.impossible(&capabilities).map(|why| format!(" [not here: {why}]"));
                 println!("{:<20}{}{}", scenario.name(), scenario.about(), not_here.unwrap_or_default());
             }
             Ok(ExitCode::SUCCESS)
         }
         Chaos::Run(args) => play(*args, troupe).await,
-        Chaos::Control { peer, at, fault, seconds, json } => {
+        Chaos::Control { baseline, at, fault, seconds, json } => {
             let report = tokio::select! {
-                report = peers::run(peer, &at, fault, seconds) => report?,
-                // Dropped, it ends its processes and gives back its disks.
+                report = baselines::run(baseline, &at, fault, seconds) => report?,
+                // Dropping it ends its processes and releases its disks.
                 _ = tokio::signal::ctrl_c() => bail!("interrupted"),
             };
             match json {
@@ -179,19 +180,19 @@ pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
             }
             Ok(if report.as_expected() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Chaos::Kill { who, demo } => order(demo, Order::Kill { who }).await,
-        Chaos::Freeze { who, seconds, demo } => order(demo, Order::Freeze { who, seconds }).await,
+        Chaos::Kill { victims, demo } => order(demo, Order::Kill { victims }).await,
+        Chaos::Freeze { victims, seconds, demo } => order(demo, Order::Freeze { victims, seconds }).await,
         Chaos::Partition { sides, one_way, demo } => order(demo, Order::Partition { groups: sides, one_way }).await,
-        Chaos::Weather { delay_ms, jitter_ms, loss, bandwidth, demo } => {
-            ensure!((0.0..100.0).contains(&loss), "--loss {loss}: wants percent, from 0 to below 100");
+        Chaos::Network { delay_ms, jitter_ms, loss, bandwidth, demo } => {
+            ensure!((0.0..100.0).contains(&loss), "--loss {loss}: expected percent, from 0 to below 100");
             let loss = (loss * 10.0) as u64;
-            let weather = Weather { delay_ms, jitter_ms, loss, bandwidth, ..Weather::default() };
-            order(demo, Order::Weather { weather }).await
+            let conditions = LinkConditions { delay_ms, jitter_ms, loss, bandwidth, ..LinkConditions::default() };
+            order(demo, Order::Network { conditions }).await
         }
         Chaos::Attack(options) => {
             let harmless = tokio::select! {
                 harmless = attack::run(options, troupe) => harmless?,
-                // Dropped, it ends its processes.
+                // Dropping it ends its processes.
                 _ = tokio::signal::ctrl_c() => bail!("interrupted"),
             };
             Ok(if harmless { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -209,7 +210,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
     if let Some(server) = &args.server {
         return play_elsewhere(&args, server, &troupe).await;
     }
-    let means = run::means();
+    let capabilities = run::capabilities();
     let mut skipped = Vec::new();
     let scenarios = match &args.scenario {
         Some(name) => {
@@ -217,16 +218,17 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
                 let names: Vec<&str> = Scenario::ALL.iter().map(|s| s.name()).collect();
                 format!("no scenario \"{name}\"; there are {}", names.join(", "))
             })?;
-            if let Some(why) = scenario.impossible(&means) {
+            if let Some(why) = scenario.impossible(&capabilities) {
                 eprintln!("skipped: {name}: {why}");
                 return Ok(ExitCode::FAILURE);
             }
             vec![scenario]
         }
         None => {
-            let (here, not): (Vec<_>, Vec<_>) = Scenario::ALL.into_iter().partition(|s| s.impossible(&means).is_none());
+            let (here, not): (Vec<_>, Vec<_>) =
+                Scenario::ALL.into_iter().partition(|s| s.impossible(&capabilities).is_none());
             for scenario in not {
-                let why = scenario.impossible(&means).unwrap_or_default();
+                let why = scenario.impossible(&capabilities).unwrap_or_default();
                 eprintln!("skipped: {}: {why}", scenario.name());
                 skipped.push((scenario.name().to_owned(), why.to_owned()));
             }
@@ -234,7 +236,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
         }
     };
     let seconds = match args.all {
-        // Starting, draining and judging take about as long as twelve seconds of breaking.
+        // Start, drain and checks take about twelve seconds per run.
         true => (args.minutes * 60 / scenarios.len().max(1) as u64).saturating_sub(OVERHEAD).max(SHORTEST),
         false => args.seconds,
     };
@@ -262,8 +264,8 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
                 }
                 finished.push(run);
             }
-            // One cluster that cannot be started or healed is a failure, but not the end of the
-            // others.
+            // A cluster that cannot be started or healed is a failure, but does not end the other
+            // runs.
             Err(error) if args.all => {
                 eprintln!("{}: {error:#}", scenario.name());
                 failed.push((scenario.name().to_owned(), format!("the run failed: {error:#}")));
@@ -301,7 +303,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
 }
 
 async fn play_elsewhere(args: &Run, server: &str, troupe: &Path) -> Result<ExitCode> {
-    let foreign = Foreign {
+    let external_cluster = ExternalCluster {
         nodes: server.split(',').map(|node| node.trim().to_owned()).collect(),
         seconds: args.seconds,
         seed: args.seed.unwrap_or_else(|| Rng::from_os().u64() >> 32),
@@ -311,8 +313,8 @@ async fn play_elsewhere(args: &Run, server: &str, troupe: &Path) -> Result<ExitC
         lasts: Duration::from_secs(args.lasts),
         quiet: Duration::from_secs(5),
     };
-    let title = format!("{server}   {} s", foreign.seconds);
-    let run = shown(title, args.json, |recorder| foreign::run(foreign, recorder)).await?;
+    let title = format!("{server}   {} s", external_cluster.seconds);
+    let run = shown(title, args.json, |recorder| external_cluster::run(external_cluster, recorder)).await?;
     match args.json {
         true => println!("{}", serde_json::to_string(&run.report)?),
         false => println!("{}", run.report.table()),
@@ -329,14 +331,14 @@ async fn play_elsewhere(args: &Run, server: &str, troupe: &Path) -> Result<ExitC
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Where the report goes unless told.
+/// Default path of the report.
 const PAGE: &str = "troupe-chaos.html";
-/// Of one run with --all: what is not breaking.
+/// Seconds of a run with --all without faults.
 const OVERHEAD: u64 = 12;
-/// Below this a run proves nothing.
+/// A shorter run proves nothing.
 const SHORTEST: u64 = 10;
 
-/// With a picture where there is a terminal, and lines elsewhere.
+/// Shows a live view in a terminal, and lines elsewhere.
 async fn watched(options: RunOptions, quiet: bool) -> Result<Finished> {
     let title = format!("{}   seed {}   {} s", options.scenario.name(), options.seed, options.seconds);
     shown(title, quiet, |recorder| run_watched(options, recorder)).await
@@ -358,7 +360,7 @@ async fn shown<F: Future<Output = Result<Finished>>>(
     tokio::select! {
         finished = play(recorder.clone()) => finished,
         never = drawing => match never {},
-        // Dropped, a run ends its processes and gives back its disks.
-        _ = tokio::signal::ctrl_c() => bail!("interrupted; nothing is judged"),
+        // Dropping a run ends its processes and releases its disks.
+        _ = tokio::signal::ctrl_c() => bail!("interrupted, without a verdict"),
     }
 }

@@ -1,9 +1,9 @@
-//! How a running demo is told to break something: one order per connection on a socket in its data
-//! folder, one line of JSON each way.
+//! Orders to a running demo: one order per connection on a socket in its data folder, one line of
+//! JSON each way.
 //!
-//! `troupe chaos kill|freeze|partition|weather|heal` are the one end ([`send`]), `troupe demo` is
-//! the other ([`listen`]), which owns the processes and the proxies ([`obey`]). The socket is as
-//! private as the folder it is in.
+//! `troupe chaos kill|freeze|partition|network|heal` send orders ([`send`]). `troupe demo` owns the
+//! processes and proxies, receives orders ([`listen`]) and executes them ([`execute`]). The socket
+//! is as private as its folder.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,12 +21,12 @@ use troupe_core::ConversationId;
 use troupe_runtime::private;
 
 use crate::local::{FolderLock, LocalCluster};
-use crate::proxy::{Party, Proxy, Weather};
+use crate::proxy::{LinkConditions, Party, Proxy};
 
 pub const SOCKET: &str = "chaos.sock";
-/// An order or an answer longer than this is none of ours.
+/// A longer order or answer is invalid.
 const LINE_BYTES: u64 = 64 * 1024;
-/// Orders that wait to be obeyed.
+/// Orders waiting for execution.
 const WAITING: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,32 +34,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[serde(tag = "order", rename_all = "snake_case")]
 pub enum Order {
     Kill {
-        who: Victims,
+        victims: Victims,
     },
     Freeze {
-        who: Victims,
+        victims: Victims,
         seconds: u64,
     },
-    /// Groups of nodes that do not hear each other; who is in no group is alone.
+    /// Groups of nodes that do not hear each other. Unlisted nodes form one more group.
     Partition {
         groups: Vec<Victims>,
         one_way: bool,
     },
-    /// The same between all nodes, and between them and clients.
-    Weather {
-        weather: Weather,
+    /// Conditions of all links between nodes, and between nodes and clients.
+    Network {
+        conditions: LinkConditions,
     },
     Heal,
 }
 
-/// Which nodes: their numbers, or who leads the busiest shard.
+/// Node numbers, or a role for the busiest shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Victims {
     Leader,
     Follower,
     All,
-    /// As people count: from 1.
+    /// Numbered from 1.
     Nodes(Vec<usize>),
 }
 
@@ -76,7 +76,7 @@ impl FromStr for Victims {
         let numbers: Result<Vec<usize>, _> = text.split(',').map(|number| number.trim().parse()).collect();
         match numbers {
             Ok(numbers) if !numbers.contains(&0) => Ok(Victims::Nodes(numbers)),
-            _ => Err(format!("\"{text}\": wants leader, follower, all, or numbers of nodes as in 1,3")),
+            _ => Err(format!("\"{text}\": expected leader, follower, all, or numbers of nodes as in 1,3")),
         }
     }
 }
@@ -87,11 +87,11 @@ struct Answer {
     text: String,
 }
 
-/// An order, and where its outcome goes.
+/// An order, and the receiver of its outcome.
 pub type Asked = (Order, oneshot::Sender<Result<String>>);
 
-/// Listens until the receiver is dropped. Only the holder of the folder may: a socket that is there
-/// is left from one that was killed.
+/// Listens until the receiver is dropped. Only the holder of the folder lock may listen, so an
+/// existing socket belongs to a killed process.
 pub fn listen(dir: &Path, _holder: &FolderLock) -> Result<mpsc::Receiver<Asked>> {
     let path = dir.join(SOCKET);
     let _ = std::fs::remove_file(&path);
@@ -104,7 +104,7 @@ pub fn listen(dir: &Path, _holder: &FolderLock) -> Result<mpsc::Receiver<Asked>>
                 return;
             }
             let send = send.clone();
-            // A conversation that fails is the asker's to notice.
+            // The sender notices a failed exchange.
             tokio::spawn(async move { drop(timeout(PATIENCE * 2, answer(stream, send)).await) });
         }
     });
@@ -131,7 +131,7 @@ async fn answer(stream: UnixStream, orders: mpsc::Sender<Asked>) -> Result<()> {
     Ok(())
 }
 
-/// Gives an order to the demo that runs in a folder. Answers what it says.
+/// Sends an order to the demo in a folder. Returns its answer.
 pub async fn send(dir: &Path, order: &Order) -> Result<String> {
     let path: PathBuf = dir.join(SOCKET);
     let ask = async {
@@ -148,24 +148,24 @@ pub async fn send(dir: &Path, order: &Order) -> Result<String> {
     timeout(PATIENCE * 2, ask).await.context("the demo does not answer")?
 }
 
-/// Does what is ordered. Answers what was done.
-pub async fn obey(cluster: &mut LocalCluster, order: Order) -> Result<String> {
+/// Executes an order. Returns a description of the effect.
+pub async fn execute(cluster: &mut LocalCluster, order: Order) -> Result<String> {
     match order {
-        Order::Kill { who } => {
-            let victims = resolve(cluster, &who).await?;
+        Order::Kill { victims } => {
+            let victims = resolve(cluster, &victims).await?;
             for &index in &victims {
                 cluster.signal(index, Signal::SIGKILL)?;
             }
             Ok(format!("killed {}", names(&victims)))
         }
-        Order::Freeze { who, seconds } => {
-            let victims = resolve(cluster, &who).await?;
+        Order::Freeze { victims, seconds } => {
+            let victims = resolve(cluster, &victims).await?;
             for &index in &victims {
                 cluster.signal(index, Signal::SIGSTOP)?;
                 let Some(pid) = cluster.pid(index) else { continue };
                 tokio::spawn(async move {
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
-                    // It may have been killed meanwhile.
+                    // The process may have been killed meanwhile.
                     let _ = kill(Pid::from_raw(pid as i32), Signal::SIGCONT);
                 });
             }
@@ -185,9 +185,9 @@ pub async fn obey(cluster: &mut LocalCluster, order: Order) -> Result<String> {
             let proxy = proxies(cluster)?;
             for (place, side) in sides.iter().enumerate() {
                 for other in &sides[place + 1..] {
-                    darken(proxy, side, other);
+                    block(proxy, side, other);
                     if !one_way {
-                        darken(proxy, other, side);
+                        block(proxy, other, side);
                     }
                 }
             }
@@ -195,16 +195,16 @@ pub async fn obey(cluster: &mut LocalCluster, order: Order) -> Result<String> {
             let how = if one_way { " is not heard by " } else { " | " };
             Ok(texts.join(how))
         }
-        Order::Weather { weather } => {
+        Order::Network { conditions } => {
             let proxy = proxies(cluster)?;
             for a in 0..cluster.len() {
                 let parties = (0..cluster.len()).filter(|b| *b != a).map(Party::Node).chain([Party::Clients]);
                 for other in parties {
-                    proxy.set(Party::Node(a), other, weather);
-                    proxy.set(other, Party::Node(a), weather);
+                    proxy.set(Party::Node(a), other, conditions);
+                    proxy.set(other, Party::Node(a), conditions);
                 }
             }
-            Ok("the network is as ordered, everywhere".to_owned())
+            Ok("the conditions apply to all links".to_owned())
         }
         Order::Heal => {
             if let Some(proxy) = cluster.proxy() {
@@ -218,10 +218,10 @@ pub async fn obey(cluster: &mut LocalCluster, order: Order) -> Result<String> {
     }
 }
 
-fn darken(proxy: &Proxy, from: &[usize], to: &[usize]) {
+fn block(proxy: &Proxy, from: &[usize], to: &[usize]) {
     for a in from {
         for b in to {
-            proxy.set(Party::Node(*a), Party::Node(*b), Weather::DARK);
+            proxy.set(Party::Node(*a), Party::Node(*b), LinkConditions::BLOCKED);
         }
     }
 }
@@ -230,10 +230,10 @@ fn proxies(cluster: &LocalCluster) -> Result<&Proxy> {
     cluster.proxy().context("this demo has no proxies between its nodes: start it with troupe demo --chaos")
 }
 
-async fn resolve(cluster: &LocalCluster, who: &Victims) -> Result<Vec<usize>> {
+async fn resolve(cluster: &LocalCluster, victims: &Victims) -> Result<Vec<usize>> {
     let count = cluster.len();
     let leader = || cluster.leader_of(ConversationId::Everyone.slot(), PATIENCE);
-    let indexes = match who {
+    let indexes = match victims {
         Victims::Leader => vec![leader().await?],
         Victims::Follower => vec![(leader().await? + 1) % count],
         Victims::All => (0..count).collect(),
@@ -275,7 +275,7 @@ mod tests {
             done.send(Err(anyhow::anyhow!("no proxies"))).expect("somebody waits");
             first
         };
-        let order = Order::Kill { who: Victims::Nodes(vec![1]) };
+        let order = Order::Kill { victims: Victims::Nodes(vec![1]) };
         let people = async {
             let killed = send(dir.path(), &order).await.expect("done");
             let refused = send(dir.path(), &Order::Heal).await.expect_err("refused").to_string();
@@ -288,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_demo_the_text_says_what_to_start() {
         let dir = tempfile::tempdir().expect("a folder");
-        let error = send(dir.path(), &Order::Heal).await.expect_err("nobody there").to_string();
+        let error = send(dir.path(), &Order::Heal).await.expect_err("no demo").to_string();
         assert!(error.contains("start troupe demo"), "{error}");
     }
 }

@@ -1,5 +1,4 @@
-//! Harm to the files of a node that does not run: what bad disks, bad restores and bad operators
-//! leave behind.
+//! Damage to the files of a stopped node, as left by bad disks, bad restores and operator errors.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -7,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Which of the engine's files are harmed.
+/// The kind of engine file to damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Files {
     /// The write-ahead logs.
@@ -32,7 +31,7 @@ impl Files {
     }
 }
 
-/// A file of this kind that holds something, if there is one; `draw(n)` gives a number below `n`.
+/// A non-empty file of this kind, if there is one. `draw(n)` returns a number below `n`.
 fn choose(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> Result<Option<(PathBuf, u64)>> {
     let mut found = Vec::new();
     let folder = data.join("db");
@@ -43,7 +42,7 @@ fn choose(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> Result
             found.push((entry.path(), bytes));
         }
     }
-    // The order of a folder is the file system's; the seed must mean the same everywhere.
+    // Directory order depends on the file system, and a seed must mean the same everywhere.
     found.sort();
     if found.is_empty() {
         return Ok(None);
@@ -52,7 +51,7 @@ fn choose(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> Result
     Ok(Some(found.swap_remove(place)))
 }
 
-/// Flips one bit. Says where, or `None` if there is no such file.
+/// Flips one bit. Returns its position, or `None` if there is no such file.
 pub fn flip_bit(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> Result<Option<String>> {
     let Some((path, bytes)) = choose(data, files, draw)? else { return Ok(None) };
     let (at, bit) = (draw(bytes), draw(8));
@@ -64,7 +63,7 @@ pub fn flip_bit(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> 
     Ok(Some(format!("bit {bit} of byte {at} of {bytes} in {}", name(&path))))
 }
 
-/// Cuts off the end. Says what, or `None` if there is no such file.
+/// Truncates a file. Returns a description, or `None` if there is no such file.
 pub fn truncate(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> Result<Option<String>> {
     let Some((path, bytes)) = choose(data, files, draw)? else { return Ok(None) };
     let left = draw(bytes);
@@ -74,8 +73,8 @@ pub fn truncate(data: &Path, files: Files, draw: &mut dyn FnMut(u64) -> u64) -> 
     Ok(Some(format!("{} cut from {bytes} to {left} bytes", name(&path))))
 }
 
-/// Removes what a node has set aside as damaged, as its operator would after a look at it: a node
-/// takes several of them for a broken disk.
+/// Removes data that a node has set aside as damaged, as its operator would: a node treats several
+/// of them as a broken disk.
 pub fn forget(data: &Path) -> Result<()> {
     for entry in fs::read_dir(data)? {
         let entry = entry?;
@@ -86,12 +85,12 @@ pub fn forget(data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes everything a node has; its folder stays (it may be a mount).
+/// Removes everything in a node's folder. The folder stays, because it may be a mount.
 pub fn wipe(data: &Path) -> Result<()> {
     for entry in fs::read_dir(data)? {
         let entry = entry?;
         let path = entry.path();
-        // What the file system itself keeps there is not the node's.
+        // Entries of the file system itself are kept.
         if entry.file_name() == "lost+found" {
             continue;
         }
@@ -100,7 +99,7 @@ pub fn wipe(data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies everything a node has into another folder.
+/// Copies everything of a node into another folder.
 pub fn copy(data: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(data)? {

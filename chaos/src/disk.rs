@@ -1,11 +1,10 @@
-//! A disk for one node that can lose power: an ext4 image of its own, mounted through a loop
-//! device. Wants root.
+//! A disk for one node that can lose power: an ext4 image, mounted through a loop device. Needs
+//! root.
 //!
-//! [`Disk::lose_power`] shuts the file system down without writing its journal: what was not synced
-//! is gone, as after a power failure, and every later write fails. [`Disk::power_up`] mounts it
-//! again, which replays the journal as far as it got. The node is to be killed in between. A
-//! process that is only killed loses nothing, because the page cache outlives it: this is the fault
-//! that shows a missing sync.
+//! [`Disk::lose_power`] shuts the file system down without writing its journal. Unsynced data is
+//! lost, as after a power failure, and every later write fails. [`Disk::power_up`] mounts it again,
+//! which replays the journal. The node must be killed in between. A killed process alone loses
+//! nothing, because the page cache outlives it. Only power loss reveals a missing sync.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -15,12 +14,12 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Room for a long run; the image is sparse.
+/// Room for a long run. The image is sparse.
 pub const BYTES: u64 = 4 * 1024 * 1024 * 1024;
-/// Enough to see whether mounting works.
+/// Enough to test whether mounting works.
 const PROBE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// "Go down without flushing the log", in ext4's and XFS's words.
+/// "Go down without flushing the log", in the terms of ext4 and XFS.
 const GOING_DOWN_NO_FLUSH: u32 = 2;
 
 /// nix has no wrapper for it.
@@ -34,7 +33,7 @@ pub struct Disk {
     at: PathBuf,
 }
 
-/// Why there can be no such disk on this machine; `None` if there can. Tried once, by doing it.
+/// The reason why this machine cannot have such a disk, or `None`. Determined once, by trying.
 pub fn impossible() -> Option<&'static str> {
     static TRIED: OnceLock<Option<String>> = OnceLock::new();
     let tried = TRIED.get_or_init(|| {
@@ -50,7 +49,7 @@ pub fn impossible() -> Option<&'static str> {
 }
 
 impl Disk {
-    /// Makes the image if there is none yet, and mounts it.
+    /// Creates the image if there is none, and mounts it.
     pub fn mount(image: &Path, at: &Path, bytes: u64) -> Result<Disk> {
         ensure!(nix::unistd::geteuid().is_root(), "only root may mount");
         if !image.exists() {
@@ -67,7 +66,7 @@ impl Disk {
         run(Command::new("mount").args(["-t", "ext4", "-o", "loop,noatime"]).arg(&self.image).arg(&self.at))
     }
 
-    /// From now on nothing reaches the disk, and nothing that was not synced will ever be there.
+    /// From now on no write reaches the disk, and unsynced data is lost.
     pub fn lose_power(&self) -> Result<()> {
         let folder = File::open(&self.at)?;
         let mut how = GOING_DOWN_NO_FLUSH;
@@ -78,7 +77,7 @@ impl Disk {
         Ok(())
     }
 
-    /// After the node on it has been killed.
+    /// To be called after the node on it was killed.
     pub fn power_up(&self) -> Result<()> {
         run(Command::new("umount").arg(&self.at))?;
         self.attach()
@@ -87,7 +86,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // A failure leaves a mount behind, which is nothing to fail for.
+        // A failure leaves a mount behind, which is harmless.
         let _ = Command::new("umount").arg("--lazy").arg(&self.at).status();
     }
 }

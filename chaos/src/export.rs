@@ -1,16 +1,15 @@
-//! Histories in the form that Jepsen's checkers read, so that others can judge with tools that are
-//! not ours.
+//! Histories in the format of Jepsen's checkers, for verification with independent tools.
 //!
-//! Two files. `list-append.edn` for Elle's list-append: a send is a transaction that appends a
-//! number to its conversation, and at the end every replica and every device reads each whole
-//! conversation. `kafka.edn` for the log checker of `jepsen.tests.kafka`: sends with the offsets
-//! they were acknowledged at, and polls with what each device was handed. Numbers stand for
-//! messages; `messages.edn` says which. Each line is one operation, as in Jepsen's `history.edn`;
-//! times are nanoseconds.
+//! `list-append.edn` is for Elle's list-append: a send is a transaction that appends a number to
+//! its conversation, and at the end every replica and device reads each whole conversation.
+//! `kafka.edn` is for the log checker of `jepsen.tests.kafka`: sends with their acknowledged
+//! offsets, and polls with the events that each device received. Numbers stand for messages, as
+//! listed in `messages.edn`. Each line is one operation, as in Jepsen's `history.edn`; times are
+//! nanoseconds.
 //!
-//! Jepsen's processes do one thing at a time and a device does not, so each device is as many
-//! processes as it had sends under way at once. A send without an answer is `:info`, and its
-//! process is not used again.
+//! A Jepsen process performs one operation at a time. A device therefore maps to as many processes
+//! as it had concurrent sends. A send without an answer is `:info`, and its process is not used
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,9 +19,9 @@ use anyhow::{Context, Result};
 
 use crate::history::{Conversation, DeviceNumber, History, MessageId, Record};
 
-/// Deliveries of one device that are one poll, at most.
+/// Maximum deliveries per poll of one device.
 const POLL: usize = 64;
-/// Processes of one device; more sends than this are never under way at once in a workload of ours.
+/// Processes per device, more than the concurrent sends of any workload.
 const LANES: u64 = 100_000;
 
 /// Writes all files into a folder.
@@ -40,7 +39,7 @@ pub fn write(history: &History, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A number for each message of each conversation, in the order in which they were first seen.
+/// A number for each message of each conversation, in order of first appearance.
 struct Numbers(BTreeMap<(Conversation, MessageId), u64>);
 
 impl Numbers {
@@ -97,7 +96,7 @@ impl Lines {
     }
 }
 
-/// Which process a send runs on: the lowest that is free at its device.
+/// The process of a send: the lowest free one of its device.
 #[derive(Default)]
 struct Processes {
     busy: BTreeMap<DeviceNumber, BTreeSet<u64>>,
@@ -154,8 +153,7 @@ fn list_append(history: &History, numbers: &Numbers) -> String {
     for ((conversation, id), process) in std::mem::take(&mut processes.of) {
         lines.op("info", process, "txn", &append(&conversation, &id), end);
     }
-    // Member changes are entries as well, but nobody appended them: they are left out of what is
-    // read.
+    // Member changes are entries too, but no process appended them. They are omitted from reads.
     let mut reader = LANES * LANES;
     let mut read = |lines: &mut Lines, conversation: &str, messages: &[u64]| {
         let list: Vec<String> = messages.iter().map(u64::to_string).collect();
@@ -233,7 +231,7 @@ fn kafka(history: &History, numbers: &Numbers) -> String {
     lines.text
 }
 
-/// What one device was handed since its last poll.
+/// Deliveries to one device since its last poll.
 #[derive(Default)]
 struct Poll {
     taken: BTreeMap<Conversation, Vec<(u64, u64)>>,
@@ -251,8 +249,8 @@ impl Poll {
                 format!("{conversation:?} [{}]", pairs.join(" "))
             })
             .collect();
-        // At one moment: an operation that began earlier would stand before lines that are written
-        // already.
+        // Begin and end are simultaneous: an earlier begin would belong before lines that are
+        // already written.
         lines.op("invoke", process, "poll", "[[:poll]]", at);
         lines.op("ok", process, "poll", &format!("[[:poll {{{}}}]]", taken.join(", ")), at);
     }

@@ -1,99 +1,99 @@
-//! One thing that goes wrong: to whom, how, for how long. A [`scenario`](crate::scenario) draws
-//! them, a [`nemesis`](crate::nemesis) does them.
+//! A fault: its target, kind and duration. A [`scenario`](crate::scenario) draws faults, a
+//! [`nemesis`](crate::nemesis) injects them.
 
 use std::fmt;
 
 use crate::damage::Files;
 use crate::shim::WriteError;
 
-/// Which nodes a fault is for; "the leader" is that of the busiest shard.
+/// The nodes of a fault. "The leader" is that of the busiest shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Target {
     Leader,
     Follower,
     Any,
-    /// As many as may be gone.
+    /// As many nodes as may fail.
     Minority,
-    /// One more than may be gone.
+    /// One more than may fail.
     Majority,
     All,
 }
 
-/// Where the network breaks.
+/// The shape of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// The leader alone on one side.
     IsolatedLeader,
-    /// Two sides, as equal as they can be.
+    /// Two sides of equal size, if possible.
     Halves,
-    /// Each node sees its two neighbours only.
+    /// Each node hears its two neighbours only.
     Ring,
     /// Two sides that share one node.
     Bridge,
-    /// The leader is heard but hears nothing, or the other way round.
+    /// The leader is heard but hears no other node, or the reverse.
     OneWay,
     /// The leader alone, on and off each second.
     Flapping,
-    /// Clients do not reach one node.
+    /// Clients cannot reach one node.
     Clients,
 }
 
-/// What the network is like everywhere.
+/// Degradation of the whole network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Climate {
-    /// 100 ± 50 ms each way.
+pub enum Degradation {
+    /// 100 ± 50 ms in each direction.
     Slow,
-    /// Packets lost, of a thousand.
+    /// Lost packets per thousand.
     Lossy(u64),
-    /// A megabit per second and connection.
+    /// One megabit per second and connection.
     Thin,
 }
 
-/// What is done to the files of a stopped node.
+/// Damage to the files of a stopped node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harm {
+pub enum Corruption {
     FlipBit(Files),
     Truncate(Files),
-    /// What it held some seconds ago comes back.
+    /// Restores a copy from some seconds ago.
     OldCopy,
     Wipe,
 }
 
-/// One step of a schedule; numbers are seconds.
+/// One step of a schedule. Numbers are seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    Kill(Who),
-    Freeze(Who, u64),
+    Kill(Target),
+    Freeze(Target, u64),
     /// The next node in turn.
     RestartOne,
     Partition(Shape, u64),
-    /// Isolates the leader, then kills it in the dark.
+    /// Isolates the leader, then kills it during the partition.
     PartitionKill,
-    Climate(Climate, u64),
+    Degrade(Degradation, u64),
     ResetStorm(u64),
-    PowerLoss(Who),
+    PowerLoss(Target),
     FailWrites(WriteError),
     FailSyncs,
     SlowSyncs(u64),
-    /// The clock of one node is off by so many seconds, then right again.
+    /// The clock of one node is wrong by the first number for the second.
     ClockJump(i64, u64),
     ReconnectStorm,
     SlowConsumers(u64),
     MembershipChurn(u64),
-    Damage(Harm),
-    /// A further node joins, gets its share, and is removed.
+    Damage(Corruption),
+    /// A node joins, receives its share, and is removed.
     GrowAndShrink,
 }
 
-impl Who {
+impl Target {
     fn words(self) -> &'static str {
         match self {
-            Who::Leader => "the leader",
-            Who::Follower => "a follower",
-            Who::Any => "any node",
-            Who::Minority => "a minority",
-            Who::Majority => "a majority",
-            Who::All => "all nodes",
+            Target::Leader => "the leader",
+            Target::Follower => "a follower",
+            Target::Any => "any node",
+            Target::Minority => "a minority",
+            Target::Majority => "a majority",
+            Target::All => "all nodes",
         }
     }
 }
@@ -112,12 +112,12 @@ impl Shape {
     }
 }
 
-impl fmt::Display for Climate {
+impl fmt::Display for Degradation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Climate::Slow => f.write_str("slow network"),
-            Climate::Lossy(loss) => write!(f, "{}.{} % loss", loss / 10, loss % 10),
-            Climate::Thin => f.write_str("thin network"),
+            Degradation::Slow => f.write_str("slow network"),
+            Degradation::Lossy(loss) => write!(f, "{}.{} % loss", loss / 10, loss % 10),
+            Degradation::Thin => f.write_str("thin network"),
         }
     }
 }
@@ -126,14 +126,14 @@ impl fmt::Display for Climate {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Kill(who) => write!(f, "kill {}", who.words()),
-            Fault::Freeze(who, seconds) => write!(f, "freeze {} for {seconds} s", who.words()),
+            Fault::Kill(target) => write!(f, "kill {}", target.words()),
+            Fault::Freeze(target, seconds) => write!(f, "freeze {} for {seconds} s", target.words()),
             Fault::RestartOne => f.write_str("restart a node"),
             Fault::Partition(shape, seconds) => write!(f, "partition: {} for {seconds} s", shape.words()),
             Fault::PartitionKill => f.write_str("isolate and kill the leader"),
-            Fault::Climate(climate, seconds) => write!(f, "{climate} for {seconds} s"),
+            Fault::Degrade(degradation, seconds) => write!(f, "{degradation} for {seconds} s"),
             Fault::ResetStorm(seconds) => write!(f, "resets for {seconds} s"),
-            Fault::PowerLoss(who) => write!(f, "power loss of {}", who.words()),
+            Fault::PowerLoss(target) => write!(f, "power loss of {}", target.words()),
             Fault::FailWrites(WriteError::NoSpace) => f.write_str("full disk"),
             Fault::FailWrites(WriteError::Io) => f.write_str("writes fail"),
             Fault::FailSyncs => f.write_str("syncs fail"),
@@ -143,7 +143,7 @@ impl fmt::Display for Fault {
             Fault::SlowConsumers(seconds) => write!(f, "slow consumers for {seconds} s"),
             Fault::MembershipChurn(seconds) => write!(f, "membership churn for {seconds} s"),
             Fault::GrowAndShrink => f.write_str("a node joins and is removed"),
-            Fault::Damage(harm) => write!(f, "damage: {harm:?}"),
+            Fault::Damage(corruption) => write!(f, "damage: {corruption:?}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One HTTP request, for the tools that ask a node how it is or give it an order.
+//! One HTTP request, for tools that query a node or send it an order.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// An answer larger than this is not one of ours.
+/// A larger answer is invalid.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Status and body of `http://address/path`, within `limit`.
@@ -16,7 +16,7 @@ pub async fn get(address: &str, path: &str, limit: Duration) -> Result<(u16, Byt
     request(address, hyper::Request::get(path), path, limit).await
 }
 
-/// An order without a body, under the operator's key if there is one.
+/// An order without a body, with the operator's key if there is one.
 pub async fn post_json(
     address: &str,
     path: &str,
@@ -55,7 +55,7 @@ async fn request(
     tokio::time::timeout(limit, ask).await.with_context(|| format!("{address}{path}: no answer within {limit:?}"))?
 }
 
-/// The same, as JSON, whatever the status.
+/// The answer as JSON, for any status.
 pub async fn get_json(address: &str, path: &str, limit: Duration) -> Result<(u16, serde_json::Value)> {
     let (status, body) = get(address, path, limit).await?;
     let value = serde_json::from_slice(&body).with_context(|| format!("{address}{path}: not JSON"))?;

@@ -1,6 +1,6 @@
-//! What clients saw, in the order in which it was recorded: the evidence that the checkers judge.
+//! Observations of clients in recorded order: the evidence for the checkers.
 //!
-//! Times are microseconds on one monotonic clock of the harness, so that "before" means before.
+//! Times are microseconds on one monotonic clock of the harness, so that "before" is well defined.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// A device of the workload; one user may have several.
 pub type DeviceNumber = u32;
-/// `<user>/<client message id as hex>`: ids are the sender's own, two senders may choose the same.
+/// `<user>/<client message id as hex>`. Ids belong to their sender, so two senders may choose the
+/// same.
 pub type MessageId = String;
 /// Canonical text of a conversation id.
 pub type Conversation = String;
@@ -16,14 +17,14 @@ pub type Conversation = String;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Record {
-    /// A device hands a message to its SDK. Nobody has seen this id before.
+    /// A device hands a message to its SDK. The sender uses this id for the first time.
     Invoke { at: u64, device: DeviceNumber, user: u64, conversation: Conversation, id: MessageId },
-    /// The device is told the message's place.
+    /// The device receives the message's seq.
     Ack { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64 },
-    /// The device is told that the message was not and never will be applied.
+    /// The device learns that the message was not and never will be applied.
     Reject { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, code: String },
-    /// An event is handed to the application of a device; `message` is false for member changes and
-    /// the like.
+    /// An event is delivered to the application of a device. `message` is false for other events,
+    /// such as member changes.
     Deliver {
         at: u64,
         device: DeviceNumber,
@@ -35,8 +36,8 @@ pub enum Record {
     },
     /// A device sees a member's cursor.
     Cursor { at: u64, device: DeviceNumber, conversation: Conversation, user: u64, delivered: u64, read: u64 },
-    /// A device is told what a line of its conversation list says, having asked for it at `asked`.
-    /// `first` is the first event that the user may see.
+    /// A device receives a line of its conversation list, requested at `asked`. `first` is the
+    /// first event that the user may see.
     Listed {
         at: u64,
         asked: u64,
@@ -48,13 +49,13 @@ pub enum Record {
         unread: u64,
         first: u64,
     },
-    /// A device is told that its user's read position is kept.
+    /// A device learns that its user's read position is stored.
     Marked { at: u64, device: DeviceNumber, conversation: Conversation, user: u64, seq: u64 },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }
 
-/// One conversation as one replica holds it after everything has drained.
+/// One conversation on one replica after the drain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinalLog {
     pub head: u64,
@@ -68,23 +69,22 @@ pub struct Entry {
     pub time_ms: u64,
     pub sender: u64,
     pub id: MessageId,
-    /// False for member changes and the like, which the workload's set-up causes.
+    /// False for other events, such as member changes of the set-up.
     pub message: bool,
 }
 
-/// Everything a run leaves behind.
+/// The complete result of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
     pub records: Vec<Record>,
     /// By replica (node), then conversation. A conversation is on every node that holds its shard.
     pub finals: BTreeMap<u64, BTreeMap<Conversation, FinalLog>>,
-    /// The position each device's SDK held when the run ended.
+    /// The position of each device's SDK at the end of the run.
     pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
 }
 
 impl History {
-    /// The log of a conversation on the first replica that has it: the others must be equal
-    /// (checked by `replicas`).
+    /// The longest log of a conversation. The `replicas` checker compares the others with it.
     pub fn reference(&self) -> BTreeMap<&Conversation, &FinalLog> {
         let mut reference: BTreeMap<&Conversation, &FinalLog> = BTreeMap::new();
         for (conversation, log) in self.finals.values().flatten() {

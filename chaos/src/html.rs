@@ -1,5 +1,5 @@
-//! The report as one HTML page with nothing outside of it: faults over send rate and latency, a
-//! verdict per promise, the command again.
+//! The report as one self-contained HTML page: faults over send rate and latency, a verdict per
+//! promise, and the command to repeat the run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 120.0;
 const BLUE: &str = "#3b7dd0";
 const ORANGE: &str = "#d0792a";
-/// Points on a curve, at most.
+/// Maximum points of a curve.
 const POINTS: u64 = 240;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}\
@@ -29,8 +29,8 @@ svg text{font:11px system-ui,sans-serif;fill:#777}svg text.mark{fill:#c0392b}h2{
 @media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}td,th{border-color:#333}pre,svg{background:#202329}a{color:#7ab0f0}\
 .held{color:#4cc26a}.broken{color:#ff6b6b}.inconclusive{color:#e0a040}}";
 
-/// One page for one or several runs; `command` repeats a run, `skipped` are scenarios that could
-/// not be run here, and why.
+/// One page for one or several runs. `command` repeats a run; `skipped` lists scenarios that could
+/// not run here, with reasons.
 pub fn page(
     runs: &[Finished],
     made: &Made,
@@ -91,7 +91,7 @@ fn section(out: &mut String, number: usize, run: &Finished, command: &str) {
     let latencies = [("median", BLUE, &curves.median), ("highest", ORANGE, &curves.highest)];
     out.push_str(&curves.draw("time until acknowledged, by when it was sent", " ms", &latencies, run));
     promises(out, run);
-    // The numbers are those in the pictures.
+    // The numbers match the charts.
     out.push_str("<div class=wide><table><tr><th>#<th>fault<th>at<th>lasted<th>acked meanwhile<th>longest gap</tr>");
     for (number, during) in report.windows.iter().enumerate() {
         let _ = write!(
@@ -118,7 +118,7 @@ fn promises(out: &mut String, run: &Finished) {
     out.push_str("<table><tr><th>promise<th>verdict<th>violations</tr>");
     for promise in Promise::ALL {
         let count = run.violations.iter().filter(|violation| violation.promise == promise).count();
-        // A promise that nobody saw broken has held only as far as the run means something.
+        // A promise without a violation has held only if the run is conclusive.
         let verdict = match (count, run.report.reasons.is_empty()) {
             (0, true) => "held",
             (0, false) => "inconclusive",
@@ -138,7 +138,7 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What is drawn over time: one value for each step of the run.
+/// Chart data: one value per step of the run.
 struct Curves {
     begin: u64,
     length: u64,
@@ -185,7 +185,7 @@ impl Curves {
         }
     }
 
-    /// One picture: the curves by name and colour, and the faults as shades behind them.
+    /// One chart: named, coloured curves, with faults shaded behind them.
     fn draw(&self, title: &str, unit: &str, curves: &[(&str, &str, &Vec<f64>)], run: &Finished) -> String {
         let top = curves.iter().flat_map(|(_, _, values)| values.iter()).fold(1.0f64, |top, value| top.max(*value));
         let x = |at: u64| at.saturating_sub(self.begin).min(self.length) as f64 / self.length as f64 * WIDTH;
@@ -207,8 +207,7 @@ impl Curves {
                 (to - from).max(1.0),
                 escape(&window.text)
             );
-            // Where faults are close together, a number that would cover the one before is left to
-            // the table.
+            // If faults are close together, an overlapping number is omitted; the table has it.
             if from >= free_from {
                 let label = (number + 1).to_string();
                 let _ = write!(out, "<text class=mark x=\"{from:.1}\" y=\"{:.1}\">{label}</text>", HEIGHT - 3.0);
@@ -304,8 +303,8 @@ mod tests {
         for part in [
             "<meta name=\"viewport\"",
             "2026-11-28 15:04 UTC with troupe 0.1.0 on host &lt;a&gt;",
-            // The fault is named where no pointer hovers: by its number in the picture, by its name
-            // beside it.
+            // Without hovering, a fault is identified by its number in the chart and its name in
+            // the table.
             ">1</text>",
             "<td class=n>1<td>kill &lt;leader&gt;",
             "troupe chaos run --seed 3",

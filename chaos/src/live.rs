@@ -1,4 +1,4 @@
-//! The view of a run in a terminal: what is broken now, what comes through, the verdict so far.
+//! The live view of a run in a terminal: current faults, throughput, and the verdict so far.
 //! Redrawn in place.
 
 use std::convert::Infallible;
@@ -11,17 +11,17 @@ use tokio::time::sleep;
 
 use crate::recorder::{Glance, Recorder};
 
-/// Between two pictures.
+/// Interval between two frames.
 const FRAME: Duration = Duration::from_millis(250);
-/// Characters of the bar that shows the rate of the last seconds.
+/// Width of the bar that shows recent rates.
 const BARS: usize = 48;
 
-/// Whether there is somebody to draw for.
+/// Whether the output is a terminal.
 pub fn is_possible() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// Draws until it is dropped by whoever runs it.
+/// Draws until it is dropped.
 pub async fn show(title: String, recorder: Arc<Recorder>) -> Infallible {
     let mut rates: Vec<u64> = Vec::new();
     let mut before = 0;
@@ -31,13 +31,13 @@ pub async fn show(title: String, recorder: Arc<Recorder>) -> Infallible {
         rates.push((glance.acked - before) * 1000 / FRAME.as_millis() as u64);
         before = glance.acked;
         let picture = picture(&title, &glance, &rates);
-        // Up to where the last picture began, and over it.
+        // Moves to the start of the last frame and overwrites it.
         let mut out = if drawn > 0 { format!("\x1b[{drawn}A") } else { String::new() };
         for line in picture.lines() {
             let _ = writeln!(out, "\x1b[2K{line}");
         }
         drawn = picture.lines().count();
-        // Nobody can be told that the terminal is gone.
+        // A closed terminal cannot be reported.
         let _ = std::io::stderr().lock().write_all(out.as_bytes());
         sleep(FRAME).await;
     }
@@ -63,14 +63,14 @@ fn picture(title: &str, glance: &Glance, rates: &[u64]) -> String {
         let _ = writeln!(out, "            {:>7.2} s  {text}", seconds(*at));
     }
     let verdict = match &glance.broken {
-        None => "nothing broken so far; the whole verdict comes when everything has drained".to_owned(),
+        None => "no violation until now; the verdict follows after the drain".to_owned(),
         Some(text) => format!("BROKEN: {text}"),
     };
     let _ = writeln!(out, "  verdict   {verdict}");
     out
 }
 
-/// One character for each of the last frames, the highest for the highest rate.
+/// One character per recent frame, relative to the highest rate.
 fn bars(rates: &[u64]) -> String {
     const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let shown = &rates[rates.len().saturating_sub(BARS)..];
@@ -101,7 +101,7 @@ mod tests {
         {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
-        assert!(text.contains("nothing broken so far"));
+        assert!(text.contains("no violation until now"));
     }
 
     #[test]

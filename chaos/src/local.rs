@@ -1,14 +1,14 @@
-//! A cluster of real processes on this machine: what `troupe demo`, `troupe bench` and the chaos
-//! harness run.
+//! A cluster of real processes on this machine, for `troupe demo`, `troupe bench` and the chaos
+//! harness.
 //!
-//! Each node is a child with its own data folder and log file under one directory; `cluster.json`
-//! (mode 0600) keeps ports and token, so that the same directory comes back as the same cluster.
-//! Children watch their standard input and stop when it closes: they never outlive the process that
-//! started them, even if that one is killed.
+//! Each node is a child process with its own data folder and log file under one directory.
+//! `cluster.json` (mode 0600) stores ports and token, so that the directory can be reopened as the
+//! same cluster. Children watch their standard input and stop when it closes, so they never outlive
+//! their parent, even if it is killed.
 //!
-//! What is needed to break more than processes is put under the nodes before they start:
-//! [`LocalCluster::put_proxies`] between them, [`LocalCluster::put_shims`] under their system
-//! calls, [`LocalCluster::put_disks`] under their data.
+//! Further fault injection is installed before the nodes start: [`LocalCluster::put_proxies`]
+//! between them, [`LocalCluster::put_shims`] under their system calls, and
+//! [`LocalCluster::put_disks`] under their data.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +29,7 @@ use troupe_runtime::private;
 
 use crate::disk::Disk;
 use crate::fetch;
-use crate::proxy::{self, Door, Proxy};
+use crate::proxy::{self, Proxy, Route};
 use crate::shim::Shim;
 
 mod lock;
@@ -41,7 +41,7 @@ pub use lock::FolderLock;
 use plan::choose_ports;
 pub use plan::{new_token, write_secret};
 
-/// What is chosen once per directory.
+/// Options that are fixed per directory.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The `troupe` binary to run.
@@ -52,7 +52,7 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Environment of the children, for planted bugs.
     pub environment: Vec<(String, String)>,
-    /// The first ports to try: clients, HTTP, cluster; the next free ones are taken.
+    /// First ports to try for clients, HTTP and cluster. The next free ones are used.
     pub ports: (u16, u16, u16),
 }
 
@@ -75,14 +75,14 @@ pub struct LocalCluster {
     children: Vec<Option<Child>>,
     proxy: Option<Proxy>,
     shim: Option<Shim>,
-    /// One for each node, or none at all.
+    /// One per node, or none at all.
     disks: Vec<Disk>,
     /// A node that runs another version.
     other: Option<(usize, PathBuf)>,
 }
 
 impl LocalCluster {
-    /// Takes the directory's plan, or makes one. Starts nothing.
+    /// Loads the directory's plan, or creates one. Starts no process.
     pub fn plan(options: Options, token: impl FnOnce() -> String) -> Result<LocalCluster> {
         private::create_dir(&options.dir).with_context(|| format!("cannot create {}", options.dir.display()))?;
         let path = options.dir.join("cluster.json");
@@ -97,7 +97,8 @@ impl LocalCluster {
                     options.nodes,
                     held = manifest.nodes.len()
                 );
-                // It is ours, and may be of a version that left it open to other users.
+                // The directory is ours, and an earlier version may have left it readable by other
+                // users.
                 private::tighten(&options.dir)?;
                 manifest
             }
@@ -111,28 +112,28 @@ impl LocalCluster {
         Ok(LocalCluster { options, manifest, children, proxy: None, shim: None, disks: Vec::new(), other: None })
     }
 
-    /// Puts a proxy in front of every node's client and cluster port. The addresses that others
-    /// know stay the same; the nodes listen on loopback addresses of their own behind it.
+    /// Puts a proxy in front of every node's client and cluster port. The public addresses stay the
+    /// same; the nodes listen on loopback addresses of their own behind the proxy.
     pub async fn put_proxies(&mut self, seed: u64) -> Result<()> {
-        let mut doors = Vec::new();
+        let mut routes = Vec::new();
         for index in 0..self.len() {
             for public in [&self.manifest.nodes[index].client, &self.manifest.nodes[index].cluster] {
                 let listen: SocketAddr = public.parse().with_context(|| format!("{public} is no address"))?;
-                let behind = SocketAddr::new(proxy::address_of(index).into(), listen.port());
-                doors.push(Door { listen, behind, node: index });
+                let upstream = SocketAddr::new(proxy::address_of(index).into(), listen.port());
+                routes.push(Route { listen, upstream, node: index });
             }
         }
-        self.proxy = Some(Proxy::open(&doors, seed).await?);
+        self.proxy = Some(Proxy::open(&routes, seed).await?);
         Ok(())
     }
 
-    /// Makes every node's disk and clock something that can be told to fail.
+    /// Preloads the fault library into every node, for disk and clock faults.
     pub fn put_shims(&mut self) -> Result<()> {
         self.shim = Some(Shim::install(&self.options.dir)?);
         Ok(())
     }
 
-    /// Gives every node a file system of its own, of this size, that can lose power. Wants root.
+    /// Gives every node a file system of this size that can lose power. Needs root.
     pub fn put_disks(&mut self, bytes: u64) -> Result<()> {
         for index in 0..self.len() {
             let image = self.options.dir.join(format!("disk-{}.img", index + 1));
@@ -141,7 +142,7 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// From its next start on, the last node runs this binary.
+    /// The last node runs this binary from its next start on.
     pub fn mix(&mut self, binary: PathBuf) {
         self.other = self.len().checked_sub(1).map(|last| (last, binary));
     }
@@ -200,8 +201,8 @@ impl LocalCluster {
         (0..self.len()).try_for_each(|index| self.start(index))
     }
 
-    /// Adds a node to the cluster, and starts it; answers its index. Not for clusters with proxies,
-    /// shims or disks: those are put under the first nodes only.
+    /// Adds a node and starts it. Returns its index. Not for clusters with proxies, shims or disks,
+    /// which exist for the first nodes only.
     pub fn grow(&mut self) -> Result<usize> {
         ensure!(self.proxy.is_none() && self.disks.is_empty() && self.shim.is_none(), "only plain nodes can be added");
         let index = self.len();
@@ -211,7 +212,7 @@ impl LocalCluster {
         Ok(index)
     }
 
-    /// Forgets the last node, which has ended, and what it held.
+    /// Removes the last node, which must have ended, and its data.
     pub fn shrink(&mut self) -> Result<()> {
         let index = self.len().checked_sub(1).context("there is no node")?;
         ensure!(self.exited(index)?.is_some() || self.children[index].is_none(), "node {} still runs", index + 1);
@@ -225,15 +226,15 @@ impl LocalCluster {
         &self.options.binary
     }
 
-    /// Starts one node, if it does not run.
+    /// Starts one node if it does not run.
     pub fn start(&mut self, index: usize) -> Result<()> {
         if self.exited(index)?.is_none() && self.children[index].is_some() {
             return Ok(());
         }
         let node = &self.manifest.nodes[index];
         let join: Vec<&str> = self.manifest.nodes.iter().map(|n| n.cluster.as_str()).collect();
-        // Behind a proxy a node listens on its own address, and only the world in front knows the
-        // planned ones.
+        // Behind a proxy a node listens on its own address. Other nodes and clients use the planned
+        // one.
         let own = |public: &str| match &self.proxy {
             Some(_) => format!("{}:{}", proxy::address_of(index), public.rsplit(':').next().unwrap_or_default()),
             None => public.to_owned(),
@@ -273,7 +274,7 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// How a node ended, if it was started and has ended.
+    /// The exit status of a node that was started and has ended.
     pub fn exited(&mut self, index: usize) -> Result<Option<std::process::ExitStatus>> {
         let Some(child) = &mut self.children[index] else { return Ok(None) };
         let status = child.try_wait()?;
@@ -288,7 +289,7 @@ impl LocalCluster {
         kill(Pid::from_raw(pid as i32), signal).with_context(|| format!("cannot send {signal} to process {pid}"))
     }
 
-    /// SIGKILL, and waits for the end.
+    /// Sends SIGKILL and waits for the end.
     pub async fn kill(&mut self, index: usize) -> Result<()> {
         if let Some(mut child) = self.children[index].take() {
             child.kill().await?;
@@ -296,11 +297,11 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// SIGTERM to all, then SIGKILL to who is left after `patience`.
+    /// Sends SIGTERM to all, then SIGKILL to the remaining ones after `patience`.
     pub async fn stop_all(&mut self, patience: Duration) -> Result<()> {
         for index in 0..self.len() {
             if self.pid(index).is_some() {
-                // A frozen process can only end after it goes on.
+                // A frozen process must continue before it can end.
                 self.signal(index, Signal::SIGCONT)?;
                 self.signal(index, Signal::SIGTERM)?;
             }
@@ -315,15 +316,15 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// Whether this node says it is ready, and what it says.
+    /// Whether this node reports to be ready, and its answer.
     pub async fn readiness(&self, index: usize) -> Result<(bool, serde_json::Value)> {
         let http = &self.manifest.nodes[index].http;
         let (status, answer) = fetch::get_json(http, "/readyz", Duration::from_secs(1)).await?;
         Ok((status == 200, answer))
     }
 
-    /// Waits until the given nodes are ready. Fails with the log's last lines when one has ended or
-    /// the time is over.
+    /// Waits until the given nodes are ready. Fails with the last log lines if one has ended or the
+    /// time is over.
     pub async fn wait_ready(&mut self, indexes: &[usize], within: Duration) -> Result<()> {
         let deadline = Instant::now() + within;
         for &index in indexes {
@@ -345,8 +346,7 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// The node that leads the shard of a slot, by the answers of all nodes: the highest epoch is
-    /// right.
+    /// The leader of a slot's shard, from the answers of all nodes. The highest epoch wins.
     pub async fn leader_of(&self, slot: Slot, within: Duration) -> Result<usize> {
         let deadline = Instant::now() + within;
         loop {

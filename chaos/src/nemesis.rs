@@ -1,8 +1,9 @@
-//! Does the damage, one fault after another, and undoes it.
+//! Injects faults one after another, and heals them.
 //!
-//! A fault's life is a window on the recorder's clock: begun, done, healed. Here are the choice of
-//! victims and what is done to processes; [`network`] breaks what is between them, [`storage`] what
-//! is under them, [`elastic`] changes how many there are, [`crowd`] sends people who misbehave.
+//! A fault lasts for a window on the recorder's clock: begun, injected, healed. This module chooses
+//! the victims and handles processes. [`network`] breaks links between nodes, [`storage`] their
+//! disks and clocks, [`elastic`] changes the number of nodes, and [`crowd`] adds misbehaving
+//! clients.
 
 mod crowd;
 mod elastic;
@@ -19,29 +20,29 @@ use troupe_runtime::Rng;
 
 use crate::local::LocalCluster;
 use crate::recorder::Recorder;
-use crate::scenario::{Fault, Means, Scenario, Who};
+use crate::scenario::{Capabilities, Fault, Scenario, Target};
 use crate::workload::Workload;
 
-/// How long a killed node stays away.
+/// How long a killed node stays off.
 const AWAY: Duration = Duration::from_secs(2);
-/// Quiet time between two faults, so that progress is made between them.
+/// Pause between two faults, so that progress is made between them.
 const BETWEEN: Duration = Duration::from_millis(1500);
-/// How long a node may take to come back before the run fails.
+/// How long a node may take to return before the run fails.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A disk that fails must have stopped its node by then, or the fault was not noticed.
+/// A node must stop within this time after its disk fails.
 const NOTICE: Duration = Duration::from_secs(20);
-/// Between two looks at something that can only be looked at.
+/// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
 
 pub struct Nemesis<'a> {
     pub cluster: &'a mut LocalCluster,
     pub recorder: &'a Recorder,
     pub rng: &'a Rng,
-    pub means: Means,
+    pub capabilities: Capabilities,
     pub workload: &'a Workload,
-    /// The node that is restarted next, in turn.
+    /// The node that is restarted next.
     turn: usize,
-    /// What a watcher should know besides the verdict: faults that could not be what they say.
+    /// Remarks beside the verdict.
     pub notes: Vec<String>,
 }
 
@@ -50,19 +51,19 @@ impl<'a> Nemesis<'a> {
         cluster: &'a mut LocalCluster,
         recorder: &'a Recorder,
         rng: &'a Rng,
-        means: Means,
+        capabilities: Capabilities,
         workload: &'a Workload,
     ) -> Nemesis<'a> {
-        Nemesis { cluster, recorder, rng, means, workload, turn: 0, notes: Vec::new() }
+        Nemesis { cluster, recorder, rng, capabilities, workload, turn: 0, notes: Vec::new() }
     }
 
-    /// Injects faults until `until`. Everything is healed when it returns. Answers the number of
+    /// Injects faults until `until`. Everything is healed when it returns. Returns the number of
     /// faults.
     pub async fn run(&mut self, scenario: Scenario, until: Instant) -> Result<u64> {
         let mut faults = 0;
         sleep(BETWEEN).await;
         while Instant::now() < until {
-            let Some(fault) = scenario.next(&self.means, &mut |below| self.rng.range(0, below)) else {
+            let Some(fault) = scenario.next(&self.capabilities, &mut |below| self.rng.range(0, below)) else {
                 tokio::time::sleep_until(until).await;
                 break;
             };
@@ -81,28 +82,28 @@ impl<'a> Nemesis<'a> {
 
     async fn inject(&mut self, fault: Fault) -> Result<()> {
         match fault {
-            Fault::Kill(who) => {
-                let victims = self.choose(who).await?;
+            Fault::Kill(target) => {
+                let victims = self.choose(target).await?;
                 self.kill_for_a_while(&victims).await
             }
-            Fault::Freeze(who, seconds) => {
-                let victims = self.choose(who).await?;
+            Fault::Freeze(target, seconds) => {
+                let victims = self.choose(target).await?;
                 self.freeze(&victims, Duration::from_secs(seconds)).await
             }
             Fault::RestartOne => self.restart_next().await,
             Fault::Partition(shape, seconds) => self.partition(shape, Duration::from_secs(seconds)).await,
             Fault::PartitionKill => self.partition_and_kill().await,
-            Fault::Climate(climate, seconds) => self.climate(climate, Duration::from_secs(seconds)).await,
+            Fault::Degrade(degradation, seconds) => self.degrade(degradation, Duration::from_secs(seconds)).await,
             Fault::ResetStorm(seconds) => self.reset_storm(Duration::from_secs(seconds)).await,
-            Fault::PowerLoss(who) => {
-                let victims = self.choose(who).await?;
+            Fault::PowerLoss(target) => {
+                let victims = self.choose(target).await?;
                 self.power_loss(&victims).await
             }
             Fault::FailWrites(error) => self.fail_writes(error).await,
             Fault::FailSyncs => self.fail_syncs().await,
             Fault::SlowSyncs(seconds) => self.slow_syncs(Duration::from_secs(seconds)).await,
             Fault::ClockJump(jump, seconds) => self.clock_jump(jump, Duration::from_secs(seconds)).await,
-            Fault::Damage(harm) => self.damage(harm).await,
+            Fault::Damage(corruption) => self.damage(corruption).await,
             Fault::ReconnectStorm => self.reconnect_storm().await,
             Fault::SlowConsumers(seconds) => self.slow_consumers(Duration::from_secs(seconds)).await,
             Fault::GrowAndShrink => self.grow_and_shrink().await,
@@ -110,25 +111,25 @@ impl<'a> Nemesis<'a> {
         }
     }
 
-    /// Indexes of the nodes that a fault is for.
-    async fn choose(&self, who: Who) -> Result<Vec<usize>> {
+    /// Indexes of the nodes that a fault hits.
+    async fn choose(&self, target: Target) -> Result<Vec<usize>> {
         let count = self.cluster.len();
         let minority = (count - 1) / 2;
         let in_a_row = |length: usize| {
             let first = self.rng.range(0, count as u64) as usize;
             (0..length).map(|step| (first + step) % count).collect()
         };
-        Ok(match who {
-            Who::Leader => vec![self.leader().await?],
-            Who::Follower => {
+        Ok(match target {
+            Target::Leader => vec![self.leader().await?],
+            Target::Follower => {
                 let leader = self.leader().await?;
                 let step = 1 + self.rng.range(0, (count as u64 - 1).max(1)) as usize;
                 vec![(leader + step) % count]
             }
-            Who::Any => in_a_row(1),
-            Who::Minority => in_a_row(minority.max(1)),
-            Who::Majority => in_a_row((minority + 1).min(count)),
-            Who::All => (0..count).collect(),
+            Target::Any => in_a_row(1),
+            Target::Minority => in_a_row(minority.max(1)),
+            Target::Majority => in_a_row((minority + 1).min(count)),
+            Target::All => (0..count).collect(),
         })
     }
 
@@ -143,7 +144,7 @@ impl<'a> Nemesis<'a> {
     }
 
     async fn kill(&mut self, victims: &[usize]) -> Result<()> {
-        // All signals first, then the waiting: "at once" means before any can notice the others.
+        // All signals are sent before any wait, so that no node can react to another's end.
         for &index in victims {
             self.recorder.fault(&format!("SIGKILL node {}", index + 1));
             self.cluster.signal(index, Signal::SIGKILL)?;
@@ -204,13 +205,13 @@ fn nodes(indexes: &[usize]) -> String {
     format!("node{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
 }
 
-/// A fault that would last beyond the end of the run lasts until there, but long enough to be one.
+/// Shortens a fault that would outlast the run, but keeps a minimum duration.
 fn shortened(fault: Fault, until: Instant) -> Fault {
     let left = until.saturating_duration_since(Instant::now()).as_secs().max(2);
     match fault {
-        Fault::Freeze(who, seconds) => Fault::Freeze(who, seconds.min(left)),
+        Fault::Freeze(target, seconds) => Fault::Freeze(target, seconds.min(left)),
         Fault::Partition(shape, seconds) => Fault::Partition(shape, seconds.min(left)),
-        Fault::Climate(climate, seconds) => Fault::Climate(climate, seconds.min(left)),
+        Fault::Degrade(degradation, seconds) => Fault::Degrade(degradation, seconds.min(left)),
         other => other,
     }
 }

@@ -1,8 +1,7 @@
-//! A device without the SDK that takes the server's pushes at their word.
+//! A device without the SDK that takes the server's pushes literally.
 //!
-//! It fetches what it lacks only where the server announces a head; an event that is pushed is
-//! written down as it comes. So a node that hands out an event over a gap is caught, which an SDK
-//! client would quietly repair.
+//! It fetches missing events only up to an announced head, and records pushed events as they
+//! arrive. A push across a gap is therefore detected, which an SDK client would repair silently.
 
 use std::time::Duration;
 
@@ -16,14 +15,14 @@ use troupe_proto::wire::client::{Event, Fetch, Page, client_frame::Request, serv
 use troupe_runtime::Platform;
 
 use crate::history::Record;
-use crate::workload::Ears;
+use crate::workload::DeviceLog;
 
-/// Silence after which the connection is given up: the server pings more often.
+/// The connection is given up after this silence. The server pings more often.
 const SILENCE: Duration = Duration::from_secs(3);
 
-pub async fn run(ears: Ears, nodes: Vec<String>, credentials: (String, String), stop: CancellationToken) {
-    let device = ears.device;
-    let observer = Observer { ears, credentials, ctx: Platform::production() };
+pub async fn run(device_log: DeviceLog, nodes: Vec<String>, credentials: (String, String), stop: CancellationToken) {
+    let device = device_log.device;
+    let observer = Observer { device_log, credentials, ctx: Platform::production() };
     for address in nodes.iter().cycle() {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -38,17 +37,17 @@ pub async fn run(ears: Ears, nodes: Vec<String>, credentials: (String, String), 
 }
 
 struct Observer {
-    ears: Ears,
+    device_log: DeviceLog,
     credentials: (String, String),
     ctx: Platform,
 }
 
 impl Observer {
-    /// One connection's life.
+    /// Follows one connection until it ends.
     async fn follow(&self, address: &str) -> Result<()> {
         let open = Connection::open(&*self.ctx.net, address);
         let (connection, mut pushes) = timeout(SILENCE, open).await.context("connect")??;
-        let device = format!("observer-{}", self.ears.device);
+        let device = format!("observer-{}", self.device_log.device);
         timeout(SILENCE * 3, connection.login(&self.credentials.0, &self.credentials.1, &device))
             .await
             .context("login")??;
@@ -56,7 +55,7 @@ impl Observer {
             let push = match timeout(SILENCE, pushes.next()).await {
                 Ok(push) => push.context("the connection ended")?,
                 Err(_) => {
-                    // Quiet is fine while the node answers.
+                    // Silence is fine while the node answers.
                     timeout(SILENCE, connection.request(Request::Ping(Default::default())))
                         .await
                         .context("frozen")??;
@@ -64,10 +63,10 @@ impl Observer {
                 }
             };
             match push {
-                Push::Conversation(news) if news.present && self.ears.place.judges(&news.conversation) => {
+                Push::Conversation(news) if news.present && self.device_log.namespace.judges(&news.conversation) => {
                     self.catch_up(&connection, &news.conversation, news.head).await?
                 }
-                Push::Event(pushed) if self.ears.place.judges(&pushed.conversation) => {
+                Push::Event(pushed) if self.device_log.namespace.judges(&pushed.conversation) => {
                     let event = pushed.event.context("an event")?;
                     if event.seq > self.position(&pushed.conversation) {
                         self.deliver(&pushed.conversation, &event);
@@ -92,13 +91,19 @@ impl Observer {
     }
 
     fn position(&self, conversation: &str) -> u64 {
-        self.ears.positions.lock().get(&self.ears.device).and_then(|of| of.get(conversation)).copied().unwrap_or(0)
+        self.device_log
+            .positions
+            .lock()
+            .get(&self.device_log.device)
+            .and_then(|of| of.get(conversation))
+            .copied()
+            .unwrap_or(0)
     }
 
     fn deliver(&self, conversation: &str, event: &Event) {
         let id: String = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let device = self.ears.device;
-        self.ears.recorder.record(|at| Record::Deliver {
+        let device = self.device_log.device;
+        self.device_log.recorder.record(|at| Record::Deliver {
             at,
             device,
             conversation: conversation.to_owned(),
@@ -107,6 +112,6 @@ impl Observer {
             id: format!("{}/{id}", event.sender),
             message: event.kind == EventKind::MESSAGE,
         });
-        self.ears.positions.lock().entry(device).or_default().insert(conversation.to_owned(), event.seq);
+        self.device_log.positions.lock().entry(device).or_default().insert(conversation.to_owned(), event.seq);
     }
 }

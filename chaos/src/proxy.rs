@@ -1,20 +1,19 @@
-//! A network that can be broken on purpose, without root: a TCP proxy in front of every node.
+//! Network faults without root: a TCP proxy in front of every node.
 //!
-//! Each node listens on a loopback address of its own (127.0.1.N) and tells the others the address
-//! of its [`Proxy`] listener. Nodes dial from their own address too (`cluster.outgoing`), so that
-//! the proxy knows who dials whom although TLS hides everything else. What happens to bytes from
-//! one party to another is that pair's [`Weather`], and it can be changed at any moment; both
-//! directions of a connection have their own, so that one-way partitions are what they say.
+//! Each node listens on its own loopback address (127.0.1.N) and advertises the address of its
+//! [`Proxy`] listener. Nodes also dial from their own address (`cluster.outgoing`), so that the
+//! proxy knows both parties although TLS hides everything else. Each direction between two parties
+//! has its [`LinkConditions`], which can change at any time and allow one-way partitions.
 //!
-//! What it is not: a packet filter. Lost packets show as what TCP makes of them, stalls and now and
-//! then a reset. A partition holds bytes back and delivers them after healing if the connection
-//! still lives, as retransmission would. Bytes held back are bounded ([`pipe`]); so are connections
+//! It is not a packet filter. Lost packets appear as TCP shows them: stalls and occasional resets.
+//! A partition holds bytes back and delivers them after healing if the connection still lives, as
+//! retransmission would. Held bytes are bounded ([`pipe`]), and so are connections
 //! ([`CONNECTIONS`]).
 //!
-//! Next: [`weather`] for what can be set, [`pipe`] for how bytes are moved under it.
+//! Next: [`conditions`] for the settings, [`pipe`] for the movement of bytes.
 
+pub mod conditions;
 pub mod pipe;
-pub mod weather;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,28 +27,28 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use troupe_runtime::Rng;
 
-pub use weather::{Sky, Weather};
+pub use conditions::{LinkConditions, NetworkConditions};
 
-/// Connections through one listener; more are closed at once.
+/// Connections through one listener. Further ones are closed at once.
 const CONNECTIONS: usize = 16_384;
-/// The node behind must accept within this, or the dialer sees its connection closed.
+/// The node must accept within this time, or the dialer's connection is closed.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
-/// Who is at an end of a connection.
+/// The party at one end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Party {
-    /// Clients, and whoever else dials without an address of a node's own.
+    /// Clients, and all others that dial without a node's address.
     Clients,
     /// By index in the local cluster.
     Node(usize),
 }
 
-/// The address that belongs to a node alone. The whole of 127/8 is loopback on Linux.
+/// The loopback address of a node. On Linux the whole of 127/8 is loopback.
 pub fn address_of(node: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 1, (node % 250) as u8 + 1)
 }
 
-/// Whether this machine has such addresses (Linux does; others want them configured first).
+/// Whether this machine has such addresses. Linux does; other systems need configuration.
 #[allow(clippy::disallowed_methods, reason = "asks the machine before any node runs")]
 pub fn is_possible() -> bool {
     std::net::TcpListener::bind((address_of(0), 0)).is_ok()
@@ -64,54 +63,54 @@ fn party(peer: IpAddr) -> Party {
     }
 }
 
-/// One way through: what the world dials, and the node's real address behind.
+/// A public address, and the node's real address behind it.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct Route {
     pub listen: SocketAddr,
-    pub behind: SocketAddr,
+    pub upstream: SocketAddr,
     pub node: usize,
 }
 
 /// Runs until it is dropped.
 pub struct Proxy {
-    sky: watch::Sender<Sky>,
+    network: watch::Sender<NetworkConditions>,
     listeners: Vec<JoinHandle<()>>,
 }
 
 impl Proxy {
-    /// Opens all doors, in fair weather. The seed draws losses and jitter.
+    /// Opens all routes without degradation. The seed draws losses and jitter.
     #[allow(clippy::disallowed_methods, reason = "the proxy stands outside of every node")]
-    pub async fn open(doors: &[Door], seed: u64) -> Result<Proxy> {
-        let sky = watch::Sender::new(Sky::default());
+    pub async fn open(routes: &[Route], seed: u64) -> Result<Proxy> {
+        let network = watch::Sender::new(NetworkConditions::default());
         let rng = Arc::new(Rng::from_seed(seed));
         let mut listeners = Vec::new();
-        for door in doors {
-            let listener = TcpListener::bind(door.listen)
+        for route in routes {
+            let listener = TcpListener::bind(route.listen)
                 .await
-                .with_context(|| format!("the proxy cannot listen on {}", door.listen))?;
-            listeners.push(tokio::spawn(serve(listener, door.clone(), sky.subscribe(), Arc::clone(&rng))));
+                .with_context(|| format!("the proxy cannot listen on {}", route.listen))?;
+            listeners.push(tokio::spawn(serve(listener, route.clone(), network.subscribe(), Arc::clone(&rng))));
         }
-        Ok(Proxy { sky, listeners })
+        Ok(Proxy { network, listeners })
     }
 
-    /// What happens to bytes from one party to another, from now on.
-    pub fn set(&self, from: Party, to: Party, weather: Weather) {
-        self.sky.send_modify(|sky| sky.set(from, to, weather));
+    /// Sets the conditions from one party to another.
+    pub fn set(&self, from: Party, to: Party, conditions: LinkConditions) {
+        self.network.send_modify(|network| network.set(from, to, conditions));
     }
 
-    /// Resets every open connection between two parties, whoever dialed it.
+    /// Resets every open connection between two parties.
     pub fn cut(&self, one: Party, other: Party) {
-        self.sky.send_modify(|sky| sky.cut(one, other));
+        self.network.send_modify(|network| network.cut(one, other));
     }
 
-    /// Fair weather everywhere.
+    /// Clears all conditions.
     pub fn heal(&self) {
-        self.sky.send_modify(Sky::clear);
+        self.network.send_modify(NetworkConditions::clear);
     }
 
-    /// What is set at the moment, fair pairs left out.
-    pub fn sky(&self) -> BTreeMap<(Party, Party), Weather> {
-        self.sky.borrow().pairs().clone()
+    /// The current conditions, without unaffected pairs.
+    pub fn network(&self) -> BTreeMap<(Party, Party), LinkConditions> {
+        self.network.borrow().pairs().clone()
     }
 }
 
@@ -123,66 +122,68 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, door: Door, sky: watch::Receiver<Sky>, rng: Arc<Rng>) {
+async fn serve(listener: TcpListener, route: Route, network: watch::Receiver<NetworkConditions>, rng: Arc<Rng>) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
-    // Dropped with this task, which ends the connections with it.
+    // Dropped with this task, which closes the connections.
     let mut open = JoinSet::new();
     loop {
         let accepted = listener.accept().await;
         while open.try_join_next().is_some() {}
         let Ok((stream, peer)) = accepted else {
-            // Out of descriptors, most likely: it passes.
+            // Most likely a lack of descriptors, which passes.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
-        let (door, sky, rng) = (door.clone(), sky.clone(), Arc::clone(&rng));
+        let (route, network, rng) = (route.clone(), network.clone(), Arc::clone(&rng));
         open.spawn(async move {
-            // How it ended is for the two ends to notice; the proxy has no opinion.
-            let _ = carry(stream, party(peer.ip()), &door, sky, &rng).await;
+            // Both ends notice how the connection ended.
+            let _ = carry(stream, party(peer.ip()), &route, network, &rng).await;
             drop(place);
         });
     }
 }
 
-/// One connection's life.
+/// Carries one connection until it ends.
 #[allow(clippy::disallowed_methods, reason = "the proxy stands outside of every node")]
 async fn carry(
     dialer: TcpStream,
     from: Party,
-    door: &Door,
-    mut sky: watch::Receiver<Sky>,
+    route: &Route,
+    mut network: watch::Receiver<NetworkConditions>,
     rng: &Rng,
 ) -> io::Result<()> {
-    let to = Party::Node(door.node);
+    let to = Party::Node(route.node);
     dialer.set_nodelay(true)?;
-    // A handshake needs both ways. The dialer has its connection already, but nothing answers on
-    // it.
-    let opened = sky.wait_for(|sky| !sky.weather(from, to).dark && !sky.weather(to, from).dark).await;
-    let Ok(cuts) = opened.map(|sky| sky.cuts(from, to)) else { return Ok(()) };
-    let listener = match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(door.behind)).await {
+    // A handshake needs both directions. The dialer is connected to the proxy already, but receives
+    // no answer.
+    let opened = network
+        .wait_for(|network| !network.conditions(from, to).blocked && !network.conditions(to, from).blocked)
+        .await;
+    let Ok(cuts) = opened.map(|network| network.cuts(from, to)) else { return Ok(()) };
+    let listener = match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(route.upstream)).await {
         Ok(Ok(listener)) => listener,
         _ => return pipe::reset(&dialer),
     };
     listener.set_nodelay(true)?;
     let (mut dialer_reads, mut dialer_writes) = dialer.into_split();
     let (mut listener_reads, mut listener_writes) = listener.into_split();
-    let mut watch_cuts = sky.clone();
+    let mut watch_cuts = network.clone();
     let cut = {
-        let there = pipe::Way { from, to, sky: sky.clone(), rng };
-        let back = pipe::Way { from: to, to: from, sky, rng };
+        let there = pipe::Direction { from, to, network: network.clone(), rng };
+        let back = pipe::Direction { from: to, to: from, network, rng };
         tokio::select! {
             moved = async { tokio::try_join!(
                 there.run(&mut dialer_reads, &mut listener_writes),
                 back.run(&mut listener_reads, &mut dialer_writes),
             ) } => moved.is_err(),
-            _ = watch_cuts.wait_for(|sky| sky.cuts(from, to) != cuts) => true,
+            _ = watch_cuts.wait_for(|network| network.cuts(from, to) != cuts) => true,
         }
     };
     if cut {
         pipe::reset(dialer_writes.as_ref())?;
         pipe::reset(listener_writes.as_ref())?;
-        // Dropped, they would say goodbye first.
+        // Dropping them would close the connection gracefully.
         dialer_writes.forget();
         listener_writes.forget();
     }

@@ -1,14 +1,13 @@
-//! Where everybody writes down what they see, on one clock; and, for whoever watches, what can be
-//! said of it so far.
+//! Records the observations of all participants on one clock, and serves the live view.
 
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::early::Early;
 use crate::history::Record;
+use crate::online_checks::OnlineChecks;
 
-/// From a fault's beginning to its healing.
+/// The duration of a fault, from injection to healing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Window {
     pub text: String,
@@ -28,12 +27,12 @@ pub struct Recorder {
 struct Inner {
     records: Vec<Record>,
     windows: Vec<Window>,
-    /// Windows that have begun and not ended, as indexes.
+    /// Indexes of open windows.
     open: Vec<usize>,
-    early: Early,
+    online_checks: OnlineChecks,
 }
 
-/// What a live view shows.
+/// Contents of the live view.
 #[derive(Clone, Debug, Default)]
 pub struct Glance {
     pub at: u64,
@@ -41,15 +40,15 @@ pub struct Glance {
     pub acked: u64,
     pub rejected: u64,
     pub delivered: u64,
-    /// When the last ack came.
+    /// Time of the last ack.
     pub last_ack: u64,
     pub longest_gap: u64,
     pub faults: usize,
-    /// Faults that are not healed yet.
+    /// Faults that are not healed.
     pub open: Vec<String>,
-    /// The last lines about faults, and when they were said.
+    /// The last fault lines, with their times.
     pub recent: Vec<(u64, String)>,
-    /// The first thing that cannot be right, whatever comes.
+    /// The first definite violation.
     pub broken: Option<String>,
 }
 
@@ -63,15 +62,15 @@ impl Recorder {
         self.start.elapsed().as_micros() as u64
     }
 
-    /// Stamps and appends under one lock, so that the order of records is the order of their times.
+    /// Stamps and appends under one lock, so that records are in time order.
     pub fn record(&self, make: impl FnOnce(u64) -> Record) {
         let mut inner = self.inner.lock();
         let record = make(self.now());
-        inner.early.see(&record);
+        inner.online_checks.see(&record);
         inner.records.push(record);
     }
 
-    /// Something about a fault: what was done to whom.
+    /// Records a step of a fault.
     pub fn fault(&self, text: &str) {
         if self.verbose {
             eprintln!("  {:>7.2} s  {text}", self.now() as f64 / 1e6);
@@ -79,7 +78,7 @@ impl Recorder {
         self.record(|at| Record::Fault { at, text: text.to_owned() });
     }
 
-    /// A fault begins. What happens until [`Recorder::end`] is reported as happening during it.
+    /// A fault begins. Everything until [`Recorder::end`] counts as during the fault.
     pub fn begin(&self, text: &str) -> usize {
         let mut inner = self.inner.lock();
         let (at, index) = (self.now(), inner.windows.len());
@@ -88,7 +87,7 @@ impl Recorder {
         index
     }
 
-    /// It is healed.
+    /// The fault is healed.
     pub fn end(&self, window: usize) {
         let mut inner = self.inner.lock();
         inner.windows[window].to = self.now();
@@ -97,7 +96,7 @@ impl Recorder {
 
     pub fn glance(&self) -> Glance {
         let inner = self.inner.lock();
-        let seen = &inner.early;
+        let seen = &inner.online_checks;
         let at = self.now();
         Glance {
             at,
@@ -114,11 +113,11 @@ impl Recorder {
         }
     }
 
-    /// The gaps of a live view are counted from now.
+    /// Restarts the gap measurement of the live view.
     pub fn start_gaps(&self) {
         let mut inner = self.inner.lock();
-        inner.early.last_ack = self.now();
-        inner.early.longest_gap = 0;
+        inner.online_checks.last_ack = self.now();
+        inner.online_checks.longest_gap = 0;
     }
 
     pub fn take(&self) -> Vec<Record> {

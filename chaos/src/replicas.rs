@@ -1,4 +1,4 @@
-//! Reads every conversation from every replica, straight from each node's own disk.
+//! Reads every conversation from every replica, from each node's own disk.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,17 +17,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 type Heads = BTreeMap<Conversation, (u64, String)>;
 
-/// What the replicas hold at the end, and whether it is everywhere where it should be.
+/// The replicas' final contents, and missing copies.
 #[derive(Clone, Debug, Default)]
 pub struct Collected {
-    /// By node, then conversation: only nodes that hold the conversation's shard.
+    /// By node, then conversation. Only nodes that hold the conversation's shard.
     pub finals: BTreeMap<u64, BTreeMap<Conversation, FinalLog>>,
-    /// Copies that should be there by the cluster's own placement and are not.
+    /// Copies that the placement requires and that do not exist.
     pub missing: Vec<Violation>,
 }
 
-/// Waits until all replicas agree on heads and chains and none is missing (or `within` is over),
-/// then reads everything as it is.
+/// Waits until all replicas agree on heads and chains and none is missing, at most for `within`.
+/// Then reads all contents.
 pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collected> {
     let deadline = Instant::now() + within;
     while Instant::now() < deadline && !agree(cluster).await.unwrap_or(false) {
@@ -60,14 +60,14 @@ pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collect
     Ok(collected)
 }
 
-/// Which nodes of the local cluster, by index, should hold a conversation.
+/// The nodes, by index, that should hold a conversation.
 struct Holders {
     map: ShardMap,
     shards: BTreeMap<u64, Vec<usize>>,
 }
 
 impl Holders {
-    /// As the first node that answers says.
+    /// Asks the first node that answers.
     async fn ask(cluster: &LocalCluster) -> Result<Holders> {
         let mut answer = Err(anyhow::anyhow!("there are no nodes"));
         for index in 0..cluster.len() {
@@ -77,8 +77,7 @@ impl Holders {
             }
         }
         let (_, status) = answer?;
-        // A node's number in the cluster is not its place in our list: one that lost its disk has
-        // got a new one.
+        // A node's id differs from its index here: a node that lost its disk has a new id.
         let mut places: BTreeMap<u64, usize> = BTreeMap::new();
         for node in status["nodes"].as_array().into_iter().flatten() {
             let place = (0..cluster.len()).find(|index| node["http"] == cluster.addresses(*index).http.as_str());
@@ -103,7 +102,7 @@ impl Holders {
     }
 }
 
-/// Whether every holder of every conversation has the same.
+/// Whether all holders of every conversation agree.
 async fn agree(cluster: &LocalCluster) -> Result<bool> {
     let holders = Holders::ask(cluster).await?;
     let mut held: BTreeMap<Conversation, BTreeMap<usize, (u64, String)>> = BTreeMap::new();

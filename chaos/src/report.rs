@@ -10,11 +10,11 @@ use crate::scenario::Scenario;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// All promises held, and enough happened for that to mean something.
+    /// All promises held, and enough happened for a verdict.
     Held,
     /// At least one promise was broken.
     Broken,
-    /// Nothing was seen to break, but too little happened, or something never drained.
+    /// No violation was found, but too little happened or the drain did not complete.
     Inconclusive,
 }
 
@@ -30,18 +30,18 @@ pub struct Report {
     pub duplicated: u64,
     pub reordered: u64,
     pub gaps: u64,
-    /// Messages nobody sent, and replicas that differ.
+    /// Messages that were never sent, and replicas that differ.
     pub phantom: u64,
     pub diverged: u64,
-    /// Sends that were neither acknowledged nor rejected when everything had drained.
+    /// Sends that were neither acknowledged nor rejected after the drain.
     pub unknown: u64,
     pub rejected: u64,
     pub faults: u64,
-    /// Longest time without any acknowledged send while the workload ran.
+    /// Longest time without an acknowledged send while the workload ran.
     pub max_send_gap_ms: u64,
-    /// What came through while each fault lasted.
+    /// Progress during each fault.
     pub windows: Vec<During>,
-    /// Why it is inconclusive.
+    /// Reasons for an inconclusive verdict.
     pub reasons: Vec<String>,
     /// The first violations, in words.
     pub violations: Vec<String>,
@@ -51,17 +51,17 @@ pub struct Report {
 #[derive(Clone, Debug, Serialize)]
 pub struct During {
     pub fault: String,
-    /// From the beginning of the workload, and how long until it was healed.
+    /// Time since the start of the workload, and the duration until healing.
     pub at_ms: u64,
     pub lasted_ms: u64,
     pub acked: u64,
-    /// Longest time without any acknowledged send, of what lies in it.
+    /// Longest time without an acknowledged send, within the fault.
     pub max_send_gap_ms: u64,
 }
 
-/// Fewer acknowledged sends than this prove nothing.
+/// Fewer acknowledged sends prove nothing.
 const ENOUGH_ACKED: u64 = 1_000;
-/// Violations that are spelled out.
+/// Violations that are printed.
 const SPELLED: usize = 20;
 
 pub struct Run<'a> {
@@ -72,7 +72,7 @@ pub struct Run<'a> {
     pub history: &'a History,
     pub violations: &'a [Violation],
     pub windows: &'a [Window],
-    /// When the workload began and ended, in the recorder's microseconds.
+    /// Start and end of the workload, in the recorder's microseconds.
     pub span: (u64, u64),
     pub reasons: Vec<String>,
 }
@@ -89,7 +89,7 @@ impl Report {
         if acked < ENOUGH_ACKED {
             reasons.push(format!("only {acked} acknowledged sends; {ENOUGH_ACKED} are needed"));
         }
-        // Few faults are enough if they last: then something was wrong most of the time.
+        // Few faults suffice if they last most of the time.
         let broken = run.windows.iter().map(|window| window.to - window.from).sum::<u64>() / 1_000_000;
         if run.scenario != Scenario::Calm && run.faults * 10 < run.seconds && broken * 2 < run.seconds {
             reasons.push(format!("only {} faults in {} s; one per 10 s is needed", run.faults, run.seconds));
@@ -127,7 +127,7 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// The report as text.
     pub fn table(&self) -> String {
         let verdict = match self.verdict {
             Verdict::Held => "HELD: every promise held",
@@ -171,7 +171,7 @@ impl Report {
     }
 }
 
-/// Microseconds; the gaps at both ends of the span count as well.
+/// In microseconds. The gaps at both ends of the span count as well.
 fn max_send_gap(records: &[Record], (begin, end): (u64, u64)) -> u64 {
     let mut last = begin;
     let mut longest = 0;
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(max_send_gap(&[], (10, 100)), 90);
     }
 
-    /// A run with enough acks, of which the last `unanswered` never came.
+    /// A run with enough acks, of which the last `unanswered` are missing.
     fn history(unanswered: usize) -> History {
         let mut history = History::default();
         for number in 0..ENOUGH_ACKED + 10 {
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(judged(&history(0), &[], &[], &["a device is behind"]).verdict, Verdict::Inconclusive);
         let broken = std::slice::from_ref(&violation);
         assert_eq!(judged(&history(0), broken, &[], &[]).verdict, Verdict::Broken);
-        // What was seen to break is broken, whatever else is not known.
+        // A violation decides the verdict, whatever else is unknown.
         assert_eq!(judged(&history(1), broken, &[], &["a device is behind"]).verdict, Verdict::Broken);
     }
 

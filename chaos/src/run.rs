@@ -1,5 +1,5 @@
-//! One run: start a cluster, let people chat while things break, heal, drain, read everything back,
-//! judge.
+//! One run: starts a cluster, runs workload and faults, heals, drains, reads all replicas, and
+//! checks the promises.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::local::{self, LocalCluster, Options};
 use crate::nemesis::Nemesis;
 use crate::recorder::{Recorder, Window};
 use crate::report::{Report, Run};
-pub use crate::scenario::Means;
+pub use crate::scenario::Capabilities;
 use crate::scenario::Scenario;
 use crate::workload::Workload;
 use crate::{disk, proxy, replicas, shim};
@@ -30,18 +30,18 @@ pub struct RunOptions {
     pub seed: u64,
     /// Sends per second, all devices together.
     pub rate: u64,
-    /// As many as the scenario wants, if not given.
+    /// The default is the scenario's own number.
     pub nodes: Option<usize>,
-    /// Where the cluster and the history are kept; a temporary folder if not given.
+    /// Folder of cluster and history. The default is a temporary folder.
     pub keep: Option<PathBuf>,
-    /// Another version, which the last node runs.
+    /// Another version, for the last node.
     pub other: Option<PathBuf>,
-    /// A deliberate bug for the nodes to carry.
+    /// A planted bug for the nodes.
     pub plant: Option<String>,
     pub verbose: bool,
     /// First port to try.
     pub port: u16,
-    /// After healing, everything must be settled and delivered within this.
+    /// Limit for all sends and deliveries to complete after healing.
     pub drain: Duration,
 }
 
@@ -65,23 +65,23 @@ impl RunOptions {
     }
 }
 
-/// Everything a run leaves behind.
+/// The complete result of a run.
 pub struct Finished {
     pub report: Report,
     pub history: History,
     pub windows: Vec<Window>,
     pub violations: Vec<Violation>,
-    /// When the workload began and ended, on the recorder's clock.
+    /// Start and end of the workload, on the recorder's clock.
     pub span: (u64, u64),
 }
 
 const START: Duration = Duration::from_secs(60);
-/// Of a run that is not told otherwise.
+/// The default of a run.
 pub const DRAIN: Duration = Duration::from_secs(60);
 
-/// What can be broken on this machine.
-pub fn means() -> Means {
-    Means { proxies: proxy::is_possible(), shims: shim::is_possible(), disks: disk::impossible().is_none() }
+/// The fault injection that this machine supports.
+pub fn capabilities() -> Capabilities {
+    Capabilities { proxies: proxy::is_possible(), shims: shim::is_possible(), disks: disk::impossible().is_none() }
 }
 
 pub async fn run(options: RunOptions) -> Result<Report> {
@@ -89,19 +89,19 @@ pub async fn run(options: RunOptions) -> Result<Report> {
     Ok(run_watched(options, recorder).await?.report)
 }
 
-/// With a recorder that somebody else can look at meanwhile.
+/// Runs with a recorder that a live view can read.
 pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result<Finished> {
     let temporary = tempfile::tempdir()?;
     let dir = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     let token = local::new_token(&options.binary)?;
-    // The users of a workload have never written to each other before they share a group.
+    // The users of a workload share groups without earlier messages between them.
     let settings = [("debug.replica", "true"), ("drain.seconds", "5"), ("contacts.strangers", "add")];
-    let needs = options.scenario.needs();
+    let requirements = options.scenario.requirements();
     let mut cluster = LocalCluster::plan(
         Options {
             binary: options.binary.clone(),
             dir: dir.clone(),
-            nodes: options.nodes.unwrap_or(needs.nodes),
+            nodes: options.nodes.unwrap_or(requirements.nodes),
             settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             environment: options.plant.iter().map(|plant| ("TROUPE_PLANT".to_owned(), plant.clone())).collect(),
             ports: (options.port, options.port + 100, options.port + 200),
@@ -111,24 +111,23 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
     if let Some(other) = &options.other {
         cluster.mix(other.clone());
     }
-    let means = means();
+    let capabilities = capabilities();
     let mixed = options.scenario == Scenario::Mixed;
-    // Only what is needed: each of them costs a little, and the plain scenarios are to measure
-    // plain nodes.
-    if needs.proxies || (mixed && means.proxies) {
+    // Only the required parts: each costs a little, and plain scenarios should measure plain nodes.
+    if requirements.proxies || (mixed && capabilities.proxies) {
         cluster.put_proxies(options.seed).await?;
     }
-    if needs.disks || (mixed && means.disks) {
+    if requirements.disks || (mixed && capabilities.disks) {
         cluster.put_disks(disk::BYTES)?;
     }
-    if needs.shims || (mixed && means.shims) {
+    if requirements.shims || (mixed && capabilities.shims) {
         cluster.put_shims()?;
     }
     cluster.start_all()?;
     let everybody: Vec<usize> = (0..cluster.len()).collect();
     cluster.wait_ready(&everybody, START).await.context("the cluster does not start")?;
 
-    let outcome = play(&options, means, &mut cluster, recorder.clone()).await;
+    let outcome = play(&options, capabilities, &mut cluster, recorder.clone()).await;
     let stopped = cluster.stop_all(Duration::from_secs(10)).await;
     let played = match outcome {
         Ok(played) => played,
@@ -158,19 +157,19 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
     Ok(Finished { report, history: played.history, windows, violations, span: played.span })
 }
 
-/// What the run did, before judging.
+/// The result of a run before the checks.
 struct Played {
     history: History,
     missing: Vec<Violation>,
     faults: u64,
-    /// When the workload began and ended, on the recorder's clock.
+    /// Start and end of the workload, on the recorder's clock.
     span: (u64, u64),
     reasons: Vec<String>,
 }
 
 async fn play(
     options: &RunOptions,
-    means: Means,
+    capabilities: Capabilities,
     cluster: &mut LocalCluster,
     recorder: Arc<Recorder>,
 ) -> Result<Played> {
@@ -181,9 +180,9 @@ async fn play(
     recorder.start_gaps();
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let mut nemesis = Nemesis::new(cluster, &recorder, &nemesis_rng, means, &workload);
-    // People go on until the last fault is healed: what comes through during a fault is asked of
-    // each.
+    let mut nemesis = Nemesis::new(cluster, &recorder, &nemesis_rng, capabilities, &workload);
+    // The workload continues until the last fault is healed, because progress is measured during
+    // each fault.
     let ended = CancellationToken::new();
     let breaking = async {
         let faults = nemesis.run(options.scenario, until).await;

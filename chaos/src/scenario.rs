@@ -1,11 +1,10 @@
-//! What goes wrong, by name: each scenario is a way to draw the next [`Fault`].
+//! Scenarios by name: each is a way to draw the next [`Fault`].
 //!
-//! The names are a promise to whoever scripts them. What a scenario needs of the machine it says
-//! itself ([`Scenario::needs`]), so that what cannot be done here is skipped aloud instead of
-//! passing quietly.
+//! The names are stable for scripts. Each scenario states its requirements
+//! ([`Scenario::requirements`]), so that an unsupported scenario is reported as skipped.
 
 use crate::damage::Files;
-pub use crate::fault::{Climate, Fault, Harm, Shape, Who};
+pub use crate::fault::{Corruption, Degradation, Fault, Shape, Target};
 use crate::shim::WriteError;
 
 /// A schedule of faults. Each fault ends healed; the run adds the final drain.
@@ -50,9 +49,9 @@ pub enum Scenario {
     Mixed,
 }
 
-/// What a scenario wants beyond processes and signals.
+/// Requirements beyond processes and signals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Needs {
+pub struct Requirements {
     pub proxies: bool,
     pub shims: bool,
     /// Root, to mount a file system for each node.
@@ -60,15 +59,15 @@ pub struct Needs {
     pub nodes: usize,
 }
 
-/// What this machine can do.
+/// The fault injection that a machine supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Means {
+pub struct Capabilities {
     pub proxies: bool,
     pub shims: bool,
     pub disks: bool,
 }
 
-/// Connections that a reconnect storm opens.
+/// Connections of a reconnect storm.
 pub const STORM: usize = 10_000;
 
 impl Scenario {
@@ -129,7 +128,7 @@ impl Scenario {
             Scenario::KillFollower => {
                 ("kill-follower", "SIGKILL of a node that does not lead it, back after 2 seconds")
             }
-            Scenario::KillMinority => ("kill-minority", "SIGKILL of as many nodes as may be gone, two of five"),
+            Scenario::KillMinority => ("kill-minority", "SIGKILL of as many nodes as may fail, two of five"),
             Scenario::KillMajority => ("kill-majority", "SIGKILL of two of three: unavailable, then complete"),
             Scenario::KillAll => ("kill-all", "SIGKILL of all nodes at once"),
             Scenario::FreezeLeader => ("freeze-leader", "SIGSTOP of the leading node for 10 seconds"),
@@ -140,21 +139,19 @@ impl Scenario {
             Scenario::PartitionRing => ("partition-ring", "five nodes, each hears its two neighbours only"),
             Scenario::PartitionBridge => ("partition-bridge", "five nodes in two halves with one node in both"),
             Scenario::PartitionOneWay => {
-                ("partition-one-way", "the leading node is heard and hears nothing, or the other way round")
+                ("partition-one-way", "the leading node is heard and hears nothing, or the reverse")
             }
             Scenario::PartitionFlapping => ("partition-flapping", "the leading node alone, on and off every second"),
             Scenario::PartitionClients => {
                 ("partition-clients", "clients do not reach one node, the nodes reach each other")
             }
-            Scenario::PartitionKill => ("partition-kill", "the leading node is isolated and then killed in the dark"),
+            Scenario::PartitionKill => ("partition-kill", "the leading node is isolated and then killed"),
             Scenario::SlowNetwork => ("slow-network", "every way between nodes takes 100 ± 50 ms"),
             Scenario::LossyNetwork => ("lossy-network", "5 to 30 % of packets lost between all, and some resets"),
             Scenario::ThinNetwork => ("thin-network", "a megabit per second on every connection between nodes"),
             Scenario::ResetStorm => ("reset-storm", "every connection is reset, again and again"),
-            Scenario::PowerLossOne => ("power-loss-one", "one node loses everything it had not synced (wants root)"),
-            Scenario::PowerLossAll => {
-                ("power-loss-all", "all nodes at once lose what they had not synced (wants root)")
-            }
+            Scenario::PowerLossOne => ("power-loss-one", "one node loses unsynced data (needs root)"),
+            Scenario::PowerLossAll => ("power-loss-all", "all nodes at once lose unsynced data (needs root)"),
             Scenario::DiskFull => {
                 ("disk-full", "no space left on one node's disk; it stops, and comes back with space")
             }
@@ -167,7 +164,7 @@ impl Scenario {
             Scenario::MembershipChurn => ("membership-churn", "members join and leave the groups all the time"),
             Scenario::BitFlip => ("bit-flip", "one bit of a stopped node's files is flipped"),
             Scenario::Truncate => ("truncate", "a file of a stopped node loses its end"),
-            Scenario::OldCopy => ("old-copy", "a stopped node gets back what it held some seconds ago"),
+            Scenario::OldCopy => ("old-copy", "a stopped node is restored to a copy from some seconds ago"),
             Scenario::WipedDisk => ("wiped-disk", "a stopped node loses everything it held"),
             Scenario::GrowShrink => ("grow-shrink", "a fourth node joins, gets its share, and is removed again"),
             Scenario::Mixed => ("mixed", "all that this machine can do, drawn by the seed"),
@@ -178,11 +175,11 @@ impl Scenario {
         Scenario::ALL.into_iter().find(|scenario| scenario.name() == name)
     }
 
-    pub fn needs(self) -> Needs {
-        let plain = Needs { nodes: 3, ..Needs::default() };
+    pub fn requirements(self) -> Requirements {
+        let plain = Requirements { nodes: 3, ..Requirements::default() };
         match self {
-            Scenario::KillMinority => Needs { nodes: 5, ..plain },
-            Scenario::PartitionRing | Scenario::PartitionBridge => Needs { proxies: true, nodes: 5, ..plain },
+            Scenario::KillMinority => Requirements { nodes: 5, ..plain },
+            Scenario::PartitionRing | Scenario::PartitionBridge => Requirements { proxies: true, nodes: 5, ..plain },
             Scenario::PartitionLeader
             | Scenario::PartitionHalves
             | Scenario::PartitionOneWay
@@ -192,42 +189,43 @@ impl Scenario {
             | Scenario::SlowNetwork
             | Scenario::LossyNetwork
             | Scenario::ThinNetwork
-            | Scenario::ResetStorm => Needs { proxies: true, ..plain },
-            Scenario::PowerLossOne | Scenario::PowerLossAll => Needs { disks: true, ..plain },
+            | Scenario::ResetStorm => Requirements { proxies: true, ..plain },
+            Scenario::PowerLossOne | Scenario::PowerLossAll => Requirements { disks: true, ..plain },
             Scenario::DiskFull
             | Scenario::WriteError
             | Scenario::SyncError
             | Scenario::SlowSync
-            | Scenario::ClockJump => Needs { shims: true, ..plain },
+            | Scenario::ClockJump => Requirements { shims: true, ..plain },
             _ => plain,
         }
     }
 
-    /// Why this scenario makes no sense here; `None` if it does.
-    pub fn impossible(self, means: &Means) -> Option<&'static str> {
-        let needs = self.needs();
-        if needs.proxies && !means.proxies {
+    /// Why this scenario cannot run here, or `None`.
+    pub fn impossible(self, capabilities: &Capabilities) -> Option<&'static str> {
+        let requirements = self.requirements();
+        if requirements.proxies && !capabilities.proxies {
             Some("this machine has no loopback address of its own for each node")
-        } else if needs.shims && !means.shims {
+        } else if requirements.shims && !capabilities.shims {
             Some("the preloaded library is for Linux with glibc")
-        } else if needs.disks && !means.disks {
-            Some("power loss wants root, mkfs.ext4 and loop devices")
+        } else if requirements.disks && !capabilities.disks {
+            Some("power loss needs root, mkfs.ext4 and loop devices")
         } else {
             None
         }
     }
 
-    /// The next fault; `draw(n)` gives a seeded number below `n`. `None`: nothing ever goes wrong.
-    pub fn next(self, means: &Means, draw: &mut dyn FnMut(u64) -> u64) -> Option<Fault> {
+    /// The next fault. `draw(n)` returns a seeded number below `n`. `None`: the scenario has no
+    /// faults.
+    pub fn next(self, capabilities: &Capabilities, draw: &mut dyn FnMut(u64) -> u64) -> Option<Fault> {
         Some(match self {
             Scenario::Calm => return None,
-            Scenario::KillLeader => Fault::Kill(Who::Leader),
-            Scenario::KillFollower => Fault::Kill(Who::Follower),
-            Scenario::KillMinority => Fault::Kill(Who::Minority),
-            Scenario::KillMajority => Fault::Kill(Who::Majority),
-            Scenario::KillAll => Fault::Kill(Who::All),
-            Scenario::FreezeLeader => Fault::Freeze(Who::Leader, 10),
-            Scenario::FreezeAny => Fault::Freeze(Who::Any, 2 + draw(4) * draw(4) * draw(7)),
+            Scenario::KillLeader => Fault::Kill(Target::Leader),
+            Scenario::KillFollower => Fault::Kill(Target::Follower),
+            Scenario::KillMinority => Fault::Kill(Target::Minority),
+            Scenario::KillMajority => Fault::Kill(Target::Majority),
+            Scenario::KillAll => Fault::Kill(Target::All),
+            Scenario::FreezeLeader => Fault::Freeze(Target::Leader, 10),
+            Scenario::FreezeAny => Fault::Freeze(Target::Any, 2 + draw(4) * draw(4) * draw(7)),
             Scenario::RollingRestart => Fault::RestartOne,
             Scenario::PartitionLeader => Fault::Partition(Shape::IsolatedLeader, 4 + draw(4)),
             Scenario::PartitionHalves => Fault::Partition(Shape::Halves, 4 + draw(4)),
@@ -237,12 +235,12 @@ impl Scenario {
             Scenario::PartitionFlapping => Fault::Partition(Shape::Flapping, 6),
             Scenario::PartitionClients => Fault::Partition(Shape::Clients, 4 + draw(4)),
             Scenario::PartitionKill => Fault::PartitionKill,
-            Scenario::SlowNetwork => Fault::Climate(Climate::Slow, 6),
-            Scenario::LossyNetwork => Fault::Climate(Climate::Lossy(50 + draw(251)), 6),
-            Scenario::ThinNetwork => Fault::Climate(Climate::Thin, 6),
+            Scenario::SlowNetwork => Fault::Degrade(Degradation::Slow, 6),
+            Scenario::LossyNetwork => Fault::Degrade(Degradation::Lossy(50 + draw(251)), 6),
+            Scenario::ThinNetwork => Fault::Degrade(Degradation::Thin, 6),
             Scenario::ResetStorm => Fault::ResetStorm(4),
-            Scenario::PowerLossOne => Fault::PowerLoss(Who::Any),
-            Scenario::PowerLossAll => Fault::PowerLoss(Who::All),
+            Scenario::PowerLossOne => Fault::PowerLoss(Target::Any),
+            Scenario::PowerLossAll => Fault::PowerLoss(Target::All),
             Scenario::DiskFull => Fault::FailWrites(WriteError::NoSpace),
             Scenario::WriteError => Fault::FailWrites(WriteError::Io),
             Scenario::SyncError => Fault::FailSyncs,
@@ -251,25 +249,25 @@ impl Scenario {
             Scenario::ReconnectStorm => Fault::ReconnectStorm,
             Scenario::SlowConsumers => Fault::SlowConsumers(8),
             Scenario::MembershipChurn => Fault::MembershipChurn(5),
-            Scenario::BitFlip => Fault::Damage(Harm::FlipBit(Files::ALL[draw(4) as usize])),
-            Scenario::Truncate => Fault::Damage(Harm::Truncate(Files::ALL[draw(4) as usize])),
-            Scenario::OldCopy => Fault::Damage(Harm::OldCopy),
-            Scenario::WipedDisk => Fault::Damage(Harm::Wipe),
+            Scenario::BitFlip => Fault::Damage(Corruption::FlipBit(Files::ALL[draw(4) as usize])),
+            Scenario::Truncate => Fault::Damage(Corruption::Truncate(Files::ALL[draw(4) as usize])),
+            Scenario::OldCopy => Fault::Damage(Corruption::OldCopy),
+            Scenario::WipedDisk => Fault::Damage(Corruption::Wipe),
             Scenario::GrowShrink => Fault::GrowAndShrink,
             Scenario::Mixed => {
-                let possible: Vec<Scenario> = Scenario::ALL.into_iter().filter(|s| s.mixes(means)).collect();
-                return possible[draw(possible.len() as u64) as usize].next(means, draw);
+                let possible: Vec<Scenario> = Scenario::ALL.into_iter().filter(|s| s.mixes(capabilities)).collect();
+                return possible[draw(possible.len() as u64) as usize].next(capabilities, draw);
             }
         })
     }
 
-    /// Whether `mixed` draws from it: what is short, what three nodes can show, and what this
-    /// machine can do.
-    fn mixes(self, means: &Means) -> bool {
-        // A node that joins later has neither a proxy nor a disk of its own.
+    /// Whether `mixed` includes it: short faults that three nodes can show and this machine
+    /// supports.
+    fn mixes(self, capabilities: &Capabilities) -> bool {
+        // A node that joins later has neither a proxy nor its own disk.
         let long = matches!(self, Scenario::FreezeAny | Scenario::ReconnectStorm | Scenario::GrowShrink);
         let draws = !matches!(self, Scenario::Calm | Scenario::Mixed) && !long;
-        draws && self.needs().nodes == 3 && self.impossible(means).is_none()
+        draws && self.requirements().nodes == 3 && self.impossible(capabilities).is_none()
     }
 }
 
@@ -277,8 +275,8 @@ impl Scenario {
 mod tests {
     use super::*;
 
-    const ALL: Means = Means { proxies: true, shims: true, disks: true };
-    const NONE: Means = Means { proxies: false, shims: false, disks: false };
+    const ALL: Capabilities = Capabilities { proxies: true, shims: true, disks: true };
+    const NONE: Capabilities = Capabilities { proxies: false, shims: false, disks: false };
 
     #[test]
     fn names_are_all_different_and_found_again() {
@@ -324,7 +322,7 @@ mod tests {
     #[test]
     fn a_freeze_lasts_from_two_seconds_to_a_minute() {
         let longest = Scenario::FreezeAny.next(&ALL, &mut |below| below - 1);
-        assert_eq!(longest, Some(Fault::Freeze(Who::Any, 56)));
-        assert_eq!(Scenario::FreezeAny.next(&ALL, &mut |_| 0), Some(Fault::Freeze(Who::Any, 2)));
+        assert_eq!(longest, Some(Fault::Freeze(Target::Any, 56)));
+        assert_eq!(Scenario::FreezeAny.next(&ALL, &mut |_| 0), Some(Fault::Freeze(Target::Any, 2)));
     }
 }

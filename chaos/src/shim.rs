@@ -1,11 +1,10 @@
-//! Disk errors, a full disk, slow syncs and clock jumps for a running node, by a preloaded library:
-//! no root, switched on and off at any moment.
+//! Disk errors, a full disk, slow syncs and clock jumps for a running node, by a preloaded library.
+//! It needs no root and can be switched at any time.
 //!
-//! The library (`fault-shim/`) is carried in this program and written out when a cluster wants it.
-//! Each node has a control file beside its data folder; the library maps it, so that a number
-//! written here is seen by the node's next call. It works where the node is dynamically linked to
-//! glibc. What it cannot do is lose writes that were not synced: for that a node needs a disk of
-//! its own ([`disk`](crate::disk)).
+//! This program carries the library (`fault-shim/`) and writes it out for a cluster. Each node has
+//! a control file beside its data folder, which the library maps, so that the node's next call sees
+//! a new value. It needs a node that is dynamically linked to glibc. It cannot lose unsynced
+//! writes, which needs a separate disk ([`disk`](crate::disk)).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,18 +16,18 @@ static LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/shim.so"));
 
 const EIO: i64 = 5;
 const ENOSPC: i64 = 28;
-/// Numbers in the page, as in the library.
+/// Cells of the shared page, as in the library.
 const CELLS: usize = 8;
 const INJECTED: usize = 4;
 
-/// What one node's disk and clock do wrong.
+/// Injected faults of one node's disk and clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ill {
+pub struct NodeFaults {
     pub writes: Option<WriteError>,
     /// Syncs fail with EIO.
     pub syncs_fail: bool,
     pub sync_micros: u32,
-    /// The wall clock is ahead (or behind) by this.
+    /// Offset of the wall clock.
     pub clock_seconds: i64,
 }
 
@@ -64,7 +63,7 @@ impl Shim {
         self.dir.join(format!("node-{}.faults", node + 1))
     }
 
-    /// What a node's process is started with. Everything is well until [`Shim::set`].
+    /// The environment of a node's process. No fault is active until [`Shim::set`].
     pub fn environment(&self, node: usize, data: &Path) -> Result<Vec<(String, String)>> {
         let control = self.control(node);
         if !control.exists() {
@@ -76,36 +75,35 @@ impl Shim {
         Ok(vec![
             ("LD_PRELOAD".to_owned(), text(&self.library)?),
             ("FAULT_SHIM_CONTROL".to_owned(), text(&control)?),
-            // With the slash, or a log beside it that begins with the same letters would fail as
-            // well.
+            // The trailing slash excludes a log beside it whose name begins with the same letters.
             ("FAULT_SHIM_DIR".to_owned(), text(&data.canonicalize()?.join(""))?),
         ])
     }
 
-    /// From the node's next call on.
-    pub fn set(&self, node: usize, ill: Ill) -> Result<()> {
-        let write_errno = match ill.writes {
+    /// Takes effect with the node's next call.
+    pub fn set(&self, node: usize, faults: NodeFaults) -> Result<()> {
+        let write_errno = match faults.writes {
             None => 0,
             Some(WriteError::Io) => EIO,
             Some(WriteError::NoSpace) => ENOSPC,
         };
         let cells = [
             write_errno,
-            if ill.syncs_fail { EIO } else { 0 },
-            i64::from(ill.sync_micros),
-            ill.clock_seconds * 1_000_000_000,
+            if faults.syncs_fail { EIO } else { 0 },
+            i64::from(faults.sync_micros),
+            faults.clock_seconds * 1_000_000_000,
         ];
         let bytes: Vec<u8> = cells.iter().flat_map(|cell| cell.to_ne_bytes()).collect();
-        // Written in place: the library has this very file mapped.
+        // Written in place, because the library has this file mapped.
         let file = File::options().write(true).open(self.control(node))?;
         Ok(file.write_all_at(&bytes, 0)?)
     }
 
     pub fn heal(&self, node: usize) -> Result<()> {
-        self.set(node, Ill::default())
+        self.set(node, NodeFaults::default())
     }
 
-    /// How often the library has done something to a node since it was first started.
+    /// Number of injected faults of a node since its first start.
     pub fn injected(&self, node: usize) -> Result<u64> {
         let mut bytes = [0u8; 8];
         File::open(self.control(node))?.read_exact_at(&mut bytes, (INJECTED * 8) as u64)?;
@@ -120,19 +118,19 @@ mod tests {
 
     use super::*;
 
-    struct Bed {
+    struct Fixture {
         shim: Shim,
         data: PathBuf,
         _folder: tempfile::TempDir,
     }
 
-    impl Bed {
-        fn new() -> Bed {
+    impl Fixture {
+        fn new() -> Fixture {
             let folder = tempfile::tempdir().expect("a folder");
             let shim = Shim::install(folder.path()).expect("installed");
             let data = folder.path().join("node-1");
             shim.environment(0, &data).expect("a control file");
-            Bed { shim, data, _folder: folder }
+            Fixture { shim, data, _folder: folder }
         }
 
         /// Copies a block into a file and syncs it, under the shim.
@@ -149,43 +147,43 @@ mod tests {
 
     #[test]
     fn a_well_disk_works_and_a_sick_one_says_why_and_others_are_left_alone() {
-        let bed = Bed::new();
-        let (inside, outside) = (bed.data.join("file"), bed.data.parent().expect("a parent").join("file"));
-        assert!(bed.copy(&inside).status.success());
-        assert_eq!(bed.shim.injected(0).expect("a number"), 0);
-        for (ill, text) in [
-            (Ill { syncs_fail: true, ..Ill::default() }, "Input/output error"),
-            (Ill { writes: Some(WriteError::Io), ..Ill::default() }, "Input/output error"),
-            (Ill { writes: Some(WriteError::NoSpace), ..Ill::default() }, "No space left on device"),
+        let fixture = Fixture::new();
+        let (inside, outside) = (fixture.data.join("file"), fixture.data.parent().expect("a parent").join("file"));
+        assert!(fixture.copy(&inside).status.success());
+        assert_eq!(fixture.shim.injected(0).expect("a number"), 0);
+        for (faults, text) in [
+            (NodeFaults { syncs_fail: true, ..NodeFaults::default() }, "Input/output error"),
+            (NodeFaults { writes: Some(WriteError::Io), ..NodeFaults::default() }, "Input/output error"),
+            (NodeFaults { writes: Some(WriteError::NoSpace), ..NodeFaults::default() }, "No space left on device"),
         ] {
-            bed.shim.set(0, ill).expect("set");
-            let before = bed.shim.injected(0).expect("a number");
-            let output = bed.copy(&inside);
-            assert!(!output.status.success(), "{ill:?}");
+            fixture.shim.set(0, faults).expect("set");
+            let before = fixture.shim.injected(0).expect("a number");
+            let output = fixture.copy(&inside);
+            assert!(!output.status.success(), "{faults:?}");
             assert!(String::from_utf8_lossy(&output.stderr).contains(text), "{output:?}");
-            assert!(bed.shim.injected(0).expect("a number") > before);
-            assert!(bed.copy(&outside).status.success(), "{ill:?}");
+            assert!(fixture.shim.injected(0).expect("a number") > before);
+            assert!(fixture.copy(&outside).status.success(), "{faults:?}");
         }
-        bed.shim.heal(0).expect("set");
-        assert!(bed.copy(&inside).status.success());
+        fixture.shim.heal(0).expect("set");
+        assert!(fixture.copy(&inside).status.success());
     }
 
     #[test]
     fn a_slow_disk_is_slow_and_works() {
-        let bed = Bed::new();
-        bed.shim.set(0, Ill { sync_micros: 300_000, ..Ill::default() }).expect("set");
+        let fixture = Fixture::new();
+        fixture.shim.set(0, NodeFaults { sync_micros: 300_000, ..NodeFaults::default() }).expect("set");
         let begun = tokio::time::Instant::now();
-        assert!(bed.copy(&bed.data.join("file")).status.success());
+        assert!(fixture.copy(&fixture.data.join("file")).status.success());
         assert!(begun.elapsed().as_millis() >= 300, "{:?}", begun.elapsed());
     }
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "compares with the machine's own clock")]
     fn the_clock_jumps_both_ways() {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         for jump in [3600i64, -3600] {
-            bed.shim.set(0, Ill { clock_seconds: jump, ..Ill::default() }).expect("set");
-            let environment = bed.shim.environment(0, &bed.data).expect("a control file");
+            fixture.shim.set(0, NodeFaults { clock_seconds: jump, ..NodeFaults::default() }).expect("set");
+            let environment = fixture.shim.environment(0, &fixture.data).expect("a control file");
             let output = Command::new("date").arg("+%s").envs(environment).output().expect("date is on every system");
             let told: i64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("seconds");
             let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64;

@@ -1,8 +1,8 @@
-//! People who chat: devices that send in bursts and write down everything they are told.
+//! The workload: devices that send in bursts and record everything they receive.
 //!
-//! Six users talk in `everyone`, in two groups and in pairs, from SDK clients spread over the
-//! nodes; one user has two devices. Three more devices are *observers* without the SDK: they take
-//! the server's pushes at their word, so that a push handed out over a gap shows.
+//! Six users send to `everyone`, to two groups and in pairs, from SDK clients spread over the
+//! nodes. One user has two devices. Three more devices are *observers* without the SDK, which take
+//! the server's pushes literally, so that a push across a gap is detected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,20 +24,20 @@ use crate::history::{Conversation, DeviceNumber, Record};
 use crate::observer;
 use crate::recorder::Recorder;
 
-mod people;
+mod participants;
 
-pub use people::{Ears, Place, connect_at, deaf};
-use people::{PASSWORD, PATIENCE, connect};
+pub use participants::{DeviceLog, Namespace, connect_at, non_reader};
+use participants::{PASSWORD, PATIENCE, connect};
 
 const USERS: usize = 6;
 const OBSERVERS: usize = 3;
-/// Longest burst of sends that one device makes without waiting for acks.
+/// Longest burst of one device without waiting for acks.
 const BURST: u64 = 4;
-/// One send in so many takes the id of another user's message in the same conversation: ids are the
-/// sender's own.
+/// One send in this many reuses the id of another user's message in the same conversation, because
+/// ids belong to their sender.
 const COLLIDE: u64 = 10;
 
-/// The highest seq each device was handed, per conversation.
+/// The highest seq delivered to each device, per conversation.
 pub type Positions = Arc<Mutex<BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>>>;
 
 pub struct Workload {
@@ -45,16 +45,16 @@ pub struct Workload {
     pub positions: Positions,
     recorder: Arc<Recorder>,
     rng: Arc<Rng>,
-    /// Sends without an outcome yet.
+    /// Sends without an outcome.
     pending: Arc<Mutex<u64>>,
     /// Conversations of each device.
     member_of: BTreeMap<DeviceNumber, Vec<ConversationId>>,
     tasks: Vec<JoinHandle<()>>,
     stop_all: CancellationToken,
-    /// Somebody who listens to nothing and is taken in and put out.
+    /// A user without a device who is added and removed.
     guest: UserId,
     groups: Vec<ConversationId>,
-    /// Comings and goings of the guest so far.
+    /// Membership changes of the guest.
     turns: AtomicU64,
 }
 
@@ -65,12 +65,17 @@ struct Device {
 }
 
 impl Workload {
-    /// Registers everybody, makes the groups, and begins to listen. Sends nothing yet.
+    /// Registers the users, creates the groups, and starts to receive. Sends nothing yet.
     pub async fn set_up(nodes: &[String], recorder: Arc<Recorder>, rng: Arc<Rng>) -> Result<Workload> {
-        Workload::set_up_at(nodes, recorder, rng, Place::default()).await
+        Workload::set_up_at(nodes, recorder, rng, Namespace::default()).await
     }
 
-    pub async fn set_up_at(nodes: &[String], recorder: Arc<Recorder>, rng: Arc<Rng>, place: Place) -> Result<Workload> {
+    pub async fn set_up_at(
+        nodes: &[String],
+        recorder: Arc<Recorder>,
+        rng: Arc<Rng>,
+        namespace: Namespace,
+    ) -> Result<Workload> {
         let positions = Positions::default();
         let stop_all = CancellationToken::new();
         let mut tasks = Vec::new();
@@ -78,23 +83,27 @@ impl Workload {
         let connects = (0..=USERS).map(|number| {
             // The last device is the first user's second one.
             let user = number % USERS;
-            connect(nodes, number, place.user(user), number < USERS)
+            connect(nodes, number, namespace.user(user), number < USERS)
         });
         for (number, (client, events)) in try_join_all(connects).await?.into_iter().enumerate() {
             let number = number as DeviceNumber;
             let user = client.user().context("a logged-in client knows its user")?;
-            let ears =
-                Ears { device: number, recorder: recorder.clone(), positions: positions.clone(), place: place.clone() };
-            tasks.push(tokio::spawn(ears.listen(client.clone(), events)));
+            let device_log = DeviceLog {
+                device: number,
+                recorder: recorder.clone(),
+                positions: positions.clone(),
+                namespace: namespace.clone(),
+            };
+            tasks.push(tokio::spawn(device_log.listen(client.clone(), events)));
             devices.push(Device { number, user, client });
         }
 
         let users: Vec<UserId> = devices[..USERS].iter().map(|device| device.user).collect();
         let guest =
-            Client::builder().nodes(nodes.to_vec()).credentials(place.name("guest"), PASSWORD).patience(PATIENCE);
+            Client::builder().nodes(nodes.to_vec()).credentials(namespace.name("guest"), PASSWORD).patience(PATIENCE);
         let guest = guest.register().await.context("register the guest")?;
-        // What others say to everyone is not for us to judge.
-        let mut shared: Vec<_> = (!place.shared).then_some(ConversationId::Everyone).into_iter().collect();
+        // In a shared cluster, messages of others to `everyone` are not checked.
+        let mut shared: Vec<_> = (!namespace.shared).then_some(ConversationId::Everyone).into_iter().collect();
         for name in ["busy", "quiet"] {
             let group = devices[0].client.create_group(name, false, &users).await.context("create a group")?;
             shared.push(group);
@@ -110,10 +119,14 @@ impl Workload {
         for index in 0..OBSERVERS {
             let number = (devices.len() + index) as DeviceNumber;
             let rotated: Vec<String> = (0..nodes.len()).map(|i| nodes[(index + i) % nodes.len()].clone()).collect();
-            let ears =
-                Ears { device: number, recorder: recorder.clone(), positions: positions.clone(), place: place.clone() };
-            let credentials = (place.user(index), PASSWORD.to_owned());
-            tasks.push(tokio::spawn(observer::run(ears, rotated, credentials, stop_all.clone())));
+            let device_log = DeviceLog {
+                device: number,
+                recorder: recorder.clone(),
+                positions: positions.clone(),
+                namespace: namespace.clone(),
+            };
+            let credentials = (namespace.user(index), PASSWORD.to_owned());
+            tasks.push(tokio::spawn(observer::run(device_log, rotated, credentials, stop_all.clone())));
             member_of.insert(number, member_of[&(index as DeviceNumber)].clone());
         }
         let pending = Arc::default();
@@ -132,7 +145,7 @@ impl Workload {
         })
     }
 
-    /// Everybody sends until told to end, together about `rate` messages a second.
+    /// All devices send until `end`, together about `rate` messages a second.
     pub async fn run(&self, rate: u64, end: &CancellationToken) {
         let used: Arc<Mutex<BTreeMap<ConversationId, (UserId, ClientMessageId)>>> = Arc::default();
         let each = rate.max(1) as f64 / self.devices.len() as f64;
@@ -205,14 +218,14 @@ impl Workload {
                     id: name,
                     code: error.code().unwrap_or("outbox_full").to_owned(),
                 }),
-                // Unknown stays unknown: the checkers allow it either way, the report counts it.
+                // The outcome stays unknown: the checkers allow both, and the report counts it.
                 Err(error) => tracing::warn!(%error, "a send ended without an outcome"),
             }
             *pending.lock() -= 1;
         });
     }
 
-    /// Waits until every send has its outcome. Answers how many have none when the time is over.
+    /// Waits until every send has an outcome. Returns the number of sends without one.
     pub async fn settle(&self, within: Duration) -> u64 {
         let deadline = Instant::now() + within;
         loop {
@@ -224,17 +237,20 @@ impl Workload {
         }
     }
 
-    /// Devices that were told to stay away, and why: nobody here does anything that ends a session.
+    /// Devices whose session the servers ended, with the reason. No action of the workload ends a
+    /// session.
     pub fn turned_away(&self) -> Vec<String> {
         let told = |device: &Device| match device.client.state() {
-            State::Kicked { code, text } => Some(format!("device {} was turned away: {code}: {text}", device.number)),
+            State::Kicked { code, text } => {
+                Some(format!("the session of device {} ended: {code}: {text}", device.number))
+            }
             _ => None,
         };
         self.devices.iter().filter_map(told).collect()
     }
 
-    /// Waits until every device was handed everything up to these heads. Answers who lacks what
-    /// when the time is over.
+    /// Waits until every device has received everything up to these heads. Returns the missing
+    /// deliveries.
     pub async fn drain(&self, heads: &BTreeMap<Conversation, u64>, within: Duration) -> Vec<String> {
         let deadline = Instant::now() + within;
         loop {
@@ -262,7 +278,7 @@ impl Workload {
         behind
     }
 
-    /// Final positions, with a zero where a device was handed nothing.
+    /// Final positions, with zero for a device without deliveries.
     pub fn final_positions(&self) -> BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>> {
         let positions = self.positions.lock();
         let mut all = BTreeMap::new();
@@ -278,7 +294,7 @@ impl Workload {
         all
     }
 
-    /// The guest joins or leaves one of the groups. Answers how many changes were acknowledged.
+    /// The guest joins or leaves one of the groups. Returns the number of acknowledged changes.
     pub async fn churn(&self) -> u64 {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
         let group = self.groups[(turn / 2) as usize % self.groups.len()];
@@ -286,8 +302,7 @@ impl Workload {
             0 => Intent::Add { users: vec![self.guest] },
             _ => Intent::Remove { user: self.guest },
         };
-        // The first device made the groups. A change that fails while nodes die is no evidence of
-        // anything.
+        // The first device owns the groups. A change that fails during faults proves nothing.
         match self.devices[0].client.change_group(group, change).await {
             Ok(_) => 1,
             Err(_) => {
@@ -297,8 +312,8 @@ impl Workload {
         }
     }
 
-    /// Every conversation that is judged, with the first device that is a member of it: the first
-    /// made the groups, and who came later does not see what was before.
+    /// Every checked conversation, with its first member device. The first device owns the groups,
+    /// and later members do not see earlier events.
     pub fn conversations(&self) -> BTreeMap<ConversationId, DeviceNumber> {
         let mut all = BTreeMap::new();
         for (device, conversations) in self.member_of.iter().filter(|(device, _)| (**device as usize) < USERS) {

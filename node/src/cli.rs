@@ -168,7 +168,7 @@ pub struct Demo {
     /// Leave a node that dies as it is, instead of starting it again after 5 seconds
     #[arg(long)]
     pub no_restart: bool,
-    /// Put a proxy in front of every node, so that `troupe chaos partition` and `weather` can break
+    /// Put a proxy in front of every node, so that `troupe chaos partition` and `network` can break
     /// the network between them
     #[arg(long)]
     pub chaos: bool,

@@ -277,7 +277,7 @@ async fn supervise(
             ordered = orders.recv() => ordered,
         };
         let Some((order, done)) = ordered else { bail!("nobody listens for orders any more") };
-        let outcome = control::obey(cluster, order).await;
+        let outcome = control::execute(cluster, order).await;
         if let (Ok(text), false) = (&outcome, quiet) {
             println!("chaos: {text}");
         }

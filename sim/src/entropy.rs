@@ -1,10 +1,10 @@
-//! The system's randomness, replaced in this binary by a seeded one.
+//! The system's randomness, replaced in this binary by a seeded generator.
 //!
-//! What the node itself draws comes from `Platform::rng`. The libraries below it ask the system:
-//! openraft for election timeouts, tokio for the branch of a `select!` that is polled first, the
-//! standard library for the keys of its hash maps. They all end at libc's `getrandom`, and the
-//! linker takes ours. Each thread has a source of its own, so that the test harness's threads do
-//! not disturb the simulation's.
+//! The node draws from `Platform::rng`. The libraries below it ask the system: openraft for
+//! election timeouts, tokio for the first polled branch of a `select!`, the standard library for
+//! hash map keys. All of them end at libc's `getrandom`, which the linker replaces by this one.
+//! Each thread has its own generator, so that threads of the test harness do not disturb the
+//! simulation.
 
 use std::cell::Cell;
 use std::ffi::{c_uint, c_void};
@@ -13,12 +13,12 @@ thread_local! {
     static STATE: Cell<u64> = const { Cell::new(0x7472_6f75_7065) };
 }
 
-/// From now on this thread's randomness follows from `seed`.
+/// Seeds the generator of this thread.
 pub fn seed(seed: u64) {
     STATE.set(seed);
 }
 
-/// splitmix64: nobody must be kept from guessing these bytes.
+/// splitmix64: these bytes need not be unpredictable.
 fn next() -> u64 {
     let state = STATE.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
     STATE.set(state);
@@ -32,7 +32,7 @@ fn next() -> u64 {
 #[unsafe(no_mangle)]
 #[allow(unsafe_code, reason = "a C function of this name is the only way to reach every library")]
 pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, _flags: c_uint) -> isize {
-    // SAFETY: the caller promises it. An empty request may come with any pointer, and writes
+    // SAFETY: the caller guarantees it. An empty request may come with any pointer, and writes
     // nothing.
     let bytes = match length {
         0 => &mut [],

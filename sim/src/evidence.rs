@@ -1,7 +1,7 @@
-//! What everybody saw, in one order and on one clock: the records that the checkers judge, and the
-//! trace.
+//! Observations of all participants, in one order and on one clock: the records for the checkers,
+//! and the trace.
 //!
-//! Machines have clocks of their own; this one is the simulation's and stands still within a step.
+//! Machines have their own clocks. This clock is the simulation's and stands still within a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -21,33 +21,33 @@ pub struct Evidence {
     trace: Mutex<Trace>,
 }
 
-/// Everything that was seen so far.
+/// All observations.
 #[derive(Default)]
 pub struct Seen {
     pub records: Vec<Record>,
     /// By device: messages without an outcome.
     pub unanswered: BTreeMap<DeviceNumber, BTreeSet<MessageId>>,
-    /// The highest acknowledged place in each conversation.
+    /// The highest acknowledged seq in each conversation.
     pub acked: BTreeMap<Conversation, u64>,
-    /// By device: how far it was handed each conversation.
+    /// By device: the position in each conversation.
     pub positions: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
-    /// Where anything was said.
+    /// Conversations with at least one message.
     pub conversations: BTreeSet<ConversationId>,
-    /// Who looked at which event of a group, by fetching it.
+    /// Events of groups that a user has fetched.
     pub looked: BTreeSet<(UserId, ConversationId, u64)>,
-    /// When each user first asked to accept an invitation of each stranger, in microseconds.
+    /// When each user first accepted an invitation of each stranger, in microseconds.
     pub accepting: BTreeMap<(UserId, UserId), u64>,
-    /// Invitations whose acceptance was acknowledged, with the event that they are of.
+    /// Invitations whose acceptance was acknowledged, with their events.
     pub accepted: BTreeSet<(UserId, ConversationId, u64)>,
-    /// When somebody's device was told that a conversation had come to the list.
+    /// When a device learned that a conversation had been added to the list.
     pub added: Vec<(u64, UserId, Conversation)>,
     /// Name and one-time password of the first administrator.
     pub born: Option<(String, String)>,
-    /// What the administrator has asked for, and whether it was acknowledged.
+    /// Requests of the administrator, and whether each was acknowledged.
     pub acts: BTreeMap<(ClientMessageId, String), bool>,
-    /// Ids of the invitation codes that somebody was refused with.
+    /// Ids of the invitation codes that a guest was refused with.
     pub refused_guests: BTreeSet<String>,
-    /// What was wrong on the spot.
+    /// Violations found immediately.
     pub wrong: Vec<String>,
     pub sends: u64,
     pub acks: u64,
@@ -58,7 +58,7 @@ pub struct Seen {
 struct Trace {
     hash: Xxh3,
     lines: u64,
-    /// Whether somebody wants to read it.
+    /// Whether the trace is printed.
     printed: bool,
 }
 
@@ -79,13 +79,13 @@ impl Evidence {
         at(&self.seen.lock())
     }
 
-    /// A line of the trace that is no record.
-    pub fn say(&self, text: &str) {
+    /// A line of the trace that is not a record.
+    pub fn note(&self, text: &str) {
         let line = format!("{:>10.3} {text}", self.now().as_secs_f64());
         self.line(&line);
     }
 
-    /// A line as the nodes log it. It is shown, and not part of what a seed is known by.
+    /// A log line of a node. It is printed, and not part of the digest.
     pub fn logged(&self, text: &str) {
         if self.trace.lock().printed {
             print(text);
@@ -97,7 +97,7 @@ impl Evidence {
     }
 
     pub fn wrong(&self, text: String) {
-        self.say(&format!("WRONG {text}"));
+        self.note(&format!("WRONG {text}"));
         self.seen.lock().wrong.push(text);
     }
 
@@ -119,7 +119,7 @@ impl Evidence {
         let (place, name) = (conversation.to_string(), id.clone());
         self.record(|at| Record::Ack { at, device, conversation: place.clone(), id: name, seq });
         let mut seen = self.seen.lock();
-        // Whoever asks again is told again.
+        // A repeated send is acknowledged again.
         seen.acks += u64::from(seen.unanswered.entry(device).or_default().remove(id));
         let head = seen.acked.entry(place).or_default();
         *head = seq.max(*head);
@@ -131,7 +131,7 @@ impl Evidence {
         self.seen.lock().unanswered.entry(device).or_default().remove(id);
     }
 
-    /// Messages whose outcome nobody will hear any more: all but those that still wait.
+    /// Drops messages whose outcome will never arrive: all but those that still wait.
     pub fn forget(&self, device: DeviceNumber, waits: impl Fn(&MessageId) -> bool) {
         self.seen.lock().unanswered.entry(device).or_default().retain(waits);
     }
@@ -159,12 +159,12 @@ impl Evidence {
         self.seen.lock().conversations.insert(conversation);
     }
 
-    /// Lines of a conversation list that was asked for then. The judge knows from where on the user
+    /// Lines of a conversation list, requested at `asked`. The oracle adds from where on the user
     /// sees a group.
     pub fn listed(&self, device: DeviceNumber, user: UserId, asked: Duration, lines: &[wire::Conversation]) {
         for line in lines {
             let Ok(conversation) = line.conversation.parse() else {
-                return self.wrong(format!("device {device} was told of {line:?}"));
+                return self.wrong(format!("device {device} received {line:?}"));
             };
             self.record(|at| Record::Listed {
                 at,
@@ -187,13 +187,13 @@ impl Evidence {
     }
 
     pub fn accepting(&self, user: UserId, by: UserId) {
-        self.say(&format!("user {user} accepts an invitation of {by}"));
+        self.note(&format!("user {user} accepts an invitation of {by}"));
         let at = self.micros.load(Ordering::Relaxed);
         self.seen.lock().accepting.entry((user, by)).or_insert(at);
     }
 
     pub fn accepted(&self, user: UserId, group: ConversationId, seq: u64) {
-        self.say(&format!("user {user} has entered {group}, into which it was invited at {seq}"));
+        self.note(&format!("user {user} has entered {group}, into which it was invited at {seq}"));
         self.seen.lock().accepted.insert((user, group, seq));
     }
 
@@ -203,17 +203,17 @@ impl Evidence {
     }
 
     pub fn born(&self, name: &str, password: &str) {
-        self.say(&format!("the cluster has made {name}"));
+        self.note(&format!("the cluster has made {name}"));
         self.seen.lock().born = Some((name.to_owned(), password.to_owned()));
     }
 
     pub fn asked(&self, request: ClientMessageId, action: &str) {
-        self.say(&format!("the administrator asks for {action} as {request}"));
+        self.note(&format!("the administrator asks for {action} as {request}"));
         self.seen.lock().acts.entry((request, action.to_owned())).or_default();
     }
 
     pub fn done(&self, request: ClientMessageId, action: &str) {
-        self.say(&format!("{action} is done ({request})"));
+        self.note(&format!("{action} is done ({request})"));
         self.seen.lock().acts.insert((request, action.to_owned()), true);
     }
 
@@ -227,7 +227,7 @@ impl Evidence {
         self.seen.lock().records.push(record);
     }
 
-    /// What tells this simulation from all others.
+    /// The digest that identifies this run.
     pub fn digest(&self) -> String {
         let trace = self.trace.lock();
         format!("{:016x}-{}", trace.hash.digest(), trace.lines)
@@ -245,6 +245,6 @@ impl Evidence {
 
 fn print(line: &str) {
     let mut out = std::io::stdout().lock();
-    // Whoever has stopped reading has seen enough.
+    // The reader of the output may have closed it.
     let _ = out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n"));
 }

@@ -1,41 +1,41 @@
-//! The kinds of fault, and each as a script: what is done to which machine or link, and when.
+//! The kinds of fault and their scripts: which action hits which machine or link, and when.
 //!
-//! Drawing a script looks at the cluster once (who leads?); after that it runs by the clock.
-//! [`crate::nemesis`] plays it. A change of members has no script: what comes next depends on what
-//! the cluster has done so far, so [`crate::operator`] decides it step by step.
+//! Drawing a script looks at the cluster once, for its leader. After that the script runs by the
+//! clock, played by [`crate::nemesis`]. A change of members has no script, because the next step
+//! depends on the cluster's progress; [`crate::operator`] decides it step by step.
 
 use std::time::Duration;
 
 use troupe_raft::cluster::operate::Order;
 use troupe_runtime::Rng;
 
-/// An odd clock jumps so many times as far as others: by minutes to months.
+/// An odd clock jumps this many times further than others: minutes to months.
 const ODD: i64 = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Power is lost: what was not synced is gone, but for a random oldest part of it.
+    /// Power loss: unsynced data is lost, except for a random oldest part of it.
     PowerOne,
     PowerLeader,
     PowerMinority,
     PowerMajority,
     PowerAll,
-    /// The process is killed: what it wrote is there, synced or not.
+    /// The process is killed. Its writes survive, synced or not.
     KillLeader,
     KillAll,
-    /// Asked to stop, and started again, one node after another.
+    /// Each node is stopped and started again in turn.
     RollingRestart,
     IsolateLeader,
     Halves,
-    /// What it says is not heard.
+    /// The node's messages are lost.
     Mute,
-    /// What is said to it is not heard.
+    /// Messages to the node are lost.
     Deaf,
-    /// A link that breaks and mends many times.
+    /// A link that fails and recovers many times.
     Flapping,
-    /// Messages take long.
+    /// High latency.
     Delay,
-    /// Messages wait, and come all at once.
+    /// Messages are held back and arrive all at once.
     Hold,
     SlowDisk,
     /// A write fails, and the node stops.
@@ -43,18 +43,18 @@ pub enum Kind {
     ClockJump,
     /// All connections of a node are reset.
     Resets,
-    /// People do not reach a node that is otherwise well.
+    /// Clients cannot reach a node that is otherwise healthy.
     CutPeople,
     /// A spare machine with an empty disk joins.
     Join,
-    /// A node is emptied by order, and then goes back to work or is removed; its machine becomes a
-    /// spare one.
+    /// A node is drained by order, and then returns to service or is removed. A removed node's
+    /// machine becomes spare.
     Drain,
-    /// Power is lost, and the disk with it.
+    /// Power loss, and the disk is lost too.
     Wipe,
-    /// Power is lost for longer than the cluster waits, where it waits at all.
+    /// Power is off for longer than `replace_after`, if that is short.
     Away,
-    /// A disk is put back to how it was one start earlier.
+    /// A disk is replaced by a copy of itself from one start earlier.
     OldDisk,
 }
 
@@ -82,7 +82,7 @@ impl Kind {
         Kind::CutPeople,
     ];
 
-    /// Changes of members, drawn apart from the others.
+    /// Changes of members, drawn from their own stream.
     pub const MEMBERS: [Kind; 5] = [Kind::Join, Kind::Drain, Kind::Wipe, Kind::Away, Kind::OldDisk];
 
     pub fn name(self) -> &'static str {
@@ -116,52 +116,51 @@ impl Kind {
     }
 }
 
-/// Which fault cut a link, so that each mends only what it cut.
+/// The fault that cut a link. Each fault mends only its own cuts.
 pub type Reason = u64;
 
-/// A node, counted from zero, or one of the places where people live, counted on from the last
-/// node.
+/// A machine, counted from zero, or a client host, counted on from the last machine.
 pub type Place = usize;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Waits a moment until something would be lost.
+    /// Waits briefly until data would be lost.
     Power(usize),
     Kill(usize),
-    /// Asked to stop, as by SIGTERM.
+    /// A graceful stop, as by SIGTERM.
     Stop(usize),
     Up(usize),
     Cut(Place, Place),
     Hold(Place, Place),
-    /// Everything that this fault did to links.
+    /// Undoes every link change of this fault.
     Mend,
     Latency(Place, Place, u64),
     Fsync(usize, u64),
     FailWrite(usize),
     Jump(usize, i64),
     Reset(usize),
-    /// A spare machine is switched on, and knows these cluster addresses.
+    /// A spare machine is switched on with these cluster addresses.
     Unpack(usize, Vec<String>),
-    /// Power and disk are lost; it is to come back with these cluster addresses.
+    /// Power and disk are lost. The machine restarts with these cluster addresses.
     Wipe(usize, Vec<String>),
-    /// Keeps a copy of a disk, ...
+    /// Copies a disk, ...
     Copy(usize),
-    /// ... cuts the power and puts it back.
+    /// ... cuts the power and replaces the disk by the copy.
     PutBack(usize),
-    /// Switched off for good, emptied, and kept as a spare machine.
+    /// Switched off permanently, emptied, and kept as a spare machine.
     Retire(usize),
-    /// An operator gives an order at a node.
+    /// An operator's order to a node.
     Order(usize, Order),
 }
 
-/// What the nemesis knows when it draws.
+/// The state of the cluster when a script is drawn.
 pub struct Scene<'a> {
-    /// Those that are not spare.
+    /// The machines in use.
     pub nodes: &'a [usize],
     pub machines: usize,
-    /// Places where people live.
-    pub homes: usize,
-    /// The leader of some shard; a random node while nobody leads.
+    /// Number of client hosts.
+    pub client_hosts: usize,
+    /// The leader of some shard, or a random node if there is none.
     pub leader: usize,
     pub rng: &'a Rng,
     pub lasts_ms: u64,
@@ -188,11 +187,10 @@ impl Scene<'_> {
     }
 
     fn places(&self) -> usize {
-        self.machines + self.homes
+        self.machines + self.client_hosts
     }
 
-    /// A kind of fault as it happens here and now: what is done how long after its beginning, in
-    /// order of time.
+    /// Draws the script of a fault: delays since its start, and actions, in order of time.
     pub fn script(&self, kind: Kind) -> Vec<(Duration, Action)> {
         let now = Duration::ZERO;
         let lasts = self.lasts();
@@ -244,8 +242,10 @@ impl Scene<'_> {
             Kind::Resets => vec![(now, Action::Reset(self.any()))],
             Kind::CutPeople => {
                 let node = self.any();
-                let homes = self.machines..self.places();
-                let cut = homes.flat_map(|home| [(now, Action::Cut(node, home)), (now, Action::Cut(home, node))]);
+                let client_hosts = self.machines..self.places();
+                let cut = client_hosts.flat_map(|client_host| {
+                    [(now, Action::Cut(node, client_host)), (now, Action::Cut(client_host, node))]
+                });
                 cut.chain([(lasts, Action::Mend)]).collect()
             }
             Kind::Join | Kind::Drain | Kind::Wipe | Kind::Away | Kind::OldDisk => Vec::new(),
@@ -254,7 +254,7 @@ impl Scene<'_> {
 
     fn down(&self, nodes: Vec<usize>, how: fn(usize) -> Action) -> Vec<(Duration, Action)> {
         let off = nodes.iter().map(|node| (Duration::ZERO, how(*node)));
-        // Sometimes all at once, sometimes one after another.
+        // In half of the cases all nodes return at once.
         let together = self.lasts();
         let up = |node: &usize| {
             let lasts = if self.rng.range(0, 2) == 0 { together } else { self.lasts() };
@@ -275,7 +275,7 @@ impl Scene<'_> {
         script
     }
 
-    /// Some nodes and the others do not hear each other; people still reach all of them.
+    /// Partitions some nodes from the others. Clients still reach all of them.
     fn apart(&self, some: &[usize], lasts: Duration) -> Vec<(Duration, Action)> {
         let mut script = Vec::new();
         for node in some {

@@ -1,9 +1,9 @@
 //! Blocking work on a simulated machine: each lane runs its jobs one after another, and an fsync
-//! takes its time.
+//! takes time.
 //!
-//! The queues are those of production (`troupe_runtime::executor`): bounded, a lane each. Only the
-//! thread is missing. What is written takes effect when its time is over, so a crash before that
-//! finds nothing of it on the disk.
+//! The queues are those of production (`troupe_runtime::executor`): bounded, one per lane. Only the
+//! thread is missing. A write takes effect when its time is over, so a crash before that leaves
+//! nothing of it on the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use troupe_runtime::executor::{Executor, Full, Job, Lane};
 /// As in production.
 const QUEUE: usize = 1_024;
 
-/// How long an fsync of this machine takes now, at most. Outlives the process.
+/// Maximum duration of an fsync on this machine. Outlives the process.
 #[derive(Default)]
 pub struct Disk {
     fsync_ms: AtomicU64,
@@ -32,7 +32,7 @@ impl Disk {
     fn time(&self, lane: Lane, rng: &Rng) -> Duration {
         let most = self.fsync_ms.load(Ordering::Relaxed);
         Duration::from_millis(match lane {
-            // A slow disk is slow every time; a quick one only sometimes not.
+            // A slow disk is always slow; a fast one only sometimes needs time.
             Lane::Flush => rng.range(most / 2, most + 1),
             Lane::Bulk => rng.range(0, most + 1),
             Lane::Apply(_) | Lane::Read => u64::from(rng.range(0, 16) == 0),

@@ -1,8 +1,7 @@
-//! The links between machines, and which fault has cut or holds which of them.
+//! The links between machines, and the faults that cut or hold them.
 //!
-//! Faults overlap, but turmoil keeps one state per direction, and both `release` and `repair`
-//! forget whatever else was wrong with a link. So the reasons are kept here, and a link is as it
-//! should be after each change.
+//! Faults overlap, but turmoil keeps one state per direction, and `release` and `repair` discard
+//! other faults of a link. Reasons are therefore kept here, and each change recomputes the link.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +14,7 @@ struct Link {
     /// From the smaller place to the larger, and back.
     cut: [BTreeSet<Reason>; 2],
     held: BTreeSet<Reason>,
-    /// As turmoil has it.
+    /// The state in turmoil.
     is_cut: [bool; 2],
     is_held: bool,
 }
@@ -40,7 +39,7 @@ impl Links {
         self.settle(sim, a, b);
     }
 
-    /// Whatever this fault did.
+    /// Undoes every change of this fault.
     pub fn mend(&mut self, sim: &Sim<'_>, why: Reason) {
         for link in self.links.values_mut() {
             for reasons in link.cut.iter_mut().chain([&mut link.held]) {
@@ -78,7 +77,7 @@ impl Links {
         let ends = [(&*names[a], &*names[b]), (&*names[b], &*names[a])];
         let hold = !link.held.is_empty();
         if hold != link.is_held {
-            // Either makes both directions forget that they are cut.
+            // Either call clears the cuts of both directions.
             if hold {
                 sim.hold(ends[0].0, ends[0].1)
             } else {
@@ -92,7 +91,7 @@ impl Links {
             match (link.is_cut[way], cut) {
                 (false, true) => sim.partition_oneway(from, to),
                 (true, false) if !hold => sim.repair_oneway(from, to),
-                // Turmoil cannot hold one way only: it mends when the hold ends.
+                // Turmoil cannot hold one direction only. The cut is mended when the hold ends.
                 (true, false) | (false, false) | (true, true) => continue,
             }
             link.is_cut[way] = cut;

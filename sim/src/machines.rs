@@ -1,11 +1,12 @@
-//! The machines: whole nodes on disks that outlive them, and what can be done to them from outside.
+//! The machines: complete nodes on disks that outlive them, and the faults that hit them from
+//! outside.
 //!
-//! A machine keeps what a process does not: the disk, the clock and how far it is off, the wires.
-//! Each life of a node ([`life`]) takes them up, and leaves them behind when it ends: by power, by
-//! a kill, asked to, or because it stopped by itself.
+//! A machine keeps state across processes: the disk, the clock with its skew, and the network
+//! meter. Each [`process`] of a node uses them until it ends by power loss, kill, request or
+//! failure.
 
-mod dial;
-mod life;
+mod clock;
+mod process;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use crate::lanes::Disk;
 use crate::plan::Plan;
 use crate::wire::Meter;
 
-use dial::Dial;
+use clock::MachineClock;
 
 /// Replicas of each shard, as in production.
 pub const REPLICATION: usize = 3;
@@ -46,60 +47,60 @@ pub fn cluster_address(node: usize) -> String {
     format!("{}:7800", name(node))
 }
 
-/// What is seen of a running node.
+/// Published state of a running node.
 struct Window {
     routing: watch::Receiver<Arc<Routing>>,
     led: watch::Receiver<Arc<BTreeMap<ShardId, Epoch>>>,
-    glimpse: Option<Glimpse>,
+    inspection: Option<Inspection>,
     orders: mpsc::UnboundedSender<Order>,
 }
 
-/// What a node knows of the cluster.
+/// A node's view of the cluster.
 #[derive(Clone)]
-pub struct Glimpse {
-    /// Of two, the one with more knows more.
+pub struct Inspection {
+    /// Of two views, the one with the higher value is newer.
     pub meta_applied: u64,
     pub routing: Arc<Routing>,
-    /// Of the groups that it leads.
+    /// Groups that the node leads.
     pub voting: Vec<Voting>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Power {
     On,
-    /// The process has ended by itself, or because it was asked to.
+    /// The process has ended by itself or on request.
     Ended,
-    /// As above, because it was removed from the cluster: to start it again would change nothing.
+    /// Ended because the node was removed from the cluster. A restart would change nothing.
     Out,
     Off,
-    /// Off, with an empty disk, and nobody counts on it.
+    /// Off, with an empty disk, and not a member.
     Spare,
 }
 
 struct Machine {
     memory: Memory,
     disk: Arc<Disk>,
-    dial: Dial,
+    clock: MachineClock,
     meter: Arc<Meter>,
     stop: Arc<Notify>,
     boots: u64,
     power: Power,
-    /// A failing write was planned: the node may stop by itself.
+    /// A write failure was injected: the node may stop by itself.
     may_fail: bool,
-    /// It was asked to stop.
+    /// A stop was requested.
     stopping: bool,
-    /// An earlier copy of its disk was put back: the node must find out, and stop.
+    /// An earlier copy of its disk was restored. The node must detect this and stop.
     put_back: bool,
-    /// That copy, and the start that it is of.
+    /// The copy, and the number of its start.
     copy: Option<(Memory, u64)>,
-    /// Whose data is on the disk, as far as that is known.
+    /// The node whose data is on the disk, if known.
     node: Option<NodeId>,
-    /// Cluster addresses that it is started with.
+    /// Cluster addresses of the next start.
     join: Vec<String>,
     window: Option<Window>,
 }
 
-/// What all of them share.
+/// State shared by all machines.
 #[derive(Clone)]
 struct Setting {
     plan: Arc<Plan>,
@@ -110,7 +111,7 @@ struct Setting {
 pub struct Machines(Vec<Arc<Mutex<Machine>>>);
 
 impl Machines {
-    /// Machines with empty disks, switched on.
+    /// Creates machines with empty disks, switched on.
     pub fn start(sim: &mut Sim<'_>, plan: &Arc<Plan>, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Machines {
         let setting = Setting { plan: plan.clone(), plant, evidence: evidence.clone() };
         let founders: Vec<String> = (0..plan.nodes).map(cluster_address).collect();
@@ -121,7 +122,7 @@ impl Machines {
             Arc::new(Mutex::new(Machine {
                 memory: Memory::new(),
                 disk,
-                dial: Dial::new(plan.skew_ms.get(node).copied().unwrap_or(0)),
+                clock: MachineClock::new(plan.skew_ms.get(node).copied().unwrap_or(0)),
                 meter: Arc::default(),
                 stop: Arc::default(),
                 boots: 0,
@@ -138,7 +139,7 @@ impl Machines {
         let machines: Vec<_> = (0..plan.machines()).map(machine).collect();
         for (node, machine) in machines.iter().enumerate() {
             let (setting, machine) = (setting.clone(), machine.clone());
-            sim.host(name(node), move || life::run(setting.clone(), node, machine.clone()));
+            sim.host(name(node), move || process::run(setting.clone(), node, machine.clone()));
         }
         Machines(machines)
     }
@@ -147,7 +148,7 @@ impl Machines {
         self.0.len()
     }
 
-    /// Stopped by itself, or because it was asked to, and not started again.
+    /// Ended by itself or on request, and not started again.
     pub fn has_ended(&self, node: usize) -> bool {
         self.0[node].lock().power == Power::Ended
     }
@@ -156,7 +157,7 @@ impl Machines {
         self.0[node].lock().power == Power::On
     }
 
-    /// Who leads a shard now, by what the nodes themselves say, with their epochs.
+    /// The leaders of shards with their epochs, as the nodes report them.
     pub fn leaders(&self) -> BTreeMap<(ShardId, Epoch), Vec<usize>> {
         let mut leaders: BTreeMap<(ShardId, Epoch), Vec<usize>> = BTreeMap::new();
         for (node, machine) in self.0.iter().enumerate() {
@@ -169,7 +170,7 @@ impl Machines {
         leaders
     }
 
-    /// Those that are not spare.
+    /// The machines in use.
     pub fn present(&self) -> Vec<usize> {
         let is_present = |node: &usize| self.0[*node].lock().power != Power::Spare;
         (0..self.len()).filter(is_present).collect()
@@ -179,40 +180,40 @@ impl Machines {
         (0..self.len()).filter(|node| self.0[*node].lock().power == Power::Spare).collect()
     }
 
-    /// It has ended, and says that it was removed.
+    /// It has ended, and reports that it was removed.
     pub fn is_out(&self, node: usize) -> bool {
         self.0[node].lock().power == Power::Out
     }
 
-    /// Whose data is on its disk.
+    /// The node whose data is on its disk.
     pub fn identity(&self, node: usize) -> Option<NodeId> {
         self.0[node].lock().node
     }
 
-    /// The table of whoever knows most.
+    /// The newest table of all nodes.
     pub fn newest(&self) -> Option<Arc<Routing>> {
-        let glimpses = (0..self.len()).filter_map(|node| self.glimpse(node));
-        let newest = glimpses.max_by_key(|glimpse| glimpse.meta_applied).map(|glimpse| glimpse.routing);
-        // Where members do not change nobody shows more than this.
+        let inspections = (0..self.len()).filter_map(|node| self.inspect(node));
+        let newest = inspections.max_by_key(|inspection| inspection.meta_applied).map(|inspection| inspection.routing);
+        // Without membership changes, nodes publish only this.
         newest.or_else(|| {
             self.0.iter().find_map(|machine| Some(machine.lock().window.as_ref()?.routing.borrow().clone()))
         })
     }
 
-    /// What a running node shows of the cluster.
-    pub fn glimpse(&self, node: usize) -> Option<Glimpse> {
-        self.0[node].lock().window.as_ref()?.glimpse.clone()
+    /// The published view of a running node.
+    pub fn inspect(&self, node: usize) -> Option<Inspection> {
+        self.0[node].lock().window.as_ref()?.inspection.clone()
     }
 
-    /// Gives an order at a node, as its operator would; nobody hears of it if it does not run.
+    /// Gives an operator's order to a node. It is lost if the node does not run.
     pub fn order(&self, node: usize, order: Order) {
         if let Some(window) = &self.0[node].lock().window {
-            // Who has just ended takes no orders.
+            // The node may have just ended.
             let _ = window.orders.send(order);
         }
     }
 
-    /// A spare machine is switched on.
+    /// Switches on a spare machine.
     pub fn unpack(&self, sim: &mut Sim<'_>, node: usize, join: Vec<String>) {
         {
             let mut machine = self.0[node].lock();
@@ -222,7 +223,7 @@ impl Machines {
         sim.bounce(name(node));
     }
 
-    /// The power fails, and the disk is gone: there is an empty one when it is switched on again.
+    /// Power loss with loss of the disk. The machine restarts with an empty one.
     pub fn wipe(&self, sim: &mut Sim<'_>, node: usize, join: Vec<String>) {
         sim.crash(name(node));
         let mut machine = self.0[node].lock();
@@ -231,7 +232,7 @@ impl Machines {
         machine.ended(Power::Off);
     }
 
-    /// Off for good, and empty.
+    /// Switches a machine off permanently and empties it.
     pub fn retire(&self, sim: &mut Sim<'_>, node: usize) {
         sim.crash(name(node));
         let mut machine = self.0[node].lock();
@@ -239,15 +240,15 @@ impl Machines {
         machine.ended(Power::Spare);
     }
 
-    /// Keeps a copy of its disk as a loss of power would leave it now.
+    /// Copies the disk as a power loss would leave it now.
     pub fn copy(&self, node: usize) {
         let mut machine = self.0[node].lock();
         let copy = machine.memory.copy();
-        // Asked of the copy: the disk itself may have failed, and then answers nothing.
+        // Read from the copy: the disk itself may have failed.
         machine.copy = Some((copy.clone(), boot(&copy, key::BOOT)));
     }
 
-    /// The power fails, and the copy is put in the place of the disk.
+    /// Power loss, and the disk is replaced by the copy.
     pub fn put_back(&self, sim: &mut Sim<'_>, node: usize) {
         sim.crash(name(node));
         let mut machine = self.0[node].lock();
@@ -258,8 +259,7 @@ impl Machines {
         machine.ended(Power::Off);
     }
 
-    /// Whether all these machines have noted a start of that node that is later than the copy of
-    /// its disk.
+    /// Whether all these machines have recorded a later start of that node than the copy's.
     pub fn would_notice(&self, of: usize, by: &[usize]) -> bool {
         let (id, copied) = {
             let machine = self.0[of].lock();
@@ -269,13 +269,13 @@ impl Machines {
         by.iter().all(|other| boot(&self.0[*other].lock().memory, &key::seen(id)) > copied)
     }
 
-    /// Batches that a loss of power would take from this node's disk now.
+    /// Batches that a power loss would take from this node's disk now.
     pub fn unsynced(&self, node: usize) -> usize {
         self.0[node].lock().memory.unsynced()
     }
 
-    /// The power fails: the disk keeps what was synced and the oldest `kept` batches of what was
-    /// not. Whoever calls has cut the wires, so that nobody is told goodbye.
+    /// Power loss: the disk keeps synced data and the oldest `kept` unsynced batches. The caller
+    /// has cut the links, so that no peer sees a closed connection.
     pub fn cut_power(&self, sim: &mut Sim<'_>, node: usize, kept: usize) {
         sim.crash(name(node));
         let mut machine = self.0[node].lock();
@@ -283,7 +283,7 @@ impl Machines {
         machine.ended(Power::Off);
     }
 
-    /// As SIGKILL does: the peers' connections are closed, and the disk has whatever was written.
+    /// As SIGKILL: the connections are closed, and all writes survive.
     pub fn kill(&self, sim: &mut Sim<'_>, node: usize) {
         sim.crash(name(node));
         let mut machine = self.0[node].lock();
@@ -297,7 +297,7 @@ impl Machines {
         machine.stop.notify_one();
     }
 
-    /// A machine that is on is left as it is; one that takes too long to stop is killed first.
+    /// Starts a machine that is off. One that takes too long to stop is killed first.
     pub fn switch_on(&self, sim: &mut Sim<'_>, node: usize, rng: &Rng) -> bool {
         let lingers = { self.0[node].lock().stopping };
         if lingers && self.is_on(node) {
@@ -307,7 +307,7 @@ impl Machines {
             let mut machine = self.0[node].lock();
             match machine.power {
                 Power::On | Power::Out | Power::Spare => return false,
-                // Nobody knows what a write that failed left on the disk.
+                // The effect of a failed write on the disk is unknown.
                 Power::Ended if machine.may_fail => {
                     let kept = rng.range(0, machine.memory.unsynced() as u64 + 1);
                     machine.memory = machine.memory.crash_keeping(kept as usize);
@@ -331,19 +331,19 @@ impl Machines {
     pub fn fail_next_write(&self, node: usize) {
         let mut machine = self.0[node].lock();
         machine.may_fail = true;
-        machine.memory.fail_next_write("a planned failure of the disk");
+        machine.memory.fail_next_write("an injected disk failure");
     }
 
     pub fn reset_connections(&self, node: usize) {
         self.0[node].lock().meter.reset_connections();
     }
 
-    /// What is on the disk, whoever holds it.
+    /// The rows on the disk.
     pub fn view(&self, node: usize) -> View {
         View::new(self.0[node].lock().memory.snapshot())
     }
 
-    /// Whether its disk can be read: not after a write that failed, until it is switched on again.
+    /// Whether its disk is readable. It is not after a failed write, until the next start.
     pub fn is_readable(&self, node: usize) -> bool {
         let machine = self.0[node].lock();
         !(machine.may_fail && machine.power == Power::Ended)
@@ -359,14 +359,14 @@ impl Machines {
     }
 }
 
-/// The number of a start, as it is written down.
+/// The stored number of a start.
 fn boot(memory: &Memory, key: &[u8]) -> u64 {
     let row = memory.get(Family::Node, key).ok().flatten();
     row.and_then(|row| row.first_chunk().copied()).map_or(0, u64::from_be_bytes)
 }
 
 impl Machine {
-    /// Another disk, with nothing on it.
+    /// Replaces the disk by an empty one.
     fn empty(&mut self) {
         self.memory = Memory::new();
         self.node = None;
@@ -374,7 +374,7 @@ impl Machine {
         self.put_back = false;
     }
 
-    /// As `troupe start` does with a disk that must not be used again.
+    /// As `troupe start` does with a damaged disk.
     fn set_aside(&mut self) {
         self.empty();
         let mut mark = Batch::default();
@@ -387,7 +387,7 @@ impl Machine {
         self.power = power;
         self.may_fail = false;
         self.stopping = false;
-        // A wish to stop is not for the next life.
+        // A stop request does not outlive the process.
         self.stop = Arc::default();
     }
 }

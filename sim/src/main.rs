@@ -1,33 +1,32 @@
-//! Whole nodes under simulation: the real stack from the SDK to the engine, several nodes in one
-//! process, on a simulated network and on disks that forget what was not synced; everything is told
-//! from a seed.
+//! Deterministic simulation of whole nodes: the real stack from the SDK to the engine, several
+//! nodes in one process. The network is simulated, disks lose unsynced data, and a seed reproduces
+//! one exact run.
 //!
-//! `chaos-sim sim --seeds A..B` runs a swarm, a fresh process for each seed ([`runner`]); in each,
-//! [`simulation`] plays what [`plan`] draws: [`people`] talk over [`machines`] while the
-//! [`nemesis`] breaks things, and the [`judge`] looks on. `chaos-sim teeth` plants bugs and shows
-//! that they are caught.
+//! `chaos-sim sim --seeds A..B` runs a swarm, with a fresh process per seed ([`runner`]). Each
+//! [`simulation`] runs what [`plan`] draws: the [`workload`] uses the [`machines`] while the
+//! [`nemesis`] injects faults, and the [`oracle`] checks the promises. `chaos-sim mutants` plants
+//! bugs and shows that they are detected.
 //!
-//! Not covered: threads, RocksDB, TLS and ractor_cluster. Those are met by real processes
-//! (`chaos-tests`).
+//! Not covered: threads, RocksDB, TLS and ractor_cluster. Scenarios on real processes cover those.
 
-mod census;
+mod applied_log;
+mod cluster_view;
 mod entropy;
 mod evidence;
 mod fault;
-mod judge;
 mod lanes;
-mod ledger;
 mod links;
 mod machines;
+mod mutants;
 mod nemesis;
 mod operator;
-mod people;
+mod oracle;
 mod plan;
 mod report;
 mod runner;
 mod simulation;
-mod teeth;
 mod wire;
+mod workload;
 
 use std::ops::Range;
 use std::process::ExitCode;
@@ -36,12 +35,12 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use troupe_core::plant::Plant;
 
+use mutants::Detection;
 use report::{Report, Summary, Verdict};
 use runner::Run;
-use teeth::Bite;
 
 #[derive(Parser)]
-#[command(name = "chaos-sim", about = "Whole nodes under simulation, told from seeds")]
+#[command(name = "chaos-sim", about = "Deterministic simulation of whole nodes, one run per seed")]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -49,7 +48,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run a swarm of seeds and judge each
+    /// Run a swarm of seeds and check each
     Sim {
         /// From the first up to, but not including, the last: 0..200
         #[arg(long, value_parser = seeds)]
@@ -57,23 +56,23 @@ enum Verb {
         /// One line of JSON
         #[arg(long)]
         json: bool,
-        /// Write everything that happens in each seed to the standard output, one seed after
-        /// another
+        /// Print the trace of each seed, one seed after another
         #[arg(long)]
         trace: bool,
-        /// Processes at a time
+        /// Concurrent processes
         #[arg(long, default_value_t = 2)]
         jobs: usize,
         /// One line of JSON for each seed, before the summary
         #[arg(long)]
         each: bool,
     },
-    /// Plant each deliberate bug, and run seeds until it is caught
-    Teeth {
+    /// Plant each deliberate bug, and run seeds until one detects it
+    #[command(alias = "teeth")]
+    Mutants {
         /// One line of JSON for each
         #[arg(long)]
         json: bool,
-        /// Seeds for each, before it counts as not caught
+        /// Seeds for each, before it counts as not detected
         #[arg(long, default_value_t = 60)]
         tries: u64,
         #[arg(long, default_value_t = 2)]
@@ -81,11 +80,11 @@ enum Verb {
         /// Only this one
         #[arg(long, value_parser = plant)]
         plant: Option<Plant>,
-        /// Do not begin with the seed that is known to catch it
+        /// Skip the seed that is known to detect it
         #[arg(long)]
         blind: bool,
     },
-    /// One seed in this process; writes its report as a line of JSON
+    /// Run one seed in this process; prints its report as a line of JSON
     #[command(hide = true)]
     One {
         #[arg(long)]
@@ -100,7 +99,7 @@ enum Verb {
 fn seeds(text: &str) -> Result<Range<u64>> {
     let (from, to) = text.split_once("..").context("a range of seeds is written 0..200")?;
     let range = from.trim().parse()?..to.trim().parse()?;
-    ensure!(range.start < range.end, "there is no seed in {text}");
+    ensure!(range.start < range.end, "the range {text} is empty");
     Ok(range)
 }
 
@@ -118,8 +117,8 @@ fn main() -> Result<ExitCode> {
             println!("{}", serde_json::to_string(&report)?);
             Ok(exit(report.verdict == Verdict::Valid))
         }
-        Verb::Teeth { json, tries, jobs, plant, blind } => {
-            let rows = teeth::bite(&Bite { tries, jobs, only: plant, blind }, |row| match json {
+        Verb::Mutants { json, tries, jobs, plant, blind } => {
+            let rows = mutants::detect(&Detection { tries, jobs, only: plant, blind }, |row| match json {
                 true => println!("{}", serde_json::to_string(row).expect("a row is JSON")),
                 false => println!("{}", row.line()),
             })?;
@@ -147,7 +146,7 @@ fn exit(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A process for each here too; what it writes goes straight through.
+/// Each seed gets its own process here too. Its output is passed through.
 fn trace(seeds: Range<u64>) -> Result<ExitCode> {
     let mut good = true;
     for seed in seeds {
@@ -171,7 +170,7 @@ fn table(summary: &Summary) -> String {
          messages     {messages}\nviolations   {violations}\n"
     );
     if let (Some(seed), Some(replay)) = (summary.first_failing_seed, &summary.replay) {
-        text += &format!("first        seed {seed}; see it again with: {replay}\n");
+        text += &format!("first        seed {seed}; replay: {replay}\n");
     }
     text
 }

@@ -1,5 +1,5 @@
-//! What breaks, and when: plays the scripts of [`crate::fault`] by the simulation's clock, several
-//! at once.
+//! Fault injection: plays the scripts of [`crate::fault`] by the simulation's clock, several at
+//! once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,19 +9,19 @@ use troupe_core::ConversationId;
 use troupe_runtime::Rng;
 use turmoil::Sim;
 
+use crate::applied_log::AppliedLog;
 use crate::evidence::Evidence;
 use crate::fault::{Action, Kind, Place, Reason, Scene};
-use crate::ledger::Ledger;
 use crate::links::Links;
 use crate::machines::Machines;
 use crate::operator::{Operator, Step};
 use crate::plan::Plan;
 
-/// Power fails when something would be lost; but it does not wait longer than this for it.
+/// Maximum wait for unsynced data before a power loss.
 const AIM: Duration = Duration::from_millis(300);
 
-/// Where the people live, beside the machines.
-pub fn homes() -> [&'static str; 2] {
+/// Hosts of the clients, beside the machines.
+pub fn client_hosts() -> [&'static str; 2] {
     ["p1", "p2"]
 }
 
@@ -37,34 +37,34 @@ pub struct Nemesis {
     plan: Arc<Plan>,
     evidence: Arc<Evidence>,
     pub links: Links,
-    /// What is to be done, by time and then by number.
+    /// Scheduled actions, by time and then by number.
     agenda: BTreeMap<(Duration, u64), Due>,
     last: u64,
-    /// The faults that have not ended, and when they do.
+    /// Active faults, and when they end.
     running: BTreeMap<Reason, Duration>,
     next_at: Duration,
-    /// How often each kind has happened.
+    /// Number of faults of each kind.
     happened: BTreeMap<Kind, u64>,
-    /// Where members change.
+    /// Present if members change.
     pub operator: Option<Operator>,
 }
 
-/// What the nemesis acts on.
+/// The objects that the nemesis acts on.
 pub struct Stage<'a, 'b> {
     pub sim: &'a mut Sim<'b>,
     pub machines: &'a Machines,
-    pub ledger: &'a mut Ledger,
+    pub applied_log: &'a mut AppliedLog,
     pub conversations: &'a BTreeSet<ConversationId>,
 }
 
 impl Stage<'_, '_> {
-    /// What is about to be lost is looked at first.
+    /// Reads a disk before its data may be lost.
     pub fn look(&mut self, node: usize, evidence: &Evidence) {
         if self.machines.is_readable(node) {
-            // Also where something was said a moment ago.
+            // Includes conversations with messages since the last look.
             let mut conversations = self.conversations.clone();
             evidence.look(|seen| conversations.extend(&seen.conversations));
-            let wrong = self.ledger.look(node, &self.machines.view(node), &conversations, evidence.now());
+            let wrong = self.applied_log.look(node, &self.machines.view(node), &conversations, evidence.now());
             wrong.into_iter().for_each(|text| evidence.wrong(text));
         }
     }
@@ -87,13 +87,13 @@ impl Nemesis {
         }
     }
 
-    /// How often each kind has happened, by name.
+    /// Number of faults of each kind, by name.
     pub fn happened(&self) -> BTreeMap<String, u64> {
         let changes = self.operator.iter().flat_map(|operator| &operator.happened);
         self.happened.iter().chain(changes).map(|(kind, times)| (kind.name().to_owned(), *times)).collect()
     }
 
-    /// Begins what is to begin, and does what is due.
+    /// Starts new faults, and performs scheduled actions.
     pub fn act(&mut self, now: Duration, stage: &mut Stage<'_, '_>) {
         self.running.retain(|_, until| *until > now);
         if now >= self.next_at {
@@ -133,7 +133,7 @@ impl Nemesis {
         let scene = Scene {
             nodes: &present,
             machines: machines.len(),
-            homes: homes().len(),
+            client_hosts: client_hosts().len(),
             leader,
             rng: &self.rng,
             lasts_ms: self.plan.faults.lasts_ms,
@@ -172,60 +172,60 @@ impl Nemesis {
                 let kept = self.rng.range(0, unsynced + 1);
                 self.cut_off(stage.sim, node);
                 machines.cut_power(stage.sim, node, kept as usize);
-                self.told(why, &format!("n{} loses power, and {} of {unsynced} batches", node + 1, unsynced - kept));
+                self.note(why, &format!("n{} loses power, and {} of {unsynced} batches", node + 1, unsynced - kept));
             }
             Action::Kill(node) if machines.is_on(node) => {
                 stage.look(node, &self.evidence);
                 machines.kill(stage.sim, node);
-                self.told(why, &format!("n{} is killed", node + 1));
+                self.note(why, &format!("n{} is killed", node + 1));
             }
             Action::Stop(node) if machines.is_on(node) => {
                 machines.ask_to_stop(node);
-                self.told(why, &format!("n{} is asked to stop", node + 1));
+                self.note(why, &format!("n{} is asked to stop", node + 1));
             }
             Action::FailWrite(node) if machines.is_on(node) => {
                 stage.look(node, &self.evidence);
                 machines.fail_next_write(node);
-                self.told(why, &format!("n{} fails to write", node + 1));
+                self.note(why, &format!("n{} fails to write", node + 1));
             }
             Action::Up(node) => {
                 self.links.mend(stage.sim, no_power(node));
                 if machines.switch_on(stage.sim, node, &self.rng) {
-                    self.told(why, &format!("n{} runs again", node + 1));
+                    self.note(why, &format!("n{} runs again", node + 1));
                 } else if kind == Kind::FailedWrite && now < since + Duration::from_secs(3) {
-                    // It has written nothing yet.
+                    // The node has not written yet.
                     self.put(now + Duration::from_millis(100), wait(Action::Up(node)));
                 }
             }
-            // What is down already cannot be taken down.
+            // A machine that is off cannot be switched off.
             Action::Power(_) | Action::Kill(_) | Action::Stop(_) | Action::FailWrite(_) => {}
             Action::Cut(from, to) => {
                 self.links.cut(stage.sim, from, to, why);
-                self.told(why, &format!("{} is not heard by {}", self.links.name(from), self.links.name(to)));
+                self.note(why, &format!("{} is not heard by {}", self.links.name(from), self.links.name(to)));
             }
             Action::Hold(a, b) => {
                 self.links.hold(stage.sim, a, b, why);
-                self.told(why, &format!("{} and {} wait for each other", self.links.name(a), self.links.name(b)));
+                self.note(why, &format!("{} and {} wait for each other", self.links.name(a), self.links.name(b)));
             }
             Action::Mend => {
                 self.links.mend(stage.sim, why);
-                self.told(why, "is mended");
+                self.note(why, "is mended");
             }
             Action::Latency(a, b, most) => self.latency(stage.sim, a, b, most),
             Action::Fsync(node, most) => {
                 machines.fsync_takes(node, most);
-                self.told(why, &format!("n{}: an fsync takes up to {most} ms", node + 1));
+                self.note(why, &format!("n{}: an fsync takes up to {most} ms", node + 1));
             }
             Action::Jump(node, by) => {
                 machines.jump_clock(node, by);
-                self.told(why, &format!("the clock of n{} jumps by {by} ms", node + 1));
+                self.note(why, &format!("the clock of n{} jumps by {by} ms", node + 1));
             }
             Action::Reset(node) => {
                 machines.reset_connections(node);
-                self.told(why, &format!("connections of n{} are reset", node + 1));
+                self.note(why, &format!("connections of n{} are reset", node + 1));
             }
             Action::Unpack(node, join) => {
-                self.told(why, &format!("n{} is new, and joins {}", node + 1, join.join(", ")));
+                self.note(why, &format!("n{} is new, and joins {}", node + 1, join.join(", ")));
                 self.links.mend(stage.sim, no_power(node));
                 machines.unpack(stage.sim, node, join);
             }
@@ -233,28 +233,28 @@ impl Nemesis {
                 stage.look(node, &self.evidence);
                 self.cut_off(stage.sim, node);
                 machines.wipe(stage.sim, node, join);
-                self.told(why, &format!("n{} loses power, and its disk", node + 1));
+                self.note(why, &format!("n{} loses power, and its disk", node + 1));
             }
             Action::Copy(node) => {
                 machines.copy(node);
-                self.told(why, &format!("the disk of n{} is copied", node + 1));
+                self.note(why, &format!("the disk of n{} is copied", node + 1));
             }
             Action::PutBack(node) => {
                 stage.look(node, &self.evidence);
                 self.cut_off(stage.sim, node);
                 machines.put_back(stage.sim, node);
-                self.told(why, &format!("n{} loses power, and the copy is put in the place of its disk", node + 1));
+                self.note(why, &format!("n{} loses power, and the copy is put in the place of its disk", node + 1));
             }
             Action::Retire(node) => {
                 stage.look(node, &self.evidence);
                 machines.retire(stage.sim, node);
-                self.told(why, &format!("n{} was removed: it is switched off and emptied", node + 1));
+                self.note(why, &format!("n{} was removed: it is switched off and emptied", node + 1));
             }
             Action::Order(node, order) => machines.order(node, order),
         }
     }
 
-    /// Nobody is told goodbye by a machine without power.
+    /// A machine without power closes no connection.
     fn cut_off(&mut self, sim: &Sim<'_>, node: usize) {
         for other in (0..self.places()).filter(|other| *other != node) {
             self.links.cut(sim, node, other, no_power(node));
@@ -262,7 +262,7 @@ impl Nemesis {
         }
     }
 
-    /// Everything is whole again, at once.
+    /// Heals all faults at once.
     pub fn heal(&mut self, stage: &mut Stage<'_, '_>) {
         self.agenda.clear();
         self.running.clear();
@@ -275,11 +275,10 @@ impl Nemesis {
             stage.machines.fsync_takes(node, self.plan.fsync_ms);
             stage.machines.switch_on(stage.sim, node, &self.rng);
         }
-        self.evidence.fault("everything is whole again");
+        self.evidence.fault("all faults are healed");
     }
 
-    /// What stopped late is started again, and changes of members that have begun are brought to
-    /// their end.
+    /// Restarts nodes that stopped late, and completes membership changes that have begun.
     pub fn keep_up(&mut self, now: Duration, stage: &mut Stage<'_, '_>) {
         self.change_members(now, stage, false);
         self.do_what_is_due(now, stage);
@@ -296,10 +295,10 @@ impl Nemesis {
     }
 
     fn places(&self) -> usize {
-        self.plan.machines() + homes().len()
+        self.plan.machines() + client_hosts().len()
     }
 
-    fn told(&self, why: Reason, what: &str) {
+    fn note(&self, why: Reason, what: &str) {
         self.evidence.fault(&format!("{why}: {what}"));
     }
 }

@@ -1,10 +1,9 @@
-//! The operator: changes who takes part, one step after another, by what the cluster has made of
-//! the step before.
+//! The operator: changes the members step by step, depending on what the cluster has done with the
+//! previous step.
 //!
-//! Nodes join, are drained and go, stay away, and lose their disks. A disk is taken only while no
-//! group counts on another one that is gone already, and each would still have a majority of its
-//! voters: what is lost then is nobody's promise. Everything else that breaks meanwhile is
-//! [`crate::nemesis`]'s.
+//! Nodes join, drain, leave, stay away, and lose their disks. A disk is destroyed only if no group
+//! counts on another lost one, and if each group keeps a majority of its voters. Otherwise the loss
+//! would break no promise. All other faults are [`crate::nemesis`]'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,24 +14,24 @@ use troupe_raft::api::NodeState;
 use troupe_raft::cluster::operate::{Order, Verb};
 use troupe_runtime::Rng;
 
-use crate::census::Census;
+use crate::cluster_view::ClusterView;
 use crate::evidence::Evidence;
 use crate::fault::{Action, Kind, Reason};
 use crate::machines::Machines;
 use crate::plan::{Members, Plan};
 
-/// Looks this often.
+/// Interval between two looks at the cluster.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// An order that shows no effect is given again after this.
+/// An order without effect is repeated after this.
 const ORDER_EVERY: Duration = Duration::from_millis(600);
-/// A node may be needed where it is: an order to drain it that is refused for so long is given up.
+/// A drain that is refused for this long is given up, because the node may be needed.
 const REFUSED: Duration = Duration::from_secs(4);
-/// A copied disk that cannot be put back for so long is forgotten.
+/// A copied disk that cannot be restored for this long is dropped.
 const TOO_OLD: Duration = Duration::from_secs(12);
-/// Above all other faults' numbers.
+/// Above the numbers of all other faults.
 const FIRST: Reason = 1_000_000;
 
-/// Something to be done now, or so much later.
+/// An action, now or after a delay.
 pub struct Step {
     pub kind: Kind,
     pub why: Reason,
@@ -40,7 +39,8 @@ pub struct Step {
     pub action: Action,
 }
 
-/// A change that has begun. Nodes are named by their ids: a machine may be another one by the time.
+/// A change in progress. Nodes are named by their ids, because a machine may get another node
+/// meanwhile.
 #[derive(Debug)]
 enum Task {
     /// Until this machine is a member.
@@ -55,7 +55,7 @@ enum Task {
     Away {
         until: Duration,
     },
-    /// The machine's disk is copied, and it is to be started once more before the copy is put back.
+    /// The disk is copied. The machine restarts once before the copy is restored.
     Restart {
         machine: usize,
         at: Duration,
@@ -80,9 +80,9 @@ pub struct Operator {
     last: Reason,
     looked: Duration,
     next_at: Duration,
-    /// Nodes whose disk is gone, as long as any group may count on them.
-    mourned: BTreeSet<NodeId>,
-    /// How often each kind has happened.
+    /// Nodes with a lost disk, as long as any group may count on them.
+    lost_disks: BTreeSet<NodeId>,
+    /// Number of changes of each kind.
     pub happened: BTreeMap<Kind, u64>,
 }
 
@@ -96,36 +96,36 @@ impl Operator {
             last: FIRST,
             looked: Duration::ZERO,
             next_at: Duration::ZERO,
-            mourned: BTreeSet::new(),
+            lost_disks: BTreeSet::new(),
             happened: BTreeMap::new(),
         }
     }
 
-    /// Whether everything that was begun is done.
+    /// Changes that are not complete.
     pub fn waits(&self) -> Vec<String> {
-        let tasks = self.changes.values().map(|change| format!("not done yet: {:?}", change.task));
+        let tasks = self.changes.values().map(|change| format!("not complete: {:?}", change.task));
         tasks
-            .chain(self.mourned.iter().map(|node| format!("node {node} has lost its disk and was not replaced")))
+            .chain(self.lost_disks.iter().map(|node| format!("node {node} has lost its disk and was not replaced")))
             .collect()
     }
 
-    /// What is to be done now. `begins`: also something new.
+    /// The steps to perform now. `begins`: new changes may start.
     pub fn act(&mut self, now: Duration, machines: &Machines, begins: bool) -> Vec<Step> {
         if now < self.looked + LOOK_EVERY {
             return Vec::new();
         }
         self.looked = now;
-        let census = Census::of(machines);
-        self.mourned.retain(|node| census.may_count_on(*node));
+        let cluster = ClusterView::of(machines);
+        self.lost_disks.retain(|node| cluster.may_count_on(*node));
         if !begins {
-            // What is whole again is not broken once more.
+            // After healing, no new fault starts.
             let breaks = |task: &Task| matches!(task, Task::Restart { .. } | Task::PutBack { .. });
             self.changes.retain(|_, change| !breaks(&change.task));
         }
         let mut steps = Vec::new();
         for machine in (0..machines.len()).filter(|machine| machines.is_out(*machine)) {
-            // Its word is not enough: somebody who is in has to know it too.
-            if machines.identity(machine).is_none_or(|node| census.is_gone(node)) {
+            // Its own report is not enough: a member must confirm the removal.
+            if machines.identity(machine).is_none_or(|node| cluster.is_gone(node)) {
                 self.last += 1;
                 steps.push(Step {
                     kind: Kind::Drain,
@@ -136,13 +136,13 @@ impl Operator {
             }
         }
         for (why, mut change) in std::mem::take(&mut self.changes) {
-            if self.go_on(now, why, &mut change, machines, &census, &mut steps) {
+            if self.go_on(now, why, &mut change, machines, &cluster, &mut steps) {
                 self.changes.insert(why, change);
             }
         }
         if begins && now >= self.next_at {
             if self.changes.len() < self.members.at_once {
-                self.begin(now, machines, &census, &mut steps);
+                self.begin(now, machines, &cluster, &mut steps);
             }
             let pause = self.members.pause_ms;
             self.next_at = now + Duration::from_millis(self.rng.range(pause / 4, pause + 1));
@@ -150,22 +150,22 @@ impl Operator {
         steps
     }
 
-    fn begin(&mut self, now: Duration, machines: &Machines, census: &Census, steps: &mut Vec<Step>) {
+    fn begin(&mut self, now: Duration, machines: &Machines, cluster: &ClusterView, steps: &mut Vec<Step>) {
         let kinds = &self.members.kinds;
         let kind = kinds[self.rng.range(0, kinds.len() as u64) as usize];
         let within = |from: u64, to: u64| Duration::from_millis(self.rng.range(from, to));
-        let members = census.members();
+        let members = cluster.members();
         if members.is_empty() {
-            // While nobody runs nobody can say who they are.
+            // Without a running node the members are unknown.
             return;
         }
         let (task, begins) = match kind {
             Kind::Join => {
                 let Some(machine) = self.pick(&machines.spares()) else { return };
-                (Task::Join(machine), vec![(Duration::ZERO, Action::Unpack(machine, census.addresses()))])
+                (Task::Join(machine), vec![(Duration::ZERO, Action::Unpack(machine, cluster.addresses()))])
             }
             Kind::Drain => {
-                let Some(node) = self.pick(&census.nodes(NodeState::Active)) else { return };
+                let Some(node) = self.pick(&cluster.nodes(NodeState::Active)) else { return };
                 let (undrain, turns_at) = (self.rng.range(0, 3) == 0, now + within(500, 6_000));
                 (Task::Drain { node, undrain, turns_at }, Vec::new())
             }
@@ -178,17 +178,17 @@ impl Operator {
                 )
             }
             Kind::Wipe => {
-                let leaders: Vec<usize> = census.leaders().collect();
+                let leaders: Vec<usize> = cluster.leaders().collect();
                 let from = if self.rng.range(0, 2) == 0 && !leaders.is_empty() { &leaders } else { &members };
                 let Some(machine) = self.pick(from) else { return };
-                let (Some(node), true) = (machines.identity(machine), self.may_lose(machine, machines, census)) else {
+                let (Some(node), true) = (machines.identity(machine), self.may_lose(machine, machines, cluster)) else {
                     return;
                 };
-                self.mourned.insert(node);
+                self.lost_disks.insert(node);
                 (
                     Task::Join(machine),
                     vec![
-                        (Duration::ZERO, Action::Wipe(machine, census.addresses())),
+                        (Duration::ZERO, Action::Wipe(machine, cluster.addresses())),
                         (within(100, 2_000), Action::Up(machine)),
                     ],
                 )
@@ -206,21 +206,21 @@ impl Operator {
         self.changes.insert(self.last, Change { kind, task, since: now, ordered: None });
     }
 
-    /// Whether the change still goes on.
+    /// Whether the change is still in progress.
     fn go_on(
         &mut self,
         now: Duration,
         why: Reason,
         change: &mut Change,
         machines: &Machines,
-        census: &Census,
+        cluster: &ClusterView,
         steps: &mut Vec<Step>,
     ) -> bool {
         let kind = change.kind;
         let mut act = |after: u64, action| steps.push(Step { kind, why, after: Duration::from_millis(after), action });
         let (node, verb) = match change.task {
-            // One that was removed before it came is switched off.
-            Task::Join(machine) => return !census.is_member(machine) && !machines.is_out(machine),
+            // A node that was removed before it joined is switched off.
+            Task::Join(machine) => return !cluster.is_member(machine) && !machines.is_out(machine),
             Task::Away { until } => return now < until,
             Task::Restart { machine, at } => {
                 if now >= at {
@@ -231,19 +231,19 @@ impl Operator {
                 return true;
             }
             Task::PutBack { machine } => {
-                let others: Vec<usize> = census.members().into_iter().filter(|other| *other != machine).collect();
-                if !census.is_member(machine)
+                let others: Vec<usize> = cluster.members().into_iter().filter(|other| *other != machine).collect();
+                if !cluster.is_member(machine)
                     || !machines.would_notice(machine, &others)
-                    || !self.may_lose(machine, machines, census)
+                    || !self.may_lose(machine, machines, cluster)
                 {
                     return now < change.since + TOO_OLD;
                 }
-                self.mourned.extend(machines.identity(machine));
+                self.lost_disks.extend(machines.identity(machine));
                 act(0, Action::PutBack(machine));
                 act(self.rng.range(100, 2_000), Action::Up(machine));
                 return false;
             }
-            Task::Drain { node, undrain, turns_at } => match census.state(node) {
+            Task::Drain { node, undrain, turns_at } => match cluster.state(node) {
                 Some(NodeState::Active) if now >= change.since + REFUSED => return false,
                 Some(NodeState::Active) => (node, Verb::Drain),
                 Some(NodeState::Draining) if now < turns_at => return true,
@@ -253,27 +253,27 @@ impl Operator {
                 }
                 _ => return false,
             },
-            Task::Undrain(node) => match census.state(node) {
+            Task::Undrain(node) => match cluster.state(node) {
                 Some(NodeState::Draining) => (node, Verb::Undrain),
                 _ => return false,
             },
-            Task::Remove(node) => match census.state(node) {
-                None => return !census.is_gone(node),
+            Task::Remove(node) => match cluster.state(node) {
+                None => return !cluster.is_gone(node),
                 Some(NodeState::Leaving { .. }) => return true,
                 Some(_) => (node, Verb::Remove),
             },
         };
         if change.ordered.is_none_or(|at| now >= at + ORDER_EVERY) {
             change.ordered = Some(now);
-            if let Some(at) = self.pick(&census.running()) {
+            if let Some(at) = self.pick(&cluster.running()) {
                 act(0, Action::Order(at, Order { node, verb, replication: None }));
             }
         }
         true
     }
 
-    fn may_lose(&self, machine: usize, machines: &Machines, census: &Census) -> bool {
-        self.mourned.is_empty() && machines.identity(machine).is_some_and(|node| census.may_lose(node))
+    fn may_lose(&self, machine: usize, machines: &Machines, cluster: &ClusterView) -> bool {
+        self.lost_disks.is_empty() && machines.identity(machine).is_some_and(|node| cluster.may_lose(node))
     }
 
     fn pick<T: Copy>(&self, from: &[T]) -> Option<T> {

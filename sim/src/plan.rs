@@ -1,9 +1,8 @@
-//! What a seed means: the cluster, the people and the faults of one simulation, all drawn before it
-//! begins.
+//! The meaning of a seed: cluster, workload and faults of one simulation, drawn before it begins.
 //!
-//! A swarm is many seeds that differ in kind, not only in order: each seed switches workloads and
-//! faults on and off, so that what one of them hides from the others comes up in some seed. Nothing
-//! is drawn here that depends on how the simulation goes; that is [`crate::nemesis`]'s.
+//! The seeds of a swarm differ in kind, not only in order: each switches workloads and faults on
+//! and off, so that none hides the effects of another in all seeds. Draws that depend on the course
+//! of the run are in [`crate::nemesis`].
 
 use std::time::Duration;
 
@@ -12,111 +11,111 @@ use troupe_runtime::Rng;
 
 use crate::fault::Kind;
 
-/// The whole of it.
+/// The complete plan.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
     pub nodes: usize,
     pub shards: u32,
-    /// Steps of the network and of all machines.
+    /// Time step of the network and of all machines.
     pub tick: Duration,
     pub max_latency: Duration,
-    /// Machines take their turns in another order at each step.
+    /// Machines run in another order at each step.
     pub random_order: bool,
-    /// Short logs make snapshots travel.
+    /// Short logs force snapshots.
     pub log: LogLimits,
-    /// How far each node's clock is off at the start.
+    /// Clock skew of each node at the start.
     pub skew_ms: Vec<i64>,
-    /// An fsync takes up to this.
+    /// Maximum duration of an fsync.
     pub fsync_ms: u64,
-    /// How long people talk while things break.
+    /// How long the workload runs under faults.
     pub safety: Duration,
     pub people: People,
     pub faults: Faults,
-    /// Who takes part may change while people talk.
+    /// Present if the members change.
     pub members: Option<Members>,
     pub society: Society,
 }
 
-/// What people do beside talking. The default is nothing of it.
+/// Activities besides sending. The default has none.
 #[derive(Clone, Debug, Default)]
 pub struct Society {
-    /// Devices look at their conversation lists and mark what they have read.
+    /// Devices request their conversation lists and mark messages as read.
     pub lists: bool,
-    /// The machine whose clock is far off from the beginning, and how far. It also jumps further
-    /// than others.
+    /// The machine with a wrong clock and its skew at the start. The clock also jumps further than
+    /// others.
     pub odd_clock: Option<(usize, i64)>,
-    /// People whom nobody knows, and who add others to their groups; the cluster then asks those
-    /// who are added.
+    /// Users without contacts who add others to their groups. The cluster then asks the added
+    /// users.
     pub strangers: usize,
-    /// Somebody administers the cluster.
-    pub ruled: bool,
+    /// An administrator is present.
+    pub administered: bool,
 }
 
 #[derive(Clone, Debug)]
 pub struct People {
-    /// Who is in the busy group and talks much.
+    /// Members of the busy group, who send much.
     pub busy: usize,
-    /// Further people, who only have direct conversations.
+    /// Further users, with direct conversations only.
     pub quiet: usize,
-    /// Devices that send every message several times over several nodes.
-    pub mad: usize,
-    /// One device in so many goes off and on again all the time; none if zero.
+    /// Clients that send every message several times over several nodes.
+    pub adversarial: usize,
+    /// One device in this many reconnects all the time. Zero: none.
     pub flapping: u64,
-    /// Groups whose members come and go.
+    /// Groups with changing members.
     pub churn: usize,
-    /// Between two messages of a busy device, at most.
+    /// Maximum pause between two messages of a busy device.
     pub pause_ms: u64,
     /// The same for the others.
     pub quiet_pause_ms: u64,
-    /// Between two changes of a group's members, at most.
+    /// Maximum pause between two membership changes.
     pub churn_pause_ms: u64,
-    /// Bytes that a message is padded with, at most.
+    /// Maximum padding of a message in bytes.
     pub padding: u64,
 }
 
 #[derive(Clone, Debug)]
 pub struct Faults {
-    /// Kinds that happen, each as often as it is named.
+    /// Enabled kinds. One that is listed twice is twice as likely.
     pub kinds: Vec<Kind>,
-    /// Between two faults, at most.
+    /// Maximum pause between two faults.
     pub pause_ms: u64,
-    /// How long one lasts, at most.
+    /// Maximum duration of a fault.
     pub lasts_ms: u64,
-    /// Faults at once.
+    /// Concurrent faults.
     pub at_once: usize,
 }
 
-/// Nodes that come, go, and lose their disks.
+/// Nodes that join, leave, and lose their disks.
 #[derive(Clone, Debug)]
 pub struct Members {
-    /// Kinds that happen, each as often as it is named.
+    /// Enabled kinds. One that is listed twice is twice as likely.
     pub kinds: Vec<Kind>,
-    /// Machines that are switched off at the beginning.
+    /// Machines that are off at the start.
     pub spares: usize,
-    /// A node that is silent for so long is replaced.
+    /// A node that is silent for this long is replaced.
     pub replace_after: Duration,
-    /// Between two changes, at most.
+    /// Maximum pause between two changes.
     pub pause_ms: u64,
-    /// Changes at once.
+    /// Concurrent changes.
     pub at_once: usize,
 }
 
-/// Of the stream that changes of members are drawn from. It has nothing in common with the one that
-/// all else is drawn from, so a seed without such changes tells what it told before there were any;
-/// and it is chosen so that the seeds in `KEPT` of `sim/tests/swarm.rs` that are older have none.
+/// Seed of the stream of membership changes. It is independent of all other draws, so older seeds
+/// without such changes kept their runs. Its value is chosen so that the older seeds in `KEPT` of
+/// `sim/tests/swarm.rs` draw none.
 const MEMBERS: u64 = 0x6d65_6d62_004f;
-/// The same for what was thought of later: crowds, and the bytes of logs.
+/// The same for later additions: crowds, and the bytes of logs.
 const LATER: u64 = 0x6c61_7465_0000_52c9;
 
-/// The same for what people do beside talking; the seeds in `KEPT` that are older do nothing of it.
+/// The same for activities besides sending. The older seeds in `KEPT` draw none.
 const SOCIETY: u64 = 0x736f_6369_0002_bdec;
 
-/// A year: an odd clock is off by as much at the beginning, at most.
+/// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
-/// One seed in so many is a crowd: people who hardly know each other, and as many conversations as
-/// pairs of them.
+/// One seed in this many is a crowd: many users with few messages each, and as many conversations
+/// as pairs of them.
 const CROWDS: u64 = 16;
 
 impl Plan {
@@ -159,7 +158,7 @@ impl Plan {
         plan
     }
 
-    /// Those that take part from the beginning, and the spare ones.
+    /// The initial machines and the spare ones.
     pub fn machines(&self) -> usize {
         self.nodes + self.members.as_ref().map_or(0, |members| members.spares)
     }
@@ -181,7 +180,7 @@ impl Society {
         };
         let (lists, odd_clock) = (often(), often().then(odd_clock));
         let strangers = if often() { rng.range(1, 4) as usize } else { 0 };
-        Society { lists, odd_clock, strangers, ruled: often() }
+        Society { lists, odd_clock, strangers, administered: often() }
     }
 }
 
@@ -210,7 +209,7 @@ impl People {
         People {
             busy: 2,
             quiet: rng.range(50, 70) as usize,
-            mad: 0,
+            adversarial: 0,
             flapping: rng.range(0, 20),
             churn: 0,
             pause_ms: 250,
@@ -225,7 +224,7 @@ impl People {
         People {
             busy: rng.range(2, 6) as usize,
             quiet: if chance(2) { rng.range(6, 20) as usize } else { 0 },
-            mad: if chance(2) { rng.range(1, 3) as usize } else { 0 },
+            adversarial: if chance(2) { rng.range(1, 3) as usize } else { 0 },
             flapping: if chance(2) { rng.range(1, 4) } else { 0 },
             churn: if chance(2) { rng.range(1, 3) as usize } else { 0 },
             pause_ms: rng.range(20, 250),
@@ -238,7 +237,7 @@ impl People {
 
 impl Faults {
     fn of(rng: &Rng) -> Faults {
-        // About half of all kinds, and never none.
+        // About half of all kinds, and at least one.
         let mut kinds: Vec<Kind> = Kind::ALL.into_iter().filter(|_| rng.range(0, 2) == 0).collect();
         if kinds.is_empty() {
             kinds.push(Kind::PowerOne);

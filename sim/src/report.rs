@@ -1,4 +1,4 @@
-//! What one simulation says about its seed, and what all of them say together.
+//! The report of one seed, and the summary of all.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const ENOUGH: u64 = 40;
 pub enum Verdict {
     Valid,
     Violation,
-    /// Nothing was wrong, and too little happened to say that anything was right.
+    /// No violation was found, but too little happened for a verdict.
     Inconclusive,
 }
 
@@ -22,7 +22,7 @@ pub struct Report {
     pub seed: u64,
     pub verdict: Verdict,
     pub simulated_ms: u64,
-    /// From when everything was whole until nothing was owed to anybody.
+    /// Time from healing until the drain was complete.
     pub drained_ms: Option<u64>,
     pub nodes: usize,
     pub faults: BTreeMap<String, u64>,
@@ -36,7 +36,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn judge(&mut self) {
+    pub fn conclude(&mut self) {
         self.verdict = match self {
             _ if !self.violations.is_empty() => Verdict::Violation,
             _ if self.faults.is_empty() || self.acked < ENOUGH => Verdict::Inconclusive,
@@ -44,7 +44,7 @@ impl Report {
         };
     }
 
-    /// Of a seed whose process has not come to its end.
+    /// The report of a process that did not complete.
     pub fn broken(seed: u64, why: String) -> Report {
         Report {
             seed,
@@ -63,20 +63,20 @@ impl Report {
     }
 }
 
-/// Over all seeds.
+/// Sums over all seeds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
     pub seeds: u64,
     pub simulated_s: u64,
     pub faults: u64,
-    /// Acknowledged ones.
+    /// Acknowledged messages.
     pub messages: u64,
-    /// Promises that were broken, and seeds that were inconclusive.
+    /// Broken promises, and inconclusive seeds.
     pub violations: u64,
-    /// By the clock on the wall, all processes together.
+    /// Simulated time per wall-clock time, over all processes.
     pub simulated_s_per_s: f64,
     pub first_failing_seed: Option<u64>,
-    /// The command that shows it again.
+    /// The command that replays it.
     pub replay: Option<String>,
     #[serde(skip)]
     simulated_ms: u64,

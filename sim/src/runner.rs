@@ -1,4 +1,4 @@
-//! Many seeds: a fresh process for each, a few at a time, and what they say together.
+//! Runs many seeds, each in a fresh process, a few at a time.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
@@ -13,21 +13,20 @@ use troupe_core::plant::Plant;
 
 use crate::report::{Report, Summary, Verdict};
 
-/// A seed that takes longer hangs. Seconds of the wall clock, with room for a machine that others
-/// use too.
+/// A process that takes longer hangs. Wall-clock seconds, with a margin for a busy machine.
 const HANGS_AFTER: u64 = 240;
 
 pub struct Run {
     pub seeds: Range<u64>,
     pub jobs: usize,
     pub plant: Option<Plant>,
-    /// Ends at the first seed that is not valid.
+    /// Stops at the first seed that is not valid.
     pub until_caught: bool,
-    /// Says how far it has got.
+    /// Prints the progress.
     pub progress: bool,
 }
 
-/// Runs them all; `each` hears of every seed as it ends, in whatever order.
+/// Runs all seeds. `each` receives the reports in the order in which the seeds complete.
 pub fn run(run: &Run, mut each: impl FnMut(&Report)) -> Result<Summary> {
     let begin = started();
     let program = std::env::current_exe().context("this program has a path")?;
@@ -40,7 +39,7 @@ pub fn run(run: &Run, mut each: impl FnMut(&Report)) -> Result<Summary> {
             scope.spawn(move || {
                 loop {
                     let Some(seed) = queue.lock().pop_front() else { return };
-                    // Nobody listens any more when one has been caught.
+                    // The receiver is gone after a detection.
                     if done.send(one(&program, seed, run.plant)).is_err() {
                         return;
                     }
@@ -66,7 +65,7 @@ pub fn run(run: &Run, mut each: impl FnMut(&Report)) -> Result<Summary> {
     Ok(summary)
 }
 
-#[allow(clippy::disallowed_methods, reason = "the runner is no node: it looks at the clock on the wall")]
+#[allow(clippy::disallowed_methods, reason = "the runner is not a node: it measures wall-clock time")]
 pub fn started() -> impl Fn() -> std::time::Duration {
     let begin = std::time::Instant::now();
     move || begin.elapsed()
@@ -76,14 +75,14 @@ fn show(summary: &Summary, of: u64) {
     if std::io::stderr().is_terminal() {
         let Summary { seeds, simulated_s, violations, .. } = summary;
         eprint!("\r{seeds} of {of} seeds, {simulated_s} simulated s, {violations} violations ");
-        // Progress that is not shown is no failure.
+        // Progress is optional.
         let _ = std::io::stderr().flush();
     }
 }
 
-/// In a process of its own, because process-wide counters must begin anew.
+/// A process of its own, because process-wide counters must start from zero.
 fn one(program: &std::path::Path, seed: u64, plant: Option<Plant>) -> Report {
-    // `timeout` ends what hangs, so that a swarm always comes to its end.
+    // `timeout` kills a process that hangs, so that a swarm always completes.
     let mut command = Command::new("timeout");
     command.args(["--signal=KILL", &HANGS_AFTER.to_string()]).arg(program).args(["one", "--seed", &seed.to_string()]);
     if let Some(plant) = plant {

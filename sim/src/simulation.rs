@@ -1,8 +1,8 @@
-//! One simulation from its seed to its report: people talk while things break, then everything is
-//! made whole, and all that was said must come to its end within a bounded time.
+//! One simulation from its seed to its report: the workload runs under faults, the faults are
+//! healed, and every pending operation must complete within a bounded time.
 //!
-//! It may happen once in a process: tokio's task ids and ractor's actor ids are counted per
-//! process, and a second simulation would not be the one that its seed names.
+//! It runs at most once per process: tokio's task ids and ractor's actor ids are counted per
+//! process, so a second simulation would differ from its seed's.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,41 +13,41 @@ use troupe_core::ConversationId;
 use troupe_core::plant::Plant;
 use turmoil::Sim;
 
+use crate::applied_log::AppliedLog;
 use crate::entropy;
 use crate::evidence::Evidence;
-use crate::judge::{self, Judge};
-use crate::ledger::Ledger;
 use crate::machines::{self, Machines};
-use crate::nemesis::{Nemesis, Stage, homes};
+use crate::nemesis::{Nemesis, Stage, client_hosts};
 use crate::operator::Operator;
-use crate::people::{self, Phase, Square};
+use crate::oracle::{self, Oracle};
 use crate::plan::Plan;
 use crate::report::{Report, Verdict};
+use crate::workload::{self, Phase, WorkloadContext};
 
-/// A cluster forms and everybody registers within this, or never.
+/// The cluster forms and all users register within this time.
 const FORMING: Duration = Duration::from_secs(30);
-/// Who has something more to say when all is whole again says it within this.
+/// After healing, every client sends its final messages within this time.
 const LAST_WORDS: Duration = Duration::from_millis(700);
-/// After it nothing may be owed to anybody any more.
+/// After this time no operation may be pending.
 const DRAINING: Duration = Duration::from_secs(60);
-/// The same where replicas may still have to move, one wave after another.
+/// Additional time if replicas may still have to move.
 const MOVING: Duration = Duration::from_secs(60);
-/// Disks and leaders are looked at this often, ...
+/// Interval of looks at disks and leaders, ...
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// ... and every checker sees all that was seen so far this often.
+/// ... and of the checkers on all observations.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
-/// Violations told of one simulation.
+/// Reported violations of one simulation.
 const TOLD: usize = 12;
 
-/// A panic is nobody's to swallow, wherever it happens.
+/// A panic anywhere fails the run.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// Steps taken so far, for whoever watches.
+/// Completed steps, for the watchdog.
 static STEPS: AtomicU64 = AtomicU64::new(0);
-/// A step takes some microseconds. Of the clock on the wall.
+/// A step takes microseconds. This is wall-clock time.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
-/// As much as a main thread has.
+/// The size of a main thread's stack.
 const STACK: usize = 8 << 20;
 
 enum Act {
@@ -57,14 +57,14 @@ enum Act {
     Draining { since: Duration },
 }
 
-struct World<'a> {
+struct Simulation<'a> {
     sim: Sim<'a>,
     evidence: Arc<Evidence>,
     machines: Machines,
-    square: Arc<Square>,
+    workload: Arc<WorkloadContext>,
     nemesis: Nemesis,
-    ledger: Ledger,
-    judge: Judge,
+    applied_log: AppliedLog,
+    oracle: Oracle,
     conversations: BTreeSet<ConversationId>,
     act: Act,
     looked: Duration,
@@ -80,25 +80,25 @@ pub fn simulate(seed: u64, plant: Option<Plant>, printed: bool) -> Report {
     if printed {
         log_to(&evidence);
     }
-    // A thread of its own has keys of its own for hash maps, whatever was done before in this
-    // process: what is printed is the same story as what is not.
-    let told = std::thread::Builder::new().stack_size(STACK).spawn(move || tell(seed, plant, &evidence));
-    told.expect("the system gives the process a thread").join().expect("a simulation ends with a report")
+    // A new thread has fresh hash map keys, regardless of earlier work in this process. A printed
+    // run is therefore identical to an unprinted one.
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || run(seed, plant, &evidence));
+    thread.expect("the system gives the process a thread").join().expect("a simulation ends with a report")
 }
 
-fn tell(seed: u64, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Report {
+fn run(seed: u64, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Report {
     entropy::seed(seed);
     let plan = Arc::new(Plan::of(seed));
-    evidence.say(&format!("{plan:?}"));
-    let mut world = World::begin(&plan, plant, evidence);
-    while world.goes_on() {
-        world.step();
+    evidence.note(&format!("{plan:?}"));
+    let mut simulation = Simulation::begin(&plan, plant, evidence);
+    while simulation.goes_on() {
+        simulation.step();
     }
-    world.end(&plan)
+    simulation.end(&plan)
 }
 
-impl World<'_> {
-    fn begin(plan: &Arc<Plan>, plant: Option<Plant>, evidence: &Arc<Evidence>) -> World<'static> {
+impl Simulation<'_> {
+    fn begin(plan: &Arc<Plan>, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Simulation<'static> {
         let mut builder = turmoil::Builder::new();
         builder
             .rng_seed(plan.seed)
@@ -112,19 +112,19 @@ impl World<'_> {
         }
         let mut sim = builder.build();
         let machines = Machines::start(&mut sim, plan, plant, evidence);
-        let square = Arc::new(Square::new(plan.clone(), evidence.clone(), plant));
-        for (number, home) in homes().into_iter().enumerate() {
-            sim.client(home, people::live(square.clone(), number, homes().len()));
+        let workload = Arc::new(WorkloadContext::new(plan.clone(), evidence.clone(), plant));
+        for (number, client_host) in client_hosts().into_iter().enumerate() {
+            sim.client(client_host, workload::live(workload.clone(), number, client_hosts().len()));
         }
-        let names = (0..plan.machines()).map(machines::name).chain(homes().map(str::to_owned)).collect();
-        World {
+        let names = (0..plan.machines()).map(machines::name).chain(client_hosts().map(str::to_owned)).collect();
+        Simulation {
             sim,
             evidence: evidence.clone(),
             machines,
-            square,
+            workload,
             nemesis: Nemesis::new(plan.clone(), evidence.clone(), names),
-            ledger: Ledger::default(),
-            judge: Judge::default(),
+            applied_log: AppliedLog::default(),
+            oracle: Oracle::default(),
             conversations: BTreeSet::new(),
             act: Act::Forming,
             looked: Duration::ZERO,
@@ -134,8 +134,7 @@ impl World<'_> {
         }
     }
 
-    /// Until everything has drained, or something is wrong: then the rest would only tell the same
-    /// again.
+    /// Runs until the drain completes or a violation is found.
     fn goes_on(&self) -> bool {
         self.drained.is_none() && self.waits.is_empty() && self.evidence.look(|seen| seen.wrong.is_empty())
     }
@@ -148,7 +147,7 @@ impl World<'_> {
         let now = self.sim.elapsed();
         self.evidence.at(now);
         if PANICKED.swap(false, Ordering::Relaxed) {
-            self.evidence.wrong("something panicked; its words are in the standard error".to_owned());
+            self.evidence.wrong("a panic; see standard error".to_owned());
         }
         if now >= self.looked + LOOK_EVERY {
             self.looked = now;
@@ -162,29 +161,29 @@ impl World<'_> {
     }
 
     fn play(&mut self, now: Duration) {
-        let World { sim, machines, nemesis, ledger, conversations, square, .. } = self;
-        let mut stage = Stage { sim, machines, ledger, conversations };
+        let Simulation { sim, machines, nemesis, applied_log, conversations, workload, .. } = self;
+        let mut stage = Stage { sim, machines, applied_log, conversations };
         match self.act {
             Act::Forming => {
-                let formed = square.is_full() && square.group.borrow().is_some();
+                let formed = workload.is_full() && workload.group.borrow().is_some();
                 if formed {
-                    self.act = Act::Breaking { until: now + square.plan.safety };
+                    self.act = Act::Breaking { until: now + workload.plan.safety };
                 } else if now >= FORMING {
-                    self.waits = vec!["the cluster did not form, or not everybody could register".to_owned()];
+                    self.waits = vec!["the cluster did not form, or not all users could register".to_owned()];
                 }
             }
             Act::Breaking { until } => {
                 nemesis.act(now, &mut stage);
                 if now >= until {
                     nemesis.heal(&mut stage);
-                    square.phase.send_replace(Phase::LastWords);
+                    workload.phase.send_replace(Phase::LastWords);
                     self.act = Act::LastWords { until: now + LAST_WORDS };
                 }
             }
             Act::LastWords { until } => {
                 nemesis.keep_up(now, &mut stage);
                 if now >= until {
-                    square.phase.send_replace(Phase::Silent);
+                    workload.phase.send_replace(Phase::Silent);
                     self.act = Act::Draining { since: now };
                 }
             }
@@ -198,7 +197,7 @@ impl World<'_> {
     }
 
     fn drain(&mut self, now: Duration, since: Duration) {
-        let mut waits = judge::waits(&self.evidence, &self.ledger, &self.machines, &self.square);
+        let mut waits = oracle::waits(&self.evidence, &self.applied_log, &self.machines, &self.workload);
         waits.extend(self.nemesis.operator.iter().flat_map(Operator::waits));
         let patience = DRAINING + if self.nemesis.operator.is_some() { MOVING } else { Duration::ZERO };
         if waits.is_empty() {
@@ -208,29 +207,29 @@ impl World<'_> {
         }
     }
 
-    /// What disks and leaders show right now.
+    /// Reads disks and leaders.
     fn look(&mut self) {
-        let group = *self.square.group.borrow();
+        let group = *self.workload.group.borrow();
         self.conversations.extend(group);
-        self.conversations.extend(self.square.open.borrow().iter());
-        self.conversations.extend(self.square.strange.borrow().keys());
+        self.conversations.extend(self.workload.churn_groups.borrow().iter());
+        self.conversations.extend(self.workload.stranger_groups.borrow().keys());
         self.evidence.look(|seen| self.conversations.extend(seen.conversations.iter()));
-        let World { sim, machines, ledger, conversations, .. } = self;
-        let mut stage = Stage { sim, machines, ledger, conversations };
+        let Simulation { sim, machines, applied_log, conversations, .. } = self;
+        let mut stage = Stage { sim, machines, applied_log, conversations };
         for node in 0..machines.len() {
             stage.look(node, &self.evidence);
         }
-        for text in self.judge.leaders(self.machines.leaders()) {
+        for text in self.oracle.leaders(self.machines.leaders()) {
             self.evidence.wrong(text);
         }
         let readings = self.machines.readings();
-        self.evidence.say(&readings);
+        self.evidence.note(&readings);
     }
 
-    /// Every promise, on what was seen so far. The ledger is the log.
+    /// Checks every promise on the observations. The applied log serves as the final log.
     fn check(&mut self) {
         self.look();
-        for text in judge::so_far(&self.evidence, &self.ledger, &self.machines, &self.square) {
+        for text in oracle::so_far(&self.evidence, &self.applied_log, &self.machines, &self.workload) {
             self.evidence.wrong(text);
         }
     }
@@ -238,8 +237,13 @@ impl World<'_> {
     fn end(mut self, plan: &Plan) -> Report {
         if self.evidence.look(|seen| seen.wrong.is_empty()) {
             self.look();
-            let at_end =
-                judge::at_end(&self.evidence, &self.ledger, &self.machines, &self.square, self.drained.is_some());
+            let at_end = oracle::at_end(
+                &self.evidence,
+                &self.applied_log,
+                &self.machines,
+                &self.workload,
+                self.drained.is_some(),
+            );
             at_end.into_iter().for_each(|text| self.evidence.wrong(text));
         }
         let did_not_drain = self.waits.iter().map(|wait| format!("did not drain: {wait}"));
@@ -262,15 +266,15 @@ impl World<'_> {
             violations,
             trace: self.evidence.digest(),
         };
-        report.judge();
-        self.evidence.say(&format!("{:?}", report.verdict));
+        report.conclude();
+        self.evidence.note(&format!("{:?}", report.verdict));
         report
     }
 }
 
-/// Somebody who works for ever without waiting for anything stops the clock for all: then the
-/// process ends, and says so.
-#[allow(clippy::disallowed_methods, reason = "the watch is outside of the simulation, and only ever ends it")]
+/// A task that runs forever without waiting stops simulated time. The watchdog then reports this
+/// and ends the process.
+#[allow(clippy::disallowed_methods, reason = "the watchdog runs outside the simulation and only ends it")]
 fn notice_standstill() {
     std::thread::spawn(|| {
         let mut before = None;
@@ -278,7 +282,7 @@ fn notice_standstill() {
             std::thread::sleep(STANDSTILL);
             let now = STEPS.load(Ordering::Relaxed);
             if before.replace(now) == Some(now) {
-                eprintln!("time stands still after step {now}: something is busy without end");
+                eprintln!("simulated time stopped after step {now}: a task never yields");
                 std::process::exit(3);
             }
         }
@@ -293,12 +297,11 @@ fn notice_panics() {
     }));
 }
 
-/// What nodes and SDKs log becomes part of what is printed.
+/// Adds the logs of nodes and SDKs to the printed trace.
 fn log_to(evidence: &Arc<Evidence>) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         let ours = ["raft", "actors", "store", "client"].map(|name| format!("troupe_{name}=info"));
-        // openraft's heartbeats complain with the time of the real clock, which is another one each
-        // time the story is told.
+        // openraft's heartbeat warnings contain real time, which differs between runs.
         tracing_subscriber::EnvFilter::new(format!(
             "error,openraft::core::heartbeat=off,turmoil=info,{}",
             ours.join(",")

@@ -1,8 +1,7 @@
 //! Turmoil's network as one machine sees it, with a meter on every byte and a way to reset all
 //! connections.
 //!
-//! The meter goes into the trace: two simulations that part anywhere part here, long before a
-//! person notices.
+//! The meter is part of the trace: two runs that diverge show it here first.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,12 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use troupe_runtime::net::{BoxFuture, Listener, Net, SimNet, Stream};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// What has gone over a machine's wires. Outlives the process.
+/// Traffic of a machine. Outlives the process.
 #[derive(Default)]
 pub struct Meter {
     bytes: AtomicU64,
     digest: AtomicU64,
-    /// Connections of an earlier one are reset.
+    /// Connections of an earlier generation are reset.
     generation: AtomicU64,
 }
 
@@ -92,7 +91,7 @@ struct Metered {
 }
 
 impl Metered {
-    /// Noticed when it is used next, as with a real reset that nobody reads.
+    /// Detected at the next use, as with a real reset.
     fn alive(&self) -> io::Result<()> {
         match self.meter.generation.load(Ordering::Relaxed) == self.generation {
             true => Ok(()),

@@ -1,16 +1,15 @@
-//! The swarm of continuous integration: a seed is one story for ever, another seed is another one,
-//! and two hundred of them break no promise. `scripts/chaos sim --seeds A..B` does the same for any
-//! others.
+//! The swarm of continuous integration: a seed reproduces one exact run, another seed gives another
+//! run, and two hundred of them break no promise. `scripts/chaos sim --seeds A..B` runs any others.
 
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Told twice each, byte by byte.
+/// Run twice each, and compared byte by byte.
 const TWICE: [u64; 6] = [1, 2, 3, 17, 6, 97];
 const SWARM: &str = "0..200";
-/// Seeds that once showed a bug; `chaos-tests/track-record.md` says which. Those of the swarm are
-/// told there.
+/// Seeds that once showed a bug, as listed in `track-record.md`. Seeds of the swarm are listed
+/// there too.
 const KEPT: [u64; 13] = [2, 4, 6, 10, 11, 17, 21, 59, 97, 171, 189, 225, 258];
 
 fn chaos_sim(arguments: &[&str]) -> Output {
@@ -18,19 +17,19 @@ fn chaos_sim(arguments: &[&str]) -> Output {
 }
 
 fn trace(seed: u64) -> String {
-    let told = chaos_sim(&["one", "--trace", "--seed", &seed.to_string()]);
-    String::from_utf8(told.stdout).expect("a trace is text")
+    let run = chaos_sim(&["one", "--trace", "--seed", &seed.to_string()]);
+    String::from_utf8(run.stdout).expect("a trace is text")
 }
 
 #[test]
 fn one_seed_is_one_story() {
     for seed in TWICE {
         let (first, second) = (trace(seed), trace(seed));
-        assert!(first.lines().count() > 1_000, "seed {seed} tells almost nothing:\n{first}");
+        assert!(first.lines().count() > 1_000, "seed {seed} has a short trace:\n{first}");
         for (number, (one, other)) in first.lines().zip(second.lines()).enumerate() {
-            assert_eq!(one, other, "seed {seed}: the stories part in line {number}");
+            assert_eq!(one, other, "seed {seed}: the runs diverge in line {number}");
         }
-        assert_eq!(first.len(), second.len(), "seed {seed}: one story goes on");
+        assert_eq!(first.len(), second.len(), "seed {seed}: one run is longer");
     }
 }
 
@@ -54,9 +53,9 @@ fn what_was_mended_stays_mended() {
 fn holds(seeds: &str) {
     let run = chaos_sim(&["sim", "--json", "--seeds", seeds]);
     let said = String::from_utf8_lossy(&run.stdout);
-    let told = String::from_utf8_lossy(&run.stderr);
-    let summary: Value = serde_json::from_str(said.trim()).unwrap_or_else(|error| panic!("{error}: {said}\n{told}"));
+    let errors = String::from_utf8_lossy(&run.stderr);
+    let summary: Value = serde_json::from_str(said.trim()).unwrap_or_else(|error| panic!("{error}: {said}\n{errors}"));
     eprintln!("{summary}");
-    assert_eq!(summary["violations"], 0, "{summary}\n{told}");
-    assert!(run.status.success(), "{summary}\n{told}");
+    assert_eq!(summary["violations"], 0, "{summary}\n{errors}");
+    assert!(run.status.success(), "{summary}\n{errors}");
 }

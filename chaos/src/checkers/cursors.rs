@@ -1,4 +1,4 @@
-//! Cursors: as one device sees them, a member's positions never go back and never pass the head.
+//! Cursors: for each device, a member's positions never go back and never pass the head.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Device order: what one device sent in an order appears in the log in that order.
+//! Device order: messages of one device appear in the log in the order in which it sent them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     let mut places: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for (conversation, log) in history.reference() {
         for entry in &log.entries {
-            // The first place counts: a second one is the business of exactly-once.
+            // The first seq counts. The exactly-once checker reports a second one.
             places.entry((conversation, &entry.id)).or_insert(entry.seq);
         }
     }

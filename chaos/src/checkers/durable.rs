@@ -1,4 +1,4 @@
-//! Durable: every acknowledged message is in the final log, at the place that was acknowledged.
+//! Durable: every acknowledged message is in the final log at the acknowledged seq.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,10 @@ pub fn check(history: &History) -> Vec<Violation> {
         match places.get(&(conversation.as_str(), *seq)) {
             Some(held) if held == id => {}
             Some(held) => violations.push(lost(format!(
-                "{conversation}: device {device} was told that {id} has seq {seq}, but {held} is there"
+                "{conversation}: {id} was acknowledged to device {device} at seq {seq}, which holds {held}"
             ))),
             None => violations.push(lost(format!(
-                "{conversation}: device {device} was told that {id} has seq {seq}, but nothing is there"
+                "{conversation}: {id} was acknowledged to device {device} at seq {seq}, which is empty"
             ))),
         }
     }

@@ -1,5 +1,5 @@
-//! Exactly once: an id takes at most one place in its conversation, and no device is handed an
-//! event twice.
+//! Exactly once: an id has at most one seq in its conversation, and no device receives an event
+//! twice.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     for record in &history.records {
         let Record::Deliver { device, conversation, seq, .. } = record else { continue };
         if handed.insert((*device, conversation, *seq), ()).is_some() {
-            violations.push(twice(format!("{conversation}: device {device} was handed seq {seq} twice")));
+            violations.push(twice(format!("{conversation}: device {device} received seq {seq} twice")));
         }
     }
     violations

@@ -1,5 +1,5 @@
-//! One order: the final log is gapless with times that never go back; every device is handed a
-//! contiguous, rising run of it, with the same message at the same seq, and ends at the head.
+//! One order: the final log has no gaps, and its times never go back. Every device receives a
+//! contiguous run of it with the same message at each seq, and ends at the head.
 
 use std::collections::BTreeMap;
 
@@ -34,16 +34,16 @@ pub fn check(history: &History) -> Vec<Violation> {
         let Record::Deliver { device, conversation, seq, sender, id, .. } = record else { continue };
         if let Some(before) = last.insert((*device, conversation), *seq) {
             if *seq < before {
-                violations.push(order(format!("{conversation}: device {device} was handed {seq} after {before}")));
+                violations.push(order(format!("{conversation}: device {device} received {seq} after {before}")));
             } else if *seq > before + 1 {
-                violations.push(gap(format!("{conversation}: device {device} was handed {seq} after {before}")));
+                violations.push(gap(format!("{conversation}: device {device} received {seq} after {before}")));
             }
         }
         if let Some(entry) = places.get(&(conversation.as_str(), *seq))
             && (entry.id != *id || entry.sender != *sender)
         {
             violations.push(order(format!(
-                "{conversation}: device {device} was handed {id} of {sender} at seq {seq}, the log has {} of {}",
+                "{conversation}: device {device} received {id} of {sender} at seq {seq}, the log has {} of {}",
                 entry.id, entry.sender
             )));
         }

@@ -1,5 +1,5 @@
-//! Honest errors: nothing is in a log or delivered that nobody sent, and what was definitely
-//! rejected never appears.
+//! Honest errors: logs and deliveries contain only messages that were sent, and no message that was
+//! definitely rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     }
     let mut violations = Vec::new();
     let mut judge = |place: String, conversation: &str, id: &str, sender: u64| match sent.get(id) {
-        None => violations.push(phantom(format!("{conversation}: {place} holds {id}, which nobody sent"))),
+        None => violations.push(phantom(format!("{conversation}: {place} holds {id}, which was never sent"))),
         Some((into, user)) if *into != conversation || *user != sender => violations
             .push(phantom(format!("{conversation}: {place} holds {id} of {sender}, which {user} sent into {into}"))),
         Some(_) if rejected.contains(id) => {

@@ -1,5 +1,4 @@
-//! Real time: an ack that came before a send means a smaller seq. One sweep over the records in
-//! time order.
+//! Real time: an ack before a send means a smaller seq. One sweep over the records in time order.
 
 use std::collections::BTreeMap;
 
@@ -16,15 +15,15 @@ pub fn check(history: &History) -> Vec<Violation> {
     let mut records: Vec<(u64, bool, &str, &str, u64)> = Vec::new();
     for record in &history.records {
         match record {
-            // At equal times the invocation comes first: it is not known to be later.
+            // At equal times the invocation comes first, because it is not known to be later.
             Record::Invoke { at, conversation, id, .. } => {
                 if let Some(seq) = places.get(&(conversation.as_str(), id.as_str())) {
                     records.push((*at, false, conversation, id, *seq));
                 }
             }
             Record::Ack { at, conversation, id, seq, .. } => {
-                // Where the log and the ack disagree, the log counts: that they do is the business
-                // of durable.
+                // If log and ack disagree, the log counts. The durable checker reports the
+                // difference.
                 let place = places.get(&(conversation.as_str(), id.as_str())).unwrap_or(seq);
                 records.push((*at, true, conversation, id, *place));
             }

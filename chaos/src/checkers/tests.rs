@@ -1,5 +1,5 @@
-//! The checkers themselves are tested: a good history passes, and each way of spoiling it is
-//! flagged under its own promise.
+//! Tests of the checkers: a good history passes, and each corruption is reported under its own
+//! promise.
 
 mod spoilers;
 
@@ -75,8 +75,8 @@ fn a_good_history_passes() {
     assert_eq!(check(&History::default()), []);
 }
 
-/// The property below draws; here each is tried for certain, at the first place, in the middle and
-/// near the end.
+/// The property test below draws positions. This one tries the first, a middle, and a late
+/// position.
 #[test]
 fn each_way_of_spoiling_is_flagged_at_every_place_tried() {
     assert!(SPOILERS.len() >= 60, "{} ways of spoiling", SPOILERS.len());

@@ -1,5 +1,6 @@
-//! Unread: a line of a conversation list counts the messages of others that the user may see behind
-//! its read position, and that position never falls behind what was acknowledged or listed before.
+//! Unread: a line of a conversation list counts the messages of others after the user's read
+//! position, as far as the user sees them. That position never falls behind an acknowledged or
+//! listed one.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use crate::history::{FinalLog, History, Record};
 
 pub fn check(history: &History) -> Vec<Violation> {
     let reference = history.reference();
-    // By conversation and user: what was known at a moment, in the order of moments.
+    // By conversation and user: known positions, in order of time.
     let mut known: BTreeMap<(&str, u64), Vec<(u64, Position)>> = BTreeMap::new();
     let mut violations = Vec::new();
     for record in &history.records {
@@ -18,7 +19,7 @@ pub fn check(history: &History) -> Vec<Violation> {
             }
             Record::Listed { at, asked, device, conversation, user, head, read, unread, first } => {
                 let line = format!(
-                    "{conversation}: device {device} of user {user}, which sees it from {first} on, was told head {head}, read {read}, unread {unread}"
+                    "{conversation}: device {device} of user {user}, which sees it from {first} on, received head {head}, read {read}, unread {unread}"
                 );
                 let log = reference.get(conversation);
                 if *head > log.map_or(0, |log| log.head) || read > head {

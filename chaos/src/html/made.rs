@@ -1,4 +1,4 @@
-//! When, where and with what the runs of a page were made.
+//! Time, machine and version of the runs of a page.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,14 +9,14 @@ use troupe_runtime::Platform;
 #[derive(Clone, Debug)]
 pub struct Made {
     pub at: Timestamp,
-    /// Of the program that was broken.
+    /// Version of the tested program.
     pub version: String,
     /// Host name, system and processors.
     pub machine: String,
 }
 
 impl Made {
-    /// Here and now, with this program.
+    /// Now, on this machine, with this program.
     pub fn now(troupe: &Path) -> Made {
         let answer = Command::new(troupe).arg("version").output().ok();
         let version = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).trim().to_owned());
@@ -35,12 +35,12 @@ impl Made {
     }
 }
 
-/// `2026-11-28 15:04 UTC`, in the calendar that is used today.
+/// `2026-11-28 15:04 UTC`, in the Gregorian calendar.
 pub(super) fn utc(at: Timestamp) -> String {
     let minutes = at.0 / 60_000;
     let (days, minute) = (minutes / (24 * 60), minutes % (24 * 60));
-    // Years are counted from March, so that the leap day is the last of its year: the days of 400
-    // years repeat.
+    // Years are counted from March, so that the leap day is the last day of its year and the days
+    // of 400 years repeat.
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

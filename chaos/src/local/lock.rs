@@ -1,4 +1,4 @@
-//! One demo per folder: a file that is locked as long as its process lives, and names that process.
+//! One demo per folder: a file that its process locks for its lifetime, with the process id in it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -11,14 +11,14 @@ const FILE: &str = "demo.lock";
 /// More than the digits of a process id.
 const PID_BYTES: u64 = 32;
 
-/// Held for the folder until it is dropped, or its process ends in whatever way.
+/// Held for the folder until it is dropped or its process ends.
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
-    /// Refuses if another process holds the folder, and names it.
+    /// Fails if another process holds the folder, and names it.
     pub fn take(dir: &Path) -> Result<FolderLock> {
         let path = dir.join(FILE);
         let mut file = OpenOptions::new()
@@ -33,7 +33,7 @@ impl FolderLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
-                // It may be about to write it.
+                // The other process may be about to write it.
                 let _ = (&file).take(PID_BYTES).read_to_string(&mut holder);
                 let holder = match holder.trim() {
                     "" => "another process".to_owned(),

@@ -1,5 +1,4 @@
-//! What is chosen once for a local cluster: its ports, its secret, and a file that only its owner
-//! may read.
+//! Fixed properties of a local cluster: its ports, its secret, and private files.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Addresses;
 
-/// A fresh join token, as a person gets one.
+/// A new join token, as `troupe token new` prints it.
 #[allow(clippy::disallowed_methods, reason = "before any node runs")]
 pub fn new_token(binary: &Path) -> Result<String> {
     let answer = std::process::Command::new(binary)
@@ -22,7 +21,7 @@ pub fn new_token(binary: &Path) -> Result<String> {
     Ok(String::from_utf8(answer.stdout).context("the token is not text")?.trim().to_owned())
 }
 
-/// Ports that are free now, looked for upwards from the wished ones.
+/// Free ports, searched upwards from the given ones.
 #[allow(clippy::disallowed_methods, reason = "looks for free ports before any node runs")]
 pub(super) fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<Addresses>> {
     // Held until all are chosen, so that none is chosen twice.
@@ -48,11 +47,10 @@ pub(super) fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<A
     Ok(plan)
 }
 
-/// Keys that a program of an earlier version refuses as unknown.
+/// Keys that earlier versions refuse as unknown.
 const NEW_KEYS: &[&str] = &["contacts.strangers"];
 
-/// The settings that a node is started with; `is_older`: it runs the other program of a mixed
-/// cluster.
+/// The settings of a node. `is_older`: it runs the other program of a mixed cluster.
 pub(super) fn known_settings(all: &[(String, String)], is_older: bool) -> impl Iterator<Item = &(String, String)> {
     all.iter().filter(move |(key, _)| !is_older || !NEW_KEYS.contains(&key.as_str()))
 }

@@ -1,5 +1,4 @@
-//! People who misbehave: those who come and go all at once, those who read nothing, and those who
-//! cannot decide where they belong.
+//! Misbehaving clients: reconnect storms, clients that never read, and membership churn.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +13,12 @@ use super::Nemesis;
 use crate::scenario::STORM;
 use crate::workload;
 
-/// Connections of a storm that are open at once: what a machine's ports allow to come and go again
-/// and again.
+/// Concurrent connections of a storm, limited by the machine's ports.
 const AT_ONCE: usize = 500;
-/// A server that does not answer a newcomer within this has been brought down by the storm.
+/// A server that does not answer a new connection within this time has failed under the storm.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Clients that read nothing.
-const DEAF: usize = 12;
+/// Clients that never read.
+const NON_READERS: usize = 12;
 
 impl Nemesis<'_> {
     /// Ten thousand connections, each greeted by the server and then dropped.
@@ -37,25 +35,25 @@ impl Nemesis<'_> {
         Ok(())
     }
 
-    /// Devices of the workload's own users that log in, are handed everything, and take nothing.
+    /// Devices of the workload's users that log in, receive everything, and never read.
     pub(super) async fn slow_consumers(&mut self, time: Duration) -> Result<()> {
-        self.recorder.fault(&format!("{DEAF} clients subscribe and read nothing"));
+        self.recorder.fault(&format!("{NON_READERS} clients subscribe and read nothing"));
         let ctx = Platform::production();
         let nodes = self.cluster.client_addresses();
-        let mut deaf = Vec::new();
-        for number in 0..DEAF {
-            match workload::deaf(&ctx, &nodes[number % nodes.len()], number).await {
-                Ok(stream) => deaf.push(stream),
-                // One that could not log in, because its node was busy, reads nothing either.
+        let mut non_readers = Vec::new();
+        for number in 0..NON_READERS {
+            match workload::non_reader(&ctx, &nodes[number % nodes.len()], number).await {
+                Ok(stream) => non_readers.push(stream),
+                // A busy node may refuse the login. Such a client reads nothing either.
                 Err(error) => tracing::debug!("a slow consumer: {error:#}"),
             }
         }
         sleep(time).await;
-        self.recorder.fault(&format!("{} slow consumers leave", deaf.len()));
+        self.recorder.fault(&format!("{} slow consumers leave", non_readers.len()));
         Ok(())
     }
 
-    /// A member who belongs to the workload's groups joins and leaves them all the time.
+    /// A user joins and leaves the workload's groups all the time.
     pub(super) async fn membership_churn(&mut self, time: Duration) -> Result<()> {
         self.recorder.fault("members come and go");
         let until = Instant::now() + time;

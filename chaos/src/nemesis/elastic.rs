@@ -1,4 +1,4 @@
-//! Lets the cluster grow by a node and shrink again, by the orders that an operator gives.
+//! Grows the cluster by a node and shrinks it again, with an operator's orders.
 
 use std::process::Stdio;
 
@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant, sleep, timeout};
 use super::{LOOK, Nemesis, PATIENCE};
 use crate::fetch;
 
-/// A young cluster must have moved what a newcomer gets, or a leaver holds, within this.
+/// Limit for the moves of a young cluster after a join or removal.
 const MOVES: Duration = Duration::from_secs(90);
 
 /// Replicas and leaderships of one node.
@@ -19,8 +19,7 @@ struct Share {
     leads: u64,
 }
 
-/// The share of node `id` once the moves are done and nodes differ by one at most; before that
-/// nothing.
+/// The share of node `id` once the moves are complete and nodes differ by at most one.
 fn even_share(seen: &Value, id: &Value) -> Option<Share> {
     let nodes = seen["nodes"].as_array()?;
     let count = |node: &Value, what: &str| node[what].as_u64();
@@ -35,8 +34,7 @@ fn even_share(seen: &Value, id: &Value) -> Option<Share> {
 }
 
 impl Nemesis<'_> {
-    /// One more node joins and gets its share; then it is taken out of the cluster, and ends by
-    /// itself.
+    /// Adds a node and waits for its share. Then removes it from the cluster and waits for its end.
     pub(super) async fn grow_and_shrink(&mut self) -> Result<()> {
         let index = self.cluster.grow()?;
         let name = index + 1;
@@ -62,16 +60,16 @@ impl Nemesis<'_> {
         ));
         sleep(super::AWAY).await;
 
-        self.recorder.fault(&format!("node {name} is to be removed"));
+        self.recorder.fault(&format!("node {name} is being removed"));
         let id = status["node"].as_u64().context("the node does not know its number")?.to_string();
         self.operator(&["node", "remove", &id]).await?;
         ensure!(self.ends(index, PATIENCE).await?, "node {name} was removed and does not end");
         self.cluster.shrink()?;
-        self.recorder.fault(&format!("node {name} is out of the cluster"));
+        self.recorder.fault(&format!("node {name} has left the cluster"));
         Ok(())
     }
 
-    /// What an operator types, asked of the first node.
+    /// Runs an operator command against the first node.
     async fn operator(&self, words: &[&str]) -> Result<()> {
         let mut command = Command::new(self.cluster.binary());
         command

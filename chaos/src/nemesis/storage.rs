@@ -1,4 +1,4 @@
-//! Breaks what is under a node: its disk, its files, its clock.
+//! Breaks a node's disk, files or clock.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use tokio::time::{Instant, sleep};
 
 use super::{AWAY, LOOK, NOTICE, Nemesis, PATIENCE, nodes};
 use crate::local::LocalCluster;
-use crate::scenario::{Harm, Who};
-use crate::shim::{Ill, Shim, WriteError};
+use crate::scenario::{Corruption, Target};
+use crate::shim::{NodeFaults, Shim, WriteError};
 use crate::{damage, fetch};
 
-/// How long a sync takes on a slow disk.
+/// Duration of a sync on a slow disk.
 const SLOW_SYNC_MICROS: u32 = 500_000;
-/// A node must have its copies back within this: the clusters here are young.
+/// Limit for the rebuild of a node. The clusters here are young.
 const REBUILD: Duration = Duration::from_secs(90);
-/// Replicas of each shard, unless told otherwise.
+/// Default replicas of each shard.
 const COPIES: usize = 3;
-/// A node gets so far ahead of an old copy of itself.
+/// Age of a restored copy.
 const AGING: Duration = Duration::from_secs(4);
 
-/// Whether every shard has all its copies, and those on a node vote. A node that lost its disk has
-/// a new number in the cluster.
+/// Whether every shard has all its copies, and those on this node vote. A node that lost its disk
+/// has a new id.
 async fn rebuilt(cluster: &LocalCluster, node: usize) -> Result<bool> {
     let http = &cluster.addresses(node).http;
     let (_, status) = fetch::get_json(http, "/v1/cluster", LOOK * 100).await?;
@@ -44,8 +44,8 @@ impl Nemesis<'_> {
         self.cluster.shim().context("this cluster runs without the fault library")
     }
 
-    /// All disks go dark first, then the processes are killed: a node must not be able to write
-    /// after it lost power.
+    /// All disks fail first, then the processes are killed: a node must not write after it lost
+    /// power.
     pub(super) async fn power_loss(&mut self, victims: &[usize]) -> Result<()> {
         self.recorder.fault(&format!("{} without power", nodes(victims)));
         for &index in victims {
@@ -60,9 +60,9 @@ impl Nemesis<'_> {
     }
 
     pub(super) async fn fail_writes(&mut self, error: WriteError) -> Result<()> {
-        let ill = Ill { writes: Some(error), ..Ill::default() };
+        let faults = NodeFaults { writes: Some(error), ..NodeFaults::default() };
         self.fails_until_it_stops(
-            ill,
+            faults,
             match error {
                 WriteError::NoSpace => "its disk is full",
                 WriteError::Io => "writes fail",
@@ -72,29 +72,29 @@ impl Nemesis<'_> {
     }
 
     pub(super) async fn fail_syncs(&mut self) -> Result<()> {
-        self.fails_until_it_stops(Ill { syncs_fail: true, ..Ill::default() }, "syncs fail").await
+        self.fails_until_it_stops(NodeFaults { syncs_fail: true, ..NodeFaults::default() }, "syncs fail").await
     }
 
-    /// A node whose disk fails must stop by itself: it cannot know what is on it. Then the disk is
-    /// well again, and it comes back.
-    async fn fails_until_it_stops(&mut self, ill: Ill, text: &str) -> Result<()> {
-        let victim = self.choose(Who::Any).await?[0];
+    /// A node with a failing disk must stop by itself, because the disk's state is unknown. Then
+    /// the disk is healed, and the node returns.
+    async fn fails_until_it_stops(&mut self, faults: NodeFaults, text: &str) -> Result<()> {
+        let victim = self.choose(Target::Any).await?[0];
         let before = self.shim()?.injected(victim)?;
         self.recorder.fault(&format!("node {}: {text}", victim + 1));
-        self.shim()?.set(victim, ill)?;
+        self.shim()?.set(victim, faults)?;
         let stopped = self.ends(victim, NOTICE).await?;
         let injected = self.shim()?.injected(victim)? - before;
         self.shim()?.heal(victim)?;
         ensure!(injected > 0, "node {} did not touch its disk for {NOTICE:?}", victim + 1);
-        ensure!(stopped, "node {} goes on although {text} ({injected} times)", victim + 1);
-        self.recorder.fault(&format!("node {} stopped by itself; its disk is well again", victim + 1));
+        ensure!(stopped, "node {} continues although {text} ({injected} times)", victim + 1);
+        self.recorder.fault(&format!("node {} stopped by itself; its disk is healed", victim + 1));
         self.bring_back(&[victim]).await
     }
 
     pub(super) async fn slow_syncs(&mut self, time: Duration) -> Result<()> {
-        let victim = self.choose(Who::Any).await?[0];
+        let victim = self.choose(Target::Any).await?[0];
         self.recorder.fault(&format!("node {}: a sync takes {} ms", victim + 1, SLOW_SYNC_MICROS / 1000));
-        self.shim()?.set(victim, Ill { sync_micros: SLOW_SYNC_MICROS, ..Ill::default() })?;
+        self.shim()?.set(victim, NodeFaults { sync_micros: SLOW_SYNC_MICROS, ..NodeFaults::default() })?;
         sleep(time).await;
         self.shim()?.heal(victim)?;
         self.recorder.fault(&format!("node {}: its disk is fast again", victim + 1));
@@ -102,23 +102,22 @@ impl Nemesis<'_> {
     }
 
     pub(super) async fn clock_jump(&mut self, seconds: i64, time: Duration) -> Result<()> {
-        let victim = self.choose(Who::Any).await?[0];
+        let victim = self.choose(Target::Any).await?[0];
         self.recorder.fault(&format!("node {}: the clock jumps by {seconds:+} s", victim + 1));
-        self.shim()?.set(victim, Ill { clock_seconds: seconds, ..Ill::default() })?;
+        self.shim()?.set(victim, NodeFaults { clock_seconds: seconds, ..NodeFaults::default() })?;
         sleep(time).await;
         self.shim()?.heal(victim)?;
         self.recorder.fault(&format!("node {}: the clock is right again", victim + 1));
         Ok(())
     }
 
-    /// The node must come back to serving by itself, whatever was done to its files.
-    pub(super) async fn damage(&mut self, harm: Harm) -> Result<()> {
-        let victim = self.choose(Who::Any).await?[0];
+    /// The node must return to service by itself, whatever damage its files have.
+    pub(super) async fn damage(&mut self, corruption: Corruption) -> Result<()> {
+        let victim = self.choose(Target::Any).await?[0];
         let data = self.cluster.data_dir(victim);
         let kept = self.cluster.dir().join(format!("node-{}.old", victim + 1));
-        if harm == Harm::OldCopy {
-            // Copied while it does not run, so that the copy is one that could have been made by
-            // stopping and starting.
+        if corruption == Corruption::OldCopy {
+            // Copied while it is stopped, so that the copy is consistent.
             self.kill(&[victim]).await?;
             damage::copy(&data, &kept)?;
             self.bring_back(&[victim]).await?;
@@ -126,31 +125,31 @@ impl Nemesis<'_> {
         }
         self.kill(&[victim]).await?;
         let mut draw = |below| self.rng.range(0, below);
-        let done = match harm {
-            Harm::FlipBit(files) => damage::flip_bit(&data, files, &mut draw)?,
-            Harm::Truncate(files) => damage::truncate(&data, files, &mut draw)?,
-            Harm::OldCopy => {
+        let done = match corruption {
+            Corruption::FlipBit(files) => damage::flip_bit(&data, files, &mut draw)?,
+            Corruption::Truncate(files) => damage::truncate(&data, files, &mut draw)?,
+            Corruption::OldCopy => {
                 damage::wipe(&data)?;
                 damage::copy(&kept, &data)?;
                 std::fs::remove_dir_all(&kept)?;
-                Some(format!("it has what it had {} s ago", AGING.as_secs()))
+                Some(format!("restored to a copy from {} s ago", AGING.as_secs()))
             }
-            Harm::Wipe => {
+            Corruption::Wipe => {
                 damage::wipe(&data)?;
                 Some("its disk is empty".to_owned())
             }
         };
         match done {
             Some(text) => self.recorder.fault(&format!("node {}: {text}", victim + 1)),
-            // A young node has no sorted tables yet: then this was only a kill, and is said to be
-            // one.
-            None => self.recorder.fault(&format!("node {} has no such file; nothing is damaged", victim + 1)),
+            // A young node may have no such file. Then this was only a kill, and the report says
+            // so.
+            None => self.recorder.fault(&format!("node {} has no such file and is not damaged", victim + 1)),
         }
         sleep(AWAY).await;
         self.cluster.start(victim)?;
         self.cluster.wait_ready(&[victim], PATIENCE * 2).await?;
         self.recorder.fault(&format!("node {} serves again", victim + 1));
-        // The next damage to another node would otherwise be one to a majority.
+        // Otherwise the next damage could hit a majority.
         let deadline = Instant::now() + REBUILD;
         while !rebuilt(self.cluster, victim).await.unwrap_or(false) {
             ensure!(Instant::now() < deadline, "node {} is not rebuilt within {REBUILD:?}", victim + 1);

@@ -1,8 +1,8 @@
-//! Moves bytes one way, as the weather of that way allows.
+//! Moves bytes in one direction, under the conditions of its link.
 //!
-//! A reader cuts what comes into packets and gives each the time at which it arrives; a writer
-//! hands them on at that time. Between them lie at most [`PACKETS`]; then the reader stops, the
-//! kernel's buffers fill, and the sender feels it as it would feel a slow network.
+//! A reader splits the stream into packets with arrival times, and a writer forwards each at its
+//! time. At most [`PACKETS`] are in between. At the limit the reader stops, the kernel's buffers
+//! fill, and the sender sees a slow network.
 
 use std::io;
 
@@ -14,17 +14,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until};
 use troupe_runtime::Rng;
 
-use super::{Party, Sky};
+use super::{NetworkConditions, Party};
 
-/// The most that one packet carries: loss and jitter are drawn for each.
+/// Maximum size of a packet, the unit of loss and jitter.
 const PACKET_BYTES: usize = 16 * 1024;
-/// Packets on their way at once.
+/// Packets in flight.
 const PACKETS: usize = 64;
 
-pub struct Way<'a> {
+pub struct Direction<'a> {
     pub from: Party,
     pub to: Party,
-    pub sky: watch::Receiver<Sky>,
+    pub network: watch::Receiver<NetworkConditions>,
     pub rng: &'a Rng,
 }
 
@@ -33,24 +33,24 @@ struct Packet {
     arrives: Instant,
 }
 
-impl Way<'_> {
-    /// Until the reading end closes and all is written. An error means that the connection is to be
-    /// reset.
+impl Direction<'_> {
+    /// Runs until the reading end closes and everything is written. An error requests a reset of
+    /// the connection.
     pub async fn run(self, reads: &mut OwnedReadHalf, writes: &mut OwnedWriteHalf) -> io::Result<()> {
         let (send, mut packets) = mpsc::channel::<Packet>(PACKETS);
-        let mut clear = self.sky.clone();
+        let mut clear = self.network.clone();
         let (from, to) = (self.from, self.to);
         let reader = self.read(reads, send);
         let writer = async {
             while let Some(packet) = packets.recv().await {
                 sleep_until(packet.arrives).await;
-                // What was on its way when it got dark waits until it is light again.
-                if clear.wait_for(|sky| !sky.weather(from, to).dark).await.is_err() {
+                // Bytes in flight when the link was blocked are held until it is restored.
+                if clear.wait_for(|network| !network.conditions(from, to).blocked).await.is_err() {
                     return Ok(());
                 }
                 writes.write_all(&packet.bytes).await?;
             }
-            if clear.wait_for(|sky| !sky.weather(from, to).dark).await.is_ok() {
+            if clear.wait_for(|network| !network.conditions(from, to).blocked).await.is_ok() {
                 writes.shutdown().await?;
             }
             Ok::<(), io::Error>(())
@@ -66,27 +66,27 @@ impl Way<'_> {
             if count == 0 {
                 return Ok(());
             }
-            let weather = self.sky.borrow().weather(self.from, self.to);
+            let conditions = self.network.borrow().conditions(self.from, self.to);
             let mut draw = |below| self.rng.range(0, below);
-            if weather.resets(&mut draw) {
+            if conditions.resets(&mut draw) {
                 return Err(io::ErrorKind::ConnectionReset.into());
             }
-            let carried = weather.bandwidth.map_or(Duration::ZERO, |bytes_per_second| {
+            let carried = conditions.bandwidth.map_or(Duration::ZERO, |bytes_per_second| {
                 Duration::from_secs_f64(count as f64 / bytes_per_second.max(1) as f64)
             });
-            // Never before what was sent earlier: TCP hands out in order. On a thin line the next
-            // waits until this one is through.
-            arrives = arrives.max(Instant::now() + weather.way(&mut draw)) + carried;
+            // Not before earlier bytes, because TCP is ordered. With limited bandwidth a packet
+            // waits for its predecessor.
+            arrives = arrives.max(Instant::now() + conditions.latency(&mut draw)) + carried;
             let bytes = Bytes::copy_from_slice(&buffer[..count]);
             if packets.send(Packet { bytes, arrives }).await.is_err() {
-                // The other side takes nothing more.
+                // The other side accepts no more bytes.
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
         }
     }
 }
 
-/// The connection ends with a reset instead of a goodbye once its socket is dropped.
+/// The connection ends with a reset instead of a graceful close when its socket is dropped.
 pub fn reset(stream: &TcpStream) -> io::Result<()> {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }

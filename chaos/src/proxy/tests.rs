@@ -6,25 +6,25 @@ use troupe_runtime::{Listener, Net, Stream};
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Long enough for a byte to come through a proxy that lets it.
+/// Long enough for a byte to pass an open proxy.
 const SILENCE: Duration = Duration::from_millis(150);
 
 /// Node 1 behind a proxy, dialed by node 0.
-struct Bed {
+struct Fixture {
     proxy: Proxy,
     address: String,
     listener: Box<dyn Listener>,
 }
 
-impl Bed {
-    async fn new() -> Bed {
+impl Fixture {
+    async fn new() -> Fixture {
         let listener = TcpNet.bind("127.0.0.1:0").await.expect("a port");
-        let behind = listener.local_addr().expect("its address");
+        let upstream = listener.local_addr().expect("its address");
         let free = TcpNet.bind("127.0.0.1:0").await.expect("a port");
         let listen = free.local_addr().expect("its address");
         drop(free);
-        let proxy = Proxy::open(&[Door { listen, behind, node: 1 }], 1).await.expect("open");
-        Bed { proxy, address: listen.to_string(), listener }
+        let proxy = Proxy::open(&[Route { listen, upstream, node: 1 }], 1).await.expect("open");
+        Fixture { proxy, address: listen.to_string(), listener }
     }
 
     async fn connect(&self) -> (Box<dyn Stream>, Box<dyn Stream>) {
@@ -54,8 +54,8 @@ const ONE: Party = Party::Node(1);
 
 #[tokio::test]
 async fn in_fair_weather_bytes_and_goodbyes_pass_both_ways() {
-    let bed = Bed::new().await;
-    let (mut dialer, mut listener) = bed.connect().await;
+    let fixture = Fixture::new().await;
+    let (mut dialer, mut listener) = fixture.connect().await;
     say(&mut dialer, 1).await;
     hears(&mut listener, 1).await;
     say(&mut listener, 2).await;
@@ -68,39 +68,39 @@ async fn in_fair_weather_bytes_and_goodbyes_pass_both_ways() {
 
 #[tokio::test]
 async fn one_way_is_dark_and_the_other_is_not_and_healing_delivers_what_was_held() {
-    let bed = Bed::new().await;
-    let (mut dialer, mut listener) = bed.connect().await;
-    bed.proxy.set(ZERO, ONE, Weather::DARK);
+    let fixture = Fixture::new().await;
+    let (mut dialer, mut listener) = fixture.connect().await;
+    fixture.proxy.set(ZERO, ONE, LinkConditions::BLOCKED);
     say(&mut dialer, 1).await;
     hears_nothing(&mut listener).await;
     say(&mut listener, 2).await;
     hears(&mut dialer, 2).await;
-    bed.proxy.heal();
+    fixture.proxy.heal();
     hears(&mut listener, 1).await;
 }
 
 #[tokio::test]
 async fn a_new_connection_into_the_dark_is_silent_until_it_is_healed() {
-    let bed = Bed::new().await;
-    // Dark on the way back is enough: a handshake needs both ways.
-    bed.proxy.set(ONE, ZERO, Weather::DARK);
+    let fixture = Fixture::new().await;
+    // A blocked return direction is enough: a handshake needs both.
+    fixture.proxy.set(ONE, ZERO, LinkConditions::BLOCKED);
     let net = TcpNetFrom(address_of(0).into());
-    let mut dialer = net.connect(&bed.address).await.expect("the proxy answers");
-    assert!(timeout(SILENCE, bed.listener.accept()).await.is_err());
-    bed.proxy.heal();
-    let (mut listener, _) = timeout(PATIENCE, bed.listener.accept()).await.expect("in time").expect("accepted");
+    let mut dialer = net.connect(&fixture.address).await.expect("the proxy answers");
+    assert!(timeout(SILENCE, fixture.listener.accept()).await.is_err());
+    fixture.proxy.heal();
+    let (mut listener, _) = timeout(PATIENCE, fixture.listener.accept()).await.expect("in time").expect("accepted");
     say(&mut dialer, 3).await;
     hears(&mut listener, 3).await;
 }
 
 #[tokio::test]
 async fn a_cut_resets_both_ends_of_that_pair_only() {
-    let bed = Bed::new().await;
-    let (mut dialer, mut listener) = bed.connect().await;
-    bed.proxy.cut(ZERO, Party::Node(2));
+    let fixture = Fixture::new().await;
+    let (mut dialer, mut listener) = fixture.connect().await;
+    fixture.proxy.cut(ZERO, Party::Node(2));
     say(&mut dialer, 1).await;
     hears(&mut listener, 1).await;
-    bed.proxy.cut(ONE, ZERO);
+    fixture.proxy.cut(ONE, ZERO);
     let mut byte = [0u8];
     let ended = timeout(PATIENCE, listener.read(&mut byte)).await.expect("in time");
     assert_eq!(ended.expect_err("reset").kind(), io::ErrorKind::ConnectionReset);
@@ -110,9 +110,9 @@ async fn a_cut_resets_both_ends_of_that_pair_only() {
 
 #[tokio::test]
 async fn delay_and_a_thin_line_take_their_time_and_keep_the_order() {
-    let bed = Bed::new().await;
-    let (mut dialer, mut listener) = bed.connect().await;
-    bed.proxy.set(ZERO, ONE, Weather { delay_ms: 100, jitter_ms: 90, ..Weather::default() });
+    let fixture = Fixture::new().await;
+    let (mut dialer, mut listener) = fixture.connect().await;
+    fixture.proxy.set(ZERO, ONE, LinkConditions { delay_ms: 100, jitter_ms: 90, ..LinkConditions::default() });
     for byte in 0..20 {
         say(&mut dialer, byte).await;
         tokio::task::yield_now().await;
@@ -120,7 +120,7 @@ async fn delay_and_a_thin_line_take_their_time_and_keep_the_order() {
     for byte in 0..20 {
         hears(&mut listener, byte).await;
     }
-    bed.proxy.set(ZERO, ONE, Weather { bandwidth: Some(100_000), ..Weather::default() });
+    fixture.proxy.set(ZERO, ONE, LinkConditions { bandwidth: Some(100_000), ..LinkConditions::default() });
     let begun = Instant::now();
     let sent = vec![7u8; 50_000];
     dialer.write_all(&sent).await.expect("written");
@@ -132,9 +132,9 @@ async fn delay_and_a_thin_line_take_their_time_and_keep_the_order() {
 
 #[tokio::test]
 async fn what_is_held_back_is_bounded() {
-    let bed = Bed::new().await;
-    let (mut dialer, _listener) = bed.connect().await;
-    bed.proxy.set(ZERO, ONE, Weather::DARK);
+    let fixture = Fixture::new().await;
+    let (mut dialer, _listener) = fixture.connect().await;
+    fixture.proxy.set(ZERO, ONE, LinkConditions::BLOCKED);
     let chunk = vec![0u8; 64 * 1024];
     let mut written = 0usize;
     while let Ok(Ok(())) = timeout(SILENCE * 2, dialer.write_all(&chunk)).await {
@@ -145,8 +145,8 @@ async fn what_is_held_back_is_bounded() {
 
 #[tokio::test]
 async fn a_node_that_does_not_listen_is_a_reset() {
-    let bed = Bed::new().await;
-    let Bed { proxy: _proxy, address, listener } = bed;
+    let fixture = Fixture::new().await;
+    let Fixture { proxy: _proxy, address, listener } = fixture;
     drop(listener);
     let net = TcpNetFrom(address_of(0).into());
     let mut dialer = net.connect(&address).await.expect("the proxy answers");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use troupe_core::command::Send;
+use troupe_core::command::{Append, Intent};
 use troupe_core::machine::Meta;
 use troupe_core::{Body, ClientMessageId, Command, ConversationId, Level, Machine, Seq, Timestamp, limits, unread};
 use troupe_store::engine::{EngineError, Family, KeyRange, Pair, Reader};
@@ -49,18 +49,18 @@ impl Reader for Counting {
 fn large() -> (Memory, ConversationId) {
     let engine = Memory::new();
     let conversation = ConversationId::direct(user(1), user(2)).unwrap();
-    let body = Body { kind: 1_000, content: vec![b'x'; limits::MESSAGE_BYTES].into() };
+    let body = Body { kind: 1_000, content: vec![b'x'; limits::MESSAGE_BYTES] };
     let mut state = Transaction::new(Arc::new(engine.clone()));
     for seq in 1..=MESSAGES {
-        let send = Send {
+        let send = Append {
             conversation,
-            sender: user(1 + (seq % 2) as u8),
+            actor: user(1 + (seq % 2) as u8),
             client_message_id: ClientMessageId(u128::from(seq).to_be_bytes()),
             after: None,
-            body: body.clone(),
+            intent: Intent::Message(body.clone()),
         };
         let meta = Meta { now: Timestamp(1), level: Level::SECOND };
-        Machine::default().apply(&mut state, meta, &Command::Send(send));
+        Machine::default().apply(&mut state, meta, &Command::Append(send));
     }
     engine.write(state.into_batch().unwrap(), Durability::Buffered).unwrap();
     (engine, conversation)

@@ -1,4 +1,4 @@
-//! Every way of spoiling a good history that the checkers are known to notice.
+//! All corruptions of a good history that the checkers detect.
 
 mod messages;
 mod views;
@@ -8,11 +8,11 @@ use std::sync::LazyLock;
 use crate::checkers::Promise;
 use crate::history::{FinalLog, History, Record};
 
-/// Its name, the promise that it breaks, and how it is done.
+/// Name, broken promise, and the corruption.
 pub type Spoiler = (&'static str, Promise, fn(&mut History, u64));
 
-/// Ways to spoil a good history at position `at` (1-based seq, below the count), and what must be
-/// flagged.
+/// Corruptions of a good history at position `at` (1-based seq, below the count), and the expected
+/// finding.
 pub static SPOILERS: LazyLock<Vec<Spoiler>> = LazyLock::new(|| [messages::SPOILERS, views::SPOILERS].concat());
 
 fn logs(history: &mut History) -> impl Iterator<Item = &mut FinalLog> {

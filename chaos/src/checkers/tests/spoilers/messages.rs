@@ -1,5 +1,5 @@
-//! Messages lost, doubled, moved, invented or in another's name: in the logs, in acknowledgements
-//! and in what devices were given.
+//! Messages lost, duplicated, moved, invented or attributed to another sender, in logs,
+//! acknowledgements and deliveries.
 
 use super::super::CONVERSATION;
 use super::{Spoiler, delivery, logs};
@@ -65,7 +65,7 @@ pub const SPOILERS: &[Spoiler] = &[
         }
     }),
     ("a device's sends in the wrong order", Promise::DeviceOrder, |h, at| {
-        // The device's next message is two places on.
+        // The device's next message is two positions later.
         for log in logs(h) {
             let (a, b) = (at as usize - 1, at as usize + 1);
             let held = log.entries[a].id.clone();

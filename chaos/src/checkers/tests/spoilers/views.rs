@@ -1,4 +1,4 @@
-//! Cursors, replicas and lists that do not fit the messages.
+//! Cursors, replicas and lists that contradict the messages.
 
 use super::super::CONVERSATION;
 use super::{Spoiler, logs};
@@ -125,7 +125,7 @@ struct Line<'a> {
     first: &'a mut u64,
 }
 
-/// What device 0 was told when the head was there.
+/// The list of device 0 at that head.
 fn listed(history: &mut History, at: u64) -> Line<'_> {
     let line = |record| match record {
         &mut Record::Listed { ref mut head, ref mut read, ref mut unread, ref mut first, .. } if *head == at => {

@@ -1,6 +1,5 @@
-//! Somebody without the SDK who trusts nothing: every message is sent again and again, over several
-//! nodes at once, under the same id; and what a node pushes is taken at its word, so that one that
-//! pushes over a gap is caught.
+//! A client without the SDK that trusts no answer: it sends every message several times over
+//! several nodes, under one id. It takes pushes literally, so a push across a gap is detected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,19 +17,19 @@ use troupe_proto::wire::client::{self as wire, Fetch, client_frame::Request, ser
 use troupe_runtime::Platform;
 
 use super::stranger::answer;
-use super::{AGAIN, PASSWORD, Phase, Square};
+use super::{AGAIN, PASSWORD, Phase, WorkloadContext};
 
-/// Silence after which a connection is given up.
+/// A connection is given up after this silence.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Copies of a message at once, at most.
+/// Maximum number of copies of a message.
 const COPIES: u64 = 4;
 
-pub async fn live(square: Arc<Square>, ear: u32, mouth: u32, user: usize) {
-    let world = square.world(ear);
+pub async fn live(workload: Arc<WorkloadContext>, receiver: u32, sender: u32, user: usize) {
+    let platform = workload.platform(receiver);
     let builder = Client::builder()
-        .context(world.clone())
-        .nodes(square.nodes(ear as usize))
-        .credentials(Square::name(user), PASSWORD)
+        .context(platform.clone())
+        .nodes(workload.nodes(receiver as usize))
+        .credentials(WorkloadContext::name(user), PASSWORD)
         .patience(Duration::from_secs(30));
     let me = loop {
         match builder.register().await {
@@ -38,40 +37,40 @@ pub async fn live(square: Arc<Square>, ear: u32, mouth: u32, user: usize) {
             Err(_) => sleep(AGAIN).await,
         }
     };
-    square.users.send_modify(|users| users.extend([(user, me)]));
-    let users = square.everybody().await;
-    tokio::spawn(Ear { square: square.clone(), number: ear, user, world: world.clone() }.listen());
-    Mouth { square, number: mouth, user, me, world, connections: Mutex::default() }.speak(users).await;
+    workload.users.send_modify(|users| users.extend([(user, me)]));
+    let users = workload.everybody().await;
+    tokio::spawn(Receiver { workload: workload.clone(), number: receiver, user, platform: platform.clone() }.listen());
+    Sender { workload, number: sender, user, me, platform, connections: Mutex::default() }.speak(users).await;
 }
 
-struct Ear {
-    square: Arc<Square>,
+struct Receiver {
+    workload: Arc<WorkloadContext>,
     number: u32,
     user: usize,
-    world: Platform,
+    platform: Platform,
 }
 
-impl Ear {
+impl Receiver {
     async fn listen(self) {
-        let nodes = self.square.nodes(self.number as usize);
+        let nodes = self.workload.nodes(self.number as usize);
         for address in nodes.iter().cycle() {
-            // How it ended does not matter: the next node is as good.
+            // The reason does not matter; the next node follows.
             let _ = self.follow(address).await;
             sleep(AGAIN).await;
         }
     }
 
-    /// One connection's life.
+    /// Follows one connection until it ends.
     async fn follow(&self, address: &str) -> Result<(), Error> {
-        let (connection, mut pushes) = in_time(Connection::open(&*self.world.net, address)).await?;
+        let (connection, mut pushes) = in_time(Connection::open(&*self.platform.net, address)).await?;
         let device = format!("ear-{}", self.number);
-        let me = UserId(in_time(connection.login(&Square::name(self.user), PASSWORD, &device)).await?.user_id);
+        let me = UserId(in_time(connection.login(&WorkloadContext::name(self.user), PASSWORD, &device)).await?.user_id);
         let connection = Arc::new(connection);
         self.enter(&connection, me);
         loop {
             let push = match timeout(SILENCE, pushes.next()).await {
                 Ok(push) => push.ok_or_else(Error::closed)?,
-                // Quiet is fine while the node answers.
+                // Silence is fine while the node answers.
                 Err(_) => {
                     in_time(connection.request(Request::Ping(Default::default()))).await?;
                     continue;
@@ -94,10 +93,10 @@ impl Ear {
         }
     }
 
-    /// Where the cluster asks, nobody is in a group without a word.
+    /// With invitations, membership needs an acceptance.
     fn enter(&self, connection: &Arc<Connection>, me: UserId) {
-        if self.square.plan.society.strangers > 0 {
-            tokio::spawn(answer(self.square.clone(), connection.clone(), me, self.world.rng.clone()));
+        if self.workload.plan.society.strangers > 0 {
+            tokio::spawn(answer(self.workload.clone(), connection.clone(), me, self.platform.rng.clone()));
         }
     }
 
@@ -120,44 +119,44 @@ impl Ear {
 
     fn position(&self, conversation: &str) -> u64 {
         let at = |seen: &crate::evidence::Seen| seen.positions.get(&self.number)?.get(conversation).copied();
-        self.square.evidence.look(at).unwrap_or(0)
+        self.workload.evidence.look(at).unwrap_or(0)
     }
 
     fn handed(&self, conversation: &str, event: &Event) {
         if let Ok(conversation) = conversation.parse() {
-            self.square.evidence.handed(self.number, conversation, event);
+            self.workload.evidence.handed(self.number, conversation, event);
         }
     }
 }
 
-struct Mouth {
-    square: Arc<Square>,
+struct Sender {
+    workload: Arc<WorkloadContext>,
     number: u32,
     user: usize,
     me: UserId,
-    world: Platform,
+    platform: Platform,
     /// By node.
     connections: Mutex<BTreeMap<usize, Arc<Connection>>>,
 }
 
-impl Mouth {
+impl Sender {
     async fn speak(self, users: BTreeMap<usize, UserId>) {
-        let mouth = Arc::new(self);
-        let pause = mouth.square.plan.people.pause_ms + 20;
-        let phase = mouth.square.phase.subscribe();
+        let sender = Arc::new(self);
+        let pause = sender.workload.plan.people.pause_ms + 20;
+        let phase = sender.workload.phase.subscribe();
         while *phase.borrow() == Phase::Talking {
-            mouth.clone().insist(&users).await;
-            sleep(Duration::from_millis(mouth.world.rng.range(0, pause))).await;
+            sender.clone().insist(&users).await;
+            sleep(Duration::from_millis(sender.platform.rng.range(0, pause))).await;
         }
-        mouth.square.until(Phase::LastWords).await;
-        mouth.insist(&users).await;
+        sender.workload.until(Phase::LastWords).await;
+        sender.insist(&users).await;
     }
 
-    /// Says one thing until it is acknowledged, and sometimes once more. Only then the next:
-    /// without `after`, nothing else keeps the order.
+    /// Sends one message until it is acknowledged, and sometimes once more. Without `after`, only
+    /// this keeps the order.
     async fn insist(self: Arc<Self>, users: &BTreeMap<usize, UserId>) {
-        let rng = &self.world.rng;
-        let group = *self.square.group.borrow();
+        let rng = &self.platform.rng;
+        let group = *self.workload.group.borrow();
         let other = users[&(rng.range(0, users.len() as u64) as usize)];
         let conversation = match rng.range(0, 4) {
             0 => ConversationId::Everyone,
@@ -165,7 +164,7 @@ impl Mouth {
             _ => group.unwrap_or(ConversationId::Everyone),
         };
         let id = ClientMessageId(rng.bytes());
-        self.square.evidence.invoked(self.number, self.me, conversation, &format!("{}/{id}", self.me));
+        self.workload.evidence.invoked(self.number, self.me, conversation, &format!("{}/{id}", self.me));
         while !self.clone().send_copies(conversation, id, 1 + rng.range(0, COPIES)).await {
             sleep(Duration::from_millis(rng.range(10, 200))).await;
         }
@@ -174,12 +173,12 @@ impl Mouth {
         }
     }
 
-    /// Whether one of them was acknowledged.
+    /// Whether any copy was acknowledged.
     async fn send_copies(self: Arc<Self>, conversation: ConversationId, id: ClientMessageId, copies: u64) -> bool {
         let mut sends = JoinSet::new();
         for _ in 0..copies {
-            let mouth = self.clone();
-            sends.spawn(async move { mouth.send(conversation, id).await });
+            let sender = self.clone();
+            sends.spawn(async move { sender.send(conversation, id).await });
         }
         let mut acked = false;
         while let Some(sent) = sends.join_next().await {
@@ -189,8 +188,8 @@ impl Mouth {
     }
 
     async fn send(&self, conversation: ConversationId, id: ClientMessageId) -> bool {
-        let node = self.world.rng.range(0, self.square.plan.nodes as u64) as usize;
-        let evidence = &self.square.evidence;
+        let node = self.platform.rng.range(0, self.workload.plan.nodes as u64) as usize;
+        let evidence = &self.workload.evidence;
         let Ok(connection) = self.connect(node).await else { return false };
         let send = wire::Send {
             conversation: conversation.to_string(),
@@ -219,10 +218,10 @@ impl Mouth {
         if let Some(connection) = held.filter(|connection| !connection.is_closed()) {
             return Ok(connection);
         }
-        let address = &self.square.nodes(node)[0];
-        let (connection, _) = in_time(Connection::open(&*self.world.net, address)).await?;
+        let address = &self.workload.nodes(node)[0];
+        let (connection, _) = in_time(Connection::open(&*self.platform.net, address)).await?;
         let device = format!("mouth-{}-{node}", self.number);
-        in_time(connection.login(&Square::name(self.user), PASSWORD, &device)).await?;
+        in_time(connection.login(&WorkloadContext::name(self.user), PASSWORD, &device)).await?;
         let connection = Arc::new(connection);
         self.connections.lock().insert(node, connection.clone());
         Ok(connection)

@@ -1,18 +1,18 @@
-//! Invitations: nobody is handed or shown a group of a stranger before they have accepted one of
-//! that stranger's invitations; whoever is in such a group has it in the list or has an invitation;
-//! and no user has more of them than the bounds allow.
+//! Invitations: a user receives no event of a stranger's group before accepting an invitation of
+//! that stranger. A member has the group in its list or an invitation to it. No user has more
+//! invitations than the bounds allow.
 
 use std::collections::BTreeMap;
 
 use troupe_chaos::history::Record;
 use troupe_core::{ConversationId, UserId, limits};
 
-use super::{Stints, user_of};
+use super::{Intervals, user_of};
 use crate::evidence::Seen;
 use crate::machines::{Machines, name};
-use crate::people::Square;
+use crate::workload::WorkloadContext;
 
-/// How a user's shard has a group.
+/// A group in the view of a user's shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Held {
     Left,
@@ -20,7 +20,7 @@ enum Held {
     Listed,
 }
 
-/// By the word of the disk that has heard most: the event that it knows of, and what came of it.
+/// The view of the most recent disk: the event that it knows, and the state after it.
 fn held(machines: &Machines, user: UserId, group: ConversationId) -> Option<(u64, Held)> {
     let on = |node: usize| {
         let view = machines.view(node);
@@ -32,46 +32,53 @@ fn held(machines: &Machines, user: UserId, group: ConversationId) -> Option<(u64
     (0..machines.len()).filter(|node| machines.is_readable(*node)).filter_map(on).max()
 }
 
-/// Whether the user's devices follow a group that the user has been in since that event.
-pub fn follows(machines: &Machines, square: &Square, user: UserId, group: ConversationId, since: u64) -> bool {
-    square.plan.society.strangers == 0 || held(machines, user, group) == Some((since, Held::Listed))
+/// Whether the user's devices follow a group that the user joined at that event.
+pub fn follows(
+    machines: &Machines,
+    workload: &WorkloadContext,
+    user: UserId,
+    group: ConversationId,
+    since: u64,
+) -> bool {
+    workload.plan.society.strangers == 0 || held(machines, user, group) == Some((since, Held::Listed))
 }
 
-/// Who is in a group and whose shard knows nothing of it.
-pub fn waits(seen: &Seen, machines: &Machines, stints: &Stints) -> Vec<String> {
+/// Members whose shard does not know of the membership.
+pub fn waits(seen: &Seen, machines: &Machines, intervals: &Intervals) -> Vec<String> {
     let mut waits = Vec::new();
-    for (group, of) in stints {
-        for (user, stint) in of.iter().filter_map(|(user, of)| Some((*user, of.last()?))) {
+    for (group, of) in intervals {
+        for (user, interval) in of.iter().filter_map(|(user, of)| Some((*user, of.last()?))) {
             let held = held(machines, user, *group);
-            let expected = match stint.to {
-                None if seen.accepted.contains(&(user, *group, stint.from)) => held == Some((stint.from, Held::Listed)),
-                None => held.is_some_and(|(since, how)| since == stint.from && how != Held::Left),
+            let expected = match interval.to {
+                None if seen.accepted.contains(&(user, *group, interval.from)) => {
+                    held == Some((interval.from, Held::Listed))
+                }
+                None => held.is_some_and(|(since, how)| since == interval.from && how != Held::Left),
                 Some(to) => held.is_some_and(|(since, how)| since == to && how == Held::Left),
             };
             if !expected {
-                waits.push(format!("user {user} was in {group} for {stint:?}, and its shard holds {held:?}"));
+                waits.push(format!("user {user} was in {group} for {interval:?}, and its shard holds {held:?}"));
             }
         }
     }
     waits
 }
 
-pub fn check(seen: &Seen, machines: &Machines, square: &Square) -> Vec<String> {
+pub fn check(seen: &Seen, machines: &Machines, workload: &WorkloadContext) -> Vec<String> {
     let mut wrong = Vec::new();
-    let strange: BTreeMap<String, UserId> =
-        square.strange.borrow().iter().map(|(group, by)| (group.to_string(), *by)).collect();
+    let stranger_groups: BTreeMap<String, UserId> =
+        workload.stranger_groups.borrow().iter().map(|(group, by)| (group.to_string(), *by)).collect();
     let mut shown = |user: UserId, group: &String, at: u64, how: &str| {
-        let Some(by) = strange.get(group).filter(|by| **by != user) else { return };
+        let Some(by) = stranger_groups.get(group).filter(|by| **by != user) else { return };
         if seen.accepting.get(&(user, *by)).is_none_or(|accepted| *accepted > at) {
-            wrong
-                .push(format!("unasked: user {user} was {how} {group} of {by}, none of whose invitations it accepted"));
+            wrong.push(format!("unasked: user {user} was {how} {group} of {by} without accepting an invitation"));
         }
     };
     for record in &seen.records {
         match record {
             Record::Deliver { at, device, conversation, .. } => {
-                if let Some(user) = user_of(square, *device) {
-                    shown(user, conversation, *at, "handed an event of");
+                if let Some(user) = user_of(workload, *device) {
+                    shown(user, conversation, *at, "given an event of");
                 }
             }
             Record::Listed { at, user, conversation, .. } => shown(UserId(*user), conversation, *at, "listed"),
@@ -79,10 +86,10 @@ pub fn check(seen: &Seen, machines: &Machines, square: &Square) -> Vec<String> {
         }
     }
     for (at, user, group) in &seen.added {
-        shown(*user, group, *at, "told of");
+        shown(*user, group, *at, "notified of");
     }
-    if square.plan.society.strangers > 0 {
-        let people: Vec<UserId> = square.users.borrow().values().copied().collect();
+    if workload.plan.society.strangers > 0 {
+        let people: Vec<UserId> = workload.users.borrow().values().copied().collect();
         for node in (0..machines.len()).filter(|node| machines.is_readable(*node)) {
             let view = machines.view(node);
             for user in &people {

@@ -1,5 +1,5 @@
-//! Who takes part, put together from what all running nodes know: the newest table, and for each
-//! group the word of its latest leader.
+//! A view of the membership, merged from all running nodes: the newest table, and for each group
+//! the report of its latest leader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use troupe_raft::cluster::Voting;
 
 use crate::machines::{Machines, REPLICATION, cluster_address, name};
 
-/// Voters of the meta group among so many active nodes, as `docs/operations.md` has it.
+/// Voters of the meta group for a number of active nodes, as in `docs/operations.md`.
 fn meta_voters(active: usize) -> usize {
     match active {
         4 => 3,
@@ -19,31 +19,31 @@ fn meta_voters(active: usize) -> usize {
     }
 }
 
-pub struct Census {
+pub struct ClusterView {
     newest: Option<Arc<Routing>>,
     /// By group; `None` is the meta group.
     voting: BTreeMap<Option<ShardId>, Voting>,
-    /// On which machine's disk each node's data is.
+    /// The machine whose disk holds each node's data.
     disks: BTreeMap<NodeId, usize>,
-    /// Machines whose node runs and shows what it knows.
+    /// Machines with a running node that publishes its view.
     running: Vec<usize>,
 }
 
-impl Census {
-    pub fn of(machines: &Machines) -> Census {
+impl ClusterView {
+    pub fn of(machines: &Machines) -> ClusterView {
         let mut voting: BTreeMap<Option<ShardId>, Voting> = BTreeMap::new();
         let (mut disks, mut running) = (BTreeMap::new(), Vec::new());
         for machine in 0..machines.len() {
             disks.extend(machines.identity(machine).map(|node| (node, machine)));
-            let Some(glimpse) = machines.glimpse(machine) else { continue };
+            let Some(inspection) = machines.inspect(machine) else { continue };
             running.push(machine);
-            for said in glimpse.voting {
+            for said in inspection.voting {
                 if voting.get(&said.shard).is_none_or(|known| known.epoch < said.epoch) {
                     voting.insert(said.shard, said);
                 }
             }
         }
-        Census { newest: machines.newest(), voting, disks, running }
+        ClusterView { newest: machines.newest(), voting, disks, running }
     }
 
     /// Machines that run a node of the cluster.
@@ -55,7 +55,7 @@ impl Census {
         Some(self.newest.as_ref()?.nodes.get(&node)?.state)
     }
 
-    /// Whether somebody knows that it is not in the cluster.
+    /// Whether any node knows that this one has left the cluster.
     pub fn is_gone(&self, node: NodeId) -> bool {
         self.newest.as_ref().is_some_and(|table| !table.nodes.contains_key(&node))
     }
@@ -65,7 +65,7 @@ impl Census {
         nodes.filter(|node| node.state == state).map(|node| node.id).collect()
     }
 
-    /// Machines with the data of a node that is in the cluster, on or off.
+    /// Machines that hold the data of a member, on or off.
     pub fn members(&self) -> Vec<usize> {
         self.disks.iter().filter(|(node, _)| self.state(**node).is_some()).map(|(_, machine)| *machine).collect()
     }
@@ -91,7 +91,7 @@ impl Census {
         std::iter::once(None).chain(shards).collect()
     }
 
-    /// Whether a group has this voter, or might have.
+    /// Whether any group counts this node as a voter, or may do so.
     pub fn may_count_on(&self, node: NodeId) -> bool {
         self.newest.is_none()
             || self.groups().iter().any(|group| {
@@ -99,7 +99,7 @@ impl Census {
             })
     }
 
-    /// Whether each group has a majority of its voters, and all their disks, without this one.
+    /// Whether each group keeps a majority of its voters, and all their disks, without this node.
     pub fn may_lose(&self, node: NodeId) -> bool {
         self.newest.is_some()
             && self.groups().iter().all(|group| {
@@ -110,18 +110,18 @@ impl Census {
             })
     }
 
-    /// What is missing until every shard has all its voters, on nodes that work and have
-    /// everything.
+    /// The missing steps until every shard has all its voters, on working nodes that have caught
+    /// up.
     pub fn waits(&self, machines: &Machines) -> Vec<String> {
-        let Some(table) = &self.newest else { return vec!["nobody knows the cluster".to_owned()] };
+        let Some(table) = &self.newest else { return vec!["no node knows the cluster".to_owned()] };
         let mut waits = Vec::new();
         for machine in machines.present() {
             let node = machines.identity(machine);
             if !self.running.contains(&machine) || node.is_none_or(|node| !table.nodes.contains_key(&node)) {
-                waits.push(format!("{} is node {node:?} and does not take part", name(machine)));
+                waits.push(format!("{} is node {node:?} and is not a member", name(machine)));
             }
-            if let Some(glimpse) = machines.glimpse(machine).filter(|it| !alike(&it.routing, table)) {
-                waits.push(format!("{} has an old table: {}", name(machine), glimpse.meta_applied));
+            if let Some(inspection) = machines.inspect(machine).filter(|it| !alike(&it.routing, table)) {
+                waits.push(format!("{} has an old table: {}", name(machine), inspection.meta_applied));
             }
         }
         for node in table.nodes.values() {
@@ -133,29 +133,28 @@ impl Census {
         for group in self.groups() {
             let what = group.map_or_else(|| "the meta group".to_owned(), |shard| format!("shard {shard}"));
             let Some(Voting { voters, agreed, behind, .. }) = self.voting.get(&group) else {
-                waits.push(format!("nobody leads {what}"));
+                waits.push(format!("{what} has no leader"));
                 continue;
             };
             let place = group.and_then(|shard| table.placement.get(&shard));
             let wanted = if group.is_some() { active.len().min(REPLICATION) } else { meta_voters(active.len()) };
             if !agreed || voters.len() != wanted || !voters.is_subset(&active) {
-                waits.push(format!("{what} is voted on by {voters:?}, agreed: {agreed}, active are {active:?}"));
+                waits.push(format!("{what} has voters {voters:?}, agreed: {agreed}, active nodes {active:?}"));
             }
             if let Some(place) = place
                 && (place.moving.is_some() || place.nodes.iter().copied().collect::<BTreeSet<_>>() != *voters)
             {
-                waits
-                    .push(format!("{what} is placed on {:?}, voted on by {voters:?}, {:?}", place.nodes, place.moving));
+                waits.push(format!("{what} is placed on {:?}, has voters {voters:?}, {:?}", place.nodes, place.moving));
             }
             if behind.values().any(|entries| *entries > 0) {
-                waits.push(format!("{what} is not everywhere: {behind:?}"));
+                waits.push(format!("{what} has replicas that are behind: {behind:?}"));
             }
         }
         waits
     }
 }
 
-/// Whether two tables agree on all that the meta group decides.
+/// Whether two tables agree on all decisions of the meta group.
 fn alike(one: &Routing, other: &Routing) -> bool {
     let nodes = |table: &Routing| -> Vec<(NodeId, NodeState, String)> {
         table.nodes.values().map(|node| (node.id, node.state, node.cluster_address.clone())).collect()

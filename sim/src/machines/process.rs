@@ -1,5 +1,4 @@
-//! One life of a node on its machine: it takes up what the machine keeps, serves as `troupe start`
-//! has it serve, and ends.
+//! One process of a node: it uses the machine's state, serves as `troupe start` does, and ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +15,23 @@ use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
 use troupe_raft::cluster::operate::Order;
 use troupe_runtime::{Platform, Rng};
 
-use super::{Glimpse, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
+use super::{Inspection, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
 use crate::evidence::Evidence;
 use crate::lanes::Lanes;
 use crate::wire::Wire;
 
-/// A node that is asked to stop hands over within this.
+/// Limit for the hand-over of a stopping node.
 const DRAIN: Duration = Duration::from_millis(800);
-/// A node shows what it knows of the cluster this often, where members change.
+/// Interval at which a node publishes its view, if members change.
 const SHOW_EVERY: Duration = Duration::from_millis(50);
-/// Without it no node is ever replaced because it is silent.
+/// A silent node is never replaced.
 const NEVER: Duration = Duration::from_secs(600);
-/// The first administrator, where there is one.
-const RULER: &str = "ruler";
-/// What a node says that was removed.
+/// The first administrator, if there is one.
+const FIRST_ADMIN: &str = "ruler";
+/// Error text of a removed node.
 const REMOVED: &str = "was removed from this cluster";
 
-/// People of a simulation say as much within seconds as others in a day, and log in again and
-/// again.
+/// Simulated users act within seconds as others do in a day, and log in again and again.
 fn unhurried() -> Limits {
     Limits {
         login_rate: 0,
@@ -46,7 +44,7 @@ fn unhurried() -> Limits {
     }
 }
 
-/// What one life of a node takes from its machine.
+/// Runs one process of a node.
 pub(super) async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machine>>) -> turmoil::Result {
     if machine.lock().power == Power::Spare {
         return Ok(());
@@ -60,8 +58,8 @@ pub(super) async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machin
     machine.power = if is_out { Power::Out } else { Power::Ended };
     drop(machine);
     match ended {
-        Ok(()) => setting.evidence.say(&format!("{} has stopped", name(node))),
-        Err(error) if planned => setting.evidence.say(&format!("{} has stopped: {error}", name(node))),
+        Ok(()) => setting.evidence.note(&format!("{} has stopped", name(node))),
+        Err(error) if planned => setting.evidence.note(&format!("{} has stopped: {error}", name(node))),
         Err(error) => setting.evidence.wrong(format!("{} stopped by itself: {error}", name(node))),
     }
     Ok(())
@@ -74,7 +72,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.boots += 1;
         let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
         let ctx = Platform {
-            clock: machine.dial.clock.clone(),
+            clock: machine.clock.source.clone(),
             rng: rng.clone(),
             net: Arc::new(Wire(machine.meter.clone())),
             executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
@@ -82,7 +80,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         };
         (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
     };
-    let first_admin = if plan.society.ruled { RULER.to_owned() } else { String::new() };
+    let first_admin = if plan.society.administered { FIRST_ADMIN.to_owned() } else { String::new() };
     let strangers = if plan.society.strangers > 0 { Strangers::Invite } else { Strangers::Add };
     let config = ClusterConfig {
         listen: "0.0.0.0:7800".to_owned(),
@@ -112,7 +110,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     {
         let mut machine = machine.lock();
         machine.node = Some(cluster.me());
-        machine.window = Some(Window { routing: cluster.routing(), led: cluster.led(), glimpse: None, orders: giving });
+        machine.window =
+            Some(Window { routing: cluster.routing(), led: cluster.led(), inspection: None, orders: giving });
     }
     let serving = NodeConfig {
         client_listen: "0.0.0.0:7700".to_owned(),
@@ -135,12 +134,12 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         handle.shutdown().await;
         cluster.shutdown().await;
     };
-    // What has not ended by then ends with the process.
+    // Work that has not ended by then ends with the process.
     drop(tokio::time::timeout(DRAIN + Duration::from_secs(2), drain).await);
     Ok(())
 }
 
-/// What `troupe start` prints of the first administrator.
+/// Records the first administrator, which `troupe start` prints.
 async fn birth(evidence: Arc<Evidence>, mut born: watch::Receiver<Option<Born>>) {
     if let Ok(born) = born.wait_for(Option::is_some).await
         && let Some(born) = &*born
@@ -149,7 +148,7 @@ async fn birth(evidence: Arc<Evidence>, mut born: watch::Receiver<Option<Born>>)
     }
 }
 
-/// Shows what the node knows of the cluster, and takes its operator's orders as its HTTP port
+/// Publishes the node's view of the cluster, and accepts the operator's orders as the HTTP port
 /// would.
 async fn attend(
     setting: &Setting,
@@ -160,13 +159,13 @@ async fn attend(
 ) {
     let mut show = tokio::time::interval(SHOW_EVERY);
     loop {
-        let glimpse = Glimpse {
+        let inspection = Inspection {
             meta_applied: cluster.meta_applied(),
             routing: cluster.routing().borrow().clone(),
             voting: cluster.voting(),
         };
         if let Some(window) = &mut machine.lock().window {
-            window.glimpse = Some(glimpse);
+            window.inspection = Some(inspection);
         }
         tokio::select! {
             biased;
@@ -178,7 +177,7 @@ async fn attend(
                         Ok(prospect) => format!("{} moves", prospect.moves.len()),
                         Err(error) => error.to_string(),
                     };
-                    evidence.say(&format!("{} is told to {:?} node {}: {answer}", name(node), order.verb, order.node));
+                    evidence.note(&format!("{} receives the order to {:?} node {}: {answer}", name(node), order.verb, order.node));
                 });
             }
             _ = show.tick() => {}

@@ -1,4 +1,4 @@
-//! NATS JetStream. Just enough of the protocol is spoken here: it is lines of text.
+//! NATS JetStream, with the necessary part of its text protocol.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use super::{NODES, PATIENCE, REQUEST, System, within};
 
 const FIRST_PORT: u16 = 28_222;
 const NOT_FOUND: u64 = 404;
-/// An acknowledgement comes within milliseconds or, where no leader heard the message, never.
+/// An acknowledgement arrives within milliseconds, or never if no leader received the message.
 const ACK: Duration = Duration::from_secs(1);
 
 pub struct Nats {
@@ -32,7 +32,7 @@ impl Nats {
         Nats { program: program.to_owned() }
     }
 
-    /// What the stream is said to be, by any server that answers.
+    /// The stream's description, from any server that answers.
     async fn stream(&self) -> Result<(Client, Value)> {
         let mut why = None;
         for node in 0..NODES {
@@ -84,8 +84,8 @@ impl System for Nats {
         timeout(REQUEST, read.read_line(&mut greeting)).await.context("no greeting in time")??;
         let info: Value = serde_json::from_str(greeting.strip_prefix("INFO").context("not a NATS server")?)?;
         let version = info["version"].as_str().context("no version")?.to_owned();
-        // A connection of its own hears its own answers only: the server's name for it tells it
-        // apart.
+        // Each connection has its own inbox, named by the server's id for it, and receives only its
+        // own answers.
         let inbox = format!("_INBOX.{node}.{}", info["client_id"]);
         let hello = "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true}\r\n";
         write.write_all(format!("{hello}SUB {inbox}.* 1\r\n").as_bytes()).await?;
@@ -101,7 +101,7 @@ impl System for Nats {
     async fn read(&self) -> Result<BTreeSet<String>> {
         let (mut client, info) = self.stream().await?;
         let mut held = BTreeSet::new();
-        // What a stream that they no longer know of held is nowhere.
+        // If the servers no longer know the stream, its messages are lost.
         if info["error"]["code"] == NOT_FOUND {
             return Ok(held);
         }
@@ -135,9 +135,9 @@ impl super::Client for Client {
     async fn publish(&mut self, body: &str) -> Result<bool> {
         let reply = self.send("s", body).await?;
         match timeout(ACK, self.answer(&reply)).await {
-            // Only what is said to be stored counts.
+            // Only a confirmed store counts.
             Ok(answer) => Ok(answer?.is_some_and(|answer| answer["error"].is_null() && answer["seq"].is_u64())),
-            // Given up amid a line, the rest of it is passed over like anything unknown.
+            // If the timeout cuts a line, its rest is skipped like any unknown line.
             Err(_) => Ok(false),
         }
     }
@@ -148,7 +148,7 @@ impl Client {
     async fn ask(&mut self, subject: &str, body: &str) -> Result<Value> {
         let reply = self.send(subject, body).await?;
         let answer = timeout(REQUEST, self.answer(&reply)).await.context("no answer in time")??;
-        answer.context("nobody answers")
+        answer.context("no responders")
     }
 
     async fn send(&mut self, subject: &str, body: &str) -> Result<String> {
@@ -159,7 +159,7 @@ impl Client {
         Ok(reply)
     }
 
-    /// Late answers to earlier requests are passed over; `None` says that nobody listens.
+    /// Skips late answers to earlier requests. `None` means no responders.
     async fn answer(&mut self, reply: &str) -> Result<Option<Value>> {
         loop {
             let mut line = String::new();
@@ -174,7 +174,7 @@ impl Client {
                     if words.get(1) != Some(&reply) {
                         continue;
                     }
-                    // A message with headers is the answer that nobody listens.
+                    // A message with headers reports that there are no responders.
                     if words[0] == "HMSG" {
                         return Ok(None);
                     }
@@ -186,7 +186,7 @@ impl Client {
     }
 }
 
-/// Standard base64, which messages come in.
+/// Standard base64, the encoding of messages.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut held, mut bits) = (0u32, 0);

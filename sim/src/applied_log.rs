@@ -1,9 +1,8 @@
-//! Everything that any disk has ever shown as applied, read as the simulation goes.
+//! Every event that any disk has ever shown as applied, read while the simulation runs.
 //!
-//! An event that was applied anywhere was committed, so from then on its place belongs to it: on
-//! every disk, for ever. The ledger is brought up to date before anything can be lost, so that it
-//! knows of every event anybody may have been told of; the checkers take it for the final log while
-//! there is none yet.
+//! An event that was applied anywhere was committed, so its seq belongs to it on every disk,
+//! forever. The applied log is updated before data can be lost, so it holds every event that a
+//! client may have seen. Until the end of the run the checkers use it as the final log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,44 +14,44 @@ use troupe_store::rows::View;
 
 use crate::machines::name;
 
-/// More rows and bytes than a simulation makes.
+/// More rows and bytes than a simulation creates.
 const EVERYTHING: usize = 1 << 30;
 
 #[derive(Default)]
 struct Log {
     events: Vec<Event>,
-    /// When each was seen first.
+    /// When each event was first seen.
     seen: Vec<Duration>,
     /// The chain after each event.
     chains: Vec<u64>,
 }
 
 #[derive(Default)]
-pub struct Ledger {
+pub struct AppliedLog {
     logs: BTreeMap<ConversationId, Log>,
-    /// By node and conversation: the head that was looked at last, and its chain.
+    /// By node and conversation: the head of the last look, and its chain.
     looked: BTreeMap<(usize, ConversationId), (Seq, u64)>,
 }
 
-/// When somebody was in a group: from the first seq that they see to the one that removed them.
+/// A user's membership in a group: from the first visible seq to the seq of the removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stint {
+pub struct MembershipInterval {
     pub from: u64,
     pub to: Option<u64>,
 }
 
-impl Stint {
+impl MembershipInterval {
     pub fn holds(&self, seq: u64) -> bool {
         seq >= self.from && self.to.is_none_or(|to| seq <= to)
     }
 }
 
-impl Ledger {
-    /// Looks at one disk now; says what on it is not what another one had.
+impl AppliedLog {
+    /// Reads one disk. Returns every difference from events of other disks.
     pub fn look(&mut self, node: usize, view: &View, at: &BTreeSet<ConversationId>, now: Duration) -> Vec<String> {
         let mut wrong = Vec::new();
         for &conversation in at {
-            // A disk that has failed shows nothing: its node is about to stop.
+            // A failed disk is unreadable. Its node is about to stop.
             let Ok(row) = view.conversation(conversation) else { return wrong };
             let Some(row) = row else { continue };
             if self.looked.insert((node, conversation), (row.head, row.chain)) == Some((row.head, row.chain)) {
@@ -95,7 +94,7 @@ impl Ledger {
         self.logs.keys().copied()
     }
 
-    /// For the checkers.
+    /// The logs in the form of the checkers.
     pub fn finals(&self) -> BTreeMap<Conversation, FinalLog> {
         let log = |log: &Log| FinalLog {
             head: log.events.len() as u64,
@@ -111,23 +110,24 @@ impl Ledger {
         log.flat_map(|log| log.events.iter().zip(log.seen.iter().copied()))
     }
 
-    /// Who caused what.
+    /// The sender of each event.
     pub fn senders(&self, conversation: ConversationId) -> impl Iterator<Item = (u64, UserId)> {
         let events = self.logs.get(&conversation).into_iter().flat_map(|log| &log.events);
         events.map(|event| (event.seq.0, event.sender))
     }
 
-    /// When each user was in a group.
-    pub fn stints(&self, group: ConversationId) -> BTreeMap<UserId, Vec<Stint>> {
-        let mut stints: BTreeMap<UserId, Vec<Stint>> = BTreeMap::new();
+    /// The membership intervals of each user.
+    pub fn intervals(&self, group: ConversationId) -> BTreeMap<UserId, Vec<MembershipInterval>> {
+        let mut intervals: BTreeMap<UserId, Vec<MembershipInterval>> = BTreeMap::new();
         for event in self.logs.get(&group).iter().flat_map(|log| &log.events) {
             let seq = event.seq.0;
-            let mut enter = |user: UserId| stints.entry(user).or_default().push(Stint { from: seq, to: None });
+            let mut enter =
+                |user: UserId| intervals.entry(user).or_default().push(MembershipInterval { from: seq, to: None });
             match &event.kind {
                 EventKind::Created { .. } => enter(event.sender),
                 EventKind::Added { users } => users.iter().for_each(|user| enter(*user)),
                 EventKind::Removed { user } => {
-                    if let Some(last) = stints.get_mut(user).and_then(|of| of.last_mut()) {
+                    if let Some(last) = intervals.get_mut(user).and_then(|of| of.last_mut()) {
                         last.to = Some(seq);
                     }
                 }
@@ -137,7 +137,7 @@ impl Ledger {
                 | EventKind::Unknown { .. } => {}
             }
         }
-        stints
+        intervals
     }
 }
 

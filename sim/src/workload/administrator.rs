@@ -1,6 +1,5 @@
-//! The administrator: makes accounts, changes them and invites people to register, whatever breaks
-//! meanwhile, and tries whether what was ended has ended. Those whose accounts these are have
-//! nothing else to do, so the administrator plays them too.
+//! The administrator: creates accounts, changes them, invites users, and verifies that ended
+//! sessions and accounts stay ended. It also plays the owners of these accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,42 +15,43 @@ use troupe_proto::wire::client::{self as wire, admin::Operation, admin_answer::A
 use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
 use troupe_runtime::Platform;
 
-use super::{AGAIN, PASSWORD, Phase, Square};
+use super::{AGAIN, PASSWORD, Phase, WorkloadContext};
 
-/// A request without an answer by then may have been done or not: it is asked again.
+/// A request without an answer may or may not have been applied. It is repeated after this time.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Between two deeds, at most.
+/// Maximum pause between two acts.
 const PAUSE_MS: u64 = 300;
-/// Strangers register on their own as long as everybody may; they are waited for so long.
+/// Strangers register while registration is open. The administrator waits this long for them.
 const STRANGERS: Duration = Duration::from_secs(3);
 const FAR: u64 = 1 << 52;
 
-pub async fn live(square: Arc<Square>, number: u32) {
-    let world = square.world(number);
+pub async fn live(workload: Arc<WorkloadContext>, number: u32) {
+    let platform = workload.platform(number);
     let born = loop {
-        match square.evidence.look(|seen| seen.born.clone()) {
+        match workload.evidence.look(|seen| seen.born.clone()) {
             Some(born) => break born,
             None => sleep(AGAIN).await,
         }
     };
-    let ruler = Ruler { square: square.clone(), world, name: born.0, connection: Mutex::default() };
-    while ruler.enter(&ruler.name, &born.1, PASSWORD, "desk").await.is_none() {}
-    square.ruled.send_replace(true);
-    square.everybody().await;
-    let mut strangers = square.strangers.subscribe();
-    let come = strangers.wait_for(|strangers| strangers.len() >= square.plan.society.strangers);
+    let administrator =
+        Administrator { workload: workload.clone(), platform, name: born.0, connection: Mutex::default() };
+    while administrator.enter(&administrator.name, &born.1, PASSWORD, "desk").await.is_none() {}
+    workload.administered.send_replace(true);
+    workload.everybody().await;
+    let mut strangers = workload.strangers.subscribe();
+    let come = strangers.wait_for(|strangers| strangers.len() >= workload.plan.society.strangers);
     drop(timeout(STRANGERS, come).await);
-    ruler.rule().await;
+    administrator.rule().await;
 }
 
-struct Ruler {
-    square: Arc<Square>,
-    world: Platform,
+struct Administrator {
+    workload: Arc<WorkloadContext>,
+    platform: Platform,
     name: String,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
-/// An account, and what is known of its two devices.
+/// An account, and the tokens of its two devices.
 struct Subject {
     name: String,
     password: String,
@@ -60,17 +60,17 @@ struct Subject {
 
 const DEVICES: [&str; 2] = ["phone", "tablet"];
 
-impl Ruler {
+impl Administrator {
     async fn rule(&self) {
         for round in 0.. {
             if self.is_over() {
                 return;
             }
-            let outcome = match self.world.rng.range(0, 3) {
+            let outcome = match self.platform.rng.range(0, 3) {
                 0 => self.invite(round).await,
                 _ => self.look_after(round).await,
             };
-            // Without an outcome the time was up.
+            // Without an outcome the run is over.
             if outcome.is_none() {
                 return;
             }
@@ -78,12 +78,12 @@ impl Ruler {
     }
 
     fn is_over(&self) -> bool {
-        *self.square.phase.borrow() == Phase::Silent
+        *self.workload.phase.borrow() == Phase::Silent
     }
 
-    /// An account from its beginning, and one thing after another that is done to it.
+    /// Creates an account and applies random changes to it.
     async fn look_after(&self, round: usize) -> Option<()> {
-        let rng = &self.world.rng;
+        let rng = &self.platform.rng;
         let name = format!("subject-{round}");
         let create = wire::CreateAccount { name: name.clone(), password: "once only".into(), admin: false };
         self.act("user.create", Operation::CreateAccount(create)).await?.ok()?;
@@ -141,9 +141,9 @@ impl Ruler {
         Some(())
     }
 
-    /// A code with some uses, and more people who have it than that.
+    /// Creates a code and registers more guests than it has uses.
     async fn invite(&self, round: usize) -> Option<()> {
-        let rng = &self.world.rng;
+        let rng = &self.platform.rng;
         let only = |word: &str| {
             let registration = Some(word.to_owned());
             Operation::ChangeSettings(wire::ChangeSettings { registration, ..Default::default() })
@@ -160,15 +160,15 @@ impl Ruler {
         let id = made.invites.first()?.id.clone();
         let mut guests = JoinSet::new();
         for guest in 0..uses + 2 {
-            let (square, world, code) = (self.square.clone(), self.world.clone(), code.clone());
-            guests.spawn(async move { register(square, world, format!("guest-{round}-{guest}"), code).await });
+            let (workload, platform, code) = (self.workload.clone(), self.platform.clone(), code.clone());
+            guests.spawn(async move { register(workload, platform, format!("guest-{round}-{guest}"), code).await });
         }
         let mut refused = false;
         while let Some(outcome) = guests.join_next().await {
             refused |= outcome.is_ok_and(|outcome| outcome == Some(false));
         }
         if refused {
-            self.square.evidence.refused_guest(&id);
+            self.workload.evidence.refused_guest(&id);
         }
         if rng.range(0, 2) == 0 {
             self.act_as(request, "invite.revoke", Operation::RevokeInvite(id)).await?.ok()?;
@@ -178,21 +178,22 @@ impl Ruler {
     }
 
     fn request(&self) -> ClientMessageId {
-        ClientMessageId(self.world.rng.bytes())
+        ClientMessageId(self.platform.rng.bytes())
     }
 
     async fn act(&self, action: &'static str, operation: Operation) -> Option<Result<Answer, Error>> {
         self.act_as(self.request(), action, operation).await
     }
 
-    /// One act until it is done or refused. None: the time was up, and it may have been done.
+    /// Repeats one act until it is applied or refused. None: the run ended first, and it may have
+    /// been applied.
     async fn act_as(
         &self,
         request: ClientMessageId,
         action: &'static str,
         operation: Operation,
     ) -> Option<Result<Answer, Error>> {
-        let evidence = &self.square.evidence;
+        let evidence = &self.workload.evidence;
         evidence.asked(request, action);
         let admin = wire::Admin { request: Bytes::copy_from_slice(&request.0), operation: Some(operation) };
         loop {
@@ -213,11 +214,11 @@ impl Ruler {
 
     async fn pause(&self) -> Option<()> {
         self.connection.lock().take();
-        sleep(Duration::from_millis(self.world.rng.range(10, 300))).await;
+        sleep(Duration::from_millis(self.platform.rng.range(10, 300))).await;
         (!self.is_over()).then_some(())
     }
 
-    /// As the administrator, over one connection as long as it lasts.
+    /// Asks as the administrator, over one connection while it lasts.
     async fn ask(&self, request: Request) -> Result<Message, Error> {
         let held = self.connection.lock().clone().filter(|connection| !connection.is_closed());
         let connection = match held {
@@ -233,10 +234,10 @@ impl Ruler {
     }
 
     async fn open(&self) -> Result<Connection, Error> {
-        open(&self.square, &self.world).await
+        open(&self.workload, &self.platform).await
     }
 
-    /// Logs in until it works; returns the token.
+    /// Logs in until it succeeds. Returns the token.
     async fn enter(&self, name: &str, password: &str, new: &str, device: &str) -> Option<Bytes> {
         loop {
             let entered = match self.open().await {
@@ -246,7 +247,7 @@ impl Ruler {
             match entered {
                 Ok(logged_in) => return Some(logged_in.token),
                 Err(error) if error.code() == Some(Refusal::WrongCredentials.code()) => {
-                    self.square.evidence.wrong(format!("{name} cannot log in with \"{password}\": {error}"));
+                    self.workload.evidence.wrong(format!("{name} cannot log in with \"{password}\": {error}"));
                     return None;
                 }
                 Err(_) => self.pause().await?,
@@ -270,7 +271,7 @@ impl Ruler {
         }
     }
 
-    /// Whether a session can be resumed, at whichever node says so.
+    /// Whether a session can be resumed, according to any node.
     async fn resumes(&self, token: &Bytes) -> Option<bool> {
         loop {
             let resumed = match self.open().await {
@@ -287,14 +288,14 @@ impl Ruler {
 
     async fn has_ended(&self, token: &Bytes, name: &str, why: &str) -> Option<()> {
         if self.resumes(token).await? {
-            self.square.evidence.wrong(format!("accounts: a session of {name} goes on, although {why}"));
+            self.workload.evidence.wrong(format!("accounts: a session of {name} continues although {why}"));
         }
         Some(())
     }
 
     async fn goes_on(&self, token: &Bytes, name: &str) -> Option<()> {
         if !self.resumes(token).await? {
-            self.square.evidence.wrong(format!("accounts: a session of {name} has ended, which nobody asked for"));
+            self.workload.evidence.wrong(format!("accounts: a session of {name} ended without a request"));
         }
         Some(())
     }
@@ -307,7 +308,7 @@ impl Ruler {
             };
             match entered {
                 Ok(_) => {
-                    self.square.evidence.wrong(format!("accounts: {name} is disabled and has logged in"));
+                    self.workload.evidence.wrong(format!("accounts: {name} is disabled and has logged in"));
                     return Some(());
                 }
                 Err(error) if error.code() == Some(Rejection::AccountDisabled.code()) => return Some(()),
@@ -317,29 +318,29 @@ impl Ruler {
     }
 }
 
-/// Until it has the account or not; None when the time is up.
-async fn register(square: Arc<Square>, world: Platform, name: String, code: String) -> Option<bool> {
-    let request = world.rng.bytes::<16>();
+/// Registers until accepted or refused. None if the run ends first.
+async fn register(workload: Arc<WorkloadContext>, platform: Platform, name: String, code: String) -> Option<bool> {
+    let request = platform.rng.bytes::<16>();
     loop {
-        let registered = match open(&square, &world).await {
+        let registered = match open(&workload, &platform).await {
             Ok(connection) => in_time(connection.register_invited(&name, PASSWORD, request, &code)).await,
             Err(error) => Err(error),
         };
         match registered {
             Ok(_) => return Some(true),
             Err(error) if error.code() == Some(Rejection::BadInvite.code()) => return Some(false),
-            Err(_) => sleep(Duration::from_millis(world.rng.range(10, 300))).await,
+            Err(_) => sleep(Duration::from_millis(platform.rng.range(10, 300))).await,
         }
-        if *square.phase.borrow() == Phase::Silent {
+        if *workload.phase.borrow() == Phase::Silent {
             return None;
         }
     }
 }
 
-async fn open(square: &Square, world: &Platform) -> Result<Connection, Error> {
-    let node = world.rng.range(0, square.plan.machines() as u64) as usize;
-    let address = &square.nodes(node)[0];
-    Ok(in_time(Connection::open(&*world.net, address)).await?.0)
+async fn open(workload: &WorkloadContext, platform: &Platform) -> Result<Connection, Error> {
+    let node = platform.rng.range(0, workload.plan.machines() as u64) as usize;
+    let address = &workload.nodes(node)[0];
+    Ok(in_time(Connection::open(&*platform.net, address)).await?.0)
 }
 
 async fn in_time<T>(what: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

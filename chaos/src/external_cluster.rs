@@ -1,10 +1,9 @@
-//! A run against a cluster that somebody else started: people chat there, faults are the owner's
-//! own commands, and everything is judged by what clients can see. No conversation of others is
-//! looked at: people of a run have names of their own and talk in groups and in pairs.
+//! A run against a cluster that was started elsewhere. Clients chat there, faults are the owner's
+//! commands, and the checks use only what clients observe. Users of a run have unique names and use
+//! their own groups and pairs, so no other conversation is touched.
 //!
-//! What each node says of a conversation stands for its replica. A node may answer from the shard's
-//! leader, so this compares what nodes *serve*; to compare what disks hold, let [`run`](crate::run)
-//! start the cluster.
+//! A node's answers stand for its replica. A node may answer from the shard's leader, so this
+//! compares what nodes *serve*. To compare disks, let [`run`](crate::run) start the cluster.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -24,29 +23,30 @@ use crate::recorder::Recorder;
 use crate::report::{Report, Run};
 use crate::run::{DRAIN, Finished};
 use crate::scenario::Scenario;
-use crate::workload::{Place, Workload, connect_at};
+use crate::workload::{Namespace, Workload, connect_at};
 
-/// Somebody else's cluster, and how its owner breaks it.
+/// A cluster that was started elsewhere, and its fault commands.
 #[derive(Clone, Debug)]
-pub struct Foreign {
+pub struct ExternalCluster {
     /// Client addresses.
     pub nodes: Vec<String>,
     pub seconds: u64,
     pub seed: u64,
     pub rate: u64,
-    /// A command of the shell that breaks something, and one that heals it.
+    /// Shell commands that inject a fault and heal it.
     pub inject: Option<String>,
     pub heal: Option<String>,
-    /// How long a fault lasts, and how long it is quiet before the next.
+    /// Duration of a fault, and the pause before the next.
     pub lasts: Duration,
     pub quiet: Duration,
 }
 
-pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> {
+pub async fn run(options: ExternalCluster, recorder: Arc<Recorder>) -> Result<Finished> {
     let rng = Arc::new(Rng::from_seed(options.seed));
-    // Two runs with the same seed must not meet.
-    let place = Place { prefix: format!("c{:08x}-", Rng::from_os().u64() >> 32), shared: true };
-    let workload = Workload::set_up_at(&options.nodes, recorder.clone(), rng, place.clone()).await.context("set up")?;
+    // Two runs with the same seed must not share users.
+    let namespace = Namespace { prefix: format!("c{:08x}-", Rng::from_os().u64() >> 32), shared: true };
+    let workload =
+        Workload::set_up_at(&options.nodes, recorder.clone(), rng, namespace.clone()).await.context("set up")?;
     recorder.start_gaps();
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
@@ -67,7 +67,7 @@ pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> 
     }
     let mut finals = BTreeMap::new();
     for (index, node) in options.nodes.iter().enumerate() {
-        finals.insert(index as u64 + 1, read_all(node, &place, &workload).await.context(node.clone())?);
+        finals.insert(index as u64 + 1, read_all(node, &namespace, &workload).await.context(node.clone())?);
     }
     let mut heads: BTreeMap<String, u64> = BTreeMap::new();
     for (conversation, log) in finals.values().flatten() {
@@ -81,7 +81,7 @@ pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> 
     let violations = checkers::check(&history);
     let windows = recorder.windows();
     let report = Report::new(Run {
-        // Without a command nothing was meant to break.
+        // Without a command no fault is intended.
         scenario: if options.inject.is_some() { Scenario::Mixed } else { Scenario::Calm },
         seed: options.seed,
         seconds: options.seconds,
@@ -95,7 +95,7 @@ pub async fn run(options: Foreign, recorder: Arc<Recorder>) -> Result<Finished> 
     Ok(Finished { report, history, windows, violations, span: (begin, end) })
 }
 
-async fn break_it(options: &Foreign, recorder: &Recorder, until: Instant) -> Result<u64> {
+async fn break_it(options: &ExternalCluster, recorder: &Recorder, until: Instant) -> Result<u64> {
     let mut faults = 0;
     let Some(inject) = &options.inject else {
         tokio::time::sleep_until(until).await;
@@ -125,8 +125,8 @@ async fn shell(command: &str) -> Result<()> {
     Ok(())
 }
 
-/// Every conversation of the run as one node serves it.
-async fn read_all(node: &str, place: &Place, workload: &Workload) -> Result<BTreeMap<Conversation, FinalLog>> {
+/// Every conversation of the run, as one node serves it.
+async fn read_all(node: &str, namespace: &Namespace, workload: &Workload) -> Result<BTreeMap<Conversation, FinalLog>> {
     let mut logs = BTreeMap::new();
     let mut clients = BTreeMap::new();
     for (conversation, device) in workload.conversations() {
@@ -134,7 +134,7 @@ async fn read_all(node: &str, place: &Place, workload: &Workload) -> Result<BTre
             std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
             std::collections::btree_map::Entry::Vacant(free) => {
                 let (client, mut events) =
-                    connect_at(&[node.to_owned()], &place.user(device as usize), "reader").await?;
+                    connect_at(&[node.to_owned()], &namespace.user(device as usize), "reader").await?;
                 tokio::spawn(async move { while events.next().await.is_some() {} });
                 free.insert(client)
             }

@@ -1,7 +1,7 @@
-//! Teeth on real processes: bugs planted into the nodes of a run, and the run must say so.
+//! Mutation testing on real processes: a run with a planted bug must report it.
 //!
-//! Most planted bugs are caught by the simulation, a thousand times faster (`sim/src/teeth.rs`).
-//! Here are those that only a real disk shows, and a few that show that this harness sees as much.
+//! The simulation detects most planted bugs a thousand times faster (`sim/src/mutants.rs`). This
+//! list has the bugs that need a real disk, and a few that validate this harness.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,46 +15,45 @@ use crate::report::Verdict;
 use crate::run::{self, RunOptions};
 use crate::scenario::Scenario;
 
-/// A bug may hide from one run; it must not hide from this many.
+/// A bug may hide in one run, but not in this many.
 pub const RUNS: u64 = 4;
-/// What a bug keeps from draining is not waited for as long as usual; what is sound drains in a
-/// second or two.
+/// Shorter than usual: a run with a bug may never drain, and a sound one drains in a second or two.
 const DRAIN: Duration = Duration::from_secs(20);
-/// Sends per second: more than usual, since a run is short.
+/// Sends per second, more than usual because a run is short.
 const RATE: u64 = 400;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Tooth {
+pub struct Mutant {
     pub plant: Plant,
     pub scenario: Scenario,
     pub seconds: u64,
 }
 
-const fn tooth(plant: Plant, scenario: Scenario, seconds: u64) -> Tooth {
-    Tooth { plant, scenario, seconds }
+const fn mutant(plant: Plant, scenario: Scenario, seconds: u64) -> Mutant {
+    Mutant { plant, scenario, seconds }
 }
 
-pub const TEETH: [Tooth; 8] = [
-    tooth(Plant::AckBeforeCommit, Scenario::Calm, 5),
-    tooth(Plant::DedupWithoutSender, Scenario::Calm, 5),
-    tooth(Plant::IgnoreFanOutGap, Scenario::Calm, 5),
-    tooth(Plant::IgnoreAfter, Scenario::KillLeader, 12),
-    tooth(Plant::ReapplyOnReplay, Scenario::KillAll, 8),
-    tooth(Plant::SyncSkipped, Scenario::PowerLossAll, 8),
-    tooth(Plant::EngineErrorIgnored, Scenario::WriteError, 8),
-    tooth(Plant::WitnessIgnored, Scenario::Truncate, 12),
+pub const MUTANTS: [Mutant; 8] = [
+    mutant(Plant::AckBeforeCommit, Scenario::Calm, 5),
+    mutant(Plant::DedupWithoutSender, Scenario::Calm, 5),
+    mutant(Plant::IgnoreFanOutGap, Scenario::Calm, 5),
+    mutant(Plant::IgnoreAfter, Scenario::KillLeader, 12),
+    mutant(Plant::ReapplyOnReplay, Scenario::KillAll, 8),
+    mutant(Plant::SyncSkipped, Scenario::PowerLossAll, 8),
+    mutant(Plant::EngineErrorIgnored, Scenario::WriteError, 8),
+    mutant(Plant::WitnessIgnored, Scenario::Truncate, 12),
 ];
 
-/// A row of the table of planted bugs, whoever caught it.
+/// A row of the table of planted bugs, for both harnesses.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     pub bug: &'static str,
-    /// "simulation", the name of a scenario, or nothing.
+    /// "simulation", the name of a scenario, or none.
     pub caught_by: Option<&'static str>,
-    /// Seeds tried until one caught it, the one that did included.
+    /// Seeds tried up to and including the detection.
     pub seeds: Option<u64>,
     pub seconds: Option<f64>,
-    /// The seed, and what was wrong there.
+    /// The seed of the detection, and the violation.
     pub seed: Option<u64>,
     pub shown_as: Option<String>,
 }
@@ -68,7 +67,7 @@ impl Row {
         self.seconds = Some((time.as_secs_f64() * 10.0).round() / 10.0);
     }
 
-    /// For people.
+    /// The row as text.
     pub fn line(&self) -> String {
         let Row { bug, caught_by, seeds, seconds, shown_as, .. } = self;
         let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
@@ -78,14 +77,14 @@ impl Row {
     }
 }
 
-impl Tooth {
-    pub fn of(plant: Plant) -> Option<Tooth> {
-        TEETH.into_iter().find(|tooth| tooth.plant == plant)
+impl Mutant {
+    pub fn of(plant: Plant) -> Option<Mutant> {
+        MUTANTS.into_iter().find(|mutant| mutant.plant == plant)
     }
 
-    /// Runs with the bug until one shows it. `troupe` must have been built with the feature
+    /// Runs with the bug until one detects it. `troupe` must be built with the feature
     /// `planted-bugs`.
-    pub async fn bite(self, troupe: PathBuf, port: u16) -> Result<Row> {
+    pub async fn detect(self, troupe: PathBuf, port: u16) -> Result<Row> {
         let begun = Instant::now();
         let mut row = Row::of(self.plant);
         for seed in 1..=RUNS {
@@ -93,7 +92,7 @@ impl Tooth {
             let plain = RunOptions::new(troupe.clone(), self.scenario, self.seconds, seed);
             let options = RunOptions { rate: RATE, verbose: false, plant, port, drain: DRAIN, ..plain };
             row.seeds = Some(seed);
-            // A node that a bug has brought down is no verdict; another seed is.
+            // A node that crashes because of the bug gives no verdict; the next seed is tried.
             if let Ok(report) = run::run(options).await
                 && report.verdict == Verdict::Broken
             {

@@ -1,4 +1,4 @@
-//! The people of a workload one by one: who they are, how they come in, what they write down.
+//! Participants of a workload: names, logins, and the record of deliveries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,16 @@ pub(super) const PASSWORD: &str = "a workload's password";
 /// How long a login or a registration may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The cluster that people live on: their own, or one that others use too.
+/// The names of a run's users, in a cluster of its own or a shared one.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
-    /// Before every name, so that names are free.
+pub struct Namespace {
+    /// Prefix of every name, to avoid collisions.
     pub prefix: String,
-    /// Others say things to everyone.
+    /// Others may send to `everyone`.
     pub shared: bool,
 }
 
-impl Place {
+impl Namespace {
     pub fn name(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -36,7 +36,7 @@ impl Place {
         self.name(&format!("user-{number}"))
     }
 
-    /// Whether what is said in a conversation is for us to judge.
+    /// Whether events of a conversation are checked.
     pub fn judges(&self, conversation: &str) -> bool {
         !self.shared || conversation != "everyone"
     }
@@ -51,7 +51,7 @@ pub(super) async fn connect(nodes: &[String], number: usize, name: String, regis
     connect_at(&rotated, &name, &format!("device-{number}")).await
 }
 
-/// Logs somebody in who is registered, or is being registered at this moment.
+/// Logs in a user who is registered, or is being registered.
 pub async fn connect_at(nodes: &[String], name: &str, device: &str) -> Result<(Client, Events)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -70,17 +70,17 @@ pub async fn connect_at(nodes: &[String], name: &str, device: &str) -> Result<(C
     }
 }
 
-/// Who hears what a device is handed, and writes it down.
+/// Records the deliveries to a device.
 #[derive(Clone)]
-pub struct Ears {
+pub struct DeviceLog {
     pub device: DeviceNumber,
     pub recorder: Arc<Recorder>,
     pub positions: Positions,
-    pub place: Place,
+    pub namespace: Namespace,
 }
 
-impl Ears {
-    /// Writes down what an SDK client hands out, and reads along.
+impl DeviceLog {
+    /// Records the deliveries of an SDK client, and marks messages as read.
     pub async fn listen(self, client: Client, mut events: Events) {
         let device = self.device;
         let mut taken = 0u64;
@@ -88,7 +88,7 @@ impl Ears {
             match incoming {
                 Incoming::Event { conversation, event } => {
                     let name = conversation.to_string();
-                    if !self.place.judges(&name) {
+                    if !self.namespace.judges(&name) {
                         continue;
                     }
                     self.recorder.record(|at| Record::Deliver {
@@ -109,13 +109,13 @@ impl Ears {
                     if taken.is_multiple_of(50) {
                         let client = client.clone();
                         tokio::spawn(async move {
-                            // A read mark that fails while nodes die is no evidence of anything.
+                            // A read mark that fails during faults proves nothing.
                             drop(client.mark_read(conversation, event.seq).await);
                         });
                     }
                 }
                 Incoming::Cursor { conversation, user, delivered, read }
-                    if self.place.judges(&conversation.to_string()) =>
+                    if self.namespace.judges(&conversation.to_string()) =>
                 {
                     self.recorder.record(|at| Record::Cursor {
                         at,
@@ -132,12 +132,11 @@ impl Ears {
     }
 }
 
-/// A device of a user of its own that is logged in and whose pushes nobody takes, as long as it is
-/// held.
-pub async fn deaf(ctx: &Platform, node: &str, number: usize) -> Result<(Connection, Pushes)> {
+/// A logged-in device with its own user, whose pushes are never read while it is held.
+pub async fn non_reader(ctx: &Platform, node: &str, number: usize) -> Result<(Connection, Pushes)> {
     let (connection, pushes) = Connection::open(&*ctx.net, node).await?;
     let name = format!("deaf-{number}");
-    // Registered the first time; from then on the name is taken, by the same one.
+    // Registered the first time. Later the name is taken by the same user.
     drop(connection.register(&name, PASSWORD, ctx.rng.bytes()).await);
     connection.login(&name, PASSWORD, "deaf").await?;
     Ok((connection, pushes))

@@ -1,5 +1,5 @@
-//! What a control says over AMQP: one queue is declared, published to with confirms, and read until
-//! its end.
+//! The AMQP client of a control: declares one queue, publishes with confirms, and reads the queue
+//! to its end.
 
 use amqprs::callbacks::ChannelCallback;
 use amqprs::channel::{
@@ -12,10 +12,10 @@ use amqprs::{Ack, BasicProperties, Cancel, CloseChannel, FieldTable, Nack, Retur
 use anyhow::{Context, Result, ensure};
 use tokio::sync::mpsc;
 
-use crate::peers::Client as _;
+use crate::baselines::Client as _;
 
 const QUEUE: &str = "q";
-/// So many deliveries are acknowledged at once; the server stops after 2,000 that are not.
+/// Deliveries per acknowledgement. The server stops at 2,000 unacknowledged ones.
 const BATCH: u64 = 500;
 
 /// One connection with one channel.
@@ -26,7 +26,7 @@ pub struct Client {
     published: u64,
 }
 
-/// Messages up to this number, and whether the queue has them.
+/// Messages up to this number, and whether the queue stored them.
 struct Confirm {
     number: u64,
     stored: bool,
@@ -51,8 +51,8 @@ impl Client {
         Ok(())
     }
 
-    /// Reads until `end`, which it publishes itself: a queue is in order, so everything that it
-    /// held comes before.
+    /// Reads until `end`, which it publishes first. A queue is ordered, so all its messages precede
+    /// `end`.
     pub async fn drain(mut self, end: &str, mut each: impl FnMut(String)) -> Result<()> {
         ensure!(self.publish(end).await?, "the queue does not take messages");
         let consume = BasicConsumeArguments::new(QUEUE, "control").manual_ack(true).finish();
@@ -70,24 +70,24 @@ impl Client {
                 unacknowledged = 0;
             }
             if last {
-                // Waits for the server, which has by then heard the acknowledgement.
+                // The close waits for the server, which has processed the acknowledgement by then.
                 return self.channel.close().await.context("the channel does not close");
             }
         }
     }
 }
 
-impl crate::peers::Client for Client {
+impl crate::baselines::Client for Client {
     fn version(&self) -> &str {
         self.connection.server_properties().version()
     }
 
-    /// Waits for as long as the connection holds: the queue's next leader confirms what the one
-    /// before was told.
+    /// Waits as long as the connection lives: the queue's next leader confirms messages of its
+    /// predecessor.
     async fn publish(&mut self, body: &str) -> Result<bool> {
         self.published += 1;
         let persistent = BasicProperties::default().with_persistence(true).finish();
-        // Without it a server confirms what belongs to no queue.
+        // Without it a server confirms messages that reach no queue.
         let to = BasicPublishArguments::new("", QUEUE).mandatory(true).finish();
         self.channel.basic_publish(persistent, body.as_bytes().to_vec(), to).await?;
         loop {
@@ -99,10 +99,10 @@ impl crate::peers::Client for Client {
     }
 }
 
-/// Passes confirms on; the connection's end drops it, and the receiver hears of that.
+/// Forwards confirms. When the connection ends, the channel closes.
 struct Heard {
     confirms: mpsc::UnboundedSender<Confirm>,
-    /// Comes before the confirm of the same message. There is one at a time.
+    /// Arrives before the confirm of the same message. There is one message at a time.
     returned: bool,
 }
 
@@ -122,7 +122,7 @@ impl ChannelCallback for Heard {
 
     async fn publish_ack(&mut self, _: &Channel, ack: Ack) {
         let stored = !std::mem::take(&mut self.returned);
-        // Nobody listens any more when the client is gone.
+        // The receiver is gone when the client is.
         let _ = self.confirms.send(Confirm { number: ack.delivery_tag(), stored });
     }
 

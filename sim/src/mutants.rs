@@ -1,20 +1,20 @@
-//! Teeth: every planted bug is caught; a harness that finds nothing proves nothing. Those of
-//! RocksDB are for real processes (`chaos/src/teeth.rs`).
+//! Mutation testing: every planted bug is detected, because a harness that finds nothing proves
+//! nothing. Bugs of RocksDB need real processes (`chaos/src/mutants.rs`).
 //!
-//! The table says where to look first: seeds that are known to catch a bug. A bug that neither its
-//! own seed nor any of those tried after it catches is a hole in the harness, and fails the run.
+//! The table holds seeds that are known to detect a bug. A bug that neither its known seed nor the
+//! following seeds detect is a hole in the harness, and fails the run.
 
 use std::ops::Range;
 
 use anyhow::Result;
-use troupe_chaos::teeth::Row;
+use troupe_chaos::mutants::Row;
 use troupe_core::plant::Plant;
 
 use crate::report::Report;
 use crate::runner::{self, Run};
 
-/// For each bug a seed that catches it, found by trying (`--blind`): it saves trying again. What a
-/// seed tells changes with the code; one that has become wrong costs time and nothing else.
+/// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
+/// entry only costs time.
 const KNOWN: [(Plant, u64); 42] = [
     (Plant::AckBeforeCommit, 0),
     (Plant::AckBeforeFsync, 2),
@@ -60,21 +60,21 @@ const KNOWN: [(Plant, u64); 42] = [
     (Plant::InviteUsedTwice, 12),
 ];
 
-pub struct Bite {
-    /// After the known one, seeds from zero on.
+pub struct Detection {
+    /// Seeds after the known one, from zero on.
     pub tries: u64,
     pub jobs: usize,
     pub only: Option<Plant>,
-    /// Without looking at the known ones first: how many seeds does it take?
+    /// Ignores the known seeds, to count how many a detection takes.
     pub blind: bool,
 }
 
-/// Plants each, and runs seeds until it is caught.
-pub fn bite(bite: &Bite, mut each: impl FnMut(&Row)) -> Result<Vec<Row>> {
+/// Plants each bug, and runs seeds until one detects it.
+pub fn detect(detection: &Detection, mut each: impl FnMut(&Row)) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for (plant, seed) in KNOWN.into_iter().filter(|(plant, _)| bite.only.is_none_or(|only| only == *plant)) {
-        let first = (!bite.blind).then_some(seed..seed + 1);
-        let row = caught(plant, first.into_iter().chain(std::iter::once(0..bite.tries)), bite.jobs)?;
+    for (plant, seed) in KNOWN.into_iter().filter(|(plant, _)| detection.only.is_none_or(|only| only == *plant)) {
+        let first = (!detection.blind).then_some(seed..seed + 1);
+        let row = caught(plant, first.into_iter().chain(std::iter::once(0..detection.tries)), detection.jobs)?;
         each(&row);
         rows.push(row);
     }
@@ -88,7 +88,7 @@ fn caught(plant: Plant, ranges: impl IntoIterator<Item = Range<u64>>, jobs: usiz
         let run = Run { seeds, jobs, plant: Some(plant), until_caught: true, progress: false };
         let mut first: Option<Report> = None;
         let summary = runner::run(&run, |report| {
-            // A process that did not come to its end has shown nothing.
+            // A process without a report has shown nothing.
             let shown = !report.violations.is_empty() && !report.trace.is_empty();
             if shown && first.is_none() {
                 first = Some(report.clone());

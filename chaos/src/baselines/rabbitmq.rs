@@ -1,8 +1,8 @@
-//! RabbitMQ from Debian's packages, unpacked into a folder: three nodes that find each other by a
-//! list, one quorum queue.
+//! RabbitMQ from Debian's packages, unpacked into a folder: three nodes with a static peer list,
+//! and one quorum queue.
 //!
-//! Erlang's nodes ask a daemon for each other's ports. Ours is on a port of its own, so that an
-//! Erlang that runs on this machine anyway is neither used nor disturbed, and it ends with us.
+//! Erlang nodes ask a daemon for each other's ports. Ours uses a separate port, so that it neither
+//! uses nor disturbs an installed Erlang, and it ends with this process.
 
 mod client;
 
@@ -27,16 +27,16 @@ use super::{NODES, PATIENCE, REQUEST, System, within};
 const EPMD_PORT: u16 = 28_400;
 const FIRST_PORT: u16 = 28_410;
 const FIRST_DISTRIBUTION_PORT: u16 = 28_420;
-/// Each call of the command line is a node, too, and takes one of these.
+/// Each command-line call is a node too, and takes one of these ports.
 const COMMAND_PORTS: (u16, u16) = (28_430, 28_440);
 const ERLANG_ON_LOOPBACK: &str = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}";
 
 pub struct RabbitMq {
-    /// What `usr/lib/rabbitmq` and `usr/lib/erlang` are in.
+    /// The folder that contains `usr/lib/rabbitmq` and `usr/lib/erlang`.
     at: PathBuf,
-    /// Everything but the data: the cookie, the configuration, the logs.
+    /// Everything but the data: cookie, configuration and logs.
     home: PathBuf,
-    /// What was read is gone from the queue: it is held here, whichever try read it.
+    /// Reading removes messages from the queue. They are collected here across attempts.
     drained: Mutex<BTreeSet<String>>,
     tries: AtomicUsize,
     /// Ends when this is dropped.
@@ -50,7 +50,7 @@ fn name(node: usize) -> String {
 impl RabbitMq {
     pub fn new(at: &Path, home: &Path) -> Result<RabbitMq> {
         let at = at.canonicalize().with_context(|| format!("{}", at.display()))?;
-        // Who knows the cookie may do everything that the nodes may.
+        // The cookie grants full access to the nodes.
         let cookie = home.join(".erlang.cookie");
         let mut cookie = OpenOptions::new().write(true).create_new(true).mode(0o400).open(cookie)?;
         cookie.write_all(format!("{:016X}", Rng::from_os().u64()).as_bytes())?;
@@ -72,8 +72,7 @@ impl RabbitMq {
         Ok(RabbitMq { at, home: home.to_owned(), drained, tries, _epmd: epmd })
     }
 
-    /// One of the package's scripts, in an environment that nothing of this machine's own gets
-    /// into.
+    /// One of the package's scripts, in an environment isolated from this machine's settings.
     fn script(&self, script: &str) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = Command::new(self.at.join("usr/lib/rabbitmq/bin").join(script));
@@ -121,8 +120,8 @@ impl System for RabbitMq {
             .env("RABBITMQ_CONFIG_FILE", self.home.join("rabbitmq"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", self.home.join("enabled_plugins"))
             .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", ERLANG_ON_LOOPBACK)
-            // The script becomes the server instead of waiting for it, which a signal to it would
-            // not reach.
+            // The script becomes the server process instead of its parent, so that signals reach
+            // the server.
             .env("RABBITMQ_ALLOW_INPUT", "1")
             .env("RABBITMQ_SERVER_START_ARGS", "-noinput");
         command
@@ -130,16 +129,16 @@ impl System for RabbitMq {
 
     async fn prepare(&self) -> Result<()> {
         for node in 0..NODES {
-            // A node lets clients in when it has started.
+            // A node accepts clients once it has started.
             within(PATIENCE, async || self.connect(node).await).await?;
         }
-        // A queue's members are chosen from those that are there when it is declared.
+        // A queue's members are chosen from the nodes online at its declaration.
         self.order(&["await_online_nodes", &NODES.to_string()]).await?;
         self.connect(0).await?.declare().await
     }
 
     async fn connect(&self, node: usize) -> Result<Client> {
-        // A server that is frozen or not ready takes a connection and says nothing.
+        // A frozen or unready server accepts a connection and stays silent.
         timeout(REQUEST, Client::connect(FIRST_PORT + node as u16)).await.context("no answer in time")?
     }
 

@@ -1,18 +1,17 @@
-//! What can be said while a run goes on: counts, gaps, and what cannot be right whatever comes.
+//! Checks during a run: counts, gaps, and definite violations.
 //!
-//! A few of the checkers' rules, those that need no final logs, kept as records come. The verdict
-//! is still the checkers': this is for whoever watches, so that a broken promise shows when it
-//! breaks.
+//! A subset of the checkers' rules that needs no final logs, evaluated as records arrive. The
+//! verdict is still the checkers'. These checks show a violation in the live view when it happens.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::history::{Conversation, DeviceNumber, MessageId, Record};
 
-/// Lines about faults that are remembered.
+/// Fault lines in memory.
 const RECENT: usize = 5;
 
 #[derive(Default)]
-pub struct Early {
+pub struct OnlineChecks {
     pub invoked: u64,
     pub acked: u64,
     pub rejected: u64,
@@ -21,12 +20,12 @@ pub struct Early {
     pub longest_gap: u64,
     pub recent: VecDeque<(u64, String)>,
     pub broken: Option<String>,
-    /// Which message every place was said to hold, by acks and deliveries.
+    /// The message at each seq, by acks and deliveries.
     places: BTreeMap<(Conversation, u64), MessageId>,
     positions: BTreeMap<(DeviceNumber, Conversation), u64>,
 }
 
-impl Early {
+impl OnlineChecks {
     pub fn see(&mut self, record: &Record) {
         match record {
             Record::Invoke { .. } => self.invoked += 1,
@@ -43,7 +42,7 @@ impl Early {
                 let before = self.positions.insert((*device, conversation.clone()), *seq);
                 if before.is_some_and(|before| *seq != before + 1) {
                     let before = before.unwrap_or_default();
-                    self.break_(format!("{conversation}: device {device} was handed {seq} after {before}"));
+                    self.break_(format!("{conversation}: device {device} received {seq} after {before}"));
                 }
             }
             Record::Fault { at, text } => {
@@ -83,19 +82,22 @@ mod tests {
     }
 
     fn broken(records: &[Record]) -> Option<String> {
-        let mut early = Early::default();
-        records.iter().for_each(|record| early.see(record));
-        early.broken
+        let mut online_checks = OnlineChecks::default();
+        records.iter().for_each(|record| online_checks.see(record));
+        online_checks.broken
     }
 
     #[test]
     fn gaps_are_measured_and_a_good_run_is_not_broken() {
-        let mut early = Early { last_ack: 10, ..Early::default() };
+        let mut online_checks = OnlineChecks { last_ack: 10, ..OnlineChecks::default() };
         for record in [ack(30, 1, "a"), ack(35, 2, "b"), delivery(1, 1, "a"), delivery(1, 2, "b"), delivery(2, 7, "x")]
         {
-            early.see(&record);
+            online_checks.see(&record);
         }
-        assert_eq!((early.acked, early.delivered, early.longest_gap, early.broken), (2, 3, 20, None));
+        assert_eq!(
+            (online_checks.acked, online_checks.delivered, online_checks.longest_gap, online_checks.broken),
+            (2, 3, 20, None)
+        );
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! Controls: other systems under the faults that our nodes get, so that the harness itself is
-//! measured. Run by `scripts/controls`, outside of any test.
+//! Controls: other systems under the same faults as our nodes, to validate the harness itself. Run
+//! by `scripts/controls`, outside of any test.
 //!
-//! NATS JetStream as it comes is the negative control: it acknowledges before it syncs, and a power
-//! loss that does not show this shows nothing of us either. RabbitMQ's quorum queues are the
-//! positive one: they sync before they confirm, and a harness that sees a loss there invents it.
-//! Three servers on loopback, each with a disk of its own; six publishers send one message at a
-//! time and count those that were acknowledged; the fault; then every message that the servers
-//! still hold is read.
+//! NATS JetStream with defaults is the negative control: it acknowledges before it syncs, so a
+//! power loss test that finds no loss there proves nothing. RabbitMQ's quorum queues are the
+//! positive control: they sync before they confirm, so a loss found there is a harness error. Three
+//! servers run on loopback with a disk each. Six publishers send one message at a time and count
+//! acknowledgements. After the fault, all messages that the servers hold are read.
 
 mod nats;
 mod rabbitmq;
@@ -31,20 +30,20 @@ use crate::disk::{self, Disk};
 
 const NODES: usize = 3;
 const PUBLISHERS: usize = 6;
-/// One question to a server, or one connection.
+/// Limit for one request or one connection.
 const REQUEST: Duration = Duration::from_secs(5);
-/// Servers must form a cluster, and come back after the fault, within this.
+/// Limit for the servers to form a cluster, and to return after the fault.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What is missing after this stays missing.
+/// A message that is missing after this time is lost.
 const SETTLED: Duration = Duration::from_secs(60);
-/// Between two tries of anything that is not there yet.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Acknowledgements are flowing again when the last one is no older.
+/// Acknowledgements flow again if the last one is at most this old.
 const FLOWING: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Peer {
+pub enum Baseline {
     /// JetStream, file storage, three replicas, its own fsync interval
     Nats,
     /// One quorum queue, publisher confirms
@@ -65,28 +64,28 @@ pub enum Fault {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    pub control: Peer,
-    /// What the server says of itself.
+    pub control: Baseline,
+    /// The version that the server reports.
     pub version: String,
     pub fault: Fault,
     pub seconds: u64,
     pub acked: usize,
     pub lost: usize,
-    /// The longest time without an acknowledgement since a leader's fault. None without power:
-    /// nobody publishes then.
+    /// The longest time without an acknowledgement after a leader fault. None for power loss, when
+    /// no publisher runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_ms: Option<u64>,
 }
 
 impl Report {
-    /// Whether the control did what it is there for. One that does not makes every other result of
-    /// the harness doubtful.
+    /// Whether the control behaved as expected. If not, all other results of the harness are
+    /// doubtful.
     pub fn as_expected(&self) -> bool {
         let expected = match (self.control, self.fault) {
-            (Peer::Nats, Fault::PowerLossAll) => self.lost > 0,
-            // Nothing rests on what it does here.
-            (Peer::Nats, Fault::KillLeader | Fault::FreezeLeader) => true,
-            (Peer::RabbitMq, _) => self.lost == 0,
+            (Baseline::Nats, Fault::PowerLossAll) => self.lost > 0,
+            // No conclusion depends on this case.
+            (Baseline::Nats, Fault::KillLeader | Fault::FreezeLeader) => true,
+            (Baseline::RabbitMq, _) => self.lost == 0,
         };
         self.acked > 0 && expected
     }
@@ -95,8 +94,8 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |value: Option<clap::builder::PossibleValue>| value.map(|v| v.get_name().to_owned());
-        let (peer, fault) = (name(self.control.to_possible_value()), name(self.fault.to_possible_value()));
-        write!(f, "{} {}, {}: ", peer.unwrap_or_default(), self.version, fault.unwrap_or_default())?;
+        let (baseline, fault) = (name(self.control.to_possible_value()), name(self.fault.to_possible_value()));
+        write!(f, "{} {}, {}: ", baseline.unwrap_or_default(), self.version, fault.unwrap_or_default())?;
         write!(f, "{} acknowledged, {} lost", self.acked, self.lost)?;
         match self.gap_ms {
             Some(gap) => write!(f, ", {gap} ms without an acknowledgement"),
@@ -105,40 +104,48 @@ impl fmt::Display for Report {
     }
 }
 
-/// `at` is the nats-server program, or the folder that RabbitMQ's packages were unpacked into (`/`
-/// if they are installed).
-pub async fn run(peer: Peer, at: &Path, fault: Fault, seconds: u64) -> Result<Report> {
+/// `at` is the nats-server program, or the folder with RabbitMQ's unpacked packages (`/` if they
+/// are installed).
+pub async fn run(baseline: Baseline, at: &Path, fault: Fault, seconds: u64) -> Result<Report> {
     if let Some(why) = disk::impossible() {
-        bail!("the control wants power loss: {why}");
+        bail!("the control needs power loss: {why}");
     }
     let folder = tempfile::tempdir()?;
-    let (version, tally) = match peer {
-        Peer::Nats => play(&nats::Nats::new(at), folder.path(), fault, seconds).await?,
-        Peer::RabbitMq => play(&rabbitmq::RabbitMq::new(at, folder.path())?, folder.path(), fault, seconds).await?,
+    let (version, tally) = match baseline {
+        Baseline::Nats => play(&nats::Nats::new(at), folder.path(), fault, seconds).await?,
+        Baseline::RabbitMq => play(&rabbitmq::RabbitMq::new(at, folder.path())?, folder.path(), fault, seconds).await?,
     };
     let Tally { acked, lost, gap } = tally;
-    Ok(Report { control: peer, version, fault, seconds, acked, lost, gap_ms: gap.map(|gap| gap.as_millis() as u64) })
+    Ok(Report {
+        control: baseline,
+        version,
+        fault,
+        seconds,
+        acked,
+        lost,
+        gap_ms: gap.map(|gap| gap.as_millis() as u64),
+    })
 }
 
-/// What a control has to know of a system.
+/// Interface of a system under control.
 trait System {
     type Client: Client;
-    /// Runs server `node`, which keeps everything in `data`; the process that starts must be the
-    /// server itself.
+    /// The command of server `node`, with its data in `data`. The process must be the server
+    /// itself.
     fn server(&self, node: usize, data: &Path) -> Command;
-    /// Once all servers were started: awaits the cluster and makes what is published to, on all
-    /// three.
+    /// After all servers have started: waits for the cluster, and creates the stream or queue on
+    /// all three.
     async fn prepare(&self) -> Result<()>;
     async fn connect(&self, node: usize) -> Result<Self::Client>;
-    /// The server that leads what is published to.
+    /// The server that leads the stream or queue.
     async fn leader(&self) -> Result<usize>;
-    /// Every message that is held; an error if that cannot be told now.
+    /// Every stored message. An error if this is unavailable now.
     async fn read(&self) -> Result<BTreeSet<String>>;
 }
 
 trait Client {
     fn version(&self) -> &str;
-    /// Whether the servers said that they have it; an error is the connection's end.
+    /// Whether the servers acknowledged the message. An error ends the connection.
     async fn publish(&mut self, body: &str) -> Result<bool>;
 }
 
@@ -165,7 +172,7 @@ async fn play<S: System>(system: &S, folder: &Path, fault: Fault, seconds: u64) 
     let acks = Acks::default();
     let publishers = join_all((0..PUBLISHERS).map(|number| publish(system, number, &acks)));
     let gap = tokio::select! {
-        // Dropped when the fault is done with: what is under way then was not acknowledged.
+        // Dropped after the fault: messages in flight then were not acknowledged.
         _ = publishers => bail!("publishers do not end by themselves"),
         gap = disturb(system, &mut servers, &acks, fault, seconds) => gap?,
     };
@@ -185,12 +192,12 @@ async fn play<S: System>(system: &S, folder: &Path, fault: Fault, seconds: u64) 
     for server in &mut servers {
         server.come_back(system)?;
     }
-    let lost = lost(system, &acked).await.context("the cluster does not come back")?;
+    let lost = lost(system, &acked).await.context("the cluster does not return")?;
     Ok((version, Tally { acked: acked.len(), lost, gap }))
 }
 
-/// What is still missing when the servers had time to settle: one that was frozen takes itself for
-/// the leader at first, and shows what it knows.
+/// Messages missing after the servers had time to settle. A server that was frozen still believes
+/// to be the leader at first.
 async fn lost(system: &impl System, acked: &BTreeSet<String>) -> Result<usize> {
     let deadline = Instant::now() + SETTLED;
     loop {
@@ -204,8 +211,8 @@ async fn lost(system: &impl System, acked: &BTreeSet<String>) -> Result<usize> {
     }
 }
 
-/// Lets people publish for a while. The leader's faults happen while they do, and it ends when they
-/// can again.
+/// Runs the publishers for a while. Leader faults happen meanwhile, and this returns when
+/// acknowledgements flow again.
 async fn disturb<S: System>(
     system: &S,
     servers: &mut [Server],
@@ -224,8 +231,8 @@ async fn disturb<S: System>(
         Fault::FreezeLeader => leader.freeze()?,
         _ => leader.kill().await?,
     }
-    eprintln!("  the leader is gone");
-    // As long again, because a gap may begin late, and then until they flow.
+    eprintln!("  the leader has failed");
+    // As long again, because a gap may begin late, and then until acknowledgements flow.
     sleep(span).await;
     while acks.lock().last().is_none_or(|(at, _)| at.elapsed() > FLOWING) && begin.elapsed() < span + PATIENCE {
         sleep(PAUSE).await;
@@ -242,8 +249,8 @@ fn longest_gap(begin: Instant, end: Instant, acks: impl Iterator<Item = Instant>
     longest
 }
 
-/// Does not end. One message at a time, each with a body of its own, on the next server when one
-/// goes away.
+/// Runs forever. Publishes one message at a time, each with a unique body, and moves to the next
+/// server when a connection ends.
 async fn publish<S: System>(system: &S, number: usize, acks: &Acks) {
     let mut count = 0u64;
     for node in (0..NODES).cycle().skip(number) {
@@ -256,7 +263,7 @@ async fn publish<S: System>(system: &S, number: usize, acks: &Acks) {
             let body = format!("{number}-{count}");
             match client.publish(&body).await {
                 Ok(true) => acks.lock().push((Instant::now(), body)),
-                // Refusals may come at once, and asking again does not hasten an election.
+                // Refusals may be immediate, and retries do not speed up an election.
                 Ok(false) => sleep(PAUSE / 10).await,
                 Err(_) => break,
             }
@@ -264,7 +271,7 @@ async fn publish<S: System>(system: &S, number: usize, acks: &Acks) {
     }
 }
 
-/// Tries until it works or patience ends; the last error tells why.
+/// Retries until success or the end of the patience. Returns the last error.
 async fn within<T>(patience: Duration, mut what: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     let deadline = Instant::now() + patience;
     loop {
@@ -276,7 +283,7 @@ async fn within<T>(patience: Duration, mut what: impl AsyncFnMut() -> Result<T>)
     }
 }
 
-/// Ends its process before its disk is taken away: fields are dropped in order.
+/// The process ends before its disk is unmounted: fields are dropped in order.
 struct Server {
     node: usize,
     child: Option<Child>,
@@ -309,7 +316,7 @@ impl Server {
         self.signal(Signal::SIGSTOP)
     }
 
-    /// Undoes whatever was done to it.
+    /// Undoes the fault.
     fn come_back(&mut self, system: &impl System) -> Result<()> {
         match self.child {
             None => self.start(system),
@@ -331,7 +338,7 @@ mod tests {
     #[test]
     fn one_line_for_each_control() {
         let mut report = Report {
-            control: Peer::RabbitMq,
+            control: Baseline::RabbitMq,
             version: "3.10.8".into(),
             fault: Fault::PowerLossAll,
             seconds: 20,
@@ -345,7 +352,7 @@ mod tests {
         assert!(report.as_expected());
         report.lost = 1;
         assert!(!report.as_expected());
-        report.control = Peer::Nats;
+        report.control = Baseline::Nats;
         assert!(report.as_expected());
         report.acked = 0;
         assert!(!report.as_expected());

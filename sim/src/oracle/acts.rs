@@ -1,5 +1,5 @@
-//! Acts of the administrator: each that was acknowledged has one row in the audit log, none has
-//! two, and there is no other; an invitation has as many uses as it was made with.
+//! Administrative acts: each acknowledged act has exactly one row in the audit log, and no other
+//! row exists. An invitation code has at most its number of uses.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use troupe_core::{ClientMessageId, SLOTS, Slot, Timestamp, UserId};
 use crate::evidence::Seen;
 use crate::machines::Machines;
 
-/// More rows than a simulation makes.
+/// More rows than a simulation creates.
 const EVERYTHING: usize = 1 << 20;
 
-/// While people still talk: what must not be there.
+/// Rows that must not exist, checked while the workload runs.
 pub fn check(seen: &Seen, machines: &Machines) -> Vec<String> {
     let mut wrong = Vec::new();
     for ((request, action), rows) in of_requests(machines) {
@@ -21,7 +21,7 @@ pub fn check(seen: &Seen, machines: &Machines) -> Vec<String> {
         }
         let asked = seen.acts.contains_key(&(request, action.clone()));
         if !asked && rows.iter().any(|row| row.by.user != UserId(0)) {
-            wrong.push(format!("audit: nobody has asked for {rows:?}"));
+            wrong.push(format!("audit: no request for {rows:?}"));
         }
     }
     for (invite, reservations) in invites(machines) {
@@ -33,7 +33,7 @@ pub fn check(seen: &Seen, machines: &Machines) -> Vec<String> {
     wrong
 }
 
-/// When everything has drained: what must be there.
+/// Rows that must exist after the drain.
 pub fn missing(seen: &Seen, machines: &Machines) -> Vec<String> {
     let mut wrong = Vec::new();
     let rows = of_requests(machines);
@@ -45,13 +45,13 @@ pub fn missing(seen: &Seen, machines: &Machines) -> Vec<String> {
     for (invite, reservations) in invites(machines) {
         let left = (invite.uses as usize).saturating_sub(reservations);
         if left > 0 && seen.refused_guests.contains(&invite.id.to_string()) {
-            wrong.push(format!("invitation {} was refused to somebody and has {left} uses left", invite.id));
+            wrong.push(format!("invitation {} was refused although it has {left} uses left", invite.id));
         }
     }
     wrong
 }
 
-/// The rows of all disks by what they are of.
+/// The rows of all disks, by request.
 fn of_requests(machines: &Machines) -> BTreeMap<(ClientMessageId, String), Vec<AuditRow>> {
     let mut rows: BTreeMap<(Timestamp, Slot, u64), AuditRow> = BTreeMap::new();
     for node in (0..machines.len()).filter(|node| machines.is_readable(*node)) {
@@ -65,7 +65,7 @@ fn of_requests(machines: &Machines) -> BTreeMap<(ClientMessageId, String), Vec<A
     of
 }
 
-/// Each invitation as the disk has it that has seen most of its uses, and the uses there.
+/// Each invitation from the disk with the most uses, and the number of its uses.
 fn invites(machines: &Machines) -> Vec<(Invite, usize)> {
     let mut invites: BTreeMap<String, (Invite, usize)> = BTreeMap::new();
     for node in (0..machines.len()).filter(|node| machines.is_readable(*node)) {

@@ -1,4 +1,4 @@
-//! A device's store that outlives its being switched off.
+//! A device's store, which survives the device being off.
 
 use std::io;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use troupe_client::{MemoryStore, Store};
 use troupe_core::{ConversationId, Event};
 
 #[derive(Clone, Default)]
-pub struct Pocket(Arc<Mutex<MemoryStore>>);
+pub struct DeviceStore(Arc<Mutex<MemoryStore>>);
 
-impl Store for Pocket {
+impl Store for DeviceStore {
     fn load(&mut self) -> io::Result<Saved> {
         self.0.lock().load()
     }

@@ -1,15 +1,16 @@
-//! The people: who they are, what they know of each other, and where they live.
+//! The workload: users, their shared state, and their hosts.
 //!
-//! [`device`] is a phone with the SDK, [`mad`] somebody without it who repeats everything,
-//! [`owner`] looks after groups whose members come and go, a [`stranger`] adds people who do not
-//! know it, and the [`ruler`] administers the cluster. They talk until the simulation says that
-//! it is over, say their last words, and are silent.
+//! [`device`] is a client with the SDK and [`adversarial_client`] one without it that repeats
+//! everything. The [`group_owner`] changes the members of groups, a [`stranger`] adds users who do
+//! not know it, and the [`administrator`] manages the cluster. They act until the simulation ends
+//! the workload, send their final messages, and fall silent.
 
+mod account;
+mod administrator;
+mod adversarial_client;
 mod device;
-mod mad;
-mod owner;
-mod pocket;
-mod ruler;
+mod device_store;
+mod group_owner;
 mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,21 +29,21 @@ use crate::machines::client_address;
 use crate::plan::Plan;
 use crate::wire::{Meter, Wire};
 
-use device::{Device, Temper};
+use device::{Device, DeviceProfile};
 
 pub const PASSWORD: &str = "correct horse";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     Talking,
-    /// Everything is whole: everybody says something more, so that it shows whether that works.
+    /// All faults are healed. Every client sends a final message, which shows whether sends work.
     LastWords,
-    /// Nobody begins anything more; what was said is waited for.
+    /// No new operation starts. Pending ones complete.
     Silent,
 }
 
-/// What people know of each other. Everybody's number is their place in `users`.
-pub struct Square {
+/// State shared by all users. A user's number is its key in `users`.
+pub struct WorkloadContext {
     pub plan: Arc<Plan>,
     pub evidence: Arc<Evidence>,
     pub plant: Option<Plant>,
@@ -50,43 +51,43 @@ pub struct Square {
     pub users: watch::Sender<BTreeMap<usize, UserId>>,
     /// The busy group.
     pub group: watch::Sender<Option<ConversationId>>,
-    /// Groups whose members come and go.
-    pub open: watch::Sender<Vec<ConversationId>>,
-    /// Those whom nobody knows. Their numbers come behind everybody's.
+    /// Groups with changing members.
+    pub churn_groups: watch::Sender<Vec<ConversationId>>,
+    /// Strangers. Their numbers follow those of the users.
     pub strangers: watch::Sender<BTreeMap<usize, UserId>>,
-    /// Their groups, and whose each is.
-    pub strange: watch::Sender<BTreeMap<ConversationId, UserId>>,
-    /// The administrator has come, where there is one.
-    pub ruled: watch::Sender<bool>,
-    /// Whose each device is.
+    /// Groups of strangers, with their owners.
+    pub stranger_groups: watch::Sender<BTreeMap<ConversationId, UserId>>,
+    /// The administrator has logged in, if there is one.
+    pub administered: watch::Sender<bool>,
+    /// The user of each device.
     pub owners: parking_lot::Mutex<BTreeMap<u32, usize>>,
-    /// Devices that only talk.
-    pub deaf: parking_lot::Mutex<BTreeSet<u32>>,
-    /// The last id that was used in each conversation, and by which device.
+    /// Devices that only send.
+    pub send_only: parking_lot::Mutex<BTreeSet<u32>>,
+    /// The last id used in each conversation, and its device.
     ids: parking_lot::Mutex<BTreeMap<ConversationId, (u32, ClientMessageId)>>,
 }
 
-impl Square {
-    pub fn new(plan: Arc<Plan>, evidence: Arc<Evidence>, plant: Option<Plant>) -> Square {
-        Square {
+impl WorkloadContext {
+    pub fn new(plan: Arc<Plan>, evidence: Arc<Evidence>, plant: Option<Plant>) -> WorkloadContext {
+        WorkloadContext {
             plan,
             evidence,
             plant,
             phase: watch::Sender::new(Phase::Talking),
             users: watch::Sender::default(),
             group: watch::Sender::default(),
-            open: watch::Sender::default(),
+            churn_groups: watch::Sender::default(),
             strangers: watch::Sender::default(),
-            strange: watch::Sender::default(),
-            ruled: watch::Sender::default(),
+            stranger_groups: watch::Sender::default(),
+            administered: watch::Sender::default(),
             owners: parking_lot::Mutex::default(),
-            deaf: parking_lot::Mutex::default(),
+            send_only: parking_lot::Mutex::default(),
             ids: parking_lot::Mutex::default(),
         }
     }
 
-    /// The last id that another user's device has used there; or the place for the next one to take
-    /// `mine`.
+    /// The last id that another user's device used there. If there is none, offers `mine` to the
+    /// next device.
     fn lend_id(&self, number: u32, conversation: ConversationId, mine: ClientMessageId) -> Option<ClientMessageId> {
         let owner = |number| self.owners.lock().get(&number).copied();
         let mut ids = self.ids.lock();
@@ -99,9 +100,9 @@ impl Square {
         }
     }
 
-    /// Whether members of that group come and go.
+    /// Whether the members of that group change.
     fn changes(&self, group: ConversationId) -> bool {
-        self.open.borrow().contains(&group) || self.strange.borrow().contains_key(&group)
+        self.churn_groups.borrow().contains(&group) || self.stranger_groups.borrow().contains_key(&group)
     }
 
     pub fn user(&self, number: usize) -> Option<UserId> {
@@ -109,19 +110,19 @@ impl Square {
         known.or_else(|| self.strangers.borrow().get(&number).copied())
     }
 
-    /// Everybody who is expected has come.
+    /// All expected users have registered.
     pub fn is_full(&self) -> bool {
-        let is_ruled = *self.ruled.borrow() || !self.plan.society.ruled;
+        let is_ruled = *self.administered.borrow() || !self.plan.society.administered;
         is_ruled && self.users.borrow().len() >= self.population()
     }
 
     pub fn population(&self) -> usize {
         let people = &self.plan.people;
-        people.busy + people.quiet + people.mad + usize::from(people.churn > 0)
+        people.busy + people.quiet + people.adversarial + usize::from(people.churn > 0)
     }
 
-    /// The world of one device.
-    fn world(&self, number: u32) -> Platform {
+    /// The platform of one device.
+    fn platform(&self, number: u32) -> Platform {
         let rng = Arc::new(Rng::from_seed(self.plan.seed ^ (u64::from(number) + 1_000) << 32));
         Platform {
             clock: Arc::new(SimClock::new(0)),
@@ -136,13 +137,13 @@ impl Square {
         format!("user-{user}")
     }
 
-    /// Node addresses, another one first for each device.
+    /// Node addresses, with a different first one for each device.
     fn nodes(&self, first: usize) -> Vec<String> {
         let machines = self.plan.machines();
         (0..machines).map(|node| client_address((first + node) % machines)).collect()
     }
 
-    /// Everybody has registered.
+    /// Waits until all users have registered.
     async fn everybody(&self) -> BTreeMap<usize, UserId> {
         let population = self.population();
         let mut users = self.users.subscribe();
@@ -155,55 +156,55 @@ impl Square {
     }
 }
 
-/// Everybody who lives in one of the homes.
-pub async fn live(square: Arc<Square>, home: usize, homes: usize) -> turmoil::Result {
-    let people = &square.plan.people;
+/// Runs all users of one client host.
+pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hosts: usize) -> turmoil::Result {
+    let people = &workload.plan.people;
     let mut number = 0;
     let mut next = || {
         number += 1;
         number - 1
     };
-    let here = |number: u32| number as usize % homes == home;
+    let here = |number: u32| number as usize % client_hosts == client_host;
     for user in 0..people.busy + people.quiet {
         let is_busy = user < people.busy;
-        // The first has two devices.
+        // The first user has two devices.
         for second in [false, true].into_iter().take(1 + usize::from(user == 0)) {
             let number = next();
-            let flaps = people.flapping > 0 && (u64::from(number) + square.plan.seed).is_multiple_of(people.flapping);
+            let flaps = people.flapping > 0 && (u64::from(number) + workload.plan.seed).is_multiple_of(people.flapping);
             let pause_ms = if is_busy { people.pause_ms } else { people.quiet_pause_ms };
-            let temper = Temper { is_busy, flaps, pause_ms: pause_ms.max(1), registers: !second };
+            let profile = DeviceProfile { is_busy, flaps, pause_ms: pause_ms.max(1), registers: !second };
             if here(number) {
-                tokio::spawn(Device::new(square.clone(), number, user, temper).live());
+                tokio::spawn(Device::new(workload.clone(), number, user, profile).live());
             }
         }
     }
-    for user in people.busy + people.quiet..people.busy + people.quiet + people.mad {
-        let (ear, mouth) = (next(), next());
-        square.owners.lock().extend([(ear, user), (mouth, user)]);
-        square.deaf.lock().insert(mouth);
-        if here(ear) {
-            tokio::spawn(mad::live(square.clone(), ear, mouth, user));
+    for user in people.busy + people.quiet..people.busy + people.quiet + people.adversarial {
+        let (receiver, sender) = (next(), next());
+        workload.owners.lock().extend([(receiver, user), (sender, user)]);
+        workload.send_only.lock().insert(sender);
+        if here(receiver) {
+            tokio::spawn(adversarial_client::live(workload.clone(), receiver, sender, user));
         }
     }
     if people.churn > 0 {
         let number = next();
         if here(number) {
-            tokio::spawn(owner::live(square.clone(), number, square.population() - 1));
+            tokio::spawn(group_owner::live(workload.clone(), number, workload.population() - 1));
         }
     }
-    for stranger in 0..square.plan.society.strangers {
+    for stranger in 0..workload.plan.society.strangers {
         let number = next();
         if here(number) {
-            tokio::spawn(stranger::live(square.clone(), number, square.population() + stranger));
+            tokio::spawn(stranger::live(workload.clone(), number, workload.population() + stranger));
         }
     }
     let number = next();
-    if square.plan.society.ruled && here(number) {
-        tokio::spawn(ruler::live(square.clone(), number));
+    if workload.plan.society.administered && here(number) {
+        tokio::spawn(administrator::live(workload.clone(), number));
     }
     std::future::pending::<()>().await;
     Ok(())
 }
 
-/// Between two tries of what did not work.
+/// Delay between two attempts.
 const AGAIN: Duration = Duration::from_millis(200);
