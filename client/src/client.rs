@@ -189,6 +189,17 @@ impl Client {
 
     /// Like `send`, with an id chosen by the caller. Sending twice with one id never creates a
     /// second message.
+    ///
+    /// ```no_run
+    /// # use troupe_client::{Client, Result};
+    /// # use troupe_core::{Body, ClientMessageId, ConversationId};
+    /// # async fn example(client: Client, order: u64) -> Result<()> {
+    /// // The id follows from the order, so a restarted program announces each order once.
+    /// let id = ClientMessageId((u128::from(order)).to_be_bytes());
+    /// client.send_as(ConversationId::Everyone, id, Body::text("your order has left"))?.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn send_as(&self, conversation: ConversationId, id: ClientMessageId, body: Body) -> Result<SendHandle> {
         if body.content.len() > limits::MESSAGE_BYTES {
             return Err(Error::rejected(&Rejection::TooLarge));
@@ -301,6 +312,17 @@ impl Events {
 
     /// Like `next`, but an event counts as delivered only after [`processed`](Events::processed). A
     /// process that ends in between receives it again: at least once instead of at most once.
+    ///
+    /// ```no_run
+    /// # use troupe_client::{Events, Incoming};
+    /// # fn print(_: &Incoming) {}
+    /// # async fn example(mut events: Events) {
+    /// while let Some(incoming) = events.receive().await {
+    ///     print(&incoming);
+    ///     events.processed(&incoming);
+    /// }
+    /// # }
+    /// ```
     pub async fn receive(&mut self) -> Option<Incoming> {
         self.incoming.recv().await
     }

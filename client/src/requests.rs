@@ -134,6 +134,19 @@ impl Client {
     }
 
     /// Up to `limit` (500) events before `seq`; zero means up to the newest.
+    ///
+    /// ```no_run
+    /// # use troupe_client::{Client, Result};
+    /// # use troupe_core::{ConversationId, Seq};
+    /// # async fn example(client: Client, conversation: ConversationId) -> Result<()> {
+    /// let newest = client.history_before(conversation, Seq::ZERO, 50).await?;
+    /// if let Some(oldest) = newest.events.first() {
+    ///     let before = client.history_before(conversation, oldest.seq, 50).await?;
+    ///     println!("{} and {} events", before.events.len(), newest.events.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn history_before(&self, conversation: ConversationId, seq: Seq, limit: usize) -> Result<HistoryPage> {
         self.history(conversation, seq, true, limit).await
     }
@@ -163,6 +176,19 @@ impl Client {
     }
 
     /// Creates a group once, however often the request is repeated.
+    ///
+    /// ```no_run
+    /// # use troupe_client::{Client, Result};
+    /// # use troupe_core::{Body, command::Intent};
+    /// # async fn example(client: Client) -> Result<()> {
+    /// let members: Vec<_> =
+    ///     client.get_users(&[], &["bob".into()]).await?.iter().map(|user| user.user).collect();
+    /// let group = client.create_group("The team", false, &members).await?;
+    /// client.send(group, Body::text("welcome"))?.await?;
+    /// client.change_group(group, Intent::Rename { name: "The other team".into() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn create_group(&self, name: &str, open: bool, members: &[UserId]) -> Result<ConversationId> {
         self.create_group_as(ClientMessageId(self.shared.context.rng.bytes()), name, open, members).await
     }
