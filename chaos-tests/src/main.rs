@@ -1,5 +1,5 @@
-//! `chaos`: what `troupe chaos` does, with the binary of one's choice, and the page of proof. For
-//! `scripts/chaos` and `scripts/proof`.
+//! `chaos`: `troupe chaos` with any binary, and the proof page. For `scripts/chaos` and
+//! `scripts/proof`.
 
 mod proof;
 
@@ -12,7 +12,7 @@ use troupe_chaos::cli::{self, Chaos};
 use troupe_chaos::mutants::MUTANTS;
 use troupe_chaos::run;
 
-/// The first that the nodes try.
+/// First port of the nodes.
 const PORT: u16 = 27_000;
 
 #[derive(Parser)]
@@ -37,7 +37,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Write docs/proof.md to the standard output, from what scripts/proof has gathered
+    /// Print docs/proof.md from the files that scripts/proof has collected
     Proof { folder: PathBuf },
 }
 
@@ -59,7 +59,7 @@ fn main() -> Result<ExitCode> {
     }
 }
 
-/// A bug whose scenario cannot be played here is said to be left out, and no row of the table.
+/// Skips a bug whose scenario this machine does not support, and reports it.
 async fn detect(troupe: PathBuf, json: bool) -> Result<ExitCode> {
     let capabilities = run::capabilities();
     let mut missed = false;

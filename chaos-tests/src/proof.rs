@@ -1,6 +1,6 @@
-//! `docs/proof.md`, written from what the harnesses printed: nothing in it is typed by hand.
+//! Generates `docs/proof.md` from the output of the harnesses.
 //!
-//! `scripts/proof` runs them and keeps their lines of JSON in one folder:
+//! `scripts/proof` runs them and stores their lines of JSON in one folder:
 //!
 //! | file                     | lines of                                           |
 //! | ------------------------ | -------------------------------------------------- |
@@ -19,7 +19,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// A part whose file is missing says so in its place; a line that cannot be read is an error.
+/// A section without its file says so. An unreadable line is an error.
 pub fn write(folder: &Path) -> Result<String> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     let mut page = String::from(
@@ -71,7 +71,7 @@ fn part(
     Ok(())
 }
 
-/// A cell; a field that is not there is an error, since a table with holes proves nothing.
+/// A table cell. A missing field is an error, because an incomplete table proves nothing.
 fn cell(row: &Value, field: &str) -> Result<String> {
     Ok(match row.get(field).with_context(|| format!("no \"{field}\" in {row}"))? {
         Value::Null => "-".to_owned(),
@@ -124,14 +124,14 @@ fn runs(rows: &[Value]) -> Result<String> {
     let held = rows.iter().filter(|row| row["verdict"] == "held").count();
     let acked: u64 = rows.iter().filter_map(|row| row["acked"].as_u64()).sum();
     Ok(format!(
-        "{}\n{held} of {} held; {acked} messages acknowledged. The gap is the longest time in which nobody's message was \
+        "{}\n{held} of {} held; {acked} messages acknowledged. The gap is the longest time in which no message was \
          acknowledged, faults of a majority included.\n",
         table(rows, &columns)?,
         rows.len()
     ))
 }
 
-/// Troupe's rows there are those of its own scenarios.
+/// Troupe's rows come from its own scenarios.
 fn as_control(row: &Value) -> Result<Value> {
     if row.get("control").is_some() {
         return Ok(row.clone());
@@ -152,7 +152,7 @@ fn as_control(row: &Value) -> Result<Value> {
 fn controls(rows: &[Value]) -> Result<String> {
     let mut rows: Vec<Value> = rows.iter().map(as_control).collect::<Result<_>>()?;
     for row in &mut rows {
-        // While all are without power, the gap tells how long that was.
+        // The gap of a power loss of all servers only measures how long it lasted.
         if row["fault"] == "power-loss-all" || row.get("gap_ms").is_none() {
             row["gap_ms"] = Value::Null;
         }
@@ -168,7 +168,7 @@ fn controls(rows: &[Value]) -> Result<String> {
         ("seconds", "seconds"),
     ];
     Ok(format!(
-        "A harness that cannot show a loss where there is one proves nothing: NATS JetStream as it comes (file, R=3) must lose, RabbitMQ's \
+        "A harness that cannot show a known loss proves nothing: NATS JetStream as it comes (file, R=3) must lose, RabbitMQ's \
          quorum queues must not. Each has three nodes on this machine. Only Troupe's faults come while people send, many times in a \
          run; the others are hit once, and the gap is the longest of all.\n\n{}",
         table(&rows, &columns)?

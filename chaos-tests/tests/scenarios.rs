@@ -1,13 +1,67 @@
-//! A short run of every scenario on real processes: all promises hold, and enough happens for that
-//! to mean something.
+//! A short run of the scenarios on real processes: all promises hold, and enough happens for a
+//! verdict. `scripts/chaos run` does the same for any duration.
 //!
-//! `scripts/chaos run` does the same for as long as one likes.
+//! A test that this machine does not support is ignored, so the runner counts it as skipped. Run
+//! with `--run-ignored all`, it fails with the reason.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 
+use libtest_mimic::{Arguments, Failed, Trial};
+use troupe_chaos::disk::{self, Disk};
 use troupe_chaos::report::Verdict;
-use troupe_chaos::run::{RunOptions, run};
+use troupe_chaos::run::{self, RunOptions};
 use troupe_chaos::scenario::Scenario;
+
+/// Each scenario with the seconds of its faults.
+const SCENARIOS: [(Scenario, u64); 14] = [
+    (Scenario::Calm, 6),
+    (Scenario::KillLeader, 15),
+    (Scenario::KillFollower, 10),
+    (Scenario::KillMajority, 15),
+    (Scenario::KillAll, 15),
+    (Scenario::FreezeLeader, 15),
+    (Scenario::RollingRestart, 15),
+    (Scenario::Mixed, 20),
+    (Scenario::PartitionLeader, 15),
+    (Scenario::PartitionOneWay, 15),
+    (Scenario::LossyNetwork, 12),
+    (Scenario::PowerLossAll, 15),
+    (Scenario::SyncError, 12),
+    (Scenario::ClockJump, 12),
+];
+
+/// Ports of one cluster, from its first client port to its last cluster port.
+const PORTS: u16 = 300;
+
+fn main() {
+    let capabilities = run::capabilities();
+    let mut trials: Vec<Trial> = SCENARIOS
+        .into_iter()
+        .map(|(scenario, seconds)| {
+            let test = move || holds(scenario, seconds);
+            trial(scenario.name(), scenario.impossible(&capabilities), test)
+        })
+        .collect();
+    trials.push(trial("power_loss_keeps_synced_data_only", disk::impossible(), power_loss));
+    #[cfg(feature = "planted-bugs")]
+    trials.extend(mutants::trials(&capabilities));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn trial(
+    name: &str,
+    impossible: Option<&'static str>,
+    test: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Trial {
+    let supported = move || match impossible {
+        Some(why) => Err(why.into()),
+        None => test(),
+    };
+    Trial::test(name.replace('-', "_"), supported).with_ignored_flag(impossible.is_some())
+}
 
 /// The binary that `scripts/test` has built beside this test.
 fn troupe() -> PathBuf {
@@ -18,149 +72,66 @@ fn troupe() -> PathBuf {
     binary
 }
 
-fn holds(scenario: Scenario, seconds: u64, port: u16) {
-    let options = RunOptions { port, ..RunOptions::new(troupe(), scenario, seconds, 1) };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let report = runtime.block_on(run(options)).expect("the run comes to its end");
-    assert_eq!(report.verdict, Verdict::Held, "{}", report.table());
+/// Each test of this process gets its own ports.
+fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(21_000);
+    NEXT.fetch_add(PORTS, Ordering::Relaxed)
 }
 
-#[test]
-fn calm() {
-    holds(Scenario::Calm, 6, 21_000);
-}
-
-#[test]
-fn kill_leader() {
-    holds(Scenario::KillLeader, 15, 21_400);
-}
-
-#[test]
-fn kill_follower() {
-    holds(Scenario::KillFollower, 10, 21_800);
-}
-
-#[test]
-fn kill_majority() {
-    holds(Scenario::KillMajority, 15, 22_200);
-}
-
-#[test]
-fn kill_all() {
-    holds(Scenario::KillAll, 15, 22_600);
-}
-
-#[test]
-fn freeze_leader() {
-    holds(Scenario::FreezeLeader, 15, 23_000);
-}
-
-#[test]
-fn rolling_restart() {
-    holds(Scenario::RollingRestart, 15, 23_400);
-}
-
-#[test]
-fn mixed() {
-    holds(Scenario::Mixed, 20, 23_800);
-}
-
-/// One of each kind of fault that needs more than a signal, where this machine can do it.
-fn holds_where_possible(scenario: Scenario, seconds: u64, port: u16) {
-    match scenario.impossible(&troupe_chaos::run::capabilities()) {
-        Some(why) => eprintln!("not run here: {}: {why}", scenario.name()),
-        None => holds(scenario, seconds, port),
+fn holds(scenario: Scenario, seconds: u64) -> Result<(), Failed> {
+    let options = RunOptions { port: port(), ..RunOptions::new(troupe(), scenario, seconds, 1) };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let report = runtime.block_on(run::run(options)).map_err(|error| format!("{error:#}"))?;
+    match report.verdict {
+        Verdict::Held => Ok(()),
+        Verdict::Broken | Verdict::Inconclusive => Err(report.table().into()),
     }
 }
 
-#[test]
-fn partition_leader() {
-    holds_where_possible(Scenario::PartitionLeader, 15, 21_200);
+/// The disk under the scenarios of power loss.
+fn power_loss() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path().join("disk");
+    let disk = Disk::mount(&folder.path().join("image"), &at, 64 * 1024 * 1024).expect("mounted");
+    let mut file = File::create(at.join("file"))?;
+    file.write_all(b"synced")?;
+    file.sync_all()?;
+    File::open(&at).and_then(|folder| folder.sync_all())?;
+    file.write_all(b" and not")?;
+    File::create(at.join("unsynced"))?;
+    disk.lose_power().expect("shut down");
+    let failed = file.write_all(b"x").and_then(|()| file.sync_all());
+    assert!(failed.is_err(), "a disk without power takes writes");
+    drop(file);
+    disk.power_up().expect("mounted again");
+    assert_eq!(std::fs::read(at.join("file"))?, b"synced");
+    assert!(!at.join("unsynced").exists());
+    Ok(())
 }
 
-#[test]
-fn partition_one_way() {
-    holds_where_possible(Scenario::PartitionOneWay, 15, 21_600);
-}
-
-#[test]
-fn lossy_network() {
-    holds_where_possible(Scenario::LossyNetwork, 12, 22_000);
-}
-
-#[test]
-fn power_loss_all() {
-    holds_where_possible(Scenario::PowerLossAll, 15, 22_400);
-}
-
-#[test]
-fn sync_error() {
-    holds_where_possible(Scenario::SyncError, 12, 22_800);
-}
-
-#[test]
-fn clock_jump() {
-    holds_where_possible(Scenario::ClockJump, 12, 23_200);
-}
-
-/// Planted bugs: each breaks a promise, and the harness must report it. They need a real disk,
-/// or validate this harness; `scripts/chaos mutants --processes` prints them as a table.
+/// Planted bugs: each breaks a promise, and the harness must report it. They need a real disk, or
+/// validate this harness; `scripts/chaos mutants --processes` prints them as a table.
 #[cfg(feature = "planted-bugs")]
 mod mutants {
-    use troupe_chaos::mutants::Mutant;
-    use troupe_core::plant::Plant;
+    use troupe_chaos::mutants::{MUTANTS, Mutant};
+    use troupe_chaos::scenario::Capabilities;
 
     use super::*;
 
-    fn is_caught(plant: Plant, port: u16) {
-        let mutant = Mutant::of(plant).expect("it is in the table");
-        if let Some(why) = mutant.scenario.impossible(&troupe_chaos::run::capabilities()) {
-            eprintln!("not run here: {}: {why}", mutant.scenario.name());
-            return;
-        }
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        let row = runtime.block_on(mutant.detect(troupe(), port)).expect("the runs come to their end");
-        assert!(row.caught_by.is_some(), "{}", row.line());
+    pub fn trials(capabilities: &Capabilities) -> impl Iterator<Item = Trial> {
+        MUTANTS.into_iter().map(move |mutant| {
+            let name = format!("mutants::{}", mutant.plant.name());
+            trial(&name, mutant.scenario.impossible(capabilities), move || is_detected(mutant))
+        })
+    }
+
+    fn is_detected(mutant: Mutant) -> Result<(), Failed> {
+        let runtime = tokio::runtime::Runtime::new()?;
+        let row = runtime.block_on(mutant.detect(troupe(), port())).map_err(|error| format!("{error:#}"))?;
         eprintln!("{}", row.line());
-    }
-
-    #[test]
-    fn ack_before_commit() {
-        is_caught(Plant::AckBeforeCommit, 24_200);
-    }
-
-    #[test]
-    fn dedup_keyed_without_sender() {
-        is_caught(Plant::DedupWithoutSender, 25_400);
-    }
-
-    #[test]
-    fn fan_out_gap_not_refetched() {
-        is_caught(Plant::IgnoreFanOutGap, 25_800);
-    }
-
-    #[test]
-    fn after_ignored() {
-        is_caught(Plant::IgnoreAfter, 26_200);
-    }
-
-    #[test]
-    fn applied_again_at_replay() {
-        is_caught(Plant::ReapplyOnReplay, 26_600);
-    }
-
-    #[test]
-    fn fsync_left_out() {
-        is_caught(Plant::SyncSkipped, 24_600);
-    }
-
-    #[test]
-    fn failed_writes_ignored() {
-        is_caught(Plant::EngineErrorIgnored, 25_000);
-    }
-
-    #[test]
-    fn lost_end_of_the_database_not_noticed() {
-        is_caught(Plant::WitnessIgnored, 23_600);
+        match row.caught_by {
+            Some(_) => Ok(()),
+            None => Err(row.line().into()),
+        }
     }
 }

@@ -99,34 +99,3 @@ fn run(command: &mut Command) -> Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    #[test]
-    fn power_loss_keeps_what_was_synced_and_nothing_else() {
-        if let Some(why) = impossible() {
-            eprintln!("not tested here: {why}");
-            return;
-        }
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = folder.path().join("disk");
-        let disk = Disk::mount(&folder.path().join("image"), &at, 64 * 1024 * 1024).expect("mounted");
-        let mut file = File::create(at.join("file")).expect("created");
-        file.write_all(b"synced").expect("written");
-        file.sync_all().expect("synced");
-        File::open(&at).and_then(|folder| folder.sync_all()).expect("synced");
-        file.write_all(b" and not").expect("written");
-        File::create(at.join("unsynced")).expect("created");
-        disk.lose_power().expect("dark");
-        let failed = file.write_all(b"x").and_then(|()| file.sync_all());
-        assert!(failed.is_err());
-        drop(file);
-        disk.power_up().expect("mounted again");
-        assert_eq!(std::fs::read(at.join("file")).expect("read"), b"synced");
-        assert!(!at.join("unsynced").exists());
-    }
-}
