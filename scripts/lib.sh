@@ -57,3 +57,12 @@ build() {
     say "building $*"
     cargo build --release "$@" >&2
 }
+
+# The server, and beside it the program that it starts for its verbs demo, bench and chaos.
+build_troupe() { build -p troupe -p troupe-lab; }
+
+# planted <command>: for a build that can carry planted bugs. It shares intermediate files with the other build, so that RocksDB is built once,
+# but its programs have a place of their own: $CARGO_TARGET_DIR/planted/release.
+planted() {
+    CARGO_BUILD_BUILD_DIR="${CARGO_BUILD_BUILD_DIR:-$CARGO_TARGET_DIR}" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/planted" "$@"
+}

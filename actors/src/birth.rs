@@ -23,8 +23,6 @@ use crate::world::Asker;
 
 /// Between two attempts without a majority.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Letters and digits that readers do not confuse.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// An account that was created just now.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,7 +75,7 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
         Err(refusal) => return Err(refusal),
     }
     let rng = &front.world.ctx.rng;
-    let password: String = rng.bytes::<16>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    let password = rng.password();
     let password_hash = front.passwords.hash(Address::LOCAL, password.clone()).await?;
     let command = Command::from(CreateAccount {
         name: name.clone(),

@@ -16,7 +16,6 @@ pub mod disk;
 pub mod export;
 pub mod external_cluster;
 pub mod fault;
-pub mod fetch;
 pub mod history;
 pub mod html;
 pub mod live;

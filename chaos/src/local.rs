@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 use troupe_core::{ShardMap, Slot};
+use troupe_fetch as fetch;
 use troupe_runtime::private;
 
 use crate::disk::Disk;
-use crate::fetch;
 use crate::proxy::{self, Proxy, Route};
 use crate::shim::Shim;
 

@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use troupe_core::{ConversationId, ShardMap};
+use troupe_fetch as fetch;
 
 use crate::checkers::{Kind, Promise, Violation};
-use crate::fetch;
 use crate::history::{Conversation, Entry, FinalLog};
 use crate::local::LocalCluster;
 

@@ -14,9 +14,6 @@ use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 use crate::requests::SessionInfo;
 
-/// Letters that are not mistaken for each other.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-
 pub use wire::{Account, AuditRow, Invite, Settings};
 
 impl Client {
@@ -30,11 +27,11 @@ impl Client {
         }
     }
 
-    /// Sixty bits that can be typed, for one-time passwords and for invitation codes with dashes.
+    /// A one-time password or an invitation code: 80 bits in groups that a person can type.
     pub fn fresh_secret(&self) -> String {
-        let letters = self.shared.context.rng.bytes::<16>().map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
-        let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
-        groups.join("-")
+        let password = self.shared.context.rng.password();
+        let groups: Vec<&[u8]> = password.as_bytes().chunks(4).collect();
+        String::from_utf8_lossy(&groups.join(&b'-')).into_owned()
     }
 
     fn fresh_request(&self) -> Bytes {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use serde_json::Value;
-use troupe_chaos::fetch;
+use troupe_fetch as fetch;
 
 /// An order is one commit; the node itself waits three seconds for it.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,6 +1,7 @@
 //! The command line: one binary, verbs for servers and for people.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -21,7 +22,8 @@ pub enum Verb {
     /// Run a node: alone, or with --cluster-join as part of a cluster
     Start(Start),
     /// Run a whole cluster on this machine, with accounts to try it
-    Demo(Demo),
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Demo(Lab),
     /// Chat in this terminal
     Chat(Chat),
     /// Send or follow messages, for scripts
@@ -57,20 +59,28 @@ pub enum Verb {
     #[command(subcommand)]
     Config(ConfigVerb),
     /// Break a cluster and judge what its clients saw
-    #[command(subcommand)]
-    Chaos(troupe_chaos::cli::Chaos),
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Chaos(Lab),
     /// Measure a cluster
-    #[command(subcommand)]
-    Bench(crate::bench::Bench),
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Bench(Lab),
     /// Print the version and what it was built from
     Version,
 }
 
 impl Verb {
-    /// Whether its files hold messages or secrets, rather than a report for others to read.
+    /// Whether its files hold messages or secrets, rather than a report for others to read. Verbs of
+    /// another program decide there.
     pub fn keeps_secrets(&self) -> bool {
-        !matches!(self, Verb::Chaos(_) | Verb::Bench(_) | Verb::Config(_) | Verb::Version)
+        !matches!(self, Verb::Demo(_) | Verb::Bench(_) | Verb::Chaos(_) | Verb::Config(_) | Verb::Version)
     }
+}
+
+/// The arguments of a verb that another program has (see [`crate::lab`]).
+#[derive(Args)]
+pub struct Lab {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<OsString>,
 }
 
 /// All variables that some verb's command line reads: none of them is a mistake in the environment
@@ -150,31 +160,6 @@ impl clap::Args for Keys {
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
         Self::augment_args(command)
     }
-}
-
-#[derive(Args)]
-pub struct Demo {
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
-    pub nodes: u8,
-    /// Keep the cluster here
-    #[arg(long, default_value = "./troupe-demo", conflicts_with = "ephemeral")]
-    pub data_dir: PathBuf,
-    /// Keep nothing: a temporary folder, removed at the end
-    #[arg(long)]
-    pub ephemeral: bool,
-    /// One line of JSON when ready, for scripts
-    #[arg(long)]
-    pub json: bool,
-    /// Leave a node that dies as it is, instead of starting it again after 5 seconds
-    #[arg(long)]
-    pub no_restart: bool,
-    /// Put a proxy in front of every node, so that `troupe chaos partition` and `network` can break
-    /// the network between them
-    #[arg(long)]
-    pub chaos: bool,
-    /// Play a conversation by itself, kill a node in the middle, check everything, and end
-    #[arg(long)]
-    pub check: bool,
 }
 
 #[derive(Args, Clone)]

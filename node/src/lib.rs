@@ -1,20 +1,19 @@
 //! The `troupe` binary's parts: configuration, boot and drain, HTTP, and the verbs for people.
 //!
-//! [`start`] runs one node; [`demo`] and [`bench`] run several as child processes, by
-//! `troupe_chaos::local`.
+//! [`start`] runs one node. What runs several, to try, measure or break them, is the program
+//! `troupe-lab`, which [`lab`] starts.
 
 pub mod accounts;
 pub mod asker;
 pub mod backup;
-pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod connections;
-pub mod demo;
 pub mod descriptors;
 pub mod disk;
 pub mod guard;
 pub mod http;
+pub mod lab;
 pub mod logging;
 pub mod metrics;
 pub mod operator;

@@ -9,7 +9,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Settings};
 use troupe::reload::Reload;
-use troupe::{accounts, backup, bench, demo, logging, operator, people, recover, start, status, token, upgrade};
+use troupe::{accounts, backup, lab, logging, operator, people, recover, start, status, token, upgrade};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -71,7 +71,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             )
             .await?;
         }
-        Verb::Demo(args) => return demo::run(args).await,
+        Verb::Demo(args) => return Err(lab::run("demo", &args.arguments)),
+        Verb::Bench(args) => return Err(lab::run("bench", &args.arguments)),
+        Verb::Chaos(args) => return Err(lab::run("chaos", &args.arguments)),
         Verb::Chat(args) => people::chat(args).await?,
         Verb::Msg(verb) => people::msg(verb).await?,
         Verb::Cluster(ClusterVerb::Status { http, output }) => status::run(&http, output).await?,
@@ -97,8 +99,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
             println!("the configuration is good");
         }
-        Verb::Chaos(verb) => return troupe_chaos::cli::run(verb, std::env::current_exe()?).await,
-        Verb::Bench(args) => bench::run(args).await?,
         Verb::Version => println!("{}", troupe::version()),
     }
     Ok(ExitCode::SUCCESS)

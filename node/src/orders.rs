@@ -27,7 +27,6 @@ use troupe_raft::cluster::operate::{ChangePlan, Move, Order, OrderError, Verb};
 use troupe_raft::transport::port::TokenOrder;
 use troupe_runtime::Rng;
 
-use crate::demo;
 use crate::http::{Running, Shared};
 
 /// For the row of a change of the token.
@@ -192,7 +191,7 @@ pub async fn account(
         "make-admin" => Operation::SetAdmin(say::SetAdmin { account: user.clone(), admin: true }),
         "enable" => Operation::EnableAccount(user.clone()),
         "reset-password" => {
-            let fresh = demo::random_password(&Rng::from_os());
+            let fresh = Rng::from_os().password();
             password = Some(fresh.clone());
             Operation::ResetPassword(say::ResetPassword { account: user.clone(), password: fresh })
         }

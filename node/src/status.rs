@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use troupe_chaos::fetch;
 use troupe_core::text::clean_lines;
+use troupe_fetch as fetch;
 
 use crate::asker::Asker;
 use crate::cli::Output;

@@ -30,4 +30,10 @@ impl Rng {
     pub fn range(&self, low: u64, high: u64) -> u64 {
         if low >= high { low } else { self.0.lock().random_range(low..high) }
     }
+
+    /// A password of 80 bits that a person can type: no characters that look alike.
+    pub fn password(&self) -> String {
+        const CHARACTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        self.bytes::<16>().iter().map(|byte| char::from(CHARACTERS[usize::from(byte % 32)])).collect()
+    }
 }

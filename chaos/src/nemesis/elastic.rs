@@ -6,9 +6,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::{Duration, Instant, sleep, timeout};
+use troupe_fetch as fetch;
 
 use super::{LOOK, Nemesis, PATIENCE};
-use crate::fetch;
 
 /// Limit for the moves of a young cluster after a join or removal.
 const MOVES: Duration = Duration::from_secs(90);

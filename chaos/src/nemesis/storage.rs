@@ -5,12 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use troupe_fetch as fetch;
 
 use super::{AWAY, LOOK, NOTICE, Nemesis, PATIENCE, nodes};
+use crate::damage;
 use crate::local::LocalCluster;
 use crate::scenario::{Corruption, Target};
 use crate::shim::{NodeFaults, Shim, WriteError};
-use crate::{damage, fetch};
 
 /// Duration of a sync on a slow disk.
 const SLOW_SYNC_MICROS: u32 = 500_000;

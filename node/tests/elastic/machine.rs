@@ -80,7 +80,7 @@ impl Machine {
     pub async fn has_no_clients(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let (_, page) = troupe_chaos::fetch::get(&self.http, "/metrics", PATIENCE).await.expect("its metrics");
+            let (_, page) = troupe_fetch::get(&self.http, "/metrics", PATIENCE).await.expect("its metrics");
             let left = text(&page).lines().find_map(|line| line.strip_prefix("troupe_connections ").map(str::to_owned));
             if left.as_deref() == Some("0") {
                 return;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
-use troupe_chaos::fetch;
+use troupe_fetch as fetch;
 use troupe_raft::transport::token::Token;
 use troupe_runtime::Platform;
 

@@ -7,9 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures::future::join_all;
-use troupe_chaos::fetch;
 use troupe_client::connection::{Connection, Message, Request};
 use troupe_client::{Error, Result};
+use troupe_fetch as fetch;
 use troupe_proto::wire::client as say;
 
 use crate::person::{Person, connect, fresh_id};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
-use troupe_chaos::fetch;
 use troupe_chaos::local::Addresses;
+use troupe_fetch as fetch;
 use troupe_raft::transport::token::Token;
 use troupe_runtime::Platform;
 

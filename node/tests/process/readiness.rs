@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
-use troupe_chaos::fetch;
+use troupe_fetch as fetch;
 
 use crate::server::{PATIENCE, Server};
 

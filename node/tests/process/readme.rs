@@ -7,7 +7,7 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::{Duration, Instant, sleep, timeout};
-use troupe_chaos::fetch;
+use troupe_fetch as fetch;
 
 use crate::server::{PATIENCE, binary};
 
@@ -200,4 +200,18 @@ async fn the_commands_for_several_hosts_work_in_their_order() {
     let refused = hosts.run(&format!("TROUPE_FINGERPRINT={other} troupe user list --as admin"), ADMIN, "").await;
     let refused = refused.expect_err("another fingerprint");
     assert!(refused.contains("another key") && refused.contains(&hosts.fingerprint), "{refused}");
+}
+
+/// What README shows, with its words.
+#[test]
+fn no_command_of_the_readme_ends_with_a_remark_that_a_shell_would_run() {
+    let readme = include_str!("../../../README.md");
+    let commands: Vec<&str> =
+        readme.lines().filter(|line| line.starts_with("    ") && line.contains("troupe ")).collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    for line in commands {
+        let command = line.split(" #").next().unwrap_or_default();
+        let prose = line.contains("troupe demo: ");
+        assert!(prose || !command.contains('('), "{line}");
+    }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
-use troupe_chaos::fetch;
 use troupe_chaos::local::{Addresses, LocalCluster, Options};
+use troupe_fetch as fetch;
 
 use crate::person::Person;
 

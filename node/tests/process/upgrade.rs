@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
-use troupe_chaos::fetch;
+use troupe_fetch as fetch;
 use troupe_raft::level::PRETENDED;
 use troupe_raft::transport::token::Token;
 

@@ -3,22 +3,23 @@
 //! The nodes, the load and the disk share this machine; every figure is to be read against the
 //! baseline of the same run. `--server` measures a cluster that runs already instead.
 
-pub mod disk;
+mod disk;
 mod failover;
 mod recovery;
 mod whole;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
+use troupe_chaos::local::LocalCluster;
 use troupe_client::load::{Target, fanout, idle, sends};
 use troupe_runtime::Platform;
 
-use crate::demo::{Interrupted, TempDir, plan, tempdir};
-use troupe_chaos::local::LocalCluster;
+use crate::cluster::{Interrupted, TempDir, plan, tempdir};
 
 #[derive(Subcommand)]
 pub enum Bench {
@@ -116,20 +117,20 @@ const WARM_UP: usize = 256;
 /// A fresh cluster takes this long at most.
 const START: Duration = Duration::from_secs(60);
 
-pub async fn run(bench: Bench) -> Result<()> {
+pub async fn run(bench: Bench, troupe: &Path) -> Result<()> {
     let mut interrupted = Interrupted::new()?;
     // To die of the signal would leave nodes behind that stand still, mounts, and folders full of
     // data; to drop the bench leaves nothing.
     tokio::select! {
-        done = measure(bench) => done,
+        done = measure(bench, troupe) => done,
         () = interrupted.wait() => bail!("interrupted"),
     }
 }
 
-async fn measure(bench: Bench) -> Result<()> {
+async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
     match bench {
         Bench::Sends { common, rate, seconds, senders, conversations, in_flight, body_bytes } => {
-            let bed = Bed::new(&common).await?;
+            let bed = Bed::new(&common, troupe).await?;
             let mut options = sends::Options::new(bed.target());
             options.rate = rate;
             options.duration = Duration::from_secs(seconds);
@@ -143,7 +144,7 @@ async fn measure(bench: Bench) -> Result<()> {
             bed.finish(&report, common.json, json!({ "elections": elections })).await
         }
         Bench::Idle { common, connections, seconds } => {
-            let bed = Bed::new(&common).await?;
+            let bed = Bed::new(&common, troupe).await?;
             // What the first logins leave in a server, such as the memory of password hashing, is
             // no connection's.
             let few = idle::Options { target: bed.target(), connections: WARM_UP, hold: Duration::ZERO };
@@ -166,7 +167,7 @@ async fn measure(bench: Bench) -> Result<()> {
             bed.finish(&report, common.json, memory).await
         }
         Bench::Fanout { common, members, rate, seconds } => {
-            let bed = Bed::new(&common).await?;
+            let bed = Bed::new(&common, troupe).await?;
             let mut options = fanout::Options::new(bed.target());
             options.online = members;
             options.rate = rate.or(options.rate);
@@ -175,13 +176,13 @@ async fn measure(bench: Bench) -> Result<()> {
             bed.finish(&report, common.json, json!({})).await
         }
         Bench::Failover { times, signal, json } => {
-            let mut bed = Bed::local().await?;
+            let mut bed = Bed::local(troupe).await?;
             let report = failover::run(bed.cluster.as_mut().context("a local cluster")?, times, signal).await?;
             bed.finish(&report, json, json!({})).await
         }
         Bench::Recovery { mib, body_bytes, rate, power_loss, json } => {
             let options = recovery::Options { mib, body_bytes, rate, power_loss };
-            let mut bed = Bed::prepared(|cluster| recovery::prepare(cluster, &options)).await?;
+            let mut bed = Bed::prepared(troupe, |cluster| recovery::prepare(cluster, &options)).await?;
             let context = bed.target().context;
             let report = recovery::run(bed.cluster.as_mut().context("a local cluster")?, &context, &options).await?;
             bed.finish(&report, json, json!({})).await
@@ -217,8 +218,8 @@ struct Bed {
 }
 
 impl Bed {
-    async fn new(common: &Common) -> Result<Bed> {
-        let Some(server) = &common.server else { return Bed::local().await };
+    async fn new(common: &Common, troupe: &Path) -> Result<Bed> {
+        let Some(server) = &common.server else { return Bed::local(troupe).await };
         let dir = tempdir()?;
         let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
         let servers = server.split(',').map(|s| s.trim().to_owned()).collect();
@@ -226,15 +227,15 @@ impl Bed {
     }
 
     /// Three nodes with data of their own on the temporary folder's disk.
-    async fn local() -> Result<Bed> {
-        Bed::prepared(|_| Ok(())).await
+    async fn local(troupe: &Path) -> Result<Bed> {
+        Bed::prepared(troupe, |_| Ok(())).await
     }
 
     /// The same, with something put under them before they start.
-    async fn prepared(prepare: impl FnOnce(&mut LocalCluster) -> Result<()>) -> Result<Bed> {
+    async fn prepared(troupe: &Path, prepare: impl FnOnce(&mut LocalCluster) -> Result<()>) -> Result<Bed> {
         let dir = tempdir()?;
         let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
-        let mut cluster = plan(dir.0.join("cluster"), 3, LIMITS)?;
+        let mut cluster = plan(troupe, dir.0.join("cluster"), 3, LIMITS)?;
         prepare(&mut cluster)?;
         cluster.start_all()?;
         cluster.wait_ready(&[0, 1, 2], START).await?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -9,13 +10,18 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::server::{PATIENCE, binary, within};
+mod programs;
+
+use programs::troupe;
+
+/// Nothing in these tests takes longer, except when it hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Columns before a printed command: two blanks and its label.
 const LABEL: usize = 13;
 
 fn demo(folder: &Path) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(troupe());
     command.arg("demo").arg("--data-dir").arg(folder).stdin(Stdio::null()).kill_on_drop(true);
     command
 }
@@ -53,12 +59,12 @@ async fn every_printed_command_runs_as_it_stands_and_a_second_demo_is_refused() 
         (&[][..], [format!("in use by process {pid}"), "another --data-dir".to_owned()]),
         (&["--nodes", "5"][..], [format!("in use by process {pid}"), "another --data-dir".to_owned()]),
     ] {
-        let output = within(demo(&folder).args(args).output()).await.expect("it runs");
+        let output = timeout(PATIENCE, demo(&folder).args(args).output()).await.expect("in time").expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && parts.iter().all(|part| said.contains(part)), "{said}");
     }
 
-    let program = binary().display().to_string();
+    let program = troupe().display().to_string();
     let commands: Vec<&str> =
         printed.iter().filter(|line| line.contains(&program)).map(|line| &line[LABEL..]).collect();
     assert_eq!(commands.len(), 5, "{printed:#?}");
@@ -71,22 +77,9 @@ async fn every_printed_command_runs_as_it_stands_and_a_second_demo_is_refused() 
     }
 
     kill(Pid::from_raw(pid as i32), Signal::SIGTERM).expect("sent");
-    assert!(within(child.wait()).await.expect("it ends").success());
-    let output = within(demo(&folder).args(["--nodes", "5"]).output()).await.expect("it runs");
+    assert!(timeout(PATIENCE, child.wait()).await.expect("in time").expect("it ends").success());
+    let output =
+        timeout(PATIENCE, demo(&folder).args(["--nodes", "5"]).output()).await.expect("in time").expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("use --nodes 3, or another --data-dir"), "{said}");
-}
-
-/// What README shows, with its words.
-#[test]
-fn no_command_of_the_readme_ends_with_a_remark_that_a_shell_would_run() {
-    let readme = include_str!("../../../README.md");
-    let commands: Vec<&str> =
-        readme.lines().filter(|line| line.starts_with("    ") && line.contains("troupe ")).collect();
-    assert!(commands.len() > 10, "{commands:?}");
-    for line in commands {
-        let command = line.split(" #").next().unwrap_or_default();
-        let prose = line.contains("troupe demo: ");
-        assert!(prose || !command.contains('('), "{line}");
-    }
 }

@@ -10,11 +10,11 @@ use nix::sys::signal;
 use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
+use troupe_chaos::local::LocalCluster;
 use troupe_client::{Client, StartAt};
 use troupe_core::{Body, ConversationId};
 
 use super::whole;
-use troupe_chaos::local::LocalCluster;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Quiet time before each signal, so that one failover does not run into the next.

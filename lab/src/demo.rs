@@ -9,20 +9,46 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use serde::{Deserialize, Serialize};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use troupe_chaos::control::{self, Asked};
+use troupe_chaos::local::{FolderLock, LocalCluster, write_secret};
 use troupe_client::Client;
+use troupe_fetch as fetch;
 use troupe_raft::transport::token::Token;
 use troupe_runtime::{Rng, private};
 
-use crate::cli::Demo;
-use crate::token;
-use troupe_chaos::control::{self, Asked};
-use troupe_chaos::fetch;
-use troupe_chaos::local::{FolderLock, LocalCluster, Options, write_secret};
+use crate::cluster::{Interrupted, plan, tempdir};
 
+#[derive(Args)]
+pub struct Demo {
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=7))]
+    pub nodes: u8,
+    /// Keep the cluster here
+    #[arg(long, default_value = "./troupe-demo", conflicts_with = "ephemeral")]
+    pub data_dir: PathBuf,
+    /// Keep nothing: a temporary folder, removed at the end
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// One line of JSON when ready, for scripts
+    #[arg(long)]
+    pub json: bool,
+    /// Leave a node that dies as it is, instead of starting it again after 5 seconds
+    #[arg(long)]
+    pub no_restart: bool,
+    /// Put a proxy in front of every node, so that `troupe chaos partition` and `network` can break
+    /// the network between them
+    #[arg(long)]
+    pub chaos: bool,
+    /// Play a conversation by itself, kill a node in the middle, check everything, and end
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// The join token of the cluster, for the commands of an operator.
+const TOKEN_FILE: &str = "token";
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 /// A cold start of three nodes takes a second or two; a busy machine more.
 const START: Duration = Duration::from_secs(60);
@@ -35,16 +61,16 @@ pub struct Account {
     pub password: String,
 }
 
-pub async fn run(args: Demo) -> Result<ExitCode> {
+pub async fn run(args: Demo, troupe: &Path) -> Result<ExitCode> {
     if args.check {
-        return check::run(usize::from(args.nodes)).await;
+        return check::run(usize::from(args.nodes), troupe).await;
     }
     let temporary = if args.ephemeral { Some(tempdir()?) } else { None };
     let dir = temporary.as_ref().map_or(args.data_dir.clone(), |temporary| temporary.0.clone());
     private::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let holder = FolderLock::take(&dir)?;
-    let mut cluster = plan(dir, usize::from(args.nodes), &[])?;
-    write_secret(&cluster.dir().join(token::FILE), format!("{}\n", cluster.token()).as_bytes())?;
+    let mut cluster = plan(troupe, dir, usize::from(args.nodes), &[])?;
+    write_secret(&cluster.dir().join(TOKEN_FILE), format!("{}\n", cluster.token()).as_bytes())?;
     if args.chaos {
         ensure!(
             troupe_chaos::proxy::is_possible(),
@@ -79,25 +105,6 @@ async fn stop(mut cluster: LocalCluster) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The demo's cluster in `dir`, with ports near the usual ones.
-pub fn plan(dir: PathBuf, nodes: usize, settings: &[(&str, &str)]) -> Result<LocalCluster> {
-    // The users of a demo know each other: a group is entered without an invitation.
-    let settings = settings.iter().chain(&[("contacts.strangers", "add")]);
-    let options = Options {
-        binary: std::env::current_exe().context("cannot find this program on disk")?,
-        dir,
-        nodes,
-        settings: [("cluster.first_admin", "")]
-            .iter()
-            .chain(settings)
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect(),
-        environment: Vec::new(),
-        ports: (7700, 7780, 7860),
-    };
-    LocalCluster::plan(options, token::generate)
-}
-
 /// Starts all nodes and makes the accounts, or finds them.
 async fn bring_up(cluster: &mut LocalCluster) -> Result<Vec<Account>> {
     let all: Vec<usize> = (0..cluster.len()).collect();
@@ -115,7 +122,7 @@ pub async fn accounts(cluster: &LocalCluster, names: &[&str]) -> Result<Vec<Acco
     let rng = Rng::from_os();
     let mut accounts = Vec::new();
     for name in names {
-        let account = Account { name: name.to_string(), password: random_password(&rng) };
+        let account = Account { name: name.to_string(), password: rng.password() };
         Client::builder()
             .nodes(cluster.client_addresses())
             .credentials(&account.name, &account.password)
@@ -139,12 +146,6 @@ async fn make_admin(cluster: &LocalCluster, name: &str) -> Result<()> {
     let (status, answer) = fetch::post_json(http, &path, Some(key.reveal()), START).await?;
     ensure!(status == 200, "{name} is not made an administrator: {answer}");
     Ok(())
-}
-
-/// 60 bits that can be typed: no letters that look alike.
-pub fn random_password(rng: &Rng) -> String {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    rng.bytes::<12>().iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
 }
 
 /// The cluster's own number of a node: it is given at birth, in the order of addresses.
@@ -204,7 +205,7 @@ struct Printed {
 }
 
 fn printed(cluster: &LocalCluster, accounts: &[Account]) -> Vec<Printed> {
-    let program = quoted(&std::env::args().next().unwrap_or_else(|| "troupe".into()));
+    let program = quoted(&crate::called(cluster.binary()));
     let http = &cluster.addresses(0).http;
     let chat = |account: &Account, index: usize| {
         let server = &cluster.addresses(index % cluster.len()).client;
@@ -214,7 +215,7 @@ fn printed(cluster: &LocalCluster, accounts: &[Account]) -> Vec<Printed> {
         true => String::new(),
         false => format!(" --data-dir {}", quoted(&cluster.dir().display().to_string())),
     };
-    let token = quoted(&cluster.dir().join(token::FILE).display().to_string());
+    let token = quoted(&cluster.dir().join(TOKEN_FILE).display().to_string());
     let last = cluster.len();
     let mut out = Vec::new();
     let mut say =
@@ -283,42 +284,5 @@ async fn supervise(
         }
         // Whoever ordered it may be gone; it is done all the same.
         drop(done.send(outcome));
-    }
-}
-
-/// Ctrl-C or SIGTERM.
-pub struct Interrupted {
-    int: tokio::signal::unix::Signal,
-    term: tokio::signal::unix::Signal,
-}
-
-impl Interrupted {
-    pub fn new() -> Result<Interrupted> {
-        Ok(Interrupted { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())? })
-    }
-
-    pub async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.int.recv() => {}
-            _ = self.term.recv() => {}
-        }
-    }
-}
-
-/// A folder that goes with its handle.
-pub struct TempDir(pub PathBuf);
-
-pub fn tempdir() -> Result<TempDir> {
-    let name = format!("troupe-{:016x}", Rng::from_os().u64());
-    let path = std::env::temp_dir().join(name);
-    private::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
-    Ok(TempDir(path))
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        // Nothing to do about a folder that cannot be removed: the system cleans its temporary
-        // folder itself.
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -2,23 +2,16 @@
 //! acknowledgement, and the nodes stay within their memory limits. `scripts/attack --all` runs the
 //! long form and checks latencies too.
 
-use std::path::PathBuf;
+mod programs;
+
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use programs::troupe;
 use troupe_chaos::attack::{Attack, Times, play};
 
 /// Ports of one cluster, from its first client port to its last cluster port.
 const PORTS: u16 = 300;
-
-/// The binary that `scripts/test` has built beside this test.
-fn troupe() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("tests lie in <target>/release/deps");
-    let binary = folder.join("troupe");
-    assert!(binary.exists(), "{} is missing: run scripts/test, which builds it first", binary.display());
-    binary
-}
 
 /// Each test of this process gets its own ports.
 fn port() -> u16 {

@@ -4,12 +4,14 @@
 //! A test that this machine does not support is ignored, so the runner counts it as skipped. Run
 //! with `--run-ignored all`, it fails with the reason.
 
+mod programs;
+
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use programs::troupe;
 use troupe_chaos::disk::{self, Disk};
 use troupe_chaos::report::Verdict;
 use troupe_chaos::run::{self, RunOptions};
@@ -61,15 +63,6 @@ fn trial(
         None => test(),
     };
     Trial::test(name.replace('-', "_"), supported).with_ignored_flag(impossible.is_some())
-}
-
-/// The binary that `scripts/test` has built beside this test.
-fn troupe() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("tests lie in <target>/release/deps");
-    let binary = folder.join("troupe");
-    assert!(binary.exists(), "{} is missing: run scripts/test, which builds it first", binary.display());
-    binary
 }
 
 /// Each test of this process gets its own ports.

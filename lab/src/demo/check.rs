@@ -4,25 +4,27 @@
 //! The cluster refuses second logins, as CIM does, so that this can be shown too.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::time::{Instant, timeout_at};
+use troupe_chaos::local::LocalCluster;
 use troupe_client::{Acked, Client, Events, Incoming, StartAt};
 use troupe_core::{Body, ConversationId, EventKind, Seq};
 
-use super::{Account, START, accounts, plan, tempdir};
-use troupe_chaos::local::LocalCluster;
+use super::{Account, START, accounts};
+use crate::cluster::{plan, tempdir};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages sent while a node is killed.
 const THROUGH_THE_KILL: usize = 60;
 
-pub async fn run(nodes: usize) -> Result<ExitCode> {
+pub async fn run(nodes: usize, troupe: &Path) -> Result<ExitCode> {
     ensure!(nodes >= 3, "the check kills a node: it wants --nodes 3 or more");
     let temporary = tempdir()?;
-    let mut cluster = plan(temporary.0.clone(), nodes, &[("cluster.login_policy", "refuse")])?;
+    let mut cluster = plan(troupe, temporary.0.clone(), nodes, &[("cluster.login_policy", "refuse")])?;
     let outcome = story(&mut cluster).await;
     if outcome.is_err() {
         for index in 0..cluster.len() {

@@ -7,8 +7,8 @@ use anyhow::{Result, bail, ensure};
 use futures::future::try_join_all;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use troupe_chaos::fetch;
 use troupe_chaos::local::LocalCluster;
+use troupe_fetch as fetch;
 
 /// Between two looks at a cluster that can only be looked at.
 pub const LOOK: Duration = Duration::from_millis(100);

@@ -8,9 +8,11 @@ mod cold;
 mod fill;
 mod wiped;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use troupe_chaos::local::LocalCluster;
 use troupe_runtime::Platform;
@@ -39,7 +41,7 @@ pub struct Options {
 /// the nodes if they are to lose power.
 pub fn prepare(cluster: &mut LocalCluster, options: &Options) -> Result<()> {
     let each = options.mib * MIB * ROOM + ROOM_ANYHOW;
-    let (free, wanted) = (fs2::available_space(cluster.dir())? / MIB, each * cluster.len() as u64 / MIB);
+    let (free, wanted) = (free_bytes(cluster.dir())? / MIB, each * cluster.len() as u64 / MIB);
     let here = cluster.dir().display();
     ensure!(free >= wanted, "{here} has {free} MiB free, and this may take {wanted}: less --mib, or another TMPDIR");
     if options.power_loss {
@@ -67,6 +69,12 @@ pub async fn run(cluster: &mut LocalCluster, context: &Platform, options: &Optio
     let cold = cold::run(cluster, context, fault).await.context("the cold start")?;
     let rebuilt = wiped::run(cluster, context, options.rate).await.context("the wiped node")?;
     Ok(Report { filled, cold, rebuilt })
+}
+
+/// What a user who is not root may still write on the disk of this folder.
+fn free_bytes(folder: &Path) -> Result<u64> {
+    let disk = statvfs(folder).with_context(|| format!("cannot read the free space of {}", folder.display()))?;
+    Ok(disk.blocks_available() as u64 * disk.fragment_size() as u64)
 }
 
 fn ms(time: Duration) -> f64 {
