@@ -133,6 +133,7 @@ impl ConversationState {
         if let Some(answer) = self.recent.get(known_as, id) {
             return reply.send(Ok(answer));
         }
+        #[cfg(feature = "planted-bugs")]
         if self.world.ctx.planted(Plant::AckBeforeCommit) && is_message(&command) {
             return self.ack_before_commit(myself, command, reply);
         }
@@ -206,6 +207,7 @@ impl ConversationState {
     }
 
     /// The planted bug: acknowledges before the commit.
+    #[cfg(feature = "planted-bugs")]
     fn ack_before_commit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
         let head = self.head();
         let time = self.world.ctx.clock.now();

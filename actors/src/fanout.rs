@@ -158,13 +158,16 @@ impl FanoutState {
         match push {
             Push::Event(push) => {
                 let conversation = push.conversation;
+                #[cfg(feature = "planted-bugs")]
                 let careless = self.world.ctx.planted(Plant::IgnoreFanOutGap);
                 let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
-                let out = if careless {
-                    subscription.resequencer.offer_regardless(push)
-                } else {
-                    subscription.resequencer.offer(push)
-                };
+                #[cfg(feature = "planted-bugs")]
+                if careless {
+                    let out = subscription.resequencer.offer_regardless(push);
+                    self.deliver(conversation, out);
+                    return self.fill(myself, conversation);
+                }
+                let out = subscription.resequencer.offer(push);
                 self.deliver(conversation, out);
                 self.fill(myself, conversation);
             }

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use ractor::ActorRef;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use troupe_core::plant::Plant;
+use troupe_core::plant::{Plant, Planted};
 use troupe_core::{NodeId, ShardId, Slot, limits};
 use troupe_proto::client;
 use troupe_raft::Routing;
@@ -53,7 +53,7 @@ pub struct Router {
     // would acknowledge a message that is not committed.
     next_correlation: AtomicU64,
     rng: Arc<Rng>,
-    plant: Option<Plant>,
+    plant: Planted,
 }
 
 /// A request that waits for another node's reply.
@@ -97,7 +97,7 @@ impl Router {
     pub fn shard_of(&self, slot: Slot) -> Option<ShardId> {
         let routing = self.routing.borrow();
         let shard = routing.shard(slot)?;
-        if self.plant == Some(Plant::WrongShard) && self.me == NodeId(2) && slot.0.is_multiple_of(4) {
+        if self.plant.is(Plant::WrongShard) && self.me == NodeId(2) && slot.0.is_multiple_of(4) {
             return Some(ShardId((shard.0 + 1) % routing.placement.len().max(1) as u32));
         }
         Some(shard)

@@ -30,7 +30,7 @@ use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{SLOTS, Slot, Timestamp, UserId};
 use crate::level::Level;
-use crate::plant::Plant;
+use crate::plant::{Plant, Planted};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -47,7 +47,7 @@ pub struct Meta {
 /// The machine holds no rows, only settings that change its rules.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Machine {
-    pub plant: Option<Plant>,
+    pub plant: Planted,
 }
 
 impl Machine {
@@ -107,7 +107,7 @@ pub(crate) struct Step<'a> {
     pub(crate) state: &'a mut dyn State,
     now: Timestamp,
     pub(crate) level: Level,
-    plant: Option<Plant>,
+    plant: Planted,
     effects: Vec<Effect>,
 }
 
@@ -116,7 +116,7 @@ const ID_END: u64 = 1 << 53;
 
 impl Step<'_> {
     pub(crate) fn planted(&self, plant: Plant) -> bool {
-        self.plant == Some(plant)
+        self.plant.is(plant)
     }
 
     /// Assigns the next id of a slot. Call it when no step can fail any more: it writes the

@@ -1,8 +1,48 @@
 //! Planted bugs: deliberate violations of the contract that prove the checkers detect them.
 //!
 //! Each is one line at the place of the rule that it breaks, in any crate; this is the list. The
-//! machine takes the bug as an argument, so that it stays pure. Only builds with the feature
-//! `planted-bugs`, and the simulation, pass one in.
+//! machine takes the bug as an argument, so that it stays pure. A build without the feature
+//! `planted-bugs` contains none: [`Planted`] is empty there, and the compiler removes each site.
+
+/// The deliberate bug that a process carries, if any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Planted {
+    #[cfg(feature = "planted-bugs")]
+    bug: Option<Plant>,
+}
+
+impl Planted {
+    #[inline]
+    pub fn is(self, bug: Plant) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        let is = self.bug == Some(bug);
+        #[cfg(not(feature = "planted-bugs"))]
+        let is = {
+            let _ = bug;
+            false
+        };
+        is
+    }
+
+    #[cfg(feature = "planted-bugs")]
+    pub fn is_any(self) -> bool {
+        self.bug.is_some()
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+impl From<Option<Plant>> for Planted {
+    fn from(bug: Option<Plant>) -> Planted {
+        Planted { bug }
+    }
+}
+
+#[cfg(feature = "planted-bugs")]
+impl From<Plant> for Planted {
+    fn from(bug: Plant) -> Planted {
+        Planted { bug: Some(bug) }
+    }
+}
 
 /// One deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 use anyhow::{Context, Result, bail};
-use troupe_core::plant::Plant;
+use troupe_core::plant::Planted;
 use troupe_runtime::private;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader};
 use troupe_store::key::node;
@@ -60,7 +60,7 @@ pub fn make_private(data_dir: &Path) -> Result<()> {
 
 /// Opens the database, which may mean an empty one in the place of a damaged one. `has_peers`:
 /// others hold copies.
-pub fn open(data_dir: &Path, has_peers: bool, plant: Option<Plant>) -> Result<Rocks> {
+pub fn open(data_dir: &Path, has_peers: bool, plant: Planted) -> Result<Rocks> {
     let path = data_dir.join(DATABASE);
     let engine = match Rocks::open_planted(&path, plant) {
         Ok(engine) => engine,
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn damaged_data_is_set_aside_where_others_have_copies() {
         let dir = tempfile::tempdir().unwrap();
-        let engine = open(dir.path(), true, None).unwrap();
+        let engine = open(dir.path(), true, Planted::default()).unwrap();
         assert!(!is_marked(&engine), "an empty node may found a cluster");
         drop(engine);
         for time in 1..=TIMES {
@@ -164,7 +164,7 @@ mod tests {
             assert!(is_marked(&engine), "one that lost its data may not");
         }
         mark_damaged(dir.path());
-        let error = format!("{:#}", open(dir.path(), true, None).err().unwrap());
+        let error = format!("{:#}", open(dir.path(), true, Planted::default()).err().unwrap());
         assert!(error.contains("replace this disk"), "{error}");
     }
 
@@ -175,7 +175,7 @@ mod tests {
 
     fn open_again(dir: &Path, time: usize) -> Rocks {
         mark_damaged(dir);
-        let engine = open(dir, true, None).unwrap();
+        let engine = open(dir, true, Planted::default()).unwrap();
         assert!(dir.join(format!("{SET_ASIDE}{time}")).join("CURRENT").exists());
         engine
     }
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn the_only_copy_is_left_where_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        drop(open(dir.path(), false, None).unwrap());
+        drop(open(dir.path(), false, Planted::default()).unwrap());
         mark_damaged(dir.path());
-        let error = open(dir.path(), false, None).err().unwrap().to_string();
+        let error = open(dir.path(), false, Planted::default()).err().unwrap().to_string();
         assert!(error.contains("the only copy") && error.contains("flipped"), "{error}");
         assert!(dir.path().join(DATABASE).join("CURRENT").exists());
     }

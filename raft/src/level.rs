@@ -45,6 +45,7 @@ impl Support {
 }
 
 /// The environment variable that names the newest level that a node pretends to support.
+#[cfg(feature = "planted-bugs")]
 pub const PRETENDED: &str = "TROUPE_PRETEND_LEVEL";
 
 #[cfg(feature = "planted-bugs")]

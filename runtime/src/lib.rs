@@ -33,8 +33,8 @@ pub struct Platform {
     pub rng: Arc<Rng>,
     pub net: Arc<dyn Net>,
     pub executor: Arc<dyn Executor>,
-    /// A deliberate bug, only set in builds with the feature `planted-bugs`.
-    pub plant: Option<troupe_core::plant::Plant>,
+    /// A deliberate bug, in builds with the feature `planted-bugs`.
+    pub plant: troupe_core::plant::Planted,
 }
 
 impl Platform {
@@ -50,6 +50,6 @@ impl Platform {
     }
 
     pub fn planted(&self, plant: troupe_core::plant::Plant) -> bool {
-        self.plant == Some(plant)
+        self.plant.is(plant)
     }
 }

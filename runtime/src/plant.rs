@@ -1,18 +1,21 @@
-//! Which deliberate bug this process carries. Without the feature `planted-bugs` the answer is
-//! always none, and the environment is not even read.
+//! Which deliberate bug this process carries. A build without the feature `planted-bugs` carries
+//! none, and does not read the environment.
 
-use troupe_core::plant::Plant;
+use troupe_core::plant::Planted;
 
 /// Names the bug, in builds that can carry one.
+#[cfg(feature = "planted-bugs")]
 pub const VARIABLE: &str = "TROUPE_PLANT";
 
 #[cfg(feature = "planted-bugs")]
-pub fn from_environment() -> Option<Plant> {
-    let name = std::env::var(VARIABLE).ok()?;
-    Some(Plant::named(&name).unwrap_or_else(|| panic!("{VARIABLE}={name}: no such planted bug")))
+pub fn from_environment() -> Planted {
+    use troupe_core::plant::Plant;
+
+    let Ok(name) = std::env::var(VARIABLE) else { return Planted::default() };
+    Plant::named(&name).unwrap_or_else(|| panic!("{VARIABLE}={name}: no such planted bug")).into()
 }
 
 #[cfg(not(feature = "planted-bugs"))]
-pub fn from_environment() -> Option<Plant> {
-    None
+pub fn from_environment() -> Planted {
+    Planted::default()
 }

@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 
 use rocksdb::{ColumnFamily, DB, DBRawIterator, Range, ReadOptions, Snapshot, WriteBatch, WriteOptions};
 
-use troupe_core::plant::Plant;
+use troupe_core::plant::{Plant, Planted};
 
 use crate::engine::{
     Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, Space, is_empty,
@@ -50,18 +50,18 @@ struct Inner {
     /// The first failure; every later call fails.
     failed: OnceLock<EngineError>,
     installs: Installs,
-    plant: Option<Plant>,
+    plant: Planted,
 }
 
 impl Rocks {
     /// Opens the directory, or creates it. Refuses with a remedy if another process has it open, a
     /// newer version wrote it, or it is damaged.
     pub fn open(path: &Path) -> Result<Rocks, EngineError> {
-        Rocks::open_planted(path, None)
+        Rocks::open_planted(path, Planted::default())
     }
 
     /// The same with a planted bug.
-    pub fn open_planted(path: &Path, plant: Option<Plant>) -> Result<Rocks, EngineError> {
+    pub fn open_planted(path: &Path, plant: Planted) -> Result<Rocks, EngineError> {
         let (db, witness) = open::open(path, plant)?;
         let path = path.to_owned();
         let inner = Inner { db, witness, path, failed: OnceLock::new(), installs: Installs::default(), plant };
@@ -136,7 +136,7 @@ impl Inner {
     }
 
     fn sync(&self) -> Result<(), EngineError> {
-        if self.plant == Some(Plant::SyncSkipped) {
+        if self.plant.is(Plant::SyncSkipped) {
             return Ok(());
         }
         // Read before the sync, which may not cover concurrent writes.
@@ -219,7 +219,7 @@ impl Reader for Rocks {
 impl Engine for Rocks {
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
         match self.inner.write(batch, durability) {
-            Err(_) if self.inner.plant == Some(Plant::EngineErrorIgnored) => Ok(()),
+            Err(_) if self.inner.plant.is(Plant::EngineErrorIgnored) => Ok(()),
             written => written,
         }
     }

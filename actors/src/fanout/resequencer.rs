@@ -45,6 +45,7 @@ impl Resequencer {
     }
 
     /// The planted bug: delivers at once, even if earlier events are missing.
+    #[cfg(feature = "planted-bugs")]
     pub fn offer_regardless(&mut self, push: EventPush) -> Vec<EventPush> {
         if self.position.is_none_or(|position| push.seq <= position) {
             return self.offer(push);

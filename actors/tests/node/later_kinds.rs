@@ -33,7 +33,7 @@ fn is_later(event: &say::Event, seq: u64) -> bool {
 
 #[tokio::test]
 async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
-    let nodes = three_nodes_with(Some(Plant::LaterKind)).await;
+    let nodes = three_nodes_with(Plant::LaterKind.into()).await;
     let (mut ann, mut bob, mut carl) =
         (nodes[0].user("ann").await, nodes[1].user("bob").await, nodes[2].user("carl").await);
     let group = ann.create_group("all", &[bob.user, carl.user]).await;
@@ -101,7 +101,7 @@ async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
 /// A first message that nobody understands begins a conversation like any other.
 #[tokio::test]
 async fn a_conversation_may_begin_with_a_later_kind() {
-    let nodes = three_nodes_with(Some(Plant::LaterKind)).await;
+    let nodes = three_nodes_with(Plant::LaterKind.into()).await;
     let (mut ann, mut bob) = (nodes[0].user("ann").await, nodes[1].user("bob").await);
     let both = direct(ann.user, bob.user);
     let id = ann.fresh_id();

@@ -4,6 +4,7 @@
 mod accounts;
 mod harness;
 mod invitations;
+#[cfg(feature = "planted-bugs")]
 mod later_kinds;
 mod limits;
 mod names;

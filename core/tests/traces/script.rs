@@ -22,7 +22,6 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::plant::Plant;
 use troupe_core::record::OutboxKey;
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Seq, State, TokenHash, UserId, Username,
@@ -45,8 +44,9 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             world.level = Some(Level(number(level)? as u32));
             return Ok(Vec::new());
         }
+        #[cfg(feature = "planted-bugs")]
         ["plant", name] => {
-            world.machine.plant = Some(Plant::named(name).ok_or("no such plant")?);
+            world.machine.plant = troupe_core::plant::Plant::named(name).ok_or("no such plant")?.into();
             return Ok(Vec::new());
         }
         ["let", name, id] => {

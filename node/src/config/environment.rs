@@ -11,8 +11,8 @@ pub enum Variable {
     Unknown(String),
 }
 
-/// Read by no verb's command line.
-const OTHERS: &[&str] = &["TROUPE_PLANT", "TROUPE_PRETEND_LEVEL"];
+/// Read by no verb's command line, and only in a build that can carry planted bugs.
+const OTHERS: &[&str] = if cfg!(feature = "planted-bugs") { &["TROUPE_PLANT", "TROUPE_PRETEND_LEVEL"] } else { &[] };
 
 pub fn judge(name: &str, value: &str) -> Variable {
     if !name.starts_with("TROUPE_") {

@@ -24,7 +24,7 @@ use tokio::time::{Duration, timeout};
 use tracing::warn;
 use troupe_core::NodeId;
 use troupe_core::level::Range;
-use troupe_core::plant::Plant;
+use troupe_core::plant::{Plant, Planted};
 use troupe_runtime::Platform;
 use troupe_runtime::executor::{Executor, Lane, run};
 use troupe_runtime::net::BoxFuture;
@@ -48,7 +48,7 @@ pub struct BootRegistry {
     engine: Arc<dyn Engine>,
     fatal: Fatal,
     start: Start,
-    plant: Option<Plant>,
+    plant: Planted,
     /// Held from the lookup to the write.
     turn: Mutex<()>,
 }
@@ -95,7 +95,7 @@ impl BootRegistry {
 
     /// Whether a node in this start, this one or another, may have been seen in that one.
     pub fn may_follow(&self, start: &Start, seen: &Boot) -> bool {
-        start.follows(seen) || self.plant == Some(Plant::PutBackUnnoticed)
+        start.follows(seen) || self.plant.is(Plant::PutBackUnnoticed)
     }
 
     /// Durable when it returns.

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use troupe_core::level::Range;
-use troupe_core::plant::Plant;
-use troupe_core::{Command, Intent, Machine, ShardId, ShardMap, machine};
+use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
 use troupe_proto::record::{Record, StampedBatch};
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
-use troupe_store::key::{self, ConversationsKey};
+use troupe_store::key;
 use troupe_store::rows::{Numberings, Transaction};
 
 use crate::api::Outcome;
 use crate::log::restore_part;
 use crate::types::Applied;
+
+#[cfg(feature = "planted-bugs")]
+mod planted;
 
 /// `[from, to)` of a family.
 pub type Rows = (Family, Vec<u8>, Vec<u8>);
@@ -39,6 +41,7 @@ pub trait Applier: Send + Sync + 'static {
 
     /// Called before the first apply after a start, with the newest proposals that were applied
     /// before it. Only planted bugs use it.
+    #[cfg(feature = "planted-bugs")]
     fn opened(&self, _engine: &Arc<dyn Engine>, _newest: &[Bytes]) -> Result<(), EngineError> {
         Ok(())
     }
@@ -98,12 +101,9 @@ impl Applier for ShardApplier {
         *self.numberings.lock() = Numberings::default();
     }
 
+    #[cfg(feature = "planted-bugs")]
     fn opened(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
-        match self.machine.plant {
-            Some(Plant::ForgetDedupOnRestart) => self.forget_dedup(engine),
-            Some(Plant::ReapplyOnReplay) => self.reapply(engine, newest),
-            _ => Ok(()),
-        }
+        self.betray(engine, newest)
     }
 }
 
@@ -118,41 +118,6 @@ impl ShardApplier {
         }
         Ok(())
     }
-
-    fn forget_dedup(&self, engine: &Arc<dyn Engine>) -> Result<(), EngineError> {
-        let (first, end) = self.map.slots(self.shard);
-        let sample = placed_key(troupe_core::ConversationId::Everyone, Default::default(), [0; 16]);
-        let tag = sample[2];
-        let mut batch = Batch::default();
-        for slot in first..end {
-            let [high, low] = slot.to_be_bytes();
-            batch.delete_range(Family::Conversations, [high, low, tag], [high, low, tag + 1]);
-        }
-        engine.write(batch, troupe_store::Durability::Buffered)
-    }
-
-    /// Deletes the dedup rows first, or the machine would rightly refuse to apply the commands
-    /// twice.
-    fn reapply(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
-        let mut forget = Batch::default();
-        for proposal in newest {
-            for command in decode(proposal)?.commands {
-                if let Command::Append(append) = command
-                    && matches!(append.intent, Intent::Message(_))
-                {
-                    let key = placed_key(append.conversation, append.actor, append.client_message_id.0);
-                    forget.delete(Family::Conversations, key);
-                }
-            }
-        }
-        engine.write(forget, troupe_store::Durability::Buffered)?;
-        let (batch, _) = self.apply(engine, newest)?;
-        engine.write(batch, troupe_store::Durability::Buffered)
-    }
-}
-
-fn placed_key(conversation: troupe_core::ConversationId, sender: troupe_core::UserId, id: [u8; 16]) -> Vec<u8> {
-    ConversationsKey::Placed(conversation, sender, troupe_core::ClientMessageId(id)).encode()
 }
 
 /// A committed entry that cannot be read is never skipped: other replicas may have read it.

@@ -9,7 +9,6 @@ use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
 use openraft::storage::{
     ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot, SnapshotMeta as Meta,
@@ -20,7 +19,7 @@ use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
-use troupe_store::key::{RaftLogKey, RaftMetaKey, What};
+use troupe_store::key::{RaftMetaKey, What};
 
 use crate::codec;
 use crate::fatal::Fatal;
@@ -28,11 +27,12 @@ use crate::log::applier::{Applier, Rows};
 use crate::log::flusher::Flusher;
 use crate::types::{Applied, GroupId, LogId, Payload, SnapshotMeta, StoredMembership, Types};
 
+#[cfg(feature = "planted-bugs")]
+mod planted;
+
 /// Entries and bytes in one step.
 const STEP_ENTRIES: usize = 256;
 const STEP_BYTES: usize = 4 * 1024 * 1024;
-/// The entries that the planted bug `ReapplyOnReplay` applies again.
-const REAPPLIED: u64 = 16;
 
 pub struct StateMachine {
     shared: Shared,
@@ -93,8 +93,9 @@ impl StateMachine {
         gate: Gate,
     ) -> Result<StateMachine, EngineError> {
         let (applied, membership) = applied_row(&*engine, group)?;
-        if let (Some(applied), Some(_)) = (&applied, ctx.plant) {
-            applier.opened(&engine, &newest(&engine, group, applied.index)?)?;
+        #[cfg(feature = "planted-bugs")]
+        if let Some(applied) = applied.as_ref().filter(|_| ctx.plant.is_any()) {
+            applier.opened(&engine, &planted::newest(&engine, group, applied.index)?)?;
         }
         applier.changed(&engine)?;
         let shared = Shared { group, ctx, engine, flusher, fatal, applier, gate };
@@ -198,21 +199,6 @@ fn applied_batch(group: GroupId, applied: Option<&LogId>, membership: &StoredMem
     let row = codec::seal(&codec::applied_out(applied, membership));
     batch.put(Family::RaftMeta, meta_key(group, What::Applied), row);
     batch
-}
-
-/// The newest proposals up to `applied` that the log still has.
-fn newest(engine: &Arc<dyn Engine>, group: GroupId, applied: u64) -> Result<Vec<Bytes>, EngineError> {
-    let key = |index| RaftLogKey { group: group.0, index }.encode();
-    let range = (Bound::Included(key(applied.saturating_sub(REAPPLIED))), Bound::Excluded(key(applied + 1)));
-    let mut proposals = Vec::new();
-    for (_, bytes) in engine.scan(Family::RaftLog, range, false, REAPPLIED as usize + 1)? {
-        let entry = codec::open::<wire::Entry>(&bytes, "entry").and_then(codec::entry_in);
-        let entry = entry.map_err(|error| EngineError::Fatal(format!("log of {group}: {error}")))?;
-        if let Payload::Normal(proposal) = entry.payload {
-            proposals.push(proposal.bytes().clone());
-        }
-    }
-    Ok(proposals)
 }
 
 impl RaftStateMachine<Types> for StateMachine {

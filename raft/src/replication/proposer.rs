@@ -16,11 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use troupe_core::limits::{BATCH_BYTES, BATCH_COMMANDS, SHARD_IN_FLIGHT, SHARD_PROPOSED_BYTES};
 use troupe_core::plant::Plant;
-use troupe_core::{Append, Command, Intent, Level, Reply, Timestamp};
-use troupe_proto::record::{EncodedCommand, Record, StampedBatch};
+use troupe_core::{Command, Level, Timestamp};
+use troupe_proto::record::EncodedCommand;
 use troupe_runtime::Platform;
 use troupe_store::engine::Engine;
-use troupe_store::rows::View;
 
 use crate::api::{Outcome, ProposeError};
 use crate::level::LevelHere;
@@ -28,6 +27,9 @@ use crate::replication::group::Group;
 use crate::timing::{FRESH_LEADER, LINGER, LOOK_FRESH, PROPOSE_TIMEOUT, PROPOSE_TURN};
 use crate::transport::clocks::Clocks;
 use crate::types::{Applied, Proposal, Types};
+
+#[cfg(feature = "planted-bugs")]
+mod planted;
 
 /// Entries in flight. At the limit the next one waits and grows.
 const ENTRIES_IN_FLIGHT: usize = 32;
@@ -152,7 +154,7 @@ fn parts(commands: &[Command]) -> Result<Vec<Part>, ProposeError> {
 
 async fn run(
     ctx: Platform,
-    engine: Arc<dyn Engine>,
+    #[cfg_attr(not(feature = "planted-bugs"), expect(unused_variables))] engine: Arc<dyn Engine>,
     group: Group,
     stamps: Stamps,
     mut waiting: mpsc::Receiver<Waiting>,
@@ -179,6 +181,7 @@ async fn run(
         let own = ctx.clock.now();
         let now = if ctx.planted(Plant::OwnClockTrusted) { own } else { stamps.clocks.stamp(own) };
         let entry = Entry::of(now, stamps.level.level(), calls);
+        #[cfg(feature = "planted-bugs")]
         let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
         let proposal = match Proposal::new(entry.bytes.clone()) {
             Ok(proposal) => proposal,
@@ -238,26 +241,6 @@ impl Entry {
             // The caller may have timed out.
             let _ = caller.send(part);
         }
-    }
-
-    /// The planted bug: sends are acknowledged with the position that they will probably get.
-    fn answer_too_early(self, engine: &Arc<dyn Engine>) -> Entry {
-        let Ok(batch) = StampedBatch::decode(&self.bytes) else { return self };
-        let view = View::new(engine.clone());
-        let mut heads = std::collections::BTreeMap::new();
-        let mut guesses = Vec::new();
-        for command in &batch.commands {
-            let Command::Append(Append { conversation, intent: Intent::Message(_), .. }) = command else { return self };
-            let head = heads.entry(*conversation).or_insert_with(|| {
-                view.conversation(*conversation).ok().flatten().map(|row| row.head).unwrap_or_default()
-            });
-            *head = head.next();
-            let reply = Reply::Placed { seq: *head, time: batch.now, duplicate: false };
-            guesses.push(Outcome { reply, effects: Vec::new() });
-        }
-        let bytes = self.bytes.clone();
-        self.answer(Ok(guesses));
-        Entry { bytes, callers: Vec::new() }
     }
 }
 

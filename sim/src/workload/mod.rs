@@ -129,7 +129,7 @@ impl WorkloadContext {
             rng: rng.clone(),
             net: Arc::new(Wire(Arc::<Meter>::default())),
             executor: Arc::new(Lanes::new(Arc::<Disk>::default(), rng)),
-            plant: self.plant,
+            plant: self.plant.into(),
         }
     }
 

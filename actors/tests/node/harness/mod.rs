@@ -10,7 +10,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
-use troupe_core::plant::Plant;
+use troupe_core::plant::Planted;
 use troupe_proto::wire::client as say;
 use troupe_raft::Cluster;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
@@ -91,11 +91,11 @@ pub async fn node_with(settings: troupe_raft::api::Settings) -> Node {
 }
 
 pub async fn three_nodes() -> Vec<Node> {
-    three_nodes_with(None).await
+    three_nodes_with(Planted::default()).await
 }
 
 /// Three nodes that carry a planted bug.
-pub async fn three_nodes_with(plant: Option<Plant>) -> Vec<Node> {
+pub async fn three_nodes_with(plant: Planted) -> Vec<Node> {
     let ctx = Platform::production();
     let mut addresses = Vec::new();
     for _ in 0..3 {

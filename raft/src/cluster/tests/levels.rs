@@ -3,7 +3,6 @@
 
 use troupe_core::command::CreateAccount;
 use troupe_core::level::Range;
-use troupe_core::plant::Plant;
 use troupe_store::engine::{Batch, Durability, Engine, Family, Reader};
 use troupe_store::key::node::{FIRST_FORMAT, FORMAT, format_in};
 
@@ -271,6 +270,7 @@ async fn a_node_that_missed_the_rise_is_told_and_ends() {
 }
 
 /// The planted bug `LevelIgnored` shows the purpose of the gate at the leader.
+#[cfg(feature = "planted-bugs")]
 #[tokio::test(start_paused = true)]
 async fn without_the_gate_an_earlier_version_meets_what_it_does_not_know() {
     let test_net = TestNet::default();
@@ -278,7 +278,7 @@ async fn without_the_gate_an_earlier_version_meets_what_it_does_not_know() {
     nodes[2].config.supports = earlier();
     let clusters = futures::future::join_all(nodes.iter().zip(1..).map(|(node, seed)| {
         let mut ctx = test_net.ctx(&node.config.advertise, seed);
-        ctx.plant = Some(Plant::LevelIgnored);
+        ctx.plant = troupe_core::plant::Plant::LevelIgnored.into();
         Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone())
     }));
     let clusters: Vec<Cluster> = clusters.await.into_iter().map(|started| started.expect("it starts")).collect();

@@ -64,7 +64,7 @@ impl TestNet {
             rng: Arc::new(Rng::from_seed(seed)),
             net: Arc::new(NodeNet { test_net: self.clone(), address: address.to_owned() }),
             executor: Arc::new(Inline),
-            plant: None,
+            plant: Default::default(),
         }
     }
 }

@@ -7,7 +7,6 @@ use prost::Message;
 use troupe_core::limits::{ENTRY_BYTES, NODE_FRAME_BYTES};
 use troupe_proto::wire::raft as wire;
 use troupe_store::engine::{Family, Reader, Replace};
-use troupe_store::key::ConversationsKey;
 
 use super::frames::invalid;
 use crate::log::applier::Rows;
@@ -29,10 +28,13 @@ pub(super) struct Block {
     pub next: Option<Bound<Vec<u8>>>,
 }
 
+#[cfg(feature = "planted-bugs")]
 impl Block {
     /// The planted bug: a shard that came by snapshot knows no message ids.
-    pub fn forget_dedup(&mut self, family: Family) -> io::Result<()> {
-        let Some(packed) = self.packed.take_if(|_| family == Family::Conversations) else { return Ok(()) };
+    pub fn without_dedup(mut self, family: Family) -> io::Result<Block> {
+        use troupe_store::key::ConversationsKey;
+
+        let Some(packed) = self.packed.take_if(|_| family == Family::Conversations) else { return Ok(self) };
         let plain = zstd::bulk::decompress(&packed.compressed, packed.plain_bytes as usize)?;
         let mut pairs = wire::SnapshotPairs::decode(&plain[..])?.pairs;
         pairs.retain(|pair| !matches!(ConversationsKey::decode(&pair.key), Some(ConversationsKey::Placed(..))));
@@ -40,7 +42,7 @@ impl Block {
         self.packed = (!pairs.is_empty())
             .then(|| seal_block(&wire::SnapshotPairs { family: family as u32, pairs }))
             .transpose()?;
-        Ok(())
+        Ok(self)
     }
 }
 

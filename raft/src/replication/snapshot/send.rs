@@ -7,7 +7,6 @@ use std::sync::Arc;
 use openraft::alias;
 use tokio::time::timeout;
 use troupe_core::NodeId;
-use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::{Platform, Stream};
 use troupe_store::engine::Reader;
@@ -83,10 +82,13 @@ pub async fn send_rows(
         while let Some(begin) = next {
             let turn = throttle.turn().await;
             let (reader, end) = (reader.clone(), end.clone());
-            let mut block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
-            if ctx.planted(Plant::SnapshotWithoutDedup) {
-                block.forget_dedup(family)?;
-            }
+            let block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
+            #[cfg(feature = "planted-bugs")]
+            let block = if ctx.planted(troupe_core::plant::Plant::SnapshotWithoutDedup) {
+                block.without_dedup(family)?
+            } else {
+                block
+            };
             next = block.next;
             if let Some(packed) = block.packed {
                 pairs += block.pairs;

@@ -24,7 +24,7 @@ fn ctx() -> Platform {
         rng: Arc::new(Rng::from_seed(1)),
         net: Arc::new(TcpNet),
         executor: Arc::new(Inline),
-        plant: None,
+        plant: Default::default(),
     }
 }
 
