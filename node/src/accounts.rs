@@ -14,7 +14,7 @@ use troupe_core::text::clean;
 use troupe_proto::wire::client::ChangeSettings;
 use troupe_runtime::Platform;
 
-use crate::cli::Output;
+use crate::arguments::Output;
 use crate::people;
 use show::{
     account_json, account_table, audit_json, audit_table, invite_json, invite_table, moment, session_json,

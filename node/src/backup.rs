@@ -15,20 +15,44 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, Subcommand};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use troupe_core::{SLOTS, limits};
 use troupe_raft::backup::client::Client;
 use troupe_raft::backup::{ShardRange, file};
 use troupe_raft::transport::port::Security;
-use troupe_raft::transport::token::Token;
 use troupe_runtime::{Platform, Rng, private};
 use troupe_store::engine::{Durability, Engine};
 use troupe_store::rocks::Rocks;
 use troupe_store::rows::{Digest, Part, Row, Transaction, digest_range};
 
-use crate::cli::{Access, Backup, BackupVerb, Restore};
+use crate::arguments::Access;
 use manifest::{Manifest, Shard, hex};
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Backup {
+    #[command(subcommand)]
+    pub verb: Option<BackupVerb>,
+    /// An empty directory, or one that does not exist yet
+    pub directory: Option<PathBuf>,
+    #[command(flatten)]
+    pub access: Access,
+}
+
+#[derive(Subcommand)]
+pub enum BackupVerb {
+    /// Read a backup through, restore it into a scratch directory, and compare
+    Verify { directory: PathBuf },
+}
+
+#[derive(Args)]
+pub struct Restore {
+    pub directory: PathBuf,
+    #[command(flatten)]
+    pub access: Access,
+}
 
 /// Bytes of rows in one part of a restore: one Raft entry, which is never larger than
 /// `limits::ENTRY_BYTES`.
@@ -47,16 +71,7 @@ pub async fn run(args: Backup) -> Result<()> {
 }
 
 fn client(access: &Access) -> Result<Client> {
-    let token = match (&access.token, &access.token_file) {
-        (Some(_), Some(_)) => bail!("give --token or --token-file, not both"),
-        (Some(text), None) => Some(text.clone()),
-        (None, Some(path)) => {
-            Some(fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?)
-        }
-        (None, None) => None,
-    };
-    let token = token.map(|text| Token::parse(text.trim())).transpose()?;
-    let security = match (access.insecure, token) {
+    let security = match (access.insecure, access.held_token()?) {
         (true, token) => Security::Insecure(token),
         (false, Some(token)) => Security::Token(token),
         (false, None) => bail!(

@@ -6,7 +6,7 @@
 //! value came from, so that `troupe config explain` can say it. [`Config`] is the typed result that
 //! the rest of the node sees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,13 @@ pub use troupe_runtime::net::is_loopback;
 
 mod advertise;
 mod environment;
+mod flags;
 mod keys;
 mod limits;
 mod validate;
 
 pub use environment::Variable;
+pub use flags::Keys;
 pub use keys::{KEYS, Key};
 pub use validate::read as read_certificate;
 
@@ -62,11 +64,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Gathers all sources. `flags` are (key name, value) pairs of the command line.
+    /// Gathers all sources. `flags` are (key name, value) pairs of the command line; `known` are
+    /// variables of the environment that other verbs read.
     pub fn gather(
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
         flags: &[(&'static str, String)],
+        known: &BTreeSet<String>,
     ) -> Result<Settings, ConfigError> {
         let mut values: BTreeMap<_, _> =
             KEYS.iter().map(|key| (key.name, (key.default.to_owned(), Source::Default))).collect();
@@ -81,7 +85,7 @@ impl Settings {
         }
         let mut warnings = Vec::new();
         for (variable, value) in environment {
-            match environment::judge(&variable, &value) {
+            match environment::judge(&variable, &value, known) {
                 Variable::Key(key) => drop(values.insert(key.name, (value, Source::Environment(variable)))),
                 Variable::Foreign => {}
                 Variable::Unknown(warning) => warnings.push(warning),

@@ -7,9 +7,17 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow};
+use clap::Args;
 
 /// Is built of the folder `lab`, and installed beside this program.
 const PROGRAM: &str = "troupe-lab";
+
+/// The arguments of such a verb, which the other program reads.
+#[derive(Args)]
+pub struct Lab {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    pub arguments: Vec<OsString>,
+}
 
 /// Replaces this process by the other program. Returns only the reason why it cannot.
 pub fn run(verb: &str, arguments: &[OsString]) -> Error {

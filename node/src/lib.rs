@@ -4,6 +4,7 @@
 //! `troupe-lab`, which [`lab`] starts.
 
 pub mod accounts;
+pub mod arguments;
 pub mod asker;
 pub mod backup;
 pub mod cli;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
-use troupe::config::{self, Config, Settings};
+use troupe::config::{self, Config, Keys, Settings};
 use troupe::reload::Reload;
 use troupe::{accounts, backup, lab, logging, operator, people, recover, start, status, token, upgrade};
 use troupe_core::text::clean_lines;
@@ -18,11 +18,11 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
     let failed = live() != ExitCode::SUCCESS;
-    // Nobody may be listening any more, and that is no failure.
+    // The reader of a pipe may have gone, which is no failure.
     let _ = std::io::stdout().flush();
-    // What threads still use must not be destroyed under them: RocksDB aborts the process then.
-    // Nothing is lost, since what was promised is on disk. SAFETY: ends the process at once and
-    // touches nothing of it.
+    // Destructors of statics must not run under threads that still use them: RocksDB then aborts
+    // the process. Nothing is lost, since acknowledged data is on disk. SAFETY: ends the process at
+    // once and touches no memory.
     #[expect(unsafe_code)]
     unsafe {
         nix::libc::_exit(i32::from(failed))
@@ -32,7 +32,7 @@ fn main() {
 fn live() -> ExitCode {
     let cli = Cli::parse();
     if cli.verb.keeps_secrets() {
-        // Before any thread: whatever this process creates is for its owner only.
+        // Before any thread: only the owner may read the files that this process creates.
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -48,7 +48,7 @@ fn live() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            // Printing panics where standard error is on a full disk; the status still says it.
+            // Printing panics if standard error is on a full disk; the exit code still reports it.
             let _ = writeln!(std::io::stderr(), "error: {}", clean_lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
@@ -97,13 +97,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let settings = settings(config.as_deref(), &keys)?;
             Config::from_settings(&settings)?;
             settings.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
-            println!("the configuration is good");
+            println!("configuration OK");
         }
         Verb::Version => println!("{}", troupe::version()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(file: Option<&Path>, keys: &cli::Keys) -> Result<Settings, config::ConfigError> {
-    Settings::gather(file, std::env::vars(), &keys.0)
+fn settings(file: Option<&Path>, keys: &Keys) -> Result<Settings, config::ConfigError> {
+    Settings::gather(file, std::env::vars(), &keys.0, &cli::variables())
 }

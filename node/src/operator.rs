@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use troupe_core::text::clean_lines;
 use troupe_raft::transport::token::Token;
 
+use crate::arguments::Output;
 use crate::asker::Asker;
-use crate::cli::Output;
 use crate::{guard, token};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -1,11 +1,12 @@
-//! The verbs for people: joins the client library's chat and message commands to this process's
-//! terminal or pipes.
+//! `troupe chat` and `troupe msg`: connects chat and message commands of the client library to the
+//! terminal or the pipes of this process.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use tokio::io::{BufReader, stderr, stdin, stdout};
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,9 +15,66 @@ use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
 use troupe_client::{Fingerprint, Trust, msg};
 use troupe_runtime::private;
 
-use crate::cli::{Chat, Msg};
+#[derive(Args, Clone)]
+pub struct Chat {
+    /// Your user name
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: String,
+    /// Any nodes of the cluster, comma-separated; uses TLS except for loopback addresses and
+    /// tcp://host:port
+    #[arg(long, default_value = "127.0.0.1:7700", env = "TROUPE_SERVER")]
+    pub server: String,
+    /// Fingerprint of the cluster, as `troupe token ca` prints it on a node; without it the client
+    /// trusts the first one that it sees
+    #[arg(long, env = "TROUPE_FINGERPRINT")]
+    pub fingerprint: Option<Fingerprint>,
+    /// PEM file of authorities that verify the certificate and name of the server, instead of the
+    /// fingerprint of the cluster
+    #[arg(long, env = "TROUPE_CA", conflicts_with = "fingerprint")]
+    pub ca: Option<PathBuf>,
+    /// Prefer the variable or the prompt
+    #[arg(long, env = "TROUPE_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
+    /// Create the account first
+    #[arg(long)]
+    pub register: bool,
+    /// Invitation code for --register, if the cluster requires one
+    #[arg(long)]
+    pub invite: Option<String>,
+    /// Folder for outbox, cursors and local history; one per device
+    #[arg(long)]
+    pub state_dir: Option<PathBuf>,
+    /// Name of this device
+    #[arg(long)]
+    pub device: Option<String>,
+}
 
-/// The keys of clusters that this person's clients have met.
+#[derive(Subcommand)]
+pub enum Msg {
+    /// Send one message, or one per line of standard input
+    Send {
+        #[command(flatten)]
+        who: Chat,
+        /// everyone, d<low>-<high>, g<id>, #<title of an own group>, or a user's name or id
+        #[arg(long, default_value = "everyone")]
+        to: String,
+        text: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print messages as they arrive
+    Tail {
+        #[command(flatten)]
+        who: Chat,
+        /// Stop after this many
+        #[arg(long)]
+        count: Option<usize>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// File of the keys of known clusters.
 const KNOWN: &str = "known-clusters";
 
 pub async fn chat(args: Chat) -> Result<()> {
@@ -24,8 +82,8 @@ pub async fn chat(args: Chat) -> Result<()> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let options = chat::Options { account, terminal };
     let (logged_in, is_logged_in) = oneshot::channel();
-    // The prompt for a password comes before. It wants the terminal as it was, and a signal ends
-    // it.
+    // The password prompt comes first. It needs the terminal in its usual mode, and a signal ends
+    // the process there.
     let ready = move || -> Result<Option<RawTerminal>> {
         let _ = logged_in.send(());
         terminal.then(RawTerminal::enter).transpose()
@@ -55,8 +113,8 @@ pub async fn msg(verb: Msg) -> Result<()> {
     }
 }
 
-/// Ends with the first signal that asks this process to end. Before it is polled, a signal ends the
-/// process.
+/// Resolves at the first signal that asks this process to end. Before the first poll a signal ends
+/// the process.
 async fn stop() {
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let mut signals = kinds.map(signal);
@@ -64,7 +122,7 @@ async fn stop() {
     futures::future::select_all(waiting).await;
 }
 
-/// A chat keeps its state under the home directory; scripts keep one only where they name a folder.
+/// A chat keeps its state under the home directory; a script only in the folder that it names.
 pub fn account(args: Chat, keep: bool) -> Result<Account> {
     let servers: Vec<String> =
         args.server.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
@@ -82,8 +140,7 @@ pub fn account(args: Chat, keep: bool) -> Result<Account> {
     Ok(account)
 }
 
-/// Which servers are believed: keys are kept for all of this person's accounts, or in the folder
-/// that was named.
+/// Which servers are trusted. Keys are kept for all accounts of this user, or in the named folder.
 fn trust(ca: Option<&Path>, fingerprint: Option<Fingerprint>, state_dir: Option<&Path>) -> Result<Trust> {
     if let Some(file) = ca {
         return Ok(Trust::authorities(file)?);
@@ -91,13 +148,13 @@ fn trust(ca: Option<&Path>, fingerprint: Option<Fingerprint>, state_dir: Option<
     let folder = state_dir.map(Path::to_owned).or_else(|| state_home().ok());
     let trust = match folder {
         Some(folder) => Trust::kept_in(folder.join(KNOWN))?,
-        // A script without a home meets the cluster for the first time each time, unless it has the
+        // A script without a home directory trusts the cluster at each first use, unless it has the
         // fingerprint.
         None => Trust::first_use(),
     };
     let trust = trust.telling(|new| {
         eprintln!(
-            "the cluster at {} is new here; from now on it is known by its fingerprint {}; `troupe token ca` on a node prints the same one",
+            "trusting the cluster at {} from now on, by its fingerprint {}; compare it with `troupe token ca` on a node",
             new.address, new.fingerprint
         );
     });
@@ -118,12 +175,12 @@ fn state_home() -> Result<PathBuf> {
 }
 
 fn default_state_dir(name: &str) -> Result<PathBuf> {
-    // A name may be typed with anything in it.
+    // A typed name may contain any character.
     let plain: String = name.to_lowercase().chars().map(|c| if matches!(c, '/' | '\0') { '_' } else { c }).collect();
     let folder = if plain.starts_with('.') { format!("_{plain}") } else { plain };
     let dir = state_home()?.join(folder);
     private::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    // What an earlier version, or another umask, has left open.
+    // An earlier version, or another umask, may have left the folder readable for others.
     private::tighten(&state_home()?).with_context(|| format!("cannot make {} private", dir.display()))?;
     Ok(dir)
 }
@@ -132,7 +189,7 @@ fn default_state_dir(name: &str) -> Result<PathBuf> {
 pub fn ask_password(prompt: &str) -> Result<String> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        bail!("a password is needed: set TROUPE_PASSWORD, or run in a terminal to be asked");
+        bail!("no password: set TROUPE_PASSWORD, or run in a terminal");
     }
     eprint!("{prompt}");
     std::io::stderr().flush()?;
@@ -145,7 +202,7 @@ pub fn ask_password(prompt: &str) -> Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Flags of the terminal that are off until this is dropped: a terminal without echo is a trap.
+/// Turns flags of the terminal off until it is dropped.
 struct Changed {
     before: Termios,
 }
@@ -163,12 +220,12 @@ impl Changed {
 
 impl Drop for Changed {
     fn drop(&mut self) {
-        // There is nothing left to do where even this fails.
+        // No further remedy exists if this fails.
         let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &self.before);
     }
 }
 
-/// The terminal gives each key at once, and says what is pasted. Interrupting it still works.
+/// The terminal delivers each key at once and marks pasted text. Ctrl-C still works.
 struct RawTerminal {
     _changed: Changed,
 }

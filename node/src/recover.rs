@@ -5,15 +5,26 @@
 //! disks is gone; as long as it can be had, the cluster is better started with it.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use clap::Args;
 use troupe_raft::recover::{Survey, recover, survey};
 use troupe_runtime::Rng;
 use troupe_store::engine::Engine;
 
-use crate::cli::Recover;
 use crate::disk;
+
+#[derive(Args)]
+pub struct Recover {
+    /// Data folder of the node, which must be stopped
+    #[arg(long, default_value = "./troupe-data", env = "TROUPE_DATA_DIR")]
+    pub data_dir: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
 
 /// What an operator types in full.
 const CONSENT: &str = "recover";

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use troupe_core::text::clean_lines;
 use troupe_fetch as fetch;
 
+use crate::arguments::Output;
 use crate::asker::Asker;
-use crate::cli::Output;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

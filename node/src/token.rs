@@ -1,21 +1,55 @@
-//! `troupe token`: the cluster's root secret, made before the first start or read from a node.
+//! `troupe token`: the root secret of a cluster, generated before the first start or read from a
+//! node.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Subcommand;
 use troupe_client::Fingerprint;
 use troupe_raft::formation::ask_to_rotate;
 use troupe_raft::transport::port::{Port, Security};
 use troupe_raft::transport::token;
 use troupe_runtime::{Platform, Rng};
 
-use crate::cli::{Access, Token};
+use crate::arguments::Access;
 
-/// A change takes a few seconds at most; a node gives each other one five for each of four steps.
+#[derive(Subcommand)]
+pub enum Token {
+    /// Generate a token for a new cluster
+    New,
+    /// Show the token in the data folder of a node
+    Show {
+        #[arg(long, default_value = "./troupe-data")]
+        data_dir: PathBuf,
+    },
+    /// Replace the token of a running cluster on all nodes and print the new one; the old one is
+    /// then refused
+    Rotate {
+        #[command(flatten)]
+        access: Access,
+        /// Data folder of a node on this machine, if neither --token nor --token-file is set
+        #[arg(long, default_value = "./troupe-data")]
+        data_dir: PathBuf,
+    },
+    /// Print the public certificate of the cluster's authority, and the fingerprint by which clients
+    /// trust the cluster
+    Ca {
+        #[arg(long, default_value = "./troupe-data")]
+        data_dir: PathBuf,
+        /// File that holds the join token, if the operator generated it
+        #[arg(long, env = "TROUPE_CLUSTER_TOKEN_FILE")]
+        token_file: Option<PathBuf>,
+        /// The join token; prefer the variable
+        #[arg(long, env = "TROUPE_CLUSTER_TOKEN", hide_env_values = true, conflicts_with = "token_file")]
+        token: Option<String>,
+    },
+}
+
+/// A rotation has four steps, and a node waits at most 5 s for each other node in each of them.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where a node keeps the token that it made or was given, readable by its owner only.
+/// A node keeps its token in this file, which only its owner may read.
 pub const FILE: &str = "token";
 
 pub async fn run(verb: Token) -> Result<()> {
@@ -24,7 +58,7 @@ pub async fn run(verb: Token) -> Result<()> {
         Token::Show { data_dir } => {
             let path = data_dir.join(FILE);
             let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("{}: no token here; has this node been started?", path.display()))?;
+                .with_context(|| format!("{}: no token; start the node first", path.display()))?;
             println!("{}", text.trim());
         }
         Token::Rotate { access, data_dir } => println!("{}", rotate(&access, &data_dir).await?.reveal()),
@@ -32,7 +66,7 @@ pub async fn run(verb: Token) -> Result<()> {
             let text = match (token, token_file.unwrap_or_else(|| data_dir.join(FILE))) {
                 (Some(text), _) => text,
                 (None, path) => std::fs::read_to_string(&path).with_context(|| {
-                    format!("{}: no token here; give --token-file, or TROUPE_CLUSTER_TOKEN", path.display())
+                    format!("{}: no token; set --token-file or TROUPE_CLUSTER_TOKEN", path.display())
                 })?,
             };
             let authority = token::Token::parse(&text)?.authority();
@@ -43,15 +77,15 @@ pub async fn run(verb: Token) -> Result<()> {
     Ok(())
 }
 
-/// The order is given to the first node that answers. It may be repeated: a change that broke off
-/// is gone on with.
+/// The first node that answers gets the order. The order may be repeated: an interrupted rotation
+/// continues.
 async fn rotate(access: &Access, data_dir: &Path) -> Result<token::Token> {
-    ensure!(!access.insecure, "a cluster that runs with --insecure has no token that protects anything");
+    ensure!(!access.insecure, "a cluster without TLS (--insecure) has no token to rotate");
     let near = || Some(token::Token::parse(&std::fs::read_to_string(data_dir.join(FILE)).ok()?));
     let present = match access.held_token()? {
         Some(given) => given,
         None => near().transpose()?.context(
-            "the order wants the cluster's present join token: --token-file <file> (see troupe token show), TROUPE_CLUSTER_TOKEN, or \
+            "the present join token is missing: set --token-file (see troupe token show), TROUPE_CLUSTER_TOKEN, or \
              the --data-dir of a node on this machine",
         )?,
     };
@@ -61,16 +95,16 @@ async fn rotate(access: &Access, data_dir: &Path) -> Result<token::Token> {
         match ask_to_rotate(&port, address, PATIENCE).await {
             Ok(Ok(token)) => {
                 eprintln!(
-                    "the token has changed, and the one before opens nothing any more. All nodes keep the new one in their data \
-                     directories; give it to tools and to new nodes (TROUPE_CLUSTER_TOKEN, --token-file)"
+                    "token rotated: nodes refuse the old one and keep the new one in their data folders; \
+                     give the new one to tools and new nodes (TROUPE_CLUSTER_TOKEN, --token-file)"
                 );
                 return Ok(token);
             }
-            Ok(Err(why)) => bail!("the token has not changed everywhere: {why}"),
+            Ok(Err(why)) => bail!("token not rotated on all nodes, repeat the order: {why}"),
             Err(error) => failed.push(error.to_string()),
         }
     }
-    bail!("no node took the order: {}", failed.join("; "))
+    bail!("no node accepted the order: {}", failed.join("; "))
 }
 
 pub fn generate() -> String {

@@ -16,8 +16,8 @@ use troupe_raft::cluster::operate::OrderError;
 use troupe_raft::control::upgrade::Outlook;
 use troupe_raft::level::Support;
 
+use crate::arguments::Output;
 use crate::asker::Asker;
-use crate::cli::Output;
 use crate::http::{Running, Shared};
 use crate::operator::{Key, Where, operator_key};
 use crate::orders::{RECORD_WITHIN, operator, refusal};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{Chat, Output};
+use crate::arguments::Output;
+use crate::people::Chat;
 
 #[derive(Args)]
 pub struct Who {

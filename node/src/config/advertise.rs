@@ -81,7 +81,7 @@ mod tests {
 
     fn config(flags: &[(&'static str, &str)]) -> Result<Told, String> {
         let flags: Vec<_> = flags.iter().map(|(key, value)| (*key, value.to_string())).collect();
-        let settings = Settings::gather(None, std::iter::empty(), &flags).expect("gathered");
+        let settings = Settings::gather(None, std::iter::empty(), &flags, &Default::default()).expect("gathered");
         let config = Config::from_settings(&settings).map_err(|error| error.to_string())?;
         let cluster = config.cluster;
         Ok(Told { cluster: cluster.advertise, client: cluster.client_address, http: cluster.http_address })

@@ -1,6 +1,8 @@
 //! Variables that begin with `TROUPE_`: configuration keys, those of other verbs, and those that an
 //! orchestrator puts there.
 
+use std::collections::BTreeSet;
+
 use super::{KEYS, Key};
 
 pub enum Variable {
@@ -14,14 +16,14 @@ pub enum Variable {
 /// Read by no verb's command line, and only in a build that can carry planted bugs.
 const OTHERS: &[&str] = if cfg!(feature = "planted-bugs") { &["TROUPE_PLANT", "TROUPE_PRETEND_LEVEL"] } else { &[] };
 
-pub fn judge(name: &str, value: &str) -> Variable {
+pub fn judge(name: &str, value: &str, known: &BTreeSet<String>) -> Variable {
     if !name.starts_with("TROUPE_") {
         return Variable::Foreign;
     }
     if let Some(key) = KEYS.iter().find(|key| key.variable() == name) {
         return Variable::Key(key);
     }
-    if OTHERS.contains(&name) || crate::cli::variables().contains(name) || is_injected(name, value) {
+    if OTHERS.contains(&name) || known.contains(name) || is_injected(name, value) {
         return Variable::Foreign;
     }
     let nearest = KEYS.iter().map(Key::variable).min_by_key(|known| strsim::damerau_levenshtein(known, name));
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     fn kind(name: &str, value: &str) -> &'static str {
-        match judge(name, value) {
+        match judge(name, value, &crate::cli::variables()) {
             Variable::Key(_) => "key",
             Variable::Foreign => "foreign",
             Variable::Unknown(_) => "unknown",
@@ -69,7 +71,7 @@ mod tests {
             ("TROUPE_PASSWORD", "secret", "foreign"),
             ("TROUPE_SERVER", "a:7700", "foreign"),
             ("TROUPE_HTTP", "a:7780", "foreign"),
-            ("TROUPE_PLANT", "stale_read", "foreign"),
+            ("TROUPE_PLANT", "stale_read", if cfg!(feature = "planted-bugs") { "foreign" } else { "unknown" }),
             // Of Kubernetes, for services named troupe and troupe-http.
             ("TROUPE_SERVICE_HOST", "10.0.0.1", "foreign"),
             ("TROUPE_SERVICE_PORT", "7700", "foreign"),
@@ -85,7 +87,7 @@ mod tests {
         ] {
             assert_eq!(kind(name, value), wanted, "{name}");
         }
-        let Variable::Unknown(text) = judge("TROUPE_CLIENT_LISTNE", "a:1") else { panic!("known") };
+        let Variable::Unknown(text) = judge("TROUPE_CLIENT_LISTNE", "a:1", &BTreeSet::new()) else { panic!("known") };
         assert!(text.contains("TROUPE_CLIENT_LISTEN"), "{text}");
     }
 }

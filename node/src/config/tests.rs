@@ -7,7 +7,7 @@ fn gather(file: &str, environment: &[(&str, &str)], flags: &[(&'static str, &str
     on_disk.write_all(file.as_bytes()).expect("written");
     let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string()));
     let flags: Vec<_> = flags.iter().map(|(k, v)| (*k, v.to_string())).collect();
-    Settings::gather(Some(on_disk.path()), environment, &flags)
+    Settings::gather(Some(on_disk.path()), environment, &flags, &crate::cli::variables())
 }
 
 #[test]

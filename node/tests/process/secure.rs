@@ -77,9 +77,9 @@ async fn a_port_off_loopback_speaks_tls_and_clients_pin_the_cluster() {
     let args = ["msg", "send", "--as", "ann", "--register", "--server", &at.client, "--to", "everyone", "hello"];
     let args: Vec<&OsStr> = args.iter().map(OsStr::new).collect();
     let (sent, said) = troupe(&args, folder.path()).await;
-    assert!(sent && said.contains(&fingerprint) && said.contains("is new here"), "{said}");
+    assert!(sent && said.contains(&fingerprint) && said.contains("trusting the cluster at"), "{said}");
     let (sent, said) = troupe(&args, folder.path()).await;
-    assert!(sent && !said.contains("is new here"), "{said}");
+    assert!(sent && !said.contains("trusting the cluster at"), "{said}");
     drop(connection);
     node.kill().await.expect("ended");
 
