@@ -61,8 +61,8 @@ build() {
 # The server, and beside it the program that it starts for its verbs demo, bench and chaos.
 build_troupe() { build -p troupe -p troupe-lab; }
 
-# planted <command>: for a build that can carry planted bugs. It shares intermediate files with the other build, so that RocksDB is built once,
-# but its programs have a place of their own: $CARGO_TARGET_DIR/planted/release.
+# Builds from here on can carry planted bugs. They share intermediate files with the other build, so that RocksDB is built once, but their
+# programs have a place of their own: no program with planted bugs is ever where the README says that `troupe` is.
 planted() {
-    CARGO_BUILD_BUILD_DIR="${CARGO_BUILD_BUILD_DIR:-$CARGO_TARGET_DIR}" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/planted" "$@"
+    export CARGO_BUILD_BUILD_DIR="${CARGO_BUILD_BUILD_DIR:-$CARGO_TARGET_DIR}" CARGO_TARGET_DIR="$CARGO_TARGET_DIR/planted"
 }

@@ -304,6 +304,7 @@ impl ConversationState {
     }
 }
 
+#[cfg(feature = "planted-bugs")]
 fn is_message(command: &Command) -> bool {
     matches!(command, Command::Append(Append { intent: Intent::Message(_), .. }))
 }

@@ -1,5 +1,4 @@
-//! What every verb here needs: a local cluster, a folder that goes at the end, and the signals that
-//! end a verb.
+//! A fresh local cluster, a folder that goes at the end, and the signals that end a verb.
 
 use std::path::{Path, PathBuf};
 

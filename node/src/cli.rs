@@ -110,7 +110,8 @@ pub struct Start {
 pub enum ClusterVerb {
     /// Nodes, shards, leaders, epochs and lag
     Status {
-        /// HTTP addresses of any nodes, comma-separated; the next one is used if one does not answer
+        /// HTTP addresses of any nodes, comma-separated; the next one is used if one does not
+        /// answer
         #[arg(long, default_value = "127.0.0.1:7780", env = "TROUPE_HTTP")]
         http: String,
         #[arg(short, long, value_enum, default_value = "table")]

@@ -32,8 +32,8 @@ pub enum Token {
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,
     },
-    /// Print the public certificate of the cluster's authority, and the fingerprint by which clients
-    /// trust the cluster
+    /// Print the public certificate of the cluster's authority, and the fingerprint by which
+    /// clients trust the cluster
     Ca {
         #[arg(long, default_value = "./troupe-data")]
         data_dir: PathBuf,

@@ -71,7 +71,7 @@ pub async fn run(cluster: &mut LocalCluster, context: &Platform, options: &Optio
     Ok(Report { filled, cold, rebuilt })
 }
 
-/// What a user who is not root may still write on the disk of this folder.
+/// Free space on the disk of this folder, for a user that is not root.
 fn free_bytes(folder: &Path) -> Result<u64> {
     let disk = statvfs(folder).with_context(|| format!("cannot read the free space of {}", folder.display()))?;
     Ok(disk.blocks_available() as u64 * disk.fragment_size() as u64)

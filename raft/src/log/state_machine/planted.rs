@@ -1,4 +1,4 @@
-//! What a planted bug of a replica's start applies again.
+//! The proposals that a planted bug of a replica's start applies again.
 
 use std::ops::Bound;
 use std::sync::Arc;
