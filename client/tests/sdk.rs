@@ -156,7 +156,7 @@ async fn a_slow_application_gets_everything_and_holds_up_no_ack() {
     let (client, mut events) = builder(&server, "alice", 13).room(4).connect().await.expect("a node is up");
     let handles: Vec<_> = (1..=500).map(|n| client.send(HERE, Body::text(&format!("m{n}"))).expect("room")).collect();
     for handle in handles {
-        handle.await.expect("acks pass by the events that nobody takes");
+        handle.await.expect("acks pass by the events that the application does not take");
     }
     assert_eq!(texts(&mut events, 500).await, numbered(500));
 }

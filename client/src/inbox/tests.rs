@@ -109,7 +109,7 @@ fn a_slow_application_bounds_what_is_kept() {
     let many = 10 * READY_EVENTS as u64;
     (1..=many).for_each(|seq| inbox.push(HERE, event(seq)));
     assert!(inbox.ready.len() <= READY_EVENTS + AHEAD_EVENTS);
-    assert_eq!(inbox.next_fetch(now), None, "nothing is fetched that nobody takes");
+    assert_eq!(inbox.next_fetch(now), None, "the application takes nothing, so nothing is fetched");
     let mut seen = taken(&mut inbox);
     while let Some(wanted) = inbox.next_fetch(now) {
         let page = (wanted.after.0 + 1..=many).take(500).map(event).collect();

@@ -32,7 +32,7 @@ fn a_message_names_the_unacknowledged_one_before_it() {
     assert!(outbox.acked(&id(1)));
     assert!(!outbox.acked(&id(1)), "only the first ack counts");
     outbox.connected(256, Instant::now());
-    assert_eq!(links(&mut outbox, now), [(id(2), None), (id(3), Some(id(2)))], "same ids, same order, linked anew");
+    assert_eq!(links(&mut outbox, now), [(id(2), None), (id(3), Some(id(2)))], "same ids, same order, linked again");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_stuck_conversation_does_not_hold_up_another() {
     assert_eq!(links(&mut outbox, now), [(id(9), None)]);
 }
 
-/// What every replica does with a send.
+/// A replica's handling of a send.
 #[derive(Default)]
 struct Server {
     log: Vec<(ConversationId, ClientMessageId)>,
@@ -181,7 +181,7 @@ fn survives(seed: u64) {
                 None => drop(outbox.acked(&id)),
                 Some(why) => {
                     if outbox.refused(&id, why, now) {
-                        assert!(refused.insert(id), "an outcome is told once");
+                        assert!(refused.insert(id), "an outcome is reported once");
                     }
                 }
             }

@@ -133,5 +133,5 @@ fn listed(history: &mut History, at: u64) -> Line<'_> {
         }
         _ => None,
     };
-    history.records.iter_mut().find_map(line).expect("the device was told of every head")
+    history.records.iter_mut().find_map(line).expect("the device received every head")
 }
