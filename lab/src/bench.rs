@@ -48,8 +48,7 @@ pub enum Bench {
         common: Common,
         #[arg(long, default_value_t = 10_000)]
         connections: usize,
-        /// Held for so long before memory is read: by then the entities that the logins woke are at
-        /// rest
+        /// Held for this long before memory is read: by then the entities of the logins are passive
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
@@ -145,8 +144,8 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
         }
         Bench::Idle { common, connections, seconds } => {
             let bed = Bed::new(&common, troupe).await?;
-            // What the first logins leave in a server, such as the memory of password hashing, is
-            // no connection's.
+            // The first logins leave memory in a server, for instance of password hashing, that
+            // belongs to no connection.
             let few = idle::Options { target: bed.target(), connections: WARM_UP, hold: Duration::ZERO };
             drop(idle::open(&few).await?);
             let before = bed.resident_bytes()?;
@@ -209,7 +208,7 @@ const LIMITS: &[(&str, &str)] = &[
     ("limits.address_connections", "65536"),
 ];
 
-/// What is measured, and the disk's figures from before the load.
+/// The cluster under measurement, and the disk's figures from before the load.
 struct Bed {
     cluster: Option<LocalCluster>,
     servers: Vec<String>,

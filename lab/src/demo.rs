@@ -282,7 +282,7 @@ async fn supervise(
         if let (Ok(text), false) = (&outcome, quiet) {
             println!("chaos: {text}");
         }
-        // Whoever ordered it may be gone; it is done all the same.
+        // The caller may be gone; the order is done nevertheless.
         drop(done.send(outcome));
     }
 }

@@ -23,8 +23,9 @@ use serde_json::{Value, json};
 pub fn write(folder: &Path) -> Result<String> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     let mut page = String::from(
-        "# Proof\n\nWritten by `scripts/proof` from the output of the commands below; not by hand. What the words mean: \
-         [chaos.md](chaos.md). What the harnesses found in Troupe itself: [track record](../lab/track-record.md).\n",
+        "# Proof\n\n`scripts/proof` writes this page from the output of the commands below.\n\
+         [chaos.md](chaos.md) explains the terms.\n\
+         The [track record](../lab/track-record.md) lists the faults that the harnesses found in Troupe.\n",
     );
     let machine = text("machine.txt");
     if !machine.is_empty() {

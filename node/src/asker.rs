@@ -46,10 +46,10 @@ impl Asker {
             };
             failed.get_or_insert(error);
         }
-        Err(self.nobody(failed))
+        Err(self.no_answer(failed))
     }
 
-    /// Whoever answered comes first, then the others.
+    /// The node that answered comes first, then the others.
     fn learn(&mut self, answered: &str, seen: &Value) {
         let told = seen["nodes"].as_array().into_iter().flatten().filter_map(|node| node["http"].as_str());
         let told: Vec<String> = told.filter(|http| !http.is_empty()).map(str::to_owned).collect();
@@ -74,11 +74,11 @@ impl Asker {
                 }
             }
         }
-        Err(self.nobody(failed))
+        Err(self.no_answer(failed))
     }
 
     /// The first failure is of the address that was named first.
-    fn nobody(&self, failed: Option<anyhow::Error>) -> anyhow::Error {
+    fn no_answer(&self, failed: Option<anyhow::Error>) -> anyhow::Error {
         match failed {
             Some(error) if self.addresses.len() > 1 => {
                 error.context(format!("none of {} answers", self.addresses.join(", ")))

@@ -295,7 +295,7 @@ impl Parts {
         Ok(full)
     }
 
-    /// What is left; every target gets a last part, so that it knows that nothing more comes.
+    /// The rest; every target gets a last part, so that it knows the end.
     fn finish(mut self) -> Vec<(usize, Part)> {
         let backup = self.backup;
         self.targets.iter_mut().enumerate().map(|(place, target)| (place, target.part(backup, true))).collect()

@@ -98,7 +98,7 @@ impl Settings {
         Ok(Settings { values, warnings })
     }
 
-    /// What was passed over, in words for the operator.
+    /// Skipped settings, in words for the operator.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -175,7 +175,7 @@ fn flatten(text: &str, path: &Path) -> Result<Vec<(String, String)>, ConfigError
     Ok(out)
 }
 
-/// What the node runs with.
+/// The configuration of the node.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub data_dir: PathBuf,
@@ -313,7 +313,7 @@ fn token(settings: &Settings) -> Result<Option<String>, ConfigError> {
     validate::token(settings, text).map(Some)
 }
 
-/// What `troupe config explain` prints: one key, or all. Secrets are not shown.
+/// The output of `troupe config explain`: one key, or all. Secrets are not shown.
 pub fn explain(settings: &Settings, only: Option<&str>) -> Result<String, ConfigError> {
     let keys: Vec<&Key> = match only {
         Some(name) => vec![find(name).ok_or_else(|| unknown("key", name, "config explain"))?],

@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
                 tracing::debug!(%peer, places, "closed: too many HTTP connections");
                 continue;
             };
-            // Who asks stands in the audit log.
+            // The peer's address goes to the audit log.
             let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo(peer))));
             connections.spawn(async move {
                 let mut http = http1::Builder::new();

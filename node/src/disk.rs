@@ -1,12 +1,12 @@
 //! The data directory: opened, or, when it turns out damaged, set aside so that the node comes back
 //! as a new one.
 //!
-//! A replica that has lost or garbled what it acknowledged must never take part again: it would
-//! help to elect a leader that lacks it. Its content is still whole on the others, so the right
-//! thing needs no operator: the database is renamed, an empty one takes its place, and the node
-//! asks its cluster to be admitted as a new node, which gets fresh copies. The empty database
-//! carries a mark, so that nodes that lost their data together wait for one that did not instead of
-//! founding an empty cluster. What was set aside is left to the operator.
+//! A replica that has lost or garbled acknowledged entries must never take part again: it would
+//! help to elect a leader that lacks them. The other replicas still have its content, so no
+//! operator is needed. The database is renamed, an empty one takes its place, and the node asks its
+//! cluster for admission as a new node, which gets fresh copies. The empty database carries a mark,
+//! so that nodes that lost their data together wait for one that did not, instead of founding an
+//! empty cluster. The operator decides about the renamed database.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -29,9 +29,8 @@ const SET_ASIDE: &str = "db.damaged-";
 /// that.
 const TIMES: usize = 3;
 
-/// What a node keeps is for its owner only, also what an earlier version, or another umask, has
-/// left open to other users. Only what is a node's own is touched; anything else in the folder is
-/// behind the folder itself.
+/// A node's data is for its owner only, also files that an earlier version, or another umask, has
+/// left open. Only the node's own files are changed; the folder itself protects the others.
 pub fn make_private(data_dir: &Path) -> Result<()> {
     private::create_dir(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
     let own = |name: &str| name == DATABASE || name.starts_with(SET_ASIDE) || name.starts_with(token::FILE);
@@ -104,8 +103,8 @@ pub fn open_stopped(data_dir: &Path) -> Result<Rocks> {
     }
 }
 
-/// What follows an error that ends the node. If its data was found damaged while it ran, the
-/// process begins anew with the same arguments, which sets the data aside; then this does not
+/// The reaction to an error that ends the node. If its data was found damaged while it ran, the
+/// process starts again with the same arguments, which sets the data aside; then this does not
 /// return.
 pub fn after_failure(data_dir: &Path, has_peers: bool, error: anyhow::Error) -> anyhow::Error {
     match rocks::damage_mark(&data_dir.join(DATABASE)) {
@@ -113,11 +112,11 @@ pub fn after_failure(data_dir: &Path, has_peers: bool, error: anyhow::Error) -> 
         Ok(_) => return error,
         // Without file descriptors, for instance: what ended the node says nothing about its data.
         Err(unread) => {
-            tracing::warn!(%unread, "it cannot be told whether the data of this node was found damaged; the next start looks");
+            tracing::warn!(%unread, "cannot check whether the data of this node was found damaged; the next start checks");
             return error;
         }
     }
-    tracing::error!(error = format!("{error:#}"), "the data of this node is damaged; it starts anew without it");
+    tracing::error!(error = format!("{error:#}"), "the data of this node is damaged; the node starts again without it");
     match env::current_exe() {
         Ok(program) => error.context(Command::new(program).args(env::args_os().skip(1)).exec()),
         Err(unknown) => error.context(unknown),
@@ -169,7 +168,7 @@ mod tests {
     }
 
     fn mark_damaged(dir: &Path) {
-        // Whoever held it open has ended.
+        // The process that held it open has ended.
         fs::write(dir.join(DATABASE).join("DAMAGED"), "flipped").unwrap();
     }
 

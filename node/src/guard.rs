@@ -1,4 +1,4 @@
-//! Who may give orders over HTTP: a program that dialled this node on purpose, and shows the
+//! The check of orders over HTTP: the caller has dialled this node on purpose and shows the
 //! operator's key.
 //!
 //! A page in somebody's browser can make it send requests here. Such a request names the page in
@@ -23,7 +23,7 @@ pub const KEY_FILE: &str = "operator.key";
 pub type Judge = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 pub struct Guard {
-    /// Known when the cluster is; nobody may give orders before that.
+    /// Known with the cluster; no order is accepted before that.
     is_key: OnceLock<Judge>,
     /// Host names and addresses, in lower case and without ports.
     hosts: BTreeSet<String>,

@@ -25,16 +25,15 @@ use troupe_raft::formation::waiting::Waiting;
 use crate::guard::Guard;
 use crate::{metrics, orders, upgrade};
 
-/// What the handlers look at. HTTP is served before anything else, so most of it is filled in by
-/// the boot.
+/// The state of the handlers. HTTP is served before anything else, so the boot fills in most of it.
 pub struct Shared {
     running: OnceLock<Running>,
-    /// What the boot waits for until then.
+    /// The obstacle of the boot until then.
     pub waiting: Waiting,
     pub draining: AtomicBool,
     /// Serve applied rows to checkers.
     pub debug_replica: bool,
-    /// Who may give orders.
+    /// The check of orders.
     pub guard: Guard,
 }
 
@@ -268,7 +267,8 @@ struct ReplicaQuery {
     from: Option<String>,
 }
 
-/// What this node's own disk says, without asking a leader: for checkers that compare replicas.
+/// The content of this node's own disk, without asking a leader: for checkers that compare
+/// replicas.
 async fn replica(
     State(shared): State<Arc<Shared>>,
     running: Running,

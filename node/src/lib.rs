@@ -1,7 +1,7 @@
 //! The `troupe` binary's parts: configuration, boot and drain, HTTP, and the verbs for people.
 //!
-//! [`start`] runs one node. What runs several, to try, measure or break them, is the program
-//! `troupe-lab`, which [`lab`] starts.
+//! [`start`] runs one node. The program `troupe-lab` runs several, to try, measure or break them;
+//! [`lab`] starts it.
 
 pub mod accounts;
 pub mod arguments;
@@ -28,7 +28,7 @@ pub mod status;
 pub mod token;
 pub mod upgrade;
 
-/// What `troupe version` prints.
+/// The output of `troupe version`.
 pub fn version() -> String {
     format!(
         "troupe {} (client protocol {}, {})",

@@ -35,10 +35,10 @@ impl FromStr for Format {
 /// Sets another filter while the process runs. The text of an error says what was wrong with it.
 pub type SetFilter = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
-/// Standard error, where a line that cannot be written is dropped. The log is often on the very
-/// disk that is full, and the logging library panics over a line it cannot get rid of: that killed
-/// the threads that were to stop the node in order, and left it running half dead. What comes in by
-/// values of others is cleaned: an event is one line, and steers no terminal.
+/// Standard error that drops lines which cannot be written. The log is often on the very disk that
+/// is full, and the logging library panics when it cannot write a line. Those panics killed the
+/// threads that should have stopped the node in order. Values from outside are cleaned: an event is
+/// one line, and steers no terminal.
 struct Unfailing {
     output: io::Stderr,
     colours: bool,
@@ -46,8 +46,7 @@ struct Unfailing {
 
 impl Write for Unfailing {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // Whole lines, and whether they arrive is nobody's to know: there is no second place to say
-        // it.
+        // Whole lines; a failure cannot be reported, because there is no second place for it.
         let text = clean_event(&String::from_utf8_lossy(line), self.colours);
         let _ = self.output.write_all(text.as_bytes());
         Ok(line.len())
@@ -59,7 +58,7 @@ impl Write for Unfailing {
     }
 }
 
-/// What `log.filter` means. The text of an error says what was wrong with it.
+/// The meaning of `log.filter`. The text of an error names the fault.
 pub fn filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|error| error.to_string())
 }

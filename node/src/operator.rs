@@ -1,9 +1,9 @@
 //! `troupe node`: shows an operator the nodes, and gives a cluster orders about them: drain,
 //! undrain, remove, replace.
 //!
-//! Any node takes an order and passes it on; this asks the ones that it was pointed at, and the
-//! others when those do not answer, since it may be the very node that goes ([`crate::asker`]).
-//! What an order means is in [`crate::orders`] and `docs/operations.md`.
+//! Any node accepts an order and forwards it. This module asks the given nodes, and the others when
+//! those do not answer, since one may be the very node that goes ([`crate::asker`]).
+//! [`crate::orders`] and `docs/operations.md` define the orders.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub enum NodeVerb {
     Drain(Change),
     /// Take a drained node back to work, or keep one that was to leave
     Undrain(Change),
-    /// Drain a node, living or dead, and take it out of the cluster for ever
+    /// Drain a node, living or dead, and remove it permanently
     Remove(Change),
     /// The same, its replicas going to one other node where they can
     Replace {

@@ -55,7 +55,7 @@ pub enum Msg {
     Send {
         #[command(flatten)]
         who: Chat,
-        /// everyone, d<low>-<high>, g<id>, #<title of an own group>, or a user's name or id
+        /// everyone, d1-2, g3, #TITLE of an own group, or a name or id of a user
         #[arg(long, default_value = "everyone")]
         to: String,
         text: Option<String>,

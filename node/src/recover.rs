@@ -1,8 +1,8 @@
 //! `troupe recover`: looks at the data of a stopped node, says what may be lost, asks, and makes it
 //! the only node of a new cluster.
 //!
-//! What is rewritten is in [`troupe_raft::recover`]. This is for the day on which a majority of the
-//! disks is gone; as long as it can be had, the cluster is better started with it.
+//! [`troupe_raft::recover`] does the rewriting. This command is for the loss of a majority of the
+//! disks; start the cluster with a majority if there is one.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct Recover {
     pub yes: bool,
 }
 
-/// What an operator types in full.
+/// The operator's confirmation, typed in full.
 const CONSENT: &str = "recover";
 
 pub fn run(args: &Recover) -> Result<()> {
@@ -50,7 +50,7 @@ pub fn run(args: &Recover) -> Result<()> {
 fn consents() -> Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        bail!("nothing was changed: give --yes where nobody can be asked");
+        bail!("nothing was changed: give --yes where there is no terminal to ask on");
     }
     print!("type {CONSENT} to go on: ");
     std::io::stdout().flush()?;

@@ -28,7 +28,7 @@ const LIMITS: &str = "limits.";
 /// Where a configuration comes from.
 pub type Read = Box<dyn Fn() -> Result<Settings> + Send + Sync>;
 
-/// What a running node needs to follow its configuration.
+/// The parts of a running node that follow its configuration.
 pub struct Reload {
     pub read: Read,
     pub running: Settings,

@@ -136,7 +136,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     }
 }
 
-/// What this node is called in the `Host` of a request.
+/// The names of this node in the `Host` of a request.
 fn own_addresses(config: &Config) -> [&str; 4] {
     let cluster = &config.cluster;
     [&config.http_listen, &cluster.http_address, &cluster.advertise, &cluster.client_address]

@@ -58,7 +58,7 @@ pub async fn gather(http: &str) -> Result<Value> {
     Ok(status)
 }
 
-/// What a node says of itself.
+/// A node's report about itself.
 struct Seen {
     state: String,
     /// Its own answer; null without one.

@@ -1,5 +1,5 @@
-//! How long nobody gets an ack when a leader is killed, or stops for a while as a paused machine
-//! does: the time from the signal to the next ack.
+//! The time without an ack when a leader is killed, or stops for a while as a paused machine does:
+//! from the signal to the next ack.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Quiet time before each signal, so that one failover does not run into the next.
 const BETWEEN: Duration = Duration::from_secs(2);
 
-/// What the node that leads is sent.
+/// The signal to the leading node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Signal {

@@ -56,7 +56,7 @@ pub async fn terms(cluster: &LocalCluster) -> Result<u64> {
     Ok(answers.iter().flat_map(|answer| rows(answer, "replicas")).filter_map(|replica| replica["epoch"].as_u64()).sum())
 }
 
-/// What each of these nodes says of the cluster and of itself.
+/// The answer of each of these nodes about the cluster and itself.
 async fn ask(cluster: &LocalCluster, nodes: &[usize]) -> Result<Vec<Value>> {
     let one = |index: &usize| fetch::get_json(&cluster.addresses(*index).http, "/v1/cluster", ANSWER);
     let answers = try_join_all(nodes.iter().map(one)).await?;
@@ -77,7 +77,7 @@ fn all_led(answers: &[Value]) -> bool {
     !shards.is_empty() && shards.iter().all(|shard| leads(&shard["id"]))
 }
 
-/// What a cluster lacks to be whole, by the answers of all its nodes; `None` if nothing.
+/// The missing part of a cluster, by the answers of all its nodes; `None` if it is whole.
 fn lacks(answers: &[Value]) -> Option<String> {
     let Some(count) = answers.first().map(|answer| rows(answer, "shards").len()).filter(|count| *count > 0) else {
         return Some("no shard is placed yet".into());

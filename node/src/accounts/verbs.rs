@@ -103,7 +103,7 @@ pub enum InviteVerb {
         /// For how long: 90m, 12h, 7d
         #[arg(long, default_value = "7d", value_parser = duration)]
         expires: Duration,
-        /// What it is for
+        /// Purpose of the code
         #[arg(long, default_value = "")]
         note: String,
         #[command(flatten)]
@@ -111,7 +111,7 @@ pub enum InviteVerb {
     },
     /// All codes that were made, by their ids
     List(Who),
-    /// Let a code register nobody any more
+    /// End a code: it admits no more registrations
     Revoke {
         id: String,
         #[command(flatten)]
@@ -130,7 +130,7 @@ pub struct Audit {
 
 #[derive(Args)]
 pub struct SettingsArgs {
-    /// Who may register from now on: open, invite or closed
+    /// Registration from now on: open, invite or closed
     #[arg(long)]
     pub registration: Option<String>,
     /// After how long an unused session ends: 12h, 30d; 0: never

@@ -1,5 +1,5 @@
-//! What a backup's directory holds: `manifest.json`, written last, so that a backup without one was
-//! never finished.
+//! The content of a backup's directory: `manifest.json`, written last, so that a backup without one
+//! is incomplete.
 
 use std::fs;
 use std::io::Write;

@@ -1,9 +1,9 @@
-//! Which addresses of this node others are told, and which not.
+//! The advertised addresses of this node.
 //!
-//! An address is told as it was given for that, or else the listener's. `0.0.0.0` is never told,
-//! since it leads nowhere: then the operator has to say which address others dial. A loopback
-//! address is told only where the whole cluster is on loopback: from another host it leads to that
-//! host itself.
+//! The advertised address is the configured one, or else the listener's. `0.0.0.0` is never
+//! advertised, since it leads nowhere: the operator must then configure the address. A loopback
+//! address is advertised only where the whole cluster is on loopback: on another host it leads to
+//! that host itself.
 
 use troupe_raft::api::address::{Reach, misfit};
 
@@ -12,7 +12,7 @@ use super::{ConfigError, Settings};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Told {
     pub cluster: String,
-    /// Empty: nothing is told.
+    /// Empty: not advertised.
     pub client: String,
     pub http: String,
 }
@@ -137,6 +137,6 @@ mod tests {
         assert!(refused.starts_with("cluster.listen (default)") && refused.contains("10.0.0.1:7800"), "{refused}");
         // A neighbour may be named by loopback.
         let near = [("cluster.join", "127.0.0.1:7800"), ("cluster.listen", "10.0.0.1:7801")];
-        config(&near).expect("a list is not what is told");
+        config(&near).expect("a list is not advertised");
     }
 }

@@ -29,12 +29,12 @@ macro_rules! keys {
 keys! {
     "data.dir" = "./troupe-data", "folder of this node's data; one node per folder";
     "client.listen" = "127.0.0.1:7700", "host:port for clients (native protocol)";
-    "client.advertise" = "", "host:port that clients are told; empty: the listen address, or nothing if only this machine reaches that";
+    "client.advertise" = "", "host:port advertised to clients; empty: the listen address, or nothing if only this machine reaches that";
     "client.tls_cert" = "", "PEM file with the certificate chain that clients are shown; empty: one from the cluster's authority";
     "client.tls_key" = "", "PEM file with the private key of client.tls_cert";
     "client.insecure" = "false", "serve clients without TLS although client.listen is not on loopback";
     "http.listen" = "127.0.0.1:7780", "host:port for health, metrics and status";
-    "http.advertise" = "", "host:port that tools are told; empty: the listen address, or nothing if only this machine reaches that";
+    "http.advertise" = "", "host:port advertised to tools; empty: the listen address, or nothing if only this machine reaches that";
     "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
     "cluster.advertise" = "", "host:port that other nodes dial, as in the join list; empty: the listen address";
     "cluster.outgoing" = "", "address of this machine that connections to other nodes leave from; empty: the system's choice";

@@ -1,4 +1,4 @@
-//! What users and addresses may ask of a node: the keys under `limits`.
+//! The limits of users and addresses on a node: the keys under `limits`.
 
 use troupe_actors::budgets::Limits;
 

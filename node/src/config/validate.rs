@@ -1,5 +1,5 @@
-//! What a value must be, judged by the code that uses it, so that `troupe config check` finds what
-//! a start would find.
+//! Validation of values by the code that uses them, so that `troupe config check` finds the same
+//! faults as a start.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,8 @@ pub fn read(certificate: &Path, key: &Path) -> Result<ClientIdentity, ConfigErro
     ClientIdentity::read(certificate, key).map_err(|why| ConfigError(format!("client.tls_cert, client.tls_key: {why}")))
 }
 
-/// What clients are told. An address off loopback means TLS to them, unless it says otherwise.
+/// The address for clients. An address off loopback means TLS to them, unless its scheme says
+/// otherwise.
 pub fn client_address(settings: &Settings, tls: &ClientTls, told: String) -> Result<String, ConfigError> {
     match told.split_once("://") {
         None if tls.insecure && !told.is_empty() && !is_loopback(&told) => Ok(format!("tcp://{told}")),

@@ -118,7 +118,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What `troupe node list` says, once it holds.
+/// The output of `troupe node list`, once it holds.
 pub async fn until(machine: &Machine, token: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + PATIENCE;
     loop {

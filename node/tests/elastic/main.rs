@@ -211,7 +211,7 @@ async fn one_surviving_copy_of_three_goes_on_and_gets_company_again() {
     }
 }
 
-/// What is wrong is refused in words, and a dry run does nothing.
+/// Wrong orders are refused with an explanation, and a dry run does nothing.
 async fn orders_are_checked(machine: &Machine, token: &str) {
     let other = Token::generate(&Rng::from_os()).reveal();
     let cases: [(&str, &[&str], &str); 4] = [

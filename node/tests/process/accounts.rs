@@ -48,7 +48,7 @@ async fn a_page_in_a_browser_orders_nothing_whatever_it_holds() {
         let (answered, text) = raw(&server, order, &headers).await;
         assert_eq!(answered, status, "{headers:?}: {text}");
     }
-    // What only looks is for monitors, whatever they call this node.
+    // Read-only requests are for monitors, under any name of this node.
     assert_eq!(raw(&server, "GET /readyz", &["host: monitor.example".to_owned()]).await.0, 200);
 }
 

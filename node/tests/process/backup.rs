@@ -174,7 +174,7 @@ async fn a_device_that_is_ahead_of_a_restored_backup_is_told_and_hears_what_is_s
         loop {
             match events.next().await.expect("the client runs") {
                 Incoming::Restored { conversation, kept, lost, .. } => return (conversation.to_string(), kept.0, lost),
-                Incoming::Event { event, .. } => panic!("{event:?} before it is told"),
+                Incoming::Event { event, .. } => panic!("{event:?} before the report"),
                 _ => {}
             }
         }

@@ -12,9 +12,9 @@ use troupe_runtime::{Platform, Stream};
 use crate::person::Person;
 use crate::server::{Server, new_token, refusal, start, within};
 
-/// What many systems give a process.
+/// The usual limit of a process.
 const LIMIT: usize = 1_024;
-/// What a node keeps for storage and for itself.
+/// The descriptors that a node keeps for storage and for itself.
 const KEPT: usize = 704;
 
 /// The same command under a limit of its own, soft and hard.

@@ -75,7 +75,7 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
     let mut senders = Vec::new();
     let mut token = None;
     for number in 0..SENDERS {
-        // Nobody reads what is pushed, so it is not kept.
+        // The pushes are not read, so they are not kept.
         let Person { connection, token: one, .. } = server.person(&format!("sender{number}")).await;
         token = Some(one);
         senders.push(connection);
@@ -86,7 +86,7 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
     let (success, text) = server.ends().await;
     assert!(!success, "{text}");
     says_full(&server, &text);
-    // As long as nobody makes room, a start says the same instead of serving half of it.
+    // Until there is room, a start reports the same instead of serving half of it.
     server.cluster.start(0).expect("started");
     let (success, text) = server.ends().await;
     assert!(!success, "{text}");

@@ -1,5 +1,5 @@
-//! Oversized, bent, cut-off and missing frames on the client port. Whoever keeps the protocol
-//! notices nothing of them.
+//! Oversized, malformed, truncated and missing frames on the client port. Other clients notice
+//! nothing.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! What real `troupe` processes do: when they are treated badly, by strangers, by clients, by their
-//! operator, by their disk; and when their content is taken home and brought back.
+//! Real `troupe` processes under bad treatment by strangers, clients, their operator and their
+//! disk, and through backup and restore.
 //!
-//! Each of them gets an error that says what to do; nobody else notices, and nothing acknowledged
-//! is lost. The rules themselves are tested where they are kept (`actors/tests/one_node.rs`,
-//! `raft/src/formation/tests`, `store/src/rocks/tests.rs`); here the binary is.
+//! Each caller gets an error with a remedy; other clients notice nothing, and nothing acknowledged
+//! is lost. The rules are tested beside their code (`raft/src/formation/tests`,
+//! `store/src/rocks/tests.rs`); here it is the binary.
 
 mod accounts;
 mod backup;

@@ -1,5 +1,5 @@
-//! What an operator's mistakes with addresses, strangers at the cluster port, and a change of the
-//! token do to real nodes: nothing.
+//! An operator's mistakes with addresses, strangers at the cluster port, and a change of the token
+//! do no harm to real nodes.
 
 use std::ffi::OsStr;
 use std::time::Duration;

@@ -54,7 +54,7 @@ impl Person {
         Person { connection, pushes: Some(pushes), name: name.to_owned(), user, token: session.token }
     }
 
-    /// What is pushed is thrown away.
+    /// Pushes are dropped.
     pub fn deaf(mut self) -> Person {
         self.pushes = None;
         self

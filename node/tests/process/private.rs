@@ -1,5 +1,5 @@
-//! What a node, a backup and a client leave on disk is for its owner only, whatever the umask, and
-//! whatever an earlier version left.
+//! The files of a node, a backup and a client are for their owner only, for any umask, and after an
+//! earlier version.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

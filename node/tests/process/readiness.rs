@@ -1,4 +1,4 @@
-//! What a node tells of itself over HTTP: from its first moment on, and when the others are gone.
+//! A node's reports over HTTP: from its first moment on, and when the others are gone.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -26,7 +26,7 @@ fn commands() -> Vec<&'static str> {
 
 struct Hosts {
     home: tempfile::TempDir,
-    /// What a shell was told to export, from the first line to the present one.
+    /// The exported variables of a shell, from the first line to the present one.
     exported: Vec<String>,
     token: String,
     fingerprint: String,
@@ -76,7 +76,7 @@ impl Hosts {
         shell
     }
 
-    /// What a command prints that ends well, or how it failed.
+    /// The output of a successful command, or of its failure.
     async fn run(&self, line: &str, secret: &str, input: &str) -> Result<String, String> {
         let mut shell = self.shell(0, line);
         shell.env("TROUPE_PASSWORD", secret).env("TROUPE_NEW_PASSWORD", ADMIN);
@@ -113,14 +113,14 @@ impl Hosts {
         }
     }
 
-    /// What one of the first nodes has told its operator, once.
+    /// The one-time password that one of the first nodes has printed, once.
     async fn one_time_password(&self) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let logs: String = (0..3).map(|host| self.log(host)).collect();
             let mut told = logs.lines().filter_map(|line| line.split_once("one-time password: "));
             if let Some((_, password)) = told.next() {
-                assert_eq!(told.next(), None, "it is told once");
+                assert_eq!(told.next(), None, "it is printed once");
                 return password.trim().to_owned();
             }
             assert!(Instant::now() < deadline, "{logs}");
@@ -202,7 +202,7 @@ async fn the_commands_for_several_hosts_work_in_their_order() {
     assert!(refused.contains("another key") && refused.contains(&hosts.fingerprint), "{refused}");
 }
 
-/// What README shows, with its words.
+/// The commands of the README as printed.
 #[test]
 fn no_command_of_the_readme_ends_with_a_remark_that_a_shell_would_run() {
     let readme = include_str!("../../../README.md");

@@ -81,7 +81,7 @@ async fn a_hangup_reloads_and_never_ends_the_node() {
     Connection::open(&*net, &address).await.expect("the second certificate");
     assert!(!before.is_closed());
 
-    // What is wrong changes nothing, and is named.
+    // A wrong value changes nothing, and is named.
     write("", "info,=nonsense=");
     hangup();
     let all = logged(&log, "not reloaded", 1).await;

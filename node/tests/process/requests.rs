@@ -68,7 +68,7 @@ async fn a_token_that_is_over_is_refused_and_a_login_helps() {
         for (what, token) in &over {
             let (stranger, _pushes) = connect(&address).await;
             assert_eq!(code(stranger.resume(token.clone()).await), "expired_token", "{what}");
-            // Whoever is not logged in is told so, and the same connection may log in.
+            // A connection without a login gets that answer, and may log in afterwards.
             let list = stranger.request(Request::ListSessions(say::ListSessions {})).await;
             assert_eq!(code(list), "not_logged_in");
             stranger.login("ann", &password("ann"), "laptop").await.expect("a login");
@@ -100,8 +100,8 @@ async fn nobody_writes_or_reads_where_they_are_not_in() {
     assert_eq!(code(eve.ask(Request::ChangeGroup(join)).await), "not_open");
     assert_eq!(code(eve.send("g999999", "hello?").await), "not_member");
     assert_eq!(code(eve.mark_read("g999999", 1).await), "not_member");
-    let nobody = format!("d{}-{}", eve.user.min(999_424), eve.user.max(999_424));
-    assert_eq!(code(eve.send(&nobody, "hello?").await), "no_such_user");
+    let no_one = format!("d{}-{}", eve.user.min(999_424), eve.user.max(999_424));
+    assert_eq!(code(eve.send(&no_one, "hello?").await), "no_such_user");
     for text in ["", "d2-1", "g0", "everybody", "d1-1"] {
         assert_eq!(code(eve.send(text, "hello?").await), "bad_request", "{text:?}");
     }
@@ -144,7 +144,7 @@ fn acknowledge(who: &Person, conversation: &str, seq: u64) {
     who.connection.tell(Request::Acknowledge(acknowledge)).expect("told");
 }
 
-/// What a member of a conversation has received and read, as the others see it.
+/// The positions of a member of a conversation, as the others see them.
 async fn cursor(asker: &Person, conversation: &str, user: u64) -> (u64, u64) {
     let list = say::ListMembers { conversation: conversation.to_owned(), ..Default::default() };
     let Ok(Message::Members(page)) = asker.ask(Request::ListMembers(list)).await else { panic!("no members") };

@@ -1,5 +1,5 @@
-//! Starts that cannot succeed: the process ends, says why and what to do, and whoever runs already
-//! goes on.
+//! Starts that cannot succeed: the process ends with the reason and a remedy, and running nodes
+//! continue.
 
 use std::time::Duration;
 

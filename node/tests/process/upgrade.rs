@@ -42,7 +42,7 @@ async fn upgrade(server: &Server, verb: &str) -> (bool, String) {
     server.asks(&asked.map(OsStr::new)).await
 }
 
-/// What `troupe cluster upgrade status` prints as soon as it says this.
+/// The output of `troupe cluster upgrade status` as soon as it contains this.
 async fn status_says(server: &Server, wanted: &str) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {

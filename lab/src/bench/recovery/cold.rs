@@ -26,7 +26,7 @@ const PASSWORD: &str = "recovery bench password";
 const AGAIN: Duration = Duration::from_millis(20);
 const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
 
-/// What ends the nodes.
+/// The end of the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -108,7 +108,7 @@ fn disk(cluster: &LocalCluster, index: usize) -> Result<&Disk> {
 
 /// Whether nothing is in memory of what is on disk: only root can have that.
 fn drop_page_cache() -> Result<bool> {
-    // What is yet to be written stays in memory otherwise.
+    // Unwritten pages stay in memory otherwise.
     Command::new("sync").status().context("cannot run sync")?;
     Ok(std::fs::write(DROP_CACHES, "3").is_ok())
 }

@@ -19,7 +19,7 @@ const SENDERS: usize = 48;
 /// Of each sender: all together so many that no shard goes without.
 const CONVERSATIONS: usize = 2;
 const IN_FLIGHT: usize = 16;
-/// Without a single ack for so long, there is nothing to wait for.
+/// Without a single ack for this long, the fill gives up.
 const STALLED: Duration = Duration::from_secs(60);
 
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ pub async fn run(cluster: &mut LocalCluster, context: &Platform, options: &Optio
     let acked = load.acked_bytes();
     let sent = load.stop().await?;
     let seconds = begun.elapsed().as_secs_f64();
-    // What was acknowledged is on two nodes; here every node must have it.
+    // An acknowledged message is on two nodes; here every node must have it.
     whole::wait(cluster, PATIENCE).await?;
     let mut least = u64::MAX;
     for index in 0..cluster.len() {

@@ -23,7 +23,7 @@ const BODY_BYTES: usize = 128;
 /// Not measured: caches are cold, and what was filled in is still being merged, which makes acks
 /// several times as slow as usual.
 const WARM_UP: Duration = Duration::from_secs(60);
-/// What is usual is measured for so long.
+/// Duration of the measurement before the fault.
 const BEFORE: Duration = Duration::from_secs(20);
 
 #[derive(Serialize)]
@@ -40,7 +40,7 @@ pub struct Rebuilt {
     pub ack_max_failover_ms: f64,
     /// Both times together.
     pub ack_p99_since_kill_ms: f64,
-    /// Refused, or nobody knows.
+    /// Refused or unknown.
     pub errors_before: u64,
     pub errors_failover: u64,
     pub errors_during: u64,
@@ -51,8 +51,7 @@ pub async fn run(cluster: &mut LocalCluster, context: &Platform, rate: f64) -> R
     let victim = cluster.len() - 1;
     let others: Vec<usize> = (0..victim).collect();
     let load = steady::start(steady::Options {
-        // Nobody is connected to the node that goes: what is measured is the cluster, not a
-        // reconnect.
+        // No client is connected to the wiped node: this measures the cluster, not a reconnect.
         target: Target { context: context.clone(), nodes: cluster.client_addresses()[..victim].to_vec() },
         senders: SENDERS,
         conversations: CONVERSATIONS,
