@@ -10,7 +10,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use troupe_proto::client::{EndReason, push_frame};
-use troupe_runtime::seldom::Seldom;
+use troupe_runtime::log_limiter::LogLimiter;
 use troupe_runtime::{Listener as Socket, Stream};
 
 use crate::address::Address;
@@ -203,7 +203,7 @@ impl ListenerState {
 }
 
 async fn accept(front: Arc<Front>, socket: Arc<dyn Socket>, listener: ActorRef<ListenerMsg>) {
-    let (mut refused, mut failed) = (Seldom::new(LOG_EVERY), Seldom::new(LOG_EVERY));
+    let (mut refused, mut failed) = (LogLimiter::new(LOG_EVERY), LogLimiter::new(LOG_EVERY));
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {

@@ -12,11 +12,11 @@ pub mod backoff;
 pub mod capped;
 pub mod clock;
 pub mod executor;
+pub mod log_limiter;
 pub mod net;
 pub mod plant;
 pub mod private;
 pub mod rng;
-pub mod seldom;
 
 use std::sync::Arc;
 

@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "the disk of node 2 is almost full: what grows is refused with storage_low",
+                "the disk of node 2 is almost full: growing commands are refused with storage_low",
                 "the clock of node 3 differs from that of node 1 by -7.5 s"
             ]
         );

@@ -39,6 +39,20 @@ async fn start_with(node: &Node, limits: LogLimits) -> Cluster {
     timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts")
 }
 
+/// The reason why a node does not start, or stops as soon as the reason arrives.
+async fn refusal_of(node: &Node) -> String {
+    let ctx = node.test_net.ctx(&node.config.advertise, 99);
+    let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
+    match timeout(PATIENCE, starting).await.expect("it ends") {
+        Err(error) => error.to_string(),
+        Ok(cluster) => {
+            let why = timeout(PATIENCE, cluster.fatal()).await.expect("the reason arrives");
+            cluster.shutdown().await;
+            why
+        }
+    }
+}
+
 fn three(test_net: &TestNet) -> Vec<Node> {
     let addresses: Vec<String> = (1..=3).map(address).collect();
     let join: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -242,17 +256,7 @@ async fn a_disk_that_was_put_back_is_noticed_and_never_votes() {
     clusters[2].shutdown().await;
 
     nodes[2].disk = copy;
-    let ctx = test_net.ctx(&nodes[2].config.advertise, 8);
-    let engine = Arc::new(nodes[2].disk.clone());
-    // It may have started before the reason arrives, but then it stops.
-    let why = match timeout(PATIENCE, Cluster::start(ctx, engine, nodes[2].config.clone())).await.unwrap() {
-        Ok(cluster) => {
-            let why = timeout(PATIENCE, cluster.fatal()).await.expect("the reason arrives");
-            cluster.shutdown().await;
-            why
-        }
-        Err(error) => error.to_string(),
-    };
+    let why = refusal_of(&nodes[2]).await;
     assert!(why.contains("an earlier copy replaced it"), "{why}");
     assert!(nodes[2].disk.damage_mark().is_some_and(|why| why.contains("an earlier copy")));
     commit(&[&clusters[0], &clusters[1]], "after").await;

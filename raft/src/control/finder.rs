@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 use troupe_core::NodeId;
-use troupe_runtime::Platform;
+use troupe_runtime::{Backoff, Platform};
 
 use crate::formation::who_is_at;
 use crate::transport::link::Links;
@@ -21,10 +21,10 @@ use crate::transport::port::Port;
 
 /// The interval between two checks for missing nodes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The shortest interval between two rounds of requests ...
+/// The shortest interval between two rounds of requests.
 const ASK_MIN: Duration = Duration::from_secs(1);
-/// ... and the longest, because a node that is switched off answers nowhere.
-const ASK_MAX: Duration = Duration::from_secs(30);
+/// The interval grows, because a node that is switched off answers nowhere.
+const BETWEEN_ROUNDS: Backoff = Backoff::new(ASK_MIN, Duration::from_secs(30));
 /// Addresses asked in one round. Later ones are not asked; a node there must dial by itself.
 const ADDRESSES: usize = 64;
 /// Other nodes asked per round where they believe the missing ones to be.
@@ -47,6 +47,7 @@ impl Finder {
     pub async fn run(self) {
         let places = self.port.address_book();
         let mut known_missing = Vec::new();
+        let mut backoff = BETWEEN_ROUNDS;
         let mut pause = ASK_MIN;
         let mut asked: Option<Instant> = None;
         loop {
@@ -59,13 +60,17 @@ impl Finder {
             let lasting = missing == known_missing;
             if !lasting {
                 known_missing = missing.clone();
+                backoff.reset();
                 pause = ASK_MIN;
             }
             let due = asked.is_none_or(|asked| asked.elapsed() >= pause);
             if missing.is_empty() || !(told || (lasting && due)) {
                 continue;
             }
-            pause = if self.look_for(&missing).await { ASK_MIN } else { (pause * 2).min(ASK_MAX) };
+            if self.look_for(&missing).await {
+                backoff.reset();
+            }
+            pause = backoff.pause(&self.ctx.rng);
             asked = Some(Instant::now());
         }
     }

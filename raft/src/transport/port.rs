@@ -5,21 +5,21 @@
 //! [`preamble`](crate::transport::preamble) names the protocol, the cluster, and both nodes. Only
 //! then is the stream handed to the server of that protocol: Raft and snapshots in this crate,
 //! [`Protocol::Mesh`] to the caller of [`Port::mesh_streams`], [`Protocol::Formation`] to
-//! [`formation`](crate::formation). The listening half is in [`door`] and [`welcome`], the dialing
-//! half in [`dial`].
+//! [`formation`](crate::formation). The listening half is in [`accept`] and [`handshake`], the
+//! dialing half in [`dial`].
 //!
 //! The port knows no Raft and decides nothing about membership. Other modules set its identity and
 //! the addresses of the other nodes.
 
+mod accept;
 mod address_book;
 pub mod dial;
-mod door;
+mod handshake;
 mod handshake_permits;
 mod keys;
-mod quiet;
+mod log_limiters;
 mod shared;
 mod stream;
-mod welcome;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -36,8 +36,8 @@ use crate::api::{MemberRegistry, StartError};
 pub use crate::transport::preamble::Protocol;
 use crate::transport::tls::clients::ClientIdentity;
 use crate::transport::token::Token;
+use accept::listen_on;
 use address_book::AddressBook;
-use door::listen_on;
 pub use keys::Security;
 pub use shared::{HANDSHAKE_TIME, Inbound, TokenOrder};
 use shared::{Identity, Shared};
@@ -93,7 +93,7 @@ impl Port {
         identity.tls = now.mint(identity.member)?;
         *keys = now;
         if fewer {
-            self.shared.guests.next_era();
+            self.shared.accepted_peers.next_era();
         }
         Ok(())
     }
@@ -146,11 +146,11 @@ impl Port {
 
     /// Nodes that were removed from this cluster. They receive that reason, and get no service.
     pub fn set_removed(&self, nodes: BTreeSet<NodeId>) {
-        self.shared.guests.set_removed(nodes);
+        self.shared.accepted_peers.set_removed(nodes);
     }
 
     pub fn is_removed(&self, node: NodeId) -> bool {
-        self.shared.guests.is_removed(node)
+        self.shared.accepted_peers.is_removed(node)
     }
 
     /// Resolves when another node reports that this one was removed from the cluster.

@@ -170,18 +170,7 @@ impl TestCluster {
 
     /// A removed node starts again: it receives the reason, and stops.
     pub(super) async fn is_refused(&self, at: usize) {
-        let node = &self.machines[at].node;
-        let ctx = self.test_net.ctx(&node.config.advertise, 99);
-        let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
-        let told = match timeout(PATIENCE, starting).await.expect("it ends") {
-            Err(error) => error.to_string(),
-            // It may have started before the reason arrives.
-            Ok(cluster) => {
-                let told = timeout(PATIENCE, cluster.fatal()).await.expect("the reason arrives");
-                cluster.shutdown().await;
-                told
-            }
-        };
+        let told = refusal_of(&self.machines[at].node).await;
         assert!(told.contains("was removed") && told.contains("empty its data directory"), "{told}");
     }
 

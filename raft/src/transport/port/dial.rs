@@ -10,7 +10,7 @@ use troupe_core::NodeId;
 use troupe_runtime::Stream;
 
 use super::shared::{HANDSHAKE_TIME, Identity};
-use super::stream::Guarded;
+use super::stream::CheckedStream;
 use super::{Port, Protocol};
 use crate::transport::preamble::{Answer, Garbled, Preamble, Verdict};
 use crate::transport::tls::expected_name;
@@ -81,7 +81,7 @@ impl Port {
     /// The error's inner value is a [`DialError`] if the other node or the network caused it.
     pub async fn dial(&self, to: NodeId, protocol: Protocol) -> io::Result<Box<dyn Stream>> {
         let address = self.address(to)?;
-        let era = self.shared.guests.era();
+        let era = self.shared.accepted_peers.era();
         let identity = self.shared.identity.read().clone();
         let (cluster, me) = identity
             .member
@@ -89,7 +89,7 @@ impl Port {
         let fingerprint = self.shared.keys.read().current();
         let preamble = Preamble { protocol, cluster, from: me, to, fingerprint };
         let stream = self.open_stream(&address, &identity, expected_name(Some((cluster, to))), preamble).await?;
-        Ok(Box::new(Guarded::new(stream, to, era, Arc::clone(&self.shared.guests))))
+        Ok(Box::new(CheckedStream::new(stream, to, era, Arc::clone(&self.shared.accepted_peers))))
     }
 
     /// Opens a formation stream to the holder of the token that listens at an address.

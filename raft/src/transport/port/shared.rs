@@ -12,8 +12,8 @@ use troupe_runtime::{Net, Platform, Rng, Stream};
 
 use super::address_book::AddressBook;
 use super::keys::{Keys, Security};
-use super::quiet::Quiet;
-use super::stream::Guests;
+use super::log_limiters::LogLimiters;
+use super::stream::AcceptedPeers;
 use crate::api::{MemberRegistry, StartError};
 use crate::transport::fingerprint::Fingerprint;
 use crate::transport::preamble::Protocol;
@@ -46,10 +46,10 @@ pub struct Shared {
     pub keys: RwLock<Keys>,
     pub identity: RwLock<Identity>,
     pub address_book: AddressBook,
-    pub guests: Arc<Guests>,
+    pub accepted_peers: Arc<AcceptedPeers>,
     /// Addresses that nodes of this cluster have dialed from.
     pub sources: Mutex<BTreeSet<IpAddr>>,
-    pub quiet: Quiet,
+    pub log_limiters: LogLimiters,
     pub takers: Mutex<BTreeMap<Protocol, mpsc::Sender<Inbound>>>,
     pub member_registry: RwLock<Option<Arc<dyn MemberRegistry>>>,
     /// The receiver that records changes of the token.
@@ -67,9 +67,9 @@ impl Shared {
             identity: RwLock::new(Identity { member: None, tls: keys.mint(None)? }),
             keys: RwLock::new(keys),
             address_book: AddressBook::default(),
-            guests: Arc::default(),
+            accepted_peers: Arc::default(),
             sources: Mutex::default(),
-            quiet: Quiet::default(),
+            log_limiters: LogLimiters::default(),
             takers: Mutex::default(),
             member_registry: RwLock::default(),
             token_orders: Mutex::default(),

@@ -14,12 +14,12 @@ use troupe_core::NodeId;
 use troupe_runtime::Stream;
 
 /// Notes the first byte that arrives.
-pub struct Listened {
+pub struct FirstByteObserver {
     pub stream: Box<dyn Stream>,
     pub spoke: Arc<AtomicBool>,
 }
 
-impl AsyncRead for Listened {
+impl AsyncRead for FirstByteObserver {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, into);
@@ -32,7 +32,7 @@ impl AsyncRead for Listened {
 
 /// Decides which peers may continue to use an open stream.
 #[derive(Default)]
-pub struct Guests {
+pub struct AcceptedPeers {
     /// Counts changes of the fields below.
     changes: AtomicU64,
     /// Nodes that were removed from this cluster.
@@ -41,7 +41,7 @@ pub struct Guests {
     era: AtomicU64,
 }
 
-impl Guests {
+impl AcceptedPeers {
     pub fn set_removed(&self, nodes: BTreeSet<NodeId>) {
         *self.removed.write() = nodes;
         self.changes.fetch_add(1, Ordering::Release);
@@ -68,27 +68,27 @@ impl Guests {
 
 /// Fails when its peer is no longer accepted: a node that was removed, or one that may hold only a
 /// dropped token. Its bytes are not read any more, in any protocol.
-pub struct Guarded {
+pub struct CheckedStream {
     stream: Box<dyn Stream>,
     peer: NodeId,
     era: u64,
-    guests: Arc<Guests>,
-    /// The last change of the guests that was checked.
+    accepted_peers: Arc<AcceptedPeers>,
+    /// The last change of the accepted_peers that was checked.
     seen: u64,
 }
 
-impl Guarded {
+impl CheckedStream {
     /// `era` was read before the handshake.
-    pub fn new(stream: Box<dyn Stream>, peer: NodeId, era: u64, guests: Arc<Guests>) -> Guarded {
+    pub fn new(stream: Box<dyn Stream>, peer: NodeId, era: u64, accepted_peers: Arc<AcceptedPeers>) -> CheckedStream {
         // Checked with the first byte.
         let seen = u64::MAX;
-        Guarded { stream, peer, era, guests, seen }
+        CheckedStream { stream, peer, era, accepted_peers, seen }
     }
 
     fn check(&mut self) -> io::Result<()> {
-        let now = self.guests.changes.load(Ordering::Acquire);
+        let now = self.accepted_peers.changes.load(Ordering::Acquire);
         if now != self.seen {
-            if self.guests.is_removed(self.peer) || self.guests.era() != self.era {
+            if self.accepted_peers.is_removed(self.peer) || self.accepted_peers.era() != self.era {
                 let why = "the peer is no longer part of this cluster, or must show its certificate again";
                 return Err(io::Error::new(io::ErrorKind::ConnectionAborted, why));
             }
@@ -98,7 +98,7 @@ impl Guarded {
     }
 }
 
-impl AsyncRead for Guarded {
+impl AsyncRead for CheckedStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, into);
@@ -111,7 +111,7 @@ impl AsyncRead for Guarded {
     }
 }
 
-impl Listened {
+impl FirstByteObserver {
     fn check(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -149,5 +149,5 @@ macro_rules! writes_through {
     };
 }
 
-writes_through!(Listened);
-writes_through!(Guarded);
+writes_through!(FirstByteObserver);
+writes_through!(CheckedStream);

@@ -9,8 +9,8 @@ use troupe_runtime::net::TcpNet;
 use troupe_runtime::{Platform, Rng};
 
 use super::dial::{DialError, Why};
+use super::handshake::Rejected;
 use super::handshake_permits::HANDSHAKES;
-use super::welcome::TurnedAway;
 use super::{Port, Protocol, Security};
 use crate::api::StartError;
 use crate::transport::token::Token;
@@ -244,13 +244,13 @@ async fn what_happens_in_good_order_is_no_warning() {
     use std::io::{Error, ErrorKind};
 
     use crate::transport::preamble::Verdict;
-    let alert = |alert| TurnedAway::Tls(Error::other(rustls::Error::AlertReceived(alert)));
+    let alert = |alert| Rejected::Tls(Error::other(rustls::Error::AlertReceived(alert)));
     // The dialer expected the node of that id, and this one has just received its id.
     assert_eq!(alert(rustls::AlertDescription::BadCertificate).warning(), None);
-    assert_eq!(TurnedAway::Tls(ErrorKind::UnexpectedEof.into()).warning(), None, "a look whether the port is open");
-    assert_eq!(TurnedAway::Verdict(Verdict::NotReady).warning(), None);
+    assert_eq!(Rejected::Tls(ErrorKind::UnexpectedEof.into()).warning(), None, "a look whether the port is open");
+    assert_eq!(Rejected::Verdict(Verdict::NotReady).warning(), None);
     assert_eq!(alert(rustls::AlertDescription::UnknownCA).warning(), Some("tls"));
-    assert_eq!(TurnedAway::Verdict(Verdict::BadToken).warning(), Some("token"));
+    assert_eq!(Rejected::Verdict(Verdict::BadToken).warning(), Some("token"));
 }
 
 #[tokio::test(start_paused = true)]

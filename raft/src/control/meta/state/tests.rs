@@ -151,7 +151,7 @@ fn a_node_is_not_emptied_when_replication_would_suffer() {
     state.apply(set(3, NodeState::Active, None)).unwrap();
     assert!(state.apply(set(3, NodeState::Active, Some(5))).is_err(), "five copies on two nodes");
     let refusal = born(1).apply(set(1, NodeState::Draining, Some(1))).unwrap_err();
-    assert!(refusal.contains("the only one"), "{refusal}");
+    assert!(refusal.contains("the only active one"), "{refusal}");
 }
 
 /// 3 -> 1 -> 3 nodes by the orders in docs/operations.md.

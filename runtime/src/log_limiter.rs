@@ -5,15 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Debug)]
-pub struct Seldom {
+pub struct LogLimiter {
     period: Duration,
     next: Option<Instant>,
     held_back: u64,
 }
 
-impl Seldom {
-    pub fn new(period: Duration) -> Seldom {
-        Seldom { period, next: None, held_back: 0 }
+impl LogLimiter {
+    pub fn new(period: Duration) -> LogLimiter {
+        LogLimiter { period, next: None, held_back: 0 }
     }
 
     /// `None`: log nothing. Otherwise the number of lines suppressed since the last one.
@@ -34,11 +34,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_line_per_period_counts_the_others() {
-        let mut seldom = Seldom::new(Duration::from_secs(5));
-        assert_eq!(seldom.due(), Some(0));
-        assert!((0..7).all(|_| seldom.due().is_none()));
+        let mut log_limiter = LogLimiter::new(Duration::from_secs(5));
+        assert_eq!(log_limiter.due(), Some(0));
+        assert!((0..7).all(|_| log_limiter.due().is_none()));
         tokio::time::advance(Duration::from_secs(5)).await;
-        assert_eq!(seldom.due(), Some(7));
-        assert_eq!(seldom.due(), None);
+        assert_eq!(log_limiter.due(), Some(7));
+        assert_eq!(log_limiter.due(), None);
     }
 }

@@ -12,12 +12,12 @@ use troupe_runtime::Stream;
 
 use super::Protocol;
 use super::shared::{Identity, Inbound, Shared};
-use super::stream::Guarded;
+use super::stream::CheckedStream;
 use crate::transport::preamble::{Answer, Preamble, Verdict};
 use crate::transport::tls::{belongs_to, belongs_to_one};
 
 #[derive(Debug, thiserror::Error)]
-pub enum TurnedAway {
+pub enum Rejected {
     #[error("no TLS with this cluster's token: {0}")]
     Tls(io::Error),
     #[error("it does not speak this protocol")]
@@ -28,23 +28,23 @@ pub enum TurnedAway {
     Broken(#[from] io::Error),
 }
 
-impl TurnedAway {
+impl Rejected {
     /// The kind of a rejection that an operator should look at. `None`: it is normal.
     pub fn warning(&self) -> Option<&'static str> {
         match self {
             // The dialer expected another node and learned from our certificate that it had the
             // wrong one, for instance because that node has just received its id.
-            TurnedAway::Tls(error) if meant_another(error) => None,
-            TurnedAway::Tls(error) | TurnedAway::Broken(error) if has_gone(error) => None,
-            TurnedAway::Tls(_) => Some("tls"),
-            TurnedAway::Broken(_) => Some("broken"),
-            TurnedAway::Garbled => Some("garbled"),
-            TurnedAway::Verdict(Verdict::Welcome | Verdict::NotReady | Verdict::Busy | Verdict::WrongNode) => None,
-            TurnedAway::Verdict(Verdict::BadToken) => Some("token"),
-            TurnedAway::Verdict(Verdict::WrongCluster) => Some("cluster"),
-            TurnedAway::Verdict(Verdict::WrongName) => Some("name"),
-            TurnedAway::Verdict(Verdict::Unsupported) => Some("protocol"),
-            TurnedAway::Verdict(Verdict::Removed) => Some("removed"),
+            Rejected::Tls(error) if meant_another(error) => None,
+            Rejected::Tls(error) | Rejected::Broken(error) if is_disconnect(error) => None,
+            Rejected::Tls(_) => Some("tls"),
+            Rejected::Broken(_) => Some("broken"),
+            Rejected::Garbled => Some("garbled"),
+            Rejected::Verdict(Verdict::Welcome | Verdict::NotReady | Verdict::Busy | Verdict::WrongNode) => None,
+            Rejected::Verdict(Verdict::BadToken) => Some("token"),
+            Rejected::Verdict(Verdict::WrongCluster) => Some("cluster"),
+            Rejected::Verdict(Verdict::WrongName) => Some("name"),
+            Rejected::Verdict(Verdict::Unsupported) => Some("protocol"),
+            Rejected::Verdict(Verdict::Removed) => Some("removed"),
         }
     }
 }
@@ -54,22 +54,22 @@ fn meant_another(error: &io::Error) -> bool {
     matches!(tls, Some(rustls::Error::AlertReceived(rustls::AlertDescription::BadCertificate)))
 }
 
-fn has_gone(error: &io::Error) -> bool {
+fn is_disconnect(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 /// Returns whether the dialer is a node of this cluster.
-pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>, peer: SocketAddr) -> Result<bool, TurnedAway> {
+pub async fn receive_handshake(shared: &Shared, stream: Box<dyn Stream>, peer: SocketAddr) -> Result<bool, Rejected> {
     // Read first: any later change ends this stream.
-    let era = shared.guests.era();
+    let era = shared.accepted_peers.era();
     let identity = shared.identity.read().clone();
     let (mut stream, shown) = accept_tls(&identity, stream).await?;
     let (cluster, node) = identity.member.unwrap_or_default();
     let Ok(preamble) = Preamble::receive(&mut stream).await else {
         // The answer helps a dialer of another version. Other dialers ignore it.
         Answer { verdict: Verdict::Unsupported, cluster, node }.send(&mut stream).await?;
-        return Err(TurnedAway::Garbled);
+        return Err(Rejected::Garbled);
     };
     let known = shared.keys.read().opens(preamble.fingerprint);
     let judged = match judge(known, &identity, shown.as_ref(), &preamble) {
@@ -90,11 +90,11 @@ pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>, peer: SocketAddr)
     Answer { verdict, cluster, node }.send(&mut stream).await?;
     match place {
         Ok(place) => {
-            let stream = Box::new(Guarded::new(stream, preamble.from, era, Arc::clone(&shared.guests)));
+            let stream = Box::new(CheckedStream::new(stream, preamble.from, era, Arc::clone(&shared.accepted_peers)));
             place.send(Inbound { from: preamble.from, peer, stream });
             Ok(preamble.from != NodeId(0))
         }
-        Err(verdict) => Err(TurnedAway::Verdict(verdict)),
+        Err(verdict) => Err(Rejected::Verdict(verdict)),
     }
 }
 
@@ -102,9 +102,9 @@ pub async fn welcome(shared: &Shared, stream: Box<dyn Stream>, peer: SocketAddr)
 async fn accept_tls(
     identity: &Identity,
     stream: Box<dyn Stream>,
-) -> Result<(Box<dyn Stream>, Option<CertificateDer<'static>>), TurnedAway> {
+) -> Result<(Box<dyn Stream>, Option<CertificateDer<'static>>), Rejected> {
     let Some(tls) = &identity.tls else { return Ok((stream, None)) };
-    let stream = TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await.map_err(TurnedAway::Tls)?;
+    let stream = TlsAcceptor::from(Arc::clone(&tls.server)).accept(stream).await.map_err(Rejected::Tls)?;
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
     Ok((Box::new(stream), shown.map(CertificateDer::into_owned)))
 }
@@ -113,9 +113,9 @@ async fn accept_tls(
 /// service.
 fn is_out(shared: &Shared, cluster: [u8; 16], shown: Option<&CertificateDer<'_>>, from: NodeId) -> bool {
     if from != NodeId(0) {
-        return shared.guests.is_removed(from);
+        return shared.accepted_peers.is_removed(from);
     }
-    let removed = shared.guests.removed();
+    let removed = shared.accepted_peers.removed();
     shown.is_some_and(|shown| belongs_to_one(shown, cluster, &removed))
 }
 

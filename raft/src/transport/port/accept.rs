@@ -11,10 +11,10 @@ use tracing::{debug, warn};
 use troupe_runtime::net::host;
 use troupe_runtime::{Backoff, Listener, Stream};
 
+use super::handshake::{Rejected, receive_handshake};
 use super::handshake_permits::{HandshakePermit, HandshakePermits};
 use super::shared::{HANDSHAKE_TIME, Shared};
-use super::stream::Listened;
-use super::welcome::{TurnedAway, welcome};
+use super::stream::FirstByteObserver;
 
 const ACCEPT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 /// Remembered addresses from which nodes have dialed. At the limit further addresses get no
@@ -36,7 +36,7 @@ pub async fn listen_on(listener: Box<dyn Listener>, shared: Arc<Shared>) {
             Err(error) => {
                 // Probably out of file descriptors. The failure is temporary and must not become a
                 // busy loop.
-                if let Some(more) = shared.quiet.pass("accept") {
+                if let Some(more) = shared.log_limiters.pass("accept") {
                     warn!(%error, more, "the cluster port cannot accept a connection, retrying");
                 }
                 sleep(backoff.pause(&shared.rng)).await;
@@ -50,7 +50,7 @@ pub async fn listen_on(listener: Box<dyn Listener>, shared: Arc<Shared>) {
         let handshake = shake(Arc::clone(&shared), stream, peer, Arc::clone(&spoke));
         let end = handshakes.spawn(handshake);
         if places.take(HandshakePermit { source, known, spoke, end })
-            && let Some(more) = shared.quiet.pass("places")
+            && let Some(more) = shared.log_limiters.pass("places")
         {
             warn!(%peer, known, more, "too many handshakes at once on the cluster port: an older one was closed for a new one");
         }
@@ -63,8 +63,8 @@ fn is_known(shared: &Shared, source: IpAddr) -> bool {
 }
 
 async fn shake(shared: Arc<Shared>, stream: Box<dyn Stream>, peer: SocketAddr, spoke: Arc<AtomicBool>) {
-    let stream = Box::new(Listened { stream, spoke: Arc::clone(&spoke) });
-    let outcome = timeout(HANDSHAKE_TIME, welcome(&shared, stream, peer)).await;
+    let stream = Box::new(FirstByteObserver { stream, spoke: Arc::clone(&spoke) });
+    let outcome = timeout(HANDSHAKE_TIME, receive_handshake(&shared, stream, peer)).await;
     match outcome {
         Ok(Ok(is_node)) => {
             let mut sources = shared.sources.lock();
@@ -74,13 +74,13 @@ async fn shake(shared: Arc<Shared>, stream: Box<dyn Stream>, peer: SocketAddr, s
         }
         // A port scan.
         Ok(Err(_)) if !spoke.load(Ordering::Relaxed) => debug!(%peer, "closed without a byte on the cluster port"),
-        Ok(Err(reason)) => turned_away(&shared, peer, &reason),
+        Ok(Err(reason)) => log_rejection(&shared, peer, &reason),
         Err(_) => debug!(%peer, "closed: no handshake in time on the cluster port"),
     }
 }
 
-fn turned_away(shared: &Shared, peer: SocketAddr, reason: &TurnedAway) {
-    match reason.warning().map(|kind| shared.quiet.pass(kind)) {
+fn log_rejection(shared: &Shared, peer: SocketAddr, reason: &Rejected) {
+    match reason.warning().map(|kind| shared.log_limiters.pass(kind)) {
         Some(Some(more)) => warn!(%peer, %reason, more, "rejected at the cluster port"),
         Some(None) | None => debug!(%peer, %reason, "rejected at the cluster port"),
     }
