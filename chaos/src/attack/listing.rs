@@ -17,7 +17,9 @@ const GROUPS: usize = 40;
 /// Accounts of the one address. Each may list and write as much as a user may.
 const ACCOUNTS: usize = 5;
 const BODY_BYTES: usize = 60 * 1024;
-const WRITES_AT_ONCE: usize = 16;
+/// Messages of each account in each group. The attack is the lists, so the writes are few and slow.
+const MESSAGES: usize = 2;
+const WRITES_AT_ONCE: usize = 2;
 const LISTS_AT_ONCE: usize = 32;
 /// One body per conversation. A list needs only heads, cursors and numbers; the remainder is a
 /// margin for compactions, which read as well.
@@ -83,7 +85,7 @@ async fn create_groups(accounts: &[Connection]) -> Result<Vec<String>> {
 /// Writes into all groups in turn. Returns the number of acknowledged messages.
 async fn write(account: &Connection, groups: &[String], until: Instant) -> u64 {
     let body = vec![b'x'; BODY_BYTES];
-    let sends = futures::stream::iter(groups.iter().cycle()).map(|group| {
+    let sends = futures::stream::iter(groups.iter().cycle().take(MESSAGES * groups.len())).map(|group| {
         account.request(Request::Send(wire::Send {
             conversation: group.clone(),
             client_message_id: random_id(),
@@ -97,7 +99,8 @@ async fn write(account: &Connection, groups: &[String], until: Instant) -> u64 {
     while Instant::now() < until && !account.is_closed() {
         match sends.next().await {
             Some(Ok(_)) => written += 1,
-            _ => sleep(Duration::from_millis(5)).await,
+            Some(Err(_)) => sleep(Duration::from_millis(5)).await,
+            None => break,
         }
     }
     written
