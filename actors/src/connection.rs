@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use troupe_core::limits;
 use troupe_proto::client::{EndReason, push_frame};
 use troupe_proto::wire::client::server_frame;
+use troupe_runtime::Meters;
 
 /// Bytes of one write, unless a single frame is larger.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -23,11 +24,12 @@ const KEPT_FRAMES: usize = 8;
 pub struct Output {
     waiting: AtomicUsize,
     limit: AtomicUsize,
+    meters: Meters,
 }
 
 impl Output {
-    pub fn new(limit: usize) -> Output {
-        Output { waiting: AtomicUsize::new(0), limit: AtomicUsize::new(limit) }
+    pub fn new(limit: usize, meters: Meters) -> Output {
+        Output { waiting: AtomicUsize::new(0), limit: AtomicUsize::new(limit), meters }
     }
 
     pub fn set_limit(&self, limit: usize) {
@@ -50,7 +52,7 @@ impl Output {
 
 impl Default for Output {
     fn default() -> Output {
-        Output::new(usize::MAX)
+        Output::new(usize::MAX, Meters::default())
     }
 }
 
@@ -170,6 +172,7 @@ impl Outbox {
             }
             return queue.closing.then_some(ToWrite::End);
         }
+        self.output.meters.connection_queue_bytes.count(queue.bytes);
         let mut bytes = BytesMut::new();
         while let Some(frame) = queue.frames.front() {
             if !bytes.is_empty() && bytes.len() + frame.len() > WRITE_BYTES {
@@ -236,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn connections_that_do_not_read_share_the_bytes_of_the_node() {
         const MIB: usize = 1024 * 1024;
-        let output = Arc::new(Output::new(16 * MIB));
+        let output = Arc::new(Output::new(16 * MIB, Meters::default()));
         let open = || Outbox::new(output.clone());
         let frame = Bytes::from(vec![0; 64 * 1024]);
         let deaf: Vec<_> = (0..160).map(|_| open()).collect();

@@ -16,6 +16,7 @@ use troupe_core::{
     Append, Command, ConversationId, Effect, Event, EventKind, Intent, NodeId, Seq, ShardId, UserId, limits,
 };
 use troupe_proto::client;
+use troupe_runtime::trace::{At, Stage, Subject};
 
 use crate::conversation::cursors::Cursors;
 use crate::conversation::recent::Recent;
@@ -92,12 +93,12 @@ impl Actor for Conversation {
             ConversationMsg::Read { user, seq, reply } => state.read(&myself, user, seq, reply),
             ConversationMsg::Interest(nodes) => state.interest = nodes,
             ConversationMsg::FlushCursors => state.flush_cursors(&myself),
-            ConversationMsg::Committed { pushed, acked } => {
+            ConversationMsg::Committed { at_us, pushed, acked } => {
                 for (sender, id, answer) in acked {
                     let planted = state.world.ctx.planted(Plant::RecentWithoutSender);
                     state.recent.insert(if planted { UserId(0) } else { sender }, id, answer);
                 }
-                state.push(pushed);
+                state.push(pushed, at_us);
                 state.proposals.finished();
                 state.propose(&myself);
             }
@@ -128,6 +129,8 @@ impl ConversationState {
             Command::Append(append) => (append.actor, append.client_message_id),
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
+        let message = Subject::message(self.conversation, sender, id);
+        self.world.ctx.hop(message, Stage::Conversation, At::shard(self.shard));
         // Invariant: exactly_once. The cache holds committed places only; apply decides all others.
         let known_as = if self.world.ctx.planted(Plant::RecentWithoutSender) { UserId(0) } else { sender };
         if let Some(answer) = self.recent.get(known_as, id) {
@@ -148,7 +151,9 @@ impl ConversationState {
         let myself = myself.clone();
         tokio::spawn(async move {
             let (mut effects, mut acked) = (Vec::new(), Vec::new());
-            match world.propose(shard, commands).await {
+            let outcome = world.propose(shard, commands).await;
+            let at_us = world.ctx.clock.micros();
+            match outcome {
                 Ok(outcomes) => {
                     // Before the answers, so that the next request of a removed user is checked.
                     for user in outcomes.iter().flat_map(|outcome| &outcome.effects).filter_map(removed) {
@@ -177,7 +182,7 @@ impl ConversationState {
             }
             // If this actor has stopped, its pushes are lost without harm: the shard repeats the
             // head.
-            let _ = myself.send_message(ConversationMsg::Committed { pushed, acked });
+            let _ = myself.send_message(ConversationMsg::Committed { at_us, pushed, acked });
         });
     }
 
@@ -220,11 +225,11 @@ impl ConversationState {
         self.propose(myself);
     }
 
-    fn push(&mut self, effects: Vec<Effect>) {
+    fn push(&mut self, effects: Vec<Effect>, committed_us: u64) {
         let mut cursors = Vec::new();
         for effect in effects {
             match effect {
-                Effect::Deliver { event, .. } => self.fan_out(event),
+                Effect::Deliver { event, .. } => self.fan_out(event, committed_us),
                 Effect::CursorMoved { user, delivered, read, read_moved, .. } => {
                     cursors.push((user, delivered, read, read_moved));
                 }
@@ -252,7 +257,7 @@ impl ConversationState {
     /// Encodes the event once and pushes it to nodes, not to members.
     // Invariant: one_order. Outcomes come in the order of the log, so each node gets the events in
     // the order of seq.
-    fn fan_out(&self, event: Event) {
+    fn fan_out(&self, event: Event, committed_us: u64) {
         if self.interest.is_empty() {
             return;
         }
@@ -263,7 +268,9 @@ impl ConversationState {
             // careless fan-out is tested.
             return;
         }
-        let push = Push::Event(EventPush::new(self.conversation, &event));
+        let at = At::shard(self.shard).detail(self.interest.len() as u64);
+        self.world.ctx.hop(Subject::event(self.conversation, event.seq), Stage::Pushed, at);
+        let push = Push::Event(EventPush { committed_us, ..EventPush::new(self.conversation, &event) });
         self.world.router.push_all(self.interest.iter().copied(), self.shard, &push);
     }
 

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use troupe_core::plant::Plant;
 use troupe_core::{ConversationId, ShardId, UserId, limits};
 use troupe_proto::client::EndReason;
+use troupe_runtime::trace::{At, Stage, Subject};
 
 use crate::fanout::connections::Added;
 use crate::fanout::inboxes::Inboxes;
@@ -158,6 +159,7 @@ impl FanoutState {
         match push {
             Push::Event(push) => {
                 let conversation = push.conversation;
+                self.world.ctx.hop(Subject::event(conversation, push.seq), Stage::FanOut, At::default());
                 #[cfg(feature = "planted-bugs")]
                 let careless = self.world.ctx.planted(Plant::IgnoreFanOutGap);
                 let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
@@ -222,13 +224,25 @@ impl FanoutState {
             self.delivered += 1;
             subscription.active = self.delivered;
         }
-        for EventPush { conversation, seq, removed, event } in out {
+        for EventPush { conversation, seq, removed, event, committed_us } in out {
             let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
             let removed = removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
             let to = subscription.deliver(seq, removed);
             self.world.stats.deliveries.add(to.len() as u64);
             let delivery = Delivery::new(Pushed::Event { conversation, seq, event });
+            let count = to.len() as u64;
             to.into_iter().for_each(|id| self.deliver_to(id, &delivery));
+            self.record(Subject::event(conversation, seq), count, committed_us);
+        }
+    }
+
+    fn record(&self, event: Subject, connections: u64, committed_us: u64) {
+        let ctx = &self.world.ctx;
+        ctx.hop(event, Stage::Connection, At::default().detail(connections));
+        // Fetched events and those of nodes of 0.1 have no time of commit.
+        if committed_us > 0 && connections > 0 {
+            let lasted = ctx.clock.micros().saturating_sub(committed_us);
+            ctx.metrics.delivery.duration(Duration::from_micros(lasted));
         }
     }
 

@@ -47,7 +47,6 @@ pub mod root;
 pub mod router;
 pub mod shard;
 pub mod sink;
-pub mod stats;
 pub mod turns;
 pub mod user;
 pub mod world;

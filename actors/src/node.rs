@@ -36,7 +36,6 @@ use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
-use crate::stats::{Stats, StatsReport};
 use crate::turns::Turns;
 use crate::world::World;
 
@@ -124,9 +123,8 @@ impl NodeHandle {
         let socket = ctx.net.bind(&client_listen).await.map_err(&refused)?;
         let client_addr = socket.local_addr().map_err(&refused)?;
 
-        let stats = Arc::new(Stats::default());
         let gauge = Gauge::new(limits::NODE_RECEIVED);
-        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), stats.clone(), gauge.clone(), &ctx));
+        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), gauge.clone(), &ctx));
         let reading = {
             // One read runs and one is next, so that the lane is never idle while reads wait, and a
             // read that bypasses the turns waits for two at most.
@@ -134,14 +132,20 @@ impl NodeHandle {
             Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
         };
         let entities = Bound::new(allowed.active_entities);
-        let world =
-            World { ctx: ctx.clone(), cluster: cluster.clone(), router: router.clone(), stats, entities, reading };
+        let world = World {
+            ctx: ctx.clone(),
+            cluster: cluster.clone(),
+            router: router.clone(),
+            stats: ctx.metrics.clone(),
+            entities,
+            reading,
+        };
         let (draining, draining_now) = watch::channel(false);
         let front = Arc::new(Front {
             world,
             passwords: Passwords::new(ctx.clone(), hashing),
             directory: Directory::default(),
-            output: Arc::new(Output::new(allowed.output_bytes)),
+            output: Arc::new(Output::new(allowed.output_bytes, ctx.metrics.clone())),
             places: Places::new(allowed.clone()),
             budgets: Arc::new(Budgets::new(allowed)),
             draining: draining_now,
@@ -216,8 +220,9 @@ impl NodeHandle {
         }
     }
 
-    pub fn stats(&self) -> StatsReport {
-        self.0.front.world.stats.report()
+    /// The platform of the node, with its metrics and its trace.
+    pub fn ctx(&self) -> &Platform {
+        &self.0.front.world.ctx
     }
 
     /// Applied state of this node's replicas, for checkers.

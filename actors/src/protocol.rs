@@ -121,6 +121,8 @@ pub enum ConversationMsg {
     /// A proposal has ended and its callers are answered. This actor pushes the effects that
     /// subscribers see.
     Committed {
+        /// By this node's clock, in microseconds.
+        at_us: u64,
         pushed: Vec<Effect>,
         acked: Vec<(UserId, ClientMessageId, Answer)>,
     },

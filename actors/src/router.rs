@@ -24,6 +24,7 @@ use troupe_core::plant::{Plant, Planted};
 use troupe_core::{NodeId, ShardId, Slot, limits};
 use troupe_proto::client;
 use troupe_raft::Routing;
+use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_runtime::{Platform, Rng};
 
 use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
@@ -31,7 +32,6 @@ use crate::message::{Outcome, Push, Refusal, Request, wire};
 use crate::protocol::{FanoutMsg, ShardMsg};
 use crate::reply::{Replies, ReplyTo};
 use crate::router::attempts::{Attempts, Next};
-use crate::stats::Stats;
 
 /// How long a client's request is tried before it is answered with a failure.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 pub struct Router {
     me: NodeId,
     routing: watch::Receiver<Arc<Routing>>,
-    stats: Arc<Stats>,
+    ctx: Platform,
     mesh: OnceLock<Arc<dyn Mesh>>,
     gauge: Arc<Gauge>,
     shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
@@ -63,17 +63,11 @@ struct Pending {
 }
 
 impl Router {
-    pub fn new(
-        me: NodeId,
-        routing: watch::Receiver<Arc<Routing>>,
-        stats: Arc<Stats>,
-        gauge: Arc<Gauge>,
-        ctx: &Platform,
-    ) -> Router {
+    pub fn new(me: NodeId, routing: watch::Receiver<Arc<Routing>>, gauge: Arc<Gauge>, ctx: &Platform) -> Router {
         Router {
             me,
             routing,
-            stats,
+            ctx: ctx.clone(),
             mesh: OnceLock::new(),
             gauge,
             shards: Mutex::default(),
@@ -157,7 +151,7 @@ impl Router {
             if Instant::now() + pause >= deadline {
                 return Err(attempts.exhausted());
             }
-            self.stats.retries.up();
+            self.ctx.metrics.retries.up();
             if hint.is_none() || attempts.hints_used_up() {
                 tokio::select! {
                     () = news(&mut routing) => {}
@@ -178,6 +172,7 @@ impl Router {
     ) -> Result<Attempt, Refusal> {
         let known = self.routing.borrow().leader(shard).map(|(node, _)| node);
         let node = hint.or(known).ok_or(Refusal::NotOwner { hint: None })?;
+        self.hop(request, Stage::Router, shard, node);
         if node == self.me {
             let (reply, answer) = ReplyTo::here();
             self.to_shard_here(shard, request.clone(), reply)?;
@@ -243,7 +238,7 @@ impl Router {
         let body = wire::encode_request(&request);
         let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: Some(shard), deadline_ms: 0, body };
         if self.send(node, shard.0, envelope).is_err() {
-            self.stats.lost_pushes.up();
+            self.ctx.metrics.lost_pushes.up();
         }
     }
 
@@ -263,7 +258,7 @@ impl Router {
             let body = encoded.get_or_insert_with(|| wire::encode_push(push, self.routing.borrow().level)).clone();
             let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: None, deadline_ms: 0, body };
             if self.send(node, lane.0, envelope).is_err() {
-                self.stats.lost_pushes.up();
+                self.ctx.metrics.lost_pushes.up();
             }
         }
     }
@@ -274,10 +269,13 @@ impl Router {
             (Kind::Request, Some(shard)) => {
                 let reply = ReplyTo::node(self.clone(), from, envelope.correlation, self.gauge.enter());
                 match wire::decode_request(envelope.body) {
-                    Ok(request) => match self.shard_here(shard) {
-                        Some(actor) => drop(actor.send_message(ShardMsg::Request { request, reply })),
-                        None => reply.refuse(self.not_owner(shard)),
-                    },
+                    Ok(request) => {
+                        self.hop(&request, Stage::Lane, shard, from);
+                        match self.shard_here(shard) {
+                            Some(actor) => drop(actor.send_message(ShardMsg::Request { request, reply })),
+                            None => reply.refuse(self.not_owner(shard)),
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%from, %error, "a request of another version was refused");
                         reply.refuse(Refusal::rejected("bad_request", "this node does not know the request"));
@@ -317,6 +315,15 @@ impl Router {
             if let Some(lost) = pending.remove(&id) {
                 let _ = lost.waiter.send(Err(Refusal::Unavailable));
             }
+        }
+    }
+
+    /// Records where a message is. Other requests leave no trace.
+    fn hop(&self, request: &Request, stage: Stage, shard: ShardId, other: NodeId) {
+        if let Request::Commit(command) = request
+            && let Some(message) = Subject::of(command)
+        {
+            self.ctx.hop(message, stage, At::shard(shard).detail(other.0));
         }
     }
 

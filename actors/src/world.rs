@@ -10,7 +10,7 @@ use troupe_proto::client;
 use troupe_proto::record::command_bytes;
 use troupe_raft::api::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
-use troupe_runtime::{Lane, Platform, executor};
+use troupe_runtime::{Lane, Meters, Platform, executor};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
@@ -18,7 +18,6 @@ use crate::admission::Bound;
 use crate::message::{Answer, Outcome, Refusal};
 use crate::protocol::ShardMsg;
 use crate::router::Router;
-use crate::stats::Stats;
 use crate::turns::Turns;
 
 /// For a commit: longer than a failover, shorter than a person's patience.
@@ -38,7 +37,7 @@ pub struct World {
     pub ctx: Platform,
     pub cluster: Cluster,
     pub router: Arc<Router>,
-    pub stats: Arc<Stats>,
+    pub stats: Meters,
     /// Users and conversations that are awake on this node.
     pub entities: Bound,
     /// Reads that users ask for.

@@ -187,6 +187,9 @@ pub const OLD_ENTRY_BYTES: usize = BATCH_COMMANDS * (FRAME_BYTES + 1024);
 /// Bytes proposed to one shard and not yet applied. Above it the proposer waits.
 pub const SHARD_PROPOSED_BYTES: usize = 16 * 1024 * 1024;
 
+/// Hops of messages that a node keeps, of 64 bytes each. Above it the oldest is dropped.
+pub const TRACE_HOPS: usize = 256 * 1024;
+
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
 const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES);
 const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);

@@ -23,11 +23,30 @@ pub async fn post_json(
     key: Option<&str>,
     limit: Duration,
 ) -> Result<(u16, serde_json::Value)> {
-    let mut order = hyper::Request::post(path);
+    keyed(address, hyper::Request::post(path), path, key, limit).await
+}
+
+/// Reads a page for operators.
+pub async fn get_json_as(
+    address: &str,
+    path: &str,
+    key: Option<&str>,
+    limit: Duration,
+) -> Result<(u16, serde_json::Value)> {
+    keyed(address, hyper::Request::get(path), path, key, limit).await
+}
+
+async fn keyed(
+    address: &str,
+    mut asked: hyper::http::request::Builder,
+    path: &str,
+    key: Option<&str>,
+    limit: Duration,
+) -> Result<(u16, serde_json::Value)> {
     if let Some(key) = key {
-        order = order.header("authorization", format!("Bearer {key}"));
+        asked = asked.header("authorization", format!("Bearer {key}"));
     }
-    let (status, body) = request(address, order, path, limit).await?;
+    let (status, body) = request(address, asked, path, limit).await?;
     let value =
         serde_json::from_slice(&body).with_context(|| format!("{address}{path}: not JSON (status {status})"))?;
     Ok((status, value))

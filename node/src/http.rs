@@ -23,7 +23,7 @@ use troupe_raft::cluster::ClusterStatus;
 use troupe_raft::formation::waiting::Waiting;
 
 use crate::guard::Guard;
-use crate::{metrics, orders, upgrade};
+use crate::{metrics, orders, trace, upgrade};
 
 /// The state of the handlers. HTTP is served before anything else, so the boot fills in most of it.
 pub struct Shared {
@@ -84,6 +84,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/v1/cluster", get(cluster))
         .route("/v1/nodes", get(nodes))
         .route("/v1/operate", get(orders::look))
+        .route("/v1/trace", get(trace::look))
         .route("/v1/upgrade", get(upgrade::look))
         .route("/v1/upgrade/finalize", post(upgrade::finalize))
         .route("/v1/nodes/{node}/{verb}", post(orders::order))
@@ -151,8 +152,10 @@ fn storage_low(status: &ClusterStatus) -> Vec<u64> {
 
 async fn metrics_page(running: Running) -> Response {
     let status = running.cluster.status().await;
-    let text = metrics::render(&status, &running.node.stats());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    match metrics::render(&status, &running.node.ctx().metrics) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
 }
 
 async fn cluster(running: Running) -> Json<Value> {

@@ -26,6 +26,7 @@ pub mod replica;
 pub mod start;
 pub mod status;
 pub mod token;
+pub mod trace;
 pub mod upgrade;
 
 /// The output of `troupe version`.

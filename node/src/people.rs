@@ -15,6 +15,8 @@ use troupe_client::chat::{self, Account, PASTE_MARKS_OFF, PASTE_MARKS_ON};
 use troupe_client::{Fingerprint, Trust, msg};
 use troupe_runtime::private;
 
+use crate::trace;
+
 #[derive(Args, Clone)]
 pub struct Chat {
     /// Your user name
@@ -72,6 +74,8 @@ pub enum Msg {
         #[arg(long)]
         json: bool,
     },
+    /// Show the way of one message through the cluster, hop by hop
+    Trace(trace::Args),
 }
 
 /// File of the keys of known clusters.
@@ -110,6 +114,7 @@ pub async fn msg(verb: Msg) -> Result<()> {
             let account = account(who, false)?;
             msg::tail(msg::Tail { account, count, json }, stdout(), stderr(), stop()).await
         }
+        Msg::Trace(args) => trace::run(args).await,
     }
 }
 

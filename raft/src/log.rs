@@ -3,6 +3,7 @@
 
 pub mod applier;
 pub mod flusher;
+pub mod hops;
 pub mod length;
 pub mod log_store;
 pub mod restore_part;

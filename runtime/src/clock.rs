@@ -6,16 +6,24 @@ use troupe_core::Timestamp;
 
 pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
+
+    /// Microseconds since 1970, for measurements.
+    fn micros(&self) -> u64 {
+        self.now().0.saturating_mul(1_000)
+    }
 }
 
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
     fn now(&self) -> Timestamp {
+        Timestamp(self.micros() / 1_000)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the seam")]
+    fn micros(&self) -> u64 {
         // A clock before 1970 reads as zero: timestamps inform people and decide nothing.
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(since.as_millis() as u64)
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
     }
 }
 
@@ -39,9 +47,13 @@ impl SimClock {
 #[cfg(feature = "simulation")]
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
+        Timestamp(self.micros() / 1_000)
+    }
+
+    fn micros(&self) -> u64 {
         // tokio's clock restarts with the host, so it is not used.
         let lasted = turmoil::sim_elapsed().expect("only simulated hosts have this clock");
         let skew = self.skew_ms.load(std::sync::atomic::Ordering::Relaxed);
-        Timestamp((SimClock::BIRTH_MS + lasted.as_millis() as i64 + skew).max(0) as u64)
+        ((SimClock::BIRTH_MS + skew) * 1_000 + lasted.as_micros() as i64).max(0) as u64
     }
 }

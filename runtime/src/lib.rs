@@ -13,18 +13,22 @@ pub mod capped;
 pub mod clock;
 pub mod executor;
 pub mod log_limiter;
+pub mod metrics;
 pub mod net;
 pub mod plant;
 pub mod private;
 pub mod rng;
+pub mod trace;
 
 use std::sync::Arc;
 
 pub use backoff::Backoff;
 pub use clock::Clock;
 pub use executor::{Executor, Lane};
+pub use metrics::Meters;
 pub use net::{Listener, Net, Stream};
 pub use rng::Rng;
+pub use trace::Trace;
 
 /// The environment of one node.
 #[derive(Clone)]
@@ -33,6 +37,8 @@ pub struct Platform {
     pub rng: Arc<Rng>,
     pub net: Arc<dyn Net>,
     pub executor: Arc<dyn Executor>,
+    pub metrics: Meters,
+    pub trace: Trace,
     /// A deliberate bug, in builds with the feature `planted-bugs`.
     pub plant: troupe_core::plant::Planted,
 }
@@ -45,8 +51,15 @@ impl Platform {
             rng: Arc::new(Rng::from_os()),
             net: Arc::new(net::TcpNet),
             executor: Arc::new(executor::Threads::new()),
+            metrics: Meters::default(),
+            trace: Trace::default(),
             plant: plant::from_environment(),
         }
+    }
+
+    /// Records that a message has got here.
+    pub fn hop(&self, subject: trace::Subject, stage: trace::Stage, at: trace::At) {
+        self.trace.record(trace::Hop { subject, stage, time_us: self.clock.micros(), at });
     }
 
     pub fn planted(&self, plant: troupe_core::plant::Plant) -> bool {

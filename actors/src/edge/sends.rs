@@ -3,8 +3,10 @@
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use troupe_core::{Append, Command, ConversationId, Rejection, Seq, UserId, machine};
 use troupe_proto::client;
+use troupe_runtime::trace::{At, Stage, Subject};
 
 use super::{EdgeMsg, EdgeState, Said, requests};
 use crate::message::{Refusal, Request, say};
@@ -12,6 +14,8 @@ use crate::router::PATIENCE;
 
 pub(super) struct Waiting {
     request_id: u64,
+    /// When it was received.
+    begin: Instant,
     append: Append,
     place: OwnedSemaphorePermit,
 }
@@ -35,12 +39,14 @@ impl EdgeState {
             return self.reply(request_id).fail(&refusal);
         }
         let conversation = append.conversation;
+        let message = Subject::message(conversation, user, append.client_message_id);
+        self.front.world.ctx.hop(message, Stage::Edge, At::default());
         let command = Command::Append(append);
         if let Err(rejection) = machine::check(&command) {
             return self.reply(request_id).fail(&rejection.into());
         }
         let Command::Append(append) = command else { return };
-        let waiting = Waiting { request_id, append, place };
+        let waiting = Waiting { request_id, begin: Instant::now(), append, place };
         if let ConversationId::Direct { .. } = conversation {
             let Some(peer) = conversation.peer_of(user) else {
                 return self.reply(request_id).fail(&Rejection::NotMember.into());
@@ -73,15 +79,18 @@ impl EdgeState {
     }
 
     fn dispatch(&self, waiting: Waiting) {
-        let Waiting { request_id, append, place } = waiting;
+        let Waiting { request_id, begin, append, place } = waiting;
         let (id, conversation) = (append.client_message_id, append.conversation);
+        let message = Subject::message(conversation, append.actor, id);
         let world = &self.front.world;
         let request = Request::Commit(Command::Append(append));
         let answer = world.router.ask(conversation.slot(), request, PATIENCE);
-        let stats = world.stats.clone();
+        let ctx = world.ctx.clone();
         self.answer(request_id, place, async move {
             let ack = requests::placed(answer.await?, conversation, id)?;
-            stats.acks.up();
+            ctx.metrics.acks.up();
+            ctx.metrics.ack.since(begin);
+            ctx.hop(message, Stage::Acknowledged, At::default());
             Ok(ack)
         });
     }

@@ -109,7 +109,13 @@ mod tests {
     use super::*;
 
     fn push(seq: u64) -> EventPush {
-        EventPush { conversation: ConversationId::Everyone, seq: Seq(seq), removed: None, event: Bytes::new() }
+        EventPush {
+            conversation: ConversationId::Everyone,
+            seq: Seq(seq),
+            removed: None,
+            event: Bytes::new(),
+            committed_us: 0,
+        }
     }
 
     fn seqs(out: Vec<EventPush>) -> Vec<u64> {

@@ -172,7 +172,13 @@ mod tests {
     const BOB: UserId = UserId(2);
 
     fn push(seq: u64) -> EventPush {
-        EventPush { conversation: ConversationId::Everyone, seq: Seq(seq), removed: None, event: Bytes::new() }
+        EventPush {
+            conversation: ConversationId::Everyone,
+            seq: Seq(seq),
+            removed: None,
+            event: Bytes::new(),
+            committed_us: 0,
+        }
     }
 
     fn answered(subscription: &mut Subscription, head: u64, asked: &[UserId], refused: &[UserId]) -> Vec<ConnectionId> {

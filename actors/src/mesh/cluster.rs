@@ -54,7 +54,7 @@ impl ClusterMesh {
         gauge: Arc<Gauge>,
     ) -> Result<ClusterMesh, SpawnErr> {
         let me = links.me();
-        let peer_links = PeerLinks::new(me, ctx.rng.clone(), inbox, gauge);
+        let peer_links = PeerLinks::new(me, ctx.clone(), inbox, gauge);
         let incarnation = format!("{:016x}", ctx.rng.u64());
 
         let mut receivers = Vec::with_capacity(RECEIVERS);

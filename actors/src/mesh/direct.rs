@@ -29,7 +29,7 @@ pub struct DirectMesh {
 impl DirectMesh {
     /// Starts to dial and accept. The inbox gets the events.
     pub fn start(ctx: &Platform, links: Arc<dyn Links>, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
-        let peer_links = PeerLinks::new(links.me(), ctx.rng.clone(), inbox, gauge);
+        let peer_links = PeerLinks::new(links.me(), ctx.clone(), inbox, gauge);
         let running = Running::start(peer_links.clone(), links, Arc::new(Direct { peer_links: peer_links.clone() }));
         DirectMesh { peer_links, running }
     }

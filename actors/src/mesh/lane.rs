@@ -60,8 +60,8 @@ impl Lane {
         Lane { state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Queues one envelope behind the others.
-    pub fn push(&self, envelope: Envelope) -> Result<(), MeshError> {
+    /// Queues one envelope behind the others, and returns how many those are.
+    pub fn push(&self, envelope: Envelope) -> Result<usize, MeshError> {
         if envelope.body.len() > BODY_BYTES {
             return Err(MeshError::TooLarge);
         }
@@ -82,7 +82,7 @@ impl Lane {
         if state.waiting.len() == 1 {
             self.changed.notify_one();
         }
-        Ok(())
+        Ok(state.waiting.len() - 1)
     }
 
     /// The other end has returned credits.

@@ -44,6 +44,8 @@ pub struct EventPush {
     /// The user that this event removes.
     pub removed: Option<UserId>,
     pub event: Bytes,
+    /// The time of the commit by the leader's clock, in microseconds; zero where it is not known.
+    pub committed_us: u64,
 }
 
 /// A member's position in a conversation.
@@ -61,13 +63,14 @@ impl EventPush {
             EventKind::Removed { user } => Some(user),
             _ => None,
         };
-        EventPush { conversation, seq: event.seq, removed, event: say::Event::from(event).encode_to_vec().into() }
+        let (seq, event) = (event.seq, say::Event::from(event).encode_to_vec().into());
+        EventPush { conversation, seq, removed, event, committed_us: 0 }
     }
 
     /// An event from a page of history. Its content need not be understood.
     pub fn fetched(conversation: ConversationId, event: say::Event) -> EventPush {
         let (seq, bytes) = (Seq(event.seq), event.encode_to_vec().into());
-        EventPush { conversation, seq, removed: removed_by(event), event: bytes }
+        EventPush { conversation, seq, removed: removed_by(event), event: bytes, committed_us: 0 }
     }
 }
 

@@ -33,7 +33,7 @@ fn process(seed: u64) -> (Arc<Router>, Arc<Sent>) {
     };
     let ctx = Platform { rng: Arc::new(Rng::from_seed(seed)), ..Platform::production() };
     let routing = watch::Sender::new(Arc::new(routing)).subscribe();
-    let router = Arc::new(Router::new(NodeId(1), routing, Arc::default(), Gauge::new(10), &ctx));
+    let router = Arc::new(Router::new(NodeId(1), routing, Gauge::new(10), &ctx));
     let sent = Arc::new(Sent::default());
     router.join(sent.clone());
     (router, sent)

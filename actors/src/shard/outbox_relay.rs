@@ -71,6 +71,7 @@ async fn drain(world: &World, shard: ShardId, slots: Range<u16>) -> Result<bool,
                 None => break,
             }
         }
+        world.ctx.metrics.outbox_rows.count(sent);
         if sent == 0 {
             return Ok(!seen.is_empty());
         }

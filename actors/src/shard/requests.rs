@@ -5,6 +5,7 @@ use ractor::ActorRef;
 use troupe_core::plant::Plant;
 use troupe_core::{Command, ConversationId, command, limits};
 use troupe_raft::api::LoginPolicy;
+use troupe_runtime::trace::{At, Stage, Subject};
 
 use super::{HEARING, ShardState, accounts, reads, standing, touch};
 use crate::message::{Answer, Refusal, Request, Session};
@@ -20,6 +21,12 @@ impl ShardState {
     pub(super) fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
         let reply = reply.holding(permit);
+        self.world.ctx.metrics.shard_in_flight.count(self.in_flight.in_flight());
+        if let Request::Commit(command) = &request
+            && let Some(message) = Subject::of(command)
+        {
+            self.world.ctx.hop(message, Stage::Shard, At::shard(self.shard));
+        }
         // What no state would allow is refused before the state is looked at.
         if let Request::Commit(command) = &request
             && let Err(refusal) = self.world.admit(self.shard, command)

@@ -14,3 +14,4 @@ mod protocol;
 mod reading;
 mod refused;
 mod three_nodes;
+mod trace;

@@ -14,6 +14,7 @@ mod disk;
 mod frames;
 mod lab;
 mod members;
+mod metrics;
 mod person;
 mod private;
 mod readiness;

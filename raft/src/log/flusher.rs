@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use troupe_core::plant::Plant;
 use troupe_runtime::{Lane, Platform, executor};
-use troupe_store::engine::{Batch, Durability, Engine, Op};
+use troupe_store::engine::{Batch, Durability, Engine, EngineError, Op};
 
 use crate::fatal::Fatal;
 use crate::timing::{LAZY, LINGER};
@@ -106,6 +106,7 @@ async fn run(ctx: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: 
         gathered.wait_for_company(&mut waiting).await;
         let Gathered { batch, durable, completions, .. } = gathered;
         busy = completions.len() > BUSY;
+        ctx.metrics.flusher_queue.count(completions.len() + waiting.len());
 
         if pretend {
             completions.into_iter().for_each(|done| done(Ok(())));
@@ -167,8 +168,16 @@ impl Gathered {
 }
 
 async fn write(ctx: &Platform, engine: &Arc<dyn Engine>, batch: Batch, durability: Durability) -> Result<(), String> {
-    let engine = engine.clone();
-    match executor::run(&*ctx.executor, Lane::Flush, move || engine.write(batch, durability)).await {
+    let (engine, meters) = (engine.clone(), ctx.metrics.clone());
+    let write = move || {
+        let begin = Instant::now();
+        engine.write(batch, durability)?;
+        if durability == Durability::Synced {
+            meters.fsync.since(begin);
+        }
+        Ok::<_, EngineError>(())
+    };
+    match executor::run(&*ctx.executor, Lane::Flush, write).await {
         Some(written) => written.map_err(|error| error.to_string()),
         None => Err("the flush lane has stopped".to_owned()),
     }

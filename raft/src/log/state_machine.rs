@@ -15,8 +15,10 @@ use openraft::storage::{
 };
 use openraft::{OptionalSend, alias};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use troupe_core::plant::Plant;
 use troupe_proto::wire::raft as wire;
+use troupe_runtime::trace::Stage;
 use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader, Replace};
 use troupe_store::key::{RaftMetaKey, What};
@@ -25,6 +27,7 @@ use crate::codec;
 use crate::fatal::Fatal;
 use crate::log::applier::{Applier, Rows};
 use crate::log::flusher::Flusher;
+use crate::log::hops;
 use crate::types::{Applied, GroupId, LogId, Payload, SnapshotMeta, StoredMembership, Types};
 
 #[cfg(feature = "planted-bugs")]
@@ -104,30 +107,32 @@ impl StateMachine {
 
     async fn step(&mut self, step: Vec<EntryResponder<Types>>) -> io::Result<()> {
         let mut proposals = Vec::new();
-        let mut waiting: Vec<(Option<ApplyResponder<Types>>, bool)> = Vec::with_capacity(step.len());
+        let mut waiting: Vec<(Option<ApplyResponder<Types>>, Option<LogId>)> = Vec::with_capacity(step.len());
         for (entry, responder) in step {
             // An entry is never applied twice, whatever the log replays.
             if Some(entry.log_id.index) <= self.applied.map(|id| id.index) {
-                waiting.push((responder, false));
+                waiting.push((responder, None));
                 continue;
             }
             self.applied = Some(entry.log_id);
-            let normal = match entry.payload {
+            let proposed = match entry.payload {
                 Payload::Normal(proposal) => {
+                    hops::entry(&self.shared.ctx, self.shared.group, entry.log_id, Stage::Committed);
                     proposals.push(proposal.bytes().clone());
-                    true
+                    Some(entry.log_id)
                 }
                 Payload::Membership(membership) => {
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
-                    false
+                    None
                 }
-                Payload::Blank => false,
+                Payload::Blank => None,
             };
-            waiting.push((responder, normal));
+            waiting.push((responder, proposed));
         }
         let row = applied_batch(self.shared.group, self.applied.as_ref(), &self.membership);
         let shared = self.shared.clone();
         let written = self.shared.blocking(self.shared.apply_lane(), move || {
+            let begin = Instant::now();
             let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
             if shared.ctx.planted(Plant::AppliedBeforeRows) {
                 shared.engine.write(row, Durability::Synced)?;
@@ -136,13 +141,17 @@ impl StateMachine {
             }
             shared.gate.pass(|| shared.engine.write(batch, Durability::Buffered))?;
             shared.applier.changed(&shared.engine)?;
+            shared.ctx.metrics.apply.since(begin);
             Ok(applied)
         });
         let mut applied = written.await?.into_iter();
-        for (responder, normal) in waiting {
-            let answer = if normal { applied.next() } else { None };
+        for (responder, proposed) in waiting {
+            let answer = proposed.and_then(|id| Some((id, applied.next()?)));
+            if let Some((id, answer)) = &answer {
+                hops::applied(&self.shared.ctx, self.shared.group, *id, answer);
+            }
             if let Some(responder) = responder {
-                responder.send(answer.unwrap_or(Applied::Nothing));
+                responder.send(answer.map_or(Applied::Nothing, |(_, answer)| answer));
             }
         }
         Ok(())

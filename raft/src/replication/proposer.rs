@@ -19,6 +19,7 @@ use troupe_core::plant::Plant;
 use troupe_core::{Command, Level, Timestamp};
 use troupe_proto::record::EncodedCommand;
 use troupe_runtime::Platform;
+use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::engine::Engine;
 
 use crate::api::{Outcome, ProposeError};
@@ -40,8 +41,7 @@ type Answer = Result<Vec<Outcome>, ProposeError>;
 
 /// Commands that stay together, and their caller.
 struct Waiting {
-    commands: Vec<EncodedCommand>,
-    bytes: usize,
+    part: Part,
     room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Answer>,
 }
@@ -116,11 +116,11 @@ impl Proposer {
         }
     }
 
-    fn submit(&self, (commands, bytes): Part) -> Result<oneshot::Receiver<Answer>, ProposeError> {
-        let permits = u32::try_from(bytes.min(SHARD_PROPOSED_BYTES)).map_err(|_| ProposeError::Overloaded)?;
+    fn submit(&self, part: Part) -> Result<oneshot::Receiver<Answer>, ProposeError> {
+        let permits = u32::try_from(part.bytes.min(SHARD_PROPOSED_BYTES)).map_err(|_| ProposeError::Overloaded)?;
         let room = self.room.clone().try_acquire_many_owned(permits).map_err(|_| ProposeError::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Waiting { commands, bytes, room, answer }).map_err(|error| match error {
+        self.queue.try_send(Waiting { part, room, answer }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ProposeError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => ProposeError::NotLeader { hint: None },
         })?;
@@ -128,25 +128,34 @@ impl Proposer {
     }
 }
 
-/// The commands of one entry, and their bytes in it.
-type Part = (Vec<EncodedCommand>, usize);
+/// Commands that go into one entry.
+#[derive(Default)]
+struct Part {
+    commands: Vec<EncodedCommand>,
+    /// In the entry.
+    bytes: usize,
+    /// Those of them that are messages, for the trace.
+    messages: Vec<Subject>,
+}
 
 /// Cuts commands into parts that each fit an entry. One command that fits no entry refuses all of
 /// them, before any is submitted.
 fn parts(commands: &[Command]) -> Result<Vec<Part>, ProposeError> {
     let mut parts: Vec<Part> = Vec::new();
     for command in commands {
-        let command = EncodedCommand::of(command);
-        let more = command.len();
-        if more > BATCH_BYTES {
+        let encoded = EncodedCommand::of(command);
+        let bytes = encoded.len();
+        if bytes > BATCH_BYTES {
             return Err(ProposeError::TooLarge);
         }
-        match parts.last_mut() {
-            Some((part, bytes)) if part.len() < BATCH_COMMANDS && *bytes + more <= BATCH_BYTES => {
-                part.push(command);
-                *bytes += more;
-            }
-            _ => parts.push((vec![command], more)),
+        let fits = |part: &Part| part.commands.len() < BATCH_COMMANDS && part.bytes + bytes <= BATCH_BYTES;
+        if !parts.last().is_some_and(fits) {
+            parts.push(Part::default());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.commands.push(encoded);
+            part.bytes += bytes;
+            part.messages.extend(Subject::of(command));
         }
     }
     Ok(parts)
@@ -180,6 +189,7 @@ async fn run(
         while entries.try_join_next().is_some() {}
         let own = ctx.clock.now();
         let now = if ctx.planted(Plant::OwnClockTrusted) { own } else { stamps.clocks.stamp(own) };
+        record(&ctx, &group, &calls);
         let entry = Entry::of(now, stamps.level.level(), calls);
         #[cfg(feature = "planted-bugs")]
         let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
@@ -202,18 +212,28 @@ async fn run(
 }
 
 fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>, left_over: &mut Option<Waiting>) -> Vec<Waiting> {
-    let (mut count, mut bytes) = (first.commands.len(), first.bytes);
+    let (mut count, mut bytes) = (first.part.commands.len(), first.part.bytes);
     let mut calls = vec![first];
     while let Ok(next) = waiting.try_recv() {
-        if count + next.commands.len() > BATCH_COMMANDS || bytes + next.bytes > BATCH_BYTES {
+        if count + next.part.commands.len() > BATCH_COMMANDS || bytes + next.part.bytes > BATCH_BYTES {
             *left_over = Some(next);
             break;
         }
-        count += next.commands.len();
-        bytes += next.bytes;
+        count += next.part.commands.len();
+        bytes += next.part.bytes;
         calls.push(next);
     }
     calls
+}
+
+fn record(ctx: &Platform, group: &Group, calls: &[Waiting]) {
+    let commands = calls.iter().map(|call| call.part.commands.len()).sum();
+    ctx.metrics.proposal_commands.count(commands);
+    ctx.metrics.proposal_bytes.count(calls.iter().map(|call| call.part.bytes).sum());
+    let Some(shard) = group.id.shard() else { return };
+    for message in calls.iter().flat_map(|call| &call.part.messages) {
+        ctx.hop(*message, Stage::Proposer, At::shard(shard).detail(commands as u64));
+    }
 }
 
 /// One entry in flight, and the callers of its commands.
@@ -224,9 +244,9 @@ struct Entry {
 
 impl Entry {
     fn of(now: Timestamp, level: Level, calls: Vec<Waiting>) -> Entry {
-        let commands = calls.iter().flat_map(|call| &call.commands);
+        let commands = calls.iter().flat_map(|call| &call.part.commands);
         let bytes = Bytes::from(EncodedCommand::batch(now, level, commands));
-        let callers = calls.into_iter().map(|call| (call.commands.len(), call.room, call.answer)).collect();
+        let callers = calls.into_iter().map(|call| (call.part.commands.len(), call.room, call.answer)).collect();
         Entry { bytes, callers }
     }
 

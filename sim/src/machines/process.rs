@@ -76,6 +76,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
             rng: rng.clone(),
             net: Arc::new(Wire(machine.meter.clone())),
             executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
+            metrics: Default::default(),
+            trace: Default::default(),
             plant: setting.plant.into(),
         };
         (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())

@@ -129,6 +129,8 @@ impl WorkloadContext {
             rng: rng.clone(),
             net: Arc::new(Wire(Arc::<Meter>::default())),
             executor: Arc::new(Lanes::new(Arc::<Disk>::default(), rng)),
+            metrics: Default::default(),
+            trace: Default::default(),
             plant: self.plant.into(),
         }
     }

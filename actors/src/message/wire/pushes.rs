@@ -62,6 +62,7 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
             seq: Seq(push.seq),
             removed: somebody(push.removed),
             event: if push.event.is_empty() { level_one::event_in(&push.frame)? } else { push.event },
+            committed_us: push.committed_us,
         }),
         What::Cursor(push) => {
             let conversation = conversation_in(&push.conversation)?;
@@ -102,6 +103,7 @@ fn event_envelope(push: &EventPush) -> wire::EventNews {
         conversation: push.conversation.to_string(),
         seq: push.seq.0,
         removed: push.removed.map_or(0, |user| user.0),
+        committed_us: push.committed_us,
         ..wire::EventNews::default()
     }
 }

@@ -88,7 +88,7 @@ fn pushes() -> Vec<Push> {
     let event = Bytes::from_static(b"any bytes");
     let cursor = CursorPush { conversation: group(), user: UserId(2), delivered: Seq(5), read: Seq(4) };
     vec![
-        Push::Event(EventPush { conversation: group(), seq: Seq(4), removed: Some(UserId(2)), event }),
+        Push::Event(EventPush { conversation: group(), seq: Seq(4), removed: Some(UserId(2)), event, committed_us: 9 }),
         Push::Cursor { only: None, cursor },
         Push::Cursor { only: Some(UserId(7)), cursor },
         Push::Heads(vec![(group(), Seq(4))]),

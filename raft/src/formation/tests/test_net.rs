@@ -64,6 +64,8 @@ impl TestNet {
             rng: Arc::new(Rng::from_seed(seed)),
             net: Arc::new(NodeNet { test_net: self.clone(), address: address.to_owned() }),
             executor: Arc::new(Inline),
+            metrics: Default::default(),
+            trace: Default::default(),
             plant: Default::default(),
         }
     }

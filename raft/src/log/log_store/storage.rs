@@ -8,12 +8,14 @@ use futures::Stream;
 use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use troupe_core::plant::Plant;
+use troupe_runtime::trace::Stage;
 use troupe_store::engine::{Family, Op};
 use troupe_store::key::What;
 
 use super::{LogStore, READ_BYTES, log_key, meta_key};
 use crate::codec;
 use crate::log::flusher::Write;
+use crate::log::hops;
 use crate::types::{Entry, LogId, Types, Vote};
 
 fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
@@ -106,11 +108,15 @@ impl RaftLogStorage<Types> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let mut ops = Vec::new();
+        let (mut ops, mut ids) = (Vec::new(), Vec::new());
         let append = {
             let mut log = self.log.lock();
             log.appends += 1;
             for entry in entries {
+                if hops::carries(&entry) {
+                    hops::entry(&self.ctx, self.group, entry.log_id, Stage::Appended);
+                    ids.push(entry.log_id);
+                }
                 let value = codec::seal(&codec::entry_out(&entry));
                 ops.push(Op::Put(Family::RaftLog, log_key(self.group, entry.log_id.index), value));
                 if log.push(entry) {
@@ -119,9 +125,10 @@ impl RaftLogStorage<Types> for LogStore {
             }
             log.appends
         };
-        let log = self.log.clone();
+        let (log, ctx, group) = (self.log.clone(), self.ctx.clone(), self.group);
         let done = Box::new(move |outcome: io::Result<()>| {
             if outcome.is_ok() {
+                ids.into_iter().for_each(|id| hops::entry(&ctx, group, id, Stage::Flushed));
                 let mut log = log.lock();
                 log.flushed = log.flushed.max(append);
                 log.evict();

@@ -24,6 +24,8 @@ fn ctx() -> Platform {
         rng: Arc::new(Rng::from_seed(1)),
         net: Arc::new(TcpNet),
         executor: Arc::new(Inline),
+        metrics: Default::default(),
+        trace: Default::default(),
         plant: Default::default(),
     }
 }
