@@ -25,7 +25,7 @@ pub fn write(folder: &Path) -> Result<String> {
     let mut page = String::from(
         "# Proof\n\n`scripts/proof` writes this page from the output of the commands below.\n\
          [chaos.md](chaos.md) explains the terms.\n\
-         The [track record](../lab/track-record.md) lists the faults that the harnesses found in Troupe.\n",
+         The [track record](../chaos-tests/track-record.md) lists the faults that the harnesses found in Troupe.\n",
     );
     let machine = text("machine.txt");
     if !machine.is_empty() {
