@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::plant::Plant;
-use troupe_core::{
-    Append, Command, ConversationId, Effect, Event, EventKind, Intent, NodeId, Seq, ShardId, UserId, limits,
-};
+use troupe_core::{Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits};
 use troupe_proto::client;
 use troupe_runtime::trace::{At, Stage, Subject};
 
@@ -313,7 +311,7 @@ impl ConversationState {
 
 #[cfg(feature = "planted-bugs")]
 fn is_message(command: &Command) -> bool {
-    matches!(command, Command::Append(Append { intent: Intent::Message(_), .. }))
+    matches!(command, Command::Append(append) if matches!(append.intent, troupe_core::Intent::Message(_)))
 }
 
 /// The user that this effect removes from the conversation.
