@@ -18,7 +18,7 @@ use troupe_proto::client::{Refusal, push_frame};
 use troupe_raft::transport::tls::clients::Shown;
 use troupe_runtime::Stream;
 
-use crate::message::say;
+use crate::message::wire;
 
 /// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -76,8 +76,8 @@ impl Door {
             Some(tls) if first == Some(HANDSHAKE) => Ok(Box::new(TlsAcceptor::from(tls).accept(stream).await?)),
             _ if self.plain => Ok(stream),
             _ => {
-                let failure = say::Failure::from(Refusal::TlsRequired);
-                stream.write_all(&push_frame(say::server_frame::Message::Failure(failure))).await?;
+                let failure = wire::Failure::from(Refusal::TlsRequired);
+                stream.write_all(&push_frame(wire::server_frame::Message::Failure(failure))).await?;
                 stream.shutdown().await?;
                 // What is unread when a socket is closed would make the kernel take the failure
                 // back.

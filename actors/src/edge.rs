@@ -41,15 +41,15 @@ use crate::edge::reply::Reply;
 use crate::edge::sends::Waiting;
 use crate::failed_logins::FailedLogins;
 use crate::listener::ListenerMsg;
-use crate::message::{Answer, Refusal, Session, say};
+use crate::message::{Answer, Refusal, Session, wire};
 use crate::passwords::Passwords;
 use crate::places::{Place, Places};
 use crate::protocol::FanoutMsg;
 use crate::sink::ConnectionId;
 use crate::world::World;
 
-use say::client_frame::Request as Asked;
-use say::server_frame::Message as Said;
+use wire::client_frame::Request as ClientRequest;
+use wire::server_frame::Message as ServerMessage;
 
 /// What all connections of a node share.
 pub struct Front {
@@ -68,7 +68,7 @@ pub struct Front {
 pub enum EdgeMsg {
     /// `place` is one of the send window, held until the request is answered.
     Frame {
-        frame: say::ClientFrame,
+        frame: wire::ClientFrame,
         place: OwnedSemaphorePermit,
     },
     BadFrame,
@@ -237,54 +237,54 @@ impl Actor for Edge {
 }
 
 impl EdgeState {
-    fn serve(&mut self, myself: &ActorRef<EdgeMsg>, frame: say::ClientFrame, place: OwnedSemaphorePermit) {
+    fn serve(&mut self, myself: &ActorRef<EdgeMsg>, frame: wire::ClientFrame, place: OwnedSemaphorePermit) {
         let request_id = frame.request_id;
         let reply = self.reply(request_id);
         let Some(request) = frame.request else {
             return reply.fail(&Refusal::rejected("bad_request", "this server does not know the request"));
         };
         // Zero is how pushes are numbered: its answer would look like one.
-        if request_id == 0 && !matches!(request, Asked::Acknowledge(_) | Asked::Pong(_)) {
+        if request_id == 0 && !matches!(request, ClientRequest::Acknowledge(_) | ClientRequest::Pong(_)) {
             reply.fail(&client::Refusal::BadFrame.into());
             return self.outbox.finish(None);
         }
         let user = match (&self.phase, request) {
-            (Phase::Silent, Asked::Hello(hello)) => return self.greet(request_id, &hello),
+            (Phase::Silent, ClientRequest::Hello(hello)) => return self.greet(request_id, &hello),
             (Phase::Silent, _) => return reply.fail(&client::Refusal::NotLoggedIn.into()),
-            (_, Asked::Hello(_)) => return reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
-            (_, Asked::Ping(ping)) => return reply.send(Said::Pong(say::Pong { nonce: ping.nonce })),
-            (_, Asked::Pong(_)) => return,
-            (Phase::Greeted, Asked::Register(_) | Asked::Login(_) | Asked::Resume(_))
+            (_, ClientRequest::Hello(_)) => return reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
+            (_, ClientRequest::Ping(ping)) => return reply.send(ServerMessage::Pong(wire::Pong { nonce: ping.nonce })),
+            (_, ClientRequest::Pong(_)) => return,
+            (Phase::Greeted, ClientRequest::Register(_) | ClientRequest::Login(_) | ClientRequest::Resume(_))
                 if *self.front.draining.borrow() =>
             {
-                return reply.send(Said::Failure(say::Failure::shutting_down()));
+                return reply.send(ServerMessage::Failure(wire::Failure::shutting_down()));
             }
-            (Phase::Greeted | Phase::In(_), Asked::Register(register)) => {
+            (Phase::Greeted | Phase::In(_), ClientRequest::Register(register)) => {
                 let answer = register::register(self.front.clone(), self.payer.address(), register);
                 return self.answer(request_id, place, answer);
             }
-            (Phase::Greeted, Asked::Login(login)) => {
+            (Phase::Greeted, ClientRequest::Login(login)) => {
                 self.phase = Phase::Entering;
                 let entering = login::login(self.front.clone(), self.payer.address(), login);
                 return self.enter(myself, request_id, place, entering);
             }
-            (Phase::Greeted, Asked::Resume(resume)) => {
+            (Phase::Greeted, ClientRequest::Resume(resume)) => {
                 self.phase = Phase::Entering;
                 let entering = login::resume(self.front.clone(), resume);
                 return self.enter(myself, request_id, place, entering);
             }
-            (Phase::Entering | Phase::In(_), Asked::Login(_) | Asked::Resume(_)) => {
+            (Phase::Entering | Phase::In(_), ClientRequest::Login(_) | ClientRequest::Resume(_)) => {
                 return reply.fail(&client::Refusal::AlreadyLoggedIn.into());
             }
-            (Phase::In(session), Asked::Logout(_)) => {
+            (Phase::In(session), ClientRequest::Logout(_)) => {
                 let session = session.clone();
                 return self.log_out(myself, request_id, place, session);
             }
-            (Phase::In(session), Asked::ChangePassword(change)) => {
+            (Phase::In(session), ClientRequest::ChangePassword(change)) => {
                 let (front, session, address) = (self.front.clone(), session.clone(), self.payer.address());
                 return self.answer(request_id, place, admin::change_password(front, session, address, change));
             }
-            (Phase::In(session), Asked::Admin(asked)) => {
+            (Phase::In(session), ClientRequest::Admin(asked)) => {
                 let (front, session, address) = (self.front.clone(), session.clone(), self.payer.address());
                 return self.answer(request_id, place, admin::admin(front, session, address, asked));
             }
@@ -296,52 +296,52 @@ impl EdgeState {
         let (user, device, request) = user;
         let front = self.front.clone();
         match request {
-            Asked::Send(send) => self.send(myself, request_id, place, user, send),
-            Asked::Acknowledge(acknowledge) => self.acknowledge(myself, user, &acknowledge),
-            Asked::MarkRead(mark) => self.mark_read(request_id, place, user, &mark),
-            Asked::ListSessions(_) => self.answer(request_id, place, requests::sessions(front, user, device)),
-            Asked::RevokeSession(revoke) => {
+            ClientRequest::Send(send) => self.send(myself, request_id, place, user, send),
+            ClientRequest::Acknowledge(acknowledge) => self.acknowledge(myself, user, &acknowledge),
+            ClientRequest::MarkRead(mark) => self.mark_read(request_id, place, user, &mark),
+            ClientRequest::ListSessions(_) => self.answer(request_id, place, requests::sessions(front, user, device)),
+            ClientRequest::RevokeSession(revoke) => {
                 self.answer(request_id, place, requests::revoke(front, user, revoke));
             }
-            Asked::Fetch(fetch) => self.answer(request_id, place, requests::fetch(front, user, fetch)),
-            Asked::ListConversations(list) => {
+            ClientRequest::Fetch(fetch) => self.answer(request_id, place, requests::fetch(front, user, fetch)),
+            ClientRequest::ListConversations(list) => {
                 self.answer(request_id, place, requests::conversations(front, user, list));
             }
-            Asked::CreateGroup(create) => {
+            ClientRequest::CreateGroup(create) => {
                 self.answer(request_id, place, requests::create_group(front, user, create));
             }
-            Asked::ChangeGroup(change) => {
+            ClientRequest::ChangeGroup(change) => {
                 self.answer(request_id, place, requests::change_group(front, user, change));
             }
-            Asked::ListMembers(list) => self.answer(request_id, place, requests::members(front, user, list)),
-            Asked::ListInvitations(_) => self.answer(request_id, place, invitations::list(front, user)),
-            Asked::AcceptInvitation(accept) => {
+            ClientRequest::ListMembers(list) => self.answer(request_id, place, requests::members(front, user, list)),
+            ClientRequest::ListInvitations(_) => self.answer(request_id, place, invitations::list(front, user)),
+            ClientRequest::AcceptInvitation(accept) => {
                 self.answer(request_id, place, invitations::accept(front, user, accept));
             }
-            Asked::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, user, find)),
-            Asked::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, user, list)),
-            Asked::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, user, get)),
+            ClientRequest::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, user, find)),
+            ClientRequest::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, user, list)),
+            ClientRequest::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, user, get)),
             // Handled above, whatever the phase.
-            Asked::Hello(_)
-            | Asked::Register(_)
-            | Asked::Login(_)
-            | Asked::Resume(_)
-            | Asked::Logout(_)
-            | Asked::ChangePassword(_)
-            | Asked::Admin(_)
-            | Asked::Ping(_)
-            | Asked::Pong(_) => {}
+            ClientRequest::Hello(_)
+            | ClientRequest::Register(_)
+            | ClientRequest::Login(_)
+            | ClientRequest::Resume(_)
+            | ClientRequest::Logout(_)
+            | ClientRequest::ChangePassword(_)
+            | ClientRequest::Admin(_)
+            | ClientRequest::Ping(_)
+            | ClientRequest::Pong(_) => {}
         }
     }
 
-    fn greet(&mut self, request_id: u64, hello: &say::Hello) {
+    fn greet(&mut self, request_id: u64, hello: &wire::Hello) {
         let reply = self.reply(request_id);
         if !(hello.min_version..=hello.max_version).contains(&client::PROTOCOL_VERSION) {
             reply.fail(&client::Refusal::BadVersion.into());
             return self.outbox.finish(None);
         }
         self.phase = Phase::Greeted;
-        reply.send(Said::Welcome(login::welcome(&self.front.world)));
+        reply.send(ServerMessage::Welcome(login::welcome(&self.front.world)));
         let go_away = self.go_away.take();
         self.turn_away(go_away);
     }
@@ -359,7 +359,7 @@ impl EdgeState {
         &self,
         request_id: u64,
         place: OwnedSemaphorePermit,
-        answer: impl Future<Output = Result<Said, Refusal>> + Send + 'static,
+        answer: impl Future<Output = Result<ServerMessage, Refusal>> + Send + 'static,
     ) {
         let (reply, payer) = (self.reply(request_id), self.payer.clone());
         tokio::spawn(async move {

@@ -17,7 +17,7 @@ use crate::address::Address;
 use crate::budgets::Payer;
 use crate::connection::Outbox;
 use crate::edge::{Edge, EdgeArgs, EdgeMsg, Front};
-use crate::message::say;
+use crate::message::wire;
 use crate::places::Place;
 use crate::sink::ConnectionId;
 
@@ -195,7 +195,7 @@ impl ListenerState {
     }
 
     fn turn_away(&mut self, nodes: Option<Vec<String>>) {
-        self.go_away = nodes.map(|nodes| push_frame(say::server_frame::Message::GoAway(say::GoAway { nodes })));
+        self.go_away = nodes.map(|nodes| push_frame(wire::server_frame::Message::GoAway(wire::GoAway { nodes })));
         for live in self.edges.values() {
             let _ = live.edge.send_message(EdgeMsg::TurnAway { go_away: self.go_away.clone() });
         }

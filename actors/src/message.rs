@@ -1,12 +1,12 @@
 //! What is asked of the leader of a shard, what it answers, and what it tells nodes by itself.
 //!
-//! Between actors of one node these values travel as they are; [`wire`] gives them the form they
+//! Between actors of one node these values travel as they are; [`encoding`] gives them the form they
 //! have between nodes. What only a client looks at (pages, lists) is composed by the leader in the
 //! client's words, so that the edge passes it on.
 
 pub mod accounts;
+pub mod encoding;
 pub mod push;
-pub mod wire;
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use troupe_core::record;
 use troupe_core::{
     Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId,
 };
-pub use troupe_proto::wire::client as say;
+pub use troupe_proto::wire::client as wire;
 use troupe_proto::{DecodeError, client};
 
 /// To the leader of one shard. Every request may be repeated without harm.
@@ -131,15 +131,15 @@ pub enum Answer {
     Ended(Vec<Session>),
     Inbox { conversations: Vec<ConversationId>, next: Option<ConversationId> },
     Subscribed(Vec<SubscriptionState>),
-    Summaries(Vec<say::Conversation>),
-    Sessions(say::Sessions),
-    Users(say::Users),
-    Page(say::Page),
-    Members(say::Members),
-    Accounts(say::Accounts),
-    Invites(say::Invites),
-    Audit(say::AuditPage),
-    Invitations(say::Invitations),
+    Summaries(Vec<wire::Conversation>),
+    Sessions(wire::Sessions),
+    Users(wire::Users),
+    Page(wire::Page),
+    Members(wire::Members),
+    Accounts(wire::Accounts),
+    Invites(wire::Invites),
+    Audit(wire::AuditPage),
+    Invitations(wire::Invitations),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,15 +197,15 @@ impl Refusal {
     }
 
     /// As clients are told.
-    pub fn failure(&self) -> say::Failure {
+    pub fn failure(&self) -> wire::Failure {
         match self {
-            Refusal::Rejected { code, text } => say::Failure::coded(code, text.to_string()),
-            Refusal::Overloaded { after_ms } => say::Failure::overloaded(*after_ms),
-            Refusal::Limited { limit, after_ms } => say::Failure::limited(*limit, *after_ms),
-            Refusal::StorageLow => say::Failure::storage_low(),
+            Refusal::Rejected { code, text } => wire::Failure::coded(code, text.to_string()),
+            Refusal::Overloaded { after_ms } => wire::Failure::overloaded(*after_ms),
+            Refusal::Limited { limit, after_ms } => wire::Failure::limited(*limit, *after_ms),
+            Refusal::StorageLow => wire::Failure::storage_low(),
             // Nothing was done; the router has tried until its deadline.
-            Refusal::NotOwner { .. } => say::Failure::no_leader(1_000),
-            Refusal::Unavailable => say::Failure::unavailable(500),
+            Refusal::NotOwner { .. } => wire::Failure::no_leader(1_000),
+            Refusal::Unavailable => wire::Failure::unavailable(500),
         }
     }
 }
@@ -218,7 +218,7 @@ impl From<client::Refusal> for Refusal {
 
 impl From<DecodeError> for Refusal {
     fn from(error: DecodeError) -> Refusal {
-        let failure = say::Failure::bad_request(&error);
+        let failure = wire::Failure::bad_request(&error);
         Refusal::Rejected { code: failure.code.into(), text: failure.text.into() }
     }
 }
@@ -231,7 +231,7 @@ impl From<Rejection> for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use say::failure::Kind;
+    use wire::failure::Kind;
 
     use super::*;
 

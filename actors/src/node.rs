@@ -30,7 +30,7 @@ use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
-use crate::message::say::{self, admin::Operation};
+use crate::message::wire::{self, admin::Operation};
 use crate::message::{Outcome, Refusal, Request};
 use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
@@ -201,15 +201,15 @@ impl NodeHandle {
     }
 
     /// Performs an administrator's operation for a holder of the cluster's key.
-    pub async fn operate(&self, by: Author, operation: Operation) -> Result<say::AdminAnswer, say::Failure> {
+    pub async fn operate(&self, by: Author, operation: Operation) -> Result<wire::AdminAnswer, wire::Failure> {
         let request = Bytes::copy_from_slice(&self.0.front.world.ctx.rng.bytes::<16>());
-        let asked = say::Admin { request, operation: Some(operation) };
+        let asked = wire::Admin { request, operation: Some(operation) };
         admin::operate(&self.0.front, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
     }
 
     /// Records an act that changes no shard in the audit log. It retries while the outcome is
     /// unknown; the caller bounds the time.
-    pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), say::Failure> {
+    pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), wire::Failure> {
         let request = ClientMessageId(self.0.front.world.ctx.rng.bytes());
         loop {
             match admin::record(&self.0.front, by.clone(), request, action, target, detail).await {

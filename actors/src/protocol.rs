@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, UserId};
 
-use crate::message::{Answer, Outcome, Push, Request, Session, say};
+use crate::message::{Answer, Outcome, Push, Request, Session, wire};
 use crate::reply::ReplyTo;
 use crate::sink::{ConnectionId, Sink};
 
@@ -43,7 +43,7 @@ pub enum ShardMsg {
     },
     /// Users read from applied state; the shard adds which of them are online.
     Users {
-        users: say::Users,
+        users: wire::Users,
         reply: ReplyTo,
     },
     /// The outbox relay found no more rows.

@@ -28,7 +28,7 @@ use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_runtime::{Platform, Rng};
 
 use crate::mesh::{Envelope, Gauge, Kind, Mesh, MeshError};
-use crate::message::{Outcome, Push, Refusal, Request, wire};
+use crate::message::{Outcome, Push, Refusal, Request, encoding};
 use crate::protocol::{FanoutMsg, ShardMsg};
 use crate::reply::{Replies, ReplyTo};
 use crate::router::attempts::{Attempts, Next};
@@ -193,7 +193,7 @@ impl Router {
             correlation,
             shard: Some(shard),
             deadline_ms: left.as_millis() as u32,
-            body: wire::encode_request(request),
+            body: encoding::encode_request(request),
         };
         self.send(node, shard.0, envelope).map_err(|error| {
             self.pending.lock().remove(&correlation);
@@ -235,7 +235,7 @@ impl Router {
             let _ = self.to_shard_here(shard, request, ReplyTo::none());
             return;
         }
-        let body = wire::encode_request(&request);
+        let body = encoding::encode_request(&request);
         let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: Some(shard), deadline_ms: 0, body };
         if self.send(node, shard.0, envelope).is_err() {
             self.ctx.metrics.lost_pushes.up();
@@ -255,7 +255,7 @@ impl Router {
                 self.to_fanout_here(push.clone());
                 continue;
             }
-            let body = encoded.get_or_insert_with(|| wire::encode_push(push, self.routing.borrow().level)).clone();
+            let body = encoded.get_or_insert_with(|| encoding::encode_push(push, self.routing.borrow().level)).clone();
             let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: None, deadline_ms: 0, body };
             if self.send(node, lane.0, envelope).is_err() {
                 self.ctx.metrics.lost_pushes.up();
@@ -268,7 +268,7 @@ impl Router {
         match (envelope.kind, envelope.shard) {
             (Kind::Request, Some(shard)) => {
                 let reply = ReplyTo::node(self.clone(), from, envelope.correlation, self.gauge.enter());
-                match wire::decode_request(envelope.body) {
+                match encoding::decode_request(envelope.body) {
                     Ok(request) => {
                         self.hop(&request, Stage::Lane, shard, from);
                         match self.shard_here(shard) {
@@ -283,20 +283,20 @@ impl Router {
                 }
             }
             (Kind::Push, Some(shard)) => {
-                if let Ok(request) = wire::decode_request(envelope.body) {
+                if let Ok(request) = encoding::decode_request(envelope.body) {
                     // Refused means lost, as the contract says.
                     let _ = self.to_shard_here(shard, request, ReplyTo::none());
                 }
             }
             (Kind::Push, None) => {
-                if let Ok(push) = wire::decode_push(envelope.body) {
+                if let Ok(push) = encoding::decode_push(envelope.body) {
                     self.to_fanout_here(push);
                 }
             }
             (Kind::Reply, _) => {
                 let pending = self.pending.lock().remove(&envelope.correlation);
                 if let Some(pending) = pending.filter(|pending| pending.node == from) {
-                    let outcome = wire::decode_outcome(envelope.body).unwrap_or(Err(Refusal::Unavailable));
+                    let outcome = encoding::decode_outcome(envelope.body).unwrap_or(Err(Refusal::Unavailable));
                     let _ = pending.waiter.send(outcome);
                 }
             }
@@ -348,7 +348,7 @@ impl Replies for Router {
             correlation,
             shard: None,
             deadline_ms: 0,
-            body: wire::encode_outcome(outcome),
+            body: encoding::encode_outcome(outcome),
         };
         let lane = correlation as u32;
         if let Err(MeshError::TooLarge) = self.send(node, lane, envelope(outcome)) {

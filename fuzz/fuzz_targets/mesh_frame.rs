@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
-use troupe_actors::message::wire::{decode_outcome, decode_push, decode_request};
+use troupe_actors::message::encoding::{decode_outcome, decode_push, decode_request};
 use troupe_proto::wire::mesh::Frame;
 
 fuzz_target!(|data: &[u8]| {

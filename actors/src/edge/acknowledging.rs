@@ -9,7 +9,7 @@ use troupe_core::{ConversationId, Seq, UserId, limits};
 use troupe_proto::client;
 
 use super::{EdgeMsg, EdgeState};
-use crate::message::{Request, say};
+use crate::message::{Request, wire};
 
 /// A leader that does not answer in time has it said again by the next acknowledgement.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -51,7 +51,7 @@ impl Acknowledging {
 }
 
 impl EdgeState {
-    pub(super) fn acknowledge(&mut self, myself: &ActorRef<EdgeMsg>, user: UserId, acknowledge: &say::Acknowledge) {
+    pub(super) fn acknowledge(&mut self, myself: &ActorRef<EdgeMsg>, user: UserId, acknowledge: &wire::Acknowledge) {
         // No answer, so what is wrong is ignored.
         if let Ok(conversation) = client::conversation("acknowledge.conversation", &acknowledge.conversation) {
             self.acknowledging.push(conversation, Seq(acknowledge.seq));

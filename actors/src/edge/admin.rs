@@ -17,25 +17,30 @@ use troupe_core::{
 };
 use troupe_proto::client;
 
-use super::{Front, Said, done};
+use super::{Front, ServerMessage, done};
 use crate::address::Address;
 use crate::message::accounts::{Query, Wanted};
-use crate::message::{Account, Answer, Refusal, Request, Session, UserKey, say};
+use crate::message::{Account, Answer, Refusal, Request, Session, UserKey, wire};
 use crate::router::PATIENCE;
 
-use say::admin::Operation;
-use say::admin_answer::Answer as Told;
+use wire::admin::Operation;
+use wire::admin_answer::Answer as Told;
 
 use lists::{list_accounts, list_invites, read_audit};
 use settings::{change_settings, settings};
 
-type Answered = Result<say::AdminAnswer, Refusal>;
+type Answered = Result<wire::AdminAnswer, Refusal>;
 
 /// Where acts are recorded that belong to no account.
 const CLUSTER: &[u8] = b"audit of the cluster";
 
 /// One request of a logged-in user.
-pub async fn admin(front: Arc<Front>, session: Session, address: Address, admin: say::Admin) -> Result<Said, Refusal> {
+pub async fn admin(
+    front: Arc<Front>,
+    session: Session,
+    address: Address,
+    admin: wire::Admin,
+) -> Result<ServerMessage, Refusal> {
     let account = match front.world.router.ask(session.user.slot(), Request::Resume(session.clone()), PATIENCE).await? {
         Answer::Account(account) => account,
         _ => return Err(Refusal::Unavailable),
@@ -44,11 +49,11 @@ pub async fn admin(front: Arc<Front>, session: Session, address: Address, admin:
         return Err(client::Refusal::NotAdmin.into());
     }
     let by = Author { user: account.user, name: account.name, address: address.to_string() };
-    operate(&front, address, by, admin).await.map(Said::Admin)
+    operate(&front, address, by, admin).await.map(ServerMessage::Admin)
 }
 
 /// One operation of somebody who may.
-pub async fn operate(front: &Front, address: Address, by: Author, admin: say::Admin) -> Answered {
+pub async fn operate(front: &Front, address: Address, by: Author, admin: wire::Admin) -> Answered {
     if front.world.router.routing().level < Level::SECOND {
         return Err(client::Refusal::UpgradePending.into());
     }
@@ -84,10 +89,10 @@ pub async fn operate(front: &Front, address: Address, by: Author, admin: say::Ad
         Operation::RevokeInvite(id) => {
             let id: InviteId = id.parse().map_err(|_| Rejection::BadInvite)?;
             commit(front, Command::from(ChangeInvite { id, change: InviteChange::Revoke { by } })).await?;
-            told(Told::Done(say::Done {}))
+            told(Told::Done(wire::Done {}))
         }
         Operation::ReadAudit(read) => read_audit(front, read).await,
-        Operation::ShowSettings(say::Done {}) => settings(front),
+        Operation::ShowSettings(wire::Done {}) => settings(front),
         Operation::ChangeSettings(wanted) => change_settings(front, by, request()?, wanted).await,
     }
 }
@@ -111,7 +116,7 @@ async fn commit(front: &Front, command: Command) -> Result<(), Refusal> {
 }
 
 fn told(answer: Told) -> Answered {
-    Ok(say::AdminAnswer { answer: Some(answer) })
+    Ok(wire::AdminAnswer { answer: Some(answer) })
 }
 
 /// The account of a name or an id in decimal, its password's hash included.
@@ -145,7 +150,7 @@ async fn create_account(
     address: Address,
     by: Author,
     request: ClientMessageId,
-    create: say::CreateAccount,
+    create: wire::CreateAccount,
 ) -> Answered {
     let name = Username::for_operator(&create.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
     super::login::free_under_old_keys(front, &create.name, &name).await?;
@@ -172,7 +177,7 @@ async fn change_account(
     if deletes {
         front.directory.forget(user);
     }
-    told(Told::Done(say::Done {}))
+    told(Told::Done(wire::Done {}))
 }
 
 async fn reset_password(
@@ -180,7 +185,7 @@ async fn reset_password(
     address: Address,
     by: Author,
     request: ClientMessageId,
-    reset: say::ResetPassword,
+    reset: wire::ResetPassword,
 ) -> Answered {
     let account = resolve(front, &reset.account).await?;
     if !account.standing.changes.contains(&request) {
@@ -189,7 +194,7 @@ async fn reset_password(
         let change = AccountChange::ResetPassword { password_hash, revision };
         commit(front, Command::from(ChangeAccount { user, request, by, change })).await?;
     }
-    told(Told::Done(say::Done {}))
+    told(Told::Done(wire::Done {}))
 }
 
 /// Of the user who asks. The old password is verified at the cost of a login.
@@ -197,12 +202,12 @@ pub async fn change_password(
     front: Arc<Front>,
     session: Session,
     address: Address,
-    change: say::ChangePassword,
-) -> Result<Said, Refusal> {
+    change: wire::ChangePassword,
+) -> Result<ServerMessage, Refusal> {
     let request = client::client_message_id("change_password.request", &change.request)?;
     let account = resolve(&front, &session.user.to_string()).await?;
     if account.standing.changes.contains(&request) {
-        return Ok(Said::Done(say::Done {}));
+        return Ok(ServerMessage::Done(wire::Done {}));
     }
     let keep = Some((session.device, session.token));
     let who = account.user.to_string();
@@ -215,7 +220,7 @@ pub async fn change_password(
         return Err(client::Refusal::SamePassword.into());
     }
     set_password(&front, account, change.new_password, request, keep, address).await?;
-    Ok(Said::Done(say::Done {}))
+    Ok(ServerMessage::Done(wire::Done {}))
 }
 
 /// Sets a new password for the one of `account`, which the caller has verified; returns the
@@ -236,7 +241,7 @@ pub async fn set_password(
     Ok(revision + 1)
 }
 
-async fn create_invite(front: &Front, by: Author, request: ClientMessageId, create: say::CreateInvite) -> Answered {
+async fn create_invite(front: &Front, by: Author, request: ClientMessageId, create: wire::CreateInvite) -> Answered {
     let hash = code_hash(&create.code)
         .ok_or(Rejection::BadRequest("a code has 12 to 64 letters, digits and dashes: let the program choose one"))?;
     if create.note.len() > limits::INVITE_NOTE_BYTES {
@@ -246,7 +251,7 @@ async fn create_invite(front: &Front, by: Author, request: ClientMessageId, crea
     let note = create.note.clone();
     let change = InviteChange::Create { hash, request, by: by.clone(), uses, expires, note };
     commit(front, Command::from(ChangeInvite { id, change })).await?;
-    let invite = say::Invite {
+    let invite = wire::Invite {
         id: id.to_string(),
         expires_ms: expires.0,
         uses,
@@ -254,7 +259,7 @@ async fn create_invite(front: &Front, by: Author, request: ClientMessageId, crea
         by: by.name,
         ..Default::default()
     };
-    told(Told::Invites(say::Invites { invites: vec![invite], more: false }))
+    told(Told::Invites(wire::Invites { invites: vec![invite], more: false }))
 }
 
 /// Case and dashes of a code do not count: people copy it by hand.

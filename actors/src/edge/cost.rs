@@ -2,7 +2,7 @@
 
 use troupe_core::Rejection;
 
-use super::{Asked, say};
+use super::{ClientRequest, wire};
 use crate::message::Refusal;
 
 /// Bytes of a body that cost as much as a message.
@@ -34,40 +34,46 @@ pub enum Cost {
     Units(u64),
 }
 
-pub fn of(request: Option<&Asked>) -> Cost {
+pub fn of(request: Option<&ClientRequest>) -> Cost {
     let Some(request) = request else { return Cost::Units(1) };
     Cost::Units(match request {
-        Asked::Ping(_) | Asked::Pong(_) => return Cost::Heartbeat,
-        Asked::Hello(_) | Asked::Register(_) | Asked::Login(_) | Asked::Resume(_) | Asked::Logout(_) => {
+        ClientRequest::Ping(_) | ClientRequest::Pong(_) => return Cost::Heartbeat,
+        ClientRequest::Hello(_)
+        | ClientRequest::Register(_)
+        | ClientRequest::Login(_)
+        | ClientRequest::Resume(_)
+        | ClientRequest::Logout(_) => {
             return Cost::Entry;
         }
-        Asked::Send(send) => 1 + send.body.as_ref().map_or(0, |body| body.content.len() as u64 / BYTES_PER_UNIT),
-        Asked::Acknowledge(_) | Asked::MarkRead(_) => 1,
-        Asked::ListSessions(_) => READ,
-        Asked::RevokeSession(_) => CHANGE,
+        ClientRequest::Send(send) => {
+            1 + send.body.as_ref().map_or(0, |body| body.content.len() as u64 / BYTES_PER_UNIT)
+        }
+        ClientRequest::Acknowledge(_) | ClientRequest::MarkRead(_) => 1,
+        ClientRequest::ListSessions(_) => READ,
+        ClientRequest::RevokeSession(_) => CHANGE,
         // Two hashes, as two logins.
-        Asked::ChangePassword(_) => 4 * CHANGE,
-        Asked::Admin(admin) => match &admin.operation {
-            Some(say::admin::Operation::ReadAudit(_)) => SEARCH,
-            Some(say::admin::Operation::ListAccounts(_) | say::admin::Operation::ListInvites(_)) => SEARCH / 2,
+        ClientRequest::ChangePassword(_) => 4 * CHANGE,
+        ClientRequest::Admin(admin) => match &admin.operation {
+            Some(wire::admin::Operation::ReadAudit(_)) => SEARCH,
+            Some(wire::admin::Operation::ListAccounts(_) | wire::admin::Operation::ListInvites(_)) => SEARCH / 2,
             _ => 2 * CHANGE,
         },
-        Asked::Fetch(fetch) => {
+        ClientRequest::Fetch(fetch) => {
             let events = if fetch.limit == 0 { u32::MAX } else { fetch.limit };
             READ + u64::from(events).min(troupe_core::limits::PAGE_EVENTS as u64) / EVENTS_PER_UNIT
         }
         // The page itself, then a question to each shard that has one of its conversations.
-        Asked::ListConversations(_) | Asked::ListInvitations(_) => SEARCH / 2,
-        Asked::AcceptInvitation(_) => CHANGE,
-        Asked::CreateGroup(create) => CHANGE + NAMED * create.members.len() as u64,
-        Asked::ChangeGroup(change) => match &change.change {
-            Some(say::change_group::Change::Add(add)) => CHANGE + NAMED * add.users.len() as u64,
+        ClientRequest::ListConversations(_) | ClientRequest::ListInvitations(_) => SEARCH / 2,
+        ClientRequest::AcceptInvitation(_) => CHANGE,
+        ClientRequest::CreateGroup(create) => CHANGE + NAMED * create.members.len() as u64,
+        ClientRequest::ChangeGroup(change) => match &change.change {
+            Some(wire::change_group::Change::Add(add)) => CHANGE + NAMED * add.users.len() as u64,
             _ => CHANGE,
         },
-        Asked::ListMembers(_) => READ + READ * 10,
-        Asked::FindUsers(_) => SEARCH,
-        Asked::ListOnline(_) => ONLINE,
-        Asked::GetUsers(get) => READ + (get.ids.len() + get.names.len()) as u64 / USERS_PER_UNIT,
+        ClientRequest::ListMembers(_) => READ + READ * 10,
+        ClientRequest::FindUsers(_) => SEARCH,
+        ClientRequest::ListOnline(_) => ONLINE,
+        ClientRequest::GetUsers(get) => READ + (get.ids.len() + get.names.len()) as u64 / USERS_PER_UNIT,
     })
 }
 
@@ -88,23 +94,29 @@ mod tests {
     #[test]
     fn a_request_costs_what_it_makes_the_cluster_do() {
         let send = |bytes: usize| {
-            let body = say::Body { kind: 1, content: vec![b'x'; bytes].into() };
-            of(Some(&Asked::Send(say::Send { body: Some(body), ..Default::default() })))
+            let body = wire::Body { kind: 1, content: vec![b'x'; bytes].into() };
+            of(Some(&ClientRequest::Send(wire::Send { body: Some(body), ..Default::default() })))
         };
         assert_eq!((send(10), send(64 * 1024)), (Cost::Units(1), Cost::Units(65)));
-        let units = |asked: Asked| match of(Some(&asked)) {
+        let units = |asked: ClientRequest| match of(Some(&asked)) {
             Cost::Units(units) => units,
             other => panic!("{other:?}"),
         };
         let group = |members: u64| {
-            units(Asked::CreateGroup(say::CreateGroup { members: (1..=members).collect(), ..Default::default() }))
+            units(ClientRequest::CreateGroup(wire::CreateGroup {
+                members: (1..=members).collect(),
+                ..Default::default()
+            }))
         };
         assert!(group(200) > 40 * group(0), "each member is a commit in another shard");
-        assert!(units(Asked::FindUsers(Default::default())) > 10 * units(Asked::ListSessions(Default::default())));
-        let page = |limit| units(Asked::Fetch(say::Fetch { limit, ..Default::default() }));
+        assert!(
+            units(ClientRequest::FindUsers(Default::default()))
+                > 10 * units(ClientRequest::ListSessions(Default::default()))
+        );
+        let page = |limit| units(ClientRequest::Fetch(wire::Fetch { limit, ..Default::default() }));
         assert!(page(0) == page(500) && page(0) == page(u32::MAX) && page(1) < page(100));
-        assert_eq!(of(Some(&Asked::Ping(Default::default()))), Cost::Heartbeat);
-        assert_eq!(of(Some(&Asked::Resume(Default::default()))), Cost::Entry);
+        assert_eq!(of(Some(&ClientRequest::Ping(Default::default()))), Cost::Heartbeat);
+        assert_eq!(of(Some(&ClientRequest::Resume(Default::default()))), Cost::Entry);
         assert_eq!(of(None), Cost::Units(1));
         assert_eq!(of_refusal(&Rejection::NotMember.into()), OUTSIDER);
         assert_eq!(of_refusal(&Rejection::OutOfOrder.into()), 0, "a failover costs nobody anything");

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use troupe_core::{NameKey, Rejection, ShardId, UserId, limits};
 
-use crate::message::{Answer, Refusal, Request, say};
+use crate::message::{Answer, Refusal, Request, wire};
 use crate::world::World;
 
 /// For asking once more after a user that was there.
@@ -40,7 +40,7 @@ impl Directory {
         self.users.lock().get(&user).and_then(Known::exists) == Some(true)
     }
 
-    pub fn remember<'a>(&self, users: impl IntoIterator<Item = &'a say::User>) {
+    pub fn remember<'a>(&self, users: impl IntoIterator<Item = &'a wire::User>) {
         let asked = Instant::now();
         let mut known = self.users.lock();
         for user in users {
@@ -103,7 +103,7 @@ impl Directory {
             }
         }
         let count = unknown.len();
-        let there = |user: &say::User| !user.deleted;
+        let there = |user: &wire::User| !user.deleted;
         let again = async {
             let Ok(found) = lookup(world, asker, stale, Vec::new(), AGAIN_PATIENCE).await else {
                 // Its shard does not answer, and it was there: nobody waits for a failover because
@@ -128,15 +128,15 @@ pub async fn lookup_names(
     asker: UserId,
     names: &[String],
     patience: Duration,
-) -> Result<Vec<say::User>, Refusal> {
+) -> Result<Vec<wire::User>, Refusal> {
     let sought: Vec<Vec<NameKey>> = names.iter().map(|name| NameKey::candidates(name)).collect();
     let found = lookup(world, asker, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
     // An account has the key of its name, or the one of a version before 0.2, which is the more
     // exact.
-    let mut by_key: BTreeMap<NameKey, &say::User> = BTreeMap::new();
+    let mut by_key: BTreeMap<NameKey, &wire::User> = BTreeMap::new();
     by_key.extend(found.iter().map(|user| (NameKey::of(&user.name), user)));
     by_key.extend(found.iter().map(|user| (NameKey::kept(&user.name), user)));
-    let mut users: BTreeMap<u64, say::User> = BTreeMap::new();
+    let mut users: BTreeMap<u64, wire::User> = BTreeMap::new();
     for user in sought.iter().filter_map(|keys| keys.iter().find_map(|key| by_key.get(key))) {
         users.insert(user.user_id, (*user).clone());
     }
@@ -150,7 +150,7 @@ pub async fn lookup(
     ids: Vec<UserId>,
     names: Vec<NameKey>,
     patience: Duration,
-) -> Result<Vec<say::User>, Refusal> {
+) -> Result<Vec<wire::User>, Refusal> {
     let mut by_shard: BTreeMap<ShardId, (Vec<UserId>, Vec<NameKey>)> = BTreeMap::new();
     let shard_of = |slot| world.router.shard_of(slot).ok_or(Refusal::OVERLOADED);
     for id in ids {
@@ -180,7 +180,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn that_a_user_is_there_is_believed_for_a_while() {
         let directory = Directory::default();
-        let user = |deleted| say::User { user_id: 7, name: "ann".into(), deleted, ..Default::default() };
+        let user = |deleted| wire::User { user_id: 7, name: "ann".into(), deleted, ..Default::default() };
         directory.remember([&user(false)]);
         assert!(directory.knows(UserId(7)));
         tokio::time::advance(Duration::from_secs(limits::USER_BELIEVED_SECONDS)).await;

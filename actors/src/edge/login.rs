@@ -8,7 +8,7 @@ use troupe_proto::client::{self, SessionToken};
 
 use super::{Front, admin, done};
 use crate::address::Address;
-use crate::message::{Answer, Refusal, Request, Session, UserKey, say};
+use crate::message::{Answer, Refusal, Request, Session, UserKey, wire};
 use crate::passwords::token_hash;
 use crate::router::PATIENCE;
 use crate::world::World;
@@ -20,9 +20,9 @@ pub struct Entered {
     pub token: Vec<u8>,
 }
 
-pub fn welcome(world: &World) -> say::Welcome {
+pub fn welcome(world: &World) -> wire::Welcome {
     let routing = world.router.routing();
-    say::Welcome {
+    wire::Welcome {
         version: client::PROTOCOL_VERSION,
         cluster_id: bytes::Bytes::copy_from_slice(&routing.cluster_id),
         node_id: world.me().0,
@@ -64,7 +64,7 @@ pub(super) async fn free_under_old_keys(front: &Front, typed: &str, name: &Usern
     Ok(())
 }
 
-pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Result<Entered, Refusal> {
+pub async fn login(front: Arc<Front>, address: Address, login: wire::Login) -> Result<Entered, Refusal> {
     let device = client::device("login.device", &login.device)?;
     // A text that is neither a name nor an id takes the path of an unknown user, at the same cost.
     let keys = match login.name.parse() {
@@ -123,7 +123,7 @@ pub async fn login(front: Arc<Front>, address: Address, login: say::Login) -> Re
     Ok(Entered { session, name, token: token.encode() })
 }
 
-pub async fn resume(front: Arc<Front>, resume: say::Resume) -> Result<Entered, Refusal> {
+pub async fn resume(front: Arc<Front>, resume: wire::Resume) -> Result<Entered, Refusal> {
     let expired = || Refusal::from(client::Refusal::ExpiredToken);
     let token = SessionToken::decode(&resume.token).map_err(|_| expired())?;
     let session =

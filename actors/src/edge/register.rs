@@ -15,12 +15,12 @@ use troupe_raft::api::Registration;
 
 use super::admin::code_hash;
 use super::login::free_under_old_keys;
-use super::{Front, Said};
+use super::{Front, ServerMessage};
 use crate::address::Address;
-use crate::message::{Answer, Refusal, Request, say};
+use crate::message::{Answer, Refusal, Request, wire};
 use crate::router::PATIENCE;
 
-pub async fn register(front: Arc<Front>, address: Address, register: say::Register) -> Result<Said, Refusal> {
+pub async fn register(front: Arc<Front>, address: Address, register: wire::Register) -> Result<ServerMessage, Refusal> {
     let name = Username::check(&register.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
     let request = client::client_message_id("register.request", &register.request)?;
     front.budgets.register(address)?;
@@ -41,7 +41,7 @@ pub async fn register(front: Arc<Front>, address: Address, register: say::Regist
             if let Some(hash) = invited {
                 settle(&front, hash, InviteChange::Settle { request, user });
             }
-            Ok(Said::Registered(say::Registered { user_id: user.0 }))
+            Ok(ServerMessage::Registered(wire::Registered { user_id: user.0 }))
         }
         Err(refusal) => {
             let definite = matches!(refusal, Refusal::Rejected { .. });

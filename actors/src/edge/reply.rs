@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use troupe_proto::frame;
 
-use super::{Front, Said};
+use super::{Front, ServerMessage};
 use crate::connection::Outbox;
-use crate::message::{Refusal, say};
+use crate::message::{Refusal, wire};
 /// The answer to one request of a client.
 pub(super) struct Reply {
     pub front: Arc<Front>,
@@ -16,9 +16,9 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub fn send(self, message: Said) {
+    pub fn send(self, message: ServerMessage) {
         let mut bytes = BytesMut::new();
-        let frame = say::ServerFrame { request_id: self.request_id, message: Some(message) };
+        let frame = wire::ServerFrame { request_id: self.request_id, message: Some(message) };
         frame::encode_frame(&frame, &mut bytes);
         if !self.outbox.push(bytes.freeze()) {
             self.front.world.stats.slow_consumers.up();
@@ -34,6 +34,6 @@ impl Reply {
             Refusal::Unavailable => stats.unavailable.up(),
         }
         let failure = refusal.failure();
-        self.send(Said::Failure(failure));
+        self.send(ServerMessage::Failure(failure));
     }
 }

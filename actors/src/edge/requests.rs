@@ -14,11 +14,11 @@ use troupe_core::{
 };
 use troupe_proto::client;
 
-use super::{Front, Said, directory, done};
-use crate::message::{Answer, Refusal, Request, say};
+use super::{Front, ServerMessage, directory, done};
+use crate::message::{Answer, Refusal, Request, wire};
 use crate::router::PATIENCE;
 
-type Answered = Result<Said, Refusal>;
+type Answered = Result<ServerMessage, Refusal>;
 
 /// One of many shards that does not answer within this time is left out and named, and holds nobody
 /// else up.
@@ -26,7 +26,7 @@ const PART_PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn placed(answer: Answer, conversation: ConversationId, id: ClientMessageId) -> Answered {
     match answer {
-        Answer::Placed { seq, time, duplicate } => Ok(Said::SendAck(say::SendAck {
+        Answer::Placed { seq, time, duplicate } => Ok(ServerMessage::SendAck(wire::SendAck {
             client_message_id: Bytes::copy_from_slice(&id.0),
             seq: seq.0,
             time_ms: time.0,
@@ -43,16 +43,16 @@ pub async fn sessions(front: Arc<Front>, user: UserId, device: DeviceId) -> Answ
             for session in &mut list.sessions {
                 session.current = session.device == device.as_str();
             }
-            Ok(Said::Sessions(list))
+            Ok(ServerMessage::Sessions(list))
         }
         _ => Err(Refusal::Unavailable),
     }
 }
 
-pub async fn revoke(front: Arc<Front>, user: UserId, revoke: say::RevokeSession) -> Answered {
+pub async fn revoke(front: Arc<Front>, user: UserId, revoke: wire::RevokeSession) -> Answered {
     let device = client::device("revoke_session.device", &revoke.device)?;
     close(&front, user, device, None).await?;
-    Ok(Said::Done(say::Done {}))
+    Ok(ServerMessage::Done(wire::Done {}))
 }
 
 pub async fn close(front: &Front, user: UserId, device: DeviceId, token: Option<TokenHash>) -> Result<(), Refusal> {
@@ -60,7 +60,7 @@ pub async fn close(front: &Front, user: UserId, device: DeviceId, token: Option<
     done(front.world.router.ask(user.slot(), Request::Commit(command), PATIENCE).await?)
 }
 
-pub async fn fetch(front: Arc<Front>, user: UserId, fetch: say::Fetch) -> Answered {
+pub async fn fetch(front: Arc<Front>, user: UserId, fetch: wire::Fetch) -> Answered {
     let conversation = client::conversation("fetch.conversation", &fetch.conversation)?;
     let request = Request::Fetch {
         conversation,
@@ -70,14 +70,14 @@ pub async fn fetch(front: Arc<Front>, user: UserId, fetch: say::Fetch) -> Answer
         limit: if fetch.limit == 0 { limits::PAGE_EVENTS } else { fetch.limit as usize },
     };
     match front.world.router.ask(conversation.slot(), request, PATIENCE).await? {
-        Answer::Page(page) => Ok(Said::Page(page)),
+        Answer::Page(page) => Ok(ServerMessage::Page(page)),
         _ => Err(Refusal::Unavailable),
     }
 }
 
 /// A page of the user's list, then what their shards know of each: one question per shard, the slow
 /// ones named.
-pub async fn conversations(front: Arc<Front>, user: UserId, list: say::ListConversations) -> Answered {
+pub async fn conversations(front: Arc<Front>, user: UserId, list: wire::ListConversations) -> Answered {
     let after = match list.after.as_str() {
         "" => None,
         text => Some(client::conversation("list_conversations.after", text)?),
@@ -103,10 +103,10 @@ pub async fn conversations(front: Arc<Front>, user: UserId, list: say::ListConve
     name_peers(&front, user, &ids, &mut rows).await;
     let conversations = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let unavailable = unavailable.iter().map(ConversationId::to_string).collect();
-    Ok(Said::Conversations(say::Conversations { conversations, more, unavailable }))
+    Ok(ServerMessage::Conversations(wire::Conversations { conversations, more, unavailable }))
 }
 
-type Rows = BTreeMap<ConversationId, say::Conversation>;
+type Rows = BTreeMap<ConversationId, wire::Conversation>;
 
 pub(super) async fn summaries(
     front: &Front,
@@ -156,7 +156,7 @@ fn title(title: &str) -> Result<(), Refusal> {
     if text::is_title(title) { Ok(()) } else { Err(Refusal::rejected(Rejection::BadName.code(), WHY)) }
 }
 
-pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGroup) -> Answered {
+pub async fn create_group(front: Arc<Front>, user: UserId, create: wire::CreateGroup) -> Answered {
     let create = client::create_group(user, create)?;
     title(&create.name)?;
     if create.members.len() > limits::MEMBERS_PER_REQUEST {
@@ -173,13 +173,13 @@ pub async fn create_group(front: Arc<Front>, user: UserId, create: say::CreateGr
     match front.world.router.ask(slot, Request::Commit(command), PATIENCE).await? {
         Answer::GroupCreated(group) => {
             let conversation = ConversationId::Group(group).to_string();
-            Ok(Said::GroupCreated(say::GroupCreated { conversation }))
+            Ok(ServerMessage::GroupCreated(wire::GroupCreated { conversation }))
         }
         _ => Err(Refusal::Unavailable),
     }
 }
 
-pub async fn change_group(front: Arc<Front>, user: UserId, change: say::ChangeGroup) -> Answered {
+pub async fn change_group(front: Arc<Front>, user: UserId, change: wire::ChangeGroup) -> Answered {
     let change = client::change_group(user, change)?;
     let (conversation, id) = (change.conversation, change.client_message_id);
     let named = match &change.intent {
@@ -208,7 +208,7 @@ async fn exist(front: &Front, asker: UserId, users: &[UserId]) -> Result<(), Ref
     found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
 }
 
-pub async fn members(front: Arc<Front>, user: UserId, list: say::ListMembers) -> Answered {
+pub async fn members(front: Arc<Front>, user: UserId, list: wire::ListMembers) -> Answered {
     let conversation = client::conversation("list_members.conversation", &list.conversation)?;
     let request = Request::Members {
         user,
@@ -217,16 +217,16 @@ pub async fn members(front: Arc<Front>, user: UserId, list: say::ListMembers) ->
         limit: if list.limit == 0 { limits::PAGE_MEMBERS } else { list.limit as usize },
     };
     match front.world.router.ask(conversation.slot(), request, PATIENCE).await? {
-        Answer::Members(members) => Ok(Said::Members(members)),
+        Answer::Members(members) => Ok(ServerMessage::Members(members)),
         _ => Err(Refusal::Unavailable),
     }
 }
 
-pub async fn find_users(front: Arc<Front>, user: UserId, find: say::FindUsers) -> Answered {
+pub async fn find_users(front: Arc<Front>, user: UserId, find: wire::FindUsers) -> Answered {
     search(&front, user, find.prefix, find.after, find.limit, false).await
 }
 
-pub async fn list_online(front: Arc<Front>, user: UserId, list: say::ListOnline) -> Answered {
+pub async fn list_online(front: Arc<Front>, user: UserId, list: wire::ListOnline) -> Answered {
     search(&front, user, String::new(), list.after, list.limit, true).await
 }
 
@@ -238,7 +238,7 @@ async fn search(front: &Front, asker: UserId, prefix: String, after: String, lim
     };
     // No name is as long, and none comes after one.
     if prefix.len().max(after.len()) > limits::USERNAME_MAX_BYTES {
-        return Ok(Said::Users(say::Users::default()));
+        return Ok(ServerMessage::Users(wire::Users::default()));
     }
     let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
     let slots: Vec<Slot> = map.shards().map(|shard| Slot(map.slots(shard).0)).collect();
@@ -259,14 +259,14 @@ async fn search(front: &Front, asker: UserId, prefix: String, after: String, lim
             _ => return Err(Refusal::Unavailable),
         }
     }
-    users.sort_by_cached_key(|user: &say::User| NameKey::of(&user.name));
+    users.sort_by_cached_key(|user: &wire::User| NameKey::of(&user.name));
     more |= users.len() > limit;
     users.truncate(limit);
     front.directory.remember(&users);
-    Ok(Said::Users(say::Users { users, more }))
+    Ok(ServerMessage::Users(wire::Users { users, more }))
 }
 
-pub async fn get_users(front: Arc<Front>, user: UserId, get: say::GetUsers) -> Answered {
+pub async fn get_users(front: Arc<Front>, user: UserId, get: wire::GetUsers) -> Answered {
     if get.ids.len() + get.names.len() > limits::PAGE_USERS * 2 {
         return Err(Rejection::TooMany.into());
     }
@@ -274,5 +274,5 @@ pub async fn get_users(front: Arc<Front>, user: UserId, get: say::GetUsers) -> A
     let mut users = directory::lookup(&front.world, user, ids, Vec::new(), PATIENCE).await?;
     users.extend(directory::lookup_names(&front.world, user, &get.names, PATIENCE).await?);
     front.directory.remember(&users);
-    Ok(Said::Users(say::Users { users, more: false }))
+    Ok(ServerMessage::Users(wire::Users { users, more: false }))
 }

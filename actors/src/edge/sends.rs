@@ -8,8 +8,8 @@ use troupe_core::{Append, Command, ConversationId, Rejection, Seq, UserId, machi
 use troupe_proto::client;
 use troupe_runtime::trace::{At, Stage, Subject};
 
-use super::{EdgeMsg, EdgeState, Said, requests};
-use crate::message::{Refusal, Request, say};
+use super::{EdgeMsg, EdgeState, ServerMessage, requests};
+use crate::message::{Refusal, Request, wire};
 use crate::router::PATIENCE;
 
 pub(super) struct Waiting {
@@ -28,7 +28,7 @@ impl EdgeState {
         request_id: u64,
         place: OwnedSemaphorePermit,
         user: UserId,
-        send: say::Send,
+        send: wire::Send,
     ) {
         self.front.world.stats.sends.up();
         let append = match client::send(user, send) {
@@ -95,12 +95,12 @@ impl EdgeState {
         });
     }
 
-    pub(super) fn mark_read(&self, request_id: u64, place: OwnedSemaphorePermit, user: UserId, mark: &say::MarkRead) {
+    pub(super) fn mark_read(&self, request_id: u64, place: OwnedSemaphorePermit, user: UserId, mark: &wire::MarkRead) {
         match client::conversation("mark_read.conversation", &mark.conversation) {
             Ok(conversation) => {
                 let request = Request::Read { conversation, user, seq: Seq(mark.seq) };
                 let answer = self.front.world.router.ask(conversation.slot(), request, PATIENCE);
-                self.answer(request_id, place, async move { answer.await.map(|_| Said::Done(say::Done {})) });
+                self.answer(request_id, place, async move { answer.await.map(|_| ServerMessage::Done(wire::Done {})) });
             }
             Err(error) => self.reply(request_id).fail(&error.into()),
         }

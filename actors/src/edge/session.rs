@@ -9,7 +9,7 @@ use troupe_core::ConversationId;
 use troupe_core::effect::Ending;
 
 use super::sink::TcpSink;
-use super::{EdgeMsg, EdgeState, Phase, Said, login, requests, say};
+use super::{EdgeMsg, EdgeState, Phase, ServerMessage, login, requests, wire};
 use crate::message::{Refusal, Session};
 use crate::protocol::FanoutMsg;
 
@@ -51,8 +51,8 @@ impl EdgeState {
         self.phase = Phase::In(session.clone());
         let device = session.device.to_string();
         // First the answer, then whatever the fan-out pushes.
-        let logged_in = say::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
-        self.reply(request_id).send(Said::LoggedIn(logged_in));
+        let logged_in = wire::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
+        self.reply(request_id).send(ServerMessage::LoggedIn(logged_in));
         let sink = Arc::new(TcpSink { outbox: self.outbox.clone(), edge: myself.clone() });
         let attach = FanoutMsg::Attach { id: self.id, session, sink };
         self.front.world.router.tell_fanout(attach);
@@ -80,7 +80,7 @@ impl EdgeState {
     pub(super) fn logged_out(&mut self, request_id: u64, outcome: Result<(), Refusal>) {
         match outcome {
             Ok(()) => {
-                self.reply(request_id).send(Said::Done(say::Done {}));
+                self.reply(request_id).send(ServerMessage::Done(wire::Done {}));
                 self.outbox.end(&Ending::LoggedOut.into());
             }
             Err(refusal) => {

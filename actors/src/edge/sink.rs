@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use troupe_proto::client::{EndReason, event_frame, push_frame};
 
-use super::{EdgeMsg, say};
+use super::{EdgeMsg, wire};
 use crate::connection::Outbox;
 use crate::sink::{Delivery, EdgeKind, Full, Pushed, Sink};
 
@@ -28,22 +28,22 @@ impl Sink for TcpSink {
 }
 
 fn frame(pushed: &Pushed) -> Bytes {
-    use say::server_frame::Message;
+    use wire::server_frame::Message;
     let message = match pushed {
         Pushed::Event { conversation, event, .. } => return event_frame(conversation.to_string(), event.clone()),
         Pushed::Cursor(cursor) => Message::Cursor(cursor.into()),
-        Pushed::Joined { conversation, head } => Message::Conversation(say::ConversationPush {
+        Pushed::Joined { conversation, head } => Message::Conversation(wire::ConversationPush {
             conversation: conversation.to_string(),
             present: true,
             head: head.0,
         }),
-        Pushed::Left { conversation } => Message::Conversation(say::ConversationPush {
+        Pushed::Left { conversation } => Message::Conversation(wire::ConversationPush {
             conversation: conversation.to_string(),
             present: false,
             head: 0,
         }),
         Pushed::Invitation { conversation, by } => {
-            Message::Invitation(say::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 })
+            Message::Invitation(wire::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 })
         }
     };
     push_frame(message)

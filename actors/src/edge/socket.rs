@@ -21,7 +21,7 @@ use super::{EdgeMsg, cost};
 use crate::budgets::{Payer, Verdict};
 use crate::connection::{Outbox, ToWrite};
 use crate::door::Door;
-use crate::message::say;
+use crate::message::wire;
 
 /// Bytes that an idle connection keeps ready to read into: a ping and most messages fit.
 const SMALL: usize = 512;
@@ -134,7 +134,7 @@ async fn read(
         loop {
             let decoder = FrameDecoder { cap: frame_cap(outbox) };
             let frame = match decoder.decode(&mut waiting) {
-                Ok(Some(payload)) => say::ClientFrame::decode(payload).ok(),
+                Ok(Some(payload)) => wire::ClientFrame::decode(payload).ok(),
                 Ok(None) => break,
                 Err(_) => None,
             };
@@ -235,7 +235,7 @@ impl Patience {
         }
         if silent >= idle / 2 && !self.pinged {
             self.pinged = true;
-            outbox.push(push_frame(say::server_frame::Message::Ping(say::Ping { nonce: 0 })));
+            outbox.push(push_frame(wire::server_frame::Message::Ping(wire::Ping { nonce: 0 })));
         }
         let next = if silent >= idle / 2 { self.heard + idle } else { self.heard + idle / 2 };
         self.next.as_mut().reset(next);

@@ -104,7 +104,7 @@ impl Resequencer {
 mod tests {
     use bytes::Bytes;
     use troupe_core::ConversationId;
-    use troupe_proto::wire::client as say;
+    use troupe_proto::wire::client as wire;
 
     use super::*;
 
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn events_of_later_kinds_fill_a_gap_like_others() {
-        let event = |seq, kind| say::Event { seq, kind, content: Bytes::from_static(b"?"), ..say::Event::default() };
+        let event = |seq, kind| wire::Event { seq, kind, content: Bytes::from_static(b"?"), ..wire::Event::default() };
         let mut resequencer = Resequencer::default();
         resequencer.reset_to(Seq(1));
         let pushed = EventPush::fetched(ConversationId::Everyone, event(5, 77));

@@ -1,13 +1,13 @@
 //! What administrators read of one shard, and its form between nodes.
 
+use mesh::account_query::What;
+use mesh::user_key::Key;
 use troupe_core::record::{AuditKey, InviteId};
 use troupe_core::{NameKey, Slot, Timestamp, UserId};
-use troupe_proto::wire::mesh as wire;
-use wire::account_query::What;
-use wire::user_key::Key;
+use troupe_proto::wire::mesh;
 
-use super::wire::Garbled;
-use super::{UserKey, say};
+use super::encoding::Garbled;
+use super::{UserKey, wire};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -26,27 +26,27 @@ pub enum Wanted {
     Audit(AuditKey),
 }
 
-impl From<&Query> for wire::AccountQuery {
+impl From<&Query> for mesh::AccountQuery {
     fn from(query: &Query) -> Self {
         let what = match &query.what {
             Wanted::List(after) => What::ListAfter(after.map_or(0, |user| user.0)),
-            Wanted::Show(key) => What::Show(wire::UserKey {
+            Wanted::Show(key) => What::Show(mesh::UserKey {
                 key: Some(match key {
                     UserKey::Name(name) => Key::Name(name.as_str().to_owned()),
                     UserKey::Id(id) => Key::Id(id.0),
                 }),
             }),
-            Wanted::Invites(after) => What::Invites(wire::AfterInvite { id: after.map(|id| id.0) }),
+            Wanted::Invites(after) => What::Invites(mesh::AfterInvite { id: after.map(|id| id.0) }),
             Wanted::Audit(after) => What::AuditAfter(place_out(*after)),
         };
-        wire::AccountQuery { what: Some(what), limit: query.limit as u32 }
+        mesh::AccountQuery { what: Some(what), limit: query.limit as u32 }
     }
 }
 
-impl TryFrom<wire::AccountQuery> for Query {
+impl TryFrom<mesh::AccountQuery> for Query {
     type Error = Garbled;
 
-    fn try_from(query: wire::AccountQuery) -> Result<Self, Garbled> {
+    fn try_from(query: mesh::AccountQuery) -> Result<Self, Garbled> {
         let what = match query.what.ok_or(Garbled("account query"))? {
             What::ListAfter(after) => Wanted::List(Some(UserId(after)).filter(|user| user.0 != 0)),
             What::Show(key) => Wanted::Show(match key.key.ok_or(Garbled("user key"))? {
@@ -60,12 +60,12 @@ impl TryFrom<wire::AccountQuery> for Query {
     }
 }
 
-pub fn place_out(key: AuditKey) -> say::AuditPlace {
-    say::AuditPlace { time_ms: key.time.0, slot: key.slot.0.into(), number: key.number }
+pub fn place_out(key: AuditKey) -> wire::AuditPlace {
+    wire::AuditPlace { time_ms: key.time.0, slot: key.slot.0.into(), number: key.number }
 }
 
 /// A slot that is none stands behind all slots.
-pub fn place_in(place: &say::AuditPlace) -> AuditKey {
+pub fn place_in(place: &wire::AuditPlace) -> AuditKey {
     AuditKey {
         slot: Slot(u16::try_from(place.slot).unwrap_or(u16::MAX)),
         time: Timestamp(place.time_ms),

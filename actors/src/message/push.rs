@@ -5,7 +5,7 @@ use prost::Message;
 use troupe_core::{ConversationId, Event, EventKind, Seq, UserId};
 use troupe_proto::client::EndReason;
 
-use super::{Session, say};
+use super::{Session, wire};
 
 /// From a leader to a node with subscribed connections. A push is a hint: the heads reveal a lost
 /// one.
@@ -63,20 +63,20 @@ impl EventPush {
             EventKind::Removed { user } => Some(user),
             _ => None,
         };
-        let (seq, event) = (event.seq, say::Event::from(event).encode_to_vec().into());
+        let (seq, event) = (event.seq, wire::Event::from(event).encode_to_vec().into());
         EventPush { conversation, seq, removed, event, committed_us: 0 }
     }
 
     /// An event from a page of history. Its content need not be understood.
-    pub fn fetched(conversation: ConversationId, event: say::Event) -> EventPush {
+    pub fn fetched(conversation: ConversationId, event: wire::Event) -> EventPush {
         let (seq, bytes) = (Seq(event.seq), event.encode_to_vec().into());
         EventPush { conversation, seq, removed: removed_by(event), event: bytes, committed_us: 0 }
     }
 }
 
-impl From<&CursorPush> for say::CursorPush {
-    fn from(cursor: &CursorPush) -> say::CursorPush {
-        say::CursorPush {
+impl From<&CursorPush> for wire::CursorPush {
+    fn from(cursor: &CursorPush) -> wire::CursorPush {
+        wire::CursorPush {
             conversation: cursor.conversation.to_string(),
             user_id: cursor.user.0,
             delivered: cursor.delivered.0,
@@ -85,7 +85,7 @@ impl From<&CursorPush> for say::CursorPush {
     }
 }
 
-fn removed_by(event: say::Event) -> Option<UserId> {
+fn removed_by(event: wire::Event) -> Option<UserId> {
     // Only this kind is decoded, because decoding verifies the hash of the content.
     if event.kind != EventKind::REMOVED {
         return None;
@@ -115,7 +115,7 @@ mod tests {
             let event = event(kind);
             let pushed = EventPush::new(ConversationId::Everyone, &event);
             assert_eq!(pushed.removed, removed);
-            assert_eq!(EventPush::fetched(ConversationId::Everyone, say::Event::from(&event)), pushed);
+            assert_eq!(EventPush::fetched(ConversationId::Everyone, wire::Event::from(&event)), pushed);
         }
     }
 }

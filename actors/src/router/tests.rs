@@ -45,7 +45,7 @@ fn asked(router: &Arc<Router>, sent: &Sent) -> (u64, impl Future<Output = Outcom
 }
 
 fn answered(router: &Arc<Router>, correlation: u64, outcome: &Outcome) {
-    let body = wire::encode_outcome(outcome);
+    let body = encoding::encode_outcome(outcome);
     router.received(LEADER, Envelope { kind: Kind::Reply, correlation, shard: None, deadline_ms: 0, body });
 }
 

@@ -10,7 +10,7 @@ use troupe_store::rows::View;
 
 use super::reads::Read;
 use crate::message::accounts::{Query, Wanted, place_out};
-use crate::message::{Answer, UserKey, say};
+use crate::message::{Answer, UserKey, wire};
 
 /// `online` is what the shard's actor knew when it was asked.
 pub fn answer(view: &View, slots: Range<u16>, query: Query, online: &BTreeSet<UserId>) -> Read {
@@ -28,7 +28,7 @@ fn list(view: &View, slots: Range<u16>, after: Option<UserId>, limit: usize, onl
     let more = users.len() > limit;
     users.truncate(limit);
     let accounts = users.into_iter().map(|user| account(view, user, online)).collect::<Result<_, EngineError>>()?;
-    Ok(Ok(Answer::Accounts(say::Accounts { accounts, more })))
+    Ok(Ok(Answer::Accounts(wire::Accounts { accounts, more })))
 }
 
 fn show(view: &View, key: UserKey, online: &BTreeSet<UserId>) -> Read {
@@ -39,14 +39,14 @@ fn show(view: &View, key: UserKey, online: &BTreeSet<UserId>) -> Read {
     match id.map(|id| view.user(id)).transpose()?.flatten() {
         Some(user) => {
             let accounts = vec![account(view, user, online)?];
-            Ok(Ok(Answer::Accounts(say::Accounts { accounts, more: false })))
+            Ok(Ok(Answer::Accounts(wire::Accounts { accounts, more: false })))
         }
         None => Ok(Err(Rejection::NoSuchUser.into())),
     }
 }
 
-fn account(view: &View, user: User, online: &BTreeSet<UserId>) -> Result<say::Account, EngineError> {
-    Ok(say::Account {
+fn account(view: &View, user: User, online: &BTreeSet<UserId>) -> Result<wire::Account, EngineError> {
+    Ok(wire::Account {
         user_id: user.id.0,
         sessions: view.sessions(user.id)?.len() as u32,
         online: online.contains(&user.id),
@@ -64,7 +64,7 @@ fn invites(view: &View, slots: Range<u16>, after: Option<InviteId>, limit: usize
     let mut invites = view.invites(slots, after, limit + 1)?;
     let more = invites.len() > limit;
     invites.truncate(limit);
-    let invites = invites.into_iter().map(|invite| say::Invite {
+    let invites = invites.into_iter().map(|invite| wire::Invite {
         id: invite.id.to_string(),
         created_ms: invite.created.0,
         expires_ms: invite.expires.0,
@@ -74,7 +74,7 @@ fn invites(view: &View, slots: Range<u16>, after: Option<InviteId>, limit: usize
         note: invite.note,
         by: invite.by.name,
     });
-    Ok(Ok(Answer::Invites(say::Invites { invites: invites.collect(), more })))
+    Ok(Ok(Answer::Invites(wire::Invites { invites: invites.collect(), more })))
 }
 
 fn audit(view: &View, slots: Range<u16>, after: AuditKey, limit: usize) -> Read {
@@ -82,7 +82,7 @@ fn audit(view: &View, slots: Range<u16>, after: AuditKey, limit: usize) -> Read 
     let mut rows = view.audit(slots, after, limit + 1)?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let rows = rows.into_iter().map(|row| say::AuditRow {
+    let rows = rows.into_iter().map(|row| wire::AuditRow {
         place: Some(place_out(row.key)),
         by: row.by.user.0,
         by_name: row.by.name,
@@ -91,5 +91,5 @@ fn audit(view: &View, slots: Range<u16>, after: AuditKey, limit: usize) -> Read 
         target: row.target,
         detail: row.detail,
     });
-    Ok(Ok(Answer::Audit(say::AuditPage { rows: rows.collect(), more })))
+    Ok(Ok(Answer::Audit(wire::AuditPage { rows: rows.collect(), more })))
 }

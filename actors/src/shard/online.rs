@@ -10,7 +10,7 @@ use troupe_core::{NameKey, UserId, limits};
 use troupe_store::engine::EngineError;
 
 use super::reads::Read;
-use crate::message::{Answer, Refusal, say};
+use crate::message::{Answer, Refusal, wire};
 
 /// Shared, cheap to clone.
 #[derive(Clone, Default)]
@@ -28,7 +28,7 @@ impl Names {
         online: &[UserId],
         after: Option<&str>,
         limit: usize,
-        mut row: impl FnMut(UserId) -> Result<Option<say::User>, EngineError>,
+        mut row: impl FnMut(UserId) -> Result<Option<wire::User>, EngineError>,
     ) -> Read {
         let limit = limit.clamp(1, limits::PAGE_USERS);
         let after = after.map(NameKey::of);
@@ -54,7 +54,7 @@ impl Names {
         for (_, user) in wanted {
             users.extend(row(user)?);
         }
-        Ok(Ok(Answer::Users(say::Users { users, more })))
+        Ok(Ok(Answer::Users(wire::Users { users, more })))
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
             let row = |user: UserId| {
                 read += 1;
                 // The higher the id, the earlier the name.
-                Ok(Some(say::User { user_id: user.0, name: format!("user{}", 99_999 - user.0), ..Default::default() }))
+                Ok(Some(wire::User { user_id: user.0, name: format!("user{}", 99_999 - user.0), ..Default::default() }))
             };
             let answer = names.page(online, after, 10, row).expect("rows can be read");
             (

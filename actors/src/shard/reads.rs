@@ -13,7 +13,7 @@ use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use crate::message::{Account, Answer, Outcome, Refusal, Session, SubscriptionState, UserKey, say};
+use crate::message::{Account, Answer, Outcome, Refusal, Session, SubscriptionState, UserKey, wire};
 
 pub type Read = Result<Outcome, EngineError>;
 
@@ -76,14 +76,14 @@ pub fn ended(view: &View, sessions: Vec<Session>) -> Read {
 pub fn sessions(view: &View, user: UserId, online: &[Session], rest: Rest) -> Read {
     let sessions = view.sessions(user)?;
     let open = sessions.into_iter().filter(|session| !has_expired(session, rest.now, rest.idle_ms));
-    let sessions = open.map(|session| say::Session {
+    let sessions = open.map(|session| wire::Session {
         device: session.device.to_string(),
         created_ms: session.created.0,
         used_ms: session.last_used().0,
         online: online.iter().any(|live| live.device == session.device),
         current: false,
     });
-    Ok(Ok(Answer::Sessions(say::Sessions { sessions: sessions.collect() })))
+    Ok(Ok(Answer::Sessions(wire::Sessions { sessions: sessions.collect() })))
 }
 
 pub fn inbox(view: &View, user: UserId, after: Option<ConversationId>, limit: usize) -> Read {
@@ -109,14 +109,14 @@ pub fn inbox(view: &View, user: UserId, after: Option<ConversationId>, limit: us
 /// Without the names of the groups, which their shards know.
 pub fn invitations(view: &View, user: UserId, now: u64) -> Read {
     let open = view.invitations(user)?.into_iter().filter(|invitation| !inbox::has_expired(invitation, now));
-    let invitations = open.map(|invitation| say::Invitation {
+    let invitations = open.map(|invitation| wire::Invitation {
         conversation: invitation.conversation.to_string(),
         name: String::new(),
         invited_by: invitation.by.0,
         seq: invitation.version.0,
         created_ms: invitation.created.0,
     });
-    Ok(Ok(Answer::Invitations(say::Invitations { invitations: invitations.collect() })))
+    Ok(Ok(Answer::Invitations(wire::Invitations { invitations: invitations.collect() })))
 }
 
 pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Read {
@@ -129,14 +129,14 @@ pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Read {
             users.extend(user(view, id)?);
         }
     }
-    Ok(Ok(Answer::Users(say::Users { users, more: false })))
+    Ok(Ok(Answer::Users(wire::Users { users, more: false })))
 }
 
 /// A page of the users whose name begins so, in order of their keys.
 pub fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>, limit: usize) -> Read {
     let limit = limit.clamp(1, limits::PAGE_USERS);
     if prefix.len() > limits::USERNAME_MAX_BYTES {
-        return Ok(Ok(Answer::Users(say::Users::default())));
+        return Ok(Ok(Answer::Users(wire::Users::default())));
     }
     let (prefix, folded) = (NameKey::of(prefix), fold(prefix));
     let after = after.map(NameKey::of);
@@ -156,15 +156,15 @@ pub fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>,
         }
     }
     let behind = |key: &NameKey| after.as_ref().is_none_or(|after| key > after);
-    let mut users: Vec<say::User> =
+    let mut users: Vec<wire::User> =
         users.into_iter().filter(|((key, _), _)| behind(key)).map(|(_, user)| user).collect();
     more |= users.len() > limit;
     users.truncate(limit);
-    Ok(Ok(Answer::Users(say::Users { users, more })))
+    Ok(Ok(Answer::Users(wire::Users { users, more })))
 }
 
-pub fn user(view: &View, id: UserId) -> Result<Option<say::User>, EngineError> {
-    Ok(view.user(id)?.map(|user| say::User {
+pub fn user(view: &View, id: UserId) -> Result<Option<wire::User>, EngineError> {
+    Ok(view.user(id)?.map(|user| wire::User {
         user_id: user.id.0,
         name: user.name,
         online: false,
@@ -242,9 +242,9 @@ pub fn page(
         let more = events.last().is_some_and(|event| event.seq < head);
         (events, more)
     };
-    Ok(Ok(Answer::Page(say::Page {
+    Ok(Ok(Answer::Page(wire::Page {
         conversation: conversation.to_string(),
-        events: events.iter().map(say::Event::from).collect(),
+        events: events.iter().map(wire::Event::from).collect(),
         head: head.0,
         more,
     })))
@@ -261,7 +261,7 @@ pub fn summaries(view: &View, user: UserId, conversations: &[ConversationId]) ->
         let head = row.as_ref().map_or(Seq::ZERO, |row| row.head);
         let direct = matches!(id, ConversationId::Direct { .. });
         let unread = unread::unread(user, head, cursor.read, first, |of, seq| view.numbered_up_to(id, of, seq))?;
-        rows.push(say::Conversation {
+        rows.push(wire::Conversation {
             conversation: id.to_string(),
             head: head.0,
             time_ms: row.as_ref().map_or(0, |row| row.time.0),
@@ -269,7 +269,7 @@ pub fn summaries(view: &View, user: UserId, conversations: &[ConversationId]) ->
             read: cursor.read.0,
             unread,
             members: if direct { 2 } else { row.as_ref().map_or(0, |row| row.members) },
-            role: say::Role::from(role) as i32,
+            role: wire::Role::from(role) as i32,
             open: row.as_ref().is_some_and(|row| row.open),
             kept: view.kept(id)?.unwrap_or_default().0,
             name: row.map(|row| row.name).unwrap_or_default(),
@@ -299,12 +299,12 @@ pub fn members(view: &View, user: UserId, conversation: ConversationId, after: O
     let mut members = Vec::with_capacity(rows.len());
     for (user, role) in rows {
         let cursor = view.cursor(conversation, user)?;
-        members.push(say::Member {
+        members.push(wire::Member {
             user_id: user.0,
-            role: say::Role::from(role) as i32,
+            role: wire::Role::from(role) as i32,
             delivered: cursor.delivered.0,
             read: cursor.read.0,
         });
     }
-    Ok(Ok(Answer::Members(say::Members { members, more })))
+    Ok(Ok(Answer::Members(wire::Members { members, more })))
 }

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::harness::{Ask, Client, Node, Said, direct, message, node_with, password, within};
-use say::admin::Operation;
-use say::admin_answer::Answer;
-use troupe_proto::wire::client as say;
+use crate::harness::{Ask, Client, Node, ServerMessage, direct, message, node_with, password, within};
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::{Registration, Settings};
+use wire::admin::Operation;
+use wire::admin_answer::Answer;
 
 const NEW: &str = "a new password";
 
@@ -22,47 +22,47 @@ async fn admin_of(node: &Node) -> Client {
     let mut root = node.greeted().await;
     let login = |password: &str, new: &str| {
         let (name, device) = ("admin".into(), "console".into());
-        Ask::Login(say::Login { name, password: password.into(), device, new_password: new.into() })
+        Ask::Login(wire::Login { name, password: password.into(), device, new_password: new.into() })
     };
     assert_eq!(root.fails(login("wrong password", "")).await.code, "wrong_credentials");
     assert_eq!(root.fails(login(&born.password, "")).await.code, "password_change_required");
     assert_eq!(root.fails(login(&born.password, &born.password)).await.code, "same_password");
     assert_eq!(root.fails(login(&born.password, "short")).await.code, "bad_password");
-    let Said::LoggedIn(_) = root.ask(login(&born.password, NEW)).await else { panic!("not logged in") };
+    let ServerMessage::LoggedIn(_) = root.ask(login(&born.password, NEW)).await else { panic!("not logged in") };
     // The answer was lost, and the device says it again.
     let mut again = node.greeted().await;
-    let Said::LoggedIn(_) = again.ask(login(&born.password, NEW)).await else { panic!("not logged in again") };
+    let ServerMessage::LoggedIn(_) = again.ask(login(&born.password, NEW)).await else { panic!("not logged in again") };
     again
 }
 
 async fn act(root: &mut Client, operation: Operation) -> Result<Answer, String> {
     let request = root.fresh_id();
-    match root.ask(Ask::Admin(say::Admin { request, operation: Some(operation) })).await {
-        Said::Admin(say::AdminAnswer { answer: Some(answer) }) => Ok(answer),
-        Said::Failure(failure) => Err(failure.code),
+    match root.ask(Ask::Admin(wire::Admin { request, operation: Some(operation) })).await {
+        ServerMessage::Admin(wire::AdminAnswer { answer: Some(answer) }) => Ok(answer),
+        ServerMessage::Failure(failure) => Err(failure.code),
         other => panic!("neither an answer nor a failure: {other:?}"),
     }
 }
 
 async fn audit(root: &mut Client) -> Vec<String> {
-    let read = Operation::ReadAudit(say::ReadAudit::default());
+    let read = Operation::ReadAudit(wire::ReadAudit::default());
     let Ok(Answer::Audit(page)) = act(root, read).await else { panic!("no audit log") };
     assert!(!page.more);
     page.rows.iter().map(|row| format!("{} {} by {}", row.action, row.target, row.by_name)).collect()
 }
 
-async fn logs_in(node: &Node, name: &str, password: &str) -> Result<say::LoggedIn, String> {
-    let login = say::Login { name: name.into(), password: password.into(), device: "d".into(), ..Default::default() };
+async fn logs_in(node: &Node, name: &str, password: &str) -> Result<wire::LoggedIn, String> {
+    let login = wire::Login { name: name.into(), password: password.into(), device: "d".into(), ..Default::default() };
     match node.greeted().await.ask(Ask::Login(login)).await {
-        Said::LoggedIn(logged_in) => Ok(logged_in),
-        Said::Failure(failure) => Err(failure.code),
+        ServerMessage::LoggedIn(logged_in) => Ok(logged_in),
+        ServerMessage::Failure(failure) => Err(failure.code),
         other => panic!("{other:?}"),
     }
 }
 
-fn kicked(last: Option<Said>) -> String {
+fn kicked(last: Option<ServerMessage>) -> String {
     match last {
-        Some(Said::Kicked(kicked)) => kicked.code,
+        Some(ServerMessage::Kicked(kicked)) => kicked.code,
         other => panic!("not kicked: {other:?}"),
     }
 }
@@ -75,16 +75,16 @@ async fn a_password_change_ends_the_other_sessions_and_is_safe_to_repeat() {
     laptop.log_in("ann", "laptop").await;
     let request = ann.fresh_id();
     let change = |old: &str, new: &str| {
-        Ask::ChangePassword(say::ChangePassword {
+        Ask::ChangePassword(wire::ChangePassword {
             old_password: old.into(),
             new_password: new.into(),
             request: request.clone(),
         })
     };
     assert_eq!(ann.fails(change("wrong password", NEW)).await.code, "wrong_credentials");
-    assert!(matches!(ann.ask(change(&password("ann"), NEW)).await, Said::Done(_)));
+    assert!(matches!(ann.ask(change(&password("ann"), NEW)).await, ServerMessage::Done(_)));
     assert_eq!(kicked(laptop.end().await), "password_changed");
-    assert!(matches!(ann.ask(change(&password("ann"), NEW)).await, Said::Done(_)), "a repeat");
+    assert!(matches!(ann.ask(change(&password("ann"), NEW)).await, ServerMessage::Done(_)), "a repeat");
     ann.send("everyone", "this device stays").await;
     assert_eq!(logs_in(&node, "ann", &password("ann")).await.expect_err("the old one"), "wrong_credentials");
     logs_in(&node, "ann", NEW).await.expect("the new one");
@@ -97,7 +97,7 @@ async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     let mut root = admin_of(&node).await;
     let mut bob = node.user("bob").await;
     let bob_id = bob.user.to_string();
-    for operation in [Operation::ListAccounts(say::ListAccounts::default()), Operation::DisableAccount("admin".into())]
+    for operation in [Operation::ListAccounts(wire::ListAccounts::default()), Operation::DisableAccount("admin".into())]
     {
         assert_eq!(act(&mut bob, operation).await.expect_err("no administrator"), "not_admin");
     }
@@ -108,9 +108,9 @@ async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     act(&mut root, Operation::EnableAccount(bob_id.clone())).await.expect("enabled");
     let token = logs_in(&node, "bob", &password("bob")).await.expect("enabled").token;
 
-    let reset = say::ResetPassword { account: "bob".into(), password: "once and never".into() };
+    let reset = wire::ResetPassword { account: "bob".into(), password: "once and never".into() };
     act(&mut root, Operation::ResetPassword(reset)).await.expect("reset");
-    let resume = Ask::Resume(say::Resume { token });
+    let resume = Ask::Resume(wire::Resume { token });
     assert_eq!(node.greeted().await.fails(resume).await.code, "expired_token");
     assert_eq!(logs_in(&node, "bob", "once and never").await.expect_err("once"), "password_change_required");
 
@@ -120,29 +120,29 @@ async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     // Who is deleted is written to no more and added nowhere; what was written stays.
     let late = Ask::Send(message(&direct(ann.user, bob.user), "and now?", ann.fresh_id()));
     assert_eq!(ann.fails(late).await.code, "no_such_user");
-    let with = |request, members| say::CreateGroup { request, name: "team".into(), members, open: false };
+    let with = |request, members| wire::CreateGroup { request, name: "team".into(), members, open: false };
     let (first, second) = (ann.fresh_id(), ann.fresh_id());
     let create = Ask::CreateGroup(with(first, vec![bob.user]));
     assert_eq!(ann.fails(create).await.code, "no_such_user");
-    let Said::GroupCreated(group) = ann.ask(Ask::CreateGroup(with(second, Vec::new()))).await else {
+    let ServerMessage::GroupCreated(group) = ann.ask(Ask::CreateGroup(with(second, Vec::new()))).await else {
         panic!("no group")
     };
-    let add = say::change_group::Change::Add(say::AddMembers { users: vec![bob.user] });
+    let add = wire::change_group::Change::Add(wire::AddMembers { users: vec![bob.user] });
     let request = ann.fresh_id();
-    let add = Ask::ChangeGroup(say::ChangeGroup { request, conversation: group.conversation, change: Some(add) });
+    let add = Ask::ChangeGroup(wire::ChangeGroup { request, conversation: group.conversation, change: Some(add) });
     assert_eq!(ann.fails(add).await.code, "no_such_user");
-    let fetch = Ask::Fetch(say::Fetch { conversation: direct(ann.user, bob.user), ..Default::default() });
-    let Said::Page(page) = ann.ask(fetch).await else { panic!("no page") };
+    let fetch = Ask::Fetch(wire::Fetch { conversation: direct(ann.user, bob.user), ..Default::default() });
+    let ServerMessage::Page(page) = ann.ask(fetch).await else { panic!("no page") };
     assert_eq!(page.events.len(), 1);
     let register =
-        say::Register { name: "bob".into(), password: NEW.into(), request: ann.fresh_id(), ..Default::default() };
+        wire::Register { name: "bob".into(), password: NEW.into(), request: ann.fresh_id(), ..Default::default() };
     assert_eq!(node.greeted().await.fails(Ask::Register(register)).await.code, "name_taken");
     assert_eq!(logs_in(&node, "bob", "once and never").await.expect_err("deleted"), "wrong_credentials");
-    let create = say::CreateAccount { name: "bob".into(), password: "once and never".into(), admin: false };
+    let create = wire::CreateAccount { name: "bob".into(), password: "once and never".into(), admin: false };
     assert_eq!(act(&mut root, Operation::CreateAccount(create)).await.expect_err("reserved"), "name_taken");
     assert_eq!(act(&mut root, Operation::DeleteAccount("admin".into())).await.expect_err("itself"), "own_account");
 
-    let create = say::CreateAccount { name: "carol".into(), password: "once and never".into(), admin: true };
+    let create = wire::CreateAccount { name: "carol".into(), password: "once and never".into(), admin: true };
     act(&mut root, Operation::CreateAccount(create)).await.expect("created");
     let Ok(Answer::Accounts(list)) = act(&mut root, Operation::ListAccounts(Default::default())).await else {
         panic!("no list")
@@ -173,22 +173,22 @@ async fn registration_is_open_by_invitation_or_closed() {
     let mut root = admin_of(&node).await;
     let mut set = async |registration: Registration| {
         let registration = Some(registration.as_str().to_owned());
-        let change = say::ChangeSettings { registration, ..Default::default() };
+        let change = wire::ChangeSettings { registration, ..Default::default() };
         act(&mut root, Operation::ChangeSettings(change)).await.expect("changed")
     };
     let register = |name: &str, invite: &str, request: u8| {
         let request = vec![request; 16].into();
         let (name, invite, password) = (name.to_owned(), invite.to_owned(), password(name));
-        Ask::Register(say::Register { name, password, request, invite })
+        Ask::Register(wire::Register { name, password, request, invite })
     };
     set(Registration::Closed).await;
     let mut ann = node.greeted().await;
-    within(async { while !matches!(ann.ask(register("ann", "", 1)).await, Said::Failure(_)) {} }).await;
+    within(async { while !matches!(ann.ask(register("ann", "", 1)).await, ServerMessage::Failure(_)) {} }).await;
     assert_eq!(ann.fails(register("anna", "", 2)).await.code, "registration_closed");
     set(Registration::Invite).await;
     within(async { while ann.fails(register("anna", "", 2)).await.code != "invite_required" {} }).await;
     assert_eq!(ann.fails(register("anna", "no-such-code-at-all", 2)).await.code, "bad_invite");
-    let invite = say::CreateInvite {
+    let invite = wire::CreateInvite {
         code: "abcd-efgh-jkmn-pqrs".into(),
         uses: 2,
         expires_ms: u64::MAX,
@@ -199,15 +199,15 @@ async fn registration_is_open_by_invitation_or_closed() {
     // all.
     let code = "ABCDEFGH-JKMN-PQRS";
     for _ in 0..3 {
-        assert!(matches!(ann.ask(register("dora", code, 3)).await, Said::Registered(_)));
+        assert!(matches!(ann.ask(register("dora", code, 3)).await, ServerMessage::Registered(_)));
     }
     assert_eq!(ann.fails(register("dora", code, 4)).await.code, "name_taken");
     let emil = within(async {
         loop {
             // The use comes back a moment after the refusal.
             match ann.ask(register("emil", code, 5)).await {
-                Said::Registered(registered) => return registered,
-                Said::Failure(failure) => assert_eq!(failure.code, "bad_invite"),
+                ServerMessage::Registered(registered) => return registered,
+                ServerMessage::Failure(failure) => assert_eq!(failure.code, "bad_invite"),
                 other => panic!("{other:?}"),
             }
         }
@@ -235,7 +235,9 @@ async fn a_session_that_rests_too_long_ends_and_one_in_use_goes_on() {
     let begun = tokio::time::Instant::now();
     let listed = within(async {
         loop {
-            let Said::Sessions(list) = laptop.ask(Ask::ListSessions(say::ListSessions {})).await else { panic!() };
+            let ServerMessage::Sessions(list) = laptop.ask(Ask::ListSessions(wire::ListSessions {})).await else {
+                panic!()
+            };
             if list.sessions.len() == 1 {
                 return list.sessions;
             }
@@ -244,11 +246,11 @@ async fn a_session_that_rests_too_long_ends_and_one_in_use_goes_on() {
     })
     .await;
     assert_eq!(listed[0].device, "laptop");
-    let resume = Ask::Resume(say::Resume { token: rests });
+    let resume = Ask::Resume(wire::Resume { token: rests });
     assert_eq!(node.greeted().await.fails(resume).await.code, "expired_token");
     // This one is connected for longer than the idle time; it stays open.
     tokio::time::sleep_until(begun + Duration::from_secs(4)).await;
-    let Said::Sessions(list) = laptop.ask(Ask::ListSessions(say::ListSessions {})).await else { panic!() };
+    let ServerMessage::Sessions(list) = laptop.ask(Ask::ListSessions(wire::ListSessions {})).await else { panic!() };
     assert_eq!(list.sessions.len(), 1);
     laptop.send("everyone", "still here").await;
     node.stop().await;

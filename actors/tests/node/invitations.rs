@@ -1,54 +1,54 @@
 //! Groups of strangers: invited, accepted, declined, and never more than the bounds.
 
-use crate::harness::{Ask, Client, Said, direct, one_node_that_invites, within};
-use say::admin::Operation;
+use crate::harness::{Ask, Client, ServerMessage, direct, one_node_that_invites, within};
 use troupe_core::record::Author;
 use troupe_core::{UserId, limits};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::Strangers;
+use wire::admin::Operation;
 
 async fn new_group(owner: &mut Client, name: &str, members: &[u64]) -> String {
     let create =
-        say::CreateGroup { request: owner.fresh_id(), name: name.into(), open: false, members: members.to_vec() };
+        wire::CreateGroup { request: owner.fresh_id(), name: name.into(), open: false, members: members.to_vec() };
     match owner.ask(Ask::CreateGroup(create)).await {
-        Said::GroupCreated(group) => group.conversation,
+        ServerMessage::GroupCreated(group) => group.conversation,
         other => panic!("no group: {other:?}"),
     }
 }
 
-async fn invitations(client: &mut Client) -> Vec<say::Invitation> {
-    match client.ask(Ask::ListInvitations(say::ListInvitations {})).await {
-        Said::Invitations(list) => list.invitations,
+async fn invitations(client: &mut Client) -> Vec<wire::Invitation> {
+    match client.ask(Ask::ListInvitations(wire::ListInvitations {})).await {
+        ServerMessage::Invitations(list) => list.invitations,
         other => panic!("no invitations: {other:?}"),
     }
 }
 
 async fn listed(client: &mut Client) -> Vec<String> {
-    match client.ask(Ask::ListConversations(say::ListConversations::default())).await {
-        Said::Conversations(list) => list.conversations.into_iter().map(|line| line.conversation).collect(),
+    match client.ask(Ask::ListConversations(wire::ListConversations::default())).await {
+        ServerMessage::Conversations(list) => list.conversations.into_iter().map(|line| line.conversation).collect(),
         other => panic!("no list: {other:?}"),
     }
 }
 
 async fn members(client: &mut Client, group: &str) -> Vec<u64> {
-    match client.ask(Ask::ListMembers(say::ListMembers { conversation: group.into(), ..Default::default() })).await {
-        Said::Members(members) => members.members.into_iter().map(|member| member.user_id).collect(),
+    match client.ask(Ask::ListMembers(wire::ListMembers { conversation: group.into(), ..Default::default() })).await {
+        ServerMessage::Members(members) => members.members.into_iter().map(|member| member.user_id).collect(),
         other => panic!("no members: {other:?}"),
     }
 }
 
-async fn change(client: &mut Client, group: &str, change: say::change_group::Change) {
+async fn change(client: &mut Client, group: &str, change: wire::change_group::Change) {
     let request = client.fresh_id();
-    let change = say::ChangeGroup { request, conversation: group.into(), change: Some(change) };
+    let change = wire::ChangeGroup { request, conversation: group.into(), change: Some(change) };
     let said = client.ask(Ask::ChangeGroup(change)).await;
-    assert!(matches!(said, Said::SendAck(_)), "{said:?}");
+    assert!(matches!(said, ServerMessage::SendAck(_)), "{said:?}");
 }
 
 /// Waits for the push, and returns who invites to what.
 async fn invited(client: &mut Client) -> (String, u64) {
     client
         .push(|said| match said {
-            Said::Invitation(push) => Some((push.conversation.clone(), push.invited_by)),
+            ServerMessage::Invitation(push) => Some((push.conversation.clone(), push.invited_by)),
             _ => None,
         })
         .await
@@ -70,17 +70,17 @@ async fn a_group_of_a_stranger_is_entered_by_accepting() {
     ann.send(&group, "before he is in").await;
     let fence = ann.send("everyone", "a fence").await.seq;
     let pushed = bob.push(|said| match said {
-        Said::Event(push) if push.conversation == group => Some(true),
-        Said::Event(push) if push.event.as_ref().is_some_and(|event| event.seq == fence) => Some(false),
+        ServerMessage::Event(push) if push.conversation == group => Some(true),
+        ServerMessage::Event(push) if push.event.as_ref().is_some_and(|event| event.seq == fence) => Some(false),
         _ => None,
     });
     assert!(!pushed.await);
 
-    let accept = say::AcceptInvitation { conversation: group.clone(), seq: invitation.seq };
-    let late = say::AcceptInvitation { seq: invitation.seq + 1, ..accept.clone() };
+    let accept = wire::AcceptInvitation { conversation: group.clone(), seq: invitation.seq };
+    let late = wire::AcceptInvitation { seq: invitation.seq + 1, ..accept.clone() };
     assert_eq!(bob.fails(Ask::AcceptInvitation(late)).await.code, "no_such_invitation");
     for _ in 0..2 {
-        assert!(matches!(bob.ask(Ask::AcceptInvitation(accept.clone())).await, Said::Done(_)));
+        assert!(matches!(bob.ask(Ask::AcceptInvitation(accept.clone())).await, ServerMessage::Done(_)));
     }
     bob.follows(&group).await;
     assert_eq!(listed(&mut bob).await, ["everyone", group.as_str()]);
@@ -113,15 +113,15 @@ async fn a_user_that_was_written_to_is_no_stranger_but_one_that_only_wrote_is() 
         let group = new_group(&mut ann, &format!("try {number}"), &[bob.user]).await;
         entered = bob
             .push(|said| match said {
-                Said::Conversation(push) if push.present && push.conversation == group => Some(true),
-                Said::Invitation(push) if push.conversation == group => Some(false),
+                ServerMessage::Conversation(push) if push.present && push.conversation == group => Some(true),
+                ServerMessage::Invitation(push) if push.conversation == group => Some(false),
                 _ => None,
             })
             .await;
         if entered {
             break;
         }
-        change(&mut bob, &group, say::change_group::Change::Leave(say::Done {})).await;
+        change(&mut bob, &group, wire::change_group::Change::Leave(wire::Done {})).await;
     }
     assert!(entered, "bob knows ann, because he has written to her");
     node.stop().await;
@@ -135,7 +135,7 @@ async fn whether_strangers_invite_is_a_setting_of_the_cluster() {
     assert_eq!(invited(&mut bob).await, (group, ann.user));
     let by = Author { user: UserId(0), name: "operator".into(), address: String::new() };
     let set = async |strangers: &str| {
-        let change = say::ChangeSettings { strangers: Some(strangers.into()), ..Default::default() };
+        let change = wire::ChangeSettings { strangers: Some(strangers.into()), ..Default::default() };
         node.handle.operate(by.clone(), Operation::ChangeSettings(change)).await
     };
     assert_eq!(set("maybe").await.expect_err("no such word").code, "bad_request");
@@ -153,9 +153,9 @@ async fn declining_is_leaving() {
     let (mut ann, mut bob) = (node.user("ann").await, node.user("bob").await);
     let group = new_group(&mut ann, "team", &[bob.user]).await;
     invited(&mut bob).await;
-    change(&mut bob, &group, say::change_group::Change::Leave(say::Done {})).await;
+    change(&mut bob, &group, wire::change_group::Change::Leave(wire::Done {})).await;
     bob.push(|said| match said {
-        Said::Conversation(push) if !push.present && push.conversation == group => Some(()),
+        ServerMessage::Conversation(push) if !push.present && push.conversation == group => Some(()),
         _ => None,
     })
     .await;

@@ -3,31 +3,31 @@
 use bytes::Bytes;
 use troupe_core::Seq;
 use troupe_core::plant::Plant;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 
-use crate::harness::{Ask, Client, Said, direct, message, three_nodes_with};
+use crate::harness::{Ask, Client, ServerMessage, direct, message, three_nodes_with};
 use crate::reading::unread;
 
 const LATER: u32 = 77;
 const CONTENT: &[u8] = b"\x08\x01\xff not a message of any kind";
 
 /// What the nodes make an event of a later kind.
-fn later(conversation: &str, id: Bytes) -> say::Send {
-    let body = say::Body { kind: LATER, content: Bytes::from_static(CONTENT) };
-    say::Send { body: Some(body), ..message(conversation, "", id) }
+fn later(conversation: &str, id: Bytes) -> wire::Send {
+    let body = wire::Body { kind: LATER, content: Bytes::from_static(CONTENT) };
+    wire::Send { body: Some(body), ..message(conversation, "", id) }
 }
 
-async fn place(client: &mut Client, send: say::Send) -> say::SendAck {
+async fn place(client: &mut Client, send: wire::Send) -> wire::SendAck {
     loop {
         match client.ask(Ask::Send(send.clone())).await {
-            Said::SendAck(ack) => return ack,
-            Said::Failure(failure) if failure.kind() != say::failure::Kind::Rejected => {}
+            ServerMessage::SendAck(ack) => return ack,
+            ServerMessage::Failure(failure) if failure.kind() != wire::failure::Kind::Rejected => {}
             other => panic!("it is not placed: {other:?}"),
         }
     }
 }
 
-fn is_later(event: &say::Event, seq: u64) -> bool {
+fn is_later(event: &wire::Event, seq: u64) -> bool {
     (event.seq, event.kind, &event.content[..]) == (seq, LATER, CONTENT)
 }
 
@@ -54,7 +54,7 @@ async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
         while seqs.last() != Some(&last) {
             let (conversation, later) = (group.clone(), ack.seq);
             let event = client.push(|said| match said {
-                Said::Event(push) if push.conversation == conversation => push.event.clone(),
+                ServerMessage::Event(push) if push.conversation == conversation => push.event.clone(),
                 _ => None,
             });
             let event = event.await;
@@ -64,19 +64,19 @@ async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
         assert!(seqs.ends_with(&[first, ack.seq, last]), "{seqs:?}");
         // Read from a log, in both directions.
         for (backward, seq) in [(false, first), (true, last)] {
-            let fetch = say::Fetch { conversation: group.clone(), seq, backward, limit: 10 };
-            let Said::Page(page) = client.ask(Ask::Fetch(fetch)).await else { panic!("no page") };
+            let fetch = wire::Fetch { conversation: group.clone(), seq, backward, limit: 10 };
+            let ServerMessage::Page(page) = client.ask(Ask::Fetch(fetch)).await else { panic!("no page") };
             assert!(page.events.iter().any(|event| is_later(event, ack.seq)), "{:?}", page.events);
             assert!(page.events.windows(2).all(|two| two[0].seq + 1 == two[1].seq), "{:?}", page.events);
         }
     }
     // Only messages count as unread, and cursors move over it.
     assert_eq!(unread(&mut bob, &group).await, 2);
-    let mark = say::MarkRead { conversation: group.clone(), seq: ack.seq };
-    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, Said::Done(_)));
+    let mark = wire::MarkRead { conversation: group.clone(), seq: ack.seq };
+    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, ServerMessage::Done(_)));
     assert_eq!(unread(&mut bob, &group).await, 1);
-    let mark = say::MarkRead { conversation: group.clone(), seq: last };
-    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, Said::Done(_)));
+    let mark = wire::MarkRead { conversation: group.clone(), seq: last };
+    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, ServerMessage::Done(_)));
     assert_eq!(unread(&mut bob, &group).await, 0);
     // All replicas hold it: equal chains and the same bytes.
     let id: troupe_core::ConversationId = group.parse().expect("an id");
@@ -88,7 +88,7 @@ async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
         if let (Some(event), Some(row)) = (event, view.conversation(id).expect("readable"))
             && row.head == Seq(last)
         {
-            assert!(is_later(&say::Event::from(&event), ack.seq), "{event:?}");
+            assert!(is_later(&wire::Event::from(&event), ack.seq), "{event:?}");
             chains.push(row.chain);
         }
     }

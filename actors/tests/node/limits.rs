@@ -3,28 +3,28 @@
 
 use std::time::Duration;
 
-use crate::harness::{self, Ask, Client, Said, one_node, one_node_with};
+use crate::harness::{self, Ask, Client, ServerMessage, one_node, one_node_with};
 use tokio::time::Instant;
 use troupe_actors::budgets::Limits;
 use troupe_core::limits;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::LoginPolicy;
 
 /// Asks without waiting for answers, then counts those that were refused as `rate_limited`.
 async fn flood(client: &mut Client, many: usize) -> usize {
     let mut ids = Vec::new();
     for _ in 0..many {
-        ids.push(client.tell(Ask::ListSessions(say::ListSessions {})).await);
+        ids.push(client.tell(Ask::ListSessions(wire::ListSessions {})).await);
     }
     let mut limited = 0;
     for id in ids {
         match client.answer(id).await {
-            Said::Failure(failure) => {
-                assert_eq!((failure.code.as_str(), failure.kind()), ("rate_limited", say::failure::Kind::Overloaded));
+            ServerMessage::Failure(failure) => {
+                assert_eq!((failure.code.as_str(), failure.kind()), ("rate_limited", wire::failure::Kind::Overloaded));
                 assert!(failure.retry_after_ms > 0);
                 limited += 1;
             }
-            Said::Sessions(_) => {}
+            ServerMessage::Sessions(_) => {}
             other => panic!("neither an answer nor a refusal: {other:?}"),
         }
     }
@@ -42,14 +42,14 @@ async fn above_its_budget_a_user_is_slowed_down_and_others_are_not() {
     // Dear requests are too much to wait for.
     let mut refused = 0;
     for _ in 0..3 {
-        if let Said::Failure(failure) = ann.ask(Ask::ListOnline(say::ListOnline::default())).await {
+        if let ServerMessage::Failure(failure) = ann.ask(Ask::ListOnline(wire::ListOnline::default())).await {
             assert_eq!(failure.code, "rate_limited");
             refused += 1;
         }
     }
     assert!(refused > 0);
     // Heartbeats are no requests.
-    assert!(matches!(ann.ask(Ask::Ping(say::Ping { nonce: 7 })).await, Said::Pong(_)));
+    assert!(matches!(ann.ask(Ask::Ping(wire::Ping { nonce: 7 })).await, ServerMessage::Pong(_)));
     // The address has room, and so has bob: his 40 are answered while ann's 50 are read slowly.
     let slow = tokio::spawn(async move {
         flood(&mut ann, 50).await;
@@ -84,7 +84,7 @@ async fn a_silent_connection_gives_way_to_a_newcomer() {
         silent.push(node.greeted().await);
     }
     // The oldest were closed with a word, and ann was not touched.
-    assert!(matches!(silent[0].end().await, Some(Said::Kicked(kicked)) if kicked.code == "no_login"));
+    assert!(matches!(silent[0].end().await, Some(ServerMessage::Kicked(kicked)) if kicked.code == "no_login"));
     let _bob = node.user("bob").await;
     assert_eq!(ann.send("everyone", "still here").await.seq, 1);
     let mut last = silent.pop().expect("the latest");
@@ -92,7 +92,7 @@ async fn a_silent_connection_gives_way_to_a_newcomer() {
     // Two users, and room for two more.
     let _third = node.user("carl").await;
     let mut refused = node.connect().await;
-    let hello = say::Hello { min_version: 1, max_version: 1, client: "test".into() };
+    let hello = wire::Hello { min_version: 1, max_version: 1, client: "test".into() };
     let _ = refused.tell(Ask::Hello(hello)).await;
     assert!(refused.end().await.is_none());
     assert!(node.handle.ctx().metrics.connections_refused.get() >= 1);
@@ -107,7 +107,7 @@ async fn before_the_login_a_frame_is_small() {
     let length = (limits::GREETING_FRAME_BYTES as u32 + 1).to_be_bytes();
     stranger.write(&length).await;
     let last = stranger.end().await;
-    assert!(matches!(&last, Some(Said::Failure(failure)) if failure.code == "bad_frame"), "{last:?}");
+    assert!(matches!(&last, Some(ServerMessage::Failure(failure)) if failure.code == "bad_frame"), "{last:?}");
     let mut ann = node.user("ann").await;
     ann.send("everyone", &"x".repeat(limits::MESSAGE_BYTES)).await;
     node.stop().await;
@@ -143,28 +143,28 @@ async fn what_an_outsider_asks_wakes_and_writes_nothing() {
     let awake = node.handle.ctx().metrics.actors.get();
 
     for conversation in missing.iter().chain(&silent).chain([&group]) {
-        let acknowledge = say::Acknowledge { conversation: conversation.clone(), seq: 1 };
+        let acknowledge = wire::Acknowledge { conversation: conversation.clone(), seq: 1 };
         eve.tell(Ask::Acknowledge(acknowledge)).await;
     }
     for conversation in missing.iter().chain([&group]) {
         let id = eve.fresh_id();
         assert_eq!(eve.fails(Ask::Send(harness::message(conversation, "hello?", id))).await.code, "not_member");
         let request = eve.fresh_id();
-        let change = Some(say::change_group::Change::Rename("mine".into()));
-        let rename = say::ChangeGroup { request, conversation: conversation.clone(), change };
+        let change = Some(wire::change_group::Change::Rename("mine".into()));
+        let rename = wire::ChangeGroup { request, conversation: conversation.clone(), change };
         assert_eq!(eve.fails(Ask::ChangeGroup(rename)).await.code, "not_member");
-        let mark = say::MarkRead { conversation: conversation.clone(), seq: 1 };
+        let mark = wire::MarkRead { conversation: conversation.clone(), seq: 1 };
         assert_eq!(eve.fails(Ask::MarkRead(mark)).await.code, "not_member");
     }
     for conversation in &silent {
-        let mark = say::MarkRead { conversation: conversation.clone(), seq: 1 };
+        let mark = wire::MarkRead { conversation: conversation.clone(), seq: 1 };
         assert_eq!(eve.fails(Ask::MarkRead(mark)).await.code, "seq_beyond_head");
     }
     let request = eve.fresh_id();
-    let taken = say::Register { name: "ann".into(), password: harness::password("x"), request, ..Default::default() };
+    let taken = wire::Register { name: "ann".into(), password: harness::password("x"), request, ..Default::default() };
     assert_eq!(eve.fails(Ask::Register(taken)).await.code, "name_taken");
-    let revoke = say::RevokeSession { device: "never-there".into() };
-    assert!(matches!(eve.ask(Ask::RevokeSession(revoke)).await, Said::Done(_)));
+    let revoke = wire::RevokeSession { device: "never-there".into() };
+    assert!(matches!(eve.ask(Ask::RevokeSession(revoke)).await, ServerMessage::Done(_)));
 
     assert_eq!(logs(&node).await, written);
     let now = node.handle.ctx().metrics.actors.get();
@@ -180,9 +180,9 @@ async fn a_removed_sender_still_gets_the_ack_of_before() {
     let id = bob.fresh_id();
     let first = bob.send_as(&group, "said in time", id.clone()).await;
     let request = ann.fresh_id();
-    let change = Some(say::change_group::Change::Remove(bob.user));
-    let remove = say::ChangeGroup { request, conversation: group.clone(), change };
-    assert!(matches!(ann.ask(Ask::ChangeGroup(remove)).await, Said::SendAck(_)));
+    let change = Some(wire::change_group::Change::Remove(bob.user));
+    let remove = wire::ChangeGroup { request, conversation: group.clone(), change };
+    assert!(matches!(ann.ask(Ask::ChangeGroup(remove)).await, ServerMessage::SendAck(_)));
     // Those who were in it a moment ago are looked up again.
     let written = settled(&node).await;
     let late = bob.fresh_id();
@@ -221,7 +221,7 @@ async fn a_guesser_is_slowed_down_before_anything_is_hashed() {
     let mut limited = 0;
     for n in 0..limits::FAILED_LOGINS.0 + 5 {
         let name = if n % 2 == 0 { "ann".to_owned() } else { ann.user.to_string() };
-        let login = say::Login { name, password: "a guess".into(), device: "phone".into(), ..Default::default() };
+        let login = wire::Login { name, password: "a guess".into(), device: "phone".into(), ..Default::default() };
         let failure = guesser.fails(Ask::Login(login)).await;
         match failure.code.as_str() {
             "wrong_credentials" => assert!(n < limits::FAILED_LOGINS.0, "guess {n} was hashed"),
@@ -246,12 +246,12 @@ async fn an_address_gets_so_many_accounts_and_a_user_so_many_groups() {
     node.user("carl").await;
     let request = ann.fresh_id();
     let register =
-        say::Register { name: "dave".into(), password: harness::password("dave"), request, ..Default::default() };
+        wire::Register { name: "dave".into(), password: harness::password("dave"), request, ..Default::default() };
     let failure = ann.fails(Ask::Register(register)).await;
-    assert_eq!((failure.code.as_str(), failure.kind()), ("quota_exceeded", say::failure::Kind::Overloaded));
+    assert_eq!((failure.code.as_str(), failure.kind()), ("quota_exceeded", wire::failure::Kind::Overloaded));
     ann.create_group("one", &[]).await;
     ann.create_group("two", &[]).await;
-    let create = say::CreateGroup { request: ann.fresh_id(), name: "three".into(), ..Default::default() };
+    let create = wire::CreateGroup { request: ann.fresh_id(), name: "three".into(), ..Default::default() };
     assert_eq!(ann.fails(Ask::CreateGroup(create)).await.code, "quota_exceeded");
     node.stop().await;
 }

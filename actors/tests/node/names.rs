@@ -1,15 +1,15 @@
 //! Names over a real socket: look-alikes are one name, and accounts of earlier versions are found
 //! by theirs.
 
-use crate::harness::{Ask, Client, Node, Said, one_node, password};
+use crate::harness::{Ask, Client, Node, ServerMessage, one_node, password};
 use troupe_core::command::Register;
 use troupe_core::{ClientMessageId, Command, ShardMap, UserId, Username};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::LoginPolicy;
 use troupe_store::rows::View;
 
 fn registering(client: &mut Client, name: &str) -> Ask {
-    Ask::Register(say::Register {
+    Ask::Register(wire::Register {
         name: name.into(),
         password: password("ann"),
         request: client.fresh_id(),
@@ -18,7 +18,7 @@ fn registering(client: &mut Client, name: &str) -> Ask {
 }
 
 fn login(name: &str) -> Ask {
-    Ask::Login(say::Login {
+    Ask::Login(wire::Login {
         name: name.into(),
         password: password("ann"),
         device: "phone".into(),
@@ -39,7 +39,7 @@ async fn register_as_before(node: &Node, ann: u64, name: &str) {
 
 async fn found(client: &mut Client, ask: Ask) -> Vec<String> {
     match client.ask(ask).await {
-        Said::Users(users) => users.users.into_iter().map(|user| user.name).collect(),
+        ServerMessage::Users(users) => users.users.into_iter().map(|user| user.name).collect(),
         other => panic!("no users: {other:?}"),
     }
 }
@@ -52,7 +52,7 @@ async fn names_that_look_alike_are_taken_and_misleading_ones_are_refused() {
     for name in ["张三", "हिन्दी", "ไม่รู้", "தமிழ்", "ΟΔΥΣΣΕΥΣ", "한국", "coca"]
     {
         let ask = registering(&mut other, name);
-        assert!(matches!(other.ask(ask).await, Said::Registered(_)), "{name}");
+        assert!(matches!(other.ask(ask).await, ServerMessage::Registered(_)), "{name}");
     }
     for (name, code) in [
         ("οδυσσευς", "name_taken"),
@@ -70,14 +70,15 @@ async fn names_that_look_alike_are_taken_and_misleading_ones_are_refused() {
         let failure = other.fails(ask).await;
         assert_eq!(failure.code, code, "{name}: {}", failure.text);
     }
-    let get =
-        say::GetUsers { ids: Vec::new(), names: vec!["οδυσσευς".into(), "ＣＯＣＡ".into(), "аnn".into()] };
+    let get = wire::GetUsers {
+        ids: Vec::new(), names: vec!["οδυσσευς".into(), "ＣＯＣＡ".into(), "аnn".into()]
+    };
     let mut names = found(&mut ann, Ask::GetUsers(get)).await;
     names.sort();
     assert_eq!(names, ["ann", "coca", "ΟΔΥΣΣΕΥΣ"]);
-    let find = say::FindUsers { prefix: "οδυ".into(), ..Default::default() };
+    let find = wire::FindUsers { prefix: "οδυ".into(), ..Default::default() };
     assert_eq!(found(&mut ann, Ask::FindUsers(find)).await, ["ΟΔΥΣΣΕΥΣ"]);
-    assert!(matches!(other.ask(login("οδυσσευς")).await, Said::LoggedIn(who) if who.name == "ΟΔΥΣΣΕΥΣ"));
+    assert!(matches!(other.ask(login("οδυσσευς")).await, ServerMessage::LoggedIn(who) if who.name == "ΟΔΥΣΣΕΥΣ"));
     node.stop().await;
 }
 
@@ -92,13 +93,13 @@ async fn accounts_of_earlier_versions_are_found_and_their_names_stay_taken() {
     // its own name.
     let mut other = node.greeted().await;
     let ask = registering(&mut other, "coca");
-    assert!(matches!(other.ask(ask).await, Said::Registered(_)));
+    assert!(matches!(other.ask(ask).await, ServerMessage::Registered(_)));
     for (typed, name) in
         [("привет", "Привет"), ("соса", "соса"), ("coca", "coca"), ("Admin", "admin"), ("g77", "g77"), ("νικη", "ΝΙΚΗ")]
     {
         let mut device = node.greeted().await;
-        assert!(matches!(device.ask(login(typed)).await, Said::LoggedIn(who) if who.name == name), "{typed}");
-        let get = say::GetUsers { ids: Vec::new(), names: vec![typed.into()] };
+        assert!(matches!(device.ask(login(typed)).await, ServerMessage::LoggedIn(who) if who.name == name), "{typed}");
+        let get = wire::GetUsers { ids: Vec::new(), names: vec![typed.into()] };
         assert_eq!(found(&mut ann, Ask::GetUsers(get)).await, [name]);
     }
     for name in ["ПРИВЕТ", "привет", "соса", "Νικη"] {
@@ -106,7 +107,7 @@ async fn accounts_of_earlier_versions_are_found_and_their_names_stay_taken() {
         assert_eq!(other.fails(ask).await.code, "name_taken", "{name}");
     }
     for prefix in ["при", "ПРИВЕТ"] {
-        let find = say::FindUsers { prefix: prefix.into(), ..Default::default() };
+        let find = wire::FindUsers { prefix: prefix.into(), ..Default::default() };
         assert_eq!(found(&mut ann, Ask::FindUsers(find)).await, ["Привет"]);
     }
     node.stop().await;
@@ -116,19 +117,19 @@ async fn accounts_of_earlier_versions_are_found_and_their_names_stay_taken() {
 async fn a_title_that_steers_a_terminal_is_refused() {
     let node = one_node(LoginPolicy::Replace).await;
     let mut ann = node.user("ann").await;
-    let create = |name: &str, request| say::CreateGroup { request, name: name.into(), ..Default::default() };
+    let create = |name: &str, request| wire::CreateGroup { request, name: name.into(), ..Default::default() };
     for title in ["", "   ", "bob\u{202e}", "a\u{2028}b", "\u{200b}", "a\u{1b}[2Jb", "tab\tbed"] {
         let request = ann.fresh_id();
         assert_eq!(ann.fails(Ask::CreateGroup(create(title, request))).await.code, "bad_name", "{title:?}");
     }
     let request = ann.fresh_id();
-    let Said::GroupCreated(group) = ann.ask(Ask::CreateGroup(create("Team ☕", request))).await else {
+    let ServerMessage::GroupCreated(group) = ann.ask(Ask::CreateGroup(create("Team ☕", request))).await else {
         panic!("no group")
     };
-    let rename = say::ChangeGroup {
+    let rename = wire::ChangeGroup {
         request: ann.fresh_id(),
         conversation: group.conversation,
-        change: Some(say::change_group::Change::Rename("bob\u{2066}".into())),
+        change: Some(wire::change_group::Change::Rename("bob\u{2066}".into())),
     };
     assert_eq!(ann.fails(Ask::ChangeGroup(rename)).await.code, "bad_name");
     node.stop().await;

@@ -1,9 +1,9 @@
 //! What a client sees of one node: every kind of request over a real socket.
 
-use crate::harness::{self, Ask, Said, Stalling, direct, message, one_node, password};
+use crate::harness::{self, Ask, ServerMessage, Stalling, direct, message, one_node, password};
 use troupe_core::command::OpenSession;
 use troupe_core::{Command, DeviceId, ShardMap, TokenHash, UserId, limits};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::LoginPolicy;
 
 #[tokio::test]
@@ -27,15 +27,15 @@ async fn a_private_message_is_acked_pushed_and_fetched() {
     assert_eq!(bob.event(&both).await, (2, "second".to_owned()));
     assert_eq!(ann.event(&both).await, (2, "second".to_owned()));
 
-    let mark = say::MarkRead { conversation: both.clone(), seq: 2 };
-    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, Said::Done(_)));
+    let mark = wire::MarkRead { conversation: both.clone(), seq: 2 };
+    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, ServerMessage::Done(_)));
     let reader = bob.user;
     let read = ann.push(|said| match said {
-        Said::Cursor(cursor) if cursor.user_id == reader => Some(cursor.read),
+        ServerMessage::Cursor(cursor) if cursor.user_id == reader => Some(cursor.read),
         _ => None,
     });
     assert_eq!(read.await, 2);
-    let beyond = say::MarkRead { conversation: both.clone(), seq: 9 };
+    let beyond = wire::MarkRead { conversation: both.clone(), seq: 9 };
     assert_eq!(bob.fails(Ask::MarkRead(beyond)).await.code, "seq_beyond_head");
     node.stop().await;
 }
@@ -45,9 +45,11 @@ async fn a_group_is_private_to_its_members() {
     let node = one_node(LoginPolicy::Replace).await;
     let (mut ann, mut bob, mut eve) = (node.user("ann").await, node.user("bob").await, node.user("eve").await);
     let request = ann.fresh_id();
-    let create = say::CreateGroup { request, name: "team".into(), open: false, members: vec![bob.user] };
-    let Said::GroupCreated(group) = ann.ask(Ask::CreateGroup(create.clone())).await else { panic!("no group") };
-    let Said::GroupCreated(again) = ann.ask(Ask::CreateGroup(create)).await else { panic!("no group") };
+    let create = wire::CreateGroup { request, name: "team".into(), open: false, members: vec![bob.user] };
+    let ServerMessage::GroupCreated(group) = ann.ask(Ask::CreateGroup(create.clone())).await else {
+        panic!("no group")
+    };
+    let ServerMessage::GroupCreated(again) = ann.ask(Ask::CreateGroup(create)).await else { panic!("no group") };
     assert_eq!(group, again);
     let group = group.conversation;
     ann.follows(&group).await;
@@ -57,14 +59,14 @@ async fn a_group_is_private_to_its_members() {
     assert_eq!(bob.event(&group).await, (first, "to the team".to_owned()));
     let id = eve.fresh_id();
     assert_eq!(eve.fails(Ask::Send(message(&group, "let me in", id))).await.code, "not_member");
-    let fetch = say::Fetch { conversation: group.clone(), ..Default::default() };
+    let fetch = wire::Fetch { conversation: group.clone(), ..Default::default() };
     assert_eq!(eve.fails(Ask::Fetch(fetch.clone())).await.code, "not_member");
 
     // The last that a removed member gets is the removal.
     let request = ann.fresh_id();
-    let change = Some(say::change_group::Change::Remove(bob.user));
-    let remove = say::ChangeGroup { request, conversation: group.clone(), change };
-    let Said::SendAck(ack) = ann.ask(Ask::ChangeGroup(remove)).await else { panic!("not removed") };
+    let change = Some(wire::change_group::Change::Remove(bob.user));
+    let remove = wire::ChangeGroup { request, conversation: group.clone(), change };
+    let ServerMessage::SendAck(ack) = ann.ask(Ask::ChangeGroup(remove)).await else { panic!("not removed") };
     assert_eq!(bob.event(&group).await, (ack.seq, format!("removed {}", bob.user)));
     let after = ann.send(&group, "without bob").await.seq;
     assert_eq!(ann.event(&group).await.0, first);
@@ -74,8 +76,8 @@ async fn a_group_is_private_to_its_members() {
     // A fence: ann has got the message, so the hub has handed it to all, and pushes keep order.
     assert_eq!(bob.send("everyone", "still here").await.seq, 1);
     let fence = bob.push(|said| match said {
-        Said::Event(push) if push.conversation == group => panic!("pushed after the removal: {push:?}"),
-        Said::Event(push) if push.conversation == "everyone" => Some(()),
+        ServerMessage::Event(push) if push.conversation == group => panic!("pushed after the removal: {push:?}"),
+        ServerMessage::Event(push) if push.conversation == "everyone" => Some(()),
         _ => None,
     });
     fence.await;
@@ -99,8 +101,8 @@ async fn everyone_hears_the_channel_and_who_was_away_catches_up() {
     assert_eq!(bob.history("everyone").await, [(1, "hello world".to_owned())]);
     // The list of a user is written by another shard, soon after the message.
     let row = loop {
-        let list = say::ListConversations::default();
-        let Said::Conversations(page) = bob.ask(Ask::ListConversations(list)).await else { panic!("no list") };
+        let list = wire::ListConversations::default();
+        let ServerMessage::Conversations(page) = bob.ask(Ask::ListConversations(list)).await else { panic!("no list") };
         assert!(page.unavailable.is_empty());
         assert_eq!(page.conversations[0].conversation, "everyone");
         if let Some(row) = page.conversations.into_iter().find(|row| row.conversation == both) {
@@ -113,10 +115,10 @@ async fn everyone_hears_the_channel_and_who_was_away_catches_up() {
     // Any connection continues the session by its token.
     drop(bob);
     let mut bob = node.greeted().await;
-    let resume = say::Resume { token: logged_in.token };
-    let Said::LoggedIn(resumed) = bob.ask(Ask::Resume(resume)).await else { panic!("not resumed") };
+    let resume = wire::Resume { token: logged_in.token };
+    let ServerMessage::LoggedIn(resumed) = bob.ask(Ask::Resume(resume)).await else { panic!("not resumed") };
     assert_eq!((resumed.user_id, resumed.name.as_str(), resumed.device.as_str()), (bob_id, "bob", "laptop"));
-    let bad = say::Resume { token: vec![1; 40].into() };
+    let bad = wire::Resume { token: vec![1; 40].into() };
     assert_eq!(node.greeted().await.fails(Ask::Resume(bad)).await.code, "expired_token");
     node.stop().await;
 }
@@ -127,26 +129,28 @@ async fn a_second_login_replaces_or_is_refused_as_the_cluster_says() {
     let mut first = node.user("ann").await;
     let mut second = node.greeted().await;
     second.log_in("ann", "phone").await;
-    assert!(matches!(first.end().await, Some(Said::Kicked(kicked)) if kicked.code == "replaced"));
+    assert!(matches!(first.end().await, Some(ServerMessage::Kicked(kicked)) if kicked.code == "replaced"));
     let mut third = node.greeted().await;
     third.log_in("ann", "laptop").await;
-    let Said::Sessions(list) = third.ask(Ask::ListSessions(say::ListSessions {})).await else { panic!("no list") };
+    let ServerMessage::Sessions(list) = third.ask(Ask::ListSessions(wire::ListSessions {})).await else {
+        panic!("no list")
+    };
     let devices: Vec<_> = list.sessions.iter().map(|s| (s.device.as_str(), s.online, s.current)).collect();
     assert_eq!(devices, [("laptop", true, true), ("phone", true, false)]);
-    let revoke = say::RevokeSession { device: "phone".into() };
-    assert!(matches!(third.ask(Ask::RevokeSession(revoke)).await, Said::Done(_)));
-    assert!(matches!(second.end().await, Some(Said::Kicked(kicked)) if kicked.code == "revoked"));
-    assert!(matches!(third.ask(Ask::Logout(say::Logout {})).await, Said::Done(_)));
-    assert!(matches!(third.end().await, Some(Said::Kicked(kicked)) if kicked.code == "logged_out"));
+    let revoke = wire::RevokeSession { device: "phone".into() };
+    assert!(matches!(third.ask(Ask::RevokeSession(revoke)).await, ServerMessage::Done(_)));
+    assert!(matches!(second.end().await, Some(ServerMessage::Kicked(kicked)) if kicked.code == "revoked"));
+    assert!(matches!(third.ask(Ask::Logout(wire::Logout {})).await, ServerMessage::Done(_)));
+    assert!(matches!(third.end().await, Some(ServerMessage::Kicked(kicked)) if kicked.code == "logged_out"));
     node.stop().await;
 
     let node = one_node(LoginPolicy::Refuse).await;
     let mut first = node.user("ann").await;
     let mut second = node.greeted().await;
     let login =
-        say::Login { name: "ann".into(), password: password("ann"), device: "laptop".into(), ..Default::default() };
+        wire::Login { name: "ann".into(), password: password("ann"), device: "laptop".into(), ..Default::default() };
     assert_eq!(second.fails(Ask::Login(login)).await.code, "already_online");
-    assert!(matches!(first.ask(Ask::Logout(say::Logout {})).await, Said::Done(_)));
+    assert!(matches!(first.ask(Ask::Logout(wire::Logout {})).await, ServerMessage::Done(_)));
     second.log_in("ann", "laptop").await;
     node.stop().await;
 }
@@ -166,8 +170,10 @@ async fn a_session_too_many_ends_the_oldest_with_its_reason() {
     node.cluster.propose(shard, opened.collect()).await.expect("committed");
     let mut newest = node.greeted().await;
     newest.log_in("ann", "laptop").await;
-    assert!(matches!(oldest.end().await, Some(Said::Kicked(kicked)) if kicked.code == "too_many_sessions"));
-    let Said::Sessions(list) = newest.ask(Ask::ListSessions(say::ListSessions {})).await else { panic!("no list") };
+    assert!(matches!(oldest.end().await, Some(ServerMessage::Kicked(kicked)) if kicked.code == "too_many_sessions"));
+    let ServerMessage::Sessions(list) = newest.ask(Ask::ListSessions(wire::ListSessions {})).await else {
+        panic!("no list")
+    };
     assert_eq!(list.sessions.len(), limits::SESSIONS_PER_USER);
     node.stop().await;
 }
@@ -179,16 +185,16 @@ async fn what_is_wrong_is_refused_with_its_code() {
     let mut stranger = node.greeted().await;
     for (name, pass) in [("ann", "not her password"), ("nobody", "not her password"), ("?", "x")] {
         let login =
-            say::Login { name: name.into(), password: pass.into(), device: "phone".into(), ..Default::default() };
+            wire::Login { name: name.into(), password: pass.into(), device: "phone".into(), ..Default::default() };
         assert_eq!(stranger.fails(Ask::Login(login)).await.code, "wrong_credentials");
     }
     let request = stranger.fresh_id();
     let taken =
-        say::Register { name: "ANN".into(), password: password("x"), request: request.clone(), ..Default::default() };
+        wire::Register { name: "ANN".into(), password: password("x"), request: request.clone(), ..Default::default() };
     assert_eq!(stranger.fails(Ask::Register(taken)).await.code, "name_taken");
-    let short = say::Register { name: "carl".into(), password: "short".into(), request, ..Default::default() };
+    let short = wire::Register { name: "carl".into(), password: "short".into(), request, ..Default::default() };
     assert_eq!(stranger.fails(Ask::Register(short)).await.code, "bad_password");
-    assert_eq!(stranger.fails(Ask::ListSessions(say::ListSessions {})).await.code, "not_logged_in");
+    assert_eq!(stranger.fails(Ask::ListSessions(wire::ListSessions {})).await.code, "not_logged_in");
 
     let id = ann.fresh_id();
     let nobody = message(&direct(ann.user, 5 * 1024), "hello?", id);
@@ -211,12 +217,12 @@ async fn garbage_is_answered_and_hung_up_on() {
         let mut client = node.connect().await;
         client.write(garbage).await;
         let last = client.end().await;
-        assert!(matches!(&last, Some(Said::Failure(failure)) if failure.code == "bad_frame"), "{last:?}");
+        assert!(matches!(&last, Some(ServerMessage::Failure(failure)) if failure.code == "bad_frame"), "{last:?}");
     }
     let mut silent = node.connect().await;
-    let early = say::Ping { nonce: 1 };
+    let early = wire::Ping { nonce: 1 };
     assert_eq!(silent.fails(Ask::Ping(early)).await.code, "not_logged_in");
-    let hello = say::Hello { min_version: 7, max_version: 9, client: String::new() };
+    let hello = wire::Hello { min_version: 7, max_version: 9, client: String::new() };
     assert_eq!(silent.fails(Ask::Hello(hello)).await.code, "bad_version");
     assert!(node.handle.ctx().metrics.rejected.get() >= 5);
     node.stop().await;
@@ -229,17 +235,17 @@ async fn users_are_found_by_prefix_and_by_being_online() {
     let mut annabel = node.greeted().await;
     annabel.register("annabel").await;
     let bob = node.user("bob").await;
-    let names = |said: Said| match said {
-        Said::Users(users) => users.users.into_iter().map(|user| (user.name, user.online)).collect::<Vec<_>>(),
+    let names = |said: ServerMessage| match said {
+        ServerMessage::Users(users) => users.users.into_iter().map(|user| (user.name, user.online)).collect::<Vec<_>>(),
         other => panic!("no users: {other:?}"),
     };
-    let find = say::FindUsers { prefix: "AN".into(), ..Default::default() };
+    let find = wire::FindUsers { prefix: "AN".into(), ..Default::default() };
     assert_eq!(names(ann.ask(Ask::FindUsers(find)).await), [("Ann".into(), true), ("annabel".into(), false)]);
-    let online = say::ListOnline::default();
+    let online = wire::ListOnline::default();
     assert_eq!(names(ann.ask(Ask::ListOnline(online)).await), [("Ann".into(), true), ("bob".into(), true)]);
-    let page = say::ListOnline { after: "ann".into(), limit: 1 };
+    let page = wire::ListOnline { after: "ann".into(), limit: 1 };
     assert_eq!(names(ann.ask(Ask::ListOnline(page)).await), [("bob".into(), true)]);
-    let get = say::GetUsers { ids: vec![bob.user], names: vec!["annabel".into(), "nobody".into()] };
+    let get = wire::GetUsers { ids: vec![bob.user], names: vec!["annabel".into(), "nobody".into()] };
     let mut got = names(ann.ask(Ask::GetUsers(get)).await);
     got.sort();
     assert_eq!(got, [("annabel".into(), false), ("bob".into(), true)]);
@@ -258,7 +264,7 @@ async fn what_is_committed_after_its_sender_has_given_up_is_told_without_another
 
     disk.hold();
     let id = ann.fresh_id();
-    let register = say::Register {
+    let register = wire::Register {
         name: "carl".into(),
         password: password("carl"),
         request: ann.fresh_id(),
@@ -266,7 +272,7 @@ async fn what_is_committed_after_its_sender_has_given_up_is_told_without_another
     };
     // By the time that the second has waited in vain, everybody has long given up the first.
     for request in [Ask::Send(message("everyone", "late", id)), Ask::Register(register)] {
-        assert_eq!(ann.fails(request).await.kind(), say::failure::Kind::Unavailable);
+        assert_eq!(ann.fails(request).await.kind(), wire::failure::Kind::Unavailable);
     }
     disk.release();
     bob.hears_of("everyone", placed + 1).await;
@@ -279,7 +285,7 @@ async fn a_drain_sends_clients_away_and_waits_for_them() {
     let mut ann = node.user("ann").await;
     let handle = node.handle.clone();
     let drain = tokio::spawn(async move { handle.drain(std::time::Duration::from_secs(15)).await });
-    ann.push(|said| matches!(said, Said::GoAway(_)).then_some(())).await;
+    ann.push(|said| matches!(said, ServerMessage::GoAway(_)).then_some(())).await;
     // What was asked is still answered.
     ann.send("everyone", "a last word").await;
     drop(ann);

@@ -1,27 +1,27 @@
 //! An outsider gets one answer for a conversation, whether it exists or not, over all operations.
 
-use crate::harness::{Ask, Client, Node, Said, direct, message, one_node};
+use crate::harness::{Ask, Client, Node, ServerMessage, direct, message, one_node};
 use bytes::Bytes;
 use prost::Message as _;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::LoginPolicy;
 
 /// Operations that name a conversation, each with the same ids for every conversation.
 fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, Ask)> {
-    use say::change_group::Change;
+    use wire::change_group::Change;
     let id = |n: u8| Bytes::from(vec![salt ^ n; 16]);
     let fetch = |seq, backward| {
-        Ask::Fetch(say::Fetch { conversation: conversation.into(), seq, backward, ..Default::default() })
+        Ask::Fetch(wire::Fetch { conversation: conversation.into(), seq, backward, ..Default::default() })
     };
-    let mark = |seq| Ask::MarkRead(say::MarkRead { conversation: conversation.into(), seq });
+    let mark = |seq| Ask::MarkRead(wire::MarkRead { conversation: conversation.into(), seq });
     let change = |n, change| {
         let conversation = conversation.to_owned();
-        Ask::ChangeGroup(say::ChangeGroup { request: id(n), conversation, change: Some(change) })
+        Ask::ChangeGroup(wire::ChangeGroup { request: id(n), conversation, change: Some(change) })
     };
     let mut late = message(conversation, "let me in", id(2));
     late.after = id(3);
-    let role = say::RoleChanged { user: insider, role: say::Role::Owner.into() };
-    let list = say::ListMembers { conversation: conversation.into(), ..Default::default() };
+    let role = wire::RoleChanged { user: insider, role: wire::Role::Owner.into() };
+    let list = wire::ListMembers { conversation: conversation.into(), ..Default::default() };
     let mut all = vec![
         ("fetch", fetch(0, false)),
         ("fetch beyond the head", fetch(u64::MAX, false)),
@@ -36,10 +36,10 @@ fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, 
     if conversation.starts_with('g') {
         all.extend([
             ("rename", change(4, Change::Rename("mine".into()))),
-            ("add", change(5, Change::Add(say::AddMembers { users: vec![insider] }))),
+            ("add", change(5, Change::Add(wire::AddMembers { users: vec![insider] }))),
             ("remove", change(6, Change::Remove(insider))),
-            ("leave", change(7, Change::Leave(say::Done {}))),
-            ("join", change(8, Change::Join(say::Done {}))),
+            ("leave", change(7, Change::Leave(wire::Done {}))),
+            ("join", change(8, Change::Join(wire::Done {}))),
             ("set_role", change(9, Change::SetRole(role))),
         ]);
     }
@@ -51,26 +51,26 @@ async fn answers(eve: &mut Client, conversation: &str, salt: u8, insider: u64) -
     let mut answers = Vec::new();
     for (operation, ask) in operations(conversation, salt, insider) {
         let said = eve.ask(ask).await;
-        assert!(matches!(said, Said::Failure(_)), "{operation} in {conversation}: {said:?}");
+        assert!(matches!(said, ServerMessage::Failure(_)), "{operation} in {conversation}: {said:?}");
         // Without an answer; what it might tell would come before the next one.
-        let acknowledge = say::Acknowledge { conversation: conversation.into(), seq: 1 };
+        let acknowledge = wire::Acknowledge { conversation: conversation.into(), seq: 1 };
         eve.tell(Ask::Acknowledge(acknowledge)).await;
-        answers.push((operation, say::ServerFrame { request_id: 0, message: Some(said) }.encode_to_vec()));
+        answers.push((operation, wire::ServerFrame { request_id: 0, message: Some(said) }.encode_to_vec()));
     }
     answers
 }
 
 async fn new_group(owner: &mut Client, open: bool, members: &[u64]) -> String {
-    let create = say::CreateGroup { request: owner.fresh_id(), name: "team".into(), open, members: members.to_vec() };
+    let create = wire::CreateGroup { request: owner.fresh_id(), name: "team".into(), open, members: members.to_vec() };
     match owner.ask(Ask::CreateGroup(create)).await {
-        Said::GroupCreated(group) => group.conversation,
+        ServerMessage::GroupCreated(group) => group.conversation,
         other => panic!("no group: {other:?}"),
     }
 }
 
 async fn listed(client: &mut Client) -> Vec<String> {
-    match client.ask(Ask::ListConversations(say::ListConversations::default())).await {
-        Said::Conversations(list) => list.conversations.into_iter().map(|line| line.conversation).collect(),
+    match client.ask(Ask::ListConversations(wire::ListConversations::default())).await {
+        ServerMessage::Conversations(list) => list.conversations.into_iter().map(|line| line.conversation).collect(),
         other => panic!("no list: {other:?}"),
     }
 }
@@ -82,9 +82,9 @@ async fn an_outsider_cannot_tell_a_foreign_conversation_from_a_missing_one() {
     let closed = new_group(&mut ann, false, &[bob.user]).await;
     ann.send(&closed, "to the team").await;
     let emptied = new_group(&mut ann, true, &[]).await;
-    let change = Some(say::change_group::Change::Leave(say::Done {}));
-    let leave = say::ChangeGroup { request: ann.fresh_id(), conversation: emptied.clone(), change };
-    assert!(matches!(ann.ask(Ask::ChangeGroup(leave)).await, Said::SendAck(_)));
+    let change = Some(wire::change_group::Change::Leave(wire::Done {}));
+    let leave = wire::ChangeGroup { request: ann.fresh_id(), conversation: emptied.clone(), change };
+    assert!(matches!(ann.ask(Ask::ChangeGroup(leave)).await, ServerMessage::SendAck(_)));
     let talk = direct(ann.user, bob.user);
     ann.send(&talk, "between us").await;
     let silent = direct(bob.user, bob.user + 1_024);
@@ -109,10 +109,10 @@ async fn an_outsider_cannot_tell_a_foreign_conversation_from_a_missing_one() {
 
     // An open group is joined by its id as before, and then it is no secret.
     let open = new_group(&mut ann, true, &[]).await;
-    let change = Some(say::change_group::Change::Join(say::Done {}));
-    let join = say::ChangeGroup { request: eve.fresh_id(), conversation: open.clone(), change };
-    assert!(matches!(eve.ask(Ask::ChangeGroup(join.clone())).await, Said::SendAck(_)));
-    let again = say::ChangeGroup { request: eve.fresh_id(), ..join };
+    let change = Some(wire::change_group::Change::Join(wire::Done {}));
+    let join = wire::ChangeGroup { request: eve.fresh_id(), conversation: open.clone(), change };
+    assert!(matches!(eve.ask(Ask::ChangeGroup(join.clone())).await, ServerMessage::SendAck(_)));
+    let again = wire::ChangeGroup { request: eve.fresh_id(), ..join };
     assert_eq!(eve.fails(Ask::ChangeGroup(again)).await.code, "already_member");
     node.stop().await;
 }
@@ -122,12 +122,12 @@ async fn a_group_name_of_blanks_is_refused() {
     let node = one_node(LoginPolicy::Replace).await;
     let mut ann = node.user("ann").await;
     for name in ["", " ", "\u{3000} \u{a0}"] {
-        let create = say::CreateGroup { request: ann.fresh_id(), name: name.into(), ..Default::default() };
+        let create = wire::CreateGroup { request: ann.fresh_id(), name: name.into(), ..Default::default() };
         assert_eq!(ann.fails(Ask::CreateGroup(create)).await.code, "bad_name", "{name:?}");
     }
     let group = new_group(&mut ann, false, &[]).await;
-    let change = Some(say::change_group::Change::Rename("  ".into()));
-    let rename = say::ChangeGroup { request: ann.fresh_id(), conversation: group, change };
+    let change = Some(wire::change_group::Change::Rename("  ".into()));
+    let rename = wire::ChangeGroup { request: ann.fresh_id(), conversation: group, change };
     assert_eq!(ann.fails(Ask::ChangeGroup(rename)).await.code, "bad_name");
     node.stop().await;
 }

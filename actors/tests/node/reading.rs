@@ -1,13 +1,13 @@
 //! What a user has read: the figure in the list, and what the user's other devices hear of it.
 
-use crate::harness::{Ask, Client, Said, direct, one_node};
+use crate::harness::{Ask, Client, ServerMessage, direct, one_node};
 use troupe_core::limits;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::LoginPolicy;
 
 pub async fn unread(client: &mut Client, conversation: &str) -> u64 {
-    match client.ask(Ask::ListConversations(say::ListConversations::default())).await {
-        Said::Conversations(list) => {
+    match client.ask(Ask::ListConversations(wire::ListConversations::default())).await {
+        ServerMessage::Conversations(list) => {
             let line = list.conversations.into_iter().find(|line| line.conversation == conversation);
             line.expect("the conversation is in the list").unread
         }
@@ -16,22 +16,22 @@ pub async fn unread(client: &mut Client, conversation: &str) -> u64 {
 }
 
 async fn mark(client: &mut Client, conversation: &str, seq: u64) {
-    let mark = say::MarkRead { conversation: conversation.into(), seq };
-    assert!(matches!(client.ask(Ask::MarkRead(mark)).await, Said::Done(_)));
+    let mark = wire::MarkRead { conversation: conversation.into(), seq };
+    assert!(matches!(client.ask(Ask::MarkRead(mark)).await, ServerMessage::Done(_)));
 }
 
 async fn new_group(owner: &mut Client, open: bool, members: &[u64]) -> String {
-    let create = say::CreateGroup { request: owner.fresh_id(), name: "team".into(), open, members: members.to_vec() };
+    let create = wire::CreateGroup { request: owner.fresh_id(), name: "team".into(), open, members: members.to_vec() };
     match owner.ask(Ask::CreateGroup(create)).await {
-        Said::GroupCreated(group) => group.conversation,
+        ServerMessage::GroupCreated(group) => group.conversation,
         other => panic!("no group: {other:?}"),
     }
 }
 
-async fn change(client: &mut Client, group: &str, change: say::change_group::Change) {
+async fn change(client: &mut Client, group: &str, change: wire::change_group::Change) {
     let request = client.fresh_id();
-    let change = say::ChangeGroup { request, conversation: group.into(), change: Some(change) };
-    assert!(matches!(client.ask(Ask::ChangeGroup(change)).await, Said::SendAck(_)));
+    let change = wire::ChangeGroup { request, conversation: group.into(), change: Some(change) };
+    assert!(matches!(client.ask(Ask::ChangeGroup(change)).await, ServerMessage::SendAck(_)));
 }
 
 #[tokio::test]
@@ -43,11 +43,11 @@ async fn unread_are_visible_messages_of_others_behind_the_read_position() {
         ann.send(&group, &format!("before bob {number}")).await;
     }
     assert_eq!(unread(&mut ann, &group).await, 0, "own messages and the group's creation do not count");
-    change(&mut bob, &group, say::change_group::Change::Join(say::Done {})).await;
+    change(&mut bob, &group, wire::change_group::Change::Join(wire::Done {})).await;
     bob.follows(&group).await;
     assert_eq!(unread(&mut bob, &group).await, 0, "nothing from before joining, nor the joining");
     let first = ann.send(&group, "one").await.seq;
-    change(&mut ann, &group, say::change_group::Change::Rename("crew".into())).await;
+    change(&mut ann, &group, wire::change_group::Change::Rename("crew".into())).await;
     bob.send(&group, "mine").await;
     let last = ann.send(&group, "two").await.seq;
     assert_eq!(unread(&mut bob, &group).await, 2);
@@ -87,11 +87,11 @@ async fn what_is_read_on_one_device_is_told_to_the_others_whatever_the_size() {
         ann.hears_of(place, seq).await;
         // Delivered positions of a crowd are kept to itself; what was read is told to the reader's
         // own devices.
-        let acknowledge = say::Acknowledge { conversation: place.into(), seq };
+        let acknowledge = wire::Acknowledge { conversation: place.into(), seq };
         ann.tell(Ask::Acknowledge(acknowledge)).await;
         mark(&mut ann, place, seq).await;
-        let cursor = |said: &Said| match said {
-            Said::Cursor(cursor) if cursor.conversation == place => Some((cursor.user_id, cursor.read)),
+        let cursor = |said: &ServerMessage| match said {
+            ServerMessage::Cursor(cursor) if cursor.conversation == place => Some((cursor.user_id, cursor.read)),
             _ => None,
         };
         assert_eq!(tablet.push(cursor).await, (ann.user, seq), "{place}");
@@ -99,8 +99,8 @@ async fn what_is_read_on_one_device_is_told_to_the_others_whatever_the_size() {
     // Pushes of one conversation come in order: bob gets the fence, and no cursor before it.
     let after = ann.send("everyone", "a fence").await.seq;
     let cursor = bob.push(|said| match said {
-        Said::Cursor(_) => Some(true),
-        Said::Event(push) if push.event.as_ref().is_some_and(|event| event.seq == after) => Some(false),
+        ServerMessage::Cursor(_) => Some(true),
+        ServerMessage::Event(push) if push.event.as_ref().is_some_and(|event| event.seq == after) => Some(false),
         _ => None,
     });
     assert!(!cursor.await, "the cursor of another came");

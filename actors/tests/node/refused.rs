@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::harness::{Ask, Node, Said, message, one_node, password, three_nodes, within};
+use crate::harness::{Ask, Node, ServerMessage, message, one_node, password, three_nodes, within};
 use tokio::time::sleep;
 use troupe_core::command::{Append, Intent};
 use troupe_core::{ClientMessageId, Command, ConversationId, GroupId, UserId, limits};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::api::LoginPolicy;
 use troupe_store::engine::Space;
 
@@ -17,8 +17,8 @@ async fn log_ends(node: &Node) -> Vec<u64> {
 }
 
 fn rename(group: &str, name: String, request: bytes::Bytes) -> Ask {
-    let change = Some(say::change_group::Change::Rename(name));
-    Ask::ChangeGroup(say::ChangeGroup { request, conversation: group.to_owned(), change })
+    let change = Some(wire::change_group::Change::Rename(name));
+    Ask::ChangeGroup(wire::ChangeGroup { request, conversation: group.to_owned(), change })
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn what_every_replica_would_refuse_enters_no_log() {
     for rename in renames {
         assert_eq!(ann.fails(rename).await.code, "bad_name");
     }
-    let create = say::CreateGroup { request: ann.fresh_id(), name: long, open: false, members: Vec::new() };
+    let create = wire::CreateGroup { request: ann.fresh_id(), name: long, open: false, members: Vec::new() };
     assert_eq!(ann.fails(Ask::CreateGroup(create)).await.code, "bad_name");
     let large = message("everyone", &"x".repeat(limits::MESSAGE_BYTES + 1), ann.fresh_id());
     assert_eq!(ann.fails(Ask::Send(large)).await.code, "too_large");
@@ -88,8 +88,10 @@ async fn a_disk_that_is_almost_full_takes_nothing_that_grows_and_everything_else
     let node = one_node(LoginPolicy::Replace).await;
     let (mut ann, mut bob) = (node.user("ann").await, node.user("bob").await);
     let create =
-        say::CreateGroup { request: ann.fresh_id(), name: "team".into(), open: false, members: vec![bob.user] };
-    let Said::GroupCreated(group) = ann.ask(Ask::CreateGroup(create.clone())).await else { panic!("no group") };
+        wire::CreateGroup { request: ann.fresh_id(), name: "team".into(), open: false, members: vec![bob.user] };
+    let ServerMessage::GroupCreated(group) = ann.ask(Ask::CreateGroup(create.clone())).await else {
+        panic!("no group")
+    };
     let group = group.conversation;
     let first = ann.send(&group, "while there is room").await.seq;
     node.disk.set_space(FULL);
@@ -97,11 +99,11 @@ async fn a_disk_that_is_almost_full_takes_nothing_that_grows_and_everything_else
 
     let id = ann.fresh_id();
     let refused = ann.fails(Ask::Send(message(&group, "one more", id.clone()))).await;
-    assert_eq!((refused.code.as_str(), refused.kind()), ("storage_low", say::failure::Kind::Overloaded));
+    assert_eq!((refused.code.as_str(), refused.kind()), ("storage_low", wire::failure::Kind::Overloaded));
     assert!(refused.retry_after_ms > 0);
-    let another = say::CreateGroup { request: ann.fresh_id(), ..create };
+    let another = wire::CreateGroup { request: ann.fresh_id(), ..create };
     assert_eq!(ann.fails(Ask::CreateGroup(another)).await.code, "storage_low");
-    let register = say::Register {
+    let register = wire::Register {
         name: "carol".into(),
         password: password("carol"),
         request: ann.fresh_id(),
@@ -112,11 +114,11 @@ async fn a_disk_that_is_almost_full_takes_nothing_that_grows_and_everything_else
     // Reading, logging in, cursors and leaving go on.
     assert_eq!(bob.history(&group).await.last(), Some(&(first, "while there is room".to_owned())));
     node.greeted().await.log_in("bob", "laptop").await;
-    let mark = say::MarkRead { conversation: group.clone(), seq: first };
-    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, Said::Done(_)));
-    let change = Some(say::change_group::Change::Leave(say::Done {}));
-    let leave = say::ChangeGroup { request: bob.fresh_id(), conversation: group.clone(), change };
-    assert!(matches!(bob.ask(Ask::ChangeGroup(leave)).await, Said::SendAck(_)));
+    let mark = wire::MarkRead { conversation: group.clone(), seq: first };
+    assert!(matches!(bob.ask(Ask::MarkRead(mark)).await, ServerMessage::Done(_)));
+    let change = Some(wire::change_group::Change::Leave(wire::Done {}));
+    let leave = wire::ChangeGroup { request: bob.fresh_id(), conversation: group.clone(), change };
+    assert!(matches!(bob.ask(Ask::ChangeGroup(leave)).await, ServerMessage::SendAck(_)));
 
     node.disk.set_space(EMPTY);
     seen_low(std::slice::from_ref(&node), 0).await;

@@ -1,7 +1,7 @@
 //! What clients of three nodes see of each other, also when one of the nodes is gone.
 
-use crate::harness::{Ask, Said, direct, three_nodes};
-use troupe_proto::wire::client as say;
+use crate::harness::{Ask, ServerMessage, direct, three_nodes};
+use troupe_proto::wire::client as wire;
 
 #[tokio::test]
 async fn users_of_different_nodes_talk_and_go_on_without_one_of_them() {
@@ -26,8 +26,8 @@ async fn users_of_different_nodes_talk_and_go_on_without_one_of_them() {
 
     // A group over all nodes: what is sent on one reaches the others.
     let members = vec![bob.user, carl.user];
-    let create = say::CreateGroup { request: ann.fresh_id(), name: "all".into(), open: false, members };
-    let Said::GroupCreated(group) = ann.ask(Ask::CreateGroup(create)).await else { panic!("no group") };
+    let create = wire::CreateGroup { request: ann.fresh_id(), name: "all".into(), open: false, members };
+    let ServerMessage::GroupCreated(group) = ann.ask(Ask::CreateGroup(create)).await else { panic!("no group") };
     let group = group.conversation;
     for client in [&mut ann, &mut bob, &mut carl] {
         client.follows(&group).await;
@@ -67,8 +67,8 @@ async fn a_node_that_is_left_alone_sends_its_clients_to_the_others() {
     for node in nodes.drain(1..) {
         node.stop().await;
     }
-    let elsewhere = |said: &Said| match said {
-        Said::GoAway(away) => Some(away.nodes.len()),
+    let elsewhere = |said: &ServerMessage| match said {
+        ServerMessage::GoAway(away) => Some(away.nodes.len()),
         _ => None,
     };
     assert_eq!(ann.push(elsewhere).await, 2);
@@ -88,7 +88,7 @@ async fn a_login_on_another_node_ends_the_connection_here() {
     here.follows("everyone").await;
     let mut there = nodes[1].greeted().await;
     there.log_in("ann", "phone").await;
-    assert!(matches!(here.end().await, Some(Said::Kicked(kicked)) if kicked.code == "replaced"));
+    assert!(matches!(here.end().await, Some(ServerMessage::Kicked(kicked)) if kicked.code == "replaced"));
     there.send_until_acked("everyone", "from there").await;
     for node in nodes {
         node.stop().await;

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use troupe_client::connection::{Connection, Message, Request};
 use troupe_client::{Error, Result};
 use troupe_fetch as fetch;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 
 use crate::person::{Person, connect, fresh_id};
 use crate::server::{PATIENCE, Server, within};
@@ -163,10 +163,10 @@ async fn fill_to_the_mark(sender: &Connection) -> Vec<Acked> {
     panic!("the disk does not get low");
 }
 
-fn large(id: [u8; 16]) -> say::Send {
-    let body = say::Body { kind: 1_000, content: incompressible(id).into() };
+fn large(id: [u8; 16]) -> wire::Send {
+    let body = wire::Body { kind: 1_000, content: incompressible(id).into() };
     let client_message_id = id.to_vec().into();
-    say::Send { conversation: "everyone".into(), client_message_id, body: Some(body), ..Default::default() }
+    wire::Send { conversation: "everyone".into(), client_message_id, body: Some(body), ..Default::default() }
 }
 
 fn says_full(server: &Server, text: &str) {
@@ -206,9 +206,9 @@ fn incompressible(id: [u8; 16]) -> Vec<u8> {
 }
 
 /// The whole history of `everyone`.
-async fn everything(server: &Server) -> Vec<say::Event> {
+async fn everything(server: &Server) -> Vec<wire::Event> {
     let reader = server.person("reader").await;
-    let mut events: Vec<say::Event> = Vec::new();
+    let mut events: Vec<wire::Event> = Vec::new();
     loop {
         let after = events.last().map_or(0, |event| event.seq);
         let page = reader.fetch("everyone", after).await.expect("a page");

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use tokio::time::interval;
 use troupe_core::limits;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_proto::wire::client::client_frame::Request as Ask;
 
 use crate::person::Person;
 use crate::server::{Server, within};
-use crate::wire::{Said, Wire, announced, frame};
+use crate::wire::{ServerMessage, Wire, announced, frame};
 
 /// Of each kind of connection that says half a thing.
 const CROWD: usize = 20;
@@ -19,7 +19,7 @@ const CROWD: usize = 20;
 const HALF_HANDSHAKE: &str = "half a handshake";
 
 fn ping() -> Vec<u8> {
-    frame(9, Ask::Ping(say::Ping { nonce: 9 }))
+    frame(9, Ask::Ping(wire::Ping { nonce: 9 }))
 }
 
 /// Looks random and is the same every time.
@@ -77,7 +77,7 @@ async fn a_bad_frame_ends_its_own_connection_with_a_word_and_no_other() {
                 assert_eq!(last, None);
                 continue;
             }
-            let Some(Said::Failure(failure)) = last else { panic!("{what} of {who} ended with {last:?}") };
+            let Some(ServerMessage::Failure(failure)) = last else { panic!("{what} of {who} ended with {last:?}") };
             assert_eq!(failure.code, "bad_frame", "{what} of {who}");
             assert!(failure.text.contains("the connection is closed"), "{}", failure.text);
         }
@@ -119,7 +119,7 @@ async fn who_does_not_come_to_the_point_is_sent_away_after_the_time_to_log_in() 
     let (mut ann, mut bob) = (server.person("ann").await, server.person("bob").await);
     let address = server.addresses().client.clone();
     let half = announced(limits::GREETING_FRAME_BYTES, &noise(3_000));
-    let hello = frame(1, Ask::Hello(say::Hello { min_version: 1, max_version: 1, client: "test".into() }));
+    let hello = frame(1, Ask::Hello(wire::Hello { min_version: 1, max_version: 1, client: "test".into() }));
     let mut waiting = Vec::new();
     for _ in 0..CROWD {
         for said in [&[][..], &half[..2], &half, &hello] {
@@ -153,7 +153,7 @@ async fn who_does_not_come_to_the_point_is_sent_away_after_the_time_to_log_in() 
         ends.push(wire.end().await);
     }
     for end in ends {
-        let Some(Said::Kicked(kicked)) = end else { panic!("ended with {end:?}") };
+        let Some(ServerMessage::Kicked(kicked)) = end else { panic!("ended with {end:?}") };
         assert_eq!(kicked.code, "no_login");
         assert!(kicked.text.contains("connect again"), "{}", kicked.text);
     }

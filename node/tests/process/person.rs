@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use troupe_client::connection::{Connection, Message, Push, Pushes, Request};
 use troupe_client::{Error, Result};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_runtime::Platform;
 
 use crate::server::within;
@@ -98,18 +98,18 @@ impl Person {
     }
 
     async fn send_as(&self, id: [u8; 16], conversation: &str, text: &str) -> Result<u64> {
-        let body = say::Body { kind: 1, content: text.as_bytes().to_vec().into() };
+        let body = wire::Body { kind: 1, content: text.as_bytes().to_vec().into() };
         let client_message_id = id.to_vec().into();
         let conversation = conversation.to_owned();
-        let send = say::Send { conversation, client_message_id, after: bytes::Bytes::new(), body: Some(body) };
+        let send = wire::Send { conversation, client_message_id, after: bytes::Bytes::new(), body: Some(body) };
         match self.ask(Request::Send(send)).await? {
             Message::SendAck(ack) => Ok(ack.seq),
             other => panic!("no ack: {other:?}"),
         }
     }
 
-    pub async fn fetch(&self, conversation: &str, seq: u64) -> Result<say::Page> {
-        let fetch = say::Fetch { conversation: conversation.to_owned(), seq, ..Default::default() };
+    pub async fn fetch(&self, conversation: &str, seq: u64) -> Result<wire::Page> {
+        let fetch = wire::Fetch { conversation: conversation.to_owned(), seq, ..Default::default() };
         match self.ask(Request::Fetch(fetch)).await? {
             Message::Page(page) => Ok(page),
             other => panic!("no page: {other:?}"),
@@ -117,13 +117,13 @@ impl Person {
     }
 
     pub async fn mark_read(&self, conversation: &str, seq: u64) -> Result<()> {
-        let mark = say::MarkRead { conversation: conversation.to_owned(), seq };
+        let mark = wire::MarkRead { conversation: conversation.to_owned(), seq };
         self.ask(Request::MarkRead(mark)).await.map(drop)
     }
 
     pub async fn new_group(&self, name: &str, members: &[u64]) -> String {
         let request = fresh_id().to_vec().into();
-        let create = say::CreateGroup { request, name: name.into(), open: false, members: members.to_vec() };
+        let create = wire::CreateGroup { request, name: name.into(), open: false, members: members.to_vec() };
         match self.ask(Request::CreateGroup(create)).await {
             Ok(Message::GroupCreated(group)) => group.conversation,
             other => panic!("no group: {other:?}"),
@@ -137,7 +137,7 @@ impl Person {
                 let Some(push) = self.pushes.as_mut().expect("it listens").next().await else {
                     panic!("{} is disconnected", self.name)
                 };
-                let Push::Event(say::EventPush { event: Some(event), .. }) = push else { continue };
+                let Push::Event(wire::EventPush { event: Some(event), .. }) = push else { continue };
                 if event.body().is_some_and(|body| body.content == text.as_bytes()) {
                     return;
                 }

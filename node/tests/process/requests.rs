@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use troupe_client::connection::{Message, Request};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 
 use crate::person::{Person, code, connect, fresh_id, password};
 use crate::server::{PATIENCE, Server};
@@ -43,9 +43,9 @@ async fn a_token_that_is_over_is_refused_and_a_login_helps() {
     let mut replaced = ann.also_on("watch").await;
     let newer = ann.also_on("watch").await;
     assert_eq!(replaced.is_kicked().await, "replaced");
-    ann.ask(Request::RevokeSession(say::RevokeSession { device: "laptop".into() })).await.expect("revoked");
+    ann.ask(Request::RevokeSession(wire::RevokeSession { device: "laptop".into() })).await.expect("revoked");
     assert_eq!(revoked.is_kicked().await, "revoked");
-    logged_out.ask(Request::Logout(say::Logout {})).await.expect("logged out");
+    logged_out.ask(Request::Logout(wire::Logout {})).await.expect("logged out");
     assert_eq!(logged_out.is_kicked().await, "logged_out");
 
     let mut bent = newer.token.to_vec();
@@ -69,7 +69,7 @@ async fn a_token_that_is_over_is_refused_and_a_login_helps() {
             let (stranger, _pushes) = connect(&address).await;
             assert_eq!(code(stranger.resume(token.clone()).await), "expired_token", "{what}");
             // A connection without a login gets that answer, and may log in afterwards.
-            let list = stranger.request(Request::ListSessions(say::ListSessions {})).await;
+            let list = stranger.request(Request::ListSessions(wire::ListSessions {})).await;
             assert_eq!(code(list), "not_logged_in");
             stranger.login("ann", &password("ann"), "laptop").await.expect("a login");
         }
@@ -95,8 +95,8 @@ async fn nobody_writes_or_reads_where_they_are_not_in() {
             assert_eq!(code(eve.mark_read(conversation, seq).await), "not_member");
         }
     }
-    let change = Some(say::change_group::Change::Join(say::Done {}));
-    let join = say::ChangeGroup { request: fresh_id().to_vec().into(), conversation: group.clone(), change };
+    let change = Some(wire::change_group::Change::Join(wire::Done {}));
+    let join = wire::ChangeGroup { request: fresh_id().to_vec().into(), conversation: group.clone(), change };
     assert_eq!(code(eve.ask(Request::ChangeGroup(join)).await), "not_open");
     assert_eq!(code(eve.send("g999999", "hello?").await), "not_member");
     assert_eq!(code(eve.mark_read("g999999", 1).await), "not_member");
@@ -140,13 +140,13 @@ async fn a_seq_of_the_future_moves_no_cursor() {
 
 /// Has no answer.
 fn acknowledge(who: &Person, conversation: &str, seq: u64) {
-    let acknowledge = say::Acknowledge { conversation: conversation.to_owned(), seq };
+    let acknowledge = wire::Acknowledge { conversation: conversation.to_owned(), seq };
     who.connection.tell(Request::Acknowledge(acknowledge)).expect("told");
 }
 
 /// The positions of a member of a conversation, as the others see them.
 async fn cursor(asker: &Person, conversation: &str, user: u64) -> (u64, u64) {
-    let list = say::ListMembers { conversation: conversation.to_owned(), ..Default::default() };
+    let list = wire::ListMembers { conversation: conversation.to_owned(), ..Default::default() };
     let Ok(Message::Members(page)) = asker.ask(Request::ListMembers(list)).await else { panic!("no members") };
     let member = page.members.iter().find(|member| member.user_id == user).expect("a member");
     (member.delivered, member.read)

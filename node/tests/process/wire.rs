@@ -5,14 +5,14 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_core::limits;
 use troupe_proto::frame::{FrameDecoder, encode_frame};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_runtime::{Platform, Stream};
 
 use crate::person::password;
 use crate::server::within;
 
-use say::client_frame::Request as Ask;
-pub use say::server_frame::Message as Said;
+use wire::client_frame::Request as Ask;
+pub use wire::server_frame::Message as ServerMessage;
 
 pub struct Wire {
     stream: Box<dyn Stream>,
@@ -29,12 +29,12 @@ impl Wire {
     /// Past hello and login, by frames as they should be.
     pub async fn logged_in(address: &str, name: &str, device: &str) -> Wire {
         let mut wire = Wire::open(address).await;
-        let hello = say::Hello { min_version: 1, max_version: 1, client: "test".into() };
+        let hello = wire::Hello { min_version: 1, max_version: 1, client: "test".into() };
         wire.write(&frame(1, Ask::Hello(hello))).await;
         let login =
-            say::Login { name: name.into(), password: password(name), device: device.into(), ..Default::default() };
+            wire::Login { name: name.into(), password: password(name), device: device.into(), ..Default::default() };
         wire.write(&frame(2, Ask::Login(login))).await;
-        while !matches!(wire.read().await.expect("an answer"), Said::LoggedIn(_)) {}
+        while !matches!(wire.read().await.expect("an answer"), ServerMessage::LoggedIn(_)) {}
         wire
     }
 
@@ -49,11 +49,11 @@ impl Wire {
     }
 
     /// The next frame; `None` when the server has closed.
-    pub async fn read(&mut self) -> Option<Said> {
+    pub async fn read(&mut self) -> Option<ServerMessage> {
         let decoder = FrameDecoder { cap: limits::SERVER_FRAME_BYTES };
         loop {
             if let Some(payload) = decoder.decode(&mut self.buffer).expect("a frame") {
-                return say::ServerFrame::decode(payload).expect("a message").message;
+                return wire::ServerFrame::decode(payload).expect("a message").message;
             }
             if self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) == 0 {
                 return None;
@@ -62,7 +62,7 @@ impl Wire {
     }
 
     /// The last frame before the server has closed.
-    pub async fn end(&mut self) -> Option<Said> {
+    pub async fn end(&mut self) -> Option<ServerMessage> {
         let end = async {
             let mut last = None;
             while let Some(said) = self.read().await {
@@ -76,7 +76,7 @@ impl Wire {
 
 pub fn frame(request_id: u64, request: Ask) -> Vec<u8> {
     let mut bytes = BytesMut::new();
-    encode_frame(&say::ClientFrame { request_id, request: Some(request) }, &mut bytes);
+    encode_frame(&wire::ClientFrame { request_id, request: Some(request) }, &mut bytes);
     bytes.to_vec()
 }
 

@@ -8,10 +8,10 @@ use troupe_core::{Rejection, Slot, Timestamp, UserId, limits};
 
 use super::{Answered, Front, Told, told};
 use crate::message::accounts::{Query, Wanted, place_in};
-use crate::message::{Answer, Refusal, Request, say};
+use crate::message::{Answer, Refusal, Request, wire};
 use crate::router::PATIENCE;
 
-pub(super) async fn list_accounts(front: &Front, list: say::ListAccounts) -> Answered {
+pub(super) async fn list_accounts(front: &Front, list: wire::ListAccounts) -> Answered {
     let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
     let after = Some(UserId(list.after)).filter(|user| user.0 != 0);
     let mut accounts = Vec::new();
@@ -31,10 +31,10 @@ pub(super) async fn list_accounts(front: &Front, list: say::ListAccounts) -> Ans
         },
     )
     .await?;
-    told(Told::Accounts(say::Accounts { accounts, more }))
+    told(Told::Accounts(wire::Accounts { accounts, more }))
 }
 
-pub(super) async fn list_invites(front: &Front, list: say::ListInvites) -> Answered {
+pub(super) async fn list_invites(front: &Front, list: wire::ListInvites) -> Answered {
     let limit = page_limit(list.limit, limits::PAGE_ACCOUNTS);
     let after = match list.after.as_str() {
         "" => None,
@@ -57,7 +57,7 @@ pub(super) async fn list_invites(front: &Front, list: say::ListInvites) -> Answe
         },
     )
     .await?;
-    told(Told::Invites(say::Invites { invites, more }))
+    told(Told::Invites(wire::Invites { invites, more }))
 }
 
 /// Shard after shard from the one of `begin`, until the page is full; whether there is more.
@@ -95,7 +95,7 @@ fn page_limit(asked: u32, most: usize) -> usize {
 
 /// Every shard's rows, merged by time. A shard that does not answer fails the page: a log with
 /// holes misleads.
-pub(super) async fn read_audit(front: &Front, read: say::ReadAudit) -> Answered {
+pub(super) async fn read_audit(front: &Front, read: wire::ReadAudit) -> Answered {
     let limit = page_limit(read.limit, limits::PAGE_AUDIT);
     let after = read.after.as_ref().map_or_else(|| AuditKey::before(Timestamp(read.since_ms)), place_in);
     let map = front.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
@@ -111,5 +111,5 @@ pub(super) async fn read_audit(front: &Front, read: say::ReadAudit) -> Answered 
     }
     more |= rows.len() > limit;
     let rows = rows.into_values().take(limit).collect();
-    told(Told::Audit(say::AuditPage { rows, more }))
+    told(Told::Audit(wire::AuditPage { rows, more }))
 }

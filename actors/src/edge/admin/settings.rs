@@ -7,15 +7,15 @@ use troupe_raft::api::{ChangeSettings, Registration, Settings, Strangers};
 use troupe_raft::cluster::operate::OrderError;
 
 use super::{Answered, Front, Told, record, told};
-use crate::message::{Refusal, say};
+use crate::message::{Refusal, wire};
 
 pub(super) fn settings(front: &Front) -> Answered {
     let settings = front.world.router.routing().settings.clone();
     told(Told::Settings(shown(&settings)))
 }
 
-fn shown(settings: &Settings) -> say::Settings {
-    say::Settings {
+fn shown(settings: &Settings) -> wire::Settings {
+    wire::Settings {
         registration: settings.registration.as_str().to_owned(),
         session_idle_seconds: settings.session_idle,
         strangers: settings.strangers.as_str().to_owned(),
@@ -31,7 +31,7 @@ pub(super) async fn change_settings(
     front: &Front,
     by: Author,
     request: ClientMessageId,
-    wanted: say::ChangeSettings,
+    wanted: wire::ChangeSettings,
 ) -> Answered {
     let registration =
         named(wanted.registration.as_deref(), Registration::named, "registration is open, invite or closed")?;

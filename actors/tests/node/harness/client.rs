@@ -7,15 +7,15 @@ use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use troupe_core::{Event, EventKind, limits};
 use troupe_proto::frame::{FrameDecoder, encode_frame};
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_runtime::Stream;
 
-use super::{Ask, Node, Said, within};
+use super::{Ask, Node, ServerMessage, within};
 
 pub struct Client {
     stream: Box<dyn Stream>,
     buffer: BytesMut,
-    pushes: VecDeque<Said>,
+    pushes: VecDeque<ServerMessage>,
     next_id: u64,
     pub user: u64,
     salt: u64,
@@ -39,12 +39,12 @@ impl Client {
 
     /// Says hello; nothing may come before the welcome.
     pub async fn greet(&mut self) {
-        let hello = say::Hello { min_version: 1, max_version: 1, client: "test".into() };
-        let Said::Welcome(welcome) = self.ask(Ask::Hello(hello)).await else { panic!("not welcome") };
+        let hello = wire::Hello { min_version: 1, max_version: 1, client: "test".into() };
+        let ServerMessage::Welcome(welcome) = self.ask(Ask::Hello(hello)).await else { panic!("not welcome") };
         assert_eq!((welcome.version, self.pushes.len()), (1, 0));
     }
 
-    pub async fn ask(&mut self, request: Ask) -> Said {
+    pub async fn ask(&mut self, request: Ask) -> ServerMessage {
         let id = self.tell(request).await;
         self.answer(id).await
     }
@@ -54,7 +54,7 @@ impl Client {
         let request_id = self.next_id;
         self.next_id += 1;
         let mut bytes = BytesMut::new();
-        encode_frame(&say::ClientFrame { request_id, request: Some(request) }, &mut bytes);
+        encode_frame(&wire::ClientFrame { request_id, request: Some(request) }, &mut bytes);
         self.write(&bytes).await;
         request_id
     }
@@ -63,7 +63,7 @@ impl Client {
         within(self.stream.write_all(bytes)).await.expect("written");
     }
 
-    pub async fn answer(&mut self, id: u64) -> Said {
+    pub async fn answer(&mut self, id: u64) -> ServerMessage {
         loop {
             let (request_id, message) = self.frame().await.expect("an answer before the end");
             if request_id == id {
@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// The next push that fits; the others before it are passed over.
-    pub async fn push<T>(&mut self, fits: impl Fn(&Said) -> Option<T>) -> T {
+    pub async fn push<T>(&mut self, fits: impl Fn(&ServerMessage) -> Option<T>) -> T {
         loop {
             while let Some(message) = self.pushes.pop_front() {
                 if let Some(found) = fits(&message) {
@@ -90,14 +90,14 @@ impl Client {
     /// The next event of a conversation: its seq and text (or what else it is).
     pub async fn event(&mut self, conversation: &str) -> (u64, String) {
         self.push(|said| match said {
-            Said::Event(push) if push.conversation == conversation => push.event.as_ref().map(show),
+            ServerMessage::Event(push) if push.conversation == conversation => push.event.as_ref().map(show),
             _ => None,
         })
         .await
     }
 
     /// Reads until the server has closed; returns the last frame.
-    pub async fn end(&mut self) -> Option<Said> {
+    pub async fn end(&mut self) -> Option<ServerMessage> {
         let mut last = self.pushes.pop_back();
         while let Some((_, message)) = self.frame().await {
             last = Some(message);
@@ -105,11 +105,11 @@ impl Client {
         last
     }
 
-    async fn frame(&mut self) -> Option<(u64, Said)> {
+    async fn frame(&mut self) -> Option<(u64, ServerMessage)> {
         let decoder = FrameDecoder { cap: limits::SERVER_FRAME_BYTES };
         loop {
             if let Some(payload) = decoder.decode(&mut self.buffer).expect("a frame") {
-                let frame = say::ServerFrame::decode(payload).expect("a message");
+                let frame = wire::ServerFrame::decode(payload).expect("a message");
                 return Some((frame.request_id, frame.message.expect("something said")));
             }
             let read = within(self.stream.read_buf(&mut self.buffer)).await;
@@ -121,18 +121,18 @@ impl Client {
 
     pub async fn register(&mut self, name: &str) -> u64 {
         let request = self.fresh_id();
-        let register = say::Register { name: name.into(), password: password(name), request, ..Default::default() };
+        let register = wire::Register { name: name.into(), password: password(name), request, ..Default::default() };
         match self.ask(Ask::Register(register)).await {
-            Said::Registered(registered) => registered.user_id,
+            ServerMessage::Registered(registered) => registered.user_id,
             other => panic!("{name} is not registered: {other:?}"),
         }
     }
 
-    pub async fn log_in(&mut self, name: &str, device: &str) -> say::LoggedIn {
+    pub async fn log_in(&mut self, name: &str, device: &str) -> wire::LoggedIn {
         let login =
-            say::Login { name: name.into(), password: password(name), device: device.into(), ..Default::default() };
+            wire::Login { name: name.into(), password: password(name), device: device.into(), ..Default::default() };
         match self.ask(Ask::Login(login)).await {
-            Said::LoggedIn(logged_in) => {
+            ServerMessage::LoggedIn(logged_in) => {
                 self.user = logged_in.user_id;
                 logged_in
             }
@@ -142,39 +142,39 @@ impl Client {
 
     pub async fn create_group(&mut self, name: &str, members: &[u64]) -> String {
         let request = self.fresh_id();
-        let create = say::CreateGroup { request, name: name.into(), open: false, members: members.to_vec() };
+        let create = wire::CreateGroup { request, name: name.into(), open: false, members: members.to_vec() };
         match self.ask(Ask::CreateGroup(create)).await {
-            Said::GroupCreated(created) => created.conversation,
+            ServerMessage::GroupCreated(created) => created.conversation,
             other => panic!("{name} is not created: {other:?}"),
         }
     }
 
-    pub async fn send(&mut self, conversation: &str, text: &str) -> say::SendAck {
+    pub async fn send(&mut self, conversation: &str, text: &str) -> wire::SendAck {
         let id = self.fresh_id();
         self.send_as(conversation, text, id).await
     }
 
-    pub async fn send_as(&mut self, conversation: &str, text: &str, id: bytes::Bytes) -> say::SendAck {
+    pub async fn send_as(&mut self, conversation: &str, text: &str, id: bytes::Bytes) -> wire::SendAck {
         match self.ask(Ask::Send(message(conversation, text, id))).await {
-            Said::SendAck(ack) => ack,
+            ServerMessage::SendAck(ack) => ack,
             other => panic!("{text} is not sent: {other:?}"),
         }
     }
 
-    pub async fn fails(&mut self, request: Ask) -> say::Failure {
+    pub async fn fails(&mut self, request: Ask) -> wire::Failure {
         match self.ask(request).await {
-            Said::Failure(failure) => failure,
+            ServerMessage::Failure(failure) => failure,
             other => panic!("should have failed: {other:?}"),
         }
     }
 
     /// Sends until it is acked: a failover may take longer than one request is tried.
-    pub async fn send_until_acked(&mut self, conversation: &str, text: &str) -> say::SendAck {
+    pub async fn send_until_acked(&mut self, conversation: &str, text: &str) -> wire::SendAck {
         let id = self.fresh_id();
         loop {
             match self.ask(Ask::Send(message(conversation, text, id.clone()))).await {
-                Said::SendAck(ack) => return ack,
-                Said::Failure(failure) if failure.kind() != say::failure::Kind::Rejected => {}
+                ServerMessage::SendAck(ack) => return ack,
+                ServerMessage::Failure(failure) if failure.kind() != wire::failure::Kind::Rejected => {}
                 other => panic!("{text} is not sent: {other:?}"),
             }
         }
@@ -184,10 +184,10 @@ impl Client {
     /// to.
     pub async fn hears_of(&mut self, conversation: &str, seq: u64) {
         self.push(|said| match said {
-            Said::Event(push) if push.conversation == conversation => {
+            ServerMessage::Event(push) if push.conversation == conversation => {
                 push.event.as_ref().filter(|event| event.seq >= seq).map(drop)
             }
-            Said::Conversation(push) if push.conversation == conversation && push.head >= seq => Some(()),
+            ServerMessage::Conversation(push) if push.conversation == conversation && push.head >= seq => Some(()),
             _ => None,
         })
         .await
@@ -196,16 +196,16 @@ impl Client {
     /// Waits until this connection is told of the conversation, which means that it is subscribed.
     pub async fn follows(&mut self, conversation: &str) -> u64 {
         self.push(|said| match said {
-            Said::Conversation(push) if push.present && push.conversation == conversation => Some(push.head),
+            ServerMessage::Conversation(push) if push.present && push.conversation == conversation => Some(push.head),
             _ => None,
         })
         .await
     }
 
     pub async fn history(&mut self, conversation: &str) -> Vec<(u64, String)> {
-        let fetch = say::Fetch { conversation: conversation.into(), ..Default::default() };
+        let fetch = wire::Fetch { conversation: conversation.into(), ..Default::default() };
         match self.ask(Ask::Fetch(fetch)).await {
-            Said::Page(page) => page.events.iter().map(show).collect(),
+            ServerMessage::Page(page) => page.events.iter().map(show).collect(),
             other => panic!("no history of {conversation}: {other:?}"),
         }
     }
@@ -221,16 +221,21 @@ pub fn password(name: &str) -> String {
     format!("the password of {name}")
 }
 
-pub fn message(conversation: &str, text: &str, id: bytes::Bytes) -> say::Send {
-    let body = say::Body { kind: 1, content: text.as_bytes().to_vec().into() };
-    say::Send { conversation: conversation.into(), client_message_id: id, after: bytes::Bytes::new(), body: Some(body) }
+pub fn message(conversation: &str, text: &str, id: bytes::Bytes) -> wire::Send {
+    let body = wire::Body { kind: 1, content: text.as_bytes().to_vec().into() };
+    wire::Send {
+        conversation: conversation.into(),
+        client_message_id: id,
+        after: bytes::Bytes::new(),
+        body: Some(body),
+    }
 }
 
 pub fn direct(a: u64, b: u64) -> String {
     format!("d{}-{}", a.min(b), a.max(b))
 }
 
-fn show(event: &say::Event) -> (u64, String) {
+fn show(event: &wire::Event) -> (u64, String) {
     let text = match Event::try_from(event.clone()).expect("an event").kind {
         EventKind::Message(body) => String::from_utf8_lossy(&body.content).into_owned(),
         EventKind::Created { name } => format!("created {name}"),

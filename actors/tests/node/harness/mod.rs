@@ -11,7 +11,7 @@ use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::plant::Planted;
-use troupe_proto::wire::client as say;
+use troupe_proto::wire::client as wire;
 use troupe_raft::Cluster;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
 use troupe_runtime::Platform;
@@ -19,8 +19,8 @@ use troupe_runtime::executor::{Executor, Full, Job, Lane, Threads};
 use troupe_store::memory::Memory;
 
 pub use client::{Client, direct, message, password};
-pub use say::client_frame::Request as Ask;
-pub use say::server_frame::Message as Said;
+pub use wire::client_frame::Request as Ask;
+pub use wire::server_frame::Message as ServerMessage;
 
 /// Nothing in these tests takes longer, except when it hangs.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,11 +2,11 @@
 //! value or an error.
 
 use bytes::Bytes;
+use mesh::{answer, request, user_key};
 use prost::Message;
 use troupe_core::{GroupId, NameKey, NodeId, Seq, Timestamp, UserId};
 use troupe_proto::Record;
-use troupe_proto::wire::mesh as wire;
-use wire::{answer, request, user_key};
+use troupe_proto::wire::mesh;
 
 use self::parts::*;
 use super::{Account, Answer, Outcome, Request, UserKey};
@@ -28,9 +28,9 @@ pub fn encode_request(request: &Request) -> Bytes {
     let what = match request {
         Request::Commit(command) => What::Commit(command.encode().into()),
         Request::OpenSession { session, revision } => {
-            What::OpenSession(wire::OpenSession { session: Some(session_out(session)), revision: *revision })
+            What::OpenSession(mesh::OpenSession { session: Some(session_out(session)), revision: *revision })
         }
-        Request::Credentials(key) => What::Credentials(wire::UserKey {
+        Request::Credentials(key) => What::Credentials(mesh::UserKey {
             key: Some(match key {
                 UserKey::Name(name) => user_key::Key::Name(name.as_str().to_owned()),
                 UserKey::Id(id) => user_key::Key::Id(id.0),
@@ -40,51 +40,51 @@ pub fn encode_request(request: &Request) -> Bytes {
         Request::Sessions(user) => What::Sessions(user.0),
         Request::Accounts(query) => What::Accounts(query.into()),
         Request::Invitations(user) => What::Invitations(user.0),
-        Request::Attach { node, whole, sessions } => What::Attach(wire::Attach {
+        Request::Attach { node, whole, sessions } => What::Attach(mesh::Attach {
             node: node.0,
             whole: *whole,
             sessions: sessions.iter().map(session_out).collect(),
         }),
-        Request::Detach(session) => What::Detach(wire::Detach { session: Some(session_out(session)) }),
+        Request::Detach(session) => What::Detach(mesh::Detach { session: Some(session_out(session)) }),
         Request::Inbox { user, after, limit } => {
-            What::Inbox(wire::InboxPage { user: user.0, after: optional_out(after), limit: *limit as u32 })
+            What::Inbox(mesh::InboxPage { user: user.0, after: optional_out(after), limit: *limit as u32 })
         }
-        Request::Users { asker, ids, names } => What::Users(wire::UserLookup {
+        Request::Users { asker, ids, names } => What::Users(mesh::UserLookup {
             asker: asker.0,
             ids: ids.iter().map(|id| id.0).collect(),
             names: names.iter().map(|name| name.as_str().to_owned()).collect(),
         }),
-        Request::Search { asker, prefix, after, limit, online } => What::Search(wire::UserSearch {
+        Request::Search { asker, prefix, after, limit, online } => What::Search(mesh::UserSearch {
             asker: asker.0,
             prefix: prefix.clone(),
             after: after.clone().unwrap_or_default(),
             limit: *limit as u32,
             online: *online,
         }),
-        Request::Subscribe { node, interests } => What::Subscribe(wire::Subscribe {
+        Request::Subscribe { node, interests } => What::Subscribe(mesh::Subscribe {
             node: node.0,
             interests: interests
                 .iter()
-                .map(|(conversation, users)| wire::Interest {
+                .map(|(conversation, users)| mesh::Interest {
                     conversation: conversation.to_string(),
                     users: users.iter().map(|user| user.0).collect(),
                 })
                 .collect(),
         }),
         Request::Unsubscribe { node, conversations } => {
-            What::Unsubscribe(wire::Unsubscribe { node: node.0, conversations: texts(conversations) })
+            What::Unsubscribe(mesh::Unsubscribe { node: node.0, conversations: texts(conversations) })
         }
         Request::Summaries { user, conversations } => {
-            What::Summaries(wire::Summaries { user: user.0, conversations: texts(conversations) })
+            What::Summaries(mesh::Summaries { user: user.0, conversations: texts(conversations) })
         }
-        Request::Fetch { conversation, reader, seq, backward, limit } => What::Fetch(wire::Fetch {
+        Request::Fetch { conversation, reader, seq, backward, limit } => What::Fetch(mesh::Fetch {
             conversation: conversation.to_string(),
             reader: reader.map_or(0, |user| user.0),
             seq: seq.0,
             backward: *backward,
             limit: *limit as u32,
         }),
-        Request::Members { user, conversation, after, limit } => What::Members(wire::MemberPage {
+        Request::Members { user, conversation, after, limit } => What::Members(mesh::MemberPage {
             user: user.0,
             conversation: conversation.to_string(),
             after: after.map_or(0, |user| user.0),
@@ -93,12 +93,12 @@ pub fn encode_request(request: &Request) -> Bytes {
         Request::Delivered { conversation, user, seq } => What::Delivered(cursor_out(*conversation, *user, *seq)),
         Request::Read { conversation, user, seq } => What::Read(cursor_out(*conversation, *user, *seq)),
     };
-    wire::Request { what: Some(what) }.encode_to_vec().into()
+    mesh::Request { what: Some(what) }.encode_to_vec().into()
 }
 
 pub fn decode_request(body: Bytes) -> Decoded<Request> {
     use request::What;
-    let request = wire::Request::decode(body).map_err(|_| Garbled("request"))?;
+    let request = mesh::Request::decode(body).map_err(|_| Garbled("request"))?;
     Ok(match request.what.ok_or(Garbled("request"))? {
         What::Commit(bytes) => Request::Commit(Record::decode(&bytes).map_err(|_| Garbled("command"))?),
         What::OpenSession(open) => Request::OpenSession { session: session_in(open.session)?, revision: open.revision },
@@ -176,28 +176,28 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
     use answer::What;
     let what = match outcome {
         Err(refusal) => What::Refusal(refusal_out(refusal)),
-        Ok(Answer::Done) => What::Done(wire::Nothing {}),
+        Ok(Answer::Done) => What::Done(mesh::Nothing {}),
         Ok(Answer::Registered(user)) => What::Registered(user.0),
         Ok(Answer::Placed { seq, time, duplicate }) => {
-            What::Placed(wire::Placed { seq: seq.0, time_ms: time.0, duplicate: *duplicate })
+            What::Placed(mesh::Placed { seq: seq.0, time_ms: time.0, duplicate: *duplicate })
         }
         Ok(Answer::GroupCreated(group)) => What::GroupCreated(group.0),
-        Ok(Answer::Account(account)) => What::Account(wire::Account {
+        Ok(Answer::Account(account)) => What::Account(mesh::Account {
             user: account.user.0,
             name: account.name.clone(),
             password_hash: account.password_hash.clone(),
             standing: account.standing.encode().into(),
         }),
         Ok(Answer::Ended(sessions)) => {
-            What::Ended(wire::Ended { sessions: sessions.iter().map(session_out).collect() })
+            What::Ended(mesh::Ended { sessions: sessions.iter().map(session_out).collect() })
         }
         Ok(Answer::Inbox { conversations, next }) => {
-            What::Inbox(wire::InboxEntries { conversations: texts(conversations), next: optional_out(next) })
+            What::Inbox(mesh::InboxEntries { conversations: texts(conversations), next: optional_out(next) })
         }
         Ok(Answer::Subscribed(states)) => {
-            What::Subscribed(wire::Subscribed { standings: states.iter().map(subscription_state_out).collect() })
+            What::Subscribed(mesh::Subscribed { standings: states.iter().map(subscription_state_out).collect() })
         }
-        Ok(Answer::Summaries(rows)) => What::Summaries(wire::Summarised { conversations: rows.clone() }),
+        Ok(Answer::Summaries(rows)) => What::Summaries(mesh::Summarised { conversations: rows.clone() }),
         Ok(Answer::Sessions(sessions)) => What::Sessions(sessions.clone()),
         Ok(Answer::Users(users)) => What::Users(users.clone()),
         Ok(Answer::Page(page)) => What::Page(page.clone()),
@@ -207,12 +207,12 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
         Ok(Answer::Audit(audit)) => What::Audit(audit.clone()),
         Ok(Answer::Invitations(invitations)) => What::Invitations(invitations.clone()),
     };
-    wire::Answer { what: Some(what) }.encode_to_vec().into()
+    mesh::Answer { what: Some(what) }.encode_to_vec().into()
 }
 
 pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
     use answer::What;
-    let answer = wire::Answer::decode(body).map_err(|_| Garbled("answer"))?;
+    let answer = mesh::Answer::decode(body).map_err(|_| Garbled("answer"))?;
     Ok(Ok(match answer.what.ok_or(Garbled("answer"))? {
         What::Refusal(refusal) => return Ok(Err(refusal_in(refusal)?)),
         What::Done(_) => Answer::Done,

@@ -4,11 +4,11 @@
 //! only frames for clients: [`level_one`] makes and reads them.
 
 use bytes::Bytes;
+use mesh::push::What;
 use prost::Message;
 use troupe_core::{Level, Seq, UserId};
 use troupe_proto::client::EndReason;
-use troupe_proto::wire::mesh as wire;
-use wire::push::What;
+use troupe_proto::wire::mesh;
 
 use super::parts::*;
 use super::{Decoded, Garbled};
@@ -20,42 +20,42 @@ mod level_one;
 pub fn encode_push(push: &Push, level: Level) -> Bytes {
     let what = match push {
         Push::Event(push) if level == Level::FIRST => What::Event(level_one::event(push)),
-        Push::Event(push) => What::Event(wire::EventNews { event: push.event.clone(), ..event_envelope(push) }),
+        Push::Event(push) => What::Event(mesh::EventNews { event: push.event.clone(), ..event_envelope(push) }),
         Push::Cursor { only, cursor } if level == Level::FIRST => What::Cursor(level_one::cursor(*only, cursor)),
-        Push::Cursor { only, cursor } => What::Cursor(wire::CursorNews {
+        Push::Cursor { only, cursor } => What::Cursor(mesh::CursorNews {
             user: cursor.user.0,
             delivered: cursor.delivered.0,
             read: cursor.read.0,
             ..cursor_envelope(*only, cursor)
         }),
-        Push::Heads(heads) => What::Heads(wire::Heads {
+        Push::Heads(heads) => What::Heads(mesh::Heads {
             standings: heads
                 .iter()
-                .map(|(conversation, head)| wire::Standing {
+                .map(|(conversation, head)| mesh::Standing {
                     conversation: conversation.to_string(),
                     head: head.0,
                     refused: Vec::new(),
                 })
                 .collect(),
         }),
-        Push::Inbox { user, conversation, present, version } => What::Inbox(wire::InboxNews {
+        Push::Inbox { user, conversation, present, version } => What::Inbox(mesh::InboxNews {
             user: user.0,
             conversation: conversation.to_string(),
             present: *present,
             version: version.0,
         }),
         Push::Invitation { user, conversation, by } => {
-            What::Invitation(wire::InvitationNews { user: user.0, conversation: conversation.to_string(), by: by.0 })
+            What::Invitation(mesh::InvitationNews { user: user.0, conversation: conversation.to_string(), by: by.0 })
         }
         Push::SessionEnded { session, reason } => {
-            What::Session(wire::SessionNews { session: Some(session_out(session)), code: reason.code().to_owned() })
+            What::Session(mesh::SessionNews { session: Some(session_out(session)), code: reason.code().to_owned() })
         }
     };
-    wire::Push { what: Some(what) }.encode_to_vec().into()
+    mesh::Push { what: Some(what) }.encode_to_vec().into()
 }
 
 pub fn decode_push(body: Bytes) -> Decoded<Push> {
-    let push = wire::Push::decode(body).map_err(|_| Garbled("push"))?;
+    let push = mesh::Push::decode(body).map_err(|_| Garbled("push"))?;
     Ok(match push.what.ok_or(Garbled("push"))? {
         What::Event(push) => Push::Event(EventPush {
             conversation: conversation_in(&push.conversation)?,
@@ -98,21 +98,21 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
 }
 
 /// All but the event.
-fn event_envelope(push: &EventPush) -> wire::EventNews {
-    wire::EventNews {
+fn event_envelope(push: &EventPush) -> mesh::EventNews {
+    mesh::EventNews {
         conversation: push.conversation.to_string(),
         seq: push.seq.0,
         removed: push.removed.map_or(0, |user| user.0),
         committed_us: push.committed_us,
-        ..wire::EventNews::default()
+        ..mesh::EventNews::default()
     }
 }
 
 /// All but the cursor.
-fn cursor_envelope(only: Option<UserId>, cursor: &CursorPush) -> wire::CursorNews {
-    wire::CursorNews {
+fn cursor_envelope(only: Option<UserId>, cursor: &CursorPush) -> mesh::CursorNews {
+    mesh::CursorNews {
         conversation: cursor.conversation.to_string(),
         only: only.map_or(0, |user| user.0),
-        ..wire::CursorNews::default()
+        ..mesh::CursorNews::default()
     }
 }

@@ -1,30 +1,30 @@
 //! Parts of requests, answers and pushes.
 
 use bytes::Bytes;
+use mesh::refusal;
 use troupe_core::{ConversationId, DeviceId, NodeId, Seq, TokenHash, UserId};
-use troupe_proto::wire::mesh as wire;
-use wire::refusal;
+use troupe_proto::wire::mesh;
 
 use super::super::{Refusal, Session, SubscriptionState};
 use super::{Decoded, Garbled};
 
-pub(super) fn refusal_out(refusal: &Refusal) -> wire::Refusal {
+pub(super) fn refusal_out(refusal: &Refusal) -> mesh::Refusal {
     use refusal::Why;
     let why = match refusal {
         Refusal::Rejected { code, text } => {
-            Why::Rejected(wire::Rejected { code: code.to_string(), text: text.to_string() })
+            Why::Rejected(mesh::Rejected { code: code.to_string(), text: text.to_string() })
         }
         // Budgets are the edge's: a limit never comes from another node, and would mean the same to
         // its asker.
         Refusal::Overloaded { after_ms } | Refusal::Limited { after_ms, .. } => Why::OverloadedAfterMs(*after_ms),
-        Refusal::StorageLow => Why::StorageLow(wire::Nothing {}),
-        Refusal::NotOwner { hint } => Why::NotOwner(wire::NotOwner { hint: hint.map_or(0, |node| node.0) }),
-        Refusal::Unavailable => Why::Unavailable(wire::Nothing {}),
+        Refusal::StorageLow => Why::StorageLow(mesh::Nothing {}),
+        Refusal::NotOwner { hint } => Why::NotOwner(mesh::NotOwner { hint: hint.map_or(0, |node| node.0) }),
+        Refusal::Unavailable => Why::Unavailable(mesh::Nothing {}),
     };
-    wire::Refusal { why: Some(why) }
+    mesh::Refusal { why: Some(why) }
 }
 
-pub(super) fn refusal_in(refusal: wire::Refusal) -> Decoded<Refusal> {
+pub(super) fn refusal_in(refusal: mesh::Refusal) -> Decoded<Refusal> {
     use refusal::Why;
     Ok(match refusal.why.ok_or(Garbled("refusal"))? {
         Why::Rejected(rejected) => Refusal::Rejected { code: rejected.code.into(), text: rejected.text.into() },
@@ -35,8 +35,8 @@ pub(super) fn refusal_in(refusal: wire::Refusal) -> Decoded<Refusal> {
     })
 }
 
-pub(super) fn session_out(session: &Session) -> wire::SessionRef {
-    wire::SessionRef {
+pub(super) fn session_out(session: &Session) -> mesh::SessionRef {
+    mesh::SessionRef {
         user: session.user.0,
         device: session.device.to_string(),
         token_hash: Bytes::copy_from_slice(&session.token.0),
@@ -44,7 +44,7 @@ pub(super) fn session_out(session: &Session) -> wire::SessionRef {
     }
 }
 
-pub(super) fn session_in(session: Option<wire::SessionRef>) -> Decoded<Session> {
+pub(super) fn session_in(session: Option<mesh::SessionRef>) -> Decoded<Session> {
     let session = session.ok_or(Garbled("session"))?;
     Ok(Session {
         user: UserId(session.user),
@@ -54,19 +54,19 @@ pub(super) fn session_in(session: Option<wire::SessionRef>) -> Decoded<Session> 
     })
 }
 
-pub(super) fn sessions_in(sessions: Vec<wire::SessionRef>) -> Decoded<Vec<Session>> {
+pub(super) fn sessions_in(sessions: Vec<mesh::SessionRef>) -> Decoded<Vec<Session>> {
     sessions.into_iter().map(|session| session_in(Some(session))).collect()
 }
 
-pub(super) fn subscription_state_out(state: &SubscriptionState) -> wire::Standing {
-    wire::Standing {
+pub(super) fn subscription_state_out(state: &SubscriptionState) -> mesh::Standing {
+    mesh::Standing {
         conversation: state.conversation.to_string(),
         head: state.head.0,
         refused: state.refused.iter().map(|user| user.0).collect(),
     }
 }
 
-pub(super) fn subscription_state_in(standing: wire::Standing) -> Decoded<SubscriptionState> {
+pub(super) fn subscription_state_in(standing: mesh::Standing) -> Decoded<SubscriptionState> {
     Ok(SubscriptionState {
         conversation: conversation_in(&standing.conversation)?,
         head: Seq(standing.head),
@@ -74,11 +74,11 @@ pub(super) fn subscription_state_in(standing: wire::Standing) -> Decoded<Subscri
     })
 }
 
-pub(super) fn cursor_out(conversation: ConversationId, user: UserId, seq: Seq) -> wire::CursorTo {
-    wire::CursorTo { conversation: conversation.to_string(), user: user.0, seq: seq.0 }
+pub(super) fn cursor_out(conversation: ConversationId, user: UserId, seq: Seq) -> mesh::CursorTo {
+    mesh::CursorTo { conversation: conversation.to_string(), user: user.0, seq: seq.0 }
 }
 
-pub(super) fn cursor_in(to: wire::CursorTo) -> Decoded<(ConversationId, UserId, Seq)> {
+pub(super) fn cursor_in(to: mesh::CursorTo) -> Decoded<(ConversationId, UserId, Seq)> {
     Ok((conversation_in(&to.conversation)?, UserId(to.user), Seq(to.seq)))
 }
 

@@ -5,7 +5,7 @@ use troupe_core::{Command, ConversationId, DeviceId, Level, NameKey, TokenHash};
 use troupe_proto::client::{self, EndReason};
 
 use super::*;
-use crate::message::{CursorPush, EventPush, Push, Refusal, Session, SubscriptionState, say};
+use crate::message::{CursorPush, EventPush, Push, Refusal, Session, SubscriptionState, wire};
 
 const LEVELS: [Level; 2] = [Level::FIRST, Level::SECOND];
 
@@ -75,12 +75,12 @@ fn outcomes() -> Vec<Outcome> {
             head: Seq(3),
             refused: vec![UserId(2)],
         }])),
-        Ok(Answer::Summaries(vec![say::Conversation { head: 3, ..Default::default() }])),
-        Ok(Answer::Sessions(say::Sessions::default())),
-        Ok(Answer::Users(say::Users { more: true, ..Default::default() })),
-        Ok(Answer::Page(say::Page { head: 9, ..Default::default() })),
-        Ok(Answer::Invitations(say::Invitations { invitations: vec![say::Invitation::default()] })),
-        Ok(Answer::Members(say::Members { more: true, ..Default::default() })),
+        Ok(Answer::Summaries(vec![wire::Conversation { head: 3, ..Default::default() }])),
+        Ok(Answer::Sessions(wire::Sessions::default())),
+        Ok(Answer::Users(wire::Users { more: true, ..Default::default() })),
+        Ok(Answer::Page(wire::Page { head: 9, ..Default::default() })),
+        Ok(Answer::Invitations(wire::Invitations { invitations: vec![wire::Invitation::default()] })),
+        Ok(Answer::Members(wire::Members { more: true, ..Default::default() })),
     ]
 }
 
@@ -128,12 +128,12 @@ fn every_push_comes_back_as_it_went_at_every_level() {
 /// A node of 0.1 passes the frame on to its connections as it is.
 #[test]
 fn a_push_at_the_first_level_has_the_frame_for_clients_and_at_the_second_only_values() {
-    let event = say::Event { seq: 4, kind: 77, content: Bytes::from_static(b"later"), ..say::Event::default() };
-    let push = say::EventPush { conversation: group().to_string(), event: Some(event.clone()) };
-    let frame = client::push_frame(say::server_frame::Message::Event(push));
+    let event = wire::Event { seq: 4, kind: 77, content: Bytes::from_static(b"later"), ..wire::Event::default() };
+    let push = wire::EventPush { conversation: group().to_string(), event: Some(event.clone()) };
+    let frame = client::push_frame(wire::server_frame::Message::Event(push));
     let push = Push::Event(EventPush::fetched(group(), event));
-    let news = |level| match wire::Push::decode(encode_push(&push, level)).expect("decodes").what {
-        Some(wire::push::What::Event(news)) => news,
+    let news = |level| match mesh::Push::decode(encode_push(&push, level)).expect("decodes").what {
+        Some(mesh::push::What::Event(news)) => news,
         what => panic!("{what:?} is no event"),
     };
     let [first, second] = LEVELS.map(news);

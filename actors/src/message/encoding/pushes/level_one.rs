@@ -4,23 +4,23 @@ use bytes::Bytes;
 use troupe_core::{Seq, UserId};
 use troupe_proto::client::{event_frame, event_of_frame, push_frame, push_of_frame};
 use troupe_proto::wire::client::{self, server_frame};
-use troupe_proto::wire::mesh as wire;
+use troupe_proto::wire::mesh;
 
 use super::{Decoded, Garbled, cursor_envelope, event_envelope};
 use crate::message::{CursorPush, EventPush};
 
-pub(super) fn event(push: &EventPush) -> wire::EventNews {
+pub(super) fn event(push: &EventPush) -> mesh::EventNews {
     let frame = event_frame(push.conversation.to_string(), push.event.clone());
-    wire::EventNews { frame, ..event_envelope(push) }
+    mesh::EventNews { frame, ..event_envelope(push) }
 }
 
 pub(super) fn event_in(frame: &Bytes) -> Decoded<Bytes> {
     event_of_frame(frame).ok_or(Garbled("event"))
 }
 
-pub(super) fn cursor(only: Option<UserId>, cursor: &CursorPush) -> wire::CursorNews {
+pub(super) fn cursor(only: Option<UserId>, cursor: &CursorPush) -> mesh::CursorNews {
     let frame = push_frame(server_frame::Message::Cursor(cursor.into()));
-    wire::CursorNews { frame, ..cursor_envelope(only, cursor) }
+    mesh::CursorNews { frame, ..cursor_envelope(only, cursor) }
 }
 
 pub(super) fn cursor_in(frame: &Bytes) -> Decoded<(UserId, Seq, Seq)> {
