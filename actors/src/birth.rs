@@ -5,7 +5,6 @@
 //! or restart. A node that fails between the commit and the output loses the password; an operator
 //! with the cluster's key sets a new one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,9 +15,8 @@ use troupe_core::{ClientMessageId, Command, Rejection, ShardId, Slot, Username};
 use troupe_proto::client;
 
 use crate::address::Address;
-use crate::edge::Front;
-use crate::message::{Answer, Refusal, Request};
-use crate::router::PATIENCE;
+use crate::message::{Answer, Refusal};
+use crate::service::Service;
 use crate::world::Asker;
 
 /// Between two attempts without a majority.
@@ -31,9 +29,9 @@ pub struct Born {
     pub password: String,
 }
 
-pub async fn run(front: Arc<Front>, born: watch::Sender<Option<Born>>) {
-    let mut led = front.world.cluster.led();
-    let mut routing = front.world.cluster.routing();
+pub async fn run(service: Service, born: watch::Sender<Option<Born>>) {
+    let mut led = service.world.cluster.led();
+    let mut routing = service.world.cluster.routing();
     loop {
         led.borrow_and_update();
         let table = routing.borrow_and_update().clone();
@@ -42,7 +40,7 @@ pub async fn run(front: Arc<Front>, born: watch::Sender<Option<Born>>) {
             let shard = table.shard(name.slot());
             let leads = shard.filter(|shard| led.borrow().contains_key(shard)).zip(table.shards);
             if let Some((shard, map)) = leads {
-                match make(&front, shard, Slot(map.slots(shard).0), name).await {
+                match make(&service, shard, Slot(map.slots(shard).0), name).await {
                     Ok(Some(made)) => {
                         born.send_replace(Some(made));
                         return;
@@ -62,9 +60,9 @@ pub async fn run(front: Arc<Front>, born: watch::Sender<Option<Born>>) {
 }
 
 /// `None` if the account exists already.
-async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Result<Option<Born>, Refusal> {
+async fn make(service: &Service, shard: ShardId, first: Slot, name: Username) -> Result<Option<Born>, Refusal> {
     let key = name.key().as_str().to_owned();
-    let looked = front.world.read(shard, Asker::Node, move |view| {
+    let looked = service.world.read(shard, Asker::Node, move |view| {
         // A restored cluster has the administrators of its backup.
         let taken = view.is_restored(first)? || view.user_of_name(&key)?.is_some();
         Ok(if taken { Err(Rejection::NameTaken.into()) } else { Ok(Answer::Done) })
@@ -74,9 +72,9 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
         Err(Refusal::Rejected { .. }) => return Ok(None),
         Err(refusal) => return Err(refusal),
     }
-    let rng = &front.world.ctx.rng;
+    let rng = &service.world.ctx.rng;
     let password = rng.password();
-    let password_hash = front.passwords.hash(Address::LOCAL, password.clone()).await?;
+    let password_hash = service.passwords.hash(Address::LOCAL, password.clone()).await?;
     let command = Command::from(CreateAccount {
         name: name.clone(),
         password_hash,
@@ -89,7 +87,7 @@ async fn make(front: &Front, shard: ShardId, first: Slot, name: Username) -> Res
     // Repeats the same command until its outcome is known: only the command that created the
     // account may report its password.
     loop {
-        match front.world.router.ask(name.slot(), Request::Commit(command.clone()), PATIENCE).await {
+        match service.commit(command.clone()).await {
             Ok(Answer::Registered(_)) => return Ok(Some(Born { name: name.to_string(), password })),
             Err(Refusal::Rejected { code, .. }) if code != client::Refusal::UpgradePending.code() => return Ok(None),
             _ => tokio::time::sleep(PAUSE).await,

@@ -3,7 +3,7 @@
 //!
 //! Every node counts by itself. [`Payer`] is one connection's side: it belongs to an address from
 //! the start and to a user from the login on, and both pay. What a request costs is in
-//! [`crate::edge::cost`].
+//! [`crate::ops::cost`].
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use troupe_core::{UserId, limits};
 use troupe_proto::client::Limit;
 
 use crate::address::Address;
-use crate::edge::cost::Cost;
 use crate::message::Refusal;
+use crate::ops::cost::Cost;
 
 /// What the operator may set; zero is no limit, except where something is said.
 #[derive(Clone, Debug, PartialEq, Eq)]

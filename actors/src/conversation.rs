@@ -21,9 +21,9 @@ use crate::conversation::recent::Recent;
 use crate::conversation::waiter::Waiter;
 use crate::message::{Answer, CursorPush, EventPush, Push, Refusal};
 use crate::proposals::Proposals;
-use crate::protocol::{ConversationMsg, ShardMsg};
+use crate::protocol::{ConversationMsg, Cursor, ShardMsg};
 use crate::reply::ReplyTo;
-use crate::shard::reads;
+use crate::visible::head_for;
 use crate::world::{World, answer_of};
 
 /// How long a cursor waits for others, so that one command carries many.
@@ -82,13 +82,15 @@ impl Actor for Conversation {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ConversationMsg::Propose { command, reply } => state.admit(&myself, command, reply),
-            ConversationMsg::Delivered { user, seq, reply } => {
+            ConversationMsg::Move { cursor: Cursor { user, seq, read: false, .. }, reply } => {
                 reply.send(Ok(Answer::Done));
                 let ahead = state.is_ahead(seq);
                 state.cursors.delivered(user, seq, ahead);
                 state.schedule_flush(&myself);
             }
-            ConversationMsg::Read { user, seq, reply } => state.read(&myself, user, seq, reply),
+            ConversationMsg::Move { cursor: Cursor { user, seq, read: true, .. }, reply } => {
+                state.read(&myself, user, seq, reply);
+            }
             ConversationMsg::Interest(nodes) => state.interest = nodes,
             ConversationMsg::FlushCursors => state.flush_cursors(&myself),
             ConversationMsg::Committed { at_us, pushed, acked } => {
@@ -185,7 +187,7 @@ impl ConversationState {
     }
 
     fn read(&mut self, myself: &ActorRef<ConversationMsg>, user: UserId, seq: Seq, reply: ReplyTo) {
-        match reads::head_for(&self.world.view(), self.conversation, user) {
+        match head_for(&self.world.view(), self.conversation, user) {
             Ok(Ok(head)) if seq <= head => {}
             Ok(Ok(_)) => return reply.refuse(client::Refusal::SeqBeyondHead.into()),
             Ok(Err(refusal)) => return reply.refuse(refusal),

@@ -1,68 +1,43 @@
-//! The edge: the actor of one client connection. It turns frames into requests and answers into
-//! frames, and knows who the connection is.
+//! The edge: the actor of one client connection. It turns frames into operations and answers into
+//! frames, and knows whether the connection has a verified caller.
 //!
-//! The socket is a task of its own ([`socket`]); pushes go from the fan-out straight into the
-//! outbox and never wake this actor. [`login`] holds the way in, [`session`] what a connection
-//! becomes by it, [`sends`] what a user says, [`requests`] what else a logged-in user may ask,
-//! [`cost`] what each frame is worth.
+//! The socket is a task of its own ([`socket`]); pushes go from fan-out straight into the outbox and
+//! never wake this actor. [`session`] holds what a connection becomes by a login. What requests mean
+//! and cost is in [`crate::ops`], the same for every edge.
 
-mod acknowledging;
-pub mod admin;
-pub mod cost;
-pub mod directory;
-mod invitations;
-mod login;
-mod register;
 mod reply;
-mod requests;
-mod sends;
 mod session;
 mod sink;
 mod socket;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use troupe_core::{ConversationId, UserId};
+use tokio::sync::OwnedSemaphorePermit;
 use troupe_proto::client::{self, EndReason};
 use troupe_runtime::Stream;
 
-use crate::budgets::{Budgets, Payer};
-use crate::connection::{Outbox, Output};
+use crate::budgets::Payer;
+use crate::connection::Outbox;
 use crate::door::Door;
-use crate::edge::acknowledging::Acknowledging;
-use crate::edge::directory::Directory;
 use crate::edge::reply::Reply;
-use crate::edge::sends::Waiting;
-use crate::failed_logins::FailedLogins;
 use crate::listener::ListenerMsg;
-use crate::message::{Answer, Refusal, Session, wire};
-use crate::passwords::Passwords;
-use crate::places::{Place, Places};
+use crate::message::{ClientRequest, Refusal, ServerMessage, wire};
+use crate::ops::acknowledge::Acknowledging;
+use crate::ops::login::Entered;
+use crate::ops::{self, Operation, Perform, cost};
+use crate::places::Place;
 use crate::protocol::FanoutMsg;
+use crate::service::{Caller, Service};
 use crate::sink::ConnectionId;
-use crate::world::World;
 
-use wire::client_frame::Request as ClientRequest;
-use wire::server_frame::Message as ServerMessage;
-
-/// What all connections of a node share.
-pub struct Front {
-    pub world: World,
-    pub passwords: Passwords,
-    pub directory: Directory,
-    pub places: Places,
-    pub budgets: Arc<Budgets>,
-    pub output: Arc<Output>,
-    /// The node is about to stop: sessions are opened and resumed elsewhere.
-    pub draining: watch::Receiver<bool>,
+/// What all connections of this edge share.
+pub struct EdgeContext {
+    pub service: Service,
     pub door: Arc<Door>,
-    pub failed_logins: FailedLogins,
 }
 
 pub enum EdgeMsg {
@@ -78,23 +53,14 @@ pub enum EdgeMsg {
         after: Duration,
     },
     /// An acknowledgement is no longer under way.
-    Acknowledged {
-        user: UserId,
-    },
+    Acknowledged,
     LoggedIn {
         request_id: u64,
-        session: Session,
-        name: String,
-        token: Vec<u8>,
+        entered: Entered,
     },
     LoginFailed {
         request_id: u64,
         refusal: Refusal,
-    },
-    /// Whether the other end of a direct conversation exists.
-    PeerChecked {
-        conversation: ConversationId,
-        outcome: Result<(), Refusal>,
     },
     LoggedOut {
         request_id: u64,
@@ -116,7 +82,7 @@ impl ractor::Message for EdgeMsg {}
 pub struct Edge;
 
 pub struct EdgeArgs {
-    pub front: Arc<Front>,
+    pub context: Arc<EdgeContext>,
     pub id: ConnectionId,
     pub stream: Box<dyn Stream>,
     pub listener: ActorRef<ListenerMsg>,
@@ -128,7 +94,7 @@ pub struct EdgeArgs {
 }
 
 pub struct EdgeState {
-    front: Arc<Front>,
+    context: Arc<EdgeContext>,
     id: ConnectionId,
     outbox: Arc<Outbox>,
     /// Kept back until the client is greeted: the welcome is the first frame.
@@ -138,8 +104,6 @@ pub struct EdgeState {
     payer: Arc<Payer>,
     logged_in: bool,
     phase: Phase,
-    /// Sends that wait until it is known whether their peer exists, in order.
-    checking: BTreeMap<ConversationId, Vec<Waiting>>,
     acknowledging: Acknowledging,
 }
 
@@ -148,9 +112,9 @@ enum Phase {
     Greeted,
     /// One login at a time.
     Entering,
-    In(Session),
+    In(Caller),
     /// The session is being closed; the connection ends with the answer.
-    Leaving(Session),
+    Leaving(Caller),
 }
 
 impl Actor for Edge {
@@ -159,13 +123,14 @@ impl Actor for Edge {
     type Arguments = EdgeArgs;
 
     async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
-        let EdgeArgs { front, id, stream, listener, place, payer, outbox, go_away } = args;
-        front.world.stats.actors.up();
-        front.world.stats.connections.up();
-        front.world.stats.unauthenticated.up();
-        tokio::spawn(socket::run(stream, front.door.clone(), outbox.clone(), payer.clone(), myself));
+        let EdgeArgs { context, id, stream, listener, place, payer, outbox, go_away } = args;
+        let stats = &context.service.world.stats;
+        stats.actors.up();
+        stats.connections.up();
+        stats.unauthenticated.up();
+        tokio::spawn(socket::run(stream, context.door.clone(), outbox.clone(), payer.clone(), myself));
         Ok(EdgeState {
-            front,
+            context,
             id,
             outbox,
             go_away,
@@ -174,7 +139,6 @@ impl Actor for Edge {
             payer,
             logged_in: false,
             phase: Phase::Silent,
-            checking: BTreeMap::new(),
             acknowledging: Acknowledging::default(),
         })
     }
@@ -195,18 +159,15 @@ impl Actor for Edge {
                 let after_ms = after.as_millis().try_into().unwrap_or(u32::MAX);
                 state.reply(request_id).fail(&Refusal::Limited { limit: client::Limit::Rate, after_ms });
             }
-            EdgeMsg::Acknowledged { user } => {
+            EdgeMsg::Acknowledged => {
                 state.acknowledging.ended();
-                state.say_acknowledged(&myself, user);
+                state.pass_on_acknowledged(&myself);
             }
-            EdgeMsg::LoggedIn { request_id, session, name, token } => {
-                state.logged_in(&myself, request_id, session, name, token);
-            }
+            EdgeMsg::LoggedIn { request_id, entered } => state.logged_in(&myself, request_id, entered),
             EdgeMsg::LoginFailed { request_id, refusal } => {
                 state.phase = Phase::Greeted;
                 state.reply(request_id).fail(&refusal);
             }
-            EdgeMsg::PeerChecked { conversation, outcome } => state.peer_checked(conversation, outcome),
             EdgeMsg::LoggedOut { request_id, outcome } => state.logged_out(request_id, outcome),
             EdgeMsg::End { reason } => {
                 // Who is leaving gets the answer to that first.
@@ -221,7 +182,7 @@ impl Actor for Edge {
     }
 
     async fn post_stop(&self, _: ActorRef<EdgeMsg>, state: &mut EdgeState) -> Result<(), ActorProcessingErr> {
-        let stats = &state.front.world.stats;
+        let stats = &state.context.service.world.stats;
         stats.actors.down();
         stats.connections.down();
         if state.logged_in {
@@ -230,7 +191,7 @@ impl Actor for Edge {
             stats.unauthenticated.down()
         }
         state.outbox.finish(None);
-        state.front.world.router.tell_fanout(FanoutMsg::Detach { id: state.id });
+        state.context.service.world.router.tell_fanout(FanoutMsg::Detach { id: state.id });
         let _ = state.listener.send_message(ListenerMsg::Ended { id: state.id });
         Ok(())
     }
@@ -238,99 +199,69 @@ impl Actor for Edge {
 
 impl EdgeState {
     fn serve(&mut self, myself: &ActorRef<EdgeMsg>, frame: wire::ClientFrame, place: OwnedSemaphorePermit) {
+        use ClientRequest as Ask;
         let request_id = frame.request_id;
         let reply = self.reply(request_id);
         let Some(request) = frame.request else {
             return reply.fail(&Refusal::rejected("bad_request", "this server does not know the request"));
         };
         // Zero is how pushes are numbered: its answer would look like one.
-        if request_id == 0 && !matches!(request, ClientRequest::Acknowledge(_) | ClientRequest::Pong(_)) {
+        if request_id == 0 && !matches!(request, Ask::Acknowledge(_) | Ask::Pong(_)) {
             reply.fail(&client::Refusal::BadFrame.into());
             return self.outbox.finish(None);
         }
-        let user = match (&self.phase, request) {
-            (Phase::Silent, ClientRequest::Hello(hello)) => return self.greet(request_id, &hello),
-            (Phase::Silent, _) => return reply.fail(&client::Refusal::NotLoggedIn.into()),
-            (_, ClientRequest::Hello(_)) => return reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
-            (_, ClientRequest::Ping(ping)) => return reply.send(ServerMessage::Pong(wire::Pong { nonce: ping.nonce })),
-            (_, ClientRequest::Pong(_)) => return,
-            (Phase::Greeted, ClientRequest::Register(_) | ClientRequest::Login(_) | ClientRequest::Resume(_))
-                if *self.front.draining.borrow() =>
-            {
-                return reply.send(ServerMessage::Failure(wire::Failure::shutting_down()));
+        match (&self.phase, request) {
+            (Phase::Silent, Ask::Hello(hello)) => self.greet(request_id, &hello),
+            (Phase::Silent, _) => reply.fail(&client::Refusal::NotLoggedIn.into()),
+            (_, Ask::Hello(_)) => reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
+            (_, Ask::Ping(ping)) => reply.send(ServerMessage::Pong(wire::Pong { nonce: ping.nonce })),
+            (_, Ask::Pong(_)) => {}
+            (Phase::Greeted, Ask::Register(_) | Ask::Login(_) | Ask::Resume(_)) if self.is_draining() => {
+                reply.send(ServerMessage::Failure(wire::Failure::shutting_down()));
             }
-            (Phase::Greeted | Phase::In(_), ClientRequest::Register(register)) => {
-                let answer = register::register(self.front.clone(), self.payer.address(), register);
-                return self.answer(request_id, place, answer);
+            (Phase::Greeted | Phase::In(_), Ask::Register(register)) => {
+                let registered = self.context.service.enter(self.payer.address(), register);
+                self.answer(request_id, place, async move { registered.await.map(ServerMessage::Registered) });
             }
-            (Phase::Greeted, ClientRequest::Login(login)) => {
-                self.phase = Phase::Entering;
-                let entering = login::login(self.front.clone(), self.payer.address(), login);
-                return self.enter(myself, request_id, place, entering);
+            (Phase::Greeted, Ask::Login(login)) => self.enter(myself, request_id, place, login),
+            (Phase::Greeted, Ask::Resume(resume)) => self.enter(myself, request_id, place, resume),
+            (Phase::Entering | Phase::In(_), Ask::Login(_) | Ask::Resume(_)) => {
+                reply.fail(&client::Refusal::AlreadyLoggedIn.into());
             }
-            (Phase::Greeted, ClientRequest::Resume(resume)) => {
-                self.phase = Phase::Entering;
-                let entering = login::resume(self.front.clone(), resume);
-                return self.enter(myself, request_id, place, entering);
+            (Phase::In(caller), Ask::Logout(logout)) => {
+                let caller = caller.clone();
+                self.log_out(myself, request_id, place, caller, logout);
             }
-            (Phase::Entering | Phase::In(_), ClientRequest::Login(_) | ClientRequest::Resume(_)) => {
-                return reply.fail(&client::Refusal::AlreadyLoggedIn.into());
+            (Phase::In(_), Ask::Acknowledge(acknowledge)) => {
+                self.acknowledging.push(acknowledge);
+                self.pass_on_acknowledged(myself);
             }
-            (Phase::In(session), ClientRequest::Logout(_)) => {
-                let session = session.clone();
-                return self.log_out(myself, request_id, place, session);
+            (Phase::In(caller), request) => {
+                let asked = Asked { edge: self, caller, request_id, place };
+                if ops::dispatch(request, asked).is_none() {
+                    reply.fail(&client::Refusal::NotLoggedIn.into());
+                }
             }
-            (Phase::In(session), ClientRequest::ChangePassword(change)) => {
-                let (front, session, address) = (self.front.clone(), session.clone(), self.payer.address());
-                return self.answer(request_id, place, admin::change_password(front, session, address, change));
-            }
-            (Phase::In(session), ClientRequest::Admin(asked)) => {
-                let (front, session, address) = (self.front.clone(), session.clone(), self.payer.address());
-                return self.answer(request_id, place, admin::admin(front, session, address, asked));
-            }
-            (Phase::In(session), request) => (session.user, session.device.clone(), request),
             (Phase::Greeted | Phase::Entering | Phase::Leaving(_), _) => {
-                return reply.fail(&client::Refusal::NotLoggedIn.into());
+                reply.fail(&client::Refusal::NotLoggedIn.into());
             }
-        };
-        let (user, device, request) = user;
-        let front = self.front.clone();
-        match request {
-            ClientRequest::Send(send) => self.send(myself, request_id, place, user, send),
-            ClientRequest::Acknowledge(acknowledge) => self.acknowledge(myself, user, &acknowledge),
-            ClientRequest::MarkRead(mark) => self.mark_read(request_id, place, user, &mark),
-            ClientRequest::ListSessions(_) => self.answer(request_id, place, requests::sessions(front, user, device)),
-            ClientRequest::RevokeSession(revoke) => {
-                self.answer(request_id, place, requests::revoke(front, user, revoke));
-            }
-            ClientRequest::Fetch(fetch) => self.answer(request_id, place, requests::fetch(front, user, fetch)),
-            ClientRequest::ListConversations(list) => {
-                self.answer(request_id, place, requests::conversations(front, user, list));
-            }
-            ClientRequest::CreateGroup(create) => {
-                self.answer(request_id, place, requests::create_group(front, user, create));
-            }
-            ClientRequest::ChangeGroup(change) => {
-                self.answer(request_id, place, requests::change_group(front, user, change));
-            }
-            ClientRequest::ListMembers(list) => self.answer(request_id, place, requests::members(front, user, list)),
-            ClientRequest::ListInvitations(_) => self.answer(request_id, place, invitations::list(front, user)),
-            ClientRequest::AcceptInvitation(accept) => {
-                self.answer(request_id, place, invitations::accept(front, user, accept));
-            }
-            ClientRequest::FindUsers(find) => self.answer(request_id, place, requests::find_users(front, user, find)),
-            ClientRequest::ListOnline(list) => self.answer(request_id, place, requests::list_online(front, user, list)),
-            ClientRequest::GetUsers(get) => self.answer(request_id, place, requests::get_users(front, user, get)),
-            // Handled above, whatever the phase.
-            ClientRequest::Hello(_)
-            | ClientRequest::Register(_)
-            | ClientRequest::Login(_)
-            | ClientRequest::Resume(_)
-            | ClientRequest::Logout(_)
-            | ClientRequest::ChangePassword(_)
-            | ClientRequest::Admin(_)
-            | ClientRequest::Ping(_)
-            | ClientRequest::Pong(_) => {}
+        }
+    }
+
+    fn is_draining(&self) -> bool {
+        *self.context.service.draining.borrow()
+    }
+
+    fn pass_on_acknowledged(&mut self, myself: &ActorRef<EdgeMsg>) {
+        let Phase::In(caller) = &self.phase else { return };
+        while let Some(acknowledge) = self.acknowledging.start() {
+            let told = self.context.service.perform(caller, acknowledge);
+            let myself = myself.clone();
+            tokio::spawn(async move {
+                // Whatever came of it: others hear of it a little later.
+                let _ = told.await;
+                let _ = myself.send_message(EdgeMsg::Acknowledged);
+            });
         }
     }
 
@@ -341,7 +272,7 @@ impl EdgeState {
             return self.outbox.finish(None);
         }
         self.phase = Phase::Greeted;
-        reply.send(ServerMessage::Welcome(login::welcome(&self.front.world)));
+        reply.send(ServerMessage::Welcome(self.context.service.welcome()));
         let go_away = self.go_away.take();
         self.turn_away(go_away);
     }
@@ -375,11 +306,23 @@ impl EdgeState {
     }
 
     fn reply(&self, request_id: u64) -> Reply {
-        Reply { front: self.front.clone(), outbox: self.outbox.clone(), request_id }
+        Reply { context: self.context.clone(), outbox: self.outbox.clone(), request_id }
     }
 }
 
-/// An answer of the wrong kind comes from a node of another version: nobody knows what it did.
-fn done(answer: Answer) -> Result<(), Refusal> {
-    if matches!(answer, Answer::Done) { Ok(()) } else { Err(Refusal::Unavailable) }
+/// A request of a verified caller, on its way to its answer.
+struct Asked<'a> {
+    edge: &'a EdgeState,
+    caller: &'a Caller,
+    request_id: u64,
+    place: OwnedSemaphorePermit,
+}
+
+impl Perform for Asked<'_> {
+    type Output = ();
+
+    fn perform<O: Operation>(self, operation: O) {
+        let answer = self.edge.context.service.perform(self.caller, operation);
+        self.edge.answer(self.request_id, self.place, async move { answer.await.map(O::message) });
+    }
 }

@@ -252,7 +252,7 @@ impl FanoutState {
         let Some(seq) = subscription.resequencer.wants_fill() else { return };
         self.world.stats.gaps.up();
         let limit = limits::EVENTS_HELD_BACK;
-        let request = Request::Fetch { conversation, reader: None, seq, backward: false, limit };
+        let request = Request::Fill { conversation, after: seq, limit };
         let answer = self.world.router.ask(conversation.slot(), request, PATIENCE);
         let myself = myself.clone();
         tokio::spawn(async move {

@@ -16,9 +16,10 @@ use troupe_runtime::{Listener as Socket, Stream};
 use crate::address::Address;
 use crate::budgets::Payer;
 use crate::connection::Outbox;
-use crate::edge::{Edge, EdgeArgs, EdgeMsg, Front};
+use crate::edge::{Edge, EdgeArgs, EdgeContext, EdgeMsg};
 use crate::message::wire;
 use crate::places::Place;
+use crate::service::Service;
 use crate::sink::ConnectionId;
 
 /// After a failed accept (no file descriptors left, for instance).
@@ -57,11 +58,11 @@ pub struct Accepted {
 
 impl Accepted {
     /// `None`: there is no place, and the stream is closed unread.
-    pub fn new(front: &Front, stream: Box<dyn Stream>, address: Address) -> Option<Accepted> {
-        let outbox = Arc::new(Outbox::new(front.output.clone()));
-        let place = front.places.enter(address, outbox.clone());
+    pub fn new(service: &Service, stream: Box<dyn Stream>, address: Address) -> Option<Accepted> {
+        let outbox = Arc::new(Outbox::new(service.output.clone()));
+        let place = service.places.enter(address, outbox.clone());
         if place.is_err() {
-            front.world.stats.connections_refused.up();
+            service.world.stats.connections_refused.up();
         }
         Some(Accepted { stream, address, outbox, place: place.ok()? })
     }
@@ -70,14 +71,14 @@ impl Accepted {
 pub struct Listener;
 
 pub struct ListenerArgs {
-    pub front: Arc<Front>,
+    pub context: Arc<EdgeContext>,
     pub socket: Arc<dyn Socket>,
     /// How many connections there are.
     pub open: watch::Sender<usize>,
 }
 
 pub struct ListenerState {
-    front: Arc<Front>,
+    context: Arc<EdgeContext>,
     open: watch::Sender<usize>,
     edges: BTreeMap<ConnectionId, Live>,
     next_id: ConnectionId,
@@ -103,13 +104,13 @@ impl Actor for Listener {
         myself: ActorRef<ListenerMsg>,
         args: ListenerArgs,
     ) -> Result<ListenerState, ActorProcessingErr> {
-        let ListenerArgs { front, socket, open } = args;
-        front.world.stats.actors.up();
+        let ListenerArgs { context, socket, open } = args;
+        context.service.world.stats.actors.up();
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(front.clone(), socket, myself));
-        let mut state = ListenerState { front, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting };
-        if *state.front.draining.borrow() {
-            state.turn_away(Some(state.front.world.router.routing().elsewhere()));
+        accepting.spawn(accept(context.service.clone(), socket, myself));
+        let mut state = ListenerState { context, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting };
+        if *state.context.service.draining.borrow() {
+            state.turn_away(Some(state.context.service.world.router.routing().elsewhere()));
         }
         Ok(state)
     }
@@ -124,7 +125,7 @@ impl Actor for Listener {
             ListenerMsg::Accepted(accepted) => state.accepted(&myself, accepted),
             ListenerMsg::Ended { id } => state.ended(id),
             // A node that drains stays away, whatever the cluster means with it meanwhile.
-            ListenerMsg::TurnAway { nodes } if !*state.front.draining.borrow() => state.turn_away(nodes),
+            ListenerMsg::TurnAway { nodes } if !*state.context.service.draining.borrow() => state.turn_away(nodes),
             ListenerMsg::TurnAway { .. } => {}
             ListenerMsg::Drain { nodes } => state.turn_away(Some(nodes)),
             ListenerMsg::HangUp => {
@@ -147,7 +148,7 @@ impl Actor for Listener {
             let failed = state.edges.iter().find(|(_, live)| live.edge.get_id() == who.get_id());
             if let Some((id, live)) = failed.map(|(id, live)| (*id, live.outbox.clone())) {
                 live.finish(None);
-                state.front.world.router.tell_fanout(crate::protocol::FanoutMsg::Detach { id });
+                state.context.service.world.router.tell_fanout(crate::protocol::FanoutMsg::Detach { id });
                 state.ended(id);
             }
         }
@@ -160,7 +161,7 @@ impl Actor for Listener {
             live.outbox.end(&EndReason::ShuttingDown);
             live.edge.stop(None);
         }
-        state.front.world.stats.actors.down();
+        state.context.service.world.stats.actors.down();
         Ok(())
     }
 }
@@ -171,12 +172,12 @@ impl ListenerState {
         let id = self.next_id;
         self.next_id += 1;
         let args = EdgeArgs {
-            front: self.front.clone(),
+            context: self.context.clone(),
             id,
             stream,
             listener: myself.clone(),
             place,
-            payer: Arc::new(Payer::new(self.front.budgets.clone(), address)),
+            payer: Arc::new(Payer::new(self.context.service.budgets.clone(), address)),
             outbox: outbox.clone(),
             go_away: self.go_away.clone(),
         };
@@ -202,13 +203,13 @@ impl ListenerState {
     }
 }
 
-async fn accept(front: Arc<Front>, socket: Arc<dyn Socket>, listener: ActorRef<ListenerMsg>) {
+async fn accept(service: Service, socket: Arc<dyn Socket>, listener: ActorRef<ListenerMsg>) {
     let (mut refused, mut failed) = (LogLimiter::new(LOG_EVERY), LogLimiter::new(LOG_EVERY));
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {
                 let address = Address::of(peer);
-                let Some(accepted) = Accepted::new(&front, stream, address) else {
+                let Some(accepted) = Accepted::new(&service, stream, address) else {
                     if let Some(others) = refused.due() {
                         tracing::warn!(%address, others, "no place for a client connection: see limits.connections");
                     }

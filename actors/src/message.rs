@@ -1,11 +1,11 @@
 //! What is asked of the leader of a shard, what it answers, and what it tells nodes by itself.
 //!
 //! Between actors of one node these values travel as they are; [`encoding`] gives them the form they
-//! have between nodes. What only a client looks at (pages, lists) is composed by the leader in the
-//! client's words, so that the edge passes it on.
+//! have between nodes. Operations that the leader of one shard performs are passed on as the client
+//! asked them, and so are their answers: nodes have no words of their own for them.
 
-pub mod accounts;
 pub mod encoding;
+mod level_one;
 pub mod push;
 
 use std::borrow::Cow;
@@ -17,6 +17,8 @@ use troupe_core::{
 };
 pub use troupe_proto::wire::client as wire;
 use troupe_proto::{DecodeError, client};
+pub use wire::client_frame::Request as ClientRequest;
+pub use wire::server_frame::Message as ServerMessage;
 
 /// To the leader of one shard. Every request may be repeated without harm.
 #[derive(Clone, Debug)]
@@ -30,9 +32,11 @@ pub enum Request {
     Credentials(UserKey),
     /// Whether this is still a session, and of whom.
     Resume(Session),
-    Sessions(UserId),
-    Accounts(accounts::Query),
-    Invitations(UserId),
+    /// What a client has asked, for the leader to perform; another node has verified the caller.
+    Operation {
+        caller: UserId,
+        request: ClientRequest,
+    },
     /// Live connections of a node. Answered with those whose session has ended.
     Attach {
         node: NodeId,
@@ -51,13 +55,6 @@ pub enum Request {
         ids: Vec<UserId>,
         names: Vec<NameKey>,
     },
-    Search {
-        asker: UserId,
-        prefix: String,
-        after: Option<String>,
-        limit: usize,
-        online: bool,
-    },
     /// From now on the node is told of events, and of the heads at this moment.
     Subscribe {
         node: NodeId,
@@ -71,29 +68,11 @@ pub enum Request {
         user: UserId,
         conversations: Vec<ConversationId>,
     },
-    /// Without a reader: a node fills a gap for its subscribers.
-    Fetch {
+    /// Events that a node lacks for its subscribers.
+    Fill {
         conversation: ConversationId,
-        reader: Option<UserId>,
-        seq: Seq,
-        backward: bool,
+        after: Seq,
         limit: usize,
-    },
-    Members {
-        user: UserId,
-        conversation: ConversationId,
-        after: Option<UserId>,
-        limit: usize,
-    },
-    Delivered {
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
-    },
-    Read {
-        conversation: ConversationId,
-        user: UserId,
-        seq: Seq,
     },
 }
 
@@ -125,21 +104,24 @@ impl UserKey {
 pub enum Answer {
     Done,
     Registered(UserId),
-    Placed { seq: Seq, time: Timestamp, duplicate: bool },
+    Placed {
+        seq: Seq,
+        time: Timestamp,
+        duplicate: bool,
+    },
     GroupCreated(GroupId),
     Account(Account),
     Ended(Vec<Session>),
-    Inbox { conversations: Vec<ConversationId>, next: Option<ConversationId> },
+    Inbox {
+        conversations: Vec<ConversationId>,
+        next: Option<ConversationId>,
+    },
     Subscribed(Vec<SubscriptionState>),
     Summaries(Vec<wire::Conversation>),
-    Sessions(wire::Sessions),
     Users(wire::Users),
     Page(wire::Page),
-    Members(wire::Members),
-    Accounts(wire::Accounts),
-    Invites(wire::Invites),
-    Audit(wire::AuditPage),
-    Invitations(wire::Invitations),
+    /// To an operation.
+    Message(Box<ServerMessage>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,6 +170,21 @@ pub enum Refusal {
 }
 
 pub type Outcome = Result<Answer, Refusal>;
+
+impl Answer {
+    pub fn message(message: ServerMessage) -> Answer {
+        Answer::Message(Box::new(message))
+    }
+
+    /// As the answer to an operation.
+    pub fn into_message(self) -> Option<ServerMessage> {
+        match self {
+            Answer::Message(message) => Some(*message),
+            Answer::Done => Some(ServerMessage::Done(wire::Done {})),
+            other => level_one::message_of(other),
+        }
+    }
+}
 
 impl Refusal {
     pub const OVERLOADED: Refusal = Refusal::Overloaded { after_ms: 250 };

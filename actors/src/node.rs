@@ -21,9 +21,9 @@ use crate::admission::Bound;
 use crate::birth::{self, Born};
 use crate::budgets::{Budgets, Limits};
 use crate::connection::Output;
+use crate::directory::Directory;
 use crate::door::Door;
-use crate::edge::directory::Directory;
-use crate::edge::{Front, admin};
+use crate::edge::EdgeContext;
 use crate::failed_logins::FailedLogins;
 use crate::listener::{Accepted, ListenerMsg};
 use crate::mesh::cluster::ClusterMesh;
@@ -32,10 +32,12 @@ use crate::mesh::links::ClusterLinks;
 use crate::mesh::{Gauge, Inbox, MeshEvent};
 use crate::message::wire::{self, admin::Operation};
 use crate::message::{Outcome, Refusal, Request};
+use crate::ops::admin::{audit, operate};
 use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
+use crate::service::{Service, Shared};
 use crate::turns::Turns;
 use crate::world::World;
 
@@ -77,7 +79,7 @@ pub enum StartError {
 pub struct NodeHandle(Arc<Inner>);
 
 struct Inner {
-    front: Arc<Front>,
+    service: Service,
     client_addr: std::net::SocketAddr,
     root: ActorRef<RootMsg>,
     joined: Mutex<Option<JoinHandle<()>>>,
@@ -141,7 +143,7 @@ impl NodeHandle {
             reading,
         };
         let (draining, draining_now) = watch::channel(false);
-        let front = Arc::new(Front {
+        let service = Service::new(Shared {
             world,
             passwords: Passwords::new(ctx.clone(), hashing),
             directory: Directory::default(),
@@ -149,13 +151,14 @@ impl NodeHandle {
             places: Places::new(allowed.clone()),
             budgets: Arc::new(Budgets::new(allowed)),
             draining: draining_now,
-            door,
             failed_logins: FailedLogins::default(),
+            unchecked: Mutex::default(),
         });
         let (open, open_now) = watch::channel(0);
         let (born, born_now) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        let args = RootArgs { front: front.clone(), socket: socket.into(), open };
+        let context = Arc::new(EdgeContext { service: service.clone(), door });
+        let args = RootArgs { context, socket: socket.into(), open };
         let started = Root::spawn(None, Root, args).await;
         let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
 
@@ -175,9 +178,9 @@ impl NodeHandle {
             }
         };
         // Its first request goes through the mesh.
-        tasks.spawn(birth::run(front.clone(), born));
+        tasks.spawn(birth::run(service.clone(), born));
         let inner = Inner {
-            front,
+            service,
             client_addr,
             root,
             joined: Mutex::new(Some(joined)),
@@ -202,17 +205,17 @@ impl NodeHandle {
 
     /// Performs an administrator's operation for a holder of the cluster's key.
     pub async fn operate(&self, by: Author, operation: Operation) -> Result<wire::AdminAnswer, wire::Failure> {
-        let request = Bytes::copy_from_slice(&self.0.front.world.ctx.rng.bytes::<16>());
+        let request = Bytes::copy_from_slice(&self.0.service.world.ctx.rng.bytes::<16>());
         let asked = wire::Admin { request, operation: Some(operation) };
-        admin::operate(&self.0.front, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
+        operate(&self.0.service, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
     }
 
     /// Records an act that changes no shard in the audit log. It retries while the outcome is
     /// unknown; the caller bounds the time.
     pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), wire::Failure> {
-        let request = ClientMessageId(self.0.front.world.ctx.rng.bytes());
+        let request = ClientMessageId(self.0.service.world.ctx.rng.bytes());
         loop {
-            match admin::record(&self.0.front, by.clone(), request, action, target, detail).await {
+            match audit::record(&self.0.service, by.clone(), request, action, target, detail).await {
                 Ok(()) => return Ok(()),
                 Err(refusal @ Refusal::Rejected { .. }) => return Err(refusal.failure()),
                 Err(_) => tokio::time::sleep(RECORD_AGAIN).await,
@@ -222,31 +225,31 @@ impl NodeHandle {
 
     /// The platform of the node, with its metrics and its trace.
     pub fn ctx(&self) -> &Platform {
-        &self.0.front.world.ctx
+        &self.0.service.world.ctx
     }
 
     /// Applied state of this node's replicas, for checkers.
     pub fn local_view(&self) -> View {
-        self.0.front.world.view()
+        self.0.service.world.view()
     }
 
     /// Asks the leader of a slot as an edge does, without the checks of an edge. For tests.
     pub fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
-        self.0.front.world.router.ask(slot, request, PATIENCE)
+        self.0.service.world.router.ask(slot, request, PATIENCE)
     }
 
     /// Changes the limits of users and addresses.
     pub fn set_limits(&self, limits: Limits) {
-        let front = &self.0.front;
-        front.output.set_limit(limits.output_bytes);
-        front.places.set_limits(limits.clone());
-        front.budgets.set_limits(limits);
+        let service = &self.0.service;
+        service.output.set_limit(limits.output_bytes);
+        service.places.set_limits(limits.clone());
+        service.budgets.set_limits(limits);
     }
 
     /// Serves a client over any stream that carries the same frames.
     pub fn serve(&self, stream: Box<dyn Stream>) {
         // Above the bound it is closed at once, as at the client port.
-        if let Some(accepted) = Accepted::new(&self.0.front, stream, Address::LOCAL) {
+        if let Some(accepted) = Accepted::new(&self.0.service, stream, Address::LOCAL) {
             let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Accepted(accepted)));
         }
     }
@@ -255,7 +258,7 @@ impl NodeHandle {
     /// time is over. Requests in flight are still answered.
     pub async fn drain(&self, within: Duration) {
         self.0.draining.send_replace(true);
-        let nodes = self.0.front.world.router.routing().elsewhere();
+        let nodes = self.0.service.world.router.routing().elsewhere();
         let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Drain { nodes }));
         let mut open = self.0.open.clone();
         // The shutdown closes remaining connections, and their clients resume elsewhere.

@@ -7,12 +7,30 @@ use std::sync::Arc;
 
 use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, UserId};
 
-use crate::message::{Answer, Outcome, Push, Request, Session, wire};
+use crate::message::{Answer, Outcome, Push, Request, Session};
+use crate::presence::Presence;
 use crate::reply::ReplyTo;
 use crate::sink::{ConnectionId, Sink};
 
 /// Conversations to subscribe to, each with the users whose membership the leader checks.
 pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
+
+/// A request that may be proposed, or wakes an entity.
+#[derive(Clone, Debug)]
+pub enum Task {
+    Commit(Command),
+    Move(Cursor),
+}
+
+/// The position of a user in a conversation: a device holds, or the user has read, all events up to
+/// `seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub seq: Seq,
+    pub read: bool,
+}
 
 /// To the actor of a shard.
 pub enum ShardMsg {
@@ -22,7 +40,7 @@ pub enum ShardMsg {
     },
     /// A request that applied state, read behind a barrier, does not refuse.
     LetIn {
-        request: Request,
+        task: Task,
         reply: ReplyTo,
     },
     /// The user has left the conversation: its next request is checked against applied state.
@@ -41,11 +59,8 @@ pub enum ShardMsg {
         conversation: ConversationId,
         head: Seq,
     },
-    /// Users read from applied state; the shard adds which of them are online.
-    Users {
-        users: wire::Users,
-        reply: ReplyTo,
-    },
+    /// An answer from applied state; presence completes it.
+    Complete(Box<dyn FnOnce(&Presence) + Send>),
     /// The outbox relay found no more rows.
     OutboxEmpty,
     NodeDown(NodeId),
@@ -104,15 +119,10 @@ pub enum ConversationMsg {
         command: Command,
         reply: ReplyTo,
     },
-    /// Answered at once; a later flush commits it together with others.
-    Delivered {
-        user: UserId,
-        seq: Seq,
-        reply: ReplyTo,
-    },
-    Read {
-        user: UserId,
-        seq: Seq,
+    /// A delivered position is answered at once, a read position when it is committed. A later
+    /// flush commits many of them together.
+    Move {
+        cursor: Cursor,
         reply: ReplyTo,
     },
     /// All nodes that are subscribed to this conversation.

@@ -15,7 +15,7 @@ use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
 use troupe_runtime::Listener as Socket;
 
-use crate::edge::Front;
+use crate::edge::EdgeContext;
 use crate::fanout::Fanout;
 use crate::listener::{Listener, ListenerArgs, ListenerMsg};
 use crate::protocol::{FanoutMsg, ShardMsg};
@@ -39,7 +39,7 @@ impl ractor::Message for RootMsg {}
 pub struct Root;
 
 pub struct RootArgs {
-    pub front: Arc<Front>,
+    pub context: Arc<EdgeContext>,
     pub socket: Arc<dyn Socket>,
     pub open: watch::Sender<usize>,
 }
@@ -60,12 +60,12 @@ impl Actor for Root {
 
     async fn pre_start(&self, myself: ActorRef<RootMsg>, args: RootArgs) -> Result<RootState, ActorProcessingErr> {
         let mut tasks = JoinSet::new();
-        let (mut led, follower) = (args.front.world.cluster.led(), myself.clone());
+        let (mut led, follower) = (args.context.service.world.cluster.led(), myself.clone());
         tasks.spawn(async move {
             while follower.send_message(RootMsg::LedChanged).is_ok() && led.changed().await.is_ok() {}
         });
-        tasks.spawn(redirect_clients(args.front.world.cluster.routing(), myself.clone()));
-        args.front.world.stats.actors.up();
+        tasks.spawn(redirect_clients(args.context.service.world.cluster.routing(), myself.clone()));
+        args.context.service.world.stats.actors.up();
         let fanout = start_fanout(&myself, &args).await?;
         let listener = start_listener(&myself, &args).await?;
         Ok(RootState { args, fanout, listener, shards: BTreeMap::new(), _tasks: tasks })
@@ -109,14 +109,14 @@ impl Actor for Root {
             let shard = *shard;
             tracing::error!(%shard, %error, "a shard failed and is restarted");
             state.shards.remove(&shard);
-            state.args.front.world.router.set_shard(shard, None);
+            state.args.context.service.world.router.set_shard(shard, None);
             state.follow_leaderships(&myself).await;
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<RootMsg>, state: &mut RootState) -> Result<(), ActorProcessingErr> {
-        let router = &state.args.front.world.router;
+        let router = &state.args.context.service.world.router;
         // Waits, because the end of this actor kills its children before clients get a last frame.
         if let Err(error) = state.listener.stop_and_wait(None, Some(LAST_FRAMES)).await {
             tracing::warn!(%error, "connections end without a last frame");
@@ -127,7 +127,7 @@ impl Actor for Root {
         }
         router.set_fanout(None);
         state.fanout.stop(None);
-        state.args.front.world.stats.actors.down();
+        state.args.context.service.world.stats.actors.down();
         Ok(())
     }
 }
@@ -135,7 +135,7 @@ impl Actor for Root {
 impl RootState {
     /// One shard actor per leadership: a new epoch gets a new actor.
     async fn follow_leaderships(&mut self, myself: &ActorRef<RootMsg>) {
-        let world = self.args.front.world.clone();
+        let world = self.args.context.service.world.clone();
         let led = world.cluster.led().borrow().clone();
         let over = self.shards.extract_if(.., |shard, (epoch, _)| led.get(shard) != Some(epoch));
         for (shard, (_, actor)) in over {
@@ -187,7 +187,7 @@ async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, root: Acto
 }
 
 async fn start_fanout(myself: &ActorRef<RootMsg>, args: &RootArgs) -> Result<ActorRef<FanoutMsg>, ActorProcessingErr> {
-    let world = args.front.world.clone();
+    let world = args.context.service.world.clone();
     let (fanout, _) = Fanout::spawn_linked(None, Fanout, world.clone(), myself.get_cell()).await?;
     world.router.set_fanout(Some(fanout.clone()));
     Ok(fanout)
@@ -197,7 +197,7 @@ async fn start_listener(
     myself: &ActorRef<RootMsg>,
     args: &RootArgs,
 ) -> Result<ActorRef<ListenerMsg>, ActorProcessingErr> {
-    let args = ListenerArgs { front: args.front.clone(), socket: args.socket.clone(), open: args.open.clone() };
+    let args = ListenerArgs { context: args.context.clone(), socket: args.socket.clone(), open: args.open.clone() };
     let (listener, _) = Listener::spawn_linked(None, Listener, args, myself.get_cell()).await?;
     Ok(listener)
 }

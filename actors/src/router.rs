@@ -21,7 +21,7 @@ use ractor::ActorRef;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use troupe_core::plant::{Plant, Planted};
-use troupe_core::{NodeId, ShardId, Slot, limits};
+use troupe_core::{Level, NodeId, ShardId, Slot, limits};
 use troupe_proto::client;
 use troupe_raft::Routing;
 use troupe_runtime::trace::{At, Stage, Subject};
@@ -120,10 +120,19 @@ impl Router {
         }
     }
 
-    /// Whether a command is above the feature level in force, as far as this node knows. The leader
-    /// judges it as well, unless it has a version that knows no levels.
+    /// Whether a request is above the feature level in force, as far as this node knows. The leader
+    /// judges a command as well, unless it has a version that knows no levels.
     fn is_pending(&self, request: &Request) -> bool {
-        matches!(request, Request::Commit(command) if command.level() > self.routing.borrow().level)
+        let level = self.level();
+        match request {
+            Request::Commit(command) => command.level() > level,
+            Request::Operation { request, .. } => !encoding::is_known_at(level, request),
+            _ => false,
+        }
+    }
+
+    fn level(&self) -> Level {
+        self.routing.borrow().level
     }
 
     async fn see_through(
@@ -193,7 +202,7 @@ impl Router {
             correlation,
             shard: Some(shard),
             deadline_ms: left.as_millis() as u32,
-            body: encoding::encode_request(request),
+            body: encoding::encode_request(request, self.level()),
         };
         self.send(node, shard.0, envelope).map_err(|error| {
             self.pending.lock().remove(&correlation);
@@ -235,7 +244,7 @@ impl Router {
             let _ = self.to_shard_here(shard, request, ReplyTo::none());
             return;
         }
-        let body = encoding::encode_request(&request);
+        let body = encoding::encode_request(&request, self.level());
         let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: Some(shard), deadline_ms: 0, body };
         if self.send(node, shard.0, envelope).is_err() {
             self.ctx.metrics.lost_pushes.up();

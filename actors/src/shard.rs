@@ -6,11 +6,9 @@
 //! so that idle entities can be passivated. [`requests`] admits requests, [`standing`] refuses what
 //! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards.
 
-mod accounts;
 mod entities;
-mod online;
 mod outbox_relay;
-pub(crate) mod reads;
+mod reads;
 mod requests;
 mod standing;
 pub(crate) mod touch;
@@ -26,7 +24,8 @@ use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId
 use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;
-use crate::message::{Answer, Push, Session};
+use crate::message::{Push, Session};
+use crate::ops::list_online::Names;
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
@@ -62,7 +61,7 @@ pub struct ShardState {
     interest: BTreeMap<ConversationId, BTreeSet<NodeId>>,
     presence: Presence,
     /// Names of online users.
-    names: online::Names,
+    names: Names,
     /// Heads that moved, and how many more exchanges repeat them.
     moved: BTreeMap<ConversationId, (Seq, u8)>,
     ticks: u64,
@@ -114,7 +113,7 @@ impl Actor for Shard {
             in_flight: Bound::new(limits::SHARD_IN_FLIGHT),
             interest: BTreeMap::new(),
             presence: Presence::default(),
-            names: online::Names::default(),
+            names: Names::default(),
             moved: BTreeMap::new(),
             ticks: 0,
             touches: touch::Sweep::default(),
@@ -134,17 +133,12 @@ impl Actor for Shard {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ShardMsg::Request { request, reply } => state.admit(&myself, request, reply),
-            ShardMsg::LetIn { request, reply } => state.dispatch(&myself, request, reply),
+            ShardMsg::LetIn { task, reply } => state.dispatch(&myself, task, reply),
             ShardMsg::Removed { conversation, user } => state.entities.forget(conversation, user),
             ShardMsg::ExecuteEffects { effects } => state.execute_effects(&myself, effects),
             ShardMsg::Opened(session) => state.attach(session),
             ShardMsg::Moved { conversation, head } => state.moved(conversation, head),
-            ShardMsg::Users { mut users, reply } => {
-                for user in &mut users.users {
-                    user.online = state.presence.is_online(UserId(user.user_id));
-                }
-                reply.send(Ok(Answer::Users(users)));
-            }
+            ShardMsg::Complete(answer) => answer(&state.presence),
             ShardMsg::OutboxEmpty => state.outbox_empty(&myself),
             ShardMsg::NodeDown(node) => state.node_down(node),
             ShardMsg::Tick => state.tick(),

@@ -28,8 +28,18 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 pub enum Asker {
     /// The node itself, and what lets somebody in.
     Node,
-    /// A user, and what the read costs: about the rows that it touches, divided by eight.
+    /// A user, and what the read costs.
     User(UserId, u64),
+}
+
+/// Rows read for one unit of cost.
+const ROWS: u64 = 8;
+
+impl Asker {
+    /// A user whose read touches about so many rows.
+    pub fn user(user: UserId, rows: usize) -> Asker {
+        Asker::User(user, 1 + rows as u64 / ROWS)
+    }
 }
 
 #[derive(Clone)]

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use troupe_proto::frame;
 
-use super::{Front, ServerMessage};
+use super::EdgeContext;
 use crate::connection::Outbox;
-use crate::message::{Refusal, wire};
+use crate::message::{Refusal, ServerMessage, wire};
+
 /// The answer to one request of a client.
 pub(super) struct Reply {
-    pub front: Arc<Front>,
+    pub context: Arc<EdgeContext>,
     pub outbox: Arc<Outbox>,
     pub request_id: u64,
 }
@@ -21,12 +22,12 @@ impl Reply {
         let frame = wire::ServerFrame { request_id: self.request_id, message: Some(message) };
         frame::encode_frame(&frame, &mut bytes);
         if !self.outbox.push(bytes.freeze()) {
-            self.front.world.stats.slow_consumers.up();
+            self.context.service.world.stats.slow_consumers.up();
         }
     }
 
     pub fn fail(self, refusal: &Refusal) {
-        let stats = &self.front.world.stats;
+        let stats = &self.context.service.world.stats;
         match refusal {
             Refusal::Rejected { .. } => stats.rejected.up(),
             Refusal::Overloaded { .. } | Refusal::StorageLow | Refusal::NotOwner { .. } => stats.overloaded.up(),

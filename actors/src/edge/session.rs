@@ -1,6 +1,5 @@
 //! What a connection becomes by a login, and how it ends by a logout.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use ractor::ActorRef;
@@ -9,22 +8,27 @@ use troupe_core::ConversationId;
 use troupe_core::effect::Ending;
 
 use super::sink::TcpSink;
-use super::{EdgeMsg, EdgeState, Phase, ServerMessage, login, requests, wire};
-use crate::message::{Refusal, Session};
+use super::{EdgeMsg, EdgeState, Phase};
+use crate::message::{Refusal, ServerMessage, wire};
+use crate::ops::Entry;
+use crate::ops::login::Entered;
 use crate::protocol::FanoutMsg;
+use crate::service::Caller;
 
 impl EdgeState {
-    pub(super) fn enter(
-        &self,
+    pub(super) fn enter<E: Entry<Entered = Entered>>(
+        &mut self,
         myself: &ActorRef<EdgeMsg>,
         request_id: u64,
         place: OwnedSemaphorePermit,
-        entering: impl Future<Output = Result<login::Entered, Refusal>> + Send + 'static,
+        entry: E,
     ) {
+        self.phase = Phase::Entering;
+        let entering = self.context.service.enter(self.payer.address(), entry);
         let myself = myself.clone();
         tokio::spawn(async move {
             let message = match entering.await {
-                Ok(login::Entered { session, name, token }) => EdgeMsg::LoggedIn { request_id, session, name, token },
+                Ok(entered) => EdgeMsg::LoggedIn { request_id, entered },
                 Err(refusal) => EdgeMsg::LoginFailed { request_id, refusal },
             };
             drop(place);
@@ -32,15 +36,10 @@ impl EdgeState {
         });
     }
 
-    pub(super) fn logged_in(
-        &mut self,
-        myself: &ActorRef<EdgeMsg>,
-        request_id: u64,
-        session: Session,
-        name: String,
-        token: Vec<u8>,
-    ) {
-        let stats = &self.front.world.stats;
+    pub(super) fn logged_in(&mut self, myself: &ActorRef<EdgeMsg>, request_id: u64, entered: Entered) {
+        let Entered { caller, name, token } = entered;
+        let session = caller.session.clone();
+        let stats = &self.context.service.world.stats;
         self.outbox.set_logged_in();
         self.place.logged_in();
         self.payer.logged_in(session.user);
@@ -48,17 +47,17 @@ impl EdgeState {
             stats.unauthenticated.down();
             stats.sessions.up();
         }
-        self.phase = Phase::In(session.clone());
+        self.phase = Phase::In(caller);
         let device = session.device.to_string();
         // First the answer, then whatever the fan-out pushes.
         let logged_in = wire::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
         self.reply(request_id).send(ServerMessage::LoggedIn(logged_in));
         let sink = Arc::new(TcpSink { outbox: self.outbox.clone(), edge: myself.clone() });
         let attach = FanoutMsg::Attach { id: self.id, session, sink };
-        self.front.world.router.tell_fanout(attach);
+        self.context.service.world.router.tell_fanout(attach);
         // The fan-out finds the conversations of its users by itself; the channel is everybody's.
         let everyone = FanoutMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
-        self.front.world.router.tell_fanout(everyone);
+        self.context.service.world.router.tell_fanout(everyone);
     }
 
     pub(super) fn log_out(
@@ -66,12 +65,14 @@ impl EdgeState {
         myself: &ActorRef<EdgeMsg>,
         request_id: u64,
         place: OwnedSemaphorePermit,
-        session: Session,
+        caller: Caller,
+        logout: wire::Logout,
     ) {
-        self.phase = Phase::Leaving(session.clone());
-        let (front, myself) = (self.front.clone(), myself.clone());
+        let leaving = self.context.service.perform(&caller, logout);
+        self.phase = Phase::Leaving(caller);
+        let myself = myself.clone();
         tokio::spawn(async move {
-            let outcome = requests::close(&front, session.user, session.device, Some(session.token)).await;
+            let outcome = leaving.await.map(drop);
             drop(place);
             let _ = myself.send_message(EdgeMsg::LoggedOut { request_id, outcome });
         });
@@ -84,8 +85,8 @@ impl EdgeState {
                 self.outbox.end(&Ending::LoggedOut.into());
             }
             Err(refusal) => {
-                if let Phase::Leaving(session) = &self.phase {
-                    self.phase = Phase::In(session.clone());
+                if let Phase::Leaving(caller) = &self.phase {
+                    self.phase = Phase::In(caller.clone());
                 }
                 self.reply(request_id).fail(&refusal);
             }

@@ -17,11 +17,12 @@ use troupe_proto::client::{EndReason, push_frame};
 use troupe_proto::frame::FrameDecoder;
 use troupe_runtime::Stream;
 
-use super::{EdgeMsg, cost};
+use super::EdgeMsg;
 use crate::budgets::{Payer, Verdict};
 use crate::connection::{Outbox, ToWrite};
 use crate::door::Door;
 use crate::message::wire;
+use crate::ops;
 
 /// Bytes that an idle connection keeps ready to read into: a ping and most messages fit.
 const SMALL: usize = 512;
@@ -144,7 +145,7 @@ async fn read(
                 // writing side.
                 return std::future::pending().await;
             };
-            match payer.pay(cost::of(frame.request.as_ref())) {
+            match payer.pay(ops::cost(frame.request.as_ref())) {
                 Verdict::Pass => {}
                 Verdict::Pace(later) => tokio::time::sleep(later).await,
                 Verdict::Refuse(after) => {

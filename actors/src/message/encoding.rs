@@ -1,15 +1,18 @@
 //! The form of requests, answers and pushes between nodes. Decoding is total: any bytes give a
 //! value or an error.
+//!
+//! What nodes of 0.1 do not understand is written in their words while the first feature level is
+//! in force ([`level_one`]).
 
 use bytes::Bytes;
 use mesh::{answer, request, user_key};
 use prost::Message;
-use troupe_core::{GroupId, NameKey, NodeId, Seq, Timestamp, UserId};
+use troupe_core::{GroupId, Level, NameKey, NodeId, Seq, Timestamp, UserId};
 use troupe_proto::Record;
 use troupe_proto::wire::mesh;
 
 use self::parts::*;
-use super::{Account, Answer, Outcome, Request, UserKey};
+use super::{Account, Answer, ClientRequest, Outcome, Request, UserKey, level_one, wire};
 
 mod parts;
 mod pushes;
@@ -23,7 +26,13 @@ pub struct Garbled(pub &'static str);
 
 type Decoded<T> = Result<T, Garbled>;
 
-pub fn encode_request(request: &Request) -> Bytes {
+/// Whether every node of that level can perform the operation.
+pub fn is_known_at(level: Level, operation: &ClientRequest) -> bool {
+    level > Level::FIRST || level_one::request_out(UserId(0), operation, level).is_some()
+}
+
+/// `level`: the one in force.
+pub fn encode_request(request: &Request, level: Level) -> Bytes {
     use request::What;
     let what = match request {
         Request::Commit(command) => What::Commit(command.encode().into()),
@@ -37,9 +46,13 @@ pub fn encode_request(request: &Request) -> Bytes {
             }),
         }),
         Request::Resume(session) => What::Resume(session_out(session)),
-        Request::Sessions(user) => What::Sessions(user.0),
-        Request::Accounts(query) => What::Accounts(query.into()),
-        Request::Invitations(user) => What::Invitations(user.0),
+        Request::Operation { caller, request } => match level_one::request_out(*caller, request, level) {
+            Some(what) => what,
+            None => {
+                let frame = wire::ClientFrame { request_id: 0, request: Some(request.clone()) };
+                What::Operation(mesh::Operation { caller: caller.0, frame: Some(frame) })
+            }
+        },
         Request::Attach { node, whole, sessions } => What::Attach(mesh::Attach {
             node: node.0,
             whole: *whole,
@@ -53,13 +66,6 @@ pub fn encode_request(request: &Request) -> Bytes {
             asker: asker.0,
             ids: ids.iter().map(|id| id.0).collect(),
             names: names.iter().map(|name| name.as_str().to_owned()).collect(),
-        }),
-        Request::Search { asker, prefix, after, limit, online } => What::Search(mesh::UserSearch {
-            asker: asker.0,
-            prefix: prefix.clone(),
-            after: after.clone().unwrap_or_default(),
-            limit: *limit as u32,
-            online: *online,
         }),
         Request::Subscribe { node, interests } => What::Subscribe(mesh::Subscribe {
             node: node.0,
@@ -77,21 +83,13 @@ pub fn encode_request(request: &Request) -> Bytes {
         Request::Summaries { user, conversations } => {
             What::Summaries(mesh::Summaries { user: user.0, conversations: texts(conversations) })
         }
-        Request::Fetch { conversation, reader, seq, backward, limit } => What::Fetch(mesh::Fetch {
+        Request::Fill { conversation, after, limit } => What::Fetch(mesh::Fetch {
             conversation: conversation.to_string(),
-            reader: reader.map_or(0, |user| user.0),
-            seq: seq.0,
-            backward: *backward,
+            reader: 0,
+            seq: after.0,
+            backward: false,
             limit: *limit as u32,
         }),
-        Request::Members { user, conversation, after, limit } => What::Members(mesh::MemberPage {
-            user: user.0,
-            conversation: conversation.to_string(),
-            after: after.map_or(0, |user| user.0),
-            limit: *limit as u32,
-        }),
-        Request::Delivered { conversation, user, seq } => What::Delivered(cursor_out(*conversation, *user, *seq)),
-        Request::Read { conversation, user, seq } => What::Read(cursor_out(*conversation, *user, *seq)),
     };
     mesh::Request { what: Some(what) }.encode_to_vec().into()
 }
@@ -107,9 +105,10 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             user_key::Key::Id(id) => UserKey::Id(UserId(id)),
         }),
         What::Resume(session) => Request::Resume(session_in(Some(session))?),
-        What::Sessions(user) => Request::Sessions(UserId(user)),
-        What::Accounts(query) => Request::Accounts(query.try_into()?),
-        What::Invitations(user) => Request::Invitations(UserId(user)),
+        What::Operation(mesh::Operation { caller, frame }) => Request::Operation {
+            caller: UserId(caller),
+            request: frame.and_then(|frame| frame.request).ok_or(Garbled("operation"))?,
+        },
         What::Attach(attach) => {
             Request::Attach { node: NodeId(attach.node), whole: attach.whole, sessions: sessions_in(attach.sessions)? }
         }
@@ -121,13 +120,6 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             asker: UserId(lookup.asker),
             ids: lookup.ids.into_iter().map(UserId).collect(),
             names: lookup.names.iter().map(|name| NameKey::kept(name)).collect(),
-        },
-        What::Search(search) => Request::Search {
-            asker: UserId(search.asker),
-            prefix: search.prefix,
-            after: Some(search.after).filter(|after| !after.is_empty()),
-            limit: search.limit as usize,
-            online: search.online,
         },
         What::Subscribe(subscribe) => Request::Subscribe {
             node: NodeId(subscribe.node),
@@ -148,31 +140,17 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             user: UserId(summaries.user),
             conversations: conversations_in(&summaries.conversations)?,
         },
-        What::Fetch(fetch) => Request::Fetch {
+        What::Fetch(fetch) if fetch.reader == 0 => Request::Fill {
             conversation: conversation_in(&fetch.conversation)?,
-            reader: somebody(fetch.reader),
-            seq: Seq(fetch.seq),
-            backward: fetch.backward,
+            after: Seq(fetch.seq),
             limit: fetch.limit as usize,
         },
-        What::Members(page) => Request::Members {
-            user: UserId(page.user),
-            conversation: conversation_in(&page.conversation)?,
-            after: somebody(page.after),
-            limit: page.limit as usize,
-        },
-        What::Delivered(to) => {
-            let (conversation, user, seq) = cursor_in(to)?;
-            Request::Delivered { conversation, user, seq }
-        }
-        What::Read(to) => {
-            let (conversation, user, seq) = cursor_in(to)?;
-            Request::Read { conversation, user, seq }
-        }
+        other => level_one::request_in(other).ok_or(Garbled("request"))?,
     })
 }
 
-pub fn encode_outcome(outcome: &Outcome) -> Bytes {
+/// `level`: the one in force.
+pub fn encode_outcome(outcome: &Outcome, level: Level) -> Bytes {
     use answer::What;
     let what = match outcome {
         Err(refusal) => What::Refusal(refusal_out(refusal)),
@@ -198,14 +176,12 @@ pub fn encode_outcome(outcome: &Outcome) -> Bytes {
             What::Subscribed(mesh::Subscribed { standings: states.iter().map(subscription_state_out).collect() })
         }
         Ok(Answer::Summaries(rows)) => What::Summaries(mesh::Summarised { conversations: rows.clone() }),
-        Ok(Answer::Sessions(sessions)) => What::Sessions(sessions.clone()),
         Ok(Answer::Users(users)) => What::Users(users.clone()),
         Ok(Answer::Page(page)) => What::Page(page.clone()),
-        Ok(Answer::Members(members)) => What::Members(members.clone()),
-        Ok(Answer::Accounts(accounts)) => What::Accounts(accounts.clone()),
-        Ok(Answer::Invites(invites)) => What::Invites(invites.clone()),
-        Ok(Answer::Audit(audit)) => What::Audit(audit.clone()),
-        Ok(Answer::Invitations(invitations)) => What::Invitations(invitations.clone()),
+        Ok(Answer::Message(message)) => match level_one::answer_out(message, level) {
+            Some(what) => what,
+            None => What::Operation(wire::ServerFrame { request_id: 0, message: Some(message.as_ref().clone()) }),
+        },
     };
     mesh::Answer { what: Some(what) }.encode_to_vec().into()
 }
@@ -238,14 +214,10 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
             Answer::Subscribed(subscribed.standings.into_iter().map(subscription_state_in).collect::<Decoded<_>>()?)
         }
         What::Summaries(rows) => Answer::Summaries(rows.conversations),
-        What::Sessions(sessions) => Answer::Sessions(sessions),
         What::Users(users) => Answer::Users(users),
         What::Page(page) => Answer::Page(page),
-        What::Members(members) => Answer::Members(members),
-        What::Accounts(accounts) => Answer::Accounts(accounts),
-        What::Invites(invites) => Answer::Invites(invites),
-        What::Audit(audit) => Answer::Audit(audit),
-        What::Invitations(invitations) => Answer::Invitations(invitations),
+        What::Operation(frame) => Answer::message(frame.message.ok_or(Garbled("answer to an operation"))?),
+        other => level_one::answer_in(other)?,
     }))
 }
 

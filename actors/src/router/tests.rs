@@ -40,12 +40,12 @@ fn process(seed: u64) -> (Arc<Router>, Arc<Sent>) {
 }
 
 fn asked(router: &Arc<Router>, sent: &Sent) -> (u64, impl Future<Output = Outcome> + use<>) {
-    let answer = router.ask(Slot(0), Request::Sessions(UserId(1)), PATIENCE);
+    let answer = router.ask(Slot(0), Request::Credentials(UserKey::Id(UserId(1))), PATIENCE);
     (sent.0.lock().last().expect("it was sent").correlation, answer)
 }
 
 fn answered(router: &Arc<Router>, correlation: u64, outcome: &Outcome) {
-    let body = encoding::encode_outcome(outcome);
+    let body = encoding::encode_outcome(outcome, Level::FIRST);
     router.received(LEADER, Envelope { kind: Kind::Reply, correlation, shard: None, deadline_ms: 0, body });
 }
 

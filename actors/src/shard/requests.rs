@@ -3,18 +3,19 @@
 
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
-use troupe_core::{Command, ConversationId, command, limits};
+use troupe_core::{Command, ConversationId, UserId, command};
 use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
+use troupe_store::rows::View;
 
-use super::{HEARING, ShardState, accounts, reads, standing, touch};
+use super::{HEARING, ShardState, reads, standing};
 use crate::message::{Answer, Refusal, Request, Session};
-use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
+use crate::ops::{self, AtLeader, Found, Lead, Leader, Plan, fetch, get_users, list_conversations, login};
+use crate::presence::Presence;
+use crate::protocol::{ConversationMsg, ShardMsg, Task, UserMsg};
 use crate::reply::ReplyTo;
+use crate::visible::is_in;
 use crate::world::{Asker, answer_of};
-
-/// Rows read for one unit of cost.
-const ROWS: u64 = 8;
 
 impl ShardState {
     /// Takes a request in, or refuses it at the bound.
@@ -27,68 +28,18 @@ impl ShardState {
         {
             self.world.ctx.hop(message, Stage::Shard, At::shard(self.shard));
         }
-        // What no state would allow is refused before the state is looked at.
-        if let Request::Commit(command) = &request
-            && let Err(refusal) = self.world.admit(self.shard, command)
-        {
-            return reply.refuse(refusal);
-        }
-        let asker = standing::asker(&request);
-        let known = asker.is_some_and(|(conversation, user)| self.entities.knows(conversation, user));
-        if known || !standing::may_be_settled(&request) {
-            return self.dispatch(myself, request, reply);
-        }
-        let view = self.world.view();
-        match standing::settled(&view, &request) {
-            Ok(None) => {
-                self.dispatch(myself, request, reply);
-                // Not everybody who is let in is a member: one may be about to join, or repeat what
-                // was placed before.
-                if let Some((conversation, user)) = asker
-                    && standing::is_in(&view, conversation, user).unwrap_or(false)
-                {
-                    self.entities.remember(conversation, user);
+        match request {
+            // What no state would allow is refused before the state is looked at.
+            Request::Commit(command) => match self.world.admit(self.shard, &command) {
+                Ok(()) => self.take_in(myself, Task::Commit(command), reply),
+                Err(refusal) => reply.refuse(refusal),
+            },
+            Request::Operation { caller, request } => {
+                let leading = Leading { shard: self, myself, caller, reply };
+                if let Err(Leading { reply, .. }) = ops::lead(request, leading) {
+                    reply.refuse(Refusal::rejected("bad_request", "no leader performs this as it is"));
                 }
             }
-            Ok(Some(_)) if self.world.ctx.planted(Plant::RemovedMaySend) => self.dispatch(myself, request, reply),
-            // Only a hint for others, so that the state at hand is good enough.
-            Ok(Some(_)) if matches!(request, Request::Delivered { .. }) => reply.send(Ok(Answer::Done)),
-            Ok(Some(_)) => {
-                let asker = asker.map_or(Asker::Node, |(_, user)| Asker::User(user, 1));
-                self.look_again(myself, asker, request, reply);
-            }
-            Err(error) => {
-                tracing::error!(%error, "applied state cannot be read");
-                reply.refuse(Refusal::NotOwner { hint: None });
-            }
-        }
-    }
-
-    /// Refused by the state at hand: settled if a majority confirms that this is the state, let in
-    /// otherwise.
-    // Invariant: honest_errors. A leader that was cut off, or is still applying, refuses nobody for
-    // good.
-    fn look_again(&self, myself: &ActorRef<ShardMsg>, asker: Asker, request: Request, reply: ReplyTo) {
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
-        tokio::spawn(async move {
-            let asked = request.clone();
-            let found = world.read(shard, asker, move |view| Ok(Ok(standing::settled(view, &asked)?)));
-            match found.await {
-                // If this actor has stopped, the reply is dropped with the message and the asker
-                // asks again.
-                Ok(None) => drop(myself.send_message(ShardMsg::LetIn { request, reply })),
-                Ok(Some(settled)) => reply.send(settled),
-                // Nothing was proposed: another try at the leader of now is safe.
-                Err(Refusal::Unavailable) => reply.refuse(Refusal::NotOwner { hint: None }),
-                Err(refusal) => reply.refuse(refusal),
-            }
-        });
-    }
-
-    /// Hands a request on to whom it concerns.
-    pub(super) fn dispatch(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
-        match request {
-            Request::Commit(command) => self.commit(myself, command, reply),
             Request::OpenSession { session, revision } => self.open_session(myself, session, revision, reply),
             Request::Detach(session) => {
                 self.presence.detach(&session);
@@ -110,63 +61,87 @@ impl ShardState {
                     self.lose_interest(conversation, node);
                 }
             }
-            Request::Delivered { conversation, user, seq } => {
-                let message = |reply| ConversationMsg::Delivered { user, seq, reply };
-                self.ask_conversation(myself, conversation, reply, message);
-            }
-            Request::Read { conversation, user, seq } => {
-                let message = |reply| ConversationMsg::Read { user, seq, reply };
-                self.ask_conversation(myself, conversation, reply, message);
-            }
             Request::Resume(session) => self.resume(myself, session, reply),
-            Request::Credentials(key) => self.read(reply, Asker::Node, move |view| reads::credentials(view, &key)),
-            Request::Sessions(user) => {
-                let online = self.presence.sessions(user).to_vec();
-                let rest = touch::rest(&self.world);
-                self.read(reply, Asker::User(user, 2), move |view| reads::sessions(view, user, &online, rest));
-            }
-            Request::Accounts(query) => {
-                let (slots, online) = (self.slots.clone(), self.presence.online().into_iter().collect());
-                self.read(reply, Asker::Node, move |view| accounts::answer(view, slots, query, &online));
-            }
-            Request::Invitations(user) => {
-                let now = self.world.ctx.clock.now().0;
-                self.read(reply, Asker::User(user, 13), move |view| reads::invitations(view, user, now));
-            }
+            Request::Credentials(key) => self.read(reply, Asker::Node, move |view| login::credentials(view, &key)),
             Request::Inbox { user, after, limit } => {
-                self.read(reply, Asker::User(user, 4), move |view| reads::inbox(view, user, after, limit))
+                let asker = Asker::user(user, INBOX_ROWS);
+                self.read(reply, asker, move |view| list_conversations::inbox(view, user, after, limit));
             }
             Request::Users { asker, ids, names } => {
-                let asker = Asker::User(asker, 1 + (ids.len() + names.len()) as u64 / ROWS);
-                self.read_users(myself, reply, asker, move |view| reads::users(view, &ids, &names));
-            }
-            Request::Search { asker, prefix, after, limit, online } => {
-                let slots = self.slots.clone();
-                let who = online.then(|| (self.presence.online(), self.names.clone()));
-                let searched = 2 * slots.len() + limit.min(limits::PAGE_USERS);
-                let rows = who.as_ref().map_or(searched, |(online, names)| names.cost(online.len(), limit));
-                let asker = Asker::User(asker, 1 + rows as u64 / ROWS);
-                self.read_users(myself, reply, asker, move |view| match who {
-                    Some((online, names)) => {
-                        names.page(&online, after.as_deref(), limit, |user| reads::user(view, user))
-                    }
-                    None => reads::search(view, slots, &prefix, after.as_deref(), limit),
-                });
+                let rows = ids.len() + names.len();
+                let plan = Plan::read(asker, rows, move |view| get_users::users(view, &ids, &names));
+                self.follow(myself, plan.completed(get_users::show_online), reply, Answer::Users);
             }
             Request::Summaries { user, conversations } => {
-                let asker = Asker::User(user, 1 + 4 * conversations.len() as u64 / ROWS);
-                self.read(reply, asker, move |view| reads::summaries(view, user, &conversations));
+                let asker = Asker::user(user, SUMMARY_ROWS * conversations.len());
+                self.read(reply, asker, move |view| list_conversations::rows_of(view, user, &conversations));
             }
-            Request::Fetch { conversation, reader, seq, backward, limit } => {
-                let skips = reader.is_some() && !backward && self.world.ctx.planted(Plant::PageSkipsOne);
-                let seq = if skips { seq.next() } else { seq };
-                let cost = 1 + limit.min(limits::PAGE_EVENTS) as u64 / ROWS;
-                let asker = reader.map_or(Asker::Node, |user| Asker::User(user, cost));
-                self.read(reply, asker, move |view| reads::page(view, conversation, reader, seq, backward, limit));
+            Request::Fill { conversation, after, limit } => self.read(reply, Asker::Node, move |view| {
+                Ok(fetch::page(view, conversation, None, after, false, limit)?.map(Answer::Page))
+            }),
+        }
+    }
+
+    /// Takes in what may wake an entity or be proposed, unless applied state settles it.
+    fn take_in(&mut self, myself: &ActorRef<ShardMsg>, task: Task, reply: ReplyTo) {
+        let asker = task.asker();
+        let known = asker.is_some_and(|(conversation, user)| self.entities.knows(conversation, user));
+        if known || !task.may_be_settled() {
+            return self.dispatch(myself, task, reply);
+        }
+        let view = self.world.view();
+        match standing::settled(&view, &task) {
+            Ok(None) => {
+                self.dispatch(myself, task, reply);
+                // Not all that are let in are members: one may be about to join, or repeat what was
+                // placed before.
+                if let Some((conversation, user)) = asker
+                    && is_in(&view, conversation, user).unwrap_or(false)
+                {
+                    self.entities.remember(conversation, user);
+                }
             }
-            Request::Members { user, conversation, after, limit } => {
-                let asker = Asker::User(user, 1 + 2 * limit.min(limits::PAGE_MEMBERS) as u64 / ROWS);
-                self.read(reply, asker, move |view| reads::members(view, user, conversation, after, limit));
+            Ok(Some(_)) if self.world.ctx.planted(Plant::RemovedMaySend) => self.dispatch(myself, task, reply),
+            // Only a hint for others, so that the state at hand is good enough.
+            Ok(Some(_)) if matches!(task, Task::Move(cursor) if !cursor.read) => reply.send(Ok(Answer::Done)),
+            Ok(Some(_)) => {
+                let asker = asker.map_or(Asker::Node, |(_, user)| Asker::User(user, 1));
+                self.look_again(myself, asker, task, reply);
+            }
+            Err(error) => {
+                tracing::error!(%error, "applied state cannot be read");
+                reply.refuse(Refusal::NotOwner { hint: None });
+            }
+        }
+    }
+
+    /// Refused by the state at hand: settled if a majority confirms that this is the state, let in
+    /// otherwise.
+    // Invariant: honest_errors. A leader that was cut off, or is still applying, refuses nothing for
+    // good.
+    fn look_again(&self, myself: &ActorRef<ShardMsg>, asker: Asker, task: Task, reply: ReplyTo) {
+        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        tokio::spawn(async move {
+            let asked = task.clone();
+            let found = world.read(shard, asker, move |view| Ok(Ok(standing::settled(view, &asked)?)));
+            match found.await {
+                // If this actor has stopped, the reply is dropped with the message and the asker
+                // asks again.
+                Ok(None) => drop(myself.send_message(ShardMsg::LetIn { task, reply })),
+                Ok(Some(settled)) => reply.send(settled),
+                // Nothing was proposed: another try at the leader of now is safe.
+                Err(Refusal::Unavailable) => reply.refuse(Refusal::NotOwner { hint: None }),
+                Err(refusal) => reply.refuse(refusal),
+            }
+        });
+    }
+
+    pub(super) fn dispatch(&mut self, myself: &ActorRef<ShardMsg>, task: Task, reply: ReplyTo) {
+        match task {
+            Task::Commit(command) => self.commit(myself, command, reply),
+            Task::Move(cursor) => {
+                let message = |reply| ConversationMsg::Move { cursor, reply };
+                self.ask_conversation(myself, cursor.conversation, reply, message);
             }
         }
     }
@@ -274,7 +249,7 @@ impl ShardState {
     fn ask_user(
         &mut self,
         myself: &ActorRef<ShardMsg>,
-        user: troupe_core::UserId,
+        user: UserId,
         reply: ReplyTo,
         message: impl FnOnce(ReplyTo) -> UserMsg,
     ) {
@@ -286,28 +261,63 @@ impl ShardState {
         &self,
         reply: ReplyTo,
         asker: Asker,
-        work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static,
+        work: impl FnOnce(&View) -> Found<Answer> + Send + 'static,
     ) {
         let (world, shard) = (self.world.clone(), self.shard);
         tokio::spawn(async move { reply.send(world.read(shard, asker, work).await) });
     }
 
-    /// As [`ShardState::read`], by way of this actor, which knows who is online.
-    fn read_users(
-        &self,
+    /// Does what the plan says. `answer` gives the result its form between nodes.
+    fn follow<A: Send + 'static>(
+        &mut self,
         myself: &ActorRef<ShardMsg>,
+        plan: Plan<A>,
         reply: ReplyTo,
-        asker: Asker,
-        work: impl FnOnce(&troupe_store::rows::View) -> reads::Read + Send + 'static,
+        answer: fn(A) -> Answer,
     ) {
+        let reading = match plan {
+            Plan::Read(reading) => reading,
+            Plan::Move(cursor) => return self.take_in(myself, Task::Move(cursor), reply),
+        };
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
-            match world.read(shard, asker, work).await {
-                // If this actor has stopped, the reply is dropped with the message and the asker
-                // asks again.
-                Ok(Answer::Users(users)) => drop(myself.send_message(ShardMsg::Users { users, reply })),
-                other => reply.send(other),
+            match (world.read(shard, reading.asker, reading.work).await, reading.complete) {
+                (Ok(mut found), Some(complete)) => {
+                    let complete = move |presence: &Presence| {
+                        complete(&mut found, presence);
+                        reply.send(Ok(answer(found)));
+                    };
+                    // If this actor has stopped, the reply is dropped with the message and the
+                    // asker asks again.
+                    let _ = myself.send_message(ShardMsg::Complete(Box::new(complete)));
+                }
+                (found, _) => reply.send(found.map(answer)),
             }
         });
+    }
+}
+
+/// Rows read for a page of a user's list, about.
+const INBOX_ROWS: usize = 24;
+/// Rows read for a conversation of such a page.
+const SUMMARY_ROWS: usize = 4;
+
+/// An operation that has come to the leader.
+struct Leading<'a> {
+    shard: &'a mut ShardState,
+    myself: &'a ActorRef<ShardMsg>,
+    caller: UserId,
+    reply: ReplyTo,
+}
+
+impl Lead for Leading<'_> {
+    fn lead<O: AtLeader>(self, operation: O) {
+        let Leading { shard, myself, caller, reply } = self;
+        let leader =
+            Leader { world: &shard.world, slots: shard.slots.clone(), presence: &shard.presence, names: &shard.names };
+        match operation.plan(caller, &leader) {
+            Ok(plan) => shard.follow(myself, plan, reply, |answer| Answer::message(O::message(answer))),
+            Err(refusal) => reply.refuse(refusal),
+        }
     }
 }

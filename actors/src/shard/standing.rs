@@ -10,46 +10,42 @@ use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use crate::message::{Answer, Outcome, Request};
+use crate::message::{Answer, Outcome};
+use crate::protocol::{Cursor, Task};
+use crate::visible::is_in;
 
 /// `None`: it has to be asked of the conversation or the log.
 type Settled = Result<Option<Outcome>, EngineError>;
 
-/// Who asks something of a conversation's actor.
-pub fn asker(request: &Request) -> Option<(ConversationId, UserId)> {
-    match request {
-        Request::Commit(Command::Append(append)) => Some((append.conversation, append.actor)),
-        Request::Delivered { conversation, user, .. } | Request::Read { conversation, user, .. } => {
-            Some((*conversation, *user))
+impl Task {
+    /// The user who asks something of a conversation's actor.
+    pub fn asker(&self) -> Option<(ConversationId, UserId)> {
+        match self {
+            Task::Commit(Command::Append(append)) => Some((append.conversation, append.actor)),
+            Task::Commit(_) => None,
+            Task::Move(cursor) => Some((cursor.conversation, cursor.user)),
         }
-        _ => None,
+    }
+
+    /// Whether it could be settled at all; else there is no need to look.
+    pub fn may_be_settled(&self) -> bool {
+        match self {
+            Task::Move(_) => true,
+            Task::Commit(Command::Append(append)) => append.conversation != ConversationId::Everyone,
+            Task::Commit(Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_)) => true,
+            Task::Commit(_) => false,
+        }
     }
 }
 
-/// Whether it could be settled at all; else there is no need to look.
-pub fn may_be_settled(request: &Request) -> bool {
-    let command = match request {
-        Request::Delivered { .. } | Request::Read { .. } => return true,
-        Request::Commit(command) => command,
-        _ => return false,
-    };
-    match command {
-        Command::Append(append) => append.conversation != ConversationId::Everyone,
-        Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_) => true,
-        _ => false,
-    }
-}
-
-pub fn settled(view: &View, request: &Request) -> Settled {
-    match request {
-        Request::Delivered { conversation, user, seq } | Request::Read { conversation, user, seq } => {
-            cursor(view, *conversation, *user, *seq)
-        }
-        Request::Commit(Command::Append(append)) => outsider(view, append),
-        Request::Commit(Command::CreateGroup(create)) => created(view, create),
-        Request::Commit(Command::Register(register)) => registered(view, register),
-        Request::Commit(Command::CloseSession(close)) => closed(view, close),
-        _ => Ok(None),
+pub fn settled(view: &View, task: &Task) -> Settled {
+    match task {
+        Task::Move(cursor) => moves(view, *cursor),
+        Task::Commit(Command::Append(append)) => outsider(view, append),
+        Task::Commit(Command::CreateGroup(create)) => created(view, create),
+        Task::Commit(Command::Register(register)) => registered(view, register),
+        Task::Commit(Command::CloseSession(close)) => closed(view, close),
+        Task::Commit(_) => Ok(None),
     }
 }
 
@@ -64,16 +60,8 @@ fn outsider(view: &View, append: &Append) -> Settled {
     Ok((!lets_in).then(|| Err(intent.outsider().into())))
 }
 
-pub fn is_in(view: &View, conversation: ConversationId, user: UserId) -> Result<bool, EngineError> {
-    Ok(match conversation {
-        ConversationId::Everyone => true,
-        ConversationId::Direct { .. } => conversation.peer_of(user).is_some(),
-        ConversationId::Group(_) => view.member(conversation, user)?.is_some(),
-    })
-}
-
 /// Nothing is delivered or read where nothing is.
-fn cursor(view: &View, conversation: ConversationId, user: UserId, seq: Seq) -> Settled {
+fn moves(view: &View, Cursor { conversation, user, seq, .. }: Cursor) -> Settled {
     if !is_in(view, conversation, user)? {
         return Ok(Some(Err(Rejection::NotMember.into())));
     }

@@ -9,10 +9,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use troupe_core::command::TouchSession;
+use troupe_core::machine::session::is_due;
 use troupe_core::{Command, Level, ShardId, limits};
+use troupe_store::engine::EngineError;
+use troupe_store::rows::View;
 
-use super::reads;
+use super::ShardState;
 use crate::message::{Outcome, Refusal, Session};
+use crate::ops::resume::{self, held};
 use crate::protocol::ShardMsg;
 use crate::world::{Asker, World};
 
@@ -30,17 +34,25 @@ pub struct Sweep {
     running: Option<JoinHandle<()>>,
 }
 
+/// How long sessions may rest, judged by the leader's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    pub now: u64,
+    /// Zero: for any time.
+    pub idle_ms: u64,
+}
+
 /// By the clock of this leader.
-pub fn rest(world: &World) -> reads::Rest {
+pub fn rest(world: &World) -> Rest {
     let idle_ms = world.router.routing().settings.session_idle.saturating_mul(1_000);
-    reads::Rest { now: world.ctx.clock.now().0, idle_ms }
+    Rest { now: world.ctx.clock.now().0, idle_ms }
 }
 
 /// Answers a resume, and writes or ends the session behind the answer.
 pub async fn resume(world: &World, shard: ShardId, session: Session) -> Outcome {
     let rest = rest(world);
     let asked = session.clone();
-    let outcome = world.read(shard, Asker::Node, move |view| reads::resume(view, &asked, rest)).await;
+    let outcome = world.read(shard, Asker::Node, move |view| resume::resume(view, &asked, rest)).await;
     let live = match &outcome {
         Ok(_) => true,
         // One that rested for too long ends now.
@@ -74,9 +86,20 @@ impl Sweep {
     }
 }
 
+/// Of these, those that should be written as in use, or ended because they rested for too long.
+fn to_touch(view: &View, sessions: Vec<Session>, rest: Rest) -> Result<Vec<Session>, EngineError> {
+    let mut due = Vec::new();
+    for session in sessions {
+        if held(view, &session)?.is_some_and(|held| is_due(&held, rest.now, rest.idle_ms)) {
+            due.push(session);
+        }
+    }
+    Ok(due)
+}
+
 /// What fails now is due again with the next look.
-async fn touch(world: &World, shard: ShardId, sessions: Vec<Session>, rest: reads::Rest, live: bool) {
-    let looked = world.look(Asker::Node, move |view| Ok(Ok(reads::to_touch(view, sessions, rest)?)));
+async fn touch(world: &World, shard: ShardId, sessions: Vec<Session>, rest: Rest, live: bool) {
+    let looked = world.look(Asker::Node, move |view| Ok(Ok(to_touch(view, sessions, rest)?)));
     let Ok(due) = looked.await else { return };
     let command = |session: Session| {
         let Session { user, device, token, .. } = session;

@@ -74,14 +74,6 @@ pub(super) fn subscription_state_in(standing: mesh::Standing) -> Decoded<Subscri
     })
 }
 
-pub(super) fn cursor_out(conversation: ConversationId, user: UserId, seq: Seq) -> mesh::CursorTo {
-    mesh::CursorTo { conversation: conversation.to_string(), user: user.0, seq: seq.0 }
-}
-
-pub(super) fn cursor_in(to: mesh::CursorTo) -> Decoded<(ConversationId, UserId, Seq)> {
-    Ok((conversation_in(&to.conversation)?, UserId(to.user), Seq(to.seq)))
-}
-
 pub(super) fn texts(conversations: &[ConversationId]) -> Vec<String> {
     conversations.iter().map(ConversationId::to_string).collect()
 }

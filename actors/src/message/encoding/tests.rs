@@ -5,7 +5,9 @@ use troupe_core::{Command, ConversationId, DeviceId, Level, NameKey, TokenHash};
 use troupe_proto::client::{self, EndReason};
 
 use super::*;
-use crate::message::{CursorPush, EventPush, Push, Refusal, Session, SubscriptionState, wire};
+use crate::message::{
+    ClientRequest, CursorPush, EventPush, Push, Refusal, ServerMessage, Session, SubscriptionState, wire,
+};
 
 const LEVELS: [Level; 2] = [Level::FIRST, Level::SECOND];
 
@@ -31,22 +33,55 @@ fn requests() -> Vec<Request> {
         Request::Credentials(UserKey::Name(name.clone())),
         Request::Credentials(UserKey::Id(UserId(9))),
         Request::Resume(session()),
-        Request::Sessions(UserId(9)),
         Request::Attach { node: NodeId(2), whole: true, sessions: vec![session()] },
         Request::Detach(session()),
         Request::Inbox { user: UserId(9), after: Some(group()), limit: 5 },
         Request::Users { asker: UserId(9), ids: vec![UserId(4)], names: vec![name] },
-        Request::Search { asker: UserId(9), prefix: "a".into(), after: None, limit: 3, online: true },
         Request::Subscribe {
             node: NodeId(2),
             interests: vec![(ConversationId::Everyone, vec![]), (group(), vec![UserId(1)])],
         },
         Request::Unsubscribe { node: NodeId(2), conversations: vec![group()] },
         Request::Summaries { user: UserId(9), conversations: vec![group()] },
-        Request::Fetch { conversation: group(), reader: None, seq: Seq(4), backward: true, limit: 10 },
-        Request::Members { user: UserId(9), conversation: group(), after: Some(UserId(3)), limit: 10 },
-        Request::Delivered { conversation: group(), user: UserId(9), seq: Seq(4) },
-        Request::Read { conversation: group(), user: UserId(9), seq: Seq(4) },
+        Request::Fill { conversation: group(), after: Seq(4), limit: 10 },
+    ]
+}
+
+/// What nodes of 0.1 ask in words of their own.
+fn operations() -> Vec<Request> {
+    let conversation = group().to_string();
+    let asked = |request| Request::Operation { caller: UserId(9), request };
+    let of = |prefix: &str| wire::FindUsers { prefix: prefix.into(), after: "b".into(), limit: 3 };
+    let fetch = wire::Fetch { conversation: conversation.clone(), seq: 4, backward: true, limit: 10 };
+    let list = wire::ListMembers { conversation: conversation.clone(), after: 3, limit: 10 };
+    vec![
+        asked(ClientRequest::ListSessions(wire::ListSessions {})),
+        asked(ClientRequest::ListInvitations(wire::ListInvitations {})),
+        asked(ClientRequest::FindUsers(of("a"))),
+        asked(ClientRequest::ListOnline(wire::ListOnline { after: "b".into(), limit: 3 })),
+        asked(ClientRequest::Fetch(fetch)),
+        asked(ClientRequest::ListMembers(list)),
+        asked(ClientRequest::Acknowledge(wire::Acknowledge { conversation: conversation.clone(), seq: 4 })),
+        asked(ClientRequest::MarkRead(wire::MarkRead { conversation, seq: 4 })),
+    ]
+}
+
+/// Of the second level only.
+fn later_operations() -> Vec<Request> {
+    let list = wire::admin::Operation::ListAccounts(wire::ListAccounts { after: 7, limit: 8 });
+    let admin = wire::Admin { operation: Some(list), ..Default::default() };
+    vec![Request::Operation { caller: UserId(9), request: ClientRequest::Admin(admin) }]
+}
+
+fn answers() -> Vec<Outcome> {
+    vec![
+        Ok(Answer::message(ServerMessage::Sessions(wire::Sessions::default()))),
+        Ok(Answer::message(ServerMessage::Invitations(wire::Invitations {
+            invitations: vec![wire::Invitation::default()],
+        }))),
+        Ok(Answer::message(ServerMessage::Members(wire::Members { more: true, ..Default::default() }))),
+        Ok(Answer::message(ServerMessage::Users(wire::Users { more: true, ..Default::default() }))),
+        Ok(Answer::message(ServerMessage::Page(wire::Page { head: 9, ..Default::default() }))),
     ]
 }
 
@@ -76,11 +111,8 @@ fn outcomes() -> Vec<Outcome> {
             refused: vec![UserId(2)],
         }])),
         Ok(Answer::Summaries(vec![wire::Conversation { head: 3, ..Default::default() }])),
-        Ok(Answer::Sessions(wire::Sessions::default())),
         Ok(Answer::Users(wire::Users { more: true, ..Default::default() })),
         Ok(Answer::Page(wire::Page { head: 9, ..Default::default() })),
-        Ok(Answer::Invitations(wire::Invitations { invitations: vec![wire::Invitation::default()] })),
-        Ok(Answer::Members(wire::Members { more: true, ..Default::default() })),
     ]
 }
 
@@ -101,17 +133,53 @@ fn pushes() -> Vec<Push> {
 
 #[test]
 fn every_request_comes_back_as_it_went() {
-    for request in requests() {
-        let back = decode_request(encode_request(&request)).expect("decodes");
-        assert_eq!(format!("{back:?}"), format!("{request:?}"));
+    let old = requests().into_iter().chain(operations()).map(|request| (request, &LEVELS[..]));
+    for (request, levels) in old.chain(later_operations().into_iter().map(|request| (request, &LEVELS[1..]))) {
+        for &level in levels {
+            let back = decode_request(encode_request(&request, level)).expect("decodes");
+            assert_eq!(format!("{back:?}"), format!("{request:?}"), "at level {level}");
+        }
     }
 }
 
 #[test]
 fn every_outcome_comes_back_as_it_went() {
     for outcome in outcomes() {
-        let back = decode_outcome(encode_outcome(&outcome)).expect("decodes");
-        assert_eq!(format!("{back:?}"), format!("{outcome:?}"));
+        for level in LEVELS {
+            let back = decode_outcome(encode_outcome(&outcome, level)).expect("decodes");
+            assert_eq!(format!("{back:?}"), format!("{outcome:?}"));
+        }
+    }
+}
+
+#[test]
+fn every_answer_to_an_operation_comes_back_as_the_same_message() {
+    for outcome in answers() {
+        let message = |outcome: Outcome| format!("{:?}", outcome.map(Answer::into_message));
+        for level in LEVELS {
+            let back = decode_outcome(encode_outcome(&outcome, level)).expect("decodes");
+            assert_eq!(message(back), message(outcome.clone()), "at level {level}");
+        }
+    }
+}
+
+/// Nodes of 0.1 know no other bytes.
+#[test]
+fn at_the_first_level_operations_are_asked_as_0_1_asks_them() {
+    use mesh::request::What;
+    for request in operations() {
+        let bytes = encode_request(&request, Level::FIRST);
+        let what = mesh::Request::decode(bytes).expect("decodes").what.expect("a request");
+        assert!(!matches!(what, What::Operation(_)), "{request:?}");
+    }
+    for outcome in answers() {
+        let bytes = encode_outcome(&outcome, Level::FIRST);
+        let what = mesh::Answer::decode(bytes).expect("decodes").what.expect("an answer");
+        assert!(!matches!(what, mesh::answer::What::Operation(_)), "{outcome:?}");
+    }
+    for request in later_operations() {
+        let Request::Operation { request, .. } = request else { panic!("an operation") };
+        assert!(!is_known_at(Level::FIRST, &request) && is_known_at(Level::SECOND, &request));
     }
 }
 
@@ -143,9 +211,12 @@ fn a_push_at_the_first_level_has_the_frame_for_clients_and_at_the_second_only_va
 
 #[test]
 fn damaged_payloads_are_errors_or_values_never_panics() {
-    let mut all: Vec<Bytes> = requests().iter().map(encode_request).collect();
-    all.extend(outcomes().iter().map(encode_outcome));
-    all.extend(pushes().iter().flat_map(|push| LEVELS.map(|level| encode_push(push, level))));
+    let mut all = Vec::new();
+    for level in LEVELS {
+        all.extend(requests().iter().chain(&operations()).map(|request| encode_request(request, level)));
+        all.extend(outcomes().iter().chain(&answers()).map(|outcome| encode_outcome(outcome, level)));
+        all.extend(pushes().iter().map(|push| encode_push(push, level)));
+    }
     for bytes in all {
         for at in 0..bytes.len() {
             let mut damaged = bytes.to_vec();

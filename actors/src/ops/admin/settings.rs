@@ -6,12 +6,14 @@ use troupe_proto::client;
 use troupe_raft::api::{ChangeSettings, Registration, Settings, Strangers};
 use troupe_raft::cluster::operate::OrderError;
 
-use super::{Answered, Front, Told, record, told};
+use super::Told;
+use super::audit::record;
 use crate::message::{Refusal, wire};
+use crate::service::Service;
 
-pub(super) fn settings(front: &Front) -> Answered {
-    let settings = front.world.router.routing().settings.clone();
-    told(Told::Settings(shown(&settings)))
+pub(super) fn show(service: &Service) -> Told {
+    let settings = service.world.router.routing().settings.clone();
+    Told::Settings(shown(&settings))
 }
 
 fn shown(settings: &Settings) -> wire::Settings {
@@ -27,12 +29,12 @@ fn named<T>(word: Option<&str>, named: fn(&str) -> Option<T>, wants: &'static st
     word.map(|word| named(word).ok_or(Rejection::BadRequest(wants))).transpose()
 }
 
-pub(super) async fn change_settings(
-    front: &Front,
+pub(super) async fn change(
+    service: &Service,
     by: Author,
     request: ClientMessageId,
     wanted: wire::ChangeSettings,
-) -> Answered {
+) -> Result<Told, Refusal> {
     let registration =
         named(wanted.registration.as_deref(), Registration::named, "registration is open, invite or closed")?;
     let strangers = named(wanted.strangers.as_deref(), Strangers::named, "strangers is invite or add")?;
@@ -43,8 +45,8 @@ pub(super) async fn change_settings(
         change.strangers.map(|strangers| format!("strangers {}", strangers.as_str())),
     ];
     let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    record(front, by, request, "cluster.settings", "cluster", &detail).await?;
-    front.world.cluster.change_settings(change).await.map_err(|error| match error {
+    record(service, by, request, "cluster.settings", "cluster", &detail).await?;
+    service.world.cluster.change_settings(change).await.map_err(|error| match error {
         OrderError::Unavailable => Refusal::Unavailable,
         OrderError::UpgradePending(_) => client::Refusal::UpgradePending.into(),
         OrderError::Unknown(why) | OrderError::Refused(why) => {
@@ -52,7 +54,7 @@ pub(super) async fn change_settings(
         }
     })?;
     // As it is to be: this node hears of it in a moment.
-    let mut settings = front.world.router.routing().settings.clone();
+    let mut settings = service.world.router.routing().settings.clone();
     settings.change(change);
-    told(Told::Settings(shown(&settings)))
+    Ok(Told::Settings(shown(&settings)))
 }

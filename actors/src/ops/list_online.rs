@@ -1,6 +1,7 @@
-//! The list of who is online, in order of names. Names are in rows and presence is not, so the
-//! names of those who are online are kept beside it: each row is read once, and one request reads a
-//! bounded number of them.
+//! `list_online`: a page of the users who are online, in order of the keys of their names.
+//!
+//! Names are in rows and presence is not, so each shard's leader keeps the names of those who are
+//! online: each row is read once, and one request reads a bounded number of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +10,37 @@ use parking_lot::Mutex;
 use troupe_core::{NameKey, UserId, limits};
 use troupe_store::engine::EngineError;
 
-use super::reads::Read;
-use crate::message::{Answer, Refusal, wire};
+use super::cost::{Cost, ONLINE};
+use super::find_users::{after, of_all_shards, page_limit};
+use super::get_users::{row, show_online};
+use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
+use crate::message::{Refusal, wire};
+use crate::service::{Caller, Service};
+
+impl Operation for wire::ListOnline {
+    /// A question to each shard of the cluster, over all users who are online.
+    fn cost(&self) -> Cost {
+        Cost::Units(ONLINE)
+    }
+
+    async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
+        // No name is as long, and none comes after one.
+        if self.after.len() > limits::USERNAME_MAX_BYTES {
+            return Ok(wire::Users::default());
+        }
+        of_all_shards(&service, caller.user(), page_limit(self.limit), || self.clone()).await
+    }
+}
+
+impl AtLeader for wire::ListOnline {
+    fn plan(self, user: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Users>, Refusal> {
+        let (online, names, limit) = (leader.presence.online(), leader.names.clone(), page_limit(self.limit));
+        let rows = names.cost(online.len(), limit);
+        let read =
+            Plan::read(user, rows, move |view| names.page(&online, after(&self.after), limit, |user| row(view, user)));
+        Ok(read.completed(show_online))
+    }
+}
 
 /// Shared, cheap to clone.
 #[derive(Clone, Default)]
@@ -19,7 +49,7 @@ pub struct Names(Arc<Mutex<BTreeMap<UserId, NameKey>>>);
 impl Names {
     /// How many rows a page costs at most.
     pub fn cost(&self, online: usize, limit: usize) -> usize {
-        online.saturating_sub(self.0.lock().len()).min(limits::ONLINE_READ) + limit.min(limits::PAGE_USERS)
+        online.saturating_sub(self.0.lock().len()).min(limits::ONLINE_READ) + limit
     }
 
     /// A page of these users, who are sorted, in order of their keys. `row` reads one of them.
@@ -29,8 +59,7 @@ impl Names {
         after: Option<&str>,
         limit: usize,
         mut row: impl FnMut(UserId) -> Result<Option<wire::User>, EngineError>,
-    ) -> Read {
-        let limit = limit.clamp(1, limits::PAGE_USERS);
+    ) -> Found<wire::Users> {
         let after = after.map(NameKey::of);
         let mut names = self.0.lock();
         names.retain(|user, _| online.binary_search(user).is_ok());
@@ -54,7 +83,7 @@ impl Names {
         for (_, user) in wanted {
             users.extend(row(user)?);
         }
-        Ok(Ok(Answer::Users(wire::Users { users, more })))
+        Ok(Ok(wire::Users { users, more }))
     }
 }
 
@@ -75,13 +104,7 @@ mod tests {
                 Ok(Some(wire::User { user_id: user.0, name: format!("user{}", 99_999 - user.0), ..Default::default() }))
             };
             let answer = names.page(online, after, 10, row).expect("rows can be read");
-            (
-                answer.map(|answer| match answer {
-                    Answer::Users(page) => (page.users.iter().map(|user| user.user_id).collect::<Vec<_>>(), page.more),
-                    other => panic!("{other:?}"),
-                }),
-                read,
-            )
+            (answer.map(|page| (page.users.iter().map(|user| user.user_id).collect::<Vec<_>>(), page.more)), read)
         };
         assert_eq!(page(&online, None), (Err(Refusal::OVERLOADED), limits::ONLINE_READ));
         let last = online.len() as u64;

@@ -1,0 +1,22 @@
+//! `accept_invitation`: takes a group onto the user's list. To decline is to leave the group.
+
+use troupe_core::command::AcceptInvitation;
+use troupe_core::{Command, Seq};
+use troupe_proto::client;
+
+use super::cost::{CHANGE, Cost};
+use super::{Answered, Operation};
+use crate::message::wire;
+use crate::service::{Caller, Service};
+
+impl Operation for wire::AcceptInvitation {
+    fn cost(&self) -> Cost {
+        Cost::Units(CHANGE)
+    }
+
+    async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
+        let conversation = client::conversation("accept_invitation.conversation", &self.conversation)?;
+        let accept = AcceptInvitation { user: caller.user(), conversation, version: Seq(self.seq) };
+        service.commit_done(Command::AcceptInvitation(accept)).await
+    }
+}

@@ -1,0 +1,148 @@
+//! `admin`: what administrators ask, in a file for each kind of thing: accounts, invitation codes,
+//! the audit log and settings.
+//!
+//! Whether the caller is an administrator is read behind a barrier in the caller's own shard, at
+//! the time of each request. The act itself is a command in the slot of what it changes, and writes
+//! its audit row there.
+
+pub mod accounts;
+pub mod audit;
+pub mod invites;
+mod settings;
+
+use troupe_core::command::AccountChange;
+use troupe_core::record::Author;
+use troupe_core::{Level, Rejection, Slot, UserId};
+use troupe_proto::client;
+use wire::admin::Operation as Act;
+use wire::admin_answer::Answer as Told;
+
+use super::cost::{CHANGE, Cost, SEARCH};
+use super::{Answered, AtLeader, Leader, Operation, Plan};
+use crate::address::Address;
+use crate::message::{Answer, Refusal, Request, wire};
+use crate::service::{Caller, Service};
+
+impl Operation for wire::Admin {
+    fn cost(&self) -> Cost {
+        Cost::Units(match &self.operation {
+            Some(Act::ReadAudit(_)) => SEARCH,
+            Some(Act::ListAccounts(_) | Act::ListInvites(_)) => SEARCH / 2,
+            _ => 2 * CHANGE,
+        })
+    }
+
+    async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
+        let account = match service.ask(caller.user().slot(), Request::Resume(caller.session.clone())).await? {
+            Answer::Account(account) => account,
+            _ => return Err(Refusal::Unavailable),
+        };
+        if !account.standing.admin {
+            return Err(client::Refusal::NotAdmin.into());
+        }
+        let by = Author { user: account.user, name: account.name, address: caller.address.to_string() };
+        operate(&service, caller.address, by, self).await
+    }
+}
+
+/// One act of somebody who may.
+pub async fn operate(service: &Service, address: Address, by: Author, admin: wire::Admin) -> Answered<wire::Admin> {
+    if service.world.router.routing().level < Level::SECOND {
+        return Err(client::Refusal::UpgradePending.into());
+    }
+    let id = client::client_message_id("admin.request", &admin.request);
+    let request = || id.clone();
+    let change = |named: String, change| accounts::change(service, by.clone(), request(), named, change);
+    let act = admin.operation.ok_or(Rejection::BadRequest("this server does not know the operation"))?;
+    let told = match act {
+        Act::ListAccounts(list) => accounts::list(service, by.user, list).await?,
+        Act::ShowAccount(name) => accounts::show(service, by.user, &name).await?,
+        Act::CreateAccount(create) => accounts::create(service, address, by, request()?, create).await?,
+        Act::DisableAccount(name) => change(name, AccountChange::Disable).await?,
+        Act::EnableAccount(name) => change(name, AccountChange::Enable).await?,
+        Act::DeleteAccount(name) => change(name, AccountChange::Delete).await?,
+        Act::SetAdmin(set) => change(set.account, AccountChange::SetAdmin { admin: set.admin }).await?,
+        Act::EndSessions(end) => {
+            let device = match end.device.as_str() {
+                "" => None,
+                device => Some(client::device("end_sessions.device", device)?),
+            };
+            change(end.account, AccountChange::EndSessions { device }).await?
+        }
+        Act::ResetPassword(reset) => accounts::reset_password(service, address, by, request()?, reset).await?,
+        Act::AccountSessions(name) => accounts::sessions(service, &name).await?,
+        Act::CreateInvite(create) => invites::create(service, by, request()?, create).await?,
+        Act::ListInvites(list) => invites::list(service, by.user, list).await?,
+        Act::RevokeInvite(id) => invites::revoke(service, by, &id).await?,
+        Act::ReadAudit(read) => audit::read(service, by.user, read).await?,
+        Act::ShowSettings(wire::Done {}) => settings::show(service),
+        Act::ChangeSettings(wanted) => settings::change(service, by, request()?, wanted).await?,
+    };
+    Ok(wire::AdminAnswer { answer: Some(told) })
+}
+
+/// The part of one shard. The asking node has verified that the user is an administrator.
+impl AtLeader for wire::Admin {
+    fn plan(self, _: UserId, leader: &Leader<'_>) -> Result<Plan<wire::AdminAnswer>, Refusal> {
+        let slots = leader.slots.clone();
+        let online = || leader.presence.online().into_iter().collect();
+        match self.operation {
+            Some(Act::ListAccounts(list)) => {
+                let online = online();
+                Ok(read(move |view| accounts::page(view, slots, &list, &online)))
+            }
+            Some(Act::ShowAccount(id)) => {
+                let online = online();
+                Ok(read(move |view| accounts::one(view, &id, &online)))
+            }
+            Some(Act::ListInvites(list)) => Ok(read(move |view| invites::page(view, slots, &list))),
+            Some(Act::ReadAudit(read_audit)) => Ok(read(move |view| audit::page(view, slots, &read_audit))),
+            _ => Err(Rejection::BadRequest("no leader does this by itself").into()),
+        }
+    }
+}
+
+type Part = super::Found<Told>;
+
+fn read(work: impl FnOnce(&troupe_store::rows::View) -> Part + Send + 'static) -> Plan<wire::AdminAnswer> {
+    Plan::read_for_admins(move |view| Ok(work(view)?.map(|told| wire::AdminAnswer { answer: Some(told) })))
+}
+
+/// Asks the leader of a slot for its part.
+async fn part(service: &Service, slot: Slot, asker: UserId, act: Act) -> Result<Told, Refusal> {
+    let admin = wire::Admin { request: bytes::Bytes::new(), operation: Some(act) };
+    service.ask_leader(slot, asker, admin).await?.answer.ok_or(Refusal::Unavailable)
+}
+
+fn page_limit(asked: u32, most: usize) -> usize {
+    match asked as usize {
+        0 => most,
+        limit => limit.min(most),
+    }
+}
+
+/// Asks shard after shard from the one of `begin`, until the page is full; whether there is more.
+async fn walk(
+    service: &Service,
+    asker: UserId,
+    begin: Slot,
+    limit: usize,
+    act: impl Fn(bool, u32) -> Act,
+    mut take: impl FnMut(Told) -> Option<(usize, bool)>,
+) -> Result<bool, Refusal> {
+    let map = service.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let mut left = limit;
+    let from = map.shard(begin);
+    for shard in map.shards().skip_while(|shard| *shard < from) {
+        if left == 0 {
+            return Ok(true);
+        }
+        let told = part(service, Slot(map.slots(shard).0), asker, act(shard == from, left as u32)).await?;
+        let (count, more) = take(told).ok_or(Refusal::Unavailable)?;
+        if more {
+            return Ok(true);
+        }
+        left = left.saturating_sub(count);
+    }
+    Ok(false)
+}

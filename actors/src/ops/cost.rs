@@ -1,0 +1,78 @@
+//! What operations cost. One unit is a short message.
+
+use troupe_core::Rejection;
+
+use crate::message::Refusal;
+
+/// Bytes of a body that cost as much as a message.
+pub const BYTES_PER_UNIT: u64 = 1_024;
+/// A commit that is no message.
+pub const CHANGE: u64 = 5;
+/// A user that is added to a group: its shard hears of it, and if that takes no more invitations
+/// the user leaves again.
+pub const NAMED: u64 = 4;
+/// A question to one shard.
+pub const READ: u64 = 1;
+/// A question to each shard of the cluster.
+pub const SEARCH: u64 = 40;
+/// The same, over all users who are online.
+pub const ONLINE: u64 = 100;
+/// A question to a majority of a shard.
+const OUTSIDER: u64 = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Keeps a connection alive; paid by the connection.
+    Heartbeat,
+    /// Comes in; paid by the address.
+    Entry,
+    Units(u64),
+}
+
+/// What is owed after a refusal. A stranger to a conversation is refused behind a read barrier,
+/// which asks a majority.
+pub fn of_refusal(refusal: &Refusal) -> u64 {
+    let strange = [Rejection::NotMember.code(), Rejection::NotOpen.code()];
+    match refusal {
+        Refusal::Rejected { code, .. } if strange.contains(&code.as_ref()) => OUTSIDER,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{ClientRequest, wire};
+    use crate::ops::cost;
+
+    #[test]
+    fn a_request_costs_what_it_makes_the_cluster_do() {
+        let send = |bytes: usize| {
+            let body = wire::Body { kind: 1, content: vec![b'x'; bytes].into() };
+            cost(Some(&ClientRequest::Send(wire::Send { body: Some(body), ..Default::default() })))
+        };
+        assert_eq!((send(10), send(64 * 1024)), (Cost::Units(1), Cost::Units(65)));
+        let units = |asked: ClientRequest| match cost(Some(&asked)) {
+            Cost::Units(units) => units,
+            other => panic!("{other:?}"),
+        };
+        let group = |members: u64| {
+            units(ClientRequest::CreateGroup(wire::CreateGroup {
+                members: (1..=members).collect(),
+                ..Default::default()
+            }))
+        };
+        assert!(group(200) > 40 * group(0), "each member is a commit in another shard");
+        assert!(
+            units(ClientRequest::FindUsers(Default::default()))
+                > 10 * units(ClientRequest::ListSessions(Default::default()))
+        );
+        let page = |limit| units(ClientRequest::Fetch(wire::Fetch { limit, ..Default::default() }));
+        assert!(page(0) == page(500) && page(0) == page(u32::MAX) && page(1) < page(100));
+        assert_eq!(cost(Some(&ClientRequest::Ping(Default::default()))), Cost::Heartbeat);
+        assert_eq!(cost(Some(&ClientRequest::Resume(Default::default()))), Cost::Entry);
+        assert_eq!(cost(None), Cost::Units(1));
+        assert_eq!(of_refusal(&Rejection::NotMember.into()), OUTSIDER);
+        assert_eq!(of_refusal(&Rejection::OutOfOrder.into()), 0, "a failover costs nobody anything");
+    }
+}

@@ -1,0 +1,46 @@
+//! `create_group`: makes a group with the caller as its owner, once per request id.
+
+use troupe_core::{Command, ConversationId, Rejection, UserId, limits, machine, text};
+use troupe_proto::client;
+
+use super::cost::{CHANGE, Cost, NAMED};
+use super::{Answered, Operation};
+use crate::message::{Answer, Refusal, wire};
+use crate::router::PATIENCE;
+use crate::service::{Caller, Service};
+
+impl Operation for wire::CreateGroup {
+    fn cost(&self) -> Cost {
+        Cost::Units(CHANGE + NAMED * self.members.len() as u64)
+    }
+
+    async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
+        let user = caller.user();
+        let create = client::create_group(user, self)?;
+        title(&create.name)?;
+        if create.members.len() > limits::MEMBERS_PER_REQUEST {
+            return Err(Rejection::TooMany.into());
+        }
+        let members = create.members.clone();
+        let command = Command::CreateGroup(create);
+        machine::check(&command)?;
+        service.budgets.group(user)?;
+        service.budgets.members(user, members.len())?;
+        exist(&service, user, &members).await?;
+        let Answer::GroupCreated(group) = service.commit(command).await? else { return Err(Refusal::Unavailable) };
+        Ok(wire::GroupCreated { conversation: ConversationId::Group(group).to_string() })
+    }
+}
+
+/// The machine checks less, because logs hold titles of earlier versions.
+pub fn title(title: &str) -> Result<(), Refusal> {
+    const WHY: &str = "a group's name shows something and has no control or invisible characters: choose another";
+    if text::is_title(title) { Ok(()) } else { Err(Refusal::rejected(Rejection::BadName.code(), WHY)) }
+}
+
+/// Core cannot know the users of other slots, so the node of the connection looks them up.
+pub async fn exist(service: &Service, asker: UserId, users: &[UserId]) -> Result<(), Refusal> {
+    let found = service.directory.all_exist(&service.world, asker, users, PATIENCE).await;
+    // They were only looked up: nothing was done.
+    found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
+}

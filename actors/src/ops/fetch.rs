@@ -1,0 +1,83 @@
+//! `fetch`: a page of history.
+
+use troupe_core::plant::Plant;
+use troupe_core::{ConversationId, Rejection, Seq, UserId, limits};
+use troupe_proto::client;
+use troupe_store::rows::View;
+
+use super::cost::{Cost, READ};
+use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
+use crate::message::{Refusal, wire};
+use crate::service::{Caller, Service};
+use crate::visible::visible_from;
+
+/// Events of history that cost a unit.
+const EVENTS_PER_UNIT: u64 = 25;
+
+impl Operation for wire::Fetch {
+    fn cost(&self) -> Cost {
+        Cost::Units(READ + limit(self.limit) as u64 / EVENTS_PER_UNIT)
+    }
+
+    async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
+        let conversation = client::conversation("fetch.conversation", &self.conversation)?;
+        service.ask_leader(conversation.slot(), caller.user(), self).await
+    }
+}
+
+impl AtLeader for wire::Fetch {
+    fn plan(self, reader: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Page>, Refusal> {
+        let conversation = client::conversation("fetch.conversation", &self.conversation)?;
+        let skips = !self.backward && leader.world.ctx.planted(Plant::PageSkipsOne);
+        let seq = if skips { Seq(self.seq).next() } else { Seq(self.seq) };
+        let (backward, limit) = (self.backward, limit(self.limit));
+        Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit)))
+    }
+}
+
+fn limit(asked: u32) -> usize {
+    match asked as usize {
+        0 => limits::PAGE_EVENTS,
+        limit => limit.min(limits::PAGE_EVENTS),
+    }
+}
+
+/// Without a reader it is for the listeners of a node, who are members.
+pub fn page(
+    view: &View,
+    conversation: ConversationId,
+    reader: Option<UserId>,
+    seq: Seq,
+    backward: bool,
+    limit: usize,
+) -> Found<wire::Page> {
+    let limit = limit.clamp(1, limits::PAGE_EVENTS);
+    let row = view.conversation(conversation)?;
+    let first = match reader {
+        Some(user) => match visible_from(view, conversation, user)? {
+            Some(first) => first,
+            None => return Ok(Err(Rejection::NotMember.into())),
+        },
+        None => Seq(1),
+    };
+    let head = row.map_or(Seq::ZERO, |row| row.head);
+    // A node may have heard of an event that a fresh leader is still applying; a client's cursor
+    // cannot be ahead of its leader.
+    if reader.is_some() && !backward && seq > head {
+        return Ok(Err(client::Refusal::SeqBeyondHead.into()));
+    }
+    let (events, more) = if backward {
+        let before = Some(seq).filter(|seq| *seq != Seq::ZERO);
+        let mut events = view.events_before(conversation, before, limit, limits::PAGE_BYTES)?;
+        events.retain(|event| event.seq >= first);
+        let more = events.first().is_some_and(|event| event.seq > first);
+        (events, more)
+    } else {
+        let after = seq.max(Seq(first.0.saturating_sub(1)));
+        let events = view.events(conversation, after, limit, limits::PAGE_BYTES)?;
+        let more = events.last().is_some_and(|event| event.seq < head);
+        (events, more)
+    };
+    let events = events.iter().map(wire::Event::from).collect();
+    Ok(Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more }))
+}

@@ -1,0 +1,117 @@
+//! `send`: places a message in a conversation, once.
+//!
+//! The messages of one connection go to the leader in the order in which they came. A direct
+//! message to a user of whom this node knows nothing yet waits until it is known whether that user
+//! exists, and messages behind it to the same user wait with it.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use troupe_core::{ClientMessageId, Command, ConversationId, Rejection, UserId, machine};
+use troupe_proto::client;
+use troupe_runtime::trace::{At, Stage, Subject};
+
+use super::cost::{BYTES_PER_UNIT, Cost};
+use super::{Answered, Operation};
+use crate::message::{Answer, Outcome, Refusal, wire};
+use crate::router::PATIENCE;
+use crate::service::{Caller, Service};
+
+impl Operation for wire::Send {
+    fn cost(&self) -> Cost {
+        Cost::Units(1 + self.body.as_ref().map_or(0, |body| body.content.len() as u64 / BYTES_PER_UNIT))
+    }
+
+    fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send {
+        let begin = Instant::now();
+        service.world.stats.sends.up();
+        let user = caller.user();
+        let placing = place(&service, user, self);
+        async move {
+            let (conversation, id, placing) = placing?;
+            let answer = match placing {
+                Placing::Asked(answer) => answer.await?,
+                Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,
+            };
+            let ack = placed(answer, conversation, id)?;
+            let ctx = &service.world.ctx;
+            ctx.metrics.acks.up();
+            ctx.metrics.ack.since(begin);
+            ctx.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
+            Ok(ack)
+        }
+    }
+}
+
+enum Placing<F> {
+    Asked(F),
+    /// Asked when its peer is known to exist.
+    Unchecked(oneshot::Receiver<Checked>),
+}
+
+type Checked = Result<BoxFuture<'static, Outcome>, Refusal>;
+
+/// A message whose peer is looked for.
+pub struct Unchecked {
+    command: Command,
+    asked: oneshot::Sender<Checked>,
+}
+
+fn place(
+    service: &Service,
+    user: UserId,
+    send: wire::Send,
+) -> Result<(ConversationId, ClientMessageId, Placing<impl Future<Output = Outcome> + Send + use<>>), Refusal> {
+    let append = client::send(user, send)?;
+    let (conversation, id) = (append.conversation, append.client_message_id);
+    service.budgets.message(user, append.intent.cost())?;
+    service.world.ctx.hop(Subject::message(conversation, user, id), Stage::Edge, At::default());
+    let command = Command::Append(append);
+    machine::check(&command)?;
+    if let ConversationId::Direct { .. } = conversation {
+        let peer = conversation.peer_of(user).ok_or(Rejection::NotMember)?;
+        let mut unchecked = service.unchecked.lock();
+        let behind = unchecked.get_mut(&(user, conversation));
+        if behind.is_some() || !service.directory.knows(peer) {
+            let (asked, placing) = oneshot::channel();
+            let first = behind.is_none();
+            unchecked.entry((user, conversation)).or_default().push(Unchecked { command, asked });
+            if first {
+                tokio::spawn(check(service.clone(), user, peer, conversation));
+            }
+            return Ok((conversation, id, Placing::Unchecked(placing)));
+        }
+    }
+    Ok((conversation, id, Placing::Asked(service.commit(command))))
+}
+
+/// Looks for the peer, and asks for the messages that waited for it, in their order.
+async fn check(service: Service, user: UserId, peer: UserId, conversation: ConversationId) {
+    let found = service.directory.all_exist(&service.world, user, &[peer], PATIENCE).await;
+    // Only the other user was looked for: whatever came of it, nothing was sent.
+    let found = found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal });
+    // One that comes meanwhile waits for the lock, and goes behind these.
+    let mut unchecked = service.unchecked.lock();
+    for Unchecked { command, asked } in unchecked.remove(&(user, conversation)).unwrap_or_default() {
+        let answer = found.clone().map(|()| Box::pin(service.commit(command)) as BoxFuture<'static, Outcome>);
+        // The caller's connection may have ended: the message is on its way all the same.
+        if let Err(Ok(answer)) = asked.send(answer) {
+            tokio::spawn(answer);
+        }
+    }
+}
+
+/// The acknowledgement of what has its place in a log.
+pub fn placed(answer: Answer, conversation: ConversationId, id: ClientMessageId) -> Result<wire::SendAck, Refusal> {
+    let Answer::Placed { seq, time, duplicate } = answer else { return Err(Refusal::Unavailable) };
+    Ok(wire::SendAck {
+        client_message_id: Bytes::copy_from_slice(&id.0),
+        seq: seq.0,
+        time_ms: time.0,
+        duplicate,
+        conversation: conversation.to_string(),
+    })
+}
