@@ -1,7 +1,7 @@
-//! Deciding what to accept: counters of what is in flight, and permits that give the place back.
+//! Bounds on requests in flight: counters, and permits that release their place when dropped.
 //!
-//! ractor's mailboxes have no bound; these are the bounds. Whoever sends to an entity takes a
-//! permit first, and the permit travels with the request until it is answered.
+//! The mailboxes of ractor have no bound; these are the bounds. A sender takes a permit first, and
+//! the permit travels with the request until it is answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,7 @@
-//! What users and addresses may ask of this node: limits from the configuration, and what is left
-//! of each.
+//! Budgets of users and addresses at this node: the configured limits, and the rest of each.
 //!
-//! Every node counts by itself. [`Payer`] is one connection's side: it belongs to an address from
-//! the start and to a user from the login on, and both pay. What a request costs is in
-//! [`crate::ops::cost`].
+//! Every node counts by itself. A [`Payer`] belongs to one connection: its address pays from the
+//! start, and its user pays too from the login on. The operations in [`crate::ops`] have the costs.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,7 +17,7 @@ use crate::address::Address;
 use crate::message::Refusal;
 use crate::ops::cost::Cost;
 
-/// What the operator may set; zero is no limit, except where something is said.
+/// Limits that the operator may set. Zero is no limit, except where the field says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Units per second of one user, and at once; a short message is one unit.
@@ -42,20 +40,20 @@ pub struct Limits {
     pub bytes_per_day: u64,
     /// Groups made by one user in a day.
     pub groups_per_day: u64,
-    /// Users whom one user adds to groups in a day: what it may have invited is bounded by that,
-    /// because an invitation is over after a time.
+    /// Users that one user adds to groups in a day. Invitations expire, so this bounds the open
+    /// ones too.
     pub members_per_day: u64,
     /// Client connections of this node. Not zero.
     pub connections: usize,
     /// Client connections of one address. Not zero.
     pub address_connections: usize,
-    /// Users and conversations that are awake on this node. Above it the longest idle go to rest
-    /// first; where all have something to do: `Overloaded`. Not zero.
+    /// Active users and conversations of this node. At the limit the ones that are idle for longest
+    /// are passivated; if all are busy the answer is `Overloaded`. Not zero.
     pub active_entities: usize,
     /// Bytes that wait for all client connections together. Not zero.
     pub output_bytes: usize,
-    /// What an address may do is multiplied by this for loopback: there a machine's own tools and
-    /// all clients of a reverse proxy are one address. Not zero.
+    /// Multiplies the limits of an address for loopback, where the machine's own tools and all
+    /// clients of a reverse proxy are one address. Not zero.
     pub loopback_factor: u64,
 }
 
@@ -97,13 +95,13 @@ impl Limits {
     }
 }
 
-/// What to do with a frame that has just been read.
+/// The decision about a frame that has just been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Pass,
-    /// Within the budget if it is taken so much later.
+    /// Within the budget after this pause.
     Pace(Duration),
-    /// Not taken; again after this.
+    /// Refused; a retry succeeds after this time.
     Refuse(Duration),
 }
 
@@ -146,12 +144,12 @@ impl Budgets {
         Budgets { limits: RwLock::new(limits), start: Instant::now(), tables: Mutex::new(tables) }
     }
 
-    /// Readers may nest: a reload that waits holds none of them up.
+    /// Readers may nest: a waiting reload does not block them.
     pub fn limits(&self) -> RwLockReadGuard<'_, Limits> {
         self.limits.read_recursive()
     }
 
-    /// From the next frame on. What was used already counts under the new limits too.
+    /// Applies from the next frame on. Units used before count under the new limits too.
     pub fn set_limits(&self, limits: Limits) {
         *self.limits.write() = limits;
     }
@@ -193,8 +191,8 @@ impl Budgets {
     }
 }
 
-/// What is paid once per act, and never waited for: what it allows is asked before the act costs
-/// anything.
+/// Budgets of acts, checked before the act costs anything. A caller above one is refused, never
+/// paced.
 impl Budgets {
     /// Before a password is hashed for a login into `account`.
     pub fn login(&self, address: Address, account: &str) -> Result<(), Refusal> {
@@ -260,10 +258,10 @@ fn limited(limit: Limit, wait: Nanos) -> Refusal {
     Refusal::Limited { limit, after_ms }
 }
 
-/// A connection waits for so long before it is refused.
+/// The longest pause of a connection before it is refused.
 const PATIENCE: Nanos = limits::PACE_MS * 1_000_000;
 
-/// One connection among those who pay.
+/// The payments of one connection.
 pub struct Payer {
     budgets: Arc<Budgets>,
     address: Address,
@@ -285,7 +283,7 @@ impl Payer {
         let _ = self.user.set(user);
     }
 
-    /// Pays later for what turned out to be dearer than it looked.
+    /// Charges the user afterwards for a request that cost more than its price.
     pub fn owe(&self, units: u64) {
         if let Some(user) = self.user.get().filter(|_| units > 0) {
             self.budgets.owe(*user, units);

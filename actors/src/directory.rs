@@ -45,14 +45,14 @@ impl Directory {
         let mut known = self.users.lock();
         for user in users {
             if known.len() >= limits::USERS_REMEMBERED {
-                // Begins anew: simpler than counting uses, and it costs one question per user.
+                // Starts empty again: simpler than counting uses, at one lookup per user.
                 known.clear();
             }
             known.insert(UserId(user.user_id), Known { name: user.name.clone(), deleted: user.deleted, asked });
         }
     }
 
-    /// What an administrator has done at this node is known here at once.
+    /// An administrator has deleted the user at this node: the next lookup asks again.
     pub fn forget(&self, user: UserId) {
         self.users.lock().remove(&user);
     }
@@ -106,8 +106,8 @@ impl Directory {
         let there = |user: &wire::User| !user.deleted;
         let again = async {
             let Ok(found) = lookup(world, asker, stale, Vec::new(), AGAIN_PATIENCE).await else {
-                // Its shard does not answer, and it was there: nobody waits for a failover because
-                // of that.
+                // The user existed a moment ago, and its shard does not answer: a message does not
+                // wait for that failover.
                 return true;
             };
             self.remember(&found);

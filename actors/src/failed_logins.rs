@@ -1,9 +1,9 @@
 //! Failed logins in the log, under the target `troupe::audit`: for operators, and for tools that
 //! ban addresses.
 //!
-//! A name is shown as it was typed, because the operator may have to warn its owner; so it is
-//! cleaned and cut. Whoever guesses can cause as many as hashing allows, so lines are bounded, and
-//! the next one says how many were left out.
+//! A line shows the name as typed, cleaned and cut, because the operator may have to warn its
+//! owner. An attacker can cause as many failures as hashing allows. So lines are bounded, and the
+//! next one says how many were left out.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,13 +1,12 @@
 //! The actors of a node: they order requests, commit them, and deliver the committed events.
 //!
 //! ```text
-//! root                                       starts the rest, restarts what fails
-//! ├─ mesh                                    envelopes between nodes (module `mesh`)
-//! ├─ fanout                                  this node's connections: subscriptions and order of events
-//! ├─ shard        x leaderships held here    admits, bounds, executes effects
-//! │   ├─ user          x active              sessions and the login policy
-//! │   └─ conversation  x active              order, acks, fan-out to nodes
-//! └─ listener
+//! root                                       starts the rest, restarts what fails ├─ mesh
+//! envelopes between nodes (module `mesh`) ├─ fanout                                  this node's
+//! connections: subscriptions and order of events ├─ shard        x leaderships held here
+//! admits, bounds, executes effects │   ├─ user          x active              sessions and the
+//! login policy │   └─ conversation  x active              order, acks, fan-out to nodes └─
+//! listener
 //!     └─ edge      x connection              TLS (module `door`), frames to requests, answers to frames
 //! ```
 //!
@@ -30,15 +29,13 @@ pub mod budgets;
 pub mod connection;
 pub mod conversation;
 pub mod directory;
-pub mod door;
-pub mod edge;
 pub mod failed_logins;
 pub mod fanout;
-pub mod listener;
 pub mod mesh;
 pub mod message;
 pub mod node;
 pub mod ops;
+pub mod output;
 pub mod passwords;
 pub mod places;
 pub mod presence;

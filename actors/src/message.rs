@@ -1,8 +1,7 @@
-//! What is asked of the leader of a shard, what it answers, and what it tells nodes by itself.
+//! Requests to the leader of a shard, its answers, and the pushes that it sends to nodes.
 //!
-//! Between actors of one node these values travel as they are; [`encoding`] gives them the form they
-//! have between nodes. Operations that the leader of one shard performs are passed on as the client
-//! asked them, and so are their answers: nodes have no words of their own for them.
+//! Actors of one node pass these values as they are; [`encoding`] has their form between nodes. A
+//! request that a single leader performs travels as the client made it, and so does the answer.
 
 pub mod encoding;
 mod level_one;
@@ -32,7 +31,7 @@ pub enum Request {
     Credentials(UserKey),
     /// Whether this is still a session, and of whom.
     Resume(Session),
-    /// What a client has asked, for the leader to perform; another node has verified the caller.
+    /// A client's request, for the leader to perform. The asking node has verified the caller.
     Operation {
         caller: UserId,
         request: ClientRequest,
@@ -55,7 +54,7 @@ pub enum Request {
         ids: Vec<UserId>,
         names: Vec<NameKey>,
     },
-    /// From now on the node is told of events, and of the heads at this moment.
+    /// From now on the node gets events. The answer has the present heads.
     Subscribe {
         node: NodeId,
         interests: Vec<(ConversationId, Vec<UserId>)>,
@@ -151,7 +150,7 @@ pub struct SubscriptionState {
     pub refused: Vec<UserId>,
 }
 
-/// What comes instead of an answer, named by what the asker should do.
+/// The reason for no answer, named by what the asker should do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Definite: do not retry as it is.
@@ -193,7 +192,7 @@ impl Refusal {
         Refusal::Rejected { code: Cow::Borrowed(code), text: Cow::Borrowed(text) }
     }
 
-    /// As clients are told.
+    /// In the form that clients get.
     pub fn failure(&self) -> wire::Failure {
         match self {
             Refusal::Rejected { code, text } => wire::Failure::coded(code, text.to_string()),

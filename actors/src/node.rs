@@ -13,19 +13,15 @@ use troupe_core::record::Author;
 use troupe_core::{ClientMessageId, Slot, limits};
 use troupe_raft::Cluster;
 use troupe_runtime::net::BoxFuture;
-use troupe_runtime::{Lane, Platform, Stream};
+use troupe_runtime::{Lane, Platform};
 use troupe_store::rows::View;
 
 use crate::address::Address;
 use crate::admission::Bound;
 use crate::birth::{self, Born};
 use crate::budgets::{Budgets, Limits};
-use crate::connection::Output;
 use crate::directory::Directory;
-use crate::door::Door;
-use crate::edge::EdgeContext;
 use crate::failed_logins::FailedLogins;
-use crate::listener::{Accepted, ListenerMsg};
 use crate::mesh::cluster::ClusterMesh;
 use crate::mesh::direct::DirectMesh;
 use crate::mesh::links::ClusterLinks;
@@ -33,11 +29,12 @@ use crate::mesh::{Gauge, Inbox, MeshEvent};
 use crate::message::wire::{self, admin::Operation};
 use crate::message::{Outcome, Refusal, Request};
 use crate::ops::admin::{audit, operate};
+use crate::output::Output;
 use crate::passwords::{Hashing, Passwords};
 use crate::places::Places;
 use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
-use crate::service::{Service, Shared};
+use crate::service::{Clients, Service, Shared};
 use crate::turns::Turns;
 use crate::world::World;
 
@@ -48,13 +45,9 @@ const RECORD_AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// Where native clients connect; port 0 lets the system choose.
-    pub client_listen: String,
     pub hashing: Hashing,
     /// Limits of users and addresses.
     pub limits: Limits,
-    /// TLS at the client port.
-    pub door: Arc<Door>,
 }
 
 /// The transport of the mesh.
@@ -80,11 +73,9 @@ pub struct NodeHandle(Arc<Inner>);
 
 struct Inner {
     service: Service,
-    client_addr: std::net::SocketAddr,
     root: ActorRef<RootMsg>,
     joined: Mutex<Option<JoinHandle<()>>>,
-    open: watch::Receiver<usize>,
-    draining: watch::Sender<bool>,
+    clients: Arc<watch::Sender<Clients>>,
     born: watch::Receiver<Option<Born>>,
     tasks: Mutex<JoinSet<()>>,
     mesh: Carrier,
@@ -116,15 +107,7 @@ impl NodeHandle {
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
-        let NodeConfig { client_listen, hashing, limits: allowed, door } = config;
-        let refused = |error: std::io::Error| {
-            StartError::Refused(format!(
-                "cannot listen for clients on {client_listen}: {error}; is another node running? choose another port"
-            ))
-        };
-        let socket = ctx.net.bind(&client_listen).await.map_err(&refused)?;
-        let client_addr = socket.local_addr().map_err(&refused)?;
-
+        let NodeConfig { hashing, limits: allowed } = config;
         let gauge = Gauge::new(limits::NODE_RECEIVED);
         let router = Arc::new(Router::new(cluster.me(), cluster.routing(), gauge.clone(), &ctx));
         let reading = {
@@ -142,23 +125,24 @@ impl NodeHandle {
             entities,
             reading,
         };
-        let (draining, draining_now) = watch::channel(false);
+        let (clients, clients_now) = watch::channel(Clients::Here);
+        let (fanout_lost, fanout_lost_now) = watch::channel(0);
+        let clients = Arc::new(clients);
         let service = Service::new(Shared {
-            world,
+            world: world.clone(),
             passwords: Passwords::new(ctx.clone(), hashing),
             directory: Directory::default(),
             output: Arc::new(Output::new(allowed.output_bytes, ctx.metrics.clone())),
             places: Places::new(allowed.clone()),
             budgets: Arc::new(Budgets::new(allowed)),
-            draining: draining_now,
+            clients: clients_now,
+            fanout_lost: fanout_lost_now,
             failed_logins: FailedLogins::default(),
             unchecked: Mutex::default(),
         });
-        let (open, open_now) = watch::channel(0);
         let (born, born_now) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        let context = Arc::new(EdgeContext { service: service.clone(), door });
-        let args = RootArgs { context, socket: socket.into(), open };
+        let args = RootArgs { world, clients: clients.clone(), fanout_lost };
         let started = Root::spawn(None, Root, args).await;
         let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
 
@@ -181,11 +165,9 @@ impl NodeHandle {
         tasks.spawn(birth::run(service.clone(), born));
         let inner = Inner {
             service,
-            client_addr,
             root,
             joined: Mutex::new(Some(joined)),
-            open: open_now,
-            draining,
+            clients,
             born: born_now,
             tasks: Mutex::new(tasks),
             mesh,
@@ -193,9 +175,9 @@ impl NodeHandle {
         Ok(NodeHandle(Arc::new(inner)))
     }
 
-    /// Where native clients connect.
-    pub fn client_addr(&self) -> std::net::SocketAddr {
-        self.0.client_addr
+    /// The service for edges of this node.
+    pub fn service(&self) -> &Service {
+        &self.0.service
     }
 
     /// The first administrator, if this node has just created it. The operator sees it once.
@@ -246,26 +228,16 @@ impl NodeHandle {
         service.budgets.set_limits(limits);
     }
 
-    /// Serves a client over any stream that carries the same frames.
-    pub fn serve(&self, stream: Box<dyn Stream>) {
-        // Above the bound it is closed at once, as at the client port.
-        if let Some(accepted) = Accepted::new(&self.0.service, stream, Address::LOCAL) {
-            let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Accepted(accepted)));
-        }
-    }
-
-    /// Sends present and new clients to other nodes, and waits until they have disconnected or the
-    /// time is over. Requests in flight are still answered.
+    /// Has all edges send their clients to other nodes, and waits until they have gone or the time
+    /// is over. Requests that were made are still answered.
     pub async fn drain(&self, within: Duration) {
-        self.0.draining.send_replace(true);
         let nodes = self.0.service.world.router.routing().elsewhere();
-        let _ = self.0.root.send_message(RootMsg::ToListener(ListenerMsg::Drain { nodes }));
-        let mut open = self.0.open.clone();
-        // The shutdown closes remaining connections, and their clients resume elsewhere.
-        let _ = tokio::time::timeout(within, open.wait_for(|open| *open == 0)).await;
+        self.0.clients.send_replace(Clients::Draining { nodes });
+        // The edges end the connections that stay, and their clients resume elsewhere.
+        let _ = tokio::time::timeout(within, self.0.service.places.empty()).await;
     }
 
-    /// Stops all actors and tasks.
+    /// Stops all actors and tasks. The edges stop before.
     pub async fn shutdown(&self) {
         self.0.tasks.lock().abort_all();
         self.0.root.stop(None);

@@ -1,13 +1,12 @@
-//! The operations: what a client may ask, each in one file from the request to the answer.
+//! The operations of clients, each in one file from the request to the answer.
 //!
-//! A file holds what the request has to look like, what it costs, the slot that it goes to, the
-//! command or the read that it becomes there, and its answer. The request and the answer are the
-//! messages of `client.proto`. The list at the end of this file is the only one: frames are
-//! dispatched by it, and tests compare it with `client.proto` and `docs/protocol.md`.
+//! A file validates the request, prices it, finds its slot, and holds the command or the read that
+//! it becomes there, and the answer. Requests and answers are the messages of `client.proto`. The
+//! list at the end of this file is the only one: it dispatches frames, and tests compare it with
+//! `client.proto` and `docs/protocol.md`.
 //!
-//! An [`Entry`] turns a stranger into a caller, an [`Operation`] is asked by a verified caller. One
-//! that is answered by the leader of a single shard is [`AtLeader`]: nodes pass on the request as
-//! the client made it.
+//! An [`Entry`] verifies a caller, and an [`Operation`] needs one. The leader of a single shard
+//! performs an operation that is [`AtLeader`]: nodes pass on the request as the client made it.
 
 pub mod accept_invitation;
 pub mod acknowledge;
@@ -48,16 +47,16 @@ use crate::protocol::Cursor;
 use crate::service::{Caller, Service};
 use crate::world::{Asker, World};
 
-/// What a verified caller asks.
+/// A request of a verified caller.
 pub trait Operation: Framed {
-    /// Paid before it is performed, by the user and the address.
+    /// The user and the address pay this before the edge performs the operation.
     fn cost(&self) -> Cost;
 
-    /// Takes its place among the caller's other requests before it returns, where it has one.
+    /// A message is queued in the order of these calls; the future is the answer.
     fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send;
 }
 
-/// What a stranger asks.
+/// A request of a connection without a caller.
 pub trait Entry: Framed {
     type Entered: Send;
 
@@ -66,11 +65,11 @@ pub trait Entry: Framed {
 
 /// An operation that the leader of one shard performs.
 pub(crate) trait AtLeader: Operation {
-    /// What the leader does with it. Called by the shard's actor, so it reads nothing itself.
+    /// Plans the work at the leader. The actor of the shard calls it, so it must not read rows.
     fn plan(self, caller: UserId, leader: &Leader<'_>) -> Result<Plan<Self::Answer>, Refusal>;
 }
 
-/// The request and the answer as frames carry them. The list at the end implements it.
+/// The request and the answer in frames. The list at the end implements it.
 pub trait Framed: Sized + Send + 'static {
     const NAME: &'static str;
     type Answer: Send + 'static;
@@ -83,7 +82,7 @@ pub trait Framed: Sized + Send + 'static {
 
 pub type Answered<O> = Result<<O as Framed>::Answer, Refusal>;
 
-/// What the actor of a shard knows besides the rows.
+/// The state of a shard's actor that rows do not have.
 pub(crate) struct Leader<'a> {
     pub world: &'a World,
     pub slots: Range<u16>,
@@ -91,32 +90,34 @@ pub(crate) struct Leader<'a> {
     pub names: &'a Names,
 }
 
-/// What a leader does for an operation.
+/// The work of a leader for an operation.
 pub(crate) enum Plan<A> {
-    /// Answers from applied state, behind a read barrier.
+    /// Reads applied state behind a barrier.
     Read(Reading<A>),
-    /// Moves a cursor. Answered when it is noted, or written.
+    /// Moves a cursor; the conversation's actor answers.
     Move(Cursor),
 }
 
 pub(crate) struct Reading<A> {
     pub asker: Asker,
-    pub work: Box<dyn FnOnce(&View) -> Found<A> + Send>,
-    /// Completes the answer with who is online when it is sent.
+    pub work: Work<A>,
+    /// Adds presence to the answer just before it is sent.
     pub complete: Option<fn(&mut A, &Presence)>,
 }
 
-/// What was found in applied state.
+type Work<A> = Box<dyn FnOnce(&View) -> Found<A> + Send>;
+
+/// The result of a read of applied state.
 pub(crate) type Found<A> = Result<Result<A, Refusal>, EngineError>;
 
 impl<A> Plan<A> {
-    /// `rows` is about how many rows the read touches: its user takes turns with others by it.
+    /// `rows`: about how many rows the read touches. Users take turns by that.
     pub fn read(user: UserId, rows: usize, work: impl FnOnce(&View) -> Found<A> + Send + 'static) -> Plan<A> {
         let asker = Asker::user(user, rows);
         Plan::Read(Reading { asker, work: Box::new(work), complete: None })
     }
 
-    /// Reads what administrators ask, who are few.
+    /// A read for an administrator, which takes no turn.
     pub fn read_for_admins(work: impl FnOnce(&View) -> Found<A> + Send + 'static) -> Plan<A> {
         Plan::Read(Reading { asker: Asker::Node, work: Box::new(work), complete: None })
     }
@@ -129,14 +130,14 @@ impl<A> Plan<A> {
     }
 }
 
-/// What an edge does with an operation, whichever it is.
+/// A handler of an edge for any operation.
 pub trait Perform {
     type Output;
 
     fn perform<O: Operation>(self, operation: O) -> Self::Output;
 }
 
-/// What a shard's actor does with an operation, whichever it is.
+/// A handler of a shard's actor for any operation.
 pub(crate) trait Lead {
     fn lead<O: AtLeader>(self, operation: O);
 }
@@ -158,7 +159,7 @@ macro_rules! operations {
             $(stringify!($user_name),)* $(stringify!($led_name),)*
         ];
 
-        /// What answers them, where an edge does not answer by itself.
+        /// The requests that the service answers, with the type of the answer.
         pub const ANSWERS: &[(&str, &str)] = &[
             $((stringify!($entry_name), stringify!($entry_answer)),)*
             $((stringify!($user_name), stringify!($user_answer)),)*
@@ -175,7 +176,7 @@ macro_rules! operations {
             }
         }
 
-        /// What a request costs its user and its address. One that is not known costs one unit.
+        /// The cost of a request for its user and its address. An unknown one costs one unit.
         pub fn cost(request: Option<&ClientRequest>) -> Cost {
             match request {
                 None => Cost::Units(1),
@@ -186,8 +187,8 @@ macro_rules! operations {
             }
         }
 
-        /// Hands the operation of a verified caller to `with`. `None`: the request is one of the
-        /// connection itself, or of somebody who is not verified.
+        /// Hands the operation of a verified caller to `with`. `None`: the request is of the
+        /// connection itself, or an entry.
         pub fn dispatch<P: Perform>(request: ClientRequest, with: P) -> Option<P::Output> {
             match request {
                 $(ClientRequest::$own(_) => None,)*
@@ -197,7 +198,8 @@ macro_rules! operations {
             }
         }
 
-        /// Hands an operation to the leader's `with`. `false`: no leader performs it as it is.
+        /// Hands an operation to the leader's handler. It comes back if no leader performs the
+        /// request.
         pub(crate) fn lead<L: Lead>(request: ClientRequest, with: L) -> Result<(), L> {
             match request {
                 $(ClientRequest::$led(asked) => with.lead(asked),)*
@@ -237,19 +239,19 @@ macro_rules! framed {
 
 // Each request with its name in `client.proto` and the message that answers it.
 operations! {
-    // The connection's own, which each edge answers by itself.
+    // Each edge answers these by itself.
     connection {
         Hello hello: Cost::Entry;
         Ping ping: Cost::Heartbeat;
         Pong pong: Cost::Heartbeat;
     }
-    // Of anybody.
+    // Verify a caller, or make a user.
     entry {
         Register register: Registered;
         Login login: LoggedIn;
         Resume resume: LoggedIn;
     }
-    // Of a verified caller: performed at the node of the connection.
+    // The node of the connection performs these.
     user {
         Logout logout: Done;
         RevokeSession revoke_session: Done;
@@ -261,7 +263,7 @@ operations! {
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
     }
-    // Of a verified caller: performed by the leader of the shard that it is about.
+    // The leader of a shard performs these.
     leader {
         Acknowledge acknowledge: Done;
         MarkRead mark_read: Done;

@@ -1,7 +1,7 @@
-//! Passwords: their rules, argon2id, and a bound on how many are hashed at once.
+//! Passwords: their rules, argon2id, and a bound on concurrent hashes.
 //!
 //! Hashing runs on lanes of its own, at a low priority. A login of an unknown user costs as much as
-//! one of a known user, so that the time of an answer does not say who exists.
+//! one of a known user, so that the time of an answer does not reveal which accounts exist.
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ const SALT_BYTES: usize = 16;
 /// All hashes cost the same: addresses take turns hash by hash.
 const HASH: u64 = 16;
 
-/// How much work a hash is.
+/// The work of a hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hashing {
-    /// As is recommended: what people's passwords get.
+    /// The recommended parameters, for passwords of people.
     #[default]
     Recommended,
-    /// As little as the algorithm allows: hundreds of simulated people log in within a second.
+    /// The least that the algorithm allows: hundreds of simulated users log in within a second.
     #[cfg(feature = "simulation")]
     Quick,
 }
@@ -37,18 +37,18 @@ pub enum Hashing {
 pub struct Passwords {
     ctx: Platform,
     hashing: Hashing,
-    /// Addresses take turns: a flood of logins from one delays its own.
+    /// Addresses take turns: a flood of logins from one address delays its own.
     turns: Arc<Turns<Address>>,
-    /// Verified when there is no user: nobody knows its password.
-    nobody: Arc<str>,
+    /// The hash of a random password, verified for unknown users.
+    unknown: Arc<str>,
 }
 
 impl Passwords {
     pub fn new(ctx: Platform, hashing: Hashing) -> Passwords {
-        let nobody = hash(hashing, &ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
+        let unknown = hash(hashing, &ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
         let lanes = (0..limits::HASHES_RUNNING as u8).map(Lane::Hash).collect();
         let turns = Turns::new(ctx.executor.clone(), lanes, limits::HASHES_WAITING, limits::HASHES_WAITING_OF_ADDRESS);
-        Passwords { ctx, hashing, turns, nobody: nobody.into() }
+        Passwords { ctx, hashing, turns, unknown: unknown.into() }
     }
 
     /// The PHC string to keep for a new password.
@@ -62,13 +62,13 @@ impl Passwords {
         self.run(address, move || hash(hashing, password.as_bytes(), &salt)).await
     }
 
-    /// `kept` is none for an unknown user: the same work, and never right.
+    /// `kept` is none for an unknown user: the same work, and never a match.
     pub async fn verify(&self, address: Address, password: String, kept: Option<String>) -> Result<bool, Refusal> {
         if password.len() > limits::PASSWORD_MAX_BYTES {
             return Ok(false);
         }
         let known = kept.is_some();
-        let kept: Arc<str> = kept.map_or_else(|| self.nobody.clone(), Into::into);
+        let kept: Arc<str> = kept.map_or_else(|| self.unknown.clone(), Into::into);
         let hashing = self.hashing;
         let right = self.run(address, move || {
             let kept = PasswordHash::new(&kept);
@@ -87,7 +87,7 @@ impl Passwords {
     }
 }
 
-/// What is kept of a session's secret.
+/// The hash of a session's secret that rows hold.
 pub fn token_hash(secret: &[u8; 32]) -> TokenHash {
     TokenHash(Sha256::digest(secret).into())
 }

@@ -1,20 +1,24 @@
-//! Places for client connections: a number for the node, a share for each address, and newcomers
-//! before silent ones.
+//! Places for client connections: a limit for the node and one for each address.
 //!
-//! Where no place is free, the oldest connection without a login gives way, of the address that has
-//! most of them. Only where all connections have logged in is a newcomer refused. No IO: a
-//! connection that gives way is ended through its outbox.
+//! At the limit the oldest connection without a login gives way, of the address that has most of
+//! them. A newcomer is refused only if all connections have logged in. No IO: the edge ends a
+//! connection that gives way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use troupe_core::limits;
-use troupe_proto::client::EndReason;
 
 use crate::address::Address;
 use crate::budgets::Limits;
-use crate::connection::Outbox;
+
+/// A connection without a login.
+pub trait GivesWay: Send + Sync {
+    /// Another connection needs its place: it ends.
+    fn give_way(&self);
+}
 
 /// Why a newcomer is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +28,13 @@ pub enum Full {
 }
 
 #[derive(Clone)]
-pub struct Places(Arc<Mutex<Table>>);
+pub struct Places(Arc<Shared>);
+
+struct Shared {
+    table: Mutex<Table>,
+    /// Connections that are not closed yet.
+    open: watch::Sender<usize>,
+}
 
 struct Table {
     limits: Limits,
@@ -32,11 +42,11 @@ struct Table {
     silent_limit: usize,
     next_id: u64,
     /// Without a login, in order of arrival.
-    silent: BTreeMap<u64, (Address, Arc<Outbox>)>,
+    silent: BTreeMap<u64, (Address, Arc<dyn GivesWay>)>,
     addresses: BTreeMap<Address, Held>,
-    /// All with a place.
+    /// Connections with a place.
     held: usize,
-    /// Have given way and are not closed yet.
+    /// They have given way and are not closed yet.
     leaving: usize,
 }
 
@@ -60,7 +70,7 @@ impl Places {
     }
 
     fn with(limits: Limits, silent_limit: usize) -> Places {
-        Places(Arc::new(Mutex::new(Table {
+        let table = Mutex::new(Table {
             limits,
             silent_limit,
             next_id: 0,
@@ -68,11 +78,12 @@ impl Places {
             addresses: BTreeMap::new(),
             held: 0,
             leaving: 0,
-        })))
+        });
+        Places(Arc::new(Shared { table, open: watch::Sender::new(0) }))
     }
 
-    pub fn enter(&self, address: Address, outbox: Arc<Outbox>) -> Result<Place, Full> {
-        let table = &mut *self.0.lock();
+    pub fn enter(&self, address: Address, silent: Arc<dyn GivesWay>) -> Result<Place, Full> {
+        let table = &mut *self.0.table.lock();
         let of_address = table.addresses.get(&address).map_or(0, |held| held.all);
         if of_address >= table.limits.connections_of(address) && !table.give_way(Some(address)) {
             return Err(Full::Address);
@@ -81,14 +92,15 @@ impl Places {
         if crowded && !table.give_way(None) {
             return Err(Full::Node);
         }
-        // Those that leave are closed within moments; more than a few only under a flood.
+        // Leaving connections are closed within moments; only a flood causes more than a few.
         if table.held + table.leaving > table.limits.connections + table.limits.connections / 8 {
             return Err(Full::Node);
         }
         let id = table.next_id;
         table.next_id += 1;
         table.held += 1;
-        table.silent.insert(id, (address, outbox));
+        self.0.open.send_modify(|open| *open += 1);
+        table.silent.insert(id, (address, silent));
         let held = table.addresses.entry(address).or_default();
         held.all += 1;
         held.silent.insert(id);
@@ -97,11 +109,17 @@ impl Places {
 
     /// For connections that come from now on.
     pub fn set_limits(&self, limits: Limits) {
-        self.0.lock().limits = limits;
+        self.0.table.lock().limits = limits;
+    }
+
+    /// Waits until all connections are closed.
+    pub async fn empty(&self) {
+        // The sender is beside the receiver, so that it cannot be gone.
+        let _ = self.0.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
     pub fn held(&self) -> usize {
-        self.0.lock().held
+        self.0.table.lock().held
     }
 }
 
@@ -115,8 +133,8 @@ impl Table {
         });
         let held = address.and_then(|address| self.addresses.get_mut(&address));
         let Some(id) = held.and_then(|held| held.silent.first().copied()) else { return false };
-        if let Some((address, outbox)) = self.silent.remove(&id) {
-            outbox.end(&EndReason::NoLogin);
+        if let Some((address, silent)) = self.silent.remove(&id) {
+            silent.give_way();
             self.forget(address, id);
             self.leaving += 1;
         }
@@ -136,9 +154,14 @@ impl Table {
 }
 
 impl Place {
-    /// From now on it gives way to nobody.
+    /// Unique on its node while the process lives.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// From now on it gives way to no other.
     pub fn logged_in(&mut self) {
-        let table = &mut *self.places.0.lock();
+        let table = &mut *self.places.0.table.lock();
         if table.silent.remove(&self.id).is_some() {
             self.logged_in = true;
             if let Some(held) = table.addresses.get_mut(&self.address) {
@@ -150,17 +173,20 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let table = &mut *self.places.0.lock();
+        let table = &mut *self.places.0.table.lock();
         if self.logged_in || table.silent.remove(&self.id).is_some() {
             table.forget(self.address, self.id);
         } else {
             table.leaving -= 1;
         }
+        self.places.0.open.send_modify(|open| *open -= 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn address(last: u8) -> Address {
@@ -173,21 +199,33 @@ mod tests {
 
     struct Guest {
         place: Place,
-        outbox: Arc<Outbox>,
+        shown_out: Arc<AtomicBool>,
+    }
+
+    impl GivesWay for AtomicBool {
+        fn give_way(&self) {
+            self.store(true, Ordering::Relaxed);
+        }
+    }
+
+    impl Guest {
+        fn is_leaving(&self) -> bool {
+            self.shown_out.load(Ordering::Relaxed)
+        }
     }
 
     fn come(places: &Places, last: u8) -> Option<Guest> {
-        let outbox = Arc::new(Outbox::default());
-        Some(Guest { place: places.enter(address(last), outbox.clone()).ok()?, outbox })
+        let shown_out = Arc::new(AtomicBool::default());
+        Some(Guest { place: places.enter(address(last), shown_out.clone()).ok()?, shown_out })
     }
 
     fn refused(places: &Places, last: u8) -> Option<Full> {
-        places.enter(address(last), Arc::default()).err()
+        places.enter(address(last), Arc::new(AtomicBool::default())).err()
     }
 
-    /// What is held, what is leaving, and of how many addresses.
+    /// Held places, leaving connections, and addresses.
     fn left(places: &Places) -> (usize, usize, usize) {
-        let table = places.0.lock();
+        let table = places.0.table.lock();
         (table.held, table.leaving, table.addresses.len())
     }
 
@@ -196,10 +234,10 @@ mod tests {
         let places = places(1_000, 1_000, 8);
         let honest = come(&places, 1).expect("room");
         let flood: Vec<_> = (0..200).map(|_| come(&places, 9).expect("always a place")).collect();
-        // The flood pushed out itself, the oldest first, and nobody else.
-        assert!(!honest.outbox.is_closing());
-        assert_eq!(flood.iter().filter(|guest| !guest.outbox.is_closing()).count(), 7);
-        assert!(flood[193..].iter().all(|guest| !guest.outbox.is_closing()));
+        // The flood pushed out its own connections only, the oldest first.
+        assert!(!honest.is_leaving());
+        assert_eq!(flood.iter().filter(|guest| !guest.is_leaving()).count(), 7);
+        assert!(flood[193..].iter().all(|guest| !guest.is_leaving()));
         drop(flood);
         assert_eq!(places.held(), 1);
         drop(honest);
@@ -212,7 +250,7 @@ mod tests {
         let mut guests: Vec<_> = (0..3).map(|_| come(&places, 1).expect("room")).collect();
         guests[0].place.logged_in();
         let fourth = come(&places, 1).expect("a silent one gives way");
-        assert!(!guests[0].outbox.is_closing() && guests[1].outbox.is_closing());
+        assert!(!guests[0].is_leaving() && guests[1].is_leaving());
         assert!(come(&places, 2).is_some());
         guests[2].place.logged_in();
         let mut fourth = fourth;
@@ -238,7 +276,7 @@ mod tests {
         let mut first = come(&places, 1).expect("room");
         let second = come(&places, 1).expect("the first gives way");
         first.place.logged_in();
-        assert!(first.outbox.is_closing());
+        assert!(first.is_leaving());
         drop(first);
         assert_eq!(places.held(), 1);
         drop(second);

@@ -1,15 +1,15 @@
-//! What one entity wants committed, in order: one proposal is under way, the rest waits and goes
-//! together.
+//! The commands of one entity, in order: one proposal is in flight, and the rest waits for the
+//! next.
 //!
-//! With one call at a time the order of commands is the order of arrival, and what gathers
-//! meanwhile shares an entry.
+//! One proposal at a time keeps the order of arrival, and commands that gather meanwhile share an
+//! entry.
 
 use std::collections::VecDeque;
 
 use troupe_core::{Command, limits};
 use troupe_proto::record::command_bytes;
 
-/// Commands with whatever waits for each of them.
+/// Commands, each with its waiter.
 #[derive(Debug)]
 pub struct Proposals<T> {
     /// With the bytes that each takes in an entry.
@@ -30,7 +30,7 @@ impl<T> Proposals<T> {
         self.waiting.push_back((command, bytes, waiter));
     }
 
-    /// What to propose now; nothing while a proposal is under way.
+    /// The next batch; `None` while a proposal is in flight.
     pub fn take_batch(&mut self) -> Option<(Vec<Command>, Vec<T>)> {
         if self.under_way || self.waiting.is_empty() {
             return None;
@@ -41,7 +41,7 @@ impl<T> Proposals<T> {
             bytes += more;
             bytes <= limits::BATCH_BYTES
         };
-        // One that fits no entry goes alone, and is refused alone.
+        // A command that fits no entry goes alone and is refused alone.
         let count = self.waiting.iter().take(limits::BATCH_COMMANDS).take_while(fits).count().max(1);
         Some(self.waiting.drain(..count).map(|(command, _, waiter)| (command, waiter)).unzip())
     }
@@ -50,7 +50,7 @@ impl<T> Proposals<T> {
         self.under_way = false;
     }
 
-    /// Those who wait for a command that was never proposed.
+    /// The waiters of commands that were never proposed.
     pub fn abandon(&mut self) -> Vec<T> {
         self.waiting.drain(..).map(|(_, _, waiter)| waiter).collect()
     }

@@ -1,4 +1,4 @@
-//! The root of a node's actors: it starts fan-out, the listener, and a shard for each leadership of
+//! The root of a node's actors: it starts fan-out and a shard for each leadership of
 //! this node, and restarts those that fail.
 //!
 //! A failed shard starts again for the same leadership. Its own state is volatile, and nodes report
@@ -13,25 +13,20 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, timeout_at};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
-use troupe_runtime::Listener as Socket;
 
-use crate::edge::EdgeContext;
 use crate::fanout::Fanout;
-use crate::listener::{Listener, ListenerArgs, ListenerMsg};
 use crate::protocol::{FanoutMsg, ShardMsg};
+use crate::service::Clients;
 use crate::shard::{Shard, ShardArgs};
+use crate::world::World;
 
 /// A node without a majority for this long sends its clients away. It is longer than a node needs
 /// to reconnect after it was frozen.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
-/// For the listener to queue the last frame of every connection.
-const LAST_FRAMES: Duration = Duration::from_secs(1);
-
 pub enum RootMsg {
     LedChanged,
     NodeDown(NodeId),
-    ToListener(ListenerMsg),
 }
 
 impl ractor::Message for RootMsg {}
@@ -39,15 +34,14 @@ impl ractor::Message for RootMsg {}
 pub struct Root;
 
 pub struct RootArgs {
-    pub context: Arc<EdgeContext>,
-    pub socket: Arc<dyn Socket>,
-    pub open: watch::Sender<usize>,
+    pub world: World,
+    pub clients: Arc<watch::Sender<Clients>>,
+    pub fanout_lost: watch::Sender<u64>,
 }
 
 pub struct RootState {
     args: RootArgs,
     fanout: ActorRef<FanoutMsg>,
-    listener: ActorRef<ListenerMsg>,
     shards: BTreeMap<ShardId, (Epoch, ActorRef<ShardMsg>)>,
     /// Watch the leaderships and the routing; aborted with this actor.
     _tasks: JoinSet<()>,
@@ -60,15 +54,14 @@ impl Actor for Root {
 
     async fn pre_start(&self, myself: ActorRef<RootMsg>, args: RootArgs) -> Result<RootState, ActorProcessingErr> {
         let mut tasks = JoinSet::new();
-        let (mut led, follower) = (args.context.service.world.cluster.led(), myself.clone());
+        let (mut led, follower) = (args.world.cluster.led(), myself.clone());
         tasks.spawn(async move {
             while follower.send_message(RootMsg::LedChanged).is_ok() && led.changed().await.is_ok() {}
         });
-        tasks.spawn(redirect_clients(args.context.service.world.cluster.routing(), myself.clone()));
-        args.context.service.world.stats.actors.up();
+        tasks.spawn(redirect_clients(args.world.cluster.routing(), args.clients.clone()));
+        args.world.stats.actors.up();
         let fanout = start_fanout(&myself, &args).await?;
-        let listener = start_listener(&myself, &args).await?;
-        Ok(RootState { args, fanout, listener, shards: BTreeMap::new(), _tasks: tasks })
+        Ok(RootState { args, fanout, shards: BTreeMap::new(), _tasks: tasks })
     }
 
     async fn handle(
@@ -85,7 +78,6 @@ impl Actor for Root {
                     let _ = shard.send_message(ShardMsg::NodeDown(node));
                 }
             }
-            RootMsg::ToListener(message) => drop(state.listener.send_message(message)),
         }
         Ok(())
     }
@@ -101,33 +93,26 @@ impl Actor for Root {
         if id == state.fanout.get_id() {
             tracing::error!(%error, "the fanout failed: connections are closed, clients resume");
             state.fanout = start_fanout(&myself, &state.args).await?;
-            let _ = state.listener.send_message(ListenerMsg::HangUp);
-        } else if id == state.listener.get_id() {
-            tracing::error!(%error, "the listener failed and is restarted");
-            state.listener = start_listener(&myself, &state.args).await?;
+            state.args.fanout_lost.send_modify(|lost| *lost += 1);
         } else if let Some((shard, _)) = state.shards.iter().find(|(_, (_, actor))| actor.get_id() == id) {
             let shard = *shard;
             tracing::error!(%shard, %error, "a shard failed and is restarted");
             state.shards.remove(&shard);
-            state.args.context.service.world.router.set_shard(shard, None);
+            state.args.world.router.set_shard(shard, None);
             state.follow_leaderships(&myself).await;
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<RootMsg>, state: &mut RootState) -> Result<(), ActorProcessingErr> {
-        let router = &state.args.context.service.world.router;
-        // Waits, because the end of this actor kills its children before clients get a last frame.
-        if let Err(error) = state.listener.stop_and_wait(None, Some(LAST_FRAMES)).await {
-            tracing::warn!(%error, "connections end without a last frame");
-        }
+        let router = &state.args.world.router;
         for (shard, (_, actor)) in std::mem::take(&mut state.shards) {
             router.set_shard(shard, None);
             actor.stop(None);
         }
         router.set_fanout(None);
         state.fanout.stop(None);
-        state.args.context.service.world.stats.actors.down();
+        state.args.world.stats.actors.down();
         Ok(())
     }
 }
@@ -135,7 +120,7 @@ impl Actor for Root {
 impl RootState {
     /// One shard actor per leadership: a new epoch gets a new actor.
     async fn follow_leaderships(&mut self, myself: &ActorRef<RootMsg>) {
-        let world = self.args.context.service.world.clone();
+        let world = self.args.world.clone();
         let led = world.cluster.led().borrow().clone();
         let over = self.shards.extract_if(.., |shard, (epoch, _)| led.get(shard) != Some(epoch));
         for (shard, (_, actor)) in over {
@@ -158,9 +143,8 @@ impl RootState {
     }
 }
 
-/// Tells the listener to send clients to other nodes while this node is being emptied or has no
-/// majority.
-async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, root: ActorRef<RootMsg>) {
+/// Has edges send clients to other nodes while this node is being emptied or has no majority.
+async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, clients: Arc<watch::Sender<Clients>>) {
     let (mut away, mut alone_since) = (false, None);
     loop {
         let table = routing.borrow_and_update().clone();
@@ -170,11 +154,16 @@ async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, root: Acto
         let cut_off = cut_off_at.is_some_and(|at| at <= Instant::now());
         if (leaves || cut_off) != away {
             away = !away;
-            let nodes = away.then(|| table.elsewhere());
+            let belong = if away { Clients::Elsewhere { nodes: table.elsewhere() } } else { Clients::Here };
             tracing::info!(away, cut_off, "clients are sent to other nodes, or welcome again");
-            if root.send_message(RootMsg::ToListener(ListenerMsg::TurnAway { nodes })).is_err() {
-                return;
-            }
+            clients.send_if_modified(|now| {
+                // A node that drains stays away, whatever the cluster means with it meanwhile.
+                let changes = !matches!(now, Clients::Draining { .. });
+                if changes {
+                    *now = belong;
+                }
+                changes
+            });
         }
         let changed = match cut_off_at.filter(|_| !cut_off) {
             Some(at) => timeout_at(at, routing.changed()).await.unwrap_or(Ok(())),
@@ -187,17 +176,8 @@ async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, root: Acto
 }
 
 async fn start_fanout(myself: &ActorRef<RootMsg>, args: &RootArgs) -> Result<ActorRef<FanoutMsg>, ActorProcessingErr> {
-    let world = args.context.service.world.clone();
+    let world = args.world.clone();
     let (fanout, _) = Fanout::spawn_linked(None, Fanout, world.clone(), myself.get_cell()).await?;
     world.router.set_fanout(Some(fanout.clone()));
     Ok(fanout)
-}
-
-async fn start_listener(
-    myself: &ActorRef<RootMsg>,
-    args: &RootArgs,
-) -> Result<ActorRef<ListenerMsg>, ActorProcessingErr> {
-    let args = ListenerArgs { context: args.context.clone(), socket: args.socket.clone(), open: args.open.clone() };
-    let (listener, _) = Listener::spawn_linked(None, Listener, args, myself.get_cell()).await?;
-    Ok(listener)
 }

@@ -1,8 +1,8 @@
-//! Finds the leader of a shard, asks it, and asks again until the deadline.
+//! Finds the leader of a shard, asks it, and retries until the deadline.
 //!
-//! Not an actor: a table of what waits for other nodes, and of the shards led here. Every request
-//! may be repeated without harm, so a retry is always safe; what must not be blurred is whether an
-//! unanswered one may have been done.
+//! The router is no actor: it is a table of requests to other nodes and of the shards led here.
+//! Every request is idempotent, so a retry is safe. The router keeps apart requests that were
+//! refused and requests that may have been done.
 
 mod attempts;
 mod here;
@@ -33,9 +33,9 @@ use crate::protocol::{FanoutMsg, ShardMsg};
 use crate::reply::{Replies, ReplyTo};
 use crate::router::attempts::{Attempts, Next};
 
-/// How long a client's request is tried before it is answered with a failure.
+/// The time for a client's request, retries included.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one attempt waits for another node: longer than a failover, shorter than the patience.
+/// The time for one attempt at another node: longer than a failover, shorter than the patience.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
 pub struct Router {
@@ -79,7 +79,7 @@ impl Router {
         }
     }
 
-    /// The mesh needs an inbox, and the inbox the router: so it comes second, once.
+    /// The mesh needs an inbox, and the inbox needs the router. So the mesh joins later, once.
     pub fn join(&self, mesh: Arc<dyn Mesh>) {
         assert!(self.mesh.set(mesh).is_ok(), "a router joins one mesh");
     }
@@ -98,7 +98,7 @@ impl Router {
     }
 
     /// Asks the leader of the slot's shard. The first attempt is queued before this returns, so
-    /// that requests made one after another arrive in that order; what is awaited is the answer.
+    /// that requests arrive in the order of the calls. The future is the answer.
     pub fn ask(
         self: &Arc<Self>,
         slot: Slot,
@@ -120,8 +120,8 @@ impl Router {
         }
     }
 
-    /// Whether a request is above the feature level in force, as far as this node knows. The leader
-    /// judges a command as well, unless it has a version that knows no levels.
+    /// Whether a request is above the feature level that this node knows. The leader checks a
+    /// command too, unless its version knows no levels.
     fn is_pending(&self, request: &Request) -> bool {
         let level = self.level();
         match request {
@@ -149,7 +149,7 @@ impl Router {
             let outcome = match current.take() {
                 Some((shard, Ok(attempt))) => self.finish(shard, attempt, deadline, &mut routing).await,
                 Some((_, Err(refusal))) => Err(refusal),
-                // No shard map yet: as good as no leader.
+                // Without a shard map there is no leader to ask.
                 None => Err(Refusal::NotOwner { hint: None }),
             };
             let hint = match attempts.after(outcome) {
@@ -231,16 +231,16 @@ impl Router {
         if let Some(correlation) = attempt.correlation {
             self.pending.lock().remove(&correlation);
         }
-        // Late, overtaken by an election, or dropped with the actor that had it: nobody knows.
+        // Late, overtaken by an election, or dropped with its actor: the outcome is unknown.
         outcome.unwrap_or(Err(Refusal::Unavailable))
     }
 
-    /// A word to the leader that wants no answer; lost if there is no leader now.
+    /// Sends a request without an answer. It is lost if there is no leader now.
     pub fn tell(self: &Arc<Self>, slot: Slot, request: Request) {
         let Some(shard) = self.shard_of(slot) else { return };
         let Some((node, _)) = self.routing.borrow().leader(shard) else { return };
         if node == self.me {
-            // Refused means lost, as the contract says.
+            // A refused one is lost, which the contract allows.
             let _ = self.to_shard_here(shard, request, ReplyTo::none());
             return;
         }
@@ -251,7 +251,7 @@ impl Router {
         }
     }
 
-    /// Tells a node what its connections should see. `lane` keeps the order of one conversation.
+    /// Sends a push to a node. `lane` keeps the order of one conversation.
     pub fn push(&self, node: NodeId, lane: ShardId, push: &Push) {
         self.push_all([node], lane, push);
     }
@@ -272,7 +272,7 @@ impl Router {
         }
     }
 
-    /// Everything that comes from other nodes. Must not block.
+    /// Takes an envelope from another node. Must not block.
     pub fn received(self: &Arc<Self>, from: NodeId, envelope: Envelope) {
         match (envelope.kind, envelope.shard) {
             (Kind::Request, Some(shard)) => {
@@ -293,7 +293,7 @@ impl Router {
             }
             (Kind::Push, Some(shard)) => {
                 if let Ok(request) = encoding::decode_request(envelope.body) {
-                    // Refused means lost, as the contract says.
+                    // A refused one is lost, which the contract allows.
                     let _ = self.to_shard_here(shard, request, ReplyTo::none());
                 }
             }
@@ -316,7 +316,7 @@ impl Router {
         }
     }
 
-    /// What waits for this node may or may not have been done.
+    /// Requests to this node that are not answered may or may not have been done.
     pub fn node_down(&self, node: NodeId) {
         let mut pending = self.pending.lock();
         let lost: Vec<u64> = pending.iter().filter(|(_, p)| p.node == node).map(|(id, _)| *id).collect();
@@ -357,7 +357,7 @@ impl Replies for Router {
             correlation,
             shard: None,
             deadline_ms: 0,
-            body: encoding::encode_outcome(outcome),
+            body: encoding::encode_outcome(outcome, self.level()),
         };
         let lane = correlation as u32;
         if let Err(MeshError::TooLarge) = self.send(node, lane, envelope(outcome)) {
@@ -367,25 +367,24 @@ impl Replies for Router {
     }
 }
 
-/// Ends when anything has changed about who leads what. A node that stops has no more such news,
-/// and that is none either.
+/// Ends when the routing has changed. It never ends on a node that stops.
 async fn news(routing: &mut watch::Receiver<Arc<Routing>>) {
     if routing.changed().await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// Ends when another node leads the shard than the one that was asked: a frozen leader answers
-/// nobody, its successor does.
+/// Ends when another node than the asked one leads the shard: a frozen leader does not answer, its
+/// successor does.
 async fn another_leads(routing: &mut watch::Receiver<Arc<Routing>>, shard: ShardId, asked: NodeId) {
     let elsewhere = |routing: &Arc<Routing>| routing.leader(shard).is_some_and(|(leader, _)| leader != asked);
     if routing.wait_for(elsewhere).await.is_err() {
-        // No more news of leaders: the deadline decides.
+        // The routing does not change any more: the deadline decides.
         std::future::pending::<()>().await;
     }
 }
 
-/// One request under way.
+/// One attempt in flight.
 struct Attempt {
     node: NodeId,
     correlation: Option<u64>,

@@ -1,9 +1,7 @@
-//! What this node does for its users: typed operations with a verified caller, the same for every
-//! way in.
+//! The service of a node: typed operations with a verified caller, the same for every edge.
 //!
-//! An edge turns its own frames into the operations of [`ops`], and their answers into frames. It
-//! verifies a caller once, by an [`Entry`]; the [`Caller`] that comes of it is the only way to
-//! perform what a user may ask. The operations themselves are in [`ops`], a file each.
+//! An edge turns its frames into the operations of [`crate::ops`], and their answers into frames.
+//! It verifies a caller once, by an [`Entry`]. Only that [`Caller`] can perform an [`Operation`].
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,14 +13,15 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use troupe_core::{Command, ConversationId, Slot, UserId, limits};
 use troupe_proto::client;
+use troupe_runtime::metrics::Metrics;
 
 use crate::address::Address;
 use crate::budgets::Budgets;
-use crate::connection::Output;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
 use crate::ops::{Answered, AtLeader, Entry, Operation, send};
+use crate::output::Output;
 use crate::passwords::Passwords;
 use crate::places::Places;
 use crate::router::PATIENCE;
@@ -32,19 +31,20 @@ use crate::world::World;
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
 
-/// What all operations of a node share.
+/// The state of all operations of a node.
 pub struct Shared {
-    pub world: World,
-    pub passwords: Passwords,
-    pub directory: Directory,
-    pub places: Places,
-    pub budgets: Arc<Budgets>,
-    pub output: Arc<Output>,
-    /// The node is about to stop: sessions are opened and resumed elsewhere.
-    pub draining: watch::Receiver<bool>,
-    pub failed_logins: FailedLogins,
-    /// Direct messages to users that this node does not know yet.
-    pub unchecked: Mutex<BTreeMap<(UserId, ConversationId), Vec<send::Unchecked>>>,
+    pub(crate) world: World,
+    pub(crate) passwords: Passwords,
+    pub(crate) directory: Directory,
+    pub(crate) places: Places,
+    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) output: Arc<Output>,
+    pub(crate) clients: watch::Receiver<Clients>,
+    /// Counts how often fan-out was lost, and with it the sinks of all connections.
+    pub(crate) fanout_lost: watch::Receiver<u64>,
+    pub(crate) failed_logins: FailedLogins,
+    /// Direct messages that wait for the lookup of their peer.
+    pub(crate) unchecked: Mutex<BTreeMap<(UserId, ConversationId), Vec<send::Unchecked>>>,
 }
 
 impl Deref for Service {
@@ -52,6 +52,31 @@ impl Deref for Service {
 
     fn deref(&self) -> &Shared {
         &self.0
+    }
+}
+
+/// Where the clients of this node belong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clients {
+    Here,
+    /// This node is being emptied, or has no majority: its clients are sent to these nodes, and
+    /// served until they go.
+    Elsewhere {
+        nodes: Vec<String>,
+    },
+    /// This node is about to stop: the same, and sessions are opened and resumed elsewhere only.
+    Draining {
+        nodes: Vec<String>,
+    },
+}
+
+impl Clients {
+    /// The nodes to send clients to.
+    pub fn elsewhere(&self) -> Option<&[String]> {
+        match self {
+            Clients::Here => None,
+            Clients::Elsewhere { nodes } | Clients::Draining { nodes } => Some(nodes),
+        }
     }
 }
 
@@ -90,8 +115,8 @@ impl Service {
         Service(Arc::new(shared))
     }
 
-    /// Performs what a user asks. Whatever has an order among requests (messages above all) takes
-    /// its place before this returns; what is awaited is the answer.
+    /// Performs a request of a user. Messages are queued in the order of these calls; the future is
+    /// the answer.
     pub fn perform<O: Operation>(
         &self,
         caller: &Caller,
@@ -100,7 +125,7 @@ impl Service {
         operation.perform(self.clone(), caller.clone())
     }
 
-    /// Lets somebody at this address in, or registers them.
+    /// Verifies a caller, or makes a user, for a connection from this address.
     pub fn enter<E: Entry>(
         &self,
         address: Address,
@@ -109,7 +134,32 @@ impl Service {
         entry.enter(self.clone(), address)
     }
 
-    /// What an edge greets a client with.
+    pub fn stats(&self) -> &Metrics {
+        &self.world.stats
+    }
+
+    /// Bytes that wait for clients, of all edges together.
+    pub fn output(&self) -> &Arc<Output> {
+        &self.output
+    }
+
+    /// Follows where clients belong.
+    pub fn clients(&self) -> watch::Receiver<Clients> {
+        self.clients.clone()
+    }
+
+    /// Whether sessions are opened and resumed at other nodes only.
+    pub fn is_draining(&self) -> bool {
+        matches!(*self.clients.borrow(), Clients::Draining { .. })
+    }
+
+    /// Changes when the sinks of all connections are lost: an edge ends its connections then, and
+    /// their clients resume.
+    pub fn fanout_lost(&self) -> watch::Receiver<u64> {
+        self.fanout_lost.clone()
+    }
+
+    /// The greeting of a new client.
     pub fn welcome(&self) -> wire::Welcome {
         let routing = self.world.router.routing();
         let nodes = routing.nodes.values().filter(|node| !routing.leaves(node.id));
@@ -127,7 +177,7 @@ impl Service {
         }
     }
 
-    /// Asks the leader of a slot. The first attempt is on its way when this returns.
+    /// Asks the leader of a slot. The first attempt is queued before this returns.
     pub(crate) fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
         self.world.router.ask(slot, request, PATIENCE)
     }
@@ -136,13 +186,13 @@ impl Service {
         self.ask(command.slot(), Request::Commit(command))
     }
 
-    /// Commits what is answered with nothing but that it is done.
+    /// Commits a command whose answer has no content.
     pub(crate) async fn commit_done(&self, command: Command) -> Result<wire::Done, Refusal> {
         done(self.commit(command).await?)
     }
 
-    /// Passes an operation on as it is to the leader of the slot, which performs it. The first
-    /// attempt is on its way when this returns.
+    /// Has the leader of the slot perform the operation. The first attempt is queued before this
+    /// returns.
     pub(crate) fn ask_leader<O: AtLeader>(
         &self,
         slot: Slot,
@@ -165,7 +215,7 @@ impl Service {
     }
 }
 
-/// An answer of the wrong kind comes from a node of another version: what it did is unknown.
+/// An answer of another kind comes from a node of another version, and the outcome is unknown.
 pub(crate) fn done(answer: Answer) -> Result<wire::Done, Refusal> {
     if matches!(answer, Answer::Done) { Ok(wire::Done {}) } else { Err(Refusal::Unavailable) }
 }

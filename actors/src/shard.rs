@@ -20,7 +20,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use troupe_core::record::OutboxKey;
-use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
+use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, limits};
 use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;

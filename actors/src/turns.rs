@@ -1,6 +1,5 @@
-//! Blocking work that takes turns between those who ask for it, by what it costs: one that asks
-//! much waits longer, and nobody else does. Reads of applied state take turns between users,
-//! password hashes between addresses.
+//! Blocking work that takes turns between parties by its cost. A party that asks for much delays
+//! itself only. Reads of applied state take turns between users, password hashes between addresses.
 
 use std::sync::Arc;
 
@@ -16,19 +15,19 @@ pub struct Turns<K> {
 
 struct Queue<K> {
     waiting: Fair<K, Job>,
-    /// Where a job may go now.
+    /// Lanes without a job.
     free: Vec<Lane>,
 }
 
 impl<K: Ord + Clone + Send + 'static> Turns<K> {
-    /// As many jobs are at the executor at once as lanes are named; `limit` wait, and `limit_each`
-    /// of one party.
+    /// The executor has at most one job per lane. At most `limit` jobs wait, and `limit_each` of
+    /// one party.
     pub fn new(executor: Arc<dyn Executor>, lanes: Vec<Lane>, limit: usize, limit_each: usize) -> Arc<Turns<K>> {
         let queue = Queue { waiting: Fair::new(limit, limit_each), free: lanes };
         Arc::new(Turns { executor, queue: Mutex::new(queue) })
     }
 
-    /// `None`: too much waits, of this party or of all.
+    /// `None`: too many jobs wait, of this party or of all.
     pub async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         party: K,
@@ -37,7 +36,7 @@ impl<K: Ord + Clone + Send + 'static> Turns<K> {
     ) -> Option<T> {
         let (done, result) = oneshot::channel();
         let job: Job = Box::new(move || drop(done.send(work())));
-        // A job that is pushed out is dropped, which tells its asker.
+        // A job that is pushed out is dropped, and its caller gets `None`.
         let pushed_out = self.queue.lock().waiting.push(party, cost, job).ok()?;
         drop(pushed_out);
         self.start();
@@ -48,7 +47,7 @@ impl<K: Ord + Clone + Send + 'static> Turns<K> {
         while let Some((lane, job)) = self.next() {
             let ended = Ended(self.clone(), lane);
             let run: Job = Box::new(move || {
-                // Dropped after the job, and also if the job panics or the lane refuses it.
+                // Dropped after the job, also if the job panics or the lane refuses it.
                 let _ended = ended;
                 job();
             });
@@ -83,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs jobs when it is told to.
+    /// Runs a job on demand.
     #[derive(Default)]
     struct ByHand(Mutex<Vec<Job>>);
 
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_who_asks_without_end_holds_nobody_up() {
+    async fn a_user_who_asks_without_end_delays_no_other() {
         let hand = Arc::new(ByHand::default());
         let reading = Turns::new(hand.clone(), vec![Lane::Read; 2], 1_000, 128);
         let order = Arc::new(Mutex::new(Vec::new()));

@@ -1,8 +1,8 @@
-//! The actor of one user: opens and closes sessions, one after another, under the cluster's policy
+//! The actor of one user: opens and closes sessions one after another, under the cluster's policy
 //! for a second login.
 //!
-//! Passwords were verified where the connection is, and who is online is the shard's to know; this
-//! actor only decides about sessions, and it may rest while the user's connections live on.
+//! The node of the connection has verified the password, and the shard has the presence. This actor
+//! decides about sessions only, and may be passivated while the user is connected.
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use troupe_core::command::OpenSession;
@@ -65,7 +65,7 @@ impl Actor for User {
             UserMsg::NotResumed(session) => state.opening.retain(|opening| *opening != session),
             UserMsg::Propose { command, reply } => state.push(&myself, command, reply, None),
             UserMsg::Online(online) => {
-                // What is live now is no longer only opening.
+                // A live session is no longer opening.
                 state.opening.retain(|opening| !online.contains(opening));
                 state.online = online;
             }
@@ -105,7 +105,7 @@ impl UserState {
             let outcome = touch::resume(&world, shard, session.clone()).await;
             match &outcome {
                 Ok(_) => world.router.tell_shard(shard, ShardMsg::Opened(session)),
-                // An actor that has gone to rest holds nothing back.
+                // A passivated actor holds no session as opening.
                 Err(_) => drop(myself.send_message(UserMsg::NotResumed(session))),
             }
             reply.send(outcome);
@@ -138,14 +138,14 @@ impl UserState {
                 Ok(outcomes) => {
                     for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                         let answer = answer_of(outcome.reply);
-                        // What ended goes first: the session that replaces it has the same device.
+                        // Endings go first: the session that replaces one has the same device.
                         if !outcome.effects.is_empty() {
                             let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
                             world.router.tell_shard(shard, execute);
                         }
                         match waiter.opens {
                             Some(session) if answer.is_ok() => {
-                                // Before the answer, so that who logs in next finds this one
+                                // Before the answer, so that the next login finds this session
                                 // online.
                                 world.router.tell_shard(shard, ShardMsg::Opened(session));
                             }
@@ -162,7 +162,7 @@ impl UserState {
                     }
                 }
             }
-            // An actor that has gone to rest needs no news.
+            // A passivated actor needs no news.
             let _ = myself.send_message(UserMsg::Finished { failed });
         });
     }

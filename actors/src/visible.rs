@@ -1,4 +1,4 @@
-//! Who may see what of a conversation, by applied state.
+//! Visibility of conversations, by applied state.
 
 use troupe_core::{ConversationId, Rejection, Seq, UserId};
 use troupe_store::engine::EngineError;
@@ -25,8 +25,8 @@ pub fn is_in(view: &View, conversation: ConversationId, user: UserId) -> Result<
     })
 }
 
-/// How far a conversation goes, for one who may know: an outsider learns neither its length nor
-/// that it exists.
+/// The head of a conversation, for a user who may see it: an outsider learns neither its length nor
+/// its existence.
 // Invariant: private.
 pub fn head_for(view: &View, conversation: ConversationId, user: UserId) -> Result<Result<Seq, Refusal>, EngineError> {
     if visible_from(view, conversation, user)?.is_none() {

@@ -1,4 +1,4 @@
-//! What every actor of a node shares: the seams, the cluster below, the router, the counters.
+//! The context of all actors of a node: the platform, the cluster, the router and the counters.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +20,15 @@ use crate::protocol::ShardMsg;
 use crate::router::Router;
 use crate::turns::Turns;
 
-/// For a commit: longer than a failover, shorter than a person's patience.
+/// The time for a commit: longer than a failover, shorter than the patience of a client.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// On whose behalf applied state is read.
+/// The party that a read of applied state is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
-    /// The node itself, and what lets somebody in.
+    /// The node itself, and logins.
     Node,
-    /// A user, and what the read costs.
+    /// A user, with the cost of the read.
     User(UserId, u64),
 }
 
@@ -48,9 +48,9 @@ pub struct World {
     pub cluster: Cluster,
     pub router: Arc<Router>,
     pub stats: Meters,
-    /// Users and conversations that are awake on this node.
+    /// Active users and conversations of this node.
     pub entities: Bound,
-    /// Reads that users ask for.
+    /// Turns of users at reading.
     pub reading: Arc<Turns<UserId>>,
 }
 
@@ -59,15 +59,14 @@ impl World {
         self.cluster.me()
     }
 
-    /// Applied state of this node's replicas, as of now.
+    /// Applied state of this node's replicas at this moment.
     pub fn view(&self) -> View {
         let engine = self.cluster.engine();
         View::new(engine.snapshot())
     }
 
-    /// What is refused before it is proposed, because every replica would refuse it, or could not
-    /// carry or keep it. Checked here as well as at the edge: the request may come from the edge of
-    /// another node.
+    /// Refuses a command before it is proposed if every replica would refuse it, or could not carry
+    /// or store it. The operation has checked it too, but maybe at a node of another version.
     pub fn admit(&self, shard: ShardId, command: &Command) -> Result<(), Refusal> {
         machine::check(command)?;
         if command_bytes(command) > limits::BATCH_BYTES {
@@ -79,8 +78,8 @@ impl World {
         Ok(())
     }
 
-    /// Commits; the outcomes are as many as the commands, or all of them share one refusal. The
-    /// caller gets an answer within `COMMIT_PATIENCE` or `Unavailable`.
+    /// Commits the commands: one outcome each, or one refusal for all. The caller gets the outcomes
+    /// within `COMMIT_PATIENCE` or `Unavailable`.
     // Invariant: every commit takes effect. Effects of a commit that outlives its caller are still
     // executed, by the current actor of the shard.
     pub async fn propose(&self, shard: ShardId, commands: Vec<Command>) -> Result<Vec<Committed>, Refusal> {
@@ -124,7 +123,7 @@ impl World {
         if barrier.stands() { outcome } else { Err(Refusal::NotOwner { hint: None }) }
     }
 
-    /// Reads applied state as it is on this node.
+    /// Reads applied state of this node without a barrier.
     pub async fn look<T: Send + 'static>(
         &self,
         asker: Asker,
@@ -147,7 +146,7 @@ impl World {
     }
 }
 
-/// What a committed command answers to whoever asked for it.
+/// The answer of a committed command.
 pub fn answer_of(reply: Reply) -> Outcome {
     match reply {
         Reply::Registered { user } => Ok(Answer::Registered(user)),

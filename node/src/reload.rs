@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use troupe_actors::budgets::Limits;
-use troupe_actors::door::Door;
 use troupe_actors::node::NodeHandle;
 use troupe_client::Fingerprint;
+use troupe_edge_tcp::door::Door;
 use troupe_raft::api::address::Reach;
 use troupe_raft::transport::port::Port;
 use troupe_raft::transport::tls::clients::Shown;

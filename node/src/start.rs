@@ -16,6 +16,7 @@ use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
+use troupe_edge_tcp::TcpEdge;
 use troupe_raft::Cluster;
 use troupe_runtime::Platform;
 use troupe_runtime::capped::Capped;
@@ -71,12 +72,12 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     };
     let door = reload::door(&config, &cluster.port())?;
     let serving = NodeConfig {
-        client_listen: config.client_listen.clone(),
         hashing: Hashing::Recommended,
         limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
-        door: door.clone(),
     };
-    let node = NodeHandle::start(ctx, cluster.clone(), serving).await?;
+    let node = NodeHandle::start(ctx.clone(), cluster.clone(), serving).await?;
+    let listening = troupe_edge_tcp::Config { listen: config.client_listen.clone(), door: door.clone() };
+    let edge = TcpEdge::start(&ctx, node.service().clone(), listening).await?;
     tracing::info!(
         node = cluster.me().0,
         client = %config.client_listen,
@@ -121,6 +122,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
                 // Leaders first, so that clients find them elsewhere when they move.
                 cluster.hand_over(within / 2).await;
                 node.drain(within / 2).await;
+                edge.stop().await;
                 node.shutdown().await;
                 cluster.shutdown().await;
             };

@@ -1,8 +1,8 @@
 //! The form of requests, answers and pushes between nodes. Decoding is total: any bytes give a
 //! value or an error.
 //!
-//! What nodes of 0.1 do not understand is written in their words while the first feature level is
-//! in force ([`level_one`]).
+//! At the first feature level an operation has the form that nodes of 0.1 understand
+//! ([`level_one`]).
 
 use bytes::Bytes;
 use mesh::{answer, request, user_key};

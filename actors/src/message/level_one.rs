@@ -1,6 +1,7 @@
-//! How nodes of 0.1 ask for operations, and answer them. Written while the first feature level is
-//! in force, and understood as long as nodes of 0.1 take part in an upgrade: this file and the
-//! messages that it names go with that level.
+//! Operations and their answers in the form that nodes of 0.1 use.
+//!
+//! This form is written while the first feature level is in force, and always read. This file and
+//! the messages that it names are deleted together with that level.
 
 use troupe_core::{Level, UserId};
 use troupe_proto::wire::mesh::{self, answer, request};
@@ -9,7 +10,7 @@ use super::encoding::Garbled;
 use super::{Answer, ClientRequest, Request, ServerMessage, wire};
 use crate::ops::find_users::page_limit;
 
-/// `None`: another level is in force, or nodes of 0.1 have no word for it.
+/// `None`: another level is in force, or nodes of 0.1 do not know the operation.
 pub fn request_out(caller: UserId, operation: &ClientRequest, level: Level) -> Option<request::What> {
     use request::What;
     if level > Level::FIRST {
@@ -87,7 +88,7 @@ fn least(limit: u32) -> u32 {
     limit.max(1)
 }
 
-/// `None`: another level is in force, or it is the answer to nothing that nodes of 0.1 ask.
+/// `None`: another level is in force, or no request of nodes of 0.1 has this answer.
 pub fn answer_out(message: &ServerMessage, level: Level) -> Option<answer::What> {
     use answer::What;
     if level > Level::FIRST {
@@ -113,7 +114,7 @@ pub fn answer_in(what: answer::What) -> Result<Answer, Garbled> {
     }))
 }
 
-/// Answers that nodes of 0.1 give to operations and to requests of nodes alike.
+/// The answers that have one form for operations and for requests of nodes.
 pub fn message_of(answer: Answer) -> Option<ServerMessage> {
     match answer {
         Answer::Users(users) => Some(ServerMessage::Users(users)),

@@ -1,7 +1,7 @@
-//! `acknowledge`: a device holds everything of a conversation up to a seq. It has no answer.
+//! `acknowledge`: a device holds all events of a conversation up to a seq. It has no answer.
 //!
-//! Acknowledgements of one connection are bounded as other requests are: a few are under way, the
-//! latest of each conversation waits, and conversations take turns.
+//! Acknowledgements of one connection are bounded: a few are in flight, the latest of each
+//! conversation waits, and conversations take turns.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,7 +16,7 @@ use crate::message::{Refusal, wire};
 use crate::protocol::Cursor;
 use crate::service::{Caller, Service};
 
-/// A leader that does not answer in time hears it from the next acknowledgement.
+/// After this the next acknowledgement has to tell the leader.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Operation for wire::Acknowledge {
@@ -47,7 +47,7 @@ pub struct Acknowledging {
 }
 
 impl Acknowledging {
-    /// Nothing answers it, so one of no conversation is ignored.
+    /// An invalid one is ignored, because there is no answer to refuse it with.
     pub fn push(&mut self, acknowledge: wire::Acknowledge) {
         let Ok(conversation) = client::conversation("acknowledge.conversation", &acknowledge.conversation) else {
             return;
@@ -56,12 +56,12 @@ impl Acknowledging {
         match self.waiting.get_mut(&conversation) {
             Some(held) => held.seq = held.seq.max(acknowledge.seq),
             None if room => drop(self.waiting.insert(conversation, acknowledge)),
-            // It is a hint for others: the next one of this conversation makes up for it.
+            // A cursor is a hint for other devices: the next acknowledgement replaces this one.
             None => {}
         }
     }
 
-    /// The next to perform, if one more may be under way.
+    /// The next to perform, if one more may be in flight.
     pub fn start(&mut self) -> Option<wire::Acknowledge> {
         if self.under_way >= limits::ACKNOWLEDGING {
             return None;

@@ -1,9 +1,7 @@
-//! `admin`: what administrators ask, in a file for each kind of thing: accounts, invitation codes,
-//! the audit log and settings.
+//! `admin`: operations of administrators on accounts, invitation codes, the audit log and settings.
 //!
-//! Whether the caller is an administrator is read behind a barrier in the caller's own shard, at
-//! the time of each request. The act itself is a command in the slot of what it changes, and writes
-//! its audit row there.
+//! Each request reads the caller's role behind a barrier in the caller's own shard. The act itself
+//! is a command in the slot of the row that it changes, and writes its audit row there.
 
 pub mod accounts;
 pub mod audit;
@@ -45,7 +43,7 @@ impl Operation for wire::Admin {
     }
 }
 
-/// One act of somebody who may.
+/// Performs an act. The caller has verified that its author is an administrator.
 pub async fn operate(service: &Service, address: Address, by: Author, admin: wire::Admin) -> Answered<wire::Admin> {
     if service.world.router.routing().level < Level::SECOND {
         return Err(client::Refusal::UpgradePending.into());
@@ -81,7 +79,7 @@ pub async fn operate(service: &Service, address: Address, by: Author, admin: wir
     Ok(wire::AdminAnswer { answer: Some(told) })
 }
 
-/// The part of one shard. The asking node has verified that the user is an administrator.
+/// One shard's part of a list. The asking node has verified that the caller is an administrator.
 impl AtLeader for wire::Admin {
     fn plan(self, _: UserId, leader: &Leader<'_>) -> Result<Plan<wire::AdminAnswer>, Refusal> {
         let slots = leader.slots.clone();

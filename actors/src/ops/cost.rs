@@ -1,4 +1,4 @@
-//! What operations cost. One unit is a short message.
+//! Costs of operations. One unit is a short message.
 
 use troupe_core::Rejection;
 
@@ -8,8 +8,8 @@ use crate::message::Refusal;
 pub const BYTES_PER_UNIT: u64 = 1_024;
 /// A commit that is no message.
 pub const CHANGE: u64 = 5;
-/// A user that is added to a group: its shard hears of it, and if that takes no more invitations
-/// the user leaves again.
+/// A user that is added to a group: a commit in that user's shard, and another one if the user
+/// has too many invitations.
 pub const NAMED: u64 = 4;
 /// A question to one shard.
 pub const READ: u64 = 1;
@@ -29,8 +29,8 @@ pub enum Cost {
     Units(u64),
 }
 
-/// What is owed after a refusal. A stranger to a conversation is refused behind a read barrier,
-/// which asks a majority.
+/// The extra cost of a refusal. The leader refuses an outsider behind a read barrier, which asks a
+/// majority.
 pub fn of_refusal(refusal: &Refusal) -> u64 {
     let strange = [Rejection::NotMember.code(), Rejection::NotOpen.code()];
     match refusal {
@@ -73,6 +73,6 @@ mod tests {
         assert_eq!(cost(Some(&ClientRequest::Resume(Default::default()))), Cost::Entry);
         assert_eq!(cost(None), Cost::Units(1));
         assert_eq!(of_refusal(&Rejection::NotMember.into()), OUTSIDER);
-        assert_eq!(of_refusal(&Rejection::OutOfOrder.into()), 0, "a failover costs nobody anything");
+        assert_eq!(of_refusal(&Rejection::OutOfOrder.into()), 0, "a failover costs no user anything");
     }
 }

@@ -32,15 +32,15 @@ impl Operation for wire::CreateGroup {
     }
 }
 
-/// The machine checks less, because logs hold titles of earlier versions.
+/// Stricter than the check of the machine, because logs hold titles of earlier versions.
 pub fn title(title: &str) -> Result<(), Refusal> {
     const WHY: &str = "a group's name shows something and has no control or invisible characters: choose another";
     if text::is_title(title) { Ok(()) } else { Err(Refusal::rejected(Rejection::BadName.code(), WHY)) }
 }
 
-/// Core cannot know the users of other slots, so the node of the connection looks them up.
+/// Refuses users that do not exist. Core cannot know users of other slots.
 pub async fn exist(service: &Service, asker: UserId, users: &[UserId]) -> Result<(), Refusal> {
     let found = service.directory.all_exist(&service.world, asker, users, PATIENCE).await;
-    // They were only looked up: nothing was done.
+    // The lookup changes nothing, so an unknown outcome of it is a definite refusal.
     found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
 }

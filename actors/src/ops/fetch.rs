@@ -42,7 +42,7 @@ fn limit(asked: u32) -> usize {
     }
 }
 
-/// Without a reader it is for the listeners of a node, who are members.
+/// Without a reader the page is for the subscribers of a node, which are members.
 pub fn page(
     view: &View,
     conversation: ConversationId,
@@ -61,8 +61,8 @@ pub fn page(
         None => Seq(1),
     };
     let head = row.map_or(Seq::ZERO, |row| row.head);
-    // A node may have heard of an event that a fresh leader is still applying; a client's cursor
-    // cannot be ahead of its leader.
+    // A node may know an event that a fresh leader has not applied yet. A client's cursor cannot be
+    // ahead of its leader.
     if reader.is_some() && !backward && seq > head {
         return Ok(Err(client::Refusal::SeqBeyondHead.into()));
     }

@@ -22,7 +22,7 @@ impl Operation for wire::FindUsers {
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
         let limit = page_limit(self.limit);
-        // No name is as long, and none comes after one.
+        // No name is that long, so no name matches or follows.
         if self.prefix.len().max(self.after.len()) > limits::USERNAME_MAX_BYTES {
             return Ok(wire::Users::default());
         }
@@ -33,7 +33,7 @@ impl Operation for wire::FindUsers {
 impl AtLeader for wire::FindUsers {
     fn plan(self, user: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Users>, Refusal> {
         let (slots, limit) = (leader.slots.clone(), page_limit(self.limit));
-        // A name that is looked for in each slot may be found twice there.
+        // A name may be under two keys in each slot.
         let rows = 2 * slots.len() + limit;
         let read = Plan::read(user, rows, move |view| search(view, slots, &self.prefix, after(&self.after), limit));
         Ok(read.completed(show_online))

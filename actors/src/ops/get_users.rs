@@ -33,7 +33,7 @@ impl Operation for wire::GetUsers {
     }
 }
 
-/// At the leader of the shard of all of them.
+/// At the leader: users of one shard.
 pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Found<wire::Users> {
     let mut users = Vec::new();
     for id in ids.iter().take(limits::PAGE_USERS * 2) {
@@ -56,7 +56,7 @@ pub fn row(view: &View, id: UserId) -> Result<Option<wire::User>, EngineError> {
     }))
 }
 
-/// Rows do not say who is online.
+/// Adds presence, which is in no row.
 pub fn show_online(users: &mut wire::Users, presence: &Presence) {
     for user in &mut users.users {
         user.online = presence.is_online(UserId(user.user_id));

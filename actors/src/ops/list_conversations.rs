@@ -1,9 +1,9 @@
 //! `list_conversations`: a page of the user's list, in order of the ids, with where each
 //! conversation stands.
 //!
-//! The user's shard has the list, and the shards of the conversations know the rest. Each shard is
-//! asked one question; one that does not answer in time delays no other, and its conversations are
-//! named as unavailable.
+//! The user's shard has the list, and the shards of the conversations have the rest. Each shard
+//! gets one request. A shard that does not answer in time delays no other, and its conversations
+//! are listed as unavailable.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Operation for wire::ListConversations {
             0 => limits::PAGE_CONVERSATIONS,
             limit => limit.min(limits::PAGE_CONVERSATIONS),
         };
-        // The channel is on everybody's list and in no row: it comes first.
+        // The channel is on each user's list and in no row: it comes first.
         let first = after.is_none();
         let after_row = after.filter(|after| *after != ConversationId::Everyone);
         let request = Request::Inbox { user, after: after_row, limit };
@@ -61,7 +61,7 @@ impl Operation for wire::ListConversations {
 
 type Rows = BTreeMap<ConversationId, wire::Conversation>;
 
-/// What the shards know of these conversations, and those of which nothing is known now.
+/// The rows of these conversations, and the conversations of shards that do not answer.
 pub async fn summaries(
     service: &Service,
     user: UserId,
@@ -89,7 +89,7 @@ pub async fn summaries(
     Ok((rows, unavailable))
 }
 
-/// A direct conversation has the name of the other user, and no name where that is not known now.
+/// A direct conversation has the name of the other user, or none while that is unknown.
 async fn name_peers(service: &Service, user: UserId, ids: &[ConversationId], rows: &mut Rows) {
     let peers: Vec<UserId> = ids.iter().filter_map(|id| id.peer_of(user)).collect();
     let names = service.directory.names(&service.world, user, peers, PART_PATIENCE).await.unwrap_or_default();

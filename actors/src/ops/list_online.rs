@@ -24,7 +24,7 @@ impl Operation for wire::ListOnline {
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
-        // No name is as long, and none comes after one.
+        // No name is that long, so none follows.
         if self.after.len() > limits::USERNAME_MAX_BYTES {
             return Ok(wire::Users::default());
         }

@@ -1,4 +1,4 @@
-//! `login`: opens a session of a device for the one who knows the password.
+//! `login`: verifies a password and opens a session of a device.
 
 use troupe_core::record::Status;
 use troupe_core::{ClientMessageId, NameKey, Rejection, UserId};
@@ -27,15 +27,15 @@ impl Entry for wire::Login {
         // A text that is neither a name nor an id takes the path of an unknown user, at the same
         // cost.
         let account = account_named(&service, &self.name).await?;
-        // An account has one budget of failures by whichever name it is called, and a name without
-        // an account has one too.
+        // All names of an account share one budget of failures. A name without an account has one
+        // too.
         let who = account.as_ref().map_or_else(|| self.name.clone(), |account| account.user.to_string());
         service.budgets.login(address, &who)?;
         let kept = account.as_ref().map(|account| account.password_hash.clone());
         let mut right = service.passwords.verify(address, self.password.clone(), kept.clone()).await?;
         let mut sets = !self.new_password.is_empty();
         if !right && sets {
-            // Set already by an earlier try whose answer was lost.
+            // An earlier attempt has set it, and its answer was lost.
             right = service.passwords.verify(address, self.new_password.clone(), kept).await?;
             sets = false;
         }
@@ -44,7 +44,7 @@ impl Entry for wire::Login {
             service.failed_logins.note(&self.name, &address);
             return Err(client::Refusal::WrongCredentials.into());
         };
-        // Only one that knows the password hears how the account stands.
+        // The state of an account is shown only to one that knows its password.
         match account.standing.status {
             Status::Active => {}
             Status::Disabled => return Err(Rejection::AccountDisabled.into()),

@@ -1,4 +1,4 @@
-//! `mark_read`: the user has read a conversation up to a seq. Answered when that is written.
+//! `mark_read`: the user has read a conversation up to a seq. The answer comes with the commit.
 
 use std::future::Future;
 

@@ -9,7 +9,7 @@ use troupe_core::command::{ChangeInvite, InviteChange, Register};
 use troupe_core::record::InviteId;
 use troupe_core::{ClientMessageId, Command, NameKey, Rejection, TokenHash, UserId, Username};
 use troupe_proto::client;
-use troupe_raft::meta::Registration;
+use troupe_raft::api::Registration;
 
 use super::Entry;
 use super::admin::invites::code_hash;
@@ -31,7 +31,7 @@ impl Entry for wire::Register {
             Registration::Invite => Some(code_hash(&self.invite).ok_or(Rejection::BadInvite)?),
         };
         free_under_old_keys(&service, &self.name, &name).await?;
-        // Before the password is hashed: one that guesses codes costs no more than a look at a row.
+        // Before the password is hashed: a guessed code costs no more than reading a row.
         if let Some(hash) = invited {
             let name = name.key().clone();
             change(&service, hash, InviteChange::Reserve { hash, request, name }).await?;
@@ -91,7 +91,7 @@ async fn change(service: &Service, hash: TokenHash, change: InviteChange) -> Res
     service.commit_done(Command::from(ChangeInvite { id, change })).await.map(drop)
 }
 
-/// What became of a use. The registration is answered without it: a use that is not settled only
+/// Settles or releases a use behind the answer to the registration. A use that is not settled
 /// counts as taken.
 fn settle(service: &Service, hash: TokenHash, what: InviteChange) {
     let service = service.clone();

@@ -1,8 +1,8 @@
 //! `send`: places a message in a conversation, once.
 //!
-//! The messages of one connection go to the leader in the order in which they came. A direct
-//! message to a user of whom this node knows nothing yet waits until it is known whether that user
-//! exists, and messages behind it to the same user wait with it.
+//! Messages of one connection go to the leader in the order of their frames. A direct message to a
+//! user that this node does not know waits for a lookup of that user. Messages behind it to the
+//! same user wait too.
 
 use std::future::Future;
 
@@ -48,13 +48,13 @@ impl Operation for wire::Send {
 
 enum Placing<F> {
     Asked(F),
-    /// Asked when its peer is known to exist.
+    /// Asked when a lookup has found the peer.
     Unchecked(oneshot::Receiver<Checked>),
 }
 
 type Checked = Result<BoxFuture<'static, Outcome>, Refusal>;
 
-/// A message whose peer is looked for.
+/// A message that waits for the lookup of its peer.
 pub struct Unchecked {
     command: Command,
     asked: oneshot::Sender<Checked>,
@@ -88,16 +88,16 @@ fn place(
     Ok((conversation, id, Placing::Asked(service.commit(command))))
 }
 
-/// Looks for the peer, and asks for the messages that waited for it, in their order.
+/// Looks up the peer, then asks for the messages that have waited, in their order.
 async fn check(service: Service, user: UserId, peer: UserId, conversation: ConversationId) {
     let found = service.directory.all_exist(&service.world, user, &[peer], PATIENCE).await;
-    // Only the other user was looked for: whatever came of it, nothing was sent.
+    // The lookup sends no message, so an unknown outcome of it is a definite refusal.
     let found = found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal });
-    // One that comes meanwhile waits for the lock, and goes behind these.
+    // A message that comes now waits for the lock and goes behind these.
     let mut unchecked = service.unchecked.lock();
     for Unchecked { command, asked } in unchecked.remove(&(user, conversation)).unwrap_or_default() {
         let answer = found.clone().map(|()| Box::pin(service.commit(command)) as BoxFuture<'static, Outcome>);
-        // The caller's connection may have ended: the message is on its way all the same.
+        // If the connection has ended the message is sent all the same.
         if let Err(Ok(answer)) = asked.send(answer) {
             tokio::spawn(answer);
         }

@@ -1,4 +1,4 @@
-//! The list of operations is the protocol's, and is what the documents say.
+//! The list of operations agrees with `client.proto` and with `docs/protocol.md`.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ fn the_document_has_each_request_with_its_answer() {
     let of = |field: &str| answers.iter().find(|(name, _)| *name == field).map(|(_, of)| *of);
     for (name, answer) in documented {
         let typed = ANSWERS.iter().find(|(listed, _)| *listed == name).map(|(_, answer)| *answer);
-        // What has no answer on the wire is done all the same.
+        // `acknowledge` has no answer on the wire, and `Done` within the cluster.
         let documented = if answer == "none" { typed.map(|_| "Done") } else { of(answer) };
         if typed.is_some() {
             assert_eq!(typed, documented, "{name}");

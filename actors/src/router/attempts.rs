@@ -1,4 +1,4 @@
-//! What to do after each attempt of a request, and what may honestly be said at the end.
+//! The decision after each attempt of a request, and the honest answer at the deadline.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use troupe_runtime::{Backoff, Rng};
 use crate::message::{Outcome, Refusal};
 
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(200));
-/// Hints followed at once before a pause: two nodes may point at each other.
+/// Hints followed without a pause: two nodes may point at each other.
 const HINTS: u32 = 2;
 
 /// The attempts of one request so far.
@@ -16,7 +16,7 @@ const HINTS: u32 = 2;
 pub struct Attempts {
     backoff: Backoff,
     hints: u32,
-    /// An attempt went out and was not answered: it may have been done.
+    /// An attempt was sent and not answered: it may have been done.
     maybe_done: bool,
 }
 
@@ -57,7 +57,8 @@ impl Attempts {
         self.backoff.pause(rng)
     }
 
-    // Invariant: honest_errors. Unknown stays unknown, however the last attempt was refused.
+    // Invariant: honest_errors. An unknown outcome stays unknown, whatever refuses the last
+    // attempt.
     pub fn exhausted(&self) -> Refusal {
         if self.maybe_done { Refusal::Unavailable } else { Refusal::Overloaded { after_ms: 1_000 } }
     }
@@ -90,7 +91,7 @@ mod tests {
         assert!(matches!(Attempts::default().after(Err(Refusal::OVERLOADED)), Next::Return(Err(_))));
         let mut attempts = Attempts::default();
         attempts.after(Err(Refusal::Unavailable));
-        // The retry stands behind the first attempt in the log, so its rejection is final.
+        // The retry is behind the first attempt in the log, so its rejection is final.
         assert!(matches!(attempts.after(Err(Refusal::rejected("x", "y"))), Next::Return(Err(_))));
         assert!(matches!(Attempts::default().after(Ok(Answer::Done)), Next::Return(Ok(_))));
     }

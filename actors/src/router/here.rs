@@ -1,4 +1,4 @@
-//! The shards that are led on this node, its fan-out, and what is told to them.
+//! Messages to the shards that are led on this node, and to its fan-out.
 
 use ractor::ActorRef;
 use troupe_core::ShardId;
@@ -21,8 +21,8 @@ impl Router {
         };
     }
 
-    /// To whoever leads the shard here now, which need not be who proposed. Where nobody does, its
-    /// next leader tells all who listen where its conversations stand.
+    /// Sends to the present actor of the shard, which may not be the one that proposed. If the
+    /// shard is not led here, its next leader reports the heads of its conversations.
     pub fn tell_shard(&self, shard: ShardId, message: ShardMsg) {
         if let Some(actor) = self.shard_here(shard) {
             let _ = actor.send_message(message);

@@ -3,7 +3,7 @@ use troupe_raft::api::ShardPlace;
 use troupe_runtime::Rng;
 
 use super::*;
-use crate::message::Answer;
+use crate::message::{Answer, UserKey};
 
 const LEADER: NodeId = NodeId(2);
 

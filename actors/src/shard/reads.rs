@@ -1,4 +1,4 @@
-//! What nodes ask of a shard, from applied state: functions of a view.
+//! Reads of applied state for nodes: functions of a view.
 
 use troupe_core::{ConversationId, Seq, UserId};
 use troupe_store::rows::View;
@@ -8,7 +8,7 @@ use crate::ops::Found;
 use crate::ops::resume::held;
 use crate::visible::visible_from;
 
-/// Which of these are no sessions any more.
+/// Those of these sessions that have ended.
 pub fn ended(view: &View, sessions: Vec<Session>) -> Found<Answer> {
     let mut ended = Vec::new();
     for session in sessions {
@@ -19,7 +19,7 @@ pub fn ended(view: &View, sessions: Vec<Session>) -> Found<Answer> {
     Ok(Ok(Answer::Ended(ended)))
 }
 
-/// Where these conversations stand, and who of the named users may not see them.
+/// The heads of these conversations, and those of the named users that may not see them.
 pub fn subscription_states(view: &View, interests: Vec<(ConversationId, Vec<UserId>)>) -> Found<Answer> {
     let mut states = Vec::with_capacity(interests.len());
     for (conversation, users) in interests {

@@ -1,5 +1,4 @@
-//! What a shard does with each request: an entity's, a commit of its own, or an answer from applied
-//! state.
+//! Requests to a shard: it passes them to an entity, commits them itself, or reads applied state.
 
 use ractor::ActorRef;
 use troupe_core::plant::Plant;
@@ -8,7 +7,7 @@ use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
-use super::{HEARING, ShardState, reads, standing};
+use super::{HEARING, ShardState, reads, standing, touch};
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::ops::{self, AtLeader, Found, Lead, Leader, Plan, fetch, get_users, list_conversations, login};
 use crate::presence::Presence;
@@ -18,7 +17,7 @@ use crate::visible::is_in;
 use crate::world::{Asker, answer_of};
 
 impl ShardState {
-    /// Takes a request in, or refuses it at the bound.
+    /// Takes a request, or refuses it at the bound.
     pub(super) fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
         let reply = reply.holding(permit);
@@ -29,7 +28,7 @@ impl ShardState {
             self.world.ctx.hop(message, Stage::Shard, At::shard(self.shard));
         }
         match request {
-            // What no state would allow is refused before the state is looked at.
+            // Refuses without reading state where no state would allow the command.
             Request::Commit(command) => match self.world.admit(self.shard, &command) {
                 Ok(()) => self.take_in(myself, Task::Commit(command), reply),
                 Err(refusal) => reply.refuse(refusal),
@@ -82,7 +81,7 @@ impl ShardState {
         }
     }
 
-    /// Takes in what may wake an entity or be proposed, unless applied state settles it.
+    /// Settles a task from applied state, or passes it on.
     fn take_in(&mut self, myself: &ActorRef<ShardMsg>, task: Task, reply: ReplyTo) {
         let asker = task.asker();
         let known = asker.is_some_and(|(conversation, user)| self.entities.knows(conversation, user));
@@ -93,8 +92,7 @@ impl ShardState {
         match standing::settled(&view, &task) {
             Ok(None) => {
                 self.dispatch(myself, task, reply);
-                // Not all that are let in are members: one may be about to join, or repeat what was
-                // placed before.
+                // A user who passes need not be a member: it may join, or repeat a placed request.
                 if let Some((conversation, user)) = asker
                     && is_in(&view, conversation, user).unwrap_or(false)
                 {
@@ -102,7 +100,7 @@ impl ShardState {
                 }
             }
             Ok(Some(_)) if self.world.ctx.planted(Plant::RemovedMaySend) => self.dispatch(myself, task, reply),
-            // Only a hint for others, so that the state at hand is good enough.
+            // A delivered position is a hint, so the state at hand is good enough.
             Ok(Some(_)) if matches!(task, Task::Move(cursor) if !cursor.read) => reply.send(Ok(Answer::Done)),
             Ok(Some(_)) => {
                 let asker = asker.map_or(Asker::Node, |(_, user)| Asker::User(user, 1));
@@ -115,10 +113,9 @@ impl ShardState {
         }
     }
 
-    /// Refused by the state at hand: settled if a majority confirms that this is the state, let in
-    /// otherwise.
-    // Invariant: honest_errors. A leader that was cut off, or is still applying, refuses nothing for
-    // good.
+    /// Reads again behind a barrier what the state at hand refuses.
+    // Invariant: honest_errors. A leader that was cut off, or has not applied its log, refuses
+    // nothing for good.
     fn look_again(&self, myself: &ActorRef<ShardMsg>, asker: Asker, task: Task, reply: ReplyTo) {
         let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
@@ -267,7 +264,7 @@ impl ShardState {
         tokio::spawn(async move { reply.send(world.read(shard, asker, work).await) });
     }
 
-    /// Does what the plan says. `answer` gives the result its form between nodes.
+    /// Follows the plan of an operation. `answer` gives the result its form between nodes.
     fn follow<A: Send + 'static>(
         &mut self,
         myself: &ActorRef<ShardMsg>,
@@ -302,7 +299,7 @@ const INBOX_ROWS: usize = 24;
 /// Rows read for a conversation of such a page.
 const SUMMARY_ROWS: usize = 4;
 
-/// An operation that has come to the leader.
+/// An operation at its leader.
 struct Leading<'a> {
     shard: &'a mut ShardState,
     myself: &'a ActorRef<ShardMsg>,

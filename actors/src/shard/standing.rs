@@ -1,8 +1,8 @@
-//! What applied state answers to a request already, so that it wakes, proposes and writes nothing.
+//! Tasks that applied state settles, so that they wake no entity and propose nothing.
 //!
-//! The rules are core's, asked here before they would be asked in `apply`: first of the state at
-//! hand, and before anybody is refused once more behind a read barrier, because a fresh leader may
-//! still be applying what lets them in. What passes is judged by `apply` all the same.
+//! The rules are those of core. The shard checks them against the state at hand, and again behind a
+//! read barrier before it refuses: a fresh leader may not have applied the command that lets the
+//! user in. `apply` judges each task that passes.
 
 use troupe_core::command::{Append, CloseSession, CreateGroup, Register};
 use troupe_core::{Command, ConversationId, Rejection, Seq, UserId};
@@ -14,7 +14,7 @@ use crate::message::{Answer, Outcome};
 use crate::protocol::{Cursor, Task};
 use crate::visible::is_in;
 
-/// `None`: it has to be asked of the conversation or the log.
+/// `None`: the conversation or the log has to decide.
 type Settled = Result<Option<Outcome>, EngineError>;
 
 impl Task {
@@ -49,7 +49,7 @@ pub fn settled(view: &View, task: &Task) -> Settled {
     }
 }
 
-/// Refuses an outsider, unless this very request has its place in the conversation.
+/// Refuses an outsider, unless this request has its place in the conversation already.
 // Invariant: exactly_once. An actor that was acked once is acked again, even if removed meanwhile.
 fn outsider(view: &View, append: &Append) -> Settled {
     let Append { conversation, actor, client_message_id, intent, .. } = append;
@@ -60,7 +60,7 @@ fn outsider(view: &View, append: &Append) -> Settled {
     Ok((!lets_in).then(|| Err(intent.outsider().into())))
 }
 
-/// Nothing is delivered or read where nothing is.
+/// Refuses a cursor beyond the head.
 fn moves(view: &View, Cursor { conversation, user, seq, .. }: Cursor) -> Settled {
     if !is_in(view, conversation, user)? {
         return Ok(Some(Err(Rejection::NotMember.into())));

@@ -1,8 +1,8 @@
-//! Sessions in use are written as such, coarsely: when they are resumed, and while they have a
-//! connection. A session that rested for longer than the cluster allows ends when it is asked for.
+//! Records coarsely that sessions are in use: when they are resumed, and while they are connected.
+//! A session that is idle for longer than the cluster allows ends with its next request.
 //!
-//! A look at applied state finds those that are due, so that a session costs one write in a
-//! sixteenth of its idle time.
+//! Applied state shows which are due, so that a session costs one write in a sixteenth of its idle
+//! time.
 
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use troupe_core::{Command, Level, ShardId, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use super::ShardState;
 use crate::message::{Outcome, Refusal, Session};
 use crate::ops::resume::{self, held};
 use crate::protocol::ShardMsg;
@@ -97,7 +96,7 @@ fn to_touch(view: &View, sessions: Vec<Session>, rest: Rest) -> Result<Vec<Sessi
     Ok(due)
 }
 
-/// What fails now is due again with the next look.
+/// A failure leaves the sessions due for the next sweep.
 async fn touch(world: &World, shard: ShardId, sessions: Vec<Session>, rest: Rest, live: bool) {
     let looked = world.look(Asker::Node, move |view| Ok(Ok(to_touch(view, sessions, rest)?)));
     let Ok(due) = looked.await else { return };

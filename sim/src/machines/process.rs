@@ -7,9 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
-use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
+use troupe_edge_tcp::TcpEdge;
+use troupe_edge_tcp::door::Door;
 use troupe_raft::Cluster;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
 use troupe_raft::cluster::operate::Order;
@@ -115,13 +116,10 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         machine.window =
             Some(Window { routing: cluster.routing(), led: cluster.led(), inspection: None, orders: giving });
     }
-    let serving = NodeConfig {
-        client_listen: "0.0.0.0:7700".to_owned(),
-        hashing: Hashing::Quick,
-        limits: unhurried(),
-        door: Arc::new(Door::plain()),
-    };
-    let handle = NodeHandle::start_with(ctx, cluster.clone(), serving, MeshKind::Direct).await?;
+    let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried() };
+    let handle = NodeHandle::start_with(ctx.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
+    let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()) };
+    let edge = TcpEdge::start(&ctx, handle.service().clone(), listening).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));
     tokio::select! {
         biased;
@@ -133,6 +131,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     let drain = async {
         cluster.hand_over(DRAIN / 2).await;
         handle.drain(DRAIN / 2).await;
+        edge.stop().await;
         handle.shutdown().await;
         cluster.shutdown().await;
     };

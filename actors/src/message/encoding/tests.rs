@@ -47,7 +47,7 @@ fn requests() -> Vec<Request> {
     ]
 }
 
-/// What nodes of 0.1 ask in words of their own.
+/// Operations that nodes of 0.1 know.
 fn operations() -> Vec<Request> {
     let conversation = group().to_string();
     let asked = |request| Request::Operation { caller: UserId(9), request };

@@ -13,7 +13,7 @@ use super::{Act, Part, Told, page_limit, part};
 use crate::message::{Refusal, wire};
 use crate::service::Service;
 
-/// Where acts are recorded that belong to no account.
+/// The slot of acts on no account is that of this text.
 const CLUSTER: &[u8] = b"audit of the cluster";
 
 /// Records an act that leaves no trace in a shard, before it is done.
@@ -30,8 +30,8 @@ pub async fn record(
     service.commit_done(act.into()).await.map(drop)
 }
 
-/// Every shard's rows, merged by time. A shard that does not answer fails the page: a log with
-/// holes misleads.
+/// Merges the rows of all shards by time. A shard that does not answer fails the page, because a
+/// log with holes misleads.
 pub(super) async fn read(service: &Service, asker: UserId, read: wire::ReadAudit) -> Result<Told, Refusal> {
     let limit = page_limit(read.limit, limits::PAGE_AUDIT);
     let map = service.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;

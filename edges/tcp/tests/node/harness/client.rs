@@ -24,7 +24,7 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(node: &Node) -> Client {
-        let address = node.handle.client_addr().to_string();
+        let address = node.edge.address().to_string();
         let stream = within(node.ctx.net.connect(&address)).await.expect("a connection");
         Client {
             stream,
@@ -193,7 +193,7 @@ impl Client {
         .await
     }
 
-    /// Waits until this connection is told of the conversation, which means that it is subscribed.
+    /// Waits for the push of the conversation, which means that it is subscribed.
     pub async fn follows(&mut self, conversation: &str) -> u64 {
         self.push(|said| match said {
             ServerMessage::Conversation(push) if push.present && push.conversation == conversation => Some(push.head),

@@ -1,4 +1,4 @@
-//! What `docs/protocol.md` says of a connection, of policies and of a stop, over a real socket.
+//! Rules of `docs/protocol.md` about connections, policies and stops, over a real socket.
 
 use crate::harness::{Ask, ServerMessage, direct, message, one_node, password};
 use bytes::BytesMut;

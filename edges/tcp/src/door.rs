@@ -13,12 +13,11 @@ use std::task::{Context, Poll};
 use parking_lot::RwLock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsAcceptor;
+use troupe_actors::message::wire;
 use troupe_core::limits;
 use troupe_proto::client::{Refusal, push_frame};
 use troupe_raft::transport::tls::clients::Shown;
 use troupe_runtime::Stream;
-
-use crate::message::wire;
 
 /// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -26,7 +25,7 @@ const HANDSHAKE: u8 = 0x16;
 const _: () = assert!(limits::FRAME_BYTES < (HANDSHAKE as usize) << 24, "a frame must not look like TLS");
 
 pub struct Door {
-    /// Replaced when certificates are read again; connections that are open keep theirs.
+    /// A reload of certificates replaces it; open connections keep theirs.
     tls: RwLock<Option<Shown>>,
     plain: bool,
 }
@@ -38,7 +37,7 @@ impl fmt::Debug for Door {
 }
 
 impl Door {
-    /// `plain`: nobody else can listen here, or the operator has said so.
+    /// `plain`: only this machine can connect, or the operator allows plain text.
     pub fn new(tls: Option<Shown>, plain: bool) -> Door {
         Door { tls: RwLock::new(tls), plain }
     }
@@ -52,7 +51,7 @@ impl Door {
         self.plain
     }
 
-    /// The next connections are shown this one.
+    /// New connections get this certificate.
     pub fn renew(&self, tls: Shown) {
         *self.tls.write() = Some(tls);
     }
@@ -79,8 +78,7 @@ impl Door {
                 let failure = wire::Failure::from(Refusal::TlsRequired);
                 stream.write_all(&push_frame(wire::server_frame::Message::Failure(failure))).await?;
                 stream.shutdown().await?;
-                // What is unread when a socket is closed would make the kernel take the failure
-                // back.
+                // Bytes that are unread at the close would make the kernel drop the failure.
                 tokio::io::copy(&mut stream.take(limits::FRAME_BYTES as u64), &mut tokio::io::sink()).await?;
                 Err(io::Error::new(io::ErrorKind::InvalidData, "plain text on a port that speaks TLS only"))
             }

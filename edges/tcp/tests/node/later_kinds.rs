@@ -11,7 +11,7 @@ use crate::reading::unread;
 const LATER: u32 = 77;
 const CONTENT: &[u8] = b"\x08\x01\xff not a message of any kind";
 
-/// What the nodes make an event of a later kind.
+/// The nodes make it an event of a later kind.
 fn later(conversation: &str, id: Bytes) -> wire::Send {
     let body = wire::Body { kind: LATER, content: Bytes::from_static(CONTENT) };
     wire::Send { body: Some(body), ..message(conversation, "", id) }
@@ -98,7 +98,7 @@ async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
     }
 }
 
-/// A first message that nobody understands begins a conversation like any other.
+/// A first message of an unknown kind begins a conversation like any other.
 #[tokio::test]
 async fn a_conversation_may_begin_with_a_later_kind() {
     let nodes = three_nodes_with(Plant::LaterKind.into()).await;

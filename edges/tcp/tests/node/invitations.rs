@@ -106,7 +106,7 @@ async fn a_user_that_was_written_to_is_no_stranger_but_one_that_only_wrote_is() 
     ann.follows(&second).await;
 
     bob.send(&talk, "hello yourself").await;
-    // What bob's shard is owed arrives in the order of the rows of each conversation, not of all:
+    // Rows for bob's shard arrive in order per conversation, not overall:
     // try until it has.
     let mut entered = false;
     for number in 0..50 {

@@ -1,4 +1,4 @@
-//! What clients of three nodes see of each other, also when one of the nodes is gone.
+//! Clients of three nodes see each other, also when one of the nodes is gone.
 
 use crate::harness::{Ask, ServerMessage, direct, three_nodes};
 use troupe_proto::wire::client as wire;
@@ -72,7 +72,7 @@ async fn a_node_that_is_left_alone_sends_its_clients_to_the_others() {
         _ => None,
     };
     assert_eq!(ann.push(elsewhere).await, 2);
-    // Who comes now is told right after the welcome, and so is who was here and had not said hello.
+    // New clients get it right after the welcome, and so does one that had not said hello yet.
     assert_eq!(nodes[0].greeted().await.push(elsewhere).await, 2);
     silent.greet().await;
     assert_eq!(silent.push(elsewhere).await, 2);

@@ -1,4 +1,4 @@
-//! What a user has read: the figure in the list, and what the user's other devices hear of it.
+//! Read positions: the figure in the list, and the pushes to the user's other devices.
 
 use crate::harness::{Ask, Client, ServerMessage, direct, one_node};
 use troupe_core::limits;
@@ -85,8 +85,8 @@ async fn what_is_read_on_one_device_is_told_to_the_others_whatever_the_size() {
     for place in [group.as_str(), "everyone"] {
         let seq = bob.send(place, "read me").await.seq;
         ann.hears_of(place, seq).await;
-        // Delivered positions of a crowd are kept to itself; what was read is told to the reader's
-        // own devices.
+        // Delivered positions are not pushed in large groups; a read position is pushed to the
+        // reader's own devices.
         let acknowledge = wire::Acknowledge { conversation: place.into(), seq };
         ann.tell(Ask::Acknowledge(acknowledge)).await;
         mark(&mut ann, place, seq).await;

@@ -1,7 +1,7 @@
-//! The one task of a connection: bytes in, frames to the edge; frames from the outbox, bytes out.
+//! The task of a connection: it reads frames for the actor, and writes frames of the outbox.
 //!
-//! An idle connection must be cheap: no buffer is kept while nothing comes, and there is one timer.
-//! Reading stops while the send window is full, so that a fast client waits in its own socket.
+//! An idle connection is cheap: it has no read buffer and one timer. Reading stops while the send
+//! window is full, so that a fast client waits in its own socket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,33 +12,32 @@ use ractor::ActorRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use troupe_actors::budgets::{Payer, Verdict};
+use troupe_actors::message::wire;
+use troupe_actors::ops;
 use troupe_core::limits;
 use troupe_proto::client::{EndReason, push_frame};
 use troupe_proto::frame::FrameDecoder;
 use troupe_runtime::Stream;
 
 use super::EdgeMsg;
-use crate::budgets::{Payer, Verdict};
-use crate::connection::{Outbox, ToWrite};
 use crate::door::Door;
-use crate::message::wire;
-use crate::ops;
+use crate::outbox::{Outbox, ToWrite};
 
-/// Bytes that an idle connection keeps ready to read into: a ping and most messages fit.
+/// Bytes of the first read: a ping and most messages fit.
 const SMALL: usize = 512;
 /// Read at once while a frame is incomplete.
 const LARGE: usize = 16 * 1024;
-/// A peer that takes nothing for so long, with something waiting for it, is gone or holds memory on
-/// purpose.
+/// A peer that takes no bytes for this time, while frames wait, is gone or holds memory on purpose.
 const STALLED: Duration = Duration::from_secs(limits::WRITE_STALL_SECONDS);
 /// Before a frame's payload.
 const PREFIX: usize = 4;
-/// After a refusal for its budget a connection is not read for so long, at least.
+/// After a refusal for its budget a connection is not read for this time, at least.
 const REFUSED: Duration = Duration::from_millis(100);
-/// A client that does not take its last frames within this time does not get them.
+/// The time for the last frames of a connection.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
-/// Runs until the client is gone or everything is said.
+/// Runs until the client is gone or the last frame is written.
 pub async fn run(
     stream: Box<dyn Stream>,
     door: Arc<Door>,
@@ -50,7 +49,7 @@ pub async fn run(
     if let Some(stream) = enter(stream, &door, &outbox, begun).await {
         serve(stream, begun, &outbox, &payer, &edge).await;
     }
-    // An edge that has ended already knows.
+    // An actor that has ended knows already.
     let _ = edge.send_message(EdgeMsg::Closed);
 }
 
@@ -60,7 +59,7 @@ async fn enter(mut stream: Box<dyn Stream>, door: &Door, outbox: &Outbox, begun:
     tokio::pin!(over);
     let first = tokio::select! {
         first = door.knock(&mut stream) => first.ok()?,
-        // What has been said to a silent client is still written, unless only TLS may carry it.
+        // Frames for a silent client are still written, unless only TLS may carry them.
         () = outbox.closing() => return door.takes_plain().then_some(stream),
         () = &mut over => {
             outbox.end(&EndReason::NoLogin);
@@ -84,7 +83,7 @@ async fn serve(stream: Box<dyn Stream>, begun: Instant, outbox: &Outbox, payer: 
         tokio::select! {
             () = &mut writing => {}
             () = read(reads, begun, outbox, payer, edge) => {
-                // No more comes in; what waits may still go out.
+                // No more frames come in; those that wait are still written.
                 outbox.finish(None);
                 let _ = tokio::time::timeout(LAST_WRITE, writing).await;
             }
@@ -107,7 +106,7 @@ async fn read(
     loop {
         let read = async {
             if waiting.is_empty() {
-                // Gives back what the last burst took.
+                // Frees the memory of the last burst.
                 waiting = BytesMut::new();
                 let many = reads.read(&mut small).await?;
                 waiting.extend_from_slice(&small[..many]);
@@ -141,7 +140,7 @@ async fn read(
             };
             let Some(frame) = frame else {
                 let _ = edge.send_message(EdgeMsg::BadFrame);
-                // Nothing after it can be understood. The edge says so and closes, which ends the
+                // No frame after it can be read. The actor says so and closes, which ends the
                 // writing side.
                 return std::future::pending().await;
             };
@@ -153,7 +152,7 @@ async fn read(
                     if edge.send_message(unpaid).is_err() {
                         return;
                     }
-                    // One that goes on regardless is read slowly.
+                    // A client that goes on regardless is read slowly.
                     tokio::time::sleep(after.clamp(REFUSED, Duration::from_millis(limits::PACE_MS))).await;
                     continue;
                 }
@@ -174,7 +173,7 @@ async fn write(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
     while let ToWrite::Bytes(bytes) = outbox.next().await {
         let done = tokio::select! {
             done = put(writes, &bytes) => done.is_ok(),
-            // Somebody who does not read must not hold the connection open.
+            // A client that does not read must not hold the connection open.
             () = overdue(outbox) => false,
         };
         if !done {
@@ -201,7 +200,7 @@ async fn overdue(outbox: &Outbox) {
     tokio::time::sleep(LAST_WRITE).await;
 }
 
-/// How long a silent connection is waited for: one timer for the login, pings and the end.
+/// The timer of a silent connection, for the login, pings and the end.
 struct Patience {
     heard: Instant,
     pinged: bool,
@@ -223,8 +222,8 @@ impl Patience {
         self.next.as_mut().await;
     }
 
-    /// The timer has fired: pings a client that is half idle, and sets the timer anew unless it is
-    /// too late.
+    /// The timer has fired: pings a client that is half idle, and sets the timer again unless the
+    /// client is idle for too long.
     fn is_over(&mut self, outbox: &Outbox) -> bool {
         if !outbox.is_logged_in() {
             return true;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ractor::ActorRef;
+use troupe_actors::message::wire;
+use troupe_actors::sink::{Delivery, EdgeKind, Full, Pushed, Sink};
 use troupe_proto::client::{EndReason, event_frame, push_frame};
 
-use super::{EdgeMsg, wire};
-use crate::connection::Outbox;
-use crate::sink::{Delivery, EdgeKind, Full, Pushed, Sink};
+use super::EdgeMsg;
+use crate::outbox::Outbox;
 
 pub(super) struct TcpSink {
     pub outbox: Arc<Outbox>,

@@ -1,5 +1,4 @@
-//! What is refused before it enters a log: by rules that need no state, by its size, and while
-//! disks are almost full.
+//! Refusals before the log: by rules that need no state, by size, and while disks are almost full.
 
 use std::time::Duration;
 

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use troupe_actors::message::{Refusal, ServerMessage, wire};
 use troupe_proto::frame;
 
-use super::EdgeContext;
-use crate::connection::Outbox;
-use crate::message::{Refusal, ServerMessage, wire};
+use crate::Context;
+use crate::outbox::Outbox;
 
 /// The answer to one request of a client.
 pub(super) struct Reply {
-    pub context: Arc<EdgeContext>,
+    pub context: Arc<Context>,
     pub outbox: Arc<Outbox>,
     pub request_id: u64,
 }
@@ -22,12 +22,12 @@ impl Reply {
         let frame = wire::ServerFrame { request_id: self.request_id, message: Some(message) };
         frame::encode_frame(&frame, &mut bytes);
         if !self.outbox.push(bytes.freeze()) {
-            self.context.service.world.stats.slow_consumers.up();
+            self.context.service.stats().slow_consumers.up();
         }
     }
 
     pub fn fail(self, refusal: &Refusal) {
-        let stats = &self.context.service.world.stats;
+        let stats = self.context.service.stats();
         match refusal {
             Refusal::Rejected { .. } => stats.rejected.up(),
             Refusal::Overloaded { .. } | Refusal::StorageLow | Refusal::NotOwner { .. } => stats.overloaded.up(),

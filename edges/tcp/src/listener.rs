@@ -1,5 +1,5 @@
-//! The listener: accepts client connections, keeps one edge per connection, and knows when the node
-//! drains.
+//! The listener: accepts connections, keeps one actor for each, and sends clients to other nodes
+//! when they belong there.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef, ActorRuntime, SupervisionEvent};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use troupe_actors::address::Address;
+use troupe_actors::connection::Connection;
+use troupe_actors::message::{ServerMessage, wire};
+use troupe_actors::service::{Clients, Service};
+use troupe_actors::sink::ConnectionId;
 use troupe_proto::client::{EndReason, push_frame};
 use troupe_runtime::log_limiter::LogLimiter;
 use troupe_runtime::{Listener as Socket, Stream};
 
-use crate::address::Address;
-use crate::budgets::Payer;
-use crate::connection::Outbox;
-use crate::edge::{Edge, EdgeArgs, EdgeContext, EdgeMsg};
-use crate::message::wire;
-use crate::places::Place;
-use crate::service::Service;
-use crate::sink::ConnectionId;
+use crate::Context;
+use crate::connection::{Edge, EdgeArgs, EdgeMsg};
+use crate::outbox::Outbox;
 
 /// After a failed accept (no file descriptors left, for instance).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -32,17 +32,9 @@ pub enum ListenerMsg {
     Ended {
         id: ConnectionId,
     },
-    /// Sends clients to other nodes, also those that still come: they are greeted, and open no
-    /// session here.
-    Drain {
-        nodes: Vec<String>,
-    },
-    /// The node is to be emptied, or cut off: who is here or comes is sent to these nodes, and
-    /// served until it goes. `None`: it is welcome again.
-    TurnAway {
-        nodes: Option<Vec<String>>,
-    },
-    /// The fan-out was lost, and with it who follows what: clients connect again and resume.
+    /// Present and new clients belong to other nodes, or here again.
+    Clients(Clients),
+    /// Fan-out and its subscriptions were lost: clients connect again and resume.
     HangUp,
 }
 
@@ -50,43 +42,20 @@ impl ractor::Message for ListenerMsg {}
 
 /// A connection that has its place.
 pub struct Accepted {
-    pub stream: Box<dyn Stream>,
-    pub address: Address,
-    pub outbox: Arc<Outbox>,
-    pub place: Place,
-}
-
-impl Accepted {
-    /// `None`: there is no place, and the stream is closed unread.
-    pub fn new(service: &Service, stream: Box<dyn Stream>, address: Address) -> Option<Accepted> {
-        let outbox = Arc::new(Outbox::new(service.output.clone()));
-        let place = service.places.enter(address, outbox.clone());
-        if place.is_err() {
-            service.world.stats.connections_refused.up();
-        }
-        Some(Accepted { stream, address, outbox, place: place.ok()? })
-    }
+    stream: Box<dyn Stream>,
+    outbox: Arc<Outbox>,
+    connection: Connection,
 }
 
 pub struct Listener;
 
-pub struct ListenerArgs {
-    pub context: Arc<EdgeContext>,
-    pub socket: Arc<dyn Socket>,
-    /// How many connections there are.
-    pub open: watch::Sender<usize>,
-}
-
 pub struct ListenerState {
-    context: Arc<EdgeContext>,
-    open: watch::Sender<usize>,
+    context: Arc<Context>,
     edges: BTreeMap<ConnectionId, Live>,
-    next_id: ConnectionId,
-    /// Set while the node drains, is to be emptied or is cut off: what a client that still comes is
-    /// told.
+    /// The frame for clients while they belong to other nodes.
     go_away: Option<Bytes>,
-    /// Accepts; aborted with this actor.
-    accepting: JoinSet<()>,
+    /// Accept, and follow the service; aborted with this actor.
+    _tasks: JoinSet<()>,
 }
 
 struct Live {
@@ -97,21 +66,21 @@ struct Live {
 impl Actor for Listener {
     type Msg = ListenerMsg;
     type State = ListenerState;
-    type Arguments = ListenerArgs;
+    type Arguments = (Arc<Context>, Arc<dyn Socket>);
 
     async fn pre_start(
         &self,
         myself: ActorRef<ListenerMsg>,
-        args: ListenerArgs,
+        (context, socket): Self::Arguments,
     ) -> Result<ListenerState, ActorProcessingErr> {
-        let ListenerArgs { context, socket, open } = args;
-        context.service.world.stats.actors.up();
-        let mut accepting = JoinSet::new();
-        accepting.spawn(accept(context.service.clone(), socket, myself));
-        let mut state = ListenerState { context, open, edges: BTreeMap::new(), next_id: 1, go_away: None, accepting };
-        if *state.context.service.draining.borrow() {
-            state.turn_away(Some(state.context.service.world.router.routing().elsewhere()));
-        }
+        context.service.stats().actors.up();
+        let mut tasks = JoinSet::new();
+        let (clients, lost) = (context.service.clients(), context.service.fanout_lost());
+        tasks.spawn(accept(context.service.clone(), socket, myself.clone()));
+        tasks.spawn(follow(clients, lost, myself));
+        let mut state = ListenerState { context, edges: BTreeMap::new(), go_away: None, _tasks: tasks };
+        let belong = state.context.service.clients().borrow().clone();
+        state.belong(&belong);
         Ok(state)
     }
 
@@ -123,11 +92,8 @@ impl Actor for Listener {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ListenerMsg::Accepted(accepted) => state.accepted(&myself, accepted),
-            ListenerMsg::Ended { id } => state.ended(id),
-            // A node that drains stays away, whatever the cluster means with it meanwhile.
-            ListenerMsg::TurnAway { nodes } if !*state.context.service.draining.borrow() => state.turn_away(nodes),
-            ListenerMsg::TurnAway { .. } => {}
-            ListenerMsg::Drain { nodes } => state.turn_away(Some(nodes)),
+            ListenerMsg::Ended { id } => drop(state.edges.remove(&id)),
+            ListenerMsg::Clients(belong) => state.belong(&belong),
             ListenerMsg::HangUp => {
                 for live in state.edges.values() {
                     live.outbox.finish(None);
@@ -148,57 +114,63 @@ impl Actor for Listener {
             let failed = state.edges.iter().find(|(_, live)| live.edge.get_id() == who.get_id());
             if let Some((id, live)) = failed.map(|(id, live)| (*id, live.outbox.clone())) {
                 live.finish(None);
-                state.context.service.world.router.tell_fanout(crate::protocol::FanoutMsg::Detach { id });
-                state.ended(id);
+                state.edges.remove(&id);
             }
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<ListenerMsg>, state: &mut ListenerState) -> Result<(), ActorProcessingErr> {
-        state.accepting.abort_all();
         for live in state.edges.values() {
             live.outbox.end(&EndReason::ShuttingDown);
             live.edge.stop(None);
         }
-        state.context.service.world.stats.actors.down();
+        state.context.service.stats().actors.down();
         Ok(())
     }
 }
 
 impl ListenerState {
     fn accepted(&mut self, myself: &ActorRef<ListenerMsg>, accepted: Accepted) {
-        let Accepted { stream, address, outbox, place } = accepted;
-        let id = self.next_id;
-        self.next_id += 1;
+        let Accepted { stream, outbox, connection } = accepted;
+        let id = connection.id();
         let args = EdgeArgs {
             context: self.context.clone(),
-            id,
             stream,
             listener: myself.clone(),
-            place,
-            payer: Arc::new(Payer::new(self.context.service.budgets.clone(), address)),
+            connection,
             outbox: outbox.clone(),
             go_away: self.go_away.clone(),
         };
         match ActorRuntime::spawn_linked_instant(None, Edge, args, myself.get_cell()) {
-            Ok((edge, _)) => {
-                self.edges.insert(id, Live { edge, outbox });
-                self.open.send_replace(self.edges.len());
-            }
+            Ok((edge, _)) => drop(self.edges.insert(id, Live { edge, outbox })),
             Err(error) => tracing::error!(%error, "an edge does not start"),
         }
     }
 
-    fn ended(&mut self, id: ConnectionId) {
-        self.edges.remove(&id);
-        self.open.send_replace(self.edges.len());
-    }
-
-    fn turn_away(&mut self, nodes: Option<Vec<String>>) {
-        self.go_away = nodes.map(|nodes| push_frame(wire::server_frame::Message::GoAway(wire::GoAway { nodes })));
+    fn belong(&mut self, clients: &Clients) {
+        let go_away = |nodes: &[String]| push_frame(ServerMessage::GoAway(wire::GoAway { nodes: nodes.to_vec() }));
+        self.go_away = clients.elsewhere().map(go_away);
         for live in self.edges.values() {
-            let _ = live.edge.send_message(EdgeMsg::TurnAway { go_away: self.go_away.clone() });
+            let _ = live.edge.send_message(EdgeMsg::GoAway { frame: self.go_away.clone() });
+        }
+    }
+}
+
+/// Passes changes that concern all connections to the listener.
+async fn follow(
+    mut clients: watch::Receiver<Clients>,
+    mut lost: watch::Receiver<u64>,
+    listener: ActorRef<ListenerMsg>,
+) {
+    loop {
+        let (changed, message) = tokio::select! {
+            changed = clients.changed() => (changed, ListenerMsg::Clients(clients.borrow_and_update().clone())),
+            changed = lost.changed() => (changed, ListenerMsg::HangUp),
+        };
+        // A node that stops says nothing more.
+        if changed.is_err() || listener.send_message(message).is_err() {
+            return;
         }
     }
 }
@@ -209,12 +181,14 @@ async fn accept(service: Service, socket: Arc<dyn Socket>, listener: ActorRef<Li
         match socket.accept().await {
             Ok((stream, peer)) => {
                 let address = Address::of(peer);
-                let Some(accepted) = Accepted::new(&service, stream, address) else {
+                let outbox = Arc::new(Outbox::new(service.output().clone()));
+                let Some(connection) = Connection::open(&service, address, outbox.clone()) else {
                     if let Some(others) = refused.due() {
                         tracing::warn!(%address, others, "no place for a client connection: see limits.connections");
                     }
                     continue;
                 };
+                let accepted = Accepted { stream, outbox, connection };
                 if listener.send_message(ListenerMsg::Accepted(accepted)).is_err() {
                     return;
                 }

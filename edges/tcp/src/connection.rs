@@ -1,9 +1,8 @@
-//! The edge: the actor of one client connection. It turns frames into operations and answers into
-//! frames, and knows whether the connection has a verified caller.
+//! The actor of one client connection. It turns frames into operations and answers into frames, and
+//! knows whether the connection has a verified caller.
 //!
-//! The socket is a task of its own ([`socket`]); pushes go from fan-out straight into the outbox and
-//! never wake this actor. [`session`] holds what a connection becomes by a login. What requests mean
-//! and cost is in [`crate::ops`], the same for every edge.
+//! The socket is a task of its own ([`socket`]); pushes go from fan-out straight into the outbox
+//! and never wake this actor. [`session`] holds what a connection becomes by a login.
 
 mod reply;
 mod session;
@@ -17,42 +16,33 @@ use std::time::Duration;
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
+use troupe_actors::connection::Connection;
+use troupe_actors::message::{ClientRequest, Refusal, ServerMessage, wire};
+use troupe_actors::ops::acknowledge::Acknowledging;
+use troupe_actors::ops::login::Entered;
+use troupe_actors::ops::{self, Operation, Perform, cost};
+use troupe_actors::service::{Caller, Service};
 use troupe_proto::client::{self, EndReason};
 use troupe_runtime::Stream;
 
-use crate::budgets::Payer;
-use crate::connection::Outbox;
-use crate::door::Door;
-use crate::edge::reply::Reply;
+use self::reply::Reply;
+use crate::Context;
 use crate::listener::ListenerMsg;
-use crate::message::{ClientRequest, Refusal, ServerMessage, wire};
-use crate::ops::acknowledge::Acknowledging;
-use crate::ops::login::Entered;
-use crate::ops::{self, Operation, Perform, cost};
-use crate::places::Place;
-use crate::protocol::FanoutMsg;
-use crate::service::{Caller, Service};
-use crate::sink::ConnectionId;
-
-/// What all connections of this edge share.
-pub struct EdgeContext {
-    pub service: Service,
-    pub door: Arc<Door>,
-}
+use crate::outbox::Outbox;
 
 pub enum EdgeMsg {
-    /// `place` is one of the send window, held until the request is answered.
+    /// `place` is in the send window until the request is answered.
     Frame {
         frame: wire::ClientFrame,
         place: OwnedSemaphorePermit,
     },
     BadFrame,
-    /// A frame that its user or its address cannot pay now.
+    /// A frame above the budget of its user or its address.
     Unpaid {
         request_id: u64,
         after: Duration,
     },
-    /// An acknowledgement is no longer under way.
+    /// An acknowledgement is no longer in flight.
     Acknowledged,
     LoggedIn {
         request_id: u64,
@@ -69,9 +59,9 @@ pub enum EdgeMsg {
     End {
         reason: EndReason,
     },
-    /// A frame that sends the client elsewhere, or that it may stay after all.
-    TurnAway {
-        go_away: Option<Bytes>,
+    /// A frame that sends the client elsewhere. `None`: it may stay after all.
+    GoAway {
+        frame: Option<Bytes>,
     },
     /// The socket has ended.
     Closed,
@@ -82,27 +72,22 @@ impl ractor::Message for EdgeMsg {}
 pub struct Edge;
 
 pub struct EdgeArgs {
-    pub context: Arc<EdgeContext>,
-    pub id: ConnectionId,
+    pub context: Arc<Context>,
     pub stream: Box<dyn Stream>,
     pub listener: ActorRef<ListenerMsg>,
-    pub place: Place,
-    pub payer: Arc<Payer>,
+    pub connection: Connection,
     pub outbox: Arc<Outbox>,
-    /// Sends the client elsewhere, once it is greeted.
+    /// Sends the client to other nodes after the greeting.
     pub go_away: Option<Bytes>,
 }
 
 pub struct EdgeState {
-    context: Arc<EdgeContext>,
-    id: ConnectionId,
+    context: Arc<Context>,
     outbox: Arc<Outbox>,
-    /// Kept back until the client is greeted: the welcome is the first frame.
+    /// Waits for the greeting: the welcome is the first frame.
     go_away: Option<Bytes>,
     listener: ActorRef<ListenerMsg>,
-    place: Place,
-    payer: Arc<Payer>,
-    logged_in: bool,
+    connection: Connection,
     phase: Phase,
     acknowledging: Acknowledging,
 }
@@ -123,21 +108,16 @@ impl Actor for Edge {
     type Arguments = EdgeArgs;
 
     async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
-        let EdgeArgs { context, id, stream, listener, place, payer, outbox, go_away } = args;
-        let stats = &context.service.world.stats;
-        stats.actors.up();
-        stats.connections.up();
-        stats.unauthenticated.up();
-        tokio::spawn(socket::run(stream, context.door.clone(), outbox.clone(), payer.clone(), myself));
+        let EdgeArgs { context, stream, listener, connection, outbox, go_away } = args;
+        context.service.stats().actors.up();
+        let payer = connection.payer().clone();
+        tokio::spawn(socket::run(stream, context.door.clone(), outbox.clone(), payer, myself));
         Ok(EdgeState {
             context,
-            id,
             outbox,
             go_away,
             listener,
-            place,
-            payer,
-            logged_in: false,
+            connection,
             phase: Phase::Silent,
             acknowledging: Acknowledging::default(),
         })
@@ -170,29 +150,21 @@ impl Actor for Edge {
             }
             EdgeMsg::LoggedOut { request_id, outcome } => state.logged_out(request_id, outcome),
             EdgeMsg::End { reason } => {
-                // Who is leaving gets the answer to that first.
+                // A client that logs out gets that answer first.
                 if !matches!(state.phase, Phase::Leaving(_)) {
                     state.outbox.end(&reason);
                 }
             }
-            EdgeMsg::TurnAway { go_away } => state.turn_away(go_away),
+            EdgeMsg::GoAway { frame } => state.go_away(frame),
             EdgeMsg::Closed => myself.stop(None),
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<EdgeMsg>, state: &mut EdgeState) -> Result<(), ActorProcessingErr> {
-        let stats = &state.context.service.world.stats;
-        stats.actors.down();
-        stats.connections.down();
-        if state.logged_in {
-            stats.sessions.down()
-        } else {
-            stats.unauthenticated.down()
-        }
+        state.context.service.stats().actors.down();
         state.outbox.finish(None);
-        state.context.service.world.router.tell_fanout(FanoutMsg::Detach { id: state.id });
-        let _ = state.listener.send_message(ListenerMsg::Ended { id: state.id });
+        let _ = state.listener.send_message(ListenerMsg::Ended { id: state.connection.id() });
         Ok(())
     }
 }
@@ -205,7 +177,7 @@ impl EdgeState {
         let Some(request) = frame.request else {
             return reply.fail(&Refusal::rejected("bad_request", "this server does not know the request"));
         };
-        // Zero is how pushes are numbered: its answer would look like one.
+        // Pushes have the number zero, so an answer with it would look like one.
         if request_id == 0 && !matches!(request, Ask::Acknowledge(_) | Ask::Pong(_)) {
             reply.fail(&client::Refusal::BadFrame.into());
             return self.outbox.finish(None);
@@ -216,11 +188,11 @@ impl EdgeState {
             (_, Ask::Hello(_)) => reply.fail(&client::Refusal::AlreadyLoggedIn.into()),
             (_, Ask::Ping(ping)) => reply.send(ServerMessage::Pong(wire::Pong { nonce: ping.nonce })),
             (_, Ask::Pong(_)) => {}
-            (Phase::Greeted, Ask::Register(_) | Ask::Login(_) | Ask::Resume(_)) if self.is_draining() => {
+            (Phase::Greeted, Ask::Register(_) | Ask::Login(_) | Ask::Resume(_)) if self.service().is_draining() => {
                 reply.send(ServerMessage::Failure(wire::Failure::shutting_down()));
             }
             (Phase::Greeted | Phase::In(_), Ask::Register(register)) => {
-                let registered = self.context.service.enter(self.payer.address(), register);
+                let registered = self.service().enter(self.connection.address(), register);
                 self.answer(request_id, place, async move { registered.await.map(ServerMessage::Registered) });
             }
             (Phase::Greeted, Ask::Login(login)) => self.enter(myself, request_id, place, login),
@@ -248,17 +220,17 @@ impl EdgeState {
         }
     }
 
-    fn is_draining(&self) -> bool {
-        *self.context.service.draining.borrow()
+    fn service(&self) -> &Service {
+        &self.context.service
     }
 
     fn pass_on_acknowledged(&mut self, myself: &ActorRef<EdgeMsg>) {
         let Phase::In(caller) = &self.phase else { return };
         while let Some(acknowledge) = self.acknowledging.start() {
-            let told = self.context.service.perform(caller, acknowledge);
+            let told = self.service().perform(caller, acknowledge);
             let myself = myself.clone();
             tokio::spawn(async move {
-                // Whatever came of it: others hear of it a little later.
+                // On a failure the next acknowledgement carries the position.
                 let _ = told.await;
                 let _ = myself.send_message(EdgeMsg::Acknowledged);
             });
@@ -272,27 +244,27 @@ impl EdgeState {
             return self.outbox.finish(None);
         }
         self.phase = Phase::Greeted;
-        reply.send(ServerMessage::Welcome(self.context.service.welcome()));
+        reply.send(ServerMessage::Welcome(self.service().welcome()));
         let go_away = self.go_away.take();
-        self.turn_away(go_away);
+        self.go_away(go_away);
     }
 
-    fn turn_away(&mut self, go_away: Option<Bytes>) {
-        match (&self.phase, go_away) {
-            (Phase::Silent, go_away) => self.go_away = go_away,
+    fn go_away(&mut self, frame: Option<Bytes>) {
+        match (&self.phase, frame) {
+            (Phase::Silent, frame) => self.go_away = frame,
             (_, Some(frame)) => drop(self.outbox.push(frame)),
             (_, None) => {}
         }
     }
 
-    /// Answers when the future does; the place in the window is free again after that.
+    /// Answers when the future does, and then frees the place in the send window.
     fn answer(
         &self,
         request_id: u64,
         place: OwnedSemaphorePermit,
         answer: impl Future<Output = Result<ServerMessage, Refusal>> + Send + 'static,
     ) {
-        let (reply, payer) = (self.reply(request_id), self.payer.clone());
+        let (reply, payer) = (self.reply(request_id), self.connection.payer().clone());
         tokio::spawn(async move {
             match answer.await {
                 Ok(message) => reply.send(message),
@@ -310,7 +282,7 @@ impl EdgeState {
     }
 }
 
-/// A request of a verified caller, on its way to its answer.
+/// A request of a verified caller.
 struct Asked<'a> {
     edge: &'a EdgeState,
     caller: &'a Caller,
@@ -322,7 +294,7 @@ impl Perform for Asked<'_> {
     type Output = ();
 
     fn perform<O: Operation>(self, operation: O) {
-        let answer = self.edge.context.service.perform(self.caller, operation);
+        let answer = self.edge.service().perform(self.caller, operation);
         self.edge.answer(self.request_id, self.place, async move { answer.await.map(O::message) });
     }
 }

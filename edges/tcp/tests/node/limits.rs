@@ -1,5 +1,5 @@
-//! What one user, one address or one silent connection can take from the others: over a real
-//! socket, with small limits.
+//! Bounds on the share of one user, one address or one silent connection, over a real socket with
+//! small limits.
 
 use std::time::Duration;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use troupe_actors::budgets::Limits;
-use troupe_actors::door::Door;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_core::plant::Planted;
+use troupe_edge_tcp::TcpEdge;
+use troupe_edge_tcp::door::Door;
 use troupe_proto::wire::client as wire;
 use troupe_raft::Cluster;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
@@ -29,6 +30,7 @@ pub struct Node {
     pub ctx: Platform,
     pub cluster: Cluster,
     pub handle: NodeHandle,
+    pub edge: TcpEdge,
     pub disk: Memory,
     pub config: ClusterConfig,
 }
@@ -148,14 +150,12 @@ pub async fn one_node_that_invites() -> Node {
 async fn start_as(ctx: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
-    let listen = NodeConfig {
-        client_listen: "127.0.0.1:0".into(),
-        hashing: Hashing::Recommended,
-        limits,
-        door: Arc::new(Door::plain()),
-    };
-    let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), listen, MeshKind::Direct).await;
-    Node { ctx, cluster, handle: started.expect("a node"), disk, config }
+    let serving = NodeConfig { hashing: Hashing::Recommended, limits };
+    let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), serving, MeshKind::Direct).await;
+    let handle = started.expect("a node");
+    let listening = troupe_edge_tcp::Config { listen: "127.0.0.1:0".into(), door: Arc::new(Door::plain()) };
+    let edge = TcpEdge::start(&ctx, handle.service().clone(), listening).await.expect("an edge");
+    Node { ctx, cluster, handle, edge, disk, config }
 }
 
 impl Node {
@@ -178,6 +178,7 @@ impl Node {
     }
 
     pub async fn stop(self) {
+        self.edge.stop().await;
         self.handle.shutdown().await;
         self.cluster.shutdown().await;
     }

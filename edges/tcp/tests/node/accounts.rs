@@ -117,7 +117,7 @@ async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     let mut ann = node.user("ann").await;
     ann.send(&direct(ann.user, bob.user), "are you there?").await;
     act(&mut root, Operation::DeleteAccount("bob".into())).await.expect("deleted");
-    // Who is deleted is written to no more and added nowhere; what was written stays.
+    // A deleted user gets no messages and joins no group; old messages stay.
     let late = Ask::Send(message(&direct(ann.user, bob.user), "and now?", ann.fresh_id()));
     assert_eq!(ann.fails(late).await.code, "no_such_user");
     let with = |request, members| wire::CreateGroup { request, name: "team".into(), members, open: false };

@@ -1,19 +1,17 @@
-//! What a connection becomes by a login, and how it ends by a logout.
+//! Login and logout of a connection.
 
 use std::sync::Arc;
 
 use ractor::ActorRef;
 use tokio::sync::OwnedSemaphorePermit;
-use troupe_core::ConversationId;
+use troupe_actors::message::{Refusal, ServerMessage, wire};
+use troupe_actors::ops::Entry;
+use troupe_actors::ops::login::Entered;
+use troupe_actors::service::Caller;
 use troupe_core::effect::Ending;
 
 use super::sink::TcpSink;
 use super::{EdgeMsg, EdgeState, Phase};
-use crate::message::{Refusal, ServerMessage, wire};
-use crate::ops::Entry;
-use crate::ops::login::Entered;
-use crate::protocol::FanoutMsg;
-use crate::service::Caller;
 
 impl EdgeState {
     pub(super) fn enter<E: Entry<Entered = Entered>>(
@@ -24,7 +22,7 @@ impl EdgeState {
         entry: E,
     ) {
         self.phase = Phase::Entering;
-        let entering = self.context.service.enter(self.payer.address(), entry);
+        let entering = self.service().enter(self.connection.address(), entry);
         let myself = myself.clone();
         tokio::spawn(async move {
             let message = match entering.await {
@@ -38,26 +36,18 @@ impl EdgeState {
 
     pub(super) fn logged_in(&mut self, myself: &ActorRef<EdgeMsg>, request_id: u64, entered: Entered) {
         let Entered { caller, name, token } = entered;
-        let session = caller.session.clone();
-        let stats = &self.context.service.world.stats;
         self.outbox.set_logged_in();
-        self.place.logged_in();
-        self.payer.logged_in(session.user);
-        if !std::mem::replace(&mut self.logged_in, true) {
-            stats.unauthenticated.down();
-            stats.sessions.up();
-        }
+        self.connection.logged_in(&caller);
+        // First the answer, then whatever fan-out pushes.
+        self.reply(request_id).send(ServerMessage::LoggedIn(wire::LoggedIn {
+            user_id: caller.user().0,
+            name,
+            device: caller.session.device.to_string(),
+            token: token.into(),
+        }));
+        let sink = TcpSink { outbox: self.outbox.clone(), edge: myself.clone() };
+        self.connection.attach(&caller, Arc::new(sink));
         self.phase = Phase::In(caller);
-        let device = session.device.to_string();
-        // First the answer, then whatever the fan-out pushes.
-        let logged_in = wire::LoggedIn { user_id: session.user.0, name, device, token: token.into() };
-        self.reply(request_id).send(ServerMessage::LoggedIn(logged_in));
-        let sink = Arc::new(TcpSink { outbox: self.outbox.clone(), edge: myself.clone() });
-        let attach = FanoutMsg::Attach { id: self.id, session, sink };
-        self.context.service.world.router.tell_fanout(attach);
-        // The fan-out finds the conversations of its users by itself; the channel is everybody's.
-        let everyone = FanoutMsg::Follow { id: self.id, conversations: vec![ConversationId::Everyone] };
-        self.context.service.world.router.tell_fanout(everyone);
     }
 
     pub(super) fn log_out(
@@ -68,7 +58,7 @@ impl EdgeState {
         caller: Caller,
         logout: wire::Logout,
     ) {
-        let leaving = self.context.service.perform(&caller, logout);
+        let leaving = self.service().perform(&caller, logout);
         self.phase = Phase::Leaving(caller);
         let myself = myself.clone();
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! What a client sees of one node: every kind of request over a real socket.
+//! One node as a client sees it: every kind of request over a real socket.
 
 use crate::harness::{self, Ask, ServerMessage, Stalling, direct, message, one_node, password};
 use troupe_core::command::OpenSession;
@@ -14,7 +14,7 @@ async fn a_private_message_is_acked_pushed_and_fetched() {
     let id = ann.fresh_id();
     let ack = ann.send_as(&both, "hello", id.clone()).await;
     assert_eq!((ack.seq, ack.duplicate, ack.conversation.as_str()), (1, false, both.as_str()));
-    // The first message is pushed like any other: the device is told of the conversation as it was
+    // The first message is pushed like any other: the device learns of the conversation as it was
     // before it.
     for client in [&mut ann, &mut bob] {
         assert_eq!(client.follows(&both).await, 0);
@@ -155,7 +155,7 @@ async fn a_second_login_replaces_or_is_refused_as_the_cluster_says() {
     node.stop().await;
 }
 
-/// The device of the oldest session is told the true reason: nobody has logged in on it.
+/// The device of the oldest session gets the true reason: there was no login on it.
 #[tokio::test]
 async fn a_session_too_many_ends_the_oldest_with_its_reason() {
     let node = one_node(LoginPolicy::Replace).await;
@@ -183,7 +183,7 @@ async fn what_is_wrong_is_refused_with_its_code() {
     let node = one_node(LoginPolicy::Replace).await;
     let mut ann = node.user("ann").await;
     let mut stranger = node.greeted().await;
-    for (name, pass) in [("ann", "not her password"), ("nobody", "not her password"), ("?", "x")] {
+    for (name, pass) in [("ann", "not her password"), ("no_one", "not her password"), ("?", "x")] {
         let login =
             wire::Login { name: name.into(), password: pass.into(), device: "phone".into(), ..Default::default() };
         assert_eq!(stranger.fails(Ask::Login(login)).await.code, "wrong_credentials");
@@ -197,8 +197,8 @@ async fn what_is_wrong_is_refused_with_its_code() {
     assert_eq!(stranger.fails(Ask::ListSessions(wire::ListSessions {})).await.code, "not_logged_in");
 
     let id = ann.fresh_id();
-    let nobody = message(&direct(ann.user, 5 * 1024), "hello?", id);
-    assert_eq!(ann.fails(Ask::Send(nobody)).await.code, "no_such_user");
+    let to_no_one = message(&direct(ann.user, 5 * 1024), "hello?", id);
+    assert_eq!(ann.fails(Ask::Send(to_no_one)).await.code, "no_such_user");
     let id = ann.fresh_id();
     assert_eq!(ann.fails(Ask::Send(message("d5-7", "not mine", id))).await.code, "not_member");
     let id = ann.fresh_id();
@@ -245,7 +245,7 @@ async fn users_are_found_by_prefix_and_by_being_online() {
     assert_eq!(names(ann.ask(Ask::ListOnline(online)).await), [("Ann".into(), true), ("bob".into(), true)]);
     let page = wire::ListOnline { after: "ann".into(), limit: 1 };
     assert_eq!(names(ann.ask(Ask::ListOnline(page)).await), [("bob".into(), true)]);
-    let get = wire::GetUsers { ids: vec![bob.user], names: vec!["annabel".into(), "nobody".into()] };
+    let get = wire::GetUsers { ids: vec![bob.user], names: vec!["annabel".into(), "no_one".into()] };
     let mut got = names(ann.ask(Ask::GetUsers(get)).await);
     got.sort();
     assert_eq!(got, [("annabel".into(), false), ("bob".into(), true)]);
@@ -286,7 +286,7 @@ async fn a_drain_sends_clients_away_and_waits_for_them() {
     let handle = node.handle.clone();
     let drain = tokio::spawn(async move { handle.drain(std::time::Duration::from_secs(15)).await });
     ann.push(|said| matches!(said, ServerMessage::GoAway(_)).then_some(())).await;
-    // What was asked is still answered.
+    // Requests in flight are still answered.
     ann.send("everyone", "a last word").await;
     drop(ann);
     harness::within(drain).await.expect("drained");
