@@ -16,9 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(files, ["proto"])?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]);
-    // Written by hand, so that kinds of events that are not known are kept: `src/event.rs`.
-    config.extern_path(".troupe.client.Event", "crate::event::Event");
-    config.extern_path(".troupe.record.Event", "crate::event::Event");
+    // Written by hand, so that kinds of events that are not known are kept.
+    config.extern_path(".troupe.client.Event", "troupe_core::event::wire::Event");
+    config.extern_path(".troupe.record.Event", "troupe_core::event::wire::Event");
     config.compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Entries of a conversation's log.
 
 mod seal;
+pub mod wire;
 
 pub use crate::feature::KINDS;
 pub use seal::{ContentHash, Flags, Seal, verify};

@@ -31,8 +31,9 @@ use crate::error::Rejection;
 use crate::id::{SLOTS, Slot, Timestamp, UserId};
 use crate::level::Level;
 use crate::plant::{Plant, Planted};
+use crate::record::Counter;
 use crate::reply::Reply;
-use crate::state::State;
+use crate::state::{Rows, State};
 
 /// The context of a command from outside the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +123,8 @@ impl Step<'_> {
     /// Assigns the next id of a slot. Call it when no step can fail any more: it writes the
     /// counter.
     fn mint(&mut self, slot: Slot) -> Result<u64, Rejection> {
-        let (counter, id) = self
-            .state
-            .counter(slot)
+        let Counter(last) = self.state.get(&slot).unwrap_or(Counter(0));
+        let (counter, id) = last
             .checked_add(1)
             .and_then(|counter| {
                 let id = counter.checked_mul(u64::from(SLOTS))?.checked_add(u64::from(slot.0))?;
@@ -133,7 +133,7 @@ impl Step<'_> {
             .ok_or(Rejection::BadRequest(
                 "all ids of this slot are taken: ask again with another name or request id",
             ))?;
-        self.state.put_counter(slot, counter);
+        self.state.put(&slot, &Counter(counter));
         Ok(id)
     }
 }

@@ -1,126 +1,166 @@
-//! The rows of applied state. `troupe-store` and `troupe-proto` define their form on disk.
+//! The key space of applied state as typed tables: one file per kind of row, which holds its key,
+//! its value and their byte forms.
+//!
+//! A key begins with the slot of its first part, so that a range of slots is a range of keys in
+//! each family. All numbers are big endian, so the order of bytes is the order of what they say. A
+//! part without a fixed width comes last. So a prefix is exact: the keys that begin with a
+//! conversation belong to that conversation. Decoding is total and strict: it takes exactly the
+//! bytes that encoding gives. `docs/keyspace.md` is the same for people; a test holds it against
+//! the tables.
 
-mod account;
+mod audit;
+mod conversation;
+mod counter;
+mod cursor;
+mod event;
+mod group_of_request;
+mod inbox;
+mod invitation;
+mod invite;
+mod kept_head;
+mod key;
+mod known;
+mod large;
+mod member;
+mod name;
+mod numbered;
+mod outbox;
+mod placed;
+mod reservation;
+mod session;
+mod user;
 
-use xxhash_rust::xxh3::xxh3_128;
+#[cfg(test)]
+mod tests;
 
-use crate::event::Role;
-use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
+use std::ops::Bound;
 
-pub use account::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Standing, Status};
+pub use audit::{AuditKey, AuditRow, Author};
+pub use conversation::Conversation;
+pub use counter::Counter;
+pub use cursor::Cursor;
+pub use group_of_request::GroupOfRequest;
+pub use inbox::InboxEntry;
+pub use invitation::Invitation;
+pub use invite::{Invite, InviteId};
+pub use kept_head::KeptHead;
+pub use key::{Home, Key, Part, Parts};
+pub use known::Known;
+pub use large::Large;
+pub use member::Member;
+pub use name::NameOf;
+pub use numbered::Number;
+pub use outbox::{OutboxKey, OutboxRow};
+pub use placed::Placed;
+pub use reservation::Reservation;
+pub use session::Session;
+pub use user::{Standing, Status, User};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    pub id: UserId,
-    /// As displayed; its folded form is the key of the name row.
-    pub name: String,
-    pub password_hash: String,
-    pub created: Timestamp,
-    /// The request that registered it, so that a repeat is answered alike.
-    pub request: ClientMessageId,
-    pub standing: Standing,
+use crate::form::DecodeError;
+
+/// The ordered maps that applied state is kept in. First bytes of every key are the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Everything of users.
+    Users,
+    /// Everything of conversations but their events.
+    Conversations,
+    /// The logs of conversations: large values, written once and read in runs.
+    Events,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    pub device: DeviceId,
-    pub token: TokenHash,
-    pub created: Timestamp,
-    /// Its last recorded use, coarsely; zero: only its login.
-    pub used: Timestamp,
-}
+/// A kind of row.
+pub trait Table: Sized {
+    const FAMILY: Family;
+    /// Behind the slot; `None` where the family has one kind.
+    const TAG: Option<u8>;
+    type Key: Key;
 
-impl Session {
-    pub fn last_used(&self) -> Timestamp {
-        self.used.max(self.created)
+    fn to_value(&self) -> Vec<u8>;
+    /// Total: any bytes give a row or an error.
+    fn from_value(value: &[u8]) -> Result<Self, DecodeError>;
+
+    fn key(key: &Self::Key) -> Vec<u8> {
+        Self::prefix(key)
+    }
+
+    /// What the keys of all rows begin with whose key begins with `start`.
+    fn prefix(start: &impl Key) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(&start.slot().0.to_be_bytes());
+        bytes.extend(Self::TAG);
+        start.write(&mut bytes);
+        bytes
+    }
+
+    fn key_in(bytes: &[u8]) -> Option<Self::Key> {
+        let mut parts = Parts::of(bytes)?;
+        if let Some(tag) = Self::TAG
+            && parts.byte()? != tag
+        {
+            return None;
+        }
+        let slot = parts.slot;
+        let key = Self::Key::read(&mut parts)?;
+        (parts.is_empty() && key.slot() == slot).then_some(key)
     }
 }
 
-/// One line of a user's conversation list. Kept with `present: false` after leaving, so that a late
-/// row stays late.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InboxEntry {
-    pub conversation: ConversationId,
-    pub present: bool,
-    pub version: Seq,
-    /// A direct conversation in which only the other user has written, who is still a stranger.
-    /// False in rows of 74c331d.
-    pub unanswered: bool,
+/// Rows whose value is a record.
+macro_rules! table {
+    ($row:ty, $family:ident, $tag:expr, $key:ty) => {
+        impl $crate::record::Table for $row {
+            const FAMILY: $crate::record::Family = $crate::record::Family::$family;
+            const TAG: Option<u8> = $tag;
+            type Key = $key;
+
+            fn to_value(&self) -> Vec<u8> {
+                $crate::form::Record::encode(self)
+            }
+
+            fn from_value(value: &[u8]) -> Result<Self, $crate::form::DecodeError> {
+                $crate::form::Record::decode(value)
+            }
+        }
+    };
 }
 
-/// A group that a stranger has added this user to. It is in no conversation list before the user
-/// accepts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invitation {
-    pub conversation: ConversationId,
-    /// The stranger.
-    pub by: UserId,
-    /// The event that added the user.
-    pub version: Seq,
-    pub created: Timestamp,
+/// Rows whose value is one number of 8 bytes, big endian.
+macro_rules! number {
+    ($row:ident, $family:ident, $tag:expr, $key:ty) => {
+        impl $crate::record::Table for $row {
+            const FAMILY: $crate::record::Family = $crate::record::Family::$family;
+            const TAG: Option<u8> = $tag;
+            type Key = $key;
+
+            fn to_value(&self) -> Vec<u8> {
+                let mut value = Vec::with_capacity(8);
+                $crate::record::Part::write(&self.0, &mut value);
+                value
+            }
+
+            fn from_value(value: &[u8]) -> Result<Self, $crate::form::DecodeError> {
+                $crate::record::key::number(value).map($row)
+            }
+        }
+    };
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conversation {
-    /// Groups only; empty otherwise.
-    pub name: String,
-    pub open: bool,
-    pub head: Seq,
-    /// Time of the event at `head`.
-    pub time: Timestamp,
-    /// Member rows. Only a group has them: the ends of a direct conversation are in its id, a
-    /// channel is everyone's.
-    pub members: u32,
-    /// Members that are owners. Zero in a row of 74c331d: they are counted when the number is first
-    /// needed.
-    pub owners: u32,
-    /// Running hash over all events, equal on every replica at the same head.
-    pub chain: u64,
-    pub created: Timestamp,
-    /// Of a direct conversation: the lower, or the higher, of its users has written here. False in
-    /// rows of 74c331d until that user's next message.
-    pub low_wrote: bool,
-    pub high_wrote: bool,
+use {number, table};
+
+/// The first key after all keys that begin with `prefix`; `None` where there can be none.
+pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub role: Role,
-    /// The event that made them a member.
-    pub since: Seq,
-}
+/// Keys from the first bound to the second.
+pub type KeyRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cursor {
-    pub delivered: Seq,
-    pub read: Seq,
-}
-
-/// An outbox row is identified by its content, so that writing it twice has no effect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OutboxKey {
-    /// Slot of the conversation that caused it.
-    pub slot: Slot,
-    pub conversation: ConversationId,
-    pub version: Seq,
-    pub user: UserId,
-}
-
-impl OutboxKey {
-    /// The client message id with which the user leaves if its shard refuses the row: the same for
-    /// every delivery of the row.
-    pub fn refusal(&self) -> ClientMessageId {
-        let mut named = *b"refused ........ ........";
-        named[8..16].copy_from_slice(&self.version.0.to_be_bytes());
-        named[17..].copy_from_slice(&self.user.0.to_be_bytes());
-        ClientMessageId(xxh3_128(&named).to_be_bytes())
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxRow {
-    pub key: OutboxKey,
-    pub present: bool,
-    /// The other user that caused it, if any.
-    pub by: Option<UserId>,
+/// The keys that begin with `prefix`, after `last` if there is one.
+pub fn within(prefix: &[u8], last: Option<Vec<u8>>) -> KeyRange {
+    let start = last.map_or_else(|| Bound::Included(prefix.to_vec()), Bound::Excluded);
+    (start, after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded))
 }

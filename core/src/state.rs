@@ -1,70 +1,87 @@
-//! The applied state as the machine sees it: typed rows, read and written one by one.
+//! The applied state as the machine sees it: rows of typed tables, read and written one by one.
 //!
-//! On nodes it is a transaction over the store; [`memory::MemoryState`] is ordered maps, for tests
-//! and models. A read sees the earlier writes of its transaction. On a failing read the transaction
-//! remembers the error and answers as if the row were missing; the caller of `apply` discards the
-//! batch and stops the node.
+//! [`State`] is rows as bytes, and [`Rows`] the tables over it. The real state is a transaction
+//! over the store; [`memory::MemoryState`] is an ordered map, for tests and models. A read sees the
+//! writes before it in the same transaction. A failing read is the store's affair: the transaction
+//! remembers the error and answers as if the row were missing; the caller of `apply` then discards
+//! the whole batch and stops the node.
 
-mod account;
 pub mod memory;
 
 use crate::event::Event;
-use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, Seq, Slot, UserId};
-use crate::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
-use crate::unread::Numbering;
+use crate::form::DecodeError;
+use crate::id::{ConversationId, Seq, UserId};
+use crate::record::{Family, Key, KeyRange, Large, Number, Table, within};
+use crate::unread::{Numbered, Numbering, looked_at, numbered_for};
 
-pub use account::AccountRows;
+/// Rows as bytes.
+pub trait State {
+    fn value(&self, family: Family, key: &[u8]) -> Option<Vec<u8>>;
+    /// At most `limit` rows, in order of key or from the last key on.
+    fn scan(&self, family: Family, range: KeyRange, reverse: bool, limit: usize) -> Vec<(Vec<u8>, Vec<u8>)>;
+    fn put_value(&mut self, family: Family, key: Vec<u8>, value: Vec<u8>);
+    fn delete_value(&mut self, family: Family, key: Vec<u8>);
+    /// Notes that a row is not what this program wrote.
+    fn unreadable(&self, family: Family, key: &[u8], why: &DecodeError);
 
-pub trait State: AccountRows {
-    // Users, in the slot of the user.
-    fn user(&self, user: UserId) -> Option<User>;
-    fn put_user(&mut self, user: &User);
-    /// The user of a case-folded name.
-    fn user_of_name(&self, folded: &str) -> Option<UserId>;
-    fn put_name(&mut self, folded: &str, user: UserId);
-    fn session(&self, user: UserId, device: &DeviceId) -> Option<Session>;
-    /// All sessions of a user, ordered by device.
-    fn sessions(&self, user: UserId) -> Vec<Session>;
-    fn put_session(&mut self, user: UserId, session: &Session);
-    fn delete_session(&mut self, user: UserId, device: &DeviceId);
-    fn inbox_entry(&self, user: UserId, conversation: ConversationId) -> Option<InboxEntry>;
-    fn put_inbox_entry(&mut self, user: UserId, entry: &InboxEntry);
+    /// Where the numbers of a user's events stand at the head of a log.
+    fn numbering(&self, conversation: ConversationId, user: UserId, head: Seq) -> Numbering {
+        let last = self.last::<Number>(&(conversation, user), 1).pop();
+        let last = last.map(|((_, _, seq), Number(number))| Numbered { seq, number }).unwrap_or_default();
+        let behind = (conversation, last.seq);
+        let large = self.page::<Large>(&conversation, Some(&behind), 1).pop().map(|((_, seq), _)| seq);
+        let events = self.page::<Event>(&conversation, Some(&behind), looked_at(last, head, large));
+        let since = events.iter().filter(|(_, event)| numbered_for(event) == user).count() as u64;
+        Numbering { last, since }
+    }
 
-    fn invitation(&self, user: UserId, conversation: ConversationId) -> Option<Invitation>;
-    /// All invitations of a user, ordered by conversation; the machine bounds their number.
-    fn invitations(&self, user: UserId) -> Vec<Invitation>;
-    fn put_invitation(&mut self, user: UserId, invitation: &Invitation);
-    fn delete_invitation(&mut self, user: UserId, conversation: ConversationId);
-    /// Whether the user has accepted an invitation by this one.
-    fn knows(&self, user: UserId, other: UserId) -> bool;
-    fn put_known(&mut self, user: UserId, other: UserId);
-
-    // Conversations, in the slot of the conversation.
-    fn conversation(&self, conversation: ConversationId) -> Option<Conversation>;
-    fn put_conversation(&mut self, conversation: ConversationId, row: &Conversation);
-    fn member(&self, conversation: ConversationId, user: UserId) -> Option<Member>;
-    fn put_member(&mut self, conversation: ConversationId, user: UserId, member: &Member);
-    fn delete_member(&mut self, conversation: ConversationId, user: UserId);
-    /// Members in order of user id, after `from` (exclusive), at most `limit`.
-    fn members(&self, conversation: ConversationId, from: Option<UserId>, limit: usize) -> Vec<(UserId, Member)>;
-    fn cursor(&self, conversation: ConversationId, user: UserId) -> Cursor;
-    fn put_cursor(&mut self, conversation: ConversationId, user: UserId, cursor: Cursor);
-    fn event(&self, conversation: ConversationId, seq: Seq) -> Option<Event>;
-    fn put_event(&mut self, conversation: ConversationId, event: &Event);
-    /// The position of a user's event numbers in this conversation; see [`crate::unread`].
-    fn numbering(&self, conversation: ConversationId, user: UserId) -> Numbering;
-    /// Writes the last row, if it is a new one.
-    fn put_numbering(&mut self, conversation: ConversationId, user: UserId, numbering: Numbering);
-    /// The place a client message id has taken.
-    fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq>;
-    fn put_placed(&mut self, conversation: ConversationId, sender: UserId, id: ClientMessageId, seq: Seq);
-    /// The group that a creation request made.
-    fn group_of_request(&self, slot: Slot, creator: UserId, request: ClientMessageId) -> Option<GroupId>;
-    fn put_group_of_request(&mut self, slot: Slot, creator: UserId, request: ClientMessageId, group: GroupId);
-    fn put_outbox(&mut self, row: &OutboxRow);
-    fn delete_outbox(&mut self, key: &OutboxKey);
-
-    /// The last counter handed out in this slot, for user and group ids alike; zero at first.
-    fn counter(&self, slot: Slot) -> u64;
-    fn put_counter(&mut self, slot: Slot, counter: u64);
+    /// Keeps where they stand now, and writes the last row if it is a new one.
+    fn put_numbering(&mut self, conversation: ConversationId, user: UserId, numbering: Numbering) {
+        if let Some((seq, number)) = numbering.new_row() {
+            self.put(&(conversation, user, seq), &number);
+        }
+    }
 }
+
+/// Rows of tables.
+pub trait Rows: State {
+    fn get<T: Table>(&self, key: &T::Key) -> Option<T> {
+        let key = T::key(key);
+        self.row(&key, &self.value(T::FAMILY, &key)?)
+    }
+
+    fn put<T: Table>(&mut self, key: &T::Key, row: &T) {
+        self.put_value(T::FAMILY, T::key(key), row.to_value());
+    }
+
+    fn delete<T: Table>(&mut self, key: &T::Key) {
+        self.delete_value(T::FAMILY, T::key(key));
+    }
+
+    /// The first rows whose keys begin with `start`, behind the key `after`, at most `limit`.
+    fn page<T: Table>(&self, start: &impl Key, after: Option<&T::Key>, limit: usize) -> Vec<(T::Key, T)> {
+        let range = within(&T::prefix(start), after.map(T::key));
+        self.scan(T::FAMILY, range, false, limit).iter().filter_map(|(key, value)| self.keyed(key, value)).collect()
+    }
+
+    /// The last rows whose keys begin with `start`, the last first, at most `limit`.
+    fn last<T: Table>(&self, start: &impl Key, limit: usize) -> Vec<(T::Key, T)> {
+        let range = within(&T::prefix(start), None);
+        self.scan(T::FAMILY, range, true, limit).iter().filter_map(|(key, value)| self.keyed(key, value)).collect()
+    }
+
+    fn keyed<T: Table>(&self, key: &[u8], value: &[u8]) -> Option<(T::Key, T)> {
+        let foreign = DecodeError::Invalid { field: "key", why: "it is of no row of this table" };
+        let found = T::key_in(key).or_else(|| {
+            self.unreadable(T::FAMILY, key, &foreign);
+            None
+        });
+        Some((found?, self.row(key, value)?))
+    }
+
+    fn row<T: Table>(&self, key: &[u8], value: &[u8]) -> Option<T> {
+        T::from_value(value).map_err(|error| self.unreadable(T::FAMILY, key, &error)).ok()
+    }
+}
+
+impl<S: State + ?Sized> Rows for S {}

@@ -4,11 +4,11 @@
 use troupe_core::command::{Append, CreateGroup, Intent, RecordAct, Register, SettleOutbox, UpdateInbox};
 use troupe_core::event::{self, Role};
 use troupe_core::limits;
-use troupe_core::record::{Author, Conversation, Member, OutboxKey};
+use troupe_core::record::{Author, Conversation, Counter, Member, NameOf, OutboxKey, Placed};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, Event, EventKind, GroupId, Level, Machine, Meta, Rejection, Reply,
-    Seq, Slot, State, Timestamp, UserId, Username,
+    Rows, Seq, Slot, Timestamp, UserId, Username,
 };
 
 const OWNER: UserId = UserId(1);
@@ -50,10 +50,10 @@ fn row(head: Seq, members: u32) -> Conversation {
 /// A group of users 1, 2, 3 ... as if it had a history; the first is its owner.
 fn group_of(members: usize) -> MemoryState {
     let mut state = MemoryState::default();
-    state.put_conversation(TEAM, &row(Seq(7), members as u32));
+    state.put(&TEAM, &row(Seq(7), members as u32));
     for user in 1..=members as u64 {
         let role = if UserId(user) == OWNER { Role::Owner } else { Role::Member };
-        state.put_member(TEAM, UserId(user), &Member { role, since: Seq(1) });
+        state.put(&(TEAM, UserId(user)), &Member { role, since: Seq(1) });
     }
     state
 }
@@ -98,7 +98,7 @@ fn one_request_names_two_hundred_users() {
 #[test]
 fn the_last_owner_is_known_without_a_look_at_the_members() {
     let mut state = group_of(2);
-    state.put_member(TEAM, UserId(2), &Member { role: Role::Owner, since: Seq(1) });
+    state.put(&(TEAM, UserId(2)), &Member { role: Role::Owner, since: Seq(1) });
     assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Leave)), Reply::Rejected(Rejection::LastOwner));
     let down = Intent::SetRole { user: OWNER, role: Role::Admin };
     assert_eq!(apply(&mut state, change(OWNER, 2, down)), Reply::Rejected(Rejection::LastOwner));
@@ -109,15 +109,15 @@ fn the_last_owner_is_known_without_a_look_at_the_members() {
 #[test]
 fn the_owners_of_an_old_row_are_counted_once() {
     let mut state = group_of(1_000);
-    state.put_conversation(TEAM, &Conversation { owners: 0, ..row(Seq(7), 1_000) });
+    state.put(&TEAM, &Conversation { owners: 0, ..row(Seq(7), 1_000) });
     let (second, last) = (UserId(999), UserId(1_000));
     let leave = change(OWNER, 1, Intent::Leave);
     let refused = Machine::default().apply(&mut state, Meta { now: Timestamp(1_000), level: Level::NEWEST }, &leave);
     assert_eq!(refused, (Reply::Rejected(Rejection::LastOwner), Vec::new()));
-    let owners = |state: &MemoryState| state.conversation(TEAM).map(|row| row.owners);
+    let owners = |state: &MemoryState| state.get::<Conversation>(&TEAM).map(|row| row.owners);
     assert_eq!(owners(&state), Some(1));
     // From here on the count is the truth: this owner is not in it.
-    state.put_member(TEAM, second, &Member { role: Role::Owner, since: Seq(1) });
+    state.put(&(TEAM, second), &Member { role: Role::Owner, since: Seq(1) });
     assert_eq!(apply(&mut state, leave.clone()), Reply::Rejected(Rejection::LastOwner));
     let promote = |n| change(OWNER, n, Intent::SetRole { user: last, role: Role::Owner });
     assert!(matches!(apply(&mut state, promote(2)), Reply::Placed { .. }));
@@ -143,7 +143,7 @@ fn another_owner_is_found_far_behind() {
 #[test]
 fn a_full_log_takes_nothing() {
     let mut state = group_of(2);
-    state.put_conversation(TEAM, &row(Seq(u64::MAX), 2));
+    state.put(&TEAM, &row(Seq(u64::MAX), 2));
     assert!(is_bad_request(&apply(&mut state, text(TEAM, OWNER, 1))));
     assert!(is_bad_request(&apply(&mut state, change(OWNER, 2, Intent::Add { users: vec![UserId(9)] }))));
     assert!(is_bad_request(&apply(&mut state, change(UserId(2), 3, Intent::Leave))));
@@ -156,8 +156,8 @@ fn ids_end_below_two_to_the_53() {
     let register = Register { name: name.clone(), password_hash: String::new(), request: id(1) };
     for (counter, fits) in [((1 << 43) - 2, true), ((1 << 43) - 1, false), (u64::MAX - 1, false), (u64::MAX, false)] {
         let mut state = MemoryState::default();
-        state.put_counter(name.slot(), counter);
-        state.put_counter(create.slot(), counter);
+        state.put(&name.slot(), &Counter(counter));
+        state.put(&create.slot(), &Counter(counter));
         match apply(&mut state, Command::Register(register.clone())) {
             Reply::Registered { user } => assert!(fits && user.0 < 1 << 53 && user.slot() == name.slot()),
             reply => assert!(!fits && is_bad_request(&reply), "{reply:?}"),
@@ -230,18 +230,18 @@ fn rows_of_another_slot_are_not_settled() {
 #[test]
 fn missing_rows_do_not_panic() {
     let mut state = MemoryState::default();
-    state.put_placed(TEAM, OWNER, id(1), Seq(5));
+    state.put(&(TEAM, OWNER, id(1)), &Placed(Seq(5)));
     let placed = Reply::Placed { seq: Seq(5), time: Timestamp(0), duplicate: true };
     assert_eq!(apply(&mut state, text(TEAM, OWNER, 1)), placed);
 
     let Some(name) = Username::new("anna") else { panic!("a good name") };
-    state.put_name(name.key().as_str(), UserId(77));
+    state.put(&NameOf::of(name.key().as_str()), &NameOf(UserId(77)));
     let register = Register { name, password_hash: String::new(), request: id(1) };
     assert_eq!(apply(&mut state, Command::Register(register)), Reply::Rejected(Rejection::NameTaken));
 
     // A member of a group that counts none.
-    state.put_conversation(TEAM, &row(Seq(1), 0));
-    state.put_member(TEAM, OWNER, &Member { role: Role::Owner, since: Seq(1) });
+    state.put(&TEAM, &row(Seq(1), 0));
+    state.put(&(TEAM, OWNER), &Member { role: Role::Owner, since: Seq(1) });
     assert!(matches!(apply(&mut state, change(OWNER, 2, Intent::Leave)), Reply::Placed { .. }));
 
     let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX), by: None };
@@ -252,7 +252,7 @@ fn missing_rows_do_not_panic() {
 #[test]
 fn a_log_goes_on_in_the_new_form_when_the_level_rises() {
     let mut state = group_of(2);
-    state.put_conversation(TEAM, &row(Seq(0), 2));
+    state.put(&TEAM, &row(Seq(0), 2));
     for (n, level) in [(1, Level::FIRST), (2, Level::FIRST), (3, Level::SECOND), (4, Level::SECOND)] {
         let meta = Meta { now: Timestamp(1_000), level };
         let (reply, _) = Machine::default().apply(&mut state, meta, &text(TEAM, OWNER, n));
@@ -261,7 +261,7 @@ fn a_log_goes_on_in_the_new_form_when_the_level_rises() {
     let mut log = state.events(TEAM);
     let sealed: Vec<bool> = log.iter().map(|event| event.seal.is_some()).collect();
     assert_eq!(sealed, [false, false, true, true]);
-    let chain = state.conversation(TEAM).expect("a row").chain;
+    let chain = state.get::<Conversation>(&TEAM).expect("a row").chain;
     assert_eq!(event::verify(Seq(0), 0, &log), Ok(chain));
     log[2] = log[2].clone().erased().expect("sealed events can be erased");
     assert_eq!(log[2].kind.content(), b"");

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
 use troupe_core::Event;
-use troupe_proto::Record;
+use troupe_core::form::Record;
 use troupe_proto::wire::client;
 
 fuzz_target!(|data: &[u8]| {

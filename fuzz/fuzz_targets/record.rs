@@ -4,15 +4,21 @@
 use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
-use troupe_core::Command;
+use troupe_core::form::Record as Row;
+use troupe_core::{Command, Event};
 use troupe_core::record::{
     AuditRow, Conversation, Cursor, InboxEntry, Invite, Member, OutboxRow, Reservation, Session, User,
 };
 use troupe_proto::{Record, StampedBatch};
 
 fuzz_target!(|data: &[u8]| {
-    settled::<Command>(data);
-    settled::<StampedBatch>(data);
+    if let Ok(value) = Command::decode(data) {
+        assert_eq!(Command::decode(&value.encode()), Ok(value));
+    }
+    if let Ok(value) = StampedBatch::decode(data) {
+        assert_eq!(StampedBatch::decode(&value.encode()), Ok(value));
+    }
+    settled::<Event>(data);
     settled::<User>(data);
     settled::<Session>(data);
     settled::<InboxEntry>(data);
@@ -25,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
     settled::<Reservation>(data);
 });
 
-fn settled<T: Record + PartialEq + Debug>(data: &[u8]) {
+fn settled<T: Row + PartialEq + Debug>(data: &[u8]) {
     if let Ok(value) = T::decode(data) {
         assert_eq!(T::decode(&value.encode()), Ok(value));
     }

@@ -3,7 +3,7 @@
 
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, SLOTS, Slot, TokenHash, UserId};
 
-use crate::error::DecodeError;
+use troupe_core::form::DecodeError;
 
 /// Ids of users and groups stay below this, so that JSON and JavaScript keep them exact.
 const ID_LIMIT: u64 = 1 << 53;

@@ -7,6 +7,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use troupe_core::record;
+
 /// One ordered map. Its number is on disk: never reuse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -22,6 +24,16 @@ pub enum Family {
     Conversations,
     /// Events, first bytes are the slot.
     Events,
+}
+
+impl From<record::Family> for Family {
+    fn from(family: record::Family) -> Family {
+        match family {
+            record::Family::Users => Family::Users,
+            record::Family::Conversations => Family::Conversations,
+            record::Family::Events => Family::Events,
+        }
+    }
 }
 
 impl Family {
@@ -110,7 +122,7 @@ pub struct Space {
 }
 
 pub type Pair = (Vec<u8>, Vec<u8>);
-pub type KeyRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+pub use troupe_core::record::KeyRange;
 
 /// Whether no key can lie in `range`; ordered maps panic on some such ranges.
 pub(crate) fn is_empty(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {

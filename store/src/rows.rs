@@ -1,9 +1,8 @@
 //! The applied state of `troupe-core` as typed rows over an engine.
 //!
-//! [`View`] reads rows one by one and in pages, for the actors. The machine writes to a
-//! [`Transaction`]: a view that sees its own writes, and at its end one batch. Keys are
-//! [`crate::key`]'s, values [`Record`](troupe_proto::record::Record)s of `troupe-proto`, except for
-//! single numbers: 8 bytes, big endian. An unreadable row is
+//! [`View`] reads: rows one by one and in pages, for the actors. [`Transaction`] is what the
+//! machine writes to: a view through which its own writes shine, and at its end one batch. Keys and
+//! values are those of the tables in [`troupe_core::record`]. A row that cannot be read is
 //! [`EngineError::Fatal`](crate::EngineError): the disk does not hold what this program wrote.
 
 mod digest;

@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use mesh::{answer, request, user_key};
 use prost::Message;
+use troupe_core::form;
 use troupe_core::{GroupId, Level, NameKey, NodeId, Seq, Timestamp, UserId};
 use troupe_proto::Record;
 use troupe_proto::wire::mesh;
@@ -164,7 +165,7 @@ pub fn encode_outcome(outcome: &Outcome, level: Level) -> Bytes {
             user: account.user.0,
             name: account.name.clone(),
             password_hash: account.password_hash.clone(),
-            standing: account.standing.encode().into(),
+            standing: form::Record::encode(&account.standing).into(),
         }),
         Ok(Answer::Ended(sessions)) => {
             What::Ended(mesh::Ended { sessions: sessions.iter().map(session_out).collect() })
@@ -203,7 +204,7 @@ pub fn decode_outcome(body: Bytes) -> Decoded<Outcome> {
             password_hash: account.password_hash,
             standing: match account.standing.is_empty() {
                 true => Default::default(),
-                false => Record::decode(&account.standing).map_err(|_| Garbled("standing"))?,
+                false => form::Record::decode(&account.standing).map_err(|_| Garbled("standing"))?,
             },
         }),
         What::Ended(ended) => Answer::Ended(sessions_in(ended.sessions)?),

@@ -200,7 +200,7 @@ async fn settle(world: &World, shard: ShardId, keys: Vec<OutboxKey>) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    use troupe_core::{GroupId, Seq, State, UserId};
+    use troupe_core::{GroupId, Rows, Seq, UserId};
     use troupe_store::engine::{Durability, Engine};
     use troupe_store::memory::Memory;
     use troupe_store::rows::Transaction;
@@ -221,7 +221,7 @@ mod tests {
             for user in 1..=*count {
                 let slot = conversation.slot();
                 let key = OutboxKey { slot, conversation: *conversation, version: Seq(2), user: UserId(user) };
-                rows.put_outbox(&OutboxRow { key, present: true, by: None });
+                rows.put(&key.clone(), &OutboxRow { key, present: true, by: None });
             }
         }
         let batch = rows.into_batch().expect("rows");

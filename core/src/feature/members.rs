@@ -16,6 +16,7 @@ use crate::limits;
 use crate::machine::{Step, somebody};
 use crate::plant::Plant;
 use crate::record::{Conversation, Member};
+use crate::state::Rows;
 
 /// Each user once, by id.
 pub(crate) fn distinct(users: &[UserId]) -> Result<Vec<UserId>, Rejection> {
@@ -109,7 +110,7 @@ impl Step<'_> {
     fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, by: UserId, users: &[UserId]) {
         let sees_from = if self.planted(Plant::AddedSeesAll) { Seq(1) } else { since };
         for &user in users {
-            self.state.put_member(conversation, user, &Member { role, since: sees_from });
+            self.state.put(&(conversation, user), &Member { role, since: sees_from });
         }
         self.enqueue(conversation, since, true, by, users);
     }
@@ -126,7 +127,7 @@ impl Step<'_> {
         // No one could make a later visitor its owner.
         row.open &= row.members > 0;
         if !self.planted(Plant::RemovedStaysMember) {
-            self.state.delete_member(conversation, user);
+            self.state.delete::<Member>(&(conversation, user));
         }
         self.enqueue(conversation, event.seq, false, event.sender, &[user]);
     }

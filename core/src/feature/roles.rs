@@ -10,6 +10,7 @@ use crate::id::{ConversationId, Seq, UserId};
 use crate::level::Level;
 use crate::machine::Step;
 use crate::record::{Conversation, Member};
+use crate::state::Rows;
 
 /// Members read in one step when owners are counted.
 const COUNT_PAGE: usize = 256;
@@ -41,13 +42,13 @@ impl Step<'_> {
         user: UserId,
         role: Role,
     ) {
-        let held = self.state.member(conversation, user);
+        let held = self.state.get::<Member>(&(conversation, user));
         if row.owners > 0 {
             row.owners -= u32::from(held.as_ref().is_some_and(|held| held.role == Role::Owner));
             row.owners += u32::from(role == Role::Owner);
         }
         let since = held.map_or(seq, |held| held.since);
-        self.state.put_member(conversation, user, &Member { role, since });
+        self.state.put(&(conversation, user), &Member { role, since });
     }
 
     /// Rows of 74c331d count no owners. The first change by an owner that asks for the number scans
@@ -56,14 +57,14 @@ impl Step<'_> {
     pub(super) fn count_owners_once(&mut self, conversation: ConversationId, row: &mut Conversation) {
         if self.level >= Level::SECOND && row.owners == 0 {
             row.owners = self.count_owners(conversation);
-            self.state.put_conversation(conversation, row);
+            self.state.put(&conversation, row);
         }
     }
 
     fn count_owners(&self, conversation: ConversationId) -> u32 {
         let (mut owners, mut from) = (0, None);
         loop {
-            let page = self.state.members(conversation, from, COUNT_PAGE);
+            let page = self.state.page::<Member>(&conversation, from.as_ref(), COUNT_PAGE);
             owners += page.iter().filter(|(_, member)| member.role == Role::Owner).count() as u32;
             match page.last() {
                 Some((last, _)) if page.len() == COUNT_PAGE => from = Some(*last),
@@ -88,7 +89,7 @@ impl Role {
         }
     }
 
-    fn of(number: u64) -> Option<Role> {
+    pub(crate) fn of(number: u64) -> Option<Role> {
         [Role::Member, Role::Admin, Role::Owner].into_iter().find(|role| u64::from(role.number()) == number)
     }
 }

@@ -10,8 +10,9 @@ use crate::command::{AccountChange, ChangeAccount, CreateAccount};
 use crate::effect::Ending;
 use crate::error::Rejection;
 use crate::limits;
-use crate::record::{Standing, Status, User};
+use crate::record::{Session, Standing, Status, User};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 impl Step<'_> {
     pub(super) fn create_account(&mut self, c: &CreateAccount) -> Outcome {
@@ -31,7 +32,7 @@ impl Step<'_> {
     }
 
     pub(super) fn change_account(&mut self, c: &ChangeAccount) -> Outcome {
-        let mut user = self.state.user(c.user).ok_or(Rejection::NoSuchUser)?;
+        let mut user = self.state.get::<User>(&c.user).ok_or(Rejection::NoSuchUser)?;
         if user.standing.changes.contains(&c.request) {
             return Ok(Reply::Done);
         }
@@ -67,7 +68,7 @@ impl Step<'_> {
         if changes.len() > limits::CHANGES_REMEMBERED {
             changes.remove(0);
         }
-        self.state.put_user(&user);
+        self.state.put(&user.id, &user);
         self.end_sessions_by(c);
         if let Some((action, detail)) = act(&c.change) {
             self.audit(c.user.slot(), c.request, &c.by, action, &user.name, &detail);
@@ -113,7 +114,7 @@ impl Step<'_> {
             AccountChange::EndSessions { .. } => Ending::Revoked,
             AccountChange::Enable | AccountChange::SetAdmin { .. } => return,
         };
-        for session in self.state.sessions(c.user) {
+        for (_, session) in self.state.page::<Session>(&c.user, None, usize::MAX) {
             let spared = match &c.change {
                 AccountChange::ChangePassword { keep: Some((device, token)), .. } => {
                     session.device == *device && session.token == *token

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::plant::Plant;
 use crate::record::{AuditKey, AuditRow, Author};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 impl Step<'_> {
     /// Writes one row, and drops the oldest row of the slot at the limit.
@@ -22,30 +23,31 @@ impl Step<'_> {
         if self.planted(Plant::ActNotRecorded) {
             return;
         }
-        let last = self.state.last_audit(slot, 1);
-        let (time, number) = last.first().map_or((Timestamp(0), 0), |row| (row.key.time, row.key.number));
-        // A leader whose clock is behind writes the time of the previous row, so that keys stay in
+        let last = self.state.last::<AuditRow>(&slot, 1).pop();
+        let (time, number) = last.map_or((Timestamp(0), 0), |(key, _)| (key.time, key.number));
+        // A leader whose clock is behind writes the time of the row before, so that keys stay in
         // the order of acts.
         let key = AuditKey { slot, time: self.now.max(time), number: number.saturating_add(1) };
-        self.state.put_audit(&AuditRow {
+        let row = AuditRow {
             key,
             by: Author { user: by.user, name: cut(&by.name), address: cut(&by.address) },
             action: cut(action),
             target: cut(target),
             detail: cut(detail),
             request,
-        });
-        if let Some(first) = self.state.first_audit(slot)
+        };
+        self.state.put(&key, &row);
+        if let Some((first, _)) = self.state.page::<AuditRow>(&slot, None, 1).pop()
             && key.number.saturating_sub(first.number) >= limits::AUDIT_ROWS_PER_SLOT
         {
-            self.state.delete_audit(&first);
+            self.state.delete::<AuditRow>(&first);
         }
     }
 
     pub(super) fn record_act(&mut self, c: &RecordAct) -> Outcome {
         // An attempt without an answer may be committed late, behind acts of others.
-        let rows = self.state.last_audit(c.slot, limits::AUDIT_ROWS_COMPARED);
-        if rows.iter().all(|row| row.request != c.request) {
+        let rows = self.state.last::<AuditRow>(&c.slot, limits::AUDIT_ROWS_COMPARED);
+        if rows.iter().all(|(_, row)| row.request != c.request) {
             self.audit(c.slot, c.request, &c.by, &c.action, &c.target, &c.detail);
         }
         Ok(Reply::Done)

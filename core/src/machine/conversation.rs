@@ -11,8 +11,9 @@ use crate::feature::{Append, Intent};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
 use crate::plant::Plant;
-use crate::record::Conversation;
+use crate::record::{Conversation, Large, Member, Placed, Table};
 use crate::reply::Reply;
+use crate::state::Rows;
 use crate::unread;
 
 /// The memory of the planted bug `DedupWindow`.
@@ -41,7 +42,7 @@ impl Step<'_> {
     /// The row of the conversation, a fresh one where the first event creates it, and the role of
     /// the actor in it. `None` is an outsider that the intent lets in.
     fn admit(&self, c: &Append) -> Result<(Conversation, Option<Role>), Rejection> {
-        let row = match self.state.conversation(c.conversation) {
+        let row = match self.state.get::<Conversation>(&c.conversation) {
             Some(row) => row,
             None if c.conversation.is_group() => return Err(c.intent.outsider()),
             None => new_conversation(self.now),
@@ -57,21 +58,21 @@ impl Step<'_> {
         match conversation {
             ConversationId::Everyone => Some(Role::Member),
             ConversationId::Direct { .. } => conversation.peer_of(user).map(|_| Role::Member),
-            ConversationId::Group(_) => self.state.member(conversation, user).map(|member| member.role),
+            ConversationId::Group(_) => self.state.get::<Member>(&(conversation, user)).map(|member| member.role),
         }
     }
 
     /// The answer to a request that already has a place.
     fn duplicate(&self, c: &Append) -> Option<Reply> {
         let seq = self.placed(c.conversation, c.actor, c.client_message_id)?;
-        let time = self.state.event(c.conversation, seq).map_or(Timestamp(0), |event| event.time);
+        let time = self.state.get::<Event>(&(c.conversation, seq)).map_or(Timestamp(0), |event| event.time);
         Some(Reply::Placed { seq, time, duplicate: true })
     }
 
     fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
-        let placed = self.state.placed(conversation, self.dedup_sender(sender), id);
+        let placed = self.state.get::<Placed>(&(conversation, self.dedup_sender(sender), id)).map(|Placed(seq)| seq);
         let recent = |seq: &Seq| {
-            let head = self.state.conversation(conversation).map_or(Seq::ZERO, |row| row.head);
+            let head = self.state.get::<Conversation>(&conversation).map_or(Seq::ZERO, |row| row.head);
             !self.planted(Plant::DedupWindow) || seq.0 + PLANTED_WINDOW > head.0
         };
         placed.filter(recent)
@@ -100,27 +101,33 @@ impl Step<'_> {
         row.head = seq;
         row.time = time;
         row.chain = event.chain(row.chain);
+        let value = event.to_value();
         if self.level >= Level::SECOND {
-            self.number(conversation, &event);
+            if value.len() >= unread::LARGE_BYTES {
+                row.large = seq;
+                self.state.put(&(conversation, seq), &Large);
+            }
+            self.number(conversation, row.large, &event);
         }
-        self.state.put_event(conversation, &event);
-        self.state.put_placed(conversation, self.dedup_sender(sender), id, seq);
+        self.state.put_value(Event::FAMILY, Event::key(&(conversation, seq)), value);
+        self.state.put(&(conversation, self.dedup_sender(sender), id), &Placed(seq));
         // Effects of the event follow its delivery.
         let at = self.effects.len();
         self.project(conversation, row, &event);
-        self.state.put_conversation(conversation, row);
+        self.state.put(&conversation, row);
         self.effects.insert(at, Effect::Deliver { conversation, event });
         Ok(Reply::Placed { seq, time, duplicate: false })
     }
 
-    /// Notes how many events are numbered for the same user so far, once in a while. It comes
-    /// before the event is written, because events behind the last note are counted.
-    fn number(&mut self, conversation: ConversationId, event: &Event) {
+    /// Notes how many events are numbered for the same user so far, once in a while. `large` is the
+    /// last large event.
+    fn number(&mut self, conversation: ConversationId, large: Seq, event: &Event) {
         if self.planted(Plant::UnreadCountsOwn) {
             return;
         }
         let user = unread::numbered_for(event);
-        let numbering = self.state.numbering(conversation, user).next(event.seq);
+        let head = Seq(event.seq.0 - 1);
+        let numbering = self.state.numbering(conversation, user, head).next(event.seq, large);
         self.state.put_numbering(conversation, user, numbering);
     }
 }

@@ -8,23 +8,25 @@ use crate::command::{AdvanceCursors, CursorMove};
 use crate::effect::Effect;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::plant::Plant;
-use crate::record::Cursor;
+use crate::record::{Conversation, Cursor, Member};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 impl Step<'_> {
     pub(super) fn advance_cursors(&mut self, c: &AdvanceCursors) -> Outcome {
-        // Without a row there is nothing to move; the conversation's actor is done waiting.
-        let Some(row) = self.state.conversation(c.conversation) else { return Ok(Reply::Done) };
+        // Without a row there is nothing to move in; what the conversation's actor waits for is
+        // done.
+        let Some(row) = self.state.get::<Conversation>(&c.conversation) else { return Ok(Reply::Done) };
         let head = row.head;
         for step in &c.moves {
             if !self.takes_part(c.conversation, step.user) {
                 continue;
             }
-            let held = self.state.cursor(c.conversation, step.user);
+            let held = self.state.get::<Cursor>(&(c.conversation, step.user)).unwrap_or_default();
             let back = self.planted(Plant::CursorGoesBack);
             let cursor = advanced(if back { Cursor::default() } else { held }, step, head);
             if cursor != held {
-                self.state.put_cursor(c.conversation, step.user, cursor);
+                self.state.put(&(c.conversation, step.user), &cursor);
                 self.effects.push(Effect::CursorMoved {
                     conversation: c.conversation,
                     user: step.user,
@@ -41,7 +43,7 @@ impl Step<'_> {
         match conversation {
             ConversationId::Everyone => user != UserId(0),
             ConversationId::Direct { .. } => conversation.peer_of(user).is_some(),
-            ConversationId::Group(_) => self.state.member(conversation, user).is_some(),
+            ConversationId::Group(_) => self.state.get::<Member>(&(conversation, user)).is_some(),
         }
     }
 }

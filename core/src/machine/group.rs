@@ -9,12 +9,14 @@ use crate::error::Rejection;
 use crate::event::EventKind;
 use crate::feature::{check_count, check_name, distinct};
 use crate::id::{ClientMessageId, ConversationId, GroupId, UserId};
+use crate::record::GroupOfRequest;
 use crate::reply::Reply;
+use crate::state::Rows;
 
 impl Step<'_> {
     pub(super) fn create_group(&mut self, c: &CreateGroup) -> Outcome {
         let slot = c.slot();
-        if let Some(group) = self.state.group_of_request(slot, c.creator, c.request) {
+        if let Some(GroupOfRequest(group)) = self.state.get(&(slot, c.creator, c.request)) {
             return Ok(Reply::GroupCreated { group });
         }
         check_create(c)?;
@@ -22,7 +24,7 @@ impl Step<'_> {
 
         let group = GroupId(self.mint(slot)?);
         let conversation = ConversationId::Group(group);
-        self.state.put_group_of_request(slot, c.creator, c.request, group);
+        self.state.put(&(slot, c.creator, c.request), &GroupOfRequest(group));
         let mut row = new_conversation(self.now);
         row.open = c.open;
         let created = EventKind::Created { name: c.name.clone() };

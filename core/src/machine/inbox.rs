@@ -14,8 +14,9 @@ use crate::error::Rejection;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits;
 use crate::plant::Plant;
-use crate::record::{InboxEntry, Invitation};
+use crate::record::{InboxEntry, Invitation, Known};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 /// Whether it has expired without an answer.
 pub fn has_expired(invitation: &Invitation, now: u64) -> bool {
@@ -26,8 +27,8 @@ impl Step<'_> {
     /// Outbox rows may arrive twice and in any order; the highest version wins, for the list and
     /// for invitations.
     pub(super) fn update_inbox(&mut self, c: &UpdateInbox) -> Outcome {
-        let entry = self.state.inbox_entry(c.user, c.conversation);
-        let pending = self.state.invitation(c.user, c.conversation);
+        let entry = self.state.get::<InboxEntry>(&(c.user, c.conversation));
+        let pending = self.state.get::<Invitation>(&(c.user, c.conversation));
         let invited = pending.as_ref().map_or(Seq::ZERO, |pending| pending.version);
         let held = entry.as_ref().map_or(Seq::ZERO, |entry| entry.version).max(invited);
         if c.version < held || c.version == Seq::ZERO {
@@ -39,7 +40,7 @@ impl Step<'_> {
                 return self.invite(c, by, entry);
             }
             if pending.is_some() {
-                self.state.delete_invitation(c.user, c.conversation);
+                self.state.delete::<Invitation>(&(c.user, c.conversation));
             }
             let unanswered = matches!(c.conversation, ConversationId::Direct { .. }) && c.by.is_some();
             self.put_entry(c, c.present, unanswered);
@@ -54,21 +55,21 @@ impl Step<'_> {
     }
 
     pub(super) fn accept_invitation(&mut self, c: &AcceptInvitation) -> Outcome {
-        let pending = self.state.invitation(c.user, c.conversation);
+        let pending = self.state.get::<Invitation>(&(c.user, c.conversation));
         let now = self.now.0;
         let open = |pending: &Invitation| pending.version == c.version && !has_expired(pending, now);
         let Some(pending) = pending.filter(open) else {
             let accepted = |entry: &InboxEntry| entry.present && entry.version == c.version;
-            let entry = self.state.inbox_entry(c.user, c.conversation).filter(accepted);
+            let entry = self.state.get::<InboxEntry>(&(c.user, c.conversation)).filter(accepted);
             let entry = entry.ok_or(Rejection::NoSuchInvitation)?;
             self.tell_list(c.user, c.conversation, true, entry.version);
             return Ok(Reply::Done);
         };
-        self.state.delete_invitation(c.user, c.conversation);
-        self.state.put_known(c.user, pending.by);
+        self.state.delete::<Invitation>(&(c.user, c.conversation));
+        self.state.put(&(c.user, pending.by), &Known);
         let (conversation, version) = (c.conversation, pending.version);
         let entry = InboxEntry { conversation, present: true, version, unanswered: false };
-        self.state.put_inbox_entry(c.user, &entry);
+        self.state.put(&(c.user, entry.conversation), &entry);
         self.tell_list(c.user, conversation, true, version);
         Ok(Reply::Done)
     }
@@ -78,7 +79,8 @@ impl Step<'_> {
         let by = c.by.filter(|_| c.present && matches!(c.conversation, ConversationId::Group(_)))?;
         let direct = ConversationId::direct(c.user, by)?;
         let wrote = |entry: InboxEntry| entry.present && !entry.unanswered;
-        let knows = self.state.knows(c.user, by) || self.state.inbox_entry(c.user, direct).is_some_and(wrote);
+        let accepted = self.state.get::<Known>(&(c.user, by)).is_some();
+        let knows = accepted || self.state.get::<InboxEntry>(&(c.user, direct)).is_some_and(wrote);
         (!knows).then_some(by)
     }
 
@@ -86,9 +88,9 @@ impl Step<'_> {
     /// invitation is refused; the shard that owes it then takes the member out of
     /// the group.
     fn invite(&mut self, c: &UpdateInbox, by: UserId, entry: Option<InboxEntry>) -> Outcome {
-        let mut others = self.state.invitations(c.user);
-        others.retain(|other| other.conversation != c.conversation);
-        let (over, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|other| has_expired(other, self.now.0));
+        let others = self.state.page::<Invitation>(&c.user, None, usize::MAX).into_iter().map(|(_, other)| other);
+        let others = others.filter(|other| other.conversation != c.conversation);
+        let (over, others): (Vec<_>, Vec<_>) = others.partition(|other| has_expired(other, self.now.0));
         let of_one = others.iter().filter(|other| other.by == by).count();
         if others.len() >= limits::INVITATIONS_PENDING || of_one >= limits::INVITATIONS_PENDING_OF_ONE {
             return Err(Rejection::TooManyInvitations);
@@ -99,7 +101,7 @@ impl Step<'_> {
         let created = self.now;
         let invitation = Invitation { conversation: c.conversation, by, version: c.version, created };
         if !self.planted(Plant::InvitationLost) {
-            self.state.put_invitation(c.user, &invitation);
+            self.state.put(&(c.user, invitation.conversation), &invitation);
         }
         // A late removal from before this change has no effect.
         if entry.is_some_and(|entry| entry.present) {
@@ -112,7 +114,7 @@ impl Step<'_> {
 
     fn put_entry(&mut self, c: &UpdateInbox, present: bool, unanswered: bool) {
         let entry = InboxEntry { conversation: c.conversation, present, version: c.version, unanswered };
-        self.state.put_inbox_entry(c.user, &entry);
+        self.state.put(&(c.user, entry.conversation), &entry);
     }
 
     fn tell_list(&mut self, user: UserId, conversation: ConversationId, present: bool, version: Seq) {

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::plant::Plant;
 use crate::record::{Invite, InviteId, Reservation};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 impl Step<'_> {
     pub(super) fn change_invite(&mut self, c: &ChangeInvite) -> Outcome {
@@ -21,12 +22,12 @@ impl Step<'_> {
                 if InviteId::of(hash) != c.id || !(1..=limits::INVITE_USES).contains(uses) {
                     return Err(Rejection::BadRequest("an invitation has 1 to 1000 uses"));
                 }
-                match self.state.invite(c.id) {
+                match self.state.get::<Invite>(&c.id) {
                     Some(held) if held.request == *request => return Ok(Reply::Done),
                     Some(_) => return Err(Rejection::BadRequest("this invitation code exists already")),
                     None => {}
                 }
-                self.state.put_invite(&Invite {
+                let invite = Invite {
                     id: c.id,
                     hash: *hash,
                     request: *request,
@@ -37,24 +38,25 @@ impl Step<'_> {
                     used: 0,
                     revoked: false,
                     note: note.clone(),
-                });
+                };
+                self.state.put(&c.id, &invite);
                 let detail = format!("{uses} uses");
                 self.audit(c.id.slot(), *request, by, "invite.create", &c.id.to_string(), &detail);
             }
             InviteChange::Revoke { by } => {
-                let mut invite = self.state.invite(c.id).ok_or(Rejection::BadInvite)?;
+                let mut invite = self.state.get::<Invite>(&c.id).ok_or(Rejection::BadInvite)?;
                 if !invite.revoked {
                     invite.revoked = true;
                     let request = invite.request;
-                    self.state.put_invite(&invite);
+                    self.state.put(&invite.id, &invite);
                     self.audit(c.id.slot(), request, by, "invite.revoke", &c.id.to_string(), "");
                 }
             }
             InviteChange::Reserve { hash, request, name } => {
-                let held = self.state.invite(c.id).filter(|invite| invite.hash == *hash);
+                let held = self.state.get::<Invite>(&c.id).filter(|invite| invite.hash == *hash);
                 let mut invite = held.ok_or(Rejection::BadInvite)?;
                 let name = name.as_str().to_owned();
-                match self.state.reservation(c.id, *request) {
+                match self.state.get::<Reservation>(&(c.id, *request)) {
                     Some(reserved) if reserved.name == name => return Ok(Reply::Done),
                     Some(_) => return Err(Rejection::BadRequest("this request has registered another name before")),
                     None => {}
@@ -63,27 +65,24 @@ impl Step<'_> {
                     return Err(Rejection::BadInvite);
                 }
                 invite.used += u32::from(!self.planted(Plant::InviteUsedTwice));
-                self.state.put_invite(&invite);
-                self.state.put_reservation(&Reservation {
-                    invite: c.id,
-                    request: *request,
-                    name,
-                    at: self.now,
-                    user: UserId(0),
-                });
+                self.state.put(&invite.id, &invite);
+                let reserved = Reservation { invite: c.id, request: *request, name, at: self.now, user: UserId(0) };
+                self.state.put(&(c.id, *request), &reserved);
             }
             InviteChange::Release { request } => {
                 let open = |reserved: &Reservation| reserved.user.0 == 0;
-                let reserved = self.state.reservation(c.id, *request).filter(open);
-                if let (Some(_), Some(mut invite)) = (reserved, self.state.invite(c.id)) {
+                let reserved = self.state.get::<Reservation>(&(c.id, *request)).filter(open);
+                if let (Some(_), Some(mut invite)) = (reserved, self.state.get::<Invite>(&c.id)) {
                     invite.used = invite.used.saturating_sub(1);
-                    self.state.put_invite(&invite);
-                    self.state.delete_reservation(c.id, *request);
+                    self.state.put(&invite.id, &invite);
+                    self.state.delete::<Reservation>(&(c.id, *request));
                 }
             }
             InviteChange::Settle { request, user } => {
-                if let Some(reserved) = self.state.reservation(c.id, *request).filter(|held| held.user != *user) {
-                    self.state.put_reservation(&Reservation { user: *user, ..reserved });
+                if let Some(reserved) =
+                    self.state.get::<Reservation>(&(c.id, *request)).filter(|held| held.user != *user)
+                {
+                    self.state.put(&(c.id, *request), &Reservation { user: *user, ..reserved });
                 }
             }
         }

@@ -8,6 +8,7 @@ use crate::id::{ConversationId, Seq, UserId};
 use crate::level::Level;
 use crate::record::{OutboxKey, OutboxRow};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 impl Step<'_> {
     /// Every user's shard must learn whether the user is in the conversation since `version`, and
@@ -22,11 +23,9 @@ impl Step<'_> {
     ) {
         let slot = conversation.slot();
         for &user in users {
-            self.state.put_outbox(&OutboxRow {
-                key: OutboxKey { slot, conversation, version, user },
-                present,
-                by: Some(by).filter(|by| *by != user && self.level >= Level::SECOND),
-            });
+            let key = OutboxKey { slot, conversation, version, user };
+            let by = Some(by).filter(|by| *by != user && self.level >= Level::SECOND);
+            self.state.put(&key.clone(), &OutboxRow { key, present, by });
         }
         let filled = Effect::OutboxFilled { slot };
         if !self.effects.contains(&filled) {
@@ -38,7 +37,7 @@ impl Step<'_> {
     pub(super) fn settle_outbox(&mut self, c: &SettleOutbox) -> Outcome {
         // A row of another slot is another shard's; a command touches one slot only.
         for key in c.rows.iter().filter(|key| key.slot == c.slot) {
-            self.state.delete_outbox(key);
+            self.state.delete::<OutboxRow>(key);
         }
         Ok(Reply::Done)
     }

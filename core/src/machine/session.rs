@@ -9,8 +9,9 @@ use crate::error::Rejection;
 use crate::id::{Timestamp, UserId};
 use crate::limits;
 use crate::plant::Plant;
-use crate::record::{Session, Status};
+use crate::record::{Session, Status, User};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 /// Writes per idle time for a session in use.
 const TOUCHES_PER_IDLE_TIME: u64 = 16;
@@ -33,7 +34,7 @@ pub fn is_due(session: &Session, now: u64, idle_ms: u64) -> bool {
 
 impl Step<'_> {
     pub(super) fn open_session(&mut self, c: &OpenSession) -> Outcome {
-        let user = self.state.user(c.user).ok_or(Rejection::NoSuchUser)?;
+        let user = self.state.get::<User>(&c.user).ok_or(Rejection::NoSuchUser)?;
         match user.standing.status {
             Status::Active => {}
             Status::Disabled => return Err(Rejection::AccountDisabled),
@@ -45,7 +46,7 @@ impl Step<'_> {
         if user.standing.one_time {
             return Err(Rejection::PasswordChangeRequired);
         }
-        let held = self.state.session(c.user, &c.device);
+        let held = self.state.get::<Session>(&(c.user, c.device.clone()));
         if held.as_ref().is_some_and(|held| held.token == c.token) {
             return Ok(Reply::SessionOpened { replaced: None });
         }
@@ -53,14 +54,16 @@ impl Step<'_> {
             self.session_ended(c.user, held, Ending::Replaced);
         }
         let (device, token) = (c.device.clone(), c.token);
-        self.state.put_session(c.user, &Session { device, token, created: self.now, used: Timestamp(0) });
+        let session = Session { device, token, created: self.now, used: Timestamp(0) };
+        self.state.put(&(c.user, session.device.clone()), &session);
         self.end_oldest_sessions(c);
         Ok(Reply::SessionOpened { replaced: held.map(|held| held.token) })
     }
 
     /// The session just opened is spared even if the clock of an earlier leader was ahead.
     fn end_oldest_sessions(&mut self, opened: &OpenSession) {
-        let mut sessions = self.state.sessions(opened.user);
+        let sessions = self.state.page::<Session>(&opened.user, None, usize::MAX).into_iter();
+        let mut sessions: Vec<Session> = sessions.map(|(_, session)| session).collect();
         let surplus = sessions.len().saturating_sub(limits::SESSIONS_PER_USER);
         sessions.retain(|session| session.device != opened.device);
         sessions.sort_by(|a, b| (a.created, &a.device).cmp(&(b.created, &b.device)));
@@ -70,7 +73,7 @@ impl Step<'_> {
     }
 
     pub(super) fn close_session(&mut self, c: &CloseSession) -> Outcome {
-        let held = self.state.session(c.user, &c.device);
+        let held = self.state.get::<Session>(&(c.user, c.device.clone()));
         let meant = held.filter(|held| c.token.is_none_or(|token| token == held.token));
         if let Some(session) = &meant {
             let why = if c.token.is_some() { Ending::LoggedOut } else { Ending::Revoked };
@@ -80,7 +83,7 @@ impl Step<'_> {
     }
 
     pub(super) fn touch_session(&mut self, c: &TouchSession) -> Outcome {
-        let held = self.state.session(c.user, &c.device).filter(|held| held.token == c.token);
+        let held = self.state.get::<Session>(&(c.user, c.device.clone())).filter(|held| held.token == c.token);
         let Some(mut session) = held else { return Ok(Reply::SessionTouched { open: false }) };
         if !c.live && has_expired(&session, self.now.0, c.idle_ms) {
             self.end_session(c.user, &session, Ending::Expired);
@@ -89,14 +92,14 @@ impl Step<'_> {
         // Proposed twice, or by two leaders, it is written once.
         if is_due(&session, self.now.0, c.idle_ms) {
             session.used = self.now;
-            self.state.put_session(c.user, &session);
+            self.state.put(&(c.user, session.device.clone()), &session);
         }
         Ok(Reply::SessionTouched { open: true })
     }
 
     pub(super) fn end_session(&mut self, user: UserId, session: &Session, why: Ending) {
         if !self.planted(Plant::EndedSessionResumes) {
-            self.state.delete_session(user, &session.device);
+            self.state.delete::<Session>(&(user, session.device.clone()));
         }
         self.session_ended(user, session, why);
     }

@@ -6,8 +6,9 @@ use crate::error::Rejection;
 use crate::id::{ClientMessageId, UserId};
 use crate::limits;
 use crate::name::Username;
-use crate::record::{Standing, User};
+use crate::record::{NameOf, Standing, User};
 use crate::reply::Reply;
+use crate::state::Rows;
 
 /// The outcome of a request for a name.
 pub(super) enum Enrolled {
@@ -31,21 +32,22 @@ impl Step<'_> {
         request: ClientMessageId,
         standing: Standing,
     ) -> Result<Enrolled, Rejection> {
-        let key = name.key().as_str();
-        if let Some(user) = self.state.user_of_name(key) {
-            let repeated = self.state.user(user).is_some_and(|row| row.request == request);
+        let key = NameOf::of(name.key().as_str());
+        if let Some(NameOf(user)) = self.state.get(&key) {
+            let repeated = self.state.get::<User>(&user).is_some_and(|row| row.request == request);
             return if repeated { Ok(Enrolled::Before(user)) } else { Err(Rejection::NameTaken) };
         }
         let id = UserId(self.mint(name.slot())?);
-        self.state.put_name(key, id);
-        self.state.put_user(&User {
+        self.state.put(&key, &NameOf(id));
+        let user = User {
             id,
             name: name.as_str().to_owned(),
             password_hash: password_hash.to_owned(),
             created: self.now,
             request,
             standing,
-        });
+        };
+        self.state.put(&id, &user);
         Ok(Enrolled::Now(id))
     }
 }

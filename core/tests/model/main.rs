@@ -10,11 +10,12 @@ use commands::{USERS, conversations, long_stories};
 use proptest::prelude::*;
 use reference::Reference;
 use troupe_core::event::{self, Role};
+use troupe_core::record::{Conversation, Cursor, Member};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, Level, Machine, Meta, Rejection, Reply, Seq,
-    State, Timestamp, limits, unread,
+    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, Level, Machine, Meta, Rejection, Reply, Rows,
+    Seq, Timestamp, limits, unread,
 };
 
 type Story = Vec<(u64, Command)>;
@@ -55,8 +56,9 @@ fn begin_group(models: &mut [Reference], now: u64, command: &Command, reply: &Re
     model.push(now, c.creator, c.request, EventKind::Created { name: c.name.clone() });
     let others: BTreeSet<_> = c.members.iter().copied().filter(|user| *user != c.creator).collect();
     if !others.is_empty() {
-        // The machine derives the second id in its own way; a check below verifies that it is new.
-        let second = state.event(model.id, Seq(2)).map(|event| event.client_message_id);
+        // How the second id is derived is the machine's own affair; that it is a new one is checked
+        // below.
+        let second = state.get::<Event>(&(model.id, Seq(2))).map(|event| event.client_message_id);
         let users = others.into_iter().collect();
         model.push(now, c.creator, second.unwrap_or_default(), EventKind::Added { users });
     }
@@ -68,19 +70,19 @@ fn agrees(state: &MemoryState, model: &Reference) {
     let said: Vec<Event> = log.iter().map(|event| Event { seal: None, ..event.clone() }).collect();
     assert_eq!(said, model.log);
     assert!(log.iter().all(|event| event.seal.is_some() && event.is_whole()));
-    let row = state.conversation(model.id);
+    let row = state.get::<Conversation>(&model.id);
     assert_eq!(row.is_some(), !log.is_empty());
-    let members = state.members(model.id, None, usize::MAX);
-    let roles: BTreeMap<_, _> = members.iter().map(|(user, member)| (*user, member.role)).collect();
+    let members = state.page::<Member>(&model.id, None, usize::MAX);
+    let roles: BTreeMap<_, _> = members.iter().map(|((_, user), member)| (*user, member.role)).collect();
     assert_eq!(roles, model.members);
     assert!(members.is_empty() || members.iter().any(|(_, member)| member.role == Role::Owner), "it has no owner");
     for user in USERS {
-        assert_eq!(state.cursor(model.id, user), model.cursors.get(&user).copied().unwrap_or_default());
+        let cursor = state.get::<Cursor>(&(model.id, user)).unwrap_or_default();
+        assert_eq!(cursor, model.cursors.get(&user).copied().unwrap_or_default());
         if let Some(expected) = model.unread(user) {
-            let since = state.member(model.id, user).map_or(Seq(1), |member| member.since);
+            let since = state.get::<Member>(&(model.id, user)).map_or(Seq(1), |member| member.since);
             let numbered = |of, seq| Ok::<u64, ()>(state.numbered_up_to(model.id, of, seq));
-            let read = state.cursor(model.id, user).read;
-            assert_eq!(unread::unread(user, Seq(log.len() as u64), read, since, numbered), Ok(expected));
+            assert_eq!(unread::unread(user, Seq(log.len() as u64), cursor.read, since, numbered), Ok(expected));
         }
     }
     let Some(row) = row else { return };
@@ -163,7 +165,7 @@ proptest! {
             prop_assert_eq!(reply, expected, "{:?}", command);
         }
         for conversation in first.conversations() {
-            let row = first.conversation(conversation).unwrap_or_default();
+            let row = first.get::<Conversation>(&conversation).unwrap_or_default();
             prop_assert_eq!((row.owners, row.low_wrote, row.high_wrote), (0, false, false));
             prop_assert!(first.events(conversation).iter().all(|event| event.seal.is_none()));
             let senders = first.events(conversation).into_iter().map(|event| event.sender).chain([NOT_A_MESSAGE]);

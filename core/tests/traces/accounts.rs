@@ -15,9 +15,8 @@
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession,
 };
-use troupe_core::record::{Author, InviteId};
-use troupe_core::state::AccountRows;
-use troupe_core::{Command, DeviceId, NameKey, Slot, State, Timestamp, TokenHash, Username};
+use troupe_core::record::{Author, Invite, InviteId, User};
+use troupe_core::{Command, DeviceId, NameKey, Rows, Slot, Timestamp, TokenHash, Username};
 
 use crate::script::{id, number, padded};
 use crate::show;
@@ -114,7 +113,7 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
 pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
     match words {
         ["account", user] => {
-            let user = world.state.user(world.user(user)?).ok_or("no such row")?;
+            let user = world.state.get::<User>(&world.user(user)?).ok_or("no such row")?;
             let standing = &user.standing;
             let mut said = format!("{} {} revision {}", user.name, standing.status.as_str(), standing.revision);
             for (word, so) in [("admin", standing.admin), ("one-time", standing.one_time)] {
@@ -134,7 +133,7 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             })
             .collect()),
         ["invite", code] => {
-            let invite = world.state.invite(InviteId::of(&TokenHash(padded(code)?))).ok_or("no such row")?;
+            let invite = world.state.get::<Invite>(&InviteId::of(&TokenHash(padded(code)?))).ok_or("no such row")?;
             let end = if invite.revoked { "revoked".to_owned() } else { format!("until {}", invite.expires) };
             Ok(vec![format!("{} of {} used, {end}, {:?}", invite.used, invite.uses, invite.note)])
         }

@@ -22,9 +22,9 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::record::OutboxKey;
+use troupe_core::record::{Conversation, Invitation, Member, OutboxKey, Session};
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Seq, State, TokenHash, UserId, Username,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, TokenHash, UserId, Username,
 };
 
 use crate::accounts;
@@ -168,15 +168,15 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
         }
         ["members", conversation] => {
             let conversation = world.conversation(conversation)?;
-            let members = world.state.members(conversation, None, usize::MAX);
-            let row = |(user, member): &(UserId, troupe_core::record::Member)| {
+            let members = world.state.page::<Member>(&conversation, None, usize::MAX);
+            let row = |((_, user), member): &((ConversationId, UserId), Member)| {
                 format!("{} {} since {}", show::name(world, *user), show::role(member.role), member.since)
             };
             Ok(members.iter().map(row).collect())
         }
         ["row", conversation] => {
             let conversation = world.conversation(conversation)?;
-            let row = world.state.conversation(conversation).ok_or("no such conversation")?;
+            let row = world.state.get::<Conversation>(&conversation).ok_or("no such conversation")?;
             let (owners, wrote) = (row.owners, (row.low_wrote, row.high_wrote));
             Ok(vec![format!("owners {owners}, wrote {wrote:?}")])
         }
@@ -190,16 +190,16 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             Ok(entries.iter().map(row).collect())
         }
         ["invitations", user] => {
-            let invitations = world.state.invitations(world.user(user)?);
-            let row = |invitation: &troupe_core::record::Invitation| {
+            let invitations = world.state.page::<Invitation>(&world.user(user)?, None, usize::MAX);
+            let row = |(_, invitation): &((UserId, ConversationId), Invitation)| {
                 let conversation = show::conversation(world, invitation.conversation);
                 format!("{conversation} {} by {}", invitation.version, show::name(world, invitation.by))
             };
             Ok(invitations.iter().map(row).collect())
         }
         ["sessions", user] => {
-            let sessions = world.state.sessions(world.user(user)?);
-            Ok(sessions.iter().map(|session| format!("{} since {}", session.device, session.created)).collect())
+            let sessions = world.state.page::<Session>(&world.user(user)?, None, usize::MAX);
+            Ok(sessions.iter().map(|(_, session)| format!("{} since {}", session.device, session.created)).collect())
         }
         _ => accounts::shown(world, words),
     }

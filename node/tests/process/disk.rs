@@ -101,7 +101,7 @@ async fn a_full_disk_stops_the_node_and_loses_nothing_that_was_acknowledged() {
         let event = held.iter().find(|event| event.seq == *seq).unwrap_or_else(|| panic!("{seq} is lost"));
         assert_eq!(event.client_message_id, id[..], "{seq} is another message");
         let Some(body) = event.body() else { panic!("{seq} is no message") };
-        assert_eq!(body.content, content, "{seq} has another content");
+        assert_eq!(&body.content, content, "{seq} has another content");
     }
     let seqs: Vec<u64> = held.iter().map(|event| event.seq).collect();
     assert_eq!(seqs, (1..=held.len() as u64).collect::<Vec<_>>());

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use troupe_core::Body;
 use troupe_core::event::Role;
 
-use crate::error::DecodeError;
 use crate::field;
 use crate::wire::client as wire;
+use troupe_core::form::DecodeError;
 
 impl From<&Body> for wire::Body {
     fn from(body: &Body) -> Self {

@@ -4,9 +4,9 @@ use std::fmt;
 
 use troupe_core::Rejection;
 
-use crate::error::DecodeError;
 use crate::wire::client::Failure;
 use crate::wire::client::failure::Kind;
+use troupe_core::form::DecodeError;
 
 /// Definite refusals by the connection. [`Rejection`] has those of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use troupe_core::UserId;
 use troupe_core::command::{Append, CreateGroup, Intent};
 
 use super::body::role;
-use crate::error::DecodeError;
 use crate::field;
 pub use crate::field::{client_message_id, conversation, device, user};
 use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
+use troupe_core::form::DecodeError;
 
 /// A message of `sender`. Core validates the body.
 pub fn send(sender: UserId, send: wire::Send) -> Result<Append, DecodeError> {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use troupe_core::{DeviceId, UserId, limits};
 
-use crate::error::DecodeError;
 use crate::field;
+use troupe_core::form::DecodeError;
 
 const VERSION: u8 = 1;
 const SECRET_BYTES: usize = 32;

@@ -1,69 +1,20 @@
-//! Rows and commands of accounts: standing, invitations, the audit log.
+//! Commands around accounts, invitations and the audit log.
 
 use bytes::Bytes;
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession,
 };
-use troupe_core::record::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Standing, Status};
+use troupe_core::record::{Author, InviteId};
 use troupe_core::{ClientMessageId, NameKey, Timestamp, UserId, Username};
 
-use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
+use troupe_core::form::DecodeError;
 use wire::change_account::Change;
 use wire::change_invite::Change as Invited;
 
 fn id(id: &ClientMessageId) -> Bytes {
     Bytes::copy_from_slice(&id.0)
-}
-
-impl From<&Standing> for wire::Standing {
-    fn from(standing: &Standing) -> Self {
-        wire::Standing {
-            status: match standing.status {
-                Status::Active => 0,
-                Status::Disabled => 1,
-                Status::Deleted => 2,
-            },
-            admin: standing.admin,
-            one_time: standing.one_time,
-            revision: standing.revision,
-            changes: standing.changes.iter().map(id).collect(),
-            password_set_ms: standing.password_set.0,
-            born_with_cluster: standing.born_with_cluster,
-        }
-    }
-}
-
-impl TryFrom<wire::Standing> for Standing {
-    type Error = DecodeError;
-
-    fn try_from(standing: wire::Standing) -> Result<Self, DecodeError> {
-        let request = |bytes: &Bytes| field::client_message_id("standing.changes", bytes);
-        Ok(Standing {
-            status: match standing.status {
-                0 => Status::Active,
-                1 => Status::Disabled,
-                2 => Status::Deleted,
-                _ => return Err(field::invalid("standing.status", "an account is active, disabled or deleted")),
-            },
-            admin: standing.admin,
-            one_time: standing.one_time,
-            revision: standing.revision,
-            changes: standing.changes.iter().map(request).collect::<Result<_, _>>()?,
-            password_set: Timestamp(standing.password_set_ms),
-            born_with_cluster: standing.born_with_cluster,
-        })
-    }
-}
-
-/// Unchanged accounts keep the form of the first version.
-pub(super) fn standing_out(standing: &Standing) -> Option<wire::Standing> {
-    (*standing != Standing::default()).then(|| standing.into())
-}
-
-pub(super) fn standing_in(standing: Option<wire::Standing>) -> Result<Standing, DecodeError> {
-    standing.map(Standing::try_from).transpose().map(Option::unwrap_or_default)
 }
 
 impl From<&Author> for wire::Author {
@@ -75,99 +26,6 @@ impl From<&Author> for wire::Author {
 fn author(by: Option<wire::Author>) -> Author {
     let by = by.unwrap_or_default();
     Author { user: UserId(by.user), name: by.name, address: by.address }
-}
-
-impl From<&AuditRow> for wire::AuditRow {
-    fn from(row: &AuditRow) -> Self {
-        wire::AuditRow {
-            slot: row.key.slot.0.into(),
-            time_ms: row.key.time.0,
-            number: row.key.number,
-            by: Some((&row.by).into()),
-            action: row.action.clone(),
-            target: row.target.clone(),
-            detail: row.detail.clone(),
-            request: id(&row.request),
-        }
-    }
-}
-
-impl TryFrom<wire::AuditRow> for AuditRow {
-    type Error = DecodeError;
-
-    fn try_from(row: wire::AuditRow) -> Result<Self, DecodeError> {
-        let slot = field::slot("audit_row.slot", row.slot)?;
-        Ok(AuditRow {
-            key: AuditKey { slot, time: Timestamp(row.time_ms), number: row.number },
-            by: author(row.by),
-            action: row.action,
-            target: row.target,
-            detail: row.detail,
-            request: field::client_message_id("audit_row.request", &row.request)?,
-        })
-    }
-}
-
-impl From<&Invite> for wire::Invite {
-    fn from(invite: &Invite) -> Self {
-        wire::Invite {
-            hash: Bytes::copy_from_slice(&invite.hash.0),
-            request: id(&invite.request),
-            by: Some((&invite.by).into()),
-            created_ms: invite.created.0,
-            expires_ms: invite.expires.0,
-            uses: invite.uses,
-            used: invite.used,
-            revoked: invite.revoked,
-            note: invite.note.clone(),
-        }
-    }
-}
-
-impl TryFrom<wire::Invite> for Invite {
-    type Error = DecodeError;
-
-    fn try_from(invite: wire::Invite) -> Result<Self, DecodeError> {
-        let hash = field::token_hash("invite.hash", &invite.hash)?;
-        Ok(Invite {
-            id: InviteId::of(&hash),
-            hash,
-            request: field::client_message_id("invite.request", &invite.request)?,
-            by: author(invite.by),
-            created: Timestamp(invite.created_ms),
-            expires: Timestamp(invite.expires_ms),
-            uses: invite.uses,
-            used: invite.used,
-            revoked: invite.revoked,
-            note: invite.note,
-        })
-    }
-}
-
-impl From<&Reservation> for wire::Reservation {
-    fn from(row: &Reservation) -> Self {
-        wire::Reservation {
-            invite: row.invite.0,
-            request: id(&row.request),
-            name: row.name.clone(),
-            at_ms: row.at.0,
-            user: row.user.0,
-        }
-    }
-}
-
-impl TryFrom<wire::Reservation> for Reservation {
-    type Error = DecodeError;
-
-    fn try_from(row: wire::Reservation) -> Result<Self, DecodeError> {
-        Ok(Reservation {
-            invite: InviteId(row.invite),
-            request: field::client_message_id("reservation.request", &row.request)?,
-            name: row.name,
-            at: Timestamp(row.at_ms),
-            user: UserId(row.user),
-        })
-    }
 }
 
 impl From<&CreateAccount> for wire::CreateAccount {

@@ -3,14 +3,14 @@
 
 use bytes::Bytes;
 use troupe_core::command::{Append, Intent};
+use troupe_core::event::Role;
 use troupe_core::{Body, ConversationId, GroupId, UserId};
 
-use super::row::role;
-use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
 use crate::wire::record::change_group::Change;
 use crate::wire::record::command::Command as Wire;
+use troupe_core::form::DecodeError;
 
 impl From<&Append> for Wire {
     fn from(c: &Append) -> Self {
@@ -115,6 +115,25 @@ impl TryFrom<Change> for Intent {
                 Intent::SetRole { user: UserId(set.user), role: role("change_group.set_role.role", set.role)? }
             }
         })
+    }
+}
+
+impl From<Role> for wire::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Member => wire::Role::Member,
+            Role::Admin => wire::Role::Admin,
+            Role::Owner => wire::Role::Owner,
+        }
+    }
+}
+
+fn role(field: &'static str, number: i32) -> Result<Role, DecodeError> {
+    match wire::Role::try_from(number) {
+        Ok(wire::Role::Member) => Ok(Role::Member),
+        Ok(wire::Role::Admin) => Ok(Role::Admin),
+        Ok(wire::Role::Owner) => Ok(Role::Owner),
+        Ok(wire::Role::Unspecified) | Err(_) => Err(field::invalid(field, "a role is member, admin or owner")),
     }
 }
 

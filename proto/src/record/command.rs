@@ -8,13 +8,12 @@ use troupe_core::command::{
 };
 use troupe_core::{Body, ClientMessageId, Command, ConversationId, Level, Seq, Timestamp, UserId, Username};
 
-use super::form::{Form, Nothing, open};
-use super::row::other;
 use super::{RECORD_VERSION, Record};
-use crate::error::DecodeError;
 use crate::field;
 use crate::wire::record as wire;
 use crate::wire::record::command::Command as Wire;
+use troupe_core::form::{DecodeError, Form, Nothing, open, seal};
+use troupe_core::record::OutboxKey;
 
 /// The format of batches above the first feature level. Versions without levels do not read it, and
 /// stop: they would apply such a batch by other rules than the other replicas.
@@ -114,7 +113,7 @@ fn version_of(level: Level) -> u8 {
 }
 
 /// Version 1: of the first level, which it does not name.
-pub(super) struct Unlevelled(StampedBatch);
+pub struct Unlevelled(StampedBatch);
 
 impl Form for Unlevelled {
     const VERSION: u8 = RECORD_VERSION;
@@ -290,6 +289,60 @@ impl TryFrom<wire::Command> for Command {
             Wire::TouchSession(c) => Command::TouchSession(c.try_into()?),
             Wire::ChangeInvite(c) => Command::ChangeInvite(Box::new(c.try_into()?)),
             Wire::RecordAct(c) => Command::RecordAct(Box::new(c.try_into()?)),
+        })
+    }
+}
+
+impl Form for wire::Command {
+    const VERSION: u8 = RECORD_VERSION;
+    type Previous = Nothing;
+
+    fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+        Ok(wire::Command::decode(message)?)
+    }
+
+    fn migrate(previous: Nothing) -> Self {
+        match previous {}
+    }
+}
+
+impl Record for Command {
+    const VERSION: u8 = RECORD_VERSION;
+
+    fn encode(&self) -> Vec<u8> {
+        seal(RECORD_VERSION, &wire::Command::from(self))
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        open::<wire::Command>(bytes)?.try_into()
+    }
+}
+
+/// Zero stands for the user itself.
+fn other(number: u64) -> Option<UserId> {
+    Some(UserId(number)).filter(|user| user.0 != 0)
+}
+
+impl From<&OutboxKey> for wire::OutboxKey {
+    fn from(key: &OutboxKey) -> Self {
+        wire::OutboxKey {
+            slot: key.slot.0.into(),
+            conversation: key.conversation.to_string(),
+            version: key.version.0,
+            user: key.user.0,
+        }
+    }
+}
+
+impl TryFrom<wire::OutboxKey> for OutboxKey {
+    type Error = DecodeError;
+
+    fn try_from(key: wire::OutboxKey) -> Result<Self, DecodeError> {
+        Ok(OutboxKey {
+            slot: field::slot("outbox_key.slot", key.slot)?,
+            conversation: field::conversation("outbox_key.conversation", &key.conversation)?,
+            version: Seq(key.version),
+            user: UserId(key.user),
         })
     }
 }

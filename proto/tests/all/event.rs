@@ -5,10 +5,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use prost::encoding::{self, WireType, encode_key, encode_varint};
+use troupe_core::form::Record;
 use troupe_core::{Body, Event, EventKind};
+use troupe_proto::DecodeError;
 use troupe_proto::record::RECORD_VERSION;
 use troupe_proto::wire::client as wire;
-use troupe_proto::{DecodeError, Record};
 
 use crate::values;
 

@@ -18,8 +18,10 @@ use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, Seq, Slot, Timestamp,
     TokenHash, UserId, Username,
 };
+use troupe_proto::StampedBatch;
 use troupe_proto::client::SessionToken;
-use troupe_proto::{Record, StampedBatch};
+
+use crate::Kept;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_123);
 const ALICE: UserId = UserId(1_029);
@@ -63,13 +65,13 @@ fn kept<T: PartialEq + Debug>(
 
 /// For a kind of row whose newest version is also the written one.
 #[track_caller]
-fn record<T: Record + PartialEq + Debug>(file: &str, values: &[(&str, T)]) {
+fn record<T: Kept + PartialEq + Debug>(file: &str, values: &[(&str, T)]) {
     record_of(T::VERSION, file, values);
 }
 
 /// A file per version, kept permanently.
 #[track_caller]
-fn record_of<T: Record + PartialEq + Debug>(version: u8, file: &str, values: &[(&str, T)]) {
+fn record_of<T: Kept + PartialEq + Debug>(version: u8, file: &str, values: &[(&str, T)]) {
     kept(&format!("{file}.v{version}"), values, T::encode, |bytes| {
         assert_eq!(bytes.first(), Some(&version), "{file}: another version is written");
         T::decode(bytes).expect("kept bytes decode")
@@ -137,7 +139,8 @@ fn conversation() {
     };
     let counted = Conversation { owners: 2, ..group.clone() };
     let wrote = Conversation { low_wrote: true, high_wrote: true, ..group.clone() };
-    record("conversation", &[("group", group), ("owners", counted), ("wrote", wrote)]);
+    let large = Conversation { large: Seq(299), ..group.clone() };
+    record("conversation", &[("group", group), ("owners", counted), ("wrote", wrote), ("large", large)]);
 }
 
 #[test]

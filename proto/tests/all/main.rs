@@ -9,3 +9,50 @@ mod protocol_page;
 mod record;
 mod total;
 mod values;
+
+use troupe_core::form::DecodeError;
+use troupe_core::record::{
+    AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Reservation, Session, User,
+};
+use troupe_core::{Command, Event};
+use troupe_proto::StampedBatch;
+
+/// Rows have their kept forms in core, and entries of a shard's log have them here: both as one.
+trait Kept: Sized {
+    const VERSION: u8;
+
+    fn encode(&self) -> Vec<u8>;
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+macro_rules! kept {
+    ($form:path: $($value:ty),*) => {$(
+        impl Kept for $value {
+            const VERSION: u8 = <$value as $form>::VERSION;
+
+            fn encode(&self) -> Vec<u8> {
+                <$value as $form>::encode(self)
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+                <$value as $form>::decode(bytes)
+            }
+        }
+    )*};
+}
+
+kept!(
+    troupe_core::form::Record: AuditRow,
+    Conversation,
+    Cursor,
+    Event,
+    InboxEntry,
+    Invitation,
+    Invite,
+    Member,
+    OutboxRow,
+    Reservation,
+    Session,
+    User
+);
+kept!(troupe_proto::Record: Command, StampedBatch);

@@ -116,9 +116,9 @@ prop_compose! {
 prop_compose! {
     pub fn conversation_row()(
         name in text(), open: bool, head in seq(), time in time(), members: u32, owners: u32, chain: u64, created in time(),
-        low_wrote: bool, high_wrote: bool
+        low_wrote: bool, high_wrote: bool, large in seq()
     ) -> Conversation {
-        Conversation { name, open, head, time, members, owners, chain, created, low_wrote, high_wrote }
+        Conversation { name, open, head, time, members, owners, chain, created, low_wrote, high_wrote, large }
     }
 }
 

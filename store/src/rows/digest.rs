@@ -5,10 +5,11 @@
 
 use std::ops::Bound;
 
+use troupe_core::record::{KeptHead, Table};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::restore::Mark;
 use crate::engine::{EngineError, Family, Reader};
-use crate::key::{ConversationsKey, UsersKey};
 
 /// Rows read at once.
 const PAGE: usize = 256;
@@ -43,8 +44,8 @@ impl Digest {
 /// Whether a row is the mark of a restore.
 pub fn is_mark(family: Family, key: &[u8]) -> bool {
     match family {
-        Family::Users => matches!(UsersKey::decode(key), Some(UsersKey::Restored(_))),
-        Family::Conversations => matches!(ConversationsKey::decode(key), Some(ConversationsKey::Kept(_))),
+        Family::Users => Mark::key_in(key).is_some(),
+        Family::Conversations => KeptHead::key_in(key).is_some(),
         _ => false,
     }
 }

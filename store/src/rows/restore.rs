@@ -6,15 +6,13 @@
 
 use std::ops::Bound;
 
-use troupe_core::record::Conversation;
-use troupe_core::{ConversationId, Seq, Slot};
-use troupe_proto::record::Record;
+use troupe_core::form::DecodeError;
+use troupe_core::record::{self, AuditRow, Conversation, Counter, KeptHead, NameOf, Table, User};
+use troupe_core::{ConversationId, Rows, Seq, Slot};
 
 use super::Transaction;
 use super::digest::is_mark;
 use crate::engine::{EngineError, Family, Reader};
-use crate::key::conversations::rows_of;
-use crate::key::{ConversationsKey, UsersKey, after_prefix};
 
 /// Conversations read at once.
 const PAGE: usize = 256;
@@ -45,9 +43,9 @@ pub struct Part {
 #[error("{0}")]
 pub struct Refusal(pub String);
 
-/// The progress of a shard.
+/// How far a shard has got, in the first of its slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
+pub(super) struct Mark {
     backup: [u8; 16],
     next: u64,
     done: bool,
@@ -56,11 +54,7 @@ struct Mark {
 impl Mark {
     const BYTES: usize = 16 + 8 + 1;
 
-    fn encode(self) -> Vec<u8> {
-        [self.backup.as_slice(), &self.next.to_be_bytes(), &[u8::from(self.done)]].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Mark> {
+    fn of(bytes: &[u8]) -> Option<Mark> {
         let bytes: &[u8; Mark::BYTES] = bytes.try_into().ok()?;
         let (backup, rest) = bytes.split_first_chunk::<16>()?;
         let (next, rest) = rest.split_first_chunk::<8>()?;
@@ -68,17 +62,26 @@ impl Mark {
     }
 }
 
+impl Table for Mark {
+    const FAMILY: record::Family = record::Family::Users;
+    const TAG: Option<u8> = Some(b'r');
+    type Key = Slot;
+
+    fn to_value(&self) -> Vec<u8> {
+        [self.backup.as_slice(), &self.next.to_be_bytes(), &[u8::from(self.done)]].concat()
+    }
+
+    fn from_value(value: &[u8]) -> Result<Mark, DecodeError> {
+        Mark::of(value).ok_or(DecodeError::Invalid { field: "mark", why: "it does not say how far a restore is" })
+    }
+}
+
 impl Transaction {
     /// Applies one part to the shard of these slots (the second is exclusive).
     pub fn restore(&mut self, slots: (u16, u16), part: &Part) -> Result<Result<(), Refusal>, EngineError> {
-        let key = UsersKey::Restored(Slot(slots.0)).encode();
-        let (from, to) = super::slot_range(slots.0, slots.1);
-        let rows = self.rows();
+        let (first, (from, to)) = (Slot(slots.0), super::slot_range(slots.0, slots.1));
         let refused = |text: &str| Ok(Err(Refusal(text.to_owned())));
-        let mark = rows.get(Family::Users, &key)?;
-        let unreadable = || EngineError::Fatal("the mark of a restore cannot be read".to_owned());
-        let mark = mark.map(|row| Mark::decode(&row).ok_or_else(unreadable)).transpose()?;
-        match mark {
+        match self.view().get::<Mark>(&first)? {
             Some(mark) if mark.backup != part.backup => {
                 return refused("another backup was restored into this cluster: restore into a new one");
             }
@@ -114,24 +117,22 @@ impl Transaction {
             }
         }
         let next = Mark { backup: part.backup, next: part.number + 1, done: part.last };
-        self.rows().put(Family::Users, key, next.encode());
+        self.put(&first, &next);
         Ok(Ok(()))
     }
 
     fn take_noting(&mut self, row: &Row) -> Result<(), EngineError> {
-        match (row.family, ConversationsKey::decode(&row.key)) {
-            (Family::Conversations, Some(ConversationsKey::Conversation(conversation))) => {
-                let held = Conversation::decode(&row.value).map_err(|_| unreadable("a conversation of the backup"))?;
-                self.note_head(conversation, held.head)?;
-            }
-            // The backup is of a restored cluster: a device may have the history before that
-            // restore.
-            (Family::Conversations, Some(ConversationsKey::Kept(conversation))) => {
-                let kept = row.value.as_slice().try_into().map_err(|_| unreadable("a head of the backup"))?;
-                return self.note_head(conversation, Seq(u64::from_be_bytes(kept)));
-            }
-            _ if is_mark(row.family, &row.key) => return Ok(()),
-            _ => {}
+        let is_of_conversations = row.family == Family::Conversations;
+        if let Some(conversation) = Conversation::key_in(&row.key).filter(|_| is_of_conversations) {
+            let held = Conversation::from_value(&row.value).map_err(|_| unreadable("a conversation of the backup"))?;
+            self.note_head(conversation, held.head)?;
+        } else if let Some(conversation) = KeptHead::key_in(&row.key).filter(|_| is_of_conversations) {
+            // The backup is of a cluster that was restored itself: a device may be of the history
+            // before that one.
+            let KeptHead(kept) = KeptHead::from_value(&row.value).map_err(|_| unreadable("a head of the backup"))?;
+            return self.note_head(conversation, kept);
+        } else if is_mark(row.family, &row.key) {
+            return Ok(());
         }
         self.rows().put(row.family, row.key.clone(), row.value.clone());
         Ok(())
@@ -139,35 +140,23 @@ impl Transaction {
 
     /// Of several histories the shortest common prefix counts.
     fn note_head(&mut self, conversation: ConversationId, head: Seq) -> Result<(), EngineError> {
-        let key = ConversationsKey::Kept(conversation).encode();
-        let before = self.rows().get(Family::Conversations, &key)?;
-        let before = before.and_then(|row| Some(u64::from_be_bytes(row.as_slice().try_into().ok()?)));
-        let kept = before.map_or(head.0, |before| before.min(head.0));
-        self.rows().put(Family::Conversations, key, kept.to_be_bytes().to_vec());
+        let before = self.view().kept(conversation)?;
+        self.put(&conversation, &KeptHead(before.map_or(head, |before| before.min(head))));
         Ok(())
     }
 
     /// Records the heads of all conversations of these slots (the second is exclusive): the shard
     /// continues from one copy, and later events of other copies are lost.
     pub fn note_heads(&mut self, slots: (u16, u16)) -> Result<(), EngineError> {
-        for slot in slots.0..slots.1 {
-            let prefix = rows_of(Slot(slot));
-            let mut begin = Bound::Included(prefix.clone());
-            let end = after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
-            loop {
-                let page = self.rows().scan(Family::Conversations, (begin, end.clone()), false, PAGE)?;
-                let Some((last, _)) = page.last() else { break };
-                begin = Bound::Excluded(last.clone());
-                for (key, value) in &page {
-                    let Some(ConversationsKey::Conversation(conversation)) = ConversationsKey::decode(key) else {
-                        continue;
-                    };
-                    let held = Conversation::decode(value).map_err(|_| unreadable("a conversation"))?;
-                    self.note_head(conversation, held.head)?;
-                }
+        let mut from = None;
+        loop {
+            let page = self.view().conversations(slots.0..slots.1, from, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            from = Some(*last);
+            for (conversation, held) in page {
+                self.note_head(conversation, held.head)?;
             }
         }
-        Ok(())
     }
 }
 
@@ -186,11 +175,11 @@ impl Transaction {
         let rows = self.rows();
         let range = (Bound::Included(from), Bound::Excluded(to));
         for (key, _) in rows.scan(Family::Users, range, false, usize::MAX)? {
-            let its = UsersKey::decode(&key);
-            if matches!(
-                its,
-                Some(UsersKey::Counter(_) | UsersKey::Name { .. } | UsersKey::User(_) | UsersKey::Audit(_))
-            ) {
+            if Counter::key_in(&key).is_some()
+                || NameOf::key_in(&key).is_some()
+                || User::key_in(&key).is_some()
+                || AuditRow::key_in(&key).is_some()
+            {
                 rows.delete(Family::Users, key);
             }
         }
@@ -241,13 +230,12 @@ mod tests {
         use crate::rows::View;
         let conversation = ConversationId::Everyone;
         let slots = (conversation.slot().0, conversation.slot().0 + 1);
+        let row = |key, value| Row { family: Family::Conversations, key, value };
         let held = |head| {
-            let row = troupe_proto::wire::record::Conversation { head, ..Default::default() };
-            Conversation::try_from(row).unwrap().encode()
+            let held = Conversation { head: Seq(head), ..Conversation::default() };
+            row(Conversation::key(&conversation), held.to_value())
         };
-        let row =
-            |key: ConversationsKey, value: Vec<u8>| Row { family: Family::Conversations, key: key.encode(), value };
-        let rows = vec![row(ConversationsKey::Conversation(conversation), held(9))];
+        let rows = vec![held(9)];
         let restored = |notes_heads, rows: &[Row]| {
             let engine = Memory::new();
             let part = Part { backup: [1; 16], number: 0, last: true, notes_heads, rows: rows.to_vec() };
@@ -264,10 +252,7 @@ mod tests {
         let digest = |engine: &Memory| digest_range(engine, slots).unwrap();
         assert_eq!(digest(&first), digest(&plain), "what is noted is not content");
 
-        let again = vec![
-            row(ConversationsKey::Conversation(conversation), held(12)),
-            row(ConversationsKey::Kept(conversation), 9u64.to_be_bytes().to_vec()),
-        ];
+        let again = vec![held(12), row(KeptHead::key(&conversation), KeptHead(Seq(9)).to_value())];
         assert_eq!(kept(&restored(true, &again)), Some(Seq(9)));
 
         let mut transaction = Transaction::new(Arc::new(plain.clone()));

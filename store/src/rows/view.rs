@@ -7,13 +7,14 @@ mod names;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
-use troupe_core::record::{Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, User};
-use troupe_core::unread::{self, Numbered, Numbering};
+use troupe_core::record::{
+    Conversation, Cursor, GroupOfRequest, InboxEntry, Invitation, KeptHead, Key, Large, Member, NameOf, Number,
+    OutboxKey, OutboxRow, Placed, Session, Table, User, within,
+};
+use troupe_core::unread::{Numbered, Numbering, looked_at, numbered_for};
 use troupe_core::{ClientMessageId, ConversationId, DeviceId, Event, GroupId, Seq, Slot, UserId};
-use troupe_proto::record::Record;
 
-use crate::engine::{EngineError, Family, KeyRange, Pair, Reader};
-use crate::key::{self, ConversationsKey, EventKey, UsersKey};
+use crate::engine::{EngineError, Family, KeyRange, Reader};
 
 /// Events per scan: bytes also bound a page, and rows after the cut should not be read.
 const EVENTS_PER_SCAN: usize = 64;
@@ -29,57 +30,89 @@ impl View {
     }
 }
 
+/// Rows of any table.
+impl<R: Reader> View<R> {
+    pub fn get<T: Table>(&self, key: &T::Key) -> Result<Option<T>, EngineError> {
+        let key = T::key(key);
+        let value = self.reader.get(T::FAMILY.into(), &key)?;
+        value.map(|value| row_of(&key, &value)).transpose()
+    }
+
+    /// The first rows whose keys begin with `start`, behind the key `after`, at most `limit`.
+    pub fn page<T: Table>(
+        &self,
+        start: &impl Key,
+        after: Option<&T::Key>,
+        limit: usize,
+    ) -> Result<Vec<(T::Key, T)>, EngineError> {
+        let range = within(&T::prefix(start), after.map(T::key));
+        let pairs = self.reader.scan(T::FAMILY.into(), range, false, limit)?;
+        pairs.iter().map(|(key, value)| keyed(key, value)).collect()
+    }
+
+    /// Rows of one table, slot after slot, behind the key `after`.
+    pub fn over_slots<T: Table>(
+        &self,
+        slots: Range<u16>,
+        after: Option<&T::Key>,
+        limit: usize,
+    ) -> Result<Vec<(T::Key, T)>, EngineError> {
+        let first = after.map_or(slots.start, |key| slots.start.max(key.slot().0));
+        let mut rows = Vec::new();
+        for slot in (first..slots.end).map(Slot) {
+            rows.extend(self.page(&slot, after.filter(|key| key.slot() == slot), limit - rows.len())?);
+            if rows.len() == limit {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+}
+
 /// Rows one by one.
 impl<R: Reader> View<R> {
     pub fn user(&self, user: UserId) -> Result<Option<User>, EngineError> {
-        self.record(Family::Users, &UsersKey::User(user).encode())
+        self.get(&user)
     }
 
     /// The user of a case-folded name.
     pub fn user_of_name(&self, folded: &str) -> Result<Option<UserId>, EngineError> {
-        let key = key::users::name(Slot::of(folded.as_bytes()), folded);
-        Ok(self.number(Family::Users, &key)?.map(UserId))
+        Ok(self.get(&NameOf::of(folded))?.map(|NameOf(user)| user))
     }
 
     pub fn session(&self, user: UserId, device: &DeviceId) -> Result<Option<Session>, EngineError> {
-        self.record(Family::Users, &key::users::session(user, device))
+        self.get(&(user, device.clone()))
     }
 
     pub fn inbox_entry(&self, user: UserId, conversation: ConversationId) -> Result<Option<InboxEntry>, EngineError> {
-        self.record(Family::Users, &UsersKey::Inbox(user, conversation).encode())
+        self.get(&(user, conversation))
     }
 
     pub fn invitation(&self, user: UserId, conversation: ConversationId) -> Result<Option<Invitation>, EngineError> {
-        self.record(Family::Users, &UsersKey::Invitation(user, conversation).encode())
-    }
-
-    /// Whether the user has accepted an invitation by this one.
-    pub fn knows(&self, user: UserId, other: UserId) -> Result<bool, EngineError> {
-        Ok(self.reader.get(Family::Users, &UsersKey::Known(user, other).encode())?.is_some())
+        self.get(&(user, conversation))
     }
 
     pub fn conversation(&self, conversation: ConversationId) -> Result<Option<Conversation>, EngineError> {
-        self.record(Family::Conversations, &ConversationsKey::Conversation(conversation).encode())
+        self.get(&conversation)
     }
 
     /// The head of a restored or recovered conversation at that time. Later events belong to the
     /// new history.
     pub fn kept(&self, conversation: ConversationId) -> Result<Option<Seq>, EngineError> {
-        Ok(self.number(Family::Conversations, &ConversationsKey::Kept(conversation).encode())?.map(Seq))
+        Ok(self.get(&conversation)?.map(|KeptHead(seq)| seq))
     }
 
     pub fn member(&self, conversation: ConversationId, user: UserId) -> Result<Option<Member>, EngineError> {
-        self.record(Family::Conversations, &ConversationsKey::Member(conversation, user).encode())
+        self.get(&(conversation, user))
     }
 
     /// Zeros if there is no row.
     pub fn cursor(&self, conversation: ConversationId, user: UserId) -> Result<Cursor, EngineError> {
-        let row = self.record(Family::Conversations, &ConversationsKey::Cursor(conversation, user).encode())?;
-        Ok(row.unwrap_or_default())
+        Ok(self.get(&(conversation, user))?.unwrap_or_default())
     }
 
     pub fn event(&self, conversation: ConversationId, seq: Seq) -> Result<Option<Event>, EngineError> {
-        self.record(Family::Events, &EventKey { conversation, seq }.encode())
+        self.get(&(conversation, seq))
     }
 
     /// The place a client message id has taken.
@@ -89,36 +122,7 @@ impl<R: Reader> View<R> {
         sender: UserId,
         id: ClientMessageId,
     ) -> Result<Option<Seq>, EngineError> {
-        let key = ConversationsKey::Placed(conversation, sender, id).encode();
-        Ok(self.number(Family::Conversations, &key)?.map(Seq))
-    }
-
-    /// How many events up to `seq` are numbered for `user`.
-    pub fn numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<u64, EngineError> {
-        let last = self.last_numbered(conversation, user, seq)?;
-        unread::up_to(last, seq, |from, to| {
-            let events = self.events(conversation, from, (to.0 - from.0) as usize, usize::MAX)?;
-            Ok(events.iter().filter(|event| unread::numbered_for(event) == user).count() as u64)
-        })
-    }
-
-    /// The position of a user's numbers at the head.
-    pub fn numbering(&self, conversation: ConversationId, user: UserId) -> Result<Numbering, EngineError> {
-        let last = self.last_numbered(conversation, user, Seq(u64::MAX))?;
-        let number = self.numbered_up_to(conversation, user, Seq(u64::MAX))?;
-        Ok(Numbering { last, since: number - last.number })
-    }
-
-    /// The last row of a user's numbers up to `seq`.
-    pub fn last_numbered(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<Numbered, EngineError> {
-        let (start, _) = after(&key::conversations::numbered_for(conversation, user), None);
-        let end = Bound::Included(ConversationsKey::Numbered(conversation, user, seq).encode());
-        let pairs = self.reader.scan(Family::Conversations, (start, end), true, 1)?;
-        let Some((key, value)) = pairs.first() else { return Ok(Numbered::default()) };
-        let Some(ConversationsKey::Numbered(_, _, seq)) = ConversationsKey::decode(key) else {
-            return Err(damaged(Family::Conversations, key, "not the key of a number"));
-        };
-        Ok(Numbered { seq, number: number(Family::Conversations, key, value)? })
+        Ok(self.get(&(conversation, sender, id))?.map(|Placed(seq)| seq))
     }
 
     pub fn group_of_request(
@@ -127,20 +131,36 @@ impl<R: Reader> View<R> {
         creator: UserId,
         request: ClientMessageId,
     ) -> Result<Option<GroupId>, EngineError> {
-        let key = ConversationsKey::Request(slot, creator, request).encode();
-        Ok(self.number(Family::Conversations, &key)?.map(GroupId))
+        Ok(self.get(&(slot, creator, request))?.map(|GroupOfRequest(group)| group))
+    }
+}
+
+/// Numbers of events: [`troupe_core::unread`].
+impl<R: Reader> View<R> {
+    /// How many events up to `seq` are numbered for `user`.
+    pub fn numbered_up_to(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<u64, EngineError> {
+        let Numbering { last, since } = self.numbering(conversation, user, seq)?;
+        Ok(last.number + since)
     }
 
-    pub fn counter(&self, slot: Slot) -> Result<u64, EngineError> {
-        Ok(self.number(Family::Users, &UsersKey::Counter(slot).encode())?.unwrap_or(0))
-    }
-
-    fn record<T: Record>(&self, family: Family, key: &[u8]) -> Result<Option<T>, EngineError> {
-        self.reader.get(family, key)?.map(|value| decode(family, key, &value)).transpose()
-    }
-
-    fn number(&self, family: Family, key: &[u8]) -> Result<Option<u64>, EngineError> {
-        self.reader.get(family, key)?.map(|value| number(family, key, &value)).transpose()
+    /// Where a user's numbers stand at `seq`.
+    pub fn numbering(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<Numbering, EngineError> {
+        let (start, _) = within(&Number::prefix(&(conversation, user)), None);
+        let range = (start, Bound::Included(Number::key(&(conversation, user, seq))));
+        let row = self.reader.scan(Number::FAMILY.into(), range, true, 1)?;
+        let row = row.first().map(|(key, value)| keyed::<Number>(key, value)).transpose()?;
+        let last = row.map(|((_, _, seq), Number(number))| Numbered { seq, number }).unwrap_or_default();
+        if last.seq == seq {
+            return Ok(Numbering { last, since: 0 });
+        }
+        let behind = (conversation, last.seq);
+        let large = self.page::<Large>(&conversation, Some(&behind), 1)?.pop().map(|((_, seq), _)| seq);
+        let events = match looked_at(last, seq, large) {
+            0 => Vec::new(),
+            count => self.page::<Event>(&conversation, Some(&behind), count)?,
+        };
+        let since = events.iter().filter(|(_, event)| numbered_for(event) == user).count() as u64;
+        Ok(Numbering { last, since })
     }
 }
 
@@ -148,16 +168,12 @@ impl<R: Reader> View<R> {
 impl<R: Reader> View<R> {
     /// All sessions of a user, ordered by device; the machine bounds their number.
     pub fn sessions(&self, user: UserId) -> Result<Vec<Session>, EngineError> {
-        let range = after(&key::users::sessions_of(user), None);
-        let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
-        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+        Ok(rows(self.page(&user, None, usize::MAX)?))
     }
 
     /// All invitations of a user, ordered by conversation; the machine bounds their number.
     pub fn invitations(&self, user: UserId) -> Result<Vec<Invitation>, EngineError> {
-        let range = after(&key::users::invitations_of(user), None);
-        let pairs = self.reader.scan(Family::Users, range, false, usize::MAX)?;
-        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+        Ok(rows(self.page(&user, None, usize::MAX)?))
     }
 
     /// A user's conversation list, in order of conversation id, including absent entries.
@@ -167,9 +183,7 @@ impl<R: Reader> View<R> {
         from: Option<ConversationId>,
         limit: usize,
     ) -> Result<Vec<InboxEntry>, EngineError> {
-        let last = from.map(|conversation| UsersKey::Inbox(user, conversation).encode());
-        let pairs = self.reader.scan(Family::Users, after(&key::users::inbox_of(user), last), false, limit)?;
-        pairs.iter().map(|(key, value)| decode(Family::Users, key, value)).collect()
+        Ok(rows(self.page(&user, from.map(|conversation| (user, conversation)).as_ref(), limit)?))
     }
 
     /// Members in order of user id, after `from`.
@@ -179,14 +193,8 @@ impl<R: Reader> View<R> {
         from: Option<UserId>,
         limit: usize,
     ) -> Result<Vec<(UserId, Member)>, EngineError> {
-        let last = from.map(|user| ConversationsKey::Member(conversation, user).encode());
-        let range = after(&key::conversations::members_of(conversation), last);
-        let pairs = self.reader.scan(Family::Conversations, range, false, limit)?;
-        let row = |(key, value): &Pair| match ConversationsKey::decode(key) {
-            Some(ConversationsKey::Member(_, user)) => Ok((user, decode(Family::Conversations, key, value)?)),
-            _ => Err(damaged(Family::Conversations, key, "not the key of a member")),
-        };
-        pairs.iter().map(row).collect()
+        let members = self.page(&conversation, from.map(|user| (conversation, user)).as_ref(), limit)?;
+        Ok(members.into_iter().map(|((_, user), member)| (user, member)).collect())
     }
 
     /// Events after `from`, ascending: at most `limit`, and no more than `max_bytes` of rows except
@@ -198,8 +206,8 @@ impl<R: Reader> View<R> {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<Event>, EngineError> {
-        let last = EventKey { conversation, seq: from }.encode();
-        self.page_of_events(after(&key::events::events_of(conversation), Some(last)), false, limit, max_bytes)
+        let range = within(&Event::prefix(&conversation), Some(Event::key(&(conversation, from))));
+        self.page_of_events(range, false, limit, max_bytes)
     }
 
     /// The last events before `before` (or of all), ascending, bounded as [`View::events`] is.
@@ -210,9 +218,9 @@ impl<R: Reader> View<R> {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<Event>, EngineError> {
-        let (start, end) = after(&key::events::events_of(conversation), None);
+        let (start, end) = within(&Event::prefix(&conversation), None);
         let end = match before {
-            Some(seq) => Bound::Excluded(EventKey { conversation, seq }.encode()),
+            Some(seq) => Bound::Excluded(Event::key(&(conversation, seq))),
             None => end,
         };
         let mut events = self.page_of_events((start, end), true, limit, max_bytes)?;
@@ -237,7 +245,7 @@ impl<R: Reader> View<R> {
                 if bytes > max_bytes && !events.is_empty() {
                     return Ok(events);
                 }
-                events.push(decode(Family::Events, &key, &value)?);
+                events.push(row_of(&key, &value)?);
             }
             match end {
                 Some(end) if got == want => *(if reverse { &mut range.1 } else { &mut range.0 }) = end,
@@ -254,9 +262,7 @@ impl<R: Reader> View<R> {
         from: Option<OutboxKey>,
         limit: usize,
     ) -> Result<Vec<OutboxRow>, EngineError> {
-        let last = from.map(|key| (key.slot, ConversationsKey::Outbox(key).encode()));
-        let pairs = self.over_slots(slots, last, limit, key::conversations::outbox_of)?;
-        pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
+        Ok(rows(self.over_slots(slots, from.as_ref(), limit)?))
     }
 
     /// Conversations of `slots` with outbox rows, after `from`, in order of slot and id. It costs
@@ -270,10 +276,10 @@ impl<R: Reader> View<R> {
         let mut sources = Vec::new();
         let mut last = from;
         for slot in (from.map_or(slots.start, |from| slots.start.max(from.slot().0))..slots.end).map(Slot) {
-            let (first, end) = after(&key::conversations::outbox_of(slot), None);
+            let (first, end) = within(&OutboxRow::prefix(&slot), None);
             while sources.len() < limit {
                 let seen = last.filter(|last| last.slot() == slot);
-                let behind = seen.map(|seen| after(&key::conversations::outbox_of_conversation(seen), None).1);
+                let behind = seen.map(|seen| within(&OutboxRow::prefix(&seen), None).1);
                 let start = match behind {
                     Some(Bound::Excluded(next)) => Bound::Included(next),
                     Some(_) => break,
@@ -281,11 +287,10 @@ impl<R: Reader> View<R> {
                 };
                 let pairs = self.reader.scan(Family::Conversations, (start, end.clone()), false, 1)?;
                 let Some((key, _)) = pairs.first() else { break };
-                let Some(ConversationsKey::Outbox(OutboxKey { conversation, .. })) = ConversationsKey::decode(key)
-                else {
+                let Some(OutboxKey { conversation, .. }) = OutboxRow::key_in(key) else {
                     return Err(damaged(Family::Conversations, key, "not the key of an outbox row"));
                 };
-                // A row of a conversation of another slot would be found again forever.
+                // A row of a conversation of another slot would be met forever.
                 if conversation.slot() != slot {
                     return Err(damaged(Family::Conversations, key, "an outbox row in a foreign slot"));
                 }
@@ -303,10 +308,7 @@ impl<R: Reader> View<R> {
         from: Option<&OutboxKey>,
         limit: usize,
     ) -> Result<Vec<OutboxRow>, EngineError> {
-        let last = from.map(|key| ConversationsKey::Outbox(key.clone()).encode());
-        let range = after(&key::conversations::outbox_of_conversation(conversation), last);
-        let pairs = self.reader.scan(Family::Conversations, range, false, limit)?;
-        pairs.iter().map(|(key, value)| decode(Family::Conversations, key, value)).collect()
+        Ok(rows(self.page(&conversation, from, limit)?))
     }
 
     /// The conversations of `slots`, in order of slot and id.
@@ -316,55 +318,24 @@ impl<R: Reader> View<R> {
         from: Option<ConversationId>,
         limit: usize,
     ) -> Result<Vec<(ConversationId, Conversation)>, EngineError> {
-        let last = from.map(|id| (id.slot(), ConversationsKey::Conversation(id).encode()));
-        let pairs = self.over_slots(slots, last, limit, key::conversations::rows_of)?;
-        let row = |(key, value): &Pair| match ConversationsKey::decode(key) {
-            Some(ConversationsKey::Conversation(id)) => Ok((id, decode(Family::Conversations, key, value)?)),
-            _ => Err(damaged(Family::Conversations, key, "not the key of a conversation")),
-        };
-        pairs.iter().map(row).collect()
-    }
-
-    /// One kind of row of family `conversations`, slot after slot.
-    fn over_slots(
-        &self,
-        slots: Range<u16>,
-        mut last: Option<(Slot, Vec<u8>)>,
-        limit: usize,
-        prefix: impl Fn(Slot) -> Vec<u8>,
-    ) -> Result<Vec<Pair>, EngineError> {
-        let first = last.as_ref().map_or(slots.start, |(slot, _)| slots.start.max(slot.0));
-        let mut pairs = Vec::new();
-        for slot in (first..slots.end).map(Slot) {
-            let last = last.take_if(|(of, _)| *of == slot).map(|(_, key)| key);
-            let range = after(&prefix(slot), last);
-            pairs.extend(self.reader.scan(Family::Conversations, range, false, limit - pairs.len())?);
-            if pairs.len() == limit {
-                break;
-            }
-        }
-        Ok(pairs)
+        self.over_slots(slots, from.as_ref(), limit)
     }
 }
 
-/// The keys that begin with `prefix`, after `last` if there is one.
-fn after(prefix: &[u8], last: Option<Vec<u8>>) -> KeyRange {
-    let start = last.map_or_else(|| Bound::Included(prefix.to_vec()), Bound::Excluded);
-    (start, key::after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded))
+fn rows<K, T>(page: Vec<(K, T)>) -> Vec<T> {
+    page.into_iter().map(|(_, row)| row).collect()
 }
 
-fn decode<T: Record>(family: Family, key: &[u8], value: &[u8]) -> Result<T, EngineError> {
-    T::decode(value).map_err(|error| damaged(family, key, error))
+fn keyed<T: Table>(key: &[u8], value: &[u8]) -> Result<(T::Key, T), EngineError> {
+    let found = T::key_in(key).ok_or_else(|| damaged(T::FAMILY.into(), key, "not a key of its table"))?;
+    Ok((found, row_of(key, value)?))
 }
 
-fn number(family: Family, key: &[u8], value: &[u8]) -> Result<u64, EngineError> {
-    match value.try_into() {
-        Ok(bytes) => Ok(u64::from_be_bytes(bytes)),
-        Err(_) => Err(damaged(family, key, "not a number of eight bytes")),
-    }
+fn row_of<T: Table>(key: &[u8], value: &[u8]) -> Result<T, EngineError> {
+    T::from_value(value).map_err(|error| damaged(T::FAMILY.into(), key, error))
 }
 
-fn damaged(family: Family, key: &[u8], why: impl std::fmt::Display) -> EngineError {
+pub(super) fn damaged(family: Family, key: &[u8], why: impl std::fmt::Display) -> EngineError {
     let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     EngineError::Fatal(format!("row {key} of {} cannot be read: {why}", family.name()))
 }

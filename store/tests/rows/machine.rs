@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use troupe_core::command::*;
 use troupe_core::event::Role;
+use troupe_core::record::{Conversation, Member, Session};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
-    Body, ConversationId, DeviceId, GroupId, Level, Machine, Meta, Reply, Seq, State, Timestamp, TokenHash, UserId,
+    Body, ConversationId, DeviceId, GroupId, Level, Machine, Meta, Reply, Rows, Seq, Timestamp, TokenHash, UserId,
     Username,
 };
 use troupe_store::View;
@@ -139,14 +140,17 @@ proptest! {
         let view = View::new(store.reader());
         prop_assert_eq!(view.outbox(0..1024, None, 10_000).unwrap(), model.outbox());
         for conversation in model.conversations() {
-            prop_assert_eq!(view.conversation(conversation).unwrap(), model.conversation(conversation));
+            prop_assert_eq!(view.conversation(conversation).unwrap(), model.get::<Conversation>(&conversation));
             prop_assert_eq!(view.events(conversation, Seq::ZERO, 10_000, usize::MAX).unwrap(), model.events(conversation));
-            prop_assert_eq!(view.members(conversation, None, 10_000).unwrap(), model.members(conversation, None, 10_000));
+            let members = model.page::<Member>(&conversation, None, 10_000).into_iter();
+            let members: Vec<_> = members.map(|((_, user), member)| (user, member)).collect();
+            prop_assert_eq!(view.members(conversation, None, 10_000).unwrap(), members);
         }
         for user in model.users() {
             prop_assert_eq!(view.user(user.id).unwrap(), Some(user.clone()));
             prop_assert_eq!(view.inbox(user.id, None, 10_000).unwrap(), model.inbox(user.id));
-            prop_assert_eq!(view.sessions(user.id).unwrap(), model.sessions(user.id));
+            let sessions = model.page::<Session>(&user.id, None, 10_000).into_iter().map(|(_, session)| session);
+            prop_assert_eq!(view.sessions(user.id).unwrap(), sessions.collect::<Vec<_>>());
         }
     }
 }

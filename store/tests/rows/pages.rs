@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use troupe_core::event::Role;
-use troupe_core::record::{Conversation, InboxEntry, Member, OutboxKey, OutboxRow};
-use troupe_core::{Body, ConversationId, Event, EventKind, GroupId, Seq, Slot, State, Timestamp, UserId};
+use troupe_core::record::{Conversation, Counter, InboxEntry, Member, NameOf, OutboxKey, OutboxRow, Session, User};
+use troupe_core::{Body, ConversationId, Event, EventKind, GroupId, Rows, Seq, Slot, Timestamp, UserId};
 use troupe_store::engine::{KeyRange, Pair};
 use troupe_store::rows::slot_range;
 use troupe_store::{Batch, Durability, Engine, EngineError, Family, Memory, Reader, Transaction, View};
@@ -18,6 +18,10 @@ fn event(seq: u64, bytes: usize) -> Event {
     let body = Body { kind: 9, content: vec![7; bytes] };
     let (seq, time) = (Seq(seq), Timestamp(seq));
     Event { seq, time, sender: user(1), client_message_id: id(1), kind: EventKind::Message(body), seal: None }
+}
+
+fn put_event(state: &mut Transaction, conversation: ConversationId, seq: u64, bytes: usize) {
+    state.put(&(conversation, Seq(seq)), &event(seq, bytes));
 }
 
 /// A store that `fill` has written to.
@@ -35,10 +39,10 @@ fn seqs(events: Result<Vec<Event>, EngineError>) -> Vec<u64> {
 #[test]
 fn events_come_in_pages_in_both_directions() {
     let view = filled(|state| {
-        (1..=200).for_each(|seq| state.put_event(GROUP, &event(seq, 10)));
+        (1..=200).for_each(|seq| put_event(state, GROUP, seq, 10));
         // Neighbours in the same slot, before and after.
-        state.put_event(ConversationId::Group(GroupId(7 + 2048)), &event(1, 10));
-        state.put_event(NEXT_GROUP, &event(1, 10));
+        put_event(state, ConversationId::Group(GroupId(7 + 2048)), 1, 10);
+        put_event(state, NEXT_GROUP, 1, 10);
     });
     let range = |from: u64, to: u64| (from..=to).collect::<Vec<_>>();
     assert_eq!(seqs(view.events(GROUP, Seq::ZERO, 1_000, usize::MAX)), range(1, 200));
@@ -57,7 +61,7 @@ fn events_come_in_pages_in_both_directions() {
 
 #[test]
 fn a_page_of_events_is_cut_by_bytes_but_never_empty() {
-    let view = filled(|state| (1..=100).for_each(|seq| state.put_event(GROUP, &event(seq, 1_000))));
+    let view = filled(|state| (1..=100).for_each(|seq| put_event(state, GROUP, seq, 1_000)));
     let page = seqs(view.events(GROUP, Seq::ZERO, 100, 10_500));
     assert_eq!(page, (1..=10).collect::<Vec<_>>());
     let page = seqs(view.events_before(GROUP, None, 100, 10_500));
@@ -72,7 +76,9 @@ fn names_are_merged_over_slots_in_order() {
     names.extend(["ann", "an", "anm", "ano", "bob", "ébène"].map(String::from));
     names.sort();
     let view = filled(|state| {
-        names.iter().enumerate().for_each(|(number, name)| state.put_name(name, UserId(number as u64 + 1)));
+        for (number, name) in names.iter().enumerate() {
+            state.put(&NameOf::of(name), &NameOf(UserId(number as u64 + 1)));
+        }
     });
     let found = |prefix: &str, from: &str, limit| -> Vec<String> {
         let rows = view.names_with_prefix(0..1024, prefix, from, limit).unwrap();
@@ -121,14 +127,14 @@ fn lists_continue_after_what_was_seen() {
         .collect();
     let view = filled(|state| {
         for conversation in &conversations {
-            state.put_conversation(*conversation, &row);
+            state.put(conversation, &row);
             let entry = InboxEntry { conversation: *conversation, present: true, version: Seq(1), unanswered: false };
-            state.put_inbox_entry(user(1), &entry);
-            state.put_inbox_entry(user(2), &entry);
+            state.put(&(user(1), entry.conversation), &entry);
+            state.put(&(user(2), entry.conversation), &entry);
         }
-        keys.iter().for_each(|key| state.put_outbox(&OutboxRow { key: key.clone(), present: true, by: None }));
-        (1..=9).for_each(|number| state.put_member(GROUP, user(number), &Member { role: Role::Member, since: Seq(1) }));
-        state.put_member(NEXT_GROUP, user(1), &Member { role: Role::Member, since: Seq(1) });
+        keys.iter().for_each(|key| state.put(key, &OutboxRow { key: key.clone(), present: true, by: None }));
+        (1..=9).for_each(|number| state.put(&(GROUP, user(number)), &Member { role: Role::Member, since: Seq(1) }));
+        state.put(&(NEXT_GROUP, user(1)), &Member { role: Role::Member, since: Seq(1) });
     });
 
     /// Reads page after page until one is not full.
@@ -168,9 +174,9 @@ fn a_range_of_slots_is_everything_of_those_slots() {
     let mut store = Store::new();
     for number in 0..1024u64 {
         let conversation = ConversationId::Group(GroupId(1024 + number));
-        store.open.put_event(conversation, &event(1, 1));
-        store.open.put_counter(Slot(number as u16), 1);
-        store.open.put_member(conversation, user(1), &Member { role: Role::Member, since: Seq(1) });
+        put_event(&mut store.open, conversation, 1, 1);
+        store.open.put(&Slot(number as u16), &Counter(1));
+        store.open.put(&(conversation, user(1)), &Member { role: Role::Member, since: Seq(1) });
     }
     store.commit();
     let (from, to) = slot_range(100, 300);
@@ -184,7 +190,7 @@ fn a_range_of_slots_is_everything_of_those_slots() {
         let conversation = ConversationId::Group(GroupId(1024 + number));
         let kept = !(100..300).contains(&number);
         assert_eq!(view.event(conversation, Seq(1)).unwrap().is_some(), kept);
-        assert_eq!(view.counter(Slot(number as u16)).unwrap() == 1, kept);
+        assert_eq!(view.get::<Counter>(&Slot(number as u16)).unwrap().is_some(), kept);
         assert_eq!(view.member(conversation, user(1)).unwrap().is_some(), kept);
     }
 }
@@ -204,11 +210,11 @@ impl Reader for Failing {
 #[test]
 fn a_failed_read_spoils_the_transaction() {
     let mut transaction = Transaction::new(Arc::new(Failing));
-    transaction.put_counter(Slot(1), 5);
-    assert_eq!(transaction.counter(Slot(1)), 5, "what it wrote itself it need not read");
+    transaction.put(&Slot(1), &Counter(5));
+    assert_eq!(transaction.get(&Slot(1)), Some(Counter(5)), "what it wrote itself it need not read");
     assert!(transaction.error().is_none());
-    assert_eq!(transaction.user(user(1)), None);
-    assert_eq!(transaction.sessions(user(1)), []);
+    assert_eq!(transaction.get::<User>(&user(1)), None);
+    assert_eq!(transaction.page::<Session>(&user(1), None, 9), []);
     let first = |error| matches!(error, EngineError::Fatal(why) if why.starts_with("read"));
     assert!(transaction.error().is_some_and(first));
     assert!(transaction.into_batch().is_err_and(first));
@@ -218,8 +224,8 @@ fn a_failed_read_spoils_the_transaction() {
 fn a_damaged_row_is_fatal() {
     let engine = Memory::new();
     let mut transaction = Transaction::new(Arc::new(engine.clone()));
-    transaction.put_event(GROUP, &event(1, 5));
-    transaction.put_counter(GROUP.slot(), 1);
+    put_event(&mut transaction, GROUP, 1, 5);
+    transaction.put(&GROUP.slot(), &Counter(1));
     let mut batch = transaction.into_batch().unwrap();
     for op in &mut batch.ops {
         if let troupe_store::engine::Op::Put(_, _, value) = op {
@@ -231,5 +237,5 @@ fn a_damaged_row_is_fatal() {
     let damaged = |error: EngineError| matches!(error, EngineError::Fatal(why) if why.contains("cannot be read"));
     assert!(view.event(GROUP, Seq(1)).is_err_and(damaged));
     assert!(view.events(GROUP, Seq::ZERO, 10, 1_000).is_err_and(damaged));
-    assert!(view.counter(GROUP.slot()).is_err_and(damaged));
+    assert!(view.get::<Counter>(&GROUP.slot()).is_err_and(damaged));
 }

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use troupe_core::event::Role;
 use troupe_core::record::{
-    AuditKey, AuditRow, Author, Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, Standing, User,
+    AuditKey, AuditRow, Conversation, Counter, Cursor, GroupOfRequest, InboxEntry, Member, NameOf, OutboxKey,
+    OutboxRow, Placed, Session, Standing, User,
 };
 use troupe_core::state::memory::MemoryState;
-use troupe_core::{Body, DeviceId, Event, EventKind, GroupId, Seq, Slot, State, Timestamp, TokenHash};
+use troupe_core::{Body, DeviceId, Event, EventKind, GroupId, Rows, Seq, Slot, State, Timestamp, TokenHash};
 use troupe_store::View;
 
 use super::{Store, conversation, id, user};
@@ -40,36 +41,24 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
     let (owner, conv, slot) = (user(a % 3), conversation(b), Slot(u16::from(a % 3)));
     let name = format!("name{}", a % 4);
     match what % KINDS {
-        0 => state.put_user(&User {
-            id: owner,
-            name,
-            password_hash: format!("hash{value}"),
-            created: Timestamp(number),
-            request: id(value),
-            standing: Standing { admin: value % 2 == 0, revision: number, ..Standing::default() },
-        }),
-        1 => state.put_name(&name, owner),
-        2 => state.put_session(
-            owner,
-            &Session {
-                device: device(b),
-                token: TokenHash([value; 32]),
-                created: Timestamp(number),
-                used: Timestamp(0),
-            },
-        ),
-        3 => state.delete_session(owner, &device(b)),
-        4 => state.put_inbox_entry(
-            owner,
-            &InboxEntry {
-                conversation: conv,
-                present: value % 2 == 0,
-                version: Seq(number),
-                unanswered: value % 3 == 0,
-            },
-        ),
-        5 => state.put_conversation(
-            conv,
+        0 => {
+            let standing = Standing { admin: value % 2 == 0, revision: number, ..Standing::default() };
+            let (password_hash, created) = (format!("hash{value}"), Timestamp(number));
+            state.put(&owner, &User { id: owner, name, password_hash, created, request: id(value), standing });
+        }
+        1 => state.put(&NameOf::of(&name), &NameOf(owner)),
+        2 => {
+            let (token, created) = (TokenHash([value; 32]), Timestamp(number));
+            state.put(&(owner, device(b)), &Session { device: device(b), token, created, used: Timestamp(0) });
+        }
+        3 => state.delete::<Session>(&(owner, device(b))),
+        4 => {
+            let (present, unanswered) = (value % 2 == 0, value % 3 == 0);
+            let entry = InboxEntry { conversation: conv, present, version: Seq(number), unanswered };
+            state.put(&(owner, conv), &entry);
+        }
+        5 => state.put(
+            &conv,
             &Conversation {
                 name,
                 open: value % 2 == 0,
@@ -81,40 +70,34 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
                 owners: u32::from(value / 2),
                 low_wrote: value % 3 == 0,
                 high_wrote: value % 5 == 0,
+                large: Seq(number / 2),
             },
         ),
-        6 => state.put_member(
-            conv,
-            owner,
-            &Member { role: [Role::Member, Role::Admin, Role::Owner][usize::from(value % 3)], since: Seq(number) },
-        ),
-        7 => state.delete_member(conv, owner),
-        8 => state.put_cursor(conv, owner, Cursor { delivered: Seq(number), read: Seq(number / 2) }),
-        9 => state.put_event(
-            conv,
-            &Event {
-                seq: Seq(u64::from(a % 4) + 1),
-                time: Timestamp(number),
-                sender: owner,
-                client_message_id: id(value),
-                kind: EventKind::Message(Body::text(&name)),
-                seal: None,
-            },
-        ),
-        10 => state.put_placed(conv, owner, id(value % 3), Seq(number)),
-        11 => state.put_group_of_request(slot, owner, id(b % 3), GroupId(number)),
-        12 => state.put_outbox(&OutboxRow { key: outbox_key(b, value % 3), present: value % 2 == 0, by: None }),
-        13 => state.delete_outbox(&outbox_key(b, value % 3)),
-        14 => state.put_audit(&AuditRow {
-            key: audit_key(slot, b, value),
-            by: Author::default(),
-            action: "act".to_owned(),
-            target: String::new(),
-            detail: String::new(),
-            request: id(value),
-        }),
-        15 => state.delete_audit(&audit_key(slot, b, value)),
-        _ => state.put_counter(slot, number),
+        6 => {
+            let role = [Role::Member, Role::Admin, Role::Owner][usize::from(value % 3)];
+            state.put(&(conv, owner), &Member { role, since: Seq(number) });
+        }
+        7 => state.delete::<Member>(&(conv, owner)),
+        8 => state.put(&(conv, owner), &Cursor { delivered: Seq(number), read: Seq(number / 2) }),
+        9 => {
+            let (seq, kind) = (Seq(u64::from(a % 4) + 1), EventKind::Message(Body::text(&name)));
+            let (time, client_message_id) = (Timestamp(number), id(value));
+            state.put(&(conv, seq), &Event { seq, time, sender: owner, client_message_id, kind, seal: None });
+        }
+        10 => state.put(&(conv, owner, id(value % 3)), &Placed(Seq(number))),
+        11 => state.put(&(slot, owner, id(b % 3)), &GroupOfRequest(GroupId(number))),
+        12 => {
+            let key = outbox_key(b, value % 3);
+            state.put(&key.clone(), &OutboxRow { key, present: value % 2 == 0, by: None });
+        }
+        13 => state.delete::<OutboxRow>(&outbox_key(b, value % 3)),
+        14 => {
+            let (key, action) = (audit_key(slot, b, value), "act".to_owned());
+            let (by, target, detail) = Default::default();
+            state.put(&key, &AuditRow { key, by, action, target, detail, request: id(value) });
+        }
+        15 => state.delete::<AuditRow>(&audit_key(slot, b, value)),
+        _ => state.put(&slot, &Counter(number)),
     }
 }
 
@@ -123,36 +106,36 @@ fn everything(state: &dyn State) -> Vec<String> {
     let mut all = Vec::new();
     let mut say = |what: &dyn std::fmt::Debug| all.push(format!("{what:?}"));
     for u in (0..3).map(user) {
-        say(&state.user(u));
-        say(&state.sessions(u));
+        say(&state.get::<User>(&u));
+        say(&state.page::<Session>(&u, None, usize::MAX));
         for number in 0..3 {
-            say(&state.session(u, &device(number)));
-            say(&state.group_of_request(Slot(number.into()), user(number), id(0)));
-            say(&state.group_of_request(Slot(0), u, id(number)));
+            say(&state.get::<Session>(&(u, device(number))));
+            say(&state.get::<GroupOfRequest>(&(Slot(number.into()), user(number), id(0))));
+            say(&state.get::<GroupOfRequest>(&(Slot(0), u, id(number))));
         }
     }
     for number in 0..4 {
-        say(&state.user_of_name(&format!("name{number}")));
-        say(&state.counter(Slot(number)));
-        say(&state.first_audit(Slot(number)));
+        say(&state.get::<NameOf>(&NameOf::of(&format!("name{number}"))));
+        say(&state.get::<Counter>(&Slot(number)));
+        say(&state.page::<AuditRow>(&Slot(number), None, 1));
         for limit in 0..4 {
-            say(&state.last_audit(Slot(number), limit));
+            say(&state.last::<AuditRow>(&Slot(number), limit));
         }
     }
     for conv in (0..5).map(conversation) {
-        say(&state.conversation(conv));
+        say(&state.get::<Conversation>(&conv));
         for from in [None, Some(user(0)), Some(user(1)), Some(user(2))] {
             for limit in 0..4 {
-                say(&state.members(conv, from, limit));
+                say(&state.page::<Member>(&conv, from.map(|user| (conv, user)).as_ref(), limit));
             }
         }
         for u in (0..3).map(user) {
-            say(&state.member(conv, u));
-            say(&state.cursor(conv, u));
-            say(&state.inbox_entry(u, conv));
-            (0..3).for_each(|number| say(&state.placed(conv, u, id(number))));
+            say(&state.get::<Member>(&(conv, u)));
+            say(&state.get::<Cursor>(&(conv, u)));
+            say(&state.get::<InboxEntry>(&(u, conv)));
+            (0..3).for_each(|number| say(&state.get::<Placed>(&(conv, u, id(number)))));
         }
-        (0..6).for_each(|seq| say(&state.event(conv, Seq(seq))));
+        (0..6).for_each(|seq| say(&state.get::<Event>(&(conv, Seq(seq)))));
     }
     all
 }
@@ -188,7 +171,7 @@ proptest! {
         }
         let mut conversations: Vec<_> = view.conversations(0..1024, None, 1000).unwrap();
         conversations.sort_by_key(|(id, _)| *id);
-        let expected: Vec<_> = model.conversations().into_iter().map(|id| (id, model.conversation(id).unwrap())).collect();
+        let expected: Vec<_> = model.conversations().into_iter().map(|id| (id, model.get::<Conversation>(&id).unwrap())).collect();
         prop_assert_eq!(conversations, expected);
     }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use troupe_core::plant::Plant;
+use troupe_core::record::{Placed, Table};
 use troupe_core::{Command, Intent};
 use troupe_store::Durability::Buffered;
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
-use troupe_store::key::ConversationsKey;
 
 use super::{Applier, ShardApplier, decode};
 
@@ -54,5 +54,5 @@ impl ShardApplier {
 }
 
 fn placed_key(conversation: troupe_core::ConversationId, sender: troupe_core::UserId, id: [u8; 16]) -> Vec<u8> {
-    ConversationsKey::Placed(conversation, sender, troupe_core::ClientMessageId(id)).encode()
+    Placed::key(&(conversation, sender, troupe_core::ClientMessageId(id)))
 }

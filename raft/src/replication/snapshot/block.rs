@@ -32,12 +32,12 @@ pub(super) struct Block {
 impl Block {
     /// The planted bug: a shard that came by snapshot knows no message ids.
     pub fn without_dedup(mut self, family: Family) -> io::Result<Block> {
-        use troupe_store::key::ConversationsKey;
+        use troupe_core::record::{Placed, Table};
 
         let Some(packed) = self.packed.take_if(|_| family == Family::Conversations) else { return Ok(self) };
         let plain = zstd::bulk::decompress(&packed.compressed, packed.plain_bytes as usize)?;
         let mut pairs = wire::SnapshotPairs::decode(&plain[..])?.pairs;
-        pairs.retain(|pair| !matches!(ConversationsKey::decode(&pair.key), Some(ConversationsKey::Placed(..))));
+        pairs.retain(|pair| Placed::key_in(&pair.key).is_none());
         self.pairs = pairs.len() as u64;
         self.packed = (!pairs.is_empty())
             .then(|| seal_block(&wire::SnapshotPairs { family: family as u32, pairs }))

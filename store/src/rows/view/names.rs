@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use troupe_core::record::NameOf;
 use troupe_core::{Slot, UserId};
 
-use super::{View, after, damaged, number};
-use crate::engine::{EngineError, Family, Pair, Reader};
-use crate::key::{self, UsersKey};
+use super::View;
+use crate::engine::{EngineError, Reader};
 
 impl<R: Reader> View<R> {
     /// Case-folded names that begin with `prefix`, after the name `from`, in order of name over all
@@ -53,14 +53,9 @@ impl<R: Reader> View<R> {
         from: &str,
         limit: usize,
     ) -> Result<Vec<(String, UserId)>, EngineError> {
-        let last = (from >= prefix).then(|| key::users::name(slot, from));
-        // On the first page, a name that equals the prefix counts too.
-        let last = last.filter(|_| !from.is_empty());
-        let range = after(&key::users::name(slot, prefix), last);
-        let name = |(key, value): &Pair| match UsersKey::decode(key) {
-            Some(UsersKey::Name { folded, .. }) => Ok((folded, UserId(number(Family::Users, key, value)?))),
-            _ => Err(damaged(Family::Users, key, "not the key of a name")),
-        };
-        self.reader.scan(Family::Users, range, false, limit)?.iter().map(name).collect()
+        // Before anything was seen, a name that is the prefix itself counts too.
+        let last = (from >= prefix && !from.is_empty()).then(|| (slot, from.to_owned()));
+        let page = self.page::<NameOf>(&(slot, prefix.to_owned()), last.as_ref(), limit)?;
+        Ok(page.into_iter().map(|((_, name), NameOf(user))| (name, user)).collect())
     }
 }

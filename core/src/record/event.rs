@@ -1,14 +1,12 @@
-//! The stored entries of a conversation's log: their form is [`crate::event`]'s, with a seal since
-//! version 2.
+//! The entries of a conversation's log: [`Event`] in the form of [`crate::event::wire`], with a
+//! seal since version 2.
 
 use prost::Message;
-use troupe_core::Event;
 
-use super::Record;
-use super::form::{Form, Nothing, open, seal};
-use crate::error::DecodeError;
-use crate::field;
-use crate::wire::record as wire;
+use super::table;
+use crate::event::{Event, wire};
+use crate::form::{DecodeError, Form, Nothing, Record, open, seal};
+use crate::id::{ConversationId, Seq};
 
 /// Version 1: without flags and without the hash of the content; its chain covers the content.
 struct Unsealed(Event);
@@ -36,12 +34,12 @@ impl Form for Sealed {
 
     fn parse(message: &[u8]) -> Result<Self, DecodeError> {
         let event = wire::Event::decode(message)?.faithful()?;
-        field::required("event.content_hash", event.seal)?;
+        event.seal.ok_or(DecodeError::Missing { field: "event.content_hash" })?;
         Ok(Sealed(event))
     }
 
-    /// It stays without a seal, which tells how its chain was computed; its flags follow from its
-    /// kind.
+    /// It stays without a seal, so that the reader knows what its chain is over. The flags follow
+    /// from its kind.
     fn migrate(Unsealed(event): Unsealed) -> Self {
         Sealed(event)
     }
@@ -60,3 +58,5 @@ impl Record for Event {
         open::<Sealed>(bytes).map(|Sealed(event)| event)
     }
 }
+
+table!(Event, Events, None, (ConversationId, Seq));

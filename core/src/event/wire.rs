@@ -1,21 +1,19 @@
 //! Events: one form on disk, between nodes and to devices.
 //!
 //! An event is an envelope that every version reads, and a content that only some understand: the
-//! bytes of one field whose number is the kind of the event. A version that does not know a kind
-//! forwards its bytes unchanged. So `message Event` of `record.proto` and `client.proto` is written
-//! here and not generated: generated types drop unknown fields.
+//! bytes of one field whose number says what kind of event it is. A program that does not know a
+//! kind passes its bytes on unchanged. So `message Event` of `record.proto` and `client.proto` is
+//! written here and not generated, because generated types forget what they do not know.
 
 use std::ops::RangeFrom;
 
 use bytes::{Buf, BufMut, Bytes};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError as Malformed, Message};
-use troupe_core::event::{ContentHash, Flags, KINDS, Seal};
-use troupe_core::{Event as Core, EventKind, Seq, Timestamp, UserId};
 
-use crate::error::DecodeError;
-use crate::field;
-use crate::wire::client as wire;
+use super::{Body, ContentHash, Event as Core, EventKind, Flags, KINDS, Seal};
+use crate::form::DecodeError;
+use crate::id::{ClientMessageId, Seq, Timestamp, UserId};
 
 const FLAGS: u32 = 1_000;
 const CONTENT_HASH: u32 = 1_001;
@@ -39,9 +37,9 @@ pub struct Event {
 }
 
 impl Event {
-    /// The body, if this is a message.
-    pub fn body(&self) -> Option<wire::Body> {
-        (self.kind == EventKind::MESSAGE).then(|| wire::Body::decode(self.content.clone()).ok()).flatten()
+    /// What a message says, if this is one.
+    pub fn body(&self) -> Option<Body> {
+        (self.kind == EventKind::MESSAGE).then(|| Body::decode(self.content.clone()).ok()).flatten()
     }
 
     /// The event without any skipped byte of its content: it encodes to what it was. Nodes use this
@@ -73,11 +71,15 @@ impl Event {
             seq: Seq(self.seq),
             time: Timestamp(self.time_ms),
             sender: UserId(self.sender),
-            client_message_id: field::client_message_id("event.client_message_id", &self.client_message_id)?,
+            client_message_id: ClientMessageId(self.client_message_id.as_ref().try_into().map_err(|_| wrong_id())?),
             kind,
             seal,
         })
     }
+}
+
+fn wrong_id() -> DecodeError {
+    DecodeError::Invalid { field: "event.client_message_id", why: "it must be 16 bytes" }
 }
 
 impl From<&Core> for Event {
@@ -207,7 +209,7 @@ fn keep(
             encoding::bytes::merge(wire_type, &mut bytes, from, context)?;
             encoding::bytes::encode(tag, &bytes, out);
         }
-        // No form of this project uses groups.
+        // No form of this project has groups.
         WireType::StartGroup | WireType::EndGroup => encoding::skip_field(wire_type, tag, from, context)?,
     }
     Ok(())

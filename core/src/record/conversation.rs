@@ -1,0 +1,35 @@
+//! What a conversation is now.
+
+use super::table;
+use crate::form::{Fixed, record};
+use crate::id::{ConversationId, Seq, Timestamp};
+
+record! {
+    "conversation";
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    pub struct Conversation {
+        /// Groups only; empty otherwise.
+        pub name: String = 1,
+        pub open: bool = 2,
+        pub head: Seq = 3,
+        /// Time of the event at `head`.
+        pub time: Timestamp = 4,
+        /// Member rows. Only a group has them: the ends of a direct conversation are in its id, a
+        /// channel is everyone's.
+        pub members: u32 = 5,
+        /// Running hash over all events, equal on every replica at the same head.
+        pub chain: u64 = 6 as Fixed,
+        pub created: Timestamp = 7,
+        /// Members that are owners. Zero in a row of 74c331d: they are counted when the number is
+        /// first needed.
+        pub owners: u32 = 40,
+        /// Of a direct conversation: the lower, or the higher, of its users has written here. False
+        /// in rows of 74c331d until that user's next message.
+        pub low_wrote: bool = 41,
+        pub high_wrote: bool = 42,
+        /// The last large event, from level 2 on: [`crate::unread`].
+        pub large: Seq = 43,
+    }
+}
+
+table!(Conversation, Conversations, Some(b'c'), ConversationId);
