@@ -91,7 +91,7 @@ impl Actor for Root {
         let SupervisionEvent::ActorFailed(who, error) = event else { return Ok(()) };
         let id = who.get_id();
         if id == state.fanout.get_id() {
-            tracing::error!(%error, "the fanout failed: connections are closed, clients resume");
+            tracing::error!(%error, "fan-out failed: connections are closed, and clients resume");
             state.fanout = start_fanout(&myself, &state.args).await?;
             state.args.fanout_lost.send_modify(|lost| *lost += 1);
         } else if let Some((shard, _)) = state.shards.iter().find(|(_, (_, actor))| actor.get_id() == id) {
@@ -155,7 +155,7 @@ async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, clients: A
         if (leaves || cut_off) != away {
             away = !away;
             let belong = if away { Clients::Elsewhere { nodes: table.elsewhere() } } else { Clients::Here };
-            tracing::info!(away, cut_off, "clients are sent to other nodes, or welcome again");
+            tracing::info!(away, cut_off, "redirection of clients to other nodes changed");
             clients.send_if_modified(|now| {
                 // A node that drains stays away, whatever the cluster means with it meanwhile.
                 let changes = !matches!(now, Clients::Draining { .. });

@@ -90,7 +90,7 @@ impl Actor for Shard {
         let ShardArgs { world, shard, epoch } = args;
         let map = world.router.routing().shards.ok_or("a shard is led before the shard map is known")?;
         let (from, to) = map.slots(shard);
-        tracing::info!(%shard, %epoch, "leads");
+        tracing::info!(%shard, %epoch, "leads the shard");
         world.stats.actors.up();
         let mut tasks = JoinSet::new();
         let clock = myself.clone();
@@ -163,7 +163,7 @@ impl Actor for Shard {
     async fn post_stop(&self, _: ActorRef<ShardMsg>, state: &mut ShardState) -> Result<(), ActorProcessingErr> {
         state.entities.stop_all();
         state.world.stats.actors.down();
-        tracing::info!(shard = %state.shard, "no longer leads");
+        tracing::info!(shard = %state.shard, "no longer leads the shard");
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Pushes to a connection, and the trait by which a connection takes them.
 //!
-//! Fan-out knows no edge. It gives each connection's [`Sink`] the same [`Delivery`]: a typed push,
-//! and the forms that edges have made of it. The first connection of an edge kind makes the form of
-//! that kind, and all others of the kind share its bytes.
+//! Fan-out is independent of edges. It gives each connection's [`Sink`] the same [`Delivery`]: a
+//! typed push, and the forms that edges have made of it. The first connection of an edge kind makes
+//! the form of that kind, and all others of the kind share its bytes.
 
 use std::sync::OnceLock;
 

@@ -123,7 +123,7 @@ impl FanoutState {
         match outcome {
             Ok(Answer::Ended(ended)) => {
                 requests.attached(false, Vec::new());
-                // An answer of the previous leader says nothing about the present one.
+                // An answer of the previous leader does not count for the present one.
                 if !requests.replaces_all() {
                     asked.iter().for_each(|session| self.inboxes.reported(session.user));
                 }

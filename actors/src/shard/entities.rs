@@ -94,7 +94,7 @@ impl Entities {
             let args = UserArgs { world: self.world.clone(), shard: self.shard, user, online: online() };
             match ActorRuntime::spawn_linked_instant(None, User, args, shard.get_cell()) {
                 Ok((actor, _)) => drop(self.users.insert(user, Active::new(actor, place))),
-                Err(error) => tracing::error!(%user, %error, "a user's actor does not start"),
+                Err(error) => tracing::error!(%user, %error, "the actor of a user cannot be started"),
             }
         }
         match self.users.get_mut(&user) {
@@ -117,7 +117,7 @@ impl Entities {
                 ConversationArgs { world: self.world.clone(), shard: self.shard, conversation, interest: interest() };
             match ActorRuntime::spawn_linked_instant(None, Conversation, args, shard.get_cell()) {
                 Ok((actor, _)) => drop(self.conversations.insert(conversation, Active::new(actor, place))),
-                Err(error) => tracing::error!(%conversation, %error, "a conversation's actor does not start"),
+                Err(error) => tracing::error!(%conversation, %error, "the actor of a conversation cannot be started"),
             }
         }
         match self.conversations.get_mut(&conversation) {

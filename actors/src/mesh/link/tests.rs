@@ -93,7 +93,7 @@ async fn a_frame_of_an_older_connection_is_dropped() {
     let (_a, again) = joined();
     let again = End { link: Link::new(B, A, 21), ..again };
     again.take(late.clone()).unwrap();
-    // Nor does the closed link hand anything in after Down.
+    // The closed link delivers nothing after Down.
     b.take(late).unwrap();
     assert_eq!((again.events(), b.events()), (vec![], vec![]));
     assert!(!again.link.is_up());
