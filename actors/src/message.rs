@@ -19,6 +19,14 @@ use troupe_proto::{DecodeError, client};
 pub use wire::client_frame::Request as ClientRequest;
 pub use wire::server_frame::Message as ServerMessage;
 
+/// The rows of a page for the number that a client asks for; zero: as many as allowed.
+pub fn page_limit(asked: u32, most: usize) -> usize {
+    match asked as usize {
+        0 => most,
+        limit => limit.min(most),
+    }
+}
+
 /// To the leader of one shard. Every request may be repeated without harm.
 #[derive(Clone, Debug)]
 pub enum Request {

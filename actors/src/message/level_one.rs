@@ -3,12 +3,11 @@
 //! This form is written while the first feature level is in force, and always read. This file and
 //! the messages that it names are deleted together with that level.
 
-use troupe_core::{Level, UserId};
+use troupe_core::{Level, UserId, limits};
 use troupe_proto::wire::mesh::{self, answer, request};
 
 use super::encoding::Garbled;
-use super::{Answer, ClientRequest, Request, ServerMessage, wire};
-use crate::ops::find_users::page_limit;
+use super::{Answer, ClientRequest, Request, ServerMessage, page_limit, wire};
 
 /// `None`: another level is in force, or nodes of 0.1 do not know the operation.
 pub fn request_out(caller: UserId, operation: &ClientRequest, level: Level) -> Option<request::What> {
@@ -21,7 +20,7 @@ pub fn request_out(caller: UserId, operation: &ClientRequest, level: Level) -> O
     let search = |prefix: &str, after: &str, limit, online| mesh::UserSearch {
         prefix: prefix.to_owned(),
         after: after.to_owned(),
-        limit: page_limit(limit) as u32,
+        limit: page_limit(limit, limits::PAGE_USERS) as u32,
         online,
         asker: user,
     };

@@ -112,13 +112,6 @@ async fn part(service: &Service, slot: Slot, asker: UserId, act: Act) -> Result<
     service.ask_leader(slot, asker, admin).await?.answer.ok_or(Refusal::Unavailable)
 }
 
-fn page_limit(asked: u32, most: usize) -> usize {
-    match asked as usize {
-        0 => most,
-        limit => limit.min(most),
-    }
-}
-
 /// Asks shard after shard from the one of `begin`, until the page is full; whether there is more.
 async fn walk(
     service: &Service,

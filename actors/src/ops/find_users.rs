@@ -11,7 +11,7 @@ use troupe_store::rows::View;
 use super::cost::{Cost, SEARCH};
 use super::get_users::{row, show_online};
 use super::{Answered, AtLeader, Found, Framed, Leader, Operation, Plan};
-use crate::message::{Refusal, wire};
+use crate::message::{Refusal, page_limit, wire};
 use crate::service::{Caller, Service};
 
 impl Operation for wire::FindUsers {
@@ -21,7 +21,7 @@ impl Operation for wire::FindUsers {
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
-        let limit = page_limit(self.limit);
+        let limit = page_limit(self.limit, limits::PAGE_USERS);
         // No name is that long, so no name matches or follows.
         if self.prefix.len().max(self.after.len()) > limits::USERNAME_MAX_BYTES {
             return Ok(wire::Users::default());
@@ -32,18 +32,11 @@ impl Operation for wire::FindUsers {
 
 impl AtLeader for wire::FindUsers {
     fn plan(self, user: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Users>, Refusal> {
-        let (slots, limit) = (leader.slots.clone(), page_limit(self.limit));
+        let (slots, limit) = (leader.slots.clone(), page_limit(self.limit, limits::PAGE_USERS));
         // A name may be under two keys in each slot.
         let rows = 2 * slots.len() + limit;
         let read = Plan::read(user, rows, move |view| search(view, slots, &self.prefix, after(&self.after), limit));
         Ok(read.completed(show_online))
-    }
-}
-
-pub fn page_limit(asked: u32) -> usize {
-    match asked as usize {
-        0 => limits::PAGE_USERS,
-        limit => limit.min(limits::PAGE_USERS),
     }
 }
 

@@ -11,10 +11,10 @@ use troupe_core::{NameKey, UserId, limits};
 use troupe_store::engine::EngineError;
 
 use super::cost::{Cost, ONLINE};
-use super::find_users::{after, of_all_shards, page_limit};
+use super::find_users::{after, of_all_shards};
 use super::get_users::{row, show_online};
 use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
-use crate::message::{Refusal, wire};
+use crate::message::{Refusal, page_limit, wire};
 use crate::service::{Caller, Service};
 
 impl Operation for wire::ListOnline {
@@ -28,13 +28,14 @@ impl Operation for wire::ListOnline {
         if self.after.len() > limits::USERNAME_MAX_BYTES {
             return Ok(wire::Users::default());
         }
-        of_all_shards(&service, caller.user(), page_limit(self.limit), || self.clone()).await
+        of_all_shards(&service, caller.user(), page_limit(self.limit, limits::PAGE_USERS), || self.clone()).await
     }
 }
 
 impl AtLeader for wire::ListOnline {
     fn plan(self, user: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Users>, Refusal> {
-        let (online, names, limit) = (leader.presence.online(), leader.names.clone(), page_limit(self.limit));
+        let (online, names, limit) =
+            (leader.presence.online(), leader.names.clone(), page_limit(self.limit, limits::PAGE_USERS));
         let rows = names.cost(online.len(), limit);
         let read =
             Plan::read(user, rows, move |view| names.page(&online, after(&self.after), limit, |user| row(view, user)));

@@ -9,9 +9,9 @@ use troupe_core::{ClientMessageId, Command, Rejection, Slot, UserId, Username, l
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use super::{Act, Part, Told, page_limit, part, walk};
+use super::{Act, Part, Told, part, walk};
 use crate::address::Address;
-use crate::message::{Account, Answer, Refusal, wire};
+use crate::message::{Account, Answer, Refusal, page_limit, wire};
 use crate::ops::login::account_named;
 use crate::ops::register::free_under_old_keys;
 use crate::service::Service;

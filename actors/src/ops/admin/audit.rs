@@ -9,8 +9,8 @@ use troupe_core::record::{AuditKey, Author};
 use troupe_core::{ClientMessageId, Slot, Timestamp, UserId, limits};
 use troupe_store::rows::View;
 
-use super::{Act, Part, Told, page_limit, part};
-use crate::message::{Refusal, wire};
+use super::{Act, Part, Told, part};
+use crate::message::{Refusal, page_limit, wire};
 use crate::service::Service;
 
 /// The slot of acts on no account is that of this text.

@@ -8,8 +8,8 @@ use troupe_core::record::{Author, InviteId};
 use troupe_core::{ClientMessageId, Command, Rejection, Slot, Timestamp, TokenHash, UserId, limits};
 use troupe_store::rows::View;
 
-use super::{Act, Part, Told, page_limit, walk};
-use crate::message::{Refusal, wire};
+use super::{Act, Part, Told, walk};
+use crate::message::{Refusal, page_limit, wire};
 use crate::service::Service;
 
 pub(super) async fn create(
