@@ -75,7 +75,7 @@ pub trait Form: Sized {
     }
 }
 
-/// What stands before the first form: there is no such row.
+/// The predecessor of the first form: there is no such row.
 pub enum Nothing {}
 
 impl Form for Nothing {

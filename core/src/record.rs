@@ -84,7 +84,7 @@ pub trait Table: Sized {
         Self::prefix(key)
     }
 
-    /// What the keys of all rows begin with whose key begins with `start`.
+    /// The common prefix of the keys of all rows whose key begins with `start`.
     fn prefix(start: &impl Key) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(64);
         bytes.extend_from_slice(&start.slot().0.to_be_bytes());

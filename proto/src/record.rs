@@ -19,8 +19,8 @@ pub use troupe_core::form::RECORD_VERSION;
 
 use troupe_core::form::DecodeError;
 
-/// What entries carry, as one kept byte form: [`troupe_core::form::Record`] of types that core does
-/// not encode.
+/// A value of an entry with one kept byte form: [`troupe_core::form::Record`] of types that core
+/// does not encode.
 pub trait Record: Sized {
     /// The newest version that this program knows; it reads this one and all before it.
     const VERSION: u8;

@@ -37,7 +37,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// What a message says, if this is one.
+    /// The body, if this is a message.
     pub fn body(&self) -> Option<Body> {
         (self.kind == EventKind::MESSAGE).then(|| Body::decode(self.content.clone()).ok()).flatten()
     }

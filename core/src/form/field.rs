@@ -1,5 +1,5 @@
-//! How the types of records stand in a protobuf message. What is zero or empty is not written, as
-//! in every message of proto3.
+//! The place of record types in a protobuf message. Zero and empty values are not written, as in
+//! every message of proto3.
 
 use prost::encoding::{self, DecodeContext, WireType, decode_key};
 

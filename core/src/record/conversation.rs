@@ -1,4 +1,4 @@
-//! What a conversation is now.
+//! The present state of a conversation.
 
 use super::table;
 use crate::form::{Fixed, record};

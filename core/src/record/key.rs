@@ -10,7 +10,7 @@ const GROUP: u8 = 2;
 /// A whole key, or the beginning of one.
 pub trait Key: Sized {
     fn slot(&self) -> Slot;
-    /// What follows slot and tag.
+    /// Writes the part behind slot and tag.
     fn write(&self, out: &mut Vec<u8>);
     fn read(parts: &mut Parts) -> Option<Self>;
 }

@@ -1,4 +1,5 @@
-//! Who is in a group. Direct conversations say it in their id, and `everyone` has no members.
+//! The members of a group. The id of a direct conversation names its members, and `everyone` has no
+//! member rows.
 
 use super::table;
 use crate::event::Role;

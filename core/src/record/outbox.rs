@@ -1,4 +1,4 @@
-//! What a slot owes to the shard of a user, until that shard has it.
+//! A row that a slot owes to the shard of a user, until that shard has it.
 
 use prost::encoding::{DecodeContext, WireType};
 use xxhash_rust::xxh3::xxh3_128;

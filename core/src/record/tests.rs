@@ -7,7 +7,7 @@ use crate::event::{Body, Event, EventKind};
 use crate::fold;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
-/// What is known of a table without its types.
+/// The properties of a table without its types.
 struct About {
     name: &'static str,
     family: Family,

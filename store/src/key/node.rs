@@ -2,14 +2,14 @@
 //!
 //! | key        | value                                   | lifetime                         | written by          |
 //! | ---------- | --------------------------------------- | -------------------------------- | ------------------- |
-//! | `format`   | u32: version of everything in here      | for ever, it only rises          | engine, at creation; raft, when a level does |
-//! | `identity` | cluster id and node id                  | for ever                         | raft, when it joins |
-//! | `join`     | 16 bytes: our request to be admitted    | for ever                         | raft, when empty    |
-//! | `token`    | the join token, of an earlier version   | until the next start: a file now | nobody              |
-//! | `boot`     | which start of this directory this is   | for ever, one above the last     | raft, at each start |
-//! | `before`   | marks of the starts before it, last first | for ever, the last 64         | raft, with `boot`   |
-//! | `seen/` + node u64 | the last start seen of another node | for ever                     | raft, when told     |
-//! | `rejoin`   | empty: data was lost, found no cluster  | for ever                         | node, when set aside |
+//! | `format`   | u32: version of everything in here      | permanent, it only rises         | engine, at creation; raft, when a level does |
+//! | `identity` | cluster id and node id                  | permanent                        | raft, when it joins |
+//! | `join`     | 16 bytes: our request to be admitted    | permanent                        | raft, when empty    |
+//! | `token`    | the join token, of an earlier version   | until the next start: a file now | no one              |
+//! | `boot`     | which start of this directory this is   | permanent, one above the last     | raft, at each start |
+//! | `before`   | marks of the starts before it, last first | the last 64         | raft, with `boot`   |
+//! | `seen/` + node u64 | the last start seen of another node | permanent                    | raft, when told     |
+//! | `rejoin`   | empty: data was lost, found no cluster  | permanent                        | node, when set aside |
 //! | `replace`  | files of an install that was decided    | from its decision to its end     | engine              |
 
 use troupe_core::{Level, NodeId};
