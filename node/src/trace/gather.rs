@@ -42,9 +42,11 @@ pub async fn run(args: Args) -> Result<()> {
         }
     }
     let answer = gathered(&args, &nodes);
+    // No hop at all is an error in both forms.
+    let table = table(&answer)?;
     match args.cluster.output {
         Output::Json => println!("{}", clean_lines(&serde_json::to_string_pretty(&answer)?)),
-        Output::Table => print!("{}", clean_lines(&table(&answer)?)),
+        Output::Table => print!("{}", clean_lines(&table)),
     }
     Ok(())
 }

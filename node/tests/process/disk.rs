@@ -130,7 +130,7 @@ async fn below_the_mark_sends_are_refused_long_before_the_node_has_to_stop() {
     assert!(metrics.lines().any(|line| line == "troupe_storage_low{node=\"1\"} 1"), "{metrics}");
     let (code, verbose) = fetch::get_json(&server.addresses().http, "/readyz?verbose", PATIENCE).await.expect("ready");
     assert_eq!((code, verbose["detail"]["storage_low"].to_string()), (200, "[1]".to_owned()), "{verbose}");
-    let remark = "the disk of node 1 is almost full: what grows is refused with storage_low";
+    let remark = "the disk of node 1 is almost full: growing commands are refused with storage_low";
     assert!(verbose["remarks"].as_array().is_some_and(|told| told.contains(&remark.into())), "{verbose}");
     let (_, seen) = fetch::get_json(&server.addresses().http, "/v1/cluster", PATIENCE).await.expect("status");
     assert_eq!(seen["remarks"], verbose["remarks"], "as `cluster status` shows them");
