@@ -2,7 +2,7 @@
 //! at run time and without root.
 //!
 //! It wraps the libc calls that write, sync and read the time. Every call reads its orders from a
-//! page shared with the harness: the file named by `FAULT_SHIM_CONTROL`, eight numbers ([`Cell`])
+//! page shared with the harness: the file named by `FAULT_SHIM_CONTROL`, eight numbers (`Cell`)
 //! that `chaos/src/shim.rs` writes. It affects only files below `FAULT_SHIM_DIR`, so logs and
 //! sockets work as usual. It has no dependencies and is one file, because chaos/build.rs compiles
 //! it alone and embeds it. It must not allocate, panic or log: it runs inside every `write`.

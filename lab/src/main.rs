@@ -1,6 +1,6 @@
 //! `troupe-lab`: the verbs of `troupe` that run whole clusters on this machine.
 //!
-//! [`demo`] runs one to try, [`bench`] measures one, [`chaos`] breaks one and judges what its
+//! [`demo`] runs one to try, [`mod@bench`] measures one, [`chaos`] breaks one and judges what its
 //! clients saw. Each node is a process of the `troupe` program, by `troupe_chaos::local`. `troupe`
 //! starts this program for these verbs, so that a server contains no test bench.
 

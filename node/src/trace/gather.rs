@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// everyone, d<low>-<high> or g<id>
+    /// Id of the conversation, as troupe msg tail prints it: everyone, a direct one or a group
     pub conversation: String,
     /// Number of the event in its conversation
     pub seq: u64,
