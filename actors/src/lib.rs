@@ -1,16 +1,16 @@
 //! The actors of a node: they order requests, commit them, and deliver the committed events.
 //!
 //! ```text
-//! root                                       starts the rest, restarts what fails ├─ mesh
-//! envelopes between nodes (module `mesh`) ├─ fanout                                  this node's
-//! connections: subscriptions and order of events ├─ shard        x leaderships held here
-//! admits, bounds, executes effects │   ├─ user          x active              sessions and the
-//! login policy │   └─ conversation  x active              order, acks, fan-out to nodes └─
-//! listener
-//!     └─ edge      x connection              TLS (module `door`), frames to requests, answers to frames
+//! root                                   starts the rest, restarts what fails
+//! ├─ mesh                                envelopes between nodes (module `mesh`)
+//! ├─ fanout                              connections of this node: subscriptions, order of events
+//! └─ shard        x leaderships here     admits, bounds, executes effects
+//!     ├─ user          x active          sessions and the login policy
+//!     └─ conversation  x active          order, acks, fan-out to nodes
 //! ```
 //!
-//! All of them run on ractor, are local and unnamed, and keep their children in ordered maps of
+//! The listener and the connections of an edge are actors too, in a crate below `edges/`. All of
+//! them run on ractor, are local and unnamed, and keep their children in ordered maps of
 //! their own. A request goes edge, [`router`], [`shard`], entity, and the
 //! [`Cluster`](troupe_raft::Cluster) below. A committed event goes from the [`conversation`] to the
 //! [`fanout`] of each subscribed node, and from there to the [`sink`] of every connection.

@@ -51,7 +51,7 @@ pub struct Workload {
     member_of: BTreeMap<DeviceNumber, Vec<ConversationId>>,
     tasks: Vec<JoinHandle<()>>,
     stop_all: CancellationToken,
-    /// A user without a device who is added and removed.
+    /// A user without a device, to be added and removed.
     guest: UserId,
     groups: Vec<ConversationId>,
     /// Membership changes of the guest.

@@ -11,7 +11,7 @@
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
 //! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`]
-//! how a group begins; [`cursor`] how far members have got; [`outbox`] what is owed to other slots.
+//! how a group begins; [`cursor`] how far members have got; [`outbox`] rows owed to other slots.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;

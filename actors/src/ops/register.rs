@@ -55,7 +55,7 @@ impl Entry for wire::Register {
 }
 
 /// An account of a version before 0.2 may have this name under another key. No account gets such a
-/// key any more, so what is free here stays free until the command is applied.
+/// key any more, so a free name stays free until the command is applied.
 pub async fn free_under_old_keys(service: &Service, typed: &str, name: &Username) -> Result<(), Refusal> {
     let mut keys = NameKey::candidates(typed);
     keys.extend(NameKey::candidates(name.as_str()));

@@ -51,7 +51,7 @@ pub(super) async fn connect(nodes: &[String], number: usize, name: String, regis
     connect_at(&rotated, &name, &format!("device-{number}")).await
 }
 
-/// Logs in a user who is registered, or is being registered.
+/// Logs in a user whose registration is committed or in flight.
 pub async fn connect_at(nodes: &[String], name: &str, device: &str) -> Result<(Client, Events)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
