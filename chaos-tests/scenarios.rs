@@ -113,7 +113,7 @@ mod mutants {
 
     pub fn trials(capabilities: &Capabilities) -> impl Iterator<Item = Trial> {
         MUTANTS.into_iter().map(move |mutant| {
-            let name = format!("mutants::{}", mutant.plant.name());
+            let name = format!("mutants::{}", mutant.bug.name());
             trial(&name, mutant.scenario.impossible(capabilities), move || is_detected(mutant))
         })
     }

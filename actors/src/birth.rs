@@ -15,9 +15,9 @@ use troupe_core::{ClientMessageId, Command, Rejection, ShardId, Slot, Username};
 use troupe_proto::client;
 
 use crate::address::Address;
+use crate::context::Asker;
 use crate::message::{Answer, Refusal};
 use crate::service::Service;
-use crate::world::Asker;
 
 /// Between two attempts without a majority.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,8 +30,8 @@ pub struct Born {
 }
 
 pub async fn run(service: Service, born: watch::Sender<Option<Born>>) {
-    let mut led = service.world.cluster.led();
-    let mut routing = service.world.cluster.routing();
+    let mut led = service.context.cluster.led();
+    let mut routing = service.context.cluster.routing();
     loop {
         led.borrow_and_update();
         let table = routing.borrow_and_update().clone();
@@ -62,7 +62,7 @@ pub async fn run(service: Service, born: watch::Sender<Option<Born>>) {
 /// `None` if the account exists already.
 async fn make(service: &Service, shard: ShardId, first: Slot, name: Username) -> Result<Option<Born>, Refusal> {
     let key = name.key().as_str().to_owned();
-    let looked = service.world.read(shard, Asker::Node, move |view| {
+    let looked = service.context.read(shard, Asker::Node, move |view| {
         // A restored cluster has the administrators of its backup.
         let taken = view.is_restored(first)? || view.user_of_name(&key)?.is_some();
         Ok(if taken { Err(Rejection::NameTaken.into()) } else { Ok(Answer::Done) })
@@ -72,7 +72,7 @@ async fn make(service: &Service, shard: ShardId, first: Slot, name: Username) ->
         Err(Refusal::Rejected { .. }) => return Ok(None),
         Err(refusal) => return Err(refusal),
     }
-    let rng = &service.world.ctx.rng;
+    let rng = &service.context.platform.rng;
     let password = rng.password();
     let password_hash = service.passwords.hash(Address::LOCAL, password.clone()).await?;
     let command = Command::from(CreateAccount {

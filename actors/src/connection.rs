@@ -24,13 +24,13 @@ impl Connection {
     /// `silent` ends the connection when it has to give way before a login. `None`: there is no
     /// place for it.
     pub fn open(service: &Service, address: Address, silent: Arc<dyn GivesWay>) -> Option<Connection> {
-        let stats = service.stats();
+        let metrics = service.metrics();
         let Ok(place) = service.places.enter(address, silent) else {
-            stats.connections_refused.up();
+            metrics.connections_refused.up();
             return None;
         };
-        stats.connections.up();
-        stats.unauthenticated.up();
+        metrics.connections.up();
+        metrics.unauthenticated.up();
         let payer = Arc::new(Payer::new(service.budgets.clone(), address));
         Some(Connection { service: service.clone(), place, payer, logged_in: false })
     }
@@ -53,15 +53,15 @@ impl Connection {
         self.place.logged_in();
         self.payer.logged_in(caller.user());
         if !std::mem::replace(&mut self.logged_in, true) {
-            self.service.stats().unauthenticated.down();
-            self.service.stats().sessions.up();
+            self.service.metrics().unauthenticated.down();
+            self.service.metrics().sessions.up();
         }
     }
 
     /// Pushes go to `sink` from now on, so the answer to the login is queued before.
     pub fn attach(&self, caller: &Caller, sink: Arc<dyn Sink>) {
         let (id, session) = (self.id(), caller.session.clone());
-        let router = &self.service.world.router;
+        let router = &self.service.context.router;
         router.tell_fanout(FanoutMsg::Attach { id, session, sink });
         // Fan-out reads the user's list by itself; the channel is on no list.
         router.tell_fanout(FanoutMsg::Follow { id, conversations: vec![ConversationId::Everyone] });
@@ -70,9 +70,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let stats = self.service.stats();
-        stats.connections.down();
-        if self.logged_in { &stats.sessions } else { &stats.unauthenticated }.down();
-        self.service.world.router.tell_fanout(FanoutMsg::Detach { id: self.id() });
+        let metrics = self.service.metrics();
+        metrics.connections.down();
+        if self.logged_in { &metrics.sessions } else { &metrics.unauthenticated }.down();
+        self.service.context.router.tell_fanout(FanoutMsg::Detach { id: self.id() });
     }
 }

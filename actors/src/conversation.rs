@@ -11,11 +11,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{Command, ConversationId, Effect, Event, EventKind, NodeId, Seq, ShardId, UserId, limits};
 use troupe_proto::client;
 use troupe_runtime::trace::{At, Stage, Subject};
 
+use crate::context::{NodeContext, answer_of};
 use crate::conversation::cursors::Cursors;
 use crate::conversation::recent::Recent;
 use crate::conversation::waiter::Waiter;
@@ -24,7 +25,6 @@ use crate::proposals::Proposals;
 use crate::protocol::{ConversationMsg, Cursor, ShardMsg};
 use crate::reply::ReplyTo;
 use crate::visible::head_for;
-use crate::world::{World, answer_of};
 
 /// How long a cursor waits for others, so that one command carries many.
 const CURSOR_FLUSH: Duration = Duration::from_millis(150);
@@ -32,14 +32,14 @@ const CURSOR_FLUSH: Duration = Duration::from_millis(150);
 pub struct Conversation;
 
 pub struct ConversationArgs {
-    pub world: World,
+    pub context: NodeContext,
     pub shard: ShardId,
     pub conversation: ConversationId,
     pub interest: BTreeSet<NodeId>,
 }
 
 pub struct ConversationState {
-    world: World,
+    context: NodeContext,
     shard: ShardId,
     conversation: ConversationId,
     interest: BTreeSet<NodeId>,
@@ -60,10 +60,10 @@ impl Actor for Conversation {
         _: ActorRef<ConversationMsg>,
         args: ConversationArgs,
     ) -> Result<ConversationState, ActorProcessingErr> {
-        let ConversationArgs { world, shard, conversation, interest } = args;
-        world.stats.actors.up();
+        let ConversationArgs { context, shard, conversation, interest } = args;
+        context.platform.metrics.actors.up();
         Ok(ConversationState {
-            world,
+            context,
             shard,
             conversation,
             interest,
@@ -95,7 +95,7 @@ impl Actor for Conversation {
             ConversationMsg::FlushCursors => state.flush_cursors(&myself),
             ConversationMsg::Committed { at_us, pushed, acked } => {
                 for (sender, id, answer) in acked {
-                    let planted = state.world.ctx.planted(Plant::RecentWithoutSender);
+                    let planted = state.context.platform.planted(Bug::RecentWithoutSender);
                     state.recent.insert(if planted { UserId(0) } else { sender }, id, answer);
                 }
                 state.push(pushed, at_us);
@@ -118,7 +118,7 @@ impl Actor for Conversation {
         for reply in state.cursors.abandon() {
             reply.refuse(Refusal::NotOwner { hint: None });
         }
-        state.world.stats.actors.down();
+        state.context.platform.metrics.actors.down();
         Ok(())
     }
 }
@@ -130,14 +130,14 @@ impl ConversationState {
             _ => return reply.refuse(Refusal::rejected("bad_request", "not a command of a conversation")),
         };
         let message = Subject::message(self.conversation, sender, id);
-        self.world.ctx.hop(message, Stage::Conversation, At::shard(self.shard));
+        self.context.platform.hop(message, Stage::Conversation, At::shard(self.shard));
         // Invariant: exactly_once. The cache holds committed places only; apply decides all others.
-        let known_as = if self.world.ctx.planted(Plant::RecentWithoutSender) { UserId(0) } else { sender };
+        let known_as = if self.context.platform.planted(Bug::RecentWithoutSender) { UserId(0) } else { sender };
         if let Some(answer) = self.recent.get(known_as, id) {
             return reply.send(Ok(answer));
         }
         #[cfg(feature = "planted-bugs")]
-        if self.world.ctx.planted(Plant::AckBeforeCommit) && is_message(&command) {
+        if self.context.platform.planted(Bug::AckBeforeCommit) && is_message(&command) {
             return self.ack_before_commit(myself, command, reply);
         }
         self.proposals.push(command, Waiter::Placed(sender, id, reply));
@@ -147,17 +147,17 @@ impl ConversationState {
     /// One proposal at a time keeps the order of arrival. Waiting commands share the next one.
     fn propose(&mut self, myself: &ActorRef<ConversationMsg>) {
         let Some((commands, waiters)) = self.proposals.take_batch() else { return };
-        let (world, shard, conversation) = (self.world.clone(), self.shard, self.conversation);
+        let (context, shard, conversation) = (self.context.clone(), self.shard, self.conversation);
         let myself = myself.clone();
         tokio::spawn(async move {
             let (mut effects, mut acked) = (Vec::new(), Vec::new());
-            let outcome = world.propose(shard, commands).await;
-            let at_us = world.ctx.clock.micros();
+            let outcome = context.propose(shard, commands).await;
+            let at_us = context.platform.clock.micros();
             match outcome {
                 Ok(outcomes) => {
                     // Before the answers, so that the next request of a removed user is checked.
                     for user in outcomes.iter().flat_map(|outcome| &outcome.effects).filter_map(removed) {
-                        world.router.tell_shard(shard, ShardMsg::Removed { conversation, user });
+                        context.router.tell_shard(shard, ShardMsg::Removed { conversation, user });
                     }
                     for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                         effects.extend(outcome.effects);
@@ -173,12 +173,12 @@ impl ConversationState {
             // stopped, and this node may lead again with subscribers at a lower head. Duplicates
             // count too: an event that commits after its proposer timed out was never pushed.
             if let Some(head) = acked.iter().filter_map(|(_, _, answer)| seq(answer)).max()
-                && !world.ctx.planted(Plant::LostPushUnnoticed)
+                && !context.platform.planted(Bug::LostPushUnnoticed)
             {
-                world.router.tell_shard(shard, ShardMsg::Moved { conversation, head });
+                context.router.tell_shard(shard, ShardMsg::Moved { conversation, head });
             }
             if !rest.is_empty() {
-                world.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: rest });
+                context.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: rest });
             }
             // If this actor has stopped, its pushes are lost without harm: the shard repeats the
             // head.
@@ -187,7 +187,7 @@ impl ConversationState {
     }
 
     fn read(&mut self, myself: &ActorRef<ConversationMsg>, user: UserId, seq: Seq, reply: ReplyTo) {
-        match head_for(&self.world.view(), self.conversation, user) {
+        match head_for(&self.context.view(), self.conversation, user) {
             Ok(Ok(head)) if seq <= head => {}
             Ok(Ok(_)) => return reply.refuse(client::Refusal::SeqBeyondHead.into()),
             Ok(Err(refusal)) => return reply.refuse(refusal),
@@ -208,14 +208,14 @@ impl ConversationState {
     }
 
     fn head(&self) -> Seq {
-        self.world.view().conversation(self.conversation).ok().flatten().map_or(Seq::ZERO, |row| row.head)
+        self.context.view().conversation(self.conversation).ok().flatten().map_or(Seq::ZERO, |row| row.head)
     }
 
     /// The planted bug: acknowledges before the commit.
     #[cfg(feature = "planted-bugs")]
     fn ack_before_commit(&mut self, myself: &ActorRef<ConversationMsg>, command: Command, reply: ReplyTo) {
         let head = self.head();
-        let time = self.world.ctx.clock.now();
+        let time = self.context.platform.clock.now();
         let (sender, id) = match &command {
             Command::Append(append) => (append.actor, append.client_message_id),
             _ => return reply.refuse(Refusal::Unavailable),
@@ -262,16 +262,16 @@ impl ConversationState {
             return;
         }
         let careless =
-            [Plant::IgnoreFanOutGap, Plant::LostPushUnnoticed].into_iter().any(|it| self.world.ctx.planted(it));
+            [Bug::IgnoreFanOutGap, Bug::LostPushUnnoticed].into_iter().any(|it| self.context.platform.planted(it));
         if careless && event.seq.0.is_multiple_of(20) {
             // The mesh may lose a push. With these bugs planted it always loses some, so that the
             // careless fan-out is tested.
             return;
         }
         let at = At::shard(self.shard).detail(self.interest.len() as u64);
-        self.world.ctx.hop(Subject::event(self.conversation, event.seq), Stage::Pushed, at);
+        self.context.platform.hop(Subject::event(self.conversation, event.seq), Stage::Pushed, at);
         let push = Push::Event(EventPush { committed_us, ..EventPush::new(self.conversation, &event) });
-        self.world.router.push_all(self.interest.iter().copied(), self.shard, &push);
+        self.context.router.push_all(self.interest.iter().copied(), self.shard, &push);
     }
 
     /// Positions of others are not pushed in groups above `MEMBERS_SEEING_CURSORS`.
@@ -280,7 +280,7 @@ impl ConversationState {
             ConversationId::Everyone => false,
             ConversationId::Direct { .. } => true,
             ConversationId::Group(_) => {
-                let row = self.world.view().conversation(self.conversation).ok().flatten();
+                let row = self.context.view().conversation(self.conversation).ok().flatten();
                 row.is_some_and(|row| row.members as usize <= limits::MEMBERS_SEEING_CURSORS)
             }
         }
@@ -289,7 +289,7 @@ impl ConversationState {
     fn push_cursor(&self, user: UserId, delivered: Seq, read: Seq, only: Option<UserId>) {
         let cursor = CursorPush { conversation: self.conversation, user, delivered, read };
         let push = Push::Cursor { only, cursor };
-        self.world.router.push_all(self.interest.iter().copied(), self.shard, &push);
+        self.context.router.push_all(self.interest.iter().copied(), self.shard, &push);
     }
 
     fn schedule_flush(&mut self, myself: &ActorRef<ConversationMsg>) {

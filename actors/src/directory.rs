@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use troupe_core::{NameKey, Rejection, ShardId, UserId, limits};
 
+use crate::context::NodeContext;
 use crate::message::{Answer, Refusal, Request, wire};
-use crate::world::World;
 
 /// For asking once more after a user that was there.
 const AGAIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ impl Directory {
     /// Names of those users that exist, or have existed.
     pub async fn names(
         &self,
-        world: &World,
+        context: &NodeContext,
         asker: UserId,
         users: impl IntoIterator<Item = UserId>,
         patience: Duration,
@@ -76,7 +76,7 @@ impl Directory {
                 }
             }
         }
-        let users = lookup(world, asker, asked.into_iter().collect(), Vec::new(), patience).await?;
+        let users = lookup(context, asker, asked.into_iter().collect(), Vec::new(), patience).await?;
         self.remember(&users);
         found.extend(users.into_iter().map(|user| (UserId(user.user_id), user.name)));
         Ok(found)
@@ -85,7 +85,7 @@ impl Directory {
     /// Refuses if one of them does not exist, or was deleted.
     pub async fn all_exist(
         &self,
-        world: &World,
+        context: &NodeContext,
         asker: UserId,
         users: &[UserId],
         patience: Duration,
@@ -105,7 +105,7 @@ impl Directory {
         let count = unknown.len();
         let there = |user: &wire::User| !user.deleted;
         let again = async {
-            let Ok(found) = lookup(world, asker, stale, Vec::new(), AGAIN_PATIENCE).await else {
+            let Ok(found) = lookup(context, asker, stale, Vec::new(), AGAIN_PATIENCE).await else {
                 // The user existed a moment ago, and its shard does not answer: a message does not
                 // wait for that failover.
                 return true;
@@ -113,7 +113,7 @@ impl Directory {
             self.remember(&found);
             found.iter().all(there)
         };
-        let first = lookup(world, asker, unknown, Vec::new(), patience);
+        let first = lookup(context, asker, unknown, Vec::new(), patience);
         let (still, first) = tokio::join!(again, first);
         let first = first?;
         self.remember(&first);
@@ -124,13 +124,13 @@ impl Directory {
 
 /// Users by typed name: at most one for each, the one whose key is the most exact.
 pub async fn lookup_names(
-    world: &World,
+    context: &NodeContext,
     asker: UserId,
     names: &[String],
     patience: Duration,
 ) -> Result<Vec<wire::User>, Refusal> {
     let sought: Vec<Vec<NameKey>> = names.iter().map(|name| NameKey::candidates(name)).collect();
-    let found = lookup(world, asker, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
+    let found = lookup(context, asker, Vec::new(), sought.iter().flatten().cloned().collect(), patience).await?;
     // An account has the key of its name, or the one of a version before 0.2, which is the more
     // exact.
     let mut by_key: BTreeMap<NameKey, &wire::User> = BTreeMap::new();
@@ -145,14 +145,14 @@ pub async fn lookup_names(
 
 /// Users by id and by key, wherever they live. The reads take their turn among those of `asker`.
 pub async fn lookup(
-    world: &World,
+    context: &NodeContext,
     asker: UserId,
     ids: Vec<UserId>,
     names: Vec<NameKey>,
     patience: Duration,
 ) -> Result<Vec<wire::User>, Refusal> {
     let mut by_shard: BTreeMap<ShardId, (Vec<UserId>, Vec<NameKey>)> = BTreeMap::new();
-    let shard_of = |slot| world.router.shard_of(slot).ok_or(Refusal::OVERLOADED);
+    let shard_of = |slot| context.router.shard_of(slot).ok_or(Refusal::OVERLOADED);
     for id in ids {
         by_shard.entry(shard_of(id.slot())?).or_default().0.push(id);
     }
@@ -161,7 +161,7 @@ pub async fn lookup(
     }
     let answers = by_shard.into_values().filter_map(|(ids, names)| {
         let slot = ids.first().map(|id| id.slot()).or_else(|| names.first().map(|name| name.slot()))?;
-        Some(world.router.ask(slot, Request::Users { asker, ids, names }, patience))
+        Some(context.router.ask(slot, Request::Users { asker, ids, names }, patience))
     });
     let mut users = Vec::new();
     for answer in futures::future::join_all(answers).await {

@@ -20,11 +20,12 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinSet;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, ShardId, UserId, limits};
 use troupe_proto::client::EndReason;
 use troupe_runtime::trace::{At, Stage, Subject};
 
+use crate::context::NodeContext;
 use crate::fanout::connections::Added;
 use crate::fanout::inboxes::Inboxes;
 use crate::fanout::leader_requests::LeaderRequests;
@@ -33,7 +34,6 @@ use crate::message::{Answer, EventPush, Outcome, Push, Request, Session};
 use crate::protocol::FanoutMsg;
 use crate::router::PATIENCE;
 use crate::sink::{ConnectionId, Delivery, Pushed, Sink};
-use crate::world::World;
 
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two complete reports of live connections, which correct a lost one.
@@ -42,7 +42,7 @@ const REPORT_TICKS: u64 = 60;
 pub struct Fanout;
 
 pub struct FanoutState {
-    world: World,
+    context: NodeContext,
     connections: BTreeMap<ConnectionId, Local>,
     users: BTreeMap<UserId, BTreeSet<ConnectionId>>,
     conversations: BTreeMap<ConversationId, Subscription>,
@@ -66,12 +66,16 @@ struct Local {
 impl Actor for Fanout {
     type Msg = FanoutMsg;
     type State = FanoutState;
-    type Arguments = World;
+    type Arguments = NodeContext;
 
-    async fn pre_start(&self, myself: ActorRef<FanoutMsg>, world: World) -> Result<FanoutState, ActorProcessingErr> {
-        world.stats.actors.up();
+    async fn pre_start(
+        &self,
+        myself: ActorRef<FanoutMsg>,
+        context: NodeContext,
+    ) -> Result<FanoutState, ActorProcessingErr> {
+        context.platform.metrics.actors.up();
         let mut tasks = JoinSet::new();
-        let (clock, mut routing) = (myself, world.cluster.routing());
+        let (clock, mut routing) = (myself, context.cluster.routing());
         tasks.spawn(async move {
             let mut interval = tokio::time::interval(TICK);
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -89,7 +93,7 @@ impl Actor for Fanout {
             }
         });
         Ok(FanoutState {
-            world,
+            context,
             connections: BTreeMap::new(),
             users: BTreeMap::new(),
             conversations: BTreeMap::new(),
@@ -148,7 +152,7 @@ impl Actor for Fanout {
     }
 
     async fn post_stop(&self, _: ActorRef<FanoutMsg>, state: &mut FanoutState) -> Result<(), ActorProcessingErr> {
-        state.world.stats.actors.down();
+        state.context.platform.metrics.actors.down();
         Ok(())
     }
 }
@@ -159,9 +163,9 @@ impl FanoutState {
         match push {
             Push::Event(push) => {
                 let conversation = push.conversation;
-                self.world.ctx.hop(Subject::event(conversation, push.seq), Stage::FanOut, At::default());
+                self.context.platform.hop(Subject::event(conversation, push.seq), Stage::FanOut, At::default());
                 #[cfg(feature = "planted-bugs")]
-                let careless = self.world.ctx.planted(Plant::IgnoreFanOutGap);
+                let careless = self.context.platform.planted(Bug::IgnoreFanOutGap);
                 let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
                 #[cfg(feature = "planted-bugs")]
                 if careless {
@@ -212,7 +216,7 @@ impl FanoutState {
     fn deliver_to(&self, id: ConnectionId, delivery: &Delivery) {
         let Some(local) = self.connections.get(&id) else { return };
         if local.sink.deliver(delivery).is_err() {
-            self.world.stats.slow_consumers.up();
+            self.context.platform.metrics.slow_consumers.up();
         }
     }
 
@@ -226,9 +230,9 @@ impl FanoutState {
         }
         for EventPush { conversation, seq, removed, event, committed_us } in out {
             let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
-            let removed = removed.filter(|_| !self.world.ctx.planted(Plant::RemovedStillFannedOut));
+            let removed = removed.filter(|_| !self.context.platform.planted(Bug::RemovedStillFannedOut));
             let to = subscription.deliver(seq, removed);
-            self.world.stats.deliveries.add(to.len() as u64);
+            self.context.platform.metrics.deliveries.add(to.len() as u64);
             let delivery = Delivery::new(Pushed::Event { conversation, seq, event });
             let count = to.len() as u64;
             to.into_iter().for_each(|id| self.deliver_to(id, &delivery));
@@ -237,12 +241,12 @@ impl FanoutState {
     }
 
     fn record(&self, event: Subject, connections: u64, committed_us: u64) {
-        let ctx = &self.world.ctx;
-        ctx.hop(event, Stage::Connection, At::default().detail(connections));
+        let platform = &self.context.platform;
+        platform.hop(event, Stage::Connection, At::default().detail(connections));
         // Fetched events and those of nodes of 0.1 have no time of commit.
         if committed_us > 0 && connections > 0 {
-            let lasted = ctx.clock.micros().saturating_sub(committed_us);
-            ctx.metrics.delivery.duration(Duration::from_micros(lasted));
+            let lasted = platform.clock.micros().saturating_sub(committed_us);
+            platform.metrics.delivery.duration(Duration::from_micros(lasted));
         }
     }
 
@@ -250,10 +254,10 @@ impl FanoutState {
     fn fill(&mut self, myself: &ActorRef<FanoutMsg>, conversation: ConversationId) {
         let Some(subscription) = self.conversations.get_mut(&conversation) else { return };
         let Some(seq) = subscription.resequencer.wants_fill() else { return };
-        self.world.stats.gaps.up();
+        self.context.platform.metrics.gaps.up();
         let limit = limits::EVENTS_HELD_BACK;
         let request = Request::Fill { conversation, after: seq, limit };
-        let answer = self.world.router.ask(conversation.slot(), request, PATIENCE);
+        let answer = self.context.router.ask(conversation.slot(), request, PATIENCE);
         let myself = myself.clone();
         tokio::spawn(async move {
             let outcome = answer.await;

@@ -20,6 +20,7 @@ use crate::address::Address;
 use crate::admission::Bound;
 use crate::birth::{self, Born};
 use crate::budgets::{Budgets, Limits};
+use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::mesh::cluster::ClusterMesh;
@@ -36,7 +37,6 @@ use crate::root::{Root, RootArgs, RootMsg};
 use crate::router::{PATIENCE, Router};
 use crate::service::{Clients, Service, Shared};
 use crate::turns::Turns;
-use crate::world::World;
 
 /// For actors to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -87,41 +87,40 @@ enum Carrier {
 }
 
 impl NodeHandle {
-    pub async fn start(ctx: Platform, cluster: Cluster, config: NodeConfig) -> Result<NodeHandle, StartError> {
-        NodeHandle::start_with(ctx, cluster, config, MeshKind::Cluster).await
+    pub async fn start(platform: Platform, cluster: Cluster, config: NodeConfig) -> Result<NodeHandle, StartError> {
+        NodeHandle::start_with(platform, cluster, config, MeshKind::Cluster).await
     }
 
     /// Boxed, so that the actors are compiled once here and not in every program that starts them.
     pub fn start_with(
-        ctx: Platform,
+        platform: Platform,
         cluster: Cluster,
         config: NodeConfig,
         mesh: MeshKind,
     ) -> BoxFuture<'static, Result<NodeHandle, StartError>> {
-        Box::pin(NodeHandle::open(ctx, cluster, config, mesh))
+        Box::pin(NodeHandle::open(platform, cluster, config, mesh))
     }
 
     async fn open(
-        ctx: Platform,
+        platform: Platform,
         cluster: Cluster,
         config: NodeConfig,
         mesh: MeshKind,
     ) -> Result<NodeHandle, StartError> {
         let NodeConfig { hashing, limits: allowed } = config;
         let gauge = Gauge::new(limits::NODE_RECEIVED);
-        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), gauge.clone(), &ctx));
+        let router = Arc::new(Router::new(cluster.me(), cluster.routing(), gauge.clone(), &platform));
         let reading = {
             // One read runs and one is next, so that the lane is never idle while reads wait, and a
             // read that bypasses the turns waits for two at most.
             let lanes = vec![Lane::Read; 2];
-            Turns::new(ctx.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
+            Turns::new(platform.executor.clone(), lanes, limits::READS_WAITING, limits::READS_WAITING_OF_USER)
         };
         let entities = Bound::new(allowed.active_entities);
-        let world = World {
-            ctx: ctx.clone(),
+        let context = NodeContext {
+            platform: platform.clone(),
             cluster: cluster.clone(),
             router: router.clone(),
-            stats: ctx.metrics.clone(),
             entities,
             reading,
         };
@@ -129,10 +128,10 @@ impl NodeHandle {
         let (fanout_lost, fanout_lost_now) = watch::channel(0);
         let clients = Arc::new(clients);
         let service = Service::new(Shared {
-            world: world.clone(),
-            passwords: Passwords::new(ctx.clone(), hashing),
+            context: context.clone(),
+            passwords: Passwords::new(platform.clone(), hashing),
             directory: Directory::default(),
-            output: Arc::new(Output::new(allowed.output_bytes, ctx.metrics.clone())),
+            output: Arc::new(Output::new(allowed.output_bytes, platform.metrics.clone())),
             places: Places::new(allowed.clone()),
             budgets: Arc::new(Budgets::new(allowed)),
             clients: clients_now,
@@ -142,7 +141,7 @@ impl NodeHandle {
         });
         let (born, born_now) = watch::channel(None);
         let mut tasks = JoinSet::new();
-        let args = RootArgs { world, clients: clients.clone(), fanout_lost };
+        let args = RootArgs { context, clients: clients.clone(), fanout_lost };
         let started = Root::spawn(None, Root, args).await;
         let (root, joined) = started.map_err(|error| StartError::Refused(error.to_string()))?;
 
@@ -150,13 +149,13 @@ impl NodeHandle {
         let inbox = inbox(router.clone(), root.clone());
         let mesh = match mesh {
             MeshKind::Cluster => {
-                let started = ClusterMesh::start(&ctx, links, inbox, gauge).await;
+                let started = ClusterMesh::start(&platform, links, inbox, gauge).await;
                 let mesh = Arc::new(started.map_err(|error| StartError::Refused(error.to_string()))?);
                 router.join(mesh.clone());
                 Carrier::Cluster(mesh)
             }
             MeshKind::Direct => {
-                let mesh = Arc::new(DirectMesh::start(&ctx, links, inbox, gauge));
+                let mesh = Arc::new(DirectMesh::start(&platform, links, inbox, gauge));
                 router.join(mesh.clone());
                 Carrier::Direct(mesh)
             }
@@ -187,7 +186,7 @@ impl NodeHandle {
 
     /// Performs an administrator's operation for a holder of the cluster's key.
     pub async fn operate(&self, by: Author, operation: Operation) -> Result<wire::AdminAnswer, wire::Failure> {
-        let request = Bytes::copy_from_slice(&self.0.service.world.ctx.rng.bytes::<16>());
+        let request = Bytes::copy_from_slice(&self.0.service.context.platform.rng.bytes::<16>());
         let asked = wire::Admin { request, operation: Some(operation) };
         operate(&self.0.service, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
     }
@@ -195,7 +194,7 @@ impl NodeHandle {
     /// Records an act that changes no shard in the audit log. It retries while the outcome is
     /// unknown; the caller bounds the time.
     pub async fn record(&self, by: Author, action: &str, target: &str, detail: &str) -> Result<(), wire::Failure> {
-        let request = ClientMessageId(self.0.service.world.ctx.rng.bytes());
+        let request = ClientMessageId(self.0.service.context.platform.rng.bytes());
         loop {
             match audit::record(&self.0.service, by.clone(), request, action, target, detail).await {
                 Ok(()) => return Ok(()),
@@ -206,18 +205,18 @@ impl NodeHandle {
     }
 
     /// The platform of the node, with its metrics and its trace.
-    pub fn ctx(&self) -> &Platform {
-        &self.0.service.world.ctx
+    pub fn platform(&self) -> &Platform {
+        &self.0.service.context.platform
     }
 
     /// Applied state of this node's replicas, for checkers.
     pub fn local_view(&self) -> View {
-        self.0.service.world.view()
+        self.0.service.context.view()
     }
 
     /// Asks the leader of a slot as an edge does, without the checks of an edge. For tests.
     pub fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
-        self.0.service.world.router.ask(slot, request, PATIENCE)
+        self.0.service.context.router.ask(slot, request, PATIENCE)
     }
 
     /// Changes the limits of users and addresses.
@@ -231,7 +230,7 @@ impl NodeHandle {
     /// Has all edges send their clients to other nodes, and waits until they have gone or the time
     /// is over. Requests that were made are still answered.
     pub async fn drain(&self, within: Duration) {
-        let nodes = self.0.service.world.router.routing().elsewhere();
+        let nodes = self.0.service.context.router.routing().elsewhere();
         self.0.clients.send_replace(Clients::Draining { nodes });
         // The edges end the connections that stay, and their clients resume elsewhere.
         let _ = tokio::time::timeout(within, self.0.service.places.empty()).await;

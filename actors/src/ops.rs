@@ -39,13 +39,13 @@ use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use crate::address::Address;
+use crate::context::{Asker, NodeContext};
 use crate::message::{ClientRequest, Refusal, ServerMessage, wire};
 use crate::ops::cost::Cost;
 use crate::ops::list_online::Names;
 use crate::presence::Presence;
 use crate::protocol::Cursor;
 use crate::service::{Caller, Service};
-use crate::world::{Asker, World};
 
 /// A request of a verified caller.
 pub trait Operation: Framed {
@@ -84,7 +84,7 @@ pub type Answered<O> = Result<<O as Framed>::Answer, Refusal>;
 
 /// The state of a shard's actor that rows do not have.
 pub(crate) struct Leader<'a> {
-    pub world: &'a World,
+    pub context: &'a NodeContext,
     pub slots: Range<u16>,
     pub presence: &'a Presence,
     pub names: &'a Names,

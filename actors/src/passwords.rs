@@ -35,7 +35,7 @@ pub enum Hashing {
 }
 
 pub struct Passwords {
-    ctx: Platform,
+    platform: Platform,
     hashing: Hashing,
     /// Addresses take turns: a flood of logins from one address delays its own.
     turns: Arc<Turns<Address>>,
@@ -44,11 +44,12 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    pub fn new(ctx: Platform, hashing: Hashing) -> Passwords {
-        let unknown = hash(hashing, &ctx.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &ctx.rng.bytes());
+    pub fn new(platform: Platform, hashing: Hashing) -> Passwords {
+        let unknown = hash(hashing, &platform.rng.bytes::<32>().map(|byte| b'a' + byte % 26), &platform.rng.bytes());
         let lanes = (0..limits::HASHES_RUNNING as u8).map(Lane::Hash).collect();
-        let turns = Turns::new(ctx.executor.clone(), lanes, limits::HASHES_WAITING, limits::HASHES_WAITING_OF_ADDRESS);
-        Passwords { ctx, hashing, turns, unknown: unknown.into() }
+        let turns =
+            Turns::new(platform.executor.clone(), lanes, limits::HASHES_WAITING, limits::HASHES_WAITING_OF_ADDRESS);
+        Passwords { platform, hashing, turns, unknown: unknown.into() }
     }
 
     /// The PHC string to keep for a new password.
@@ -57,7 +58,7 @@ impl Passwords {
         if !long_enough || password.len() > limits::PASSWORD_MAX_BYTES {
             return Err(client::Refusal::BadPassword.into());
         }
-        let salt = self.ctx.rng.bytes::<SALT_BYTES>();
+        let salt = self.platform.rng.bytes::<SALT_BYTES>();
         let hashing = self.hashing;
         self.run(address, move || hash(hashing, password.as_bytes(), &salt)).await
     }

@@ -14,11 +14,11 @@ use tokio::time::{Duration, Instant, timeout_at};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
 
+use crate::context::NodeContext;
 use crate::fanout::Fanout;
 use crate::protocol::{FanoutMsg, ShardMsg};
 use crate::service::Clients;
 use crate::shard::{Shard, ShardArgs};
-use crate::world::World;
 
 /// A node without a majority for this long sends its clients away. It is longer than a node needs
 /// to reconnect after it was frozen.
@@ -34,7 +34,7 @@ impl ractor::Message for RootMsg {}
 pub struct Root;
 
 pub struct RootArgs {
-    pub world: World,
+    pub context: NodeContext,
     pub clients: Arc<watch::Sender<Clients>>,
     pub fanout_lost: watch::Sender<u64>,
 }
@@ -54,12 +54,12 @@ impl Actor for Root {
 
     async fn pre_start(&self, myself: ActorRef<RootMsg>, args: RootArgs) -> Result<RootState, ActorProcessingErr> {
         let mut tasks = JoinSet::new();
-        let (mut led, follower) = (args.world.cluster.led(), myself.clone());
+        let (mut led, follower) = (args.context.cluster.led(), myself.clone());
         tasks.spawn(async move {
             while follower.send_message(RootMsg::LedChanged).is_ok() && led.changed().await.is_ok() {}
         });
-        tasks.spawn(redirect_clients(args.world.cluster.routing(), args.clients.clone()));
-        args.world.stats.actors.up();
+        tasks.spawn(redirect_clients(args.context.cluster.routing(), args.clients.clone()));
+        args.context.platform.metrics.actors.up();
         let fanout = start_fanout(&myself, &args).await?;
         Ok(RootState { args, fanout, shards: BTreeMap::new(), _tasks: tasks })
     }
@@ -98,21 +98,21 @@ impl Actor for Root {
             let shard = *shard;
             tracing::error!(%shard, %error, "a shard failed and is restarted");
             state.shards.remove(&shard);
-            state.args.world.router.set_shard(shard, None);
+            state.args.context.router.set_shard(shard, None);
             state.follow_leaderships(&myself).await;
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<RootMsg>, state: &mut RootState) -> Result<(), ActorProcessingErr> {
-        let router = &state.args.world.router;
+        let router = &state.args.context.router;
         for (shard, (_, actor)) in std::mem::take(&mut state.shards) {
             router.set_shard(shard, None);
             actor.stop(None);
         }
         router.set_fanout(None);
         state.fanout.stop(None);
-        state.args.world.stats.actors.down();
+        state.args.context.platform.metrics.actors.down();
         Ok(())
     }
 }
@@ -120,21 +120,21 @@ impl Actor for Root {
 impl RootState {
     /// One shard actor per leadership: a new epoch gets a new actor.
     async fn follow_leaderships(&mut self, myself: &ActorRef<RootMsg>) {
-        let world = self.args.world.clone();
-        let led = world.cluster.led().borrow().clone();
+        let context = self.args.context.clone();
+        let led = context.cluster.led().borrow().clone();
         let over = self.shards.extract_if(.., |shard, (epoch, _)| led.get(shard) != Some(epoch));
         for (shard, (_, actor)) in over {
-            world.router.set_shard(shard, None);
+            context.router.set_shard(shard, None);
             actor.stop(None);
         }
         for (&shard, &epoch) in led.iter() {
             if self.shards.contains_key(&shard) {
                 continue;
             }
-            let args = ShardArgs { world: world.clone(), shard, epoch };
+            let args = ShardArgs { context: context.clone(), shard, epoch };
             match Shard::spawn_linked(None, Shard, args, myself.get_cell()).await {
                 Ok((actor, _)) => {
-                    world.router.set_shard(shard, Some(actor.clone()));
+                    context.router.set_shard(shard, Some(actor.clone()));
                     self.shards.insert(shard, (epoch, actor));
                 }
                 Err(error) => tracing::error!(%shard, %error, "a shard cannot be started"),
@@ -176,8 +176,8 @@ async fn redirect_clients(mut routing: watch::Receiver<Arc<Routing>>, clients: A
 }
 
 async fn start_fanout(myself: &ActorRef<RootMsg>, args: &RootArgs) -> Result<ActorRef<FanoutMsg>, ActorProcessingErr> {
-    let world = args.world.clone();
-    let (fanout, _) = Fanout::spawn_linked(None, Fanout, world.clone(), myself.get_cell()).await?;
-    world.router.set_fanout(Some(fanout.clone()));
+    let context = args.context.clone();
+    let (fanout, _) = Fanout::spawn_linked(None, Fanout, context.clone(), myself.get_cell()).await?;
+    context.router.set_fanout(Some(fanout.clone()));
     Ok(fanout)
 }

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use ractor::ActorRef;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use troupe_core::plant::{Plant, Planted};
+use troupe_core::planted::{Bug, Planted};
 use troupe_core::{Level, NodeId, ShardId, Slot, limits};
 use troupe_proto::client;
 use troupe_raft::Routing;
@@ -41,7 +41,7 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 pub struct Router {
     me: NodeId,
     routing: watch::Receiver<Arc<Routing>>,
-    ctx: Platform,
+    platform: Platform,
     mesh: OnceLock<Arc<dyn Mesh>>,
     gauge: Arc<Gauge>,
     shards: Mutex<BTreeMap<ShardId, ActorRef<ShardMsg>>>,
@@ -53,7 +53,7 @@ pub struct Router {
     // would acknowledge a message that is not committed.
     next_correlation: AtomicU64,
     rng: Arc<Rng>,
-    plant: Planted,
+    planted: Planted,
 }
 
 /// A request that waits for another node's reply.
@@ -63,19 +63,19 @@ struct Pending {
 }
 
 impl Router {
-    pub fn new(me: NodeId, routing: watch::Receiver<Arc<Routing>>, gauge: Arc<Gauge>, ctx: &Platform) -> Router {
+    pub fn new(me: NodeId, routing: watch::Receiver<Arc<Routing>>, gauge: Arc<Gauge>, platform: &Platform) -> Router {
         Router {
             me,
             routing,
-            ctx: ctx.clone(),
+            platform: platform.clone(),
             mesh: OnceLock::new(),
             gauge,
             shards: Mutex::default(),
             fanout: Mutex::default(),
             pending: Mutex::default(),
-            next_correlation: AtomicU64::new(ctx.rng.u64()),
-            rng: ctx.rng.clone(),
-            plant: ctx.plant,
+            next_correlation: AtomicU64::new(platform.rng.u64()),
+            rng: platform.rng.clone(),
+            planted: platform.planted,
         }
     }
 
@@ -91,7 +91,7 @@ impl Router {
     pub fn shard_of(&self, slot: Slot) -> Option<ShardId> {
         let routing = self.routing.borrow();
         let shard = routing.shard(slot)?;
-        if self.plant.is(Plant::WrongShard) && self.me == NodeId(2) && slot.0.is_multiple_of(4) {
+        if self.planted.is(Bug::WrongShard) && self.me == NodeId(2) && slot.0.is_multiple_of(4) {
             return Some(ShardId((shard.0 + 1) % routing.placement.len().max(1) as u32));
         }
         Some(shard)
@@ -160,7 +160,7 @@ impl Router {
             if Instant::now() + pause >= deadline {
                 return Err(attempts.exhausted());
             }
-            self.ctx.metrics.retries.up();
+            self.platform.metrics.retries.up();
             if hint.is_none() || attempts.hints_used_up() {
                 tokio::select! {
                     () = news(&mut routing) => {}
@@ -247,7 +247,7 @@ impl Router {
         let body = encoding::encode_request(&request, self.level());
         let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: Some(shard), deadline_ms: 0, body };
         if self.send(node, shard.0, envelope).is_err() {
-            self.ctx.metrics.lost_pushes.up();
+            self.platform.metrics.lost_pushes.up();
         }
     }
 
@@ -267,7 +267,7 @@ impl Router {
             let body = encoded.get_or_insert_with(|| encoding::encode_push(push, self.routing.borrow().level)).clone();
             let envelope = Envelope { kind: Kind::Push, correlation: 0, shard: None, deadline_ms: 0, body };
             if self.send(node, lane.0, envelope).is_err() {
-                self.ctx.metrics.lost_pushes.up();
+                self.platform.metrics.lost_pushes.up();
             }
         }
     }
@@ -332,7 +332,7 @@ impl Router {
         if let Request::Commit(command) = request
             && let Some(message) = Subject::of(command)
         {
-            self.ctx.hop(message, stage, At::shard(shard).detail(other.0));
+            self.platform.hop(message, stage, At::shard(shard).detail(other.0));
         }
     }
 

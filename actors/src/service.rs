@@ -17,6 +17,7 @@ use troupe_runtime::metrics::Metrics;
 
 use crate::address::Address;
 use crate::budgets::Budgets;
+use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
@@ -25,7 +26,6 @@ use crate::output::Output;
 use crate::passwords::Passwords;
 use crate::places::Places;
 use crate::router::PATIENCE;
-use crate::world::World;
 
 /// Shared, cheap to clone.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ pub struct Service(Arc<Shared>);
 
 /// The state of all operations of a node.
 pub struct Shared {
-    pub(crate) world: World,
+    pub(crate) context: NodeContext,
     pub(crate) passwords: Passwords,
     pub(crate) directory: Directory,
     pub(crate) places: Places,
@@ -134,8 +134,8 @@ impl Service {
         entry.enter(self.clone(), address)
     }
 
-    pub fn stats(&self) -> &Metrics {
-        &self.world.stats
+    pub fn metrics(&self) -> &Metrics {
+        &self.context.platform.metrics
     }
 
     /// Bytes that wait for clients, of all edges together.
@@ -161,12 +161,12 @@ impl Service {
 
     /// The greeting of a new client.
     pub fn welcome(&self) -> wire::Welcome {
-        let routing = self.world.router.routing();
+        let routing = self.context.router.routing();
         let nodes = routing.nodes.values().filter(|node| !routing.leaves(node.id));
         wire::Welcome {
             version: client::PROTOCOL_VERSION,
             cluster_id: bytes::Bytes::copy_from_slice(&routing.cluster_id),
-            node_id: self.world.me().0,
+            node_id: self.context.me().0,
             server: concat!("troupe ", env!("CARGO_PKG_VERSION")).to_owned(),
             nodes: nodes.filter_map(|node| node.for_clients().map(str::to_owned)).collect(),
             max_message_bytes: limits::MESSAGE_BYTES as u32,
@@ -179,7 +179,7 @@ impl Service {
 
     /// Asks the leader of a slot. The first attempt is queued before this returns.
     pub(crate) fn ask(&self, slot: Slot, request: Request) -> impl Future<Output = Outcome> + Send + use<> {
-        self.world.router.ask(slot, request, PATIENCE)
+        self.context.router.ask(slot, request, PATIENCE)
     }
 
     pub(crate) fn commit(&self, command: Command) -> impl Future<Output = Outcome> + Send + use<> {
@@ -210,7 +210,7 @@ impl Service {
         operation: O,
     ) -> impl Future<Output = Answered<O>> + Send + use<O> {
         let request = Request::Operation { caller, request: operation.into_request() };
-        let answer = self.world.router.ask(slot, request, patience);
+        let answer = self.context.router.ask(slot, request, patience);
         async move { answer.await?.into_message().and_then(O::answer_of).ok_or(Refusal::Unavailable) }
     }
 }

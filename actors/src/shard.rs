@@ -24,13 +24,13 @@ use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId
 use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;
+use crate::context::{Asker, NodeContext};
 use crate::message::{Push, Session};
 use crate::ops::list_online::Names;
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
 use crate::shard::entities::Entities;
-use crate::world::{Asker, World};
 
 /// Between two checks of entities, sessions and heads.
 const TICK: Duration = Duration::from_secs(1);
@@ -45,13 +45,13 @@ const HEARING: Duration = Duration::from_secs(5);
 pub struct Shard;
 
 pub struct ShardArgs {
-    pub world: World,
+    pub context: NodeContext,
     pub shard: ShardId,
     pub epoch: Epoch,
 }
 
 pub struct ShardState {
-    world: World,
+    context: NodeContext,
     shard: ShardId,
     slots: std::ops::Range<u16>,
     since: Instant,
@@ -87,11 +87,11 @@ impl Actor for Shard {
     type Arguments = ShardArgs;
 
     async fn pre_start(&self, myself: ActorRef<ShardMsg>, args: ShardArgs) -> Result<ShardState, ActorProcessingErr> {
-        let ShardArgs { world, shard, epoch } = args;
-        let map = world.router.routing().shards.ok_or("a shard is led before the shard map is known")?;
+        let ShardArgs { context, shard, epoch } = args;
+        let map = context.router.routing().shards.ok_or("a shard is led before the shard map is known")?;
         let (from, to) = map.slots(shard);
         tracing::info!(%shard, %epoch, "leads the shard");
-        world.stats.actors.up();
+        context.platform.metrics.actors.up();
         let mut tasks = JoinSet::new();
         let clock = myself.clone();
         tasks.spawn(async move {
@@ -105,8 +105,8 @@ impl Actor for Shard {
             }
         });
         let mut state = ShardState {
-            entities: Entities::new(world.clone(), shard),
-            world,
+            entities: Entities::new(context.clone(), shard),
+            context,
             shard,
             slots: from..to,
             since: Instant::now(),
@@ -162,7 +162,7 @@ impl Actor for Shard {
 
     async fn post_stop(&self, _: ActorRef<ShardMsg>, state: &mut ShardState) -> Result<(), ActorProcessingErr> {
         state.entities.stop_all();
-        state.world.stats.actors.down();
+        state.context.platform.metrics.actors.down();
         tracing::info!(shard = %state.shard, "no longer leads the shard");
         Ok(())
     }
@@ -175,16 +175,16 @@ impl ShardState {
             match effect {
                 Effect::InboxChanged { user, conversation, present, version } => {
                     let push = Push::Inbox { user, conversation, present, version };
-                    self.world.router.push_all(self.presence.nodes(user), self.shard, &push);
+                    self.context.router.push_all(self.presence.nodes(user), self.shard, &push);
                 }
                 Effect::Invited { user, conversation, by } => {
                     let push = Push::Invitation { user, conversation, by };
-                    self.world.router.push_all(self.presence.nodes(user), self.shard, &push);
+                    self.context.router.push_all(self.presence.nodes(user), self.shard, &push);
                 }
                 Effect::InvitationExpired { user, conversation, version } => {
                     let key = OutboxKey { slot: conversation.slot(), conversation, version, user };
-                    let world = self.world.clone();
-                    tokio::spawn(async move { outbox_relay::leave(&world, key).await });
+                    let context = self.context.clone();
+                    tokio::spawn(async move { outbox_relay::leave(&context, key).await });
                 }
                 Effect::SessionEnded { user, token, why, .. } => {
                     for session in self.presence.of_token(user, &token) {
@@ -215,7 +215,7 @@ impl ShardState {
         self.presence.detach(&session);
         self.tell_user(&session);
         let node = session.node;
-        self.world.router.push(node, self.shard, &Push::SessionEnded { session, reason });
+        self.context.router.push(node, self.shard, &Push::SessionEnded { session, reason });
     }
 
     fn attach(&mut self, session: Session) {
@@ -264,7 +264,7 @@ impl ShardState {
         }
         self.outbox_relay = OutboxRelay::Running;
         while self.tasks.try_join_next().is_some() {}
-        self.tasks.spawn(outbox_relay::run(self.world.clone(), self.shard, self.slots.clone(), myself.clone()));
+        self.tasks.spawn(outbox_relay::run(self.context.clone(), self.shard, self.slots.clone(), myself.clone()));
     }
 
     fn outbox_empty(&mut self, myself: &ActorRef<ShardMsg>) {
@@ -288,7 +288,7 @@ impl ShardState {
 
     fn tick(&mut self) {
         self.ticks += 1;
-        self.touches.begin_if_due(&self.world, self.shard, self.since, || self.presence.all());
+        self.touches.begin_if_due(&self.context, self.shard, self.since, || self.presence.all());
         self.entities.passivate_some(self.ticks);
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();
@@ -305,7 +305,7 @@ impl ShardState {
         }
         for (node, heads) in heads {
             for part in heads.chunks(limits::HEADS_PER_PUSH) {
-                self.world.router.push(node, self.shard, &Push::Heads(part.to_vec()));
+                self.context.router.push(node, self.shard, &Push::Heads(part.to_vec()));
             }
         }
         self.moved.retain(|_, (_, times)| {

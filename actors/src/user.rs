@@ -9,24 +9,24 @@ use troupe_core::command::OpenSession;
 use troupe_core::{Command, ShardId, UserId};
 use troupe_proto::client;
 
+use crate::context::{NodeContext, answer_of};
 use crate::message::{Refusal, Session};
 use crate::proposals::Proposals;
 use crate::protocol::{ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
 use crate::shard::touch;
-use crate::world::{World, answer_of};
 
 pub struct User;
 
 pub struct UserArgs {
-    pub world: World,
+    pub context: NodeContext,
     pub shard: ShardId,
     pub user: UserId,
     pub online: Vec<Session>,
 }
 
 pub struct UserState {
-    world: World,
+    context: NodeContext,
     shard: ShardId,
     user: UserId,
     online: Vec<Session>,
@@ -46,9 +46,9 @@ impl Actor for User {
     type Arguments = UserArgs;
 
     async fn pre_start(&self, _: ActorRef<UserMsg>, args: UserArgs) -> Result<UserState, ActorProcessingErr> {
-        let UserArgs { world, shard, user, online } = args;
-        world.stats.actors.up();
-        Ok(UserState { world, shard, user, online, opening: Vec::new(), proposals: Proposals::default() })
+        let UserArgs { context, shard, user, online } = args;
+        context.platform.metrics.actors.up();
+        Ok(UserState { context, shard, user, online, opening: Vec::new(), proposals: Proposals::default() })
     }
 
     async fn handle(
@@ -82,7 +82,7 @@ impl Actor for User {
         for waiter in state.proposals.abandon() {
             waiter.reply.refuse(Refusal::NotOwner { hint: None });
         }
-        state.world.stats.actors.down();
+        state.context.platform.metrics.actors.down();
         Ok(())
     }
 }
@@ -100,11 +100,11 @@ impl UserState {
         if !self.opening.contains(&session) {
             self.opening.push(session.clone());
         }
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        let (context, shard, myself) = (self.context.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
-            let outcome = touch::resume(&world, shard, session.clone()).await;
+            let outcome = touch::resume(&context, shard, session.clone()).await;
             match &outcome {
-                Ok(_) => world.router.tell_shard(shard, ShardMsg::Opened(session)),
+                Ok(_) => context.router.tell_shard(shard, ShardMsg::Opened(session)),
                 // A passivated actor holds no session as opening.
                 Err(_) => drop(myself.send_message(UserMsg::NotResumed(session))),
             }
@@ -131,23 +131,23 @@ impl UserState {
 
     fn propose(&mut self, myself: &ActorRef<UserMsg>) {
         let Some((commands, waiters)) = self.proposals.take_batch() else { return };
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        let (context, shard, myself) = (self.context.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             let mut failed = Vec::new();
-            match world.propose(shard, commands).await {
+            match context.propose(shard, commands).await {
                 Ok(outcomes) => {
                     for (waiter, outcome) in waiters.into_iter().zip(outcomes) {
                         let answer = answer_of(outcome.reply);
                         // Endings go first: the session that replaces one has the same device.
                         if !outcome.effects.is_empty() {
                             let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
-                            world.router.tell_shard(shard, execute);
+                            context.router.tell_shard(shard, execute);
                         }
                         match waiter.opens {
                             Some(session) if answer.is_ok() => {
                                 // Before the answer, so that the next login finds this session
                                 // online.
-                                world.router.tell_shard(shard, ShardMsg::Opened(session));
+                                context.router.tell_shard(shard, ShardMsg::Opened(session));
                             }
                             Some(session) => failed.push(session),
                             None => {}

@@ -96,8 +96,8 @@ impl Links for Loopback {
 async fn node_process() {
     let Ok(limit) = std::env::var(GAUGE) else { return };
     let gauge = Gauge::new(limit.parse().unwrap());
-    let ctx = Platform::production();
-    let (links, address) = Loopback::listen(CHILD, ctx.net.clone()).await;
+    let platform = Platform::production();
+    let (links, address) = Loopback::listen(CHILD, platform.net.clone()).await;
     let mesh: Arc<OnceLock<ClusterMesh>> = Arc::default();
     let held: Mutex<Vec<Permit>> = Mutex::default();
     let (answers, mut answering) = mpsc::unbounded_channel::<Envelope>();
@@ -112,7 +112,7 @@ async fn node_process() {
             }
         })
     };
-    let started = ClusterMesh::start(&ctx, links, inbox, gauge).await.unwrap();
+    let started = ClusterMesh::start(&platform, links, inbox, gauge).await.unwrap();
     assert!(mesh.set(started).is_ok());
     println!("address={address}");
 
@@ -177,10 +177,10 @@ struct Node1 {
 
 impl Node1 {
     async fn start() -> Node1 {
-        let ctx = Platform::production();
-        let (links, _) = Loopback::listen(PARENT, ctx.net.clone()).await;
+        let platform = Platform::production();
+        let (links, _) = Loopback::listen(PARENT, platform.net.clone()).await;
         let (inbox, events) = mailbox();
-        let mesh = ClusterMesh::start(&ctx, links.clone(), inbox, Gauge::new(usize::MAX)).await.unwrap();
+        let mesh = ClusterMesh::start(&platform, links.clone(), inbox, Gauge::new(usize::MAX)).await.unwrap();
         Node1 { mesh, links, events }
     }
 

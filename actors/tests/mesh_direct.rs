@@ -113,8 +113,8 @@ impl Links for Plug {
 }
 
 fn start(bay: &Arc<Patchbay>, me: NodeId, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
-    let ctx = Platform { rng: Arc::new(Rng::from_seed(me.0)), ..Platform::production() };
-    DirectMesh::start(&ctx, bay.plug(me), inbox, gauge)
+    let platform = Platform { rng: Arc::new(Rng::from_seed(me.0)), ..Platform::production() };
+    DirectMesh::start(&platform, bay.plug(me), inbox, gauge)
 }
 
 fn node(bay: &Arc<Patchbay>, me: NodeId) -> (DirectMesh, Events) {

@@ -150,7 +150,7 @@ pub struct Run {
     other: Option<PathBuf>,
     /// A planted bug for the nodes (only in builds with the feature planted-bugs)
     #[arg(long, hide = true)]
-    plant: Option<String>,
+    bug: Option<String>,
     /// One line of JSON at the end of each run and no other output
     #[arg(long)]
     json: bool,
@@ -249,7 +249,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
             nodes: args.nodes,
             keep: args.keep.as_ref().map(|dir| if args.all { dir.join(scenario.name()) } else { dir.clone() }),
             other: args.other.clone(),
-            plant: args.plant.clone(),
+            bug: args.bug.clone(),
             ..RunOptions::new(troupe.clone(), *scenario, seconds, seed)
         };
         match watched(options, args.json).await {

@@ -3,7 +3,7 @@
 //!
 //! [`local`] starts the processes, also for demo and benches. [`run`] plays a [`scenario`] with a
 //! [`workload`] and a [`nemesis`]. The [`history`] is the evidence, [`checkers`] verify it, and
-//! [`report`] states the verdict. [`mutants`] plants bugs to test the harness itself. The crate
+//! [`report`] states the verdict. [`mutants`] bugs bugs to test the harness itself. The crate
 //! knows a node only from outside: command line, ports, signals and files. It links no server code.
 
 pub mod attack;

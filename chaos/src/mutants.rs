@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 
 use crate::report::Verdict;
 use crate::run::{self, RunOptions};
@@ -24,24 +24,24 @@ const RATE: u64 = 400;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    pub plant: Plant,
+    pub bug: Bug,
     pub scenario: Scenario,
     pub seconds: u64,
 }
 
-const fn mutant(plant: Plant, scenario: Scenario, seconds: u64) -> Mutant {
-    Mutant { plant, scenario, seconds }
+const fn mutant(bug: Bug, scenario: Scenario, seconds: u64) -> Mutant {
+    Mutant { bug, scenario, seconds }
 }
 
 pub const MUTANTS: [Mutant; 8] = [
-    mutant(Plant::AckBeforeCommit, Scenario::Calm, 5),
-    mutant(Plant::DedupWithoutSender, Scenario::Calm, 5),
-    mutant(Plant::IgnoreFanOutGap, Scenario::Calm, 5),
-    mutant(Plant::IgnoreAfter, Scenario::KillLeader, 12),
-    mutant(Plant::ReapplyOnReplay, Scenario::KillAll, 8),
-    mutant(Plant::SyncSkipped, Scenario::PowerLossAll, 8),
-    mutant(Plant::EngineErrorIgnored, Scenario::WriteError, 8),
-    mutant(Plant::WitnessIgnored, Scenario::Truncate, 12),
+    mutant(Bug::AckBeforeCommit, Scenario::Calm, 5),
+    mutant(Bug::DedupWithoutSender, Scenario::Calm, 5),
+    mutant(Bug::IgnoreFanOutGap, Scenario::Calm, 5),
+    mutant(Bug::IgnoreAfter, Scenario::KillLeader, 12),
+    mutant(Bug::ReapplyOnReplay, Scenario::KillAll, 8),
+    mutant(Bug::SyncSkipped, Scenario::PowerLossAll, 8),
+    mutant(Bug::EngineErrorIgnored, Scenario::WriteError, 8),
+    mutant(Bug::WitnessIgnored, Scenario::Truncate, 12),
 ];
 
 /// A row of the table of planted bugs, for both harnesses.
@@ -59,8 +59,8 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn of(plant: Plant) -> Row {
-        Row { bug: plant.name(), caught_by: None, seeds: None, seconds: None, seed: None, shown_as: None }
+    pub fn of(bug: Bug) -> Row {
+        Row { bug: bug.name(), caught_by: None, seeds: None, seconds: None, seed: None, shown_as: None }
     }
 
     pub fn took(&mut self, time: Duration) {
@@ -78,19 +78,19 @@ impl Row {
 }
 
 impl Mutant {
-    pub fn of(plant: Plant) -> Option<Mutant> {
-        MUTANTS.into_iter().find(|mutant| mutant.plant == plant)
+    pub fn of(bug: Bug) -> Option<Mutant> {
+        MUTANTS.into_iter().find(|mutant| mutant.bug == bug)
     }
 
     /// Runs with the bug until one detects it. `troupe` must be built with the feature
     /// `planted-bugs`.
     pub async fn detect(self, troupe: PathBuf, port: u16) -> Result<Row> {
         let begun = Instant::now();
-        let mut row = Row::of(self.plant);
+        let mut row = Row::of(self.bug);
         for seed in 1..=RUNS {
-            let plant = Some(self.plant.name().to_owned());
+            let bug = Some(self.bug.name().to_owned());
             let plain = RunOptions::new(troupe.clone(), self.scenario, self.seconds, seed);
-            let options = RunOptions { rate: RATE, verbose: false, plant, port, drain: DRAIN, ..plain };
+            let options = RunOptions { rate: RATE, verbose: false, bug, port, drain: DRAIN, ..plain };
             row.seeds = Some(seed);
             // A node that crashes because of the bug gives no verdict; the next seed is tried.
             if let Ok(report) = run::run(options).await

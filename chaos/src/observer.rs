@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 
 pub async fn run(device_log: DeviceLog, nodes: Vec<String>, credentials: (String, String), stop: CancellationToken) {
     let device = device_log.device;
-    let observer = Observer { device_log, credentials, ctx: Platform::production() };
+    let observer = Observer { device_log, credentials, platform: Platform::production() };
     for address in nodes.iter().cycle() {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -39,13 +39,13 @@ pub async fn run(device_log: DeviceLog, nodes: Vec<String>, credentials: (String
 struct Observer {
     device_log: DeviceLog,
     credentials: (String, String),
-    ctx: Platform,
+    platform: Platform,
 }
 
 impl Observer {
     /// Follows one connection until it ends.
     async fn follow(&self, address: &str) -> Result<()> {
-        let open = Connection::open(&*self.ctx.net, address);
+        let open = Connection::open(&*self.platform.net, address);
         let (connection, mut pushes) = timeout(SILENCE, open).await.context("connect")??;
         let device = format!("observer-{}", self.device_log.device);
         timeout(SILENCE * 3, connection.login(&self.credentials.0, &self.credentials.1, &device))

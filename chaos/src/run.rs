@@ -37,7 +37,7 @@ pub struct RunOptions {
     /// Another version, for the last node.
     pub other: Option<PathBuf>,
     /// A planted bug for the nodes.
-    pub plant: Option<String>,
+    pub bug: Option<String>,
     pub verbose: bool,
     /// First port to try.
     pub port: u16,
@@ -47,7 +47,7 @@ pub struct RunOptions {
 
 impl RunOptions {
     pub fn new(binary: PathBuf, scenario: Scenario, seconds: u64, seed: u64) -> RunOptions {
-        let (nodes, keep, other, plant) = (None, None, None, None);
+        let (nodes, keep, other, bug) = (None, None, None, None);
         RunOptions {
             binary,
             scenario,
@@ -57,7 +57,7 @@ impl RunOptions {
             nodes,
             keep,
             other,
-            plant,
+            bug,
             verbose: true,
             port: 27_000,
             drain: DRAIN,
@@ -103,7 +103,7 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
             dir: dir.clone(),
             nodes: options.nodes.unwrap_or(requirements.nodes),
             settings: settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
-            environment: options.plant.iter().map(|plant| ("TROUPE_PLANT".to_owned(), plant.clone())).collect(),
+            environment: options.bug.iter().map(|bug| ("TROUPE_PLANTED_BUG".to_owned(), bug.clone())).collect(),
             ports: (options.port, options.port + 100, options.port + 200),
         },
         || token,

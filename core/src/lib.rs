@@ -21,7 +21,7 @@ pub mod level;
 pub mod limits;
 pub mod machine;
 pub mod name;
-pub mod plant;
+pub mod planted;
 pub mod record;
 pub mod reply;
 pub mod state;

@@ -30,7 +30,7 @@ use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{SLOTS, Slot, Timestamp, UserId};
 use crate::level::Level;
-use crate::plant::{Plant, Planted};
+use crate::planted::{Bug, Planted};
 use crate::record::Counter;
 use crate::reply::Reply;
 use crate::state::{Rows, State};
@@ -48,13 +48,13 @@ pub struct Meta {
 /// The machine holds no rows, only settings that change its rules.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Machine {
-    pub plant: Planted,
+    pub planted: Planted,
 }
 
 impl Machine {
     /// Applies one command. Total: never panics on a well-typed command, whatever the state.
     pub fn apply(&self, state: &mut dyn State, meta: Meta, command: &Command) -> (Reply, Vec<Effect>) {
-        let mut step = Step { state, now: meta.now, level: meta.level, plant: self.plant, effects: Vec::new() };
+        let mut step = Step { state, now: meta.now, level: meta.level, planted: self.planted, effects: Vec::new() };
         let outcome = match command {
             Command::Register(c) => step.register(c),
             Command::OpenSession(c) => step.open_session(c),
@@ -108,7 +108,7 @@ pub(crate) struct Step<'a> {
     pub(crate) state: &'a mut dyn State,
     now: Timestamp,
     pub(crate) level: Level,
-    plant: Planted,
+    planted: Planted,
     effects: Vec<Effect>,
 }
 
@@ -116,8 +116,8 @@ pub(crate) struct Step<'a> {
 const ID_END: u64 = 1 << 53;
 
 impl Step<'_> {
-    pub(crate) fn planted(&self, plant: Plant) -> bool {
-        self.plant.is(plant)
+    pub(crate) fn planted(&self, planted: Bug) -> bool {
+        self.planted.is(planted)
     }
 
     /// Assigns the next id of a slot. Call it when no step can fail any more: it writes the

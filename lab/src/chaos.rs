@@ -17,7 +17,7 @@ const PORT: u16 = 27_000;
 pub enum Verb {
     #[command(flatten)]
     Chaos(Chaos),
-    /// Plant bugs in real nodes, and run scenarios until each is detected (needs a binary with the
+    /// Bug bugs in real nodes, and run scenarios until each is detected (needs a binary with the
     /// feature planted-bugs)
     #[command(alias = "teeth")]
     Mutants {
@@ -35,7 +35,7 @@ pub async fn detect(troupe: PathBuf, json: bool) -> Result<ExitCode> {
     let mut missed = false;
     for mutant in MUTANTS {
         if let Some(why) = mutant.scenario.impossible(&capabilities) {
-            eprintln!("skipped: {}: {why}", mutant.plant.name());
+            eprintln!("skipped: {}: {why}", mutant.bug.name());
             continue;
         }
         let row = mutant.detect(troupe.clone(), PORT).await?;

@@ -96,8 +96,8 @@ pub mod stand_in {
 
     /// Listens, and answers each path as told.
     pub async fn node(answer: impl Fn(&str) -> Value + Send + 'static) -> String {
-        let ctx = troupe_runtime::Platform::production();
-        let listener = ctx.net.bind("127.0.0.1:0").await.expect("a port");
+        let platform = troupe_runtime::Platform::production();
+        let listener = platform.net.bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         tokio::spawn(async move {
             loop {

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::{env, fs, io};
 
 use anyhow::{Context, Result, bail};
-use troupe_core::plant::Planted;
+use troupe_core::planted::Planted;
 use troupe_runtime::private;
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Family, Reader};
 use troupe_store::key::node;
@@ -59,9 +59,9 @@ pub fn make_private(data_dir: &Path) -> Result<()> {
 
 /// Opens the database, which may mean an empty one in the place of a damaged one. `has_peers`:
 /// others hold copies.
-pub fn open(data_dir: &Path, has_peers: bool, plant: Planted) -> Result<Rocks> {
+pub fn open(data_dir: &Path, has_peers: bool, planted: Planted) -> Result<Rocks> {
     let path = data_dir.join(DATABASE);
-    let engine = match Rocks::open_planted(&path, plant) {
+    let engine = match Rocks::open_planted(&path, planted) {
         Ok(engine) => engine,
         Err(EngineError::Damaged(why)) if has_peers => {
             let aside = set_aside(data_dir).with_context(|| format!("this node's data is damaged: {why}"))?;
@@ -70,7 +70,7 @@ pub fn open(data_dir: &Path, has_peers: bool, plant: Planted) -> Result<Rocks> {
                 set_aside = %aside.display(),
                 "this node's data is damaged; it is set aside, and the node joins its cluster as a new one and gets its copies from the others"
             );
-            Rocks::open_planted(&path, plant)?
+            Rocks::open_planted(&path, planted)?
         }
         Err(EngineError::Damaged(why)) => bail!(
             "this node's data is damaged: {why}. Started without --join it counts as the only copy. If its cluster has other nodes, \

@@ -152,7 +152,7 @@ fn storage_low(status: &ClusterStatus) -> Vec<u64> {
 
 async fn metrics_page(running: Running) -> Response {
     let status = running.cluster.status().await;
-    match metrics::render(&status, &running.node.ctx().metrics) {
+    match metrics::render(&status, &running.node.platform().metrics) {
         Ok(text) => ([(header::CONTENT_TYPE, metrics::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }

@@ -43,12 +43,18 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     reload.most_connections = caps.clients;
     // Bound first: a port in use is the commonest mistake, and nothing is touched yet.
     let http_listener = bind_http(&config.http_listen).await?;
-    let mut ctx = Platform::production();
+    let mut platform = Platform::production();
     if let Some(from) = config.outgoing {
-        ctx.net = Arc::new(TcpNetFrom(from));
+        platform.net = Arc::new(TcpNetFrom(from));
     }
     // Clients are let in once there is a cluster, but that their port is taken is said now.
-    drop(ctx.net.bind(&config.client_listen).await.with_context(|| taken("client.listen", &config.client_listen))?);
+    drop(
+        platform
+            .net
+            .bind(&config.client_listen)
+            .await
+            .with_context(|| taken("client.listen", &config.client_listen))?,
+    );
     let guard = Guard::new(&own_addresses(&config));
     let shared = Arc::new(http::Shared::new(config.debug_replica, guard));
     let (stop_http, mut http_stopped) = watch::channel(false);
@@ -59,10 +65,10 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         drop(http_stopped.wait_for(|stopped| *stopped).await);
     }));
     let among_nodes =
-        Platform { net: Arc::new(Capped::new(ctx.net.clone(), "cluster port", caps.cluster)), ..ctx.clone() };
+        Platform { net: Arc::new(Capped::new(platform.net.clone(), "cluster port", caps.cluster)), ..platform.clone() };
     shared.waiting.tell("opening the database");
     disk::make_private(&config.data_dir)?;
-    let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), ctx.plant)?);
+    let engine: Arc<dyn Engine> = Arc::new(disk::open(&config.data_dir, has_peers(&config), platform.planted)?);
     let cluster = tokio::select! {
         started = Cluster::start_watched(among_nodes, engine, config.cluster.clone(), shared.waiting.clone()) => match started {
             Ok(cluster) => cluster,
@@ -75,9 +81,9 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         hashing: Hashing::Recommended,
         limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
     };
-    let node = NodeHandle::start(ctx.clone(), cluster.clone(), serving).await?;
+    let node = NodeHandle::start(platform.clone(), cluster.clone(), serving).await?;
     let listening = troupe_edge_tcp::Config { listen: config.client_listen.clone(), door: door.clone() };
-    let edge = TcpEdge::start(&ctx, node.service().clone(), listening).await?;
+    let edge = TcpEdge::start(&platform, node.service().clone(), listening).await?;
     tracing::info!(
         node = cluster.me().0,
         client = %config.client_listen,

@@ -51,10 +51,10 @@ pub async fn look(
         message: wanted.message.and_then(|hex| u64::from_str_radix(&hex, 16).ok()).map(Subject),
         entry: wanted.shard.zip(wanted.index).map(|(shard, index)| (ShardId(shard), index)),
     };
-    let ctx = running.node.ctx().clone();
-    let (trace, event) = (ctx.trace.clone(), Subject::event(conversation, Seq(wanted.seq)));
+    let platform = running.node.platform().clone();
+    let (trace, event) = (platform.trace.clone(), Subject::event(conversation, Seq(wanted.seq)));
     // The whole ring is looked at, which takes milliseconds: not on a worker.
-    match executor::run(&*ctx.executor, Lane::Read, move || found(&trace, event, known)).await {
+    match executor::run(&*platform.executor, Lane::Read, move || found(&trace, event, known)).await {
         Some(mut answer) => {
             answer["node"] = json!(running.cluster.me().0);
             Json(answer).into_response()

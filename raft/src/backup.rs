@@ -64,7 +64,7 @@ pub fn history(backup: &[u8; 16], cluster: &[u8; 16]) -> u64 {
 #[derive(Clone)]
 pub struct Archive {
     pub me: NodeId,
-    pub ctx: Platform,
+    pub platform: Platform,
     pub engine: Arc<dyn Engine>,
     pub groups: Groups,
     pub links: Links,
@@ -110,7 +110,7 @@ impl Archive {
                 Question::Restore { shard, entry } => self.restore(shard, entry).await.unwrap_or_else(|answer| answer),
                 Question::Adopt { history, origin } => self.adopt(history, origin).await,
                 Question::Save(shard) => match self.moment(shard).await {
-                    Ok((group, view)) => return rows::save(&self.ctx, view, &group, &mut stream).await,
+                    Ok((group, view)) => return rows::save(&self.platform, view, &group, &mut stream).await,
                     Err(answer) => answer,
                 },
             };
@@ -176,7 +176,7 @@ impl Archive {
     async fn digest(&self, shard: ShardId) -> Result<Answer, Answer> {
         let slots = self.slots(shard)?;
         let (_, view) = self.moment(shard).await?;
-        let digest = executor::run(&*self.ctx.executor, Lane::Bulk, move || digest_range(&*view, slots)).await;
+        let digest = executor::run(&*self.platform.executor, Lane::Bulk, move || digest_range(&*view, slots)).await;
         match digest {
             Some(Ok(digest)) => Ok(Answer::Digest(digest)),
             Some(Err(error)) => Err(Answer::Refused(error.to_string())),

@@ -42,7 +42,7 @@ pub use status::{ClusterStatus, ReplicaStatus, Voting};
 pub struct Cluster(Arc<Inner>);
 
 struct Inner {
-    ctx: Platform,
+    platform: Platform,
     engine: Arc<dyn Engine>,
     me: NodeId,
     port: Port,
@@ -131,7 +131,7 @@ impl Cluster {
             stalled: self.0.health.stalled(),
             unsendable: self.0.health.unsendable(),
             unsendable_total: self.0.health.unsendable_total(),
-            clock_skew_ms: self.0.links.clocks().skews(self.0.ctx.clock.now()),
+            clock_skew_ms: self.0.links.clocks().skews(self.0.platform.clock.now()),
             storage: self.0.health.storage(),
             storage_low: self.storage_low_nodes(),
             readiness: self.readiness(),

@@ -88,16 +88,16 @@ impl std::fmt::Debug for Established {
 /// continues to answer newcomers afterwards. Waits as long as necessary; returns an error only if
 /// waiting cannot help.
 pub async fn establish(
-    ctx: &Platform,
+    platform: &Platform,
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
     level: &LevelHere,
     waiting: &Waiting,
 ) -> Result<Established, StartError> {
-    let Secrets { security, token_store } = secrets::secrets(ctx, &engine, config).await?;
-    let port = Port::open(ctx, &config.listen, security).await?;
-    let rotation = token_store.map(|token_store| Rotation::new(token_store, Arc::clone(&ctx.rng)));
-    let found = find_place(ctx, engine, config, level, &port, rotation, waiting).await;
+    let Secrets { security, token_store } = secrets::secrets(platform, &engine, config).await?;
+    let port = Port::open(platform, &config.listen, security).await?;
+    let rotation = token_store.map(|token_store| Rotation::new(token_store, Arc::clone(&platform.rng)));
+    let found = find_place(platform, engine, config, level, &port, rotation, waiting).await;
     if found.is_err() {
         port.shutdown().await;
     }
@@ -105,7 +105,7 @@ pub async fn establish(
 }
 
 async fn find_place(
-    ctx: &Platform,
+    platform: &Platform,
     engine: Arc<dyn Engine>,
     config: &ClusterConfig,
     level: &LevelHere,
@@ -133,13 +133,14 @@ async fn find_place(
         return Err(StartError::Refused(why));
     }
     let seeds: Vec<String> = list.iter().filter(|address| **address != me.cluster).cloned().collect();
-    let boots = Arc::new(BootRegistry::open(ctx, engine.clone()).await?);
+    let boots = Arc::new(BootRegistry::open(platform, engine.clone()).await?);
     let address = me.cluster.clone();
     let levels = Levels { range: config.supports.range, wanted: wanted(config), here: level.clone() };
-    let identity_store = Arc::new(IdentityStore::open(ctx, engine, Arc::clone(&boots), me, list, rotation, levels)?);
+    let identity_store =
+        Arc::new(IdentityStore::open(platform, engine, Arc::clone(&boots), me, list, rotation, levels)?);
     tokio::spawn(identity_store::serve(Arc::clone(&identity_store), port.clone(), port.inbound(Protocol::Formation)));
 
-    let gatherer = Gatherer { ctx, port, identity_store: &identity_store, seeds: &seeds, waiting };
+    let gatherer = Gatherer { platform, port, identity_store: &identity_store, seeds: &seeds, waiting };
     let (identity, ()) = tokio::try_join!(gatherer.settle(), gatherer.check_own_address())?;
     let addresses: BTreeMap<NodeId, String> = match &identity.bootstrap {
         Some(bootstrap) => bootstrap.founders.iter().map(|founder| (founder.id, founder.address.clone())).collect(),

@@ -15,7 +15,7 @@ pub mod executor;
 pub mod log_limiter;
 pub mod metrics;
 pub mod net;
-pub mod plant;
+pub mod planted;
 pub mod private;
 pub mod rng;
 pub mod trace;
@@ -40,7 +40,7 @@ pub struct Platform {
     pub metrics: Meters,
     pub trace: Trace,
     /// A deliberate bug, in builds with the feature `planted-bugs`.
-    pub plant: troupe_core::plant::Planted,
+    pub planted: troupe_core::planted::Planted,
 }
 
 impl Platform {
@@ -53,7 +53,7 @@ impl Platform {
             executor: Arc::new(executor::Threads::new()),
             metrics: Meters::default(),
             trace: Trace::default(),
-            plant: plant::from_environment(),
+            planted: planted::from_environment(),
         }
     }
 
@@ -62,7 +62,7 @@ impl Platform {
         self.trace.record(trace::Hop { subject, stage, time_us: self.clock.micros(), at });
     }
 
-    pub fn planted(&self, plant: troupe_core::plant::Plant) -> bool {
-        self.plant.is(plant)
+    pub fn planted(&self, bug: troupe_core::planted::Bug) -> bool {
+        self.planted.is(bug)
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_raft::Routing;
 use troupe_raft::cluster::Voting;
@@ -104,7 +104,7 @@ struct Machine {
 #[derive(Clone)]
 struct Setting {
     plan: Arc<Plan>,
-    plant: Option<Plant>,
+    bug: Option<Bug>,
     evidence: Arc<Evidence>,
 }
 
@@ -112,8 +112,8 @@ pub struct Machines(Vec<Arc<Mutex<Machine>>>);
 
 impl Machines {
     /// Creates machines with empty disks, switched on.
-    pub fn start(sim: &mut Sim<'_>, plan: &Arc<Plan>, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Machines {
-        let setting = Setting { plan: plan.clone(), plant, evidence: evidence.clone() };
+    pub fn start(sim: &mut Sim<'_>, plan: &Arc<Plan>, bug: Option<Bug>, evidence: &Arc<Evidence>) -> Machines {
+        let setting = Setting { plan: plan.clone(), bug, evidence: evidence.clone() };
         let founders: Vec<String> = (0..plan.nodes).map(cluster_address).collect();
         let machine = |node: usize| {
             let disk = Arc::<Disk>::default();

@@ -4,7 +4,7 @@
 //!
 //! `chaos-sim sim --seeds A..B` runs a swarm, with a fresh process per seed ([`runner`]). Each
 //! [`simulation`] runs what [`plan`] draws: the [`workload`] uses the [`machines`] while the
-//! [`nemesis`] injects faults, and the [`oracle`] checks the promises. `chaos-sim mutants` plants
+//! [`nemesis`] injects faults, and the [`oracle`] checks the promises. `chaos-sim mutants` bugs
 //! bugs and shows that they are detected.
 //!
 //! Not covered: threads, RocksDB, TLS and ractor_cluster. Scenarios on real processes cover those.
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 
 use mutants::Detection;
 use report::{Report, Summary, Verdict};
@@ -78,8 +78,8 @@ enum Verb {
         #[arg(long, default_value_t = 2)]
         jobs: usize,
         /// Only this one
-        #[arg(long, value_parser = plant)]
-        plant: Option<Plant>,
+        #[arg(long, value_parser = bug)]
+        bug: Option<Bug>,
         /// Skip the seed that is known to detect it
         #[arg(long)]
         blind: bool,
@@ -89,8 +89,8 @@ enum Verb {
     One {
         #[arg(long)]
         seed: u64,
-        #[arg(long, value_parser = plant)]
-        plant: Option<Plant>,
+        #[arg(long, value_parser = bug)]
+        bug: Option<Bug>,
         #[arg(long)]
         trace: bool,
     },
@@ -103,22 +103,22 @@ fn seeds(text: &str) -> Result<Range<u64>> {
     Ok(range)
 }
 
-fn plant(name: &str) -> Result<Plant> {
-    Plant::named(name).with_context(|| {
-        let names = Plant::ALL.map(Plant::name);
+fn bug(name: &str) -> Result<Bug> {
+    Bug::named(name).with_context(|| {
+        let names = Bug::ALL.map(Bug::name);
         format!("no planted bug \"{name}\"; there are {}", names.join(", "))
     })
 }
 
 fn main() -> Result<ExitCode> {
     match Cli::parse().verb {
-        Verb::One { seed, plant, trace } => {
-            let report = simulation::simulate(seed, plant, trace);
+        Verb::One { seed, bug, trace } => {
+            let report = simulation::simulate(seed, bug, trace);
             println!("{}", serde_json::to_string(&report)?);
             Ok(exit(report.verdict == Verdict::Valid))
         }
-        Verb::Mutants { json, tries, jobs, plant, blind } => {
-            let rows = mutants::detect(&Detection { tries, jobs, only: plant, blind }, |row| match json {
+        Verb::Mutants { json, tries, jobs, bug, blind } => {
+            let rows = mutants::detect(&Detection { tries, jobs, only: bug, blind }, |row| match json {
                 true => println!("{}", serde_json::to_string(row).expect("a row is JSON")),
                 false => println!("{}", row.line()),
             })?;
@@ -126,7 +126,7 @@ fn main() -> Result<ExitCode> {
         }
         Verb::Sim { seeds, trace: true, .. } => trace(seeds),
         Verb::Sim { seeds, json, jobs, each, .. } => {
-            let run = Run { seeds, jobs, plant: None, until_caught: false, progress: !json };
+            let run = Run { seeds, jobs, bug: None, until_caught: false, progress: !json };
             let summary = runner::run(&run, |report| {
                 if each {
                     println!("{}", serde_json::to_string(report).expect("a report is JSON"));

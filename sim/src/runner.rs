@@ -9,7 +9,7 @@ use std::sync::mpsc;
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 
 use crate::report::{Report, Summary, Verdict};
 
@@ -19,7 +19,7 @@ const HANGS_AFTER: u64 = 240;
 pub struct Run {
     pub seeds: Range<u64>,
     pub jobs: usize,
-    pub plant: Option<Plant>,
+    pub bug: Option<Bug>,
     /// Stops at the first seed that is not valid.
     pub until_caught: bool,
     /// Prints the progress.
@@ -40,7 +40,7 @@ pub fn run(run: &Run, mut each: impl FnMut(&Report)) -> Result<Summary> {
                 loop {
                     let Some(seed) = queue.lock().pop_front() else { return };
                     // The receiver is gone after a detection.
-                    if done.send(one(&program, seed, run.plant)).is_err() {
+                    if done.send(one(&program, seed, run.bug)).is_err() {
                         return;
                     }
                 }
@@ -81,12 +81,12 @@ fn show(summary: &Summary, of: u64) {
 }
 
 /// A process of its own, because process-wide counters must start from zero.
-fn one(program: &std::path::Path, seed: u64, plant: Option<Plant>) -> Report {
+fn one(program: &std::path::Path, seed: u64, bug: Option<Bug>) -> Report {
     // `timeout` kills a process that hangs, so that a swarm always completes.
     let mut command = Command::new("timeout");
     command.args(["--signal=KILL", &HANGS_AFTER.to_string()]).arg(program).args(["one", "--seed", &seed.to_string()]);
-    if let Some(plant) = plant {
-        command.args(["--plant", plant.name()]);
+    if let Some(bug) = bug {
+        command.args(["--bug", bug.name()]);
     }
     let ended = match command.stdin(Stdio::null()).output() {
         Ok(ended) => ended,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use troupe_core::ConversationId;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use turmoil::Sim;
 
 use crate::applied_log::AppliedLog;
@@ -73,7 +73,7 @@ struct Simulation<'a> {
     waits: Vec<String>,
 }
 
-pub fn simulate(seed: u64, plant: Option<Plant>, printed: bool) -> Report {
+pub fn simulate(seed: u64, bug: Option<Bug>, printed: bool) -> Report {
     notice_panics();
     notice_standstill();
     let evidence = Arc::new(Evidence::new(printed));
@@ -82,15 +82,15 @@ pub fn simulate(seed: u64, plant: Option<Plant>, printed: bool) -> Report {
     }
     // A new thread has fresh hash map keys, regardless of earlier work in this process. A printed
     // run is therefore identical to an unprinted one.
-    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || run(seed, plant, &evidence));
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || run(seed, bug, &evidence));
     thread.expect("the system gives the process a thread").join().expect("a simulation ends with a report")
 }
 
-fn run(seed: u64, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Report {
+fn run(seed: u64, bug: Option<Bug>, evidence: &Arc<Evidence>) -> Report {
     entropy::seed(seed);
     let plan = Arc::new(Plan::of(seed));
     evidence.note(&format!("{plan:?}"));
-    let mut simulation = Simulation::begin(&plan, plant, evidence);
+    let mut simulation = Simulation::begin(&plan, bug, evidence);
     while simulation.goes_on() {
         simulation.step();
     }
@@ -98,7 +98,7 @@ fn run(seed: u64, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Report {
 }
 
 impl Simulation<'_> {
-    fn begin(plan: &Arc<Plan>, plant: Option<Plant>, evidence: &Arc<Evidence>) -> Simulation<'static> {
+    fn begin(plan: &Arc<Plan>, bug: Option<Bug>, evidence: &Arc<Evidence>) -> Simulation<'static> {
         let mut builder = turmoil::Builder::new();
         builder
             .rng_seed(plan.seed)
@@ -111,8 +111,8 @@ impl Simulation<'_> {
             builder.enable_random_order();
         }
         let mut sim = builder.build();
-        let machines = Machines::start(&mut sim, plan, plant, evidence);
-        let workload = Arc::new(WorkloadContext::new(plan.clone(), evidence.clone(), plant));
+        let machines = Machines::start(&mut sim, plan, bug, evidence);
+        let workload = Arc::new(WorkloadContext::new(plan.clone(), evidence.clone(), bug));
         for (number, client_host) in client_hosts().into_iter().enumerate() {
             sim.client(client_host, workload::live(workload.clone(), number, client_hosts().len()));
         }

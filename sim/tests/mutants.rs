@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use troupe_chaos::mutants::Mutant;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 
 /// Further seeds to try if the known seed no longer detects a bug. The known seed should then be
 /// replaced.
@@ -19,12 +19,12 @@ fn every_planted_bug_is_caught() {
     let rows: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("a row is JSON")).collect();
     eprintln!("{said}");
     assert!(rows.len() >= 25, "{} rows: {}", rows.len(), String::from_utf8_lossy(&run.stderr));
-    let here = |plant: &Plant| rows.iter().any(|row| row["bug"] == plant.name());
+    let here = |bug: &Bug| rows.iter().any(|row| row["bug"] == bug.name());
     // Needs members of two versions, which a simulated cluster does not have. A test of
     // `troupe-raft` detects it.
-    let elsewhere = |plant: &Plant| *plant == Plant::LevelIgnored;
-    let caught = |plant: &Plant| here(plant) || Mutant::of(*plant).is_some() || elsewhere(plant);
-    let undetected: Vec<Plant> = Plant::ALL.into_iter().filter(|plant| !caught(plant)).collect();
+    let elsewhere = |bug: &Bug| *bug == Bug::LevelIgnored;
+    let caught = |bug: &Bug| here(bug) || Mutant::of(*bug).is_some() || elsewhere(bug);
+    let undetected: Vec<Bug> = Bug::ALL.into_iter().filter(|bug| !caught(bug)).collect();
     assert_eq!(undetected, [], "neither here nor among those of real processes");
     let missed: Vec<&Value> = rows.iter().filter(|row| row["caught_by"].is_null()).map(|row| &row["bug"]).collect();
     assert!(missed.is_empty(), "not detected: {missed:?}");

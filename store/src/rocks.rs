@@ -26,7 +26,7 @@ use std::sync::{Arc, OnceLock};
 
 use rocksdb::{ColumnFamily, DB, DBRawIterator, Range, ReadOptions, Snapshot, WriteBatch, WriteOptions};
 
-use troupe_core::plant::{Plant, Planted};
+use troupe_core::planted::{Bug, Planted};
 
 use crate::engine::{
     Batch, Durability, Engine, EngineError, Family, KeyRange, Op, Pair, Reader, Replace, Space, is_empty,
@@ -50,7 +50,7 @@ struct Inner {
     /// The first failure; every later call fails.
     failed: OnceLock<EngineError>,
     installs: Installs,
-    plant: Planted,
+    planted: Planted,
 }
 
 impl Rocks {
@@ -61,10 +61,10 @@ impl Rocks {
     }
 
     /// The same with a planted bug.
-    pub fn open_planted(path: &Path, plant: Planted) -> Result<Rocks, EngineError> {
-        let (db, witness) = open::open(path, plant)?;
+    pub fn open_planted(path: &Path, planted: Planted) -> Result<Rocks, EngineError> {
+        let (db, witness) = open::open(path, planted)?;
         let path = path.to_owned();
-        let inner = Inner { db, witness, path, failed: OnceLock::new(), installs: Installs::default(), plant };
+        let inner = Inner { db, witness, path, failed: OnceLock::new(), installs: Installs::default(), planted };
         let rocks = Rocks { inner: Arc::new(inner) };
         rocks.inner.finish_install()?;
         Ok(rocks)
@@ -136,7 +136,7 @@ impl Inner {
     }
 
     fn sync(&self) -> Result<(), EngineError> {
-        if self.plant.is(Plant::SyncSkipped) {
+        if self.planted.is(Bug::SyncSkipped) {
             return Ok(());
         }
         // Read before the sync, which may not cover concurrent writes.
@@ -219,7 +219,7 @@ impl Reader for Rocks {
 impl Engine for Rocks {
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
         match self.inner.write(batch, durability) {
-            Err(_) if self.inner.plant.is(Plant::EngineErrorIgnored) => Ok(()),
+            Err(_) if self.inner.planted.is(Bug::EngineErrorIgnored) => Ok(()),
             written => written,
         }
     }

@@ -34,7 +34,7 @@ impl FanoutState {
             }
         }
         others.insert(id);
-        if let Some(shard) = self.world.router.shard_of(session.user.slot()) {
+        if let Some(shard) = self.context.router.shard_of(session.user.slot()) {
             self.leader_requests.entry(shard).or_default().attach(session.clone());
             self.inboxes.changed(session.user);
         }
@@ -60,10 +60,10 @@ impl FanoutState {
         if still_here {
             return;
         }
-        if let Some(shard) = self.world.router.shard_of(local.session.user.slot()) {
+        if let Some(shard) = self.context.router.shard_of(local.session.user.slot()) {
             self.leader_requests.entry(shard).or_default().forget(&local.session);
         }
-        self.world.router.tell(local.session.user.slot(), Request::Detach(local.session));
+        self.context.router.tell(local.session.user.slot(), Request::Detach(local.session));
     }
 
     /// At the bound, a push about a conversation displaces the one that was quiet for longest. A
@@ -71,7 +71,7 @@ impl FanoutState {
     /// recently active first.
     pub(super) fn follow(&mut self, id: ConnectionId, conversation: ConversationId, added: Added) {
         let Some(local) = self.connections.get(&id) else { return };
-        let Some(shard) = self.world.router.shard_of(conversation.slot()) else { return };
+        let Some(shard) = self.context.router.shard_of(conversation.slot()) else { return };
         if local.follows.len() >= limits::CONVERSATIONS_FOLLOWED && !local.follows.contains(&conversation) {
             let active =
                 |other: &ConversationId| self.conversations.get(other).map_or(0, |subscription| subscription.active);
@@ -115,14 +115,14 @@ impl FanoutState {
         let mut by_shard: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
         for conversation in conversations {
             self.conversations.remove(&conversation);
-            if let Some(shard) = self.world.router.shard_of(conversation.slot()) {
+            if let Some(shard) = self.context.router.shard_of(conversation.slot()) {
                 by_shard.entry(shard).or_default().push(conversation);
             }
         }
-        let node = self.world.me();
+        let node = self.context.me();
         for conversations in by_shard.into_values() {
             let Some(first) = conversations.first() else { continue };
-            self.world.router.tell(first.slot(), Request::Unsubscribe { node, conversations });
+            self.context.router.tell(first.slot(), Request::Unsubscribe { node, conversations });
         }
     }
 }

@@ -67,7 +67,7 @@ impl Inboxes {
 impl FanoutState {
     pub(super) fn read_inboxes(&mut self, myself: &ActorRef<FanoutMsg>) {
         while let Some(user) = self.inboxes.next() {
-            let (router, myself) = (self.world.router.clone(), myself.clone());
+            let (router, myself) = (self.context.router.clone(), myself.clone());
             tokio::spawn(async move {
                 let conversations = read(&router, user).await;
                 let _ = myself.send_message(FanoutMsg::Inbox { user, conversations });

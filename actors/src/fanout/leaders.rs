@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ractor::ActorRef;
 use troupe_core::effect::Ending;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Seq, ShardId, UserId};
 
 use super::{FanoutState, REPORT_TICKS};
@@ -17,13 +17,13 @@ use crate::sink::{Delivery, Pushed};
 impl FanoutState {
     /// Queues everything for every leadership that has not got it.
     pub(super) fn check_leaders(&mut self) {
-        let routing = self.world.router.routing();
+        let routing = self.context.router.routing();
         let Some(map) = routing.shards else { return };
         let mut changed: BTreeSet<ShardId> = map
             .shards()
             .filter(|shard| self.leader_requests.entry(*shard).or_default().leader_is(routing.leader(*shard)))
             .collect();
-        if self.world.ctx.planted(Plant::HubStaysWithOldLeader) {
+        if self.context.platform.planted(Bug::HubStaysWithOldLeader) {
             changed.clear();
         }
         if changed.is_empty() {
@@ -43,7 +43,7 @@ impl FanoutState {
 
     /// Queues all live connections for the shards of their users.
     pub(super) fn report(&mut self, to: impl Fn(ShardId) -> bool) {
-        let Some(map) = self.world.router.routing().shards else { return };
+        let Some(map) = self.context.router.routing().shards else { return };
         let mut sessions: BTreeMap<ShardId, Vec<Session>> =
             map.shards().filter(|s| to(*s)).map(|s| (s, vec![])).collect();
         for local in self.connections.values() {
@@ -62,13 +62,13 @@ impl FanoutState {
     }
 
     pub(super) fn flush_to(&mut self, myself: &ActorRef<FanoutMsg>, shard: ShardId) {
-        let Some(map) = self.world.router.routing().shards else { return };
+        let Some(map) = self.context.router.routing().shards else { return };
         let slot = troupe_core::Slot(map.slots(shard).0);
-        let node = self.world.me();
+        let node = self.context.me();
         let requests = self.leader_requests.entry(shard).or_default();
         if let Some((whole, sessions)) = requests.next_sessions() {
             let request = Request::Attach { node, whole, sessions: sessions.clone() };
-            let answer = self.world.router.ask(slot, request, PATIENCE);
+            let answer = self.context.router.ask(slot, request, PATIENCE);
             let myself = myself.clone();
             tokio::spawn(async move {
                 let outcome = answer.await;
@@ -79,7 +79,7 @@ impl FanoutState {
             let interests =
                 asked.iter().map(|(conversation, users)| (*conversation, checked_users(*conversation, users)));
             let request = Request::Subscribe { node, interests: interests.collect() };
-            let answer = self.world.router.ask(slot, request, PATIENCE);
+            let answer = self.context.router.ask(slot, request, PATIENCE);
             let myself = myself.clone();
             tokio::spawn(async move {
                 let outcome = answer.await;
@@ -107,7 +107,7 @@ impl FanoutState {
             let asked_again = self.leader_requests.entry(shard).or_default().wanted(conversation);
             let (told, out) = subscription.answered(head, &users, &refused.into_iter().collect(), &asked_again);
             let mut joined: BTreeMap<Seq, Delivery> = BTreeMap::new();
-            for (id, head) in told.into_iter().filter(|_| !self.world.ctx.planted(Plant::SubscribeWithoutHead)) {
+            for (id, head) in told.into_iter().filter(|_| !self.context.platform.planted(Bug::SubscribeWithoutHead)) {
                 let delivery =
                     joined.entry(head).or_insert_with(|| Delivery::new(Pushed::Joined { conversation, head }));
                 self.deliver_to(id, delivery);

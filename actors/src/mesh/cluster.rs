@@ -48,14 +48,14 @@ pub struct ClusterMesh {
 impl ClusterMesh {
     /// Starts to dial and accept. The inbox gets the events.
     pub async fn start(
-        ctx: &Platform,
+        platform: &Platform,
         links: Arc<dyn Links>,
         inbox: Inbox,
         gauge: Arc<Gauge>,
     ) -> Result<ClusterMesh, SpawnErr> {
         let me = links.me();
-        let peer_links = PeerLinks::new(me, ctx.clone(), inbox, gauge);
-        let incarnation = format!("{:016x}", ctx.rng.u64());
+        let peer_links = PeerLinks::new(me, platform.clone(), inbox, gauge);
+        let incarnation = format!("{:016x}", platform.rng.u64());
 
         let mut receivers = Vec::with_capacity(RECEIVERS);
         for lane in 0..=CONTROL {

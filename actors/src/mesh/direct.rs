@@ -28,8 +28,8 @@ pub struct DirectMesh {
 
 impl DirectMesh {
     /// Starts to dial and accept. The inbox gets the events.
-    pub fn start(ctx: &Platform, links: Arc<dyn Links>, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
-        let peer_links = PeerLinks::new(links.me(), ctx.clone(), inbox, gauge);
+    pub fn start(platform: &Platform, links: Arc<dyn Links>, inbox: Inbox, gauge: Arc<Gauge>) -> DirectMesh {
+        let peer_links = PeerLinks::new(links.me(), platform.clone(), inbox, gauge);
         let running = Running::start(peer_links.clone(), links, Arc::new(Direct { peer_links: peer_links.clone() }));
         DirectMesh { peer_links, running }
     }

@@ -31,7 +31,7 @@ pub struct PeerLinks {
     pub me: NodeId,
     pub gauge: Arc<Gauge>,
     inbox: Inbox,
-    ctx: Platform,
+    platform: Platform,
     /// The newest link to each peer, up or not. Locked for a lookup only, because handlers use it.
     links: Mutex<BTreeMap<NodeId, Arc<Link>>>,
 }
@@ -47,14 +47,14 @@ pub trait Carrier: Send + Sync + 'static {
 }
 
 impl PeerLinks {
-    pub fn new(me: NodeId, ctx: Platform, inbox: Inbox, gauge: Arc<Gauge>) -> Arc<PeerLinks> {
-        Arc::new(PeerLinks { me, gauge, inbox, ctx, links: Mutex::default() })
+    pub fn new(me: NodeId, platform: Platform, inbox: Inbox, gauge: Arc<Gauge>) -> Arc<PeerLinks> {
+        Arc::new(PeerLinks { me, gauge, inbox, platform, links: Mutex::default() })
     }
 
     pub fn send(&self, to: NodeId, lane_key: u32, envelope: Envelope) -> Result<(), MeshError> {
         let link = self.link(to).filter(|link| link.is_up()).ok_or(MeshError::Down)?;
         let ahead = link.lane(lane_key).push(envelope)?;
-        self.ctx.metrics.lane_envelopes.count(ahead);
+        self.platform.metrics.lane_envelopes.count(ahead);
         Ok(())
     }
 
@@ -71,7 +71,7 @@ impl PeerLinks {
     }
 
     fn open(&self, peer: NodeId) -> Arc<Link> {
-        let link = Arc::new(Link::new(self.me, peer, self.ctx.rng.u64()));
+        let link = Arc::new(Link::new(self.me, peer, self.platform.rng.u64()));
         self.links.lock().insert(peer, link.clone());
         link
     }
@@ -234,7 +234,7 @@ impl PeerTask {
                 }
                 Err(error) => tracing::debug!(peer = %self.peer, %error, "cannot dial"),
             }
-            sleep(backoff.pause(&self.peer_links.ctx.rng)).await;
+            sleep(backoff.pause(&self.peer_links.platform.rng)).await;
         }
     }
 

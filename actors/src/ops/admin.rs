@@ -45,7 +45,7 @@ impl Operation for wire::Admin {
 
 /// Performs an act. The caller has verified that its author is an administrator.
 pub async fn operate(service: &Service, address: Address, by: Author, admin: wire::Admin) -> Answered<wire::Admin> {
-    if service.world.router.routing().level < Level::SECOND {
+    if service.context.router.routing().level < Level::SECOND {
         return Err(client::Refusal::UpgradePending.into());
     }
     let id = client::client_message_id("admin.request", &admin.request);
@@ -121,7 +121,7 @@ async fn walk(
     act: impl Fn(bool, u32) -> Act,
     mut take: impl FnMut(Told) -> Option<(usize, bool)>,
 ) -> Result<bool, Refusal> {
-    let map = service.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let map = service.context.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
     let mut left = limit;
     let from = map.shard(begin);
     for shard in map.shards().skip_while(|shard| *shard < from) {

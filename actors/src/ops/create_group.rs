@@ -40,7 +40,7 @@ pub fn title(title: &str) -> Result<(), Refusal> {
 
 /// Refuses users that do not exist. Core cannot know users of other slots.
 pub async fn exist(service: &Service, asker: UserId, users: &[UserId]) -> Result<(), Refusal> {
-    let found = service.directory.all_exist(&service.world, asker, users, PATIENCE).await;
+    let found = service.directory.all_exist(&service.context, asker, users, PATIENCE).await;
     // The lookup changes nothing, so an unknown outcome of it is a definite refusal.
     found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
 }

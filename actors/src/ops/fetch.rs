@@ -1,6 +1,6 @@
 //! `fetch`: a page of history.
 
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Rejection, Seq, UserId, limits};
 use troupe_proto::client;
 use troupe_store::rows::View;
@@ -28,7 +28,7 @@ impl Operation for wire::Fetch {
 impl AtLeader for wire::Fetch {
     fn plan(self, reader: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Page>, Refusal> {
         let conversation = client::conversation("fetch.conversation", &self.conversation)?;
-        let skips = !self.backward && leader.world.ctx.planted(Plant::PageSkipsOne);
+        let skips = !self.backward && leader.context.platform.planted(Bug::PageSkipsOne);
         let seq = if skips { Seq(self.seq).next() } else { Seq(self.seq) };
         let (backward, limit) = (self.backward, limit(self.limit));
         Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit)))

@@ -52,7 +52,7 @@ pub(super) async fn of_all_shards<O: AtLeader + Framed<Answer = wire::Users>>(
     limit: usize,
     operation: impl Fn() -> O,
 ) -> Result<wire::Users, Refusal> {
-    let map = service.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let map = service.context.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
     let slots: Vec<Slot> = map.shards().map(|shard| Slot(map.slots(shard).0)).collect();
     let asked = slots.into_iter().map(|slot| {
         let (service, operation) = (service.clone(), operation());

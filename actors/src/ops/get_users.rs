@@ -26,8 +26,8 @@ impl Operation for wire::GetUsers {
             return Err(Rejection::TooMany.into());
         }
         let ids = self.ids.into_iter().map(UserId).collect();
-        let mut users = lookup(&service.world, caller.user(), ids, Vec::new(), PATIENCE).await?;
-        users.extend(lookup_names(&service.world, caller.user(), &self.names, PATIENCE).await?);
+        let mut users = lookup(&service.context, caller.user(), ids, Vec::new(), PATIENCE).await?;
+        users.extend(lookup_names(&service.context, caller.user(), &self.names, PATIENCE).await?);
         service.directory.remember(&users);
         Ok(wire::Users { users, more: false })
     }

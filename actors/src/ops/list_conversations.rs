@@ -69,13 +69,13 @@ pub async fn summaries(
 ) -> Result<(Rows, Vec<ConversationId>), Refusal> {
     let mut by_shard: BTreeMap<ShardId, Vec<ConversationId>> = BTreeMap::new();
     for id in ids {
-        let shard = service.world.router.shard_of(id.slot()).ok_or(Refusal::OVERLOADED)?;
+        let shard = service.context.router.shard_of(id.slot()).ok_or(Refusal::OVERLOADED)?;
         by_shard.entry(shard).or_default().push(*id);
     }
     let asked = by_shard.into_values().map(|conversations| async {
         let slot = conversations.first().map_or(Slot(0), |id| id.slot());
         let request = Request::Summaries { user, conversations: conversations.clone() };
-        (service.world.router.ask(slot, request, PART_PATIENCE).await, conversations)
+        (service.context.router.ask(slot, request, PART_PATIENCE).await, conversations)
     });
     let (mut rows, mut unavailable) = (Rows::new(), Vec::new());
     for (outcome, asked) in join_all(asked).await {
@@ -92,7 +92,7 @@ pub async fn summaries(
 /// A direct conversation has the name of the other user, or none while that is unknown.
 async fn name_peers(service: &Service, user: UserId, ids: &[ConversationId], rows: &mut Rows) {
     let peers: Vec<UserId> = ids.iter().filter_map(|id| id.peer_of(user)).collect();
-    let names = service.directory.names(&service.world, user, peers, PART_PATIENCE).await.unwrap_or_default();
+    let names = service.directory.names(&service.context, user, peers, PART_PATIENCE).await.unwrap_or_default();
     for (id, row) in rows {
         match id {
             ConversationId::Everyone => row.name = "everyone".to_owned(),

@@ -39,7 +39,7 @@ impl Operation for wire::ListInvitations {
 
 impl AtLeader for wire::ListInvitations {
     fn plan(self, user: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Invitations>, Refusal> {
-        let now = leader.world.ctx.clock.now().0;
+        let now = leader.context.platform.clock.now().0;
         Ok(Plan::read(user, ROWS, move |view| invitations(view, user, now)))
     }
 }

@@ -30,7 +30,7 @@ impl Operation for wire::ListSessions {
 impl AtLeader for wire::ListSessions {
     fn plan(self, user: UserId, leader: &Leader<'_>) -> Result<Plan<wire::Sessions>, Refusal> {
         let online = leader.presence.sessions(user).to_vec();
-        let rest = touch::rest(leader.world);
+        let rest = touch::rest(leader.context);
         Ok(Plan::read(user, ROWS, move |view| sessions(view, user, &online, rest)))
     }
 }

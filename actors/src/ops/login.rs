@@ -55,13 +55,13 @@ impl Entry for wire::Login {
             if self.password == self.new_password {
                 return Err(client::Refusal::SamePassword.into());
             }
-            let request = ClientMessageId(service.world.ctx.rng.bytes());
+            let request = ClientMessageId(service.context.platform.rng.bytes());
             revision = set_password(&service, account, self.new_password, request, None, address).await?;
         } else if account.standing.one_time {
             return Err(Rejection::PasswordChangeRequired.into());
         }
-        let token = SessionToken { user, device: device.clone(), secret: service.world.ctx.rng.bytes() };
-        let session = Session { user, device, token: token_hash(&token.secret), node: service.world.me() };
+        let token = SessionToken { user, device: device.clone(), secret: service.context.platform.rng.bytes() };
+        let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
         let request = Request::OpenSession { session: session.clone(), revision };
         done(service.ask(user.slot(), request).await?)?;
         Ok(Entered { caller: Caller::verified(session, address), name, token: token.encode() })

@@ -24,7 +24,7 @@ impl Entry for wire::Register {
         let name = Username::check(&self.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
         let request = client::client_message_id("register.request", &self.request)?;
         service.budgets.register(address)?;
-        let invited = match service.world.router.routing().settings.registration {
+        let invited = match service.context.router.routing().settings.registration {
             Registration::Open => None,
             Registration::Closed => return Err(client::Refusal::RegistrationClosed.into()),
             Registration::Invite if self.invite.is_empty() => return Err(client::Refusal::InviteRequired.into()),

@@ -21,7 +21,7 @@ impl Entry for wire::Resume {
     async fn enter(self, service: Service, address: Address) -> Result<Entered, Refusal> {
         let token = SessionToken::decode(&self.token).map_err(|_| client::Refusal::ExpiredToken)?;
         let (user, device) = (token.user, token.device);
-        let session = Session { user, device, token: token_hash(&token.secret), node: service.world.me() };
+        let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
         match service.ask(user.slot(), Request::Resume(session.clone())).await? {
             Answer::Account(account) => {
                 Ok(Entered { caller: Caller::verified(session, address), name: account.name, token: Vec::new() })

@@ -27,7 +27,7 @@ impl Operation for wire::Send {
 
     fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send {
         let begin = Instant::now();
-        service.world.stats.sends.up();
+        service.context.platform.metrics.sends.up();
         let user = caller.user();
         let placing = place(&service, user, self);
         async move {
@@ -37,10 +37,10 @@ impl Operation for wire::Send {
                 Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,
             };
             let ack = placed(answer, conversation, id)?;
-            let ctx = &service.world.ctx;
-            ctx.metrics.acks.up();
-            ctx.metrics.ack.since(begin);
-            ctx.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
+            let platform = &service.context.platform;
+            platform.metrics.acks.up();
+            platform.metrics.ack.since(begin);
+            platform.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
             Ok(ack)
         }
     }
@@ -68,7 +68,7 @@ fn place(
     let append = client::send(user, send)?;
     let (conversation, id) = (append.conversation, append.client_message_id);
     service.budgets.message(user, append.intent.cost())?;
-    service.world.ctx.hop(Subject::message(conversation, user, id), Stage::Edge, At::default());
+    service.context.platform.hop(Subject::message(conversation, user, id), Stage::Edge, At::default());
     let command = Command::Append(append);
     machine::check(&command)?;
     if let ConversationId::Direct { .. } = conversation {
@@ -90,7 +90,7 @@ fn place(
 
 /// Looks up the peer, then asks for the messages that have waited, in their order.
 async fn check(service: Service, user: UserId, peer: UserId, conversation: ConversationId) {
-    let found = service.directory.all_exist(&service.world, user, &[peer], PATIENCE).await;
+    let found = service.directory.all_exist(&service.context, user, &[peer], PATIENCE).await;
     // The lookup sends no message, so an unknown outcome of it is a definite refusal.
     let found = found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal });
     // A message that comes now waits for the lock and goes behind these.

@@ -31,9 +31,9 @@ fn process(seed: u64) -> (Arc<Router>, Arc<Sent>) {
         placement: [(ShardId(0), place)].into(),
         ..Routing::default()
     };
-    let ctx = Platform { rng: Arc::new(Rng::from_seed(seed)), ..Platform::production() };
+    let platform = Platform { rng: Arc::new(Rng::from_seed(seed)), ..Platform::production() };
     let routing = watch::Sender::new(Arc::new(routing)).subscribe();
-    let router = Arc::new(Router::new(NodeId(1), routing, Gauge::new(10), &ctx));
+    let router = Arc::new(Router::new(NodeId(1), routing, Gauge::new(10), &platform));
     let sent = Arc::new(Sent::default());
     router.join(sent.clone());
     (router, sent)

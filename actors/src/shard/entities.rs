@@ -12,12 +12,12 @@ use tokio::time::Instant;
 use troupe_core::{ConversationId, NodeId, ShardId, UserId, limits};
 
 use crate::admission::{Bound, Permit};
+use crate::context::NodeContext;
 use crate::conversation::{Conversation, ConversationArgs};
 use crate::message::{Refusal, Session};
 use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
 use crate::reply::ReplyTo;
 use crate::user::{User, UserArgs};
-use crate::world::World;
 
 /// An entity without a request for this long is passivated.
 const IDLE: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ const KNOWN: usize = 4_096;
 const SWEEP_TICKS: u64 = 10;
 
 pub struct Entities {
-    world: World,
+    context: NodeContext,
     shard: ShardId,
     users: BTreeMap<UserId, Active<UserMsg>>,
     conversations: BTreeMap<ConversationId, Active<ConversationMsg>>,
@@ -77,8 +77,8 @@ impl<M: ractor::Message> Active<M> {
 }
 
 impl Entities {
-    pub fn new(world: World, shard: ShardId) -> Entities {
-        Entities { world, shard, users: BTreeMap::new(), conversations: BTreeMap::new() }
+    pub fn new(context: NodeContext, shard: ShardId) -> Entities {
+        Entities { context, shard, users: BTreeMap::new(), conversations: BTreeMap::new() }
     }
 
     pub fn ask_user(
@@ -91,7 +91,7 @@ impl Entities {
     ) {
         if !self.users.contains_key(&user) {
             let Ok(place) = self.place() else { return reply.refuse(Refusal::OVERLOADED) };
-            let args = UserArgs { world: self.world.clone(), shard: self.shard, user, online: online() };
+            let args = UserArgs { context: self.context.clone(), shard: self.shard, user, online: online() };
             match ActorRuntime::spawn_linked_instant(None, User, args, shard.get_cell()) {
                 Ok((actor, _)) => drop(self.users.insert(user, Active::new(actor, place))),
                 Err(error) => tracing::error!(%user, %error, "the actor of a user cannot be started"),
@@ -113,8 +113,12 @@ impl Entities {
     ) {
         if !self.conversations.contains_key(&conversation) {
             let Ok(place) = self.place() else { return reply.refuse(Refusal::OVERLOADED) };
-            let args =
-                ConversationArgs { world: self.world.clone(), shard: self.shard, conversation, interest: interest() };
+            let args = ConversationArgs {
+                context: self.context.clone(),
+                shard: self.shard,
+                conversation,
+                interest: interest(),
+            };
             match ActorRuntime::spawn_linked_instant(None, Conversation, args, shard.get_cell()) {
                 Ok((actor, _)) => drop(self.conversations.insert(conversation, Active::new(actor, place))),
                 Err(error) => tracing::error!(%conversation, %error, "the actor of a conversation cannot be started"),
@@ -144,18 +148,18 @@ impl Entities {
         if !tick.is_multiple_of(SWEEP_TICKS) {
             return;
         }
-        let idle = if self.world.entities.is_crowded() { CROWDED_IDLE } else { IDLE };
+        let idle = if self.context.entities.is_crowded() { CROWDED_IDLE } else { IDLE };
         self.users.extract_if(.., |_, active| active.is_idle(idle)).for_each(|(_, active)| active.passivate());
         self.conversations.extract_if(.., |_, active| active.is_idle(idle)).for_each(|(_, active)| active.passivate());
     }
 
     /// A place for one more entity. If there is none, those idle for longest are passivated first.
     fn place(&mut self) -> Result<Option<Permit>, Full> {
-        if let Some(place) = self.world.entities.enter() {
+        if let Some(place) = self.context.entities.enter() {
             return Ok(Some(place));
         }
         self.make_room();
-        match self.world.entities.enter() {
+        match self.context.entities.enter() {
             Some(place) => Ok(Some(place)),
             None if self.users.len() + self.conversations.len() < ALWAYS => Ok(None),
             None => Err(Full),

@@ -14,7 +14,7 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use ractor::ActorRef;
 use troupe_core::command::{Append, Intent, SettleOutbox, UpdateInbox};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::record::{OutboxKey, OutboxRow};
 use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
 use troupe_proto::client;
@@ -23,10 +23,10 @@ use troupe_runtime::Backoff;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
+use crate::context::{Asker, NodeContext};
 use crate::message::{Answer, Refusal, Request};
 use crate::protocol::ShardMsg;
 use crate::router::PATIENCE;
-use crate::world::{Asker, World};
 
 /// Rows read, sent and settled together.
 const BATCH: usize = 256;
@@ -38,40 +38,40 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from
 
 /// Relays until the outbox is empty, then reports to the shard. An unreachable shard delays no
 /// other shard: the relay skips its rows and retries them later.
-pub async fn run(world: World, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
+pub async fn run(context: NodeContext, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
     let mut backoff = BACKOFF;
     loop {
-        match drain(&world, shard, slots.clone()).await {
+        match drain(&context, shard, slots.clone()).await {
             Ok(false) => {
                 let _ = parent.send_message(ShardMsg::OutboxEmpty);
                 return;
             }
             Ok(true) | Err(_) => {
-                tokio::time::sleep(backoff.pause(&world.ctx.rng)).await;
+                tokio::time::sleep(backoff.pause(&context.platform.rng)).await;
             }
         }
     }
 }
 
 /// Runs rounds until one finds nothing to send. Returns whether rows had to be left behind.
-async fn drain(world: &World, shard: ShardId, slots: Range<u16>) -> Result<bool, Refusal> {
+async fn drain(context: &NodeContext, shard: ShardId, slots: Range<u16>) -> Result<bool, Refusal> {
     let mut positions = Arc::new(Positions::new());
     loop {
         let (mut from, mut sent) = (None, 0);
         let mut seen = BTreeSet::new();
         loop {
-            let page = page(world, shard, slots.clone(), from, positions.clone()).await?;
+            let page = page(context, shard, slots.clone(), from, positions.clone()).await?;
             seen.extend(page.sources);
             sent += page.rows.len();
             let known = Arc::make_mut(&mut positions);
             known.extend(page.rows.iter().map(|row| (row.key.conversation, row.key.clone())));
-            settle(world, shard, send(world, page.rows).await).await?;
+            settle(context, shard, send(context, page.rows).await).await?;
             match page.next {
                 Some(next) => from = Some(next),
                 None => break,
             }
         }
-        world.ctx.metrics.outbox_rows.count(sent);
+        context.platform.metrics.outbox_rows.count(sent);
         if sent == 0 {
             return Ok(!seen.is_empty());
         }
@@ -122,7 +122,7 @@ impl Page {
 /// Reads behind a barrier: a new leader may still apply entries of the previous one, and the rows
 /// that those leave start no further run.
 async fn page(
-    world: &World,
+    context: &NodeContext,
     shard: ShardId,
     slots: Range<u16>,
     from: Option<ConversationId>,
@@ -130,7 +130,7 @@ async fn page(
 ) -> Result<Page, Refusal> {
     let page = Arc::new(Mutex::new(Page::default()));
     let found = page.clone();
-    world
+    context
         .read(shard, Asker::Node, move |view| {
             *found.lock() = Page::read(view, slots, from, &positions)?;
             Ok(Ok(Answer::Done))
@@ -140,8 +140,8 @@ async fn page(
 }
 
 /// Returns the rows that the other shards have committed, or will never accept.
-async fn send(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
-    let invites = world.router.routing().settings.strangers == Strangers::Invite;
+async fn send(context: &NodeContext, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
+    let invites = context.router.routing().settings.strangers == Strangers::Invite;
     let sending = rows.into_iter().map(|row| async move {
         let update = UpdateInbox {
             user: row.key.user,
@@ -151,14 +151,14 @@ async fn send(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
             by: row.by.filter(|_| invites),
         };
         let request = Request::Commit(Command::UpdateInbox(update));
-        let asked = world.router.ask(row.key.user.slot(), request, PATIENCE);
-        if world.ctx.planted(Plant::OutboxSettledUnheard) {
+        let asked = context.router.ask(row.key.user.slot(), request, PATIENCE);
+        if context.platform.planted(Bug::OutboxSettledUnheard) {
             drop(tokio::spawn(asked));
             return Some(row.key);
         }
         match asked.await {
             Err(Refusal::Rejected { code, .. }) if code == Rejection::TooManyInvitations.code() => {
-                leave(world, row.key).await
+                leave(context, row.key).await
             }
             // The other node does not know yet that the feature level rose.
             Err(Refusal::Rejected { code, .. }) if code == client::Refusal::UpgradePending.code() => None,
@@ -171,7 +171,7 @@ async fn send(world: &World, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
 
 /// Makes the user leave the group, as by its own request, because its shard accepts no more
 /// invitations or because this invitation has expired.
-pub(super) async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
+pub(super) async fn leave(context: &NodeContext, key: OutboxKey) -> Option<OutboxKey> {
     let leave = Append {
         conversation: key.conversation,
         actor: key.user,
@@ -180,20 +180,20 @@ pub(super) async fn leave(world: &World, key: OutboxKey) -> Option<OutboxKey> {
         intent: Intent::Leave,
     };
     let request = Request::Commit(Command::Append(leave));
-    match world.router.ask(key.conversation.slot(), request, PATIENCE).await {
+    match context.router.ask(key.conversation.slot(), request, PATIENCE).await {
         Ok(_) | Err(Refusal::Rejected { .. }) => Some(key),
         Err(_) => None,
     }
 }
 
-async fn settle(world: &World, shard: ShardId, keys: Vec<OutboxKey>) -> Result<(), Refusal> {
+async fn settle(context: &NodeContext, shard: ShardId, keys: Vec<OutboxKey>) -> Result<(), Refusal> {
     let mut by_slot: BTreeMap<Slot, Vec<OutboxKey>> = BTreeMap::new();
     for key in keys {
         by_slot.entry(key.slot).or_default().push(key);
     }
     if !by_slot.is_empty() {
         let settle = |(slot, rows)| Command::SettleOutbox(SettleOutbox { slot, rows });
-        world.propose(shard, by_slot.into_iter().map(settle).collect()).await?;
+        context.propose(shard, by_slot.into_iter().map(settle).collect()).await?;
     }
     Ok(())
 }

@@ -1,35 +1,35 @@
 //! Requests to a shard: it passes them to an entity, commits them itself, or reads applied state.
 
 use ractor::ActorRef;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{Command, ConversationId, UserId, command};
 use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
 use super::{HEARING, ShardState, reads, standing, touch};
+use crate::context::{Asker, answer_of};
 use crate::message::{Answer, Refusal, Request, Session};
 use crate::ops::{self, AtLeader, Found, Lead, Leader, Plan, fetch, get_users, list_conversations, login};
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, Task, UserMsg};
 use crate::reply::ReplyTo;
 use crate::visible::is_in;
-use crate::world::{Asker, answer_of};
 
 impl ShardState {
     /// Takes a request, or refuses it at the bound.
     pub(super) fn admit(&mut self, myself: &ActorRef<ShardMsg>, request: Request, reply: ReplyTo) {
         let Some(permit) = self.in_flight.enter() else { return reply.refuse(Refusal::OVERLOADED) };
         let reply = reply.holding(permit);
-        self.world.ctx.metrics.shard_in_flight.count(self.in_flight.in_flight());
+        self.context.platform.metrics.shard_in_flight.count(self.in_flight.in_flight());
         if let Request::Commit(command) = &request
             && let Some(message) = Subject::of(command)
         {
-            self.world.ctx.hop(message, Stage::Shard, At::shard(self.shard));
+            self.context.platform.hop(message, Stage::Shard, At::shard(self.shard));
         }
         match request {
             // Refuses without reading state where no state would allow the command.
-            Request::Commit(command) => match self.world.admit(self.shard, &command) {
+            Request::Commit(command) => match self.context.admit(self.shard, &command) {
                 Ok(()) => self.take_in(myself, Task::Commit(command), reply),
                 Err(refusal) => reply.refuse(refusal),
             },
@@ -88,7 +88,7 @@ impl ShardState {
         if known || !task.may_be_settled() {
             return self.dispatch(myself, task, reply);
         }
-        let view = self.world.view();
+        let view = self.context.view();
         match standing::settled(&view, &task) {
             Ok(None) => {
                 self.dispatch(myself, task, reply);
@@ -99,7 +99,7 @@ impl ShardState {
                     self.entities.remember(conversation, user);
                 }
             }
-            Ok(Some(_)) if self.world.ctx.planted(Plant::RemovedMaySend) => self.dispatch(myself, task, reply),
+            Ok(Some(_)) if self.context.platform.planted(Bug::RemovedMaySend) => self.dispatch(myself, task, reply),
             // A delivered position is a hint, so the state at hand is good enough.
             Ok(Some(_)) if matches!(task, Task::Move(cursor) if !cursor.read) => reply.send(Ok(Answer::Done)),
             Ok(Some(_)) => {
@@ -117,10 +117,10 @@ impl ShardState {
     // Invariant: honest_errors. A leader that was cut off, or has not applied its log, refuses
     // nothing for good.
     fn look_again(&self, myself: &ActorRef<ShardMsg>, asker: Asker, task: Task, reply: ReplyTo) {
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        let (context, shard, myself) = (self.context.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
             let asked = task.clone();
-            let found = world.read(shard, asker, move |view| Ok(Ok(standing::settled(view, &asked)?)));
+            let found = context.read(shard, asker, move |view| Ok(Ok(standing::settled(view, &asked)?)));
             match found.await {
                 // If this actor has stopped, the reply is dropped with the message and the asker
                 // asks again.
@@ -181,15 +181,15 @@ impl ShardState {
     }
 
     fn commit_alone(&self, command: Command, reply: ReplyTo) {
-        let (world, shard) = (self.world.clone(), self.shard);
+        let (context, shard) = (self.context.clone(), self.shard);
         tokio::spawn(async move {
-            match world.propose(shard, vec![command]).await {
+            match context.propose(shard, vec![command]).await {
                 Ok(mut outcomes) => {
                     let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
                     reply.send(answer_of(outcome.reply));
                     if !outcome.effects.is_empty() {
                         let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
-                        world.router.tell_shard(shard, execute);
+                        context.router.tell_shard(shard, execute);
                     }
                 }
                 Err(refusal) => reply.refuse(refusal),
@@ -198,20 +198,20 @@ impl ShardState {
     }
 
     fn refuses_second_logins(&self) -> bool {
-        self.world.router.routing().login_policy == LoginPolicy::Refuse
+        self.context.router.routing().login_policy == LoginPolicy::Refuse
     }
 
     /// A fresh leader does not know yet which users are online at the other nodes.
     fn is_hearing(&self) -> bool {
-        let routing = self.world.router.routing();
+        let routing = self.context.router.routing();
         let unheard = || routing.nodes.values().any(|node| node.reachable && !self.presence.has_heard_of(node.id));
         self.since.elapsed() < HEARING && unheard()
     }
 
     fn resume(&mut self, myself: &ActorRef<ShardMsg>, session: Session, reply: ReplyTo) {
         if !self.refuses_second_logins() {
-            let (world, shard) = (self.world.clone(), self.shard);
-            tokio::spawn(async move { reply.send(touch::resume(&world, shard, session).await) });
+            let (context, shard) = (self.context.clone(), self.shard);
+            tokio::spawn(async move { reply.send(touch::resume(&context, shard, session).await) });
             return;
         }
         if self.is_hearing() {
@@ -260,8 +260,8 @@ impl ShardState {
         asker: Asker,
         work: impl FnOnce(&View) -> Found<Answer> + Send + 'static,
     ) {
-        let (world, shard) = (self.world.clone(), self.shard);
-        tokio::spawn(async move { reply.send(world.read(shard, asker, work).await) });
+        let (context, shard) = (self.context.clone(), self.shard);
+        tokio::spawn(async move { reply.send(context.read(shard, asker, work).await) });
     }
 
     /// Follows the plan of an operation. `answer` gives the result its form between nodes.
@@ -276,9 +276,9 @@ impl ShardState {
             Plan::Read(reading) => reading,
             Plan::Move(cursor) => return self.take_in(myself, Task::Move(cursor), reply),
         };
-        let (world, shard, myself) = (self.world.clone(), self.shard, myself.clone());
+        let (context, shard, myself) = (self.context.clone(), self.shard, myself.clone());
         tokio::spawn(async move {
-            match (world.read(shard, reading.asker, reading.work).await, reading.complete) {
+            match (context.read(shard, reading.asker, reading.work).await, reading.complete) {
                 (Ok(mut found), Some(complete)) => {
                     let complete = move |presence: &Presence| {
                         complete(&mut found, presence);
@@ -310,8 +310,12 @@ struct Leading<'a> {
 impl Lead for Leading<'_> {
     fn lead<O: AtLeader>(self, operation: O) {
         let Leading { shard, myself, caller, reply } = self;
-        let leader =
-            Leader { world: &shard.world, slots: shard.slots.clone(), presence: &shard.presence, names: &shard.names };
+        let leader = Leader {
+            context: &shard.context,
+            slots: shard.slots.clone(),
+            presence: &shard.presence,
+            names: &shard.names,
+        };
         match operation.plan(caller, &leader) {
             Ok(plan) => shard.follow(myself, plan, reply, |answer| Answer::message(O::message(answer))),
             Err(refusal) => reply.refuse(refusal),

@@ -14,10 +14,10 @@ use troupe_core::{Command, Level, ShardId, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
+use crate::context::{Asker, NodeContext};
 use crate::message::{Outcome, Refusal, Session};
 use crate::ops::resume::{self, held};
 use crate::protocol::ShardMsg;
-use crate::world::{Asker, World};
 
 /// Live sessions are looked at no more rarely than this.
 const SWEEP_AT_LEAST: Duration = Duration::from_secs(600);
@@ -42,32 +42,38 @@ pub struct Rest {
 }
 
 /// By the clock of this leader.
-pub fn rest(world: &World) -> Rest {
-    let idle_ms = world.router.routing().settings.session_idle.saturating_mul(1_000);
-    Rest { now: world.ctx.clock.now().0, idle_ms }
+pub fn rest(context: &NodeContext) -> Rest {
+    let idle_ms = context.router.routing().settings.session_idle.saturating_mul(1_000);
+    Rest { now: context.platform.clock.now().0, idle_ms }
 }
 
 /// Answers a resume, and writes or ends the session behind the answer.
-pub async fn resume(world: &World, shard: ShardId, session: Session) -> Outcome {
-    let rest = rest(world);
+pub async fn resume(context: &NodeContext, shard: ShardId, session: Session) -> Outcome {
+    let rest = rest(context);
     let asked = session.clone();
-    let outcome = world.read(shard, Asker::Node, move |view| resume::resume(view, &asked, rest)).await;
+    let outcome = context.read(shard, Asker::Node, move |view| resume::resume(view, &asked, rest)).await;
     let live = match &outcome {
         Ok(_) => true,
         // One that rested for too long ends now.
         Err(Refusal::Rejected { .. }) => false,
         Err(_) => return outcome,
     };
-    let world = world.clone();
-    tokio::spawn(async move { touch(&world, shard, vec![session], rest, live).await });
+    let context = context.clone();
+    tokio::spawn(async move { touch(&context, shard, vec![session], rest, live).await });
     outcome
 }
 
 impl Sweep {
     /// Records live sessions as used, if the last sweep is long enough ago. `since`: when this
     /// leadership began.
-    pub fn begin_if_due(&mut self, world: &World, shard: ShardId, since: Instant, live: impl FnOnce() -> Vec<Session>) {
-        let rest = rest(world);
+    pub fn begin_if_due(
+        &mut self,
+        context: &NodeContext,
+        shard: ShardId,
+        since: Instant,
+        live: impl FnOnce() -> Vec<Session>,
+    ) {
+        let rest = rest(context);
         let idle = Duration::from_millis(rest.idle_ms);
         let every = if idle.is_zero() { SWEEP_AT_LEAST } else { (idle / SWEEPS_PER_IDLE_TIME).min(SWEEP_AT_LEAST) };
         let due = self.began.unwrap_or(since).elapsed() >= every;
@@ -76,10 +82,10 @@ impl Sweep {
             return;
         }
         self.began = Some(Instant::now());
-        let (live, world) = (live(), world.clone());
+        let (live, context) = (live(), context.clone());
         self.running = Some(tokio::spawn(async move {
             for part in live.chunks(PART) {
-                touch(&world, shard, part.to_vec(), rest, true).await;
+                touch(&context, shard, part.to_vec(), rest, true).await;
             }
         }));
     }
@@ -97,20 +103,20 @@ fn to_touch(view: &View, sessions: Vec<Session>, rest: Rest) -> Result<Vec<Sessi
 }
 
 /// A failure leaves the sessions due for the next sweep.
-async fn touch(world: &World, shard: ShardId, sessions: Vec<Session>, rest: Rest, live: bool) {
-    let looked = world.look(Asker::Node, move |view| Ok(Ok(to_touch(view, sessions, rest)?)));
+async fn touch(context: &NodeContext, shard: ShardId, sessions: Vec<Session>, rest: Rest, live: bool) {
+    let looked = context.look(Asker::Node, move |view| Ok(Ok(to_touch(view, sessions, rest)?)));
     let Ok(due) = looked.await else { return };
     let command = |session: Session| {
         let Session { user, device, token, .. } = session;
         Command::TouchSession(TouchSession { user, device, token, idle_ms: rest.idle_ms, live })
     };
     // Below that level the rows have no such time, and no session ends by it.
-    if due.is_empty() || world.cluster.level() < Level::SECOND {
+    if due.is_empty() || context.cluster.level() < Level::SECOND {
         return;
     }
-    if let Ok(outcomes) = world.propose(shard, due.into_iter().map(command).collect()).await {
+    if let Ok(outcomes) = context.propose(shard, due.into_iter().map(command).collect()).await {
         for outcome in outcomes.into_iter().filter(|outcome| !outcome.effects.is_empty()) {
-            world.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: outcome.effects });
+            context.router.tell_shard(shard, ShardMsg::ExecuteEffects { effects: outcome.effects });
         }
     }
 }

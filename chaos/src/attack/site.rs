@@ -146,15 +146,15 @@ pub fn attacker() -> IpAddr {
 
 /// A bare socket from the attacker's address.
 pub async fn socket(from: IpAddr, node: &str) -> Result<Box<dyn Stream>> {
-    let mut ctx = Platform::production();
-    ctx.net = std::sync::Arc::new(TcpNetFrom(from));
-    Ok(ctx.net.connect(node).await?)
+    let mut platform = Platform::production();
+    platform.net = std::sync::Arc::new(TcpNetFrom(from));
+    Ok(platform.net.connect(node).await?)
 }
 
 pub async fn connect(from: IpAddr, node: &str) -> Result<(Connection, Pushes), Error> {
-    let mut ctx = Platform::production();
-    ctx.net = std::sync::Arc::new(TcpNetFrom(from));
-    Connection::open(&*ctx.net, node).await
+    let mut platform = Platform::production();
+    platform.net = std::sync::Arc::new(TcpNetFrom(from));
+    Connection::open(&*platform.net, node).await
 }
 
 /// Registers an account and logs it in. Waits as requested if the node is busy.

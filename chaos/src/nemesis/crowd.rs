@@ -38,11 +38,11 @@ impl Nemesis<'_> {
     /// Devices of the workload's users that log in, receive everything, and never read.
     pub(super) async fn slow_consumers(&mut self, time: Duration) -> Result<()> {
         self.recorder.fault(&format!("{NON_READERS} clients subscribe and read nothing"));
-        let ctx = Platform::production();
+        let platform = Platform::production();
         let nodes = self.cluster.client_addresses();
         let mut non_readers = Vec::new();
         for number in 0..NON_READERS {
-            match workload::non_reader(&ctx, &nodes[number % nodes.len()], number).await {
+            match workload::non_reader(&platform, &nodes[number % nodes.len()], number).await {
                 Ok(stream) => non_readers.push(stream),
                 // A busy node may refuse the login. Such a client reads nothing either.
                 Err(error) => tracing::debug!("a slow consumer: {error:#}"),

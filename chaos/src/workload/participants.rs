@@ -133,11 +133,11 @@ impl DeviceLog {
 }
 
 /// A logged-in device with its own user, whose pushes are never read while it is held.
-pub async fn non_reader(ctx: &Platform, node: &str, number: usize) -> Result<(Connection, Pushes)> {
-    let (connection, pushes) = Connection::open(&*ctx.net, node).await?;
+pub async fn non_reader(platform: &Platform, node: &str, number: usize) -> Result<(Connection, Pushes)> {
+    let (connection, pushes) = Connection::open(&*platform.net, node).await?;
     let name = format!("deaf-{number}");
     // Registered the first time. Later the name is taken by the same user.
-    drop(connection.register(&name, PASSWORD, ctx.rng.bytes()).await);
+    drop(connection.register(&name, PASSWORD, platform.rng.bytes()).await);
     connection.login(&name, PASSWORD, "deaf").await?;
     Ok((connection, pushes))
 }

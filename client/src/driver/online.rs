@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{ClientMessageId, ConversationId, Seq, UserId, limits};
 use troupe_proto::wire::client as wire;
 
@@ -114,9 +114,9 @@ impl Online {
         let mut sending = shared.sending.lock();
         while let Some(outgoing) = sending.outbox.next(now) {
             let (conversation, id) = (outgoing.conversation, outgoing.id);
-            let afresh = outgoing.again && shared.context.planted(Plant::SdkFreshIds);
+            let afresh = outgoing.again && shared.context.planted(Bug::SdkFreshIds);
             let said_as = if afresh { ClientMessageId(shared.context.rng.bytes()) } else { id };
-            let after = outgoing.after.filter(|_| !shared.context.planted(Plant::SdkWithoutAfter));
+            let after = outgoing.after.filter(|_| !shared.context.planted(Bug::SdkWithoutAfter));
             let send = wire::Send {
                 conversation: conversation.to_string(),
                 client_message_id: Bytes::copy_from_slice(&said_as.0),

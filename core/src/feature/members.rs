@@ -14,7 +14,7 @@ use crate::id::{ConversationId, Seq, UserId};
 use crate::level::Level;
 use crate::limits;
 use crate::machine::{Step, somebody};
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{Conversation, Member};
 use crate::state::Rows;
 
@@ -108,7 +108,7 @@ impl Step<'_> {
     }
 
     fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, by: UserId, users: &[UserId]) {
-        let sees_from = if self.planted(Plant::AddedSeesAll) { Seq(1) } else { since };
+        let sees_from = if self.planted(Bug::AddedSeesAll) { Seq(1) } else { since };
         for &user in users {
             self.state.put(&(conversation, user), &Member { role, since: sees_from });
         }
@@ -126,7 +126,7 @@ impl Step<'_> {
         row.owners -= u32::from(row.owners > 0 && self.role(conversation, user) == Some(Role::Owner));
         // No one could make a later visitor its owner.
         row.open &= row.members > 0;
-        if !self.planted(Plant::RemovedStaysMember) {
+        if !self.planted(Bug::RemovedStaysMember) {
             self.state.delete::<Member>(&(conversation, user));
         }
         self.enqueue(conversation, event.seq, false, event.sender, &[user]);

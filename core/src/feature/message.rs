@@ -6,7 +6,7 @@ use crate::id::{ConversationId, Seq};
 use crate::level::Level;
 use crate::limits;
 use crate::machine::Step;
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::Conversation;
 
 pub(super) fn check(body: &Body) -> Result<(), Rejection> {
@@ -24,7 +24,7 @@ pub(super) fn check(body: &Body) -> Result<(), Rejection> {
 impl Step<'_> {
     pub(super) fn decide_message(&self, body: &Body) -> EventKind {
         let Body { kind, content } = body.clone();
-        if self.planted(Plant::LaterKind) && kind > EventKind::ROLE_CHANGED && KINDS.contains(&kind) {
+        if self.planted(Bug::LaterKind) && kind > EventKind::ROLE_CHANGED && KINDS.contains(&kind) {
             return EventKind::Unknown { kind, content };
         }
         EventKind::Message(Body { kind, content })

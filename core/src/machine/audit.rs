@@ -4,7 +4,7 @@ use super::{Outcome, Step};
 use crate::command::RecordAct;
 use crate::id::{ClientMessageId, Slot, Timestamp};
 use crate::limits;
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{AuditKey, AuditRow, Author};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -20,7 +20,7 @@ impl Step<'_> {
         target: &str,
         detail: &str,
     ) {
-        if self.planted(Plant::ActNotRecorded) {
+        if self.planted(Bug::ActNotRecorded) {
             return;
         }
         let last = self.state.last::<AuditRow>(&slot, 1).pop();

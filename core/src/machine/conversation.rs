@@ -10,7 +10,7 @@ use crate::event::{Event, EventKind, Role};
 use crate::feature::{Append, Intent};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{Conversation, Large, Member, Placed, Table};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -30,7 +30,7 @@ impl Step<'_> {
         let (mut row, role) = self.admit(c)?;
         // Invariant: device order. Only applied state knows the predecessor.
         if let Some(after) = c.after
-            && !self.planted(Plant::IgnoreAfter)
+            && !self.planted(Bug::IgnoreAfter)
             && self.placed(c.conversation, c.actor, after).is_none()
         {
             return Err(Rejection::OutOfOrder);
@@ -48,7 +48,7 @@ impl Step<'_> {
             None => new_conversation(self.now),
         };
         let role = self.role(c.conversation, c.actor);
-        let planted = self.planted(Plant::RemovedMaySend) && matches!(c.intent, Intent::Message(_));
+        let planted = self.planted(Bug::RemovedMaySend) && matches!(c.intent, Intent::Message(_));
         let is_let_in = role.is_some() || planted || (c.intent.lets_in() && row.open);
         if is_let_in { Ok((row, role)) } else { Err(c.intent.outsider()) }
     }
@@ -73,14 +73,14 @@ impl Step<'_> {
         let placed = self.state.get::<Placed>(&(conversation, self.dedup_sender(sender), id)).map(|Placed(seq)| seq);
         let recent = |seq: &Seq| {
             let head = self.state.get::<Conversation>(&conversation).map_or(Seq::ZERO, |row| row.head);
-            !self.planted(Plant::DedupWindow) || seq.0 + PLANTED_WINDOW > head.0
+            !self.planted(Bug::DedupWindow) || seq.0 + PLANTED_WINDOW > head.0
         };
         placed.filter(recent)
     }
 
     /// Two senders may choose the same id without harm, because the sender is part of the key.
     fn dedup_sender(&self, sender: UserId) -> UserId {
-        if self.planted(Plant::DedupWithoutSender) { UserId(0) } else { sender }
+        if self.planted(Bug::DedupWithoutSender) { UserId(0) } else { sender }
     }
 
     /// Gives an event the next place in the log and carries it out. `row` is written beside it. It
@@ -95,7 +95,7 @@ impl Step<'_> {
     ) -> Outcome {
         let seq = row.head.0.checked_add(1).map(Seq);
         let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
-        let time = if self.planted(Plant::TimeGoesBack) { self.now } else { row.time.max(self.now) };
+        let time = if self.planted(Bug::TimeGoesBack) { self.now } else { row.time.max(self.now) };
         let event = Event { seq, time, sender, client_message_id: id, kind, seal: None };
         let event = if self.level >= Level::SECOND { event.sealed() } else { event };
         row.head = seq;
@@ -122,7 +122,7 @@ impl Step<'_> {
     /// Notes how many events are numbered for the same user so far, once in a while. `large` is the
     /// last large event.
     fn number(&mut self, conversation: ConversationId, large: Seq, event: &Event) {
-        if self.planted(Plant::UnreadCountsOwn) {
+        if self.planted(Bug::UnreadCountsOwn) {
             return;
         }
         let user = unread::numbered_for(event);

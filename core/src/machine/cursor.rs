@@ -7,7 +7,7 @@ use super::{Outcome, Step};
 use crate::command::{AdvanceCursors, CursorMove};
 use crate::effect::Effect;
 use crate::id::{ConversationId, Seq, UserId};
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{Conversation, Cursor, Member};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -23,7 +23,7 @@ impl Step<'_> {
                 continue;
             }
             let held = self.state.get::<Cursor>(&(c.conversation, step.user)).unwrap_or_default();
-            let back = self.planted(Plant::CursorGoesBack);
+            let back = self.planted(Bug::CursorGoesBack);
             let cursor = advanced(if back { Cursor::default() } else { held }, step, head);
             if cursor != held {
                 self.state.put(&(c.conversation, step.user), &cursor);

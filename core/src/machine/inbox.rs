@@ -13,7 +13,7 @@ use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits;
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{InboxEntry, Invitation, Known};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -35,7 +35,7 @@ impl Step<'_> {
             return Ok(Reply::Done);
         }
         if c.version > held {
-            let asks = !self.planted(Plant::InvitationEntersUnasked);
+            let asks = !self.planted(Bug::InvitationEntersUnasked);
             if let Some(by) = self.stranger(c).filter(|_| asks) {
                 return self.invite(c, by, entry);
             }
@@ -100,7 +100,7 @@ impl Step<'_> {
         }
         let created = self.now;
         let invitation = Invitation { conversation: c.conversation, by, version: c.version, created };
-        if !self.planted(Plant::InvitationLost) {
+        if !self.planted(Bug::InvitationLost) {
             self.state.put(&(c.user, invitation.conversation), &invitation);
         }
         // A late removal from before this change has no effect.

@@ -10,7 +10,7 @@ use crate::command::{ChangeInvite, InviteChange};
 use crate::error::Rejection;
 use crate::id::UserId;
 use crate::limits;
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{Invite, InviteId, Reservation};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -64,7 +64,7 @@ impl Step<'_> {
                 if !invite.is_open(self.now) {
                     return Err(Rejection::BadInvite);
                 }
-                invite.used += u32::from(!self.planted(Plant::InviteUsedTwice));
+                invite.used += u32::from(!self.planted(Bug::InviteUsedTwice));
                 self.state.put(&invite.id, &invite);
                 let reserved = Reservation { invite: c.id, request: *request, name, at: self.now, user: UserId(0) };
                 self.state.put(&(c.id, *request), &reserved);

@@ -8,7 +8,7 @@ use crate::effect::{Effect, Ending};
 use crate::error::Rejection;
 use crate::id::{Timestamp, UserId};
 use crate::limits;
-use crate::plant::Plant;
+use crate::planted::Bug;
 use crate::record::{Session, Status, User};
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -98,7 +98,7 @@ impl Step<'_> {
     }
 
     pub(super) fn end_session(&mut self, user: UserId, session: &Session, why: Ending) {
-        if !self.planted(Plant::EndedSessionResumes) {
+        if !self.planted(Bug::EndedSessionResumes) {
             self.state.delete::<Session>(&(user, session.device.clone()));
         }
         self.session_ended(user, session, why);

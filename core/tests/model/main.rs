@@ -234,9 +234,9 @@ proptest! {
 #[test]
 fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, TestRunner};
-    use troupe_core::plant::Plant;
-    for plant in [Plant::DedupWithoutSender, Plant::IgnoreAfter] {
-        let machine = Machine { plant: plant.into() };
+    use troupe_core::planted::Bug;
+    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter] {
+        let machine = Machine { planted: bug.into() };
         let config = Config { cases: 2_500, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let caught = TestRunner::new(config).run(&long_stories(), |story| {
             let mut models: Vec<Reference> = conversations().into_iter().map(Reference::new).collect();
@@ -249,7 +249,7 @@ fn planted_bugs_are_noticed() {
             }
             Ok(())
         });
-        assert!(caught.is_err(), "{} went unnoticed", plant.name());
+        assert!(caught.is_err(), "{} went unnoticed", bug.name());
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! at 1000                                  the leader's clock
-//! plant ignore-after                       from here on a bug
+//! bug ignore-after                       from here on a bug
 //! let anna 1025                            a user who is taken for granted
 //! register Anna r1                         then 'anna' is the id
 //! open anna phone t1 [after 1] · close anna phone [t1]
@@ -45,8 +45,8 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             return Ok(Vec::new());
         }
         #[cfg(feature = "planted-bugs")]
-        ["plant", name] => {
-            world.machine.plant = troupe_core::plant::Plant::named(name).ok_or("no such plant")?.into();
+        ["bug", name] => {
+            world.machine.planted = troupe_core::planted::Bug::named(name).ok_or("no such bug")?.into();
             return Ok(Vec::new());
         }
         ["let", name, id] => {

@@ -109,7 +109,7 @@ impl Actor for Edge {
 
     async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
         let EdgeArgs { context, stream, listener, connection, outbox, go_away } = args;
-        context.service.stats().actors.up();
+        context.service.metrics().actors.up();
         let payer = connection.payer().clone();
         tokio::spawn(socket::run(stream, context.door.clone(), outbox.clone(), payer, myself));
         Ok(EdgeState {
@@ -162,7 +162,7 @@ impl Actor for Edge {
     }
 
     async fn post_stop(&self, _: ActorRef<EdgeMsg>, state: &mut EdgeState) -> Result<(), ActorProcessingErr> {
-        state.context.service.stats().actors.down();
+        state.context.service.metrics().actors.down();
         state.outbox.finish(None);
         let _ = state.listener.send_message(ListenerMsg::Ended { id: state.connection.id() });
         Ok(())

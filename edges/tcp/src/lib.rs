@@ -62,10 +62,10 @@ pub struct TcpEdge {
 }
 
 impl TcpEdge {
-    pub async fn start(ctx: &Platform, service: Service, config: Config) -> Result<TcpEdge, StartError> {
+    pub async fn start(platform: &Platform, service: Service, config: Config) -> Result<TcpEdge, StartError> {
         let Config { listen, door } = config;
         let refused = |error| StartError { listen: listen.clone(), error };
-        let socket: Arc<dyn Socket> = ctx.net.bind(&listen).await.map_err(refused)?.into();
+        let socket: Arc<dyn Socket> = platform.net.bind(&listen).await.map_err(refused)?.into();
         let address = socket.local_addr().map_err(refused)?;
         let context = Arc::new(Context { service, door });
         let listener = Arc::new(Mutex::new(None));

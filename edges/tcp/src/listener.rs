@@ -73,7 +73,7 @@ impl Actor for Listener {
         myself: ActorRef<ListenerMsg>,
         (context, socket): Self::Arguments,
     ) -> Result<ListenerState, ActorProcessingErr> {
-        context.service.stats().actors.up();
+        context.service.metrics().actors.up();
         let mut tasks = JoinSet::new();
         let (clients, lost) = (context.service.clients(), context.service.fanout_lost());
         tasks.spawn(accept(context.service.clone(), socket, myself.clone()));
@@ -125,7 +125,7 @@ impl Actor for Listener {
             live.outbox.end(&EndReason::ShuttingDown);
             live.edge.stop(None);
         }
-        state.context.service.stats().actors.down();
+        state.context.service.metrics().actors.down();
         Ok(())
     }
 }

@@ -14,7 +14,8 @@ pub enum Variable {
 }
 
 /// Read by no verb's command line, and only in a build that can carry planted bugs.
-const OTHERS: &[&str] = if cfg!(feature = "planted-bugs") { &["TROUPE_PLANT", "TROUPE_PRETEND_LEVEL"] } else { &[] };
+const OTHERS: &[&str] =
+    if cfg!(feature = "planted-bugs") { &["TROUPE_PLANTED_BUG", "TROUPE_PRETEND_LEVEL"] } else { &[] };
 
 pub fn judge(name: &str, value: &str, known: &BTreeSet<String>) -> Variable {
     if !name.starts_with("TROUPE_") {
@@ -71,7 +72,7 @@ mod tests {
             ("TROUPE_PASSWORD", "secret", "foreign"),
             ("TROUPE_SERVER", "a:7700", "foreign"),
             ("TROUPE_HTTP", "a:7780", "foreign"),
-            ("TROUPE_PLANT", "stale_read", if cfg!(feature = "planted-bugs") { "foreign" } else { "unknown" }),
+            ("TROUPE_PLANTED_BUG", "stale_read", if cfg!(feature = "planted-bugs") { "foreign" } else { "unknown" }),
             // Of Kubernetes, for services named troupe and troupe-http.
             ("TROUPE_SERVICE_HOST", "10.0.0.1", "foreign"),
             ("TROUPE_SERVICE_PORT", "7700", "foreign"),

@@ -67,8 +67,8 @@ impl From<io::Error> for Failed {
 
 impl Client {
     /// A client with the token, or without one if the cluster runs without TLS.
-    pub fn new(ctx: &Platform, security: Security, seeds: Vec<String>) -> Result<Client, StartError> {
-        let port = Port::dialer(ctx, security)?;
+    pub fn new(platform: &Platform, security: Security, seeds: Vec<String>) -> Result<Client, StartError> {
+        let port = Port::dialer(platform, security)?;
         Ok(Client { port, nodes: seeds, leaders: BTreeMap::new(), open: BTreeMap::new() })
     }
 

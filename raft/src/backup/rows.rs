@@ -21,7 +21,7 @@ use crate::replication::snapshot::send::send_rows;
 
 /// Sends all rows.
 pub async fn save(
-    ctx: &Platform,
+    platform: &Platform,
     reader: Arc<dyn Reader>,
     group: &Group,
     stream: &mut Box<dyn Stream>,
@@ -30,7 +30,7 @@ pub async fn save(
     let state = codec::applied_out(applied.as_ref(), &membership);
     let header = wire::SnapshotHeader { group: group.id.0, target: group.replica, vote: None, state: Some(state) };
     write(stream, Part::Header(header)).await?;
-    send_rows(ctx, &CatchupThrottle::new(), reader, group.applier.ranges(), stream).await
+    send_rows(platform, &CatchupThrottle::new(), reader, group.applier.ranges(), stream).await
 }
 
 /// The first frame from [`save`].

@@ -42,20 +42,24 @@ use crate::transport::vitals::LocalVitals;
 impl Cluster {
     /// Listens, forms or joins the cluster, and opens the replicas of this node. Returns when the
     /// node is a member and knows the placement; leaders may still be unknown.
-    pub async fn start(ctx: Platform, engine: Arc<dyn Engine>, config: ClusterConfig) -> Result<Cluster, StartError> {
-        Cluster::start_watched(ctx, engine, config, Waiting::default()).await
+    pub async fn start(
+        platform: Platform,
+        engine: Arc<dyn Engine>,
+        config: ClusterConfig,
+    ) -> Result<Cluster, StartError> {
+        Cluster::start_watched(platform, engine, config, Waiting::default()).await
     }
 
     /// The same; `waiting` always names what the start is waiting for.
     pub async fn start_watched(
-        ctx: Platform,
+        platform: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         waiting: Waiting,
     ) -> Result<Cluster, StartError> {
         // Boxed like `start_tuned`.
         let opening: BoxFuture<'static, _> =
-            Box::pin(Cluster::open(ctx, engine, config, LogLimits::default(), waiting));
+            Box::pin(Cluster::open(platform, engine, config, LogLimits::default(), waiting));
         opening.await
     }
 
@@ -64,16 +68,16 @@ impl Cluster {
     /// Boxed, so that this crate is compiled once, here, and not again in every program that starts
     /// a cluster.
     pub fn start_tuned(
-        ctx: Platform,
+        platform: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         limits: LogLimits,
     ) -> BoxFuture<'static, Result<Cluster, StartError>> {
-        Box::pin(Cluster::open(ctx, engine, config, limits, Waiting::default()))
+        Box::pin(Cluster::open(platform, engine, config, limits, Waiting::default()))
     }
 
     async fn open(
-        ctx: Platform,
+        platform: Platform,
         engine: Arc<dyn Engine>,
         config: ClusterConfig,
         limits: LogLimits,
@@ -87,10 +91,10 @@ impl Cluster {
         }
         level.set(&applied);
         let Established { cluster_id, me, known, founders, birth_level, port, boots, address, seeds } =
-            formation::establish(&ctx, engine.clone(), &config, &level, &waiting).await?;
+            formation::establish(&platform, engine.clone(), &config, &level, &waiting).await?;
         waiting.tell("waiting for the cluster's table to name this node: a majority of the nodes must be up");
         let fatal = boots.fatal();
-        let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
+        let flusher = Flusher::start(platform.clone(), engine.clone(), fatal.clone());
         let exchange = BootExchange {
             boots,
             port: port.clone(),
@@ -100,16 +104,16 @@ impl Cluster {
             levels: supports.range,
             level: level.clone(),
         };
-        let links = Links::new(ctx.clone(), port.clone(), Arc::new(exchange), me);
+        let links = Links::new(platform.clone(), port.clone(), Arc::new(exchange), me);
         let groups = Groups::new();
         let (local_vitals, health) = (LocalVitals::new(supports.clone()), Health::default());
         let raft_config = raft_config(me.to_string(), limits).validate();
         let context = GroupContext {
-            ctx: ctx.clone(),
+            platform: platform.clone(),
             engine: engine.clone(),
             flusher: flusher.clone(),
             fatal: fatal.clone(),
-            network: Network::new(ctx.clone(), port.clone(), links.clone(), health.clone()),
+            network: Network::new(platform.clone(), port.clone(), links.clone(), health.clone()),
             config: Arc::new(raft_config.map_err(|error| StartError::Refused(error.to_string()))?),
             limits,
             supports: supports.range,
@@ -121,14 +125,14 @@ impl Cluster {
 
         let mut tasks = JoinSet::new();
         let meta = Meta::new(groups.clone(), links.clone(), level.clone());
-        tasks.spawn(serve::run(ctx.clone(), port.clone(), groups.clone(), meta.clone(), local_vitals.clone()));
+        tasks.spawn(serve::run(platform.clone(), port.clone(), groups.clone(), meta.clone(), local_vitals.clone()));
         tasks.spawn(fast_failover::run(groups.clone(), links.clone()));
-        tasks.spawn(receive::serve(ctx.clone(), engine.clone(), port.clone(), groups.clone()));
+        tasks.spawn(receive::serve(platform.clone(), engine.clone(), port.clone(), groups.clone()));
         let held = host::held(&engine, me)?;
         let state = host::open_meta(&context, &groups, me, founders.as_deref(), &mut tasks).await?;
         let archive = Archive {
             me,
-            ctx: ctx.clone(),
+            platform: platform.clone(),
             engine: engine.clone(),
             groups: groups.clone(),
             links: links.clone(),
@@ -141,7 +145,7 @@ impl Cluster {
         let (opened, replicas) = watch::channel(BTreeMap::new());
         let proposers = Proposers::default();
         let monitor = Monitor {
-            ctx: ctx.clone(),
+            platform: platform.clone(),
             engine: engine.clone(),
             groups: groups.clone(),
             links: links.clone(),
@@ -162,7 +166,7 @@ impl Cluster {
             opened,
         };
         tasks.spawn(hosting.run(state.clone()));
-        tasks.spawn(mover::run(groups.clone(), meta.clone(), state.clone(), ctx.plant));
+        tasks.spawn(mover::run(groups.clone(), meta.clone(), state.clone(), platform.planted));
         let (expelling, expelled) = (port.clone(), fatal.clone());
         tasks.spawn(async move {
             expelling.expelled().await;
@@ -189,8 +193,15 @@ impl Cluster {
             arrived: arrived.clone(),
         };
         tasks.spawn(meta_controller.run(state.clone()));
-        let finder =
-            Finder { ctx: ctx.clone(), port: port.clone(), links: links.clone(), cluster_id, me, address, seeds };
+        let finder = Finder {
+            platform: platform.clone(),
+            port: port.clone(),
+            links: links.clone(),
+            cluster_id,
+            me,
+            address,
+            seeds,
+        };
         tasks.spawn(finder.run());
         port.serve_formation(Arc::new(MetaRegistry { cluster_id, meta: meta.clone(), state: state.clone() }));
 
@@ -204,7 +215,7 @@ impl Cluster {
         balancer.spawn(balance::run(groups.clone(), links.clone(), local_vitals.clone(), routed.clone()));
 
         let cluster = Cluster(Arc::new(Inner {
-            ctx,
+            platform,
             engine,
             me,
             port,

@@ -33,16 +33,16 @@ async fn start(node: &Node) -> Cluster {
 async fn start_with(node: &Node, limits: LogLimits) -> Cluster {
     // Another seed at every start: a wiped node must not draw the same numbers again.
     static STARTS: AtomicU64 = AtomicU64::new(7);
-    let ctx = node.test_net.ctx(&node.config.advertise, STARTS.fetch_add(1, Ordering::Relaxed));
+    let platform = node.test_net.platform(&node.config.advertise, STARTS.fetch_add(1, Ordering::Relaxed));
     let engine = Arc::new(node.disk.clone());
-    let starting = Cluster::start_tuned(ctx, engine, node.config.clone(), limits);
+    let starting = Cluster::start_tuned(platform, engine, node.config.clone(), limits);
     timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts")
 }
 
 /// The reason why a node does not start, or stops as soon as the reason arrives.
 async fn refusal_of(node: &Node) -> String {
-    let ctx = node.test_net.ctx(&node.config.advertise, 99);
-    let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
+    let platform = node.test_net.platform(&node.config.advertise, 99);
+    let starting = Cluster::start(platform, Arc::new(node.disk.clone()), node.config.clone());
     match timeout(PATIENCE, starting).await.expect("it ends") {
         Err(error) => error.to_string(),
         Ok(cluster) => {
@@ -335,8 +335,8 @@ async fn a_node_that_was_removed_before_it_had_anything_is_told() {
     clusters[0].order(&order).await.unwrap();
     until(&clusters[0], "it is out", |table| !table.nodes.contains_key(&admitted.me)).await;
 
-    let ctx = test_net.ctx(&newcomer.config.advertise, 99);
-    let starting = Cluster::start(ctx, Arc::new(newcomer.disk.clone()), newcomer.config.clone());
+    let platform = test_net.platform(&newcomer.config.advertise, 99);
+    let starting = Cluster::start(platform, Arc::new(newcomer.disk.clone()), newcomer.config.clone());
     let refused = timeout(PATIENCE, starting).await.expect("it does not wait forever").map(drop).unwrap_err();
     assert!(refused.to_string().contains("was removed from this cluster"), "{refused}");
     for cluster in &clusters {

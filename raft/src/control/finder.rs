@@ -31,7 +31,7 @@ const ADDRESSES: usize = 64;
 const WITNESSES: usize = 3;
 
 pub struct Finder {
-    pub ctx: Platform,
+    pub platform: Platform,
     pub port: Port,
     pub links: Links,
     pub cluster_id: [u8; 16],
@@ -70,7 +70,7 @@ impl Finder {
             if self.look_for(&missing).await {
                 backoff.reset();
             }
-            pause = backoff.pause(&self.ctx.rng);
+            pause = backoff.pause(&self.platform.rng);
             asked = Some(Instant::now());
         }
     }
@@ -101,7 +101,7 @@ impl Finder {
             .collect();
         // A random start: each round asks other nodes, which may know other addresses.
         if !near.is_empty() {
-            let turn = self.ctx.rng.range(0, near.len() as u64) as usize;
+            let turn = self.platform.rng.range(0, near.len() as u64) as usize;
             near.rotate_left(turn);
             near.truncate(WITNESSES);
         }

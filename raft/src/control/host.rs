@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{Machine, NodeId, ReplicaId, ShardId, ShardMap};
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::net::BoxFuture;
@@ -158,8 +158,8 @@ impl Host {
         let over: Vec<(ShardId, ReplicaId)> =
             self.held.iter().filter(over).map(|(shard, replica)| (*shard, *replica)).collect();
         for (shard, replica) in over {
-            if self.context.ctx.planted(Plant::GoneReplicaKept) {
-                self.groups.retire(&self.context.ctx, GroupId::of(shard)).await;
+            if self.context.platform.planted(Bug::GoneReplicaKept) {
+                self.groups.retire(&self.context.platform, GroupId::of(shard)).await;
                 continue;
             }
             self.destroy(map, shard, replica).await?;
@@ -209,10 +209,10 @@ impl Host {
     ) -> Result<(), EngineError> {
         let applier = Arc::new(self.applier(map, shard));
         let group = self.groups.open(&self.context, GroupId::of(shard), replica.0, applier).await?;
-        let GroupContext { ctx, engine, .. } = &self.context;
+        let GroupContext { platform, engine, .. } = &self.context;
         tasks.spawn(log_retention::run(self.context.clone(), group.clone()));
         let stamps = Stamps { clocks: self.links.clocks().clone(), level: self.context.level.clone() };
-        let proposer = Proposer::start(ctx.clone(), engine.clone(), group.clone(), stamps, tasks);
+        let proposer = Proposer::start(platform.clone(), engine.clone(), group.clone(), stamps, tasks);
         self.proposers.write().insert(shard, proposer);
         // Only at the shard's original placement: the members of a moved shard come from its log.
         if place.version == 0 {
@@ -229,7 +229,7 @@ impl Host {
     async fn destroy(&mut self, map: ShardMap, shard: ShardId, replica: ReplicaId) -> Result<(), EngineError> {
         let id = GroupId::of(shard);
         self.proposers.write().remove(&shard);
-        self.groups.retire(&self.context.ctx, id).await;
+        self.groups.retire(&self.context.platform, id).await;
         let (from, to) = group_range(id.0);
         let mut ops = vec![
             Op::DeleteRange(Family::RaftLog, from.clone(), to.clone()),
@@ -249,11 +249,11 @@ impl Host {
     }
 
     fn applier(&self, map: ShardMap, shard: ShardId) -> ShardApplier {
-        let GroupContext { ctx, supports, .. } = &self.context;
+        let GroupContext { platform, supports, .. } = &self.context;
         ShardApplier {
             shard,
             map,
-            machine: Machine { plant: ctx.plant },
+            machine: Machine { planted: platform.planted },
             supports: *supports,
             numberings: Default::default(),
         }

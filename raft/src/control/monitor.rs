@@ -50,7 +50,7 @@ impl Progress {
 
 /// The parts of the node that it checks.
 pub struct Monitor {
-    pub ctx: Platform,
+    pub platform: Platform,
     pub engine: Arc<dyn Engine>,
     pub groups: Groups,
     pub links: Links,
@@ -116,7 +116,7 @@ impl Monitor {
     }
 
     fn clocks(&self, said: &mut BTreeMap<Said, Instant>) {
-        for (node, ahead_ms) in self.links.clocks().skews(self.ctx.clock.now()) {
+        for (node, ahead_ms) in self.links.clocks().skews(self.platform.clock.now()) {
             if ahead_ms.unsigned_abs() > BOUND_MS {
                 say(said, Said::Clock(node), || {
                     tracing::warn!(
@@ -130,7 +130,8 @@ impl Monitor {
 
     async fn storage(&self) {
         let engine = self.engine.clone();
-        let Some(Some(space)) = executor::run(&*self.ctx.executor, Lane::Read, move || engine.space()).await else {
+        let Some(Some(space)) = executor::run(&*self.platform.executor, Lane::Read, move || engine.space()).await
+        else {
             return;
         };
         let was_low = self.local_vitals.storage_low();

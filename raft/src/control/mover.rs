@@ -15,7 +15,7 @@ use openraft::raft::Precondition;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use troupe_core::plant::{Plant, Planted};
+use troupe_core::planted::{Bug, Planted};
 use troupe_core::{NodeId, ReplicaId, ShardId};
 
 use crate::control::balance::CLOSE;
@@ -126,7 +126,7 @@ pub fn step(place: &Placement, seen: &Seen, may_come: bool) -> Step {
 }
 
 /// Follows the meta state until it is dropped.
-pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<MetaState>>, plant: Planted) {
+pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<MetaState>>, planted: Planted) {
     let mut news = groups.news();
     let mut working: JoinSet<ShardId> = JoinSet::new();
     let mut busy: BTreeSet<ShardId> = BTreeSet::new();
@@ -140,7 +140,7 @@ pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<Meta
             let newcomer = place.moving.as_ref().and_then(|moving| moving.add);
             let step = step(place, &seen, newcomer.is_none_or(|(node, _)| now.counts_on(node)));
             let step = match step {
-                Step::Change(_) if plant.is(Plant::MoveWithoutVote) && is_promoted(place) => Step::Finish,
+                Step::Change(_) if planted.is(Bug::MoveWithoutVote) && is_promoted(place) => Step::Finish,
                 step => step,
             };
             if step == Step::Rest || !busy.insert(*shard) {
@@ -148,7 +148,7 @@ pub async fn run(groups: Groups, meta: Meta, mut state: watch::Receiver<Arc<Meta
             }
             let (shard, number, meta) = (*shard, place.moving.as_ref().map(|moving| moving.number), meta.clone());
             working.spawn(async move {
-                take(&group, &meta, shard, number, step, seen.membership, plant).await;
+                take(&group, &meta, shard, number, step, seen.membership, planted).await;
                 shard
             });
         }
@@ -176,7 +176,7 @@ async fn take(
     number: Option<u64>,
     step: Step,
     membership: Option<LogId>,
-    plant: Planted,
+    planted: Planted,
 ) {
     let unchanged = [Precondition::<Types>::LastMembershipLogId { last_membership_log_id: membership }];
     let outcome = match step {
@@ -200,7 +200,7 @@ async fn take(
         Step::Change(voters) => {
             let Some(number) = number else { return };
             match meta.propose(&MetaCommand::PromoteMove { shard, number }).await {
-                Ok(_) if plant.is(Plant::MoveWithoutVote) => Ok(()),
+                Ok(_) if planted.is(Bug::MoveWithoutVote) => Ok(()),
                 Ok(_) => {
                     tracing::info!(%shard, ?voters, "changes the replicas of a shard");
                     let change = ChangeMembers::ReplaceAllVoters(voters);

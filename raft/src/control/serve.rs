@@ -32,13 +32,13 @@ const ANSWERING: usize = 1_024;
 const WRITE_BYTES: usize = 1024 * 1024;
 
 /// Serves Raft connections until it is dropped.
-pub async fn run(ctx: Platform, port: Port, groups: Groups, meta: Meta, local_vitals: LocalVitals) {
+pub async fn run(platform: Platform, port: Port, groups: Groups, meta: Meta, local_vitals: LocalVitals) {
     let mut inbound = port.inbound(Protocol::Raft);
     let mut connections = JoinSet::new();
     while let Some(Inbound { from, stream, .. }) = inbound.recv().await {
         while connections.try_join_next().is_some() {}
         let replicas = Replicas {
-            ctx: ctx.clone(),
+            platform: platform.clone(),
             groups: groups.clone(),
             meta: meta.clone(),
             local_vitals: local_vitals.clone(),
@@ -109,7 +109,7 @@ async fn read(
 
 /// The state that frames of a connection can reach.
 struct Replicas {
-    ctx: Platform,
+    platform: Platform,
     groups: Groups,
     meta: Meta,
     local_vitals: LocalVitals,
@@ -120,7 +120,7 @@ impl Replicas {
     fn vitals(&self, ping: &[u8]) -> (u64, Option<Vec<u8>>) {
         let groups = routing::leaderships(&self.groups);
         let (target, vitals) =
-            self.local_vitals.answer(ping, &routing::led(&self.groups), groups, self.ctx.clock.now());
+            self.local_vitals.answer(ping, &routing::led(&self.groups), groups, self.platform.clock.now());
         (target, Some(vitals))
     }
 

@@ -24,7 +24,7 @@ use tokio::time::{Duration, timeout};
 use tracing::warn;
 use troupe_core::NodeId;
 use troupe_core::level::Range;
-use troupe_core::plant::{Plant, Planted};
+use troupe_core::planted::{Bug, Planted};
 use troupe_runtime::Platform;
 use troupe_runtime::executor::{Executor, Lane, run};
 use troupe_runtime::net::BoxFuture;
@@ -48,7 +48,7 @@ pub struct BootRegistry {
     engine: Arc<dyn Engine>,
     fatal: Fatal,
     start: Start,
-    plant: Planted,
+    planted: Planted,
     /// Held from the lookup to the write.
     turn: Mutex<()>,
 }
@@ -62,17 +62,17 @@ pub struct PutBack {
 
 impl BootRegistry {
     /// Opens the records and counts this start.
-    pub async fn open(ctx: &Platform, engine: Arc<dyn Engine>) -> Result<BootRegistry, StartError> {
+    pub async fn open(platform: &Platform, engine: Arc<dyn Engine>) -> Result<BootRegistry, StartError> {
         let last = engine.get(Family::Node, node::BOOT)?;
         let last = last.map(|row| Boot::decode(&row).ok_or_else(unreadable)).transpose()?;
         let before = engine.get(Family::Node, node::BEFORE)?.unwrap_or_default();
         let (before, []) = before.as_chunks::<16>() else { return Err(unreadable().into()) };
-        let start = Start::next(last, before.to_vec(), ctx.rng.bytes());
+        let start = Start::next(last, before.to_vec(), platform.rng.bytes());
         let mut batch = Batch::default();
         batch.put(Family::Node, node::BOOT, start.boot.encode());
         batch.put(Family::Node, node::BEFORE, start.before.concat());
-        let (executor, fatal) = (ctx.executor.clone(), Fatal::new());
-        let boots = BootRegistry { executor, engine, fatal, start, plant: ctx.plant, turn: Mutex::new(()) };
+        let (executor, fatal) = (platform.executor.clone(), Fatal::new());
+        let boots = BootRegistry { executor, engine, fatal, start, planted: platform.planted, turn: Mutex::new(()) };
         boots.write(batch).await?;
         Ok(boots)
     }
@@ -95,7 +95,7 @@ impl BootRegistry {
 
     /// Whether a node in this start, this one or another, may have been seen in that one.
     pub fn may_follow(&self, start: &Start, seen: &Boot) -> bool {
-        start.follows(seen) || self.plant.is(Plant::PutBackUnnoticed)
+        start.follows(seen) || self.planted.is(Bug::PutBackUnnoticed)
     }
 
     /// Durable when it returns.

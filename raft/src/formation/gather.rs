@@ -34,7 +34,7 @@ const BETWEEN_ROUNDS: Backoff = Backoff::new(Duration::from_millis(50), Duration
 const LOG_EVERY: Duration = Duration::from_secs(5);
 
 pub struct Gatherer<'a> {
-    pub ctx: &'a Platform,
+    pub platform: &'a Platform,
     pub port: &'a Port,
     pub identity_store: &'a IdentityStore,
     /// The founding list without this node.
@@ -89,7 +89,7 @@ impl Gatherer<'_> {
             tokio::select! {
                 biased;
                 () = self.identity_store.changed() => {}
-                () = sleep(backoff.pause(&self.ctx.rng)) => {}
+                () = sleep(backoff.pause(&self.platform.rng)) => {}
             }
         }
     }
@@ -167,7 +167,7 @@ impl Gatherer<'_> {
             let mut nodes = round.empty;
             nodes.push(self.identity_store.me().clone());
             nodes.sort_by(|a, b| a.cluster.cmp(&b.cluster));
-            Bootstrap::new(self.ctx.rng.bytes(), newest, nodes)
+            Bootstrap::new(self.platform.rng.bytes(), newest, nodes)
         });
         if let Some(why) = self.identity_store.levels().objection(bootstrap.level) {
             return refused(why);

@@ -84,7 +84,7 @@ struct State {
 
 impl IdentityStore {
     pub fn open(
-        ctx: &Platform,
+        platform: &Platform,
         engine: Arc<dyn Engine>,
         boots: Arc<BootRegistry>,
         me: Addresses,
@@ -116,8 +116,8 @@ impl IdentityStore {
             request.map(|_| Awaiting::Joining)
         };
         Ok(IdentityStore {
-            executor: Arc::clone(&ctx.executor),
-            rng: Arc::clone(&ctx.rng),
+            executor: Arc::clone(&platform.executor),
+            rng: Arc::clone(&platform.rng),
             engine,
             boots,
             me,

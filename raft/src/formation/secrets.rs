@@ -22,7 +22,11 @@ pub struct Secrets {
 
 /// The configured token, or its later replacement, or the one that this node once generated for its
 /// cluster of one, or a new one for such a cluster.
-pub async fn secrets(ctx: &Platform, engine: &Arc<dyn Engine>, config: &ClusterConfig) -> Result<Secrets, StartError> {
+pub async fn secrets(
+    platform: &Platform,
+    engine: &Arc<dyn Engine>,
+    config: &ClusterConfig,
+) -> Result<Secrets, StartError> {
     let given = config.token.as_deref().map(Token::parse).transpose();
     let given = given.map_err(|error| StartError::Refused(error.to_string()))?;
     if config.insecure {
@@ -36,13 +40,13 @@ pub async fn secrets(ctx: &Platform, engine: &Arc<dyn Engine>, config: &ClusterC
         return Ok(Secrets { security: Security::Insecure(given), token_store: None });
     }
     let directory = config.data_dir.as_deref();
-    let token_store = |tokens| TokenStore::new(Arc::clone(&ctx.executor), config.data_dir.clone(), tokens);
+    let token_store = |tokens| TokenStore::new(Arc::clone(&platform.executor), config.data_dir.clone(), tokens);
     let held = directory.map(kept).transpose()?.flatten();
     let token_store = match (choose(given, held), row(engine)?) {
         (Some(tokens), row) => {
             let token_store = token_store(tokens);
             if row.is_some() {
-                forget_row(ctx, engine).await?;
+                forget_row(platform, engine).await?;
             }
             token_store
         }
@@ -51,7 +55,7 @@ pub async fn secrets(ctx: &Platform, engine: &Arc<dyn Engine>, config: &ClusterC
             let token_store = token_store(Tokens::only(token));
             if directory.is_some() {
                 token_store.save().await?;
-                forget_row(ctx, engine).await?;
+                forget_row(platform, engine).await?;
             }
             token_store
         }
@@ -61,7 +65,7 @@ pub async fn secrets(ctx: &Platform, engine: &Arc<dyn Engine>, config: &ClusterC
             ));
         }
         (None, None) => {
-            let token = Token::generate(&ctx.rng);
+            let token = Token::generate(&platform.rng);
             info!(token = %token.fingerprint(), "generated a join token for this cluster of one");
             let token_store = token_store(Tokens::only(token));
             token_store.save().await?;
@@ -95,11 +99,11 @@ fn row(engine: &Arc<dyn Engine>) -> Result<Option<Token>, StartError> {
     Ok(Some(token.ok_or_else(|| EngineError::Fatal("the row of the join token is damaged".into()))?))
 }
 
-async fn forget_row(ctx: &Platform, engine: &Arc<dyn Engine>) -> Result<(), StartError> {
+async fn forget_row(platform: &Platform, engine: &Arc<dyn Engine>) -> Result<(), StartError> {
     let mut batch = Batch::default();
     batch.delete(Family::Node, node::TOKEN);
     let engine = Arc::clone(engine);
-    let written = run(ctx.executor.as_ref(), Lane::Flush, move || engine.write(batch, Durability::Synced)).await;
+    let written = run(platform.executor.as_ref(), Lane::Flush, move || engine.write(batch, Durability::Synced)).await;
     warn!(
         "the join token has moved from the database into the file `token`; copies of the database may still contain it: `troupe token rotate` revokes it"
     );

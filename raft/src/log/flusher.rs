@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Op};
 
@@ -63,9 +63,9 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    pub fn start(ctx: Platform, engine: Arc<dyn Engine>, fatal: Fatal) -> Flusher {
+    pub fn start(platform: Platform, engine: Arc<dyn Engine>, fatal: Fatal) -> Flusher {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(ctx, engine, fatal, waiting));
+        tokio::spawn(run(platform, engine, fatal, waiting));
         Flusher { queue }
     }
 
@@ -93,8 +93,8 @@ fn stopped() -> io::Error {
     io::Error::other("the flusher has stopped")
 }
 
-async fn run(ctx: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: mpsc::Receiver<Write>) {
-    let pretend = ctx.planted(Plant::AckBeforeFsync);
+async fn run(platform: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: mpsc::Receiver<Write>) {
+    let pretend = platform.planted(Bug::AckBeforeFsync);
     let mut busy = false;
     while let Some(first) = waiting.recv().await {
         if busy {
@@ -106,17 +106,17 @@ async fn run(ctx: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: 
         gathered.wait_for_company(&mut waiting).await;
         let Gathered { batch, durable, completions, .. } = gathered;
         busy = completions.len() > BUSY;
-        ctx.metrics.flusher_queue.count(completions.len() + waiting.len());
+        platform.metrics.flusher_queue.count(completions.len() + waiting.len());
 
         if pretend {
             completions.into_iter().for_each(|done| done(Ok(())));
-            if let Err(reason) = write(&ctx, &engine, batch, Durability::Buffered).await {
+            if let Err(reason) = write(&platform, &engine, batch, Durability::Buffered).await {
                 return stop(reason, &fatal, Vec::new(), waiting);
             }
             continue;
         }
         let durability = if durable { Durability::Synced } else { Durability::Buffered };
-        match write(&ctx, &engine, batch, durability).await {
+        match write(&platform, &engine, batch, durability).await {
             Ok(()) => completions.into_iter().for_each(|done| done(Ok(()))),
             Err(reason) => return stop(reason, &fatal, completions, waiting),
         }
@@ -167,8 +167,13 @@ impl Gathered {
     }
 }
 
-async fn write(ctx: &Platform, engine: &Arc<dyn Engine>, batch: Batch, durability: Durability) -> Result<(), String> {
-    let (engine, meters) = (engine.clone(), ctx.metrics.clone());
+async fn write(
+    platform: &Platform,
+    engine: &Arc<dyn Engine>,
+    batch: Batch,
+    durability: Durability,
+) -> Result<(), String> {
+    let (engine, meters) = (engine.clone(), platform.metrics.clone());
     let write = move || {
         let begin = Instant::now();
         engine.write(batch, durability)?;
@@ -177,7 +182,7 @@ async fn write(ctx: &Platform, engine: &Arc<dyn Engine>, batch: Batch, durabilit
         }
         Ok::<_, EngineError>(())
     };
-    match executor::run(&*ctx.executor, Lane::Flush, write).await {
+    match executor::run(&*platform.executor, Lane::Flush, write).await {
         Some(written) => written.map_err(|error| error.to_string()),
         None => Err("the flush lane has stopped".to_owned()),
     }

@@ -7,9 +7,9 @@ use troupe_runtime::trace::{At, Stage, Subject};
 use crate::types::{Applied, Entry, GroupId, LogId, Payload};
 
 /// A stage of an entry. Entries of the meta group carry no messages.
-pub fn entry(ctx: &Platform, group: GroupId, id: LogId, stage: Stage) {
+pub fn entry(platform: &Platform, group: GroupId, id: LogId, stage: Stage) {
     if let Some(shard) = group.shard() {
-        ctx.hop(Subject::entry(shard, id.index), stage, at(shard, id));
+        platform.hop(Subject::entry(shard, id.index), stage, at(shard, id));
     }
 }
 
@@ -19,12 +19,12 @@ pub fn carries(entry: &Entry) -> bool {
 }
 
 /// The events that an entry became, each with the message that it was.
-pub fn applied(ctx: &Platform, group: GroupId, id: LogId, applied: &Applied) {
+pub fn applied(platform: &Platform, group: GroupId, id: LogId, applied: &Applied) {
     let (Some(shard), Applied::Outcomes(outcomes)) = (group.shard(), applied) else { return };
     for effect in outcomes.iter().flat_map(|outcome| &outcome.effects) {
         if let Effect::Deliver { conversation, event } = effect {
             let message = Subject::message(*conversation, event.sender, event.client_message_id);
-            ctx.hop(Subject::event(*conversation, event.seq), Stage::Applied, at(shard, id).detail(message.0));
+            platform.hop(Subject::event(*conversation, event.seq), Stage::Applied, at(shard, id).detail(message.0));
         }
     }
 }

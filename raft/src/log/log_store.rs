@@ -45,7 +45,7 @@ const PAGE_MAX: usize = 64;
 #[derive(Clone)]
 pub struct LogStore {
     group: GroupId,
-    ctx: Platform,
+    platform: Platform,
     engine: Arc<dyn Engine>,
     flusher: Flusher,
     fatal: Fatal,
@@ -114,7 +114,7 @@ impl LogStore {
     /// Opens the log from the engine.
     pub fn open(
         group: GroupId,
-        ctx: Platform,
+        platform: Platform,
         engine: Arc<dyn Engine>,
         flusher: Flusher,
         fatal: Fatal,
@@ -151,7 +151,7 @@ impl LogStore {
             flushed: 0,
             measure: Measure::new(limits, purged.index(), last.index(), bytes),
         };
-        Ok(LogStore { group, ctx, engine, flusher, fatal, log: Arc::new(Mutex::new(log)), grown: Arc::default() })
+        Ok(LogStore { group, platform, engine, flusher, fatal, log: Arc::new(Mutex::new(log)), grown: Arc::default() })
     }
 
     /// Resolves when the log may have become too long.
@@ -219,8 +219,9 @@ impl LogStore {
     async fn page(&self, from: u64, to: u64, count: usize) -> io::Result<Vec<Entry>> {
         let range = (Bound::Included(log_key(self.group, from)), Bound::Excluded(log_key(self.group, to)));
         let (engine, wanted) = (self.engine.clone(), range.clone());
-        let read =
-            executor::run(&*self.ctx.executor, Lane::Read, move || engine.scan(Family::RaftLog, wanted, false, count));
+        let read = executor::run(&*self.platform.executor, Lane::Read, move || {
+            engine.scan(Family::RaftLog, wanted, false, count)
+        });
         let pairs = match read.await {
             Some(pairs) => pairs,
             // Reads of users fill the lane; replication does not wait for them.

@@ -16,7 +16,7 @@ use openraft::storage::{
 use openraft::{OptionalSend, alias};
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_proto::wire::raft as wire;
 use troupe_runtime::trace::Stage;
 use troupe_runtime::{Lane, Platform, executor};
@@ -46,7 +46,7 @@ pub struct StateMachine {
 #[derive(Clone)]
 struct Shared {
     group: GroupId,
-    ctx: Platform,
+    platform: Platform,
     engine: Arc<dyn Engine>,
     flusher: Flusher,
     fatal: Fatal,
@@ -88,7 +88,7 @@ impl StateMachine {
     /// Blocking; for a start, when nothing else waits.
     pub fn open(
         group: GroupId,
-        ctx: Platform,
+        platform: Platform,
         engine: Arc<dyn Engine>,
         flusher: Flusher,
         fatal: Fatal,
@@ -97,11 +97,11 @@ impl StateMachine {
     ) -> Result<StateMachine, EngineError> {
         let (applied, membership) = applied_row(&*engine, group)?;
         #[cfg(feature = "planted-bugs")]
-        if let Some(applied) = applied.as_ref().filter(|_| ctx.plant.is_any()) {
+        if let Some(applied) = applied.as_ref().filter(|_| platform.planted.is_any()) {
             applier.opened(&engine, &planted::newest(&engine, group, applied.index)?)?;
         }
         applier.changed(&engine)?;
-        let shared = Shared { group, ctx, engine, flusher, fatal, applier, gate };
+        let shared = Shared { group, platform, engine, flusher, fatal, applier, gate };
         Ok(StateMachine { shared, applied, membership })
     }
 
@@ -117,7 +117,7 @@ impl StateMachine {
             self.applied = Some(entry.log_id);
             let proposed = match entry.payload {
                 Payload::Normal(proposal) => {
-                    hops::entry(&self.shared.ctx, self.shared.group, entry.log_id, Stage::Committed);
+                    hops::entry(&self.shared.platform, self.shared.group, entry.log_id, Stage::Committed);
                     proposals.push(proposal.bytes().clone());
                     Some(entry.log_id)
                 }
@@ -134,21 +134,21 @@ impl StateMachine {
         let written = self.shared.blocking(self.shared.apply_lane(), move || {
             let begin = Instant::now();
             let (mut batch, applied) = shared.applier.apply(&shared.engine, &proposals)?;
-            if shared.ctx.planted(Plant::AppliedBeforeRows) {
+            if shared.platform.planted(Bug::AppliedBeforeRows) {
                 shared.engine.write(row, Durability::Synced)?;
             } else {
                 batch.ops.extend(row.ops);
             }
             shared.gate.pass(|| shared.engine.write(batch, Durability::Buffered))?;
             shared.applier.changed(&shared.engine)?;
-            shared.ctx.metrics.apply.since(begin);
+            shared.platform.metrics.apply.since(begin);
             Ok(applied)
         });
         let mut applied = written.await?.into_iter();
         for (responder, proposed) in waiting {
             let answer = proposed.and_then(|id| Some((id, applied.next()?)));
             if let Some((id, answer)) = &answer {
-                hops::applied(&self.shared.ctx, self.shared.group, *id, answer);
+                hops::applied(&self.shared.platform, self.shared.group, *id, answer);
             }
             if let Some(responder) = responder {
                 responder.send(answer.map_or(Applied::Nothing, |(_, answer)| answer));
@@ -168,7 +168,7 @@ impl Shared {
         lane: Lane,
         work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
     ) -> io::Result<T> {
-        match executor::run(&*self.ctx.executor, lane, work).await {
+        match executor::run(&*self.platform.executor, lane, work).await {
             // Not a disk failure: the replica ends on purpose.
             Some(Err(error)) if self.gate.is_shut() => Err(io::Error::other(error)),
             Some(result) => result.map_err(|error| self.fatal.storage(error)),
@@ -247,7 +247,7 @@ impl RaftStateMachine<Types> for StateMachine {
                 SnapshotData::View { reader, ranges } => copy(&shared.engine, &*reader, ranges)?,
             };
             shared.applier.replaced();
-            if shared.ctx.planted(Plant::SnapshotHalfInstalled) {
+            if shared.platform.planted(Bug::SnapshotHalfInstalled) {
                 shared.engine.write(then, Durability::Synced)?;
                 return shared.applier.changed(&shared.engine);
             }

@@ -58,7 +58,7 @@ impl Group {
 /// The parts from which every replica of a node is built.
 #[derive(Clone)]
 pub struct GroupContext {
-    pub ctx: Platform,
+    pub platform: Platform,
     pub engine: Arc<dyn Engine>,
     pub flusher: Flusher,
     pub fatal: Fatal,
@@ -104,10 +104,10 @@ impl Groups {
         replica: u64,
         applier: Arc<dyn Applier>,
     ) -> Result<Group, EngineError> {
-        let GroupContext { ctx, engine, flusher, fatal, network, config, limits, .. } = context.clone();
-        let log = LogStore::open(id, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone(), limits)?;
+        let GroupContext { platform, engine, flusher, fatal, network, config, limits, .. } = context.clone();
+        let log = LogStore::open(id, platform.clone(), engine.clone(), flusher.clone(), fatal.clone(), limits)?;
         let gate = Gate::default();
-        let machine = StateMachine::open(id, ctx, engine, flusher, fatal.clone(), applier.clone(), gate.clone())?;
+        let machine = StateMachine::open(id, platform, engine, flusher, fatal.clone(), applier.clone(), gate.clone())?;
         let factory = Factory { group: id, network };
         let raft = Raft::new(replica, config, factory, log.clone(), machine)
             .await
@@ -119,13 +119,13 @@ impl Groups {
     }
 
     /// Stops a replica permanently. Nothing of it is written after this returns.
-    pub async fn retire(&self, ctx: &Platform, id: GroupId) {
+    pub async fn retire(&self, platform: &Platform, id: GroupId) {
         let Some(group) = self.open.write().remove(&id) else { return };
         if let Err(error) = group.raft.shutdown().await {
             tracing::debug!(group = %id, %error, "a replica had stopped before it was destroyed");
         }
         let gate = group.gate.clone();
-        if executor::run(&*ctx.executor, Lane::Bulk, move || gate.shut()).await.is_none() {
+        if executor::run(&*platform.executor, Lane::Bulk, move || gate.shut()).await.is_none() {
             // The lane is full of snapshots. This worker rather waits for one write than lets one
             // slip by.
             group.gate.shut();

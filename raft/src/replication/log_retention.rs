@@ -22,13 +22,13 @@ use crate::types::Types;
 
 /// Cuts the log of a replica whenever it has become too long, until the replica ends.
 pub async fn run(context: GroupContext, group: Group) {
-    let GroupContext { ctx, engine, network, limits, .. } = context;
+    let GroupContext { platform, engine, network, limits, .. } = context;
     let mut server = group.raft.server_metrics();
     let ended = async { while server.changed().await.is_ok() {} };
     let cutting = async {
         loop {
             group.log.grown().await;
-            let Some(state) = state_bytes(&ctx, &engine, &group).await else { continue };
+            let Some(state) = state_bytes(&platform, &engine, &group).await else { continue };
             let Some(upto) = group.log.cut(limits.allowed(state), &progress(&network, &group)) else { continue };
             if let Err(error) = cut(&group, upto).await {
                 tracing::debug!(group = %group.id, %error, "the replica stops, and its log is not cut");
@@ -56,10 +56,10 @@ fn progress(network: &Network, group: &Group) -> Vec<u64> {
 }
 
 /// `None` while the lane is full, or when the engine has failed, which writers detect.
-async fn state_bytes(ctx: &Platform, engine: &Arc<dyn Engine>, group: &Group) -> Option<u64> {
+async fn state_bytes(platform: &Platform, engine: &Arc<dyn Engine>, group: &Group) -> Option<u64> {
     let (engine, ranges) = (engine.clone(), group.applier.ranges());
     let sum = move || ranges.iter().map(|(family, from, to)| engine.size(*family, from, to)).sum::<Result<u64, _>>();
-    executor::run(&*ctx.executor, Lane::Read, sum).await?.ok()
+    executor::run(&*platform.executor, Lane::Read, sum).await?.ok()
 }
 
 /// Creates a snapshot first, because only covered entries may be purged. Entries that this replica

@@ -46,7 +46,7 @@ type RpcResult<T> = Result<T, RPCError<Types>>;
 /// Shared by all groups of the node. Cheap to clone.
 #[derive(Clone)]
 pub struct Network {
-    pub ctx: Platform,
+    pub platform: Platform,
     pub port: Port,
     pub links: Links,
     sending: Arc<Semaphore>,
@@ -56,10 +56,10 @@ pub struct Network {
 }
 
 impl Network {
-    pub fn new(ctx: Platform, port: Port, links: Links, health: Health) -> Network {
+    pub fn new(platform: Platform, port: Port, links: Links, health: Health) -> Network {
         let sending = Arc::new(Semaphore::new(SNAPSHOTS_SENT));
         Network {
-            ctx,
+            platform,
             port,
             links,
             sending,
@@ -251,9 +251,9 @@ impl RaftNetworkV2<Types> for Peer {
         let _under_way = self.network.transfers.begin(self.group, self.target, upto);
         let send = async {
             let _turn = self.network.sending.acquire().await.map_err(|error| Unreachable::new(&error))?;
-            let Network { ctx, port, throttles, .. } = &self.network;
+            let Network { platform, port, throttles, .. } = &self.network;
             let to = send::Destination { node: self.node, group: self.group, target: self.target };
-            let answer = send::send(ctx, port, &throttles.towards(self.node), to, vote, snapshot).await;
+            let answer = send::send(platform, port, &throttles.towards(self.node), to, vote, snapshot).await;
             answer.map_err(|error| StreamingError::Unreachable(Unreachable::new(&error)))
         };
         tokio::select! {

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use troupe_core::limits::{BATCH_BYTES, BATCH_COMMANDS, SHARD_IN_FLIGHT, SHARD_PROPOSED_BYTES};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{Command, Level, Timestamp};
 use troupe_proto::record::EncodedCommand;
 use troupe_runtime::Platform;
@@ -64,7 +64,7 @@ pub struct Stamps {
 
 impl Proposer {
     pub fn start(
-        ctx: Platform,
+        platform: Platform,
         engine: Arc<dyn Engine>,
         group: Group,
         stamps: Stamps,
@@ -72,8 +72,8 @@ impl Proposer {
     ) -> Proposer {
         let (queue, waiting) = mpsc::channel(SHARD_IN_FLIGHT);
         let level = stamps.level.clone();
-        let ignores_level = ctx.planted(Plant::LevelIgnored);
-        tasks.spawn(run(ctx, engine, group, stamps, waiting));
+        let ignores_level = platform.planted(Bug::LevelIgnored);
+        tasks.spawn(run(platform, engine, group, stamps, waiting));
         Proposer { queue, room: Arc::new(Semaphore::new(SHARD_PROPOSED_BYTES)), level, ignores_level }
     }
 
@@ -162,7 +162,7 @@ fn parts(commands: &[Command]) -> Result<Vec<Part>, ProposeError> {
 }
 
 async fn run(
-    ctx: Platform,
+    platform: Platform,
     #[cfg_attr(not(feature = "planted-bugs"), expect(unused_variables))] engine: Arc<dyn Engine>,
     group: Group,
     stamps: Stamps,
@@ -187,12 +187,12 @@ async fn run(
         let calls = gather(first, &mut waiting, &mut left_over);
         busy = calls.len() > BUSY;
         while entries.try_join_next().is_some() {}
-        let own = ctx.clock.now();
-        let now = if ctx.planted(Plant::OwnClockTrusted) { own } else { stamps.clocks.stamp(own) };
-        record(&ctx, &group, &calls);
+        let own = platform.clock.now();
+        let now = if platform.planted(Bug::OwnClockTrusted) { own } else { stamps.clocks.stamp(own) };
+        record(&platform, &group, &calls);
         let entry = Entry::of(now, stamps.level.level(), calls);
         #[cfg(feature = "planted-bugs")]
-        let entry = if ctx.planted(Plant::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
+        let entry = if platform.planted(Bug::AckBeforeCommit) { entry.answer_too_early(&engine) } else { entry };
         let proposal = match Proposal::new(entry.bytes.clone()) {
             Ok(proposal) => proposal,
             Err(error) => {
@@ -226,13 +226,13 @@ fn gather(first: Waiting, waiting: &mut mpsc::Receiver<Waiting>, left_over: &mut
     calls
 }
 
-fn record(ctx: &Platform, group: &Group, calls: &[Waiting]) {
+fn record(platform: &Platform, group: &Group, calls: &[Waiting]) {
     let commands = calls.iter().map(|call| call.part.commands.len()).sum();
-    ctx.metrics.proposal_commands.count(commands);
-    ctx.metrics.proposal_bytes.count(calls.iter().map(|call| call.part.bytes).sum());
+    platform.metrics.proposal_commands.count(commands);
+    platform.metrics.proposal_bytes.count(calls.iter().map(|call| call.part.bytes).sum());
     let Some(shard) = group.id.shard() else { return };
     for message in calls.iter().flat_map(|call| &call.part.messages) {
-        ctx.hop(*message, Stage::Proposer, At::shard(shard).detail(commands as u64));
+        platform.hop(*message, Stage::Proposer, At::shard(shard).detail(commands as u64));
     }
 }
 

@@ -82,7 +82,7 @@ struct Link {
 pub struct Links(Arc<Shared>);
 
 struct Shared {
-    ctx: Platform,
+    platform: Platform,
     port: Port,
     introduction: Arc<dyn Introduction>,
     me: NodeId,
@@ -93,10 +93,10 @@ struct Shared {
 }
 
 impl Links {
-    pub fn new(ctx: Platform, port: Port, introduction: Arc<dyn Introduction>, me: NodeId) -> Links {
+    pub fn new(platform: Platform, port: Port, introduction: Arc<dyn Introduction>, me: NodeId) -> Links {
         let ended = watch::Sender::default();
         let (clocks, links, tasks) = (Clocks::default(), RwLock::default(), Default::default());
-        Links(Arc::new(Shared { ctx, port, introduction, me, clocks, links, ended, tasks }))
+        Links(Arc::new(Shared { platform, port, introduction, me, clocks, links, ended, tasks }))
     }
 
     /// Starts to dial new nodes.
@@ -108,9 +108,9 @@ impl Links {
             }
             let (queue, calls) = mpsc::channel(QUEUE);
             let (up, is_up) = watch::channel(None);
-            let Shared { ctx, port, introduction, clocks, ended, .. } = &*self.0;
+            let Shared { platform, port, introduction, clocks, ended, .. } = &*self.0;
             let context = LinkContext {
-                ctx: ctx.clone(),
+                platform: platform.clone(),
                 port: port.clone(),
                 introduction: Arc::clone(introduction),
                 clocks: clocks.clone(),
@@ -215,7 +215,7 @@ impl Links {
 
 /// The context of the link to one node.
 struct LinkContext {
-    ctx: Platform,
+    platform: Platform,
     port: Port,
     introduction: Arc<dyn Introduction>,
     clocks: Clocks,
@@ -268,7 +268,7 @@ async fn run(context: LinkContext, mut calls: mpsc::Receiver<Call>, up: watch::S
         while let Ok(call) = calls.try_recv() {
             let _ = call.answer.send(Err(CallError::Unreachable));
         }
-        let wait = soon.next().copied().unwrap_or_else(|| context.ctx.rng.range(REDIAL_MIN_MS, REDIAL_MAX_MS));
+        let wait = soon.next().copied().unwrap_or_else(|| context.platform.rng.range(REDIAL_MIN_MS, REDIAL_MAX_MS));
         sleep(Duration::from_millis(wait)).await;
     }
 }

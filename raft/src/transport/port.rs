@@ -55,17 +55,17 @@ pub struct Port {
 
 impl Port {
     /// Listens. Until [`Port::become_member`] only formation is served.
-    pub async fn open(ctx: &Platform, listen: &str, security: Security) -> Result<Port, StartError> {
-        let listener = ctx.net.bind(listen).await.map_err(|error| cannot_listen(listen, error))?;
+    pub async fn open(platform: &Platform, listen: &str, security: Security) -> Result<Port, StartError> {
+        let listener = platform.net.bind(listen).await.map_err(|error| cannot_listen(listen, error))?;
         let local = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(ctx, security)?);
+        let shared = Arc::new(Shared::new(platform, security)?);
         let listening = tokio::spawn(listen_on(listener, Arc::clone(&shared)));
         Ok(Port { shared, listening: Arc::new(Mutex::new(Some(listening))), local })
     }
 
     /// A port that only dials, as a holder of the token. For tools outside the cluster.
-    pub fn dialer(ctx: &Platform, security: Security) -> Result<Port, StartError> {
-        let shared = Shared::new(ctx, security)?;
+    pub fn dialer(platform: &Platform, security: Security) -> Result<Port, StartError> {
+        let shared = Shared::new(platform, security)?;
         let local = SocketAddr::from(([0, 0, 0, 0], 0));
         Ok(Port { shared: Arc::new(shared), listening: Arc::new(Mutex::new(None)), local })
     }

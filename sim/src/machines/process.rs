@@ -68,20 +68,20 @@ pub(super) async fn run(setting: Setting, node: usize, machine: Arc<Mutex<Machin
 
 async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmoil::Result {
     let plan = &setting.plan;
-    let (memory, ctx, stop, join) = {
+    let (memory, platform, stop, join) = {
         let mut machine = machine.lock();
         machine.boots += 1;
         let rng = Arc::new(Rng::from_seed(plan.seed ^ ((node as u64 + 1) << 32) ^ (machine.boots << 48)));
-        let ctx = Platform {
+        let platform = Platform {
             clock: machine.clock.source.clone(),
             rng: rng.clone(),
             net: Arc::new(Wire(machine.meter.clone())),
             executor: Arc::new(Lanes::new(machine.disk.clone(), rng)),
             metrics: Default::default(),
             trace: Default::default(),
-            plant: setting.plant.into(),
+            planted: setting.bug.into(),
         };
-        (machine.memory.clone(), ctx, machine.stop.clone(), machine.join.clone())
+        (machine.memory.clone(), platform, machine.stop.clone(), machine.join.clone())
     };
     let first_admin = if plan.society.administered { FIRST_ADMIN.to_owned() } else { String::new() };
     let strangers = if plan.society.strangers > 0 { Strangers::Invite } else { Strangers::Add };
@@ -103,7 +103,7 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
         auto_finalize: Duration::from_secs(600),
         replace_after: plan.members.as_ref().map_or(NEVER, |members| members.replace_after),
     };
-    let started = Cluster::start_tuned(ctx.clone(), Arc::new(memory), config, plan.log);
+    let started = Cluster::start_tuned(platform.clone(), Arc::new(memory), config, plan.log);
     let cluster = tokio::select! {
         biased;
         () = stop.notified() => return Ok(()),
@@ -117,9 +117,9 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
             Some(Window { routing: cluster.routing(), led: cluster.led(), inspection: None, orders: giving });
     }
     let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried() };
-    let handle = NodeHandle::start_with(ctx.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
+    let handle = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
     let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()) };
-    let edge = TcpEdge::start(&ctx, handle.service().clone(), listening).await?;
+    let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));
     tokio::select! {
         biased;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{ClientMessageId, ConversationId, UserId};
 use troupe_runtime::clock::SimClock;
 use troupe_runtime::{Platform, Rng};
@@ -46,7 +46,7 @@ pub enum Phase {
 pub struct WorkloadContext {
     pub plan: Arc<Plan>,
     pub evidence: Arc<Evidence>,
-    pub plant: Option<Plant>,
+    pub bug: Option<Bug>,
     pub phase: watch::Sender<Phase>,
     pub users: watch::Sender<BTreeMap<usize, UserId>>,
     /// The busy group.
@@ -68,11 +68,11 @@ pub struct WorkloadContext {
 }
 
 impl WorkloadContext {
-    pub fn new(plan: Arc<Plan>, evidence: Arc<Evidence>, plant: Option<Plant>) -> WorkloadContext {
+    pub fn new(plan: Arc<Plan>, evidence: Arc<Evidence>, bug: Option<Bug>) -> WorkloadContext {
         WorkloadContext {
             plan,
             evidence,
-            plant,
+            bug,
             phase: watch::Sender::new(Phase::Talking),
             users: watch::Sender::default(),
             group: watch::Sender::default(),
@@ -131,7 +131,7 @@ impl WorkloadContext {
             executor: Arc::new(Lanes::new(Arc::<Disk>::default(), rng)),
             metrics: Default::default(),
             trace: Default::default(),
-            plant: self.plant.into(),
+            planted: self.bug.into(),
         }
     }
 

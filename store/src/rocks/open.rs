@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rocksdb::{ColumnFamilyDescriptor, DB, Error, ErrorKind, WriteOptions};
-use troupe_core::plant::{Plant, Planted};
+use troupe_core::planted::{Bug, Planted};
 
 use super::witness::{self, Witness};
 use super::{options, recycled};
@@ -16,8 +16,8 @@ use crate::key::node::{FIRST_FORMAT, FORMAT, FORMAT_VERSION, format_in};
 const DAMAGED: &str = "DAMAGED";
 
 /// Opens it and compares its end with the witness.
-pub(super) fn open(path: &Path, plant: Planted) -> Result<(DB, Witness), EngineError> {
-    let heeded = !plant.is(Plant::WitnessIgnored);
+pub(super) fn open(path: &Path, planted: Planted) -> Result<(DB, Witness), EngineError> {
+    let heeded = !planted.is(Bug::WitnessIgnored);
     create_dir(path).map_err(|error| {
         let path = path.display();
         EngineError::Refused(format!(

@@ -34,7 +34,7 @@ pub async fn record(
 /// log with holes misleads.
 pub(super) async fn read(service: &Service, asker: UserId, read: wire::ReadAudit) -> Result<Told, Refusal> {
     let limit = page_limit(read.limit, limits::PAGE_AUDIT);
-    let map = service.world.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
+    let map = service.context.router.routing().shards.ok_or(Refusal::OVERLOADED)?;
     let asked = map.shards().map(|shard| {
         let act = Act::ReadAudit(wire::ReadAudit { limit: limit as u32, ..read });
         part(service, Slot(map.slots(shard).0), asker, act)

@@ -12,7 +12,7 @@ use crate::message::{Refusal, wire};
 use crate::service::Service;
 
 pub(super) fn show(service: &Service) -> Told {
-    let settings = service.world.router.routing().settings.clone();
+    let settings = service.context.router.routing().settings.clone();
     Told::Settings(shown(&settings))
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn change(
     ];
     let detail = said.into_iter().flatten().collect::<Vec<_>>().join(", ");
     record(service, by, request, "cluster.settings", "cluster", &detail).await?;
-    service.world.cluster.change_settings(change).await.map_err(|error| match error {
+    service.context.cluster.change_settings(change).await.map_err(|error| match error {
         OrderError::Unavailable => Refusal::Unavailable,
         OrderError::UpgradePending(_) => client::Refusal::UpgradePending.into(),
         OrderError::Unknown(why) | OrderError::Refused(why) => {
@@ -54,7 +54,7 @@ pub(super) async fn change(
         }
     })?;
     // As it is to be: this node hears of it in a moment.
-    let mut settings = service.world.router.routing().settings.clone();
+    let mut settings = service.context.router.routing().settings.clone();
     settings.change(change);
     Ok(Told::Settings(shown(&settings)))
 }

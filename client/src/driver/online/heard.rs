@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId};
 use troupe_proto::client::{EndReason, Refusal};
 use troupe_proto::wire::client as wire;
@@ -54,7 +54,7 @@ impl Driver {
                 return self.lost("the node does not know this session".into());
             }
             Err(error @ Error::Rejected { .. }) => return self.settle(conversation, id, Err(error)),
-            Err(_) if self.shared.context.planted(Plant::SdkGivesUp) => Refused::ForGood,
+            Err(_) if self.shared.context.planted(Bug::SdkGivesUp) => Refused::ForGood,
             Err(_) => Refused::Unknown,
         };
         self.shared.sending.lock().outbox.refused(&id, refused, Instant::now());
@@ -211,12 +211,12 @@ impl Driver {
         if self.incoming.is_closed() {
             return;
         }
-        if self.shared.context.planted(Plant::SdkTrustsPushes) {
+        if self.shared.context.planted(Bug::SdkTrustsPushes) {
             return self.tell(Incoming::Event { conversation, event });
         }
         self.meet(conversation, seq);
         self.inbox.push(conversation, event);
-        if self.shared.context.planted(Plant::SdkCursorEarly)
+        if self.shared.context.planted(Bug::SdkCursorEarly)
             && let Some(seq) = self.inbox.cursor(conversation)
         {
             drop(self.shared.store.lock().append(&Record::Cursor { conversation, seq }));

@@ -22,17 +22,17 @@ impl Reply {
         let frame = wire::ServerFrame { request_id: self.request_id, message: Some(message) };
         frame::encode_frame(&frame, &mut bytes);
         if !self.outbox.push(bytes.freeze()) {
-            self.context.service.stats().slow_consumers.up();
+            self.context.service.metrics().slow_consumers.up();
         }
     }
 
     pub fn fail(self, refusal: &Refusal) {
-        let stats = self.context.service.stats();
+        let metrics = self.context.service.metrics();
         match refusal {
-            Refusal::Rejected { .. } => stats.rejected.up(),
-            Refusal::Overloaded { .. } | Refusal::StorageLow | Refusal::NotOwner { .. } => stats.overloaded.up(),
-            Refusal::Limited { .. } => stats.rate_limited.up(),
-            Refusal::Unavailable => stats.unavailable.up(),
+            Refusal::Rejected { .. } => metrics.rejected.up(),
+            Refusal::Overloaded { .. } | Refusal::StorageLow | Refusal::NotOwner { .. } => metrics.overloaded.up(),
+            Refusal::Limited { .. } => metrics.rate_limited.up(),
+            Refusal::Unavailable => metrics.unavailable.up(),
         }
         let failure = refusal.failure();
         self.send(ServerMessage::Failure(failure));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use troupe_core::Seq;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_proto::wire::client as wire;
 
 use crate::harness::{Ask, Client, ServerMessage, direct, message, three_nodes_with};
@@ -33,7 +33,7 @@ fn is_later(event: &wire::Event, seq: u64) -> bool {
 
 #[tokio::test]
 async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
-    let nodes = three_nodes_with(Plant::LaterKind.into()).await;
+    let nodes = three_nodes_with(Bug::LaterKind.into()).await;
     let (mut ann, mut bob, mut carl) =
         (nodes[0].user("ann").await, nodes[1].user("bob").await, nodes[2].user("carl").await);
     let group = ann.create_group("all", &[bob.user, carl.user]).await;
@@ -101,7 +101,7 @@ async fn events_of_a_later_kind_are_stored_pushed_paged_and_counted() {
 /// A first message of an unknown kind begins a conversation like any other.
 #[tokio::test]
 async fn a_conversation_may_begin_with_a_later_kind() {
-    let nodes = three_nodes_with(Plant::LaterKind.into()).await;
+    let nodes = three_nodes_with(Bug::LaterKind.into()).await;
     let (mut ann, mut bob) = (nodes[0].user("ann").await, nodes[1].user("bob").await);
     let both = direct(ann.user, bob.user);
     let id = ann.fresh_id();

@@ -58,7 +58,7 @@ async fn above_its_budget_a_user_is_slowed_down_and_others_are_not() {
     assert_eq!(flood(&mut bob, 40).await, 0);
     let answered = Instant::now();
     assert!(slow.await.expect("all are answered") > answered);
-    assert!(node.handle.ctx().metrics.rate_limited.get() >= refused);
+    assert!(node.handle.platform().metrics.rate_limited.get() >= refused);
     node.stop().await;
 }
 
@@ -95,7 +95,7 @@ async fn a_silent_connection_gives_way_to_a_newcomer() {
     let hello = wire::Hello { min_version: 1, max_version: 1, client: "test".into() };
     let _ = refused.tell(Ask::Hello(hello)).await;
     assert!(refused.end().await.is_none());
-    assert!(node.handle.ctx().metrics.connections_refused.get() >= 1);
+    assert!(node.handle.platform().metrics.connections_refused.get() >= 1);
     node.stop().await;
 }
 
@@ -140,7 +140,7 @@ async fn what_an_outsider_asks_wakes_and_writes_nothing() {
     let missing: Vec<String> = (1..200).map(|n| format!("g{}", 1_024 * 500 + n)).collect();
     let silent: Vec<String> = (1..200).map(|n| harness::direct(eve.user, eve.user + n)).collect();
     let written = settled(&node).await;
-    let awake = node.handle.ctx().metrics.actors.get();
+    let awake = node.handle.platform().metrics.actors.get();
 
     for conversation in missing.iter().chain(&silent).chain([&group]) {
         let acknowledge = wire::Acknowledge { conversation: conversation.clone(), seq: 1 };
@@ -167,7 +167,7 @@ async fn what_an_outsider_asks_wakes_and_writes_nothing() {
     assert!(matches!(eve.ask(Ask::RevokeSession(revoke)).await, ServerMessage::Done(_)));
 
     assert_eq!(logs(&node).await, written);
-    let now = node.handle.ctx().metrics.actors.get();
+    let now = node.handle.platform().metrics.actors.get();
     assert!(now <= awake, "{now} actors, {awake} before");
     node.stop().await;
 }
@@ -205,7 +205,7 @@ async fn active_entities_have_a_number_and_idle_ones_give_way() {
     }
     // Four shards may each have a few beyond the number; and there are a dozen actors that are no
     // entities.
-    let actors = node.handle.ctx().metrics.actors.get();
+    let actors = node.handle.platform().metrics.actors.get();
     assert!(actors < 4 * 16 + 8 + 20, "{actors} actors for 150 conversations");
     for group in &groups {
         assert!(!ann.send(group, "again").await.duplicate);

@@ -224,7 +224,7 @@ async fn garbage_is_answered_and_hung_up_on() {
     assert_eq!(silent.fails(Ask::Ping(early)).await.code, "not_logged_in");
     let hello = wire::Hello { min_version: 7, max_version: 9, client: String::new() };
     assert_eq!(silent.fails(Ask::Hello(hello)).await.code, "bad_version");
-    assert!(node.handle.ctx().metrics.rejected.get() >= 5);
+    assert!(node.handle.platform().metrics.rejected.get() >= 5);
     node.stop().await;
 }
 
@@ -290,6 +290,6 @@ async fn a_drain_sends_clients_away_and_waits_for_them() {
     ann.send("everyone", "a last word").await;
     drop(ann);
     harness::within(drain).await.expect("drained");
-    assert_eq!(node.handle.ctx().metrics.connections.get(), 0);
+    assert_eq!(node.handle.platform().metrics.connections.get(), 0);
     node.stop().await;
 }

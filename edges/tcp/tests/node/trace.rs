@@ -17,7 +17,8 @@ fn leader(node: &Node) -> NodeId {
 fn gathered(nodes: &[Node]) -> Vec<(NodeId, Hop)> {
     let event = Subject::event(EVERYONE, Seq(1));
     let kept = |subjects: &[Subject]| -> Vec<(NodeId, Hop)> {
-        let of = |node: &Node| node.ctx.trace.of(subjects).into_iter().map(|hop| (node.cluster.me(), hop)).collect();
+        let of =
+            |node: &Node| node.platform.trace.of(subjects).into_iter().map(|hop| (node.cluster.me(), hop)).collect();
         nodes.iter().flat_map(|node| -> Vec<_> { of(node) }).collect()
     };
     let mut hops = kept(&[event]);

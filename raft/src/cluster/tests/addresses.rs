@@ -13,8 +13,8 @@ fn table(cluster: &Cluster) -> Vec<String> {
 }
 
 async fn refused(node: &Node) -> String {
-    let ctx = node.test_net.ctx(&node.config.advertise, 99);
-    let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
+    let platform = node.test_net.platform(&node.config.advertise, 99);
+    let starting = Cluster::start(platform, Arc::new(node.disk.clone()), node.config.clone());
     match timeout(PATIENCE, starting).await.expect("it ends in time") {
         Err(StartError::Refused(why)) => why,
         Err(other) => panic!("{other}"),

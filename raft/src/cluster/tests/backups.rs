@@ -9,8 +9,8 @@ use crate::backup::client::Client;
 use crate::transport::port::Security;
 
 fn client(test_cluster: &TestCluster, number: u16) -> Client {
-    let ctx = test_cluster.test_net().ctx("127.0.0.1:99", u64::from(number) + 500);
-    Client::new(&ctx, Security::Insecure(None), vec![address(number)]).expect("a client")
+    let platform = test_cluster.test_net().platform("127.0.0.1:99", u64::from(number) + 500);
+    Client::new(&platform, Security::Insecure(None), vec![address(number)]).expect("a client")
 }
 
 /// All rows by shard, and the digest of each that the cluster reports.

@@ -29,8 +29,8 @@ fn stamped(cluster: &Cluster, name: &str) -> Timestamp {
 }
 
 async fn started_with(node: &Node, clock: Arc<Ahead>, seed: u64) -> Cluster {
-    let ctx = Platform { clock, ..node.test_net.ctx(&node.config.advertise, seed) };
-    let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
+    let platform = Platform { clock, ..node.test_net.platform(&node.config.advertise, seed) };
+    let starting = Cluster::start(platform, Arc::new(node.disk.clone()), node.config.clone());
     timeout(PATIENCE, starting).await.expect("in time").expect("it starts")
 }
 
@@ -48,7 +48,7 @@ async fn a_leader_whose_clock_is_ten_years_ahead_stamps_what_the_others_allow() 
     commit(&all, "before").await;
     let shard = ShardId(0);
     let leader = clusters.iter().position(|cluster| cluster.led().borrow().contains_key(&shard)).expect("it is led");
-    let seen = |cluster: &Cluster| cluster.links().clocks().skews(cluster.0.ctx.clock.now()).len();
+    let seen = |cluster: &Cluster| cluster.links().clocks().skews(cluster.0.platform.clock.now()).len();
     let measured = async {
         let mut tick = tokio::time::interval(Duration::from_millis(20));
         while clusters.iter().any(|cluster| seen(cluster) < 2) {

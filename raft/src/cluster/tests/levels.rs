@@ -263,9 +263,9 @@ async fn without_the_gate_an_earlier_version_meets_what_it_does_not_know() {
     let mut nodes = three(&test_net);
     nodes[2].config.supports = earlier();
     let clusters = futures::future::join_all(nodes.iter().zip(1..).map(|(node, seed)| {
-        let mut ctx = test_net.ctx(&node.config.advertise, seed);
-        ctx.plant = troupe_core::plant::Plant::LevelIgnored.into();
-        Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone())
+        let mut platform = test_net.platform(&node.config.advertise, seed);
+        platform.planted = troupe_core::planted::Bug::LevelIgnored.into();
+        Cluster::start(platform, Arc::new(node.disk.clone()), node.config.clone())
     }));
     let clusters: Vec<Cluster> = clusters.await.into_iter().map(|started| started.expect("it starts")).collect();
     let all: Vec<&Cluster> = clusters.iter().collect();

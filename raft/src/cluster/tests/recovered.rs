@@ -70,8 +70,8 @@ async fn shards_without_a_copy_begin_empty_and_a_node_of_the_old_cluster_is_refu
     }
     // Its disk is of the old cluster, and it receives that reason.
     let node = &test_cluster.machines[1].node;
-    let ctx = test_cluster.test_net().ctx(&node.config.advertise, 77);
-    let starting = Cluster::start(ctx, Arc::new(node.disk.clone()), node.config.clone());
+    let platform = test_cluster.test_net().platform(&node.config.advertise, 77);
+    let starting = Cluster::start(platform, Arc::new(node.disk.clone()), node.config.clone());
     let refused = timeout(PATIENCE, starting).await.expect("the reason arrives").map(drop).unwrap_err().to_string();
     assert!(refused.contains("belongs to cluster"), "{refused}");
     test_cluster.shutdown().await;

@@ -85,9 +85,9 @@ async fn what_is_committed_while_a_snapshot_is_under_way_follows_it_by_the_log()
     // It installs no snapshot for now.
     let group = GroupId::of(ShardId(0)).0;
     let stalled = Arc::new(Stalled::default());
-    let ctx = Platform { executor: stalled.clone(), ..test_net.ctx(&nodes[2].config.advertise, 99) };
+    let platform = Platform { executor: stalled.clone(), ..test_net.platform(&nodes[2].config.advertise, 99) };
     let engine = Arc::new(nodes[2].disk.clone());
-    let starting = Cluster::start_tuned(ctx, engine, nodes[2].config.clone(), few_entries());
+    let starting = Cluster::start_tuned(platform, engine, nodes[2].config.clone(), few_entries());
     clusters[2] = timeout(PATIENCE, starting).await.expect("it starts in time").expect("it starts");
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     while stalled.0.lock().as_ref().is_some_and(Vec::is_empty) {

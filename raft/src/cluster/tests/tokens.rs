@@ -29,7 +29,7 @@ fn secured_one(node: Node, folder: &TempDir, number: usize) -> Node {
 }
 
 fn holder(test_net: &TestNet, token: &Token) -> Port {
-    Port::dialer(&test_net.ctx("an operator", 77), Security::Token(token.clone())).unwrap()
+    Port::dialer(&test_net.platform("an operator", 77), Security::Token(token.clone())).unwrap()
 }
 
 async fn rotate(test_net: &TestNet, token: &Token, at: u16) -> Result<Token, String> {

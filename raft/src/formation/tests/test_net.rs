@@ -58,7 +58,7 @@ impl TestNet {
         dials.wait_for(enough).await.expect("the test_net outlives its dials");
     }
 
-    pub fn ctx(&self, address: &str, seed: u64) -> Platform {
+    pub fn platform(&self, address: &str, seed: u64) -> Platform {
         Platform {
             clock: Arc::new(SystemClock),
             rng: Arc::new(Rng::from_seed(seed)),
@@ -66,7 +66,7 @@ impl TestNet {
             executor: Arc::new(Inline),
             metrics: Default::default(),
             trace: Default::default(),
-            plant: Default::default(),
+            planted: Default::default(),
         }
     }
 }
@@ -169,9 +169,11 @@ impl Node {
 
     pub fn start(&mut self) -> Start {
         self.seed += 1000;
-        let ctx = self.test_net.ctx(&self.config.advertise, self.seed);
+        let platform = self.test_net.platform(&self.config.advertise, self.seed);
         let (engine, config) = (Arc::new(self.disk.clone()), self.config.clone());
-        tokio::spawn(async move { establish(&ctx, engine, &config, &Default::default(), &Waiting::default()).await })
+        tokio::spawn(
+            async move { establish(&platform, engine, &config, &Default::default(), &Waiting::default()).await },
+        )
     }
 
     /// A power failure: nothing answers any more, and unsynced data is gone.

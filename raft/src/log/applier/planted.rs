@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::record::{Placed, Table};
 use troupe_core::{Command, Intent};
 use troupe_store::Durability::Buffered;
@@ -13,10 +13,10 @@ use super::{Applier, ShardApplier, decode};
 
 impl ShardApplier {
     pub(super) fn betray(&self, engine: &Arc<dyn Engine>, newest: &[Bytes]) -> Result<(), EngineError> {
-        if self.machine.plant.is(Plant::ForgetDedupOnRestart) {
+        if self.machine.planted.is(Bug::ForgetDedupOnRestart) {
             self.forget_dedup(engine)?;
         }
-        if self.machine.plant.is(Plant::ReapplyOnReplay) {
+        if self.machine.planted.is(Bug::ReapplyOnReplay) {
             self.reapply(engine, newest)?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::ops::{Bound, RangeBounds};
 use futures::Stream;
 use openraft::OptionalSend;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_runtime::trace::Stage;
 use troupe_store::engine::{Family, Op};
 use troupe_store::key::What;
@@ -82,7 +82,7 @@ impl RaftLogStorage<Types> for LogStore {
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         let value = codec::seal(&codec::vote_out(vote));
         let ops = vec![Op::Put(Family::RaftMeta, meta_key(self.group, What::Vote), value)];
-        if !self.ctx.planted(Plant::VoteNotWritten) {
+        if !self.platform.planted(Bug::VoteNotWritten) {
             self.flusher.write(ops).await?;
         }
         self.log.lock().vote = Some(*vote);
@@ -114,7 +114,7 @@ impl RaftLogStorage<Types> for LogStore {
             log.appends += 1;
             for entry in entries {
                 if hops::carries(&entry) {
-                    hops::entry(&self.ctx, self.group, entry.log_id, Stage::Appended);
+                    hops::entry(&self.platform, self.group, entry.log_id, Stage::Appended);
                     ids.push(entry.log_id);
                 }
                 let value = codec::seal(&codec::entry_out(&entry));
@@ -125,10 +125,10 @@ impl RaftLogStorage<Types> for LogStore {
             }
             log.appends
         };
-        let (log, ctx, group) = (self.log.clone(), self.ctx.clone(), self.group);
+        let (log, platform, group) = (self.log.clone(), self.platform.clone(), self.group);
         let done = Box::new(move |outcome: io::Result<()>| {
             if outcome.is_ok() {
-                ids.into_iter().for_each(|id| hops::entry(&ctx, group, id, Stage::Flushed));
+                ids.into_iter().for_each(|id| hops::entry(&platform, group, id, Stage::Flushed));
                 let mut log = log.lock();
                 log.flushed = log.flushed.max(append);
                 log.evict();
@@ -140,7 +140,7 @@ impl RaftLogStorage<Types> for LogStore {
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         let from = last.map_or(0, |last| last.index + 1);
-        if self.ctx.planted(Plant::TruncateSkipped) {
+        if self.platform.planted(Bug::TruncateSkipped) {
             return Ok(());
         }
         let op = {

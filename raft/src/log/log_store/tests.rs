@@ -23,12 +23,13 @@ struct Shared {
     machine: StateMachine,
 }
 
-fn open(memory: Memory, ctx: Platform) -> Shared {
+fn open(memory: Memory, platform: Platform) -> Shared {
     let engine: Arc<dyn Engine> = Arc::new(memory.clone());
     let fatal = Fatal::new();
-    let flusher = Flusher::start(ctx.clone(), engine.clone(), fatal.clone());
-    let log = LogStore::open(GROUP, ctx.clone(), engine.clone(), flusher.clone(), fatal.clone(), LogLimits::default())
-        .unwrap();
+    let flusher = Flusher::start(platform.clone(), engine.clone(), fatal.clone());
+    let log =
+        LogStore::open(GROUP, platform.clone(), engine.clone(), flusher.clone(), fatal.clone(), LogLimits::default())
+            .unwrap();
     let applier = ShardApplier {
         shard: ShardId(1),
         map: ShardMap { count: 16 },
@@ -36,11 +37,12 @@ fn open(memory: Memory, ctx: Platform) -> Shared {
         supports: Range::OURS,
         numberings: Default::default(),
     };
-    let machine = StateMachine::open(GROUP, ctx, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();
+    let machine =
+        StateMachine::open(GROUP, platform, engine, flusher, fatal, Arc::new(applier), Gate::default()).unwrap();
     Shared { memory, log, machine }
 }
 
-fn ctx() -> Platform {
+fn platform() -> Platform {
     Platform { executor: Arc::new(troupe_runtime::executor::Inline), ..Platform::production() }
 }
 
@@ -66,7 +68,7 @@ impl StoreBuilder<Types, LogStore, StateMachine, ()> for Builder {
     async fn build(&self) -> Result<((), LogStore, StateMachine), StorageError<Types>> {
         let memory = Memory::new();
         neighbours(&memory);
-        let shared = open(memory, ctx());
+        let shared = open(memory, platform());
         Ok(((), shared.log, shared.machine))
     }
 }
@@ -92,7 +94,7 @@ async fn append(log: &mut LogStore, entries: Vec<Entry>) {
 async fn a_log_larger_than_its_tail_is_read_whole_and_in_pieces_of_bounded_size() {
     const ENTRIES: u64 = 100;
     const BYTES: usize = 64 * 1024;
-    let mut log = open(Memory::new(), ctx()).log;
+    let mut log = open(Memory::new(), platform()).log;
     for index in 0..ENTRIES {
         append(&mut log, vec![entry(index, BYTES)]).await;
     }
@@ -112,12 +114,12 @@ async fn a_log_larger_than_its_tail_is_read_whole_and_in_pieces_of_bounded_size(
 
 #[tokio::test]
 async fn what_was_flushed_survives_a_power_loss_and_nothing_is_reported_before() {
-    let mut shared = open(Memory::new(), ctx());
+    let mut shared = open(Memory::new(), platform());
     shared.log.save_vote(&Vote::new_committed(3, 4)).await.unwrap();
     append(&mut shared.log, vec![entry(0, 10), entry(1, 10)]).await;
     shared.log.save_committed(Some(LogId::new_term_index(1, 1))).await.unwrap();
     append(&mut shared.log, vec![entry(2, 10)]).await;
-    let mut after = open(shared.memory.crash(), ctx()).log;
+    let mut after = open(shared.memory.crash(), platform()).log;
     assert_eq!(after.read_vote().await.unwrap(), Some(Vote::new_committed(3, 4)));
     assert_eq!(after.read_committed().await.unwrap(), Some(LogId::new_term_index(1, 1)));
     let entries = after.try_get_log_entries(..).await.unwrap();
@@ -126,11 +128,11 @@ async fn what_was_flushed_survives_a_power_loss_and_nothing_is_reported_before()
 
 #[tokio::test]
 async fn a_truncated_tail_does_not_come_back() {
-    let mut shared = open(Memory::new(), ctx());
+    let mut shared = open(Memory::new(), platform());
     append(&mut shared.log, (0..10).map(|index| entry(index, 10)).collect()).await;
     shared.log.truncate_after(Some(LogId::new_term_index(1, 4))).await.unwrap();
     append(&mut shared.log, vec![entry(5, 20)]).await;
-    for log in [&mut shared.log.clone(), &mut open(shared.memory.crash(), ctx()).log] {
+    for log in [&mut shared.log.clone(), &mut open(shared.memory.crash(), platform()).log] {
         let entries = log.try_get_log_entries(..).await.unwrap();
         assert_eq!(entries.len(), 6);
         assert_eq!(entries[5], entry(5, 20));
@@ -139,7 +141,7 @@ async fn a_truncated_tail_does_not_come_back() {
 
 #[tokio::test]
 async fn a_failed_write_fails_its_caller_and_everybody_after_it() {
-    let mut shared = open(Memory::new(), ctx());
+    let mut shared = open(Memory::new(), platform());
     shared.memory.fail_next_write("the disk is gone");
     assert!(shared.log.save_vote(&Vote::new(3, 4)).await.is_err());
     assert!(shared.log.fatal.wait().await.contains("the disk is gone"));
@@ -151,10 +153,10 @@ async fn a_failed_write_fails_its_caller_and_everybody_after_it() {
 #[cfg(feature = "planted-bugs")]
 #[tokio::test]
 async fn the_planted_bug_loses_what_it_reported() {
-    let plant = troupe_core::plant::Plant::AckBeforeFsync.into();
-    let mut shared = open(Memory::new(), Platform { plant, ..ctx() });
+    let planted = troupe_core::planted::Bug::AckBeforeFsync.into();
+    let mut shared = open(Memory::new(), Platform { planted, ..platform() });
     append(&mut shared.log, vec![entry(0, 10)]).await;
-    let mut after = open(shared.memory.crash(), ctx()).log;
+    let mut after = open(shared.memory.crash(), platform()).log;
     assert_eq!(after.try_get_log_entries(..).await.unwrap(), vec![]);
 }
 
@@ -162,7 +164,7 @@ async fn the_planted_bug_loses_what_it_reported() {
 async fn entries_that_were_replaced_are_dropped_when_the_state_is_beyond_them() {
     let memory = Memory::new();
     neighbours(&memory);
-    let mut shared = open(memory, ctx());
+    let mut shared = open(memory, platform());
     append(&mut shared.log, (0..60).map(|index| entry(index, 10)).collect()).await;
     // Applied before the log had it: another leader's entry instead of one of these.
     let applied = LogId::new_term_index(2, 55);
@@ -171,10 +173,10 @@ async fn entries_that_were_replaced_are_dropped_when_the_state_is_beyond_them() 
     batch.put(Family::RaftMeta, meta_key(GROUP, What::Applied), row);
     shared.memory.write(batch, Durability::Synced).unwrap();
 
-    let mut shared = open(shared.memory.kill(), ctx());
+    let mut shared = open(shared.memory.kill(), platform());
     let state = shared.log.get_log_state().await.unwrap();
     assert_eq!((state.last_log_id, state.last_purged_log_id), (Some(applied), Some(applied)));
     append(&mut shared.log, vec![Entry { log_id: LogId::new_term_index(2, 56), payload: Payload::Blank }]).await;
-    let again = open(shared.memory.kill(), ctx()).log.get_log_state().await.unwrap();
+    let again = open(shared.memory.kill(), platform()).log.get_log_state().await.unwrap();
     assert_eq!(again.last_log_id, Some(LogId::new_term_index(2, 56)), "what follows stays");
 }

@@ -36,7 +36,10 @@ pub fn invalid(what: &'static str) -> io::Error {
 }
 
 /// Runs work on the lane for bulk work.
-pub async fn blocking<T: Send + 'static>(ctx: &Platform, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let done = executor::run(&*ctx.executor, Lane::Bulk, work).await;
+pub async fn blocking<T: Send + 'static>(
+    platform: &Platform,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let done = executor::run(&*platform.executor, Lane::Bulk, work).await;
     done.ok_or_else(|| io::Error::other("the lane for bulk work is full"))
 }

@@ -23,18 +23,18 @@ use crate::types::{GroupId, SnapshotMeta, Vote};
 const SNAPSHOTS_RECEIVED: usize = 2;
 
 /// Receives snapshots until it is dropped.
-pub async fn serve(ctx: Platform, engine: Arc<dyn Engine>, port: Port, groups: Groups) {
+pub async fn serve(platform: Platform, engine: Arc<dyn Engine>, port: Port, groups: Groups) {
     let mut inbound = port.inbound(Protocol::Snapshot);
     let room = Arc::new(Semaphore::new(SNAPSHOTS_RECEIVED));
     let mut transfers = JoinSet::new();
     while let Some(Inbound { from, stream, .. }) = inbound.recv().await {
         while transfers.try_join_next().is_some() {}
-        let (ctx, engine, groups) = (ctx.clone(), engine.clone(), groups.clone());
+        let (platform, engine, groups) = (platform.clone(), engine.clone(), groups.clone());
         let turn = room.clone().try_acquire_owned();
         transfers.spawn(async move {
             let mut stream = stream;
             let installed = match turn {
-                Ok(_turn) => receive(&ctx, engine, &groups, &mut stream).await,
+                Ok(_turn) => receive(&platform, engine, &groups, &mut stream).await,
                 Err(_) => Err(io::Error::other("this node receives other snapshots, retry")),
             };
             let reply = match installed {
@@ -52,7 +52,7 @@ pub async fn serve(ctx: Platform, engine: Arc<dyn Engine>, port: Port, groups: G
 }
 
 async fn receive(
-    ctx: &Platform,
+    platform: &Platform,
     engine: Arc<dyn Engine>,
     groups: &Groups,
     stream: &mut Box<dyn Stream>,
@@ -66,7 +66,7 @@ async fn receive(
     let (last_log_id, last_membership) =
         codec::applied_in(header.state.unwrap_or_default()).map_err(io::Error::other)?;
     let meta = SnapshotMeta { last_log_id, last_membership };
-    let staged = stage(ctx, engine, &group, stream).await?;
+    let staged = stage(platform, engine, &group, stream).await?;
     let snapshot = openraft::Snapshot { meta, snapshot: SnapshotData::Staged(staged) };
     let installing = group.raft.install_full_snapshot(vote, snapshot);
     let response = while_working(stream, installing).await?.map_err(io::Error::other)?;
@@ -86,20 +86,20 @@ pub(super) async fn while_working<T>(stream: &mut Box<dyn Stream>, work: impl Fu
 }
 
 async fn stage(
-    ctx: &Platform,
+    platform: &Platform,
     engine: Arc<dyn Engine>,
     group: &Group,
     stream: &mut Box<dyn Stream>,
 ) -> io::Result<Box<dyn Replace>> {
     let ranges = group.applier.ranges();
     let wanted = ranges.clone();
-    let mut staged = blocking(ctx, move || engine.begin_replace(wanted)).await?.map_err(io::Error::other)?;
+    let mut staged = blocking(platform, move || engine.begin_replace(wanted)).await?.map_err(io::Error::other)?;
     let mut pairs = 0;
     loop {
         match read_in_time(stream).await? {
             Part::Block(block) => {
                 let ranges = ranges.clone();
-                let unpacked = blocking(ctx, move || unpack(staged, &ranges, block)).await??;
+                let unpacked = blocking(platform, move || unpack(staged, &ranges, block)).await??;
                 staged = unpacked.0;
                 pairs += unpacked.1;
             }

@@ -30,7 +30,7 @@ pub struct Destination {
 
 /// Sends a snapshot and waits until it is installed. Returns the vote of the receiver.
 pub async fn send(
-    ctx: &Platform,
+    platform: &Platform,
     port: &Port,
     throttle: &CatchupThrottle,
     to: Destination,
@@ -50,7 +50,7 @@ pub async fn send(
         state: Some(state),
     };
     write(stream, Part::Header(header)).await?;
-    send_rows(ctx, throttle, reader, ranges, stream).await?;
+    send_rows(platform, throttle, reader, ranges, stream).await?;
     match timeout(SNAPSHOT_INSTALL, reply(stream)).await?? {
         Part::Reply(wire::SnapshotReply { vote: Some(vote), .. }) => Ok(codec::vote_in(vote)),
         Part::Reply(reply) => Err(io::Error::other(reply.refusal)),
@@ -70,7 +70,7 @@ pub(super) async fn reply(stream: &mut Box<dyn Stream>) -> io::Result<Part> {
 
 /// The blocks of all ranges, and the end.
 pub async fn send_rows(
-    ctx: &Platform,
+    platform: &Platform,
     throttle: &CatchupThrottle,
     reader: Arc<dyn Reader>,
     ranges: Vec<Rows>,
@@ -82,9 +82,9 @@ pub async fn send_rows(
         while let Some(begin) = next {
             let turn = throttle.turn().await;
             let (reader, end) = (reader.clone(), end.clone());
-            let block = blocking(ctx, move || pack(&*reader, family, begin, end)).await??;
+            let block = blocking(platform, move || pack(&*reader, family, begin, end)).await??;
             #[cfg(feature = "planted-bugs")]
-            let block = if ctx.planted(troupe_core::plant::Plant::SnapshotWithoutDedup) {
+            let block = if platform.planted(troupe_core::planted::Bug::SnapshotWithoutDedup) {
                 block.without_dedup(family)?
             } else {
                 block

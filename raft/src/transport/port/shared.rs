@@ -59,11 +59,11 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(ctx: &Platform, security: Security) -> Result<Shared, StartError> {
+    pub fn new(platform: &Platform, security: Security) -> Result<Shared, StartError> {
         let keys = Keys::new(security);
         Ok(Shared {
-            net: Arc::clone(&ctx.net),
-            rng: Arc::clone(&ctx.rng),
+            net: Arc::clone(&platform.net),
+            rng: Arc::clone(&platform.rng),
             identity: RwLock::new(Identity { member: None, tls: keys.mint(None)? }),
             keys: RwLock::new(keys),
             address_book: AddressBook::default(),

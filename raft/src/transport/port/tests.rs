@@ -18,7 +18,7 @@ use crate::transport::token::Token;
 const CLUSTER: [u8; 16] = [1; 16];
 
 /// Real sockets, because half-open connections and addresses in use depend on the kernel.
-fn ctx() -> Platform {
+fn platform() -> Platform {
     Platform {
         clock: Arc::new(SystemClock),
         rng: Arc::new(Rng::from_seed(1)),
@@ -26,7 +26,7 @@ fn ctx() -> Platform {
         executor: Arc::new(Inline),
         metrics: Default::default(),
         trace: Default::default(),
-        plant: Default::default(),
+        planted: Default::default(),
     }
 }
 
@@ -35,7 +35,7 @@ fn token(seed: u64) -> Token {
 }
 
 async fn open(security: Security) -> Port {
-    Port::open(&ctx(), "127.0.0.1:0", security).await.unwrap()
+    Port::open(&platform(), "127.0.0.1:0", security).await.unwrap()
 }
 
 async fn member(security: Security, cluster: [u8; 16], id: u64) -> Port {
@@ -164,10 +164,10 @@ async fn idle_connections_hold_up_nobody() {
     let two = member(security, CLUSTER, 2).await;
     introduce(&one, &two);
     let mut streams = two.inbound(Protocol::Raft);
-    let ctx = ctx();
+    let platform = platform();
     let mut stuck = Vec::new();
     for half in 0..3 * HANDSHAKES {
-        let mut stream = ctx.net.connect(&two.local_addr().to_string()).await.unwrap();
+        let mut stream = platform.net.connect(&two.local_addr().to_string()).await.unwrap();
         if half % 2 == 0 {
             // The beginning of a TLS record that never ends.
             stream.write_all(&[0x16, 3, 1, 1]).await.unwrap();
@@ -185,7 +185,7 @@ async fn a_removed_node_gets_nothing_by_its_certificate_whatever_it_asks_for() {
     let security = Security::Token(token(1));
     let one = member(security.clone(), CLUSTER, 1).await;
     let two = member(security.clone(), CLUSTER, 2).await;
-    let holder = Port::dialer(&ctx(), security).unwrap();
+    let holder = Port::dialer(&platform(), security).unwrap();
     introduce(&one, &two);
     let at = two.local_addr().to_string();
     let protocols = [Protocol::Raft, Protocol::Snapshot, Protocol::Mesh, Protocol::Formation, Protocol::Backup];
@@ -258,7 +258,7 @@ async fn what_happens_in_good_order_is_no_warning() {
 #[tokio::test(start_paused = true)]
 async fn a_stuck_handshake_ends_by_itself() {
     let two = member(Security::Insecure(None), CLUSTER, 2).await;
-    let mut stuck = ctx().net.connect(&two.local_addr().to_string()).await.unwrap();
+    let mut stuck = platform().net.connect(&two.local_addr().to_string()).await.unwrap();
     let mut byte = [0u8; 1];
     assert_eq!(stuck.read(&mut byte).await.unwrap(), 0);
 }
@@ -267,11 +267,11 @@ async fn a_stuck_handshake_ends_by_itself() {
 async fn a_port_in_use_is_refused_with_its_address_and_free_after_shutdown() {
     let one = open(Security::Insecure(None)).await;
     let address = one.local_addr().to_string();
-    let again = Port::open(&ctx(), &address, Security::Insecure(None)).await;
+    let again = Port::open(&platform(), &address, Security::Insecure(None)).await;
     let Err(StartError::Refused(text)) = again else { panic!("the address is in use") };
     assert!(text.starts_with(&format!("cluster port {address} is in use: ")), "{text}");
     one.shutdown().await;
-    Port::open(&ctx(), &address, Security::Insecure(None)).await.unwrap();
+    Port::open(&platform(), &address, Security::Insecure(None)).await.unwrap();
 }
 
 #[tokio::test]

@@ -25,14 +25,14 @@ pub struct Client {
 impl Client {
     pub async fn connect(node: &Node) -> Client {
         let address = node.edge.address().to_string();
-        let stream = within(node.ctx.net.connect(&address)).await.expect("a connection");
+        let stream = within(node.platform.net.connect(&address)).await.expect("a connection");
         Client {
             stream,
             buffer: BytesMut::new(),
             pushes: VecDeque::new(),
             next_id: 1,
             user: 0,
-            salt: node.ctx.rng.u64(),
+            salt: node.platform.rng.u64(),
             request: 0,
         }
     }

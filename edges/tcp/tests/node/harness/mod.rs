@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
-use troupe_core::plant::Planted;
+use troupe_core::planted::Planted;
 use troupe_edge_tcp::TcpEdge;
 use troupe_edge_tcp::door::Door;
 use troupe_proto::wire::client as wire;
@@ -27,7 +27,7 @@ pub use wire::server_frame::Message as ServerMessage;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Node {
-    pub ctx: Platform,
+    pub platform: Platform,
     pub cluster: Cluster,
     pub handle: NodeHandle,
     pub edge: TcpEdge,
@@ -71,14 +71,14 @@ impl Executor for Stalling {
 }
 
 pub async fn one_node_on(executor: Arc<Stalling>) -> Node {
-    let ctx = Platform { executor, ..Platform::production() };
-    start(ctx, config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace), Memory::new()).await
+    let platform = Platform { executor, ..Platform::production() };
+    start(platform, config("127.0.0.1:0".into(), Vec::new(), LoginPolicy::Replace), Memory::new()).await
 }
 
 pub async fn one_node(login_policy: LoginPolicy) -> Node {
-    let ctx = Platform::production();
+    let platform = Platform::production();
     let config = config("127.0.0.1:0".into(), Vec::new(), login_policy);
-    start(ctx, config, Memory::new()).await
+    start(platform, config, Memory::new()).await
 }
 
 /// A node with other limits than usual.
@@ -97,16 +97,16 @@ pub async fn three_nodes() -> Vec<Node> {
 }
 
 /// Three nodes that carry a planted bug.
-pub async fn three_nodes_with(plant: Planted) -> Vec<Node> {
-    let ctx = Platform::production();
+pub async fn three_nodes_with(planted: Planted) -> Vec<Node> {
+    let platform = Platform::production();
     let mut addresses = Vec::new();
     for _ in 0..3 {
-        let free = ctx.net.bind("127.0.0.1:0").await.expect("a port");
+        let free = platform.net.bind("127.0.0.1:0").await.expect("a port");
         addresses.push(free.local_addr().expect("an address").to_string());
     }
     let started = addresses.iter().map(|address| {
-        let ctx = Platform { plant, ..Platform::production() };
-        start(ctx, config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
+        let platform = Platform { planted, ..Platform::production() };
+        start(platform, config(address.clone(), addresses.clone(), LoginPolicy::Replace), Memory::new())
     });
     futures::future::join_all(started.collect::<Vec<_>>()).await
 }
@@ -132,14 +132,14 @@ fn config(address: String, join: Vec<String>, login_policy: LoginPolicy) -> Clus
     }
 }
 
-pub async fn start(ctx: Platform, config: ClusterConfig, disk: Memory) -> Node {
-    start_with(ctx, config, disk, Limits::default()).await
+pub async fn start(platform: Platform, config: ClusterConfig, disk: Memory) -> Node {
+    start_with(platform, config, disk, Limits::default()).await
 }
 
-pub async fn start_with(ctx: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
+pub async fn start_with(platform: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
     // Groups are about something else in most tests.
     let settings = Settings { strangers: Strangers::Add, ..config.settings.clone() };
-    start_as(ctx, ClusterConfig { settings, ..config }, disk, limits).await
+    start_as(platform, ClusterConfig { settings, ..config }, disk, limits).await
 }
 
 pub async fn one_node_that_invites() -> Node {
@@ -147,15 +147,15 @@ pub async fn one_node_that_invites() -> Node {
     start_as(Platform::production(), config, Memory::new(), Limits::default()).await
 }
 
-async fn start_as(ctx: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
-    let started = Cluster::start(ctx.clone(), Arc::new(disk.clone()), config.clone());
+async fn start_as(platform: Platform, config: ClusterConfig, disk: Memory, limits: Limits) -> Node {
+    let started = Cluster::start(platform.clone(), Arc::new(disk.clone()), config.clone());
     let cluster = within(started).await.expect("a cluster");
     let serving = NodeConfig { hashing: Hashing::Recommended, limits };
-    let started = NodeHandle::start_with(ctx.clone(), cluster.clone(), serving, MeshKind::Direct).await;
+    let started = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await;
     let handle = started.expect("a node");
     let listening = troupe_edge_tcp::Config { listen: "127.0.0.1:0".into(), door: Arc::new(Door::plain()) };
-    let edge = TcpEdge::start(&ctx, handle.service().clone(), listening).await.expect("an edge");
-    Node { ctx, cluster, handle, edge, disk, config }
+    let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await.expect("an edge");
+    Node { platform, cluster, handle, edge, disk, config }
 }
 
 impl Node {

@@ -8,12 +8,12 @@
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Planted {
     #[cfg(feature = "planted-bugs")]
-    bug: Option<Plant>,
+    bug: Option<Bug>,
 }
 
 impl Planted {
     #[inline]
-    pub fn is(self, bug: Plant) -> bool {
+    pub fn is(self, bug: Bug) -> bool {
         #[cfg(feature = "planted-bugs")]
         let is = self.bug == Some(bug);
         #[cfg(not(feature = "planted-bugs"))]
@@ -31,22 +31,22 @@ impl Planted {
 }
 
 #[cfg(feature = "planted-bugs")]
-impl From<Option<Plant>> for Planted {
-    fn from(bug: Option<Plant>) -> Planted {
+impl From<Option<Bug>> for Planted {
+    fn from(bug: Option<Bug>) -> Planted {
         Planted { bug }
     }
 }
 
 #[cfg(feature = "planted-bugs")]
-impl From<Plant> for Planted {
-    fn from(bug: Plant) -> Planted {
+impl From<Bug> for Planted {
+    fn from(bug: Bug) -> Planted {
         Planted { bug: Some(bug) }
     }
 }
 
 /// One deliberate bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Plant {
+pub enum Bug {
     /// Ack a send as soon as it is proposed, before a majority has it.
     AckBeforeCommit,
     /// Report an append as durable before the fsync.
@@ -145,109 +145,109 @@ pub enum Plant {
     LevelIgnored,
 }
 
-impl Plant {
-    pub const ALL: [Plant; 46] = [
-        Plant::AckBeforeCommit,
-        Plant::AckBeforeFsync,
-        Plant::ForgetDedupOnRestart,
-        Plant::DedupWithoutSender,
-        Plant::IgnoreFanOutGap,
-        Plant::IgnoreAfter,
-        Plant::ReapplyOnReplay,
-        Plant::DedupWindow,
-        Plant::TimeGoesBack,
-        Plant::CursorGoesBack,
-        Plant::RemovedMaySend,
-        Plant::RemovedStaysMember,
-        Plant::AddedSeesAll,
-        Plant::VoteNotWritten,
-        Plant::TruncateSkipped,
-        Plant::AppliedBeforeRows,
-        Plant::SnapshotWithoutDedup,
-        Plant::SnapshotHalfInstalled,
-        Plant::StaleRead,
-        Plant::RecentWithoutSender,
-        Plant::LostPushUnnoticed,
-        Plant::RemovedStillFannedOut,
-        Plant::HubStaysWithOldLeader,
-        Plant::SubscribeWithoutHead,
-        Plant::PageSkipsOne,
-        Plant::WrongShard,
-        Plant::OutboxSettledUnheard,
-        Plant::SdkFreshIds,
-        Plant::SdkTrustsPushes,
-        Plant::SdkCursorEarly,
-        Plant::SdkGivesUp,
-        Plant::SdkWithoutAfter,
-        Plant::PutBackUnnoticed,
-        Plant::MoveWithoutVote,
-        Plant::GoneReplicaKept,
-        Plant::UnreadCountsOwn,
-        Plant::OwnClockTrusted,
-        Plant::InvitationEntersUnasked,
-        Plant::InvitationLost,
-        Plant::EndedSessionResumes,
-        Plant::ActNotRecorded,
-        Plant::InviteUsedTwice,
-        Plant::SyncSkipped,
-        Plant::EngineErrorIgnored,
-        Plant::WitnessIgnored,
-        Plant::LevelIgnored,
+impl Bug {
+    pub const ALL: [Bug; 46] = [
+        Bug::AckBeforeCommit,
+        Bug::AckBeforeFsync,
+        Bug::ForgetDedupOnRestart,
+        Bug::DedupWithoutSender,
+        Bug::IgnoreFanOutGap,
+        Bug::IgnoreAfter,
+        Bug::ReapplyOnReplay,
+        Bug::DedupWindow,
+        Bug::TimeGoesBack,
+        Bug::CursorGoesBack,
+        Bug::RemovedMaySend,
+        Bug::RemovedStaysMember,
+        Bug::AddedSeesAll,
+        Bug::VoteNotWritten,
+        Bug::TruncateSkipped,
+        Bug::AppliedBeforeRows,
+        Bug::SnapshotWithoutDedup,
+        Bug::SnapshotHalfInstalled,
+        Bug::StaleRead,
+        Bug::RecentWithoutSender,
+        Bug::LostPushUnnoticed,
+        Bug::RemovedStillFannedOut,
+        Bug::HubStaysWithOldLeader,
+        Bug::SubscribeWithoutHead,
+        Bug::PageSkipsOne,
+        Bug::WrongShard,
+        Bug::OutboxSettledUnheard,
+        Bug::SdkFreshIds,
+        Bug::SdkTrustsPushes,
+        Bug::SdkCursorEarly,
+        Bug::SdkGivesUp,
+        Bug::SdkWithoutAfter,
+        Bug::PutBackUnnoticed,
+        Bug::MoveWithoutVote,
+        Bug::GoneReplicaKept,
+        Bug::UnreadCountsOwn,
+        Bug::OwnClockTrusted,
+        Bug::InvitationEntersUnasked,
+        Bug::InvitationLost,
+        Bug::EndedSessionResumes,
+        Bug::ActNotRecorded,
+        Bug::InviteUsedTwice,
+        Bug::SyncSkipped,
+        Bug::EngineErrorIgnored,
+        Bug::WitnessIgnored,
+        Bug::LevelIgnored,
     ];
 
     pub fn name(self) -> &'static str {
         match self {
-            Plant::AckBeforeCommit => "ack-before-commit",
-            Plant::AckBeforeFsync => "ack-before-fsync",
-            Plant::ForgetDedupOnRestart => "forget-dedup-on-restart",
-            Plant::DedupWithoutSender => "dedup-without-sender",
-            Plant::IgnoreFanOutGap => "ignore-fan-out-gap",
-            Plant::IgnoreAfter => "ignore-after",
-            Plant::ReapplyOnReplay => "reapply-on-replay",
-            Plant::DedupWindow => "dedup-window",
-            Plant::TimeGoesBack => "time-goes-back",
-            Plant::CursorGoesBack => "cursor-goes-back",
-            Plant::RemovedMaySend => "removed-may-send",
-            Plant::RemovedStaysMember => "removed-stays-member",
-            Plant::AddedSeesAll => "added-sees-all",
-            Plant::VoteNotWritten => "vote-not-written",
-            Plant::TruncateSkipped => "truncate-skipped",
-            Plant::AppliedBeforeRows => "applied-before-rows",
-            Plant::SnapshotWithoutDedup => "snapshot-without-dedup",
-            Plant::SnapshotHalfInstalled => "snapshot-half-installed",
-            Plant::StaleRead => "stale-read",
-            Plant::RecentWithoutSender => "recent-without-sender",
-            Plant::LostPushUnnoticed => "lost-push-unnoticed",
-            Plant::RemovedStillFannedOut => "removed-still-fanned-out",
-            Plant::HubStaysWithOldLeader => "hub-stays-with-old-leader",
-            Plant::SubscribeWithoutHead => "subscribe-without-head",
-            Plant::PageSkipsOne => "page-skips-one",
-            Plant::WrongShard => "wrong-shard",
-            Plant::OutboxSettledUnheard => "outbox-settled-unheard",
-            Plant::SdkFreshIds => "sdk-fresh-ids",
-            Plant::SdkTrustsPushes => "sdk-trusts-pushes",
-            Plant::SdkCursorEarly => "sdk-cursor-early",
-            Plant::SdkGivesUp => "sdk-gives-up",
-            Plant::SdkWithoutAfter => "sdk-without-after",
-            Plant::PutBackUnnoticed => "put-back-unnoticed",
-            Plant::MoveWithoutVote => "move-without-vote",
-            Plant::GoneReplicaKept => "gone-replica-kept",
-            Plant::UnreadCountsOwn => "unread-counts-own",
-            Plant::OwnClockTrusted => "own-clock-trusted",
-            Plant::InvitationEntersUnasked => "invitation-enters-unasked",
-            Plant::InvitationLost => "invitation-lost",
-            Plant::EndedSessionResumes => "ended-session-resumes",
-            Plant::ActNotRecorded => "act-not-recorded",
-            Plant::InviteUsedTwice => "invite-used-twice",
-            Plant::SyncSkipped => "sync-skipped",
-            Plant::EngineErrorIgnored => "engine-error-ignored",
-            Plant::WitnessIgnored => "witness-ignored",
-            Plant::LaterKind => "later-kind",
-            Plant::LevelIgnored => "level-ignored",
+            Bug::AckBeforeCommit => "ack-before-commit",
+            Bug::AckBeforeFsync => "ack-before-fsync",
+            Bug::ForgetDedupOnRestart => "forget-dedup-on-restart",
+            Bug::DedupWithoutSender => "dedup-without-sender",
+            Bug::IgnoreFanOutGap => "ignore-fan-out-gap",
+            Bug::IgnoreAfter => "ignore-after",
+            Bug::ReapplyOnReplay => "reapply-on-replay",
+            Bug::DedupWindow => "dedup-window",
+            Bug::TimeGoesBack => "time-goes-back",
+            Bug::CursorGoesBack => "cursor-goes-back",
+            Bug::RemovedMaySend => "removed-may-send",
+            Bug::RemovedStaysMember => "removed-stays-member",
+            Bug::AddedSeesAll => "added-sees-all",
+            Bug::VoteNotWritten => "vote-not-written",
+            Bug::TruncateSkipped => "truncate-skipped",
+            Bug::AppliedBeforeRows => "applied-before-rows",
+            Bug::SnapshotWithoutDedup => "snapshot-without-dedup",
+            Bug::SnapshotHalfInstalled => "snapshot-half-installed",
+            Bug::StaleRead => "stale-read",
+            Bug::RecentWithoutSender => "recent-without-sender",
+            Bug::LostPushUnnoticed => "lost-push-unnoticed",
+            Bug::RemovedStillFannedOut => "removed-still-fanned-out",
+            Bug::HubStaysWithOldLeader => "hub-stays-with-old-leader",
+            Bug::SubscribeWithoutHead => "subscribe-without-head",
+            Bug::PageSkipsOne => "page-skips-one",
+            Bug::WrongShard => "wrong-shard",
+            Bug::OutboxSettledUnheard => "outbox-settled-unheard",
+            Bug::SdkFreshIds => "sdk-fresh-ids",
+            Bug::SdkTrustsPushes => "sdk-trusts-pushes",
+            Bug::SdkCursorEarly => "sdk-cursor-early",
+            Bug::SdkGivesUp => "sdk-gives-up",
+            Bug::SdkWithoutAfter => "sdk-without-after",
+            Bug::PutBackUnnoticed => "put-back-unnoticed",
+            Bug::MoveWithoutVote => "move-without-vote",
+            Bug::GoneReplicaKept => "gone-replica-kept",
+            Bug::UnreadCountsOwn => "unread-counts-own",
+            Bug::OwnClockTrusted => "own-clock-trusted",
+            Bug::InvitationEntersUnasked => "invitation-enters-unasked",
+            Bug::InvitationLost => "invitation-lost",
+            Bug::EndedSessionResumes => "ended-session-resumes",
+            Bug::ActNotRecorded => "act-not-recorded",
+            Bug::InviteUsedTwice => "invite-used-twice",
+            Bug::SyncSkipped => "sync-skipped",
+            Bug::EngineErrorIgnored => "engine-error-ignored",
+            Bug::WitnessIgnored => "witness-ignored",
+            Bug::LaterKind => "later-kind",
+            Bug::LevelIgnored => "level-ignored",
         }
     }
 
-    pub fn named(name: &str) -> Option<Plant> {
-        Plant::ALL.into_iter().chain([Plant::LaterKind]).find(|plant| plant.name() == name)
+    pub fn named(name: &str) -> Option<Bug> {
+        Bug::ALL.into_iter().chain([Bug::LaterKind]).find(|bug| bug.name() == name)
     }
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use troupe_core::plant::Plant;
+use troupe_core::planted::Bug;
 use troupe_core::{Command, NodeId, Rejection, Reply, ShardId, UserId, limits, machine};
 use troupe_proto::client;
 use troupe_proto::record::command_bytes;
 use troupe_raft::api::Outcome as Committed;
 use troupe_raft::{Cluster, ProposeError, ReadError};
-use troupe_runtime::{Lane, Meters, Platform, executor};
+use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
@@ -43,18 +43,17 @@ impl Asker {
 }
 
 #[derive(Clone)]
-pub struct World {
-    pub ctx: Platform,
+pub struct NodeContext {
+    pub platform: Platform,
     pub cluster: Cluster,
     pub router: Arc<Router>,
-    pub stats: Meters,
     /// Active users and conversations of this node.
     pub entities: Bound,
     /// Turns of users at reading.
     pub reading: Arc<Turns<UserId>>,
 }
 
-impl World {
+impl NodeContext {
     pub fn me(&self) -> NodeId {
         self.cluster.me()
     }
@@ -112,7 +111,7 @@ impl World {
         asker: Asker,
         work: impl FnOnce(&View) -> Result<Result<T, Refusal>, EngineError> + Send + 'static,
     ) -> Result<T, Refusal> {
-        if self.ctx.planted(Plant::StaleRead) {
+        if self.platform.planted(Bug::StaleRead) {
             return self.look(asker, work).await;
         }
         let barrier = self.cluster.barrier(shard).await.map_err(|error| match error {
@@ -132,7 +131,7 @@ impl World {
         let engine = self.cluster.engine();
         let read = move || work(&View::new(engine.snapshot()));
         let read = match asker {
-            Asker::Node => executor::run(&*self.ctx.executor, Lane::Read, read).await,
+            Asker::Node => executor::run(&*self.platform.executor, Lane::Read, read).await,
             Asker::User(user, cost) => self.reading.run(user, cost, read).await,
         };
         match read {
