@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest, Sha256};
 use troupe_core::{TokenHash, limits};
@@ -94,9 +95,8 @@ pub fn token_hash(secret: &[u8; 32]) -> TokenHash {
 }
 
 fn hash(hashing: Hashing, password: &[u8], salt: &[u8; SALT_BYTES]) -> String {
-    let salt = SaltString::encode_b64(salt).expect("16 bytes are a salt");
-    let hashed = argon2(hashing).hash_password(password, &salt).expect("the parameters are in range");
-    hashed.to_string()
+    let hashed: Result<PasswordHash, _> = argon2(hashing).hash_password_with_salt(password, salt);
+    hashed.expect("the salt and the parameters are in range").to_string()
 }
 
 fn argon2(hashing: Hashing) -> Argon2<'static> {
@@ -125,6 +125,15 @@ mod tests {
             passwords.verify(Address::LOCAL, "correct horse".into(), Some("not a hash".into())).await,
             Ok(false)
         );
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_the_reference_implementation_verifies() {
+        let passwords = Passwords::new(Platform::production(), Hashing::Recommended);
+        let kept = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$0AuQxA+RjPiJeA19Op7DwrFxnfh9xeTU2T6mFj2wThc";
+        assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), Some(kept.into())).await, Ok(true));
+        let salt = std::array::from_fn(|i| i as u8);
+        assert_eq!(hash(Hashing::Recommended, b"correct horse", &salt), kept);
     }
 
     #[tokio::test]
