@@ -1,0 +1,244 @@
+"""Events of a log: an envelope that every version reads, and a content that only some understand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import ClassVar, cast
+
+from . import codec
+from .codec import Field
+from .codec import Message as WireMessage
+from .errors import ProtocolError
+from .ids import CLIENT_MESSAGE_ID_BYTES, ClientMessageId, Seq, UserId
+
+_FLAGS, _CONTENT_HASH = 1000, 1001
+_KINDS = range(5, 1000)
+COUNTS_AS_UNREAD = 1
+TEXT = 1
+
+
+@dataclass(slots=True)
+class WireEvent(WireMessage):
+    """`Event` of client.proto with its content as bytes, so that unknown kinds are kept."""
+
+    seq: int = 0
+    time_ms: int = 0
+    sender: int = 0
+    client_message_id: bytes = b""
+    # The number of the field that holds the content. 0: there is none.
+    kind: int = 0
+    content: bytes = b""
+    flags: int = 0
+    content_hash: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+    def encode(self) -> bytes:
+        out = bytearray()
+        for number, value in ((1, self.seq), (2, self.time_ms), (3, self.sender)):
+            codec.put_number(out, number, value)
+        if self.client_message_id:
+            codec.put_bytes(out, 4, self.client_message_id)
+        if self.kind in _KINDS:
+            codec.put_bytes(out, self.kind, self.content)
+        codec.put_number(out, _FLAGS, self.flags)
+        if self.content_hash:
+            codec.put_bytes(out, _CONTENT_HASH, self.content_hash)
+        return bytes(out)
+
+    @classmethod
+    def decode(cls, data: bytes) -> WireEvent:
+        event = cls()
+        for number, _, value in codec.fields(data):
+            if isinstance(value, bytes):
+                if number == 4:
+                    event.client_message_id = value
+                elif number in _KINDS:
+                    event.kind, event.content = number, value
+                elif number == _CONTENT_HASH:
+                    event.content_hash = value
+            elif number == 1:
+                event.seq = value
+            elif number == 2:
+                event.time_ms = value
+            elif number == 3:
+                event.sender = value
+            elif number == _FLAGS:
+                event.flags = value
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message. `kind` is the kind of its body: 1 is text, 1000 and above are the application's."""
+
+    kind: int
+    content: bytes
+
+    @property
+    def text(self) -> str | None:
+        """The text, if this version of the SDK can show it."""
+        if self.kind != TEXT:
+            return None
+        try:
+            return self.content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    users: tuple[UserId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    user: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged:
+    user: UserId
+    role: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """An event of a kind, or with a content, that this version does not know. Show it as such."""
+
+    kind: int
+    content: bytes
+
+
+EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    seq: Seq
+    time_ms: int
+    sender: UserId
+    client_message_id: ClientMessageId
+    kind: EventKind
+    flags: int = 0
+
+    @property
+    def text(self) -> str | None:
+        """The text of a text message."""
+        return self.kind.text if isinstance(self.kind, Message) else None
+
+
+def of_wire(event: WireEvent) -> Event:
+    """Raises ProtocolError without a client message id: then it is no event."""
+    if len(event.client_message_id) != CLIENT_MESSAGE_ID_BYTES:
+        raise ProtocolError("an event has no client message id of 16 bytes")
+    if max(event.seq, event.time_ms, event.sender) >= 1 << 63:
+        raise ProtocolError("an event has a number that no server assigns")
+    return Event(
+        seq=Seq(event.seq),
+        time_ms=event.time_ms,
+        sender=UserId(event.sender),
+        client_message_id=ClientMessageId(event.client_message_id),
+        kind=_understood(event),
+        flags=event.flags,
+    )
+
+
+def to_wire(event: Event) -> WireEvent:
+    """Without a content hash: content of later versions may have been skipped."""
+    from . import wire
+
+    kind, number, content = event.kind, 0, b""
+    if isinstance(kind, Message):
+        number, content = 5, wire.Body(kind.kind, kind.content).encode()
+    elif isinstance(kind, Created):
+        number, content = 6, wire.Created(kind.name).encode()
+    elif isinstance(kind, Renamed):
+        number, content = 7, wire.Renamed(kind.name).encode()
+    elif isinstance(kind, Added):
+        number, content = 8, wire.Added(list(kind.users)).encode()
+    elif isinstance(kind, Removed):
+        number, content = 9, wire.Removed(kind.user).encode()
+    elif isinstance(kind, RoleChanged):
+        number, content = 10, wire.RoleChanged(kind.user, kind.role).encode()
+    else:
+        number, content = kind.kind, kind.content
+    return WireEvent(
+        event.seq, event.time_ms, event.sender, event.client_message_id, number, content, event.flags
+    )
+
+
+def _understood(event: WireEvent) -> EventKind:
+    as_it_is = Unsupported(event.kind, event.content)
+    # A content with another hash is not authentic.
+    if event.content_hash and sha256(event.content).digest()[:16] != event.content_hash:
+        return as_it_is
+    decode = _KNOWN.get(event.kind)
+    if decode is None:
+        return as_it_is
+    try:
+        return decode(event.content) or as_it_is
+    except ProtocolError:
+        return as_it_is
+
+
+def _message(content: bytes) -> EventKind | None:
+    from . import wire
+
+    body = wire.Body.decode(content)
+    return Message(body.kind, body.content)
+
+
+def _created(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Created(wire.Created.decode(content).name)
+
+
+def _renamed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Renamed(wire.Renamed.decode(content).name)
+
+
+def _added(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Added(tuple(cast(list[UserId], wire.Added.decode(content).users)))
+
+
+def _removed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Removed(UserId(wire.Removed.decode(content).user))
+
+
+def _role_changed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    changed = wire.RoleChanged.decode(content)
+    # A role of a later version.
+    if changed.role not in (1, 2, 3):
+        return None
+    return RoleChanged(UserId(changed.user), changed.role)
+
+
+_KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
+    5: _message,
+    6: _created,
+    7: _renamed,
+    8: _added,
+    9: _removed,
+    10: _role_changed,
+}

@@ -1,0 +1,173 @@
+"""All requests except sends.
+
+Each request is safe to repeat, reads by nature and changes by their request id. It is repeated at any
+node that answers, until the client's patience ends. Answers are messages of client.proto.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from . import limits, wire
+from .codec import Message
+from .errors import TroupeError
+from .event import Event, of_wire
+from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
+from .incoming import Acked, Kicked, State
+
+_M = TypeVar("_M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    # Oldest first.
+    events: list[Event]
+    head: Seq
+    # There are more events in the requested direction.
+    more: bool
+
+
+class Requests:
+    @abstractmethod
+    async def call(self, message: Message, answer: type[_M]) -> _M: ...
+
+    @abstractmethod
+    def request_id(self) -> bytes: ...
+
+    @property
+    @abstractmethod
+    def state(self) -> State: ...
+
+    # ---- sessions
+
+    async def logout(self) -> None:
+        """Ends this session everywhere. The client stops."""
+        try:
+            await self.call(wire.Logout(), wire.Done)
+        except TroupeError:
+            # The last frame may be the kick instead of the answer.
+            if not isinstance(self.state, Kicked):
+                raise
+
+    async def sessions(self) -> list[wire.Session]:
+        return (await self.call(wire.ListSessions(), wire.Sessions)).sessions
+
+    async def revoke(self, device: str) -> None:
+        """Logs out another device of this user."""
+        await self.call(wire.RevokeSession(device), wire.Done)
+
+    async def change_password(self, old: str, new: str) -> None:
+        """Ends the sessions of the other devices."""
+        await self.call(wire.ChangePassword(old, new, self.request_id()), wire.Done)
+
+    # ---- conversations
+
+    async def conversations(self) -> tuple[list[wire.Conversation], list[ConversationId]]:
+        """The whole list, and the conversations whose shard does not answer now: ask again."""
+        lines: list[wire.Conversation] = []
+        unavailable: list[ConversationId] = []
+        after = ""
+        while True:
+            message = wire.ListConversations(after, limits.PAGE_CONVERSATIONS)
+            page = await self.call(message, wire.Conversations)
+            lines.extend(page.conversations)
+            unavailable.extend(conversation_id(one) for one in page.unavailable)
+            # A page may hold only unavailable conversations. The next page begins after the last of
+            # both.
+            last = max([line.conversation for line in page.conversations] + page.unavailable, key=order, default="")
+            if not page.more or not last or (after and order(last) <= order(after)):
+                return lines, unavailable
+            after = last
+
+    async def history_after(self, conversation: str, seq: int = 0, limit: int = limits.PAGE_EVENTS) -> HistoryPage:
+        """Up to `limit` (500) events after `seq`."""
+        return await self._history(conversation, seq, False, limit)
+
+    async def history_before(self, conversation: str, seq: int = 0, limit: int = limits.PAGE_EVENTS) -> HistoryPage:
+        """Up to `limit` (500) events before `seq`; zero means up to the newest."""
+        return await self._history(conversation, seq, True, limit)
+
+    async def _history(self, conversation: str, seq: int, backward: bool, limit: int) -> HistoryPage:
+        message = wire.Fetch(conversation, seq, backward, min(limit, limits.PAGE_EVENTS))
+        page = await self.call(message, wire.Page)
+        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more)
+
+    async def mark_read(self, conversation: str, seq: int) -> None:
+        """Tells the members that this user has read up to `seq`."""
+        await self.call(wire.MarkRead(conversation, seq), wire.Done)
+
+    # ---- groups
+
+    async def create_group(
+        self, name: str, members: Sequence[UserId] = (), *, open: bool = False, request: bytes | None = None
+    ) -> ConversationId:
+        """Creates a group once, however often it is repeated with the same `request`."""
+        message = wire.CreateGroup(request or self.request_id(), name, open, list(members))
+        return conversation_id((await self.call(message, wire.GroupCreated)).conversation)
+
+    async def rename_group(self, group: str, name: str, *, request: bytes | None = None) -> Acked:
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, rename=name))
+
+    async def add_members(self, group: str, users: Sequence[UserId], *, request: bytes | None = None) -> Acked:
+        add = wire.AddMembers(list(users))
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, add=add))
+
+    async def remove_member(self, group: str, user: UserId, *, request: bytes | None = None) -> Acked:
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, remove=user))
+
+    async def leave_group(self, group: str, *, request: bytes | None = None) -> Acked:
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, leave=wire.Done()))
+
+    async def join_group(self, group: str, *, request: bytes | None = None) -> Acked:
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, join=wire.Done()))
+
+    async def set_role(self, group: str, user: UserId, role: wire.Role, *, request: bytes | None = None) -> Acked:
+        change = wire.RoleChanged(user, role)
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, set_role=change))
+
+    async def _change(self, change: wire.ChangeGroup) -> Acked:
+        """A change is an event of the group's log."""
+        ack = await self.call(change, wire.SendAck)
+        return Acked(ClientMessageId(change.request), Seq(ack.seq), ack.time_ms)
+
+    async def members(self, conversation: str) -> list[wire.Member]:
+        """All members, in order of their ids."""
+        members: list[wire.Member] = []
+        after = 0
+        while True:
+            page = await self.call(wire.ListMembers(conversation, after, limits.PAGE_MEMBERS), wire.Members)
+            members.extend(page.members)
+            last = page.members[-1].user_id if page.members else 0
+            if not page.more or last <= after:
+                return members
+            after = last
+
+    async def invitations(self) -> list[wire.Invitation]:
+        """Groups that strangers have added this user to, neither accepted nor left."""
+        return (await self.call(wire.ListInvitations(), wire.Invitations)).invitations
+
+    async def accept_invitation(self, conversation: str, seq: int) -> None:
+        """`seq` is the invitation's, as listed."""
+        await self.call(wire.AcceptInvitation(conversation, seq), wire.Done)
+
+    async def decline_invitation(self, conversation: str) -> None:
+        """Leaves the group, which ends the invitation."""
+        await self.leave_group(conversation)
+
+    # ---- people
+
+    async def find_users(self, prefix: str, after: str = "") -> tuple[list[wire.User], bool]:
+        """Users whose name begins with `prefix`, after the name `after`, and whether there are more."""
+        page = await self.call(wire.FindUsers(prefix, after, limits.PAGE_USERS), wire.Users)
+        return page.users, page.more
+
+    async def online_users(self, after: str = "") -> tuple[list[wire.User], bool]:
+        page = await self.call(wire.ListOnline(after, limits.PAGE_USERS), wire.Users)
+        return page.users, page.more
+
+    async def get_users(self, ids: Sequence[UserId] = (), names: Sequence[str] = ()) -> list[wire.User]:
+        """The users with these ids and names. Unknown ones are omitted."""
+        return (await self.call(wire.GetUsers(list(ids), list(names)), wire.Users)).users

@@ -1,0 +1,1099 @@
+"""Messages of proto/proto/client.proto. Written by generate.py: do not edit.
+
+A field of a oneof is None unless it is set. `arm` in codec.py names the field that is set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import ClassVar
+
+from .codec import Field, Message
+from .event import WireEvent
+
+
+class FailureKind(IntEnum):
+    KIND_UNSPECIFIED = 0
+    REJECTED = 1
+    OVERLOADED = 2
+    UNAVAILABLE = 3
+    FAILED_PRECONDITION = 4
+
+
+class Role(IntEnum):
+    ROLE_UNSPECIFIED = 0
+    MEMBER = 1
+    ADMIN = 2
+    OWNER = 3
+
+
+@dataclass(slots=True)
+class ClientFrame(Message):
+    request_id: int = 0
+    hello: Hello | None = None
+    register: Register | None = None
+    login: Login | None = None
+    resume: Resume | None = None
+    logout: Logout | None = None
+    list_sessions: ListSessions | None = None
+    revoke_session: RevokeSession | None = None
+    send: Send | None = None
+    acknowledge: Acknowledge | None = None
+    mark_read: MarkRead | None = None
+    fetch: Fetch | None = None
+    list_conversations: ListConversations | None = None
+    create_group: CreateGroup | None = None
+    change_group: ChangeGroup | None = None
+    list_members: ListMembers | None = None
+    find_users: FindUsers | None = None
+    list_online: ListOnline | None = None
+    get_users: GetUsers | None = None
+    ping: Ping | None = None
+    pong: Pong | None = None
+    list_invitations: ListInvitations | None = None
+    accept_invitation: AcceptInvitation | None = None
+    change_password: ChangePassword | None = None
+    admin: Admin | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ServerFrame(Message):
+    request_id: int = 0
+    failure: Failure | None = None
+    welcome: Welcome | None = None
+    registered: Registered | None = None
+    logged_in: LoggedIn | None = None
+    done: Done | None = None
+    sessions: Sessions | None = None
+    send_ack: SendAck | None = None
+    page: Page | None = None
+    conversations: Conversations | None = None
+    group_created: GroupCreated | None = None
+    members: Members | None = None
+    users: Users | None = None
+    pong: Pong | None = None
+    event: EventPush | None = None
+    cursor: CursorPush | None = None
+    conversation: ConversationPush | None = None
+    kicked: Kicked | None = None
+    go_away: GoAway | None = None
+    ping: Ping | None = None
+    invitations: Invitations | None = None
+    invitation: InvitationPush | None = None
+    admin: AdminAnswer | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Failure(Message):
+    kind: int = 0
+    code: str = ""
+    text: str = ""
+    retry_after_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Done(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Ping(Message):
+    nonce: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Pong(Message):
+    nonce: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Hello(Message):
+    min_version: int = 0
+    max_version: int = 0
+    client: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Welcome(Message):
+    version: int = 0
+    cluster_id: bytes = b""
+    node_id: int = 0
+    server: str = ""
+    nodes: list[str] = field(default_factory=list)
+    max_message_bytes: int = 0
+    send_window: int = 0
+    ping_seconds: int = 0
+    history: int = 0
+    continues: list[bytes] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Register(Message):
+    name: str = ""
+    password: str = ""
+    request: bytes = b""
+    invite: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Registered(Message):
+    user_id: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Login(Message):
+    name: str = ""
+    password: str = ""
+    device: str = ""
+    new_password: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Resume(Message):
+    token: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class LoggedIn(Message):
+    user_id: int = 0
+    name: str = ""
+    device: str = ""
+    token: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Logout(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListSessions(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Sessions(Message):
+    sessions: list[Session] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Session(Message):
+    device: str = ""
+    created_ms: int = 0
+    online: bool = False
+    current: bool = False
+    used_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class RevokeSession(Message):
+    device: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Kicked(Message):
+    code: str = ""
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GoAway(Message):
+    nodes: list[str] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Send(Message):
+    conversation: str = ""
+    client_message_id: bytes = b""
+    after: bytes = b""
+    body: Body | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Body(Message):
+    kind: int = 0
+    content: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class SendAck(Message):
+    client_message_id: bytes = b""
+    seq: int = 0
+    time_ms: int = 0
+    duplicate: bool = False
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Created(Message):
+    name: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Renamed(Message):
+    name: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Added(Message):
+    users: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Removed(Message):
+    user: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class RoleChanged(Message):
+    user: int = 0
+    role: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class EventPush(Message):
+    conversation: str = ""
+    event: WireEvent | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Acknowledge(Message):
+    conversation: str = ""
+    seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class MarkRead(Message):
+    conversation: str = ""
+    seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CursorPush(Message):
+    conversation: str = ""
+    user_id: int = 0
+    delivered: int = 0
+    read: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Fetch(Message):
+    conversation: str = ""
+    seq: int = 0
+    backward: bool = False
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Page(Message):
+    conversation: str = ""
+    events: list[WireEvent] = field(default_factory=list)
+    head: int = 0
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListConversations(Message):
+    after: str = ""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Conversations(Message):
+    conversations: list[Conversation] = field(default_factory=list)
+    more: bool = False
+    unavailable: list[str] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Conversation(Message):
+    conversation: str = ""
+    name: str = ""
+    head: int = 0
+    time_ms: int = 0
+    delivered: int = 0
+    read: int = 0
+    unread: int = 0
+    members: int = 0
+    role: int = 0
+    open: bool = False
+    kept: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ConversationPush(Message):
+    conversation: str = ""
+    present: bool = False
+    head: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListInvitations(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Invitations(Message):
+    invitations: list[Invitation] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Invitation(Message):
+    conversation: str = ""
+    name: str = ""
+    invited_by: int = 0
+    seq: int = 0
+    created_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class InvitationPush(Message):
+    conversation: str = ""
+    invited_by: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AcceptInvitation(Message):
+    conversation: str = ""
+    seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CreateGroup(Message):
+    request: bytes = b""
+    name: str = ""
+    open: bool = False
+    members: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GroupCreated(Message):
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeGroup(Message):
+    request: bytes = b""
+    conversation: str = ""
+    rename: str | None = None
+    add: AddMembers | None = None
+    remove: int | None = None
+    leave: Done | None = None
+    join: Done | None = None
+    set_role: RoleChanged | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AddMembers(Message):
+    users: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListMembers(Message):
+    conversation: str = ""
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Members(Message):
+    members: list[Member] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Member(Message):
+    user_id: int = 0
+    role: int = 0
+    delivered: int = 0
+    read: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class FindUsers(Message):
+    prefix: str = ""
+    after: str = ""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListOnline(Message):
+    after: str = ""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GetUsers(Message):
+    ids: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Users(Message):
+    users: list[User] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class User(Message):
+    user_id: int = 0
+    name: str = ""
+    online: bool = False
+    deleted: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangePassword(Message):
+    old_password: str = ""
+    new_password: str = ""
+    request: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Admin(Message):
+    request: bytes = b""
+    list_accounts: ListAccounts | None = None
+    show_account: str | None = None
+    create_account: CreateAccount | None = None
+    disable_account: str | None = None
+    enable_account: str | None = None
+    delete_account: str | None = None
+    reset_password: ResetPassword | None = None
+    set_admin: SetAdmin | None = None
+    account_sessions: str | None = None
+    end_sessions: EndSessions | None = None
+    create_invite: CreateInvite | None = None
+    list_invites: ListInvites | None = None
+    revoke_invite: str | None = None
+    read_audit: ReadAudit | None = None
+    show_settings: Done | None = None
+    change_settings: ChangeSettings | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AdminAnswer(Message):
+    done: Done | None = None
+    accounts: Accounts | None = None
+    sessions: Sessions | None = None
+    invites: Invites | None = None
+    audit: AuditPage | None = None
+    settings: Settings | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListAccounts(Message):
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Accounts(Message):
+    accounts: list[Account] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Account(Message):
+    user_id: int = 0
+    name: str = ""
+    status: str = ""
+    admin: bool = False
+    one_time_password: bool = False
+    created_ms: int = 0
+    password_set_ms: int = 0
+    sessions: int = 0
+    online: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CreateAccount(Message):
+    name: str = ""
+    password: str = ""
+    admin: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ResetPassword(Message):
+    account: str = ""
+    password: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class SetAdmin(Message):
+    account: str = ""
+    admin: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class EndSessions(Message):
+    account: str = ""
+    device: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CreateInvite(Message):
+    code: str = ""
+    uses: int = 0
+    expires_ms: int = 0
+    note: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListInvites(Message):
+    after: str = ""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Invites(Message):
+    invites: list[Invite] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Invite(Message):
+    id: str = ""
+    created_ms: int = 0
+    expires_ms: int = 0
+    uses: int = 0
+    used: int = 0
+    revoked: bool = False
+    note: str = ""
+    by: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ReadAudit(Message):
+    since_ms: int = 0
+    after: AuditPlace | None = None
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AuditPlace(Message):
+    time_ms: int = 0
+    slot: int = 0
+    number: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AuditPage(Message):
+    rows: list[AuditRow] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AuditRow(Message):
+    place: AuditPlace | None = None
+    by: int = 0
+    by_name: str = ""
+    address: str = ""
+    action: str = ""
+    target: str = ""
+    detail: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Settings(Message):
+    registration: str = ""
+    session_idle_seconds: int = 0
+    strangers: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeSettings(Message):
+    registration: str | None = None
+    session_idle_seconds: int | None = None
+    strangers: str | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+ClientFrame.FIELDS = (
+    Field(1, "request_id", "uint64"),
+    Field(2, "hello", "message", message=Hello, explicit=True, oneof="request"),
+    Field(3, "register", "message", message=Register, explicit=True, oneof="request"),
+    Field(4, "login", "message", message=Login, explicit=True, oneof="request"),
+    Field(5, "resume", "message", message=Resume, explicit=True, oneof="request"),
+    Field(6, "logout", "message", message=Logout, explicit=True, oneof="request"),
+    Field(7, "list_sessions", "message", message=ListSessions, explicit=True, oneof="request"),
+    Field(8, "revoke_session", "message", message=RevokeSession, explicit=True, oneof="request"),
+    Field(9, "send", "message", message=Send, explicit=True, oneof="request"),
+    Field(10, "acknowledge", "message", message=Acknowledge, explicit=True, oneof="request"),
+    Field(11, "mark_read", "message", message=MarkRead, explicit=True, oneof="request"),
+    Field(12, "fetch", "message", message=Fetch, explicit=True, oneof="request"),
+    Field(13, "list_conversations", "message", message=ListConversations, explicit=True, oneof="request"),
+    Field(14, "create_group", "message", message=CreateGroup, explicit=True, oneof="request"),
+    Field(15, "change_group", "message", message=ChangeGroup, explicit=True, oneof="request"),
+    Field(16, "list_members", "message", message=ListMembers, explicit=True, oneof="request"),
+    Field(17, "find_users", "message", message=FindUsers, explicit=True, oneof="request"),
+    Field(18, "list_online", "message", message=ListOnline, explicit=True, oneof="request"),
+    Field(19, "get_users", "message", message=GetUsers, explicit=True, oneof="request"),
+    Field(20, "ping", "message", message=Ping, explicit=True, oneof="request"),
+    Field(21, "pong", "message", message=Pong, explicit=True, oneof="request"),
+    Field(40, "list_invitations", "message", message=ListInvitations, explicit=True, oneof="request"),
+    Field(41, "accept_invitation", "message", message=AcceptInvitation, explicit=True, oneof="request"),
+    Field(50, "change_password", "message", message=ChangePassword, explicit=True, oneof="request"),
+    Field(51, "admin", "message", message=Admin, explicit=True, oneof="request"),
+)
+ServerFrame.FIELDS = (
+    Field(1, "request_id", "uint64"),
+    Field(2, "failure", "message", message=Failure, explicit=True, oneof="message"),
+    Field(3, "welcome", "message", message=Welcome, explicit=True, oneof="message"),
+    Field(4, "registered", "message", message=Registered, explicit=True, oneof="message"),
+    Field(5, "logged_in", "message", message=LoggedIn, explicit=True, oneof="message"),
+    Field(6, "done", "message", message=Done, explicit=True, oneof="message"),
+    Field(7, "sessions", "message", message=Sessions, explicit=True, oneof="message"),
+    Field(8, "send_ack", "message", message=SendAck, explicit=True, oneof="message"),
+    Field(9, "page", "message", message=Page, explicit=True, oneof="message"),
+    Field(10, "conversations", "message", message=Conversations, explicit=True, oneof="message"),
+    Field(11, "group_created", "message", message=GroupCreated, explicit=True, oneof="message"),
+    Field(12, "members", "message", message=Members, explicit=True, oneof="message"),
+    Field(13, "users", "message", message=Users, explicit=True, oneof="message"),
+    Field(14, "pong", "message", message=Pong, explicit=True, oneof="message"),
+    Field(20, "event", "message", message=EventPush, explicit=True, oneof="message"),
+    Field(21, "cursor", "message", message=CursorPush, explicit=True, oneof="message"),
+    Field(22, "conversation", "message", message=ConversationPush, explicit=True, oneof="message"),
+    Field(23, "kicked", "message", message=Kicked, explicit=True, oneof="message"),
+    Field(24, "go_away", "message", message=GoAway, explicit=True, oneof="message"),
+    Field(25, "ping", "message", message=Ping, explicit=True, oneof="message"),
+    Field(40, "invitations", "message", message=Invitations, explicit=True, oneof="message"),
+    Field(41, "invitation", "message", message=InvitationPush, explicit=True, oneof="message"),
+    Field(50, "admin", "message", message=AdminAnswer, explicit=True, oneof="message"),
+)
+Failure.FIELDS = (
+    Field(1, "kind", "enum"),
+    Field(2, "code", "string"),
+    Field(3, "text", "string"),
+    Field(4, "retry_after_ms", "uint32"),
+)
+Ping.FIELDS = (
+    Field(1, "nonce", "uint64"),
+)
+Pong.FIELDS = (
+    Field(1, "nonce", "uint64"),
+)
+Hello.FIELDS = (
+    Field(1, "min_version", "uint32"),
+    Field(2, "max_version", "uint32"),
+    Field(3, "client", "string"),
+)
+Welcome.FIELDS = (
+    Field(1, "version", "uint32"),
+    Field(2, "cluster_id", "bytes"),
+    Field(3, "node_id", "uint64"),
+    Field(4, "server", "string"),
+    Field(5, "nodes", "string", repeated=True),
+    Field(6, "max_message_bytes", "uint32"),
+    Field(7, "send_window", "uint32"),
+    Field(8, "ping_seconds", "uint32"),
+    Field(75, "history", "uint64"),
+    Field(90, "continues", "bytes", repeated=True),
+)
+Register.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "password", "string"),
+    Field(3, "request", "bytes"),
+    Field(50, "invite", "string"),
+)
+Registered.FIELDS = (
+    Field(1, "user_id", "uint64"),
+)
+Login.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "password", "string"),
+    Field(3, "device", "string"),
+    Field(50, "new_password", "string"),
+)
+Resume.FIELDS = (
+    Field(1, "token", "bytes"),
+)
+LoggedIn.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "name", "string"),
+    Field(3, "device", "string"),
+    Field(4, "token", "bytes"),
+)
+Sessions.FIELDS = (
+    Field(1, "sessions", "message", message=Session, repeated=True),
+)
+Session.FIELDS = (
+    Field(1, "device", "string"),
+    Field(2, "created_ms", "uint64"),
+    Field(3, "online", "bool"),
+    Field(4, "current", "bool"),
+    Field(50, "used_ms", "uint64"),
+)
+RevokeSession.FIELDS = (
+    Field(1, "device", "string"),
+)
+Kicked.FIELDS = (
+    Field(1, "code", "string"),
+    Field(2, "text", "string"),
+)
+GoAway.FIELDS = (
+    Field(1, "nodes", "string", repeated=True),
+)
+Send.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "client_message_id", "bytes"),
+    Field(3, "after", "bytes"),
+    Field(4, "body", "message", message=Body),
+)
+Body.FIELDS = (
+    Field(1, "kind", "uint32"),
+    Field(2, "content", "bytes"),
+)
+SendAck.FIELDS = (
+    Field(1, "client_message_id", "bytes"),
+    Field(2, "seq", "uint64"),
+    Field(3, "time_ms", "uint64"),
+    Field(4, "duplicate", "bool"),
+    Field(5, "conversation", "string"),
+)
+Created.FIELDS = (
+    Field(1, "name", "string"),
+)
+Renamed.FIELDS = (
+    Field(1, "name", "string"),
+)
+Added.FIELDS = (
+    Field(1, "users", "uint64", repeated=True),
+)
+Removed.FIELDS = (
+    Field(1, "user", "uint64"),
+)
+RoleChanged.FIELDS = (
+    Field(1, "user", "uint64"),
+    Field(2, "role", "enum"),
+)
+EventPush.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "event", "message", message=WireEvent),
+)
+Acknowledge.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+)
+MarkRead.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+)
+CursorPush.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "user_id", "uint64"),
+    Field(3, "delivered", "uint64"),
+    Field(4, "read", "uint64"),
+)
+Fetch.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "backward", "bool"),
+    Field(4, "limit", "uint32"),
+)
+Page.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "events", "message", message=WireEvent, repeated=True),
+    Field(3, "head", "uint64"),
+    Field(4, "more", "bool"),
+)
+ListConversations.FIELDS = (
+    Field(1, "after", "string"),
+    Field(2, "limit", "uint32"),
+)
+Conversations.FIELDS = (
+    Field(1, "conversations", "message", message=Conversation, repeated=True),
+    Field(2, "more", "bool"),
+    Field(3, "unavailable", "string", repeated=True),
+)
+Conversation.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "name", "string"),
+    Field(3, "head", "uint64"),
+    Field(4, "time_ms", "uint64"),
+    Field(5, "delivered", "uint64"),
+    Field(6, "read", "uint64"),
+    Field(7, "unread", "uint64"),
+    Field(8, "members", "uint32"),
+    Field(9, "role", "enum"),
+    Field(10, "open", "bool"),
+    Field(75, "kept", "uint64"),
+)
+ConversationPush.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "present", "bool"),
+    Field(3, "head", "uint64"),
+)
+Invitations.FIELDS = (
+    Field(1, "invitations", "message", message=Invitation, repeated=True),
+)
+Invitation.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "name", "string"),
+    Field(3, "invited_by", "uint64"),
+    Field(4, "seq", "uint64"),
+    Field(5, "created_ms", "uint64"),
+)
+InvitationPush.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "invited_by", "uint64"),
+)
+AcceptInvitation.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+)
+CreateGroup.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "name", "string"),
+    Field(3, "open", "bool"),
+    Field(4, "members", "uint64", repeated=True),
+)
+GroupCreated.FIELDS = (
+    Field(1, "conversation", "string"),
+)
+ChangeGroup.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "rename", "string", explicit=True, oneof="change"),
+    Field(4, "add", "message", message=AddMembers, explicit=True, oneof="change"),
+    Field(5, "remove", "uint64", explicit=True, oneof="change"),
+    Field(6, "leave", "message", message=Done, explicit=True, oneof="change"),
+    Field(7, "join", "message", message=Done, explicit=True, oneof="change"),
+    Field(8, "set_role", "message", message=RoleChanged, explicit=True, oneof="change"),
+)
+AddMembers.FIELDS = (
+    Field(1, "users", "uint64", repeated=True),
+)
+ListMembers.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "after", "uint64"),
+    Field(3, "limit", "uint32"),
+)
+Members.FIELDS = (
+    Field(1, "members", "message", message=Member, repeated=True),
+    Field(2, "more", "bool"),
+)
+Member.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "role", "enum"),
+    Field(3, "delivered", "uint64"),
+    Field(4, "read", "uint64"),
+)
+FindUsers.FIELDS = (
+    Field(1, "prefix", "string"),
+    Field(2, "after", "string"),
+    Field(3, "limit", "uint32"),
+)
+ListOnline.FIELDS = (
+    Field(1, "after", "string"),
+    Field(2, "limit", "uint32"),
+)
+GetUsers.FIELDS = (
+    Field(1, "ids", "uint64", repeated=True),
+    Field(2, "names", "string", repeated=True),
+)
+Users.FIELDS = (
+    Field(1, "users", "message", message=User, repeated=True),
+    Field(2, "more", "bool"),
+)
+User.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "name", "string"),
+    Field(3, "online", "bool"),
+    Field(50, "deleted", "bool"),
+)
+ChangePassword.FIELDS = (
+    Field(1, "old_password", "string"),
+    Field(2, "new_password", "string"),
+    Field(3, "request", "bytes"),
+)
+Admin.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "list_accounts", "message", message=ListAccounts, explicit=True, oneof="operation"),
+    Field(3, "show_account", "string", explicit=True, oneof="operation"),
+    Field(4, "create_account", "message", message=CreateAccount, explicit=True, oneof="operation"),
+    Field(5, "disable_account", "string", explicit=True, oneof="operation"),
+    Field(6, "enable_account", "string", explicit=True, oneof="operation"),
+    Field(7, "delete_account", "string", explicit=True, oneof="operation"),
+    Field(8, "reset_password", "message", message=ResetPassword, explicit=True, oneof="operation"),
+    Field(9, "set_admin", "message", message=SetAdmin, explicit=True, oneof="operation"),
+    Field(10, "account_sessions", "string", explicit=True, oneof="operation"),
+    Field(11, "end_sessions", "message", message=EndSessions, explicit=True, oneof="operation"),
+    Field(12, "create_invite", "message", message=CreateInvite, explicit=True, oneof="operation"),
+    Field(13, "list_invites", "message", message=ListInvites, explicit=True, oneof="operation"),
+    Field(14, "revoke_invite", "string", explicit=True, oneof="operation"),
+    Field(15, "read_audit", "message", message=ReadAudit, explicit=True, oneof="operation"),
+    Field(16, "show_settings", "message", message=Done, explicit=True, oneof="operation"),
+    Field(17, "change_settings", "message", message=ChangeSettings, explicit=True, oneof="operation"),
+)
+AdminAnswer.FIELDS = (
+    Field(1, "done", "message", message=Done, explicit=True, oneof="answer"),
+    Field(2, "accounts", "message", message=Accounts, explicit=True, oneof="answer"),
+    Field(3, "sessions", "message", message=Sessions, explicit=True, oneof="answer"),
+    Field(4, "invites", "message", message=Invites, explicit=True, oneof="answer"),
+    Field(5, "audit", "message", message=AuditPage, explicit=True, oneof="answer"),
+    Field(6, "settings", "message", message=Settings, explicit=True, oneof="answer"),
+)
+ListAccounts.FIELDS = (
+    Field(1, "after", "uint64"),
+    Field(2, "limit", "uint32"),
+)
+Accounts.FIELDS = (
+    Field(1, "accounts", "message", message=Account, repeated=True),
+    Field(2, "more", "bool"),
+)
+Account.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "name", "string"),
+    Field(3, "status", "string"),
+    Field(4, "admin", "bool"),
+    Field(5, "one_time_password", "bool"),
+    Field(6, "created_ms", "uint64"),
+    Field(7, "password_set_ms", "uint64"),
+    Field(8, "sessions", "uint32"),
+    Field(9, "online", "bool"),
+)
+CreateAccount.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "password", "string"),
+    Field(3, "admin", "bool"),
+)
+ResetPassword.FIELDS = (
+    Field(1, "account", "string"),
+    Field(2, "password", "string"),
+)
+SetAdmin.FIELDS = (
+    Field(1, "account", "string"),
+    Field(2, "admin", "bool"),
+)
+EndSessions.FIELDS = (
+    Field(1, "account", "string"),
+    Field(2, "device", "string"),
+)
+CreateInvite.FIELDS = (
+    Field(1, "code", "string"),
+    Field(2, "uses", "uint32"),
+    Field(3, "expires_ms", "uint64"),
+    Field(4, "note", "string"),
+)
+ListInvites.FIELDS = (
+    Field(1, "after", "string"),
+    Field(2, "limit", "uint32"),
+)
+Invites.FIELDS = (
+    Field(1, "invites", "message", message=Invite, repeated=True),
+    Field(2, "more", "bool"),
+)
+Invite.FIELDS = (
+    Field(1, "id", "string"),
+    Field(2, "created_ms", "uint64"),
+    Field(3, "expires_ms", "uint64"),
+    Field(4, "uses", "uint32"),
+    Field(5, "used", "uint32"),
+    Field(6, "revoked", "bool"),
+    Field(7, "note", "string"),
+    Field(8, "by", "string"),
+)
+ReadAudit.FIELDS = (
+    Field(1, "since_ms", "uint64"),
+    Field(2, "after", "message", message=AuditPlace),
+    Field(3, "limit", "uint32"),
+)
+AuditPlace.FIELDS = (
+    Field(1, "time_ms", "uint64"),
+    Field(2, "slot", "uint32"),
+    Field(3, "number", "uint64"),
+)
+AuditPage.FIELDS = (
+    Field(1, "rows", "message", message=AuditRow, repeated=True),
+    Field(2, "more", "bool"),
+)
+AuditRow.FIELDS = (
+    Field(1, "place", "message", message=AuditPlace),
+    Field(2, "by", "uint64"),
+    Field(3, "by_name", "string"),
+    Field(4, "address", "string"),
+    Field(5, "action", "string"),
+    Field(6, "target", "string"),
+    Field(7, "detail", "string"),
+)
+Settings.FIELDS = (
+    Field(1, "registration", "string"),
+    Field(2, "session_idle_seconds", "uint64"),
+    Field(3, "strangers", "string"),
+)
+ChangeSettings.FIELDS = (
+    Field(1, "registration", "string", explicit=True),
+    Field(2, "session_idle_seconds", "uint64", explicit=True),
+    Field(3, "strangers", "string", explicit=True),
+)
