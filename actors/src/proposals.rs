@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn send(bytes: usize) -> Command {
-        append(ConversationId::Everyone, Intent::Message(Body { kind: Body::TEXT, content: vec![b'x'; bytes] }))
+        append(ConversationId::Everyone, Intent::Message(Body { kind: Body::TEXT, content: vec![b'x'; bytes].into() }))
     }
 
     fn append(conversation: ConversationId, intent: Intent) -> Command {

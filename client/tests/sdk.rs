@@ -309,7 +309,7 @@ async fn events_of_a_later_version_are_handed_out_and_move_the_cursor() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = || FileStore::open(folder.path().join("alice.troupe")).expect("it opens");
     let later = |seq: u64, kind: u32, content: &[u8]| {
-        (seq, troupe_core::EventKind::Unknown { kind, content: content.to_vec() })
+        (seq, troupe_core::EventKind::Unknown { kind, content: content.to_vec().into() })
     };
     let text = |seq: u64, text: &str| (seq, troupe_core::EventKind::Message(Body::text(text)));
     async fn next(events: &mut Events) -> (u64, troupe_core::EventKind) {

@@ -15,6 +15,7 @@ mod roles;
 pub(crate) use members::{check_count, distinct};
 pub(crate) use rename::check_name;
 
+use bytes::Bytes;
 use prost::Message as _;
 
 use crate::error::Rejection;
@@ -143,8 +144,8 @@ impl Intent {
     }
 
     /// Its number and its content, for entries without an older form.
-    pub fn encode(&self) -> (u32, Vec<u8>) {
-        match self {
+    pub fn encode(&self) -> (u32, Bytes) {
+        let (number, content) = match self {
             Intent::Message(body) => (Intent::MESSAGE, body.encode_to_vec()),
             Intent::Rename { name } => (Intent::RENAME, rename::content(name)),
             Intent::Add { users } => (Intent::ADD, members::users(users)),
@@ -152,13 +153,14 @@ impl Intent {
             Intent::Leave => (Intent::LEAVE, Vec::new()),
             Intent::Join => (Intent::JOIN, Vec::new()),
             Intent::SetRole { user, role } => (Intent::SET_ROLE, roles::content(*user, *role)),
-        }
+        };
+        (number, content.into())
     }
 
     /// `None`: of a later version, or damaged.
-    pub fn decode(number: u32, content: &[u8]) -> Option<Intent> {
+    pub fn decode(number: u32, content: &Bytes) -> Option<Intent> {
         Some(match number {
-            Intent::MESSAGE => Intent::Message(Body::decode(content).ok()?),
+            Intent::MESSAGE => Intent::Message(Body::decode(content.clone()).ok()?),
             Intent::RENAME => Intent::Rename { name: rename::name_in(content)? },
             Intent::ADD => Intent::Add { users: members::users_in(content)? },
             Intent::REMOVE => Intent::Remove { user: members::user_in(content)? },
@@ -198,21 +200,23 @@ impl EventKind {
         }
     }
 
-    pub fn content(&self) -> Vec<u8> {
-        match self {
+    /// Each call encodes all kinds but the unknown, so call it once for each event.
+    pub fn content(&self) -> Bytes {
+        let encoded = match self {
             EventKind::Message(body) => body.encode_to_vec(),
             EventKind::Created { name } | EventKind::Renamed { name } => rename::content(name),
             EventKind::Added { users } => members::users(users),
             EventKind::Removed { user } => members::user(*user),
             EventKind::RoleChanged { user, role } => roles::content(*user, *role),
-            EventKind::Unknown { content, .. } => content.clone(),
-        }
+            EventKind::Unknown { content, .. } => return content.clone(),
+        };
+        encoded.into()
     }
 
     /// As this version understands it; `None` if the content of a known kind does not decode.
-    pub fn decode(kind: u32, content: &[u8]) -> Option<EventKind> {
+    pub fn decode(kind: u32, content: &Bytes) -> Option<EventKind> {
         Some(match kind {
-            EventKind::MESSAGE => EventKind::Message(Body::decode(content).ok()?),
+            EventKind::MESSAGE => EventKind::Message(Body::decode(content.clone()).ok()?),
             EventKind::CREATED => EventKind::Created { name: rename::name_in(content)? },
             EventKind::RENAMED => EventKind::Renamed { name: rename::name_in(content)? },
             EventKind::ADDED => EventKind::Added { users: members::users_in(content)? },
@@ -221,7 +225,7 @@ impl EventKind {
                 let (user, role) = roles::role_in(content)?;
                 EventKind::RoleChanged { user, role }
             }
-            _ => EventKind::Unknown { kind, content: content.to_vec() },
+            _ => EventKind::Unknown { kind, content: content.clone() },
         })
     }
 }

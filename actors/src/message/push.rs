@@ -63,7 +63,7 @@ impl EventPush {
             EventKind::Removed { user } => Some(user),
             _ => None,
         };
-        let (seq, event) = (event.seq, wire::Event::from(event).encode_to_vec().into());
+        let (seq, event) = (event.seq, event.to_wire().into());
         EventPush { conversation, seq, removed, event, committed_us: 0 }
     }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_pushed_event_and_a_fetched_one_are_the_same() {
-        let unknown = EventKind::Unknown { kind: 77, content: b"later".to_vec() };
+        let unknown = EventKind::Unknown { kind: 77, content: Bytes::from_static(b"later") };
         let kinds = [EventKind::Removed { user: UserId(2) }, EventKind::Renamed { name: "a".into() }, unknown];
         for (kind, removed) in kinds.into_iter().zip([Some(UserId(2)), None, None]) {
             let event = event(kind);

@@ -18,7 +18,7 @@ fn an_event_of_a_later_version_is_a_line_like_any_other() {
         time: troupe_core::Timestamp(5),
         sender: UserId(6),
         client_message_id: troupe_core::ClientMessageId([7; 16]),
-        kind: EventKind::Unknown { kind: 77, content: vec![1, 2, 3] },
+        kind: EventKind::Unknown { kind: 77, content: vec![1, 2, 3].into() },
         seal: None,
     };
     assert_eq!(as_text(ConversationId::Everyone, &event), "everyone 4 6: (unsupported event, kind 77)");

@@ -1,6 +1,7 @@
 //! The part of an event's envelope that describes its content, so that code without knowledge of
 //! the content, or without the content itself, can count, keep and verify it.
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{Event, EventKind};
@@ -41,7 +42,13 @@ impl ContentHash {
 impl Event {
     /// The event with the seal of its content.
     pub fn sealed(self) -> Event {
-        let content = ContentHash::of(&self.kind.content());
+        let content = self.kind.content();
+        self.sealed_over(&content)
+    }
+
+    /// The same, where the content is encoded already.
+    pub(crate) fn sealed_over(self, content: &[u8]) -> Event {
+        let content = ContentHash::of(content);
         Event { seal: Some(Seal { flags: flags(&self.kind), content }), ..self }
     }
 
@@ -62,7 +69,7 @@ impl Event {
         if self.kind.content().is_empty() {
             return Some(self);
         }
-        let kind = EventKind::Unknown { kind: self.kind.number(), content: Vec::new() };
+        let kind = EventKind::Unknown { kind: self.kind.number(), content: Bytes::new() };
         Some(Event { kind, ..self })
     }
 }
@@ -106,7 +113,7 @@ mod tests {
             EventKind::Created { name: "Team".to_owned() },
             EventKind::Message(Body::text("before the level rose")),
             EventKind::Message(Body::text("a secret")),
-            EventKind::Unknown { kind: 77, content: vec![1, 2, 3] },
+            EventKind::Unknown { kind: 77, content: Bytes::from_static(&[1, 2, 3]) },
             EventKind::RoleChanged { user: UserId(5), role: Role::Admin },
         ];
         let event = |(seq, kind): (u64, EventKind)| {
@@ -162,7 +169,7 @@ mod tests {
         assert!(is_noticed(&|log| log[2] = log[2].clone().sealed_as("another")), "also with a seal of its own");
         assert!(is_noticed(&|log| log[1].kind = EventKind::Message(Body::text("another"))), "in the old form too");
         assert!(is_noticed(&|log| log[3].sender = UserId(8)));
-        assert!(is_noticed(&|log| log[3].kind = EventKind::Unknown { kind: 78, content: vec![1, 2, 3] }));
+        assert!(is_noticed(&|log| log[3].kind = EventKind::Unknown { kind: 78, content: Bytes::from_static(&[1, 2, 3]) }));
         assert!(is_noticed(&|log| log[3].seal.as_mut().expect("a seal").flags = Flags(1)));
         assert!(is_noticed(&|log| log[3].client_message_id = ClientMessageId([8; 16])));
         assert!(is_noticed(&|log| log[4].time = Timestamp(1_000)));

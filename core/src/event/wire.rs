@@ -50,6 +50,18 @@ impl Event {
         self.with(kind, seal)
     }
 
+    fn fields(&self) -> Fields<'_> {
+        Fields {
+            numbers: [self.seq, self.time_ms, self.sender],
+            client_message_id: &self.client_message_id,
+            kind: self.kind,
+            content: &self.content,
+            flags: self.flags,
+            content_hash: &self.content_hash,
+            later: &self.later,
+        }
+    }
+
     fn seal(&self) -> Option<Seal> {
         let content = ContentHash(self.content_hash.as_ref().try_into().ok()?);
         Some(Seal { flags: Flags(self.flags), content })
@@ -63,7 +75,7 @@ impl Event {
     }
 
     fn as_it_is(&self) -> EventKind {
-        EventKind::Unknown { kind: self.kind, content: self.content.to_vec() }
+        EventKind::Unknown { kind: self.kind, content: self.content.clone() }
     }
 
     fn with(self, kind: EventKind, seal: Option<Seal>) -> Result<Core, DecodeError> {
@@ -90,12 +102,101 @@ impl From<&Core> for Event {
             sender: event.sender.0,
             client_message_id: Bytes::copy_from_slice(&event.client_message_id.0),
             kind: event.kind.number(),
-            content: event.kind.content().into(),
+            content: event.kind.content(),
             flags: event.seal.map_or(0, |seal| seal.flags.0),
             content_hash: event.seal.map_or_else(Bytes::new, |seal| Bytes::copy_from_slice(&seal.content.0)),
             later: Vec::new(),
         }
     }
+}
+
+impl Core {
+    /// The bytes behind `first` that [`Event`] encodes to. `content` is that of its kind.
+    pub(crate) fn put(&self, content: &[u8], first: Option<u8>) -> Vec<u8> {
+        let fields = Fields {
+            numbers: [self.seq.0, self.time.0, self.sender.0],
+            client_message_id: &self.client_message_id.0,
+            kind: self.kind.number(),
+            content,
+            flags: self.seal.map_or(0, |seal| seal.flags.0),
+            content_hash: self.seal.as_ref().map_or(&[][..], |seal| &seal.content.0),
+            later: &[],
+        };
+        let mut bytes = Vec::with_capacity(1 + fields.encoded_len());
+        bytes.extend(first);
+        fields.encode(&mut bytes);
+        bytes
+    }
+
+    /// The bytes of this event between nodes and to devices.
+    pub fn to_wire(&self) -> Vec<u8> {
+        self.put(&self.kind.content(), None)
+    }
+}
+
+/// The fields of an event during one encoding, which copies none of them before.
+struct Fields<'a> {
+    /// Fields 1 to 3.
+    numbers: [u64; 3],
+    client_message_id: &'a [u8],
+    kind: u32,
+    content: &'a [u8],
+    flags: u64,
+    content_hash: &'a [u8],
+    later: &'a [u8],
+}
+
+const CLIENT_MESSAGE_ID: u32 = 4;
+
+impl Fields<'_> {
+    fn encode(&self, out: &mut impl BufMut) {
+        for (field, number) in (1..).zip(&self.numbers) {
+            if *number != 0 {
+                encoding::uint64::encode(field, number, out);
+            }
+        }
+        if !self.client_message_id.is_empty() {
+            put_bytes(CLIENT_MESSAGE_ID, self.client_message_id, out);
+        }
+        if KINDS.contains(&self.kind) {
+            put_bytes(self.kind, self.content, out);
+        }
+        if self.flags != 0 {
+            encoding::uint64::encode(FLAGS, &self.flags, out);
+        }
+        if !self.content_hash.is_empty() {
+            put_bytes(CONTENT_HASH, self.content_hash, out);
+        }
+        out.put_slice(self.later);
+    }
+
+    fn encoded_len(&self) -> usize {
+        let numbers = (1..).zip(&self.numbers).filter(|(_, number)| **number != 0);
+        let mut size: usize = numbers.map(|(field, number)| encoding::uint64::encoded_len(field, number)).sum();
+        if !self.client_message_id.is_empty() {
+            size += bytes_len(CLIENT_MESSAGE_ID, self.client_message_id);
+        }
+        if KINDS.contains(&self.kind) {
+            size += bytes_len(self.kind, self.content);
+        }
+        if self.flags != 0 {
+            size += encoding::uint64::encoded_len(FLAGS, &self.flags);
+        }
+        if !self.content_hash.is_empty() {
+            size += bytes_len(CONTENT_HASH, self.content_hash);
+        }
+        size + self.later.len()
+    }
+}
+
+fn put_bytes(field: u32, bytes: &[u8], out: &mut impl BufMut) {
+    encoding::encode_key(field, WireType::LengthDelimited, out);
+    encoding::encode_varint(bytes.len() as u64, out);
+    out.put_slice(bytes);
+}
+
+fn bytes_len(field: u32, bytes: &[u8]) -> usize {
+    encoding::key_len(field) + encoding::encoded_len_varint(bytes.len() as u64) + bytes.len()
 }
 
 /// As a reader understands it: additions of later versions are skipped, and the seal with them,
@@ -112,43 +213,11 @@ impl TryFrom<Event> for Core {
 
 impl Message for Event {
     fn encode_raw(&self, out: &mut impl BufMut) {
-        for (field, number) in [(1, self.seq), (2, self.time_ms), (3, self.sender)] {
-            if number != 0 {
-                encoding::uint64::encode(field, &number, out);
-            }
-        }
-        if !self.client_message_id.is_empty() {
-            encoding::bytes::encode(4, &self.client_message_id, out);
-        }
-        if KINDS.contains(&self.kind) {
-            encoding::bytes::encode(self.kind, &self.content, out);
-        }
-        if self.flags != 0 {
-            encoding::uint64::encode(FLAGS, &self.flags, out);
-        }
-        if !self.content_hash.is_empty() {
-            encoding::bytes::encode(CONTENT_HASH, &self.content_hash, out);
-        }
-        out.put_slice(&self.later);
+        self.fields().encode(out);
     }
 
     fn encoded_len(&self) -> usize {
-        let numbers = [(1, self.seq), (2, self.time_ms), (3, self.sender)];
-        let numbers = numbers.iter().filter(|(_, number)| *number != 0);
-        let mut size: usize = numbers.map(|(field, number)| encoding::uint64::encoded_len(*field, number)).sum();
-        if !self.client_message_id.is_empty() {
-            size += encoding::bytes::encoded_len(4, &self.client_message_id);
-        }
-        if KINDS.contains(&self.kind) {
-            size += encoding::bytes::encoded_len(self.kind, &self.content);
-        }
-        if self.flags != 0 {
-            size += encoding::uint64::encoded_len(FLAGS, &self.flags);
-        }
-        if !self.content_hash.is_empty() {
-            size += encoding::bytes::encoded_len(CONTENT_HASH, &self.content_hash);
-        }
-        size + self.later.len()
+        self.fields().encoded_len()
     }
 
     fn merge_field(
@@ -162,7 +231,7 @@ impl Message for Event {
             1 => encoding::uint64::merge(wire_type, &mut self.seq, from, context),
             2 => encoding::uint64::merge(wire_type, &mut self.time_ms, from, context),
             3 => encoding::uint64::merge(wire_type, &mut self.sender, from, context),
-            4 => encoding::bytes::merge(wire_type, &mut self.client_message_id, from, context),
+            CLIENT_MESSAGE_ID => encoding::bytes::merge(wire_type, &mut self.client_message_id, from, context),
             kind if KINDS.contains(&kind) && wire_type == WireType::LengthDelimited => {
                 encoding::bytes::merge(wire_type, &mut self.content, from, context)?;
                 self.kind = kind;

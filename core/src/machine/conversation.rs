@@ -97,11 +97,12 @@ impl Step<'_> {
         let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
         let time = if self.planted(Bug::TimeGoesBack) { self.now } else { row.time.max(self.now) };
         let event = Event { seq, time, sender, client_message_id: id, kind, seal: None };
-        let event = if self.level >= Level::SECOND { event.sealed() } else { event };
+        let content = event.kind.content();
+        let event = if self.level >= Level::SECOND { event.sealed_over(&content) } else { event };
         row.head = seq;
         row.time = time;
         row.chain = event.chain(row.chain);
-        let value = event.to_value();
+        let value = event.encode_over(&content);
         if self.level >= Level::SECOND {
             if value.len() >= unread::LARGE_BYTES {
                 row.large = seq;

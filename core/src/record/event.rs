@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::table;
 use crate::event::{Event, wire};
-use crate::form::{DecodeError, Form, Nothing, Record, open, seal};
+use crate::form::{DecodeError, Form, Nothing, Record, open};
 use crate::id::{ConversationId, Seq};
 
 /// Version 1: without flags and without the hash of the content; its chain covers the content.
@@ -48,14 +48,20 @@ impl Form for Sealed {
 impl Record for Event {
     const VERSION: u8 = Sealed::VERSION;
 
-    /// In the version of its first encoding.
     fn encode(&self) -> Vec<u8> {
-        let version = if self.seal.is_some() { Sealed::VERSION } else { Unsealed::VERSION };
-        seal(version, &wire::Event::from(self))
+        self.encode_over(&self.kind.content())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         open::<Sealed>(bytes).map(|Sealed(event)| event)
+    }
+}
+
+impl Event {
+    /// The row, where the content is encoded already; in the version of its first encoding.
+    pub(crate) fn encode_over(&self, content: &[u8]) -> Vec<u8> {
+        let version = if self.seal.is_some() { Sealed::VERSION } else { Unsealed::VERSION };
+        self.put(content, Some(version))
     }
 }
 

@@ -14,7 +14,8 @@
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]
-//! show log team · show members team anna bert · show outbox · show inbox anna · show sessions anna
+//! show log team · show members team anna bert · show outbox · show inbox anna
+//! show sessions anna
 //! ```
 
 use troupe_core::command::{
@@ -209,7 +210,7 @@ fn body<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
     match words {
         ["raw", kind, content, rest @ ..] => {
             let kind = kind.parse().map_err(|_| "not a kind")?;
-            Ok((Body { kind, content: bytes(content)? }, rest))
+            Ok((Body { kind, content: bytes(content)?.into() }, rest))
         }
         ["text", length, rest @ ..] => Ok((Body::text(&"x".repeat(number(length)? as usize)), rest)),
         [text, rest @ ..] => Ok((Body::text(text), rest)),

@@ -1,6 +1,5 @@
 //! Bodies and roles as clients see them.
 
-use bytes::Bytes;
 use troupe_core::Body;
 use troupe_core::event::Role;
 
@@ -10,13 +9,13 @@ use troupe_core::form::DecodeError;
 
 impl From<&Body> for wire::Body {
     fn from(body: &Body) -> Self {
-        wire::Body { kind: body.kind, content: Bytes::copy_from_slice(&body.content) }
+        wire::Body { kind: body.kind, content: body.content.clone() }
     }
 }
 
 impl From<wire::Body> for Body {
     fn from(body: wire::Body) -> Self {
-        Body { kind: body.kind, content: body.content.into() }
+        Body { kind: body.kind, content: body.content }
     }
 }
 

@@ -38,7 +38,7 @@ impl From<&Append> for Wire {
             client_message_id: id,
             after,
             intent,
-            content: content.into(),
+            content,
         })
     }
 }
@@ -139,12 +139,12 @@ fn role(field: &'static str, number: i32) -> Result<Role, DecodeError> {
 
 impl From<&Body> for wire::Body {
     fn from(body: &Body) -> Self {
-        wire::Body { kind: body.kind, content: Bytes::copy_from_slice(&body.content) }
+        wire::Body { kind: body.kind, content: body.content.clone() }
     }
 }
 
 impl From<wire::Body> for Body {
     fn from(body: wire::Body) -> Self {
-        Body { kind: body.kind, content: body.content.into() }
+        Body { kind: body.kind, content: body.content }
     }
 }

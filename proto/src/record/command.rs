@@ -1,6 +1,6 @@
 //! Commands, and the batch of one Raft entry.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use prost::{Message, encoding};
 use troupe_core::command::{
     AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register,
@@ -141,7 +141,17 @@ impl Form for StampedBatch {
     }
 }
 
-fn parse(version: u8, message: &[u8]) -> Result<StampedBatch, DecodeError> {
+impl StampedBatch {
+    /// As [`Record::decode`]; the contents of messages share the bytes of the entry.
+    pub fn of_entry(entry: &Bytes) -> Result<StampedBatch, DecodeError> {
+        match entry.first() {
+            Some(&version @ (RECORD_VERSION | LEVELLED_VERSION)) => parse(version, entry.slice(1..)),
+            _ => StampedBatch::decode(entry),
+        }
+    }
+}
+
+fn parse(version: u8, message: impl Buf) -> Result<StampedBatch, DecodeError> {
     let batch = StampedBatch::try_from(wire::StampedBatch::decode(message)?)?;
     if version_of(batch.level) != version {
         return Err(DecodeError::Invalid { field: "stamped_batch.level", why: "the version is of another level" });

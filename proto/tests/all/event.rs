@@ -53,7 +53,7 @@ proptest! {
     ) {
         let bytes = later(seq, kind, &content, &[]);
         let event = Event::decode(&record(&bytes)).expect("an event");
-        prop_assert_eq!((event.seq.0, event.kind.number(), event.kind.content()), (seq, kind, content));
+        prop_assert_eq!((event.seq.0, event.kind.number(), event.kind.content()), (seq, kind, content.into()));
         prop_assert_eq!(event.encode(), record(&bytes), "on disk");
         prop_assert_eq!(wire::Event::from(&event).encode_to_vec(), bytes, "to devices");
     }
@@ -100,7 +100,7 @@ fn a_content_that_is_not_understood_is_no_reason_to_lose_a_page() {
         let page = wire::Page::decode(&page.encode_to_vec()[..]).expect("a page");
         let kinds: Vec<EventKind> =
             page.events.into_iter().map(|event| Event::try_from(event).expect("an event").kind).collect();
-        let odd = EventKind::Unknown { kind: EventKind::ROLE_CHANGED, content: content.to_vec() };
+        let odd = EventKind::Unknown { kind: EventKind::ROLE_CHANGED, content: content.to_vec().into() };
         assert_eq!(kinds, [EventKind::Message(Body::text("a")), odd]);
     }
 }
@@ -123,7 +123,7 @@ fn an_event_without_a_kind_is_an_event() {
     let event = wire::Event { seq: 3, client_message_id: id, ..Default::default() };
     let bytes = event.encode_to_vec();
     let event = Event::decode(&record(&bytes)).expect("an event");
-    assert_eq!(event.kind, EventKind::Unknown { kind: 0, content: Vec::new() });
+    assert_eq!(event.kind, EventKind::Unknown { kind: 0, content: Bytes::new() });
     assert_eq!(event.encode(), record(&bytes));
     // A number where a content belongs is none.
     let mut odd = bytes.clone();
@@ -163,7 +163,7 @@ fn a_content_that_was_erased_or_exchanged_says_nothing_and_the_chain_holds() {
         let stored = Event::decode(&[&[2], &told.encode_to_vec()[..]].concat()).expect("an event");
         let shown = Event::try_from(told).expect("an event");
         for event in [stored, shown] {
-            let said = EventKind::Unknown { kind: EventKind::MESSAGE, content: content.to_vec() };
+            let said = EventKind::Unknown { kind: EventKind::MESSAGE, content: content.to_vec().into() };
             assert_eq!((&event.kind, event.seal, event.chain(9)), (&said, whole.seal, whole.chain(9)));
             assert!(event.counts_as_unread() && !event.is_whole());
         }

@@ -171,14 +171,14 @@ fn event() {
     let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind, seal: None };
     let kinds = [
         ("text", EventKind::Message(Body::text("hello, мир"))),
-        ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255] })),
+        ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255].into() })),
         ("created", EventKind::Created { name: "Friends".into() }),
         ("renamed", EventKind::Renamed { name: "Foes".into() }),
         ("added", EventKind::Added { users: vec![ALICE, BOB] }),
         ("removed", EventKind::Removed { user: BOB }),
         ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
-        ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255] }),
-        ("without_kind", EventKind::Unknown { kind: 0, content: Vec::new() }),
+        ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255].into() }),
+        ("without_kind", EventKind::Unknown { kind: 0, content: Default::default() }),
     ];
     record_of(1, "event", &kinds.clone().map(|(name, kind)| (name, event(kind))));
     let sealed = kinds.map(|(name, kind)| (name, event(kind).sealed()));

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use troupe_core::level::Range;
 use troupe_core::{Command, Machine, ShardId, ShardMap, machine};
-use troupe_proto::record::{Record, StampedBatch};
+use troupe_proto::record::StampedBatch;
 use troupe_store::engine::{Batch, Engine, EngineError, Family};
 use troupe_store::key;
 use troupe_store::rows::{Numberings, Transaction};
@@ -121,8 +121,8 @@ impl ShardApplier {
 }
 
 /// A committed entry that cannot be read is never skipped: other replicas may have read it.
-fn decode(proposal: &[u8]) -> Result<StampedBatch, EngineError> {
-    StampedBatch::decode(proposal).map_err(unreadable)
+fn decode(proposal: &Bytes) -> Result<StampedBatch, EngineError> {
+    StampedBatch::of_entry(proposal).map_err(unreadable)
 }
 
 fn unreadable(why: impl std::fmt::Display) -> EngineError {
