@@ -169,7 +169,9 @@ mod tests {
         assert!(is_noticed(&|log| log[2] = log[2].clone().sealed_as("another")), "also with a seal of its own");
         assert!(is_noticed(&|log| log[1].kind = EventKind::Message(Body::text("another"))), "in the old form too");
         assert!(is_noticed(&|log| log[3].sender = UserId(8)));
-        assert!(is_noticed(&|log| log[3].kind = EventKind::Unknown { kind: 78, content: Bytes::from_static(&[1, 2, 3]) }));
+        assert!(is_noticed(
+            &|log| log[3].kind = EventKind::Unknown { kind: 78, content: Bytes::from_static(&[1, 2, 3]) }
+        ));
         assert!(is_noticed(&|log| log[3].seal.as_mut().expect("a seal").flags = Flags(1)));
         assert!(is_noticed(&|log| log[3].client_message_id = ClientMessageId([8; 16])));
         assert!(is_noticed(&|log| log[4].time = Timestamp(1_000)));

@@ -149,7 +149,8 @@ prop_compose! {
 /// An event that only a later version understands.
 fn later_kind() -> impl Strategy<Value = EventKind> {
     let kinds = EventKind::ROLE_CHANGED + 1..=*KINDS.end();
-    let of_a_kind = (kinds, vec(any::<u8>(), 0..40)).prop_map(|(kind, content)| EventKind::Unknown { kind, content: content.into() });
+    let of_a_kind = (kinds, vec(any::<u8>(), 0..40))
+        .prop_map(|(kind, content)| EventKind::Unknown { kind, content: content.into() });
     let without = Just(EventKind::Unknown { kind: 0, content: Default::default() });
     // A known kind whose content does not decode: a role of a later version.
     let role = (4u8..128).prop_map(|role| EventKind::Unknown { kind: 10, content: vec![8, 5, 16, role].into() });

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use troupe_core::form::DecodeError;
-use troupe_core::record;
+use troupe_core::record::{self, Member, Table};
 use troupe_core::unread::Numbering;
 use troupe_core::{ConversationId, Rows, Seq, State, UserId};
 
@@ -27,6 +27,8 @@ const NUMBERINGS_KEPT: usize = 4_096;
 pub struct Transaction {
     rows: View<Overlay>,
     numberings: RefCell<Numberings>,
+    /// Rows of members that were read already: every message asks for its sender's.
+    members: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     /// The first failed read.
     failed: OnceCell<EngineError>,
 }
@@ -44,6 +46,7 @@ impl Transaction {
         Transaction {
             rows: View { reader: Overlay::new(reader) },
             numberings: RefCell::new(numberings),
+            members: RefCell::default(),
             failed: OnceCell::new(),
         }
     }
@@ -66,14 +69,21 @@ impl Transaction {
         }
     }
 
-    /// For rows that come as bytes: what was searched before may be changed by them.
+    /// For rows that come as bytes: what was read before may be changed by them.
     pub(super) fn rows(&mut self) -> &mut Overlay {
         self.numberings.get_mut().0.clear();
+        self.members.get_mut().clear();
         &mut self.rows.reader
     }
 
     pub(super) fn view(&self) -> &View<Overlay> {
         &self.rows
+    }
+
+    fn forget(&mut self, family: record::Family, key: &[u8]) {
+        if is_member(family, key) {
+            self.members.get_mut().remove(key);
+        }
     }
 
     fn read<T: Default>(&self, row: Result<T, EngineError>) -> T {
@@ -85,9 +95,25 @@ impl Transaction {
     }
 }
 
+/// Whether it is the key of a member's row.
+fn is_member(family: record::Family, key: &[u8]) -> bool {
+    family == Member::FAMILY && key.get(SLOT_BYTES).copied() == Member::TAG
+}
+
+/// Before the tag of a key.
+const SLOT_BYTES: usize = 2;
+
 impl State for Transaction {
     fn value(&self, family: record::Family, key: &[u8]) -> Option<Vec<u8>> {
-        self.read(self.rows.reader.get(family.into(), key))
+        if !is_member(family, key) {
+            return self.read(self.rows.reader.get(family.into(), key));
+        }
+        if let Some(held) = self.members.borrow().get(key) {
+            return held.clone();
+        }
+        let value = self.read(self.rows.reader.get(family.into(), key));
+        self.members.borrow_mut().insert(key.to_vec(), value.clone());
+        value
     }
 
     fn scan(&self, family: record::Family, range: KeyRange, reverse: bool, limit: usize) -> Vec<Pair> {
@@ -95,10 +121,12 @@ impl State for Transaction {
     }
 
     fn put_value(&mut self, family: record::Family, key: Vec<u8>, value: Vec<u8>) {
+        self.forget(family, &key);
         self.rows.reader.put(family.into(), key, value);
     }
 
     fn delete_value(&mut self, family: record::Family, key: Vec<u8>) {
+        self.forget(family, &key);
         self.rows.reader.delete(family.into(), key);
     }
 
