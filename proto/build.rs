@@ -14,6 +14,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "proto/raft/vitals.proto",
     ];
     let descriptors = protox::compile(files, ["proto"])?;
+    // For edges that write the protocol in another form than protobuf.
+    let mut client = protox::compile(["proto/client.proto"], ["proto"])?;
+    client.file.iter_mut().for_each(|file| file.source_code_info = None);
+    let out = std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
+    std::fs::write(std::path::Path::new(&out).join("client.bin"), prost::Message::encode_to_vec(&client))?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]).btree_map(["."]);
     // Written by hand, so that kinds of events that are not known are kept.

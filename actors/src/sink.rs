@@ -49,10 +49,14 @@ pub enum Pushed {
 pub enum EdgeKind {
     /// Frames of client.proto with their length.
     Binary,
+    /// Frames of client.proto, each a binary message of a WebSocket.
+    WebSocket,
+    /// Frames of client.proto in JSON, each a text message of a WebSocket.
+    WebSocketJson,
 }
 
 impl EdgeKind {
-    const COUNT: usize = 1;
+    const COUNT: usize = 3;
 }
 
 /// One push to many connections.

@@ -18,13 +18,14 @@ use troupe_core::limits;
 use troupe_proto::wire::client as wire;
 use troupe_runtime::Platform;
 
-use crate::connection::{Connection, Message, Push, Pushes, Request, unexpected};
+use crate::connection::{CONNECT_TIMEOUT, Connection, Message, Push, Pushes, Request, unexpected};
 use crate::error::Error;
 
 pub mod fanout;
 pub mod idle;
 pub mod sends;
 pub mod steady;
+mod websocket;
 
 /// Concurrent registrations and logins. The servers hash that many passwords at a time.
 const SETUP: usize = 16;
@@ -42,6 +43,15 @@ pub struct Target {
     pub context: Platform,
     /// Client addresses of all nodes that take part.
     pub nodes: Vec<String>,
+    pub edge: Edge,
+}
+
+/// The way in: frames over TCP or TLS, or as messages of a WebSocket in plain text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edge {
+    #[default]
+    Tcp,
+    WebSocket,
 }
 
 impl Target {
@@ -53,6 +63,22 @@ impl Target {
 
     fn node(&self, index: usize) -> &str {
         &self.nodes[index % self.nodes.len()]
+    }
+
+    async fn connect(&self, node: usize) -> Result<(Connection, Pushes), Error> {
+        let address = self.node(node);
+        let opening = async {
+            let stream = self.context.net.connect(address).await?;
+            websocket::open(stream, address).await
+        };
+        match self.edge {
+            Edge::Tcp => Connection::open(&*self.context.net, address).await,
+            Edge::WebSocket => match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
+                Ok(Ok(stream)) => Connection::greet(stream, address).await,
+                Ok(Err(error)) => Err(Error::Unavailable(format!("{address}: {error}"))),
+                Err(_) => Err(Error::Unavailable(format!("connecting to {address} takes too long"))),
+            },
+        }
     }
 
     /// A prefix that separates the accounts of two runs.
@@ -67,7 +93,7 @@ impl Target {
             let request = self.context.rng.bytes::<16>();
             async move {
                 let user = patiently(|| async {
-                    let (connection, _pushes) = Connection::open(&*self.context.net, self.node(index)).await?;
+                    let (connection, _pushes) = self.connect(index).await?;
                     connection.register(&name, PASSWORD, request).await
                 })
                 .await
@@ -80,7 +106,7 @@ impl Target {
 
     async fn log_in(&self, node: usize, name: &str, device: &str) -> Result<Link> {
         patiently(|| async {
-            let (connection, pushes) = Connection::open(&*self.context.net, self.node(node)).await?;
+            let (connection, pushes) = self.connect(node).await?;
             connection.login(name, PASSWORD, device).await?;
             Ok(Link { connection, pushes })
         })

@@ -16,7 +16,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 use troupe_chaos::local::LocalCluster;
-use troupe_client::load::{Target, fanout, idle, sends};
+use troupe_client::load::{Edge, Target, fanout, idle, sends};
 use troupe_runtime::Platform;
 
 use crate::cluster::{Interrupted, TempDir, plan, tempdir};
@@ -107,8 +107,26 @@ pub struct Common {
     /// one
     #[arg(long)]
     server: Option<String>,
+    /// The way in
+    #[arg(long, value_enum, default_value = "tcp")]
+    edge: WayIn,
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum WayIn {
+    Tcp,
+    Websocket,
+}
+
+impl From<WayIn> for Edge {
+    fn from(way: WayIn) -> Edge {
+        match way {
+            WayIn::Tcp => Edge::Tcp,
+            WayIn::Websocket => Edge::WebSocket,
+        }
+    }
 }
 
 /// Connections before idle ones are counted.
@@ -210,6 +228,7 @@ const LIMITS: &[(&str, &str)] = &[
 
 /// The cluster under measurement, and the disk's figures from before the load.
 struct Bed {
+    edge: Edge,
     cluster: Option<LocalCluster>,
     servers: Vec<String>,
     baseline: disk::Baseline,
@@ -218,11 +237,12 @@ struct Bed {
 
 impl Bed {
     async fn new(common: &Common, troupe: &Path) -> Result<Bed> {
-        let Some(server) = &common.server else { return Bed::local(troupe).await };
+        let edge = common.edge.into();
+        let Some(server) = &common.server else { return Ok(Bed { edge, ..Bed::local(troupe).await? }) };
         let dir = tempdir()?;
         let baseline = disk::measure(&dir.0, Duration::from_secs(1))?;
         let servers = server.split(',').map(|s| s.trim().to_owned()).collect();
-        Ok(Bed { cluster: None, servers, baseline, _dir: dir })
+        Ok(Bed { cluster: None, servers, edge, baseline, _dir: dir })
     }
 
     /// Three nodes with data of their own on the temporary folder's disk.
@@ -239,11 +259,11 @@ impl Bed {
         cluster.start_all()?;
         cluster.wait_ready(&[0, 1, 2], START).await?;
         let servers = cluster.client_addresses();
-        Ok(Bed { cluster: Some(cluster), servers, baseline, _dir: dir })
+        Ok(Bed { cluster: Some(cluster), servers, edge: Edge::Tcp, baseline, _dir: dir })
     }
 
     fn target(&self) -> Target {
-        Target { context: Platform::production(), nodes: self.servers.clone() }
+        Target { context: Platform::production(), nodes: self.servers.clone(), edge: self.edge }
     }
 
     /// Resident memory of all nodes together; unknown for a cluster that is not ours.

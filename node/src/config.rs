@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::logging;
 use troupe_actors::budgets::Limits;
 use troupe_core::Username;
+use troupe_edge_websocket::handshake::Origins;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, LowMark, Registration, Settings as ClusterSettings, Strangers};
 use troupe_raft::level::Support;
 pub use troupe_runtime::net::is_loopback;
@@ -183,6 +184,8 @@ pub struct Config {
     pub limits: Limits,
     pub client_tls: ClientTls,
     pub http_listen: String,
+    /// Web pages that may connect.
+    pub origins: Origins,
     pub debug_replica: bool,
     pub drain_seconds: u64,
     pub log_filter: String,
@@ -278,9 +281,11 @@ impl Config {
             auto_finalize: Duration::from_secs(settings.number("cluster.auto_finalize", 0, 30 * 24 * 3600)?),
             replace_after: Duration::from_secs(settings.number("cluster.replace_after", 1, 30 * 24 * 3600)?),
         };
+        let origins = validate::origins(settings, [&http_listen, &cluster.http_address, &cluster.client_address])?;
         Ok(Config {
             data_dir,
             client_listen,
+            origins,
             limits: limits::limits(settings)?,
             client_tls,
             http_listen,

@@ -1,10 +1,14 @@
-//! The HTTP listener: as many connections as it may have, each with a bounded time for its
-//! requests.
+//! HTTP connections, of the HTTP listener and of the client port: HTTP/1.1 and HTTP/2, each request
+//! with a bounded time.
 //!
-//! A request that does not come to its end holds a file descriptor, so its head must come within
-//! [`HEAD_TIME`], and all of it within [`REQUEST_TIME`].
+//! A request that does not come to its end holds a file descriptor, so the first bytes and the head
+//! must come within [`HEAD_TIME`], and all of it within [`REQUEST_TIME`].
 
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
@@ -12,20 +16,32 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
+use troupe_edge_tcp::Web;
+use troupe_runtime::Stream;
+use troupe_runtime::net::BoxFuture;
 
 /// For the head of a request, also on a connection that is kept open between two of them.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// For a request and its answer.
+/// For a request and its answer up to the body.
 const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// After a failed accept: no file descriptors left, for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of the head of a request, and of HTTP/1.1 that wait to be written. Above it: 431.
+const HEAD_BYTES: usize = 64 * 1024;
+/// Streams of one HTTP/2 connection.
+const STREAMS: u32 = 128;
+/// An HTTP/2 connection that answers no ping is closed.
+const PING: Duration = Duration::from_secs(20);
+/// Bytes that tell HTTP/1.1 from HTTP/2.
+const PREFACE_BYTES: usize = 24;
 
 /// Serves until `stopped` resolves. Above `places` connections a new one is closed at once.
 pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: impl Future<Output = ()>) {
@@ -48,14 +64,9 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
                 tracing::debug!(%peer, places, "closed: too many HTTP connections");
                 continue;
             };
-            // The peer's address goes to the audit log.
-            let service = TowerToHyperService::new(app.clone().layer(Extension(ConnectInfo(peer))));
+            let app = app.clone();
             connections.spawn(async move {
-                let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-                if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
-                    tracing::debug!(%peer, %error, "an HTTP connection ended");
-                }
+                serve_one(Box::new(stream), peer, app).await;
                 drop(place);
             });
         }
@@ -63,6 +74,96 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
     tokio::select! {
         () = accepting => {}
         () = stopped => {}
+    }
+}
+
+/// HTTP on connections of the client port.
+pub struct ClientPort(Router);
+
+impl ClientPort {
+    pub fn new(app: Router) -> ClientPort {
+        ClientPort(app.layer(from_fn(in_time)))
+    }
+}
+
+impl Web for ClientPort {
+    fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr) -> BoxFuture<'static, ()> {
+        Box::pin(serve_one(stream, peer, self.0.clone()))
+    }
+}
+
+/// Until the connection ends, or becomes another protocol's.
+async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router) {
+    // The peer's address goes to the audit log.
+    let service = TowerToHyperService::new(app.layer(Extension(ConnectInfo(peer))));
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD_BYTES as u32)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(HEAD_TIME);
+    let stream: Box<dyn Stream> = Box::new(Prompt::new(stream));
+    if let Err(error) = http.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+        tracing::debug!(%peer, %error, "an HTTP connection ended");
+    }
+}
+
+/// A stream whose first bytes must come in time: the server waits for them without a limit.
+struct Prompt {
+    stream: Box<dyn Stream>,
+    received: usize,
+    over: Option<Pin<Box<Sleep>>>,
+}
+
+impl Prompt {
+    fn new(stream: Box<dyn Stream>) -> Prompt {
+        Prompt { stream, received: 0, over: Some(Box::pin(sleep(HEAD_TIME))) }
+    }
+}
+
+impl AsyncRead for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if let Some(over) = &mut this.over
+            && over.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        if this.over.is_some() {
+            this.received += buffer.filled().len() - before;
+            this.over = this.over.take().filter(|_| this.received < PREFACE_BYTES);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Prompt {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 }
 
@@ -108,6 +209,16 @@ mod tests {
         assert!(asks(&mut first).await.ends_with("ok\n"));
         while !asks(&mut TcpStream::connect(address).await.unwrap()).await.ends_with("ok\n") {}
         assert!(asks(&mut second).await.ends_with("ok\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_is_closed() {
+        for begin in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n\r\nSM"] {
+            let mut silent = TcpStream::connect(served(1).await).await.unwrap();
+            silent.write_all(begin).await.unwrap();
+            let closed = timeout(2 * HEAD_TIME, silent.read_to_end(&mut Vec::new())).await;
+            assert!(closed.is_ok(), "{begin:?} is still open");
+        }
     }
 
     #[tokio::test(start_paused = true)]

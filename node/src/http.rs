@@ -5,19 +5,21 @@
 //! cluster has formed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{FromRequestParts, Query, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::routing::{any, get, post};
+use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use troupe_actors::node::NodeHandle;
 use troupe_core::{NodeId, ShardId};
+use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
 use troupe_raft::formation::waiting::Waiting;
@@ -42,6 +44,7 @@ pub struct Shared {
 pub struct Running {
     pub cluster: Cluster,
     pub node: NodeHandle,
+    pub websocket: WebSocketEdge,
 }
 
 impl Shared {
@@ -90,8 +93,22 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/v1/nodes/{node}/{verb}", post(orders::order))
         .route("/v1/users/{user}/{verb}", post(orders::account))
         .route("/v1/debug/replica", get(replica))
-        .with_state(shared);
+        .with_state(shared.clone())
+        .merge(public(shared));
     crate::connections::serve(listener, app, places, stopped).await;
+}
+
+/// The routes for clients, which the client port serves too.
+pub fn public(shared: Arc<Shared>) -> Router {
+    Router::new().route("/v1/ws", any(websocket)).with_state(shared)
+}
+
+async fn websocket(
+    running: Running,
+    Extension(ConnectInfo(peer)): Extension<ConnectInfo<SocketAddr>>,
+    request: Request,
+) -> Response {
+    running.websocket.upgrade(peer, request)
 }
 
 #[derive(serde::Deserialize)]

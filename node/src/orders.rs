@@ -92,7 +92,7 @@ fn nodes(routing: &Routing) -> Vec<Value> {
 /// `POST /v1/nodes/{node}/{verb}`.
 pub async fn order(
     State(shared): State<Arc<Shared>>,
-    Running { cluster, node: node_handle }: Running,
+    Running { cluster, node: node_handle, .. }: Running,
     Path((node, verb)): Path<(u64, String)>,
     Query(options): Query<Options>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,

@@ -17,6 +17,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_edge_tcp::TcpEdge;
+use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
 use troupe_runtime::Platform;
 use troupe_runtime::capped::Capped;
@@ -24,6 +25,7 @@ use troupe_runtime::net::TcpNetFrom;
 use troupe_store::engine::Engine;
 
 use crate::config::Config;
+use crate::connections::ClientPort;
 use crate::guard::{self, Guard, Judge};
 use crate::http::Running;
 use crate::reload::{self, Reload};
@@ -82,7 +84,10 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
         limits: Limits { connections: config.limits.connections.min(caps.clients), ..config.limits.clone() },
     };
     let node = NodeHandle::start(platform.clone(), cluster.clone(), serving).await?;
-    let listening = troupe_edge_tcp::Config { listen: config.client_listen.clone(), door: door.clone() };
+    let websocket = WebSocketEdge::start(node.service().clone(), config.origins.clone());
+    let web = ClientPort::new(http::public(shared.clone()));
+    let listening =
+        troupe_edge_tcp::Config { listen: config.client_listen.clone(), door: door.clone(), web: Some(Arc::new(web)) };
     let edge = TcpEdge::start(&platform, node.service().clone(), listening).await?;
     tracing::info!(
         node = cluster.me().0,
@@ -102,7 +107,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     shared.guard.judge_by(is_key);
     tokio::spawn(tell_first_admin(node.born()));
     tokio::spawn(orders::record_token_orders(cluster.port().token_orders(), node.clone()));
-    shared.serves(Running { cluster: cluster.clone(), node: node.clone() });
+    shared.serves(Running { cluster: cluster.clone(), node: node.clone(), websocket: websocket.clone() });
 
     let end = {
         let (asked, fatal) = (asked_to_stop(exit_with_parent), cluster.fatal());
@@ -129,6 +134,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
                 cluster.hand_over(within / 2).await;
                 node.drain(within / 2).await;
                 edge.stop().await;
+                websocket.stop().await;
                 node.shutdown().await;
                 cluster.shutdown().await;
             };

@@ -51,7 +51,7 @@ pub async fn look(running: Running) -> Json<Value> {
 /// `POST /v1/upgrade/finalize`.
 pub async fn finalize(
     State(shared): State<Arc<Shared>>,
-    Running { cluster, node }: Running,
+    Running { cluster, node, .. }: Running,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {

@@ -24,6 +24,9 @@ pub use token::SessionToken;
 /// The version of the client protocol that this program speaks.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// `client.proto` as a FileDescriptorSet.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/client.bin"));
+
 /// TCP port for native clients.
 pub const CLIENT_PORT: u16 = 7700;
 /// TCP port for HTTP and WebSocket.

@@ -49,6 +49,8 @@ metrics! {
     unauthenticated: Gauge = "troupe_unauthenticated",
     /// Connections that have logged in.
     sessions: Gauge = "troupe_sessions",
+    /// Open WebSocket connections.
+    websockets: Gauge = "troupe_websockets",
     /// Actors of this node: shards, entities, edges, fan-out.
     actors: Gauge = "troupe_actors",
     /// Sends received from clients since the start.

@@ -1,26 +1,29 @@
-//! The door of the client port: TLS 1.3, or plain text where that is allowed.
+//! The door of the client port: TLS 1.3, or plain text where that is allowed, and what is spoken
+//! inside.
 //!
-//! One port serves both. A TLS connection begins with 0x16; a frame begins with the high byte of
-//! its length, which is zero below the cap. Where plain text is not allowed, a plain client gets
-//! one frame that says so. The handshake runs in the connection's own task and within the time to
-//! log in, and the connection has its place among those not logged in meanwhile.
+//! One port serves all. A TLS connection begins with 0x16, HTTP with a capital letter, and a frame
+//! with the high byte of its length, which is zero below the cap. Inside TLS, ALPN may decide
+//! before the first byte. Where plain text is not allowed, a plain client gets one answer that says
+//! so. The handshake runs within the time to log in, and the connection has its place among those
+//! not logged in meanwhile.
 
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use parking_lot::RwLock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use troupe_actors::message::wire;
 use troupe_core::limits;
 use troupe_proto::client::{Refusal, push_frame};
-use troupe_raft::transport::tls::clients::Shown;
+use troupe_raft::transport::tls::clients::{HTTP, Shown};
 use troupe_runtime::Stream;
 
 /// The first byte of a TLS handshake.
-const HANDSHAKE: u8 = 0x16;
+pub(crate) const HANDSHAKE: u8 = 0x16;
 
 const _: () = assert!(limits::FRAME_BYTES < (HANDSHAKE as usize) << 24, "a frame must not look like TLS");
 
@@ -56,29 +59,21 @@ impl Door {
         *self.tls.write() = Some(tls);
     }
 
-    /// The first byte of a connection, if it decides anything.
-    pub(crate) async fn knock(&self, stream: &mut Box<dyn Stream>) -> io::Result<Option<u8>> {
-        if self.tls.read().is_none() {
-            return Ok(None);
-        }
-        stream.read_u8().await.map(Some)
-    }
-
-    /// The stream that carries frames.
-    pub(crate) async fn enter(&self, first: Option<u8>, stream: Box<dyn Stream>) -> io::Result<Box<dyn Stream>> {
+    /// The stream behind the first byte, which was read already.
+    pub(crate) async fn enter(&self, first: u8, mut stream: Box<dyn Stream>) -> io::Result<(Box<dyn Stream>, Spoken)> {
         let tls = self.tls.read().clone();
-        let mut stream: Box<dyn Stream> = match first {
-            Some(_) => Box::new(Begun { first, rest: stream }),
-            None => stream,
-        };
         match tls {
-            Some(tls) if first == Some(HANDSHAKE) => Ok(Box::new(TlsAcceptor::from(tls).accept(stream).await?)),
-            _ if self.plain => Ok(stream),
+            Some(tls) if first == HANDSHAKE => {
+                let stream = TlsAcceptor::from(tls).accept(Begun::new(first, stream)).await?;
+                let chosen = stream.get_ref().1.alpn_protocol();
+                let is_http = chosen.is_some_and(|chosen| HTTP.contains(&chosen));
+                Ok((Box::new(stream), if is_http { Spoken::Http } else { Spoken::Nothing }))
+            }
+            _ if self.plain => Ok((stream, Spoken::Begins(first))),
             _ => {
-                let failure = wire::Failure::from(Refusal::TlsRequired);
-                stream.write_all(&push_frame(wire::server_frame::Message::Failure(failure))).await?;
+                stream.write_all(&tls_required(first)).await?;
                 stream.shutdown().await?;
-                // Bytes that are unread at the close would make the kernel drop the failure.
+                // Bytes that are unread at the close would make the kernel drop the answer.
                 tokio::io::copy(&mut stream.take(limits::FRAME_BYTES as u64), &mut tokio::io::sink()).await?;
                 Err(io::Error::new(io::ErrorKind::InvalidData, "plain text on a port that speaks TLS only"))
             }
@@ -86,10 +81,39 @@ impl Door {
     }
 }
 
+/// The protocol of a connection, as far as it is known.
+pub(crate) enum Spoken {
+    Http,
+    /// The first byte will tell, and this is it.
+    Begins(u8),
+    Nothing,
+}
+
+/// The answer to plain text, in the protocol that begins with this byte.
+fn tls_required(first: u8) -> Bytes {
+    let failure = wire::Failure::from(Refusal::TlsRequired);
+    if !first.is_ascii_uppercase() {
+        return push_frame(wire::server_frame::Message::Failure(failure));
+    }
+    let body = format!(
+        "{{\"type\":\"about:blank\",\"title\":\"TLS required\",\"status\":400,\"code\":\"{}\",\"detail\":\"this port \
+         speaks TLS 1.3 only: use https:// or wss://\"}}\n",
+        failure.code
+    );
+    let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\nconnection: close\r\n";
+    Bytes::from(format!("{head}content-length: {}\r\n\r\n{body}", body.len()))
+}
+
 /// A stream whose first byte was read already.
-struct Begun {
+pub(crate) struct Begun {
     first: Option<u8>,
     rest: Box<dyn Stream>,
+}
+
+impl Begun {
+    pub(crate) fn new(first: u8, rest: Box<dyn Stream>) -> Begun {
+        Begun { first: Some(first), rest }
+    }
 }
 
 impl AsyncRead for Begun {

@@ -1,43 +1,36 @@
-//! The TCP edge: native clients speak frames of `client.proto` over TLS, or over plain text where
-//! that is allowed.
+//! The client port: native clients speak frames of `client.proto` over TLS, or over plain text
+//! where that is allowed. HTTP, and WebSocket with it, comes in by the same port.
 //!
-//! ```text
-//! listener            accepts, and sends clients to other nodes
-//! └─ connection       x connection: frames to operations, answers and pushes to frames
-//!    └─ socket        its task: TLS (module `door`), bytes in and out
-//! ```
-//!
-//! It is a thin face of the node's [`Service`]: it has frames and the phases of a connection. The
-//! service has the meaning of requests, their costs and their permissions.
+//! The accept loop gives each connection its place, and [`door`] finds out what it speaks. Frames
+//! go on to the shared [`Sessions`], HTTP to the [`Web`] of the node.
 
-mod connection;
+mod accept;
 pub mod door;
-mod listener;
-mod outbox;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use parking_lot::Mutex;
-use ractor::{Actor, ActorRef};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use troupe_actors::service::Service;
-use troupe_runtime::Listener as Socket;
-use troupe_runtime::Platform;
+use troupe_edge_session::Sessions;
+use troupe_runtime::net::BoxFuture;
+use troupe_runtime::{Listener as Socket, Platform, Stream};
 
 use crate::door::Door;
-use crate::listener::{Listener, ListenerMsg};
 
-/// The time for the listener to queue the last frame of every connection.
-const LAST_FRAMES: Duration = Duration::from_secs(1);
-
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
-    /// Where native clients connect; port 0 lets the system choose.
+    /// Where clients connect; port 0 lets the system choose.
     pub listen: String,
     pub door: Arc<Door>,
+    /// Serves HTTP. `None`: the port has frames only.
+    pub web: Option<Arc<dyn Web>>,
+}
+
+/// Serves HTTP on connections of the client port.
+pub trait Web: Send + Sync {
+    /// Until the connection has ended. Its caller may drop the future, which ends the connection.
+    fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr) -> BoxFuture<'static, ()>;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,71 +40,32 @@ pub struct StartError {
     error: std::io::Error,
 }
 
-/// The state of all connections of the edge.
-pub struct Context {
-    pub service: Service,
-    pub door: Arc<Door>,
-}
-
 /// The TCP edge of a node.
 pub struct TcpEdge {
     address: SocketAddr,
-    listener: Arc<Mutex<Option<ActorRef<ListenerMsg>>>>,
-    stopping: watch::Sender<bool>,
-    keeper: JoinHandle<()>,
+    sessions: Sessions,
+    accepting: JoinHandle<()>,
 }
 
 impl TcpEdge {
     pub async fn start(platform: &Platform, service: Service, config: Config) -> Result<TcpEdge, StartError> {
-        let Config { listen, door } = config;
+        let Config { listen, door, web } = config;
         let refused = |error| StartError { listen: listen.clone(), error };
         let socket: Arc<dyn Socket> = platform.net.bind(&listen).await.map_err(refused)?.into();
         let address = socket.local_addr().map_err(refused)?;
-        let context = Arc::new(Context { service, door });
-        let listener = Arc::new(Mutex::new(None));
-        let stopping = watch::Sender::new(false);
-        let keeper = tokio::spawn(keep(context, socket, listener.clone(), stopping.subscribe()));
-        Ok(TcpEdge { address, listener, stopping, keeper })
+        let sessions = Sessions::start(service);
+        let accepting = tokio::spawn(accept::run(sessions.clone(), socket, door, web));
+        Ok(TcpEdge { address, sessions, accepting })
     }
 
-    /// Where native clients connect.
+    /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Ends all connections, each with a last frame.
     pub async fn stop(&self) {
-        self.stopping.send_replace(true);
-        let listener = self.listener.lock().take();
-        if let Some(listener) = listener
-            && let Err(error) = listener.stop_and_wait(None, Some(LAST_FRAMES)).await
-        {
-            tracing::warn!(%error, "connections end without a last frame");
-        }
-        self.keeper.abort();
-    }
-}
-
-/// Starts the listener again when it fails.
-async fn keep(
-    context: Arc<Context>,
-    socket: Arc<dyn Socket>,
-    current: Arc<Mutex<Option<ActorRef<ListenerMsg>>>>,
-    stopping: watch::Receiver<bool>,
-) {
-    while !*stopping.borrow() {
-        match Listener::spawn(None, Listener, (context.clone(), socket.clone())).await {
-            Ok((listener, ended)) => {
-                *current.lock() = Some(listener);
-                let _ = ended.await;
-                if !*stopping.borrow() {
-                    tracing::error!("the listener failed and is restarted");
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the listener cannot be started");
-                tokio::time::sleep(LAST_FRAMES).await;
-            }
-        }
+        self.accepting.abort();
+        self.sessions.stop().await;
     }
 }

@@ -62,6 +62,7 @@ fn bad_values_name_the_key_and_where_it_came_from() {
         ("http.listen", "127.0.0.1:7700", "client.listen listens there already"),
         ("cluster.listen", "0.0.0.0:7780", "http.listen listens there already"),
         ("client.tls_cert", "/nowhere/cert.pem", "client.tls_key"),
+        ("http.origins", "chat.example", "scheme://host"),
         ("client.insecure", "perhaps", "true or false"),
         ("client.advertise", "tcp://10.0.0.1:7700", "client.insecure"),
         ("client.advertise", "http://10.0.0.1:7700", "tls://host:port"),

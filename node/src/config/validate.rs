@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use troupe_edge_websocket::handshake::Origins;
 use troupe_raft::transport::tls::clients::ClientIdentity;
 use troupe_raft::transport::token::Token;
-use troupe_runtime::net::is_loopback;
+use troupe_runtime::net::{host, is_loopback};
 
 use super::{ClientTls, ConfigError, Settings};
 use crate::logging;
@@ -29,6 +30,13 @@ pub fn token(settings: &Settings, text: String) -> Result<String, ConfigError> {
     let source = settings.get(key).1;
     Token::parse(&text).map_err(|why| ConfigError(format!("{key} ({source}): {why}")))?;
     Ok(text)
+}
+
+/// Pages of this node itself may always connect.
+pub fn origins(settings: &Settings, own: [&str; 3]) -> Result<Origins, ConfigError> {
+    let bare = |address: &str| host(address.split_once("://").map_or(address, |(_, address)| address)).to_lowercase();
+    let own = own.into_iter().map(bare).filter(|host| !host.is_empty());
+    Origins::new(settings.text("http.origins"), own).map_err(|why| wrong(settings, "http.origins", why))
 }
 
 /// No two listeners want the same port of the same address. Port 0 is the system's choice and

@@ -118,7 +118,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     }
     let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried() };
     let handle = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
-    let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()) };
+    let listening =
+        troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()), web: None };
     let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));
     tokio::select! {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use troupe_chaos::local::LocalCluster;
-use troupe_client::load::Target;
 use troupe_client::load::steady::{self, Pace, Steady};
+use troupe_client::load::{Edge, Target};
 use troupe_runtime::Platform;
 
 use super::{MIB, Options, PATIENCE};
@@ -36,7 +36,7 @@ pub struct Filled {
 pub async fn run(cluster: &mut LocalCluster, context: &Platform, options: &Options) -> Result<Filled> {
     let half = options.body_bytes / 2;
     let load = steady::start(steady::Options {
-        target: Target { context: context.clone(), nodes: cluster.client_addresses() },
+        target: Target { context: context.clone(), nodes: cluster.client_addresses(), edge: Edge::Tcp },
         senders: SENDERS,
         conversations: CONVERSATIONS,
         pace: Pace::InFlight(IN_FLIGHT),

@@ -8,8 +8,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 use troupe_chaos::damage;
 use troupe_chaos::local::LocalCluster;
-use troupe_client::load::Target;
 use troupe_client::load::steady::{self, Pace};
+use troupe_client::load::{Edge, Target};
 use troupe_runtime::Platform;
 
 use super::{PATIENCE, ms};
@@ -52,7 +52,11 @@ pub async fn run(cluster: &mut LocalCluster, context: &Platform, rate: f64) -> R
     let others: Vec<usize> = (0..victim).collect();
     let load = steady::start(steady::Options {
         // No client is connected to the wiped node: this measures the cluster, not a reconnect.
-        target: Target { context: context.clone(), nodes: cluster.client_addresses()[..victim].to_vec() },
+        target: Target {
+            context: context.clone(),
+            nodes: cluster.client_addresses()[..victim].to_vec(),
+            edge: Edge::Tcp,
+        },
         senders: SENDERS,
         conversations: CONVERSATIONS,
         pace: Pace::Rate(rate),

@@ -20,6 +20,9 @@ use super::{Authority, TlsError, fix_validity, subject};
 /// The name in every certificate that a cluster's authority signs for a client port.
 pub const CLIENT_NAME: &str = "client.troupe";
 
+/// Protocols that ALPN may choose at the client port.
+pub const HTTP: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// The TLS configuration of the client port.
 pub type Shown = Arc<ServerConfig>;
 
@@ -46,13 +49,14 @@ impl ClientIdentity {
     }
 
     /// TLS 1.3 without tickets: on every connection the client proves itself by its login, and the
-    /// server by its certificate.
+    /// server by its certificate. ALPN is for HTTP; a native client names no protocol.
     pub fn server(&self) -> Result<Shown, TlsError> {
         let mut server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_no_client_auth()
             .with_single_cert(self.chain.clone(), self.key.clone_key())?;
         server.send_tls13_tickets = 0;
+        server.alpn_protocols = HTTP.map(Vec::from).into();
         Ok(Arc::new(server))
     }
 }

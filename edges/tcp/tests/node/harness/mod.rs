@@ -153,7 +153,7 @@ async fn start_as(platform: Platform, config: ClusterConfig, disk: Memory, limit
     let serving = NodeConfig { hashing: Hashing::Recommended, limits };
     let started = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await;
     let handle = started.expect("a node");
-    let listening = troupe_edge_tcp::Config { listen: "127.0.0.1:0".into(), door: Arc::new(Door::plain()) };
+    let listening = troupe_edge_tcp::Config { listen: "127.0.0.1:0".into(), door: Arc::new(Door::plain()), web: None };
     let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await.expect("an edge");
     Node { platform, cluster, handle, edge, disk, config }
 }

@@ -10,7 +10,7 @@ use troupe_actors::ops::login::Entered;
 use troupe_actors::service::Caller;
 use troupe_core::effect::Ending;
 
-use super::sink::TcpSink;
+use super::sink::FrameSink;
 use super::{EdgeMsg, EdgeState, Phase};
 
 impl EdgeState {
@@ -45,7 +45,7 @@ impl EdgeState {
             device: caller.session.device.to_string(),
             token: token.into(),
         }));
-        let sink = TcpSink { outbox: self.outbox.clone(), edge: myself.clone() };
+        let sink = FrameSink { outbox: self.outbox.clone(), edge: myself.clone() };
         self.connection.attach(&caller, Arc::new(sink));
         self.phase = Phase::In(caller);
     }

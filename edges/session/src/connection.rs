@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use troupe_actors::connection::Connection;
 use troupe_actors::message::{ClientRequest, Refusal, ServerMessage, wire};
 use troupe_actors::ops::acknowledge::Acknowledging;
@@ -23,11 +24,10 @@ use troupe_actors::ops::login::Entered;
 use troupe_actors::ops::{self, Operation, Perform, cost};
 use troupe_actors::service::{Caller, Service};
 use troupe_proto::client::{self, EndReason};
-use troupe_runtime::Stream;
 
 use self::reply::Reply;
-use crate::Context;
-use crate::listener::ListenerMsg;
+use crate::Opened;
+use crate::keeper::KeeperMsg;
 use crate::outbox::Outbox;
 
 pub enum EdgeMsg {
@@ -36,7 +36,16 @@ pub enum EdgeMsg {
         frame: wire::ClientFrame,
         place: OwnedSemaphorePermit,
     },
-    BadFrame,
+    /// Nothing more can be read: `tells` has a failure go before the last bytes.
+    BadFrame {
+        tells: bool,
+        goodbye: Bytes,
+    },
+    /// A request that cannot be understood.
+    Refused {
+        request_id: u64,
+        text: String,
+    },
     /// A frame above the budget of its user or its address.
     Unpaid {
         request_id: u64,
@@ -59,9 +68,9 @@ pub enum EdgeMsg {
     End {
         reason: EndReason,
     },
-    /// A frame that sends the client elsewhere. `None`: it may stay after all.
+    /// The client is to go to these nodes. `None`: it may stay after all.
     GoAway {
-        frame: Option<Bytes>,
+        nodes: Option<Arc<[String]>>,
     },
     /// The socket has ended.
     Closed,
@@ -72,21 +81,22 @@ impl ractor::Message for EdgeMsg {}
 pub struct Edge;
 
 pub struct EdgeArgs {
-    pub context: Arc<Context>,
-    pub stream: Box<dyn Stream>,
-    pub listener: ActorRef<ListenerMsg>,
+    pub service: Service,
+    pub opened: Opened,
+    pub begun: Instant,
+    pub keeper: ActorRef<KeeperMsg>,
     pub connection: Connection,
     pub outbox: Arc<Outbox>,
-    /// Sends the client to other nodes after the greeting.
-    pub go_away: Option<Bytes>,
+    /// Nodes to which the client is sent after the greeting.
+    pub elsewhere: Option<Arc<[String]>>,
 }
 
 pub struct EdgeState {
-    context: Arc<Context>,
+    service: Service,
     outbox: Arc<Outbox>,
     /// Waits for the greeting: the welcome is the first frame.
-    go_away: Option<Bytes>,
-    listener: ActorRef<ListenerMsg>,
+    elsewhere: Option<Arc<[String]>>,
+    keeper: ActorRef<KeeperMsg>,
     connection: Connection,
     phase: Phase,
     acknowledging: Acknowledging,
@@ -108,15 +118,15 @@ impl Actor for Edge {
     type Arguments = EdgeArgs;
 
     async fn pre_start(&self, myself: ActorRef<EdgeMsg>, args: EdgeArgs) -> Result<EdgeState, ActorProcessingErr> {
-        let EdgeArgs { context, stream, listener, connection, outbox, go_away } = args;
-        context.service.metrics().actors.up();
+        let EdgeArgs { service, opened, begun, keeper, connection, outbox, elsewhere } = args;
+        service.metrics().actors.up();
         let payer = connection.payer().clone();
-        tokio::spawn(socket::run(stream, context.door.clone(), outbox.clone(), payer, myself));
+        tokio::spawn(socket::run(opened, begun, outbox.clone(), payer, myself));
         Ok(EdgeState {
-            context,
+            service,
             outbox,
-            go_away,
-            listener,
+            elsewhere,
+            keeper,
             connection,
             phase: Phase::Silent,
             acknowledging: Acknowledging::default(),
@@ -131,9 +141,15 @@ impl Actor for Edge {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             EdgeMsg::Frame { frame, place } => state.serve(&myself, frame, place),
-            EdgeMsg::BadFrame => {
-                state.reply(0).fail(&client::Refusal::BadFrame.into());
-                state.outbox.finish(None);
+            EdgeMsg::BadFrame { tells, goodbye } => {
+                if tells {
+                    state.reply(0).fail(&client::Refusal::BadFrame.into());
+                }
+                state.outbox.finish_with(goodbye);
+            }
+            EdgeMsg::Refused { request_id, text } => {
+                let refusal = Refusal::Rejected { code: "bad_request".into(), text: text.into() };
+                state.reply(request_id).fail(&refusal);
             }
             EdgeMsg::Unpaid { request_id, after } => {
                 let after_ms = after.as_millis().try_into().unwrap_or(u32::MAX);
@@ -155,16 +171,16 @@ impl Actor for Edge {
                     state.outbox.end(&reason);
                 }
             }
-            EdgeMsg::GoAway { frame } => state.go_away(frame),
+            EdgeMsg::GoAway { nodes } => state.go_away(nodes),
             EdgeMsg::Closed => myself.stop(None),
         }
         Ok(())
     }
 
     async fn post_stop(&self, _: ActorRef<EdgeMsg>, state: &mut EdgeState) -> Result<(), ActorProcessingErr> {
-        state.context.service.metrics().actors.down();
-        state.outbox.finish(None);
-        let _ = state.listener.send_message(ListenerMsg::Ended { id: state.connection.id() });
+        state.service.metrics().actors.down();
+        state.outbox.finish();
+        let _ = state.keeper.send_message(KeeperMsg::Ended { id: state.connection.id() });
         Ok(())
     }
 }
@@ -180,7 +196,7 @@ impl EdgeState {
         // Pushes have the number zero, so an answer with it would look like one.
         if request_id == 0 && !matches!(request, Ask::Acknowledge(_) | Ask::Pong(_)) {
             reply.fail(&client::Refusal::BadFrame.into());
-            return self.outbox.finish(None);
+            return self.outbox.finish();
         }
         match (&self.phase, request) {
             (Phase::Silent, Ask::Hello(hello)) => self.greet(request_id, &hello),
@@ -221,7 +237,7 @@ impl EdgeState {
     }
 
     fn service(&self) -> &Service {
-        &self.context.service
+        &self.service
     }
 
     fn pass_on_acknowledged(&mut self, myself: &ActorRef<EdgeMsg>) {
@@ -241,18 +257,20 @@ impl EdgeState {
         let reply = self.reply(request_id);
         if !(hello.min_version..=hello.max_version).contains(&client::PROTOCOL_VERSION) {
             reply.fail(&client::Refusal::BadVersion.into());
-            return self.outbox.finish(None);
+            return self.outbox.finish();
         }
         self.phase = Phase::Greeted;
         reply.send(ServerMessage::Welcome(self.service().welcome()));
-        let go_away = self.go_away.take();
-        self.go_away(go_away);
+        let elsewhere = self.elsewhere.take();
+        self.go_away(elsewhere);
     }
 
-    fn go_away(&mut self, frame: Option<Bytes>) {
-        match (&self.phase, frame) {
-            (Phase::Silent, frame) => self.go_away = frame,
-            (_, Some(frame)) => drop(self.outbox.push(frame)),
+    fn go_away(&mut self, nodes: Option<Arc<[String]>>) {
+        match (&self.phase, nodes) {
+            (Phase::Silent, nodes) => self.elsewhere = nodes,
+            (_, Some(nodes)) => {
+                self.outbox.say(0, ServerMessage::GoAway(wire::GoAway { nodes: nodes.to_vec() }));
+            }
             (_, None) => {}
         }
     }
@@ -278,7 +296,7 @@ impl EdgeState {
     }
 
     fn reply(&self, request_id: u64) -> Reply {
-        Reply { context: self.context.clone(), outbox: self.outbox.clone(), request_id }
+        Reply { service: self.service.clone(), outbox: self.outbox.clone(), request_id }
     }
 }
 

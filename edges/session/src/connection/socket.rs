@@ -7,21 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use prost::Message;
 use ractor::ActorRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use troupe_actors::budgets::{Payer, Verdict};
-use troupe_actors::message::wire;
 use troupe_actors::ops;
 use troupe_core::limits;
-use troupe_proto::client::{EndReason, push_frame};
-use troupe_proto::frame::FrameDecoder;
+use troupe_proto::client::EndReason;
 use troupe_runtime::Stream;
 
 use super::EdgeMsg;
-use crate::door::Door;
+use crate::Opened;
+use crate::form::{Framing, Heard, Heartbeat};
 use crate::outbox::{Outbox, ToWrite};
 
 /// Bytes of the first read: a ping and most messages fit.
@@ -30,70 +28,45 @@ const SMALL: usize = 512;
 const LARGE: usize = 16 * 1024;
 /// A peer that takes no bytes for this time, while frames wait, is gone or holds memory on purpose.
 const STALLED: Duration = Duration::from_secs(limits::WRITE_STALL_SECONDS);
-/// Before a frame's payload.
-const PREFIX: usize = 4;
 /// After a refusal for its budget a connection is not read for this time, at least.
 const REFUSED: Duration = Duration::from_millis(100);
 /// The time for the last frames of a connection.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Runs until the client is gone or the last frame is written.
-pub async fn run(
-    stream: Box<dyn Stream>,
-    door: Arc<Door>,
-    outbox: Arc<Outbox>,
-    payer: Arc<Payer>,
-    edge: ActorRef<EdgeMsg>,
-) {
-    let begun = Instant::now();
-    if let Some(stream) = enter(stream, &door, &outbox, begun).await {
-        serve(stream, begun, &outbox, &payer, &edge).await;
-    }
+pub async fn run(opened: Opened, begun: Instant, outbox: Arc<Outbox>, payer: Arc<Payer>, edge: ActorRef<EdgeMsg>) {
+    serve(opened, begun, &outbox, &payer, &edge).await;
     // An actor that has ended knows already.
     let _ = edge.send_message(EdgeMsg::Closed);
 }
 
-/// From the first byte to the first frame, within the time to log in.
-async fn enter(mut stream: Box<dyn Stream>, door: &Door, outbox: &Outbox, begun: Instant) -> Option<Box<dyn Stream>> {
-    let over = tokio::time::sleep_until(begun + Duration::from_secs(limits::UNAUTHENTICATED_SECONDS));
-    tokio::pin!(over);
-    let first = tokio::select! {
-        first = door.knock(&mut stream) => first.ok()?,
-        // Frames for a silent client are still written, unless only TLS may carry them.
-        () = outbox.closing() => return door.takes_plain().then_some(stream),
-        () = &mut over => {
-            outbox.end(&EndReason::NoLogin);
-            return door.takes_plain().then_some(stream);
-        }
-    };
-    tokio::select! {
-        entered = door.enter(first, stream) => {
-            entered.inspect_err(|error| tracing::debug!(%error, "no way in at the client port")).ok()
-        }
-        () = outbox.closing() => None,
-        () = &mut over => None,
-    }
-}
-
-async fn serve(stream: Box<dyn Stream>, begun: Instant, outbox: &Outbox, payer: &Payer, edge: &ActorRef<EdgeMsg>) {
-    let (reads, mut writes) = tokio::io::split(stream);
-    {
+async fn serve(opened: Opened, begun: Instant, outbox: &Outbox, payer: &Payer, edge: &ActorRef<EdgeMsg>) {
+    let Opened { stream, framing, received } = opened;
+    let (mut reads, mut writes) = tokio::io::split(stream);
+    let heard_end = {
         let writing = write(&mut writes, outbox);
         tokio::pin!(writing);
         tokio::select! {
-            () = &mut writing => {}
-            () = read(reads, begun, outbox, payer, edge) => {
+            () = &mut writing => false,
+            () = read(&mut reads, framing, received, begun, outbox, payer, edge) => {
                 // No more frames come in; those that wait are still written.
-                outbox.finish(None);
+                outbox.finish();
                 let _ = tokio::time::timeout(LAST_WRITE, writing).await;
+                true
             }
         }
-    }
+    };
     let _ = tokio::time::timeout(LAST_WRITE, writes.shutdown()).await;
+    let linger = outbox.form().linger();
+    if !heard_end && !linger.is_zero() {
+        let _ = tokio::time::timeout(linger, tokio::io::copy(&mut reads, &mut tokio::io::sink())).await;
+    }
 }
 
 async fn read(
-    mut reads: ReadHalf<Box<dyn Stream>>,
+    reads: &mut ReadHalf<Box<dyn Stream>>,
+    mut framing: Box<dyn Framing>,
+    mut waiting: BytesMut,
     begun: Instant,
     outbox: &Outbox,
     payer: &Payer,
@@ -101,9 +74,63 @@ async fn read(
 ) {
     let window = Arc::new(Semaphore::new(limits::SEND_WINDOW));
     let mut patience = Patience::new(begun);
-    let mut waiting = BytesMut::new();
     let mut small = [0u8; SMALL];
     loop {
+        loop {
+            let heard = match framing.next(&mut waiting, outbox.stage()) {
+                Ok(Some(heard)) => heard,
+                Ok(None) => break,
+                Err(broken) => {
+                    let _ = edge.send_message(EdgeMsg::BadFrame { tells: broken.tells, goodbye: broken.goodbye });
+                    // No frame after it can be read. The actor says so and closes, which ends the
+                    // writing side.
+                    return std::future::pending().await;
+                }
+            };
+            let cost = match &heard {
+                Heard::Frame(frame) => ops::cost(frame.request.as_ref()),
+                Heard::Refused { .. } => ops::cost(None),
+                Heard::Beat(_) => ops::cost::Cost::Heartbeat,
+                Heard::Speaks(form) => {
+                    outbox.speak(*form);
+                    continue;
+                }
+                Heard::Closed(goodbye) => return outbox.finish_with(goodbye.clone()),
+            };
+            let request_id = match &heard {
+                Heard::Frame(frame) => frame.request_id,
+                Heard::Refused { request_id, .. } => *request_id,
+                _ => 0,
+            };
+            match payer.pay(cost) {
+                Verdict::Pass => {}
+                Verdict::Pace(later) => tokio::time::sleep(later).await,
+                Verdict::Refuse(after) => {
+                    let unpaid = EdgeMsg::Unpaid { request_id, after: after.max(REFUSED) };
+                    if edge.send_message(unpaid).is_err() {
+                        return;
+                    }
+                    // A client that goes on regardless is read slowly.
+                    tokio::time::sleep(after.clamp(REFUSED, Duration::from_millis(limits::PACE_MS))).await;
+                    continue;
+                }
+            }
+            let told = match heard {
+                Heard::Frame(frame) => {
+                    let Ok(place) = window.clone().acquire_owned().await else { return };
+                    edge.send_message(EdgeMsg::Frame { frame, place }).is_ok()
+                }
+                Heard::Refused { request_id, text } => edge.send_message(EdgeMsg::Refused { request_id, text }).is_ok(),
+                Heard::Beat(answer) => {
+                    // A queue that is full has ended the connection.
+                    answer.is_none_or(|answer| outbox.push(answer))
+                }
+                Heard::Speaks(_) | Heard::Closed(_) => true,
+            };
+            if !told {
+                return;
+            }
+        }
         let read = async {
             if waiting.is_empty() {
                 // Frees the memory of the last burst.
@@ -113,7 +140,7 @@ async fn read(
                 Ok::<usize, std::io::Error>(many)
             } else {
                 // Half a greeting makes the buffer no larger than a greeting may be.
-                let room = frame_cap(outbox) + PREFIX;
+                let room = framing.room(outbox.stage());
                 waiting.reserve(LARGE.min(room.saturating_sub(waiting.len()).max(1)));
                 reads.read_buf(&mut waiting).await
             }
@@ -128,45 +155,9 @@ async fn read(
                     let logged_in = outbox.is_logged_in();
                     return outbox.end(if logged_in { &EndReason::Idle } else { &EndReason::NoLogin });
                 }
-                continue;
-            }
-        }
-        loop {
-            let decoder = FrameDecoder { cap: frame_cap(outbox) };
-            let frame = match decoder.decode(&mut waiting) {
-                Ok(Some(payload)) => wire::ClientFrame::decode(payload).ok(),
-                Ok(None) => break,
-                Err(_) => None,
-            };
-            let Some(frame) = frame else {
-                let _ = edge.send_message(EdgeMsg::BadFrame);
-                // No frame after it can be read. The actor says so and closes, which ends the
-                // writing side.
-                return std::future::pending().await;
-            };
-            match payer.pay(ops::cost(frame.request.as_ref())) {
-                Verdict::Pass => {}
-                Verdict::Pace(later) => tokio::time::sleep(later).await,
-                Verdict::Refuse(after) => {
-                    let unpaid = EdgeMsg::Unpaid { request_id: frame.request_id, after: after.max(REFUSED) };
-                    if edge.send_message(unpaid).is_err() {
-                        return;
-                    }
-                    // A client that goes on regardless is read slowly.
-                    tokio::time::sleep(after.clamp(REFUSED, Duration::from_millis(limits::PACE_MS))).await;
-                    continue;
-                }
-            }
-            let Ok(place) = window.clone().acquire_owned().await else { return };
-            if edge.send_message(EdgeMsg::Frame { frame, place }).is_err() {
-                return;
             }
         }
     }
-}
-
-fn frame_cap(outbox: &Outbox) -> usize {
-    if outbox.is_logged_in() { limits::FRAME_BYTES } else { limits::GREETING_FRAME_BYTES }
 }
 
 async fn write(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
@@ -200,44 +191,55 @@ async fn overdue(outbox: &Outbox) {
     tokio::time::sleep(LAST_WRITE).await;
 }
 
-/// The timer of a silent connection, for the login, pings and the end.
+/// The timer of a connection, for the login, pings and the end.
 struct Patience {
     heard: Instant,
-    pinged: bool,
+    pinged: Instant,
     next: std::pin::Pin<Box<tokio::time::Sleep>>,
 }
 
 impl Patience {
     fn new(heard: Instant) -> Patience {
         let next = heard + Duration::from_secs(limits::UNAUTHENTICATED_SECONDS);
-        Patience { heard, pinged: false, next: Box::pin(tokio::time::sleep_until(next)) }
+        Patience { heard, pinged: heard, next: Box::pin(tokio::time::sleep_until(next)) }
     }
 
     fn heard(&mut self) {
         self.heard = Instant::now();
-        self.pinged = false;
     }
 
     async fn wait(&mut self) {
         self.next.as_mut().await;
     }
 
-    /// The timer has fired: pings a client that is half idle, and sets the timer again unless the
-    /// client is idle for too long.
+    /// The timer has fired: pings the client if its form wants it, and sets the timer again unless
+    /// the client is silent for too long.
     fn is_over(&mut self, outbox: &Outbox) -> bool {
         if !outbox.is_logged_in() {
             return true;
         }
-        let idle = Duration::from_secs(limits::IDLE_SECONDS);
-        let silent = self.heard.elapsed();
-        if silent >= idle {
+        let now = Instant::now();
+        let end = self.heard + Duration::from_secs(limits::IDLE_SECONDS);
+        if now >= end {
             return true;
         }
-        if silent >= idle / 2 && !self.pinged {
-            self.pinged = true;
-            outbox.push(push_frame(wire::server_frame::Message::Ping(wire::Ping { nonce: 0 })));
-        }
-        let next = if silent >= idle / 2 { self.heard + idle } else { self.heard + idle / 2 };
+        let form = outbox.form();
+        let due = match form.heartbeat() {
+            Heartbeat::WhenSilent(silence) => (self.pinged <= self.heard).then(|| self.heard + silence),
+            Heartbeat::Every(interval) => Some(self.pinged + interval),
+        };
+        let next = match due {
+            Some(due) if due <= now => {
+                self.pinged = now;
+                outbox.push(form.ping());
+                match form.heartbeat() {
+                    Heartbeat::WhenSilent(_) => end,
+                    Heartbeat::Every(interval) => end.min(now + interval),
+                }
+            }
+            Some(due) => end.min(due),
+            None => end,
+        };
         self.next.as_mut().reset(next);
         false
     }
@@ -256,7 +258,7 @@ mod tests {
         let (_reads, mut writes) = tokio::io::split(Box::new(server) as Box<dyn Stream>);
         let outbox = Outbox::default();
         outbox.push(Bytes::from(vec![0; 1_000]));
-        outbox.finish(None);
+        outbox.finish();
         let begun = Instant::now();
         let mut taken = 0;
         let take = async {

@@ -1,17 +1,19 @@
-//! The outbox of a TCP connection: a bounded queue of frames to write. A full queue ends the
-//! connection.
+//! The outbox of a connection: a bounded queue of frames to write, in the form that its client
+//! speaks. A full queue ends the connection.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use troupe_actors::message::{ServerMessage, wire};
 use troupe_actors::output::Output;
 use troupe_actors::places::GivesWay;
-use troupe_proto::client::{EndReason, push_frame};
-use troupe_proto::wire::client::server_frame;
+use troupe_proto::client::EndReason;
+
+use crate::form::{Form, STREAM, Stage};
 
 /// Bytes of one write, unless a single frame is larger.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -20,12 +22,14 @@ const WRITE_BYTES: usize = 64 * 1024;
 const KEPT_FRAMES: usize = 8;
 
 /// Frames that wait for one client. Many tasks push, one writes.
-#[derive(Debug, Default)]
 pub struct Outbox {
     queue: Mutex<Queue>,
     wake: Notify,
     logged_in: AtomicBool,
     output: Arc<Output>,
+    /// Before the first frame has shown another.
+    form: &'static dyn Form,
+    spoken: OnceLock<&'static dyn Form>,
 }
 
 #[derive(Debug, Default)]
@@ -46,11 +50,36 @@ pub enum ToWrite {
 }
 
 impl Outbox {
-    pub fn new(output: Arc<Output>) -> Outbox {
-        Outbox { queue: Mutex::default(), wake: Notify::new(), logged_in: AtomicBool::new(false), output }
+    pub fn new(output: Arc<Output>, form: &'static dyn Form) -> Outbox {
+        Outbox {
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            logged_in: AtomicBool::new(false),
+            output,
+            form,
+            spoken: OnceLock::new(),
+        }
+    }
+
+    /// The form of the frames that are queued from now on.
+    pub fn form(&self) -> &'static dyn Form {
+        self.spoken.get().copied().unwrap_or(self.form)
+    }
+
+    /// The client has shown its form. A connection has one in its life.
+    pub fn speak(&self, form: &'static dyn Form) {
+        let _ = self.spoken.set(form);
+    }
+
+    /// Queues a message, as [`Outbox::push`] does.
+    pub fn say(&self, request_id: u64, message: ServerMessage) -> bool {
+        self.push(self.form().frame(&wire::ServerFrame { request_id, message: Some(message) }))
     }
 
     fn add(&self, queue: &mut Queue, frame: Bytes) {
+        if frame.is_empty() {
+            return;
+        }
         queue.bytes += frame.len();
         self.output.add(frame.len());
         queue.frames.push_back(frame);
@@ -72,7 +101,7 @@ impl Outbox {
             let dropped = queue.bytes - queue.writing;
             queue.frames.clear();
             self.release(&mut queue, dropped);
-            self.add(&mut queue, end_frame(&EndReason::SlowConsumer));
+            self.add_end(&mut queue, &EndReason::SlowConsumer);
             queue.closing = true;
             drop(queue);
             self.wake.notify_one();
@@ -84,22 +113,35 @@ impl Outbox {
         true
     }
 
-    /// Takes no more frames after `last`.
-    pub fn finish(&self, last: Option<Bytes>) {
+    /// Takes no more frames.
+    pub fn finish(&self) {
+        self.finish_with(self.form().goodbye(None));
+    }
+
+    /// Takes no more frames after these bytes.
+    pub fn finish_with(&self, last: Bytes) {
+        self.close(|queue| self.add(queue, last));
+    }
+
+    /// Tells the client why the connection ends, as the last frame.
+    pub fn end(&self, reason: &EndReason) {
+        self.close(|queue| self.add_end(queue, reason));
+    }
+
+    fn close(&self, last: impl FnOnce(&mut Queue)) {
         let mut queue = self.queue.lock();
         if !queue.closing {
-            if let Some(last) = last {
-                self.add(&mut queue, last);
-            }
+            last(&mut queue);
             queue.closing = true;
         }
         drop(queue);
         self.wake.notify_one();
     }
 
-    /// Tells the client why the connection ends, as the last frame.
-    pub fn end(&self, reason: &EndReason) {
-        self.finish(Some(end_frame(reason)));
+    fn add_end(&self, queue: &mut Queue, reason: &EndReason) {
+        let message = Some(ServerMessage::Kicked(reason.into()));
+        self.add(queue, self.form().frame(&wire::ServerFrame { request_id: 0, message }));
+        self.add(queue, self.form().goodbye(Some(reason)));
     }
 
     pub fn is_closing(&self) -> bool {
@@ -155,6 +197,10 @@ impl Outbox {
     pub fn is_logged_in(&self) -> bool {
         self.logged_in.load(Ordering::Acquire)
     }
+
+    pub fn stage(&self) -> Stage {
+        if self.is_logged_in() { Stage::LoggedIn } else { Stage::Greeting }
+    }
 }
 
 impl GivesWay for Outbox {
@@ -163,8 +209,11 @@ impl GivesWay for Outbox {
     }
 }
 
-fn end_frame(reason: &EndReason) -> Bytes {
-    push_frame(server_frame::Message::Kicked(reason.into()))
+/// Of a stream, without limits.
+impl Default for Outbox {
+    fn default() -> Outbox {
+        Outbox::new(Arc::default(), &STREAM)
+    }
 }
 
 impl Drop for Outbox {
@@ -177,6 +226,7 @@ impl Drop for Outbox {
 #[cfg(test)]
 mod tests {
     use troupe_core::limits;
+    use troupe_proto::client::push_frame;
     use troupe_runtime::Meters;
 
     use super::*;
@@ -194,7 +244,7 @@ mod tests {
         let outbox = Outbox::default();
         outbox.push(Bytes::from_static(b"one"));
         outbox.push(Bytes::from_static(b"two"));
-        outbox.finish(Some(Bytes::from_static(b"end")));
+        outbox.finish_with(Bytes::from_static(b"end"));
         outbox.push(Bytes::from_static(b"late"));
         assert_eq!(drain(&outbox).await, b"onetwoend");
     }
@@ -205,14 +255,15 @@ mod tests {
         let big = Bytes::from(vec![0; limits::CONNECTION_OUT_BYTES / 4]);
         assert!((0..4).all(|_| outbox.push(big.clone())));
         assert!(!outbox.push(big));
-        assert_eq!(drain(&outbox).await, end_frame(&EndReason::SlowConsumer));
+        let kicked = push_frame(ServerMessage::Kicked((&EndReason::SlowConsumer).into()));
+        assert_eq!(drain(&outbox).await, kicked);
     }
 
     #[tokio::test]
     async fn connections_that_do_not_read_share_the_bytes_of_the_node() {
         const MIB: usize = 1024 * 1024;
         let output = Arc::new(Output::new(16 * MIB, Meters::default()));
-        let open = || Outbox::new(output.clone());
+        let open = || Outbox::new(output.clone(), &STREAM);
         let frame = Bytes::from(vec![0; 64 * 1024]);
         let deaf: Vec<_> = (0..160).map(|_| open()).collect();
         for _ in 0..64 {

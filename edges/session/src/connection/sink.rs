@@ -1,24 +1,27 @@
-//! The sink of a TCP connection: pushes become frames of client.proto in its outbox.
+//! The sink of a connection: pushes become frames of client.proto in its outbox.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ractor::ActorRef;
 use troupe_actors::message::wire;
-use troupe_actors::sink::{Delivery, EdgeKind, Full, Pushed, Sink};
-use troupe_proto::client::{EndReason, event_frame, push_frame};
+use troupe_actors::sink::{Delivery, Full, Pushed, Sink};
+use troupe_proto::client::EndReason;
 
 use super::EdgeMsg;
+use crate::form::Form;
 use crate::outbox::Outbox;
 
-pub(super) struct TcpSink {
+pub(super) struct FrameSink {
     pub outbox: Arc<Outbox>,
     pub edge: ActorRef<EdgeMsg>,
 }
 
-impl Sink for TcpSink {
+impl Sink for FrameSink {
     fn deliver(&self, delivery: &Delivery) -> Result<(), Full> {
-        if self.outbox.push(delivery.framed(EdgeKind::Binary, frame).clone()) { Ok(()) } else { Err(Full) }
+        let form = self.outbox.form();
+        let frame = delivery.framed(form.kind(), |pushed| frame(form, pushed)).clone();
+        if self.outbox.push(frame) { Ok(()) } else { Err(Full) }
     }
 
     fn end(&self, reason: EndReason) {
@@ -28,10 +31,10 @@ impl Sink for TcpSink {
     }
 }
 
-fn frame(pushed: &Pushed) -> Bytes {
+fn frame(form: &dyn Form, pushed: &Pushed) -> Bytes {
     use wire::server_frame::Message;
     let message = match pushed {
-        Pushed::Event { conversation, event, .. } => return event_frame(conversation.to_string(), event.clone()),
+        Pushed::Event { conversation, event, .. } => return form.event(conversation.to_string(), event.clone()),
         Pushed::Cursor(cursor) => Message::Cursor(cursor.into()),
         Pushed::Joined { conversation, head } => Message::Conversation(wire::ConversationPush {
             conversation: conversation.to_string(),
@@ -47,5 +50,5 @@ fn frame(pushed: &Pushed) -> Bytes {
             Message::Invitation(wire::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 })
         }
     };
-    push_frame(message)
+    form.frame(&wire::ServerFrame { request_id: 0, message: Some(message) })
 }
