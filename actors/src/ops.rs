@@ -26,6 +26,7 @@ pub mod list_sessions;
 pub mod login;
 pub mod logout;
 pub mod mark_read;
+pub mod passwordless;
 pub mod register;
 pub mod resume;
 pub mod revoke_session;

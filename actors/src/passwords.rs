@@ -24,6 +24,10 @@ const SALT_BYTES: usize = 16;
 /// All hashes cost the same: addresses take turns hash by hash.
 const HASH: u64 = 16;
 
+/// In place of a hash: no password opens this account. It is no PHC string, so that nodes of
+/// earlier versions refuse it too.
+pub const NO_PASSWORD: &str = "!none";
+
 /// The work of a hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hashing {
@@ -64,11 +68,13 @@ impl Passwords {
         self.run(address, move || hash(hashing, password.as_bytes(), &salt)).await
     }
 
-    /// `kept` is none for an unknown user: the same work, and never a match.
+    /// `kept` is none for an unknown user: the same work, and never a match. The same holds for an
+    /// account without a password.
     pub async fn verify(&self, address: Address, password: String, kept: Option<String>) -> Result<bool, Refusal> {
         if password.len() > limits::PASSWORD_MAX_BYTES {
             return Ok(false);
         }
+        let kept = kept.filter(|kept| kept != NO_PASSWORD);
         let known = kept.is_some();
         let kept: Arc<str> = kept.map_or_else(|| self.unknown.clone(), Into::into);
         let hashing = self.hashing;
@@ -121,10 +127,12 @@ mod tests {
         assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), Some(kept.clone())).await, Ok(true));
         assert_eq!(passwords.verify(Address::LOCAL, "wrong horse".into(), Some(kept)).await, Ok(false));
         assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), None).await, Ok(false));
-        assert_eq!(
-            passwords.verify(Address::LOCAL, "correct horse".into(), Some("not a hash".into())).await,
-            Ok(false)
-        );
+        for marked in ["not a hash", NO_PASSWORD] {
+            for tried in ["correct horse", marked, ""] {
+                let verified = passwords.verify(Address::LOCAL, tried.into(), Some(marked.into())).await;
+                assert_eq!(verified, Ok(false), "{marked} {tried}");
+            }
+        }
     }
 
     #[tokio::test]

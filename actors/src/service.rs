@@ -16,7 +16,7 @@ use troupe_proto::client;
 use troupe_runtime::metrics::Metrics;
 
 use crate::address::Address;
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, Payer};
 use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
@@ -136,6 +136,11 @@ impl Service {
 
     pub fn metrics(&self) -> &Metrics {
         &self.context.platform.metrics
+    }
+
+    /// Pays for requests that reach a user's login on several connections, as with HTTP.
+    pub fn payer(&self, address: Address) -> Payer {
+        Payer::new(self.budgets.clone(), address)
     }
 
     /// Bytes that wait for clients, of all edges together.

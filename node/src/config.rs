@@ -21,6 +21,7 @@ use troupe_raft::level::Support;
 pub use troupe_runtime::net::is_loopback;
 
 mod advertise;
+mod cim;
 mod environment;
 mod flags;
 mod keys;
@@ -186,6 +187,8 @@ pub struct Config {
     pub http_listen: String,
     /// Web pages that may connect.
     pub origins: Origins,
+    /// For clients of CIM; `None`: they are not served.
+    pub cim: Option<troupe_edge_cim::Config>,
     pub debug_replica: bool,
     pub drain_seconds: u64,
     pub log_filter: String,
@@ -289,6 +292,7 @@ impl Config {
             limits: limits::limits(settings)?,
             client_tls,
             http_listen,
+            cim: cim::cim(settings)?,
             debug_replica,
             drain_seconds: settings.number("drain.seconds", 1, 3600)?,
             log_filter: validate::log_filter(settings)?,

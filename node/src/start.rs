@@ -16,6 +16,7 @@ use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
+use troupe_edge_cim::CimEdge;
 use troupe_edge_tcp::TcpEdge;
 use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
@@ -89,6 +90,14 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     let listening =
         troupe_edge_tcp::Config { listen: config.client_listen.clone(), door: door.clone(), web: Some(Arc::new(web)) };
     let edge = TcpEdge::start(&platform, node.service().clone(), listening).await?;
+    let cim = match &config.cim {
+        Some(listening) => Some(CimEdge::start(&platform, node.service().clone(), listening.clone()).await?),
+        None => None,
+    };
+    if let Some(cim) = &cim {
+        let (http, channel) = (cim.http(), cim.channel());
+        tracing::warn!(%http, %channel, "compat.cim is on: clients of CIM have no passwords");
+    }
     tracing::info!(
         node = cluster.me().0,
         client = %config.client_listen,
@@ -135,6 +144,9 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
                 node.drain(within / 2).await;
                 edge.stop().await;
                 websocket.stop().await;
+                if let Some(cim) = &cim {
+                    cim.stop().await;
+                }
                 node.shutdown().await;
                 cluster.shutdown().await;
             };

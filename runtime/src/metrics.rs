@@ -71,6 +71,14 @@ metrics! {
     connections_refused: Counter = "troupe_connections_refused_total",
     /// Connections closed because they did not read.
     slow_consumers: Counter = "troupe_slow_consumers_total",
+    /// HTTP requests of CIM's protocol that were answered.
+    cim_requests: Counter = "troupe_cim_requests_total",
+    /// Connections and logins of CIM's protocol that were refused: a foreign network, or no login.
+    cim_refused: Counter = "troupe_cim_refused_total",
+    /// Messages written to CIM clients from the log, because they came while the client was away.
+    cim_caught_up: Counter = "troupe_cim_caught_up_total",
+    /// CIM clients with a live channel.
+    cim_channels: Gauge = "troupe_cim_channels",
     /// Gaps in fan-out that were filled from the leader.
     gaps: Counter = "troupe_gaps_total",
     /// Requests that had to be sent again.

@@ -74,6 +74,11 @@ pub async fn account_named(service: &Service, named: &str) -> Result<Option<Acco
         Ok(id) => vec![UserKey::Id(UserId(id))],
         Err(_) => NameKey::candidates(named).into_iter().map(UserKey::Name).collect(),
     };
+    account_under(service, keys).await
+}
+
+/// The account of the first of these keys that has one.
+pub(super) async fn account_under(service: &Service, keys: Vec<UserKey>) -> Result<Option<Account>, Refusal> {
     for key in keys {
         match service.ask(key.slot(), Request::Credentials(key)).await {
             Ok(Answer::Account(found)) => return Ok(Some(found)),

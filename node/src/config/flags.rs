@@ -7,7 +7,8 @@ use super::KEYS;
 pub struct Keys(pub Vec<(&'static str, String)>);
 
 /// Short flags of keys that users type often.
-const SHORT: &[(&str, &str)] = &[("join", "cluster.join"), ("token-file", "cluster.token_file")];
+const SHORT: &[(&str, &str)] =
+    &[("join", "cluster.join"), ("token-file", "cluster.token_file"), ("compat-cim", "compat.cim.enabled")];
 
 impl clap::FromArgMatches for Keys {
     fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
@@ -27,7 +28,7 @@ impl clap::FromArgMatches for Keys {
 }
 
 /// Keys whose flag needs no value: `--cluster-insecure` means true.
-const BOOLEANS: &[&str] = &["client.insecure", "cluster.insecure", "debug.replica"];
+const BOOLEANS: &[&str] = &["client.insecure", "cluster.insecure", "compat.cim.enabled", "debug.replica"];
 
 impl clap::Args for Keys {
     fn augment_args(mut command: clap::Command) -> clap::Command {

@@ -71,6 +71,11 @@ keys! {
     "limits.output_bytes" = "134217728", "bytes that may wait for all clients of this node together";
     "limits.loopback_factor" = "50", "how many times as much a loopback address may do; 1: as any other address";
     "storage.low_mark" = "10%", "free space below which sends are refused: percent of the disk (within 256M and 2G, at most half of it), or bytes such as 500M";
+    "compat.cim.enabled" = "false", "serve CIM's clients, which have no passwords: docs/cim.md";
+    "compat.cim.http" = "127.0.0.1:8083", "host:port for the HTTP requests of CIM's clients (their route)";
+    "compat.cim.listen" = "127.0.0.1:11211", "host:port for the channels of CIM's clients (their server)";
+    "compat.cim.allow" = "", "networks of CIM's clients, comma-separated, such as 10.1.0.0/16; empty: this machine only";
+    "compat.cim.advertise" = "", "host that CIM's clients dial after a login; empty: that of compat.cim.listen";
     "contacts.strangers" = "invite", "a user that a stranger adds to a group in a newborn cluster: invite (enters when it accepts) or add (is in at once)";
     "log.filter" = "info", "what to log, for instance info,troupe_raft=debug";
     "log.format" = "auto", "human, json, or auto: human on a terminal";

@@ -124,3 +124,36 @@ fn listeners_on_different_addresses_may_share_a_port() {
     let settings = gather("", &[], &[("http.listen", "localhost:7700")]).expect("gathered");
     assert!(Config::from_settings(&settings).is_err());
 }
+
+#[test]
+fn cim_is_served_where_the_operator_says_and_each_key_counts() {
+    let cim = |pairs: &[(&'static str, &str)]| {
+        let settings = gather("", &[], pairs).expect("gathered");
+        Config::from_settings(&settings).map(|config| config.cim)
+    };
+    let on = ("compat.cim.enabled", "true");
+    assert_eq!(cim(&[]).expect("a configuration"), None);
+    let usual = cim(&[on]).expect("a configuration");
+    for (name, value) in [
+        ("compat.cim.http", "127.0.0.1:18083"),
+        ("compat.cim.listen", "127.0.0.1:21211"),
+        ("compat.cim.allow", "10.1.0.0/16"),
+        ("compat.cim.advertise", "10.1.2.3"),
+    ] {
+        let other = cim(&[on, (name, value)]).expect(name);
+        assert!(other.is_some() && other != usual, "{name} does nothing");
+    }
+    let section = gather("[compat.cim]\nenabled = true\nhttp = \"127.0.0.1:18083\"\n", &[], &[]).expect("gathered");
+    assert_ne!(Config::from_settings(&section).expect("a configuration").cim, usual);
+    for (name, value, wants) in [
+        ("compat.cim.http", "0.0.0.0:8083", "compat.cim.allow"),
+        ("compat.cim.listen", "10.0.0.1:11211", "compat.cim.allow"),
+        ("compat.cim.allow", "0.0.0.0/0", "whole internet"),
+        ("compat.cim.allow", "office", "is no network"),
+        ("compat.cim.http", "127.0.0.1:7780", "http.listen listens there already"),
+        ("compat.cim.listen", "11211", "host:port"),
+    ] {
+        let error = cim(&[on, (name, value)]).expect_err(name);
+        assert!(error.0.contains(name) && error.0.contains(wants), "{error}");
+    }
+}

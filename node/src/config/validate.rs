@@ -43,7 +43,9 @@ pub fn origins(settings: &Settings, own: [&str; 3]) -> Result<Origins, ConfigErr
 /// always free.
 pub fn ports(settings: &Settings) -> Result<(), ConfigError> {
     let mut listeners: Vec<(&str, String, u16)> = Vec::new();
-    for name in ["client.listen", "http.listen", "cluster.listen"] {
+    let cim: bool = settings.parsed("compat.cim.enabled", "true or false")?;
+    let cim: &[&str] = if cim { &["compat.cim.http", "compat.cim.listen"] } else { &[] };
+    for name in ["client.listen", "http.listen", "cluster.listen"].iter().chain(cim) {
         let address = settings.address(name)?;
         let Some((host, port)) = address.rsplit_once(':') else { continue };
         let port = port.parse::<u16>().unwrap_or_default();
