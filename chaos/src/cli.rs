@@ -19,7 +19,7 @@ use crate::recorder::Recorder;
 use crate::report::Verdict;
 use crate::run::{self, Finished, RunOptions, run_watched};
 use crate::scenario::Scenario;
-use crate::{attack, baselines, export, live};
+use crate::{attack, baselines, export, judge, live};
 
 #[derive(Subcommand)]
 pub enum Chaos {
@@ -27,6 +27,16 @@ pub enum Chaos {
     List,
     /// Start a cluster, inject faults under load, and check every promise
     Run(Box<Run>),
+    /// Check a history that another program recorded, one JSON object per line (see docs/chaos.md)
+    Check {
+        file: PathBuf,
+        /// The scenario that ran
+        #[arg(long, default_value = "calm")]
+        scenario: String,
+        /// One line of JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Run another system under the same faults (see scripts/controls)
     #[command(hide = true)]
     Control {
@@ -168,6 +178,14 @@ pub async fn run(verb: Chaos, troupe: PathBuf) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Chaos::Run(args) => play(*args, troupe).await,
+        Chaos::Check { file, scenario, json } => {
+            let report = judge::judge(&file, named(&scenario)?)?;
+            match json {
+                true => println!("{}", serde_json::to_string(&report)?),
+                false => print!("{}", report.table()),
+            }
+            Ok(if report.verdict == Verdict::Held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
         Chaos::Control { baseline, at, fault, seconds, json } => {
             let report = tokio::select! {
                 report = baselines::run(baseline, &at, fault, seconds) => report?,
@@ -206,6 +224,13 @@ async fn order(demo: Demo, order: Order) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn named(name: &str) -> Result<Scenario> {
+    Scenario::named(name).with_context(|| {
+        let names: Vec<&str> = Scenario::ALL.iter().map(|s| s.name()).collect();
+        format!("no scenario \"{name}\"; there are {}", names.join(", "))
+    })
+}
+
 async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
     if let Some(server) = &args.server {
         return play_elsewhere(&args, server, &troupe).await;
@@ -214,10 +239,7 @@ async fn play(args: Run, troupe: PathBuf) -> Result<ExitCode> {
     let mut skipped = Vec::new();
     let scenarios = match &args.scenario {
         Some(name) => {
-            let scenario = Scenario::named(name).with_context(|| {
-                let names: Vec<&str> = Scenario::ALL.iter().map(|s| s.name()).collect();
-                format!("no scenario \"{name}\"; there are {}", names.join(", "))
-            })?;
+            let scenario = named(name)?;
             if let Some(why) = scenario.impossible(&capabilities) {
                 eprintln!("skipped: {name}: {why}");
                 return Ok(ExitCode::FAILURE);

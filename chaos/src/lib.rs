@@ -18,6 +18,7 @@ pub mod external_cluster;
 pub mod fault;
 pub mod history;
 pub mod html;
+pub mod judge;
 pub mod live;
 pub mod local;
 pub mod mutants;
