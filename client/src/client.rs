@@ -13,7 +13,7 @@
 //!     .connect()
 //!     .await?;
 //!
-//! // In the outbox when `send` returns; acknowledged once it is durable. Nodes may come and go in between.
+//! // In the outbox when `send` returns; acknowledged once it is durable.
 //! let acked = client.send(ConversationId::Everyone, Body::text("hello"))?.await?;
 //! println!("message {} is at {}", acked.id, acked.seq);
 //!
@@ -165,7 +165,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 pub(crate) struct Sending {
     pub outbox: Outbox,
-    pub waiters: BTreeMap<ClientMessageId, oneshot::Sender<Result<Acked>>>,
+    /// The handles of each message: more than one if the application sent it again.
+    pub waiters: BTreeMap<ClientMessageId, Vec<oneshot::Sender<Result<Acked>>>>,
 }
 
 /// A logged-in device. Clones are handles to the same device; dropping the last one closes the
@@ -188,7 +189,7 @@ impl Client {
     }
 
     /// Like `send`, with an id chosen by the caller. Sending twice with one id never creates a
-    /// second message.
+    /// second message: the first content stays.
     ///
     /// ```no_run
     /// # use troupe_client::{Client, Result};
@@ -210,16 +211,27 @@ impl Client {
         let (answer, outcome) = oneshot::channel();
         {
             let mut sending = self.shared.sending.lock();
+            match sending.outbox.conversation_of(&id) {
+                // An application that was restarted sends what it had sent before.
+                Some(same) if same == conversation => {
+                    let waiters = sending.waiters.entry(id).or_default();
+                    waiters.retain(|waiter| !waiter.is_closed());
+                    waiters.push(answer);
+                    return Ok(SendHandle { conversation, id, outcome });
+                }
+                Some(_) => {
+                    let why = "a message to another conversation has this id, and waits in the outbox";
+                    return Err(Error::rejected(&Rejection::BadRequest(why)));
+                }
+                None => {}
+            }
             if sending.outbox.is_full() {
                 return Err(Error::OutboxFull);
-            }
-            if sending.outbox.contains(&id) {
-                return Err(Error::rejected(&Rejection::BadRequest("this id is in the outbox already")));
             }
             let queued = Queued { conversation, id, body };
             self.shared.store.lock().append(&Record::Queued(queued.clone()))?;
             sending.outbox.push(conversation, id, queued.body);
-            sending.waiters.insert(id, answer);
+            sending.waiters.entry(id).or_default().push(answer);
         }
         self.shared.wake.notify_one();
         Ok(SendHandle { conversation, id, outcome })

@@ -262,7 +262,7 @@ impl Driver {
                 tracing::error!(%error, "cannot store the end of the session");
             }
             let waiters = std::mem::take(&mut self.shared.sending.lock().waiters);
-            for waiter in waiters.into_values() {
+            for waiter in waiters.into_values().flatten() {
                 drop(waiter.send(Err(Error::Stopped(format!("{code}; the message is still in the outbox")))));
             }
         }

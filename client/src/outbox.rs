@@ -119,8 +119,9 @@ impl Outbox {
         self.by_id.len() >= self.capacity
     }
 
-    pub fn contains(&self, id: &ClientMessageId) -> bool {
-        self.by_id.contains_key(id)
+    /// The conversation of a message in the outbox.
+    pub fn conversation_of(&self, id: &ClientMessageId) -> Option<ConversationId> {
+        self.by_id.get(id).copied()
     }
 
     /// A new connection with a window of `window` sends. Messages in flight are sent again with the

@@ -154,6 +154,14 @@ class Player:
         self._client.start()
         self.reader = asyncio.get_running_loop().create_task(self._read(self._client))
 
+    async def _step_hold(self, _: object) -> None:
+        assert self.reader is not None
+        self.reader.cancel()
+        await asyncio.wait([self.reader])
+
+    async def _step_take(self, _: object) -> None:
+        self.reader = asyncio.get_running_loop().create_task(self._read(self.client()))
+
     async def _step_kill(self, _: object) -> None:
         assert self._client is not None and self._store is not None and self.reader is not None
         self._client.kill()
@@ -172,7 +180,8 @@ class Player:
     async def _step_send(self, step: Value) -> None:
         assert self._client is not None
         try:
-            handle = self._client.send(step["conversation"], step["text"])
+            id = self._bytes(step["id"]) if "id" in step else None
+            handle = self._client.send(step["conversation"], step["text"], id=id)
         except troupe.TroupeError as error:
             assert error.code == step.get("code"), error
             return
@@ -290,9 +299,11 @@ class Player:
             self._requests[step["as"]] = (peer, request_id)
 
     async def _step_none(self, step: Value) -> None:
-        peer = self._peers[step["on"]]
         await asyncio.sleep(step["ms"] / 1000)
-        assert not peer.heard.get(step["kind"]), "there is one"
+        if step["kind"] == "connection":
+            assert all(peer.closed for peer in self._arrived), "there is one"
+        else:
+            assert not self._peers[step["on"]].heard.get(step["kind"]), "there is one"
 
     async def _step_answer(self, step: Value) -> None:
         peer, request_id = self._requests[step["to"]]

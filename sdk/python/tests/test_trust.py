@@ -213,3 +213,7 @@ def test_addresses() -> None:
     told = ["10.0.0.2:7700", "127.0.0.1:7700", "tcp://10.0.0.3:7700", "later://x"]
     assert followed("tls://10.0.0.1:7700", told) == ["10.0.0.2:7700", "tls://127.0.0.1:7700"]
     assert followed("127.0.0.1:7700", told) == told[:3]
+    web = target("wss://chat.example:443/gate/v1/ws")
+    assert web.tls and web.websocket and (web.dial, web.path) == ("chat.example:443", "/gate/v1/ws")
+    assert followed("wss://10.0.0.1:7700", told) == ["wss://10.0.0.2:7700", "wss://127.0.0.1:7700"]
+    assert followed("ws://127.0.0.1:7700", told[:2]) == ["wss://10.0.0.2:7700", "ws://127.0.0.1:7700"]

@@ -40,12 +40,12 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     loop.set_exception_handler(lambda _, context: failed.append(context))
     try:
         result = loop.run_until_complete(main)
+    finally:
         pending = asyncio.all_tasks(loop)
         for task in pending:
             task.cancel()
         if pending:
             loop.run_until_complete(asyncio.wait(pending))
-    finally:
         loop.close()
     assert not failed, failed
     return result

@@ -74,13 +74,10 @@ impl Driver {
             // It is sent again after a restart, and acked as a duplicate.
             tracing::error!(%error, "cannot store the outbox");
         }
-        let waiter = sending.waiters.remove(&id);
+        let waiters = sending.waiters.remove(&id).unwrap_or_default();
         drop(sending);
-        let unheard = match waiter {
-            Some(waiter) => waiter.send(outcome).err(),
-            None => Some(outcome),
-        };
-        if let Some(outcome) = unheard {
+        let heard = waiters.into_iter().filter_map(|waiter| waiter.send(outcome.clone()).ok()).count();
+        if heard == 0 {
             self.settled.push_back(Incoming::Settled { conversation, id, outcome });
         }
     }

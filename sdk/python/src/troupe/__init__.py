@@ -1,7 +1,7 @@
 """The Python SDK of Troupe: a client that sends each message exactly once and delivers every event once,
 in order. docs/sdk.md has the rules that it shares with the other SDKs."""
 
-__version__ = "0.2.0"
+__version__ = "0.2.0.dev0"
 
 from .client import Client, Events
 from .connection import Connection, open_connection

@@ -62,7 +62,7 @@ class Client(Requests):
     ) -> None:
         """
         nodes: addresses `host:port`. They use TLS unless the host is this machine; `tls://` and
-            `tcp://` are explicit. The client learns the others.
+            `tcp://` are explicit, `ws://` and `wss://` use WebSocket. The client learns the others.
         name, password: used if the store has no session, or its session has ended.
         token: a session from elsewhere, as `Client.token` returns it.
         device: the name of this device; a user has one session per device.
@@ -180,10 +180,16 @@ class Client(Requests):
             raise Rejected("a text is not empty", "bad_request")
         if isinstance(driver.state, Kicked):
             raise Stopped(f"the client has stopped: {driver.state.text}")
+        if driver.ended:
+            raise Stopped("the client has stopped: it was closed")
         place = conversation_id(conversation)
         message = client_message_id(self._options.rng.randbytes(16) if id is None else id)
-        if message in driver.outbox:
+        held = driver.outbox.conversation_of(message)
+        if held == place:
+            # An application that was restarted sends what it had sent before.
             return driver.handle(place, message)
+        if held is not None:
+            raise Rejected("a message to another conversation has this id, and waits in the outbox", "bad_request")
         if driver.outbox.is_full:
             raise OutboxFull
         return driver.send(place, message, kind, content)

@@ -25,6 +25,8 @@ PROTOCOL_VERSION = 1
 CONNECT_TIMEOUT = 1.0
 # Seconds for an answer. After it the outcome of the request is unknown.
 REQUEST_TIMEOUT = 5.0
+# Seconds for a login: the server may hash other passwords first.
+LOGIN_TIMEOUT = 10.0
 # Frames waiting to be written. At the limit `start` refuses.
 _OUT_FRAMES = 1_024
 # Frames per write.
@@ -97,7 +99,9 @@ class Connection:
         """Seconds since the last frame of the server."""
         return self._loop.time() - self._last_heard
 
-    def start(self, message: Message, answered: Callable[[Answer], None]) -> None:
+    def start(
+        self, message: Message, answered: Callable[[Answer], None], timeout: float = REQUEST_TIMEOUT
+    ) -> None:
         """Queues a request. `answered` is called once, or never if `abort` comes first."""
         self._check()
         now = self._loop.time()
@@ -105,7 +109,7 @@ class Connection:
         self._enqueue(self._last_id, message)
         if not self._pending:
             self._waiting_since = now
-        self._pending[self._last_id] = _Pending(answered, now + REQUEST_TIMEOUT)
+        self._pending[self._last_id] = _Pending(answered, now + timeout)
 
     def tell(self, message: Message) -> None:
         """Queues a frame that has no answer."""
@@ -113,17 +117,17 @@ class Connection:
         self._last_id += 1
         self._enqueue(self._last_id, message)
 
-    async def request(self, message: Message, answer: type[_T]) -> _T:
-        """Sends a request and waits for its answer, which is of that type."""
+    async def request(self, message: Message, answer: type[_T], timeout: float = REQUEST_TIMEOUT) -> _T:
+        """Sends a request and waits for its answer, which is of that type. Raises what `Failure` says."""
         future: asyncio.Future[Answer] = self._loop.create_future()
 
         def answered(value: Answer) -> None:
             if not future.done():
                 future.set_result(value)
 
-        self.start(message, answered)
+        self.start(message, answered, timeout)
         # At the deadline the outcome is unknown.
-        timer = self._loop.call_later(REQUEST_TIMEOUT, answered, _late())
+        timer = self._loop.call_later(timeout, answered, _late())
         try:
             got = await future
         finally:
@@ -138,12 +142,7 @@ class Connection:
     def expire(self) -> None:
         """Ends requests whose answer takes too long."""
         now = self._loop.time()
-        # Deadlines are in the order of ids.
-        late = []
-        for id, pending in self._pending.items():
-            if pending.deadline > now:
-                break
-            late.append(id)
+        late = [id for id, pending in self._pending.items() if pending.deadline <= now]
         for id in late:
             self._pending.pop(id).answered(_late())
 

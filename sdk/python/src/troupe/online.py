@@ -124,7 +124,7 @@ class Link:
         self._acknowledge_at = self._driver.now()
         self.acknowledge(self._driver.now())
         try:
-            await self.connection.request(wire.Ping(nonce=2), wire.Pong)
+            await self.connection.request(wire.Ping(nonce=2), wire.Pong, _PING_AFTER)
         except TroupeError as error:
             log.debug("the last acknowledgements may be lost: %s", error)
 

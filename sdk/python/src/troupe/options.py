@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from . import limits, wire
-from .connection import Connection, open_connection
+from .connection import LOGIN_TIMEOUT, Connection, open_connection
 from .errors import Rejected, Unavailable
 from .incoming import StartAt
 from .store import Saved, Store
@@ -37,7 +38,7 @@ class Options:
         """A store belongs to one user. Returns the name of the device."""
         session = saved.session
         if session is not None and self.name is not None:
-            if self.name.casefold() != session.name.casefold() and self.name != str(session.user):
+            if _key(self.name) != _key(session.name) and self.name != str(session.user):
                 raise Rejected(
                     f"this store belongs to {session.name}: give {self.name} another one", "other_user"
                 )
@@ -52,6 +53,11 @@ class Options:
         return device
 
 
+def _key(name: str) -> str:
+    """The server keeps a name in NFKC; case does not count."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
 async def log_in(
     options: Options, address: str, device: str, cluster: bytes | None
 ) -> tuple[Connection, wire.LoggedIn]:
@@ -64,11 +70,11 @@ async def log_in(
         if cluster is not None and welcome.cluster_id != cluster and cluster not in welcome.continues:
             raise Unavailable(f"{address} belongs to another cluster than this device")
         if options.token is not None:
-            return connection, await connection.request(wire.Resume(options.token), wire.LoggedIn)
+            return connection, await connection.request(wire.Resume(options.token), wire.LoggedIn, LOGIN_TIMEOUT)
         if options.name is None or options.password is None:
             raise Rejected("log in with name and password", "not_logged_in")
         login = wire.Login(options.name, options.password, device)
-        return connection, await connection.request(login, wire.LoggedIn)
+        return connection, await connection.request(login, wire.LoggedIn, LOGIN_TIMEOUT)
     except BaseException:
         connection.abort()
         raise

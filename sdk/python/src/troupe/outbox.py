@@ -100,8 +100,9 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def __contains__(self, id: ClientMessageId) -> bool:
-        return id in self._by_id
+    def conversation_of(self, id: ClientMessageId) -> ConversationId | None:
+        """The conversation of a message in the outbox."""
+        return self._by_id.get(id)
 
     @property
     def is_full(self) -> bool:

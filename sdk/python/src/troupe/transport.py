@@ -74,7 +74,12 @@ class TcpTransport:
 
 
 async def dial(to: Target, trust: Trust) -> tuple[Transport, str]:
-    """Connects over TCP."""
+    """Connects over TCP, or over WebSocket if the address says so."""
+    if to.websocket:
+        # The extra may not be installed.
+        from .websocket import dial_websocket
+
+        return await dial_websocket(to, trust)
     reader, writer, seen = await open_stream(to, trust)
     return TcpTransport(reader, writer), seen
 

@@ -9,6 +9,7 @@ address or a cluster that presents another key is refused before anything but he
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 import ssl
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import der
-from .errors import Rejected, Untrusted
+from .errors import Rejected, StoreError, Untrusted
 from .known import Known
 
 # The name in every certificate that a cluster's authority signs for a client port.
@@ -31,6 +32,8 @@ _AUTHORITIES = 64
 _ANY_TIME = 0x20_0000
 _PARTIAL_CHAIN = 0x8_0000
 _TLS, _PLAIN = "tls://", "tcp://"
+_log = logging.getLogger("troupe")
+_WEB = {"ws://": False, "wss://": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Target:
     host: str
     port: int
     tls: bool
+    websocket: bool = False
+    # Of a WebSocket, if it is not the usual one.
+    path: str = ""
 
     @property
     def dial(self) -> str:
@@ -48,19 +54,22 @@ class Target:
 
 
 def target(address: str) -> Target:
-    """Reads `host:port`, `tls://host:port` and `tcp://host:port`.
+    """Reads `host:port`, `tls://host:port`, `tcp://host:port`, `ws://host:port` and `wss://host:port`.
 
     Without a scheme, an address of this machine is plain and any other uses TLS.
     """
-    rest, tls = address, None
-    for scheme, secure in ((_TLS, True), (_PLAIN, False)):
+    rest, path, tls, websocket = address, "", None, False
+    for scheme, secure in ((_TLS, True), (_PLAIN, False), *_WEB.items()):
         if address.startswith(scheme):
-            rest, tls = address[len(scheme) :], secure
+            rest, tls, websocket = address[len(scheme) :], secure, scheme in _WEB
+    if websocket:
+        rest, slash, path = rest.partition("/")
+        path = slash + path
     host, _, port = rest.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise Rejected(f"{address[:100]!r} is no address: it should be host:port", "bad_request")
-    return Target(address, host, int(port), not _is_loopback(host) if tls is None else tls)
+    return Target(address, host, int(port), not _is_loopback(host) if tls is None else tls, websocket, path)
 
 
 def _is_loopback(host: str) -> bool:
@@ -75,16 +84,21 @@ def _is_loopback(host: str) -> bool:
 def followed(origin: str, told: Iterable[str]) -> list[str]:
     """Addresses that a node reports to its clients, filtered: a TLS connection leads to TLS only.
 
-    Addresses that this version cannot read are skipped.
+    A WebSocket leads to WebSockets, since a port for clients serves both. Addresses that this version
+    cannot read are skipped.
     """
     kept: list[str] = []
-    secure = target(origin).tls
+    here = target(origin)
+    secure = here.tls
     for address in told:
         try:
             found = target(address)
         except Rejected:
             continue
-        if not secure or found.tls:
+        if here.websocket and not found.websocket:
+            if found.tls or not secure or "://" not in address:
+                kept.append(f"{'wss' if found.tls or secure else 'ws'}://{found.dial}")
+        elif not secure or found.tls:
             kept.append(address)
         elif "://" not in address:
             kept.append(_TLS + address)
@@ -192,7 +206,11 @@ class Trust:
         before = self._known.of_cluster(name)
         if before is not None and before != seen and self._required is None:
             raise self._changed(to, before, seen)
-        self._known.keep(name, seen, to.dial)
+        try:
+            self._known.keep(name, seen, to.dial)
+        except StoreError as error:
+            # This connection is valid. Only the next start does not know the pin.
+            _log.warning("cannot store the key of this cluster: %s", error)
         if before is None and self._required is None and self._tell is not None:
             self._tell(FirstUse(to.dial, name, seen))
 

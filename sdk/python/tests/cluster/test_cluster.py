@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import troupe
+import workload
 from cluster import PROGRAM, Demo
 from troupe import EVERYONE, Client, EventReceived, SqliteStore, StartAt, Trust
 
@@ -155,3 +157,15 @@ def test_a_killed_leader_loses_duplicates_and_reorders_nothing(demo: Demo, tmp_p
 
 async def _outcome(handle: troupe.SendHandle) -> troupe.Acked:
     return await handle
+
+
+def test_killed_leaders_break_no_promise(demo: Demo, tmp_path: Path) -> None:
+    """Four devices send while leaders are killed. The checkers of the chaos harness judge the history."""
+    history = tmp_path / "history.jsonl"
+    asyncio.run(workload.run(demo, history))
+    command = [PROGRAM, "chaos", "check", str(history), "--scenario", "kill-leader", "--json"]
+    judged = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert judged.stdout, judged.stderr
+    report = json.loads(judged.stdout)
+    assert report["verdict"] == "held", report
+    assert report["faults"] >= 2 and report["unknown"] == 0, report
