@@ -27,8 +27,6 @@ pub use builder::{Builder, StartAt};
 pub use client::{Acked, Client, Events, Handler, Incoming, SendHandle, State};
 pub use connection::Connection;
 pub use error::{Error, Result};
-pub use requests::{
-    ConversationInfo, ConversationList, GroupMember, HistoryPage, InvitationInfo, SessionInfo, UserInfo,
-};
+pub use requests::*;
 pub use store::{FileStore, MemoryStore, Store};
 pub use trust::{Fingerprint, Trust};

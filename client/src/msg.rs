@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
+use troupe_core::event::Fact;
 use troupe_core::text::clean;
-use troupe_core::{Body, ConversationId, Event, EventKind, Seq, UserId};
+use troupe_core::{Body, ConversationId, Event, EventKind, Seq};
 
 use crate::chat::{Account, Connected};
 use crate::client::{Acked, Client, Incoming, SendHandle, State};
@@ -228,7 +229,7 @@ async fn end(client: Client, account: &Account) {
 }
 
 fn as_text(conversation: ConversationId, event: &Event) -> String {
-    format!("{conversation} {} {}: {}", event.seq, event.sender, describe(&event.kind))
+    format!("{conversation} {} {}: {}", event.seq, event.sender, event.kind.words())
 }
 
 fn as_json(conversation: ConversationId, event: &Event) -> String {
@@ -244,23 +245,27 @@ fn as_json(conversation: ConversationId, event: &Event) -> String {
             Some(text) => json!({ "kind": "message", "text": text }),
             None => json!({ "kind": "message", "body_kind": body.kind, "bytes": body.content.len() }),
         },
-        EventKind::Created { name } => json!({ "kind": "created", "name": name }),
-        EventKind::Renamed { name } => json!({ "kind": "renamed", "name": name }),
-        EventKind::Added { users } => {
-            json!({ "kind": "added", "users": users.iter().map(|user| user.0).collect::<Vec<_>>() })
-        }
-        EventKind::Removed { user } => json!({ "kind": "removed", "user": user.0 }),
-        EventKind::RoleChanged { user, role } => {
-            json!({ "kind": "role_changed", "user": user.0, "role": format!("{role:?}").to_lowercase() })
-        }
         EventKind::Unknown { kind, content } => {
             json!({ "kind": "unsupported", "number": kind, "bytes": content.len() })
+        }
+        kind => {
+            let facts = kind.facts().into_iter().map(|(field, fact)| (field.to_owned(), value(fact)));
+            facts.chain([("kind".to_owned(), kind.name().into())]).collect::<serde_json::Map<_, _>>().into()
         }
     };
     if let (Some(line), Value::Object(more)) = (line.as_object_mut(), more) {
         line.extend(more);
     }
     as_line(&line)
+}
+
+fn value(fact: Fact) -> Value {
+    match fact {
+        Fact::Number(number) => number.into(),
+        Fact::Numbers(numbers) => numbers.into(),
+        Fact::Text(text) => text.into(),
+        Fact::Flag(flag) => flag.into(),
+    }
 }
 
 /// JSON that cannot control a terminal: characters that [`clean`] would change are escaped, so the
@@ -286,23 +291,6 @@ pub(crate) fn restored(place: &str, kept: Seq, lost: u64) -> String {
         kept => format!(
             "the cluster was restored from a backup: the last {lost} messages of {place} are lost, and it continues after number {kept}"
         ),
-    }
-}
-
-/// An event in words, with users by their ids.
-pub(crate) fn describe(kind: &EventKind) -> String {
-    match kind {
-        EventKind::Message(body) => {
-            body.as_text().map_or_else(|| format!("(unsupported message, kind {})", body.kind), clean)
-        }
-        EventKind::Created { name } => format!("created {}", clean(name)),
-        EventKind::Renamed { name } => format!("renamed it to {}", clean(name)),
-        EventKind::Added { users } => {
-            format!("added {}", users.iter().map(UserId::to_string).collect::<Vec<_>>().join(", "))
-        }
-        EventKind::Removed { user } => format!("removed {user}"),
-        EventKind::RoleChanged { user, role } => format!("made {user} {}", format!("{role:?}").to_lowercase()),
-        EventKind::Unknown { kind, .. } => format!("(unsupported event, kind {kind})"),
     }
 }
 

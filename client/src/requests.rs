@@ -3,6 +3,7 @@
 //! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
 //! at any node that answers, until the client's patience ends.
 
+mod history;
 mod shown;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use troupe_core::command::Intent;
-use troupe_core::{ClientMessageId, ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
+use troupe_core::{ClientMessageId, ConversationId, Rejection, Seq, Timestamp, UserId, limits};
 use troupe_proto::client::{self, Refusal};
 use troupe_proto::wire::client as wire;
 
@@ -18,8 +19,8 @@ use crate::client::{Acked, Client, State};
 use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 
-use shown::unreadable;
-pub use shown::{ConversationInfo, ConversationList, GroupMember, HistoryPage, InvitationInfo, SessionInfo, UserInfo};
+pub use history::*;
+pub use shown::*;
 
 /// Delay between two attempts at the same node.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -126,48 +127,6 @@ impl Client {
     /// Leaves the group, which ends the invitation.
     pub async fn decline_invitation(&self, conversation: ConversationId) -> Result<()> {
         self.change_group(conversation, Intent::Leave).await.map(drop)
-    }
-
-    /// Up to `limit` (500) events after `seq`.
-    pub async fn history_after(&self, conversation: ConversationId, seq: Seq, limit: usize) -> Result<HistoryPage> {
-        self.history(conversation, seq, false, limit).await
-    }
-
-    /// Up to `limit` (500) events before `seq`; zero means up to the newest.
-    ///
-    /// ```no_run
-    /// # use troupe_client::{Client, Result};
-    /// # use troupe_core::{ConversationId, Seq};
-    /// # async fn example(client: Client, conversation: ConversationId) -> Result<()> {
-    /// let newest = client.history_before(conversation, Seq::ZERO, 50).await?;
-    /// if let Some(oldest) = newest.events.first() {
-    ///     let before = client.history_before(conversation, oldest.seq, 50).await?;
-    ///     println!("{} and {} events", before.events.len(), newest.events.len());
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn history_before(&self, conversation: ConversationId, seq: Seq, limit: usize) -> Result<HistoryPage> {
-        self.history(conversation, seq, true, limit).await
-    }
-
-    async fn history(
-        &self,
-        conversation: ConversationId,
-        seq: Seq,
-        backward: bool,
-        limit: usize,
-    ) -> Result<HistoryPage> {
-        let limit = limit.min(limits::PAGE_EVENTS) as u32;
-        let fetch = wire::Fetch { conversation: conversation.to_string(), seq: seq.0, backward, limit };
-        match self.call(Request::Fetch(fetch)).await? {
-            Message::Page(page) => Ok(HistoryPage {
-                events: page.events.into_iter().map(Event::try_from).collect::<Result<_, _>>().map_err(unreadable)?,
-                head: Seq(page.head),
-                more: page.more,
-            }),
-            other => Err(unexpected(&other)),
-        }
     }
 
     /// Tells the members that this user has read up to `seq`.

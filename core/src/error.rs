@@ -36,6 +36,23 @@ pub enum Rejection {
     OwnAccount,
     /// Unknown, spent, expired or revoked; the answer does not say which.
     BadInvite,
+    /// Of one feature, whose file declares it.
+    Of(Refused),
+}
+
+/// A refusal that one feature has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// The remedy.
+    pub text: &'static str,
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Rejection {
+        Rejection::Of(refused)
+    }
 }
 
 impl Rejection {
@@ -64,6 +81,7 @@ impl Rejection {
             Rejection::AccountChanged => "account_changed",
             Rejection::OwnAccount => "own_account",
             Rejection::BadInvite => "bad_invite",
+            Rejection::Of(refused) => refused.code,
         }
     }
 }
@@ -98,6 +116,7 @@ impl fmt::Display for Rejection {
             Rejection::OwnAccount => "administrators cannot do this to their own account: ask another administrator",
             Rejection::BadInvite => "this invitation code is not valid (any more): ask for another one",
             Rejection::OutOfOrder => "the message this one must follow is not in the log: send that one first",
+            Rejection::Of(refused) => refused.text,
         })
     }
 }

@@ -6,7 +6,7 @@ pub mod wire;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-pub use crate::feature::KINDS;
+pub use crate::feature::{EventKind, Fact, KINDS};
 pub use seal::{ContentHash, Flags, Seal, verify};
 
 use crate::id::{ClientMessageId, Seq, Timestamp, UserId};
@@ -24,36 +24,6 @@ pub struct Event {
     pub kind: EventKind,
     /// `None` in events of level 1.
     pub seal: Option<Seal>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    Message(Body),
-    /// The conversation was created by the sender; always seq 1 of a group.
-    Created {
-        name: String,
-    },
-    Renamed {
-        name: String,
-    },
-    /// Added by the sender, or joined by themselves where the group is open.
-    Added {
-        users: Vec<UserId>,
-    },
-    /// Removed by the sender, or left by themselves. Nothing after this seq is delivered to `user`.
-    Removed {
-        user: UserId,
-    },
-    RoleChanged {
-        user: UserId,
-        role: Role,
-    },
-    /// An unknown kind or content, stored and forwarded byte for byte. `kind` is 0 where there is
-    /// none.
-    Unknown {
-        kind: u32,
-        content: Bytes,
-    },
 }
 
 /// The part of an event that each form of the chain covers: four numbers and the id.
@@ -114,10 +84,11 @@ impl Event {
                 number(&mut hash, user.0);
                 hash.update(&[role.number()]);
             }
-            EventKind::Unknown { kind, content } => {
+            // The kinds that events without a seal have end here: later ones are always sealed.
+            kind => {
                 hash.update(&[0]);
-                number(&mut hash, u64::from(*kind));
-                bytes(&mut hash, content);
+                number(&mut hash, u64::from(kind.number()));
+                bytes(&mut hash, &kind.content());
             }
         }
         hash.digest()

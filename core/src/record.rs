@@ -106,8 +106,29 @@ pub trait Table: Sized {
     }
 }
 
-/// Rows whose value is a record.
+/// Rows whose value is a record, or a protobuf message in the first version of its form.
 macro_rules! table {
+    (message $row:ident, $family:ident, $tag:expr, $key:ty) => {
+        impl $crate::form::Record for $row {
+            const VERSION: u8 = $crate::form::RECORD_VERSION;
+
+            fn encode(&self) -> Vec<u8> {
+                $crate::form::seal($crate::form::RECORD_VERSION, self)
+            }
+
+            fn decode(bytes: &[u8]) -> Result<Self, $crate::form::DecodeError> {
+                match bytes.split_first() {
+                    Some((&$crate::form::RECORD_VERSION, message)) => Ok(prost::Message::decode(message)?),
+                    Some((&found, _)) => {
+                        Err($crate::form::DecodeError::Version { found, known: $crate::form::RECORD_VERSION })
+                    }
+                    None => Err($crate::form::DecodeError::Missing { field: "record.version" }),
+                }
+            }
+        }
+
+        $crate::record::table!($row, $family, $tag, $key);
+    };
     ($row:ty, $family:ident, $tag:expr, $key:ty) => {
         impl $crate::record::Table for $row {
             const FAMILY: $crate::record::Family = $crate::record::Family::$family;
@@ -146,7 +167,8 @@ macro_rules! number {
     };
 }
 
-use {number, table};
+use number;
+pub(crate) use table;
 
 /// The first key after all keys that begin with `prefix`; `None` where there can be none.
 pub fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {

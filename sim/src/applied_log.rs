@@ -131,10 +131,7 @@ impl AppliedLog {
                         last.to = Some(seq);
                     }
                 }
-                EventKind::Message(_)
-                | EventKind::Renamed { .. }
-                | EventKind::RoleChanged { .. }
-                | EventKind::Unknown { .. } => {}
+                _ => {}
             }
         }
         intervals

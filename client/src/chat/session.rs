@@ -24,7 +24,7 @@ use super::editor::Entered;
 use super::screen::{self, DELIVERED, FAILED, SENDING, SENT, Screen};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
-use crate::msg::{NamedConversation, describe, group_label, restored};
+use crate::msg::{NamedConversation, group_label, restored};
 use read::ToRead;
 
 /// Sent messages whose delivery is tracked.
@@ -334,9 +334,9 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         match &event.kind {
             EventKind::Message(body) => match body.as_text() {
                 Some(text) => self.screen.message(&place, &who, text).await?,
-                None => self.screen.message(&place, &who, &describe(&event.kind)).await?,
+                None => self.screen.message(&place, &who, &event.kind.words()).await?,
             },
-            kind => self.screen.notice(&format!("[{place}] {who} {}", describe(kind))).await?,
+            kind => self.screen.notice(&format!("[{place}] {who} {}", kind.words())).await?,
         }
         if self.bot
             && let ConversationId::Direct { .. } = conversation

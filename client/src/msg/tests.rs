@@ -1,3 +1,5 @@
+use troupe_core::UserId;
+
 use super::*;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Contents of answers, decoded from the wire.
 
 use troupe_core::event::Role;
-use troupe_core::{ConversationId, Event, Seq, Timestamp, UserId};
+use troupe_core::{ConversationId, Seq, Timestamp, UserId};
 use troupe_proto::wire::client as wire;
 
 use crate::error::{Error, Result};
@@ -52,15 +52,6 @@ pub struct InvitationInfo {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryPage {
-    /// Oldest first.
-    pub events: Vec<Event>,
-    pub head: Seq,
-    /// There are more events in the requested direction.
-    pub more: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
     pub user: UserId,
     pub role: Option<Role>,
@@ -88,10 +79,6 @@ impl TryFrom<wire::Invitation> for InvitationInfo {
             created: Timestamp(line.created_ms),
         })
     }
-}
-
-pub(super) fn unreadable(error: troupe_proto::DecodeError) -> Error {
-    Error::Protocol(error.to_string())
 }
 
 pub(super) fn role(number: i32) -> Option<Role> {

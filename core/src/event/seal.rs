@@ -49,11 +49,11 @@ impl Event {
     /// The same, where the content is encoded already.
     pub(crate) fn sealed_over(self, content: &[u8]) -> Event {
         let content = ContentHash::of(content);
-        Event { seal: Some(Seal { flags: flags(&self.kind), content }), ..self }
+        Event { seal: Some(Seal { flags: self.kind.flags(), content }), ..self }
     }
 
     pub fn counts_as_unread(&self) -> bool {
-        let flags = self.seal.map_or_else(|| flags(&self.kind), |seal| seal.flags);
+        let flags = self.seal.map_or_else(|| self.kind.flags(), |seal| seal.flags);
         flags.contains(Flags::COUNTS_AS_UNREAD)
     }
 
@@ -71,18 +71,6 @@ impl Event {
         }
         let kind = EventKind::Unknown { kind: self.kind.number(), content: Bytes::new() };
         Some(Event { kind, ..self })
-    }
-}
-
-fn flags(kind: &EventKind) -> Flags {
-    match kind {
-        EventKind::Message(_) => Flags::COUNTS_AS_UNREAD,
-        EventKind::Created { .. }
-        | EventKind::Renamed { .. }
-        | EventKind::Added { .. }
-        | EventKind::Removed { .. }
-        | EventKind::RoleChanged { .. }
-        | EventKind::Unknown { .. } => Flags::default(),
     }
 }
 

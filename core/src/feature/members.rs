@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use prost::Message;
-
 use super::{Append, demand};
 use crate::error::Rejection;
 use crate::event::{Event, EventKind, Role};
@@ -131,32 +129,4 @@ impl Step<'_> {
         }
         self.enqueue(conversation, event.seq, false, event.sender, &[user]);
     }
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Users {
-    #[prost(uint64, repeated, tag = "1")]
-    users: Vec<u64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct One {
-    #[prost(uint64, tag = "1")]
-    user: u64,
-}
-
-pub(super) fn users(users: &[UserId]) -> Vec<u8> {
-    Users { users: users.iter().map(|user| user.0).collect() }.encode_to_vec()
-}
-
-pub(super) fn users_in(content: &[u8]) -> Option<Vec<UserId>> {
-    Some(Users::decode(content).ok()?.users.into_iter().map(UserId).collect())
-}
-
-pub(super) fn user(user: UserId) -> Vec<u8> {
-    One { user: user.0 }.encode_to_vec()
-}
-
-pub(super) fn user_in(content: &[u8]) -> Option<UserId> {
-    Some(UserId(One::decode(content).ok()?.user))
 }

@@ -1,8 +1,6 @@
 //! The permissions of members. From level 2 on a conversation's row counts its owners, so that no
 //! rule scans the members.
 
-use prost::Message;
-
 use super::demand;
 use crate::error::Rejection;
 use crate::event::{EventKind, Role};
@@ -89,24 +87,16 @@ impl Role {
         }
     }
 
+    /// For programs, in forms other than protobuf.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Member => "member",
+            Role::Admin => "admin",
+            Role::Owner => "owner",
+        }
+    }
+
     pub(crate) fn of(number: u64) -> Option<Role> {
         [Role::Member, Role::Admin, Role::Owner].into_iter().find(|role| u64::from(role.number()) == number)
     }
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct RoleOf {
-    #[prost(uint64, tag = "1")]
-    user: u64,
-    #[prost(uint64, tag = "2")]
-    role: u64,
-}
-
-pub(super) fn content(user: UserId, role: Role) -> Vec<u8> {
-    RoleOf { user: user.0, role: role.number().into() }.encode_to_vec()
-}
-
-pub(super) fn role_in(content: &[u8]) -> Option<(UserId, Role)> {
-    let RoleOf { user, role } = RoleOf::decode(content).ok()?;
-    Some((UserId(user), Role::of(role)?))
 }

@@ -81,8 +81,8 @@ scalars! {
         Ok(slot) if slot < SLOTS => Ok(Slot(slot)),
         _ => Err(invalid(field, "a slot is below 1024")),
     };
-    Role, Kept, u32, uint32, |value| value.number().into(), |raw, field| {
-        Role::of(raw.into()).ok_or(invalid(field, "a role is member, admin or owner"))
+    Role, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
+        Role::of(raw).ok_or(invalid(field, "a role is member, admin or owner"))
     };
     String, Kept, String, string, |value| value.clone(), |raw, _field| Ok(raw);
     ConversationId, Kept, String, string, |value| value.to_string(), |raw, field| {
@@ -114,6 +114,23 @@ impl Field for Vec<ClientMessageId> {
 
     fn checked(raw: Self::Raw, field: &'static str) -> Result<Self, DecodeError> {
         raw.iter().map(|bytes| client_message_id(bytes, field)).collect()
+    }
+}
+
+impl Field for Vec<UserId> {
+    type Raw = Vec<u64>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        let users: Vec<u64> = self.iter().map(|user| user.0).collect();
+        encoding::uint64::encode_packed(number, &users, out);
+    }
+
+    fn merge(raw: &mut Self::Raw, wire: WireType, from: &mut &[u8], context: DecodeContext) -> Result<(), Malformed> {
+        encoding::uint64::merge_repeated(wire, raw, from, context)
+    }
+
+    fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(raw.into_iter().map(UserId).collect())
     }
 }
 

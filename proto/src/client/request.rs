@@ -76,7 +76,7 @@ pub fn change(intent: &Intent) -> Option<Change> {
         Intent::SetRole { user, role } => {
             Change::SetRole(wire::RoleChanged { user: user.0, role: wire::Role::from(*role).into() })
         }
-        Intent::Message(_) => return None,
+        _ => return None,
     })
 }
 

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use prost::Message;
 use tokio_util::codec::{Decoder, Encoder};
 use troupe_core::effect::Ending;
-use troupe_core::{Rejection, limits};
+use troupe_core::{Intent, Rejection, limits};
 use troupe_proto::client::{self, Refusal};
 use troupe_proto::frame::FrameCodec;
 use troupe_proto::wire::client::client_frame::Request;
@@ -100,8 +100,13 @@ fn every_code_is_explained() {
     let others =
         [client::OVERLOADED, client::NO_LEADER, client::STORAGE_LOW, client::SHUTTING_DOWN, client::UNAVAILABLE];
     let limited = client::Limit::ALL.map(client::Limit::code);
-    let codes =
-        rejections.iter().map(Rejection::code).chain(Refusal::ALL.map(Refusal::code)).chain(others).chain(limited);
+    let codes = rejections
+        .iter()
+        .map(Rejection::code)
+        .chain(Intent::refusals().map(|of| of.code))
+        .chain(Refusal::ALL.map(Refusal::code))
+        .chain(others)
+        .chain(limited);
     for code in codes {
         assert!(PAGE.contains(&format!("\n| `{code}` | ")), "{code} has no row");
     }

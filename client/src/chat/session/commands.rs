@@ -9,7 +9,7 @@ use troupe_core::text::clean_name;
 use troupe_core::{ConversationId, Event, Seq, UserId};
 
 use crate::client::Client;
-use crate::msg::{NamedConversation, describe, group_label, resolve};
+use crate::msg::{NamedConversation, group_label, resolve};
 use crate::requests::{ConversationInfo, UserInfo};
 
 /// Ids per lookup of names.
@@ -59,7 +59,7 @@ pub(super) async fn history(client: Client, conversation: ConversationId, count:
         client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
     let line = |event: &Event| {
         let sender = names.get(&event.sender).cloned().unwrap_or_else(|| event.sender.to_string());
-        format!("{} {sender}: {}", event.seq, describe(&event.kind))
+        format!("{} {sender}: {}", event.seq, event.kind.words())
     };
     Ok(page.events.iter().map(line).collect())
 }

@@ -10,7 +10,7 @@ use super::{ChatSession, Work, commands};
 use crate::chat::command::{HELP, Line, parse_entered};
 use crate::chat::editor::Entered;
 use crate::chat::{emoji, screen};
-use crate::msg::{NamedConversation, describe, resolve};
+use crate::msg::{NamedConversation, resolve};
 
 /// Pending commands and messages. Above it a new one is refused.
 const WORK: usize = 4_096;
@@ -170,7 +170,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         for (conversation, event) in found {
             let who = self.name(event.sender).await;
             let place = self.label(conversation);
-            self.screen.notice(&format!("[{place}] {} {who}: {}", event.seq, describe(&event.kind))).await?;
+            self.screen.notice(&format!("[{place}] {} {who}: {}", event.seq, event.kind.words())).await?;
         }
         Ok(())
     }

@@ -1,0 +1,31 @@
+//! A field of an event's content, for forms other than protobuf.
+
+use crate::event::Role;
+use crate::id::{Seq, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    Number(u64),
+    Numbers(Vec<u64>),
+    Text(String),
+    Flag(bool),
+}
+
+macro_rules! from {
+    ($($type:ty: |$value:ident| $fact:expr;)*) => {$(
+        impl From<&$type> for Fact {
+            fn from($value: &$type) -> Fact {
+                $fact
+            }
+        }
+    )*};
+}
+
+from! {
+    UserId: |user| Fact::Number(user.0);
+    Vec<UserId>: |users| Fact::Numbers(users.iter().map(|user| user.0).collect());
+    Seq: |seq| Fact::Number(seq.0);
+    String: |text| Fact::Text(text.clone());
+    Role: |role| Fact::Text(role.name().to_owned());
+    bool: |flag| Fact::Flag(*flag);
+}
