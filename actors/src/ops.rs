@@ -27,6 +27,7 @@ pub mod login;
 pub mod logout;
 pub mod mark_read;
 pub mod passwordless;
+pub mod react;
 pub mod register;
 pub mod resume;
 pub mod revoke_session;
@@ -261,6 +262,7 @@ operations! {
         ListConversations list_conversations: Conversations;
         CreateGroup create_group: GroupCreated;
         ChangeGroup change_group: SendAck;
+        React react: SendAck;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
     }

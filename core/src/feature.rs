@@ -13,18 +13,20 @@ mod fact;
 mod list;
 mod members;
 mod message;
+mod reaction;
 mod rename;
 mod roles;
 
 pub use fact::Fact;
 pub(crate) use members::{check_count, distinct};
+pub use reaction::{Count, OwnReactions, Reactions};
 pub(crate) use rename::check_name;
 
 use bytes::Bytes;
 
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, Flags, Role};
-use crate::id::{ClientMessageId, ConversationId, UserId};
+use crate::id::{ClientMessageId, ConversationId, Seq, UserId};
 use crate::level::Level;
 use crate::machine::{Step, somebody};
 use crate::record::Conversation;
@@ -106,6 +108,15 @@ list::intents! {
         check: |_append| Ok(()),
         decide: |step, append, actor, row| step.decide_role(append.conversation, actor, row, *user, *role),
     }
+    8 = React { to: Seq = 1, emoji: String = 2, remove: bool = 3 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: !remove,
+        cost: emoji.len(),
+        refusals: reaction::REFUSALS,
+        check: |_append| reaction::check(emoji),
+        decide: |step, append, _role, _row| step.decide_react(append, *to, emoji, *remove),
+    }
 }
 
 /// The numbers that kinds of events may have; an event without a kind has the number 0.
@@ -150,6 +161,15 @@ list::events! {
         flags: Flags::default(),
         words: format!("made {user} {}", role.name()),
         project: |step, conversation, row, event| step.project_role(conversation, row, event.seq, *user, *role),
+    }
+    11 REACTED = Reacted { to: Seq = 1, emoji: String = 2, removed: bool = 3 } => {
+        name: "reacted",
+        flags: Flags::default(),
+        words: match removed {
+            false => format!("reacted with {} to {to}", clean(emoji)),
+            true => format!("took back {} from {to}", clean(emoji)),
+        },
+        project: |step, conversation, _row, event| step.project_reacted(conversation, event, *to, emoji, *removed),
     }
 }
 

@@ -5,10 +5,12 @@
 //! which only rises. The leader stamps each entry with it, so that every replica applies the entry
 //! by the same rules, now and when the log is replayed.
 //!
-//! | level | since | what it brought |
-//! | --- | --- | --- |
-//! | 1 | 0.1 | the rules of 74c331d |
-//! | 2 | 0.2 | accounts that administrators make and change, invitations, the audit log, names with a key of their own, settings of the cluster; rows that count owners, number events and say who has written; events whose content the chain is not over |
+//! Level 1 is of version 0.1: the rules of 74c331d.
+//!
+//! Level 2 is of version 0.2. It brought accounts that administrators make and change, invitations,
+//! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
+//! number events and say who has written; the chain is not over the content of events. There are
+//! reactions.
 
 use std::fmt;
 

@@ -33,6 +33,12 @@ pub const GROUP_NAME_CHARS: usize = 64;
 pub const GROUP_MEMBERS: usize = 10_000;
 /// Users named in one add-members request.
 pub const MEMBERS_PER_REQUEST: usize = 200;
+/// Bytes of the emoji of a reaction; the longest sequence of Unicode has 35. Above it:
+/// `Rejected(bad_emoji)`.
+pub const EMOJI_BYTES: usize = 36;
+/// Different emoji on one message. Above it: `Rejected(too_many_reactions)`; those that it has may
+/// still be given and taken back.
+pub const REACTIONS_PER_MESSAGE: usize = 16;
 /// Unanswered invitations of strangers to one user. Above it an invitation is refused: the user
 /// leaves the group.
 pub const INVITATIONS_PENDING: usize = 100;
@@ -192,8 +198,12 @@ pub const SHARD_PROPOSED_BYTES: usize = 16 * 1024 * 1024;
 /// Hops of messages that a node keeps, of 64 bytes each. Above it the oldest is dropped.
 pub const TRACE_HOPS: usize = 256 * 1024;
 
+/// The reactions of a page of history with as many as possible: each takes its emoji, a number and
+/// a flag.
+const PAGE_REACTIONS_BYTES: usize = PAGE_EVENTS * REACTIONS_PER_MESSAGE * (EMOJI_BYTES + 14);
+
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
-const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES);
+const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES + PAGE_REACTIONS_BYTES);
 const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);
 const _: () = assert!(BATCH_BYTES > FRAME_BYTES);
 // A batch has a version and a time besides its commands.

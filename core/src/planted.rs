@@ -143,10 +143,12 @@ pub enum Bug {
     LaterKind,
     /// Propose a command that not every member can apply.
     LevelIgnored,
+    /// Place a reaction that its user has given already.
+    ReactionTwice,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 46] = [
+    pub const ALL: [Bug; 47] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -193,6 +195,7 @@ impl Bug {
         Bug::EngineErrorIgnored,
         Bug::WitnessIgnored,
         Bug::LevelIgnored,
+        Bug::ReactionTwice,
     ];
 
     pub fn name(self) -> &'static str {
@@ -244,6 +247,7 @@ impl Bug {
             Bug::WitnessIgnored => "witness-ignored",
             Bug::LaterKind => "later-kind",
             Bug::LevelIgnored => "level-ignored",
+            Bug::ReactionTwice => "reaction-twice",
         }
     }
 

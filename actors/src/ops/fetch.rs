@@ -1,8 +1,12 @@
-//! `fetch`: a page of history.
+//! `fetch`: a page of history, with the reactions to its messages.
 
+use std::collections::BTreeMap;
+
+use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::planted::Bug;
-use troupe_core::{ConversationId, Rejection, Seq, UserId, limits};
+use troupe_core::{ConversationId, Event, Rejection, Seq, UserId, limits};
 use troupe_proto::client;
+use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use super::cost::{Cost, READ};
@@ -42,7 +46,8 @@ fn limit(asked: u32) -> usize {
     }
 }
 
-/// Without a reader the page is for the subscribers of a node, which are members.
+/// Without a reader the page is for the subscribers of a node, which are members. It has no
+/// reactions then: connections get each as an event.
 pub fn page(
     view: &View,
     conversation: ConversationId,
@@ -78,6 +83,38 @@ pub fn page(
         let more = events.last().is_some_and(|event| event.seq < head);
         (events, more)
     };
+    let reactions = match reader {
+        Some(reader) => reactions(view, conversation, reader, &events)?,
+        None => Vec::new(),
+    };
     let events = events.iter().map(wire::Event::from).collect();
-    Ok(Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more }))
+    Ok(Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more, reactions }))
+}
+
+/// The reactions to these consecutive events, with at most two rows for each event. A view shows
+/// one moment, so they are those of the head of the page.
+fn reactions(
+    view: &View,
+    conversation: ConversationId,
+    reader: UserId,
+    events: &[Event],
+) -> Result<Vec<wire::Reactions>, EngineError> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Vec::new()) };
+    let (before, rows) = (Seq(first.seq.0.saturating_sub(1)), events.len());
+    let mut all = view.page::<Reactions>(&conversation, Some(&(conversation, before)), rows)?;
+    all.retain(|((_, seq), _)| *seq <= last.seq);
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own = view.page::<OwnReactions>(&(conversation, reader), Some(&(conversation, reader, before)), rows)?;
+    let own: BTreeMap<Seq, OwnReactions> = own.into_iter().map(|((_, _, seq), own)| (seq, own)).collect();
+    let of_message = |((_, seq), all): ((ConversationId, Seq), Reactions)| {
+        let is_mine = |emoji: &String| own.get(&seq).is_some_and(|own| own.emoji.contains(emoji));
+        let counts = all.counts.into_iter().map(|count| {
+            let mine = is_mine(&count.emoji);
+            wire::Reaction { emoji: count.emoji, users: count.users, mine }
+        });
+        wire::Reactions { seq: seq.0, counts: counts.collect() }
+    };
+    Ok(all.into_iter().map(of_message).collect())
 }

@@ -1,10 +1,13 @@
-//! Pages of history.
+//! Pages of history, and reactions to their messages.
 
-use troupe_core::{ConversationId, Event, Seq, limits};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use troupe_core::{ClientMessageId, ConversationId, Event, Seq, Timestamp, limits};
 use troupe_proto::DecodeError;
 use troupe_proto::wire::client as wire;
 
-use crate::client::Client;
+use crate::client::{Acked, Client};
 use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 
@@ -15,6 +18,24 @@ pub struct HistoryPage {
     pub head: Seq,
     /// There are more events in the requested direction.
     pub more: bool,
+    /// By the seq of their message. They count every event up to `head`: the application adds those
+    /// of later `Reacted` events.
+    pub reactions: BTreeMap<Seq, Vec<Reaction>>,
+}
+
+/// The users that have an emoji on a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reaction {
+    pub emoji: String,
+    pub users: u64,
+    /// This user is one of them.
+    pub mine: bool,
+}
+
+impl From<wire::Reaction> for Reaction {
+    fn from(reaction: wire::Reaction) -> Reaction {
+        Reaction { emoji: reaction.emoji, users: reaction.users, mine: reaction.mine }
+    }
 }
 
 impl Client {
@@ -41,6 +62,39 @@ impl Client {
         self.history(conversation, seq, true, limit).await
     }
 
+    /// Gives a reaction to the message at `seq`. A user has each emoji once per message: another
+    /// time is refused with the code `already_reacted`.
+    pub async fn react(&self, conversation: ConversationId, seq: Seq, emoji: &str) -> Result<Acked> {
+        self.react_as(ClientMessageId(self.shared.context.rng.bytes()), conversation, seq, emoji, false).await
+    }
+
+    /// Takes an own reaction back. One that is not there is refused with the code
+    /// `no_such_reaction`.
+    pub async fn take_reaction_back(&self, conversation: ConversationId, seq: Seq, emoji: &str) -> Result<Acked> {
+        self.react_as(ClientMessageId(self.shared.context.rng.bytes()), conversation, seq, emoji, true).await
+    }
+
+    pub async fn react_as(
+        &self,
+        request: ClientMessageId,
+        conversation: ConversationId,
+        seq: Seq,
+        emoji: &str,
+        remove: bool,
+    ) -> Result<Acked> {
+        let react = wire::React {
+            request: Bytes::copy_from_slice(&request.0),
+            conversation: conversation.to_string(),
+            seq: seq.0,
+            emoji: emoji.into(),
+            remove,
+        };
+        match self.call(Request::React(react)).await? {
+            Message::SendAck(ack) => Ok(Acked { id: request, seq: Seq(ack.seq), time: Timestamp(ack.time_ms) }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn history(
         &self,
         conversation: ConversationId,
@@ -55,10 +109,15 @@ impl Client {
                 events: page.events.into_iter().map(Event::try_from).collect::<Result<_, _>>().map_err(unreadable)?,
                 head: Seq(page.head),
                 more: page.more,
+                reactions: page.reactions.into_iter().map(reactions).collect(),
             }),
             other => Err(unexpected(&other)),
         }
     }
+}
+
+fn reactions(of: wire::Reactions) -> (Seq, Vec<Reaction>) {
+    (Seq(of.seq), of.counts.into_iter().map(Reaction::from).collect())
 }
 
 fn unreadable(error: DecodeError) -> Error {

@@ -248,7 +248,8 @@ impl Server {
                 let page: Vec<_> = log.iter().filter(|event| event.seq > fetch.seq).take(7).cloned().collect();
                 let head = log.len() as u64;
                 let more = page.last().is_some_and(|last| last.seq < head);
-                Message::Page(wire::Page { conversation: fetch.conversation.clone(), events: page, head, more })
+                let conversation = fetch.conversation.clone();
+                Message::Page(wire::Page { conversation, events: page, head, more, ..Default::default() })
             }
             (Request::ListConversations(_), _) => {
                 let truth = self.truth.lock();

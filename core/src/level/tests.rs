@@ -62,6 +62,9 @@ fn sessions_of_a_first_password_and_messages_are_of_the_first_level_and_acts_of_
     assert_eq!(append(ConversationId::Everyone, before, Intent::Message(Body::text("hi"))), Level::FIRST);
     assert_eq!(append(group, None, Intent::Leave), Level::FIRST);
     assert_eq!(append(group, before, Intent::Leave), Level::SECOND, "0.1 has no form for what it follows");
+    let reaction = Intent::React { to: Seq(1), emoji: "👍".to_owned(), remove: false };
+    assert_eq!(append(ConversationId::Everyone, None, reaction.clone()), Level::SECOND);
+    assert_eq!(append(group, None, reaction), Level::SECOND);
     let (action, target, detail) = Default::default();
     let act = RecordAct { slot: Slot::of(b"x"), request: REQUEST, by: author(), action, target, detail };
     assert_eq!(Command::from(act).level(), Level::SECOND);

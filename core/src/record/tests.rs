@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Body, Event, EventKind};
+use crate::feature::{OwnReactions, Reactions};
 use crate::fold;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
@@ -34,7 +35,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 20] = about![
+const ALL: [About; 22] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -54,6 +55,8 @@ const ALL: [About; 20] = about![
     Cursor,
     Number,
     Large,
+    Reactions,
+    OwnReactions,
     Event,
 ];
 
@@ -132,6 +135,8 @@ proptest! {
         is_own::<Cursor>(&(conversation, user));
         is_own::<Number>(&(conversation, user, seq));
         is_own::<Large>(&(conversation, seq));
+        is_own::<Reactions>(&(conversation, seq));
+        is_own::<OwnReactions>(&(conversation, user, seq));
         is_own::<Event>(&(conversation, seq));
     }
 

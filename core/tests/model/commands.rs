@@ -78,6 +78,18 @@ fn message() -> impl Strategy<Value = Command> {
     append(conversation(), 3, "[a-z]{1,3}".prop_map(|text| Intent::Message(Body::text(&text))))
 }
 
+/// To one of the first events: some are messages.
+fn reaction() -> impl Strategy<Value = Command> {
+    let emoji = prop_oneof![8 => Just("👍"), 4 => Just("❤\u{fe0f}"), 1 => Just("ok")];
+    let to = prop_oneof![12 => (1..8u64).prop_map(Seq), 1 => seq()];
+    let intent = (to, emoji, prop::bool::weighted(0.4)).prop_map(|(to, emoji, remove)| Intent::React {
+        to,
+        emoji: emoji.to_owned(),
+        remove,
+    });
+    append(conversation(), 8, intent)
+}
+
 fn group_change() -> impl Strategy<Value = Command> {
     let conversation = prop_oneof![12 => Just(ConversationId::Group(group())), 1 => conversation()];
     append(conversation, 8, change())
@@ -171,10 +183,11 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         1 => creating(),
         6 => message(),
+        4 => reaction(),
         6 => group_change(),
         2 => cursors(),
         1 => settling(),
-        3 => account(),
+        4 => account(),
     ]
 }
 

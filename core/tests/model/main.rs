@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use commands::{USERS, conversations, long_stories};
 use proptest::prelude::*;
 use reference::Reference;
+use troupe_core::error::Refused;
 use troupe_core::event::{self, Role};
+use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::record::{Conversation, Cursor, Member};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
@@ -28,6 +30,7 @@ fn meta(now: u64) -> Meta {
 fn without_text(reply: Reply) -> Reply {
     match reply {
         Reply::Rejected(Rejection::BadRequest(_)) => Reply::Rejected(Rejection::BadRequest("")),
+        Reply::Rejected(Rejection::Of(refused)) => Reply::Rejected(Rejection::Of(Refused { text: "", ..refused })),
         reply => reply,
     }
 }
@@ -85,6 +88,7 @@ fn agrees(state: &MemoryState, model: &Reference) {
             assert_eq!(unread::unread(user, Seq(log.len() as u64), cursor.read, since, numbered), Ok(expected));
         }
     }
+    reactions_agree(state, model);
     let Some(row) = row else { return };
     assert_eq!(row.head, Seq(log.len() as u64));
     assert_eq!(row.members as usize, members.len());
@@ -97,6 +101,24 @@ fn agrees(state: &MemoryState, model: &Reference) {
     assert!(log.is_sorted_by_key(|event| event.time), "time went back");
     let ids: BTreeSet<_> = log.iter().map(|event| (event.sender, event.client_message_id)).collect();
     assert_eq!(ids.len(), log.len(), "an id has two places");
+}
+
+fn reactions_agree(state: &MemoryState, model: &Reference) {
+    let rows = state.page::<Reactions>(&model.id, None, usize::MAX).into_iter();
+    let counted = |of: Reactions| of.counts.into_iter().map(|count| (count.emoji, count.users)).collect();
+    let rows: BTreeMap<Seq, BTreeMap<String, u64>> = rows.map(|((_, seq), of)| (seq, counted(of))).collect();
+    let expected = model
+        .reactions
+        .iter()
+        .map(|(seq, of)| (*seq, of.iter().map(|(emoji, users)| (emoji.clone(), users.len() as u64)).collect()));
+    assert_eq!(rows, expected.collect());
+    let own = state.page::<OwnReactions>(&model.id, None, usize::MAX).into_iter();
+    let own: BTreeSet<_> =
+        own.flat_map(|((_, user, seq), own)| own.emoji.into_iter().map(move |emoji| (seq, emoji, user))).collect();
+    let expected = model.reactions.iter().flat_map(|(seq, of)| {
+        of.iter().flat_map(|(emoji, users)| users.iter().map(|user| (*seq, emoji.clone(), *user)))
+    });
+    assert_eq!(own, expected.collect());
 }
 
 fn run(machine: Machine, story: &Story) -> (MemoryState, Vec<(Reply, Vec<Effect>)>) {
@@ -235,7 +257,7 @@ proptest! {
 fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, TestRunner};
     use troupe_core::planted::Bug;
-    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter] {
+    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice] {
         let machine = Machine { planted: bug.into() };
         let config = Config { cases: 2_500, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let caught = TestRunner::new(config).run(&long_stories(), |story| {
@@ -296,6 +318,8 @@ fn stories_go_everywhere() {
             EventKind::Added { .. } => "added",
             EventKind::Removed { .. } => "removed",
             EventKind::RoleChanged { .. } => "role changed",
+            EventKind::Reacted { removed: false, .. } => "reacted",
+            EventKind::Reacted { removed: true, .. } => "took back",
             EventKind::Unknown { .. } => "unknown",
         }));
     }
@@ -305,7 +329,8 @@ fn stories_go_everywhere() {
         &["last_owner", "already_member", "no_such_member", "leave_instead", "bad_request", "out_of_order"],
         &["touched", "touched nothing", "account_disabled", "account_changed", "own_account"],
         &["deliver", "inbox changed", "invited", "session ended", "cursor moved", "outbox filled"],
-        &["message", "created", "renamed", "added", "removed", "role changed"],
+        &["message", "created", "renamed", "added", "removed", "role changed", "reacted", "took back"],
+        &["bad_emoji", "no_such_message", "already_reacted", "no_such_reaction"],
     ];
     let all = all.into_iter().flatten().copied();
     assert_eq!(all.filter(|what| !seen.contains(what)).collect::<Vec<_>>(), Vec::<&str>::new(), "never happened");

@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use troupe_core::command::{AdvanceCursors, Append, Intent};
+use troupe_core::error::Refused;
 use troupe_core::event::Role;
 use troupe_core::record::Cursor;
-use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
+use troupe_core::{
+    ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId, limits,
+};
 
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -19,12 +22,20 @@ pub struct Reference {
     pub cursors: BTreeMap<UserId, Cursor>,
     /// All outbox rows for users' shards.
     pub owed: BTreeSet<(Seq, UserId, bool)>,
+    /// The users of each emoji, by message.
+    pub reactions: BTreeMap<Seq, BTreeMap<String, BTreeSet<UserId>>>,
+}
+
+/// A refusal of one feature, without its text.
+fn refused(code: &'static str) -> Rejection {
+    Rejection::Of(Refused { code, text: "" })
 }
 
 impl Reference {
     pub fn new(id: ConversationId) -> Reference {
         let (open, log, owed) = (false, Vec::new(), BTreeSet::new());
-        Reference { id, open, log, members: BTreeMap::new(), cursors: BTreeMap::new(), owed }
+        let (members, cursors, reactions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Reference { id, open, log, members, cursors, owed, reactions }
     }
 
     fn find(&self, sender: UserId, id: ClientMessageId) -> Option<Reply> {
@@ -43,6 +54,13 @@ impl Reference {
                 self.owed.insert((seq, *user, false));
             }
             EventKind::RoleChanged { user, role } => drop(self.members.insert(*user, *role)),
+            EventKind::Reacted { to, emoji, removed } => {
+                let users = self.reactions.entry(*to).or_default().entry(emoji.clone()).or_default();
+                let changed = if *removed { users.remove(&sender) } else { users.insert(sender) };
+                assert!(changed, "a reaction that changes nothing");
+                self.reactions.values_mut().for_each(|of| of.retain(|_, users| !users.is_empty()));
+                self.reactions.retain(|_, of| !of.is_empty());
+            }
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
         }
         self.log.push(Event { seq, time, sender, client_message_id: id, kind, seal: None });
@@ -62,31 +80,35 @@ impl Reference {
         }
     }
 
-    /// Messages of others since this user came that lie behind its read position.
-    pub fn unread(&self, user: UserId) -> Option<u64> {
-        if !self.has(user) {
-            return None;
-        }
+    /// The first event that a member sees.
+    fn since(&self, user: UserId) -> Seq {
         let comes = |event: &&Event| match &event.kind {
             EventKind::Created { .. } => event.sender == user,
             EventKind::Added { users } => users.contains(&user),
             _ => false,
         };
-        let since = self.log.iter().filter(comes).map(|event| event.seq).next_back().unwrap_or(Seq(1));
+        self.log.iter().filter(comes).map(|event| event.seq).next_back().unwrap_or(Seq(1))
+    }
+
+    /// Messages of others since this user came that lie behind its read position.
+    pub fn unread(&self, user: UserId) -> Option<u64> {
+        if !self.has(user) {
+            return None;
+        }
+        let since = self.since(user);
         let read = self.cursors.get(&user).map_or(Seq::ZERO, |cursor| cursor.read);
-        let counts = |event: &&Event| {
-            matches!(event.kind, EventKind::Message(_))
-                && event.sender != user
-                && event.seq > read
-                && event.seq >= since
-        };
+        let counts =
+            |event: &&Event| is_message(event) && event.sender != user && event.seq > read && event.seq >= since;
         Some(self.log.iter().filter(counts).count() as u64)
     }
 
     pub fn append(&mut self, now: u64, c: &Append) -> Reply {
-        let changes = !matches!(c.intent, Intent::Message(_));
+        let changes = !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
         if c.after == Some(c.client_message_id) || (changes && !matches!(self.id, ConversationId::Group(_))) {
             return Reply::Rejected(Rejection::BadRequest(""));
+        }
+        if matches!(&c.intent, Intent::React { emoji, .. } if emoji.is_ascii()) {
+            return Reply::Rejected(refused("bad_emoji"));
         }
         if matches!(&c.intent, Intent::Remove { user } if *user == c.actor) {
             return Reply::Rejected(Rejection::LeaveInstead);
@@ -104,6 +126,10 @@ impl Reference {
         }
         let kind = match &c.intent {
             Intent::Message(body) => EventKind::Message(body.clone()),
+            Intent::React { to, emoji, remove } => match self.reacts(c.actor, *to, emoji, *remove) {
+                Ok(kind) => return self.push(now, c.actor, c.client_message_id, kind),
+                Err(code) => return Reply::Rejected(refused(code)),
+            },
             change => match self.allowed(c.actor, change) {
                 Ok(kind) => kind,
                 Err(why) => return Reply::Rejected(why),
@@ -113,11 +139,27 @@ impl Reference {
             let seq = Seq(self.log.len() as u64 + 1);
             if self.log.is_empty() {
                 self.owed.extend([(seq, low, true), (seq, high, true)]);
-            } else if self.log.iter().all(|event| event.sender != c.actor) {
+            } else if !self.log.iter().any(|event| event.sender == c.actor && is_message(event)) {
                 self.owed.insert((seq, c.actor, true));
             }
         }
         self.push(now, c.actor, c.client_message_id, kind)
+    }
+
+    fn reacts(&self, actor: UserId, to: Seq, emoji: &str, remove: bool) -> Result<EventKind, &'static str> {
+        let found = self.log.iter().find(|event| event.seq == to && is_message(event));
+        if found.is_none() || to < self.since(actor) {
+            return Err("no_such_message");
+        }
+        let of = self.reactions.get(&to);
+        let has = of.and_then(|of| of.get(emoji)).is_some_and(|users| users.contains(&actor));
+        let is_full = of.is_some_and(|of| of.len() >= limits::REACTIONS_PER_MESSAGE && !of.contains_key(emoji));
+        match (remove, has) {
+            (true, false) => Err("no_such_reaction"),
+            (false, true) => Err("already_reacted"),
+            (false, false) if is_full => Err("too_many_reactions"),
+            _ => Ok(EventKind::Reacted { to, emoji: emoji.to_owned(), removed: remove }),
+        }
     }
 
     /// Of one that is in, or comes in.
@@ -127,7 +169,7 @@ impl Reference {
         match (change, role) {
             (Intent::Join, Some(_)) => Err(Rejection::AlreadyMember),
             (Intent::Join, None) => Ok(EventKind::Added { users: vec![actor] }),
-            (Intent::Message(_), _) | (_, None) => Err(Rejection::NotMember),
+            (Intent::Message(_) | Intent::React { .. }, _) | (_, None) => Err(Rejection::NotMember),
             (Intent::Rename { .. } | Intent::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
             (Intent::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
             (Intent::Add { users }, _) => {
@@ -173,4 +215,8 @@ impl Reference {
         }
         Reply::Done
     }
+}
+
+fn is_message(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Message(_))
 }

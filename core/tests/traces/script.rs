@@ -11,11 +11,12 @@
 //! create team anna r1 "The team" [open] [bert carl ...]
 //! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
+//! react anna team r8 3 "+" · unreact anna team r9 3 "+"    to the event 3
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]
-//! show log team · show members team anna bert · show outbox · show inbox anna
-//! show sessions anna
+//! show reactions team anna bert ... · show log team · show members team anna bert
+//! show outbox · show inbox anna · show sessions anna
 //! ```
 
 use troupe_core::command::{
@@ -23,6 +24,7 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
+use troupe_core::feature::{Count, OwnReactions, Reactions};
 use troupe_core::record::{Conversation, Invitation, Member, OutboxKey, Session};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, TokenHash, UserId, Username,
@@ -121,6 +123,17 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
                 intent: Intent::Message(body),
             })
         }
+        ["react" | "unreact", user, conversation, request, to, emoji] => Command::Append(Append {
+            conversation: world.conversation(conversation)?,
+            actor: world.user(user)?,
+            client_message_id: id(request)?,
+            after: None,
+            intent: Intent::React {
+                to: Seq(number(to)?),
+                emoji: (*emoji).to_owned(),
+                remove: words.first() == Some(&"unreact"),
+            },
+        }),
         ["cursor", conversation, moves @ ..] => Command::AdvanceCursors(AdvanceCursors {
             conversation: world.conversation(conversation)?,
             moves: cursor_moves(world, moves)?,
@@ -180,6 +193,20 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let row = world.state.get::<Conversation>(&conversation).ok_or("no such conversation")?;
             let (owners, wrote) = (row.owners, (row.low_wrote, row.high_wrote));
             Ok(vec![format!("owners {owners}, wrote {wrote:?}")])
+        }
+        ["reactions", conversation, users @ ..] => {
+            let conversation = world.conversation(conversation)?;
+            let all = world.state.page::<Reactions>(&conversation, None, usize::MAX);
+            let count = |count: &Count| format!("{} {}", count.emoji, count.users);
+            let of = |((_, seq), all): &((ConversationId, Seq), Reactions)| {
+                format!("{seq}: {}", all.counts.iter().map(count).collect::<Vec<_>>().join(", "))
+            };
+            let mut lines: Vec<String> = all.iter().map(of).collect();
+            for user in users {
+                let own = world.state.page::<OwnReactions>(&(conversation, world.user(user)?), None, usize::MAX);
+                lines.extend(own.iter().map(|((_, _, seq), own)| format!("{user} {seq}: {}", own.emoji.join(" "))));
+            }
+            Ok(lines)
         }
         ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
         ["inbox", user] => {

@@ -65,6 +65,7 @@ pub fn event(world: &World, event: &Event) -> String {
         }
         EventKind::Removed { user } => format!("removed {}", name(world, *user)),
         EventKind::Unknown { kind, .. } => format!("unknown kind {kind}"),
+        kind @ EventKind::Reacted { .. } => kind.words(),
         EventKind::RoleChanged { user, role: to } => format!("made {} {}", name(world, *user), role(*to)),
     };
     format!("{} at {} by {} {}: {said}", event.seq, event.time, name(world, event.sender), id(event.client_message_id))

@@ -11,6 +11,7 @@ use troupe_core::command::{
     UpdateInbox,
 };
 use troupe_core::event::{Flags, Role, Seal};
+use troupe_core::feature::{Count, OwnReactions, Reactions};
 use troupe_core::record::{
     Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
@@ -155,6 +156,13 @@ fn cursor() {
     record("cursor", &[("cursor", Cursor { delivered: Seq(300), read: Seq(299) }), ("start", Cursor::default())]);
 }
 
+#[test]
+fn reactions() {
+    let count = |emoji: &str, users| Count { emoji: emoji.into(), users };
+    record("reactions", &[("reactions", Reactions { counts: vec![count("👍", 300), count("❤\u{fe0f}", 1)] })]);
+    record("own_reactions", &[("own_reactions", OwnReactions { emoji: vec!["👍".into(), "❤\u{fe0f}".into()] })]);
+}
+
 fn outbox_key() -> OutboxKey {
     OutboxKey { slot: Slot(77), conversation: ConversationId::Group(GROUP), version: Seq(9), user: BOB }
 }
@@ -177,6 +185,8 @@ fn event() {
         ("added", EventKind::Added { users: vec![ALICE, BOB] }),
         ("removed", EventKind::Removed { user: BOB }),
         ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
+        ("reacted", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: false }),
+        ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
         ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255].into() }),
         ("without_kind", EventKind::Unknown { kind: 0, content: Default::default() }),
     ];
@@ -254,6 +264,7 @@ fn command() {
     ];
     record("command", &commands);
     let later = |intent| append(ConversationId::Group(GROUP), Some(BEFORE), intent);
+    let react = |remove| append(DIRECT, None, Intent::React { to: Seq(299), emoji: "👍".into(), remove });
     let appends = [
         ("rename", later(Intent::Rename { name: "Foes".into() })),
         ("add", later(Intent::Add { users: vec![ALICE, BOB] })),
@@ -261,6 +272,8 @@ fn command() {
         ("leave", later(Intent::Leave)),
         ("join", later(Intent::Join)),
         ("set_role", later(Intent::SetRole { user: BOB, role: Role::Owner })),
+        ("react", react(false)),
+        ("take_back", react(true)),
     ];
     record("append", &appends);
     record("account_command", &accounts::commands());

@@ -10,6 +10,7 @@ mod record;
 mod total;
 mod values;
 
+use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Reservation, Session, User,
@@ -51,6 +52,8 @@ kept!(
     Invite,
     Member,
     OutboxRow,
+    OwnReactions,
+    Reactions,
     Reservation,
     Session,
     User

@@ -148,6 +148,8 @@ fn limits_are_those_of_the_program() {
         ("group name", limits::GROUP_NAME_CHARS, "characters"),
         ("members of a group", limits::GROUP_MEMBERS, "users"),
         ("users named in one request", limits::MEMBERS_PER_REQUEST, "users"),
+        ("emoji of a reaction", limits::EMOJI_BYTES, "bytes"),
+        ("different reactions to a message", limits::REACTIONS_PER_MESSAGE, "emoji"),
         ("sessions of a user", limits::SESSIONS_PER_USER, "sessions"),
         ("page of history", limits::PAGE_EVENTS, "events"),
         ("page of history, bodies", limits::PAGE_BYTES, "bytes"),

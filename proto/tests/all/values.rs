@@ -148,7 +148,7 @@ prop_compose! {
 
 /// An event that only a later version understands.
 fn later_kind() -> impl Strategy<Value = EventKind> {
-    let kinds = EventKind::ROLE_CHANGED + 1..=*KINDS.end();
+    let kinds = EventKind::REACTED + 1..=*KINDS.end();
     let of_a_kind = (kinds, vec(any::<u8>(), 0..40))
         .prop_map(|(kind, content)| EventKind::Unknown { kind, content: content.into() });
     let without = Just(EventKind::Unknown { kind: 0, content: Default::default() });
@@ -165,6 +165,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => users().prop_map(|users| EventKind::Added { users }),
         1 => user().prop_map(|user| EventKind::Removed { user }),
         1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
+        1 => (seq(), text(), any::<bool>()).prop_map(|(to, emoji, removed)| EventKind::Reacted { to, emoji, removed }),
         2 => later_kind(),
     ];
     (seq(), time(), user(), message_id(), kind, seal()).prop_map(
@@ -268,7 +269,8 @@ pub fn change_group() -> impl Strategy<Value = Append> {
 
 /// Every intent anywhere, in a form of 0.1 or not.
 fn any_append() -> impl Strategy<Value = Append> {
-    append(conversation(), option::of(message_id()), group_change(user()))
+    let react = (seq(), text(), any::<bool>()).prop_map(|(to, emoji, remove)| Intent::React { to, emoji, remove });
+    append(conversation(), option::of(message_id()), prop_oneof![6 => group_change(user()), 1 => react])
 }
 
 fn advance_cursors() -> impl Strategy<Value = Command> {

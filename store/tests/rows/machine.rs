@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use troupe_core::command::*;
 use troupe_core::event::Role;
+use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::record::{Conversation, Member, Session};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::{
@@ -97,7 +98,13 @@ impl World {
                 actor,
                 client_message_id: id(c),
                 after: (c % 5 == 0).then(|| id(c / 5)),
-                intent: Intent::Message(Body::text("hello")),
+                intent: match what % 3 {
+                    0 => {
+                        let emoji = if c % 2 == 0 { "👍" } else { "🎉" };
+                        Intent::React { to: Seq(u64::from(c % 8)), emoji: emoji.to_owned(), remove: c % 3 == 0 }
+                    }
+                    _ => Intent::Message(Body::text("hello")),
+                },
             }),
         }
     }
@@ -145,6 +152,10 @@ proptest! {
             let members = model.page::<Member>(&conversation, None, 10_000).into_iter();
             let members: Vec<_> = members.map(|((_, user), member)| (user, member)).collect();
             prop_assert_eq!(view.members(conversation, None, 10_000).unwrap(), members);
+            let all = view.page::<Reactions>(&conversation, None, 10_000).unwrap();
+            prop_assert_eq!(all, model.page::<Reactions>(&conversation, None, 10_000));
+            let own = view.page::<OwnReactions>(&conversation, None, 10_000).unwrap();
+            prop_assert_eq!(own, model.page::<OwnReactions>(&conversation, None, 10_000));
         }
         for user in model.users() {
             prop_assert_eq!(view.user(user.id).unwrap(), Some(user.clone()));

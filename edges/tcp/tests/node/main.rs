@@ -11,6 +11,7 @@ mod names;
 mod one_node;
 mod outsiders;
 mod protocol;
+mod reactions;
 mod reading;
 mod refused;
 mod three_nodes;

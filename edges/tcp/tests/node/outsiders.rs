@@ -18,6 +18,10 @@ fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, 
         let conversation = conversation.to_owned();
         Ask::ChangeGroup(wire::ChangeGroup { request: id(n), conversation, change: Some(change) })
     };
+    let react = |n, remove| {
+        let (request, conversation) = (id(n), conversation.to_owned());
+        Ask::React(wire::React { request, conversation, seq: 1, emoji: "👍".into(), remove })
+    };
     let mut late = message(conversation, "let me in", id(2));
     late.after = id(3);
     let role = wire::RoleChanged { user: insider, role: wire::Role::Owner.into() };
@@ -32,6 +36,8 @@ fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, 
         ("list_members", Ask::ListMembers(list)),
         ("send", Ask::Send(message(conversation, "let me in", id(1)))),
         ("send after another", Ask::Send(late)),
+        ("react", react(10, false)),
+        ("take a reaction back", react(11, true)),
     ];
     if conversation.starts_with('g') {
         all.extend([

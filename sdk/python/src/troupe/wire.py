@@ -55,6 +55,7 @@ class ClientFrame(Message):
     accept_invitation: AcceptInvitation | None = None
     change_password: ChangePassword | None = None
     admin: Admin | None = None
+    react: React | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -277,6 +278,14 @@ class RoleChanged(Message):
 
 
 @dataclass(slots=True)
+class Reacted(Message):
+    to: int = 0
+    emoji: str = ""
+    removed: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class EventPush(Message):
     conversation: str = ""
     event: WireEvent | None = None
@@ -321,6 +330,32 @@ class Page(Message):
     events: list[WireEvent] = field(default_factory=list)
     head: int = 0
     more: bool = False
+    reactions: list[Reactions] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Reactions(Message):
+    seq: int = 0
+    counts: list[Reaction] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Reaction(Message):
+    emoji: str = ""
+    users: int = 0
+    mine: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class React(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    emoji: str = ""
+    remove: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -705,6 +740,7 @@ ClientFrame.FIELDS = (
     Field(41, "accept_invitation", "message", message=AcceptInvitation, explicit=True, oneof="request"),
     Field(50, "change_password", "message", message=ChangePassword, explicit=True, oneof="request"),
     Field(51, "admin", "message", message=Admin, explicit=True, oneof="request"),
+    Field(60, "react", "message", message=React, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -837,6 +873,11 @@ RoleChanged.FIELDS = (
     Field(1, "user", "uint64"),
     Field(2, "role", "enum"),
 )
+Reacted.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "emoji", "string"),
+    Field(3, "removed", "bool"),
+)
 EventPush.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "event", "message", message=WireEvent),
@@ -866,6 +907,23 @@ Page.FIELDS = (
     Field(2, "events", "message", message=WireEvent, repeated=True),
     Field(3, "head", "uint64"),
     Field(4, "more", "bool"),
+    Field(5, "reactions", "message", message=Reactions, repeated=True),
+)
+Reactions.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "counts", "message", message=Reaction, repeated=True),
+)
+Reaction.FIELDS = (
+    Field(1, "emoji", "string"),
+    Field(2, "users", "uint64"),
+    Field(3, "mine", "bool"),
+)
+React.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "emoji", "string"),
+    Field(5, "remove", "bool"),
 )
 ListConversations.FIELDS = (
     Field(1, "after", "string"),
