@@ -37,6 +37,12 @@ pub(super) enum Line {
     Leave,
     To(String),
     History(usize),
+    /// To the event with this number.
+    React {
+        to: u64,
+        emoji: String,
+        remove: bool,
+    },
     Who,
     /// Not understood. The text is the correct syntax.
     Usage(&'static str),
@@ -53,7 +59,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":invite <name>..", "add users to the current group"),
     (":leave", "leave the current group"),
     (":who", "members of the current conversation"),
-    (":history [n]", "the last messages of the current conversation"),
+    (":history [n]", "the last messages of the current conversation, with their numbers"),
+    (":react <number> <emoji>", "react to a message / :unreact takes it back"),
     (":olu", "users who are online"),
     (":pu <prefix>", "users whose name begins so"),
     (":q <word>", "search the messages seen on this device"),
@@ -133,6 +140,8 @@ pub(super) fn parse(line: &str) -> Line {
         (":invite", _) => Line::Invite(words().collect()),
         (":to", "") => Line::Usage(":to <name|#group|id>"),
         (":to", to) => Line::To(to.to_owned()),
+        (":react", rest) => react(rest, false).unwrap_or(Line::Usage(":react <number> <emoji>")),
+        (":unreact", rest) => react(rest, true).unwrap_or(Line::Usage(":unreact <number> <emoji>")),
         (":history", "") => Line::History(20),
         (":history", count) => match count.parse() {
             Ok(count @ 1..=500) => Line::History(count),
@@ -146,4 +155,10 @@ fn delay(rest: &str) -> Option<Line> {
     let (seconds, text) = rest.split_once(char::is_whitespace)?;
     let seconds = seconds.parse().ok().filter(|seconds| (1..=DELAY_SECONDS).contains(seconds))?;
     Some(Line::Delay(Duration::from_secs(seconds), text.trim().to_owned()))
+}
+
+fn react(rest: &str, remove: bool) -> Option<Line> {
+    let (number, emoji) = rest.split_once(char::is_whitespace)?;
+    let (to, emoji) = (number.parse().ok()?, emoji.trim().to_owned());
+    (!emoji.is_empty()).then_some(Line::React { to, emoji, remove })
 }

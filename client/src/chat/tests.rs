@@ -19,13 +19,28 @@ fn lines_mean_what_cim_users_expect() {
     assert_eq!(parse(":emoji 3"), Line::Emoji(3));
     assert_eq!(parse(":delay 5 tea is ready"), Line::Delay(Duration::from_secs(5), "tea is ready".into()));
     let members = vec!["bob".to_owned(), "carol".to_owned()];
+    assert_eq!(parse(":react 12 👍"), Line::React { to: 12, emoji: "👍".into(), remove: false });
+    assert_eq!(parse(":unreact 12  ❤ "), Line::React { to: 12, emoji: "❤".into(), remove: true });
     assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), members });
     assert_eq!(parse("   "), Line::Nothing);
 }
 
 #[test]
 fn a_line_that_is_not_understood_is_never_sent_to_anybody() {
-    for line in [":quit", ":q", ":delay soon tea", ":delay 999999999 tea", ":history 0", ":emoji x", ":to", "bob;;"] {
+    for line in [
+        ":quit",
+        ":q",
+        ":delay soon tea",
+        ":delay 999999999 tea",
+        ":history 0",
+        ":emoji x",
+        ":to",
+        "bob;;",
+        ":react",
+        ":react 12",
+        ":react last 👍",
+        ":unreact 👍",
+    ] {
         assert!(matches!(parse(line), Line::Usage(_)), "{line}");
     }
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use troupe_core::command::Intent;
-use troupe_core::text::clean_name;
+use troupe_core::text::{clean, clean_name};
 use troupe_core::{ConversationId, Event, Seq, UserId};
 
 use crate::client::Client;
 use crate::msg::{NamedConversation, group_label, resolve};
-use crate::requests::{ConversationInfo, UserInfo};
+use crate::requests::{ConversationInfo, Reaction, UserInfo};
 
 /// Ids per lookup of names.
 const NAMES: usize = 100;
@@ -59,9 +59,34 @@ pub(super) async fn history(client: Client, conversation: ConversationId, count:
         client.get_users(&ids, &[]).await?.into_iter().map(|user| (user.user, user.name)).collect();
     let line = |event: &Event| {
         let sender = names.get(&event.sender).cloned().unwrap_or_else(|| event.sender.to_string());
-        format!("{} {sender}: {}", event.seq, event.kind.words())
+        let reactions = page.reactions.get(&event.seq).map_or_else(String::new, |of| shown(of));
+        format!("{} {sender}: {}{reactions}", event.seq, event.kind.words())
     };
     Ok(page.events.iter().map(line).collect())
+}
+
+/// Behind a message: each emoji with its users, the own ones in parentheses.
+fn shown(reactions: &[Reaction]) -> String {
+    let one = |reaction: &Reaction| match (clean(&reaction.emoji), reaction.users) {
+        (emoji, users) if reaction.mine => format!("({emoji} {users})"),
+        (emoji, users) => format!("{emoji} {users}"),
+    };
+    format!("   {}", reactions.iter().map(one).collect::<Vec<_>>().join("  "))
+}
+
+/// The change itself is shown when it comes as an event.
+pub(super) async fn react(
+    client: Client,
+    conversation: ConversationId,
+    to: u64,
+    emoji: String,
+    remove: bool,
+) -> Result<Vec<String>> {
+    match remove {
+        false => client.react(conversation, Seq(to), &emoji).await?,
+        true => client.take_reaction_back(conversation, Seq(to), &emoji).await?,
+    };
+    Ok(Vec::new())
 }
 
 pub(super) async fn create_group(client: Client, name: String, members: Vec<String>) -> Result<NamedConversation> {
@@ -133,4 +158,16 @@ async fn users(client: &Client, wanted: &[String]) -> Result<Vec<UserId>> {
 /// A group by its id, with or without the letter.
 fn group(id: &str) -> Result<ConversationId> {
     Ok(if id.starts_with('g') { id.parse()? } else { format!("g{id}").parse()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reactions_stand_behind_their_message_and_steer_no_terminal() {
+        let reaction = |emoji: &str, users, mine| Reaction { emoji: emoji.to_owned(), users, mine };
+        let line = shown(&[reaction("👍", 2, true), reaction("❤\u{202e}", 1, false)]);
+        assert_eq!(line, "   (👍 2)  ❤ 1");
+    }
 }

@@ -60,8 +60,10 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             return Ok(true);
         }
         let client = self.client.clone();
-        let needs_place =
-            matches!(line, Line::Delay(..) | Line::Invite(_) | Line::Leave | Line::Who | Line::History(_));
+        let needs_place = matches!(
+            line,
+            Line::Delay(..) | Line::Invite(_) | Line::Leave | Line::Who | Line::History(_) | Line::React { .. }
+        );
         if needs_place && self.current.is_none() {
             self.screen.notice("you are in no conversation; :to <name|#group|everyone>").await?;
             return Ok(true);
@@ -92,6 +94,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             Line::Groups => self.lines(commands::list_conversations(client)),
             Line::Who => self.lines(commands::list_members(client, current)),
             Line::History(count) => self.lines(commands::history(client, current, count)),
+            Line::React { to, emoji, remove } => self.lines(commands::react(client, current, to, emoji, remove)),
             Line::Decline(id) => self.lines(commands::decline(client, id)),
             Line::Invite(names) => self.lines(commands::invite(client, current, names)),
             Line::New { name, members } => self.switch(commands::create_group(client, name, members)),
