@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -98,13 +99,14 @@ impl Router {
     }
 
     /// Asks the leader of the slot's shard. The first attempt is queued before this returns, so
-    /// that requests arrive in the order of the calls. The future is the answer.
+    /// that requests arrive in the order of the calls. The future is the answer. It is boxed here,
+    /// because each async block around an unboxed one holds it twice.
     pub fn ask(
         self: &Arc<Self>,
         slot: Slot,
         request: Request,
         patience: Duration,
-    ) -> impl Future<Output = Outcome> + Send + use<> {
+    ) -> Pin<Box<impl Future<Output = Outcome> + Send + use<>>> {
         let deadline = Instant::now() + patience;
         let pending = self.is_pending(&request);
         let first = self
@@ -112,12 +114,12 @@ impl Router {
             .filter(|_| !pending)
             .map(|shard| (shard, self.attempt(shard, None, &request, deadline)));
         let router = self.clone();
-        async move {
+        Box::pin(async move {
             if pending {
                 return Err(client::Refusal::UpgradePending.into());
             }
             router.see_through(slot, request, deadline, first).await
-        }
+        })
     }
 
     /// Whether a request is above the feature level that this node knows. The leader checks a

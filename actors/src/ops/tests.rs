@@ -68,3 +68,14 @@ fn a_request_has_the_name_of_its_field() {
     }
     assert_eq!(<wire::ListMembers as Framed>::NAME, "list_members");
 }
+
+/// Every message is such a future, and is moved into a task: an async block around a future holds
+/// it twice, so an unboxed inner one doubles at each layer.
+#[test]
+fn the_future_of_a_message_is_small() {
+    fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+    let bytes = size(<wire::Send as Operation>::perform);
+    assert!(bytes <= 512, "{bytes} bytes");
+}
