@@ -7,6 +7,7 @@ pub mod durable;
 pub mod exactly_once;
 pub mod one_order;
 pub mod phantom;
+pub mod reactions;
 pub mod real_time;
 pub mod replicas;
 pub mod unread;
@@ -46,10 +47,12 @@ pub enum Promise {
     Replicas,
     /// The unread count of a list is the number of messages of others after the read position.
     Unread,
+    /// A user has each emoji at most once on a message, and all counts are those of the log.
+    Reactions,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 9] = [
+    pub const ALL: [Promise; 10] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -59,6 +62,7 @@ impl Promise {
         Promise::Cursors,
         Promise::Replicas,
         Promise::Unread,
+        Promise::Reactions,
     ];
 
     /// The promise in words.
@@ -73,6 +77,7 @@ impl Promise {
             Promise::Cursors => "cursors move forward only",
             Promise::Replicas => "all replicas hold the same events",
             Promise::Unread => "unread counts the messages of others after the read position",
+            Promise::Reactions => "a user has each reaction once, and all counts are those of the log",
         }
     }
 }
@@ -98,7 +103,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 9] = [
+pub const ALL: [Checker; 10] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -108,6 +113,7 @@ pub const ALL: [Checker; 9] = [
     ("cursors", cursors::check),
     ("replicas", replicas::check),
     ("unread", unread::check),
+    ("reactions", reactions::check),
 ];
 
 /// Runs every checker.

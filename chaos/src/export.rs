@@ -264,8 +264,14 @@ mod tests {
     fn history() -> History {
         let place = || "g1".to_owned();
         let invoke = |at, id: &str| Record::Invoke { at, device: 2, user: 7, conversation: place(), id: id.to_owned() };
-        let entry = |seq, id: &str, message| Entry { seq, time_ms: 0, sender: 7, id: id.to_owned(), message };
-        let log = FinalLog { head: 2, chain: "c".into(), entries: vec![entry(1, "7/m", false), entry(2, "7/a", true)] };
+        let entry =
+            |seq, id: &str, message| Entry { seq, time_ms: 0, sender: 7, id: id.to_owned(), message, reaction: None };
+        let log = FinalLog {
+            head: 2,
+            chain: "c".into(),
+            entries: vec![entry(1, "7/m", false), entry(2, "7/a", true)],
+            counts: None,
+        };
         History {
             records: vec![
                 invoke(10, "7/a"),

@@ -160,6 +160,7 @@ async fn read(client: &troupe_client::Client, conversation: ConversationId) -> R
                 sender: event.sender.0,
                 id: format!("{}/{}", event.sender, event.client_message_id),
                 message: matches!(event.kind, EventKind::Message(_)),
+                reaction: None,
             });
         }
         if !page.more || page.events.is_empty() {

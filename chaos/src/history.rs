@@ -51,6 +51,19 @@ pub enum Record {
     },
     /// A device learns that its user's read position is stored.
     Marked { at: u64, device: DeviceNumber, conversation: Conversation, user: u64, seq: u64 },
+    /// A device receives the seq of its reaction to a message, or of taking one back.
+    Reacted { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, reaction: Reaction },
+    /// A device receives the reactions to the events `first` to `last`, as of the event `head`.
+    Counted {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        user: u64,
+        head: u64,
+        first: u64,
+        last: u64,
+        counts: Vec<Count>,
+    },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }
@@ -61,6 +74,28 @@ pub struct FinalLog {
     pub head: u64,
     pub chain: String,
     pub entries: Vec<Entry>,
+    /// The counts that the replica keeps; absent if it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Vec<Count>>,
+}
+
+/// A reaction of the sender to the message at seq `to`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    pub to: u64,
+    pub emoji: String,
+    pub removed: bool,
+}
+
+/// The users of an emoji on the message at `seq`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Count {
+    pub seq: u64,
+    pub emoji: String,
+    pub users: u64,
+    /// The user that asked is one of them. False in the counts of a replica.
+    #[serde(default)]
+    pub mine: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +106,8 @@ pub struct Entry {
     pub id: MessageId,
     /// False for other events, such as member changes of the set-up.
     pub message: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<Reaction>,
 }
 
 /// The complete result of a run.

@@ -51,7 +51,11 @@ impl OnlineChecks {
                     self.recent.pop_front();
                 }
             }
-            Record::Cursor { .. } | Record::Listed { .. } | Record::Marked { .. } => {}
+            Record::Cursor { .. }
+            | Record::Listed { .. }
+            | Record::Marked { .. }
+            | Record::Reacted { .. }
+            | Record::Counted { .. } => {}
         }
     }
 

@@ -45,7 +45,7 @@ pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collect
             let longest = all.entry(conversation.clone()).or_default();
             *longest = head.max(*longest);
             let entries = entries(cluster, index, &conversation).await?;
-            logs.insert(conversation, FinalLog { head, chain, entries });
+            logs.insert(conversation, FinalLog { head, chain, entries, counts: None });
         }
         collected.finals.insert(index as u64 + 1, logs);
     }
@@ -158,6 +158,7 @@ async fn entries(cluster: &LocalCluster, index: usize, conversation: &str) -> Re
                 sender,
                 id: format!("{sender}/{}", text(&row["id"])?),
                 message: row["message"].as_bool().context("message")?,
+                reaction: None,
             });
         }
     }

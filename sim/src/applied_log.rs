@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_chaos::history::{Conversation, Entry, FinalLog};
+use troupe_chaos::history::{Conversation, Count, Entry, FinalLog, Reaction};
 use troupe_core::event;
+use troupe_core::feature::{self, Reactions};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
 
@@ -100,6 +101,7 @@ impl AppliedLog {
             head: log.events.len() as u64,
             chain: format!("{:016x}", log.chains.last().copied().unwrap_or(0)),
             entries: log.events.iter().map(entry).collect(),
+            counts: None,
         };
         self.logs.iter().map(|(id, of)| (id.to_string(), log(of))).collect()
     }
@@ -145,7 +147,26 @@ fn entry(event: &Event) -> Entry {
         sender: event.sender.0,
         id: format!("{}/{}", event.sender, event.client_message_id),
         message: matches!(event.kind, EventKind::Message(_)),
+        reaction: reaction(event),
     }
+}
+
+fn reaction(event: &Event) -> Option<Reaction> {
+    match &event.kind {
+        EventKind::Reacted { to, emoji, removed } => {
+            Some(Reaction { to: to.0, emoji: emoji.clone(), removed: *removed })
+        }
+        _ => None,
+    }
+}
+
+fn counts(view: &View, conversation: ConversationId) -> Vec<Count> {
+    let rows = view.page::<Reactions>(&conversation, None, EVERYTHING).expect("a memory engine is readable");
+    let of = |((_, seq), of): ((ConversationId, Seq), Reactions)| {
+        let count = move |of: feature::Count| Count { seq: seq.0, emoji: of.emoji, users: of.users, mine: false };
+        of.counts.into_iter().map(count)
+    };
+    rows.into_iter().flat_map(of).collect()
 }
 
 /// Every conversation on a disk, in full.
@@ -156,7 +177,8 @@ pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
         events.iter().map(entry).collect()
     };
     let rows = rows.into_iter().map(|(id, row)| {
-        let log = FinalLog { head: row.head.0, chain: format!("{:016x}", row.chain), entries: log(id) };
+        let (chain, counts) = (format!("{:016x}", row.chain), Some(counts(view, id)));
+        let log = FinalLog { head: row.head.0, chain, entries: log(id), counts };
         (id.to_string(), log)
     });
     rows.collect()

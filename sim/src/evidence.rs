@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use troupe_chaos::history::{Conversation, DeviceNumber, MessageId, Record};
+use troupe_chaos::history::{Conversation, Count, DeviceNumber, MessageId, Reaction, Record};
 use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, UserId};
 use troupe_proto::wire::client as wire;
 use xxhash_rust::xxh3::Xxh3;
@@ -179,6 +179,30 @@ impl Evidence {
             });
             self.seen.lock().conversations.insert(conversation);
         }
+    }
+
+    /// An acknowledged reaction.
+    pub fn reacted(
+        &self,
+        device: DeviceNumber,
+        conversation: ConversationId,
+        id: &MessageId,
+        seq: u64,
+        reaction: Reaction,
+    ) {
+        let (place, id) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Reacted { at, device, conversation: place, id, seq, reaction });
+    }
+
+    /// The reactions of a page of history.
+    pub fn counted(&self, device: DeviceNumber, user: UserId, page: &wire::Page) {
+        let (Some(first), Some(last)) = (page.events.first(), page.events.last()) else { return };
+        let count =
+            |seq: u64, of: &wire::Reaction| Count { seq, emoji: of.emoji.clone(), users: of.users, mine: of.mine };
+        let counts = page.reactions.iter().flat_map(|of| of.counts.iter().map(|reaction| count(of.seq, reaction)));
+        let (first, last, counts) = (first.seq, last.seq, counts.collect());
+        let (conversation, head) = (page.conversation.clone(), page.head);
+        self.record(|at| Record::Counted { at, device, conversation, user: user.0, head, first, last, counts });
     }
 
     pub fn marked(&self, device: DeviceNumber, user: UserId, conversation: &Conversation, seq: u64) {

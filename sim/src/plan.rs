@@ -50,6 +50,8 @@ pub struct Society {
     pub strangers: usize,
     /// An administrator is present.
     pub administered: bool,
+    /// Devices react to messages.
+    pub reactions: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +113,10 @@ const LATER: u64 = 0x6c61_7465_0000_52c9;
 /// The same for activities besides sending. The older seeds in `KEPT` draw none.
 const SOCIETY: u64 = 0x736f_6369_0002_bdec;
 
+/// The same for reactions. Neither the older seeds in `KEPT` nor the known seeds of planted bugs
+/// draw them.
+const REACTIONS: u64 = 0x7265_6163_0008_302d;
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -152,6 +158,7 @@ impl Plan {
             Some(people) => Plan { people, ..plan },
             None => plan,
         };
+        plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;
         }
@@ -180,7 +187,7 @@ impl Society {
         };
         let (lists, odd_clock) = (often(), often().then(odd_clock));
         let strangers = if often() { rng.range(1, 4) as usize } else { 0 };
-        Society { lists, odd_clock, strangers, administered: often() }
+        Society { lists, odd_clock, strangers, administered: often(), reactions: false }
     }
 }
 

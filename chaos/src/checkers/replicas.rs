@@ -10,7 +10,8 @@ pub fn check(history: &History) -> Vec<Violation> {
     for (node, logs) in &history.finals {
         for (conversation, log) in logs {
             let held = reference[conversation];
-            if log != held {
+            // The counts that a replica keeps have a checker of their own.
+            if (log.head, &log.chain, &log.entries) != (held.head, &held.chain, &held.entries) {
                 violations.push(diverged(format!(
                     "{conversation}: node {node} holds head {} chain {} ({} entries), another head {} chain {} ({} entries)",
                     log.head,

@@ -1,6 +1,7 @@
 //! Tests of the checkers: a good history passes, and each corruption is reported under its own
 //! promise.
 
+mod reactions;
 mod spoilers;
 
 use proptest::prelude::*;
@@ -57,9 +58,9 @@ fn good(count: u64) -> History {
             unread: (read + 1..=seq).filter(|seq| seq % 2 == 0).count() as u64,
             first: 1,
         });
-        entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true });
+        entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true, reaction: None });
     }
-    let log = FinalLog { head: count, chain: "aa".into(), entries };
+    let log = FinalLog { head: count, chain: "aa".into(), entries, counts: None };
     for node in 1..=3 {
         history.finals.insert(node, [(CONVERSATION.to_owned(), log.clone())].into());
     }

@@ -13,6 +13,7 @@ use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
 use troupe_runtime::Platform;
 
 use super::device_store::DeviceStore;
+use super::reactions::react;
 use super::stranger::answer;
 use super::{AGAIN, PASSWORD, Phase, WorkloadContext};
 use crate::evidence::Evidence;
@@ -176,6 +177,8 @@ impl Device {
                     let turn = self.platform.rng.range(0, LOOK);
                     if turn == 0 && now == Phase::Talking {
                         self.look(client, me, users);
+                    } else if turn == 1 && now == Phase::Talking && self.workload.plan.society.reactions {
+                        self.give_reaction(client, me, self.somewhere(me, users));
                     } else if self.unanswered() < UNANSWERED {
                         self.say(client, me, self.somewhere(me, users));
                         last_words -= usize::from(now == Phase::LastWords);
@@ -266,7 +269,14 @@ impl Device {
             return;
         }
         let fetch = Fetch { conversation: place.clone(), seq: 0, backward: true, limit: 20 };
-        tokio::spawn(looked(evidence, connection, me, conversation, fetch));
+        tokio::spawn(looked(evidence, self.number, connection, me, conversation, fetch));
+    }
+
+    fn give_reaction(&self, client: &Client, me: UserId, conversation: ConversationId) {
+        if let Some(connection) = client.connection() {
+            let (workload, rng) = (self.workload.clone(), self.platform.rng.clone());
+            tokio::spawn(react(workload, connection, self.number, me, conversation, rng));
+        }
     }
 
     /// The requests of an application after a login, and the answers to invitations.
@@ -371,6 +381,7 @@ async fn listed(evidence: Arc<Evidence>, number: u32, connection: Arc<troupe_cli
 
 async fn looked(
     evidence: Arc<Evidence>,
+    number: u32,
     connection: Arc<troupe_client::Connection>,
     me: UserId,
     conversation: ConversationId,
@@ -379,6 +390,7 @@ async fn looked(
     let floor = evidence.look(|seen| seen.acked.get(&fetch.conversation).copied().unwrap_or(0));
     if let Ok(Message::Page(page)) = connection.request(Request::Fetch(fetch)).await {
         evidence.looked_at(me, conversation, page.events.iter().map(|event| event.seq));
+        evidence.counted(number, me, &page);
         if page.head < floor {
             let head = page.head;
             evidence

@@ -11,6 +11,7 @@ mod adversarial_client;
 mod device;
 mod device_store;
 mod group_owner;
+mod reactions;
 mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
