@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from troupe import ProtocolError, UserId, event, limits, wire
+from troupe import ProtocolError, Seq, UserId, event, limits, wire
 from troupe.connection import encoded
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -111,6 +111,7 @@ def test_events_of_each_kind_survive_the_store() -> None:
         event.Added((UserId(5),)),
         event.Removed(UserId(5)),
         event.RoleChanged(UserId(5), 2),
+        event.Reacted(Seq(3), "👍", True),
         event.Unsupported(77, b"later"),
         event.Unsupported(0, b""),
     ]

@@ -114,6 +114,15 @@ class RoleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reacted:
+    """The sender reacted to the message with the seq `to`, or took the reaction back."""
+
+    to: Seq
+    emoji: str
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """An event of a kind, or with a content, that this version does not know. Show it as such."""
 
@@ -121,7 +130,7 @@ class Unsupported:
     content: bytes
 
 
-EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Unsupported
+EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Reacted | Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,8 @@ def to_wire(event: Event) -> WireEvent:
         number, content = 9, wire.Removed(kind.user).encode()
     elif isinstance(kind, RoleChanged):
         number, content = 10, wire.RoleChanged(kind.user, kind.role).encode()
+    elif isinstance(kind, Reacted):
+        number, content = 11, wire.Reacted(kind.to, kind.emoji, kind.removed).encode()
     else:
         number, content = kind.kind, kind.content
     return WireEvent(
@@ -234,6 +245,13 @@ def _role_changed(content: bytes) -> EventKind | None:
     return RoleChanged(UserId(changed.user), changed.role)
 
 
+def _reacted(content: bytes) -> EventKind | None:
+    from . import wire
+
+    reacted = wire.Reacted.decode(content)
+    return Reacted(Seq(reacted.to), reacted.emoji, reacted.removed)
+
+
 _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     5: _message,
     6: _created,
@@ -241,4 +259,5 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     8: _added,
     9: _removed,
     10: _role_changed,
+    11: _reacted,
 }

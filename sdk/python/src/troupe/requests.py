@@ -28,6 +28,8 @@ class HistoryPage:
     head: Seq
     # There are more events in the requested direction.
     more: bool
+    # To messages of this page, by their seq, counting every event up to `head`.
+    reactions: dict[Seq, list[wire.Reaction]]
 
 
 class Requests:
@@ -93,11 +95,20 @@ class Requests:
     async def _history(self, conversation: str, seq: int, backward: bool, limit: int) -> HistoryPage:
         message = wire.Fetch(conversation, seq, backward, min(limit, limits.PAGE_EVENTS))
         page = await self.call(message, wire.Page)
-        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more)
+        reactions = {Seq(line.seq): line.counts for line in page.reactions}
+        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more, reactions)
 
     async def mark_read(self, conversation: str, seq: int) -> None:
         """Tells the members that this user has read up to `seq`."""
         await self.call(wire.MarkRead(conversation, seq), wire.Done)
+
+    async def react(
+        self, conversation: str, seq: int, emoji: str, *, remove: bool = False, request: bytes | None = None
+    ) -> Acked:
+        """Gives a reaction to a message, or takes it back. It is an event of the conversation's log."""
+        message = wire.React(request or self.request_id(), conversation, seq, emoji, remove)
+        ack = await self.call(message, wire.SendAck)
+        return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
 
     # ---- groups
 
