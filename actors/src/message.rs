@@ -37,8 +37,10 @@ pub enum Request {
         revision: u64,
     },
     Credentials(UserKey),
-    /// Whether this is still a session, and of whom.
+    /// Whether this is still a session, and of whom. The session counts as online from now on.
     Resume(Session),
+    /// The same for one request, which opens nothing.
+    Verify(Session),
     /// A client's request, for the leader to perform. The asking node has verified the caller.
     Operation {
         caller: UserId,

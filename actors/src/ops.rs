@@ -17,6 +17,7 @@ pub mod cost;
 pub mod create_group;
 pub mod fetch;
 pub mod find_users;
+pub mod get_conversations;
 pub mod get_users;
 pub mod list_conversations;
 pub mod list_invitations;
@@ -29,9 +30,11 @@ pub mod mark_read;
 pub mod passwordless;
 pub mod react;
 pub mod register;
+pub mod repeat;
 pub mod resume;
 pub mod revoke_session;
 pub mod send;
+pub mod verify;
 
 use std::future::Future;
 use std::ops::Range;
@@ -265,6 +268,7 @@ operations! {
         React react: SendAck;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
+        GetConversations get_conversations: Conversations;
     }
     // The leader of a shard performs these.
     leader {

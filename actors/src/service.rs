@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use troupe_core::{Command, ConversationId, Slot, UserId, limits};
+use troupe_core::{Command, ConversationId, Intent, NodeId, Seq, Slot, UserId, limits};
 use troupe_proto::client;
 use troupe_runtime::metrics::Metrics;
 
@@ -21,7 +21,8 @@ use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
-use crate::ops::{Answered, AtLeader, Entry, Operation, send};
+use crate::ops::verify::{self, Known};
+use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, send};
 use crate::output::Output;
 use crate::passwords::Passwords;
 use crate::places::Places;
@@ -80,6 +81,18 @@ impl Clients {
     }
 }
 
+/// A node of the cluster, as clients see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub id: NodeId,
+    /// Where native clients connect.
+    pub client: String,
+    pub http: String,
+    pub reachable: bool,
+    /// It is being emptied, or has left: clients are better served by the others.
+    pub leaves: bool,
+}
+
 /// A user whose session was verified, on one connection. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Caller(Arc<Verified>);
@@ -132,6 +145,57 @@ impl Service {
         entry: E,
     ) -> impl Future<Output = Result<E::Entered, Refusal>> + Send + use<E> {
         entry.enter(self.clone(), address)
+    }
+
+    /// Verifies the caller of one request by its session token, for an edge whose requests belong
+    /// to no connection.
+    pub async fn verify(&self, address: Address, token: &[u8]) -> Result<Known, Refusal> {
+        verify::verify(self, address, token).await
+    }
+
+    /// A login by a request: the session that it has opened has no connection, and is not online.
+    pub fn has_no_connection(&self, caller: &Caller) {
+        self.context.router.tell(caller.user().slot(), Request::Detach(caller.session.clone()));
+    }
+
+    /// Whether the event at this place, which the caller's client message id has found, is that of
+    /// this intent.
+    pub async fn asks_the_same(
+        &self,
+        caller: &Caller,
+        conversation: ConversationId,
+        seq: Seq,
+        intent: &Intent,
+    ) -> Result<bool, Refusal> {
+        repeat::asks_the_same(self, caller, conversation, seq, intent).await
+    }
+
+    /// Whether this request, which has found the group, is the one that made it.
+    pub async fn makes_the_same(
+        &self,
+        caller: &Caller,
+        group: &str,
+        asked: &wire::CreateGroup,
+    ) -> Result<bool, Refusal> {
+        repeat::makes_the_same(self, caller, group, asked).await
+    }
+
+    /// 16 random bytes.
+    pub fn fresh_id(&self) -> [u8; 16] {
+        self.context.platform.rng.bytes()
+    }
+
+    /// All nodes of the cluster.
+    pub fn nodes(&self) -> Vec<Member> {
+        let routing = self.context.router.routing();
+        let member = |node: &troupe_raft::api::NodeInfo| Member {
+            id: node.id,
+            client: node.client_address.clone(),
+            http: node.http_address.clone(),
+            reachable: node.reachable || node.id == routing.me,
+            leaves: routing.leaves(node.id),
+        };
+        routing.nodes.values().map(member).collect()
     }
 
     pub fn metrics(&self) -> &Metrics {

@@ -109,6 +109,18 @@ impl Client {
         }
     }
 
+    /// One conversation of this user; `None`: there is none, or the user is not in it.
+    pub async fn conversation(&self, conversation: ConversationId) -> Result<Option<ConversationInfo>> {
+        let request = wire::GetConversations { conversations: vec![conversation.to_string()] };
+        match self.call(Request::GetConversations(request)).await? {
+            Message::Conversations(found) if !found.unavailable.is_empty() => {
+                Err(Error::Unavailable("the shard of this conversation does not answer: try again".into()))
+            }
+            Message::Conversations(found) => found.conversations.into_iter().next().map(TryInto::try_into).transpose(),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Groups that strangers have added this user to, neither accepted nor left.
     pub async fn invitations(&self) -> Result<Vec<InvitationInfo>> {
         match self.call(Request::ListInvitations(wire::ListInvitations {})).await? {

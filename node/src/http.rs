@@ -1,8 +1,9 @@
-//! HTTP on hyper: health, metrics, and what the cluster looks like from this node.
+//! HTTP on hyper: health, metrics, what the cluster looks like from this node, and the ways of
+//! clients.
 //!
 //! `/livez` says the process works and must not be used for routing; `/readyz` is 503 with reasons
 //! while this node cannot serve. Both answer from the first moment of the process, long before its
-//! cluster has formed.
+//! cluster has formed. All other paths are those of [`troupe_edge_http`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -15,10 +16,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use troupe_actors::node::NodeHandle;
 use troupe_core::{NodeId, ShardId};
+use troupe_edge_http::Problem;
 use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
@@ -30,6 +34,8 @@ use crate::{metrics, orders, trace, upgrade};
 /// The state of the handlers. HTTP is served before anything else, so the boot fills in most of it.
 pub struct Shared {
     running: OnceLock<Running>,
+    /// Of users. It needs the service of a running node.
+    api: OnceLock<Router>,
     /// The obstacle of the boot until then.
     pub waiting: Waiting,
     pub draining: AtomicBool,
@@ -50,13 +56,14 @@ pub struct Running {
 impl Shared {
     /// Of a process that has just begun.
     pub fn new(debug_replica: bool, guard: Guard) -> Shared {
-        let (running, waiting) = (OnceLock::new(), Waiting::default());
-        Shared { running, waiting, draining: AtomicBool::new(false), debug_replica, guard }
+        let (running, api, waiting) = (OnceLock::new(), OnceLock::new(), Waiting::default());
+        Shared { running, api, waiting, draining: AtomicBool::new(false), debug_replica, guard }
     }
 
     /// The boot is over.
     pub fn serves(&self, running: Running) {
         // Set once: a node boots once.
+        let _ = self.api.set(troupe_edge_http::router(running.node.service().clone()));
         let _ = self.running.set(running);
     }
 
@@ -85,7 +92,6 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
         .route("/v1/cluster", get(cluster))
-        .route("/v1/nodes", get(nodes))
         .route("/v1/operate", get(orders::look))
         .route("/v1/trace", get(trace::look))
         .route("/v1/upgrade", get(upgrade::look))
@@ -100,7 +106,16 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
 
 /// The routes for clients, which the client port serves too.
 pub fn public(shared: Arc<Shared>) -> Router {
-    Router::new().route("/v1/ws", any(websocket)).with_state(shared)
+    Router::new().route("/v1/ws", any(websocket)).fallback(api).with_state(shared)
+}
+
+/// The HTTP API, and all paths that do not exist.
+async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let Some(api) = shared.api.get() else { return Problem::starting(shared.starting()).into_response() };
+    match TowerToHyperService::new(api.clone()).call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 async fn websocket(
@@ -259,21 +274,6 @@ pub fn describe(status: &ClusterStatus) -> Value {
 
 fn by_node(values: &BTreeMap<NodeId, i64>) -> Value {
     values.iter().map(|(node, value)| (node.to_string(), json!(value))).collect::<serde_json::Map<_, _>>().into()
-}
-
-/// Client addresses, for clients to spread over.
-async fn nodes(running: Running) -> Json<Value> {
-    let status = running.cluster.status().await;
-    let nodes: Vec<Value> = status
-        .routing
-        .nodes
-        .values()
-        .filter(|node| !status.routing.leaves(node.id))
-        .map(|node| {
-            json!({ "id": node.id.0, "client": node.client_address, "reachable": node.reachable || node.id == status.routing.me })
-        })
-        .collect();
-    Json(json!({ "nodes": nodes }))
 }
 
 #[derive(serde::Deserialize)]

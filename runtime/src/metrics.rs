@@ -53,6 +53,8 @@ metrics! {
     websockets: Gauge = "troupe_websockets",
     /// Actors of this node: shards, entities, edges, fan-out.
     actors: Gauge = "troupe_actors",
+    /// Requests to the HTTP API.
+    http_requests: Counter = "troupe_http_requests_total",
     /// Sends received from clients since the start.
     sends: Counter = "troupe_sends_total",
     /// Sends acknowledged to clients.

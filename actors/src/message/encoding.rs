@@ -47,6 +47,9 @@ pub fn encode_request(request: &Request, level: Level) -> Bytes {
             }),
         }),
         Request::Resume(session) => What::Resume(session_out(session)),
+        // Nodes of 0.1 know the other one only.
+        Request::Verify(session) if level == Level::FIRST => What::Resume(session_out(session)),
+        Request::Verify(session) => What::Verify(session_out(session)),
         Request::Operation { caller, request } => match level_one::request_out(*caller, request, level) {
             Some(what) => what,
             None => {
@@ -106,6 +109,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             user_key::Key::Id(id) => UserKey::Id(UserId(id)),
         }),
         What::Resume(session) => Request::Resume(session_in(Some(session))?),
+        What::Verify(session) => Request::Verify(session_in(Some(session))?),
         What::Operation(mesh::Operation { caller, frame }) => Request::Operation {
             caller: UserId(caller),
             request: frame.and_then(|frame| frame.request).ok_or(Garbled("operation"))?,

@@ -90,7 +90,7 @@ pub async fn summaries(
 }
 
 /// A direct conversation has the name of the other user, or none while that is unknown.
-async fn name_peers(service: &Service, user: UserId, ids: &[ConversationId], rows: &mut Rows) {
+pub(super) async fn name_peers(service: &Service, user: UserId, ids: &[ConversationId], rows: &mut Rows) {
     let peers: Vec<UserId> = ids.iter().filter_map(|id| id.peer_of(user)).collect();
     let names = service.directory.names(&service.context, user, peers, PART_PATIENCE).await.unwrap_or_default();
     for (id, row) in rows {

@@ -61,6 +61,10 @@ impl ShardState {
                 }
             }
             Request::Resume(session) => self.resume(myself, session, reply),
+            Request::Verify(session) => {
+                let (context, shard) = (self.context.clone(), self.shard);
+                tokio::spawn(async move { reply.send(touch::resume(&context, shard, session).await) });
+            }
             Request::Credentials(key) => self.read(reply, Asker::Node, move |view| login::credentials(view, &key)),
             Request::Inbox { user, after, limit } => {
                 let asker = Asker::user(user, INBOX_ROWS);

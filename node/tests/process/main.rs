@@ -6,6 +6,7 @@
 //! `store/src/rocks/tests.rs`); here it is the binary.
 
 mod accounts;
+mod api;
 mod backup;
 mod bot;
 mod damage;
@@ -23,6 +24,7 @@ mod reload;
 mod requests;
 mod secure;
 mod server;
+mod shapes;
 mod starts;
 #[cfg(feature = "planted-bugs")]
 mod upgrade;

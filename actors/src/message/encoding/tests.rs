@@ -134,7 +134,8 @@ fn pushes() -> Vec<Push> {
 #[test]
 fn every_request_comes_back_as_it_went() {
     let old = requests().into_iter().chain(operations()).map(|request| (request, &LEVELS[..]));
-    for (request, levels) in old.chain(later_operations().into_iter().map(|request| (request, &LEVELS[1..]))) {
+    let later = later_operations().into_iter().chain([Request::Verify(session())]);
+    for (request, levels) in old.chain(later.map(|request| (request, &LEVELS[1..]))) {
         for &level in levels {
             let back = decode_request(encode_request(&request, level)).expect("decodes");
             assert_eq!(format!("{back:?}"), format!("{request:?}"), "at level {level}");
@@ -172,6 +173,8 @@ fn at_the_first_level_operations_are_asked_as_0_1_asks_them() {
         let what = mesh::Request::decode(bytes).expect("decodes").what.expect("a request");
         assert!(!matches!(what, What::Operation(_)), "{request:?}");
     }
+    let verified = decode_request(encode_request(&Request::Verify(session()), Level::FIRST));
+    assert!(matches!(verified, Ok(Request::Resume(_))));
     for outcome in answers() {
         let bytes = encode_outcome(&outcome, Level::FIRST);
         let what = mesh::Answer::decode(bytes).expect("decodes").what.expect("an answer");

@@ -56,6 +56,7 @@ class ClientFrame(Message):
     change_password: ChangePassword | None = None
     admin: Admin | None = None
     react: React | None = None
+    get_conversations: GetConversations | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -363,6 +364,12 @@ class React(Message):
 class ListConversations(Message):
     after: str = ""
     limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GetConversations(Message):
+    conversations: list[str] = field(default_factory=list)
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -741,6 +748,7 @@ ClientFrame.FIELDS = (
     Field(50, "change_password", "message", message=ChangePassword, explicit=True, oneof="request"),
     Field(51, "admin", "message", message=Admin, explicit=True, oneof="request"),
     Field(60, "react", "message", message=React, explicit=True, oneof="request"),
+    Field(130, "get_conversations", "message", message=GetConversations, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -928,6 +936,9 @@ React.FIELDS = (
 ListConversations.FIELDS = (
     Field(1, "after", "string"),
     Field(2, "limit", "uint32"),
+)
+GetConversations.FIELDS = (
+    Field(1, "conversations", "string", repeated=True),
 )
 Conversations.FIELDS = (
     Field(1, "conversations", "message", message=Conversation, repeated=True),

@@ -1,0 +1,123 @@
+//! Whether a repeated request asks for the event that its first attempt has placed.
+//!
+//! The log keeps the first content under a client message id. An edge that promises to refuse
+//! another content under the same id compares them here.
+
+use std::collections::BTreeSet;
+
+use troupe_core::event::ContentHash;
+use troupe_core::{ConversationId, Event, EventKind, Intent, Seq, UserId};
+use troupe_proto::client;
+
+use super::list_conversations::summaries;
+use crate::message::{Answer, Refusal, Request, wire};
+use crate::service::{Caller, Service};
+
+/// `seq`: the place of the event, as its acknowledgement says. The caller's own event is compared
+/// even if the caller is no longer a member, because its first acknowledgement is repeated too.
+pub(crate) async fn asks_the_same(
+    service: &Service,
+    caller: &Caller,
+    conversation: ConversationId,
+    seq: Seq,
+    intent: &Intent,
+) -> Result<bool, Refusal> {
+    let request = Request::Fill { conversation, after: Seq(seq.0.saturating_sub(1)), limit: 1 };
+    let Answer::Page(page) = service.ask(conversation.slot(), request).await? else {
+        return Err(Refusal::Unavailable);
+    };
+    let event = page.events.into_iter().next().and_then(|event| Event::try_from(event).ok());
+    // Invariant: private. Only the caller's own event is looked at.
+    Ok(event.filter(|event| event.seq == seq && event.sender == caller.user()).is_none_or(|event| says(&event, intent)))
+}
+
+/// Whether a request that has found this group is the one that made it: its name, its first members
+/// and whether it is open.
+pub(crate) async fn makes_the_same(
+    service: &Service,
+    caller: &Caller,
+    group: &str,
+    asked: &wire::CreateGroup,
+) -> Result<bool, Refusal> {
+    let conversation = client::conversation("create_group.conversation", group)?;
+    let request = Request::Fill { conversation, after: Seq::ZERO, limit: 2 };
+    let Answer::Page(page) = service.ask(conversation.slot(), request).await? else {
+        return Err(Refusal::Unavailable);
+    };
+    let events: Vec<Event> = page.events.into_iter().filter_map(|event| Event::try_from(event).ok()).collect();
+    let Some(created) = events.first().filter(|event| event.sender == caller.user()) else { return Ok(true) };
+    let mut members: BTreeSet<UserId> = asked.members.iter().copied().map(UserId).collect();
+    members.remove(&caller.user());
+    // The first members were added by the same command, so at the same time.
+    let first = events.get(1).filter(|event| event.time == created.time && event.sender == caller.user());
+    let added: BTreeSet<UserId> = first.and_then(added).unwrap_or_default().iter().copied().collect();
+    if created.kind != (EventKind::Created { name: asked.name.clone() }) || added != members {
+        return Ok(false);
+    }
+    let (rows, _) = summaries(service, caller.user(), &[conversation]).await?;
+    // A caller that has left sees no row any more.
+    Ok(rows.get(&conversation).is_none_or(|row| row.open == asked.open))
+}
+
+/// Whether the intent of the sender became this event.
+fn says(event: &Event, intent: &Intent) -> bool {
+    let kind = match intent {
+        Intent::Message(body) => EventKind::Message(body.clone()),
+        Intent::Rename { name } => EventKind::Renamed { name: name.clone() },
+        Intent::Join => EventKind::Added { users: vec![event.sender] },
+        Intent::Leave => EventKind::Removed { user: event.sender },
+        Intent::Remove { user } => EventKind::Removed { user: *user },
+        Intent::SetRole { user, role } => EventKind::RoleChanged { user: *user, role: *role },
+        Intent::React { to, emoji, remove } => EventKind::Reacted { to: *to, emoji: emoji.clone(), removed: *remove },
+        // The event names only those that were no members then.
+        Intent::Add { users } => {
+            return added(event).is_some_and(|added| added.iter().all(|user| users.contains(user)));
+        }
+    };
+    if event.kind == kind {
+        return true;
+    }
+    // An erased event has the hash of its content only.
+    let erased = matches!(&event.kind, EventKind::Unknown { kind: number, content }
+        if *number == kind.number() && content.is_empty());
+    erased && event.seal.is_some_and(|seal| seal.content == ContentHash::of(&kind.content()))
+}
+
+fn added(event: &Event) -> Option<&[UserId]> {
+    match &event.kind {
+        EventKind::Added { users } => Some(users),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use troupe_core::{Body, ClientMessageId, Timestamp};
+
+    use super::*;
+
+    fn event(kind: EventKind) -> Event {
+        let (seq, time, sender) = (Seq(4), Timestamp(9), UserId(7));
+        Event { seq, time, sender, client_message_id: ClientMessageId([1; 16]), kind, seal: None }.sealed()
+    }
+
+    #[test]
+    fn a_repeat_says_the_same_and_another_content_does_not() {
+        let text = |text| Intent::Message(Body::text(text));
+        let sent = event(EventKind::Message(Body::text("one")));
+        assert!(says(&sent, &text("one")) && !says(&sent, &text("two")));
+        assert!(!says(&sent, &Intent::Rename { name: "one".to_owned() }));
+        let erased = sent.erased().expect("it is sealed");
+        assert!(says(&erased, &text("one")) && !says(&erased, &text("two")), "the hash is left");
+        let joined = event(EventKind::Added { users: vec![UserId(7)] });
+        assert!(says(&joined, &Intent::Join) && !says(&joined, &Intent::Leave));
+    }
+
+    #[test]
+    fn members_that_were_there_already_are_in_no_event() {
+        let add = |users: &[u64]| Intent::Add { users: users.iter().copied().map(UserId).collect() };
+        let added = event(EventKind::Added { users: vec![UserId(5)] });
+        assert!(says(&added, &add(&[5])) && says(&added, &add(&[5, 6])));
+        assert!(!says(&added, &add(&[6])) && !says(&added, &Intent::Join));
+    }
+}

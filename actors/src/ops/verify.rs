@@ -1,0 +1,31 @@
+//! Verifies the caller of one request, for edges whose requests belong to no connection.
+//!
+//! In contrast to `resume` it opens nothing: another connection of the session stays, and the
+//! session does not count as online.
+
+use troupe_proto::client::{self, SessionToken};
+
+use crate::address::Address;
+use crate::message::{Answer, Refusal, Request, Session};
+use crate::passwords::token_hash;
+use crate::service::{Caller, Service};
+
+/// A verified caller, as its account was at that moment.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub caller: Caller,
+    pub name: String,
+    pub admin: bool,
+}
+
+pub(crate) async fn verify(service: &Service, address: Address, token: &[u8]) -> Result<Known, Refusal> {
+    let token = SessionToken::decode(token).map_err(|_| client::Refusal::ExpiredToken)?;
+    let (user, device) = (token.user, token.device);
+    let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
+    match service.ask(user.slot(), Request::Verify(session.clone())).await? {
+        Answer::Account(account) => {
+            Ok(Known { caller: Caller::verified(session, address), name: account.name, admin: account.standing.admin })
+        }
+        _ => Err(Refusal::Unavailable),
+    }
+}

@@ -1,0 +1,31 @@
+//! The state of the handlers.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use troupe_actors::service::Service;
+
+use crate::tokens::Tokens;
+
+/// Shared, cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+pub struct Shared {
+    pub service: Service,
+    pub(crate) tokens: Tokens,
+}
+
+impl Api {
+    pub fn new(service: Service) -> Api {
+        Api(Arc::new(Shared { service, tokens: Tokens::default() }))
+    }
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

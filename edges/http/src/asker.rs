@@ -1,0 +1,189 @@
+//! The asker of a request: its address, its budget and, with a session, its verified caller.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::time::Instant;
+use troupe_actors::address::Address;
+use troupe_actors::budgets::{Payer, Verdict};
+use troupe_actors::message::{Refusal, wire};
+use troupe_actors::ops::cost::{self, Cost};
+use troupe_actors::ops::verify::Known;
+use troupe_actors::ops::{Entry, Operation};
+use troupe_core::{ConversationId, Intent, Seq};
+use troupe_proto::client::{self, Limit, SessionToken};
+use troupe_runtime::metrics::Metrics;
+
+use crate::api::Api;
+use crate::problem::{Problem, no_session, reused};
+use crate::tokens::Tokens;
+
+/// An answer above a budget comes no sooner: a client that asks on regardless is served slowly.
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// A token in the text form of this API.
+pub fn token_text(token: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(token)
+}
+
+/// A request without a session.
+pub struct Guest {
+    pub api: Api,
+    pub address: Address,
+    payer: Payer,
+}
+
+/// A request of a verified caller.
+pub struct Asker {
+    guest: Guest,
+    pub known: Known,
+}
+
+impl FromRequestParts<Api> for Guest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Guest, Problem> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map_or(Address::LOCAL, |ConnectInfo(peer)| Address::of(*peer));
+        Ok(Guest { api: api.clone(), address, payer: api.service.payer(address) })
+    }
+}
+
+impl FromRequestParts<Api> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Asker, Problem> {
+        let guest = Guest::from_request_parts(parts, api).await?;
+        let token = match bearer(&parts.headers) {
+            Ok(token) => token,
+            Err(problem) => {
+                guest.pay(Cost::Units(1)).await?;
+                return Err(problem);
+            }
+        };
+        let key = Tokens::key(&token, guest.address);
+        let known = match api.tokens.find(&key) {
+            Some(known) => known,
+            None => {
+                guest.pay(Cost::Entry).await?;
+                let asked = Instant::now();
+                let known =
+                    api.service.verify(guest.address, &token).await.map_err(|refusal| guest.refused(refusal))?;
+                api.tokens.keep(key, asked, known.clone());
+                known
+            }
+        };
+        guest.payer.logged_in(known.caller.user());
+        Ok(Asker { guest, known })
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Vec<u8>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Err(no_session()) };
+    let text = value.to_str().ok().filter(|_| values.next().is_none());
+    let token = text.and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    // No token is longer, so a longer text is not decoded.
+    let token = token.filter(|token| token.len() <= SessionToken::MAX_BYTES * 2);
+    let decoded = token.and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
+    decoded.ok_or_else(|| client::Refusal::ExpiredToken.into())
+}
+
+impl Guest {
+    /// Before anything is done for the request.
+    pub async fn pay(&self, cost: Cost) -> Result<(), Problem> {
+        match self.payer.pay(cost) {
+            Verdict::Pass => {}
+            Verdict::Pace(later) => tokio::time::sleep(later).await,
+            Verdict::Refuse(after) => {
+                tokio::time::sleep(REFUSED).await;
+                let after_ms = after.max(REFUSED).as_millis().try_into().unwrap_or(u32::MAX);
+                return Err(self.refused(Refusal::Limited { limit: Limit::Rate, after_ms }));
+            }
+        }
+        Ok(())
+    }
+
+    /// A node that is about to stop opens no session.
+    pub async fn enter<E: Entry>(&self, entry: E) -> Result<E::Entered, Problem> {
+        self.pay(Cost::Entry).await?;
+        if self.api.service.is_draining() {
+            return Err(wire::Failure::shutting_down().into());
+        }
+        self.api.service.enter(self.address, entry).await.map_err(|refusal| self.refused(refusal))
+    }
+
+    pub fn refused(&self, refusal: Refusal) -> Problem {
+        count(self.api.service.metrics(), &refusal);
+        self.payer.owe(cost::of_refusal(&refusal));
+        refusal.into()
+    }
+}
+
+impl Asker {
+    /// Pays for the operation, and performs it.
+    pub async fn perform<O: Operation>(&self, operation: O) -> Result<O::Answer, Problem> {
+        self.guest.pay(operation.cost()).await?;
+        let answer = self.api().service.perform(&self.known.caller, operation).await;
+        answer.map_err(|refusal| self.guest.refused(refusal))
+    }
+
+    /// For a small answer that this node has already.
+    pub async fn read(&self) -> Result<(), Problem> {
+        self.guest.pay(Cost::Units(cost::READ)).await
+    }
+
+    /// Refuses a repeated key whose first request has placed something else at `seq`.
+    pub async fn is_the_same(&self, conversation: ConversationId, seq: Seq, intent: &Intent) -> Result<(), Problem> {
+        self.read().await?;
+        let same = self.api().service.asks_the_same(&self.known.caller, conversation, seq, intent).await;
+        if same.map_err(|refusal| self.refused(refusal))? { Ok(()) } else { Err(reused()) }
+    }
+
+    /// Refuses a repeated key whose first request has made another group.
+    pub async fn is_the_same_group(&self, conversation: &str, asked: wire::CreateGroup) -> Result<(), Problem> {
+        self.read().await?;
+        let same = self.api().service.makes_the_same(&self.known.caller, conversation, &asked).await;
+        if same.map_err(|refusal| self.refused(refusal))? { Ok(()) } else { Err(reused()) }
+    }
+
+    pub fn api(&self) -> &Api {
+        &self.guest.api
+    }
+
+    pub fn user(&self) -> u64 {
+        self.known.caller.user().0
+    }
+
+    pub fn refused(&self, refusal: Refusal) -> Problem {
+        self.guest.refused(refusal)
+    }
+
+    /// Sessions of any user may have ended.
+    pub fn forget_all_tokens(&self) {
+        self.api().tokens.forget_all();
+    }
+
+    /// Sessions of this user may have ended: they are verified again.
+    pub fn forget_tokens(&self) {
+        self.api().tokens.forget(self.known.caller.user());
+    }
+}
+
+/// As each edge counts what it refuses.
+fn count(metrics: &Metrics, refusal: &Refusal) {
+    match refusal {
+        Refusal::Rejected { .. } => metrics.rejected.up(),
+        Refusal::Overloaded { .. } | Refusal::StorageLow | Refusal::NotOwner { .. } => metrics.overloaded.up(),
+        Refusal::Limited { .. } => metrics.rate_limited.up(),
+        Refusal::Unavailable => metrics.unavailable.up(),
+    }
+}

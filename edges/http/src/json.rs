@@ -1,0 +1,160 @@
+//! Bodies in JSON, read within a cap and refused with what is wrong.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+use troupe_core::limits;
+
+use crate::problem::{Problem, not_json};
+
+/// Bytes of a body, unless it carries a message. Above it: `too_large`.
+pub const SMALL: usize = 16 * 1024;
+/// Bytes of a body with a message: JSON may write a byte as six. Above it: `too_large`.
+pub const MESSAGE: usize = 6 * limits::MESSAGE_BYTES + SMALL;
+/// Characters of a name that an error repeats.
+const REPEATED: usize = 64;
+
+/// A body. It is the last argument of a handler, so that a caller is verified before it is read.
+pub struct Json<T, const CAP: usize = SMALL>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync, const CAP: usize> FromRequest<S> for Json<T, CAP> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        is_json(&parts.headers)?;
+        let bytes = read(&parts.headers, body, CAP).await?;
+        parse(&bytes).map(Json)
+    }
+}
+
+/// Pages of other origins cannot send this type without asking first.
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(not_json())
+}
+
+/// A body that announces more than its cap is refused before a byte of it is kept.
+async fn read(headers: &HeaderMap, body: Body, cap: usize) -> Result<bytes::Bytes, Problem> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced > cap as u64) {
+        return Err(Problem::too_large(cap));
+    }
+    to_bytes(body, cap).await.map_err(|error| {
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+        while let Some(cause) = source {
+            if cause.is::<LengthLimitError>() {
+                return Problem::too_large(cap);
+            }
+            source = cause.source();
+        }
+        Problem::bad_request("the body did not come to its end: send it again")
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => Problem::bad_request(explain(&path, &inner.to_string())),
+            _ => Problem::bad_request(format!("the body is not JSON: {inner}")),
+        }
+    })?;
+    json.end().map_err(|error| Problem::bad_request(format!("the body goes on behind its JSON: {error}")))?;
+    Ok(value)
+}
+
+/// The error of a field, with the nearest name for one that is unknown.
+pub fn explain(path: &str, error: &str) -> String {
+    if let Some((field, known)) = unknown_field(error) {
+        let shown: String = field.chars().take(REPEATED).collect();
+        let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, &shown));
+        return match nearest {
+            Some(nearest) => format!("unknown field {shown:?}: did you mean \"{nearest}\"?"),
+            None => format!("unknown field {shown:?}: nothing is expected here"),
+        };
+    }
+    let shown: String = error.chars().take(4 * REPEATED).collect();
+    if path.is_empty() || path == "." {
+        shown
+    } else {
+        format!("{}: {shown}", path.chars().take(REPEATED).collect::<String>())
+    }
+}
+
+/// The name of an unknown field in an error of serde, and the names that are known.
+fn unknown_field(error: &str) -> Option<(&str, Vec<&str>)> {
+    let (_, rest) = error.split_once("unknown field `")?;
+    // A name of the request may hold anything; the known ones behind it do not.
+    let (field, known) = rest.rsplit_once("`, expected ").or_else(|| rest.rsplit_once("`, there are no fields"))?;
+    Some((field, known.split('`').skip(1).step_by(2).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Login {
+        name: String,
+        #[allow(dead_code, reason = "only its name is needed")]
+        password: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct One {
+        #[allow(dead_code, reason = "only its name is needed")]
+        seq: u64,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    fn refused<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
+        let problem = parse::<T>(text.as_bytes()).expect_err("refused");
+        serde_json::to_value(problem).expect("JSON")["detail"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_with_the_nearest_name() {
+        let nearest =
+            |text, name: &str| assert!(refused::<Login>(text).ends_with(&format!("did you mean \"{name}\"?")));
+        nearest(r#"{"nmae":"ann"}"#, "name");
+        nearest(r#"{"name":"ann","pasword":"x"}"#, "password");
+        nearest(r#"{"a`, expected `b`":1}"#, "name");
+        assert!(refused::<One>(r#"{"sec":1}"#).ends_with("did you mean \"seq\"?"));
+        assert!(refused::<Nothing>(r#"{"name":1}"#).ends_with("nothing is expected here"));
+        let long = format!(r#"{{"{}":1}}"#, "x".repeat(10_000));
+        assert!(refused::<Login>(&long).len() < 200);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(refused::<Login>(r#"{"name":7}"#).starts_with("name: invalid type"));
+        assert!(refused::<One>(r#"{"seq":99999999999999999999999}"#).starts_with("seq: "));
+        assert!(refused::<One>(r#"{"seq":1,"seq":2}"#).contains("duplicate field"));
+        for text in ["", "{", "nothing", "\u{feff}{}", r#"{"name":"\ud800"}"#] {
+            assert!(refused::<Login>(text).starts_with("the body is not JSON"), "{text}");
+        }
+        assert!(
+            refused::<Login>(&"[".repeat(100_000)).contains("recursion limit")
+                || refused::<Login>("[[").contains("invalid")
+        );
+        assert!(refused::<Login>(r#"{"name":"ann"} x"#).contains("goes on"));
+        assert!(parse::<Login>(b"{\"name\":\"\xff\"}").is_err());
+        assert_eq!(parse::<Login>(br#"{"name":"ann"}"#).expect("good").name, "ann");
+    }
+}

@@ -1,0 +1,326 @@
+//! Refusals as `application/problem+json` (RFC 9457), with the stable codes of the protocol.
+//!
+//! A missing conversation and a foreign one have the same bytes: a problem repeats nothing of the
+//! request.
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use troupe_actors::message::{Refusal, wire};
+use troupe_core::ClientMessageId;
+use utoipa::ToSchema;
+use wire::failure::Kind;
+
+/// Codes that only this edge has.
+pub const NOT_FOUND: &str = "not_found";
+pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
+pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
+pub const KEY_REUSED: &str = "idempotency_key_reused";
+
+/// A refusal, as an answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem(Box<Shown>);
+
+/// Why a request has no answer. Nothing was done, unless `kind` is `unavailable`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Shown {
+    /// Where the code is explained, relative to this server.
+    #[serde(rename = "type")]
+    #[schema(example = "/docs/api#not_member")]
+    kind_of: String,
+    /// The same for each problem of this code.
+    title: &'static str,
+    status: u16,
+    /// For people: what is wrong, and what to do.
+    detail: String,
+    /// Stable, for programs.
+    #[schema(example = "not_member")]
+    code: String,
+    /// `rejected`: do not send it again as it is. `failed_precondition`: send it again after its
+    /// predecessor. `overloaded`: send it again after `retry_after_ms`. `unavailable`: it may have
+    /// been done; send it again with the same `Idempotency-Key`.
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u32>,
+    /// The key to repeat the request with, where the outcome is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_message_id: Option<String>,
+}
+
+impl Problem {
+    /// A rejection by this edge.
+    pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Problem {
+        Problem(Box::new(Shown {
+            kind_of: format!("/docs/api#{code}"),
+            title: title(status),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.to_owned(),
+            kind: "rejected",
+            retry_after_ms: None,
+            client_message_id: None,
+        }))
+    }
+
+    /// The request is not what the description of the API allows.
+    pub fn bad_request(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+    }
+
+    pub fn too_large(cap: usize) -> Problem {
+        let text = format!("the body of this request has more than {cap} bytes: send less");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text)
+    }
+
+    /// A node that has not formed or found its cluster yet.
+    pub fn starting(detail: impl Into<String>) -> Problem {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut problem = Problem::new(status, "no_leader", detail);
+        (problem.0.kind, problem.0.retry_after_ms) = ("overloaded", Some(1_000));
+        problem
+    }
+
+    /// With the key under which the request may be repeated.
+    pub fn under(mut self, id: ClientMessageId) -> Problem {
+        let again = self.0.kind != "rejected";
+        self.0.client_message_id = again.then(|| id.to_string());
+        self
+    }
+}
+
+impl From<wire::Failure> for Problem {
+    fn from(failure: wire::Failure) -> Problem {
+        let kind = match failure.kind() {
+            Kind::Overloaded => "overloaded",
+            Kind::Unavailable => "unavailable",
+            Kind::FailedPrecondition => "failed_precondition",
+            Kind::Rejected | Kind::Unspecified => "rejected",
+        };
+        let mut problem = Problem::new(status(failure.kind(), &failure.code), &failure.code, failure.text);
+        problem.0.kind = kind;
+        problem.0.retry_after_ms = Some(failure.retry_after_ms).filter(|after| *after > 0);
+        problem
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Problem {
+        refusal.failure().into()
+    }
+}
+
+impl From<troupe_proto::client::Refusal> for Problem {
+    fn from(refusal: troupe_proto::client::Refusal) -> Problem {
+        Refusal::from(refusal).into()
+    }
+}
+
+impl From<troupe_core::Rejection> for Problem {
+    fn from(rejection: troupe_core::Rejection) -> Problem {
+        Refusal::from(rejection).into()
+    }
+}
+
+/// 400 is left to requests that are malformed; a rule that refuses a name, say, is 422.
+fn status(kind: Kind, code: &str) -> StatusCode {
+    match (kind, code) {
+        (_, "rate_limited" | "quota_exceeded") => StatusCode::TOO_MANY_REQUESTS,
+        (_, "storage_low") => StatusCode::INSUFFICIENT_STORAGE,
+        (Kind::Overloaded, _) => StatusCode::SERVICE_UNAVAILABLE,
+        (Kind::Unavailable, _) => StatusCode::GATEWAY_TIMEOUT,
+        (_, "upgrade_pending") => StatusCode::SERVICE_UNAVAILABLE,
+        (_, "wrong_credentials" | "expired_token" | "not_logged_in") => StatusCode::UNAUTHORIZED,
+        (
+            _,
+            "not_admin"
+            | "not_allowed"
+            | "own_account"
+            | "account_disabled"
+            | "password_change_required"
+            | "registration_closed"
+            | "invite_required"
+            | "bad_invite",
+        ) => StatusCode::FORBIDDEN,
+        (
+            _,
+            "not_member"
+            | "not_open"
+            | "no_such_user"
+            | "no_such_member"
+            | "no_such_conversation"
+            | "no_such_invitation",
+        ) => StatusCode::NOT_FOUND,
+        (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
+        (_, "bad_name" | "bad_password" | "same_password" | "too_many") => StatusCode::UNPROCESSABLE_ENTITY,
+        (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
+        // The state of something does not allow it: a name that is taken, a last owner.
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "The request is malformed",
+        StatusCode::UNAUTHORIZED => "No valid session",
+        StatusCode::FORBIDDEN => "Not permitted",
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::METHOD_NOT_ALLOWED => "This path has other methods",
+        StatusCode::CONFLICT => "The present state does not allow it",
+        StatusCode::PAYLOAD_TOO_LARGE => "Too large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body is not JSON",
+        StatusCode::UNPROCESSABLE_ENTITY => "Refused by a rule",
+        StatusCode::TOO_MANY_REQUESTS => "Too much at once",
+        StatusCode::GATEWAY_TIMEOUT => "The outcome is unknown",
+        StatusCode::INSUFFICIENT_STORAGE => "No room",
+        _ => "Not now",
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let after = self.0.retry_after_ms.map(|after| after.div_ceil(1_000).max(1));
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after) = after {
+            headers.insert(header::RETRY_AFTER, after.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// All problems that this version answers, for the description of the API.
+pub fn known() -> Vec<Problem> {
+    use troupe_core::Rejection as R;
+    use troupe_proto::client::{Limit, Refusal as C};
+    let rejections = [
+        R::NameTaken,
+        R::NoSuchUser,
+        R::NotMember,
+        R::NotAllowed,
+        R::NotOpen,
+        R::GroupFull,
+        R::LastOwner,
+        R::AlreadyMember,
+        R::NoSuchMember,
+        R::NoSuchInvitation,
+        R::TooLarge,
+        R::TooMany,
+        R::BadName,
+        R::BadRequest("the request is not what the description of the API allows: the detail says where"),
+        R::OutOfOrder,
+        R::AccountDisabled,
+        R::PasswordChangeRequired,
+        R::AccountChanged,
+        R::OwnAccount,
+        R::BadInvite,
+    ];
+    let connections = [
+        C::WrongCredentials,
+        C::ExpiredToken,
+        C::AlreadyOnline,
+        C::BadPassword,
+        C::SeqBeyondHead,
+        C::NotAdmin,
+        C::SamePassword,
+        C::RegistrationClosed,
+        C::InviteRequired,
+        C::UpgradePending,
+    ];
+    let others = [
+        Refusal::Limited { limit: Limit::Rate, after_ms: 1_000 }.failure(),
+        Refusal::Limited { limit: Limit::Quota, after_ms: 60_000 }.failure(),
+        Refusal::OVERLOADED.failure(),
+        Refusal::StorageLow.failure(),
+        Refusal::NotOwner { hint: None }.failure(),
+        Refusal::Unavailable.failure(),
+        wire::Failure::shutting_down(),
+    ];
+    let own = [
+        no_session(),
+        reused(),
+        no_such_path_now(),
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            METHOD_NOT_ALLOWED,
+            "the header Allow names the methods of this path",
+        ),
+        not_json(),
+    ];
+    let rejections = rejections.into_iter().map(Problem::from);
+    let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));
+    of_protocol.chain(others.into_iter().map(Problem::from)).chain(own).collect()
+}
+
+/// A key whose first request had another body.
+pub fn reused() -> Problem {
+    let text = "this Idempotency-Key belongs to a request with another body: give each request a key of its own";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, KEY_REUSED, text)
+}
+
+pub fn not_json() -> Problem {
+    let text = "this request has a body in JSON: set Content-Type to application/json";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, UNSUPPORTED_MEDIA_TYPE, text)
+}
+
+pub fn no_session() -> Problem {
+    let text = "this wants a session: log in (POST /v1/login) and send its token as \"Authorization: Bearer <token>\"";
+    Problem::new(StatusCode::UNAUTHORIZED, troupe_proto::client::Refusal::NotLoggedIn.code(), text)
+}
+
+fn no_such_path_now() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, NOT_FOUND, "there is no such path: /docs/api lists them")
+}
+
+pub async fn no_such_path() -> Problem {
+    no_such_path_now()
+}
+
+pub async fn no_such_method(method: Method) -> Problem {
+    let known = matches!(method.as_str(), "GET" | "HEAD" | "POST" | "PATCH" | "PUT" | "DELETE" | "OPTIONS" | "TRACE");
+    let name = if known { method.as_str() } else { "this method" };
+    let text = format!("this path does not take {name}: the header Allow names those that it does");
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_waits_in_whole_seconds_and_never_too_short() {
+        let after = |ms| {
+            let response = Problem::from(Refusal::Overloaded { after_ms: ms }).into_response();
+            response.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse::<u32>().ok())
+        };
+        assert_eq!((after(1), after(1_000), after(1_001)), (Some(1), Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_refusal_has_the_status_that_programs_expect() {
+        use troupe_core::Rejection;
+        use troupe_proto::client::{Limit, Refusal as Connection};
+        for (refusal, status) in [
+            (Refusal::from(Connection::ExpiredToken), 401),
+            (Connection::NotAdmin.into(), 403),
+            (Rejection::NotMember.into(), 404),
+            (Rejection::LastOwner.into(), 409),
+            (Rejection::OutOfOrder.into(), 409),
+            (Rejection::BadName.into(), 422),
+            (Rejection::TooLarge.into(), 413),
+            (Refusal::Limited { limit: Limit::Rate, after_ms: 1 }, 429),
+            (Refusal::OVERLOADED, 503),
+            (Refusal::StorageLow, 507),
+            (Refusal::Unavailable, 504),
+        ] {
+            assert_eq!(Problem::from(refusal.clone()).0.status, status, "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The routes, one file per resource.
+
+pub mod accounts;
+pub mod admin;
+pub mod conversations;
+pub mod event;
+pub mod groups;
+pub mod invitations;
+pub mod me;
+pub mod members;
+pub mod messages;
+pub mod nodes;
+pub mod users;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::Api;
+
+/// All routes with their descriptions: a route that is not described cannot be added here.
+pub fn all() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::login))
+        .routes(routes!(accounts::logout))
+        .routes(routes!(me::show, me::change))
+        .routes(routes!(me::password))
+        .routes(routes!(me::sessions))
+        .routes(routes!(me::end_session))
+        .routes(routes!(messages::history, messages::send))
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::show, conversations::rename, conversations::leave))
+        .routes(routes!(conversations::read))
+        .routes(routes!(conversations::delivered))
+        .routes(routes!(groups::create))
+        .routes(routes!(members::list, members::add))
+        .routes(routes!(members::add_one, members::set_role, members::remove))
+        .routes(routes!(invitations::list))
+        .routes(routes!(invitations::accept))
+        .routes(routes!(users::find))
+        .routes(routes!(users::show))
+        .routes(routes!(users::online))
+        .routes(routes!(nodes::list))
+        .merge(admin::all())
+}

@@ -1,0 +1,154 @@
+//! The caller's conversations, and its positions in them.
+
+use axum::Json as Answer;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use troupe_actors::message::wire;
+use troupe_actors::message::wire::change_group::Change;
+use troupe_core::{Rejection, limits};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::asker::Asker;
+use crate::ids::{Conversation as ConversationText, conversation_of_path};
+use crate::json::Json;
+use crate::key::Key;
+use crate::problem::Problem;
+use crate::query::{Path, Query, limit, seq};
+use crate::routes::event::Role;
+use crate::routes::groups::change_group;
+use crate::routes::messages::Placed;
+
+#[derive(Serialize, ToSchema)]
+pub struct Conversation {
+    conversation: String,
+    /// A group's name, or the other user's.
+    name: String,
+    /// The seq of its latest event.
+    head: u64,
+    time_ms: u64,
+    delivered: u64,
+    read: u64,
+    unread: u64,
+    members: u32,
+    /// Of the caller.
+    role: Role,
+    /// Whether any user may join.
+    open: bool,
+}
+
+impl From<wire::Conversation> for Conversation {
+    fn from(row: wire::Conversation) -> Conversation {
+        let role = Role::of_wire(row.role());
+        let wire::Conversation { conversation, name, head, time_ms, delivered, read, unread, members, open, .. } = row;
+        Conversation { conversation, name, head, time_ms, delivered, read, unread, members, role, open }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Conversations {
+    conversations: Vec<Conversation>,
+    more: bool,
+    /// Conversations whose shard does not answer now: ask again.
+    unavailable: Vec<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// The greatest conversation of the page before, of both lists.
+    after: Option<String>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+/// The caller's conversations with their unread counts: `everyone`, direct ones, groups.
+#[utoipa::path(get, path = "/v1/conversations", tag = "conversations", params(ListQuery),
+    responses((status = 200, body = Conversations)))]
+pub async fn list(asker: Asker, Query(query): Query<ListQuery>) -> Result<Answer<Conversations>, Problem> {
+    let limit = limit(query.limit, limits::PAGE_CONVERSATIONS)?;
+    let after = query.after.unwrap_or_default();
+    let list = asker.perform(wire::ListConversations { after, limit }).await?;
+    let wire::Conversations { conversations, more, unavailable } = list;
+    let conversations = conversations.into_iter().map(Conversation::from).collect();
+    Ok(Answer(Conversations { conversations, more, unavailable }))
+}
+
+/// Where one conversation stands.
+#[utoipa::path(get, path = "/v1/conversations/{conversation}", tag = "conversations",
+    params(("conversation" = inline(ConversationText), Path)),
+    responses((status = 200, body = Conversation)))]
+pub async fn show(asker: Asker, Path(conversation): Path<String>) -> Result<Answer<Conversation>, Problem> {
+    let conversation = conversation_of_path(&conversation)?.to_string();
+    let found = asker.perform(wire::GetConversations { conversations: vec![conversation] }).await?;
+    if !found.unavailable.is_empty() {
+        return Err(wire::Failure::no_leader(1_000).into());
+    }
+    let row = found.conversations.into_iter().next();
+    row.map(|row| Answer(row.into())).ok_or_else(|| asker.refused(Rejection::NotMember.into()))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeConversation {
+    #[schema(min_length = 1, max_length = 64)]
+    name: String,
+}
+
+/// Renames a group. Its admins may.
+#[utoipa::path(patch, path = "/v1/conversations/{conversation}", tag = "conversations",
+    params(("conversation" = inline(ConversationText), Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
+    request_body = ChangeConversation, responses((status = 200, body = Placed)))]
+pub async fn rename(
+    asker: Asker,
+    Path(conversation): Path<String>,
+    key: Key,
+    Json(change): Json<ChangeConversation>,
+) -> Result<Answer<Placed>, Problem> {
+    change_group(&asker, &conversation, key, Change::Rename(change.name)).await
+}
+
+/// Leaves a group, or declines an invitation to it.
+#[utoipa::path(delete, path = "/v1/conversations/{conversation}", tag = "conversations",
+    params(("conversation" = inline(ConversationText), Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
+    responses((status = 200, body = Placed)))]
+pub async fn leave(asker: Asker, Path(conversation): Path<String>, key: Key) -> Result<Answer<Placed>, Problem> {
+    change_group(&asker, &conversation, key, Change::Leave(wire::Done {})).await
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    #[schema(minimum = 0, maximum = 9007199254740991u64)]
+    seq: u64,
+}
+
+/// The caller has read everything up to this seq. A position only moves forward.
+#[utoipa::path(post, path = "/v1/conversations/{conversation}/read", tag = "conversations",
+    params(("conversation" = inline(ConversationText), Path)), request_body = Position,
+    responses((status = 204, description = "It is kept")))]
+pub async fn read(
+    asker: Asker,
+    Path(conversation): Path<String>,
+    Json(position): Json<Position>,
+) -> Result<StatusCode, Problem> {
+    let (seq, conversation) = (seq("seq", position.seq)?, conversation_of_path(&conversation)?.to_string());
+    asker.perform(wire::MarkRead { conversation, seq }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A device of the caller holds everything up to this seq. A hint for others: it may be lost.
+#[utoipa::path(post, path = "/v1/conversations/{conversation}/delivered", tag = "conversations",
+    params(("conversation" = inline(ConversationText), Path)), request_body = Position,
+    responses((status = 204, description = "It is noted")))]
+pub async fn delivered(
+    asker: Asker,
+    Path(conversation): Path<String>,
+    Json(position): Json<Position>,
+) -> Result<StatusCode, Problem> {
+    let (seq, conversation) = (seq("seq", position.seq)?, conversation_of_path(&conversation)?.to_string());
+    asker.perform(wire::Acknowledge { conversation, seq }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

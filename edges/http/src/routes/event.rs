@@ -1,0 +1,183 @@
+//! Events of a conversation in JSON. Unknown kinds pass through with their bytes in base64.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use troupe_actors::message::wire;
+use troupe_core::event::Role as CoreRole;
+use troupe_core::{Body, Event as CoreEvent, EventKind};
+use utoipa::ToSchema;
+
+use crate::ids::Id;
+
+/// One event of a conversation's log.
+#[derive(Serialize, ToSchema)]
+pub struct Event {
+    /// Its place: 1, 2, 3 ... without gaps.
+    pub seq: u64,
+    pub time_ms: u64,
+    sender: Id,
+    /// 32 hexadecimal digits.
+    client_message_id: String,
+    #[serde(flatten)]
+    content: Content,
+}
+
+/// The kind of the event, and its content. A kind of a later version is `unknown`.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "kind", content = "body", rename_all = "snake_case")]
+pub enum Content {
+    Message(MessageBody),
+    Created {
+        name: String,
+    },
+    Renamed {
+        name: String,
+    },
+    Added {
+        users: Vec<Id>,
+    },
+    Removed {
+        user: Id,
+    },
+    RoleChanged {
+        user: Id,
+        role: Role,
+    },
+    Reacted {
+        /// The seq of the message.
+        to: u64,
+        emoji: String,
+        /// Whether the reaction was taken back.
+        removed: bool,
+    },
+    Unknown {
+        /// Of the field in `client.proto`.
+        number: u32,
+        /// In base64.
+        content: String,
+    },
+}
+
+/// A text, or content of another kind in base64.
+#[derive(Serialize, ToSchema)]
+pub struct MessageBody {
+    /// 1 is text; the protocol's page lists the others.
+    kind: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Member,
+    Admin,
+    Owner,
+}
+
+impl From<CoreRole> for Role {
+    fn from(role: CoreRole) -> Role {
+        match role {
+            CoreRole::Member => Role::Member,
+            CoreRole::Admin => Role::Admin,
+            CoreRole::Owner => Role::Owner,
+        }
+    }
+}
+
+impl Role {
+    /// A role of a later version counts as a member's.
+    pub fn of_wire(role: wire::Role) -> Role {
+        match role {
+            wire::Role::Owner => Role::Owner,
+            wire::Role::Admin => Role::Admin,
+            wire::Role::Member | wire::Role::Unspecified => Role::Member,
+        }
+    }
+
+    pub fn wire(self) -> wire::Role {
+        match self {
+            Role::Member => wire::Role::Member,
+            Role::Admin => wire::Role::Admin,
+            Role::Owner => wire::Role::Owner,
+        }
+    }
+}
+
+impl From<wire::Event> for Event {
+    fn from(event: wire::Event) -> Event {
+        let (seq, time_ms, sender) = (event.seq, event.time_ms, Id(event.sender));
+        let client_message_id = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let unknown = || (event.kind, STANDARD.encode(&event.content));
+        let (number, content) = unknown();
+        let content = match CoreEvent::try_from(event) {
+            Ok(event) => event.kind.into(),
+            Err(_) => Content::Unknown { number, content },
+        };
+        Event { seq, time_ms, sender, client_message_id, content }
+    }
+}
+
+impl From<EventKind> for Content {
+    fn from(kind: EventKind) -> Content {
+        match kind {
+            EventKind::Message(body) => Content::Message(body.into()),
+            EventKind::Created { name } => Content::Created { name },
+            EventKind::Renamed { name } => Content::Renamed { name },
+            EventKind::Added { users } => Content::Added { users: users.into_iter().map(Id::from).collect() },
+            EventKind::Removed { user } => Content::Removed { user: user.into() },
+            EventKind::RoleChanged { user, role } => Content::RoleChanged { user: user.into(), role: role.into() },
+            EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
+            EventKind::Unknown { kind, content } => {
+                Content::Unknown { number: kind, content: STANDARD.encode(content) }
+            }
+        }
+    }
+}
+
+impl From<Body> for MessageBody {
+    fn from(body: Body) -> MessageBody {
+        match body.as_text() {
+            Some(text) => MessageBody { kind: body.kind, text: Some(text.to_owned()), content: None },
+            None => MessageBody { kind: body.kind, text: None, content: Some(STANDARD.encode(&body.content)) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(kind: EventKind) -> serde_json::Value {
+        let event = CoreEvent {
+            seq: troupe_core::Seq(3),
+            time: troupe_core::Timestamp(9),
+            sender: troupe_core::UserId(1029),
+            client_message_id: troupe_core::ClientMessageId([10; 16]),
+            kind,
+            seal: None,
+        };
+        serde_json::to_value(Event::from(wire::Event::from(&event))).expect("JSON")
+    }
+
+    #[test]
+    fn each_kind_has_its_name_and_an_unknown_one_its_bytes() {
+        let text = shown(EventKind::Message(Body::text("hé")));
+        assert_eq!(
+            text,
+            json!({ "seq": 3, "time_ms": 9, "sender": "1029", "client_message_id": "0a".repeat(16),
+                "kind": "message", "body": { "kind": 1, "text": "hé" } })
+        );
+        let other = shown(EventKind::Message(Body { kind: 1_000, content: vec![255].into() }));
+        assert_eq!(other["body"], json!({ "kind": 1000, "content": "/w==" }));
+        let later = shown(EventKind::Unknown { kind: 77, content: vec![1, 2].into() });
+        assert_eq!((&later["kind"], &later["body"]), (&json!("unknown"), &json!({ "number": 77, "content": "AQI=" })));
+        let added = shown(EventKind::Added { users: vec![troupe_core::UserId(5)] });
+        assert_eq!(added["body"], json!({ "users": ["5"] }));
+    }
+}

@@ -1,0 +1,117 @@
+//! The caller's own account and sessions.
+
+use axum::Json as Answer;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use troupe_actors::message::wire;
+use utoipa::ToSchema;
+
+use crate::asker::Asker;
+use crate::ids::Id;
+use crate::json::Json;
+use crate::key::Key;
+use crate::problem::Problem;
+use crate::query::Path;
+
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    user_id: Id,
+    name: String,
+    /// The device of this session.
+    device: String,
+    /// Whether this account administers the cluster.
+    admin: bool,
+}
+
+impl Me {
+    fn of(asker: &Asker) -> Me {
+        let known = &asker.known;
+        let device = known.caller.session.device.to_string();
+        Me { user_id: known.caller.user().into(), name: known.name.clone(), device, admin: known.admin }
+    }
+}
+
+/// The account and the device of this session.
+#[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me)))]
+pub async fn show(asker: Asker) -> Result<Answer<Me>, Problem> {
+    asker.read().await?;
+    Ok(Answer(Me::of(&asker)))
+}
+
+/// An account has no properties that its user changes so; a name is for life.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeMe {}
+
+/// Changes those properties that the body names.
+///
+/// This version knows none, and refuses each field: an empty object changes nothing.
+#[utoipa::path(patch, path = "/v1/me", tag = "me", request_body = ChangeMe, responses((status = 200, body = Me)))]
+pub async fn change(asker: Asker, Json(ChangeMe {}): Json<ChangeMe>) -> Result<Answer<Me>, Problem> {
+    asker.read().await?;
+    Ok(Answer(Me::of(&asker)))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePassword {
+    #[schema(max_length = 256)]
+    old_password: String,
+    #[schema(min_length = 8, max_length = 256)]
+    new_password: String,
+}
+
+/// Sets another password, and ends the sessions of the other devices.
+#[utoipa::path(post, path = "/v1/me/password", tag = "me", request_body = ChangePassword,
+    params(("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
+    responses((status = 204, description = "It is changed")))]
+pub async fn password(asker: Asker, key: Key, Json(change): Json<ChangePassword>) -> Result<StatusCode, Problem> {
+    let ChangePassword { old_password, new_password } = change;
+    let change = wire::ChangePassword { old_password, new_password, request: key.bytes() };
+    asker.perform(change).await.map_err(|problem| problem.under(key.id))?;
+    asker.forget_tokens();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Sessions {
+    sessions: Vec<Session>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Session {
+    device: String,
+    created_ms: u64,
+    /// Its last use, coarsely.
+    used_ms: u64,
+    /// Whether it has a connection. Requests of this API are none.
+    online: bool,
+    /// Whether it is the one of this request.
+    current: bool,
+}
+
+impl From<wire::Sessions> for Sessions {
+    fn from(list: wire::Sessions) -> Sessions {
+        let session = |session: wire::Session| {
+            let wire::Session { device, created_ms, used_ms, online, current } = session;
+            Session { device, created_ms, used_ms, online, current }
+        };
+        Sessions { sessions: list.sessions.into_iter().map(session).collect() }
+    }
+}
+
+/// All sessions of the caller, in order of their devices.
+#[utoipa::path(get, path = "/v1/me/sessions", tag = "me", responses((status = 200, body = Sessions)))]
+pub async fn sessions(asker: Asker) -> Result<Answer<Sessions>, Problem> {
+    Ok(Answer(asker.perform(wire::ListSessions {}).await?.into()))
+}
+
+/// Ends the session of a device, if there is one.
+#[utoipa::path(delete, path = "/v1/me/sessions/{device}", tag = "me",
+    params(("device" = String, Path, description = "As listed, percent-encoded")),
+    responses((status = 204, description = "There is no such session any more")))]
+pub async fn end_session(asker: Asker, Path(device): Path<String>) -> Result<StatusCode, Problem> {
+    asker.perform(wire::RevokeSession { device }).await?;
+    asker.forget_tokens();
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,200 @@
+//! Messages: send and history.
+
+use std::borrow::Cow;
+
+use axum::Json as Answer;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use troupe_actors::message::wire;
+use troupe_core::{Body, Seq, limits};
+use troupe_proto::client;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use crate::asker::Asker;
+use crate::ids::{Conversation, conversation_of_path};
+use crate::json::{Json, MESSAGE};
+use crate::key::{self, Key};
+use crate::problem::Problem;
+use crate::query::{Path, Query, limit, seq};
+use crate::routes::event::Event;
+
+/// Either a text, or a body of any kind.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage {
+    text: Option<String>,
+    body: Option<NewBody>,
+    after: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBody {
+    kind: u32,
+    text: Option<String>,
+    content: Option<String>,
+}
+
+impl NewMessage {
+    fn body(text: Option<String>, body: Option<NewBody>) -> Result<wire::Body, Problem> {
+        let of_text = |text: String| wire::Body { kind: Body::TEXT, content: text.into_bytes().into() };
+        match (text, body) {
+            (Some(text), None) | (None, Some(NewBody { kind: Body::TEXT, text: Some(text), content: None })) => {
+                Ok(of_text(text))
+            }
+            (None, Some(NewBody { kind, text: None, content })) if kind != Body::TEXT => {
+                let content = STANDARD.decode(content.unwrap_or_default());
+                let content = content.map_err(|_| Problem::bad_request("body.content: it is base64 with padding"))?;
+                Ok(wire::Body { kind, content: content.into() })
+            }
+            (None, Some(NewBody { kind: Body::TEXT, .. })) => {
+                Err(Problem::bad_request("body: one of kind 1 has a \"text\" and no \"content\""))
+            }
+            (None, Some(_)) => Err(Problem::bad_request("body: only one of kind 1 has a \"text\"; give \"content\"")),
+            (Some(_), Some(_)) => Err(Problem::bad_request("a message has \"text\" or \"body\", not both")),
+            (None, None) => Err(Problem::bad_request("a message has a \"text\" or a \"body\"")),
+        }
+    }
+}
+
+impl PartialSchema for NewMessage {
+    fn schema() -> RefOr<Schema> {
+        let text = || {
+            let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+            text.max_length(Some(limits::MESSAGE_BYTES))
+        };
+        let kind = |least: usize, most: usize| {
+            let kind = ObjectBuilder::new().schema_type(Type::Integer);
+            kind.minimum(Some(least as f64)).maximum(Some(most as f64))
+        };
+        let after = || {
+            let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{32}$"));
+            id.description(Some("The key of this device's message that must be in the log already."))
+        };
+        let closed = || {
+            ObjectBuilder::new()
+                .schema_type(Type::Object)
+                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        };
+        let of_text = closed().property("kind", kind(1, 1)).property("text", text()).required("kind").required("text");
+        let content = ObjectBuilder::new().schema_type(Type::String).description(Some("In base64, with padding."));
+        let content = content.pattern(Some("^([A-Za-z0-9+/]{4})*$")).max_length(Some(limits::MESSAGE_BYTES));
+        let of_other =
+            closed().property("kind", kind(2, u32::MAX as usize)).property("content", content).required("kind");
+        let body = OneOfBuilder::new().item(of_text).item(of_other);
+        OneOfBuilder::new()
+            .item(closed().property("text", text()).property("after", after()).required("text"))
+            .item(closed().property("body", body).property("after", after()).required("body"))
+            .description(Some("A text, or a body of any kind."))
+            .into()
+    }
+}
+
+impl ToSchema for NewMessage {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("NewMessage")
+    }
+}
+
+/// The place of what was sent: it is on the disks of a majority.
+#[derive(Serialize, ToSchema)]
+pub struct Placed {
+    seq: u64,
+    time_ms: u64,
+    /// The key of the request, 32 hexadecimal digits.
+    client_message_id: String,
+    /// An earlier request with the same key has placed it.
+    duplicate: bool,
+}
+
+impl Placed {
+    pub fn of(ack: &wire::SendAck, key: &Key) -> Placed {
+        let client_message_id = key.id.to_string();
+        Placed { seq: ack.seq, time_ms: ack.time_ms, client_message_id, duplicate: ack.duplicate }
+    }
+}
+
+/// Sends a message, once per `Idempotency-Key`.
+///
+/// The key is kept for life. A repeat with the same key and body answers the first place with
+/// `duplicate`; with another body it is refused with `idempotency_key_reused`.
+#[utoipa::path(post, path = "/v1/conversations/{conversation}/messages", tag = "messages", request_body = NewMessage,
+    params(("conversation" = inline(Conversation), Path),
+        ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID; \
+            without it the server makes one")),
+    responses((status = 200, body = Placed)))]
+pub async fn send(
+    asker: Asker,
+    Path(conversation): Path<String>,
+    key: Key,
+    Json(message): Json<NewMessage, MESSAGE>,
+) -> Result<Answer<Placed>, Problem> {
+    let NewMessage { text, body, after } = message;
+    let body = NewMessage::body(text, body)?;
+    let after = match after.as_deref().map(key::parse) {
+        None => Bytes::new(),
+        Some(Some(id)) => Bytes::copy_from_slice(&id.0),
+        Some(None) => return Err(Problem::bad_request("after: it is 32 hexadecimal digits or a UUID")),
+    };
+    let conversation = conversation_of_path(&conversation)?;
+    let client_message_id = key.bytes();
+    let send = wire::Send { conversation: conversation.to_string(), client_message_id, after, body: Some(body) };
+    let sent = send.clone();
+    let ack = asker.perform(send).await.map_err(|problem| problem.under(key.id))?;
+    if ack.duplicate && key.given {
+        let intent = client::send(asker.known.caller.user(), sent).map_err(|error| asker.refused(error.into()))?.intent;
+        asker.is_the_same(conversation, Seq(ack.seq), &intent).await?;
+    }
+    Ok(Answer(Placed::of(&ack, &key)))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// Events behind this seq, oldest first.
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
+    after: Option<u64>,
+    /// Events before this seq. Without both: the latest events.
+    #[param(value_type = Option<u64>, minimum = 1, maximum = 9007199254740991u64)]
+    before: Option<u64>,
+    /// Without it: as many as a page takes.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Page {
+    /// Oldest first.
+    messages: Vec<Event>,
+    /// The seq of the latest event.
+    head: u64,
+    /// Whether there are further events in this direction.
+    more: bool,
+}
+
+/// A page of the log: messages, and changes of a group.
+#[utoipa::path(get, path = "/v1/conversations/{conversation}/messages", tag = "messages",
+    params(("conversation" = inline(Conversation), Path), HistoryQuery),
+    responses((status = 200, body = Page)))]
+pub async fn history(
+    asker: Asker,
+    Path(conversation): Path<String>,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Answer<Page>, Problem> {
+    let limit = limit(query.limit, limits::PAGE_EVENTS)?;
+    let (seq, backward) = match (query.after, query.before) {
+        (Some(after), None) => (seq("after", after)?, false),
+        (None, Some(0)) => return Err(Problem::bad_request("before: the first event is 1")),
+        (None, before) => (seq("before", before.unwrap_or_default())?, true),
+        (Some(_), Some(_)) => return Err(Problem::bad_request("give \"after\" or \"before\", not both")),
+    };
+    let conversation = conversation_of_path(&conversation)?.to_string();
+    let page = asker.perform(wire::Fetch { conversation, seq, backward, limit }).await?;
+    let messages = page.events.into_iter().map(Event::from).collect();
+    Ok(Answer(Page { messages, head: page.head, more: page.more }))
+}

@@ -1,0 +1,92 @@
+//! Other users.
+
+use axum::Json as Answer;
+use serde::{Deserialize, Serialize};
+use troupe_actors::message::wire;
+use troupe_core::{Rejection, limits};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::asker::Asker;
+use crate::ids::Id;
+use crate::problem::Problem;
+use crate::query::{Path, Query, limit};
+
+#[derive(Serialize, ToSchema)]
+pub struct Users {
+    users: Vec<User>,
+    more: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct User {
+    user_id: Id,
+    name: String,
+    online: bool,
+    /// Only its messages are left.
+    deleted: bool,
+}
+
+impl From<wire::User> for User {
+    fn from(user: wire::User) -> User {
+        let wire::User { user_id, name, online, deleted } = user;
+        User { user_id: Id(user_id), name, online, deleted }
+    }
+}
+
+impl From<wire::Users> for Users {
+    fn from(page: wire::Users) -> Users {
+        Users { users: page.users.into_iter().map(User::from).collect(), more: page.more }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FindQuery {
+    /// Look-alikes count as the same.
+    prefix: Option<String>,
+    /// The last name of the page before.
+    after: Option<String>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+}
+
+/// Users whose name begins with a prefix, in order of their names.
+#[utoipa::path(get, path = "/v1/users", tag = "users", params(FindQuery), responses((status = 200, body = Users)))]
+pub async fn find(asker: Asker, Query(query): Query<FindQuery>) -> Result<Answer<Users>, Problem> {
+    let limit = limit(query.limit, limits::PAGE_USERS)?;
+    let (prefix, after) = (query.prefix.unwrap_or_default(), query.after.unwrap_or_default());
+    Ok(Answer(asker.perform(wire::FindUsers { prefix, after, limit }).await?.into()))
+}
+
+/// One user, by its id in decimal, or by its name.
+#[utoipa::path(get, path = "/v1/users/{user}", tag = "users",
+    params(("user" = String, Path, description = "An id in decimal, or a name")),
+    responses((status = 200, body = User)))]
+pub async fn show(asker: Asker, Path(user): Path<String>) -> Result<Answer<User>, Problem> {
+    // A text of digits is no name.
+    let get = match Id::parse(&user) {
+        Some(id) => wire::GetUsers { ids: vec![id.user()?], names: Vec::new() },
+        None => wire::GetUsers { ids: Vec::new(), names: vec![user] },
+    };
+    let found = asker.perform(get).await?.users.into_iter().next();
+    found.map(|user| Answer(user.into())).ok_or_else(|| asker.refused(Rejection::NoSuchUser.into()))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct OnlineQuery {
+    /// The last name of the page before.
+    after: Option<String>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+}
+
+/// Users who are online now, in order of their names.
+#[utoipa::path(get, path = "/v1/online", tag = "users", params(OnlineQuery), responses((status = 200, body = Users)))]
+pub async fn online(asker: Asker, Query(query): Query<OnlineQuery>) -> Result<Answer<Users>, Problem> {
+    let limit = limit(query.limit, limits::PAGE_USERS)?;
+    let after = query.after.unwrap_or_default();
+    Ok(Answer(asker.perform(wire::ListOnline { after, limit }).await?.into()))
+}

@@ -1,0 +1,16 @@
+//! The API of whole nodes in this process, with the harness of the TCP edge: what comes in by one
+//! edge is seen by the other.
+
+mod accounts;
+mod administration;
+mod bad_input;
+mod document;
+mod groups;
+#[path = "../../../tcp/tests/node/harness/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "it is shared, and the other edge uses the rest")]
+mod harness;
+mod http;
+mod idempotency;
+mod messages;
+mod privacy;
+mod three_nodes;
