@@ -80,8 +80,8 @@ fn message() -> impl Strategy<Value = Command> {
 
 /// To one of the first events: some are messages.
 fn reaction() -> impl Strategy<Value = Command> {
-    let emoji = prop_oneof![8 => Just("👍"), 4 => Just("❤\u{fe0f}"), 1 => Just("ok")];
-    let to = prop_oneof![12 => (1..8u64).prop_map(Seq), 1 => seq()];
+    let emoji = prop_oneof![12 => Just("👍"), 3 => Just("❤\u{fe0f}"), 1 => Just("ok")];
+    let to = prop_oneof![12 => (1..5u64).prop_map(Seq), 1 => seq()];
     let intent = (to, emoji, prop::bool::weighted(0.4)).prop_map(|(to, emoji, remove)| Intent::React {
         to,
         emoji: emoji.to_owned(),

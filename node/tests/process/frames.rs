@@ -17,6 +17,8 @@ const CROWD: usize = 20;
 
 /// The beginning of TLS: a frame without end to a connection that speaks frames already.
 const HALF_HANDSHAKE: &str = "half a handshake";
+/// The port serves HTTP too, to a connection that begins with it.
+const HTTP: &str = "HTTP";
 
 fn ping() -> Vec<u8> {
     frame(9, Ask::Ping(wire::Ping { nonce: 9 }))
@@ -48,7 +50,7 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("a field that is cut off", announced(4, &[0x12, 0x7f, 8, 1])),
         ("the largest frame allowed, of noise", announced(limits::FRAME_BYTES, &noise(limits::FRAME_BYTES))),
         ("noise", noise(256 * 1024)),
-        ("HTTP", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()),
+        (HTTP, b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()),
         (HALF_HANDSHAKE, vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
         ("a good frame and a bad one behind it", [ping(), announced(3, &[0xff; 3])].concat()),
     ]
@@ -70,6 +72,11 @@ async fn a_bad_frame_ends_its_own_connection_with_a_word_and_no_other() {
         let user = Wire::logged_in(&address, "ann", "laptop").await;
         for (who, mut wire) in [("a stranger", stranger), ("a user", user)] {
             wire.write(&bytes).await;
+            if what == HTTP && who == "a stranger" {
+                let answer = wire.rest().await;
+                assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+                continue;
+            }
             let last = wire.end().await;
             // A handshake that comes to nothing ends with the time to log in: nothing was agreed to
             // say a word in.

@@ -72,6 +72,13 @@ impl Wire {
         };
         within(end).await
     }
+
+    /// Everything until the server closes, as text.
+    pub async fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        within(self.stream.read_to_end(&mut rest)).await.expect("an answer and its end");
+        String::from_utf8_lossy(&rest).into_owned()
+    }
 }
 
 pub fn frame(request_id: u64, request: Ask) -> Vec<u8> {
