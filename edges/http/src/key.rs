@@ -10,6 +10,8 @@ use crate::api::Api;
 use crate::problem::Problem;
 
 pub const HEADER: &str = "idempotency-key";
+/// The keys that [`parse`] takes.
+pub const PATTERN: &str = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {

@@ -6,13 +6,15 @@ use axum::Router;
 use bytes::Bytes;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::Tag;
-use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::Api;
 use crate::ids::Id;
+use crate::key;
 use crate::problem::{self, Shown};
 use crate::routes;
 
@@ -56,6 +58,7 @@ pub fn parts() -> (Router<Api>, OpenApi) {
         for (method, operation) in operations(item) {
             operation.operation_id = Some(name(method, path));
             refuses(operation);
+            shows_keys(operation);
         }
     }
     let problems = serde_json::to_value(problem::known()).unwrap_or_default();
@@ -82,6 +85,18 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
 fn name(method: &str, path: &str) -> String {
     let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "v1");
     words.fold(method.to_owned(), |name, word| name + "_" + word)
+}
+
+/// The form of a key, where an operation takes one.
+fn shows_keys(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name.eq_ignore_ascii_case(key::HEADER)
+        {
+            let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(key::PATTERN));
+            parameter.schema = Some(Schema::from(text).into());
+        }
+    }
 }
 
 /// Every operation may be refused, with a problem.

@@ -152,3 +152,16 @@ fn the_document_and_the_page_name_every_problem_of_this_edge() {
         assert!(api.contains(&row) || protocol.contains(&row), "{code} has no row");
     }
 }
+
+#[test]
+fn every_key_shows_its_form() {
+    let document = document();
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.values().filter_map(Value::as_object).flat_map(|item| item.values());
+    let parameters = operations.filter_map(|operation| operation["parameters"].as_array()).flatten();
+    let keys: Vec<&Value> = parameters.filter(|parameter| parameter["name"] == "Idempotency-Key").collect();
+    assert!(keys.len() > 5, "{keys:?}");
+    for key in keys {
+        assert!(key["schema"]["pattern"].as_str().is_some_and(|pattern| pattern.contains("{32}")), "{key}");
+    }
+}
