@@ -123,7 +123,7 @@ pub const UNAUTHENTICATED_SECONDS: u64 = 15;
 pub const DOUBT_SECONDS: u64 = 20;
 /// Seconds without any frame from a client before its connection is closed.
 pub const IDLE_SECONDS: u64 = 90;
-/// Seconds between two pings of a WebSocket. Proxies close what is silent for a minute.
+/// Seconds between pings on a WebSocket. Proxies close connections that are silent for a minute.
 pub const WEBSOCKET_PING_SECONDS: u64 = 25;
 /// Password hashes running at once on a node; each takes some 19 MiB and 20 ms of a core.
 pub const HASHES_RUNNING: usize = 2;

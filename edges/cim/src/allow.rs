@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_and_named_networks_come_in_and_nobody_else() {
+    fn only_loopback_and_named_networks_are_admitted() {
         for (allow, peer, expected) in [
             ("", "127.0.0.1", true),
             ("", "::1", true),
