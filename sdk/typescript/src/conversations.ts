@@ -1,0 +1,246 @@
+/** The list of a user's conversations with unread counts, kept up to date by the items of its client. */
+
+import type { Clock } from "./clock.js";
+import { TroupeError } from "./errors.js";
+import { COUNTS_AS_UNREAD, type Event } from "./event.js";
+import { type ConversationId, readConversation, type Seq, seq, type UserId } from "./ids.js";
+import type { Incoming } from "./items.js";
+import { PAGE_CONVERSATIONS } from "./limits.js";
+import type { HistoryPage } from "./requests.js";
+import { Value, type Watched } from "./value.js";
+import type * as wire from "./wire.js";
+
+/** Milliseconds for which conversations to ask for are collected, and between two attempts. */
+const [COLLECT, AGAIN] = [50, 1_000];
+/** Read positions of one conversation are sent this often at most: only the latest counts. */
+const READ_EVERY = 1_000;
+
+export interface ConversationView {
+  readonly id: ConversationId;
+  /** A group's name, or the other user's. */
+  readonly name: string;
+  readonly head: Seq;
+  /** Of its latest event. */
+  readonly timeMs: number;
+  readonly delivered: Seq;
+  readonly read: Seq;
+  readonly unread: number;
+  readonly members: number;
+  readonly role: wire.Role;
+  /** Any user may join. */
+  readonly isOpen: boolean;
+  /** The latest event that this client has taken or loaded. */
+  readonly last: Event | undefined;
+}
+
+/** The part of a client that the list asks. */
+export interface Asker {
+  readonly user: UserId | undefined;
+  conversations(): Promise<{ conversations: wire.Conversation[]; unavailable: ConversationId[] }>;
+  getConversations(conversations: readonly string[]): Promise<wire.Conversations>;
+  historyBefore(conversation: string, before?: number, limit?: number): Promise<HistoryPage>;
+  markRead(conversation: string, upTo: number): Promise<void>;
+}
+
+export class ConversationList implements Watched<readonly ConversationView[]> {
+  private readonly views = new Map<ConversationId, ConversationView>();
+  private readonly shown = new Value<readonly ConversationView[]>([]);
+  /** Conversations to ask for. */
+  private readonly stale = new Set<ConversationId>();
+  private isWholeStale = false;
+  private isAsking = false;
+  private isScheduled = false;
+  /** Read positions that are not sent yet. An entry stays for as long as no other one may be sent. */
+  private readonly reading = new Map<ConversationId, number | undefined>();
+
+  constructor(
+    private readonly client: Asker,
+    private readonly clock: Clock,
+  ) {
+    this.reload();
+  }
+
+  get(): readonly ConversationView[] {
+    return this.shown.get();
+  }
+
+  subscribe(run: (value: readonly ConversationView[]) => void): () => void {
+    return this.shown.subscribe(run);
+  }
+
+  find(conversation: string): ConversationView | undefined {
+    return this.views.get(conversation as ConversationId);
+  }
+
+  /** For a badge. */
+  get unread(): number {
+    let sum = 0;
+    for (const { unread } of this.views.values()) sum += unread;
+    return sum;
+  }
+
+  /** Asks the server for the whole list. */
+  reload(): void {
+    this.isWholeStale = true;
+    this.schedule(0);
+  }
+
+  /** The user has read this conversation up to `upTo`. Shown at once, and sent soon. */
+  markRead(conversation: ConversationId, upTo: number): void {
+    const view = this.views.get(conversation);
+    if (view === undefined || upTo <= view.read) return;
+    this.readUpTo(view, upTo);
+    if (this.reading.has(conversation)) return void this.reading.set(conversation, upTo);
+    this.sendRead(conversation, upTo);
+  }
+
+  /** Fetches the latest event of a conversation that has none yet, for a preview. */
+  async loadLast(conversation: ConversationId): Promise<void> {
+    const view = this.views.get(conversation);
+    if (view === undefined || view.last !== undefined || view.head === 0) return;
+    const { events } = await this.client.historyBefore(conversation, 0, 1);
+    const [now, last] = [this.views.get(conversation), events.at(-1)];
+    if (now !== undefined && last !== undefined && (now.last?.seq ?? 0) < last.seq) this.put({ ...now, last });
+  }
+
+  /** For the client: an item that the application receives. */
+  take(item: Incoming): void {
+    switch (item.type) {
+      case "event":
+        return this.event(item.conversation, item.event);
+      case "cursorMoved": {
+        const view = this.views.get(item.conversation);
+        if (item.user === this.client.user && view !== undefined) this.readUpTo(view, item.read);
+        return;
+      }
+      case "conversationAdded":
+        return this.refresh(item.conversation);
+      case "conversationRemoved":
+        if (this.views.delete(item.conversation)) this.show();
+        return;
+      case "stateChanged":
+        if (item.state.is === "online") this.reload();
+        return;
+      case "restored":
+      case "missed":
+        return this.reload();
+    }
+  }
+
+  private event(conversation: ConversationId, event: Event): void {
+    const view = this.views.get(conversation);
+    if (view === undefined) return this.refresh(conversation);
+    // Names, members and roles are those of the server.
+    if (event.content.kind !== "message" && event.content.kind !== "reacted") this.refresh(conversation);
+    // An event that the line counts already.
+    if (event.seq <= view.head) {
+      if ((view.last?.seq ?? 0) < event.seq) this.put({ ...view, last: event });
+      return;
+    }
+    const counts = event.sender !== this.client.user && (event.flags & COUNTS_AS_UNREAD) !== 0 && event.seq > view.read;
+    this.put({ ...view, head: event.seq, timeMs: event.timeMs, last: event, unread: view.unread + Number(counts) });
+  }
+
+  private readUpTo(view: ConversationView, upTo: number): void {
+    if (upTo <= view.read) return;
+    const read = seq(upTo);
+    if (upTo >= view.head) return this.put({ ...view, read, unread: 0 });
+    // The server counts the messages behind it.
+    this.put({ ...view, read });
+    this.refresh(view.id);
+  }
+
+  private sendRead(conversation: ConversationId, upTo: number): void {
+    this.reading.set(conversation, undefined);
+    // A position that was not sent is sent with the next one.
+    this.client.markRead(conversation, upTo).catch(ignored);
+    this.clock.after(READ_EVERY, () => {
+      const later = this.reading.get(conversation);
+      this.reading.delete(conversation);
+      if (later !== undefined) this.sendRead(conversation, later);
+    });
+  }
+
+  private refresh(conversation: ConversationId): void {
+    this.stale.add(conversation);
+    this.schedule(COLLECT);
+  }
+
+  private schedule(ms: number): void {
+    if (this.isScheduled || this.isAsking) return;
+    this.isScheduled = true;
+    this.clock.after(ms, () => {
+      this.isScheduled = false;
+      this.isAsking = true;
+      void this.ask()
+        .catch(ignored)
+        .finally(() => {
+          this.isAsking = false;
+          if (this.stale.size > 0 || this.isWholeStale) this.schedule(AGAIN);
+        });
+    });
+  }
+
+  private async ask(): Promise<void> {
+    if (this.isWholeStale) {
+      this.isWholeStale = false;
+      const { conversations, unavailable } = await this.again(this.client.conversations(), () => (this.isWholeStale = true));
+      const there = new Set<string>([...conversations.map((line) => line.conversation), ...unavailable]);
+      for (const id of this.views.keys()) if (!there.has(id)) this.views.delete(id);
+      for (const line of conversations) this.line(line);
+      for (const id of unavailable) this.stale.add(id);
+      return this.show();
+    }
+    const asked = [...this.stale].slice(0, PAGE_CONVERSATIONS);
+    for (const id of asked) this.stale.delete(id);
+    const { conversations, unavailable } = await this.again(this.client.getConversations(asked), () =>
+      asked.forEach((id) => this.stale.add(id)),
+    );
+    for (const line of conversations) this.line(line);
+    for (const one of unavailable) {
+      const id = readConversation(one);
+      if (id !== undefined) this.stale.add(id);
+    }
+    this.show();
+  }
+
+  /** A request that failed for the moment leaves its conversations stale. */
+  private async again<T>(request: Promise<T>, failed: () => void): Promise<T> {
+    try {
+      return await request;
+    } catch (error) {
+      if (error instanceof TroupeError && error.transient) failed();
+      throw error;
+    }
+  }
+
+  private line(line: wire.Conversation): void {
+    const id = readConversation(line.conversation);
+    if (id === undefined) return;
+    const held = this.views.get(id);
+    // Read before an event that has arrived meanwhile: ask again.
+    if (held !== undefined && held.head > line.head) this.stale.add(id);
+    const { name, members, role, open } = line;
+    this.views.set(id, {
+      ...{ id, name, members, role, isOpen: open, last: held?.last, unread: line.unread },
+      head: seq(Math.max(line.head, held?.head ?? 0)),
+      timeMs: Math.max(line.timeMs, held?.timeMs ?? 0),
+      delivered: seq(line.delivered),
+      read: seq(Math.max(line.read, held?.read ?? 0)),
+    });
+  }
+
+  private put(view: ConversationView): void {
+    this.views.set(view.id, view);
+    this.show();
+  }
+
+  private show(): void {
+    this.shown.set([...this.views.values()].sort((one, other) => other.timeMs - one.timeMs));
+  }
+}
+
+/** A request of the list failed: it is asked again, unless the client has stopped. */
+function ignored(error: unknown): void {
+  if (!(error instanceof TroupeError)) throw error;
+}

@@ -1,0 +1,179 @@
+/** Events of a log: an envelope that every version reads, and a content that only some understand. */
+
+import { Reader, type Init, type Type, Writer } from "./codec.js";
+import { ProtocolError } from "./errors.js";
+import { type ClientMessageId, clientMessageId, sameBytes, seq, type Seq, userId, type UserId } from "./ids.js";
+import { sha256 } from "./sha256.js";
+import * as wire from "./wire.js";
+
+/** The kind of a body that is text. */
+export const TEXT = 1;
+/** A flag of events: it counts as unread. */
+export const COUNTS_AS_UNREAD = 1;
+
+const FLAGS = 1000;
+const CONTENT_HASH = 1001;
+const [FIRST_KIND, LAST_KIND] = [5, 999];
+const ID_BYTES = 16;
+const ofUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** `Event` of client.proto with its content as bytes, so that unknown kinds are kept. */
+export interface WireEvent {
+  seq: number;
+  timeMs: number;
+  sender: number;
+  clientMessageId: Uint8Array;
+  /** The number of the field that holds the content. 0: there is none. */
+  kind: number;
+  content: Uint8Array;
+  /** Its lower 32 bits. */
+  flags: number;
+  contentHash: Uint8Array;
+}
+
+export const WireEvent: Type<WireEvent> = {
+  name: "Event",
+
+  encode(event: Init<WireEvent>): Uint8Array<ArrayBuffer> {
+    const out = new Writer();
+    if (event.seq) out.number(1, event.seq);
+    if (event.timeMs) out.number(2, event.timeMs);
+    if (event.sender) out.number(3, event.sender);
+    if (event.clientMessageId?.length) out.block(4, event.clientMessageId);
+    const kind = event.kind ?? 0;
+    if (kind >= FIRST_KIND && kind <= LAST_KIND) out.block(kind, event.content ?? new Uint8Array(0));
+    if (event.flags) out.number(FLAGS, event.flags);
+    if (event.contentHash?.length) out.block(CONTENT_HASH, event.contentHash);
+    return out.finish();
+  },
+
+  decode(data: Uint8Array): WireEvent {
+    const none = new Uint8Array(0);
+    const event = { seq: 0, timeMs: 0, sender: 0, clientMessageId: none, kind: 0, content: none, flags: 0, contentHash: none };
+    const reader = new Reader(data);
+    while (reader.next()) {
+      const { number, block } = reader;
+      if (reader.wireType === 2) {
+        if (number === 4) event.clientMessageId = block;
+        else if (number >= FIRST_KIND && number <= LAST_KIND) [event.kind, event.content] = [number, block];
+        else if (number === CONTENT_HASH) event.contentHash = block;
+      } else if (reader.wireType === 0) {
+        if (number === 1) event.seq = reader.value();
+        else if (number === 2) event.timeMs = reader.value();
+        else if (number === 3) event.sender = reader.value();
+        else if (number === FLAGS) event.flags = reader.bits();
+      }
+    }
+    return event;
+  },
+};
+
+/** A message. `bodyKind` 1 is text; 1000 and above are the application's own. */
+export interface MessageContent {
+  readonly kind: "message";
+  readonly bodyKind: number;
+  readonly content: Uint8Array;
+  /** The text, if it is one. */
+  readonly text: string | undefined;
+}
+
+export type Content =
+  | MessageContent
+  | { readonly kind: "created"; readonly name: string }
+  | { readonly kind: "renamed"; readonly name: string }
+  | { readonly kind: "added"; readonly users: readonly UserId[] }
+  | { readonly kind: "removed"; readonly user: UserId }
+  | { readonly kind: "roleChanged"; readonly user: UserId; readonly role: wire.Role }
+  /** The sender reacted to the message with the seq `to`, or took the reaction back. */
+  | { readonly kind: "reacted"; readonly to: Seq; readonly emoji: string; readonly removed: boolean }
+  /** A kind, or a content, that this version does not know. Show it as such. */
+  | { readonly kind: "unsupported"; readonly number: number; readonly content: Uint8Array };
+
+/** An event of a conversation's log. Plain data, like all items. */
+export interface Event {
+  readonly seq: Seq;
+  readonly timeMs: number;
+  readonly sender: UserId;
+  readonly clientMessageId: ClientMessageId;
+  readonly content: Content;
+  readonly flags: number;
+}
+
+/** The text of a text message. */
+export function textOf(event: Event): string | undefined {
+  return event.content.kind === "message" ? event.content.text : undefined;
+}
+
+/** Throws ProtocolError without a client message id: then it is no event. */
+export function ofWire(event: WireEvent): Event {
+  if (event.clientMessageId.length !== ID_BYTES) throw new ProtocolError("an event has no client message id of 16 bytes");
+  // A content with another hash is not authentic.
+  const forged = event.contentHash.length > 0 && !sameBytes(sha256(event.content).subarray(0, 16), event.contentHash);
+  return {
+    seq: seq(event.seq),
+    timeMs: event.timeMs,
+    sender: userId(event.sender),
+    clientMessageId: clientMessageId(event.clientMessageId),
+    content: (forged ? undefined : understood(event.kind, event.content)) ?? unsupported(event.kind, event.content),
+    flags: event.flags,
+  };
+}
+
+/** An event that an earlier version kept, with what this version knows. */
+export function readAgain(event: Event): Event {
+  const { content } = event;
+  if (content.kind !== "unsupported" || content.content.length === 0) return event;
+  const known = understood(content.number, content.content);
+  return known === undefined ? event : { ...event, content: known };
+}
+
+function unsupported(number: number, content: Uint8Array): Content {
+  return { kind: "unsupported", number, content };
+}
+
+/** Undefined: the kind, or its content, is of a later version. */
+function understood(kind: number, content: Uint8Array): Content | undefined {
+  const read = KNOWN.get(kind);
+  try {
+    return read?.(content);
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined;
+    throw error;
+  }
+}
+
+const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> = new Map([
+  [5, message],
+  [6, (content: Uint8Array): Content => ({ kind: "created", name: wire.Created.decode(content).name })],
+  [7, (content: Uint8Array): Content => ({ kind: "renamed", name: wire.Renamed.decode(content).name })],
+  [8, (content: Uint8Array): Content => ({ kind: "added", users: wire.Added.decode(content).users.map(userId) })],
+  [9, (content: Uint8Array): Content => ({ kind: "removed", user: userId(wire.Removed.decode(content).user) })],
+  [10, roleChanged],
+  [11, reacted],
+]);
+
+function message(content: Uint8Array): Content {
+  const body = wire.Body.decode(content);
+  return { kind: "message", bodyKind: body.kind, content: body.content, text: bodyText(body.kind, body.content) };
+}
+
+/** The text of a body, if this version can show it. */
+export function bodyText(kind: number, content: Uint8Array): string | undefined {
+  if (kind !== TEXT) return undefined;
+  try {
+    return ofUtf8.decode(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function roleChanged(content: Uint8Array): Content | undefined {
+  const { user, role } = wire.RoleChanged.decode(content);
+  const known = role === wire.Role.MEMBER || role === wire.Role.ADMIN || role === wire.Role.OWNER;
+  return known ? { kind: "roleChanged", user: userId(user), role } : undefined;
+}
+
+function reacted(content: Uint8Array): Content {
+  const { to, emoji, removed } = wire.Reacted.decode(content);
+  return { kind: "reacted", to: seq(to), emoji, removed };
+}

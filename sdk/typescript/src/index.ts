@@ -1,0 +1,47 @@
+/**
+ * The TypeScript SDK of Troupe: a client that sends each message exactly once and delivers every event
+ * once, in order. docs/sdk.md has the rules that it shares with the other SDKs.
+ */
+
+export { Client, type ClientOptions, Events } from "./client.js";
+export { type Clock, realClock } from "./clock.js";
+export { ConversationList, type ConversationView } from "./conversations.js";
+export {
+  OutboxFull,
+  OutOfOrder,
+  Overloaded,
+  ProtocolError,
+  Rejected,
+  Stopped,
+  StoreError,
+  TroupeError,
+  Unavailable,
+} from "./errors.js";
+export { type Content, COUNTS_AS_UNREAD, type Event, type MessageContent, TEXT, textOf } from "./event.js";
+export {
+  type ClientMessageId,
+  clientMessageId,
+  compareConversations,
+  type ConversationId,
+  conversationId,
+  direct,
+  EVERYONE,
+  group,
+  hex,
+  ofHex,
+  randomId,
+  type Seq,
+  seq,
+  type UserId,
+  userId,
+} from "./ids.js";
+export { IndexedDbStore, storeOfPlatform } from "./indexeddb.js";
+export type { Acked, CursorMoved, EventReceived, Incoming, MessageState, Restored, Settled, StartAt, State } from "./items.js";
+export { consistentHash, leastConnections, type NodeChoice, randomly, roundRobin } from "./nodes.js";
+export type { HistoryPage } from "./requests.js";
+export { SentMessage } from "./sent.js";
+export { type Change, type EventQuery, type Kept, MemoryStore, type Saved, type Session, type Store } from "./store.js";
+export type { Dialer, Transport } from "./transport.js";
+export type { Watched } from "./value.js";
+export { websocketDialer } from "./websocket.js";
+export * as wire from "./wire.js";

@@ -1,0 +1,220 @@
+/**
+ * All requests except sends.
+ *
+ * Each request is safe to repeat, reads by nature and changes by their request id. It is repeated at
+ * any node that answers, until the client's patience ends. Answers are messages of client.proto.
+ */
+
+import { type Event, ofWire } from "./event.js";
+import { type ClientMessageId, clientMessageId, compareConversations, type ConversationId, conversationId, ofHex, randomId, seq, type Seq } from "./ids.js";
+import type { Acked } from "./items.js";
+import * as limits from "./limits.js";
+import type { Request, ServerMessage } from "./line.js";
+import type * as wire from "./wire.js";
+
+export interface HistoryPage {
+  /** Oldest first. */
+  readonly events: readonly Event[];
+  readonly head: Seq;
+  /** There are more events in the requested direction. */
+  readonly more: boolean;
+  /** To messages of this page, by their seq, counting every event up to `head`. */
+  readonly reactions: ReadonlyMap<Seq, readonly wire.Reaction[]>;
+}
+
+/** A change under an id of the caller's own is the same change, also after a restart. */
+export interface Change {
+  readonly request?: ClientMessageId | string | Uint8Array;
+}
+
+export type AnswerOf<C extends ServerMessage["case"]> = Extract<ServerMessage, { case: C }>["value"];
+
+export abstract class Requests {
+  /** Asks any node until one answers. Only for requests that may be repeated. */
+  abstract call<C extends ServerMessage["case"]>(request: Request, answer: C): Promise<AnswerOf<C>>;
+  protected abstract readonly isKicked: boolean;
+
+  // ---- sessions
+
+  /** Ends this session everywhere. The client stops. */
+  async logout(): Promise<void> {
+    try {
+      await this.call({ case: "logout", value: {} }, "done");
+    } catch (error) {
+      // The last frame may be the kick instead of the answer.
+      if (!this.isKicked) throw error;
+    }
+  }
+
+  async sessions(): Promise<wire.Session[]> {
+    return (await this.call({ case: "listSessions", value: {} }, "sessions")).sessions;
+  }
+
+  /** Logs out another device of this user. */
+  async revoke(device: string): Promise<void> {
+    await this.call({ case: "revokeSession", value: { device } }, "done");
+  }
+
+  /** Ends the sessions of the other devices. */
+  async changePassword(oldPassword: string, newPassword: string): Promise<void> {
+    await this.call({ case: "changePassword", value: { oldPassword, newPassword, request: randomId() } }, "done");
+  }
+
+  // ---- conversations
+
+  /** The whole list, and the conversations whose shard does not answer now: ask again. */
+  async conversations(): Promise<{ conversations: wire.Conversation[]; unavailable: ConversationId[] }> {
+    const conversations: wire.Conversation[] = [];
+    const unavailable: ConversationId[] = [];
+    for (let after = ""; ; ) {
+      const request: Request = { case: "listConversations", value: { after, limit: limits.PAGE_CONVERSATIONS } };
+      const page = await this.call(request, "conversations");
+      conversations.push(...page.conversations);
+      unavailable.push(...page.unavailable.map(conversationId));
+      // A page may hold only unavailable conversations. The next page begins after the last of both.
+      const all = [...page.conversations.map((line) => line.conversation), ...page.unavailable];
+      const last = all.sort(compareConversations).at(-1);
+      if (!page.more || last === undefined || (after !== "" && compareConversations(last, after) <= 0)) {
+        return { conversations, unavailable };
+      }
+      after = last;
+    }
+  }
+
+  /** Of these conversations (at most 200), the ones that the user is in. */
+  async getConversations(conversations: readonly string[]): Promise<wire.Conversations> {
+    return this.call({ case: "getConversations", value: { conversations } }, "conversations");
+  }
+
+  /** Up to `limit` (500) events after `after`. */
+  historyAfter(conversation: string, after = 0, limit = limits.PAGE_EVENTS): Promise<HistoryPage> {
+    return this.history(conversation, after, false, limit);
+  }
+
+  /** Up to `limit` (500) events before `before`; zero means up to the newest. */
+  historyBefore(conversation: string, before = 0, limit = limits.PAGE_EVENTS): Promise<HistoryPage> {
+    return this.history(conversation, before, true, limit);
+  }
+
+  private async history(conversation: string, from: number, backward: boolean, limit: number): Promise<HistoryPage> {
+    const value = { conversation: conversationId(conversation), seq: from, backward, limit: Math.min(limit, limits.PAGE_EVENTS) };
+    const page = await this.call({ case: "fetch", value }, "page");
+    const reactions = new Map(page.reactions.map(({ seq: of, counts }) => [seq(of), counts]));
+    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions };
+  }
+
+  /** Reports to the members that this user has read up to `upTo`. */
+  async markRead(conversation: string, upTo: number): Promise<void> {
+    await this.call({ case: "markRead", value: { conversation: conversationId(conversation), seq: upTo } }, "done");
+  }
+
+  /** Gives a reaction to a message. It is an event of the conversation's log. */
+  react(conversation: string, to: number, emoji: string, change: Change = {}): Promise<Acked> {
+    return this.reaction(conversation, to, emoji, false, change);
+  }
+
+  /** Takes a reaction back. */
+  unreact(conversation: string, to: number, emoji: string, change: Change = {}): Promise<Acked> {
+    return this.reaction(conversation, to, emoji, true, change);
+  }
+
+  private async reaction(conversation: string, to: number, emoji: string, remove: boolean, change: Change): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: to, emoji, remove };
+    return acked(request, await this.call({ case: "react", value }, "sendAck"));
+  }
+
+  // ---- groups
+
+  /** Creates a group once, however often it is repeated with the same `request`. */
+  async createGroup(
+    name: string,
+    options: Change & { readonly members?: readonly number[]; readonly open?: boolean } = {},
+  ): Promise<ConversationId> {
+    const value = { request: requestId(options), name, open: options.open ?? false, members: options.members ?? [] };
+    return conversationId((await this.call({ case: "createGroup", value }, "groupCreated")).conversation);
+  }
+
+  renameGroup(group: string, name: string, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "rename", value: name }, change);
+  }
+
+  addMembers(group: string, users: readonly number[], change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "add", value: { users: [...users] } }, change);
+  }
+
+  removeMember(group: string, user: number, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "remove", value: user }, change);
+  }
+
+  leaveGroup(group: string, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "leave", value: {} }, change);
+  }
+
+  joinGroup(group: string, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "join", value: {} }, change);
+  }
+
+  setRole(group: string, user: number, role: wire.Role, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "setRole", value: { user, role } }, change);
+  }
+
+  /** A change is an event of the group's log. */
+  private async changeGroup(group: string, what: wire.ChangeGroup["change"], change: Change): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(group), change: what };
+    return acked(request, await this.call({ case: "changeGroup", value } as Request, "sendAck"));
+  }
+
+  /** All members, in order of their ids. */
+  async members(conversation: string): Promise<wire.Member[]> {
+    const members: wire.Member[] = [];
+    for (let after = 0; ; ) {
+      const value = { conversation: conversationId(conversation), after, limit: limits.PAGE_MEMBERS };
+      const page = await this.call({ case: "listMembers", value }, "members");
+      members.push(...page.members);
+      const last = page.members.at(-1)?.userId ?? 0;
+      if (!page.more || last <= after) return members;
+      after = last;
+    }
+  }
+
+  /** Groups to which strangers have added this user, neither accepted nor left. */
+  async invitations(): Promise<wire.Invitation[]> {
+    return (await this.call({ case: "listInvitations", value: {} }, "invitations")).invitations;
+  }
+
+  /** `at` is the seq of the invitation, as listed. */
+  async acceptInvitation(conversation: string, at: number): Promise<void> {
+    await this.call({ case: "acceptInvitation", value: { conversation: conversationId(conversation), seq: at } }, "done");
+  }
+
+  /** Leaves the group, which ends the invitation. */
+  async declineInvitation(conversation: string): Promise<void> {
+    await this.leaveGroup(conversation);
+  }
+
+  // ---- people
+
+  /** Users whose name begins with `prefix`, after the name `after`, and whether there are more. */
+  findUsers(prefix: string, after = ""): Promise<wire.Users> {
+    return this.call({ case: "findUsers", value: { prefix, after, limit: limits.PAGE_USERS } }, "users");
+  }
+
+  onlineUsers(after = ""): Promise<wire.Users> {
+    return this.call({ case: "listOnline", value: { after, limit: limits.PAGE_USERS } }, "users");
+  }
+
+  /** The users with these ids and names. Unknown ones are omitted. */
+  async getUsers(of: { readonly ids?: readonly number[]; readonly names?: readonly string[] }): Promise<wire.User[]> {
+    return (await this.call({ case: "getUsers", value: { ids: of.ids ?? [], names: of.names ?? [] } }, "users")).users;
+  }
+}
+
+function requestId({ request }: Change): Uint8Array<ArrayBuffer> {
+  return request === undefined ? randomId() : ofHex(clientMessageId(request));
+}
+
+function acked(request: Uint8Array, ack: wire.SendAck): Acked {
+  return { id: clientMessageId(request), seq: seq(ack.seq), timeMs: ack.timeMs };
+}

@@ -1,0 +1,1013 @@
+// Messages of proto/proto/client.proto. Written by generate.mjs: do not edit.
+//
+// A oneof is the field that is set, with its value, or undefined.
+
+import { message } from "./codec.js";
+import { WireEvent } from "./event.js";
+
+export const FailureKind = {
+  KIND_UNSPECIFIED: 0,
+  REJECTED: 1,
+  OVERLOADED: 2,
+  UNAVAILABLE: 3,
+  FAILED_PRECONDITION: 4,
+} as const;
+/** A value of FailureKind, or one of a later version. */
+export type FailureKind = number;
+
+export const Role = {
+  ROLE_UNSPECIFIED: 0,
+  MEMBER: 1,
+  ADMIN: 2,
+  OWNER: 3,
+} as const;
+/** A value of Role, or one of a later version. */
+export type Role = number;
+
+export interface ClientFrame {
+  requestId: number;
+  request?:
+    | { case: "hello"; value: Hello }
+    | { case: "register"; value: Register }
+    | { case: "login"; value: Login }
+    | { case: "resume"; value: Resume }
+    | { case: "logout"; value: Logout }
+    | { case: "listSessions"; value: ListSessions }
+    | { case: "revokeSession"; value: RevokeSession }
+    | { case: "send"; value: Send }
+    | { case: "acknowledge"; value: Acknowledge }
+    | { case: "markRead"; value: MarkRead }
+    | { case: "fetch"; value: Fetch }
+    | { case: "listConversations"; value: ListConversations }
+    | { case: "createGroup"; value: CreateGroup }
+    | { case: "changeGroup"; value: ChangeGroup }
+    | { case: "listMembers"; value: ListMembers }
+    | { case: "findUsers"; value: FindUsers }
+    | { case: "listOnline"; value: ListOnline }
+    | { case: "getUsers"; value: GetUsers }
+    | { case: "ping"; value: Ping }
+    | { case: "pong"; value: Pong }
+    | { case: "listInvitations"; value: ListInvitations }
+    | { case: "acceptInvitation"; value: AcceptInvitation }
+    | { case: "changePassword"; value: ChangePassword }
+    | { case: "admin"; value: Admin }
+    | { case: "react"; value: React }
+    | { case: "getConversations"; value: GetConversations }
+    | undefined;
+}
+export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
+  [1, "requestId", "uint64"],
+  [2, "hello", () => Hello, "oneof", "request"],
+  [3, "register", () => Register, "oneof", "request"],
+  [4, "login", () => Login, "oneof", "request"],
+  [5, "resume", () => Resume, "oneof", "request"],
+  [6, "logout", () => Logout, "oneof", "request"],
+  [7, "listSessions", () => ListSessions, "oneof", "request"],
+  [8, "revokeSession", () => RevokeSession, "oneof", "request"],
+  [9, "send", () => Send, "oneof", "request"],
+  [10, "acknowledge", () => Acknowledge, "oneof", "request"],
+  [11, "markRead", () => MarkRead, "oneof", "request"],
+  [12, "fetch", () => Fetch, "oneof", "request"],
+  [13, "listConversations", () => ListConversations, "oneof", "request"],
+  [14, "createGroup", () => CreateGroup, "oneof", "request"],
+  [15, "changeGroup", () => ChangeGroup, "oneof", "request"],
+  [16, "listMembers", () => ListMembers, "oneof", "request"],
+  [17, "findUsers", () => FindUsers, "oneof", "request"],
+  [18, "listOnline", () => ListOnline, "oneof", "request"],
+  [19, "getUsers", () => GetUsers, "oneof", "request"],
+  [20, "ping", () => Ping, "oneof", "request"],
+  [21, "pong", () => Pong, "oneof", "request"],
+  [40, "listInvitations", () => ListInvitations, "oneof", "request"],
+  [41, "acceptInvitation", () => AcceptInvitation, "oneof", "request"],
+  [50, "changePassword", () => ChangePassword, "oneof", "request"],
+  [51, "admin", () => Admin, "oneof", "request"],
+  [60, "react", () => React, "oneof", "request"],
+  [130, "getConversations", () => GetConversations, "oneof", "request"],
+]);
+
+export interface ServerFrame {
+  requestId: number;
+  message?:
+    | { case: "failure"; value: Failure }
+    | { case: "welcome"; value: Welcome }
+    | { case: "registered"; value: Registered }
+    | { case: "loggedIn"; value: LoggedIn }
+    | { case: "done"; value: Done }
+    | { case: "sessions"; value: Sessions }
+    | { case: "sendAck"; value: SendAck }
+    | { case: "page"; value: Page }
+    | { case: "conversations"; value: Conversations }
+    | { case: "groupCreated"; value: GroupCreated }
+    | { case: "members"; value: Members }
+    | { case: "users"; value: Users }
+    | { case: "pong"; value: Pong }
+    | { case: "event"; value: EventPush }
+    | { case: "cursor"; value: CursorPush }
+    | { case: "conversation"; value: ConversationPush }
+    | { case: "kicked"; value: Kicked }
+    | { case: "goAway"; value: GoAway }
+    | { case: "ping"; value: Ping }
+    | { case: "invitations"; value: Invitations }
+    | { case: "invitation"; value: InvitationPush }
+    | { case: "admin"; value: AdminAnswer }
+    | undefined;
+}
+export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
+  [1, "requestId", "uint64"],
+  [2, "failure", () => Failure, "oneof", "message"],
+  [3, "welcome", () => Welcome, "oneof", "message"],
+  [4, "registered", () => Registered, "oneof", "message"],
+  [5, "loggedIn", () => LoggedIn, "oneof", "message"],
+  [6, "done", () => Done, "oneof", "message"],
+  [7, "sessions", () => Sessions, "oneof", "message"],
+  [8, "sendAck", () => SendAck, "oneof", "message"],
+  [9, "page", () => Page, "oneof", "message"],
+  [10, "conversations", () => Conversations, "oneof", "message"],
+  [11, "groupCreated", () => GroupCreated, "oneof", "message"],
+  [12, "members", () => Members, "oneof", "message"],
+  [13, "users", () => Users, "oneof", "message"],
+  [14, "pong", () => Pong, "oneof", "message"],
+  [20, "event", () => EventPush, "oneof", "message"],
+  [21, "cursor", () => CursorPush, "oneof", "message"],
+  [22, "conversation", () => ConversationPush, "oneof", "message"],
+  [23, "kicked", () => Kicked, "oneof", "message"],
+  [24, "goAway", () => GoAway, "oneof", "message"],
+  [25, "ping", () => Ping, "oneof", "message"],
+  [40, "invitations", () => Invitations, "oneof", "message"],
+  [41, "invitation", () => InvitationPush, "oneof", "message"],
+  [50, "admin", () => AdminAnswer, "oneof", "message"],
+]);
+
+export interface Failure {
+  kind: FailureKind;
+  code: string;
+  text: string;
+  retryAfterMs: number;
+}
+export const Failure = /* @__PURE__ */ message<Failure>("Failure", [
+  [1, "kind", "enum"],
+  [2, "code", "string"],
+  [3, "text", "string"],
+  [4, "retryAfterMs", "uint32"],
+]);
+
+export type Done = Record<never, never>;
+export const Done = /* @__PURE__ */ message<Done>("Done", []);
+
+export interface Ping {
+  nonce: bigint;
+}
+export const Ping = /* @__PURE__ */ message<Ping>("Ping", [
+  [1, "nonce", "wide64"],
+]);
+
+export interface Pong {
+  nonce: bigint;
+}
+export const Pong = /* @__PURE__ */ message<Pong>("Pong", [
+  [1, "nonce", "wide64"],
+]);
+
+export interface Hello {
+  minVersion: number;
+  maxVersion: number;
+  client: string;
+}
+export const Hello = /* @__PURE__ */ message<Hello>("Hello", [
+  [1, "minVersion", "uint32"],
+  [2, "maxVersion", "uint32"],
+  [3, "client", "string"],
+]);
+
+export interface Welcome {
+  version: number;
+  clusterId: Uint8Array;
+  nodeId: bigint;
+  server: string;
+  nodes: string[];
+  maxMessageBytes: number;
+  sendWindow: number;
+  pingSeconds: number;
+  history: bigint;
+  continues: Uint8Array[];
+}
+export const Welcome = /* @__PURE__ */ message<Welcome>("Welcome", [
+  [1, "version", "uint32"],
+  [2, "clusterId", "bytes"],
+  [3, "nodeId", "wide64"],
+  [4, "server", "string"],
+  [5, "nodes", "string", "repeated"],
+  [6, "maxMessageBytes", "uint32"],
+  [7, "sendWindow", "uint32"],
+  [8, "pingSeconds", "uint32"],
+  [75, "history", "wide64"],
+  [90, "continues", "bytes", "repeated"],
+]);
+
+export interface Register {
+  name: string;
+  password: string;
+  request: Uint8Array;
+  invite: string;
+}
+export const Register = /* @__PURE__ */ message<Register>("Register", [
+  [1, "name", "string"],
+  [2, "password", "string"],
+  [3, "request", "bytes"],
+  [50, "invite", "string"],
+]);
+
+export interface Registered {
+  userId: number;
+}
+export const Registered = /* @__PURE__ */ message<Registered>("Registered", [
+  [1, "userId", "uint64"],
+]);
+
+export interface Login {
+  name: string;
+  password: string;
+  device: string;
+  newPassword: string;
+}
+export const Login = /* @__PURE__ */ message<Login>("Login", [
+  [1, "name", "string"],
+  [2, "password", "string"],
+  [3, "device", "string"],
+  [50, "newPassword", "string"],
+]);
+
+export interface Resume {
+  token: Uint8Array;
+}
+export const Resume = /* @__PURE__ */ message<Resume>("Resume", [
+  [1, "token", "bytes"],
+]);
+
+export interface LoggedIn {
+  userId: number;
+  name: string;
+  device: string;
+  token: Uint8Array;
+}
+export const LoggedIn = /* @__PURE__ */ message<LoggedIn>("LoggedIn", [
+  [1, "userId", "uint64"],
+  [2, "name", "string"],
+  [3, "device", "string"],
+  [4, "token", "bytes"],
+]);
+
+export type Logout = Record<never, never>;
+export const Logout = /* @__PURE__ */ message<Logout>("Logout", []);
+
+export type ListSessions = Record<never, never>;
+export const ListSessions = /* @__PURE__ */ message<ListSessions>("ListSessions", []);
+
+export interface Sessions {
+  sessions: Session[];
+}
+export const Sessions = /* @__PURE__ */ message<Sessions>("Sessions", [
+  [1, "sessions", () => Session, "repeated"],
+]);
+
+export interface Session {
+  device: string;
+  createdMs: number;
+  online: boolean;
+  current: boolean;
+  usedMs: number;
+}
+export const Session = /* @__PURE__ */ message<Session>("Session", [
+  [1, "device", "string"],
+  [2, "createdMs", "uint64"],
+  [3, "online", "bool"],
+  [4, "current", "bool"],
+  [50, "usedMs", "uint64"],
+]);
+
+export interface RevokeSession {
+  device: string;
+}
+export const RevokeSession = /* @__PURE__ */ message<RevokeSession>("RevokeSession", [
+  [1, "device", "string"],
+]);
+
+export interface Kicked {
+  code: string;
+  text: string;
+}
+export const Kicked = /* @__PURE__ */ message<Kicked>("Kicked", [
+  [1, "code", "string"],
+  [2, "text", "string"],
+]);
+
+export interface GoAway {
+  nodes: string[];
+}
+export const GoAway = /* @__PURE__ */ message<GoAway>("GoAway", [
+  [1, "nodes", "string", "repeated"],
+]);
+
+export interface Send {
+  conversation: string;
+  clientMessageId: Uint8Array;
+  after: Uint8Array;
+  body?: Body | undefined;
+}
+export const Send = /* @__PURE__ */ message<Send>("Send", [
+  [1, "conversation", "string"],
+  [2, "clientMessageId", "bytes"],
+  [3, "after", "bytes"],
+  [4, "body", () => Body, "optional"],
+]);
+
+export interface Body {
+  kind: number;
+  content: Uint8Array;
+}
+export const Body = /* @__PURE__ */ message<Body>("Body", [
+  [1, "kind", "uint32"],
+  [2, "content", "bytes"],
+]);
+
+export interface SendAck {
+  clientMessageId: Uint8Array;
+  seq: number;
+  timeMs: number;
+  duplicate: boolean;
+  conversation: string;
+}
+export const SendAck = /* @__PURE__ */ message<SendAck>("SendAck", [
+  [1, "clientMessageId", "bytes"],
+  [2, "seq", "uint64"],
+  [3, "timeMs", "uint64"],
+  [4, "duplicate", "bool"],
+  [5, "conversation", "string"],
+]);
+
+export interface Created {
+  name: string;
+}
+export const Created = /* @__PURE__ */ message<Created>("Created", [
+  [1, "name", "string"],
+]);
+
+export interface Renamed {
+  name: string;
+}
+export const Renamed = /* @__PURE__ */ message<Renamed>("Renamed", [
+  [1, "name", "string"],
+]);
+
+export interface Added {
+  users: number[];
+}
+export const Added = /* @__PURE__ */ message<Added>("Added", [
+  [1, "users", "uint64", "repeated"],
+]);
+
+export interface Removed {
+  user: number;
+}
+export const Removed = /* @__PURE__ */ message<Removed>("Removed", [
+  [1, "user", "uint64"],
+]);
+
+export interface RoleChanged {
+  user: number;
+  role: Role;
+}
+export const RoleChanged = /* @__PURE__ */ message<RoleChanged>("RoleChanged", [
+  [1, "user", "uint64"],
+  [2, "role", "enum"],
+]);
+
+export interface Reacted {
+  to: number;
+  emoji: string;
+  removed: boolean;
+}
+export const Reacted = /* @__PURE__ */ message<Reacted>("Reacted", [
+  [1, "to", "uint64"],
+  [2, "emoji", "string"],
+  [3, "removed", "bool"],
+]);
+
+export interface EventPush {
+  conversation: string;
+  event?: WireEvent | undefined;
+}
+export const EventPush = /* @__PURE__ */ message<EventPush>("EventPush", [
+  [1, "conversation", "string"],
+  [2, "event", () => WireEvent, "optional"],
+]);
+
+export interface Acknowledge {
+  conversation: string;
+  seq: number;
+}
+export const Acknowledge = /* @__PURE__ */ message<Acknowledge>("Acknowledge", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+]);
+
+export interface MarkRead {
+  conversation: string;
+  seq: number;
+}
+export const MarkRead = /* @__PURE__ */ message<MarkRead>("MarkRead", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+]);
+
+export interface CursorPush {
+  conversation: string;
+  userId: number;
+  delivered: number;
+  read: number;
+}
+export const CursorPush = /* @__PURE__ */ message<CursorPush>("CursorPush", [
+  [1, "conversation", "string"],
+  [2, "userId", "uint64"],
+  [3, "delivered", "uint64"],
+  [4, "read", "uint64"],
+]);
+
+export interface Fetch {
+  conversation: string;
+  seq: number;
+  backward: boolean;
+  limit: number;
+}
+export const Fetch = /* @__PURE__ */ message<Fetch>("Fetch", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "backward", "bool"],
+  [4, "limit", "uint32"],
+]);
+
+export interface Page {
+  conversation: string;
+  events: WireEvent[];
+  head: number;
+  more: boolean;
+  reactions: Reactions[];
+}
+export const Page = /* @__PURE__ */ message<Page>("Page", [
+  [1, "conversation", "string"],
+  [2, "events", () => WireEvent, "repeated"],
+  [3, "head", "uint64"],
+  [4, "more", "bool"],
+  [5, "reactions", () => Reactions, "repeated"],
+]);
+
+export interface Reactions {
+  seq: number;
+  counts: Reaction[];
+}
+export const Reactions = /* @__PURE__ */ message<Reactions>("Reactions", [
+  [1, "seq", "uint64"],
+  [2, "counts", () => Reaction, "repeated"],
+]);
+
+export interface Reaction {
+  emoji: string;
+  users: number;
+  mine: boolean;
+}
+export const Reaction = /* @__PURE__ */ message<Reaction>("Reaction", [
+  [1, "emoji", "string"],
+  [2, "users", "uint64"],
+  [3, "mine", "bool"],
+]);
+
+export interface React {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  emoji: string;
+  remove: boolean;
+}
+export const React = /* @__PURE__ */ message<React>("React", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "emoji", "string"],
+  [5, "remove", "bool"],
+]);
+
+export interface ListConversations {
+  after: string;
+  limit: number;
+}
+export const ListConversations = /* @__PURE__ */ message<ListConversations>("ListConversations", [
+  [1, "after", "string"],
+  [2, "limit", "uint32"],
+]);
+
+export interface GetConversations {
+  conversations: string[];
+}
+export const GetConversations = /* @__PURE__ */ message<GetConversations>("GetConversations", [
+  [1, "conversations", "string", "repeated"],
+]);
+
+export interface Conversations {
+  conversations: Conversation[];
+  more: boolean;
+  unavailable: string[];
+}
+export const Conversations = /* @__PURE__ */ message<Conversations>("Conversations", [
+  [1, "conversations", () => Conversation, "repeated"],
+  [2, "more", "bool"],
+  [3, "unavailable", "string", "repeated"],
+]);
+
+export interface Conversation {
+  conversation: string;
+  name: string;
+  head: number;
+  timeMs: number;
+  delivered: number;
+  read: number;
+  unread: number;
+  members: number;
+  role: Role;
+  open: boolean;
+  kept: number;
+}
+export const Conversation = /* @__PURE__ */ message<Conversation>("Conversation", [
+  [1, "conversation", "string"],
+  [2, "name", "string"],
+  [3, "head", "uint64"],
+  [4, "timeMs", "uint64"],
+  [5, "delivered", "uint64"],
+  [6, "read", "uint64"],
+  [7, "unread", "uint64"],
+  [8, "members", "uint32"],
+  [9, "role", "enum"],
+  [10, "open", "bool"],
+  [75, "kept", "uint64"],
+]);
+
+export interface ConversationPush {
+  conversation: string;
+  present: boolean;
+  head: number;
+}
+export const ConversationPush = /* @__PURE__ */ message<ConversationPush>("ConversationPush", [
+  [1, "conversation", "string"],
+  [2, "present", "bool"],
+  [3, "head", "uint64"],
+]);
+
+export type ListInvitations = Record<never, never>;
+export const ListInvitations = /* @__PURE__ */ message<ListInvitations>("ListInvitations", []);
+
+export interface Invitations {
+  invitations: Invitation[];
+}
+export const Invitations = /* @__PURE__ */ message<Invitations>("Invitations", [
+  [1, "invitations", () => Invitation, "repeated"],
+]);
+
+export interface Invitation {
+  conversation: string;
+  name: string;
+  invitedBy: number;
+  seq: number;
+  createdMs: number;
+}
+export const Invitation = /* @__PURE__ */ message<Invitation>("Invitation", [
+  [1, "conversation", "string"],
+  [2, "name", "string"],
+  [3, "invitedBy", "uint64"],
+  [4, "seq", "uint64"],
+  [5, "createdMs", "uint64"],
+]);
+
+export interface InvitationPush {
+  conversation: string;
+  invitedBy: number;
+}
+export const InvitationPush = /* @__PURE__ */ message<InvitationPush>("InvitationPush", [
+  [1, "conversation", "string"],
+  [2, "invitedBy", "uint64"],
+]);
+
+export interface AcceptInvitation {
+  conversation: string;
+  seq: number;
+}
+export const AcceptInvitation = /* @__PURE__ */ message<AcceptInvitation>("AcceptInvitation", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+]);
+
+export interface CreateGroup {
+  request: Uint8Array;
+  name: string;
+  open: boolean;
+  members: number[];
+}
+export const CreateGroup = /* @__PURE__ */ message<CreateGroup>("CreateGroup", [
+  [1, "request", "bytes"],
+  [2, "name", "string"],
+  [3, "open", "bool"],
+  [4, "members", "uint64", "repeated"],
+]);
+
+export interface GroupCreated {
+  conversation: string;
+}
+export const GroupCreated = /* @__PURE__ */ message<GroupCreated>("GroupCreated", [
+  [1, "conversation", "string"],
+]);
+
+export interface ChangeGroup {
+  request: Uint8Array;
+  conversation: string;
+  change?:
+    | { case: "rename"; value: string }
+    | { case: "add"; value: AddMembers }
+    | { case: "remove"; value: number }
+    | { case: "leave"; value: Done }
+    | { case: "join"; value: Done }
+    | { case: "setRole"; value: RoleChanged }
+    | undefined;
+}
+export const ChangeGroup = /* @__PURE__ */ message<ChangeGroup>("ChangeGroup", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "rename", "string", "oneof", "change"],
+  [4, "add", () => AddMembers, "oneof", "change"],
+  [5, "remove", "uint64", "oneof", "change"],
+  [6, "leave", () => Done, "oneof", "change"],
+  [7, "join", () => Done, "oneof", "change"],
+  [8, "setRole", () => RoleChanged, "oneof", "change"],
+]);
+
+export interface AddMembers {
+  users: number[];
+}
+export const AddMembers = /* @__PURE__ */ message<AddMembers>("AddMembers", [
+  [1, "users", "uint64", "repeated"],
+]);
+
+export interface ListMembers {
+  conversation: string;
+  after: number;
+  limit: number;
+}
+export const ListMembers = /* @__PURE__ */ message<ListMembers>("ListMembers", [
+  [1, "conversation", "string"],
+  [2, "after", "uint64"],
+  [3, "limit", "uint32"],
+]);
+
+export interface Members {
+  members: Member[];
+  more: boolean;
+}
+export const Members = /* @__PURE__ */ message<Members>("Members", [
+  [1, "members", () => Member, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface Member {
+  userId: number;
+  role: Role;
+  delivered: number;
+  read: number;
+}
+export const Member = /* @__PURE__ */ message<Member>("Member", [
+  [1, "userId", "uint64"],
+  [2, "role", "enum"],
+  [3, "delivered", "uint64"],
+  [4, "read", "uint64"],
+]);
+
+export interface FindUsers {
+  prefix: string;
+  after: string;
+  limit: number;
+}
+export const FindUsers = /* @__PURE__ */ message<FindUsers>("FindUsers", [
+  [1, "prefix", "string"],
+  [2, "after", "string"],
+  [3, "limit", "uint32"],
+]);
+
+export interface ListOnline {
+  after: string;
+  limit: number;
+}
+export const ListOnline = /* @__PURE__ */ message<ListOnline>("ListOnline", [
+  [1, "after", "string"],
+  [2, "limit", "uint32"],
+]);
+
+export interface GetUsers {
+  ids: number[];
+  names: string[];
+}
+export const GetUsers = /* @__PURE__ */ message<GetUsers>("GetUsers", [
+  [1, "ids", "uint64", "repeated"],
+  [2, "names", "string", "repeated"],
+]);
+
+export interface Users {
+  users: User[];
+  more: boolean;
+}
+export const Users = /* @__PURE__ */ message<Users>("Users", [
+  [1, "users", () => User, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface User {
+  userId: number;
+  name: string;
+  online: boolean;
+  deleted: boolean;
+}
+export const User = /* @__PURE__ */ message<User>("User", [
+  [1, "userId", "uint64"],
+  [2, "name", "string"],
+  [3, "online", "bool"],
+  [50, "deleted", "bool"],
+]);
+
+export interface ChangePassword {
+  oldPassword: string;
+  newPassword: string;
+  request: Uint8Array;
+}
+export const ChangePassword = /* @__PURE__ */ message<ChangePassword>("ChangePassword", [
+  [1, "oldPassword", "string"],
+  [2, "newPassword", "string"],
+  [3, "request", "bytes"],
+]);
+
+export interface Admin {
+  request: Uint8Array;
+  operation?:
+    | { case: "listAccounts"; value: ListAccounts }
+    | { case: "showAccount"; value: string }
+    | { case: "createAccount"; value: CreateAccount }
+    | { case: "disableAccount"; value: string }
+    | { case: "enableAccount"; value: string }
+    | { case: "deleteAccount"; value: string }
+    | { case: "resetPassword"; value: ResetPassword }
+    | { case: "setAdmin"; value: SetAdmin }
+    | { case: "accountSessions"; value: string }
+    | { case: "endSessions"; value: EndSessions }
+    | { case: "createInvite"; value: CreateInvite }
+    | { case: "listInvites"; value: ListInvites }
+    | { case: "revokeInvite"; value: string }
+    | { case: "readAudit"; value: ReadAudit }
+    | { case: "showSettings"; value: Done }
+    | { case: "changeSettings"; value: ChangeSettings }
+    | undefined;
+}
+export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
+  [1, "request", "bytes"],
+  [2, "listAccounts", () => ListAccounts, "oneof", "operation"],
+  [3, "showAccount", "string", "oneof", "operation"],
+  [4, "createAccount", () => CreateAccount, "oneof", "operation"],
+  [5, "disableAccount", "string", "oneof", "operation"],
+  [6, "enableAccount", "string", "oneof", "operation"],
+  [7, "deleteAccount", "string", "oneof", "operation"],
+  [8, "resetPassword", () => ResetPassword, "oneof", "operation"],
+  [9, "setAdmin", () => SetAdmin, "oneof", "operation"],
+  [10, "accountSessions", "string", "oneof", "operation"],
+  [11, "endSessions", () => EndSessions, "oneof", "operation"],
+  [12, "createInvite", () => CreateInvite, "oneof", "operation"],
+  [13, "listInvites", () => ListInvites, "oneof", "operation"],
+  [14, "revokeInvite", "string", "oneof", "operation"],
+  [15, "readAudit", () => ReadAudit, "oneof", "operation"],
+  [16, "showSettings", () => Done, "oneof", "operation"],
+  [17, "changeSettings", () => ChangeSettings, "oneof", "operation"],
+]);
+
+export interface AdminAnswer {
+  answer?:
+    | { case: "done"; value: Done }
+    | { case: "accounts"; value: Accounts }
+    | { case: "sessions"; value: Sessions }
+    | { case: "invites"; value: Invites }
+    | { case: "audit"; value: AuditPage }
+    | { case: "settings"; value: Settings }
+    | undefined;
+}
+export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
+  [1, "done", () => Done, "oneof", "answer"],
+  [2, "accounts", () => Accounts, "oneof", "answer"],
+  [3, "sessions", () => Sessions, "oneof", "answer"],
+  [4, "invites", () => Invites, "oneof", "answer"],
+  [5, "audit", () => AuditPage, "oneof", "answer"],
+  [6, "settings", () => Settings, "oneof", "answer"],
+]);
+
+export interface ListAccounts {
+  after: number;
+  limit: number;
+}
+export const ListAccounts = /* @__PURE__ */ message<ListAccounts>("ListAccounts", [
+  [1, "after", "uint64"],
+  [2, "limit", "uint32"],
+]);
+
+export interface Accounts {
+  accounts: Account[];
+  more: boolean;
+}
+export const Accounts = /* @__PURE__ */ message<Accounts>("Accounts", [
+  [1, "accounts", () => Account, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface Account {
+  userId: number;
+  name: string;
+  status: string;
+  admin: boolean;
+  oneTimePassword: boolean;
+  createdMs: number;
+  passwordSetMs: number;
+  sessions: number;
+  online: boolean;
+}
+export const Account = /* @__PURE__ */ message<Account>("Account", [
+  [1, "userId", "uint64"],
+  [2, "name", "string"],
+  [3, "status", "string"],
+  [4, "admin", "bool"],
+  [5, "oneTimePassword", "bool"],
+  [6, "createdMs", "uint64"],
+  [7, "passwordSetMs", "uint64"],
+  [8, "sessions", "uint32"],
+  [9, "online", "bool"],
+]);
+
+export interface CreateAccount {
+  name: string;
+  password: string;
+  admin: boolean;
+}
+export const CreateAccount = /* @__PURE__ */ message<CreateAccount>("CreateAccount", [
+  [1, "name", "string"],
+  [2, "password", "string"],
+  [3, "admin", "bool"],
+]);
+
+export interface ResetPassword {
+  account: string;
+  password: string;
+}
+export const ResetPassword = /* @__PURE__ */ message<ResetPassword>("ResetPassword", [
+  [1, "account", "string"],
+  [2, "password", "string"],
+]);
+
+export interface SetAdmin {
+  account: string;
+  admin: boolean;
+}
+export const SetAdmin = /* @__PURE__ */ message<SetAdmin>("SetAdmin", [
+  [1, "account", "string"],
+  [2, "admin", "bool"],
+]);
+
+export interface EndSessions {
+  account: string;
+  device: string;
+}
+export const EndSessions = /* @__PURE__ */ message<EndSessions>("EndSessions", [
+  [1, "account", "string"],
+  [2, "device", "string"],
+]);
+
+export interface CreateInvite {
+  code: string;
+  uses: number;
+  expiresMs: number;
+  note: string;
+}
+export const CreateInvite = /* @__PURE__ */ message<CreateInvite>("CreateInvite", [
+  [1, "code", "string"],
+  [2, "uses", "uint32"],
+  [3, "expiresMs", "uint64"],
+  [4, "note", "string"],
+]);
+
+export interface ListInvites {
+  after: string;
+  limit: number;
+}
+export const ListInvites = /* @__PURE__ */ message<ListInvites>("ListInvites", [
+  [1, "after", "string"],
+  [2, "limit", "uint32"],
+]);
+
+export interface Invites {
+  invites: Invite[];
+  more: boolean;
+}
+export const Invites = /* @__PURE__ */ message<Invites>("Invites", [
+  [1, "invites", () => Invite, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface Invite {
+  id: string;
+  createdMs: number;
+  expiresMs: number;
+  uses: number;
+  used: number;
+  revoked: boolean;
+  note: string;
+  by: string;
+}
+export const Invite = /* @__PURE__ */ message<Invite>("Invite", [
+  [1, "id", "string"],
+  [2, "createdMs", "uint64"],
+  [3, "expiresMs", "uint64"],
+  [4, "uses", "uint32"],
+  [5, "used", "uint32"],
+  [6, "revoked", "bool"],
+  [7, "note", "string"],
+  [8, "by", "string"],
+]);
+
+export interface ReadAudit {
+  sinceMs: number;
+  after?: AuditPlace | undefined;
+  limit: number;
+}
+export const ReadAudit = /* @__PURE__ */ message<ReadAudit>("ReadAudit", [
+  [1, "sinceMs", "uint64"],
+  [2, "after", () => AuditPlace, "optional"],
+  [3, "limit", "uint32"],
+]);
+
+export interface AuditPlace {
+  timeMs: number;
+  slot: number;
+  number: bigint;
+}
+export const AuditPlace = /* @__PURE__ */ message<AuditPlace>("AuditPlace", [
+  [1, "timeMs", "uint64"],
+  [2, "slot", "uint32"],
+  [3, "number", "wide64"],
+]);
+
+export interface AuditPage {
+  rows: AuditRow[];
+  more: boolean;
+}
+export const AuditPage = /* @__PURE__ */ message<AuditPage>("AuditPage", [
+  [1, "rows", () => AuditRow, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface AuditRow {
+  place?: AuditPlace | undefined;
+  by: number;
+  byName: string;
+  address: string;
+  action: string;
+  target: string;
+  detail: string;
+}
+export const AuditRow = /* @__PURE__ */ message<AuditRow>("AuditRow", [
+  [1, "place", () => AuditPlace, "optional"],
+  [2, "by", "uint64"],
+  [3, "byName", "string"],
+  [4, "address", "string"],
+  [5, "action", "string"],
+  [6, "target", "string"],
+  [7, "detail", "string"],
+]);
+
+export interface Settings {
+  registration: string;
+  sessionIdleSeconds: number;
+  strangers: string;
+}
+export const Settings = /* @__PURE__ */ message<Settings>("Settings", [
+  [1, "registration", "string"],
+  [2, "sessionIdleSeconds", "uint64"],
+  [3, "strangers", "string"],
+]);
+
+export interface ChangeSettings {
+  registration?: string | undefined;
+  sessionIdleSeconds?: number | undefined;
+  strangers?: string | undefined;
+}
+export const ChangeSettings = /* @__PURE__ */ message<ChangeSettings>("ChangeSettings", [
+  [1, "registration", "string", "optional"],
+  [2, "sessionIdleSeconds", "uint64", "optional"],
+  [3, "strangers", "string", "optional"],
+]);
