@@ -53,10 +53,12 @@ pub enum EdgeKind {
     WebSocket,
     /// Frames of client.proto in JSON, each a text message of a WebSocket.
     WebSocketJson,
+    /// The JSON of an event stream over HTTP.
+    EventStream,
 }
 
 impl EdgeKind {
-    const COUNT: usize = 3;
+    const COUNT: usize = 4;
 }
 
 /// One push to many connections.

@@ -2,7 +2,8 @@
 //! with a bounded time.
 //!
 //! A request that does not come to its end holds a file descriptor, so the first bytes and the head
-//! must come within [`HEAD_TIME`], and all of it within [`REQUEST_TIME`].
+//! must come within [`HEAD_TIME`], and all of it within [`REQUEST_TIME`]. A client that takes none
+//! of its answer for [`STALLED`] is gone.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,18 +25,23 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
+use troupe_core::limits;
 use troupe_edge_tcp::Web;
 use troupe_runtime::Stream;
 use troupe_runtime::net::BoxFuture;
 
 /// For the head of a request, also on a connection that is kept open between two of them.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// For a request and its answer up to the body.
-const REQUEST_TIME: Duration = Duration::from_secs(60);
+/// For a request and its answer up to the body. A poll for events may wait for a minute.
+const REQUEST_TIME: Duration = Duration::from_secs(75);
+/// For a client to take something of what waits to be written.
+const STALLED: Duration = Duration::from_secs(limits::WRITE_STALL_SECONDS);
 /// After a failed accept: no file descriptors left, for instance.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of the head of a request, and of HTTP/1.1 that wait to be written. Above it: 431.
 const HEAD_BYTES: usize = 64 * 1024;
+/// Bytes of one stream of HTTP/2 that wait to be written.
+const STREAM_BYTES: usize = 64 * 1024;
 /// Streams of one HTTP/2 connection.
 const STREAMS: u32 = 128;
 /// An HTTP/2 connection that answers no ping is closed.
@@ -102,6 +108,7 @@ async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router) {
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEAD_BYTES as u32)
+        .max_send_buf_size(STREAM_BYTES)
         .keep_alive_interval(PING)
         .keep_alive_timeout(HEAD_TIME);
     let stream: Box<dyn Stream> = Box::new(Prompt::new(stream));
@@ -110,16 +117,30 @@ async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router) {
     }
 }
 
-/// A stream whose first bytes must come in time: the server waits for them without a limit.
+/// A stream whose first bytes must come in time, as the server waits for them without a limit, and
+/// whose peer must take what is written.
 struct Prompt {
     stream: Box<dyn Stream>,
     received: usize,
     over: Option<Pin<Box<Sleep>>>,
+    /// Since the peer took nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Prompt {
     fn new(stream: Box<dyn Stream>) -> Prompt {
-        Prompt { stream, received: 0, over: Some(Box::pin(sleep(HEAD_TIME))) }
+        Prompt { stream, received: 0, over: Some(Box::pin(sleep(HEAD_TIME))), stalled: None }
+    }
+
+    /// The outcome of a write. It fails if none has succeeded for too long.
+    fn wrote<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -143,11 +164,13 @@ impl AsyncRead for Prompt {
 
 impl AsyncWrite for Prompt {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(cx, wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.wrote(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -159,7 +182,8 @@ impl AsyncWrite for Prompt {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.wrote(cx, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -219,6 +243,30 @@ mod tests {
             let closed = timeout(2 * HEAD_TIME, silent.read_to_end(&mut Vec::new())).await;
             assert!(closed.is_ok(), "{begin:?} is still open");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let page = || async { axum::body::Bytes::from(vec![0; 64 * 1024 * 1024]) };
+        let serving = tokio::spawn(serve(listener, Router::new().route("/", get(page)), 1, std::future::pending()));
+        let mut deaf = TcpStream::connect(address).await.unwrap();
+        deaf.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        deaf.read_exact(&mut [0]).await.unwrap();
+        // The place is free again when the connection has ended.
+        let ended = async {
+            loop {
+                let mut next = TcpStream::connect(address).await.unwrap();
+                next.write_all(b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+                if next.read(&mut [0]).await.unwrap_or(0) > 0 {
+                    return;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        assert!(timeout(2 * STALLED, ended).await.is_ok(), "it is still open");
+        serving.abort();
     }
 
     #[tokio::test(start_paused = true)]

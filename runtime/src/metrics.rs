@@ -51,6 +51,8 @@ metrics! {
     sessions: Gauge = "troupe_sessions",
     /// Open WebSocket connections.
     websockets: Gauge = "troupe_websockets",
+    /// Open event streams of the HTTP API.
+    event_streams: Gauge = "troupe_event_streams",
     /// Actors of this node: shards, entities, edges, fan-out.
     actors: Gauge = "troupe_actors",
     /// Requests to the HTTP API.

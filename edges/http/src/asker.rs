@@ -1,6 +1,7 @@
 //! The asker of a request: its address, its budget and, with a session, its verified caller.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
@@ -11,10 +12,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
 use troupe_actors::address::Address;
 use troupe_actors::budgets::{Payer, Verdict};
+use troupe_actors::connection::Connection;
 use troupe_actors::message::{Refusal, wire};
 use troupe_actors::ops::cost::{self, Cost};
 use troupe_actors::ops::verify::Known;
 use troupe_actors::ops::{Entry, Operation};
+use troupe_actors::places::GivesWay;
+use troupe_actors::service::Caller;
 use troupe_core::{ConversationId, Intent, Seq};
 use troupe_proto::client::{self, Limit, SessionToken};
 use troupe_runtime::metrics::Metrics;
@@ -35,13 +39,14 @@ pub fn token_text(token: &[u8]) -> String {
 pub struct Guest {
     pub api: Api,
     pub address: Address,
-    payer: Payer,
+    payer: Arc<Payer>,
 }
 
 /// A request of a verified caller.
 pub struct Asker {
     guest: Guest,
     pub known: Known,
+    token: Vec<u8>,
 }
 
 impl FromRequestParts<Api> for Guest {
@@ -50,7 +55,7 @@ impl FromRequestParts<Api> for Guest {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Guest, Problem> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let address = peer.map_or(Address::LOCAL, |ConnectInfo(peer)| Address::of(*peer));
-        Ok(Guest { api: api.clone(), address, payer: api.service.payer(address) })
+        Ok(Guest { api: api.clone(), address, payer: Arc::new(api.service.payer(address)) })
     }
 }
 
@@ -58,28 +63,7 @@ impl FromRequestParts<Api> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Asker, Problem> {
-        let guest = Guest::from_request_parts(parts, api).await?;
-        let token = match bearer(&parts.headers) {
-            Ok(token) => token,
-            Err(problem) => {
-                guest.pay(Cost::Units(1)).await?;
-                return Err(problem);
-            }
-        };
-        let key = Tokens::key(&token, guest.address);
-        let known = match api.tokens.find(&key) {
-            Some(known) => known,
-            None => {
-                guest.pay(Cost::Entry).await?;
-                let asked = Instant::now();
-                let known =
-                    api.service.verify(guest.address, &token).await.map_err(|refusal| guest.refused(refusal))?;
-                api.tokens.keep(key, asked, known.clone());
-                known
-            }
-        };
-        guest.payer.logged_in(known.caller.user());
-        Ok(Asker { guest, known })
+        Guest::from_request_parts(parts, api).await?.verified(&parts.headers).await
     }
 }
 
@@ -98,6 +82,30 @@ fn bearer(headers: &HeaderMap) -> Result<Vec<u8>, Problem> {
 }
 
 impl Guest {
+    /// Verifies the session token of the request.
+    pub async fn verified(self, headers: &HeaderMap) -> Result<Asker, Problem> {
+        let token = match bearer(headers) {
+            Ok(token) => token,
+            Err(problem) => {
+                self.pay(Cost::Units(1)).await?;
+                return Err(problem);
+            }
+        };
+        let (api, key) = (&self.api, Tokens::key(&token, self.address));
+        let known = match api.tokens.find(&key) {
+            Some(known) => known,
+            None => {
+                self.pay(Cost::Entry).await?;
+                let asked = Instant::now();
+                let known = api.service.verify(self.address, &token).await.map_err(|refusal| self.refused(refusal))?;
+                api.tokens.keep(key, asked, known.clone());
+                known
+            }
+        };
+        self.payer.logged_in(known.caller.user());
+        Ok(Asker { guest: self, known, token })
+    }
+
     /// Before anything is done for the request.
     pub async fn pay(&self, cost: Cost) -> Result<(), Problem> {
         match self.payer.pay(cost) {
@@ -134,6 +142,24 @@ impl Asker {
         self.guest.pay(operation.cost()).await?;
         let answer = self.api().service.perform(&self.known.caller, operation).await;
         answer.map_err(|refusal| self.guest.refused(refusal))
+    }
+
+    /// Continues the session on a connection: from now on it counts as online, if the policy for a
+    /// second login allows that.
+    pub async fn resume(&self) -> Result<Caller, Problem> {
+        let resume = wire::Resume { token: self.token.clone().into() };
+        Ok(self.guest.enter(resume).await?.caller)
+    }
+
+    /// Gives this request a place among the connections. `silent` has to give way before the login.
+    pub fn connect(&self, silent: Arc<dyn GivesWay>) -> Result<Connection, Problem> {
+        let place = Connection::open(&self.api().service, self.guest.address, silent);
+        place.ok_or_else(|| self.refused(Refusal::Overloaded { after_ms: 1_000 }))
+    }
+
+    /// Pays for what is read on behalf of the caller.
+    pub fn payer(&self) -> Arc<Payer> {
+        self.guest.payer.clone()
     }
 
     /// For a small answer that this node has already.

@@ -3,6 +3,7 @@
 //! ```text
 //! router       all routes, and the OpenAPI document that is made of them
 //! routes       one file per resource: JSON to operations, answers to JSON
+//! events       streams of events and long polls: the connection of a device over HTTP
 //! asker        the verified caller of a request, its budget, and what it performs
 //! problem      refusals as `application/problem+json`
 //! json, query  bodies and parameters within their caps; unknown fields are refused
@@ -14,6 +15,7 @@
 
 mod api;
 mod asker;
+mod events;
 mod ids;
 mod json;
 mod key;

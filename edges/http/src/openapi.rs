@@ -26,6 +26,7 @@ const TAGS: &[(&str, &str)] = &[
     ("accounts", "Registration, login and logout"),
     ("me", "The caller's own account and sessions"),
     ("messages", "Send and history"),
+    ("events", "What happens, as it happens"),
     ("conversations", "The conversation list, groups, positions and invitations"),
     ("members", "Members of a conversation"),
     ("users", "Other users"),

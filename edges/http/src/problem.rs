@@ -12,11 +12,16 @@ use troupe_core::ClientMessageId;
 use utoipa::ToSchema;
 use wire::failure::Kind;
 
+use crate::events::cursor::Unfit;
+
 /// Codes that only this edge has.
 pub const NOT_FOUND: &str = "not_found";
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 pub const KEY_REUSED: &str = "idempotency_key_reused";
+pub const CURSOR_DAMAGED: &str = "cursor_damaged";
+pub const CURSOR_FOREIGN: &str = "cursor_foreign";
+pub const CURSOR_AHEAD: &str = "cursor_ahead";
 
 /// A refusal, as an answer.
 #[derive(Clone, Debug, Serialize)]
@@ -196,6 +201,17 @@ impl IntoResponse for Problem {
     }
 }
 
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Problem {
+        let (status, code) = match unfit {
+            Unfit::Damaged => (StatusCode::BAD_REQUEST, CURSOR_DAMAGED),
+            Unfit::Foreign => (StatusCode::CONFLICT, CURSOR_FOREIGN),
+            Unfit::Ahead => (StatusCode::CONFLICT, CURSOR_AHEAD),
+        };
+        Problem::new(status, code, unfit.to_string())
+    }
+}
+
 /// All problems that this version answers, for the description of the API.
 pub fn known() -> Vec<Problem> {
     use troupe_core::Rejection as R;
@@ -253,6 +269,9 @@ pub fn known() -> Vec<Problem> {
             "the header Allow names the methods of this path",
         ),
         not_json(),
+        Unfit::Damaged.into(),
+        Unfit::Foreign.into(),
+        Unfit::Ahead.into(),
     ];
     let rejections = rejections.into_iter().map(Problem::from);
     let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));

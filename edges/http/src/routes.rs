@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod admin;
 pub mod conversations;
 pub mod event;
+pub mod events;
 pub mod groups;
 pub mod invitations;
 pub mod me;
@@ -28,6 +29,7 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(me::sessions))
         .routes(routes!(me::end_session))
         .routes(routes!(messages::history, messages::send))
+        .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::rename, conversations::leave))
         .routes(routes!(conversations::read))

@@ -34,13 +34,17 @@ pub struct Conversation {
     role: Role,
     /// Whether any user may join.
     open: bool,
+    /// In a cluster that was restored: the seq up to which the conversation is the same as before.
+    kept: u64,
 }
 
 impl From<wire::Conversation> for Conversation {
     fn from(row: wire::Conversation) -> Conversation {
         let role = Role::of_wire(row.role());
-        let wire::Conversation { conversation, name, head, time_ms, delivered, read, unread, members, open, .. } = row;
-        Conversation { conversation, name, head, time_ms, delivered, read, unread, members, role, open }
+        let wire::Conversation {
+            conversation, name, head, time_ms, delivered, read, unread, members, open, kept, ..
+        } = row;
+        Conversation { conversation, name, head, time_ms, delivered, read, unread, members, role, open, kept }
     }
 }
 

@@ -34,6 +34,7 @@ const FIXED: &[(&str, &str)] = &[
     ("post", "/v1/conversations/{conversation}/members/{user}"),
     ("delete", "/v1/conversations/{conversation}/members/{user}"),
     ("post", "/v1/conversations/{conversation}/read"),
+    ("get", "/v1/events"),
     ("get", "/v1/users"),
     ("get", "/v1/users/{user}"),
     ("get", "/v1/online"),

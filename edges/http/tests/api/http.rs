@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, header};
+use axum::response::Response;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
@@ -103,6 +104,14 @@ impl Http {
     }
 
     pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Said {
+        let response = self.open(method, path, headers, body).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = within(to_bytes(response.into_body(), 16 * 1024 * 1024)).await.expect("a body");
+        Said { status, headers, body: body.to_vec() }
+    }
+
+    /// The answer without its body, which may have no end.
+    pub async fn open(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -111,10 +120,10 @@ impl Http {
             request = request.header(*name, *value);
         }
         let request = request.body(body).expect("a request");
-        let Ok(response) = within(TowerToHyperService::new(self.router.clone()).call(request)).await;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = within(to_bytes(response.into_body(), 16 * 1024 * 1024)).await.expect("a body");
-        Said { status, headers, body: body.to_vec() }
+        match within(TowerToHyperService::new(self.router.clone()).call(request)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
     }
 
     /// The direct conversation with another user.

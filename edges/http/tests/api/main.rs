@@ -5,6 +5,9 @@ mod accounts;
 mod administration;
 mod bad_input;
 mod document;
+mod events;
+mod events_at_scale;
+mod events_over_nodes;
 mod groups;
 #[path = "../../../tcp/tests/node/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and the other edge uses the rest")]
@@ -13,4 +16,5 @@ mod http;
 mod idempotency;
 mod messages;
 mod privacy;
+mod stream;
 mod three_nodes;
