@@ -16,6 +16,7 @@ import { SentMessage } from "./sent.js";
 import type { Notice, Session } from "./session.js";
 import type { Settings } from "./settings.js";
 import { type EventQuery, type Kept, MemoryStore, type Store } from "./store.js";
+import type { Share } from "./tabs.js";
 import type { Dialer } from "./transport.js";
 import { Value, type Watched } from "./value.js";
 import { websocketDialer } from "./websocket.js";
@@ -53,8 +54,8 @@ export interface ClientOptions {
   readonly dialer?: Dialer;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Where the session lives, instead of in this client: see `sharedByTabs`. */
-  readonly share?: (settings: Settings, local: () => LocalSession) => Session;
+  /** Who else uses the session: `sharedByTabs(name)` shares it among the tabs of a browser. */
+  readonly share?: Share;
 }
 
 /**
@@ -98,7 +99,7 @@ export class Client extends Requests {
     };
     const platform = { store, dialer: this.dialer, clock: this.clock, log: options.log ?? (() => {}) };
     const local = (): LocalSession => new LocalSession(this.settings, platform);
-    this.session = options.share?.(this.settings, local) ?? local();
+    this.session = options.share?.(local, store) ?? local();
     this.events = new Events(this.session, (item) => this.list?.take(item));
   }
 
@@ -265,12 +266,12 @@ export class Client extends Requests {
         return this.outboxes.set([...this.sent.values()]);
       }
       case "settled": {
-        const { conversation, id, outcome } = notice;
+        const { conversation, id, outcome, isOwn } = notice;
         const held = this.sent.get(id);
         this.sent.delete(id);
         held?.settle(outcome);
         this.outboxes.set([...this.sent.values()]);
-        if (!held?.isAwaited) this.session.offer({ type: "settled", conversation, id, outcome });
+        if (isOwn && !held?.isAwaited) this.session.offer({ type: "settled", conversation, id, outcome });
         return;
       }
       case "stopped": {

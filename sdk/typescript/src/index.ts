@@ -41,6 +41,7 @@ export { consistentHash, leastConnections, type NodeChoice, randomly, roundRobin
 export type { HistoryPage } from "./requests.js";
 export { SentMessage } from "./sent.js";
 export { type Change, type EventQuery, type Kept, MemoryStore, type Saved, type Session, type Store } from "./store.js";
+export { type Channel, type Locks, type Share, sharedByTabs, type TabsPlatform } from "./tabs.js";
 export type { Dialer, Transport } from "./transport.js";
 export type { Watched } from "./value.js";
 export { websocketDialer } from "./websocket.js";

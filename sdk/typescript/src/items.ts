@@ -76,7 +76,7 @@ export type Incoming =
   /** A stranger has added this user to a group. `Client.invitations` lists pending invitations. */
   | { readonly type: "invited"; readonly conversation: ConversationId; readonly by: UserId }
   | { readonly type: "stateChanged"; readonly state: State }
-  /** Events of this conversation that the application has not taken were dropped: this tab slept too long. */
+  /** Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history again. */
   | { readonly type: "missed" };
 
 /**

@@ -105,10 +105,12 @@ export class LocalSession implements Session {
   async receive(): Promise<Incoming | undefined> {
     const { driver } = this;
     for (;;) {
+      // What is not taken now is delivered to the next client of this store.
+      if (this.killed) return undefined;
       const item = driver.take(this.now());
       this.perform();
       if (item !== undefined) return item;
-      if (driver.ended || this.killed) return undefined;
+      if (driver.ended) return undefined;
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     }
   }
@@ -126,6 +128,8 @@ export class LocalSession implements Session {
   }
 
   async processed(items: readonly Incoming[]): Promise<void> {
+    // The store may belong to the next client already.
+    if (this.killed) return;
     const changes = items.map(changeOf).filter((change) => change !== undefined);
     if (changes.length > 0) await this.platform.store.write(changes);
     this.step((driver, now) => {
@@ -212,7 +216,7 @@ export class LocalSession implements Session {
         this.transports.delete(output.line);
         return;
       case "settled":
-        return this.listen({ notice: "settled", ...output.message });
+        return this.listen({ notice: "settled", isOwn: true, ...output.message });
       case "moved":
         return this.listen({ notice: "moved", message: output.message, state: output.state });
       case "state":

@@ -26,6 +26,8 @@ export interface Outcome {
   readonly conversation: ConversationId;
   readonly id: ClientMessageId;
   readonly outcome: Acked | TroupeError;
+  /** It is for this client to report, and not for one in another tab. */
+  readonly isOwn: boolean;
 }
 
 /** Something that a client shows at once. */

@@ -1,0 +1,144 @@
+/** The SDK and the bot on real nodes, one of which is killed. */
+
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import "fake-indexeddb/auto";
+import { fileURLToPath } from "node:url";
+import { Client, direct, EVERYONE, IndexedDbStore, Rejected, textOf, type UserId } from "../src/index.js";
+import { Demo, PROGRAM } from "./demo.js";
+import { run } from "./workload.js";
+
+const BOT = fileURLToPath(new URL("../../../examples/bot-typescript/bot.js", import.meta.url));
+
+async function textFrom(client: Client, sender: UserId): Promise<string> {
+  for await (const item of client.events) {
+    if (item.type !== "event" || item.event.sender !== sender) continue;
+    const text = textOf(item.event);
+    if (text !== undefined) return text;
+  }
+  throw new Error("the client ended");
+}
+
+describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the program of the nodes" : false }, () => {
+  let demo: Demo;
+  before(async () => {
+    demo = await Demo.start();
+  });
+  after(() => demo?.stop());
+
+  const connect = (at: number, options: Partial<ConstructorParameters<typeof Client>[0]> = {}): Promise<Client> =>
+    Client.connect({ nodes: demo.nodes, ...demo.account(at), ...options });
+
+  test("the bot answers each question once, over a restart", { timeout: 60_000 }, async () => {
+    const { name, password } = demo.account(1);
+    const bot = async (): Promise<() => Promise<unknown>> => {
+      const child = spawn(process.execPath, [BOT, name, ...demo.nodes], {
+        stdio: ["ignore", "pipe", "inherit"],
+        env: { ...process.env, TROUPE_PASSWORD: password },
+      });
+      for await (const line of createInterface({ input: child.stdout })) {
+        assert.equal(line, "bob answers");
+        return () => {
+          child.kill("SIGKILL");
+          return once(child, "exit");
+        };
+      }
+      throw new Error("the bot ended");
+    };
+    let kill = await bot();
+    const client = await connect(0);
+    const [bob] = await client.getUsers({ names: ["bob"] });
+    assert.ok(bob && client.user);
+    const [them, here] = [bob.userId as UserId, direct(client.user, bob.userId)];
+    await client.send(here, "hello");
+    assert.equal(await textFrom(client, them), "echo: hello");
+    await kill();
+    await client.send(here, "are you there?");
+    kill = await bot();
+    assert.equal(await textFrom(client, them), "echo: are you there?");
+    const { events } = await client.historyAfter(here);
+    assert.deepEqual(events.map(textOf), ["hello", "echo: hello", "are you there?", "echo: are you there?"]);
+    await client.close();
+    await kill();
+  });
+
+  test("groups, history, reactions, people and the list", { timeout: 60_000 }, async () => {
+    const client = await connect(0, { device: "groups" });
+    const [bob] = await client.getUsers({ names: ["bob"] });
+    assert.ok(bob);
+    const team = await client.createGroup("team", { members: [bob.userId] });
+    const { seq } = await (await client.send(team, "welcome")).acked();
+    await client.renameGroup(team, "crew");
+    const { conversations, unavailable } = await client.conversations();
+    assert.deepEqual(unavailable, []);
+    assert.ok(conversations.some((line) => line.name === "crew"));
+    assert.deepEqual(new Set((await client.members(team)).map((member) => member.userId)), new Set([client.user, bob.userId]));
+    await client.markRead(team, seq);
+    const placed = await client.react(team, seq, "👍");
+    const page = await client.historyBefore(team, 0, 3);
+    assert.deepEqual(page.events.map(({ content }) => content.kind), ["message", "renamed", "reacted"]);
+    assert.ok(page.more && page.head === placed.seq);
+    assert.deepEqual(page.reactions.get(seq), [{ emoji: "👍", users: 1, mine: true }]);
+    assert.ok((await client.sessions()).some((session) => session.device === "groups"));
+    await assert.rejects(client.leaveGroup("g999424"), (error) => error instanceof Rejected && error.code === "not_member");
+
+    const other = await connect(1, { device: "groups", startAt: "beginning" });
+    const list = other.conversationList;
+    void (async () => {
+      for await (const _ of other.events);
+    })();
+    await until(() => list.find(team)?.unread === 1 && list.find(team)?.last !== undefined);
+    assert.equal(list.find(team)?.name, "crew");
+    list.markRead(team, placed.seq);
+    await until(async () => (await other.getConversations([team])).conversations[0]?.unread === 0);
+    await (await client.send(team, "one more")).acked();
+    await until(() => list.find(team)?.unread === 1);
+    await other.close();
+    await client.logout();
+    assert.equal(client.state.get().is, "kicked");
+  });
+
+  test("a killed leader loses, duplicates and reorders nothing", { timeout: 90_000 }, async () => {
+    const client = await connect(2, { store: new IndexedDbStore("carol") });
+    const { head } = await client.historyBefore(EVERYONE, 0, 1);
+    const texts = Array.from({ length: 200 }, (_, at) => `m${at}`);
+    const sent = [];
+    for (const text of texts.slice(0, 100)) sent.push(await client.send(EVERYONE, text));
+    await sent[0]?.acked();
+    await demo.order("kill", "leader");
+    for (const text of texts.slice(100)) sent.push(await client.send(EVERYONE, text));
+    const seqs = (await Promise.all(sent.map((message) => message.acked()))).map(({ seq }) => seq);
+    assert.deepEqual(seqs, [...seqs].sort((one, other) => one - other));
+    const { events } = await client.historyAfter(EVERYONE, head);
+    assert.deepEqual(events.filter(({ sender }) => sender === client.user).map(textOf), texts);
+    assert.deepEqual(client.outbox.get(), []);
+    await client.close();
+  });
+
+  test("killed leaders break no promise, say the checkers of the chaos harness", { timeout: 180_000 }, async () => {
+    const history = join(mkdtempSync(join(tmpdir(), "troupe-history-")), "history.jsonl");
+    await run(demo, history);
+    const report = await new Promise<{ verdict: string; faults: number; unknown: number }>((resolve, reject) => {
+      const args = ["chaos", "check", history, "--scenario", "kill-leader", "--json"];
+      execFile(PROGRAM, args, { timeout: 60_000, maxBuffer: 2 ** 26 }, (_, stdout, stderr) =>
+        stdout === "" ? reject(new Error(stderr)) : resolve(JSON.parse(stdout)),
+      );
+    });
+    assert.equal(report.verdict, "held", JSON.stringify(report).slice(0, 2_000));
+    assert.ok(report.faults >= 2 && report.unknown === 0, JSON.stringify(report).slice(0, 2_000));
+  });
+});
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await isSo())) {
+    assert.ok(performance.now() < deadline, "it did not happen within 20 seconds");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
