@@ -144,6 +144,12 @@ impl Asker {
         answer.map_err(|refusal| self.guest.refused(refusal))
     }
 
+    /// As [`Asker::perform`], for a handler that judges the refusal.
+    pub async fn try_perform<O: Operation>(&self, operation: O) -> Result<Result<O::Answer, Refusal>, Problem> {
+        self.guest.pay(operation.cost()).await?;
+        Ok(self.api().service.perform(&self.known.caller, operation).await)
+    }
+
     /// Continues the session on a connection: from now on it counts as online, if the policy for a
     /// second login allows that.
     pub async fn resume(&self) -> Result<Caller, Problem> {

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use troupe_actors::message::{Refusal, wire};
-use troupe_core::ClientMessageId;
+use troupe_core::{ClientMessageId, Intent};
 use utoipa::ToSchema;
 use wire::failure::Kind;
 
@@ -19,6 +19,7 @@ pub const NOT_FOUND: &str = "not_found";
 pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 pub const KEY_REUSED: &str = "idempotency_key_reused";
+const NO_SUCH_MESSAGE: &str = "no_such_message";
 pub const CURSOR_DAMAGED: &str = "cursor_damaged";
 pub const CURSOR_FOREIGN: &str = "cursor_foreign";
 pub const CURSOR_AHEAD: &str = "cursor_ahead";
@@ -155,10 +156,14 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_user"
             | "no_such_member"
             | "no_such_conversation"
-            | "no_such_invitation",
+            | "no_such_invitation"
+            | "no_such_message"
+            | "no_such_reaction",
         ) => StatusCode::NOT_FOUND,
         (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
-        (_, "bad_name" | "bad_password" | "same_password" | "too_many") => StatusCode::UNPROCESSABLE_ENTITY,
+        (_, "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many") => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.
         _ => StatusCode::CONFLICT,
@@ -273,7 +278,8 @@ pub fn known() -> Vec<Problem> {
         Unfit::Foreign.into(),
         Unfit::Ahead.into(),
     ];
-    let rejections = rejections.into_iter().map(Problem::from);
+    let of_features = Intent::refusals().map(troupe_core::Rejection::Of);
+    let rejections = rejections.into_iter().chain(of_features).map(Problem::from);
     let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));
     of_protocol.chain(others.into_iter().map(Problem::from)).chain(own).collect()
 }
@@ -292,6 +298,12 @@ pub fn not_json() -> Problem {
 pub fn no_session() -> Problem {
     let text = "this wants a session: log in (POST /v1/login) and send its token as \"Authorization: Bearer <token>\"";
     Problem::new(StatusCode::UNAUTHORIZED, troupe_proto::client::Refusal::NotLoggedIn.code(), text)
+}
+
+/// Of a text that is no seq.
+pub fn no_such_message() -> Problem {
+    let refused = Intent::refusals().find(|refused| refused.code == NO_SUCH_MESSAGE);
+    refused.map_or_else(no_such_path_now, |refused| troupe_core::Rejection::Of(refused).into())
 }
 
 fn no_such_path_now() -> Problem {

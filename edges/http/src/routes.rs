@@ -11,6 +11,7 @@ pub mod me;
 pub mod members;
 pub mod messages;
 pub mod nodes;
+pub mod reactions;
 pub mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -29,6 +30,7 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(me::sessions))
         .routes(routes!(me::end_session))
         .routes(routes!(messages::history, messages::send))
+        .routes(routes!(reactions::give, reactions::take_back))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::rename, conversations::leave))

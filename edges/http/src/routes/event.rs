@@ -9,6 +9,7 @@ use troupe_core::{Body, Event as CoreEvent, EventKind};
 use utoipa::ToSchema;
 
 use crate::ids::Id;
+use crate::routes::reactions::Reaction;
 
 /// One event of a conversation's log.
 #[derive(Serialize, ToSchema)]
@@ -21,6 +22,9 @@ pub struct Event {
     client_message_id: String,
     #[serde(flatten)]
     content: Content,
+    /// To a message, in the order of the first of each emoji. A stream has them as events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction>,
 }
 
 /// The kind of the event, and its content. A kind of a later version is `unknown`.
@@ -117,7 +121,7 @@ impl From<wire::Event> for Event {
             Ok(event) => event.kind.into(),
             Err(_) => Content::Unknown { number, content },
         };
-        Event { seq, time_ms, sender, client_message_id, content }
+        Event { seq, time_ms, sender, client_message_id, content, reactions: Vec::new() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages: send and history.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use axum::Json as Answer;
 use base64::Engine;
@@ -21,6 +22,7 @@ use crate::key::{self, Key};
 use crate::problem::Problem;
 use crate::query::{Path, Query, limit, seq};
 use crate::routes::event::Event;
+use crate::routes::reactions::Reaction;
 
 /// Either a text, or a body of any kind.
 #[derive(Deserialize)]
@@ -195,6 +197,11 @@ pub async fn history(
     };
     let conversation = conversation_of_path(&conversation)?.to_string();
     let page = asker.perform(wire::Fetch { conversation, seq, backward, limit }).await?;
-    let messages = page.events.into_iter().map(Event::from).collect();
+    let mut messages: Vec<Event> = page.events.into_iter().map(Event::from).collect();
+    let mut reactions: BTreeMap<u64, Vec<Reaction>> =
+        page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();
+    for message in &mut messages {
+        message.reactions = reactions.remove(&message.seq).unwrap_or_default();
+    }
     Ok(Answer(Page { messages, head: page.head, more: page.more }))
 }

@@ -24,6 +24,8 @@ const FIXED: &[(&str, &str)] = &[
     ("delete", "/v1/me/sessions/{device}"),
     ("post", "/v1/conversations/{conversation}/messages"),
     ("get", "/v1/conversations/{conversation}/messages"),
+    ("put", "/v1/conversations/{conversation}/messages/{seq}/reactions/{emoji}"),
+    ("delete", "/v1/conversations/{conversation}/messages/{seq}/reactions/{emoji}"),
     ("get", "/v1/conversations"),
     ("get", "/v1/conversations/{conversation}"),
     ("patch", "/v1/conversations/{conversation}"),

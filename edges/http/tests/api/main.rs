@@ -16,5 +16,6 @@ mod http;
 mod idempotency;
 mod messages;
 mod privacy;
+mod reactions;
 mod stream;
 mod three_nodes;
