@@ -197,9 +197,7 @@ impl Client {
         change: Intent,
     ) -> Result<Acked> {
         let change = client::change(&change).filter(|_| group.is_group());
-        let Some(change) = change else {
-            return Err(Error::rejected(&Rejection::BadRequest("only groups can be changed")));
-        };
+        let Some(change) = change else { return Err(Error::rejected(&Rejection::NotAGroup)) };
         let change = wire::ChangeGroup {
             request: Bytes::copy_from_slice(&request.0),
             conversation: group.to_string(),

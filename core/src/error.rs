@@ -19,6 +19,8 @@ pub enum Rejection {
     AlreadyMember,
     NoSuchMember,
     LeaveInstead,
+    /// `everyone` and direct conversations have no name, members or roles to change.
+    NotAGroup,
     NoSuchInvitation,
     TooManyInvitations,
     TooLarge,
@@ -36,6 +38,9 @@ pub enum Rejection {
     OwnAccount,
     /// Unknown, spent, expired or revoked; the answer does not say which.
     BadInvite,
+    InviteExists,
+    /// The request id belongs to a registration of another name.
+    RequestReused,
     /// Of one feature, whose file declares it.
     Of(Refused),
 }
@@ -69,6 +74,7 @@ impl Rejection {
             Rejection::AlreadyMember => "already_member",
             Rejection::NoSuchMember => "no_such_member",
             Rejection::LeaveInstead => "leave_instead",
+            Rejection::NotAGroup => "not_a_group",
             Rejection::NoSuchInvitation => "no_such_invitation",
             Rejection::TooManyInvitations => "too_many_invitations",
             Rejection::TooLarge => "too_large",
@@ -81,6 +87,8 @@ impl Rejection {
             Rejection::AccountChanged => "account_changed",
             Rejection::OwnAccount => "own_account",
             Rejection::BadInvite => "bad_invite",
+            Rejection::InviteExists => "invite_exists",
+            Rejection::RequestReused => "request_reused",
             Rejection::Of(refused) => refused.code,
         }
     }
@@ -100,6 +108,7 @@ impl fmt::Display for Rejection {
             Rejection::AlreadyMember => "in this group already: there is nothing to do",
             Rejection::NoSuchMember => "this user is not in the group: name a member",
             Rejection::LeaveInstead => "a member cannot remove itself: leave the group instead",
+            Rejection::NotAGroup => "only a group can be changed: name one",
             Rejection::NoSuchInvitation => "there is no such invitation: list them again",
             Rejection::TooManyInvitations => {
                 "this user has too many invitations pending: wait until it has answered some"
@@ -115,6 +124,10 @@ impl fmt::Display for Rejection {
             Rejection::AccountChanged => "this account has changed meanwhile: read it again, then try again",
             Rejection::OwnAccount => "administrators cannot do this to their own account: ask another administrator",
             Rejection::BadInvite => "this invitation code is not valid (any more): ask for another one",
+            Rejection::InviteExists => "this invitation code exists already: choose another one",
+            Rejection::RequestReused => {
+                "this request has registered another name before: give each registration an id of its own"
+            }
             Rejection::OutOfOrder => "the message this one must follow is not in the log: send that one first",
             Rejection::Of(refused) => refused.text,
         })

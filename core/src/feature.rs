@@ -198,7 +198,7 @@ impl Append {
             return Err(Rejection::BadRequest("a message cannot follow itself: name the one before it"));
         }
         if self.intent.is_of_groups() && !self.conversation.is_group() {
-            return Err(Rejection::BadRequest("only a group can be changed: name one"));
+            return Err(Rejection::NotAGroup);
         }
         self.intent.check(self)
     }

@@ -24,7 +24,7 @@ impl Step<'_> {
                 }
                 match self.state.get::<Invite>(&c.id) {
                     Some(held) if held.request == *request => return Ok(Reply::Done),
-                    Some(_) => return Err(Rejection::BadRequest("this invitation code exists already")),
+                    Some(_) => return Err(Rejection::InviteExists),
                     None => {}
                 }
                 let invite = Invite {
@@ -58,7 +58,7 @@ impl Step<'_> {
                 let name = name.as_str().to_owned();
                 match self.state.get::<Reservation>(&(c.id, *request)) {
                     Some(reserved) if reserved.name == name => return Ok(Reply::Done),
-                    Some(_) => return Err(Rejection::BadRequest("this request has registered another name before")),
+                    Some(_) => return Err(Rejection::RequestReused),
                     None => {}
                 }
                 if !invite.is_open(self.now) {

@@ -327,7 +327,15 @@ fn stories_go_everywhere() {
     let all = [
         ["registered", "opened", "replaced", "closed nothing", "closed", "placed", "placed before"].as_slice(),
         &["group created", "done", "name_taken", "no_such_user", "not_member", "not_allowed", "not_open"],
-        &["last_owner", "already_member", "no_such_member", "leave_instead", "bad_request", "out_of_order"],
+        &[
+            "last_owner",
+            "already_member",
+            "no_such_member",
+            "leave_instead",
+            "not_a_group",
+            "bad_request",
+            "out_of_order",
+        ],
         &["touched", "touched nothing", "account_disabled", "account_changed", "own_account"],
         &["deliver", "inbox changed", "invited", "session ended", "cursor moved", "outbox filled"],
         &["message", "created", "renamed", "added", "removed", "role changed", "reacted", "took back"],

@@ -104,8 +104,11 @@ impl Reference {
 
     pub fn append(&mut self, now: u64, c: &Append) -> Reply {
         let changes = !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
-        if c.after == Some(c.client_message_id) || (changes && !matches!(self.id, ConversationId::Group(_))) {
+        if c.after == Some(c.client_message_id) {
             return Reply::Rejected(Rejection::BadRequest(""));
+        }
+        if changes && !matches!(self.id, ConversationId::Group(_)) {
+            return Reply::Rejected(Rejection::NotAGroup);
         }
         if matches!(&c.intent, Intent::React { emoji, .. } if emoji.is_ascii()) {
             return Reply::Rejected(refused("bad_emoji"));

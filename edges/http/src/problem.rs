@@ -20,6 +20,7 @@ pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
 pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 pub const KEY_REUSED: &str = "idempotency_key_reused";
 const NO_SUCH_MESSAGE: &str = "no_such_message";
+pub const FOLLOWS_ITSELF: &str = "follows_itself";
 pub const CURSOR_DAMAGED: &str = "cursor_damaged";
 pub const CURSOR_FOREIGN: &str = "cursor_foreign";
 pub const CURSOR_AHEAD: &str = "cursor_ahead";
@@ -161,7 +162,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_reaction",
         ) => StatusCode::NOT_FOUND,
         (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
-        (_, "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many") => {
+        (_, "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused") => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
@@ -242,6 +243,10 @@ pub fn known() -> Vec<Problem> {
         R::AccountChanged,
         R::OwnAccount,
         R::BadInvite,
+        R::LeaveInstead,
+        R::NotAGroup,
+        R::InviteExists,
+        R::RequestReused,
     ];
     let connections = [
         C::WrongCredentials,
@@ -274,6 +279,7 @@ pub fn known() -> Vec<Problem> {
             "the header Allow names the methods of this path",
         ),
         not_json(),
+        follows_itself(),
         Unfit::Damaged.into(),
         Unfit::Foreign.into(),
         Unfit::Ahead.into(),
@@ -288,6 +294,11 @@ pub fn known() -> Vec<Problem> {
 pub fn reused() -> Problem {
     let text = "this Idempotency-Key belongs to a request with another body: give each request a key of its own";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, KEY_REUSED, text)
+}
+
+pub fn follows_itself() -> Problem {
+    let text = "a message cannot follow itself: `after` is the key of the message before it";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, FOLLOWS_ITSELF, text)
 }
 
 pub fn not_json() -> Problem {

@@ -34,12 +34,8 @@ pub fn create_group(creator: UserId, create: wire::CreateGroup) -> Result<Create
 }
 
 pub fn change_group(actor: UserId, change: wire::ChangeGroup) -> Result<Append, DecodeError> {
-    let conversation = conversation("change_group.conversation", &change.conversation)?;
-    if !conversation.is_group() {
-        return Err(field::invalid("change_group.conversation", "only groups can be changed"));
-    }
     Ok(Append {
-        conversation,
+        conversation: conversation("change_group.conversation", &change.conversation)?,
         actor,
         client_message_id: client_message_id("change_group.request", &change.request)?,
         after: None,

@@ -105,7 +105,7 @@ fn wrong_requests_are_refused_by_field() {
     };
     use wire::change_group::Change;
     assert!(change("g9", Some(Change::Remove(7))).is_ok());
-    assert_eq!(change("d5-9", Some(Change::Remove(7))), Err("change_group.conversation"));
+    assert_eq!(change("d9-5", Some(Change::Remove(7))), Err("change_group.conversation"));
     assert_eq!(change("g9", None), Err("change_group.change"));
     assert_eq!(change("g9", Some(Change::Remove(0))), Err("change_group.remove"));
     assert_eq!(change("g9", Some(Change::Remove(1 << 53))), Err("change_group.remove"));

@@ -96,6 +96,9 @@ fn every_code_is_explained() {
         Rejection::AccountChanged,
         Rejection::OwnAccount,
         Rejection::BadInvite,
+        Rejection::NotAGroup,
+        Rejection::InviteExists,
+        Rejection::RequestReused,
     ];
     let others =
         [client::OVERLOADED, client::NO_LEADER, client::STORAGE_LOW, client::SHUTTING_DOWN, client::UNAVAILABLE];

@@ -7,7 +7,7 @@ use axum::Json as Answer;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use troupe_actors::message::wire;
 use troupe_core::{Body, Seq, limits};
 use troupe_proto::client;
@@ -19,7 +19,7 @@ use crate::asker::Asker;
 use crate::ids::{Conversation, conversation_of_path};
 use crate::json::{Json, MESSAGE};
 use crate::key::{self, Key};
-use crate::problem::Problem;
+use crate::problem::{Problem, follows_itself};
 use crate::query::{Path, Query, limit, seq};
 use crate::routes::event::Event;
 use crate::routes::reactions::Reaction;
@@ -28,16 +28,26 @@ use crate::routes::reactions::Reaction;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
+    #[serde(default, deserialize_with = "given")]
     text: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     body: Option<NewBody>,
+    #[serde(default, deserialize_with = "given")]
     after: Option<String>,
+}
+
+/// A field that is there has a value: `null` is none.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewBody {
     kind: u32,
+    #[serde(default, deserialize_with = "given")]
     text: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     content: Option<String>,
 }
 
@@ -139,6 +149,7 @@ pub async fn send(
     let body = NewMessage::body(text, body)?;
     let after = match after.as_deref().map(key::parse) {
         None => Bytes::new(),
+        Some(Some(id)) if id == key.id => return Err(follows_itself()),
         Some(Some(id)) => Bytes::copy_from_slice(&id.0),
         Some(None) => return Err(Problem::bad_request("after: it is 32 hexadecimal digits or a UUID")),
     };
@@ -161,7 +172,7 @@ pub struct HistoryQuery {
     /// Events behind this seq, oldest first.
     #[param(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
     after: Option<u64>,
-    /// Events before this seq. Without both: the latest events.
+    /// Events before this seq. Without both: the latest events. With both: those between.
     #[param(value_type = Option<u64>, minimum = 1, maximum = 9007199254740991u64)]
     before: Option<u64>,
     /// Without it: as many as a page takes.
@@ -189,14 +200,21 @@ pub async fn history(
     Query(query): Query<HistoryQuery>,
 ) -> Result<Answer<Page>, Problem> {
     let limit = limit(query.limit, limits::PAGE_EVENTS)?;
-    let (seq, backward) = match (query.after, query.before) {
-        (Some(after), None) => (seq("after", after)?, false),
-        (None, Some(0)) => return Err(Problem::bad_request("before: the first event is 1")),
-        (None, before) => (seq("before", before.unwrap_or_default())?, true),
-        (Some(_), Some(_)) => return Err(Problem::bad_request("give \"after\" or \"before\", not both")),
+    let (after, before) = (query.after, query.before);
+    let before_seq = seq("before", before.unwrap_or_default())?;
+    if before == Some(0) {
+        return Err(Problem::bad_request("before: the first event is 1"));
+    }
+    let (seq, backward) = match after {
+        Some(after) => (seq("after", after)?, false),
+        None => (before_seq, true),
     };
     let conversation = conversation_of_path(&conversation)?.to_string();
-    let page = asker.perform(wire::Fetch { conversation, seq, backward, limit }).await?;
+    let mut page = asker.perform(wire::Fetch { conversation, seq, backward, limit }).await?;
+    if !backward && before.is_some() {
+        page.more &= page.events.last().is_some_and(|event| event.seq + 1 < before_seq);
+        page.events.retain(|event| event.seq < before_seq);
+    }
     let mut messages: Vec<Event> = page.events.into_iter().map(Event::from).collect();
     let mut reactions: BTreeMap<u64, Vec<Reaction>> =
         page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();

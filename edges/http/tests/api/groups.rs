@@ -38,6 +38,32 @@ async fn a_group_is_made_changed_and_left() {
 }
 
 #[tokio::test]
+async fn only_a_group_can_be_changed() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (ann, bob) = (Http::user(&node, "ann").await, Http::user(&node, "bob").await);
+    let direct = ann.direct(&bob);
+    ann.send(&direct, "hi").await;
+    for conversation in ["everyone", &direct] {
+        let path = format!("/v1/conversations/{conversation}");
+        let member = format!("{path}/members/{}", bob.user);
+        for said in [
+            ann.patch(&path, json!({ "name": "Mine" })).await,
+            ann.delete(&path).await,
+            ann.post(&format!("{path}/members"), json!({ "users": [bob.user] })).await,
+            ann.post(&member, json!({})).await,
+            ann.patch(&member, json!({ "role": "admin" })).await,
+            ann.delete(&member).await,
+        ] {
+            assert_eq!(said.code(409), "not_a_group");
+        }
+    }
+    // A foreign one is not told from one that is missing.
+    let foreign = format!("/v1/conversations/d{}-{}", bob.user, u64::MAX >> 11);
+    assert_eq!(ann.patch(&foreign, json!({ "name": "Mine" })).await.code(409), "not_a_group");
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn an_open_group_is_joined_by_its_id() {
     let node = one_node(LoginPolicy::Replace).await;
     let (ann, eve) = (Http::user(&node, "ann").await, Http::user(&node, "eve").await);

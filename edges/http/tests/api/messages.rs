@@ -40,6 +40,13 @@ async fn a_message_is_sent_and_read() {
     assert_eq!(paged("after=0&limit=2").await, (vec![1, 2], true));
     assert_eq!(paged("before=3&limit=1").await, (vec![2], true));
     assert_eq!(paged("limit=2").await, (vec![2, 3], true));
+    assert_eq!(paged("after=1&before=3").await, (vec![2], false));
+    assert_eq!(paged("after=0&before=3&limit=1").await, (vec![1], true));
+    assert_eq!(paged("after=2&before=2").await, (vec![], false));
+    let own = "0".repeat(32);
+    let itself = Some(json!({ "text": "x", "after": own }));
+    let refused = ann.with_key(axum::http::Method::POST, &path, Some(&own), itself).await;
+    assert_eq!(refused.code(422), "follows_itself");
     assert_eq!(bob.get(&format!("{path}?after=4")).await.code(409), "seq_beyond_head");
     node.stop().await;
 }
