@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use troupe_core::limits;
+use troupe_edge_http::Bodies;
 use troupe_edge_tcp::Web;
 use troupe_runtime::Stream;
 use troupe_runtime::net::BoxFuture;
@@ -44,6 +45,9 @@ const HEAD_BYTES: usize = 64 * 1024;
 const STREAM_BYTES: usize = 64 * 1024;
 /// Streams of one HTTP/2 connection.
 const STREAMS: u32 = 128;
+/// Bytes that a client of HTTP/2 may send before they are read: of one stream, and of a connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const WINDOW: u32 = 256 * 1024;
 /// An HTTP/2 connection that answers no ping is closed.
 const PING: Duration = Duration::from_secs(20);
 /// Bytes that tell HTTP/1.1 from HTTP/2.
@@ -101,12 +105,15 @@ impl Web for ClientPort {
 /// Until the connection ends, or becomes another protocol's.
 async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router) {
     // The peer's address goes to the audit log.
-    let service = TowerToHyperService::new(app.layer(Extension(ConnectInfo(peer))));
+    let app = app.layer(Extension(ConnectInfo(peer))).layer(Extension(Bodies::default()));
+    let service = TowerToHyperService::new(app);
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(WINDOW)
         .max_header_list_size(HEAD_BYTES as u32)
         .max_send_buf_size(STREAM_BYTES)
         .keep_alive_interval(PING)

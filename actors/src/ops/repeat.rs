@@ -10,6 +10,8 @@ use troupe_core::{ConversationId, Event, EventKind, Intent, Seq, UserId};
 use troupe_proto::client;
 
 use super::list_conversations::summaries;
+use super::login::account_named;
+use crate::address::Address;
 use crate::message::{Answer, Refusal, Request, wire};
 use crate::service::{Caller, Service};
 
@@ -57,6 +59,24 @@ pub(crate) async fn makes_the_same(
     let (rows, _) = summaries(service, caller.user(), &[conversation]).await?;
     // A caller that has left sees no row any more.
     Ok(rows.get(&conversation).is_none_or(|row| row.open == asked.open))
+}
+
+/// Whether the password of a repeated registration is that of the account that it has found. It
+/// counts as a login, and a wrong one as a failed login.
+pub(crate) async fn registers_the_same(
+    service: &Service,
+    address: Address,
+    name: &str,
+    password: String,
+) -> Result<bool, Refusal> {
+    let Some(account) = account_named(service, name).await? else { return Ok(true) };
+    let who = account.user.to_string();
+    service.budgets.login(address, &who)?;
+    let right = service.passwords.verify(address, password, Some(account.password_hash)).await?;
+    if !right {
+        service.budgets.login_failed(address, &who);
+    }
+    Ok(right)
 }
 
 /// Whether the intent of the sender became this event.

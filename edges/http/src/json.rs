@@ -1,14 +1,27 @@
 //! Bodies in JSON, read within a cap and refused with what is wrong.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use troupe_core::limits;
 
 use crate::problem::{Problem, not_json};
 
+/// Bytes of a registration or a login. Above it: `too_large`.
+pub const GREETING: usize = 8 * 1024;
+/// Bytes of the bodies that one connection sends at once before they are verified, and after.
+/// Above it a body waits, and its bytes stay with the client.
+const GREETINGS: usize = 8 * GREETING;
+const BODIES: usize = 2 * MESSAGE;
+/// For a registration or a login to come: a slow one must not hold up the others.
+const GREETING_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a body, unless it carries a message. Above it: `too_large`.
 pub const SMALL: usize = 16 * 1024;
 /// Bytes of a body with a message: JSON may write a byte as six. Above it: `too_large`.
@@ -25,8 +38,40 @@ impl<T: DeserializeOwned, S: Send + Sync, const CAP: usize> FromRequest<S> for J
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         is_json(&parts.headers)?;
-        let bytes = read(&parts.headers, body, CAP).await?;
+        let length = announced(&parts.headers, CAP)?;
+        let bodies = parts.extensions.get::<Bodies>().cloned().unwrap_or_default();
+        let _room = bodies.room(CAP, length).await;
+        let reading = read(body, CAP);
+        let bytes = if CAP == GREETING {
+            let slow = |_| Problem::bad_request("the body took too long: send it at once");
+            timeout(GREETING_TIME, reading).await.map_err(slow)??
+        } else {
+            reading.await?
+        };
         parse(&bytes).map(Json)
+    }
+}
+
+/// The bodies that one connection may send at once. HTTP/2 has many requests on a connection, and
+/// a server gives each connection its own as an extension of its requests.
+#[derive(Clone)]
+pub struct Bodies {
+    greetings: Arc<Semaphore>,
+    others: Arc<Semaphore>,
+}
+
+impl Default for Bodies {
+    fn default() -> Bodies {
+        let room = |bytes| Arc::new(Semaphore::new(bytes));
+        Bodies { greetings: room(GREETINGS), others: room(BODIES) }
+    }
+}
+
+impl Bodies {
+    /// Waits until there is room for a body. `None` cannot be, as the room is never closed.
+    async fn room(self, cap: usize, length: usize) -> Option<OwnedSemaphorePermit> {
+        let of = if cap == GREETING { self.greetings } else { self.others };
+        of.acquire_many_owned(length as u32).await.ok()
     }
 }
 
@@ -40,12 +85,18 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     Err(not_json())
 }
 
-/// A body that announces more than its cap is refused before a byte of it is kept.
-async fn read(headers: &HeaderMap, body: Body, cap: usize) -> Result<bytes::Bytes, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|announced| announced > cap as u64) {
-        return Err(Problem::too_large(cap));
+/// The bytes that a body may have. One that announces more than its cap is refused before a byte of
+/// it is kept.
+fn announced(headers: &HeaderMap, cap: usize) -> Result<usize, Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    match length {
+        Some(length) if length > cap as u64 => Err(Problem::too_large(cap)),
+        Some(length) => Ok(length as usize),
+        None => Ok(cap),
     }
+}
+
+async fn read(body: Body, cap: usize) -> Result<bytes::Bytes, Problem> {
     to_bytes(body, cap).await.map_err(|error| {
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(cause) = source {

@@ -34,6 +34,7 @@ use troupe_actors::service::Service;
 
 pub use api::Api;
 pub use asker::Asker;
+pub use json::Bodies;
 pub use openapi::document;
 pub use problem::Problem;
 

@@ -21,6 +21,7 @@ pub const UNSUPPORTED_MEDIA_TYPE: &str = "unsupported_media_type";
 pub const KEY_REUSED: &str = "idempotency_key_reused";
 const NO_SUCH_MESSAGE: &str = "no_such_message";
 pub const FOLLOWS_ITSELF: &str = "follows_itself";
+pub const NAME_IS_FINAL: &str = "name_is_final";
 pub const CURSOR_DAMAGED: &str = "cursor_damaged";
 pub const CURSOR_FOREIGN: &str = "cursor_foreign";
 pub const CURSOR_AHEAD: &str = "cursor_ahead";
@@ -279,6 +280,7 @@ pub fn known() -> Vec<Problem> {
             "the header Allow names the methods of this path",
         ),
         not_json(),
+        name_is_final(),
         follows_itself(),
         Unfit::Damaged.into(),
         Unfit::Foreign.into(),
@@ -299,6 +301,11 @@ pub fn reused() -> Problem {
 pub fn follows_itself() -> Problem {
     let text = "a message cannot follow itself: `after` is the key of the message before it";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, FOLLOWS_ITSELF, text)
+}
+
+pub fn name_is_final() -> Problem {
+    let text = "the name of an account is for life: register another account for another name";
+    Problem::new(StatusCode::CONFLICT, NAME_IS_FINAL, text)
 }
 
 pub fn not_json() -> Problem {

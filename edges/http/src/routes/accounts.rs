@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::asker::{Asker, Guest, token_text};
 use crate::ids::Id;
-use crate::json::Json;
+use crate::json::{GREETING, Json};
 use crate::key::Key;
 use crate::problem::Problem;
 
@@ -30,15 +30,25 @@ pub struct Registered {
 
 /// Makes an account. It does not log in.
 ///
-/// A repeat with the same name and the same `Idempotency-Key` answers the same account, with the
-/// password of the first.
+/// A repeat with the same name, password and `Idempotency-Key` answers the same account. Another
+/// password is refused with `idempotency_key_reused`.
 #[utoipa::path(post, path = "/v1/register", tag = "accounts", security(()), request_body = Register,
     params(("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
     responses((status = 200, body = Registered)))]
-pub async fn register(guest: Guest, key: Key, Json(register): Json<Register>) -> Result<Answer<Registered>, Problem> {
+pub async fn register(
+    guest: Guest,
+    key: Key,
+    Json(register): Json<Register, GREETING>,
+) -> Result<Answer<Registered>, Problem> {
     let Register { name, password, invite } = register;
+    // Only a key of the client can have made an account before.
+    let known = key.given && guest.is_registered(&name).await?;
+    let shown = known.then(|| (name.clone(), password.clone()));
     let register = wire::Register { name, password, request: key.bytes(), invite: invite.unwrap_or_default() };
     let registered = guest.enter(register).await.map_err(|problem| problem.under(key.id))?;
+    if let Some((name, password)) = shown {
+        guest.registers_the_same(&name, password).await?;
+    }
     Ok(Answer(Registered { user_id: Id(registered.user_id) }))
 }
 
@@ -69,7 +79,7 @@ pub struct LoggedIn {
 /// Opens a session of a device.
 #[utoipa::path(post, path = "/v1/login", tag = "accounts", security(()), request_body = Login,
     responses((status = 200, body = LoggedIn)))]
-pub async fn login(guest: Guest, Json(login): Json<Login>) -> Result<Answer<LoggedIn>, Problem> {
+pub async fn login(guest: Guest, Json(login): Json<Login, GREETING>) -> Result<Answer<LoggedIn>, Problem> {
     let Login { name, password, device, new_password } = login;
     let new_password = new_password.unwrap_or_default();
     let entered = guest.enter(wire::Login { name, password, device, new_password }).await?;

@@ -10,7 +10,7 @@ use crate::asker::Asker;
 use crate::ids::Id;
 use crate::json::Json;
 use crate::key::Key;
-use crate::problem::Problem;
+use crate::problem::{Problem, name_is_final};
 use crate::query::Path;
 
 #[derive(Serialize, ToSchema)]
@@ -38,17 +38,23 @@ pub async fn show(asker: Asker) -> Result<Answer<Me>, Problem> {
     Ok(Answer(Me::of(&asker)))
 }
 
-/// An account has no properties that its user changes so; a name is for life.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChangeMe {}
+pub struct ChangeMe {
+    /// The name that the account has: it is for life.
+    name: Option<String>,
+}
 
 /// Changes those properties that the body names.
 ///
-/// This version knows none, and refuses each field: an empty object changes nothing.
+/// This version has none that can change: the present `name` is accepted, another one is refused
+/// with `name_is_final`.
 #[utoipa::path(patch, path = "/v1/me", tag = "me", request_body = ChangeMe, responses((status = 200, body = Me)))]
-pub async fn change(asker: Asker, Json(ChangeMe {}): Json<ChangeMe>) -> Result<Answer<Me>, Problem> {
+pub async fn change(asker: Asker, Json(change): Json<ChangeMe>) -> Result<Answer<Me>, Problem> {
     asker.read().await?;
+    if change.name.is_some_and(|name| name != asker.known.name) {
+        return Err(name_is_final());
+    }
     Ok(Answer(Me::of(&asker)))
 }
 

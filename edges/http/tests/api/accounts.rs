@@ -14,6 +14,9 @@ async fn a_user_registers_logs_in_and_logs_out() {
     let me = ann.get("/v1/me").await.good();
     assert_eq!(me, json!({ "user_id": ann.user, "name": "ann", "device": "http", "admin": false }));
     assert_eq!(ann.patch("/v1/me", json!({})).await.good(), me);
+    assert_eq!(ann.patch("/v1/me", json!({ "name": "ann" })).await.good(), me);
+    assert_eq!(ann.patch("/v1/me", json!({ "name": "anna" })).await.code(409), "name_is_final");
+    assert_eq!(ann.patch("/v1/me", json!({ "nmae": "anna" })).await.code(400), "bad_request");
     let phone = ann.logged_in("ann", "phone").await;
     let sessions = ann.get("/v1/me/sessions").await.good();
     let listed = sessions["sessions"].as_array().expect("a list");

@@ -40,6 +40,21 @@ async fn a_message_is_placed_once_and_another_body_is_refused() {
 }
 
 #[tokio::test]
+async fn an_account_is_made_once_and_another_password_is_refused() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let guest = Http::of(&node);
+    let register = |password: &str| json!({ "name": "ann", "password": password });
+    let made = post(&guest, "/v1/register", register("correct horse")).await.good();
+    assert_eq!(post(&guest, "/v1/register", register("correct horse")).await.good(), made);
+    let other = post(&guest, "/v1/register", register("another horse")).await;
+    assert_eq!(other.code(422), "idempotency_key_reused");
+    let another_key = Some("ffffffffffffffffffffffffffffffff");
+    let taken = guest.with_key(Method::POST, "/v1/register", another_key, Some(register("correct horse"))).await;
+    assert_eq!(taken.code(409), "name_taken");
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn without_a_key_each_request_is_another_message() {
     let node = one_node(LoginPolicy::Replace).await;
     let ann = Http::user(&node, "ann").await;

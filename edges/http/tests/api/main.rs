@@ -4,6 +4,7 @@
 mod accounts;
 mod administration;
 mod bad_input;
+mod bodies;
 mod document;
 mod events;
 mod events_at_scale;
