@@ -58,6 +58,12 @@ impl Connection {
         }
     }
 
+    /// It carries requests, and one of them has become a connection that has logged in: it gives
+    /// way to no other any more.
+    pub fn stays(&self) {
+        self.place.logged_in();
+    }
+
     /// Pushes go to `sink` from now on, so the answer to the login is queued before.
     pub fn attach(&self, caller: &Caller, sink: Arc<dyn Sink>) {
         let (id, session) = (self.id(), caller.session.clone());
@@ -65,6 +71,21 @@ impl Connection {
         router.tell_fanout(FanoutMsg::Attach { id, session, sink });
         // Fan-out reads the user's list by itself; the channel is on no list.
         router.tell_fanout(FanoutMsg::Follow { id, conversations: vec![ConversationId::Everyone] });
+    }
+}
+
+/// The connection under a request, as an extension of the request.
+#[derive(Clone)]
+pub struct Carrier(Arc<dyn Fn() + Send + Sync>);
+
+impl Carrier {
+    pub fn new(stays: impl Fn() + Send + Sync + 'static) -> Carrier {
+        Carrier(Arc::new(stays))
+    }
+
+    /// A stream of a session is open on it.
+    pub fn stays(&self) {
+        (self.0)();
     }
 }
 

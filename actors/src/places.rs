@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -61,7 +62,7 @@ pub struct Place {
     places: Places,
     id: u64,
     address: Address,
-    logged_in: bool,
+    logged_in: AtomicBool,
 }
 
 impl Places {
@@ -104,7 +105,7 @@ impl Places {
         let held = table.addresses.entry(address).or_default();
         held.all += 1;
         held.silent.insert(id);
-        Ok(Place { places: self.clone(), id, address, logged_in: false })
+        Ok(Place { places: self.clone(), id, address, logged_in: AtomicBool::new(false) })
     }
 
     /// For connections that come from now on.
@@ -160,10 +161,10 @@ impl Place {
     }
 
     /// From now on it gives way to no other.
-    pub fn logged_in(&mut self) {
+    pub fn logged_in(&self) {
         let table = &mut *self.places.0.table.lock();
         if table.silent.remove(&self.id).is_some() {
-            self.logged_in = true;
+            self.logged_in.store(true, Ordering::Relaxed);
             if let Some(held) = table.addresses.get_mut(&self.address) {
                 held.silent.remove(&self.id);
             }
@@ -173,8 +174,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let logged_in = *self.logged_in.get_mut();
         let table = &mut *self.places.0.table.lock();
-        if self.logged_in || table.silent.remove(&self.id).is_some() {
+        if logged_in || table.silent.remove(&self.id).is_some() {
             table.forget(self.address, self.id);
         } else {
             table.leaving -= 1;
@@ -185,8 +187,6 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
 
     fn address(last: u8) -> Address {
@@ -253,7 +253,6 @@ mod tests {
         assert!(!guests[0].is_leaving() && guests[1].is_leaving());
         assert!(come(&places, 2).is_some());
         guests[2].place.logged_in();
-        let mut fourth = fourth;
         fourth.place.logged_in();
         assert_eq!(refused(&places, 1), Some(Full::Address));
         guests.remove(0);
@@ -264,7 +263,7 @@ mod tests {
     fn a_node_full_of_users_refuses_and_takes_places_back() {
         let places = places(2, 2, 100);
         let mut guests: Vec<_> = (0..2).map(|last| come(&places, last).expect("room")).collect();
-        guests.iter_mut().for_each(|guest| guest.place.logged_in());
+        guests.iter().for_each(|guest| guest.place.logged_in());
         assert_eq!(refused(&places, 7), Some(Full::Node));
         guests.pop();
         assert!(come(&places, 7).is_some());
@@ -273,7 +272,7 @@ mod tests {
     #[test]
     fn one_that_logs_in_while_it_is_shown_out_leaves_all_the_same() {
         let places = places(100, 1, 100);
-        let mut first = come(&places, 1).expect("room");
+        let first = come(&places, 1).expect("room");
         let second = come(&places, 1).expect("the first gives way");
         first.place.logged_in();
         assert!(first.is_leaving());

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
+use troupe_actors::connection::Carrier;
 use troupe_core::limits;
 use troupe_edge_http::Bodies;
 use troupe_edge_tcp::Web;
@@ -76,7 +77,7 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
             };
             let app = app.clone();
             connections.spawn(async move {
-                serve_one(Box::new(stream), peer, app).await;
+                serve_one(Box::new(stream), peer, app, None).await;
                 drop(place);
             });
         }
@@ -97,15 +98,18 @@ impl ClientPort {
 }
 
 impl Web for ClientPort {
-    fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr) -> BoxFuture<'static, ()> {
-        Box::pin(serve_one(stream, peer, self.0.clone()))
+    fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr, carrier: Carrier) -> BoxFuture<'static, ()> {
+        Box::pin(serve_one(stream, peer, self.0.clone(), Some(carrier)))
     }
 }
 
 /// Until the connection ends, or becomes another protocol's.
-async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router) {
+async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router, carrier: Option<Carrier>) {
     // The peer's address goes to the audit log.
-    let app = app.layer(Extension(ConnectInfo(peer))).layer(Extension(Bodies::default()));
+    let mut app = app.layer(Extension(ConnectInfo(peer))).layer(Extension(Bodies::default()));
+    if let Some(carrier) = carrier {
+        app = app.layer(Extension(carrier));
+    }
     let service = TowerToHyperService::new(app);
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);

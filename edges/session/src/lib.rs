@@ -114,6 +114,11 @@ impl Guest {
     pub fn address(&self) -> Address {
         self.connection.address()
     }
+
+    /// It carries a session of its own kind: it gives way to no other any more.
+    pub fn stays(&self) {
+        self.connection.stays();
+    }
 }
 
 /// Starts the keeper again when it fails.

@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use troupe_actors::address::Address;
+use troupe_actors::connection::Carrier;
 use troupe_core::limits;
 use troupe_edge_session::form::{Lengths, STREAM};
 use troupe_edge_session::{Guest, Opened, Sessions};
@@ -46,7 +47,7 @@ pub async fn run(sessions: Sessions, socket: Arc<dyn Socket>, door: Arc<Door>, w
                 openings.spawn(async move {
                     match open(stream, &door, &guest, web.is_some()).await {
                         Some(Entered::Frames(opened)) => sessions.adopt(guest, opened).await,
-                        Some(Entered::Http(stream)) => visit(web, stream, peer, &guest).await,
+                        Some(Entered::Http(stream)) => visit(web, stream, peer, guest).await,
                         None => {}
                     }
                 });
@@ -67,10 +68,12 @@ enum Entered {
 }
 
 /// Serves HTTP until the connection ends, or has to give way to another.
-async fn visit(web: Option<Arc<dyn Web>>, stream: Box<dyn Stream>, peer: SocketAddr, guest: &Guest) {
+async fn visit(web: Option<Arc<dyn Web>>, stream: Box<dyn Stream>, peer: SocketAddr, guest: Guest) {
     let Some(web) = web else { return };
+    let guest = Arc::new(guest);
+    let carried = guest.clone();
     tokio::select! {
-        () = web.serve(stream, peer) => {}
+        () = web.serve(stream, peer, Carrier::new(move || carried.stays())) => {}
         () = guest.outbox.closing() => {}
     }
 }

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
+use troupe_actors::connection::Carrier;
 use troupe_actors::service::Service;
 use troupe_edge_session::Sessions;
 use troupe_runtime::net::BoxFuture;
@@ -30,7 +31,8 @@ pub struct Config {
 /// Serves HTTP on connections of the client port.
 pub trait Web: Send + Sync {
     /// Until the connection has ended. Its caller may drop the future, which ends the connection.
-    fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr) -> BoxFuture<'static, ()>;
+    /// `carrier`: for requests that keep the connection.
+    fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr, carrier: Carrier) -> BoxFuture<'static, ()>;
 }
 
 #[derive(Debug, thiserror::Error)]

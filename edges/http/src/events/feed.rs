@@ -141,7 +141,9 @@ impl Feed {
         let ready = told::ready(&self.service.welcome(), id);
         let cursor = self.positions.cursor();
         self.out.add(told::READY, &ready, Some(&cursor));
-        self.tell_where_to_go();
+        if self.tell_where_to_go() {
+            return End::Reason(EndReason::ShuttingDown);
+        }
         let mut beat = Instant::now() + HEARTBEAT;
         loop {
             self.ask_for_pages();
@@ -226,14 +228,15 @@ impl Feed {
         Step::Went
     }
 
-    /// Whether the node is about to stop. A client that is better served elsewhere learns it.
+    /// Whether the node is about to stop. A client that is better served elsewhere learns it, but a
+    /// poll does not end for that: the client would come back at once.
     fn tell_where_to_go(&mut self) -> bool {
         match &*self.clients.borrow_and_update() {
-            Clients::Here => false,
-            Clients::Elsewhere { nodes } => {
+            Clients::Elsewhere { nodes } if self.out.form == Form::Stream => {
                 self.out.add(told::GO_AWAY, &told::go_away(nodes), None);
                 false
             }
+            Clients::Here | Clients::Elsewhere { .. } => false,
             Clients::Draining { .. } => true,
         }
     }

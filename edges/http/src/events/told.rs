@@ -159,7 +159,7 @@ pub enum Form {
 /// Events that are written next.
 #[derive(Debug)]
 pub struct Out {
-    form: Form,
+    pub form: Form,
     text: Vec<u8>,
     pub many: usize,
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use troupe_actors::connection::Connection;
+use troupe_actors::connection::{Carrier, Connection};
 use troupe_actors::service::Service;
 use utoipa::{IntoParams, ToSchema};
 
@@ -53,7 +54,7 @@ pub struct Events {
 
 #[derive(Serialize, ToSchema)]
 pub struct Told {
-    /// `message`, `read`, `conversation`, `invitation`, `go_away` or `end`. A later version may
+    /// `message`, `read`, `conversation`, `invitation` or `end`. A later version may
     /// have others.
     event: String,
     #[schema(value_type = Object)]
@@ -70,7 +71,12 @@ pub struct Told {
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event")),
     responses((status = 200, description = "Events", content(
         (Events = "application/json"), (String = "text/event-stream")))))]
-pub async fn follow(guest: Guest, headers: HeaderMap, Query(query): Query<EventsQuery>) -> Result<Response, Problem> {
+pub async fn follow(
+    guest: Guest,
+    headers: HeaderMap,
+    carrier: Option<Extension<Carrier>>,
+    Query(query): Query<EventsQuery>,
+) -> Result<Response, Problem> {
     let begun = Instant::now();
     let asker = guest.verified(&headers).await?;
     let EventsQuery { wait, after } = query;
@@ -86,6 +92,9 @@ pub async fn follow(guest: Guest, headers: HeaderMap, Query(query): Query<Events
     }
     let connection = attach(&asker, &inbox).await?;
     feed.attached();
+    if let Some(Extension(carrier)) = carrier {
+        carrier.stays();
+    }
     if let Some(wait) = wait {
         let answer = feed.poll(begun + Duration::from_secs(wait.into())).await;
         drop(connection);
