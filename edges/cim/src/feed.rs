@@ -4,12 +4,23 @@
 //! A position per conversation says up to where everything is written. It starts at the cursor of
 //! the user, and the cursor follows it after the write. A channel that breaks so leaves its
 //! messages to the next one. Nothing is taken from the log.
+//!
+//! A conversation is *behind* while events are missing: they are fetched in pages, and its pushes
+//! only say how far. Several conversations are asked for at once, so a shard that does not answer
+//! delays its own only.
 
-use std::collections::BTreeMap;
+mod page;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use prost::Message as _;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use troupe_actors::budgets::{Payer, Verdict};
@@ -17,11 +28,11 @@ use troupe_actors::message::{Refusal, wire};
 use troupe_actors::ops::Operation;
 use troupe_actors::ops::acknowledge::Acknowledging;
 use troupe_actors::service::Caller;
-use troupe_core::event::Body;
-use troupe_core::{ConversationId, Event, EventKind, Seq, UserId};
+use troupe_core::{ConversationId, Seq, UserId};
 
+use self::page::Step;
 use crate::Edge;
-use crate::frame::{Between, Frame};
+use crate::frame::Frame;
 use crate::inbox::{Inbox, Item};
 use crate::logins::{Login, Positions};
 use crate::writer::{Gone, Writer};
@@ -31,16 +42,14 @@ use crate::writer::{Gone, Writer};
 const CHANNEL_CAUGHT_UP: u64 = 500;
 /// Events in one request for what was missed.
 const PAGE: u32 = 100;
+/// Pages that are asked for at once.
+const PAGES: usize = 4;
 /// Before a shard that did not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Kind of a body that is text.
-const TEXT: u32 = Body::TEXT;
 /// CIM's client hands each frame to a pool that takes ten at once, and closes its channel above
 /// that. So a frame follows another after this time, when a few have come at once.
 const PACE: Duration = Duration::from_millis(10);
 const AT_ONCE: u32 = 8;
-/// Bytes of texts in one frame, unless a single text is longer.
-const BATCH_BYTES: usize = 128 * 1024;
 
 pub struct Feed {
     edge: Arc<Edge>,
@@ -51,20 +60,30 @@ pub struct Feed {
     positions: Positions,
     /// Those that this channel has moved.
     moved: Positions,
-    /// Conversations with missing events up to this head, whose shard did not answer.
+    /// Conversations with missing events, up to these heads.
     behind: Positions,
+    /// Of those: no page is asked for yet.
+    due: VecDeque<ConversationId>,
+    /// Of those: a shard did not answer.
+    failed: Vec<ConversationId>,
     again: Option<Instant>,
+    pages: FuturesUnordered<Asked>,
+    /// Clients that have asked for what they missed, until nothing is behind.
+    fetching: Vec<oneshot::Sender<()>>,
     /// When all frames so far are due, one after the other.
     paced: Instant,
     acknowledging: Acknowledging,
     acknowledgements: JoinSet<()>,
 }
 
-/// One write, and the position after it.
-struct Step {
-    frame: Option<Frame>,
-    messages: u64,
-    end: Seq,
+type Outcome = Result<Found, Refusal>;
+type Asked = Pin<Box<dyn Future<Output = (ConversationId, Outcome)> + Send>>;
+
+/// Missing events, and the names of their senders.
+enum Found {
+    Page(wire::Page, BTreeMap<UserId, String>),
+    /// The next event, whose sender was unknown.
+    Live(wire::Event, BTreeMap<UserId, String>),
 }
 
 impl Feed {
@@ -80,7 +99,11 @@ impl Feed {
             writer,
             moved: Positions::new(),
             behind: Positions::new(),
+            due: VecDeque::new(),
+            failed: Vec::new(),
             again: None,
+            pages: FuturesUnordered::new(),
+            fetching: Vec::new(),
             paced: Instant::now(),
             acknowledging: Acknowledging::default(),
             acknowledgements: JoinSet::new(),
@@ -93,7 +116,7 @@ impl Feed {
     async fn list(&mut self) -> Result<Positions, Refusal> {
         let (mut missing, mut after) = (Positions::new(), String::new());
         loop {
-            let page = self.ask(wire::ListConversations { after, limit: 0 }).await?;
+            let page = ask(&self.edge, &self.caller, &self.payer, wire::ListConversations { after, limit: 0 }).await?;
             if !page.unavailable.is_empty() {
                 return Err(Refusal::OVERLOADED);
             }
@@ -121,17 +144,18 @@ impl Feed {
     pub async fn run(&mut self) -> Gone {
         loop {
             self.pass_on_acknowledged();
+            self.ask_for_pages();
             let again = self.again;
             let step = tokio::select! {
                 item = self.inbox.next() => self.take(item).await,
+                Some((conversation, outcome)) = self.pages.next() => self.paged(conversation, outcome).await,
                 Some(_) = self.acknowledgements.join_next() => {
                     self.acknowledging.ended();
                     Ok(())
                 }
                 () = async { sleep_until(again.unwrap_or_else(Instant::now)).await }, if again.is_some() => {
-                    self.again = None;
-                    let behind = std::mem::take(&mut self.behind);
-                    self.catch_up_all(behind).await
+                    self.try_again();
+                    Ok(())
                 }
             };
             if let Err(gone) = step {
@@ -160,152 +184,152 @@ impl Feed {
         match item {
             Item::Event { conversation, seq, event } => {
                 let position = self.position(conversation);
-                if seq <= position {
-                    return Ok(());
-                }
                 let next = seq == position.next() && !self.behind.contains_key(&conversation);
-                // An event that cannot be read is fetched again, and then judged by its page.
+                // An event that cannot be read is fetched, and then judged by its page.
                 let event = wire::Event::decode(event).ok().filter(|_| next);
                 match event {
-                    Some(event) => self.live(conversation, event).await,
-                    None => self.catch_up_all(Positions::from([(conversation, seq)])).await,
+                    Some(event) => match self.edge.names.known(page::sender_of(&self.caller, &event)) {
+                        Some(names) => self.live(conversation, &event, &names).await?,
+                        None => self.ask_for_name(conversation, event),
+                    },
+                    None if seq > position => self.falls_behind(conversation, seq),
+                    None => {}
                 }
             }
-            Item::Joined { conversation, head } => self.catch_up_all(Positions::from([(conversation, head)])).await,
-            Item::Left { conversation } => {
-                self.positions.remove(&conversation);
-                self.behind.remove(&conversation);
-                Ok(())
-            }
+            Item::Joined { conversation, head } => self.joined(conversation, head),
             Item::Fetch(answer) => {
                 match self.list().await {
-                    Ok(missing) => self.catch_up_all(missing).await?,
+                    Ok(missing) => missing.into_iter().for_each(|(conversation, head)| self.joined(conversation, head)),
                     Err(refusal) => tracing::debug!(?refusal, "offline messages are not fetched"),
                 }
-                if self.behind.is_empty() {
-                    let _ = answer.send(());
-                }
-                Ok(())
+                self.fetching.push(answer);
+                self.tell_fetched();
             }
         }
+        Ok(())
     }
 
     fn position(&self, conversation: ConversationId) -> Seq {
         self.positions.get(&conversation).copied().unwrap_or_default()
     }
 
-    async fn live(&mut self, conversation: ConversationId, event: wire::Event) -> Result<(), Gone> {
-        let end = Seq(event.seq);
-        let Ok(names) = self.names(std::slice::from_ref(&event)).await else {
-            self.wait_for(conversation, end);
-            return Ok(());
-        };
-        let frame = self.text_of(&event).map(|text| Frame::message(&self.between(event.sender, &names), text));
-        self.write(conversation, Step { frame, messages: 0, end }).await
+    async fn live(
+        &mut self,
+        conversation: ConversationId,
+        event: &wire::Event,
+        names: &BTreeMap<UserId, String>,
+    ) -> Result<(), Gone> {
+        let frame = page::text_of(&self.caller, event);
+        let frame = frame.map(|text| Frame::message(&page::between(&self.caller, event.sender, names), text));
+        self.write(conversation, Step { frame, messages: 0, end: Seq(event.seq) }).await
     }
 
-    /// Writes missing events of these conversations up to these heads.
-    async fn catch_up_all(&mut self, missing: Positions) -> Result<(), Gone> {
-        for (conversation, head) in missing {
-            match self.catch_up(conversation, head).await? {
-                Ok(()) => drop(self.behind.remove(&conversation)),
-                // The user is no longer in the conversation.
-                Err(Refusal::Rejected { .. }) => {
-                    self.positions.remove(&conversation);
-                    self.behind.remove(&conversation);
-                }
-                Err(_) => self.wait_for(conversation, head),
+    /// The conversation has this head.
+    fn joined(&mut self, conversation: ConversationId, head: Seq) {
+        if self.position(conversation) < head {
+            self.falls_behind(conversation, head);
+        }
+    }
+
+    fn falls_behind(&mut self, conversation: ConversationId, head: Seq) {
+        if !self.behind.contains_key(&conversation) {
+            self.due.push_back(conversation);
+        }
+        let held = self.behind.entry(conversation).or_default();
+        *held = (*held).max(head);
+    }
+
+    fn caught_up(&mut self, conversation: ConversationId) {
+        self.behind.remove(&conversation);
+        self.tell_fetched();
+    }
+
+    fn tell_fetched(&mut self) {
+        if self.behind.is_empty() {
+            // A caller that has gone away waits no more.
+            self.fetching.drain(..).for_each(|answer| answer.send(()).unwrap_or_default());
+        }
+    }
+
+    fn wait_for(&mut self, conversation: ConversationId) {
+        self.failed.push(conversation);
+        self.again.get_or_insert_with(|| Instant::now() + AGAIN);
+    }
+
+    /// Leaves places for conversations whose shards answer.
+    fn try_again(&mut self) {
+        self.due.extend(self.failed.drain(..self.failed.len().min(PAGES / 2)));
+        self.again = (!self.failed.is_empty()).then(|| Instant::now() + AGAIN);
+    }
+
+    /// The conversation is behind until the name is there.
+    fn ask_for_name(&mut self, conversation: ConversationId, event: wire::Event) {
+        self.behind.insert(conversation, Seq(event.seq));
+        let (edge, caller) = (self.edge.clone(), self.caller.clone());
+        self.pages.push(Box::pin(async move {
+            let names = edge.names.of(&edge.service, &caller, page::sender_of(&caller, &event)).await;
+            (conversation, names.map(|names| Found::Live(event, names)))
+        }));
+    }
+
+    fn ask_for_pages(&mut self) {
+        while self.pages.len() < PAGES
+            && let Some(conversation) = self.due.pop_front()
+        {
+            let seq = self.position(conversation).0;
+            let fetch = wire::Fetch { conversation: conversation.to_string(), seq, backward: false, limit: PAGE };
+            let (edge, caller, payer) = (self.edge.clone(), self.caller.clone(), self.payer.clone());
+            let page = async move {
+                let page = ask(&edge, &caller, &payer, fetch).await?;
+                let senders: Vec<UserId> =
+                    page.events.iter().filter_map(|event| page::sender_of(&caller, event)).collect();
+                let names = edge.names.of(&edge.service, &caller, senders).await?;
+                Ok(Found::Page(page, names))
+            };
+            self.pages.push(Box::pin(async move { (conversation, page.await) }));
+        }
+    }
+
+    /// Writes the missing events of a page.
+    async fn paged(&mut self, conversation: ConversationId, outcome: Outcome) -> Result<(), Gone> {
+        let (page, names) = match outcome {
+            Ok(Found::Page(page, names)) => (page, names),
+            Ok(Found::Live(event, names)) => {
+                self.live(conversation, &event, &names).await?;
+                self.read_up_to(conversation, Seq(event.seq));
+                return Ok(());
             }
+            // The user is no longer in the conversation. The position stays for its return.
+            Err(Refusal::Rejected { .. }) => {
+                self.caught_up(conversation);
+                return Ok(());
+            }
+            Err(_) => {
+                self.wait_for(conversation);
+                return Ok(());
+            }
+        };
+        // Events that this user may not see precede its first page.
+        let last = Seq(page.events.last().map_or(page.head, |event| event.seq));
+        for step in page::steps(&self.caller, page.events, &names) {
+            self.write(conversation, step).await?;
+        }
+        self.moved_to(conversation, last);
+        if page.more {
+            self.due.push_back(conversation);
+        } else {
+            self.read_up_to(conversation, last);
         }
         Ok(())
     }
 
-    fn wait_for(&mut self, conversation: ConversationId, head: Seq) {
-        let held = self.behind.entry(conversation).or_default();
-        *held = (*held).max(head);
-        self.again.get_or_insert_with(|| Instant::now() + AGAIN);
-    }
-
-    async fn catch_up(&mut self, conversation: ConversationId, head: Seq) -> Result<Result<(), Refusal>, Gone> {
-        while self.position(conversation) < head {
-            let seq = self.position(conversation);
-            let fetch =
-                wire::Fetch { conversation: conversation.to_string(), seq: seq.0, backward: false, limit: PAGE };
-            let page = match self.ask(fetch).await {
-                Ok(page) => page,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            let names = match self.names(&page.events).await {
-                Ok(names) => names,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            // Events that this user may not see precede its first page.
-            let last = page.events.last().map_or(head, |event| Seq(event.seq));
-            for step in self.steps(page.events, &names) {
-                self.write(conversation, step).await?;
-            }
-            self.moved_to(conversation, last);
-            if !page.more {
-                break;
-            }
+    fn read_up_to(&mut self, conversation: ConversationId, last: Seq) {
+        if self.behind.get(&conversation).is_none_or(|head| *head <= last) {
+            self.caught_up(conversation);
+        } else {
+            // A later event was pushed meanwhile.
+            self.due.push_back(conversation);
         }
-        Ok(Ok(()))
-    }
-
-    /// One frame for messages of one sender that follow each other. Frames carry the sender once.
-    fn steps(&self, events: Vec<wire::Event>, names: &BTreeMap<UserId, String>) -> Vec<Step> {
-        let mut steps: Vec<Step> = Vec::new();
-        let mut open: Option<(u64, usize)> = None;
-        for event in events {
-            let end = Seq(event.seq);
-            let Some(text) = self.text_of(&event) else {
-                match steps.last_mut() {
-                    Some(step) => step.end = end,
-                    None => steps.push(Step { frame: None, messages: 0, end }),
-                }
-                continue;
-            };
-            let bytes = text.len();
-            match (&mut open, steps.last_mut()) {
-                (Some((sender, held)), Some(Step { frame: Some(frame), messages, end: last }))
-                    if *sender == event.sender && *held + bytes <= BATCH_BYTES =>
-                {
-                    *held += bytes;
-                    *messages += 1;
-                    *last = end;
-                    frame.batch.push(text);
-                }
-                _ => {
-                    open = Some((event.sender, bytes));
-                    let frame = Frame::offline(&self.between(event.sender, names), vec![text]);
-                    steps.push(Step { frame: Some(frame), messages: 1, end });
-                }
-            }
-        }
-        steps
-    }
-
-    /// The text that a CIM client shows. `None`: nothing, as for the client's own messages.
-    fn text_of(&self, event: &wire::Event) -> Option<String> {
-        if UserId(event.sender) == self.caller.user() {
-            return None;
-        }
-        let EventKind::Message(body) = Event::try_from(event.clone()).ok()?.kind else { return None };
-        Some(match body.kind {
-            TEXT => String::from_utf8_lossy(&body.content).into_owned(),
-            kind => format!("[a message of kind {kind}: open it with a client of Troupe]"),
-        })
-    }
-
-    fn between(&self, sender: u64, names: &BTreeMap<UserId, String>) -> Between {
-        let sender = UserId(sender);
-        let sender_name = names.get(&sender).cloned().unwrap_or_else(|| sender.to_string());
-        Between { sender, sender_name, receiver: self.caller.user() }
-    }
-
-    async fn names(&self, events: &[wire::Event]) -> Result<BTreeMap<UserId, String>, Refusal> {
-        let senders = events.iter().filter(|event| self.text_of(event).is_some()).map(|event| UserId(event.sender));
-        self.edge.names.of(&self.edge.service, &self.caller, senders.collect::<Vec<_>>()).await
     }
 
     /// The position moves after the write, and never without it.
@@ -339,19 +363,19 @@ impl Feed {
             self.acknowledgements.spawn(async move { drop(told.await) });
         }
     }
+}
 
-    /// The user pays for what the edge reads for it. Above the budget it waits.
-    async fn ask<O: Operation>(&self, operation: O) -> Result<O::Answer, Refusal> {
-        loop {
-            match self.payer.pay(operation.cost()) {
-                Verdict::Pass => break,
-                Verdict::Pace(pause) => {
-                    sleep(pause).await;
-                    break;
-                }
-                Verdict::Refuse(pause) => sleep(pause).await,
+/// The user pays for what the edge reads for it. Above the budget it waits.
+async fn ask<O: Operation>(edge: &Edge, caller: &Caller, payer: &Payer, operation: O) -> Result<O::Answer, Refusal> {
+    loop {
+        match payer.pay(operation.cost()) {
+            Verdict::Pass => break,
+            Verdict::Pace(pause) => {
+                sleep(pause).await;
+                break;
             }
+            Verdict::Refuse(pause) => sleep(pause).await,
         }
-        self.edge.service.perform(&self.caller, operation).await
     }
+    edge.service.perform(caller, operation).await
 }

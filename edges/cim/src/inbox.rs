@@ -27,9 +27,6 @@ pub enum Item {
         conversation: ConversationId,
         head: Seq,
     },
-    Left {
-        conversation: ConversationId,
-    },
     /// The client asks for what it missed. Answered when that is written.
     Fetch(oneshot::Sender<()>),
 }
@@ -142,9 +139,9 @@ impl Sink for CimSink {
                 Item::Event { conversation: *conversation, seq: *seq, event: event.clone() }
             }
             Pushed::Joined { conversation, head } => Item::Joined { conversation: *conversation, head: *head },
-            Pushed::Left { conversation } => Item::Left { conversation: *conversation },
-            // CIM has no frame for these.
-            Pushed::Cursor(_) | Pushed::Invitation { .. } => return Ok(()),
+            // CIM has no frame for these. The position of a conversation that the user has left
+            // stays, because the event that removes the user may come later.
+            Pushed::Cursor(_) | Pushed::Invitation { .. } | Pushed::Left { .. } => return Ok(()),
         };
         self.0.push(item)
     }

@@ -11,6 +11,12 @@ use troupe_core::{UserId, limits};
 pub struct Names(Mutex<BTreeMap<UserId, String>>);
 
 impl Names {
+    /// Without asking. `None`: a name is unknown.
+    pub fn known(&self, users: impl IntoIterator<Item = UserId>) -> Option<BTreeMap<UserId, String>> {
+        let known = self.0.lock();
+        users.into_iter().map(|user| Some((user, known.get(&user)?.clone()))).collect()
+    }
+
     /// A user that does not exist has its id for a name.
     pub async fn of(
         &self,

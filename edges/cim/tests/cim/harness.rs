@@ -49,13 +49,21 @@ pub async fn node_with(settings: Settings) -> Node {
 }
 
 pub async fn three_nodes() -> Vec<Node> {
+    three_nodes_with(3).await
+}
+
+/// Three nodes with so many replicas of each shard.
+pub async fn three_nodes_with(replication: usize) -> Vec<Node> {
     let platform = Platform::production();
     let mut addresses = Vec::new();
     for _ in 0..3 {
         let free = platform.net.bind("127.0.0.1:0").await.expect("a port");
         addresses.push(free.local_addr().expect("an address").to_string());
     }
-    let started = addresses.iter().map(|address| start(config(address.clone(), addresses.clone()), Memory::new()));
+    let started = addresses.iter().map(|address| {
+        let config = ClusterConfig { replication, ..config(address.clone(), addresses.clone()) };
+        start(config, Memory::new())
+    });
     futures::future::join_all(started.collect::<Vec<_>>()).await
 }
 

@@ -5,5 +5,6 @@ mod bad_input;
 mod channel;
 mod golden;
 mod harness;
+mod silent_shard;
 mod three_nodes;
 mod weak_points;
