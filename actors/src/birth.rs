@@ -83,6 +83,7 @@ async fn make(service: &Service, shard: ShardId, first: Slot, name: Username) ->
         admin: true,
         one_time: true,
         born_with_cluster: true,
+        created: None,
     });
     // Repeats the same command until its outcome is known: only the command that created the
     // account may report its password.

@@ -15,7 +15,7 @@ use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
 use crate::admission::Bound;
-use crate::message::{Answer, Outcome, Refusal};
+use crate::message::{Answer, Outcome, Refusal, ServerMessage, wire};
 use crate::protocol::ShardMsg;
 use crate::router::Router;
 use crate::turns::Turns;
@@ -154,6 +154,11 @@ pub fn answer_of(reply: Reply) -> Outcome {
         }
         Reply::Placed { seq, time, duplicate } => Ok(Answer::Placed { seq, time, duplicate }),
         Reply::GroupCreated { group } => Ok(Answer::GroupCreated(group)),
+        Reply::Imported { conversation, head, placed } => {
+            let imported = wire::Imported { conversation: conversation.to_string(), head: head.0, placed };
+            let answer = Some(wire::admin_answer::Answer::Imported(imported));
+            Ok(Answer::message(ServerMessage::Admin(wire::AdminAnswer { answer })))
+        }
         Reply::Rejected(rejection) => Err(rejection.into()),
     }
 }

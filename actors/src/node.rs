@@ -187,7 +187,11 @@ impl NodeHandle {
     /// Performs an administrator's operation for a holder of the cluster's key.
     pub async fn operate(&self, by: Author, operation: Operation) -> Result<wire::AdminAnswer, wire::Failure> {
         let request = Bytes::copy_from_slice(&self.0.service.context.platform.rng.bytes::<16>());
-        let asked = wire::Admin { request, operation: Some(operation) };
+        self.operate_as_asked(by, wire::Admin { request, operation: Some(operation) }).await
+    }
+
+    /// The same under a request id that the operator has chosen.
+    pub async fn operate_as_asked(&self, by: Author, asked: wire::Admin) -> Result<wire::AdminAnswer, wire::Failure> {
         operate(&self.0.service, Address::LOCAL, by, asked).await.map_err(|refusal| refusal.failure())
     }
 

@@ -28,6 +28,37 @@ const HASH: u64 = 16;
 /// earlier versions refuse it too.
 pub const NO_PASSWORD: &str = "!none";
 
+/// In place of the hash of an account that came without its password: neither a password nor an
+/// edge without passwords opens it, until an administrator has set one.
+pub const UNSET_PASSWORD: &str = "!unset";
+
+/// The most work that a hash of another cluster may ask of each login here.
+const IMPORTED_MEMORY_KIB: u32 = 4 * MEMORY_KIB;
+const IMPORTED_PASSES: u32 = 8;
+const IMPORTED_LANES: u32 = 4;
+
+/// The hash to keep for an account of another cluster: as given, if logins can afford it, or the
+/// mark for a missing one. `None`: it is no hash of a password.
+pub fn imported_hash(given: &str) -> Option<String> {
+    if given.is_empty() {
+        return Some(UNSET_PASSWORD.to_owned());
+    }
+    if given == NO_PASSWORD {
+        return Some(given.to_owned());
+    }
+    PasswordHash::new(given).ok()?;
+    let parameters = given.strip_prefix("$argon2id$v=19$")?.split('$').next()?;
+    let mut named = parameters.split(',').map(|one| one.split_once('='));
+    let within = |most: u32, value: &str| value.parse::<u32>().is_ok_and(|value| value <= most);
+    let affordable = named.all(|one| match one {
+        Some(("m", value)) => within(IMPORTED_MEMORY_KIB, value),
+        Some(("t", value)) => within(IMPORTED_PASSES, value),
+        Some(("p", value)) => within(IMPORTED_LANES, value),
+        _ => false,
+    });
+    affordable.then(|| given.to_owned())
+}
+
 /// The work of a hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hashing {
@@ -142,6 +173,21 @@ mod tests {
         assert_eq!(passwords.verify(Address::LOCAL, "correct horse".into(), Some(kept.into())).await, Ok(true));
         let salt = std::array::from_fn(|i| i as u8);
         assert_eq!(hash(Hashing::Recommended, b"correct horse", &salt), kept);
+    }
+
+    #[test]
+    fn a_hash_of_another_cluster_is_kept_if_logins_can_afford_it() {
+        let hash = |parameters: &str| {
+            format!("$argon2id$v=19${parameters}$AAECAwQFBgcICQoLDA0ODw$0AuQxA+RjPiJeA19Op7DwrFxnfh9xeTU2T6mFj2wThc")
+        };
+        let good = hash("m=19456,t=2,p=1");
+        assert_eq!(imported_hash(&good), Some(good.clone()));
+        assert_eq!(imported_hash(""), Some(UNSET_PASSWORD.to_owned()));
+        assert_eq!(imported_hash(NO_PASSWORD), Some(NO_PASSWORD.to_owned()));
+        let large = [hash("m=4194304,t=2,p=1"), hash("m=19456,t=4000000,p=1"), hash("m=19456,t=2,p=4000")];
+        for bad in large.iter().map(String::as_str).chain(["!other", "plain", "$2b$10$abcdefghijk", "$argon2id$"]) {
+            assert_eq!(imported_hash(bad), None, "{bad}");
+        }
     }
 
     #[tokio::test]

@@ -2,12 +2,15 @@
 //! move.
 
 mod account;
+mod import;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
 
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
+pub(crate) use import::NOBODY;
+pub use import::{Destination, Import};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -35,6 +38,7 @@ pub enum Command {
     AdvanceCursors(AdvanceCursors),
     /// The other shards have committed these rows.
     SettleOutbox(SettleOutbox),
+    Import(Box<Import>),
 }
 
 const _: () = assert!(size_of::<Command>() <= size_of::<Append>() + 8);
@@ -49,7 +53,7 @@ macro_rules! boxed {
     )*};
 }
 
-boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct);
+boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct, Import);
 
 impl Command {
     pub fn slot(&self) -> Slot {
@@ -68,6 +72,7 @@ impl Command {
             Command::CreateGroup(c) => c.slot(),
             Command::AdvanceCursors(c) => c.conversation.slot(),
             Command::SettleOutbox(c) => c.slot,
+            Command::Import(c) => c.slot(),
         }
     }
 }
@@ -89,6 +94,7 @@ impl Command {
             }
             Command::ChangeAccount(_) | Command::TouchSession(_) | Command::RecordAct(_) => false,
             Command::AdvanceCursors(_) => false,
+            Command::Import(c) => !c.events.is_empty(),
             // Consequences of earlier commits.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,
             // It turns an invitation, whose number is bounded per user, into an entry of the list.

@@ -39,6 +39,10 @@ pub const EMOJI_BYTES: usize = 36;
 /// Different emoji on one message. Above it: `Rejected(too_many_reactions)`; those that it has may
 /// still be given and taken back.
 pub const REACTIONS_PER_MESSAGE: usize = 16;
+/// Events in one command of an import. Above it: `Rejected(too_many)`.
+pub const IMPORT_EVENTS: usize = 256;
+/// Positions of members in one command of an import. Above it: `Rejected(too_many)`.
+pub const IMPORT_CURSORS: usize = 1_024;
 /// Unanswered invitations of strangers to one user. Above it an invitation is refused: the user
 /// leaves the group.
 pub const INVITATIONS_PENDING: usize = 100;

@@ -11,7 +11,8 @@
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
 //! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`]
-//! how a group begins; [`cursor`] how far members have got; [`outbox`] rows owed to other slots.
+//! how a group begins; [`import`] events that were decided elsewhere; [`cursor`] how far members
+//! have got; [`outbox`] rows owed to other slots.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -19,6 +20,7 @@ mod audit;
 mod conversation;
 mod cursor;
 mod group;
+pub mod import;
 pub mod inbox;
 mod invite;
 mod outbox;
@@ -54,7 +56,9 @@ pub struct Machine {
 impl Machine {
     /// Applies one command. Total: never panics on a well-typed command, whatever the state.
     pub fn apply(&self, state: &mut dyn State, meta: Meta, command: &Command) -> (Reply, Vec<Effect>) {
-        let mut step = Step { state, now: meta.now, level: meta.level, planted: self.planted, effects: Vec::new() };
+        let imports = matches!(command, Command::Import(_));
+        let (now, level, planted) = (meta.now, meta.level, self.planted);
+        let mut step = Step { state, now, level, planted, imports, effects: Vec::new() };
         let outcome = match command {
             Command::Register(c) => step.register(c),
             Command::OpenSession(c) => step.open_session(c),
@@ -70,6 +74,7 @@ impl Machine {
             Command::CreateGroup(c) => step.create_group(c),
             Command::AdvanceCursors(c) => step.advance_cursors(c),
             Command::SettleOutbox(c) => step.settle_outbox(c),
+            Command::Import(c) => step.import(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -88,6 +93,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::CreateAccount(c) => user::check_hash(&c.password_hash),
         Command::ChangeAccount(c) => account::check_change(c),
         Command::ChangeInvite(c) => invite::check_change(c),
+        Command::Import(c) => import::check_import(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -109,6 +115,8 @@ pub(crate) struct Step<'a> {
     now: Timestamp,
     pub(crate) level: Level,
     planted: Planted,
+    /// Whether the events were decided elsewhere: no user is asked about them again.
+    imports: bool,
     effects: Vec<Effect>,
 }
 

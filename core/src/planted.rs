@@ -145,6 +145,9 @@ pub enum Bug {
     LevelIgnored,
     /// Place a reaction that its user has given already.
     ReactionTwice,
+    /// Take an import for the log that is there, without a look at it. In no list yet: the model of
+    /// core detects it (`core/tests/model/imports.rs`), and no simulated user imports.
+    ImportUncompared,
 }
 
 impl Bug {
@@ -248,6 +251,7 @@ impl Bug {
             Bug::LaterKind => "later-kind",
             Bug::LevelIgnored => "level-ignored",
             Bug::ReactionTwice => "reaction-twice",
+            Bug::ImportUncompared => "import-uncompared",
         }
     }
 

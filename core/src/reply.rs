@@ -1,7 +1,7 @@
 //! The answer to a command, the same on every replica.
 
 use crate::error::Rejection;
-use crate::id::{GroupId, Seq, Timestamp, TokenHash, UserId};
+use crate::id::{ConversationId, GroupId, Seq, Timestamp, TokenHash, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -23,6 +23,12 @@ pub enum Reply {
     },
     GroupCreated {
         group: GroupId,
+    },
+    /// The end of the log after an import, which has placed so many events and found the others.
+    Imported {
+        conversation: ConversationId,
+        head: Seq,
+        placed: u64,
     },
     /// Whether the session continues.
     SessionTouched {

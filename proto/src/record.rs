@@ -13,6 +13,7 @@
 mod account;
 mod append;
 mod command;
+mod import;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;

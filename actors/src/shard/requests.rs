@@ -180,7 +180,8 @@ impl ShardState {
             | Command::SettleOutbox(_)
             | Command::CreateAccount(_)
             | Command::ChangeInvite(_)
-            | Command::RecordAct(_) => self.commit_alone(command, reply),
+            | Command::RecordAct(_)
+            | Command::Import(_) => self.commit_alone(command, reply),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct CreateAccount {
     pub one_time: bool,
     /// Created by the cluster when it was founded.
     pub born_with_cluster: bool,
+    /// When it was created, where that was in another system.
+    pub created: Option<Timestamp>,
 }
 
 /// One change of one account. A repeat with the same `request` changes nothing and is answered

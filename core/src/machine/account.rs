@@ -22,7 +22,7 @@ impl Step<'_> {
             born_with_cluster: c.born_with_cluster,
             ..Standing::default()
         };
-        let user = match self.enrol(&c.name, &c.password_hash, c.request, standing)? {
+        let user = match self.enrol(&c.name, &c.password_hash, c.request, standing, c.created)? {
             Enrolled::Before(user) => return Ok(Reply::Registered { user }),
             Enrolled::Now(user) => user,
         };

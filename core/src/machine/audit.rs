@@ -44,12 +44,25 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn record_act(&mut self, c: &RecordAct) -> Outcome {
+    /// One row for all commands of a request, unless many others come between them.
+    pub(super) fn audit_once(
+        &mut self,
+        slot: Slot,
+        request: ClientMessageId,
+        by: &Author,
+        action: &str,
+        target: &str,
+        detail: &str,
+    ) {
         // An attempt without an answer may be committed late, behind acts of others.
-        let rows = self.state.last::<AuditRow>(&c.slot, limits::AUDIT_ROWS_COMPARED);
-        if rows.iter().all(|(_, row)| row.request != c.request) {
-            self.audit(c.slot, c.request, &c.by, &c.action, &c.target, &c.detail);
+        let rows = self.state.last::<AuditRow>(&slot, limits::AUDIT_ROWS_COMPARED);
+        if rows.iter().all(|(_, row)| row.request != request) {
+            self.audit(slot, request, by, action, target, detail);
         }
+    }
+
+    pub(super) fn record_act(&mut self, c: &RecordAct) -> Outcome {
+        self.audit_once(c.slot, c.request, &c.by, &c.action, &c.target, &c.detail);
         Ok(Reply::Done)
     }
 }

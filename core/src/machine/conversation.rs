@@ -6,7 +6,7 @@
 use super::{Outcome, Step};
 use crate::effect::Effect;
 use crate::error::Rejection;
-use crate::event::{Event, EventKind, Role};
+use crate::event::{Event, EventKind, Flags, Role, Seal};
 use crate::feature::{Append, Intent};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
@@ -69,7 +69,7 @@ impl Step<'_> {
         Some(Reply::Placed { seq, time, duplicate: true })
     }
 
-    fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
+    pub(super) fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
         let placed = self.state.get::<Placed>(&(conversation, self.dedup_sender(sender), id)).map(|Placed(seq)| seq);
         let recent = |seq: &Seq| {
             let head = self.state.get::<Conversation>(&conversation).map_or(Seq::ZERO, |row| row.head);
@@ -96,9 +96,23 @@ impl Step<'_> {
         let seq = row.head.0.checked_add(1).map(Seq);
         let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
         let time = if self.planted(Bug::TimeGoesBack) { self.now } else { row.time.max(self.now) };
-        let event = Event { seq, time, sender, client_message_id: id, kind, seal: None };
+        self.write(conversation, row, Event { seq, time, sender, client_message_id: id, kind, seal: None }, None);
+        Ok(Reply::Placed { seq, time, duplicate: false })
+    }
+
+    /// Writes an event at the end of the log and carries it out. `flags` are those of a kind that
+    /// this version does not know.
+    pub(super) fn write(
+        &mut self,
+        conversation: ConversationId,
+        row: &mut Conversation,
+        event: Event,
+        flags: Option<Flags>,
+    ) {
         let content = event.kind.content();
-        let event = if self.level >= Level::SECOND { event.sealed_over(&content) } else { event };
+        let mut event = if self.level >= Level::SECOND { event.sealed_over(&content) } else { event };
+        event.seal = event.seal.map(|seal| Seal { flags: flags.unwrap_or(seal.flags), ..seal });
+        let (seq, time, sender, id) = (event.seq, event.time, event.sender, event.client_message_id);
         row.head = seq;
         row.time = time;
         row.chain = event.chain(row.chain);
@@ -117,7 +131,6 @@ impl Step<'_> {
         self.project(conversation, row, &event);
         self.state.put(&conversation, row);
         self.effects.insert(at, Effect::Deliver { conversation, event });
-        Ok(Reply::Placed { seq, time, duplicate: false })
     }
 
     /// Notes how many events are numbered for the same user so far, once in a while. `large` is the

@@ -12,7 +12,8 @@ use crate::state::Rows;
 
 impl Step<'_> {
     /// Every user's shard must learn whether the user is in the conversation since `version`, and
-    /// by whose act, if it is another user's.
+    /// by whose act, if it is another user's. Members of an imported group were asked
+    /// elsewhere.
     pub(crate) fn enqueue(
         &mut self,
         conversation: ConversationId,
@@ -24,7 +25,8 @@ impl Step<'_> {
         let slot = conversation.slot();
         for &user in users {
             let key = OutboxKey { slot, conversation, version, user };
-            let by = Some(by).filter(|by| *by != user && self.level >= Level::SECOND);
+            let unasked = !self.imports || !conversation.is_group();
+            let by = Some(by).filter(|by| *by != user && self.level >= Level::SECOND && unasked);
             self.state.put(&key.clone(), &OutboxRow { key, present, by });
         }
         let filled = Effect::OutboxFilled { slot };

@@ -3,7 +3,7 @@
 use super::{Outcome, Step};
 use crate::command::Register;
 use crate::error::Rejection;
-use crate::id::{ClientMessageId, UserId};
+use crate::id::{ClientMessageId, Timestamp, UserId};
 use crate::limits;
 use crate::name::Username;
 use crate::record::{NameOf, Standing, User};
@@ -19,7 +19,7 @@ pub(super) enum Enrolled {
 
 impl Step<'_> {
     pub(super) fn register(&mut self, c: &Register) -> Outcome {
-        match self.enrol(&c.name, &c.password_hash, c.request, Standing::default())? {
+        match self.enrol(&c.name, &c.password_hash, c.request, Standing::default(), None)? {
             Enrolled::Now(user) | Enrolled::Before(user) => Ok(Reply::Registered { user }),
         }
     }
@@ -31,6 +31,7 @@ impl Step<'_> {
         password_hash: &str,
         request: ClientMessageId,
         standing: Standing,
+        created: Option<Timestamp>,
     ) -> Result<Enrolled, Rejection> {
         let key = NameOf::of(name.key().as_str());
         if let Some(NameOf(user)) = self.state.get(&key) {
@@ -43,7 +44,7 @@ impl Step<'_> {
             id,
             name: name.as_str().to_owned(),
             password_hash: password_hash.to_owned(),
-            created: self.now,
+            created: created.unwrap_or(self.now).min(self.now),
             request,
             standing,
         };

@@ -2,6 +2,7 @@
 //! machine: a replay is equal, a repeat is harmless, a rejection leaves no trace.
 
 mod commands;
+mod imports;
 mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -296,6 +297,7 @@ fn stories_go_everywhere() {
                 Reply::Placed { duplicate: false, .. } => "placed",
                 Reply::Placed { duplicate: true, .. } => "placed before",
                 Reply::GroupCreated { .. } => "group created",
+                Reply::Imported { .. } => "imported",
                 Reply::SessionTouched { open: true } => "touched",
                 Reply::SessionTouched { open: false } => "touched nothing",
                 Reply::Done => "done",

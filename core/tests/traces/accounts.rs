@@ -45,6 +45,7 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
                 admin: how.contains(&"admin"),
                 one_time: how.contains(&"one-time"),
                 born_with_cluster: false,
+                created: None,
             })
         }
         ("passwd", [user, request, revision, keep @ ..]) => {
@@ -141,7 +142,7 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
     }
 }
 
-fn author(world: &World, word: &str) -> Result<Author, String> {
+pub fn author(world: &World, word: &str) -> Result<Author, String> {
     let user = world.user(word)?;
     Ok(Author { user, name: show::name(world, user), address: "127.0.0.1".to_owned() })
 }

@@ -14,7 +14,7 @@
 //! react anna team r8 3 "+" · unreact anna team r9 3 "+"    to the event 3
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
-//! account verbs: see [`crate::accounts`]
+//! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]
 //! show reactions team anna bert ... · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
@@ -31,6 +31,7 @@ use troupe_core::{
 };
 
 use crate::accounts;
+use crate::imports;
 use crate::show;
 use crate::world::World;
 
@@ -64,6 +65,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             let command = Register { name, password_hash: "$argon2id$".to_owned(), request };
             return Ok(world.apply(&Command::Register(command), Some(&called)));
         }
+        ["import", rest @ ..] => return imports::run(world, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
             let (open, members) = match rest {

@@ -24,6 +24,9 @@ pub fn reply(world: &World, reply: &Reply) -> String {
         Reply::GroupCreated { group } => {
             format!("group {} as {group} in slot {}", conversation(world, ConversationId::Group(*group)), group.slot())
         }
+        Reply::Imported { conversation: of, head, placed } => {
+            format!("imported {placed} into {}, head {head}", conversation(world, *of))
+        }
         Reply::SessionTouched { open } => if *open { "in use" } else { "not open" }.to_owned(),
         Reply::Done => "done".to_owned(),
         Reply::Rejected(why) => format!("{}: {why}", why.code()),

@@ -21,7 +21,7 @@ pub struct World {
 impl World {
     /// Applies a command and returns its results. `named` is the story's name for a created id.
     pub fn apply(&mut self, command: &Command, named: Option<&str>) -> Vec<String> {
-        let meta = Meta { now: Timestamp(self.now), level: self.level.unwrap_or(Level::NEWEST) };
+        let meta = self.meta();
         let (reply, effects) = self.machine.apply(&mut self.state, meta, command);
         match (&reply, named) {
             (Reply::Registered { user }, Some(name)) => drop(self.users.insert(name.to_owned(), *user)),
@@ -31,6 +31,10 @@ impl World {
         let mut answers = vec![format!("= {}", show::reply(self, &reply))];
         answers.extend(effects.iter().map(|effect| format!("! {}", show::effect(self, effect))));
         answers
+    }
+
+    pub fn meta(&self) -> Meta {
+        Meta { now: Timestamp(self.now), level: self.level.unwrap_or(Level::NEWEST) }
     }
 
     pub fn user(&self, word: &str) -> Result<UserId, String> {

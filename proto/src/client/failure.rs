@@ -28,10 +28,12 @@ pub enum Refusal {
     InviteRequired,
     /// Some node of the cluster may not support the request.
     UpgradePending,
+    /// Holders of the cluster's key may do it, administrators may not.
+    NotOperator,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 15] = [
+    pub const ALL: [Refusal; 16] = [
         Refusal::BadFrame,
         Refusal::BadVersion,
         Refusal::NotLoggedIn,
@@ -47,6 +49,7 @@ impl Refusal {
         Refusal::RegistrationClosed,
         Refusal::InviteRequired,
         Refusal::UpgradePending,
+        Refusal::NotOperator,
     ];
 
     pub fn code(self) -> &'static str {
@@ -66,6 +69,7 @@ impl Refusal {
             Refusal::RegistrationClosed => "registration_closed",
             Refusal::InviteRequired => "invite_required",
             Refusal::UpgradePending => "upgrade_pending",
+            Refusal::NotOperator => "not_operator",
         }
     }
 }
@@ -106,6 +110,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::BadPassword => "a password has at least 8 characters and at most 256 bytes",
             Refusal::NotAdmin => "only administrators may do this: ask one",
+            Refusal::NotOperator => {
+                "only an operator with the cluster's key may do this: use troupe export or troupe import on a node"
+            }
             Refusal::SamePassword => "the new password is the old one: choose another",
             Refusal::RegistrationClosed => "registration is closed: ask an administrator for an account",
             Refusal::InviteRequired => "registering here wants an invitation code: ask an administrator for one",

@@ -23,7 +23,7 @@ impl From<&Author> for wire::Author {
     }
 }
 
-fn author(by: Option<wire::Author>) -> Author {
+pub(super) fn author(by: Option<wire::Author>) -> Author {
     let by = by.unwrap_or_default();
     Author { user: UserId(by.user), name: by.name, address: by.address }
 }
@@ -39,6 +39,7 @@ impl From<&CreateAccount> for wire::CreateAccount {
             admin: c.admin,
             one_time: c.one_time,
             born_with_cluster: c.born_with_cluster,
+            created_ms: c.created.map_or(0, |created| created.0),
         }
     }
 }
@@ -55,6 +56,7 @@ impl TryFrom<wire::CreateAccount> for CreateAccount {
             admin: c.admin,
             one_time: c.one_time,
             born_with_cluster: c.born_with_cluster,
+            created: Some(Timestamp(c.created_ms)).filter(|created| created.0 != 0),
         })
     }
 }

@@ -234,6 +234,7 @@ impl From<&Command> for wire::Command {
             Command::TouchSession(c) => Wire::TouchSession(c.into()),
             Command::ChangeInvite(c) => Wire::ChangeInvite((&**c).into()),
             Command::RecordAct(c) => Wire::RecordAct((&**c).into()),
+            Command::Import(c) => Wire::Import((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -299,6 +300,7 @@ impl TryFrom<wire::Command> for Command {
             Wire::TouchSession(c) => Command::TouchSession(c.try_into()?),
             Wire::ChangeInvite(c) => Command::ChangeInvite(Box::new(c.try_into()?)),
             Wire::RecordAct(c) => Command::RecordAct(Box::new(c.try_into()?)),
+            Wire::Import(c) => Command::Import(Box::new(c.try_into()?)),
         })
     }
 }

@@ -6,14 +6,15 @@ mod accounts;
 use std::fmt::{Debug, Write};
 use std::path::Path;
 
+use bytes::Bytes;
 use troupe_core::command::{
-    AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register, SettleOutbox,
-    UpdateInbox,
+    AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent, OpenSession, Register,
+    SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, Role, Seal};
 use troupe_core::feature::{Count, OwnReactions, Reactions};
 use troupe_core::record::{
-    Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
+    Author, Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, Seq, Slot, Timestamp,
@@ -277,6 +278,26 @@ fn command() {
     ];
     record("append", &appends);
     record("account_command", &accounts::commands());
+    let import = |into, events: Vec<Event>, cursors| {
+        let (by, source) = (Author { user: UserId(0), name: "operator".into(), address: String::new() }, "0af3".into());
+        Command::from(Import { into, request: ID, by, source, events, cursors })
+    };
+    let said = Event {
+        seq: Seq(299),
+        time: NOW,
+        sender: ALICE,
+        client_message_id: BEFORE,
+        kind: EventKind::Message(Body::text("hé")),
+        seal: None,
+    };
+    let unknown = EventKind::Unknown { kind: 77, content: Bytes::from_static(&[1, 2, 3]) };
+    let unknown = Event { seq: Seq(300), kind: unknown, ..said.clone() }.sealed();
+    let cursors = vec![CursorMove { user: BOB, delivered: Seq(300), read: Seq(299) }];
+    let imports = [
+        ("import_into_known", import(Destination::Known(DIRECT), vec![said, unknown], cursors)),
+        ("import_into_group", import(Destination::Group { key: ID, open: true }, Vec::new(), Vec::new())),
+    ];
+    record("import", &imports);
 }
 
 #[test]

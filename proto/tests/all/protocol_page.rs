@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use prost::Message;
 use tokio_util::codec::{Decoder, Encoder};
 use troupe_core::effect::Ending;
-use troupe_core::{Intent, Rejection, limits};
+use troupe_core::{Intent, Rejection, limits, machine};
 use troupe_proto::client::{self, Refusal};
 use troupe_proto::frame::FrameCodec;
 use troupe_proto::wire::client::client_frame::Request;
@@ -106,7 +106,7 @@ fn every_code_is_explained() {
     let codes = rejections
         .iter()
         .map(Rejection::code)
-        .chain(Intent::refusals().map(|of| of.code))
+        .chain(Intent::refusals().chain(machine::import::REFUSALS.iter().copied()).map(|of| of.code))
         .chain(Refusal::ALL.map(Refusal::code))
         .chain(others)
         .chain(limited);

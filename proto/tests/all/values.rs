@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register,
-    SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent,
+    OpenSession, Register, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, KINDS, Role, Seal};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
@@ -279,6 +279,17 @@ fn advance_cursors() -> impl Strategy<Value = Command> {
         .prop_map(|(conversation, moves)| Command::AdvanceCursors(AdvanceCursors { conversation, moves }))
 }
 
+fn import() -> impl Strategy<Value = Command> {
+    let group = (message_id(), any::<bool>()).prop_map(|(key, open)| Destination::Group { key, open });
+    let into = prop_oneof![conversation().prop_map(Destination::Known), group];
+    let moves = (user(), seq(), seq()).prop_map(|(user, delivered, read)| CursorMove { user, delivered, read });
+    (into, message_id(), accounts::author(), text(), vec(event(), 0..4), vec(moves, 0..4)).prop_map(
+        |(into, request, by, source, events, cursors)| {
+            Command::from(Import { into, request, by, source, events, cursors })
+        },
+    )
+}
+
 prop_compose! {
     fn settle_outbox()(slot in slot(), rows in vec(outbox_key(), 0..4)) -> Command {
         Command::SettleOutbox(SettleOutbox { slot, rows })
@@ -298,6 +309,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         any_append().prop_map(Command::Append),
         advance_cursors(),
         settle_outbox(),
+        import(),
         accounts::command(),
     ]
 }

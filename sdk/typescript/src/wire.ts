@@ -768,6 +768,9 @@ export interface Admin {
     | { case: "readAudit"; value: ReadAudit }
     | { case: "showSettings"; value: Done }
     | { case: "changeSettings"; value: ChangeSettings }
+    | { case: "export"; value: Export }
+    | { case: "importEvents"; value: Import }
+    | { case: "importAccount"; value: ImportAccount }
     | undefined;
 }
 export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
@@ -788,6 +791,9 @@ export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
   [15, "readAudit", () => ReadAudit, "oneof", "operation"],
   [16, "showSettings", () => Done, "oneof", "operation"],
   [17, "changeSettings", () => ChangeSettings, "oneof", "operation"],
+  [18, "export", () => Export, "oneof", "operation"],
+  [19, "importEvents", () => Import, "oneof", "operation"],
+  [20, "importAccount", () => ImportAccount, "oneof", "operation"],
 ]);
 
 export interface AdminAnswer {
@@ -798,6 +804,8 @@ export interface AdminAnswer {
     | { case: "invites"; value: Invites }
     | { case: "audit"; value: AuditPage }
     | { case: "settings"; value: Settings }
+    | { case: "exported"; value: Exported }
+    | { case: "imported"; value: Imported }
     | undefined;
 }
 export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
@@ -807,6 +815,8 @@ export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
   [4, "invites", () => Invites, "oneof", "answer"],
   [5, "audit", () => AuditPage, "oneof", "answer"],
   [6, "settings", () => Settings, "oneof", "answer"],
+  [7, "exported", () => Exported, "oneof", "answer"],
+  [8, "imported", () => Imported, "oneof", "answer"],
 ]);
 
 export interface ListAccounts {
@@ -1010,4 +1020,184 @@ export const ChangeSettings = /* @__PURE__ */ message<ChangeSettings>("ChangeSet
   [1, "registration", "string", "optional"],
   [2, "sessionIdleSeconds", "uint64", "optional"],
   [3, "strangers", "string", "optional"],
+]);
+
+export interface Export {
+  part?:
+    | { case: "accounts"; value: ExportAccounts }
+    | { case: "conversations"; value: ExportConversations }
+    | { case: "events"; value: ExportEvents }
+    | { case: "positions"; value: ExportPositions }
+    | undefined;
+}
+export const Export = /* @__PURE__ */ message<Export>("Export", [
+  [1, "accounts", () => ExportAccounts, "oneof", "part"],
+  [2, "conversations", () => ExportConversations, "oneof", "part"],
+  [3, "events", () => ExportEvents, "oneof", "part"],
+  [4, "positions", () => ExportPositions, "oneof", "part"],
+]);
+
+export interface ExportAccounts {
+  after: number;
+  limit: number;
+  passwordHashes: boolean;
+}
+export const ExportAccounts = /* @__PURE__ */ message<ExportAccounts>("ExportAccounts", [
+  [1, "after", "uint64"],
+  [2, "limit", "uint32"],
+  [3, "passwordHashes", "bool"],
+]);
+
+export interface ExportConversations {
+  after: string;
+  limit: number;
+}
+export const ExportConversations = /* @__PURE__ */ message<ExportConversations>("ExportConversations", [
+  [1, "after", "string"],
+  [2, "limit", "uint32"],
+]);
+
+export interface ExportEvents {
+  conversation: string;
+  after: number;
+  limit: number;
+}
+export const ExportEvents = /* @__PURE__ */ message<ExportEvents>("ExportEvents", [
+  [1, "conversation", "string"],
+  [2, "after", "uint64"],
+  [3, "limit", "uint32"],
+]);
+
+export interface ExportPositions {
+  conversation: string;
+  after: number;
+  limit: number;
+}
+export const ExportPositions = /* @__PURE__ */ message<ExportPositions>("ExportPositions", [
+  [1, "conversation", "string"],
+  [2, "after", "uint64"],
+  [3, "limit", "uint32"],
+]);
+
+export interface Exported {
+  part?:
+    | { case: "accounts"; value: ExportedAccounts }
+    | { case: "conversations"; value: ExportedConversations }
+    | { case: "events"; value: Page }
+    | { case: "positions"; value: Members }
+    | undefined;
+}
+export const Exported = /* @__PURE__ */ message<Exported>("Exported", [
+  [1, "accounts", () => ExportedAccounts, "oneof", "part"],
+  [2, "conversations", () => ExportedConversations, "oneof", "part"],
+  [3, "events", () => Page, "oneof", "part"],
+  [4, "positions", () => Members, "oneof", "part"],
+]);
+
+export interface ExportedAccounts {
+  accounts: ExportedAccount[];
+  more: boolean;
+}
+export const ExportedAccounts = /* @__PURE__ */ message<ExportedAccounts>("ExportedAccounts", [
+  [1, "accounts", () => ExportedAccount, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface ExportedAccount {
+  userId: number;
+  name: string;
+  status: string;
+  admin: boolean;
+  oneTimePassword: boolean;
+  createdMs: number;
+  passwordHash: string;
+  bornWithCluster: boolean;
+}
+export const ExportedAccount = /* @__PURE__ */ message<ExportedAccount>("ExportedAccount", [
+  [1, "userId", "uint64"],
+  [2, "name", "string"],
+  [3, "status", "string"],
+  [4, "admin", "bool"],
+  [5, "oneTimePassword", "bool"],
+  [6, "createdMs", "uint64"],
+  [7, "passwordHash", "string"],
+  [8, "bornWithCluster", "bool"],
+]);
+
+export interface ExportedConversations {
+  conversations: ExportedConversation[];
+  more: boolean;
+}
+export const ExportedConversations = /* @__PURE__ */ message<ExportedConversations>("ExportedConversations", [
+  [1, "conversations", () => ExportedConversation, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface ExportedConversation {
+  conversation: string;
+  head: number;
+  open: boolean;
+  firstSender: number;
+  firstId: Uint8Array;
+}
+export const ExportedConversation = /* @__PURE__ */ message<ExportedConversation>("ExportedConversation", [
+  [1, "conversation", "string"],
+  [2, "head", "uint64"],
+  [3, "open", "bool"],
+  [4, "firstSender", "uint64"],
+  [5, "firstId", "bytes"],
+]);
+
+export interface Import {
+  conversation: string;
+  groupKey: Uint8Array;
+  open: boolean;
+  source: string;
+  events: WireEvent[];
+  positions: ImportPosition[];
+}
+export const Import = /* @__PURE__ */ message<Import>("Import", [
+  [1, "conversation", "string"],
+  [2, "groupKey", "bytes"],
+  [3, "open", "bool"],
+  [4, "source", "string"],
+  [5, "events", () => WireEvent, "repeated"],
+  [6, "positions", () => ImportPosition, "repeated"],
+]);
+
+export interface ImportPosition {
+  userId: number;
+  delivered: number;
+  read: number;
+}
+export const ImportPosition = /* @__PURE__ */ message<ImportPosition>("ImportPosition", [
+  [1, "userId", "uint64"],
+  [2, "delivered", "uint64"],
+  [3, "read", "uint64"],
+]);
+
+export interface Imported {
+  conversation: string;
+  head: number;
+  placed: number;
+}
+export const Imported = /* @__PURE__ */ message<Imported>("Imported", [
+  [1, "conversation", "string"],
+  [2, "head", "uint64"],
+  [3, "placed", "uint64"],
+]);
+
+export interface ImportAccount {
+  name: string;
+  passwordHash: string;
+  admin: boolean;
+  oneTimePassword: boolean;
+  createdMs: number;
+}
+export const ImportAccount = /* @__PURE__ */ message<ImportAccount>("ImportAccount", [
+  [1, "name", "string"],
+  [2, "passwordHash", "string"],
+  [3, "admin", "bool"],
+  [4, "oneTimePassword", "bool"],
+  [5, "createdMs", "uint64"],
 ]);

@@ -99,9 +99,15 @@ pub(super) async fn create(
     free_under_old_keys(service, &create.name, &name).await?;
     let password_hash = service.passwords.hash(address, create.password).await?;
     let (asker, admin, one_time) = (by.user, create.admin, true);
+    let (born_with_cluster, created) = (false, None);
     let command =
-        Command::from(CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster: false });
-    match service.commit(command).await? {
+        Command::from(CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster, created });
+    created_account(service, asker, command).await
+}
+
+/// Commits the creation of an account, and shows the account.
+pub(super) async fn created_account(service: &Service, asker: UserId, create: Command) -> Result<Told, Refusal> {
+    match service.commit(create).await? {
         Answer::Registered(user) => show(service, asker, &user.to_string()).await,
         _ => Err(Refusal::Unavailable),
     }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod harness;
+mod imports;
 mod invitations;
 #[cfg(feature = "planted-bugs")]
 mod later_kinds;

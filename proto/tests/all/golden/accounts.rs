@@ -66,6 +66,7 @@ pub fn commands() -> Vec<(&'static str, Command)> {
                 admin: true,
                 one_time: true,
                 born_with_cluster: true,
+                created: None,
             }),
         ),
         ("change_password", change(AccountChange::ChangePassword { password_hash: hash(), revision: 3, keep })),

@@ -3,11 +3,11 @@
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use troupe_core::Command;
 use troupe_core::command::{
     AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession,
 };
 use troupe_core::record::{AuditKey, AuditRow, Author, Invite, InviteId, Reservation, Standing, Status};
+use troupe_core::{Command, Timestamp};
 
 use super::{device, message_id, number, slot, text, time, token_hash, user, username};
 
@@ -22,7 +22,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn author()(user in user(), name in text(), address in text()) -> Author {
+    pub fn author()(user in user(), name in text(), address in text()) -> Author {
         Author { user, name, address }
     }
 }
@@ -56,9 +56,9 @@ prop_compose! {
 prop_compose! {
     fn create_account()(
         name in username(), password_hash in text(), request in message_id(), by in author(), admin: bool,
-        one_time: bool, born_with_cluster: bool
+        one_time: bool, born_with_cluster: bool, created in option::of((1..u64::MAX).prop_map(Timestamp))
     ) -> Command {
-        let create = CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster };
+        let create = CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster, created };
         Command::from(create)
     }
 }

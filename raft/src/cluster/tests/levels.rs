@@ -24,7 +24,8 @@ fn create(name: &str) -> (Slot, Command) {
     let name = Username::new(name).expect("a good name");
     let (request, by) = (ClientMessageId([9; 16]), Default::default());
     let (password_hash, admin, one_time, born_with_cluster) = ("hash".to_owned(), false, false, false);
-    let create = CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster };
+    let created = None;
+    let create = CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster, created };
     let command = Command::CreateAccount(create.into());
     (command.slot(), command)
 }

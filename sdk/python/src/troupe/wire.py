@@ -563,6 +563,9 @@ class Admin(Message):
     read_audit: ReadAudit | None = None
     show_settings: Done | None = None
     change_settings: ChangeSettings | None = None
+    export: Export | None = None
+    import_events: Import | None = None
+    import_account: ImportAccount | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -574,6 +577,8 @@ class AdminAnswer(Message):
     invites: Invites | None = None
     audit: AuditPage | None = None
     settings: Settings | None = None
+    exported: Exported | None = None
+    imported: Imported | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -718,6 +723,129 @@ class ChangeSettings(Message):
     registration: str | None = None
     session_idle_seconds: int | None = None
     strangers: str | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Export(Message):
+    accounts: ExportAccounts | None = None
+    conversations: ExportConversations | None = None
+    events: ExportEvents | None = None
+    positions: ExportPositions | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportAccounts(Message):
+    after: int = 0
+    limit: int = 0
+    password_hashes: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportConversations(Message):
+    after: str = ""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportEvents(Message):
+    conversation: str = ""
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportPositions(Message):
+    conversation: str = ""
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Exported(Message):
+    accounts: ExportedAccounts | None = None
+    conversations: ExportedConversations | None = None
+    events: Page | None = None
+    positions: Members | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedAccounts(Message):
+    accounts: list[ExportedAccount] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedAccount(Message):
+    user_id: int = 0
+    name: str = ""
+    status: str = ""
+    admin: bool = False
+    one_time_password: bool = False
+    created_ms: int = 0
+    password_hash: str = ""
+    born_with_cluster: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedConversations(Message):
+    conversations: list[ExportedConversation] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ExportedConversation(Message):
+    conversation: str = ""
+    head: int = 0
+    open: bool = False
+    first_sender: int = 0
+    first_id: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Import(Message):
+    conversation: str = ""
+    group_key: bytes = b""
+    open: bool = False
+    source: str = ""
+    events: list[WireEvent] = field(default_factory=list)
+    positions: list[ImportPosition] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ImportPosition(Message):
+    user_id: int = 0
+    delivered: int = 0
+    read: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Imported(Message):
+    conversation: str = ""
+    head: int = 0
+    placed: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ImportAccount(Message):
+    name: str = ""
+    password_hash: str = ""
+    admin: bool = False
+    one_time_password: bool = False
+    created_ms: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1064,6 +1192,9 @@ Admin.FIELDS = (
     Field(15, "read_audit", "message", message=ReadAudit, explicit=True, oneof="operation"),
     Field(16, "show_settings", "message", message=Done, explicit=True, oneof="operation"),
     Field(17, "change_settings", "message", message=ChangeSettings, explicit=True, oneof="operation"),
+    Field(18, "export", "message", message=Export, explicit=True, oneof="operation"),
+    Field(19, "import_events", "message", message=Import, explicit=True, oneof="operation"),
+    Field(20, "import_account", "message", message=ImportAccount, explicit=True, oneof="operation"),
 )
 AdminAnswer.FIELDS = (
     Field(1, "done", "message", message=Done, explicit=True, oneof="answer"),
@@ -1072,6 +1203,8 @@ AdminAnswer.FIELDS = (
     Field(4, "invites", "message", message=Invites, explicit=True, oneof="answer"),
     Field(5, "audit", "message", message=AuditPage, explicit=True, oneof="answer"),
     Field(6, "settings", "message", message=Settings, explicit=True, oneof="answer"),
+    Field(7, "exported", "message", message=Exported, explicit=True, oneof="answer"),
+    Field(8, "imported", "message", message=Imported, explicit=True, oneof="answer"),
 )
 ListAccounts.FIELDS = (
     Field(1, "after", "uint64"),
@@ -1165,4 +1298,85 @@ ChangeSettings.FIELDS = (
     Field(1, "registration", "string", explicit=True),
     Field(2, "session_idle_seconds", "uint64", explicit=True),
     Field(3, "strangers", "string", explicit=True),
+)
+Export.FIELDS = (
+    Field(1, "accounts", "message", message=ExportAccounts, explicit=True, oneof="part"),
+    Field(2, "conversations", "message", message=ExportConversations, explicit=True, oneof="part"),
+    Field(3, "events", "message", message=ExportEvents, explicit=True, oneof="part"),
+    Field(4, "positions", "message", message=ExportPositions, explicit=True, oneof="part"),
+)
+ExportAccounts.FIELDS = (
+    Field(1, "after", "uint64"),
+    Field(2, "limit", "uint32"),
+    Field(3, "password_hashes", "bool"),
+)
+ExportConversations.FIELDS = (
+    Field(1, "after", "string"),
+    Field(2, "limit", "uint32"),
+)
+ExportEvents.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "after", "uint64"),
+    Field(3, "limit", "uint32"),
+)
+ExportPositions.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "after", "uint64"),
+    Field(3, "limit", "uint32"),
+)
+Exported.FIELDS = (
+    Field(1, "accounts", "message", message=ExportedAccounts, explicit=True, oneof="part"),
+    Field(2, "conversations", "message", message=ExportedConversations, explicit=True, oneof="part"),
+    Field(3, "events", "message", message=Page, explicit=True, oneof="part"),
+    Field(4, "positions", "message", message=Members, explicit=True, oneof="part"),
+)
+ExportedAccounts.FIELDS = (
+    Field(1, "accounts", "message", message=ExportedAccount, repeated=True),
+    Field(2, "more", "bool"),
+)
+ExportedAccount.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "name", "string"),
+    Field(3, "status", "string"),
+    Field(4, "admin", "bool"),
+    Field(5, "one_time_password", "bool"),
+    Field(6, "created_ms", "uint64"),
+    Field(7, "password_hash", "string"),
+    Field(8, "born_with_cluster", "bool"),
+)
+ExportedConversations.FIELDS = (
+    Field(1, "conversations", "message", message=ExportedConversation, repeated=True),
+    Field(2, "more", "bool"),
+)
+ExportedConversation.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "head", "uint64"),
+    Field(3, "open", "bool"),
+    Field(4, "first_sender", "uint64"),
+    Field(5, "first_id", "bytes"),
+)
+Import.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "group_key", "bytes"),
+    Field(3, "open", "bool"),
+    Field(4, "source", "string"),
+    Field(5, "events", "message", message=WireEvent, repeated=True),
+    Field(6, "positions", "message", message=ImportPosition, repeated=True),
+)
+ImportPosition.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "delivered", "uint64"),
+    Field(3, "read", "uint64"),
+)
+Imported.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "head", "uint64"),
+    Field(3, "placed", "uint64"),
+)
+ImportAccount.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "password_hash", "string"),
+    Field(3, "admin", "bool"),
+    Field(4, "one_time_password", "bool"),
+    Field(5, "created_ms", "uint64"),
 )
