@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -13,7 +13,16 @@ const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Status and body of `http://address/path`, within `limit`.
 pub async fn get(address: &str, path: &str, limit: Duration) -> Result<(u16, Bytes)> {
-    request(address, hyper::Request::get(path), path, limit).await
+    request(address, hyper::Request::get(path), path, Bytes::new(), limit).await
+}
+
+/// Status and body of an order with this body and the operator's key.
+pub async fn post(address: &str, path: &str, key: Option<&str>, body: Bytes, limit: Duration) -> Result<(u16, Bytes)> {
+    let mut asked = hyper::Request::post(path);
+    if let Some(key) = key {
+        asked = asked.header("authorization", format!("Bearer {key}"));
+    }
+    request(address, asked, path, body, limit).await
 }
 
 /// An order without a body, with the operator's key if there is one.
@@ -46,7 +55,7 @@ async fn keyed(
     if let Some(key) = key {
         asked = asked.header("authorization", format!("Bearer {key}"));
     }
-    let (status, body) = request(address, asked, path, limit).await?;
+    let (status, body) = request(address, asked, path, Bytes::new(), limit).await?;
     let value =
         serde_json::from_slice(&body).with_context(|| format!("{address}{path}: not JSON (status {status})"))?;
     Ok((status, value))
@@ -57,13 +66,14 @@ async fn request(
     address: &str,
     request: hyper::http::request::Builder,
     path: &str,
+    body: Bytes,
     limit: Duration,
 ) -> Result<(u16, Bytes)> {
     let ask = async {
         let stream = TcpStream::connect(address).await.with_context(|| format!("nothing answers at {address}"))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
-        let request = request.header("host", address).body(Empty::<Bytes>::new())?;
+        let request = request.header("host", address).body(Full::new(body))?;
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;

@@ -227,6 +227,6 @@ fn confirm(question: &str) -> Result<()> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a command of a person, never part of a node")]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

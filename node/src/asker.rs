@@ -23,6 +23,10 @@ impl Asker {
         Asker { addresses: named.map(str::to_owned).collect() }
     }
 
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
     /// All nodes and what moves.
     pub async fn look(&mut self) -> Result<Value> {
         self.get("/v1/operate").await.map(|(_, seen)| seen)

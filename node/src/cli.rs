@@ -14,6 +14,7 @@ use crate::operator::NodeVerb;
 use crate::people::{Chat, Msg};
 use crate::recover::Recover;
 use crate::token::Token;
+use crate::transfer::{Export, Import};
 use crate::upgrade::UpgradeVerb;
 
 #[derive(Parser)]
@@ -42,6 +43,10 @@ pub enum Verb {
     Backup(Backup),
     /// Restore a backup into a new cluster of any size
     Restore(Restore),
+    /// Write accounts, conversations and messages of a running cluster as a bundle of JSON lines
+    Export(Export),
+    /// Import a bundle, or the data of CIM, WuKongIM or Tinode, into a running cluster
+    Import(Box<Import>),
     /// Make one stopped node a new cluster, after a majority of nodes is lost forever
     Recover(Recover),
     /// List, drain, remove or replace nodes of a running cluster

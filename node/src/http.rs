@@ -93,6 +93,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/metrics", get(metrics_page))
         .route("/v1/cluster", get(cluster))
         .route("/v1/operate", get(orders::look))
+        .merge(crate::operate::route())
         .route("/v1/trace", get(trace::look))
         .route("/v1/upgrade", get(upgrade::look))
         .route("/v1/upgrade/finalize", post(upgrade::finalize))

@@ -17,6 +17,7 @@ pub mod http;
 pub mod lab;
 pub mod logging;
 pub mod metrics;
+pub mod operate;
 pub mod operator;
 pub mod orders;
 pub mod people;
@@ -27,6 +28,7 @@ pub mod start;
 pub mod status;
 pub mod token;
 pub mod trace;
+pub mod transfer;
 pub mod upgrade;
 
 /// The output of `troupe version`.

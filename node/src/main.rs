@@ -9,7 +9,7 @@ use clap::Parser;
 use troupe::cli::{self, Cli, ClusterVerb, ConfigVerb, Verb};
 use troupe::config::{self, Config, Keys, Settings};
 use troupe::reload::Reload;
-use troupe::{accounts, backup, lab, logging, operator, people, recover, start, status, token, upgrade};
+use troupe::{accounts, backup, lab, logging, operator, people, recover, start, status, token, transfer, upgrade};
 use troupe_core::text::clean_lines;
 
 /// One allocator that returns memory after bursts and keeps small connections small.
@@ -85,6 +85,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Passwd(args) => accounts::change_password(args).await?,
         Verb::Backup(args) => backup::run(args).await?,
         Verb::Restore(args) => backup::restore(args).await?,
+        Verb::Export(args) => transfer::run_export(args).await?,
+        Verb::Import(args) => transfer::run_import(*args).await?,
         Verb::Recover(args) => recover::run(&args)?,
         Verb::Node(verb) => operator::run(verb).await?,
         Verb::Token(verb) => token::run(verb).await?,

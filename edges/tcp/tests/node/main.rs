@@ -17,3 +17,4 @@ mod reading;
 mod refused;
 mod three_nodes;
 mod trace;
+mod transfer;

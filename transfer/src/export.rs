@@ -1,0 +1,245 @@
+//! A cluster into a bundle, while the cluster serves.
+//!
+//! The heads of all conversations are read first, then the accounts, then the events up to these
+//! heads. So each conversation is whole up to its head, the bundle has all that was acknowledged
+//! before the export began, and each user in it has an account in it. Conversations stand in an
+//! order that does not depend on ids, so that two clusters of the same content give the same lines.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use troupe_core::{ConversationId, UserId};
+use troupe_proto::wire::client as wire;
+use wire::export::Part as Wanted;
+use wire::exported::Part as Given;
+
+use crate::bundle::{Manifest, Writer};
+use crate::cluster::{Cluster, other_answer, page};
+use crate::line::{Account, Content, Conversation, End, Event, Line, Member, Position, RoleWord, Status};
+use crate::report::Report;
+use crate::{Error, Result, hex, id_of};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Hashes of passwords too. With them a reader of the bundle can guess passwords.
+    pub password_hashes: bool,
+}
+
+/// One export: the cluster, and the request id under which it stands in the audit log.
+struct Export<'a, C> {
+    cluster: &'a C,
+    request: [u8; 16],
+    names: BTreeMap<UserId, String>,
+}
+
+/// `now` is the wall clock in milliseconds since 1970.
+pub async fn export(
+    cluster: &impl Cluster,
+    directory: &Path,
+    options: Options,
+    request: [u8; 16],
+    now: impl Fn() -> u64,
+) -> Result<(Manifest, Report)> {
+    let by = concat!("troupe ", env!("CARGO_PKG_VERSION"));
+    let mut writer = Writer::create(directory, &cluster.id(), by, now())?;
+    let mut export = Export { cluster, request, names: BTreeMap::new() };
+    let listed = export.conversations().await?;
+    let mut accounts = export.accounts(options).await?;
+    accounts.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut report = Report::default();
+    report.took("accounts", accounts.len() as u64);
+    accounts.into_iter().try_for_each(|account| writer.write(&Line::Account(account)))?;
+    let mut conversations = BTreeMap::new();
+    for listed in listed {
+        let conversation = export.named(&listed)?;
+        conversations.insert(conversation, (listed.conversation, listed.head));
+    }
+    for (conversation, (id, head)) in conversations {
+        if head > 0 {
+            export.conversation(&mut writer, conversation, &id, head, &mut report).await?;
+        }
+    }
+    Ok((writer.finish(now())?, report))
+}
+
+impl<C: Cluster> Export<'_, C> {
+    async fn conversations(&self) -> Result<Vec<wire::ExportedConversation>> {
+        const DOING: &str = "the list of conversations";
+        let mut listed: Vec<wire::ExportedConversation> = Vec::new();
+        loop {
+            let after = listed.last().map(|last| last.conversation.clone()).unwrap_or_default();
+            let wanted = Wanted::Conversations(wire::ExportConversations { after, limit: 0 });
+            let Given::Conversations(got) = page(self.cluster, self.request, wanted, DOING).await? else {
+                return Err(other_answer(DOING));
+            };
+            let more = got.more && !got.conversations.is_empty();
+            listed.extend(got.conversations);
+            if !more {
+                return Ok(listed);
+            }
+        }
+    }
+
+    async fn accounts(&mut self, options: Options) -> Result<Vec<Account>> {
+        const DOING: &str = "the list of accounts";
+        let (mut accounts, mut after) = (Vec::new(), 0);
+        loop {
+            let password_hashes = options.password_hashes;
+            let wanted = Wanted::Accounts(wire::ExportAccounts { after, limit: 0, password_hashes });
+            let Given::Accounts(got) = page(self.cluster, self.request, wanted, DOING).await? else {
+                return Err(other_answer(DOING));
+            };
+            let more = got.more && !got.accounts.is_empty();
+            for account in got.accounts {
+                after = account.user_id;
+                self.names.insert(UserId(account.user_id), account.name.clone());
+                accounts.push(line_of(account, options)?);
+            }
+            if !more {
+                return Ok(accounts);
+            }
+        }
+    }
+
+    fn name(&self, user: UserId) -> Result<String> {
+        let name = self.names.get(&user).cloned();
+        name.ok_or_else(|| Error::invalid(format!("user {user}"), "no account has this id"))
+    }
+
+    /// The name of the conversation in every cluster.
+    fn named(&self, listed: &wire::ExportedConversation) -> Result<Conversation> {
+        let place = &listed.conversation;
+        let id: ConversationId = place.parse().map_err(|_| Error::invalid(place, "this names no conversation"))?;
+        Ok(match id {
+            ConversationId::Everyone => Conversation::Everyone,
+            ConversationId::Direct { low, high } => {
+                let (low, high) = (self.name(low)?, self.name(high)?);
+                Conversation::Direct(low.clone().min(high.clone()), low.max(high))
+            }
+            ConversationId::Group(_) => {
+                let creator = self.name(UserId(listed.first_sender))?;
+                let key = id_of(&[b"group", creator.as_bytes(), &listed.first_id]);
+                Conversation::Group { key: hex(&key), open: listed.open }
+            }
+        })
+    }
+
+    async fn conversation(
+        &self,
+        writer: &mut Writer,
+        conversation: Conversation,
+        id: &str,
+        head: u64,
+        report: &mut Report,
+    ) -> Result<()> {
+        let is_group = conversation.is_group();
+        writer.write(&Line::Conversation(conversation))?;
+        let mut members = Members::default();
+        let mut at = 0;
+        while at < head {
+            let wanted = Wanted::Events(wire::ExportEvents { conversation: id.to_owned(), after: at, limit: 0 });
+            let Given::Events(got) = page(self.cluster, self.request, wanted, id).await? else {
+                return Err(other_answer(id));
+            };
+            let before = at;
+            for event in got.events.into_iter().filter(|event| event.seq <= head) {
+                let place = format!("{id} at {}", event.seq);
+                let event = event.faithful().map_err(|error| Error::invalid(&place, error.to_string()))?;
+                let named = |user: UserId| self.names.get(&user).cloned();
+                let line = Event::of(&event, named)
+                    .map_err(|user| Error::invalid(&place, format!("user {user} has no account")))?;
+                if line.seq != at + 1 {
+                    return Err(Error::invalid(place, "an event is missing before this one"));
+                }
+                at = line.seq;
+                members.see(&line);
+                if matches!(line.what, Content::Unknown { .. }) {
+                    report.change("events of a later version, carried as they are", &place);
+                }
+                writer.write(&Line::Event(line))?;
+            }
+            if at == before {
+                return Err(Error::invalid(id, format!("the log ends at {at}, before its head {head}")));
+            }
+        }
+        report.took("conversations", 1);
+        report.took("events", head);
+        if is_group {
+            members.lines().try_for_each(|line| writer.write(&line))?;
+        }
+        for position in self.positions(id, head, is_group.then_some(&members)).await? {
+            report.took("read positions", 1);
+            writer.write(&Line::Position(position))?;
+        }
+        writer.write(&Line::End(End { head }))
+    }
+
+    /// Of those that take part at `head`, in order of name.
+    async fn positions(&self, id: &str, head: u64, members: Option<&Members>) -> Result<Vec<Position>> {
+        let (mut positions, mut after) = (BTreeMap::new(), 0);
+        loop {
+            let wanted = Wanted::Positions(wire::ExportPositions { conversation: id.to_owned(), after, limit: 0 });
+            let Given::Positions(got) = page(self.cluster, self.request, wanted, id).await? else {
+                return Err(other_answer(id));
+            };
+            let more = got.more && !got.members.is_empty();
+            for member in got.members {
+                after = member.user_id;
+                // A user without an account here came after the accounts were read.
+                let Some(user) = self.names.get(&UserId(member.user_id)).cloned() else { continue };
+                let takes_part = members.is_none_or(|members| members.0.contains_key(&user));
+                let (delivered, read) = (member.delivered.min(head), member.read.min(head));
+                if takes_part && delivered > 0 {
+                    positions.insert(user.clone(), Position { user, delivered, read });
+                }
+            }
+            if !more {
+                return Ok(positions.into_values().collect());
+            }
+        }
+    }
+}
+
+fn line_of(account: wire::ExportedAccount, options: Options) -> Result<Account> {
+    let status = [Status::Active, Status::Disabled, Status::Deleted].into_iter();
+    let status = status.clone().find(|status| status.as_str() == account.status);
+    let status = status.ok_or_else(|| Error::invalid(&account.name, format!("no status {:?}", account.status)))?;
+    let born_with_cluster = account.born_with_cluster;
+    Ok(Account {
+        name: account.name,
+        status,
+        admin: account.admin,
+        // The first administrator is of each cluster's own.
+        created_ms: if born_with_cluster { 0 } else { account.created_ms },
+        one_time_password: options.password_hashes && account.one_time_password && !born_with_cluster,
+        password_hash: if born_with_cluster { String::new() } else { account.password_hash },
+        born_with_cluster,
+    })
+}
+
+/// The members of a group, as its events make them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members(pub BTreeMap<String, RoleWord>);
+
+impl Members {
+    pub fn see(&mut self, event: &Event) {
+        match &event.what {
+            Content::Created { .. } => drop(self.0.insert(event.sender.clone(), RoleWord::Owner)),
+            Content::Added { users } => {
+                self.0.extend(users.iter().map(|user| (user.clone(), RoleWord::Member)));
+            }
+            Content::Removed { user } => drop(self.0.remove(user)),
+            Content::Role { user, role } => drop(self.0.insert(user.clone(), *role)),
+            Content::Text(_)
+            | Content::Body { .. }
+            | Content::Renamed { .. }
+            | Content::Reacted { .. }
+            | Content::TookBack { .. }
+            | Content::Unknown { .. } => {}
+        }
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = Line> {
+        self.0.iter().map(|(user, role)| Line::Member(Member { user: user.clone(), role: *role }))
+    }
+}

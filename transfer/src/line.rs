@@ -1,0 +1,290 @@
+//! The lines of a bundle. Each is one JSON object with one key, which says what it is.
+//!
+//! The lines of a conversation stand together: its beginning, its events in order of seq, its
+//! members, the read positions, its end. Members follow from the events, so they are a check and a
+//! help for readers.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use troupe_core::event::{Flags, Role, Seal};
+use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, UserId};
+
+use crate::hex;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    Account(Account),
+    Conversation(Conversation),
+    Event(Event),
+    Member(Member),
+    Position(Position),
+    End(End),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    pub name: String,
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub admin: bool,
+    /// Zero: unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub created_ms: u64,
+    /// PHC string of argon2id, if the export was asked for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub password_hash: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub one_time_password: bool,
+    /// The first administrator, whom each cluster makes by itself.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub born_with_cluster: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Active,
+    Disabled,
+    Deleted,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Disabled => "disabled",
+            Status::Deleted => "deleted",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conversation {
+    Everyone,
+    /// The names of two users, in order.
+    Direct(String, String),
+    /// `key`: 16 bytes in hex, the same in every cluster.
+    Group {
+        key: String,
+        open: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    pub seq: u64,
+    pub time_ms: u64,
+    pub sender: String,
+    /// The client message id: 16 bytes in hex.
+    pub id: String,
+    pub what: Content,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Text(String),
+    /// A message of another kind.
+    Body {
+        kind: u32,
+        base64: String,
+    },
+    Created {
+        name: String,
+    },
+    Renamed {
+        name: String,
+    },
+    /// In order of name.
+    Added {
+        users: Vec<String>,
+    },
+    Removed {
+        user: String,
+    },
+    Role {
+        user: String,
+        role: RoleWord,
+    },
+    Reacted {
+        to: u64,
+        emoji: String,
+    },
+    TookBack {
+        to: u64,
+        emoji: String,
+    },
+    /// A kind of a later version, as it is.
+    Unknown {
+        kind: u32,
+        flags: u64,
+        base64: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleWord {
+    Member,
+    Admin,
+    Owner,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    pub user: String,
+    pub role: RoleWord,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    pub user: String,
+    pub delivered: u64,
+    pub read: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    pub head: u64,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+impl From<Role> for RoleWord {
+    fn from(role: Role) -> RoleWord {
+        match role {
+            Role::Member => RoleWord::Member,
+            Role::Admin => RoleWord::Admin,
+            Role::Owner => RoleWord::Owner,
+        }
+    }
+}
+
+impl From<RoleWord> for Role {
+    fn from(role: RoleWord) -> Role {
+        match role {
+            RoleWord::Member => Role::Member,
+            RoleWord::Admin => Role::Admin,
+            RoleWord::Owner => Role::Owner,
+        }
+    }
+}
+
+impl Conversation {
+    /// For people.
+    pub fn named(&self) -> String {
+        match self {
+            Conversation::Everyone => "everyone".to_owned(),
+            Conversation::Direct(a, b) => format!("{a} and {b}"),
+            Conversation::Group { key, .. } => format!("group {key}"),
+        }
+    }
+
+    pub fn is_group(&self) -> bool {
+        matches!(self, Conversation::Group { .. })
+    }
+}
+
+/// 16 bytes from 32 digits.
+pub fn id_from(text: &str) -> Option<[u8; 16]> {
+    let digits = text.as_bytes();
+    if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
+    let mut id = [0; 16];
+    for (at, place) in id.iter_mut().enumerate() {
+        *place = byte(at)?;
+    }
+    Some(id)
+}
+
+impl Event {
+    /// The line of an event, with users by their names. `None` names the user that has none.
+    pub fn of(event: &troupe_core::Event, name: impl Fn(UserId) -> Option<String>) -> Result<Event, UserId> {
+        let named = |user: UserId| name(user).ok_or(user);
+        let what = match &event.kind {
+            EventKind::Message(body) => match body.as_text() {
+                Some(text) => Content::Text(text.to_owned()),
+                None => Content::Body { kind: body.kind, base64: STANDARD.encode(&body.content) },
+            },
+            EventKind::Created { name } => Content::Created { name: name.clone() },
+            EventKind::Renamed { name } => Content::Renamed { name: name.clone() },
+            EventKind::Added { users } => {
+                let mut users = users.iter().map(|user| named(*user)).collect::<Result<Vec<_>, _>>()?;
+                users.sort();
+                Content::Added { users }
+            }
+            EventKind::Removed { user } => Content::Removed { user: named(*user)? },
+            EventKind::RoleChanged { user, role } => Content::Role { user: named(*user)?, role: (*role).into() },
+            EventKind::Reacted { to, emoji, removed: false } => Content::Reacted { to: to.0, emoji: emoji.clone() },
+            EventKind::Reacted { to, emoji, removed: true } => Content::TookBack { to: to.0, emoji: emoji.clone() },
+            EventKind::Unknown { kind, content } => Content::Unknown {
+                kind: *kind,
+                flags: event.seal.map_or(0, |seal| seal.flags.0),
+                base64: STANDARD.encode(content),
+            },
+        };
+        Ok(Event {
+            seq: event.seq.0,
+            time_ms: event.time.0,
+            sender: named(event.sender)?,
+            id: hex(&event.client_message_id.0),
+            what,
+        })
+    }
+
+    /// The event with users by their ids in a cluster; the reason if it is none.
+    pub fn to_core(&self, user: impl Fn(&str) -> Option<UserId>) -> Result<troupe_core::Event, String> {
+        let known = |name: &str| user(name).ok_or_else(|| format!("no account of the bundle is called {name:?}"));
+        let bytes = |text: &str| STANDARD.decode(text).map_err(|_| "this is not base64".to_owned());
+        let mut flags = None;
+        let kind = match &self.what {
+            Content::Text(text) => EventKind::Message(Body::text(text)),
+            Content::Body { kind: Body::TEXT, .. } => return Err("a text is not written in base64".to_owned()),
+            Content::Body { kind, base64 } => EventKind::Message(Body { kind: *kind, content: bytes(base64)?.into() }),
+            Content::Created { name } => EventKind::Created { name: name.clone() },
+            Content::Renamed { name } => EventKind::Renamed { name: name.clone() },
+            Content::Added { users } => {
+                let mut users = users.iter().map(|user| known(user)).collect::<Result<Vec<_>, _>>()?;
+                users.sort();
+                EventKind::Added { users }
+            }
+            Content::Removed { user } => EventKind::Removed { user: known(user)? },
+            Content::Role { user, role } => EventKind::RoleChanged { user: known(user)?, role: (*role).into() },
+            Content::Reacted { to, emoji } => EventKind::Reacted { to: Seq(*to), emoji: emoji.clone(), removed: false },
+            Content::TookBack { to, emoji } => EventKind::Reacted { to: Seq(*to), emoji: emoji.clone(), removed: true },
+            Content::Unknown { kind, flags: said, base64 } => {
+                flags = Some(Flags(*said));
+                EventKind::Unknown { kind: *kind, content: bytes(base64)?.into() }
+            }
+        };
+        let event = troupe_core::Event {
+            seq: Seq(self.seq),
+            time: Timestamp(self.time_ms),
+            sender: known(&self.sender)?,
+            client_message_id: ClientMessageId(
+                id_from(&self.id).ok_or("a client message id is 32 digits in hex".to_owned())?,
+            ),
+            kind,
+            seal: None,
+        };
+        let Some(flags) = flags else { return Ok(event) };
+        let event = event.sealed();
+        Ok(troupe_core::Event { seal: event.seal.map(|seal| Seal { flags, ..seal }), ..event })
+    }
+}

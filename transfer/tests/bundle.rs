@@ -1,0 +1,106 @@
+//! A bundle that is damaged, foreign or incomplete is refused, with the place and the reason.
+
+use std::fs;
+use std::path::Path;
+
+use troupe_transfer::bundle::{LINE_BYTES, Reader, Writer};
+use troupe_transfer::line::{Account, Content, Conversation, End, Event, Line, Status};
+
+fn account(name: &str) -> Line {
+    Line::Account(Account {
+        name: name.to_owned(),
+        status: Status::Active,
+        admin: false,
+        created_ms: 5,
+        password_hash: String::new(),
+        one_time_password: false,
+        born_with_cluster: false,
+    })
+}
+
+fn said(seq: u64, text: &str) -> Line {
+    let (sender, id, what) = ("ann".to_owned(), format!("{seq:032x}"), Content::Text(text.to_owned()));
+    Line::Event(Event { seq, time_ms: 7, sender, id, what })
+}
+
+fn lines() -> Vec<Line> {
+    vec![
+        account("ann"),
+        account("bob"),
+        Line::Conversation(Conversation::Direct("ann".to_owned(), "bob".to_owned())),
+        said(1, "psst"),
+        said(2, "\u{0}\"\\\u{1f600}"),
+        Line::End(End { head: 2 }),
+    ]
+}
+
+fn written(at: &Path) {
+    let mut writer = Writer::create(at, "a test", "a test", 3).expect("an empty folder");
+    lines().iter().for_each(|line| writer.write(line).expect("written"));
+    let manifest = writer.finish(4).expect("finished");
+    assert_eq!((manifest.accounts, manifest.conversations, manifest.events), (2, 1, 2));
+}
+
+fn read(at: &Path) -> Result<Vec<Line>, String> {
+    let mut reader = Reader::open(at).map_err(|error| error.to_string())?;
+    reader.verify().map_err(|error| error.to_string())?;
+    let mut lines = Vec::new();
+    while let Some(line) = reader.next_line().map_err(|error| error.to_string())? {
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+#[test]
+fn lines_come_back_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    written(folder.path());
+    assert_eq!(read(folder.path()), Ok(lines()));
+    let again = Writer::create(folder.path(), "a test", "a test", 3).map(drop);
+    assert!(again.expect_err("it is not empty").to_string().contains("directory of its own"));
+}
+
+/// Its name, the file, the change, and a part of the error.
+type Damage = (&'static str, &'static str, fn(&str) -> String, &'static str);
+
+#[test]
+fn damage_is_noticed() {
+    let part = "conversations-00001.jsonl";
+    let damages: [Damage; 9] = [
+        ("another text", part, |text| text.replace("psst", "pst!"), "not the one of the manifest"),
+        ("a line less", part, |text| text.lines().skip(1).map(|line| format!("{line}\n")).collect(), "manifest"),
+        ("cut off", part, |text| text[..text.len() / 2].to_owned(), "conversations-00001.jsonl"),
+        ("an unknown field", part, |text| text.replace("\"seq\"", "\"place\":1,\"seq\""), "unknown field"),
+        ("an unknown line", part, |text| text.replace("{\"end\"", "{\"fin\""), "unknown variant"),
+        ("a long line", part, |_| "x".repeat(LINE_BYTES + 1), "at most"),
+        (
+            "a later version",
+            "manifest.json",
+            |text| text.replace("\"version\": 1", "\"version\": 2"),
+            "up to version 1",
+        ),
+        ("other counts", "manifest.json", |text| text.replace("\"events\": 2", "\"events\": 3"), "counts"),
+        ("a path", "manifest.json", |text| text.replace("accounts.jsonl", "../accounts.jsonl"), "no name of a part"),
+    ];
+    for (what, file, damage, says) in damages {
+        let folder = tempfile::tempdir().expect("a folder");
+        written(folder.path());
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).expect("readable");
+        let damaged = damage(&text);
+        assert_ne!(damaged, text, "{what} changes nothing");
+        fs::write(&path, damaged).expect("writable");
+        let error = read(folder.path()).expect_err(what);
+        assert!(error.contains(says), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_bundle_without_its_manifest_was_never_finished() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = Writer::create(folder.path(), "a test", "a test", 3).expect("an empty folder");
+    writer.write(&account("ann")).expect("written");
+    drop(writer);
+    let error = read(folder.path()).expect_err("it is not finished");
+    assert!(error.contains("never finished"), "{error}");
+}
