@@ -91,6 +91,7 @@ impl Actor for Conversation {
             ConversationMsg::Move { cursor: Cursor { user, seq, read: true, .. }, reply } => {
                 state.read(&myself, user, seq, reply);
             }
+            ConversationMsg::ProposeWaiting => state.propose(&myself),
             ConversationMsg::Interest(nodes) => state.interest = nodes,
             ConversationMsg::FlushCursors => state.flush_cursors(&myself),
             ConversationMsg::Committed { at_us, pushed, acked } => {
@@ -141,7 +142,11 @@ impl ConversationState {
             return self.ack_before_commit(myself, command, reply);
         }
         self.proposals.push(command, Waiter::Placed(sender, id, reply));
-        self.propose(myself);
+        if self.proposals.begins() {
+            // Behind the commands that are in the mailbox already, which share the proposal. An
+            // actor that has stopped abandons them.
+            let _ = myself.send_message(ConversationMsg::ProposeWaiting);
+        }
     }
 
     /// One proposal at a time keeps the order of arrival. Waiting commands share the next one.

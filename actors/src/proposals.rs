@@ -30,6 +30,12 @@ impl<T> Proposals<T> {
         self.waiting.push_back((command, bytes, waiter));
     }
 
+    /// Whether the only waiting command is the one just pushed, and no proposal is in flight: its
+    /// pusher begins the next proposal.
+    pub fn begins(&self) -> bool {
+        !self.under_way && self.waiting.len() == 1
+    }
+
     /// The next batch; `None` while a proposal is in flight.
     pub fn take_batch(&mut self) -> Option<(Vec<Command>, Vec<T>)> {
         if self.under_way || self.waiting.is_empty() {

@@ -119,6 +119,8 @@ pub enum ConversationMsg {
         command: Command,
         reply: ReplyTo,
     },
+    /// Commands wait, and no proposal is in flight.
+    ProposeWaiting,
     /// A delivered position is answered at once, a read position when it is committed. A later
     /// flush commits many of them together.
     Move {

@@ -2,6 +2,7 @@
 //! failover.
 
 pub mod catchup_throttle;
+mod commit_hold;
 pub mod config;
 pub mod fast_failover;
 pub mod group;

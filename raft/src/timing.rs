@@ -66,6 +66,15 @@ pub const BARRIER_TIMEOUT: Duration = Duration::from_secs(2);
 /// when idle.
 pub const LINGER: Duration = Duration::from_millis(1);
 
+/// The shortest time between the begins of two syncs, and the same under load. A sync costs 0.1 ms
+/// of CPU, however little it writes, and a write after a pause waits for nothing.
+pub const SYNC_EVERY: Duration = Duration::from_millis(1);
+pub const SYNC_EVERY_BUSY: Duration = Duration::from_millis(2);
+
+/// The longest time for which a follower learns nothing of a commit, while no entry follows that
+/// carries it. A fifth of a heartbeat, which carries it as well.
+pub const COMMIT_HELD: Duration = Duration::from_millis(20);
+
 /// The longest delay of a lazy write, which waits to share the fsync of an urgent one.
 pub const LAZY: Duration = Duration::from_millis(50);
 

@@ -36,7 +36,7 @@ const KNOWN: [(Bug, u64); 43] = [
     (Bug::SnapshotHalfInstalled, 2),
     (Bug::StaleRead, 0),
     (Bug::RecentWithoutSender, 1),
-    (Bug::LostPushUnnoticed, 0),
+    (Bug::LostPushUnnoticed, 1),
     (Bug::RemovedStillFannedOut, 1),
     (Bug::HubStaysWithOldLeader, 1),
     (Bug::SubscribeWithoutHead, 1),

@@ -1,9 +1,9 @@
 //! One end of one lane of a link: the queue of envelopes, and the credits to send them.
 //!
 //! A batch takes the queued envelopes when the lane may send. There is no timer: a single envelope
-//! goes at once, and load forms batches. Credits count units of [`UNIT_BYTES`]. A frame may be sent
-//! while a credit is left, and may overdraw it, so that a large frame never waits forever; the
-//! bytes in flight stay below twice the window.
+//! goes as soon as the other ready tasks have run, and load forms batches. Credits count units of
+//! [`UNIT_BYTES`]. A frame may be sent while a credit is left, and may overdraw it, so that a large
+//! frame never waits forever; the bytes in flight stay below twice the window.
 //!
 //! The lane ends with its link and its queue is lost, because the mesh delivers at most once.
 
@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use troupe_core::limits;
 
 use super::frame::{self, BODY_BYTES};
@@ -126,6 +127,8 @@ impl Lane {
                 () = self.changed.notified() => {}
                 () = gauge.room(), if withheld => {}
             }
+            // Envelopes that are about to be pushed share the frame.
+            yield_now().await;
         }
     }
 }

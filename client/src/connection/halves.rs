@@ -8,6 +8,7 @@ use futures::StreamExt;
 use prost::Message as _;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::codec::{Encoder, FramedRead};
 use troupe_proto::frame::FrameCodec;
@@ -108,7 +109,15 @@ pub(super) async fn write_all(
     loop {
         match tokio::time::timeout(quiet, queue.recv_many(&mut batch, WRITE_BATCH)).await {
             Ok(0) => break,
-            Ok(_) => {}
+            Ok(_) => {
+                // Requests that are about to be made share the write.
+                yield_now().await;
+                while batch.len() < WRITE_BATCH
+                    && let Ok(frame) = queue.try_recv()
+                {
+                    batch.push(frame);
+                }
+            }
             // The reader drops its answer, but counts it as a sign of life. Id 1 was hello's.
             Err(_) => batch.push(ClientFrame { request_id: 1, request: Some(Request::Ping(Ping { nonce: 0 })) }),
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use troupe_actors::message::{ServerMessage, wire};
 use troupe_actors::output::Output;
 use troupe_actors::places::GivesWay;
@@ -155,6 +156,8 @@ impl Outbox {
                 return now;
             }
             self.wake.notified().await;
+            // Frames that are about to be pushed share the write.
+            yield_now().await;
         }
     }
 

@@ -13,8 +13,8 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use prost::Message;
 use tokio::io::{AsyncWriteExt, WriteHalf, split};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
 use tokio::task::coop::unconstrained;
+use tokio::task::{JoinSet, yield_now};
 use troupe_runtime::Platform;
 
 use crate::codec;
@@ -169,6 +169,8 @@ async fn write<W: tokio::io::AsyncWrite>(
 ) -> io::Result<()> {
     let mut out = BytesMut::new();
     while let Some(first) = waiting.recv().await {
+        // Answers that are about to be given share the write.
+        yield_now().await;
         let mut next = Some(first);
         while let Some(frame) = next {
             frame.put(&mut out);

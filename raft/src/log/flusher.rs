@@ -12,13 +12,13 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use troupe_core::planted::Bug;
 use troupe_runtime::{Lane, Platform, executor};
 use troupe_store::engine::{Batch, Durability, Engine, EngineError, Op};
 
 use crate::fatal::Fatal;
-use crate::timing::{LAZY, LINGER};
+use crate::timing::{LAZY, SYNC_EVERY, SYNC_EVERY_BUSY};
 
 /// Waiting writes. At the limit the submitting group waits, which slows its core down to the speed
 /// of the disk.
@@ -26,7 +26,7 @@ const QUEUE: usize = 4_096;
 /// The most writes in one batch, and their bytes.
 const BATCH_WRITES: usize = 1_024;
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
-/// A batch with more appends than this was busy, so that a short wait for the next one pays.
+/// A batch with more appends than this was busy, so that a longer wait for the next one pays.
 const BUSY: usize = 2;
 
 type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
@@ -95,17 +95,15 @@ fn stopped() -> io::Error {
 
 async fn run(platform: Platform, engine: Arc<dyn Engine>, fatal: Fatal, mut waiting: mpsc::Receiver<Write>) {
     let pretend = platform.planted(Bug::AckBeforeFsync);
-    let mut busy = false;
+    let mut next = Instant::now();
     while let Some(first) = waiting.recv().await {
-        if busy {
-            tokio::time::sleep(LINGER).await;
-        }
+        sleep_until(next).await;
         let mut gathered = Gathered::default();
         gathered.add(first);
         gathered.add_waiting(&mut waiting);
         gathered.wait_for_company(&mut waiting).await;
         let Gathered { batch, durable, completions, .. } = gathered;
-        busy = completions.len() > BUSY;
+        next = Instant::now() + if completions.len() > BUSY { SYNC_EVERY_BUSY } else { SYNC_EVERY };
         platform.metrics.flusher_queue.count(completions.len() + waiting.len());
 
         if pretend {

@@ -23,6 +23,7 @@ use crate::codec::{self, Undecodable};
 use crate::log::log_store::READ_BYTES;
 use crate::log::state_machine::SnapshotData;
 use crate::replication::catchup_throttle::CatchupThrottles;
+use crate::replication::commit_hold::hold_commits;
 use crate::replication::health::{Health, Unsendable};
 use crate::replication::snapshot::send;
 use crate::replication::transfers::Transfers;
@@ -189,7 +190,9 @@ impl RaftNetworkV2<Types> for Peer {
     {
         let peer = &*self;
         let throttle = self.network.throttles.towards(self.node);
-        let answers = input
+        // Nodes read the applied state of the meta group, so its commits go at once.
+        let requests = if self.group == GroupId::META { input.boxed() } else { hold_commits(input).boxed() };
+        let answers = requests
             .then(move |request| {
                 let throttle = throttle.clone();
                 async move {

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::RwLock;
 use tokio::io::{AsyncWriteExt, split};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, timeout};
 use troupe_core::{Epoch, NodeId, ShardId};
 use troupe_runtime::net::BoxFuture;
@@ -309,6 +309,8 @@ async fn session(
             }
             call = calls.recv() => {
                 let Some(first) = call else { return Ok(()) };
+                // Calls of other groups that are about to be made share the write.
+                yield_now().await;
                 let mut next = Some(first);
                 while let Some(call) = next {
                     last_request += 1;

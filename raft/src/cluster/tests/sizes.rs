@@ -125,8 +125,10 @@ async fn a_shard_whose_log_holds_an_entry_larger_than_a_frame_heals() {
     let first = leader(&clusters).await;
     let group = found_group(&clusters[first]).await;
     commit(&clusters.iter().collect::<Vec<_>>(), "last").await;
-    for (cluster, node) in clusters.iter().zip(&mut nodes) {
+    for cluster in &clusters {
         learns(cluster, "last").await;
+    }
+    for (cluster, node) in clusters.iter().zip(&mut nodes) {
         cluster.shutdown().await;
         node.crash();
     }
@@ -159,8 +161,10 @@ async fn an_entry_that_no_peer_takes_is_loud() {
     let test_net = TestNet::default();
     let (mut nodes, clusters) = one_shard(&test_net).await;
     let first = leader(&clusters).await;
-    for (cluster, node) in clusters.iter().zip(&mut nodes) {
+    for cluster in &clusters {
         learns(cluster, "before").await;
+    }
+    for (cluster, node) in clusters.iter().zip(&mut nodes) {
         cluster.shutdown().await;
         node.crash();
     }
