@@ -91,3 +91,38 @@ fn administration() {
 fn answers() {
     harmless(Attack::Answers);
 }
+
+#[test]
+fn http_connections() {
+    harmless(Attack::HttpConnections);
+}
+
+#[test]
+fn http_bodies() {
+    harmless(Attack::HttpBodies);
+}
+
+#[test]
+fn http_requests() {
+    harmless(Attack::HttpRequests);
+}
+
+#[test]
+fn http_answers() {
+    harmless(Attack::HttpAnswers);
+}
+
+#[test]
+fn websocket_upgrades() {
+    harmless(Attack::WebSocketUpgrades);
+}
+
+#[test]
+fn websocket_messages() {
+    harmless(Attack::WebSocketMessages);
+}
+
+#[test]
+fn event_streams() {
+    harmless(Attack::EventStreams);
+}

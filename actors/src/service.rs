@@ -218,6 +218,11 @@ impl Service {
         Payer::new(self.budgets.clone(), address)
     }
 
+    /// Connections that one address may have, and requests that it may have in flight by HTTP.
+    pub fn connections_of(&self, address: Address) -> usize {
+        self.budgets.limits().connections_of(address)
+    }
+
     /// Bytes that wait for clients, of all edges together.
     pub fn output(&self) -> &Arc<Output> {
         &self.output

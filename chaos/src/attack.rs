@@ -6,10 +6,15 @@
 //! the attack did harm. Each attack has its own file below this module.
 
 mod accounts;
+mod asking;
 mod descriptors;
 mod entry;
+mod frames;
+mod heads;
 mod honest;
+mod http2;
 mod invitations;
+mod kinds;
 mod listing;
 mod names;
 mod outsider;
@@ -18,7 +23,9 @@ mod places;
 mod pretender;
 mod reading;
 mod site;
+mod streams;
 mod waking;
+mod web;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,109 +36,8 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::honest::{Honest, Phase};
-use self::site::{Load, Setup, Site};
-
-/// One attack by a single account or address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attack {
-    OversizedEntry,
-    Waking,
-    IdleConnections,
-    Reading,
-    Listing,
-    Invitations,
-    Registration,
-    Places,
-    Outsider,
-    Names,
-    Page,
-    Administration,
-    Answers,
-}
-
-impl Attack {
-    pub const ALL: [Attack; 13] = [
-        Attack::OversizedEntry,
-        Attack::Waking,
-        Attack::IdleConnections,
-        Attack::Reading,
-        Attack::Listing,
-        Attack::Invitations,
-        Attack::Registration,
-        Attack::Places,
-        Attack::Outsider,
-        Attack::Names,
-        Attack::Page,
-        Attack::Administration,
-        Attack::Answers,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Attack::OversizedEntry => "oversized-entry",
-            Attack::Waking => "waking",
-            Attack::IdleConnections => "idle-connections",
-            Attack::Reading => "reading",
-            Attack::Listing => "listing",
-            Attack::Invitations => "invitations",
-            Attack::Registration => "registration",
-            Attack::Places => "places",
-            Attack::Outsider => "outsider",
-            Attack::Names => "names",
-            Attack::Page => "page",
-            Attack::Administration => "administration",
-            Attack::Answers => "answers",
-        }
-    }
-
-    pub fn about(self) -> &'static str {
-        match self {
-            Attack::OversizedEntry => "renames groups to names of 79 KB, for every shard",
-            Attack::Waking => "acknowledges conversations that do not exist",
-            Attack::IdleConnections => "holds 1,100 idle connections against an open-file limit of 1,024",
-            Attack::Reading => "searches for users without pause, and sends to groups that do not exist",
-            Attack::Listing => "lists conversations full of large messages, without pause",
-            Attack::Invitations => "creates groups with the same 200 members, without pause",
-            Attack::Registration => "registers and guesses passwords without pause, and fills disks",
-            Attack::Places => "holds slow connections, half frames, and sockets on the cluster port",
-            Attack::Outsider => "asks about conversations of others, existing and not",
-            Attack::Names => "registers names that look like those of others, and reserved ones",
-            Attack::Page => "orders the removal of a node from a foreign web page",
-            Attack::Administration => "asks for the operations of administrators, without pause",
-            Attack::Answers => "accepts and declines invitations that it does not have, without pause",
-        }
-    }
-
-    pub fn named(name: &str) -> Option<Attack> {
-        Attack::ALL.into_iter().find(|attack| attack.name() == name)
-    }
-
-    fn setup(self) -> Setup {
-        match self {
-            Attack::IdleConnections => Setup::FewFiles,
-            Attack::Page => Setup::Insecure,
-            _ => Setup::Plain,
-        }
-    }
-
-    async fn run(self, site: &mut Site, time: Duration) -> Result<Vec<String>> {
-        match self {
-            Attack::OversizedEntry => entry::run(site, time).await,
-            Attack::Waking => waking::run(site, time).await,
-            Attack::IdleConnections => descriptors::run(site, time).await,
-            Attack::Reading => reading::run(site, time).await,
-            Attack::Listing => listing::run(site, time).await,
-            Attack::Invitations => invitations::run(site, time).await,
-            Attack::Registration => accounts::run(site, time).await,
-            Attack::Places => places::run(site, time).await,
-            Attack::Outsider => outsider::run(site).await,
-            Attack::Names => names::run(site).await,
-            Attack::Page => page::run(site).await,
-            Attack::Administration => pretender::administer(site, time).await,
-            Attack::Answers => pretender::answer(site, time).await,
-        }
-    }
-}
+pub use self::kinds::Attack;
+use self::site::{Load, Site};
 
 #[derive(Args)]
 pub struct Options {
@@ -219,7 +125,7 @@ impl Report {
 
     pub fn table(&self) -> String {
         let verdict = if self.held() { "held" } else { "HARM" };
-        let mut text = format!("{:<18} {verdict}\n", self.scenario);
+        let mut text = format!("{:<20} {verdict}\n", self.scenario);
         for (phase, f) in [("before", self.calm), ("during", self.during), ("after", self.after)] {
             text.push_str(&format!(
                 "  {phase:<8} {:>5} of {:>5} acknowledged, p99 {:>7.1} ms, memory {:>5} MiB, disk {:>6} MiB\n",
@@ -309,7 +215,7 @@ const PORT: u16 = 28_000;
 pub async fn run(options: Options, troupe: PathBuf) -> Result<bool> {
     if options.list {
         for attack in Attack::ALL {
-            println!("{:<18}{}", attack.name(), attack.about());
+            println!("{:<20}{}", attack.name(), attack.about());
         }
         return Ok(true);
     }

@@ -117,6 +117,10 @@ pub const OUTPUT_SHARE: usize = 16;
 /// Seconds in which a connection takes none of its waiting output, before it is closed and resumes
 /// by its cursor.
 pub const WRITE_STALL_SECONDS: u64 = 20;
+/// Bytes of HTTP bodies that come in at a node, until each is whole. Above it: `Overloaded`.
+pub const BODIES_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of HTTP bodies that come in from one address. Above it: `Overloaded`.
+pub const BODIES_BYTES_OF_ADDRESS: usize = 16 * 1024 * 1024;
 /// Connections without a login, per node. Above it the oldest of the address with most of them is
 /// closed.
 pub const UNAUTHENTICATED_CONNECTIONS: usize = 4_096;

@@ -2,8 +2,9 @@
 //! with a bounded time.
 //!
 //! A request that does not come to its end holds a file descriptor, so the first bytes and the head
-//! must come within [`HEAD_TIME`], and all of it within [`REQUEST_TIME`]. A client that takes none
-//! of its answer for [`STALLED`] is gone.
+//! must come within [`HEAD_TIME`], and all of it within [`REQUEST_TIME`]. A peer that takes nothing
+//! of its answers for [`STALLED`] is let go. On the HTTP listener, the oldest connection of the
+//! address with most of them gives way to a newcomer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,22 +13,27 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Router};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
+use troupe_actors::address::Address;
+use troupe_actors::budgets::Limits;
 use troupe_actors::connection::Carrier;
+use troupe_actors::places::{GivesWay, Places};
 use troupe_core::limits;
-use troupe_edge_http::Bodies;
+use troupe_edge_http::{Bodies, Connection};
 use troupe_edge_tcp::Web;
 use troupe_runtime::Stream;
 use troupe_runtime::net::BoxFuture;
@@ -46,6 +52,8 @@ const HEAD_BYTES: usize = 64 * 1024;
 const STREAM_BYTES: usize = 64 * 1024;
 /// Streams of one HTTP/2 connection.
 const STREAMS: u32 = 128;
+/// Bytes of the head of a request in HTTP/2, where a connection has many at once.
+const STREAM_HEAD_BYTES: u32 = 16 * 1024;
 /// Bytes that a client of HTTP/2 may send before they are read: of one stream, and of a connection.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const WINDOW: u32 = 256 * 1024;
@@ -54,10 +62,10 @@ const PING: Duration = Duration::from_secs(20);
 /// Bytes that tell HTTP/1.1 from HTTP/2.
 const PREFACE_BYTES: usize = 24;
 
-/// Serves until `stopped` resolves. Above `places` connections a new one is closed at once.
-pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: impl Future<Output = ()>) {
+/// Serves until `stopped` resolves. `limits.connections` of a connection may be open.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stopped: impl Future<Output = ()>) {
     let app = app.layer(from_fn(in_time));
-    let room = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+    let room = Places::new(limits);
     // Dropped with this function, which ends what is still open.
     let mut connections = JoinSet::new();
     let accepting = async {
@@ -71,13 +79,17 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
                 }
             };
             while connections.try_join_next().is_some() {}
-            let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
-                tracing::debug!(%peer, places, "closed: too many HTTP connections");
+            let leaving = Arc::new(Leaving::default());
+            let Ok(place) = room.enter(Address::of(peer), leaving.clone()) else {
+                tracing::debug!(%peer, "closed: too many HTTP connections");
                 continue;
             };
             let app = app.clone();
             connections.spawn(async move {
-                serve_one(Box::new(stream), peer, app, None).await;
+                tokio::select! {
+                    () = serve_one(Box::new(stream), peer, app, None) => {}
+                    () = leaving.0.notified() => tracing::debug!(%peer, "closed: its place is needed"),
+                }
                 drop(place);
             });
         }
@@ -85,6 +97,16 @@ pub async fn serve(listener: TcpListener, app: Router, places: usize, stopped: i
     tokio::select! {
         () = accepting => {}
         () = stopped => {}
+    }
+}
+
+/// A connection of the HTTP listener whose place another one needs.
+#[derive(Default)]
+struct Leaving(Notify);
+
+impl GivesWay for Leaving {
+    fn give_way(&self) {
+        self.0.notify_one();
     }
 }
 
@@ -105,25 +127,48 @@ impl Web for ClientPort {
 
 /// Until the connection ends, or becomes another protocol's.
 async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router, carrier: Option<Carrier>) {
-    // The peer's address goes to the audit log.
-    let mut app = app.layer(Extension(ConnectInfo(peer))).layer(Extension(Bodies::default()));
-    if let Some(carrier) = carrier {
-        app = app.layer(Extension(carrier));
-    }
-    let service = TowerToHyperService::new(app);
+    let (connection, bodies) = (Connection::default(), Bodies::default());
+    let app = TowerToHyperService::new(app);
+    let of_connection = connection.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let extensions = request.extensions_mut();
+        // Budgets and the audit log go by the peer's address.
+        extensions.insert(ConnectInfo(peer));
+        extensions.insert(of_connection.clone());
+        extensions.insert(bodies.clone());
+        if let Some(carrier) = &carrier {
+            extensions.insert(carrier.clone());
+        }
+        app.call(request)
+    });
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_header_list_size(STREAM_HEAD_BYTES)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(WINDOW)
-        .max_header_list_size(HEAD_BYTES as u32)
         .max_send_buf_size(STREAM_BYTES)
         .keep_alive_interval(PING)
         .keep_alive_timeout(HEAD_TIME);
     let stream: Box<dyn Stream> = Box::new(Prompt::new(stream));
-    if let Err(error) = http.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
+    let serving = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = connection.stalled() => return tracing::debug!(%peer, "closed: it takes nothing of its answers"),
+        () = connection.crowded() => {
+            // Requests in flight are still answered.
+            serving.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = serving.as_mut() => ended,
+                () = connection.stalled() => return,
+                () = sleep(REQUEST_TIME) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%peer, %error, "an HTTP connection ended");
     }
 }
@@ -219,11 +264,22 @@ mod tests {
     use super::*;
 
     async fn served(places: usize) -> std::net::SocketAddr {
+        let app = Router::new().route("/livez", get(|| async { "ok\n" }));
+        served_with(places, app).await
+    }
+
+    async fn served_with(places: usize, app: Router) -> std::net::SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Router::new().route("/livez", get(|| async { "ok\n" }));
-        tokio::spawn(serve(listener, app, places, std::future::pending()));
+        let limits = Limits { connections: places, ..Limits::default() };
+        tokio::spawn(serve(listener, app, limits, std::future::pending()));
         address
+    }
+
+    async fn from(last: u8, to: std::net::SocketAddr) -> TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 9, last], 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
     }
 
     async fn asks(stream: &mut TcpStream) -> String {
@@ -235,15 +291,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn above_its_places_a_connection_is_closed_and_a_place_comes_back() {
-        let address = served(2).await;
-        let mut first = TcpStream::connect(address).await.unwrap();
-        let mut second = TcpStream::connect(address).await.unwrap();
-        let mut third = TcpStream::connect(address).await.unwrap();
-        assert_eq!(third.read(&mut [0]).await.unwrap_or(0), 0, "closed");
-        assert!(asks(&mut first).await.ends_with("ok\n"));
-        while !asks(&mut TcpStream::connect(address).await.unwrap()).await.ends_with("ok\n") {}
-        assert!(asks(&mut second).await.ends_with("ok\n"));
+    async fn a_newcomer_gets_the_place_of_the_address_with_most_connections() {
+        let address = served(8).await;
+        let mut other = from(2, address).await;
+        let mut held = Vec::new();
+        for _ in 0..7 {
+            held.push(from(1, address).await);
+        }
+        assert!(asks(&mut from(3, address).await).await.ends_with("ok\n"), "a newcomer");
+        assert_eq!(held[0].read(&mut [0]).await.unwrap_or(0), 0, "the oldest gave way");
+        assert!(asks(&mut other).await.ends_with("ok\n"), "one that was there before");
+        assert!(asks(&mut held.pop().unwrap()).await.ends_with("ok\n"), "the latest");
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,26 +316,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_is_closed() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let page = || async { axum::body::Bytes::from(vec![0; 64 * 1024 * 1024]) };
-        let serving = tokio::spawn(serve(listener, Router::new().route("/", get(page)), 1, std::future::pending()));
+        const BYTES: usize = 64 * 1024 * 1024;
+        let page = || async { axum::body::Bytes::from(vec![0; BYTES]) };
+        let address = served_with(1, Router::new().route("/", get(page))).await;
         let mut deaf = TcpStream::connect(address).await.unwrap();
         deaf.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         deaf.read_exact(&mut [0]).await.unwrap();
-        // The place is free again when the connection has ended.
-        let ended = async {
-            loop {
-                let mut next = TcpStream::connect(address).await.unwrap();
-                next.write_all(b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-                if next.read(&mut [0]).await.unwrap_or(0) > 0 {
-                    return;
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-        };
-        assert!(timeout(2 * STALLED, ended).await.is_ok(), "it is still open");
-        serving.abort();
+        sleep(2 * STALLED).await;
+        let (mut taken, mut buffer) = (0, vec![0; 64 * 1024]);
+        while let Ok(many @ 1..) = deaf.read(&mut buffer).await {
+            taken += many;
+        }
+        assert!(taken < BYTES, "it came to its end");
     }
 
     #[tokio::test(start_paused = true)]

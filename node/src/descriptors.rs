@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 const STORAGE: u64 = 512 + 128;
 /// Listeners, the log, timers, directories that are synced.
 const NODE: u64 = 64;
-const HTTP: std::ops::RangeInclusive<u64> = 16..=128;
+const HTTP: std::ops::RangeInclusive<u64> = 16..=2_048;
 const CLUSTER: std::ops::RangeInclusive<u64> = 48..=1_024;
 const CLIENTS_LEAST: u64 = 64;
 /// With fewer a node does not start: it would end at its next file.

@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{ConnectInfo, FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
@@ -20,6 +21,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use troupe_actors::budgets::Limits;
 use troupe_actors::node::NodeHandle;
 use troupe_core::{NodeId, ShardId};
 use troupe_edge_http::Problem;
@@ -86,9 +88,8 @@ impl FromRequestParts<Arc<Shared>> for Running {
 }
 
 /// Serves until `stopped` resolves.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, stopped: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>, limits: Limits, stopped: impl Future<Output = ()>) {
     let app = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
         .route("/v1/cluster", get(cluster))
@@ -100,14 +101,27 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, places: usize, st
         .route("/v1/nodes/{node}/{verb}", post(orders::order))
         .route("/v1/users/{user}/{verb}", post(orders::account))
         .route("/v1/debug/replica", get(replica))
+        .route_layer(from_fn_with_state(shared.clone(), paid))
+        .route("/livez", get(|| async { "ok\n" }))
         .with_state(shared.clone())
         .merge(public(shared));
-    crate::connections::serve(listener, app, places, stopped).await;
+    crate::connections::serve(listener, app, limits, stopped).await;
 }
 
 /// The routes for clients, which the client port serves too.
 pub fn public(shared: Arc<Shared>) -> Router {
-    Router::new().route("/v1/ws", any(websocket)).fallback(api).with_state(shared)
+    let websocket = any(websocket).route_layer(from_fn_with_state(shared.clone(), paid));
+    Router::new().route("/v1/ws", websocket).fallback(api).with_state(shared)
+}
+
+/// The unit of a request to a node that serves. The router of the API takes its own.
+async fn paid(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if let Some(running) = shared.running.get()
+        && let Err(problem) = troupe_edge_http::fee(running.node.service(), request.extensions()).await
+    {
+        return problem.into_response();
+    }
+    next.run(request).await
 }
 
 /// The HTTP API, and all paths that do not exist.

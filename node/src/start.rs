@@ -61,9 +61,10 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     let guard = Guard::new(&own_addresses(&config));
     let shared = Arc::new(http::Shared::new(config.debug_replica, guard));
     let (stop_http, mut http_stopped) = watch::channel(false);
+    let http_limits = Limits { connections: caps.http, ..config.limits.clone() };
     // From here on it can be asked how far the start has got, also while the database is opened or
     // other nodes are waited for.
-    let http = tokio::spawn(http::serve(http_listener, shared.clone(), caps.http, async move {
+    let http = tokio::spawn(http::serve(http_listener, shared.clone(), http_limits, async move {
         // An error means that the sender is gone, which is the end as well.
         drop(http_stopped.wait_for(|stopped| *stopped).await);
     }));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use troupe_actors::service::Service;
 
+use crate::fair::Shares;
 use crate::tokens::Tokens;
 
 /// Shared, cheap to clone.
@@ -14,11 +15,12 @@ pub struct Api(Arc<Shared>);
 pub struct Shared {
     pub service: Service,
     pub(crate) tokens: Tokens,
+    pub(crate) shares: Shares,
 }
 
 impl Api {
     pub fn new(service: Service) -> Api {
-        Api(Arc::new(Shared { service, tokens: Tokens::default() }))
+        Api(Arc::new(Shared { service, tokens: Tokens::default(), shares: Shares::default() }))
     }
 }
 

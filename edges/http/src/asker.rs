@@ -1,17 +1,15 @@
 //! The asker of a request: its address, its budget and, with a session, its verified caller.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::time::Instant;
 use troupe_actors::address::Address;
-use troupe_actors::budgets::{Payer, Verdict};
+use troupe_actors::budgets::Payer;
 use troupe_actors::connection::Connection;
 use troupe_actors::message::{Refusal, wire};
 use troupe_actors::ops::cost::{self, Cost};
@@ -20,15 +18,13 @@ use troupe_actors::ops::{Entry, Operation};
 use troupe_actors::places::GivesWay;
 use troupe_actors::service::Caller;
 use troupe_core::{ConversationId, Intent, Seq};
-use troupe_proto::client::{self, Limit, SessionToken};
+use troupe_proto::client::{self, SessionToken};
 use troupe_runtime::metrics::Metrics;
 
 use crate::api::Api;
+use crate::fair::{address_of, pay};
 use crate::problem::{Problem, no_session, reused};
 use crate::tokens::Tokens;
-
-/// An answer above a budget comes no sooner: a client that asks on regardless is served slowly.
-const REFUSED: Duration = Duration::from_millis(100);
 
 /// A token in the text form of this API.
 pub fn token_text(token: &[u8]) -> String {
@@ -53,8 +49,7 @@ impl FromRequestParts<Api> for Guest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Guest, Problem> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = peer.map_or(Address::LOCAL, |ConnectInfo(peer)| Address::of(*peer));
+        let address = address_of(&parts.extensions);
         Ok(Guest { api: api.clone(), address, payer: Arc::new(api.service.payer(address)) })
     }
 }
@@ -108,16 +103,7 @@ impl Guest {
 
     /// Before anything is done for the request.
     pub async fn pay(&self, cost: Cost) -> Result<(), Problem> {
-        match self.payer.pay(cost) {
-            Verdict::Pass => {}
-            Verdict::Pace(later) => tokio::time::sleep(later).await,
-            Verdict::Refuse(after) => {
-                tokio::time::sleep(REFUSED).await;
-                let after_ms = after.max(REFUSED).as_millis().try_into().unwrap_or(u32::MAX);
-                return Err(self.refused(Refusal::Limited { limit: Limit::Rate, after_ms }));
-            }
-        }
-        Ok(())
+        pay(&self.payer, cost).await.map_err(|refusal| self.refused(refusal))
     }
 
     /// A node that is about to stop opens no session.

@@ -3,15 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, Request};
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, header};
-use http_body_util::LengthLimitError;
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use troupe_actors::message::Refusal;
+use troupe_actors::ops::cost::Cost;
 use troupe_core::limits;
 
+use crate::api::Api;
+use crate::asker::Guest;
+use crate::fair::Receiving;
 use crate::problem::{Problem, not_json};
 
 /// Bytes of a registration or a login. Above it: `too_large`.
@@ -26,28 +32,36 @@ const GREETING_TIME: Duration = Duration::from_secs(10);
 pub const SMALL: usize = 16 * 1024;
 /// Bytes of a body with a message: JSON may write a byte as six. Above it: `too_large`.
 pub const MESSAGE: usize = 6 * limits::MESSAGE_BYTES + SMALL;
+/// Bytes of a body that cost its address a unit, above the price of its operation.
+const BYTES_PER_UNIT: u64 = 16 * 1024;
 /// Characters of a name that an error repeats.
 const REPEATED: usize = 64;
 
 /// A body. It is the last argument of a handler, so that a caller is verified before it is read.
 pub struct Json<T, const CAP: usize = SMALL>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync, const CAP: usize> FromRequest<S> for Json<T, CAP> {
+impl<T: DeserializeOwned, const CAP: usize> FromRequest<Api> for Json<T, CAP> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
         is_json(&parts.headers)?;
+        let guest = Guest::from_request_parts(&mut parts, api).await?;
         let length = announced(&parts.headers, CAP)?;
         let bodies = parts.extensions.get::<Bodies>().cloned().unwrap_or_default();
         let _room = bodies.room(CAP, length).await;
-        let reading = read(body, CAP);
+        let reading = read(body, CAP, api.shares.receive(guest.address));
         let bytes = if CAP == GREETING {
             let slow = |_| Problem::bad_request("the body took too long: send it at once");
             timeout(GREETING_TIME, reading).await.map_err(slow)??
         } else {
             reading.await?
         };
+        // Also a body that is refused was read.
+        let units = bytes.len() as u64 / BYTES_PER_UNIT;
+        if units > 0 {
+            guest.pay(Cost::Units(units)).await?;
+        }
         parse(&bytes).map(Json)
     }
 }
@@ -96,17 +110,20 @@ fn announced(headers: &HeaderMap, cap: usize) -> Result<usize, Problem> {
     }
 }
 
-async fn read(body: Body, cap: usize) -> Result<bytes::Bytes, Problem> {
-    to_bytes(body, cap).await.map_err(|error| {
-        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-        while let Some(cause) = source {
-            if cause.is::<LengthLimitError>() {
-                return Problem::too_large(cap);
-            }
-            source = cause.source();
+async fn read(mut body: Body, cap: usize, mut receiving: Receiving) -> Result<BytesMut, Problem> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::bad_request("the body did not come to its end: send it again"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > cap {
+            return Err(Problem::too_large(cap));
         }
-        Problem::bad_request("the body did not come to its end: send it again")
-    })
+        if !receiving.takes(data.len()) {
+            return Err(Refusal::OVERLOADED.into());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

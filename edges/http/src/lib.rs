@@ -7,6 +7,8 @@
 //! asker        the verified caller of a request, its budget, and what it performs
 //! problem      refusals as `application/problem+json`
 //! json, query  bodies and parameters within their caps; unknown fields are refused
+//! fair         the share of an address: requests, requests in flight, bytes of bodies
+//! connection   the answers that wait for one connection
 //! ```
 //!
 //! It is a thin face of the node's [`Service`]: the service has the meaning of requests, their
@@ -15,7 +17,9 @@
 
 mod api;
 mod asker;
+mod connection;
 mod events;
+mod fair;
 mod ids;
 mod json;
 mod key;
@@ -27,19 +31,20 @@ mod routes;
 mod tokens;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::from_fn_with_state;
 use troupe_actors::service::Service;
 
 pub use api::Api;
 pub use asker::Asker;
+pub use connection::Connection;
+pub use fair::{address_of, fee};
 pub use json::Bodies;
 pub use openapi::document;
 pub use problem::Problem;
 
 /// The API of a node. Requests carry the peer's address as an extension of the type
-/// `ConnectInfo<SocketAddr>`; one without it counts as this machine's.
+/// `ConnectInfo<SocketAddr>`; one without it counts as this machine's. Those of one connection
+/// share a [`Connection`].
 pub fn router(service: Service) -> Router {
     let api = Api::new(service);
     let (router, _) = openapi::parts();
@@ -47,11 +52,6 @@ pub fn router(service: Service) -> Router {
         .merge(page::routes())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(from_fn_with_state(api.clone(), count))
+        .layer(from_fn_with_state(api.clone(), fair::fair))
         .with_state(api)
-}
-
-async fn count(State(api): State<Api>, request: Request, next: Next) -> Response {
-    api.service.metrics().http_requests.up();
-    next.run(request).await
 }

@@ -77,10 +77,11 @@ impl Stage {
 /// One thing that a client said.
 pub enum Heard {
     Frame(wire::ClientFrame),
-    /// A request that the form refuses, and the connection goes on.
+    /// A request of so many bytes that the form refuses, and the connection goes on.
     Refused {
         request_id: u64,
         text: String,
+        bytes: usize,
     },
     /// The frames of this connection have this form from now on.
     Speaks(&'static dyn Form),

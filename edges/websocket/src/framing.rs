@@ -155,7 +155,9 @@ impl Messages {
                 .map_err(|_| closing(Violation(Code::Invalid, "a text message is not UTF-8")))?;
             return match json::request(text) {
                 Ok(frame) => Ok(Heard::Frame(frame)),
-                Err(Unreadable::Refused { request_id, text }) => Ok(Heard::Refused { request_id, text }),
+                Err(Unreadable::Refused { request_id, text }) => {
+                    Ok(Heard::Refused { request_id, text, bytes: message.len() })
+                }
                 Err(Unreadable::NoJson) => Err(unreadable(true)),
             };
         }

@@ -14,7 +14,7 @@ use crate::harness::{Node, direct, password, within};
 /// A caller of the API. Cheap to clone.
 #[derive(Clone)]
 pub struct Http {
-    router: Router,
+    pub router: Router,
     token: Option<String>,
     pub user: String,
 }

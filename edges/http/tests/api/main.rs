@@ -9,6 +9,7 @@ mod document;
 mod events;
 mod events_at_scale;
 mod events_over_nodes;
+mod fair;
 mod groups;
 #[path = "../../../tcp/tests/node/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and the other edge uses the rest")]

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use troupe_actors::budgets::{Payer, Verdict};
-use troupe_actors::ops;
+use troupe_actors::ops::{self, cost::Cost};
 use troupe_core::limits;
 use troupe_proto::client::EndReason;
 use troupe_runtime::Stream;
@@ -89,8 +89,9 @@ async fn read(
             };
             let cost = match &heard {
                 Heard::Frame(frame) => ops::cost(frame.request.as_ref()),
-                Heard::Refused { .. } => ops::cost(None),
-                Heard::Beat(_) => ops::cost::Cost::Heartbeat,
+                // It was read all the same.
+                Heard::Refused { bytes, .. } => Cost::Units(1 + *bytes as u64 / ops::cost::BYTES_PER_UNIT),
+                Heard::Beat(_) => Cost::Heartbeat,
                 Heard::Speaks(form) => {
                     outbox.speak(*form);
                     continue;
@@ -120,7 +121,9 @@ async fn read(
                     let Ok(place) = window.clone().acquire_owned().await else { return };
                     edge.send_message(EdgeMsg::Frame { frame, place }).is_ok()
                 }
-                Heard::Refused { request_id, text } => edge.send_message(EdgeMsg::Refused { request_id, text }).is_ok(),
+                Heard::Refused { request_id, text, .. } => {
+                    edge.send_message(EdgeMsg::Refused { request_id, text }).is_ok()
+                }
                 Heard::Beat(answer) => {
                     // A queue that is full has ended the connection.
                     answer.is_none_or(|answer| outbox.push(answer))

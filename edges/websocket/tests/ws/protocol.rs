@@ -1,10 +1,11 @@
 //! The protocol over WebSocket: the same frames in binary and in JSON, beside clients over TCP.
 
 use serde_json::json;
+use troupe_actors::budgets::Limits;
 use troupe_actors::message::wire;
 use troupe_core::limits;
 
-use crate::harness::{Ask, ServerMessage, direct, message, password};
+use crate::harness::{Ask, ServerMessage, direct, message, one_node_with, password};
 use crate::server::Server;
 use crate::socket::{BINARY, CLOSE, FIN, masked};
 
@@ -110,6 +111,25 @@ async fn deep_json_ends_the_connection_and_nothing_else() {
         server.open().await.ask_json("hello", json!({ "max_version": 1, "min_version": 1 })).await["welcome"]
             .is_object()
     );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_costs_its_bytes() {
+    let limits = Limits { user_rate: 1, user_burst: 200, ..Limits::default() };
+    let server = Server::over(one_node_with(limits).await).await;
+    let mut socket = server.open().await;
+    socket.enters_json("ann").await;
+    let bomb = json!({ "sned": vec![0; 45_000] });
+    let mut limited = 0;
+    for _ in 0..8 {
+        let mut frame = bomb.clone();
+        frame["request_id"] = json!("77");
+        socket.tell_json(&frame).await;
+        let answer = socket.text().await;
+        limited += usize::from(answer["failure"]["code"] == json!("rate_limited"));
+    }
+    assert!(limited >= 5, "{limited} of 8 were too much");
     server.stop().await;
 }
 
