@@ -162,6 +162,13 @@ impl<C: Cluster> Import<'_, C> {
                 Ok(true)
             }
             Ok(_) => Err(other_answer(&doing)),
+            // The cluster has made it meanwhile.
+            Err(refused) if refused.code == "name_taken" && account.born_with_cluster => {
+                let born = self.shown(&name).await.map_err(Error::refused(&doing))?;
+                self.users.insert(name, born.ok_or_else(|| other_answer(&doing))?);
+                self.report.met("accounts", 1);
+                Ok(true)
+            }
             Err(refused) if refused.code == "name_taken" => {
                 self.report.change("names that another account of the cluster has", &name);
                 Ok(false)
@@ -200,7 +207,7 @@ impl<C: Cluster> Import<'_, C> {
             match line {
                 Line::Event(event) => {
                     members.see(&event);
-                    let size = size_of(&event);
+                    let size = event.request_bytes();
                     if bytes + size > REQUEST_BYTES || waiting.len() == limits::IMPORT_EVENTS {
                         self.send(&mut taking, std::mem::take(&mut waiting), Vec::new()).await?;
                         bytes = 0;
@@ -378,19 +385,4 @@ impl Taking {
     fn goes_on(&self) -> bool {
         self.into.is_some() && self.refused.is_none()
     }
-}
-
-/// Bytes of an event in a request, at most: its content once, and its envelope.
-fn size_of(event: &Event) -> usize {
-    const ENVELOPE: usize = 128;
-    use crate::line::Content;
-    ENVELOPE
-        + match &event.what {
-            Content::Text(text) => text.len(),
-            Content::Body { base64, .. } | Content::Unknown { base64, .. } => base64.len(),
-            Content::Added { users } => users.len() * 10,
-            Content::Created { name } | Content::Renamed { name } => name.len(),
-            Content::Removed { .. } | Content::Role { .. } => 16,
-            Content::Reacted { emoji, .. } | Content::TookBack { emoji, .. } => emoji.len(),
-        }
 }

@@ -248,6 +248,20 @@ impl Event {
         })
     }
 
+    /// Bytes that it takes in a request, at most: its content once, and its envelope.
+    pub fn request_bytes(&self) -> usize {
+        const ENVELOPE: usize = 128;
+        ENVELOPE
+            + match &self.what {
+                Content::Text(text) => text.len(),
+                Content::Body { base64, .. } | Content::Unknown { base64, .. } => base64.len(),
+                Content::Added { users } => users.len() * 10,
+                Content::Created { name } | Content::Renamed { name } => name.len(),
+                Content::Removed { .. } | Content::Role { .. } => 16,
+                Content::Reacted { emoji, .. } | Content::TookBack { emoji, .. } => emoji.len(),
+            }
+    }
+
     /// The event with users by their ids in a cluster; the reason if it is none.
     pub fn to_core(&self, user: impl Fn(&str) -> Option<UserId>) -> Result<troupe_core::Event, String> {
         let known = |name: &str| user(name).ok_or_else(|| format!("no account of the bundle is called {name:?}"));

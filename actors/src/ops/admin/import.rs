@@ -10,7 +10,7 @@ use troupe_core::{
 use troupe_proto::client;
 
 use super::Told;
-use super::accounts::created_account;
+use super::accounts::{created_account, resolve};
 use crate::message::{Refusal, ServerMessage, wire};
 use crate::ops::register::free_under_old_keys;
 use crate::passwords::imported_hash;
@@ -70,6 +70,20 @@ fn named(events: &[Event]) -> BTreeSet<UserId> {
     users
 }
 
+/// A young cluster makes its first administrator by itself. An import does not take that name
+/// before, because the cluster would have no administrator then.
+async fn first_is_born(service: &Service, name: &Username) -> Result<(), Refusal> {
+    let first = service.context.router.routing().settings.first_admin.clone();
+    if !Username::for_operator(&first).is_ok_and(|first| first.key() == name.key()) {
+        return Ok(());
+    }
+    match resolve(service, name.as_str()).await {
+        Ok(_) => Ok(()),
+        Err(Refusal::Rejected { .. }) => Err(Refusal::OVERLOADED),
+        Err(refusal) => Err(refusal),
+    }
+}
+
 pub(super) async fn account(
     service: &Service,
     by: Author,
@@ -79,6 +93,7 @@ pub(super) async fn account(
     let name =
         Username::for_operator(&account.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
     free_under_old_keys(service, &account.name, &name).await?;
+    first_is_born(service, &name).await?;
     const BAD_HASH: Rejection = Rejection::BadRequest(
         "a password comes as a PHC string of argon2id with at most 76 MiB, 8 passes and 4 lanes, or not at all",
     );

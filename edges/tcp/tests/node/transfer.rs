@@ -14,7 +14,9 @@ use troupe_transfer::report::Report;
 use wire::admin::Operation;
 use wire::admin_answer::Answer;
 
-use crate::harness::{Ask, Client, Node, ServerMessage, direct, one_node_that_invites, three_nodes};
+use troupe_raft::api::Settings;
+
+use crate::harness::{Ask, Client, Node, ServerMessage, direct, node_with, one_node_that_invites, three_nodes, within};
 
 /// The nodes of a cluster, asked in turn.
 struct Nodes<'a> {
@@ -196,6 +198,27 @@ async fn an_import_that_was_killed_is_completed_by_the_next() {
     }
     assert!(left > 15, "only {left} requests");
     let second = folder.path().join("second");
+    are_equal(&before, &exported(nodes, &second, false).await);
+    from.stop().await;
+    to.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_administrator_is_each_clusters_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let settings = || Settings { first_admin: "admin".into(), ..Settings::default() };
+    let from = node_with(settings()).await;
+    within(from.handle.born().wait_for(Option::is_some)).await.expect("born");
+    from.user("ann").await.send("everyone", "hello").await;
+    let before = exported(std::slice::from_ref(&from), &first, false).await;
+    assert_eq!(before.accounts, 2);
+    // At once: the cluster may not have made its administrator yet.
+    let to = node_with(settings()).await;
+    let nodes = std::slice::from_ref(&to);
+    let report = imported(&Nodes::of(nodes), &first).await.expect("imported");
+    assert_eq!(report.failures, Vec::new());
+    within(to.handle.born().wait_for(Option::is_some)).await.expect("born all the same");
     are_equal(&before, &exported(nodes, &second, false).await);
     from.stop().await;
     to.stop().await;
