@@ -9,6 +9,17 @@ use crate::api::Api;
 
 #[derive(Serialize, ToSchema)]
 pub struct Nodes {
+    /// The cluster, in hexadecimal digits. A client that holds state belongs to one cluster, and
+    /// shows its token to no other.
+    cluster_id: String,
+    /// The clusters that this one continues, oldest first.
+    continues: Vec<String>,
+    /// The history of the cluster's content, a new number after a restore. 0: it was never
+    /// restored.
+    #[schema(pattern = "^[0-9]{1,20}$")]
+    history: String,
+    /// The node that answers.
+    node_id: u64,
     nodes: Vec<Node>,
 }
 
@@ -35,5 +46,13 @@ pub async fn list(State(api): State<Api>) -> Answer<Nodes> {
         reachable: node.reachable,
         draining: node.leaves,
     };
-    Answer(Nodes { nodes: api.service.nodes().into_iter().map(node).collect() })
+    let hex = |id: &bytes::Bytes| -> String { id.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let welcome = api.service.welcome();
+    Answer(Nodes {
+        cluster_id: hex(&welcome.cluster_id),
+        continues: welcome.continues.iter().map(hex).collect(),
+        history: welcome.history.to_string(),
+        node_id: welcome.node_id,
+        nodes: api.service.nodes().into_iter().map(node).collect(),
+    })
 }

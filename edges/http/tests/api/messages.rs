@@ -102,5 +102,8 @@ async fn users_and_nodes_are_found() {
         nodes["nodes"],
         json!([{ "id": 1, "client": "127.0.0.1:1", "http": "127.0.0.1:2", "reachable": true, "draining": false }])
     );
+    // A client compares them before it shows its token.
+    assert_eq!((&nodes["node_id"], &nodes["history"], &nodes["continues"]), (&json!(1), &json!("0"), &json!([])));
+    assert_eq!(nodes["cluster_id"].as_str().map(str::len), Some(32), "{nodes}");
     node.stop().await;
 }
