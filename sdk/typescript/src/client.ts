@@ -4,6 +4,7 @@ import { type Clock, realClock } from "./clock.js";
 import { ConversationList } from "./conversations.js";
 import { Overloaded, ProtocolError, Rejected, Stopped, TroupeError, Unavailable } from "./errors.js";
 import { TEXT } from "./event.js";
+import { fallbackDialer } from "./fallback.js";
 import { type ClientMessageId, clientMessageId, type ConversationId, conversationId, randomId, type UserId, userId } from "./ids.js";
 import type { Incoming, StartAt, State } from "./items.js";
 import { MESSAGE_BYTES } from "./limits.js";
@@ -19,7 +20,6 @@ import { type EventQuery, type Kept, MemoryStore, type Store } from "./store.js"
 import type { Share } from "./tabs.js";
 import type { Dialer } from "./transport.js";
 import { Value, type Watched } from "./value.js";
-import { websocketDialer } from "./websocket.js";
 
 /** Milliseconds between two attempts at the same node. */
 const PAUSE = 50;
@@ -51,6 +51,7 @@ export interface ClientOptions {
   readonly room?: number;
   /** Receives remarks about what went wrong and was repaired. */
   readonly log?: (text: string) => void;
+  /** WebSocket, and HTTP where a proxy breaks WebSockets, by default. */
   readonly dialer?: Dialer;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -83,7 +84,7 @@ export class Client extends Requests {
     super();
     const store = options.store ?? new MemoryStore();
     this.clock = options.clock ?? realClock;
-    this.dialer = options.dialer ?? websocketDialer();
+    this.dialer = options.dialer ?? fallbackDialer();
     this.patience = options.patienceMs ?? 15_000;
     this.settings = {
       nodes: options.nodes,

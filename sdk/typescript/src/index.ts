@@ -35,6 +35,8 @@ export {
   type UserId,
   userId,
 } from "./ids.js";
+export { fallbackDialer } from "./fallback.js";
+export { httpDialer } from "./http.js";
 export { IndexedDbStore, storeOfPlatform } from "./indexeddb.js";
 export type { Acked, CursorMoved, EventReceived, Incoming, MessageState, Restored, Settled, StartAt, State } from "./items.js";
 export { consistentHash, leastConnections, type NodeChoice, randomly, roundRobin } from "./nodes.js";

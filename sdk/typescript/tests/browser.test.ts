@@ -1,8 +1,11 @@
-/** The SDK in Chromium: WebSocket, IndexedDB, two tabs with one connection, and the origin that a node checks. */
+/**
+ * The SDK in Chromium: WebSocket, IndexedDB, two tabs with one connection, the origin that a node checks,
+ * and the fallback to HTTP.
+ */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -16,9 +19,10 @@ const PAGE = `<!doctype html><title>test</title><script type="module">
     troupe,
     texts: [],
     async begin(options) {
-      const store = await troupe.storeOfPlatform("alice");
+      const user = options.name ?? "alice";
+      const store = await troupe.storeOfPlatform(user);
       globalThis.kind = store.constructor.name;
-      const share = troupe.sharedByTabs("alice");
+      const share = troupe.sharedByTabs(user);
       globalThis.client = await troupe.Client.connect({ store, share, device: "browser", startAt: "beginning", ...options });
       (async () => {
         for await (const item of client.events) if (item.type === "event") texts.push(troupe.textOf(item.event));
@@ -31,15 +35,18 @@ const PAGE = `<!doctype html><title>test</title><script type="module">
   });
 </script>`;
 
-/** A server of pages that passes WebSockets on to the nodes, as a proxy in front of them does. */
+/** A server of pages that passes WebSockets and requests on to the nodes, as a proxy in front of them does. */
 class Site {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
   /** WebSockets that are open. */
   open = 0;
+  /** It refuses WebSockets. */
+  breaksSockets = false;
 
   constructor(private readonly nodes: readonly string[]) {
     this.server = createServer((asked, answer) => {
+      if (asked.url?.startsWith("/v1/")) return this.passRequest(asked, answer);
       const script = /^\/sdk\/([a-z0-9]+\.js)$/.exec(asked.url ?? "")?.[1];
       answer.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
       answer.end(script === undefined ? PAGE : readFileSync(BUILD + script));
@@ -48,7 +55,10 @@ class Site {
       this.sockets.add(socket);
       socket.on("close", () => this.sockets.delete(socket)).on("error", () => {});
     });
-    this.server.on("upgrade", (asked: IncomingMessage, socket: Socket) => this.pass(asked, socket, 0));
+    this.server.on("upgrade", (asked: IncomingMessage, socket: Socket) => {
+      if (this.breaksSockets) socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+      else this.pass(asked, socket, 0);
+    });
   }
 
   async listen(): Promise<string> {
@@ -59,6 +69,18 @@ class Site {
   close(): void {
     this.server.close();
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  private passRequest(asked: IncomingMessage, answer: ServerResponse): void {
+    const [host = "", port = ""] = (this.nodes[0] ?? "").split(":");
+    const { method = "GET", url = "/", headers } = asked;
+    const passed = request({ host, port, method, path: url, headers }, (got) => {
+      answer.writeHead(got.statusCode ?? 502, got.headers);
+      got.pipe(answer);
+    });
+    passed.on("error", () => answer.destroy());
+    answer.on("close", () => passed.destroy());
+    asked.pipe(passed);
   }
 
   private pass(asked: IncomingMessage, socket: Socket, at: number): void {
@@ -140,6 +162,20 @@ describe("in Chromium", { skip: why, timeout: 120_000 }, () => {
     const kept = await two.run<string[]>("client.kept({ limit: 9 }).then((all) => all.map(({ event }) => troupe.textOf(event)))");
     assert.deepEqual(kept, ["of the first", "of the second", "alone", "after the reload"]);
     await two.run("client.close()");
+  });
+
+  test("where a proxy refuses WebSockets, a page goes on over HTTP", async () => {
+    site.breaksSockets = true;
+    const page = await open();
+    await page.run(`begin(${JSON.stringify({ ...demo.account(2), nodes: [address], device: "http" })})`);
+    const text = "by requests and events";
+    const at = await page.run<number>(`say("${text}")`);
+    await page.until(`texts.at(-1) === "${text}"`);
+    const shown = await page.run<string>(`client.historyBefore("everyone", 0, 1).then(({ events: [event] }) => \`\${event.seq} \${troupe.textOf(event)}\`)`);
+    assert.equal(shown, `${at} ${text}`);
+    assert.equal(site.open, 0, "no WebSocket");
+    await page.run("client.close()");
+    site.breaksSockets = false;
   });
 
   test("a page of another site is refused, without a harm to its session", async () => {

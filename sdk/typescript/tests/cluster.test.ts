@@ -10,7 +10,18 @@ import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import "fake-indexeddb/auto";
 import { fileURLToPath } from "node:url";
-import { Client, direct, EVERYONE, IndexedDbStore, Rejected, textOf, type UserId } from "../src/index.js";
+import {
+  Client,
+  direct,
+  EVERYONE,
+  httpDialer,
+  IndexedDbStore,
+  Rejected,
+  textOf,
+  type UserId,
+  websocketDialer,
+  wire,
+} from "../src/index.js";
 import { Demo, PROGRAM } from "./demo.js";
 import { run } from "./workload.js";
 
@@ -104,22 +115,60 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
     assert.equal(client.state.get().is, "kicked");
   });
 
-  test("a killed leader loses, duplicates and reorders nothing", { timeout: 90_000 }, async () => {
-    const client = await connect(2, { store: new IndexedDbStore("carol") });
-    const { head } = await client.historyBefore(EVERYONE, 0, 1);
-    const texts = Array.from({ length: 200 }, (_, at) => `m${at}`);
-    const sent = [];
-    for (const text of texts.slice(0, 100)) sent.push(await client.send(EVERYONE, text));
-    await sent[0]?.acked();
-    await demo.order("kill", "leader");
-    for (const text of texts.slice(100)) sent.push(await client.send(EVERYONE, text));
-    const seqs = (await Promise.all(sent.map((message) => message.acked()))).map(({ seq }) => seq);
-    assert.deepEqual(seqs, [...seqs].sort((one, other) => one - other));
-    const { events } = await client.historyAfter(EVERYONE, head);
-    assert.deepEqual(events.filter(({ sender }) => sender === client.user).map(textOf), texts);
-    assert.deepEqual(client.outbox.get(), []);
-    await client.close();
+  test("groups, events and people over HTTP, as behind a proxy that breaks WebSockets", { timeout: 60_000 }, async () => {
+    const client = await connect(0, { device: "http", dialer: httpDialer() });
+    const other = await connect(1, { device: "http", dialer: httpDialer(), startAt: "beginning" });
+    assert.ok(client.user && other.user);
+    const team = await client.createGroup("over http", { members: [other.user] });
+    const { seq } = await (await client.send(team, "welcome")).acked();
+    await (await client.send(team, Uint8Array.of(0, 255), { kind: 1_000 })).acked();
+    await client.renameGroup(team, "by http");
+    await client.setRole(team, other.user, wire.Role.ADMIN);
+    const kinds: string[] = [];
+    for await (const item of other.events) {
+      if (item.type !== "event" || item.conversation !== team) continue;
+      const { content } = item.event;
+      kinds.push(content.kind);
+      if (content.kind === "message" && content.bodyKind === 1_000) assert.deepEqual(content.content, Uint8Array.of(0, 255));
+      if (content.kind === "roleChanged") break;
+    }
+    assert.deepEqual(kinds, ["added", "message", "message", "renamed", "roleChanged"]);
+    await (await other.send(team, "thank you")).acked();
+    assert.equal(await textFrom(client, other.user), "thank you");
+    await other.markRead(team, seq);
+    const members = await client.members(team);
+    assert.deepEqual(members.map(({ userId, role }) => [userId, role]).sort(), [[client.user, 3], [other.user, 2]].sort());
+    assert.ok((members.find(({ userId }) => userId === other.user)?.read ?? 0) >= seq);
+    const { conversations } = await other.conversations();
+    assert.equal(conversations.find((line) => line.conversation === team)?.name, "by http");
+    assert.deepEqual((await client.historyBefore(team, 0, 2)).events.map(({ content }) => content.kind), ["roleChanged", "message"]);
+    assert.ok((await client.findUsers("bo")).users.some(({ name }) => name === "bob"));
+    assert.ok((await client.onlineUsers()).users.length >= 2, "a stream makes its user online");
+    await assert.rejects(other.leaveGroup("g999424"), (error) => error instanceof Rejected && error.code === "not_member");
+    await other.leaveGroup(team);
+    await other.close();
+    await client.logout();
   });
+
+  for (const [way, dialer] of [["WebSocket", websocketDialer()], ["HTTP", httpDialer()]] as const) {
+    test(`a killed leader loses, duplicates and reorders nothing over ${way}`, { timeout: 90_000 }, async () => {
+      await demo.ready();
+      const client = await connect(2, { store: new IndexedDbStore(`carol ${way}`), device: way, dialer });
+      const { head } = await client.historyBefore(EVERYONE, 0, 1);
+      const texts = Array.from({ length: 200 }, (_, at) => `m${at}`);
+      const sent = [];
+      for (const text of texts.slice(0, 100)) sent.push(await client.send(EVERYONE, text));
+      await sent[0]?.acked();
+      await demo.order("kill", "leader");
+      for (const text of texts.slice(100)) sent.push(await client.send(EVERYONE, text));
+      const seqs = (await Promise.all(sent.map((message) => message.acked()))).map(({ seq }) => seq);
+      assert.deepEqual(seqs, [...seqs].sort((one, other) => one - other));
+      const { events } = await client.historyAfter(EVERYONE, head);
+      assert.deepEqual(events.filter(({ sender }) => sender === client.user).map(textOf), texts);
+      assert.deepEqual(client.outbox.get(), []);
+      await client.close();
+    });
+  }
 
   test("killed leaders break no promise, say the checkers of the chaos harness", { timeout: 180_000 }, async () => {
     const history = join(mkdtempSync(join(tmpdir(), "troupe-history-")), "history.jsonl");

@@ -10,7 +10,7 @@ import * as wire from "../src/wire.js";
 import { armOf, bytesOf, camel, fieldOf, isSame, type Json, make } from "./values.js";
 import { VirtualClock } from "./virtual.js";
 
-export const STORIES = `${process.env["TROUPE_SOURCE"] ?? "../.."}/sdk/stories`;
+export const STORIES = `${process.env["SDK_SOURCE"] ?? "../.."}/sdk/stories`;
 const FORM = 1;
 /** Frames that a client may send at any time, and items that a story may leave out. */
 const FREE = new Set(["ping", "pong", "acknowledge", "listConversations"]);

@@ -105,7 +105,8 @@ export async function run(demo: Demo, history: string, options: Partial<ClientOp
   const readers = devices.map((device) => device.listen(new Set<string>(groups)));
   const until = performance.now() + WORK;
   await Promise.all([...devices.map((device) => device.send(groups, until)), killLeaders(demo, recorder, until)]);
-  for (const { pending } of devices) await Promise.race([Promise.all(pending), sleep(SETTLE)]);
+  const late = performance.now() + SETTLE;
+  while (devices.some(({ pending }) => pending.size > 0) && performance.now() < late) await sleep(20);
   await demo.ready();
   const heads = await readBack(demo, recorder, groups);
   const deadline = performance.now() + SETTLE;

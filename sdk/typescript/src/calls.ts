@@ -1,0 +1,208 @@
+/** Requests of the protocol as those of the HTTP API, and their answers. */
+
+import type { Init } from "./codec.js";
+import { bodyText } from "./event.js";
+import { hex } from "./ids.js";
+import {
+  base64Of,
+  bytesOfBase64,
+  eventOf,
+  type Json,
+  lineOf,
+  listOf,
+  numberOf,
+  roleName,
+  roleOf,
+  textOf,
+  textsOf,
+  userOf,
+} from "./json.js";
+import type { ClientRequest, ServerMessage } from "./line.js";
+import type * as wire from "./wire.js";
+
+/** One request of the HTTP API. */
+export interface Call {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly key?: string;
+  readonly body?: Json;
+}
+
+interface Calls {
+  readonly calls: readonly Call[];
+  /** What one of the calls does not find is left out. */
+  readonly mayMiss: boolean;
+  /** The answer of the protocol. Undefined: it has none. */
+  readonly read: (answers: readonly Json[]) => Init<ServerMessage> | undefined;
+}
+
+const DONE = { case: "done", value: {} } as const;
+
+/** Undefined: the API does not have this request. `me`: the caller. */
+export function callOf(request: ClientRequest, me: number): Calls | undefined {
+  switch (request.case) {
+    case "register": {
+      const { name, password, request: key, invite } = request.value;
+      const body = { name, password, ...(invite === "" ? {} : { invite }) };
+      return one(post("/v1/register", body, key), ({ user_id }) => ({ case: "registered", value: { userId: numberOf(user_id) } }));
+    }
+    case "login": {
+      const { name, password, device, newPassword } = request.value;
+      const body = { name, password, device, ...(newPassword === "" ? {} : { new_password: newPassword }) };
+      return one(post("/v1/login", body), (answer) => {
+        const token = bytesOfBase64(textOf(answer["token"]));
+        return { case: "loggedIn", value: { userId: numberOf(answer["user_id"]), name: textOf(answer["name"]), device, token } };
+      });
+    }
+    case "logout":
+      return one(post("/v1/logout"), () => DONE);
+    case "listSessions":
+      return one(get("/v1/me/sessions"), ({ sessions }) => ({ case: "sessions", value: { sessions: listOf(sessions).map(sessionOf) } }));
+    case "revokeSession":
+      return one({ method: "DELETE", path: `/v1/me/sessions/${encodeURIComponent(request.value.device)}` }, () => DONE);
+    case "changePassword": {
+      const { oldPassword, newPassword, request: key } = request.value;
+      return one(post("/v1/me/password", { old_password: oldPassword, new_password: newPassword }, key), () => DONE);
+    }
+    case "send": {
+      const { conversation, clientMessageId, after, body } = request.value;
+      const message = { body: bodyOf(body), ...(after.length === 0 ? {} : { after: hex(after) }) };
+      return placed(post(`${of(conversation)}/messages`, message, clientMessageId), conversation, clientMessageId);
+    }
+    case "acknowledge":
+      return one(post(`${of(request.value.conversation)}/delivered`, { seq: request.value.seq }), () => undefined);
+    case "markRead":
+      return one(post(`${of(request.value.conversation)}/read`, { seq: request.value.seq }), () => DONE);
+    case "fetch": {
+      const { conversation, seq, backward, limit } = request.value;
+      const from = backward ? { before: seq === 0 ? undefined : seq } : { after: seq };
+      return one(get(`${of(conversation)}/messages`, { ...from, limit: limit || undefined }), (page) => {
+        const events = listOf(page["messages"]).map(eventOf);
+        return { case: "page", value: { conversation, events, head: numberOf(page["head"]), more: page["more"] === true } };
+      });
+    }
+    case "listConversations": {
+      const { after, limit } = request.value;
+      return one(get("/v1/conversations", { after: after || undefined, limit: limit || undefined }), (page) => ({
+        case: "conversations",
+        value: { conversations: listOf(page["conversations"]).map(lineOf), more: page["more"] === true, unavailable: textsOf(page["unavailable"]) },
+      }));
+    }
+    case "getConversations": {
+      const calls = request.value.conversations.map((conversation) => get(of(conversation)));
+      return { calls, mayMiss: true, read: (lines) => ({ case: "conversations", value: { conversations: lines.map(lineOf) } }) };
+    }
+    case "createGroup": {
+      const { request: key, name, open, members } = request.value;
+      return one(post("/v1/groups", { name, open, members: members.map(String) }, key), ({ conversation }) => ({
+        case: "groupCreated",
+        value: { conversation: textOf(conversation) },
+      }));
+    }
+    case "changeGroup": {
+      const { request: key, conversation, change } = request.value;
+      const call = change === undefined ? undefined : changeOf(conversation, change, me);
+      return call === undefined ? undefined : placed({ ...call, key: hex(key) }, conversation, key);
+    }
+    case "listMembers": {
+      const { conversation, after, limit } = request.value;
+      const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
+      return one(get(`${of(conversation)}/members`, query), (page) => ({
+        case: "members",
+        value: { members: listOf(page["members"]).map(memberOf), more: page["more"] === true },
+      }));
+    }
+    case "listInvitations":
+      return one(get("/v1/invitations"), ({ invitations }) => ({
+        case: "invitations",
+        value: { invitations: listOf(invitations).map(invitationOf) },
+      }));
+    case "acceptInvitation": {
+      const { conversation, seq } = request.value;
+      return one(post(`/v1/invitations/${encodeURIComponent(conversation)}/accept`, { seq }), () => DONE);
+    }
+    case "findUsers": {
+      const { prefix, after, limit } = request.value;
+      return one(get("/v1/users", { prefix, after: after || undefined, limit: limit || undefined }), usersOf);
+    }
+    case "listOnline": {
+      const { after, limit } = request.value;
+      return one(get("/v1/online", { after: after || undefined, limit: limit || undefined }), usersOf);
+    }
+    case "getUsers": {
+      const asked = [...request.value.ids.map(String), ...request.value.names];
+      const calls = asked.map((user) => get(`/v1/users/${encodeURIComponent(user)}`));
+      return { calls, mayMiss: true, read: (users) => ({ case: "users", value: { users: users.map(userOf) } }) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function one(call: Call, read: (answer: Json) => Init<ServerMessage> | undefined): Calls {
+  return { calls: [call], mayMiss: false, read: ([answer = {}]) => read(answer) };
+}
+
+function placed(call: Call, conversation: string, clientMessageId: Uint8Array): Calls {
+  return one(call, ({ seq, time_ms, duplicate }) => ({
+    case: "sendAck",
+    value: { clientMessageId, seq: numberOf(seq), timeMs: numberOf(time_ms), duplicate: duplicate === true, conversation },
+  }));
+}
+
+function post(path: string, body: Json = {}, key?: Uint8Array): Call {
+  const call = { method: "POST", path, ...(Object.keys(body).length === 0 ? {} : { body }) } as const;
+  return key === undefined ? call : { ...call, key: hex(key) };
+}
+
+function get(path: string, query: Record<string, string | number | undefined> = {}): Call {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const words = given.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+  return { method: "GET", path: words.length === 0 ? path : `${path}?${words.join("&")}` };
+}
+
+function of(conversation: string): string {
+  return `/v1/conversations/${encodeURIComponent(conversation)}`;
+}
+
+function changeOf(conversation: string, change: NonNullable<wire.ChangeGroup["change"]>, me: number): Call | undefined {
+  const path = of(conversation);
+  switch (change.case) {
+    case "rename":
+      return { method: "PATCH", path, body: { name: change.value } };
+    case "add":
+      return { method: "POST", path: `${path}/members`, body: { users: change.value.users.map(String) } };
+    case "remove":
+      return { method: "DELETE", path: `${path}/members/${change.value}` };
+    case "leave":
+      return { method: "DELETE", path };
+    case "join":
+      return { method: "POST", path: `${path}/members/${me}` };
+    case "setRole":
+      return { method: "PATCH", path: `${path}/members/${change.value.user}`, body: { role: roleName(change.value.role) } };
+  }
+}
+
+function bodyOf(body: wire.Body | undefined): Json {
+  const { kind = 0, content = new Uint8Array(0) } = body ?? {};
+  const text = bodyText(kind, content);
+  return text === undefined ? { kind, content: base64Of(content) } : { kind, text };
+}
+
+function usersOf(page: Json): Init<ServerMessage> {
+  return { case: "users", value: { users: listOf(page["users"]).map(userOf), more: page["more"] === true } };
+}
+
+function memberOf({ user_id, role, delivered, read }: Json): wire.Member {
+  return { userId: numberOf(user_id), role: roleOf(role), delivered: numberOf(delivered), read: numberOf(read) };
+}
+
+function sessionOf({ device, created_ms, used_ms, online, current }: Json): wire.Session {
+  const times = { createdMs: numberOf(created_ms), usedMs: numberOf(used_ms) };
+  return { device: textOf(device), ...times, online: online === true, current: current === true };
+}
+
+function invitationOf({ conversation, name, invited_by, seq, created_ms }: Json): wire.Invitation {
+  const place = { seq: numberOf(seq), createdMs: numberOf(created_ms) };
+  return { conversation: textOf(conversation), name: textOf(name), invitedBy: numberOf(invited_by), ...place };
+}

@@ -1,0 +1,137 @@
+/** Values of the HTTP API in JSON, as messages of client.proto. What is not of that form throws ProtocolError. */
+
+import type { Init } from "./codec.js";
+import { ProtocolError } from "./errors.js";
+import { COUNTS_AS_UNREAD, TEXT, type WireEvent } from "./event.js";
+import { ofHex } from "./ids.js";
+import * as wire from "./wire.js";
+
+export type Json = Record<string, unknown>;
+
+const ROLES = new Map([
+  ["member", wire.Role.MEMBER],
+  ["admin", wire.Role.ADMIN],
+  ["owner", wire.Role.OWNER],
+]) as ReadonlyMap<unknown, number>;
+const utf8 = new TextEncoder();
+
+export function objectOf(value: unknown): Json {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+  throw new ProtocolError("the answer is not of the HTTP API");
+}
+
+export function listOf(value: unknown): Json[] {
+  if (Array.isArray(value)) return value.map(objectOf);
+  throw new ProtocolError("the answer has no list where the HTTP API has one");
+}
+
+export function textsOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.map(textOf);
+  throw new ProtocolError("the answer has no list where the HTTP API has one");
+}
+
+export function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new ProtocolError("the answer has no text where the HTTP API has one");
+}
+
+/** A number, or an id, which is text. */
+export function numberOf(value: unknown): number {
+  const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
+  if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
+  throw new ProtocolError("the answer has no number where the HTTP API has one");
+}
+
+export function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+  } catch {
+    throw new ProtocolError("the answer has no base64 where the HTTP API has it");
+  }
+}
+
+export function base64Of(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+
+/** The form of tokens: base64url without padding. */
+export function tokenText(token: Uint8Array): string {
+  return base64Of(token).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+export function roleName(role: number): string {
+  for (const [name, number] of ROLES) if (number === role) return textOf(name);
+  return "member";
+}
+
+export function roleOf(value: unknown): number {
+  return ROLES.get(value) ?? wire.Role.ROLE_UNSPECIFIED;
+}
+
+export function userOf(value: Json): wire.User {
+  const { user_id, name, online, deleted } = value;
+  return { userId: numberOf(user_id), name: textOf(name), online: online === true, deleted: deleted === true };
+}
+
+export function lineOf(value: Json): wire.Conversation {
+  return {
+    conversation: textOf(value["conversation"]),
+    name: textOf(value["name"]),
+    head: numberOf(value["head"]),
+    timeMs: numberOf(value["time_ms"]),
+    delivered: numberOf(value["delivered"]),
+    read: numberOf(value["read"]),
+    unread: numberOf(value["unread"]),
+    members: numberOf(value["members"]),
+    role: roleOf(value["role"]),
+    open: value["open"] === true,
+    kept: numberOf(value["kept"] ?? 0),
+  };
+}
+
+/** An event, with its content in the bytes that the protocol has. */
+export function eventOf(value: Json): Init<WireEvent> {
+  const [kind, content] = contentOf(textOf(value["kind"]), objectOf(value["body"]));
+  return {
+    seq: numberOf(value["seq"]),
+    timeMs: numberOf(value["time_ms"]),
+    sender: numberOf(value["sender"]),
+    clientMessageId: ofHex(textOf(value["client_message_id"])),
+    kind,
+    content,
+    // The API has no flags: messages count.
+    flags: kind === 5 ? COUNTS_AS_UNREAD : 0,
+  };
+}
+
+function contentOf(kind: string, body: Json): [number, Uint8Array<ArrayBuffer>] {
+  const { name, user, users, role } = body;
+  switch (kind) {
+    case "message": {
+      const text = body["text"];
+      const content = text === undefined ? bytesOfBase64(textOf(body["content"])) : utf8.encode(textOf(text));
+      return [5, wire.Body.encode({ kind: numberOf(body["kind"] ?? TEXT), content })];
+    }
+    case "created":
+      return [6, wire.Created.encode({ name: textOf(name) })];
+    case "renamed":
+      return [7, wire.Renamed.encode({ name: textOf(name) })];
+    case "added":
+      return [8, wire.Added.encode({ users: textsOf(users).map(numberOf) })];
+    case "removed":
+      return [9, wire.Removed.encode({ user: numberOf(user) })];
+    case "role_changed":
+      return [10, wire.RoleChanged.encode({ user: numberOf(user), role: roleOf(role) })];
+    case "reacted": {
+      const { to, emoji, removed } = body;
+      return [11, wire.Reacted.encode({ to: numberOf(to), emoji: textOf(emoji), removed: removed === true })];
+    }
+    case "unknown":
+      return [numberOf(body["number"]), bytesOfBase64(textOf(body["content"]))];
+    default:
+      // A kind of a later version, whose number this one does not know.
+      return [0, new Uint8Array(0)];
+  }
+}

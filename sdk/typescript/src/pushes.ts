@@ -1,0 +1,36 @@
+/** Events of `GET /v1/events` as the pushes of the protocol. */
+
+import type { Init } from "./codec.js";
+import { eventOf, type Json, numberOf, textOf, textsOf } from "./json.js";
+import type { ServerMessage } from "./line.js";
+
+/** Undefined: an event that says nothing to a device, or one of a later version. */
+export function pushOf(event: string, data: Json): Init<ServerMessage> | undefined {
+  switch (event) {
+    case "message":
+      return { case: "event", value: { conversation: textOf(data["conversation"]), event: eventOf(data) } };
+    case "conversation": {
+      const present = data["present"] === true;
+      const head = present ? numberOf(data["after"]) : 0;
+      return { case: "conversation", value: { conversation: textOf(data["conversation"]), present, head } };
+    }
+    case "read": {
+      const { conversation, user_id, delivered, read } = data;
+      const positions = { delivered: numberOf(delivered), read: numberOf(read) };
+      return { case: "cursor", value: { conversation: textOf(conversation), userId: numberOf(user_id), ...positions } };
+    }
+    case "invitation": {
+      const { conversation, invited_by } = data;
+      return { case: "invitation", value: { conversation: textOf(conversation), invitedBy: numberOf(invited_by) } };
+    }
+    case "go_away":
+      return { case: "goAway", value: { nodes: textsOf(data["nodes"]) } };
+    case "end": {
+      // A cursor that does not fit is a matter of the transport: the session goes on without it.
+      const code = textOf(data["code"]);
+      return { case: "kicked", value: { code: code === "cursor_ahead" ? "idle" : code, text: textOf(data["text"]) } };
+    }
+    default:
+      return undefined;
+  }
+}
