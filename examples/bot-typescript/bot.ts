@@ -12,7 +12,8 @@ for (let item = await client.events.receive(); item !== undefined; item = await 
       // A question that arrives again after a crash gets the same answer id: one answer.
       const id = item.event.seq.toString(16).padStart(32, "0");
       const answer = await client.send(item.conversation, `echo: ${text}`, { id });
-      // This bot keeps nothing on disk: its question counts as delivered when the answer is in the log.
+      // This bot keeps nothing on disk: its question counts as delivered when the answer is in the
+      // log.
       await answer.acked();
     }
   }

@@ -23,8 +23,8 @@ const SCHEMES: ReadonlyMap<string, boolean> = new Map([
 
 /**
  * Reads `host:port`, and the same behind `tls://`, `tcp://`, `ws://`, `wss://`, `http://` or
- * `https://`. One port of a node serves all of them, so only plain or TLS matters. Without a scheme, an
- * address of this machine is plain and any other uses TLS.
+ * `https://`. One port of a node serves all of them, so only plain or TLS matters. Without a
+ * scheme, an address of this machine is plain and any other uses TLS.
  */
 export function target(address: string): Target {
   const found = /^(?:([a-z]+):\/\/)?((?:\[[0-9a-fA-F:.]+\]|[^:/[\]\s@?#]+)(?::(\d{1,5}))?)(\/[^?#\s]*)?$/.exec(address);
@@ -44,8 +44,8 @@ function isLoopback(authority: string): boolean {
 }
 
 /**
- * Addresses that a node reports to its clients, filtered: a TLS connection leads to TLS only. Addresses
- * that this version cannot read are skipped.
+ * Addresses that a node reports to its clients, filtered: a TLS connection leads to TLS only.
+ * Addresses that this version cannot read are skipped.
  */
 export function followed(origin: string, reported: readonly string[]): string[] {
   const here = target(origin);

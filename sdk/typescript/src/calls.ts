@@ -83,10 +83,10 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     }
     case "listConversations": {
       const { after, limit } = request.value;
-      return one(get("/v1/conversations", { after: after || undefined, limit: limit || undefined }), (page) => ({
-        case: "conversations",
-        value: { conversations: listOf(page["conversations"]).map(lineOf), more: page["more"] === true, unavailable: textsOf(page["unavailable"]) },
-      }));
+      return one(get("/v1/conversations", { after: after || undefined, limit: limit || undefined }), (page) => {
+        const [conversations, unavailable] = [listOf(page["conversations"]).map(lineOf), textsOf(page["unavailable"])];
+        return { case: "conversations", value: { conversations, more: page["more"] === true, unavailable } };
+      });
     }
     case "getConversations": {
       const calls = request.value.conversations.map((conversation) => get(of(conversation)));

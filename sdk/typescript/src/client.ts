@@ -1,4 +1,6 @@
-/** The public face of the SDK: a client for sends and requests, and the stream of incoming items. */
+/**
+ * The public face of the SDK: a client for sends and requests, and the stream of incoming items.
+ */
 
 import { type Clock, realClock } from "./clock.js";
 import { ConversationList } from "./conversations.js";
@@ -27,8 +29,8 @@ const VERSION = "0.2.0-dev";
 
 export interface ClientOptions {
   /**
-   * Addresses of nodes. They use TLS unless the host is this machine or `ws://`, `http://` or `tcp://`
-   * says otherwise. The client learns the others.
+   * Addresses of nodes. They use TLS unless the host is this machine or `ws://`, `http://` or
+   * `tcp://` says otherwise. The client learns the others.
    */
   readonly nodes: readonly string[];
   /** Used with the password if the store has no session, or its session has ended. */
@@ -62,9 +64,9 @@ export interface ClientOptions {
 /**
  * A logged-in device.
  *
- * A message that `send` accepted is sent exactly once, whatever happens to nodes and connections, and
- * messages of one device to one conversation keep their order. Every event is delivered once, in order
- * and without gaps.
+ * A message that `send` accepted is sent exactly once, whatever happens to nodes and connections,
+ * and messages of one device to one conversation keep their order. Every event is delivered once,
+ * in order and without gaps.
  */
 export class Client extends Requests {
   /** The stream of incoming items, for one reader. */
@@ -170,8 +172,8 @@ export class Client extends Requests {
   /**
    * Puts a message into the store and the outbox. `acked()` of the result is its place in the log.
    *
-   * Sending twice with one `id` never creates a second message: the first content stays. `kind` is the
-   * kind of the body: 1 is text, 1000 and above are the application's own.
+   * Sending twice with one `id` never creates a second message: the first content stays. `kind` is
+   * the kind of the body: 1 is text, 1000 and above are the application's own.
    */
   async send(
     conversation: ConversationId | string,
@@ -220,7 +222,9 @@ export class Client extends Requests {
     return this.session.token;
   }
 
-  /** Events kept on this device: of one conversation, or whose text contains a word. Oldest first. */
+  /**
+   * Events kept on this device: of one conversation, or whose text contains a word. Oldest first.
+   */
   kept(query: EventQuery): Promise<Kept[]> {
     return this.session.events(query);
   }
@@ -331,8 +335,8 @@ export class Events implements AsyncIterable<Incoming> {
   }
 
   /**
-   * Like `next`, but an event counts as delivered only after `processed`. A process that ends in between
-   * receives it again: at least once instead of at most once.
+   * Like `next`, but an event counts as delivered only after `processed`. A process that ends in
+   * between receives it again: at least once instead of at most once.
    */
   async receive(): Promise<Incoming | undefined> {
     const item = await this.session.receive();

@@ -1,4 +1,7 @@
-/** The list of a user's conversations with unread counts, kept up to date by the items of its client. */
+/**
+ * The list of a user's conversations with unread counts, kept up to date by the items of its
+ * client.
+ */
 
 import type { Clock } from "./clock.js";
 import { TroupeError } from "./errors.js";
@@ -50,7 +53,9 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
   private isWholeStale = false;
   private isAsking = false;
   private isScheduled = false;
-  /** Read positions that are not sent yet. An entry stays for as long as no other one may be sent. */
+  /**
+   * Read positions that are not sent yet. An entry stays for as long as no other one may be sent.
+   */
   private readonly reading = new Map<ConversationId, number | undefined>();
 
   constructor(

@@ -1,7 +1,7 @@
 /**
  * The state machine behind a client: it finds a node, logs in, and moves messages between outbox,
- * inbox, connection and application. No IO and no clock: a shell reports what happened and when, and
- * performs the outputs in their order.
+ * inbox, connection and application. No IO and no clock: a shell reports what happened and when,
+ * and performs the outputs in their order.
  *
  * `Outbox` and `Inbox` decide about order and repetition. The driver owns time: when to try another
  * node, when to give up a silent one, and when to retry.
@@ -23,7 +23,10 @@ import { agreedDevice, agreedToken, type Settings } from "./settings.js";
 import { sameSession, type Saved, type Session } from "./store.js";
 import type * as wire from "./wire.js";
 
-/** Milliseconds to open a transport, until the greeting, and for a login: the server may hash other passwords first. */
+/**
+ * Milliseconds to open a transport, until the greeting, and for a login: the server may hash other
+ * passwords first.
+ */
 const [DIAL, GREET, LOGIN] = [2_000, 1_000, 10_000];
 const PROTOCOL_VERSION = 1;
 /** Codes of `kicked` after which the client connects again and resumes its session. */
@@ -121,7 +124,10 @@ export class Driver {
     this.act(now);
   }
 
-  /** A message enters the outbox. The store has it already. False: the outbox is full, or has this id. */
+  /**
+   * A message enters the outbox. The store has it already. False: the outbox is full, or has this
+   * id.
+   */
   send(message: Queued, now: number): boolean {
     const isNew = this.outbox.push(message);
     this.act(now);
@@ -265,7 +271,8 @@ export class Driver {
   settle(conversation: ConversationId, id: ClientMessageId, outcome: Acked | TroupeError, now: number): void {
     const first = "seq" in outcome ? this.outbox.acked(id) : this.outbox.refused(id, "forGood", now);
     if (!first) return;
-    // A failure is logged: the message is sent again after a restart, and acknowledged as a duplicate.
+    // A failure is logged: the message is sent again after a restart, and acknowledged as a
+    // duplicate.
     this.put({ do: "store", change: { set: "settled", id } });
     this.put({ do: "settled", message: { conversation, id, outcome } });
   }
@@ -309,8 +316,8 @@ export class Driver {
     if (answer instanceof Error) return this.failed(attempt, answer, now);
     if (answer.case !== "welcome") return this.failed(attempt, new Unavailable(`${line.address} does not greet`), now);
     const welcome = answer.value;
-    // A node of another cluster may have taken the address of a stopped one. It gets neither token nor
-    // password.
+    // A node of another cluster may have taken the address of a stopped one. It gets neither token
+    // nor password.
     const { cluster, token } = this;
     const continues = cluster === undefined || [welcome.clusterId, ...welcome.continues].some((id) => sameBytes(id, cluster));
     if (!continues) {
@@ -374,8 +381,8 @@ export class Driver {
       this.retryAt = now;
       return;
     }
-    // A device with a session may be refused as online until the cluster forgets its lost connection,
-    // so it retries. A device without one fails at once.
+    // A device with a session may be refused as online until the cluster forgets its lost
+    // connection, so it retries. A device without one fails at once.
     const hasSession = this.session !== undefined && this.session.token.length > 0;
     if (error instanceof Rejected && (error.code !== "already_online" || !hasSession)) return this.end(error.code, error.text);
     const atLeast = error instanceof Overloaded ? error.retryAfterMs : 0;

@@ -1,4 +1,6 @@
-/** Events of a log: an envelope that every version reads, and a content that only some understand. */
+/**
+ * Events of a log: an envelope that every version reads, and a content that only some understand.
+ */
 
 import { Reader, type Init, type Type, Writer } from "./codec.js";
 import { ProtocolError } from "./errors.js";

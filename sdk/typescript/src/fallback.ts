@@ -6,12 +6,15 @@ import { websocketDialer } from "./websocket.js";
 
 /** Milliseconds for which HTTP comes first after it worked where a WebSocket did not. */
 const HTTP_FIRST = 10 * 60 * 1_000;
-/** WebSockets in a row that neither opened nor failed. A frozen node does that too, so one says nothing. */
+/**
+ * WebSockets in a row that neither opened nor failed. A frozen node does that too, so one says
+ * nothing.
+ */
 const HUNG = 2;
 
 /**
- * Tries a WebSocket, and goes on over HTTP if it ends before the first frame. A proxy may also swallow
- * it: after two that never opened, the next attempt is by HTTP.
+ * Tries a WebSocket, and goes on over HTTP if it ends before the first frame. A proxy may also
+ * swallow it: after two that never opened, the next attempt is by HTTP.
  */
 export function fallbackDialer(
   websocket: Dialer = websocketDialer(),

@@ -1,9 +1,9 @@
 /**
- * Frames over HTTP, for networks where a proxy breaks WebSockets: each request is one of the HTTP API,
- * and pushes come as server-sent events, or by long polls where a proxy holds a stream back.
+ * Frames over HTTP, for networks where a proxy breaks WebSockets: each request is one of the HTTP
+ * API, and pushes come as server-sent events, or by long polls where a proxy holds a stream back.
  *
- * The driver above does not see a difference. It has the cursors and fetches what it lacks, so a stream
- * begins without one, with the head of each conversation.
+ * The driver above does not see a difference. It has the cursors and fetches what it lacks, so a
+ * stream begins without one, with the head of each conversation.
  */
 
 import type { Target } from "./address.js";
@@ -17,7 +17,10 @@ import { pushOf } from "./pushes.js";
 import type { Dialer, Events, Transport } from "./transport.js";
 import * as wire from "./wire.js";
 
-/** Bytes of an answer: a page of history has half a mebibyte of bodies, and JSON may write a byte as six. */
+/**
+ * Bytes of an answer: a page of history has half a mebibyte of bodies, and JSON may write a byte as
+ * six.
+ */
 const MOST = 4 * 1_024 * 1_024;
 /** Characters of one event of a stream. */
 const MOST_EVENT = 1_024 * 1_024;
@@ -29,6 +32,8 @@ const SILENT = 30_000;
 const WAIT = 25;
 /** Sends in flight, and how often the driver says something. */
 const [WINDOW, PING_SECONDS] = [32, 3_600];
+/** The token is in a header, and goes to no other address. */
+const FETCH = { credentials: "omit", redirect: "error", cache: "no-store" } as const;
 
 export function httpDialer(): Dialer {
   return (to, events) => new HttpTransport(to, events);
@@ -161,7 +166,7 @@ class HttpTransport implements Transport {
 
   private async fetch(path: string, init: RequestInit): Promise<Response> {
     try {
-      return await fetch(this.base + path, { ...init, signal: this.abort.signal, credentials: "omit", redirect: "error", cache: "no-store" });
+      return await fetch(this.base + path, { ...init, ...FETCH, signal: this.abort.signal });
     } catch {
       throw closed();
     }
@@ -190,7 +195,7 @@ class HttpTransport implements Transport {
     }, READY);
     try {
       const headers = { authorization: `Bearer ${this.token ?? ""}`, accept: "text/event-stream" };
-      const answer = await fetch(`${this.base}/v1/events`, { headers, signal: own.signal, credentials: "omit", redirect: "error", cache: "no-store" });
+      const answer = await fetch(`${this.base}/v1/events`, { headers, ...FETCH, signal: own.signal });
       if (!answer.ok) throw new Unavailable(`the stream of events is refused with ${answer.status}`);
       if (!(answer.headers.get("content-type") ?? "").startsWith("text/event-stream")) return false;
       for await (const block of blocksOf(answer)) {

@@ -1,7 +1,7 @@
 /**
- * Ids. Users, places and times are numbers below 2^53, which JavaScript holds exactly. Conversations
- * are text in exactly one form, and ids of messages are text of 32 hexadecimal digits, so that both
- * are keys of maps and survive JSON.
+ * Ids. Users, places and times are numbers below 2^53, which JavaScript holds exactly.
+ * Conversations are text in exactly one form, and ids of messages are text of 32 hexadecimal
+ * digits, so that both are keys of maps and survive JSON.
  */
 
 import { Rejected } from "./errors.js";

@@ -1,17 +1,19 @@
 /**
- * Received and missing events. No IO: the driver reports what it received and asks what to deliver and
- * to fetch.
+ * Received and missing events. No IO: the driver reports what it received and asks what to deliver
+ * and to fetch.
  *
- * Each conversation has a cursor, the highest seq below which nothing is missing. A push is a hint. The
- * next event is delivered, a known one is dropped, and a later one reveals a gap that is fetched. Every
- * event is therefore delivered exactly once and in order, however pushes are lost or reordered. A slow
- * application costs no memory: events that do not fit are fetched later.
+ * Each conversation has a cursor, the highest seq below which nothing is missing. A push is a hint.
+ * The next event is delivered, a known one is dropped, and a later one reveals a gap that is
+ * fetched. Every event is therefore delivered exactly once and in order, however pushes are lost or
+ * reordered. A slow application costs no memory: events that do not fit are fetched later.
  */
 
 import type { Event } from "./event.js";
 import type { ConversationId, Seq } from "./ids.js";
 
-/** Events ready for the application. Above it pushes count only as heads, and no page is fetched. */
+/**
+ * Events ready for the application. Above it pushes count only as heads, and no page is fetched.
+ */
 export const READY_EVENTS = 1_024;
 /** Events of one conversation held although earlier ones are missing. */
 const AHEAD_EVENTS = 64;

@@ -1,6 +1,6 @@
 /**
- * The TypeScript SDK of Troupe: a client that sends each message exactly once and delivers every event
- * once, in order. docs/sdk.md has the rules that it shares with the other SDKs.
+ * The TypeScript SDK of Troupe: a client that sends each message exactly once and delivers every
+ * event once, in order. docs/sdk.md has the rules that it shares with the other SDKs.
  */
 
 export { Client, type ClientOptions, Events } from "./client.js";

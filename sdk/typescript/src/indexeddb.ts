@@ -4,7 +4,18 @@ import { asTroupeError, StoreError } from "./errors.js";
 import { readAgain } from "./event.js";
 import type { ConversationId, Seq } from "./ids.js";
 import type { Queued } from "./outbox.js";
-import { type Change, type EventQuery, HISTORY_EVENTS, type Kept, matches, MemoryStore, nothing, type Saved, type Session, type Store } from "./store.js";
+import {
+  type Change,
+  type EventQuery,
+  HISTORY_EVENTS,
+  type Kept,
+  matches,
+  MemoryStore,
+  nothing,
+  type Saved,
+  type Session,
+  type Store,
+} from "./store.js";
 
 const PREFIX = "troupe ";
 const FORM = 1;
@@ -28,8 +39,8 @@ const TOUCHED: Record<Change["set"], readonly string[]> = {
 };
 
 /**
- * Survives the end of the browser at any moment; with `strict` also a power loss, for some milliseconds
- * per message.
+ * Survives the end of the browser at any moment; with `strict` also a power loss, for some
+ * milliseconds per message.
  */
 export class IndexedDbStore implements Store {
   private opened: Promise<IDBDatabase> | undefined;
@@ -204,7 +215,9 @@ export class IndexedDbStore implements Store {
   }
 }
 
-/** IndexedDB if the browser has it and permits it, and memory otherwise, as in some private windows. */
+/**
+ * IndexedDB if the browser has it and permits it, and memory otherwise, as in some private windows.
+ */
 export async function storeOfPlatform(name: string): Promise<Store> {
   const store = new IndexedDbStore(name);
   try {

@@ -1,4 +1,6 @@
-/** The items that a client hands to its application, in order per conversation. All are plain data. */
+/**
+ * The items that a client hands to its application, in order per conversation. All are plain data.
+ */
 
 import type { TroupeError } from "./errors.js";
 import type { Event } from "./event.js";
@@ -46,8 +48,9 @@ export interface CursorMoved {
 }
 
 /**
- * The cluster was restored with fewer events than this device has delivered. Events up to `kept` are
- * unchanged, and the `lost` events after them are gone. The conversation continues after `kept`.
+ * The cluster was restored with fewer events than this device has delivered. Events up to `kept`
+ * are unchanged, and the `lost` events after them are gone. The conversation continues after
+ * `kept`.
  */
 export interface Restored {
   readonly type: "restored";
@@ -58,7 +61,9 @@ export interface Restored {
   readonly history: bigint;
 }
 
-/** The outcome of a message that was in the outbox at the start, or whose outcome was not asked for. */
+/**
+ * The outcome of a message that was in the outbox at the start, or whose outcome was not asked for.
+ */
 export interface Settled {
   readonly type: "settled";
   readonly conversation: ConversationId;
@@ -76,7 +81,10 @@ export type Incoming =
   /** A stranger has added this user to a group. `Client.invitations` lists pending invitations. */
   | { readonly type: "invited"; readonly conversation: ConversationId; readonly by: UserId }
   | { readonly type: "stateChanged"; readonly state: State }
-  /** Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history again. */
+  /**
+   * Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history
+   * again.
+   */
   | { readonly type: "missed" };
 
 /**

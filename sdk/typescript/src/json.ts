@@ -1,4 +1,7 @@
-/** Values of the HTTP API in JSON, as messages of client.proto. What is not of that form throws ProtocolError. */
+/**
+ * Values of the HTTP API in JSON, as messages of client.proto. What is not of that form throws
+ * ProtocolError.
+ */
 
 import type { Init } from "./codec.js";
 import { ProtocolError } from "./errors.js";

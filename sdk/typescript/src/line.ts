@@ -1,6 +1,6 @@
 /**
- * One connection: requests with their answers, and signs of life. No IO: the driver gives it frames and
- * the time, and it puts frames out.
+ * One connection: requests with their answers, and signs of life. No IO: the driver gives it frames
+ * and the time, and it puts frames out.
  *
  * It never reconnects or retries: a closed line stays closed, and each unanswered request on it is
  * unknown.
@@ -64,7 +64,10 @@ export class Line {
     this.quiet = (Math.max(welcome.pingSeconds, 2) * 1_000) / 2;
   }
 
-  /** Milliseconds for which the server has been silent while it owes an answer. Zero if it owes none. */
+  /**
+   * Milliseconds for which the server has been silent while it owes an answer. Zero if it owes
+   * none.
+   */
   silence(now: number): number {
     return this.waits ? now - Math.max(this.lastHeard, this.waitingSince) : 0;
   }
@@ -89,8 +92,9 @@ export class Line {
   }
 
   /**
-   * Reads a frame. Returns the push that it holds. An answer goes to its request. Throws ProtocolError
-   * if it is no frame, and the failure if the server refuses the connection as a whole.
+   * Reads a frame. Returns the push that it holds. An answer goes to its request. Throws
+   * ProtocolError if it is no frame, and the failure if the server refuses the connection as a
+   * whole.
    */
   hear(frame: Uint8Array, now: number): ServerMessage | undefined {
     this.lastHeard = now;

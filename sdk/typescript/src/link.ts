@@ -33,7 +33,10 @@ const ACKNOWLEDGE = 200;
 const RELIST = 500;
 /** Delay before a page that cannot be used is requested again. */
 const REFUSED_PAGE = 5_000;
-/** Announcements kept while the list is in flight. Above it one is dropped: the next event repeats it. */
+/**
+ * Announcements kept while the list is in flight. Above it one is dropped: the next event repeats
+ * it.
+ */
 const UNLISTED = 20_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -319,8 +322,8 @@ export class Link {
   }
 
   /**
-   * The start position in a conversation that the device has never followed. `delivered` is known if
-   * the conversation was listed.
+   * The start position in a conversation that the device has never followed. `delivered` is known
+   * if the conversation was listed.
    */
   private first(conversation: ConversationId, head: number, delivered: number | undefined): number {
     const { startAt } = this.driver.settings;

@@ -41,8 +41,8 @@ export function roundRobin(): NodeChoice {
 }
 
 /**
- * The same node for the same key, for instance a user's name, as long as that node is there. A lost or
- * a new node moves only its own share of the keys (rendezvous hashing).
+ * The same node for the same key, for instance a user's name, as long as that node is there. A lost
+ * or a new node moves only its own share of the keys (rendezvous hashing).
  */
 export function consistentHash(key: string): NodeChoice {
   return {
@@ -54,8 +54,8 @@ export function consistentHash(key: string): NodeChoice {
 }
 
 /**
- * The node with the fewest connections of the clients that share this value, as gateways and bots have
- * them.
+ * The node with the fewest connections of the clients that share this value, as gateways and bots
+ * have them.
  */
 export function leastConnections(): NodeChoice {
   const counts = new Map<string, number>();
@@ -126,7 +126,10 @@ export class Nodes {
     this.current = undefined;
   }
 
-  /** The connection to this node ended. Returns the wait before the next attempt: zero unless it was short. */
+  /**
+   * The connection to this node ended. Returns the wait before the next attempt: zero unless it was
+   * short.
+   */
   lost(address: string, now: number): number {
     if (this.current !== undefined && now - this.current.since >= GOOD) this.pause = undefined;
     this.left();

@@ -1,11 +1,11 @@
 /**
- * Messages to send: their order and their links. No IO: the driver reports outcomes and asks what to
- * send.
+ * Messages to send: their order and their links. No IO: the driver reports outcomes and asks what
+ * to send.
  *
  * A message leaves the outbox only by its ack or by a definite refusal. Each message names its
  * predecessor in the outbox of that conversation as `after`. The log therefore keeps the order,
- * however frames are lost, repeated or reordered. A predecessor that has left the outbox is either in
- * the log or refused forever, so there is nothing to wait for.
+ * however frames are lost, repeated or reordered. A predecessor that has left the outbox is either
+ * in the log or refused forever, so there is nothing to wait for.
  */
 
 import type { ClientMessageId, ConversationId } from "./ids.js";
@@ -43,11 +43,14 @@ export interface Outgoing extends Queued {
 interface Entry {
   readonly message: Queued;
   /**
-   * `blocked` was refused because its predecessor is missing. It waits until the predecessor was sent
-   * again or has left the outbox. `lost` was in flight when its connection ended.
+   * `blocked` was refused because its predecessor is missing. It waits until the predecessor was
+   * sent again or has left the outbox. `lost` was in flight when its connection ended.
    */
   place: "waiting" | "blocked" | "inFlight" | "lost";
-  /** When a send of it last ended without an answer. That send may still commit, whatever a later one returned. */
+  /**
+   * When a send of it last ended without an answer. That send may still commit, whatever a later
+   * one returned.
+   */
   unresolvedSince: number | undefined;
   /** Number of its last send. Zero before the first. */
   sent: number;
@@ -126,8 +129,8 @@ export class Outbox {
   }
 
   /**
-   * Appends a message. False: the outbox is full, or has this id. `earlierSince` is the time now for a
-   * message of an earlier process, which may have sent it.
+   * Appends a message. False: the outbox is full, or has this id. `earlierSince` is the time now
+   * for a message of an earlier process, which may have sent it.
    */
   push(message: Queued, earlierSince?: number): boolean {
     const { conversation, id } = message;
@@ -190,8 +193,8 @@ export class Outbox {
       if (until <= now) return this.remove(id);
       [refused, after] = ["later", until - now];
     }
-    // A late answer to an earlier send says nothing about the one in flight. The driver drops answers
-    // of old connections, and a repeated answer finds the entry waiting.
+    // A late answer to an earlier send says nothing about the one in flight. The driver drops
+    // answers of old connections, and a repeated answer finds the entry waiting.
     if (entry.place === "inFlight") {
       entry.place = refused === "outOfOrder" ? "blocked" : "waiting";
       this.inFlight -= 1;
@@ -225,7 +228,9 @@ function stateOf(entry: Entry): MessageState {
   return entry.unresolvedSince === undefined ? "queued" : "unknown";
 }
 
-/** The first message that is not in flight, if it may be sent now, and the id of the one before it. */
+/**
+ * The first message that is not in flight, if it may be sent now, and the id of the one before it.
+ */
 function sendable(queue: Queue, now: number): [Entry, ClientMessageId | undefined] | undefined {
   if (queue.notBefore > now) return undefined;
   let before: Entry | undefined;

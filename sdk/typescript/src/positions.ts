@@ -8,8 +8,8 @@
 import type { ConversationId, UserId } from "./ids.js";
 
 /**
- * Conversations with remembered positions. Above it the one that was added first is forgotten, and its
- * positions start over.
+ * Conversations with remembered positions. Above it the one that was added first is forgotten, and
+ * its positions start over.
  */
 const CONVERSATIONS = 4_096;
 

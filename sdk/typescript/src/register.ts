@@ -7,7 +7,9 @@ import { Line } from "./line.js";
 import type { Dialer } from "./transport.js";
 import type * as wire from "./wire.js";
 
-/** Milliseconds for connecting with the greeting, and for the answer: the server hashes a password. */
+/**
+ * Milliseconds for connecting with the greeting, and for the answer: the server hashes a password.
+ */
 const [GREET, ANSWER] = [3_000, 10_000];
 
 export function registerAt(address: string, value: wire.Register, client: string, dialer: Dialer, clock: Clock): Promise<number> {

@@ -1,12 +1,22 @@
 /**
  * All requests except sends.
  *
- * Each request is safe to repeat, reads by nature and changes by their request id. It is repeated at
- * any node that answers, until the client's patience ends. Answers are messages of client.proto.
+ * Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
+ * at any node that answers, until the client's patience ends. Answers are messages of client.proto.
  */
 
 import { type Event, ofWire } from "./event.js";
-import { type ClientMessageId, clientMessageId, compareConversations, type ConversationId, conversationId, ofHex, randomId, seq, type Seq } from "./ids.js";
+import {
+  type ClientMessageId,
+  clientMessageId,
+  compareConversations,
+  type ConversationId,
+  conversationId,
+  ofHex,
+  randomId,
+  type Seq,
+  seq,
+} from "./ids.js";
 import type { Acked } from "./items.js";
 import * as limits from "./limits.js";
 import type { Request, ServerMessage } from "./line.js";
@@ -71,7 +81,8 @@ export abstract class Requests {
       const page = await this.call(request, "conversations");
       conversations.push(...page.conversations);
       unavailable.push(...page.unavailable.map(conversationId));
-      // A page may hold only unavailable conversations. The next page begins after the last of both.
+      // A page may hold only unavailable conversations. The next page begins after the last of
+      // both.
       const all = [...page.conversations.map((line) => line.conversation), ...page.unavailable];
       const last = all.sort(compareConversations).at(-1);
       if (!page.more || last === undefined || (after !== "" && compareConversations(last, after) <= 0)) {

@@ -38,7 +38,9 @@ export class SentMessage {
     return this.result;
   }
 
-  /** Resolves when the message is durable, and rejects when it is refused or the client has stopped. */
+  /**
+   * Resolves when the message is durable, and rejects when it is refused or the client has stopped.
+   */
   acked(): Promise<Acked> {
     this.isAwaited = true;
     this.promise ??= new Promise<void>((resolve) => {

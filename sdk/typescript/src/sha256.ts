@@ -4,7 +4,10 @@ function fraction(value: number): number {
   return Math.floor((value - Math.floor(value)) * 2 ** 32);
 }
 
-/** The first 32 bits of the fractions of the cube roots of the first 64 primes, and of the square roots of 8. */
+/**
+ * The first 32 bits of the fractions of the cube roots of the first 64 primes, and of the square
+ * roots of 8.
+ */
 const [K, START] = ((): [Uint32Array, Uint32Array] => {
   const primes: number[] = [];
   for (let n = 2; primes.length < 64; n++) if (primes.every((prime) => n % prime !== 0)) primes.push(n);

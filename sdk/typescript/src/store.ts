@@ -1,6 +1,6 @@
 /**
- * The persistent state of a device: session, outbox, cursors, and delivered events. A store belongs to
- * one cluster and one user.
+ * The persistent state of a device: session, outbox, cursors, and delivered events. A store belongs
+ * to one cluster and one user.
  */
 
 import { type Event, textOf } from "./event.js";
@@ -34,8 +34,8 @@ export type Change =
   /** The device follows this conversation from after `seq`. */
   | { readonly set: "cursor"; readonly conversation: ConversationId; readonly seq: Seq }
   /**
-   * The held events belong to this history of the cluster. `kept` moves the cursor back, and drops the
-   * kept events above it.
+   * The held events belong to this history of the cluster. `kept` moves the cursor back, and drops
+   * the kept events above it.
    */
   | { readonly set: "history"; readonly conversation: ConversationId; readonly history: bigint; readonly kept: Seq | undefined };
 
@@ -68,8 +68,8 @@ export interface EventQuery {
 }
 
 /**
- * A store for another place is an implementation of this. Methods reject with StoreError, and then the
- * change does not count.
+ * A store for another place is an implementation of this. Methods reject with StoreError, and then
+ * the change does not count.
  */
 export interface Store {
   load(): Promise<Saved>;

@@ -1,12 +1,12 @@
 /**
- * One session for all tabs of a browser: the tab that holds a lock has the connection and leads, the
- * others ask it over a channel. When it is closed or crashes, the browser gives the lock to another tab,
- * which goes on with the same store.
+ * One session for all tabs of a browser: the tab that holds a lock has the connection and leads,
+ * the others ask it over a channel. When it is closed or crashes, the browser gives the lock to
+ * another tab, which goes on with the same store.
  *
- * The store has the truth about events: the leader writes events and cursors, and reports the numbers of
- * the rows. A report is a hint. A tab that misses one, or is slow, reads the rows that it lacks. Requests
- * and messages may be repeated under their ids, so a tab repeats to the next leader what the last one did
- * not answer.
+ * The store has the truth about events: the leader writes events and cursors, and reports the
+ * numbers of the rows. A report is a hint. A tab that misses one, or is slow, reads the rows that
+ * it lacks. Requests and messages may be repeated under their ids, so a tab repeats to the next
+ * leader what the last one did not answer.
  */
 
 import { asTroupeError, type ErrorRecord, ofRecord, recordOf, Stopped, TroupeError } from "./errors.js";
@@ -46,8 +46,9 @@ export interface TabsPlatform {
 export type Share = (local: () => LocalSession, store: Store) => Session;
 
 /**
- * Shares one session among the tabs of a browser that use this name, which is that of the store. Where
- * there are no other tabs (Node), or no way to find them, the session is that of the client alone.
+ * Shares one session among the tabs of a browser that use this name, which is that of the store.
+ * Where there are no other tabs (Node), or no way to find them, the session is that of the client
+ * alone.
  */
 export function sharedByTabs(name: string, platform: TabsPlatform | undefined = ofBrowser()): Share {
   return (local, store) => (platform === undefined ? local() : new TabSession(`troupe ${name}`, platform, local, store));
@@ -82,7 +83,13 @@ type Message =
   /** `before` and `last`: the numbers around the events among these items. */
   | { readonly kind: "items"; readonly items: readonly Incoming[]; readonly before: number; readonly last: number }
   | { readonly kind: "call"; readonly from: string; readonly id: number; readonly call: Call }
-  | { readonly kind: "answer"; readonly to: string; readonly id: number; readonly answer?: ServerMessage | undefined; readonly error?: ErrorRecord };
+  | {
+      readonly kind: "answer";
+      readonly to: string;
+      readonly id: number;
+      readonly answer?: ServerMessage | undefined;
+      readonly error?: ErrorRecord;
+    };
 
 interface Pending {
   readonly call: Call;
@@ -112,7 +119,9 @@ export class TabSession implements Session {
   private readonly own = new Set<ClientMessageId>();
   private readonly items: Incoming[] = [];
   private readonly waiting: (() => void)[] = [];
-  /** Number of the latest event among the items, and the latest number that the leader has reported. */
+  /**
+   * Number of the latest event among the items, and the latest number that the leader has reported.
+   */
   private position = 0;
   private reported = 0;
   private catchingUp: Promise<void> | undefined;

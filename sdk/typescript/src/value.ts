@@ -1,4 +1,7 @@
-/** A value that others watch. It is a store of Svelte, and one subscription of `useSyncExternalStore` in React. */
+/**
+ * A value that others watch. It is a store of Svelte, and one subscription of
+ * `useSyncExternalStore` in React.
+ */
 export interface Watched<T> {
   get(): T;
   /** Calls `run` with the value now, and after each change. Returns how to stop that. */

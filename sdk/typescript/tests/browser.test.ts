@@ -1,6 +1,6 @@
 /**
- * The SDK in Chromium: WebSocket, IndexedDB, two tabs with one connection, the origin that a node checks,
- * and the fallback to HTTP.
+ * The SDK in Chromium: WebSocket, IndexedDB, two tabs with one connection, the origin that a node
+ * checks, and the fallback to HTTP.
  */
 
 import assert from "node:assert/strict";
@@ -35,7 +35,10 @@ const PAGE = `<!doctype html><title>test</title><script type="module">
   });
 </script>`;
 
-/** A server of pages that passes WebSockets and requests on to the nodes, as a proxy in front of them does. */
+/**
+ * A server of pages that passes WebSockets and requests on to the nodes, as a proxy in front of
+ * them does.
+ */
 class Site {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;

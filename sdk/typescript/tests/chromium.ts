@@ -1,4 +1,6 @@
-/** A headless Chromium, driven by its DevTools protocol. The environment names it: CHROMIUM=path. */
+/**
+ * A headless Chromium, driven by its DevTools protocol. The environment names it: CHROMIUM=path.
+ */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

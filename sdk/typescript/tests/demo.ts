@@ -1,4 +1,7 @@
-/** A demo cluster of real nodes, for tests. The environment names the program: TROUPE=path/to/troupe. */
+/**
+ * A demo cluster of real nodes, for tests. The environment names the program:
+ * TROUPE=path/to/troupe.
+ */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";

@@ -1,4 +1,7 @@
-/** A server that loses, repeats, refuses and cuts at random: one log for `everyone`, behind three nodes. */
+/**
+ * A server that loses, repeats, refuses and cuts at random: one log for `everyone`, behind three
+ * nodes.
+ */
 
 import assert from "node:assert/strict";
 import type { Target } from "../src/address.js";

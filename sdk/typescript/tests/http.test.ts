@@ -1,4 +1,7 @@
-/** The fallback: requests over HTTP and pushes by events, behind proxies that break WebSockets in several ways. */
+/**
+ * The fallback: requests over HTTP and pushes by events, behind proxies that break WebSockets in
+ * several ways.
+ */
 
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

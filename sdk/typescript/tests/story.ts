@@ -1,4 +1,7 @@
-/** Plays a golden story: a scripted server, and the application of one client. docs/sdk.md has the format. */
+/**
+ * Plays a golden story: a scripted server, and the application of one client. docs/sdk.md has the
+ * format.
+ */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

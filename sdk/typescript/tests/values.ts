@@ -1,4 +1,7 @@
-/** Messages from the JSON of a story: names of client.proto, and bytes as `hex:`, `text:` or `$name`. */
+/**
+ * Messages from the JSON of a story: names of client.proto, and bytes as `hex:`, `text:` or
+ * `$name`.
+ */
 
 import assert from "node:assert/strict";
 import type { Row, Type } from "../src/codec.js";

@@ -1,4 +1,7 @@
-/** The WebSocket transport against the server of the package `ws`, and against what is no such server. */
+/**
+ * The WebSocket transport against the server of the package `ws`, and against what is no such
+ * server.
+ */
 
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:http";

@@ -1,4 +1,6 @@
-/** The wire form: the example frames and limits of docs/protocol.md, and input that is no message. */
+/**
+ * The wire form: the example frames and limits of docs/protocol.md, and input that is no message.
+ */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -14,7 +14,9 @@ import { websocketDialer } from "../src/websocket.js";
 import type { Demo } from "./demo.js";
 import { seeded } from "./story.js";
 
-/** Milliseconds: of the workload, until the first kill, between kills, and for everything to settle. */
+/**
+ * Milliseconds: of the workload, until the first kill, between kills, and for everything to settle.
+ */
 const [WORK, FIRST, BETWEEN, SETTLE] = [16_000, 1_000, 7_000, 60_000];
 /** Messages per second of each device, and its longest burst without waiting for acks. */
 const [RATE, BURST] = [30, 4];
