@@ -111,6 +111,10 @@ class HttpTransport implements Transport {
         const before = this.sends.get(conversation) ?? Promise.resolve();
         const sent = before.catch(() => {}).then(() => this.ask(request));
         this.sends.set(conversation, sent);
+        const done = (): void => {
+          if (this.sends.get(conversation) === sent) this.sends.delete(conversation);
+        };
+        sent.then(done, done);
         return sent;
       }
       default:

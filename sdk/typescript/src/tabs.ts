@@ -10,7 +10,7 @@
  */
 
 import { asTroupeError, type ErrorRecord, ofRecord, recordOf, Stopped, TroupeError } from "./errors.js";
-import type { ClientMessageId } from "./ids.js";
+import { type ClientMessageId, hex, randomId } from "./ids.js";
 import type { Incoming, MessageState, State } from "./items.js";
 import type { Request, ServerMessage } from "./line.js";
 import type { LocalSession } from "./local.js";
@@ -100,7 +100,7 @@ interface Pending {
 const UNKNOWN: Standing = { state: { is: "connecting" }, account: undefined, token: undefined, device: "", outbox: [], last: 0 };
 
 export class TabSession implements Session {
-  private readonly tab = crypto.randomUUID();
+  private readonly tab = hex(randomId());
   private readonly channel: Channel;
   private readonly giveUp = new AbortController();
   /** The session of a tab that leads. */

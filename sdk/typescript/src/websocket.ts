@@ -6,8 +6,8 @@ import { SERVER_FRAME_BYTES } from "./limits.js";
 import type { Dialer, Events, Transport } from "./transport.js";
 
 const PATH = "/v1/ws";
-/** Close codes: a normal end, and a message that is no frame. */
-const [NORMAL, NO_FRAME] = [1000, 1002];
+/** The close code of a normal end: browsers let scripts send no other one of the protocol. */
+const NORMAL = 1000;
 
 /** The part of the WebSocket of browsers that is used here. The package `ws` has it too. */
 export interface Socket {
@@ -94,7 +94,6 @@ class WebSocketTransport implements Transport {
 
   private message(data: unknown): void {
     if (data instanceof ArrayBuffer && data.byteLength <= SERVER_FRAME_BYTES) return this.events.frame(new Uint8Array(data));
-    this.socket?.close(NO_FRAME);
     this.end(new ProtocolError(`${this.to.address} sends what is no frame: this is no Troupe server`));
   }
 

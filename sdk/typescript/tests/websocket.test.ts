@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { WebSocket, WebSocketServer } from "ws";
 import { Client, Rejected, Unavailable, userId } from "../src/index.js";
 import { SERVER_FRAME_BYTES } from "../src/limits.js";
+import { target } from "../src/address.js";
 import type { SocketClass } from "../src/websocket.js";
 import { websocketDialer } from "../src/websocket.js";
 import * as wire from "../src/wire.js";
@@ -91,6 +92,32 @@ for (const bad of ["text", "large", "silence", "no WebSocket"] as const) {
     server.close();
   });
 }
+
+test("a message that is no frame ends the transport with a close code that browsers permit", async () => {
+  const codes: (number | undefined)[] = [];
+  class Strict {
+    static last: Strict;
+    binaryType = "";
+    onopen = null;
+    onmessage: ((event: never) => void) | null = null;
+    onclose = null;
+    onerror = null;
+    constructor() {
+      Strict.last = this;
+    }
+    send(): void {}
+    close(code?: number): void {
+      if (code !== undefined && code !== 1000 && (code < 3000 || code > 4999)) throw new DOMException("no", "InvalidAccessError");
+      codes.push(code);
+    }
+  }
+  const reason = await new Promise<Error>((resolve) => {
+    websocketDialer(Strict)(target("127.0.0.1:1"), { opened: () => {}, frame: () => {}, closed: resolve });
+    queueMicrotask(() => queueMicrotask(() => Strict.last.onmessage?.({ data: "text" } as never)));
+  });
+  assert.match(reason.message, /no frame/);
+  assert.deepEqual(codes, [1000]);
+});
 
 test("a port without a server, and one that is none, is an error and no crash", async () => {
   await assert.rejects(Client.connect({ ...options("127.0.0.1:1"), patienceMs: 300 }), Unavailable);
