@@ -5,6 +5,7 @@ pub mod cursors;
 pub mod device_order;
 pub mod durable;
 pub mod exactly_once;
+pub mod keys;
 pub mod one_order;
 pub mod phantom;
 pub mod reactions;
@@ -49,10 +50,12 @@ pub enum Promise {
     Unread,
     /// A user has each emoji at most once on a message, and all counts are those of the log.
     Reactions,
+    /// A key has one place, and no answer for another body.
+    Keys,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 10] = [
+    pub const ALL: [Promise; 11] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -63,6 +66,7 @@ impl Promise {
         Promise::Replicas,
         Promise::Unread,
         Promise::Reactions,
+        Promise::Keys,
     ];
 
     /// The promise in words.
@@ -78,6 +82,7 @@ impl Promise {
             Promise::Replicas => "all replicas hold the same events",
             Promise::Unread => "unread counts the messages of others after the read position",
             Promise::Reactions => "a user has each reaction once, and all counts are those of the log",
+            Promise::Keys => "a repeated key has one place, and none for another body",
         }
     }
 }
@@ -103,7 +108,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 10] = [
+pub const ALL: [Checker; 11] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -114,6 +119,7 @@ pub const ALL: [Checker; 10] = [
     ("replicas", replicas::check),
     ("unread", unread::check),
     ("reactions", reactions::check),
+    ("keys", keys::check),
 ];
 
 /// Runs every checker.

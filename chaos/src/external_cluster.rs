@@ -46,7 +46,7 @@ pub async fn run(options: ExternalCluster, recorder: Arc<Recorder>) -> Result<Fi
     // Two runs with the same seed must not share users.
     let namespace = Namespace { prefix: format!("c{:08x}-", Rng::from_os().u64() >> 32), shared: true };
     let workload =
-        Workload::set_up_at(&options.nodes, recorder.clone(), rng, namespace.clone()).await.context("set up")?;
+        Workload::set_up_at(&options.nodes, recorder.clone(), rng, namespace.clone(), false).await.context("set up")?;
     recorder.start_gaps();
     let begin = recorder.now();
     let until = Instant::now() + Duration::from_secs(options.seconds);
@@ -91,6 +91,7 @@ pub async fn run(options: ExternalCluster, recorder: Arc<Recorder>) -> Result<Fi
         windows: &windows,
         span: (begin, end),
         reasons,
+        edges: BTreeMap::new(),
     });
     Ok(Finished { report, history, windows, violations, span: (begin, end) })
 }

@@ -64,6 +64,18 @@ pub enum Record {
         last: u64,
         counts: Vec<Count>,
     },
+    /// A device receives the answer to a request under its idempotency key: a place, or that the
+    /// key belongs to another body.
+    Keyed {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        id: MessageId,
+        body: String,
+        seq: Option<u64>,
+        /// An earlier request under the key was placed.
+        duplicate: bool,
+    },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }

@@ -290,6 +290,7 @@ mod tests {
             windows: &windows,
             span,
             reasons: Vec::new(),
+            edges: BTreeMap::new(),
         });
         Finished { report, history, windows, violations, span }
     }

@@ -8,6 +8,7 @@
 //! - `final`: a conversation as one node serves it at the end,
 //! - `end`: the position of a device in a conversation at the end.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -79,6 +80,7 @@ fn report(text: &str, scenario: Scenario) -> Result<Report> {
         windows: &windows,
         span,
         reasons: Vec::new(),
+        edges: BTreeMap::new(),
     }))
 }
 

@@ -55,7 +55,8 @@ impl OnlineChecks {
             | Record::Listed { .. }
             | Record::Marked { .. }
             | Record::Reacted { .. }
-            | Record::Counted { .. } => {}
+            | Record::Counted { .. }
+            | Record::Keyed { .. } => {}
         }
     }
 

@@ -10,7 +10,7 @@ use troupe_core::{ConversationId, ShardMap};
 use troupe_fetch as fetch;
 
 use crate::checkers::{Kind, Promise, Violation};
-use crate::history::{Conversation, Entry, FinalLog};
+use crate::history::{Conversation, Count, Entry, FinalLog};
 use crate::local::LocalCluster;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,8 +44,8 @@ pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collect
             }
             let longest = all.entry(conversation.clone()).or_default();
             *longest = head.max(*longest);
-            let entries = entries(cluster, index, &conversation).await?;
-            logs.insert(conversation, FinalLog { head, chain, entries, counts: None });
+            let (entries, counts) = contents(cluster, index, &conversation).await?;
+            logs.insert(conversation, FinalLog { head, chain, entries, counts });
         }
         collected.finals.insert(index as u64 + 1, logs);
     }
@@ -140,7 +140,13 @@ pub async fn heads(cluster: &LocalCluster, index: usize) -> Result<Heads> {
     }
 }
 
-async fn entries(cluster: &LocalCluster, index: usize, conversation: &str) -> Result<Vec<Entry>> {
+/// All events of a conversation on one replica, and the counts of reactions that it keeps. An
+/// earlier version answers no counts.
+async fn contents(
+    cluster: &LocalCluster,
+    index: usize,
+    conversation: &str,
+) -> Result<(Vec<Entry>, Option<Vec<Count>>)> {
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let after = entries.last().map_or(0, |entry| entry.seq);
@@ -148,17 +154,19 @@ async fn entries(cluster: &LocalCluster, index: usize, conversation: &str) -> Re
         let page = ask(cluster, index, &path).await?;
         let rows = page["events"].as_array().context("no events in the answer")?;
         if rows.is_empty() {
-            return Ok(entries);
+            let counts = page["counts"].is_array().then(|| serde_json::from_value(page["counts"].clone()));
+            return Ok((entries, counts.transpose().context("counts")?));
         }
         for row in rows {
             let sender = row["sender"].as_u64().context("sender")?;
+            let reaction = (!row["reaction"].is_null()).then(|| serde_json::from_value(row["reaction"].clone()));
             entries.push(Entry {
                 seq: row["seq"].as_u64().context("seq")?,
                 time_ms: row["time_ms"].as_u64().context("time_ms")?,
                 sender,
                 id: format!("{sender}/{}", text(&row["id"])?),
                 message: row["message"].as_bool().context("message")?,
-                reaction: None,
+                reaction: reaction.transpose().context("reaction")?,
             });
         }
     }

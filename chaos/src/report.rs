@@ -1,11 +1,14 @@
 //! The verdict and its figures.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::checkers::{Kind, Violation};
 use crate::history::{History, Record};
 use crate::recorder::Window;
 use crate::scenario::Scenario;
+use crate::workload::edges::Done;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +44,8 @@ pub struct Report {
     pub max_send_gap_ms: u64,
     /// Progress during each fault.
     pub windows: Vec<During>,
+    /// Work of the devices of each edge.
+    pub edges: BTreeMap<&'static str, Done>,
     /// Reasons for an inconclusive verdict.
     pub reasons: Vec<String>,
     /// The first violations, in words.
@@ -75,6 +80,7 @@ pub struct Run<'a> {
     /// Start and end of the workload, in the recorder's microseconds.
     pub span: (u64, u64),
     pub reasons: Vec<String>,
+    pub edges: BTreeMap<&'static str, Done>,
 }
 
 impl Report {
@@ -122,6 +128,7 @@ impl Report {
             faults: run.faults,
             max_send_gap_ms: max_send_gap(records, run.span) / 1000,
             windows,
+            edges: run.edges,
             reasons,
             violations: run.violations.iter().take(SPELLED).map(ToString::to_string).collect(),
         }
@@ -160,6 +167,12 @@ impl Report {
                 self.windows.len(),
                 worst.unwrap_or_default()
             ));
+        }
+        if self.edges.len() > 1 {
+            for (edge, Done { acked, delivered, reacted }) in &self.edges {
+                let did = format!("{acked} acked, {delivered} delivered, {reacted} reactions");
+                out.push_str(&format!("  by {edge:<16}{did}\n"));
+            }
         }
         for reason in &self.reasons {
             out.push_str(&format!("  inconclusive: {reason}\n"));
@@ -237,6 +250,7 @@ mod tests {
             windows,
             span: (0, 1_010_000),
             reasons: reasons.iter().map(|reason| reason.to_string()).collect(),
+            edges: BTreeMap::new(),
         })
     }
 
@@ -275,6 +289,7 @@ mod tests {
             windows: &[],
             span: (0, 1),
             reasons: Vec::new(),
+            edges: BTreeMap::new(),
         };
         let report = Report::new(run);
         assert_eq!(report.verdict, Verdict::Inconclusive);

@@ -20,6 +20,7 @@ use crate::report::{Report, Run};
 pub use crate::scenario::Capabilities;
 use crate::scenario::Scenario;
 use crate::workload::Workload;
+use crate::workload::edges::{self, Done};
 use crate::{disk, proxy, replicas, shim};
 
 #[derive(Clone, Debug)]
@@ -153,6 +154,7 @@ pub async fn run_watched(options: RunOptions, recorder: Arc<Recorder>) -> Result
         windows: &windows,
         span: played.span,
         reasons: played.reasons,
+        edges: played.edges,
     });
     Ok(Finished { report, history: played.history, windows, violations, span: played.span })
 }
@@ -165,6 +167,7 @@ struct Played {
     /// Start and end of the workload, on the recorder's clock.
     span: (u64, u64),
     reasons: Vec<String>,
+    edges: BTreeMap<&'static str, Done>,
 }
 
 async fn play(
@@ -175,7 +178,10 @@ async fn play(
 ) -> Result<Played> {
     let rng = Arc::new(Rng::from_seed(options.seed));
     let nemesis_rng = Rng::from_seed(options.seed ^ 0x006e_656d_6573_6973);
-    let workload = Workload::set_up(&cluster.client_addresses(), recorder.clone(), rng).await.context("set up")?;
+    // An earlier version may lack an edge, and tells checkers nothing of reactions.
+    let all_edges = options.scenario.uses_all_edges() && options.other.is_none();
+    let nodes = cluster.client_addresses();
+    let workload = Workload::set_up(&nodes, recorder.clone(), rng, all_edges).await.context("set up")?;
 
     recorder.start_gaps();
     let begin = recorder.now();
@@ -200,7 +206,7 @@ async fn play(
     if pending > 0 {
         reasons.push(format!("{pending} sends have no outcome {:?} after healing", options.drain));
     }
-    let replicas::Collected { finals, missing } = replicas::collect(cluster, options.drain).await?;
+    let replicas::Collected { finals, mut missing } = replicas::collect(cluster, options.drain).await?;
     let heads: BTreeMap<String, u64> =
         finals.values().flatten().fold(BTreeMap::new(), |mut heads, (conversation, log)| {
             let head = heads.entry(conversation.clone()).or_insert(0);
@@ -211,7 +217,13 @@ async fn play(
     reasons.extend(behind);
 
     let cursors = workload.final_positions();
+    let edges = workload.edges().clone();
+    missing.extend(workload.wrong());
     workload.stop().await;
     let history = History { records: recorder.take(), finals, cursors };
-    Ok(Played { history, missing, faults, span: (begin, end), reasons })
+    let edges = edges::done(&history, &edges);
+    if all_edges {
+        reasons.extend(edges::idle(&edges));
+    }
+    Ok(Played { history, missing, faults, span: (begin, end), reasons, edges })
 }

@@ -111,6 +111,12 @@ impl Scenario {
         Scenario::Mixed,
     ];
 
+    /// Whether clients come in by all edges, and each must do something. Others measure how long
+    /// sends take, with the SDK alone.
+    pub fn uses_all_edges(self) -> bool {
+        matches!(self, Scenario::Calm | Scenario::Mixed)
+    }
+
     pub fn name(self) -> &'static str {
         self.described().0
     }

@@ -2,16 +2,16 @@
 //!
 //! Six users send to `everyone`, to two groups and in pairs, from SDK clients spread over the
 //! nodes. One user has two devices. Three more devices are *observers* without the SDK, which take
-//! the server's pushes literally, so that a push across a gap is detected.
+//! the server's pushes literally, so that a push across a gap is detected. Where all [`edges`] are
+//! wanted, three users come in by WebSocket and HTTP, and two devices react to messages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use futures::future::try_join_all;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -20,14 +20,20 @@ use troupe_core::command::Intent;
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
 use troupe_runtime::Rng;
 
+use self::edges::Edge;
+use self::reactors::{Reactor, Wrong};
+use crate::checkers::Violation;
 use crate::history::{Conversation, DeviceNumber, Record};
-use crate::observer;
 use crate::recorder::Recorder;
 
+mod by_http;
+mod by_json;
+pub mod edges;
 mod participants;
+mod reactors;
+mod set_up;
 
 pub use participants::{DeviceLog, Namespace, connect_at, non_reader};
-use participants::{PASSWORD, PATIENCE, connect};
 
 const USERS: usize = 6;
 const OBSERVERS: usize = 3;
@@ -56,6 +62,12 @@ pub struct Workload {
     groups: Vec<ConversationId>,
     /// Membership changes of the guest.
     turns: AtomicU64,
+    /// The edge of each device.
+    edges: BTreeMap<DeviceNumber, Edge>,
+    /// Devices without the SDK send while it is true.
+    sending: watch::Sender<bool>,
+    reactors: Mutex<Vec<Reactor>>,
+    wrong: Wrong,
 }
 
 struct Device {
@@ -65,86 +77,6 @@ struct Device {
 }
 
 impl Workload {
-    /// Registers the users, creates the groups, and starts to receive. Sends nothing yet.
-    pub async fn set_up(nodes: &[String], recorder: Arc<Recorder>, rng: Arc<Rng>) -> Result<Workload> {
-        Workload::set_up_at(nodes, recorder, rng, Namespace::default()).await
-    }
-
-    pub async fn set_up_at(
-        nodes: &[String],
-        recorder: Arc<Recorder>,
-        rng: Arc<Rng>,
-        namespace: Namespace,
-    ) -> Result<Workload> {
-        let positions = Positions::default();
-        let stop_all = CancellationToken::new();
-        let mut tasks = Vec::new();
-        let mut devices = Vec::new();
-        let connects = (0..=USERS).map(|number| {
-            // The last device is the first user's second one.
-            let user = number % USERS;
-            connect(nodes, number, namespace.user(user), number < USERS)
-        });
-        for (number, (client, events)) in try_join_all(connects).await?.into_iter().enumerate() {
-            let number = number as DeviceNumber;
-            let user = client.user().context("a logged-in client knows its user")?;
-            let device_log = DeviceLog {
-                device: number,
-                recorder: recorder.clone(),
-                positions: positions.clone(),
-                namespace: namespace.clone(),
-            };
-            tasks.push(tokio::spawn(device_log.listen(client.clone(), events)));
-            devices.push(Device { number, user, client });
-        }
-
-        let users: Vec<UserId> = devices[..USERS].iter().map(|device| device.user).collect();
-        let guest =
-            Client::builder().nodes(nodes.to_vec()).credentials(namespace.name("guest"), PASSWORD).patience(PATIENCE);
-        let guest = guest.register().await.context("register the guest")?;
-        // In a shared cluster, messages of others to `everyone` are not checked.
-        let mut shared: Vec<_> = (!namespace.shared).then_some(ConversationId::Everyone).into_iter().collect();
-        for name in ["busy", "quiet"] {
-            let group = devices[0].client.create_group(name, false, &users).await.context("create a group")?;
-            shared.push(group);
-        }
-        let groups = shared.iter().copied().filter(|place| *place != ConversationId::Everyone).collect();
-        let mut member_of: BTreeMap<DeviceNumber, Vec<ConversationId>> = BTreeMap::new();
-        for device in &devices {
-            let index = users.iter().position(|user| *user == device.user).unwrap_or_default();
-            let peer = users[index ^ 1];
-            let direct = ConversationId::direct(device.user, peer).context("two users")?;
-            member_of.insert(device.number, shared.iter().copied().chain([direct]).collect());
-        }
-        for index in 0..OBSERVERS {
-            let number = (devices.len() + index) as DeviceNumber;
-            let rotated: Vec<String> = (0..nodes.len()).map(|i| nodes[(index + i) % nodes.len()].clone()).collect();
-            let device_log = DeviceLog {
-                device: number,
-                recorder: recorder.clone(),
-                positions: positions.clone(),
-                namespace: namespace.clone(),
-            };
-            let credentials = (namespace.user(index), PASSWORD.to_owned());
-            tasks.push(tokio::spawn(observer::run(device_log, rotated, credentials, stop_all.clone())));
-            member_of.insert(number, member_of[&(index as DeviceNumber)].clone());
-        }
-        let pending = Arc::default();
-        Ok(Workload {
-            devices,
-            positions,
-            recorder,
-            rng,
-            pending,
-            member_of,
-            tasks,
-            stop_all,
-            guest,
-            groups,
-            turns: AtomicU64::new(0),
-        })
-    }
-
     /// All devices send until `end`, together about `rate` messages a second.
     pub async fn run(&self, rate: u64, end: &CancellationToken) {
         let used: Arc<Mutex<BTreeMap<ConversationId, (UserId, ClientMessageId)>>> = Arc::default();
@@ -168,7 +100,21 @@ impl Workload {
                 }
             }
         });
-        futures::future::join_all(senders).await;
+        self.sending.send_replace(true);
+        let reactors = std::mem::take(&mut *self.reactors.lock());
+        let reactors = futures::future::join_all(reactors.into_iter().map(|reactor| reactor.run(end.clone())));
+        tokio::join!(futures::future::join_all(senders), reactors);
+        self.sending.send_replace(false);
+    }
+
+    /// The edge of each device.
+    pub fn edges(&self) -> &BTreeMap<DeviceNumber, Edge> {
+        &self.edges
+    }
+
+    /// Answers that broke a promise by themselves.
+    pub fn wrong(&self) -> Vec<Violation> {
+        self.wrong.lock().clone()
     }
 
     fn send(

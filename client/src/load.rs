@@ -25,7 +25,7 @@ pub mod fanout;
 pub mod idle;
 pub mod sends;
 pub mod steady;
-mod websocket;
+pub mod websocket;
 
 /// Concurrent registrations and logins. The servers hash that many passwords at a time.
 const SETUP: usize = 16;

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use troupe_core::feature::{Count, Reactions};
 use troupe_core::{ConversationId, EventKind, SLOTS, Seq};
 use troupe_raft::Cluster;
 use troupe_store::rows::View;
@@ -10,6 +11,8 @@ use troupe_store::rows::View;
 /// Entries of one answer.
 const PAGE: usize = 1000;
 const PAGE_BYTES: usize = 1024 * 1024;
+/// Messages with reactions in one answer, more than a checked run has.
+const COUNTS: usize = 100_000;
 
 pub fn read(cluster: &Cluster, conversation: Option<&str>, after: u64, from: Option<&str>) -> Result<Value> {
     let engine = cluster.engine();
@@ -31,10 +34,24 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
                 "sender": event.sender.0,
                 "id": event.client_message_id.to_string(),
                 "message": matches!(event.kind, EventKind::Message(_)),
+                "reaction": match &event.kind {
+                    EventKind::Reacted { to, emoji, removed } => {
+                        json!({ "to": to.0, "emoji": emoji, "removed": removed })
+                    }
+                    _ => Value::Null,
+                },
             })
         })
         .collect();
-    Ok(json!({ "conversation": conversation.to_string(), "events": events }))
+    let counts: Vec<Value> = view
+        .page::<Reactions>(&conversation, None, COUNTS)?
+        .into_iter()
+        .flat_map(|((_, seq), of): ((ConversationId, Seq), Reactions)| {
+            let count = move |of: Count| json!({ "seq": seq.0, "emoji": of.emoji, "users": of.users });
+            of.counts.into_iter().map(count)
+        })
+        .collect();
+    Ok(json!({ "conversation": conversation.to_string(), "events": events, "counts": counts }))
 }
 
 fn conversations(view: &View, from: Option<ConversationId>) -> Result<Value> {

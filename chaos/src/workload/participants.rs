@@ -53,9 +53,19 @@ pub(super) async fn connect(nodes: &[String], number: usize, name: String, regis
 
 /// Logs in a user whose registration is committed or in flight.
 pub async fn connect_at(nodes: &[String], name: &str, device: &str) -> Result<(Client, Events)> {
+    connect_over(Platform::production(), nodes, name, device).await
+}
+
+pub(super) async fn connect_over(
+    platform: Platform,
+    nodes: &[String],
+    name: &str,
+    device: &str,
+) -> Result<(Client, Events)> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let builder = Client::builder()
+            .context(platform.clone())
             .nodes(nodes.to_vec())
             .credentials(name, PASSWORD)
             .device(device)

@@ -3,12 +3,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use troupe_proto::frame::PREFIX_BYTES;
-use troupe_runtime::Stream;
+use troupe_runtime::net::{BoxFuture, Net};
+use troupe_runtime::{Listener, Stream};
 
 /// Bytes of the answer to the handshake.
 const ANSWER_BYTES: usize = 8 * 1024;
@@ -30,6 +32,23 @@ struct WebSocket {
     /// For the socket.
     waiting: BytesMut,
     ended: bool,
+}
+
+/// A network whose connections are WebSockets, for the SDK.
+pub struct WebSocketNet(pub Arc<dyn Net>);
+
+impl Net for WebSocketNet {
+    fn bind<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        self.0.bind(address)
+    }
+
+    fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move { open(self.0.connect(address).await?, address).await })
+    }
+
+    fn is_private(&self, address: &str) -> bool {
+        self.0.is_private(address)
+    }
 }
 
 /// Opens a WebSocket at `/v1/ws` over an established stream. The caller bounds the time.
