@@ -148,10 +148,12 @@ pub enum Bug {
     /// Take an import for the log that is there, without a look at it. In no list yet: the model of
     /// core detects it (`core/tests/model/imports.rs`), and no simulated user imports.
     ImportUncompared,
+    /// Answer a repeated key without a look at its first body.
+    ReusedKeyAnswered,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 47] = [
+    pub const ALL: [Bug; 48] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -199,6 +201,7 @@ impl Bug {
         Bug::WitnessIgnored,
         Bug::LevelIgnored,
         Bug::ReactionTwice,
+        Bug::ReusedKeyAnswered,
     ];
 
     pub fn name(self) -> &'static str {
@@ -252,6 +255,7 @@ impl Bug {
             Bug::LevelIgnored => "level-ignored",
             Bug::ReactionTwice => "reaction-twice",
             Bug::ImportUncompared => "import-uncompared",
+            Bug::ReusedKeyAnswered => "reused-key-answered",
         }
     }
 

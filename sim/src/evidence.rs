@@ -194,6 +194,21 @@ impl Evidence {
         self.record(|at| Record::Reacted { at, device, conversation: place, id, seq, reaction });
     }
 
+    /// The answer to a request under an idempotency key. `seq`: none, if the key belongs to another
+    /// body.
+    pub fn keyed(
+        &self,
+        device: DeviceNumber,
+        conversation: ConversationId,
+        id: &MessageId,
+        body: &str,
+        seq: Option<u64>,
+        duplicate: bool,
+    ) {
+        let (conversation, id, body) = (conversation.to_string(), id.clone(), body.to_owned());
+        self.record(|at| Record::Keyed { at, device, conversation, id, body, seq, duplicate });
+    }
+
     /// The reactions of a page of history.
     pub fn counted(&self, device: DeviceNumber, user: UserId, page: &wire::Page) {
         let (Some(first), Some(last)) = (page.events.first(), page.events.last()) else { return };

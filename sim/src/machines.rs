@@ -7,6 +7,7 @@
 
 mod clock;
 mod process;
+mod web;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -52,6 +52,8 @@ pub struct Society {
     pub administered: bool,
     /// Devices react to messages.
     pub reactions: bool,
+    /// A device of the first user comes in by HTTP and repeats idempotency keys.
+    pub keys: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,12 @@ const SOCIETY: u64 = 0x736f_6369_0002_bdec;
 /// draw them.
 const REACTIONS: u64 = 0x7265_6163_0008_302d;
 
+/// The same for idempotency keys. Neither the older seeds in `KEPT` nor the known seeds of other
+/// planted bugs draw them.
+const KEYS: u64 = 0x6b65_7973_0000_0013;
+/// One seed in this many has them.
+const KEYED: u64 = 4;
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -159,6 +167,7 @@ impl Plan {
             None => plan,
         };
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
+        plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;
         }
@@ -187,7 +196,7 @@ impl Society {
         };
         let (lists, odd_clock) = (often(), often().then(odd_clock));
         let strangers = if often() { rng.range(1, 4) as usize } else { 0 };
-        Society { lists, odd_clock, strangers, administered: often(), reactions: false }
+        Society { lists, odd_clock, strangers, administered: often(), reactions: false, keys: false }
     }
 }
 

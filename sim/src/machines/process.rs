@@ -9,13 +9,14 @@ use troupe_actors::birth::Born;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::{MeshKind, NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
-use troupe_edge_tcp::TcpEdge;
 use troupe_edge_tcp::door::Door;
+use troupe_edge_tcp::{TcpEdge, Web};
 use troupe_raft::Cluster;
 use troupe_raft::api::{ClusterConfig, LoginPolicy, Settings, Strangers};
 use troupe_raft::cluster::operate::Order;
 use troupe_runtime::{Platform, Rng};
 
+use super::web::ClientPort;
 use super::{Inspection, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
 use crate::evidence::Evidence;
 use crate::lanes::Lanes;
@@ -118,8 +119,8 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     }
     let serving = NodeConfig { hashing: Hashing::Quick, limits: unhurried() };
     let handle = NodeHandle::start_with(platform.clone(), cluster.clone(), serving, MeshKind::Direct).await?;
-    let listening =
-        troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()), web: None };
+    let web = plan.society.keys.then(|| Arc::new(ClientPort::new(handle.service())) as Arc<dyn Web>);
+    let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()), web };
     let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));
     tokio::select! {

@@ -2,8 +2,8 @@
 //!
 //! [`device`] is a client with the SDK and [`adversarial_client`] one without it that repeats
 //! everything. The [`group_owner`] changes the members of groups, a [`stranger`] adds users who do
-//! not know it, and the [`administrator`] manages the cluster. They act until the simulation ends
-//! the workload, send their final messages, and fall silent.
+//! not know it, and the [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP. They
+//! act until the simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod administrator;
@@ -11,6 +11,7 @@ mod adversarial_client;
 mod device;
 mod device_store;
 mod group_owner;
+mod key_repeater;
 mod reactions;
 mod stranger;
 
@@ -204,6 +205,15 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.administered && here(number) {
         tokio::spawn(administrator::live(workload.clone(), number));
+    }
+    let number = next();
+    if workload.plan.society.keys {
+        // The first user's.
+        workload.owners.lock().insert(number, 0);
+        workload.send_only.lock().insert(number);
+        if here(number) {
+            tokio::spawn(key_repeater::live(workload.clone(), number, 0));
+        }
     }
     std::future::pending::<()>().await;
     Ok(())
