@@ -5,13 +5,14 @@
 
 mod disk;
 mod failover;
+mod http;
 mod recovery;
 mod whole;
 
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -118,12 +119,14 @@ pub struct Common {
 enum WayIn {
     Tcp,
     Websocket,
+    /// Sends only
+    Http,
 }
 
 impl From<WayIn> for Edge {
     fn from(way: WayIn) -> Edge {
         match way {
-            WayIn::Tcp => Edge::Tcp,
+            WayIn::Tcp | WayIn::Http => Edge::Tcp,
             WayIn::Websocket => Edge::WebSocket,
         }
     }
@@ -147,6 +150,7 @@ pub async fn run(bench: Bench, troupe: &Path) -> Result<()> {
 async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
     match bench {
         Bench::Sends { common, rate, seconds, senders, conversations, in_flight, body_bytes } => {
+            let by_http = matches!(common.edge, WayIn::Http);
             let bed = Bed::new(&common, troupe).await?;
             let mut options = sends::Options::new(bed.target());
             options.rate = rate;
@@ -156,34 +160,42 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
             options.in_flight = in_flight.unwrap_or(options.in_flight);
             options.body_bytes = body_bytes.unwrap_or(options.body_bytes);
             let before = bed.terms().await?;
-            let report = sends::run(options).await?;
+            let report = match by_http {
+                true => serde_json::to_value(http::run(options).await?)?,
+                false => serde_json::to_value(sends::run(options).await?)?,
+            };
             let elections = bed.terms().await?.zip(before).map(|(after, before)| after - before);
             bed.finish(&report, common.json, json!({ "elections": elections })).await
         }
         Bench::Idle { common, connections, seconds } => {
-            let bed = Bed::new(&common, troupe).await?;
-            // The first logins leave memory in a server, for instance of password hashing, that
-            // belongs to no connection.
-            let few = idle::Options { target: bed.target(), connections: WARM_UP, hold: Duration::ZERO };
-            drop(idle::open(&few).await?);
-            let before = bed.resident_bytes()?;
-            let options = idle::Options { target: bed.target(), connections, hold: Duration::from_secs(seconds) };
-            let mut held = idle::open(&options).await?;
-            let report = held.hold(options.hold).await;
-            let after = bed.resident_bytes()?;
-            let per = match (before, after) {
-                (Some(before), Some(after)) => json!(after.saturating_sub(before) / held.opened().max(1) as u64),
-                _ => Value::Null,
+            ensure!(
+                !matches!(common.edge, WayIn::Http),
+                "an idle connection of HTTP is no session: use tcp or websocket"
+            );
+            let hold = Duration::from_secs(seconds);
+            // A cluster of its own for each way in: freed memory would be used again.
+            let tcp = match common.edge {
+                WayIn::Websocket if common.server.is_none() => {
+                    let mut bed = Bed::local(troupe).await?;
+                    let (_, per, _) = idle_bytes(&bed, connections, hold).await?;
+                    bed.stop().await?;
+                    per
+                }
+                _ => None,
             };
+            let bed = Bed::new(&common, troupe).await?;
+            let (report, per, (before, after)) = idle_bytes(&bed, connections, hold).await?;
             let memory = json!({
                 "rss_bytes_per_connection": per,
+                "rss_bytes_per_tcp_connection": tcp,
+                "rss_bytes_above_tcp": per.zip(tcp).map(|(per, tcp)| per as i64 - tcp as i64),
                 "rss_before_bytes": before,
                 "rss_after_bytes": after,
             });
-            drop(held);
             bed.finish(&report, common.json, memory).await
         }
         Bench::Fanout { common, members, rate, seconds } => {
+            ensure!(!matches!(common.edge, WayIn::Http), "HTTP pushes nothing here: use tcp or websocket");
             let bed = Bed::new(&common, troupe).await?;
             let mut options = fanout::Options::new(bed.target());
             options.online = members;
@@ -210,6 +222,25 @@ async fn measure(bench: Bench, troupe: &Path) -> Result<()> {
             print(serde_json::to_value(baseline)?, json)
         }
     }
+}
+
+/// Opens idle connections: the report, the bytes of each on the servers, and resident memory before
+/// and after.
+async fn idle_bytes(
+    bed: &Bed,
+    connections: usize,
+    hold: Duration,
+) -> Result<(idle::Report, Option<u64>, (Option<u64>, Option<u64>))> {
+    // The first logins leave memory in a server, for instance of password hashing, that belongs to
+    // no connection.
+    let few = idle::Options { target: bed.target(), connections: WARM_UP, hold: Duration::ZERO };
+    drop(idle::open(&few).await?);
+    let before = bed.resident_bytes()?;
+    let mut held = idle::open(&idle::Options { target: bed.target(), connections, hold }).await?;
+    let report = held.hold(hold).await;
+    let after = bed.resident_bytes()?;
+    let per = before.zip(after).map(|(before, after)| after.saturating_sub(before) / held.opened().max(1) as u64);
+    Ok((report, per, (before, after)))
 }
 
 /// Few users make all the load of a bench. They pay like others, out of budgets that they cannot
@@ -287,10 +318,15 @@ impl Bed {
         whole::terms(cluster).await.map(Some)
     }
 
-    async fn finish(mut self, report: &impl Serialize, as_json: bool, more: Value) -> Result<()> {
-        if let Some(cluster) = &mut self.cluster {
-            cluster.stop_all(Duration::from_secs(15)).await?;
+    async fn stop(&mut self) -> Result<()> {
+        match &mut self.cluster {
+            Some(cluster) => cluster.stop_all(Duration::from_secs(15)).await,
+            None => Ok(()),
         }
+    }
+
+    async fn finish(mut self, report: &impl Serialize, as_json: bool, more: Value) -> Result<()> {
+        self.stop().await?;
         let mut all = serde_json::to_value(report)?;
         for part in [more, serde_json::to_value(&self.baseline)?] {
             if let (Value::Object(all), Value::Object(part)) = (&mut all, part) {

@@ -3,6 +3,8 @@
 //!
 //! The cluster refuses second logins, as CIM does, so that this can be shown too.
 
+mod by_http;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
@@ -66,6 +68,7 @@ async fn story(cluster: &mut LocalCluster) -> Result<()> {
     everyone(&mut alice, &mut bob).await?;
     offline(cluster, &accounts[2], &mut alice, &mut bob, group).await?;
     second_login(cluster, &accounts[0]).await?;
+    by_http::walk(cluster, &mut alice).await?;
     kill(cluster, &mut alice, &mut bob).await?;
     alice.client.close().await;
     bob.client.close().await;
