@@ -1,5 +1,7 @@
 //! Bodies in JSON, read within a cap and refused with what is wrong.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,8 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, Error, Unexpected, Visitor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use troupe_actors::message::Refusal;
@@ -19,6 +22,7 @@ use crate::api::Api;
 use crate::asker::Guest;
 use crate::fair::Receiving;
 use crate::problem::{Problem, not_json};
+use crate::query::GREATEST;
 
 /// Bytes of a registration or a login. Above it: `too_large`.
 pub const GREETING: usize = 8 * 1024;
@@ -140,6 +144,31 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// A whole number, also as `7.0`: JSON has one kind of numbers.
+pub fn whole<'de, T: TryFrom<u64>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    struct Whole<T>(PhantomData<T>);
+
+    impl<T: TryFrom<u64>> Visitor<'_> for Whole<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number in its range")
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+            T::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+        }
+
+        fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+            if number.fract() != 0.0 || !(0.0..=GREATEST as f64).contains(&number) {
+                return Err(E::invalid_value(Unexpected::Float(number), &self));
+            }
+            self.visit_u64(number as u64)
+        }
+    }
+    from.deserialize_u64(Whole(PhantomData))
+}
+
 /// The error of a field, with the nearest name for one that is unknown.
 pub fn explain(path: &str, error: &str) -> String {
     if let Some((field, known)) = unknown_field(error) {
@@ -190,6 +219,24 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Nothing {}
+
+    #[derive(Debug, Deserialize)]
+    struct Number {
+        #[serde(deserialize_with = "whole")]
+        many: u32,
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point() {
+        let read = |text: &str| parse::<Number>(format!(r#"{{"many":{text}}}"#).as_bytes()).ok().map(|read| read.many);
+        assert_eq!(
+            (read("7"), read("7.0"), read("7e2"), read("4294967295.0")),
+            (Some(7), Some(7), Some(700), Some(u32::MAX))
+        );
+        for wrong in ["7.5", "-1", "-1.0", "4294967296", "4294967296.0", "1e300", "\"7\"", "null", "[7]"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 
     fn refused<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> String {
         let problem = parse::<T>(text.as_bytes()).expect_err("refused");

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::asker::Asker;
 use crate::ids::{Conversation as ConversationText, conversation_of_path};
-use crate::json::Json;
+use crate::json::{Json, whole};
 use crate::key::Key;
 use crate::problem::Problem;
 use crate::query::{Path, Query, limit, seq};
@@ -71,7 +71,10 @@ pub struct ListQuery {
     responses((status = 200, body = Conversations)))]
 pub async fn list(asker: Asker, Query(query): Query<ListQuery>) -> Result<Answer<Conversations>, Problem> {
     let limit = limit(query.limit, limits::PAGE_CONVERSATIONS)?;
-    let after = query.after.unwrap_or_default();
+    let after = match query.after.filter(|after| !after.is_empty()) {
+        Some(after) => conversation_of_path(&after)?.to_string(),
+        None => String::new(),
+    };
     let list = asker.perform(wire::ListConversations { after, limit }).await?;
     let wire::Conversations { conversations, more, unavailable } = list;
     let conversations = conversations.into_iter().map(Conversation::from).collect();
@@ -125,6 +128,7 @@ pub async fn leave(asker: Asker, Path(conversation): Path<String>, key: Key) -> 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 9007199254740991u64)]
     seq: u64,
 }

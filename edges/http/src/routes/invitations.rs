@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::asker::Asker;
 use crate::ids::{Conversation, Id, conversation_of_path};
-use crate::json::Json;
+use crate::json::{Json, whole};
 use crate::problem::Problem;
 use crate::query::{Path, seq};
 
@@ -43,6 +43,7 @@ pub async fn list(asker: Asker) -> Result<Answer<Invitations>, Problem> {
 #[serde(deny_unknown_fields)]
 pub struct Accept {
     /// As listed.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 9007199254740991u64)]
     seq: u64,
 }

@@ -17,7 +17,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::asker::Asker;
 use crate::ids::{Conversation, conversation_of_path};
-use crate::json::{Json, MESSAGE};
+use crate::json::{Json, MESSAGE, whole};
 use crate::key::{self, Key};
 use crate::problem::{Problem, follows_itself};
 use crate::query::{Path, Query, limit, seq};
@@ -44,6 +44,7 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Opti
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewBody {
+    #[serde(deserialize_with = "whole")]
     kind: u32,
     #[serde(default, deserialize_with = "given")]
     text: Option<String>,

@@ -138,7 +138,7 @@ const OTHERS: &[(&str, &str, &str, u16, &str)] = &[
     ("GET", "/v1/conversations/everyone/messages?after=1&before=0", "", 400, "bad_request"),
     ("GET", "/v1/conversations/everyone/messages?before=0", "", 400, "bad_request"),
     ("GET", "/v1/conversations/everyone/messages?after=%ff", "", 400, "bad_request"),
-    ("GET", "/v1/conversations?after=nonsense", "", 400, "bad_request"),
+    ("GET", "/v1/conversations?after=nonsense", "", 404, "not_member"),
     ("GET", "/v1/users/%ff", "", 400, "bad_request"),
     ("GET", "/v1/users/0", "", 404, "no_such_user"),
     ("GET", "/v1/users?prefix=%00", "", 200, ""),

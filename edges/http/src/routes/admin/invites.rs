@@ -11,7 +11,7 @@ use wire::admin_answer::Answer;
 
 use super::{ask, order, other};
 use crate::asker::Asker;
-use crate::json::Json;
+use crate::json::{Json, whole};
 use crate::key::Key;
 use crate::problem::Problem;
 use crate::query::{Path, Query, limit, seq};
@@ -74,8 +74,10 @@ pub struct NewInvite {
     #[schema(pattern = "^[A-Za-z0-9-]{12,64}$")]
     code: String,
     /// Accounts that it may register.
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 1000)]
     uses: u32,
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 9007199254740991u64)]
     expires_ms: u64,
     #[serde(default)]
