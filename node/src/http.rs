@@ -110,8 +110,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, limits: Limits, s
 
 /// The routes for clients, which the client port serves too.
 pub fn public(shared: Arc<Shared>) -> Router {
-    let websocket = any(websocket).route_layer(from_fn_with_state(shared.clone(), paid));
-    Router::new().route("/v1/ws", websocket).fallback(api).with_state(shared)
+    let paid = from_fn_with_state(shared.clone(), paid);
+    Router::new().route("/v1/ws", any(websocket)).route_layer(paid).fallback(api).with_state(shared)
 }
 
 /// The unit of a request to a node that serves. The router of the API takes its own.
