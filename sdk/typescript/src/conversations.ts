@@ -48,6 +48,11 @@ export interface Asker {
 export class ConversationList implements Watched<readonly ConversationView[]> {
   private readonly views = new Map<ConversationId, ConversationView>();
   private readonly shown = new Value<readonly ConversationView[]>([]);
+  /**
+   * The latest events of conversations whose lines have not arrived yet. At the limit the oldest is
+   * dropped, and its line has no last event until the next one.
+   */
+  private readonly early = new Map<ConversationId, Event>();
   /** Conversations to ask for. */
   private readonly stale = new Set<ConversationId>();
   private isWholeStale = false;
@@ -121,6 +126,7 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
       case "conversationAdded":
         return this.refresh(item.conversation);
       case "conversationRemoved":
+        this.early.delete(item.conversation);
         if (this.views.delete(item.conversation)) this.show();
         return;
       case "stateChanged":
@@ -134,7 +140,15 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
 
   private event(conversation: ConversationId, event: Event): void {
     const view = this.views.get(conversation);
-    if (view === undefined) return this.refresh(conversation);
+    if (view === undefined) {
+      this.early.delete(conversation);
+      this.early.set(conversation, event);
+      for (const oldest of this.early.keys()) {
+        if (this.early.size <= PAGE_CONVERSATIONS) break;
+        this.early.delete(oldest);
+      }
+      return this.refresh(conversation);
+    }
     // Names, members and roles are those of the server.
     if (event.content.kind !== "message" && event.content.kind !== "reacted") this.refresh(conversation);
     // An event that the line counts already.
@@ -223,11 +237,13 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
     const id = readConversation(line.conversation);
     if (id === undefined) return;
     const held = this.views.get(id);
+    const last = held?.last ?? this.early.get(id);
+    this.early.delete(id);
     // Read before an event that has arrived meanwhile: ask again.
-    if (held !== undefined && held.head > line.head) this.stale.add(id);
+    if ((held?.head ?? last?.seq ?? 0) > line.head) this.stale.add(id);
     const { name, members, role, open } = line;
     this.views.set(id, {
-      ...{ id, name, members, role, isOpen: open, last: held?.last, unread: line.unread },
+      ...{ id, name, members, role, isOpen: open, last, unread: line.unread },
       head: seq(Math.max(line.head, held?.head ?? 0)),
       timeMs: Math.max(line.timeMs, held?.timeMs ?? 0),
       delivered: seq(line.delivered),
