@@ -242,16 +242,18 @@ impl Administrator {
     /// Logs in until it succeeds. Returns the token.
     async fn enter(&self, name: &str, password: &str, new: &str, device: &str) -> Option<Bytes> {
         loop {
-            let entered = match self.open().await {
-                Ok(connection) => in_time(connection.login_with_new(name, password, new, device)).await,
-                Err(error) => Err(error),
+            let Ok(connection) = self.open().await else {
+                self.pause().await?;
+                continue;
             };
-            match entered {
+            match in_time(connection.login_with_new(name, password, new, device)).await {
                 Ok(logged_in) => return Some(logged_in.token),
                 Err(error) if error.code() == Some(Refusal::WrongCredentials.code()) => {
                     self.workload.evidence.wrong(format!("{name} cannot log in with \"{password}\": {error}"));
                     return None;
                 }
+                // A login without an answer may commit late, and end the session of its repetition.
+                Err(error) if error.code().is_none() => return None,
                 Err(_) => self.pause().await?,
             }
         }
