@@ -62,6 +62,10 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
    * Read positions that are not sent yet. An entry stays for as long as no other one may be sent.
    */
   private readonly reading = new Map<ConversationId, number | undefined>();
+  /** Read positions that the server has confirmed. */
+  private readonly confirmed = new Map<ConversationId, number>();
+  /** Conversations to ask for when the server confirms a read position. */
+  private readonly behind = new Set<ConversationId>();
 
   constructor(
     private readonly client: Asker,
@@ -127,6 +131,8 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
         return this.refresh(item.conversation);
       case "conversationRemoved":
         this.early.delete(item.conversation);
+        this.confirmed.delete(item.conversation);
+        this.behind.delete(item.conversation);
         if (this.views.delete(item.conversation)) this.show();
         return;
       case "stateChanged":
@@ -172,12 +178,17 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
   private sendRead(conversation: ConversationId, upTo: number): void {
     this.reading.set(conversation, undefined);
     // A position that was not sent is sent with the next one.
-    this.client.markRead(conversation, upTo).catch(ignored);
+    this.client.markRead(conversation, upTo).then(() => this.readConfirmed(conversation, upTo), ignored);
     this.clock.after(READ_EVERY, () => {
       const later = this.reading.get(conversation);
       this.reading.delete(conversation);
       if (later !== undefined) this.sendRead(conversation, later);
     });
+  }
+
+  private readConfirmed(conversation: ConversationId, upTo: number): void {
+    this.confirmed.set(conversation, Math.max(this.confirmed.get(conversation) ?? 0, upTo));
+    if (this.behind.delete(conversation)) this.refresh(conversation);
   }
 
   private refresh(conversation: ConversationId): void {
@@ -241,9 +252,15 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
     this.early.delete(id);
     // Read before an event that has arrived meanwhile: ask again.
     if ((held?.head ?? last?.seq ?? 0) > line.head) this.stale.add(id);
+    // The line is older than this device's read position, and its count with it.
+    let { unread } = line;
+    if (held !== undefined && held.read > line.read) {
+      unread = held.unread;
+      ((this.confirmed.get(id) ?? 0) > line.read ? this.stale : this.behind).add(id);
+    }
     const { name, members, role, open } = line;
     this.views.set(id, {
-      ...{ id, name, members, role, isOpen: open, last, unread: line.unread },
+      ...{ id, name, members, role, isOpen: open, last, unread },
       head: seq(Math.max(line.head, held?.head ?? 0)),
       timeMs: Math.max(line.timeMs, held?.timeMs ?? 0),
       delivered: seq(line.delivered),

@@ -98,6 +98,19 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
     assert.deepEqual(page.reactions.get(seq), [{ emoji: "👍", users: 1, mine: true }]);
     assert.ok((await client.sessions()).some((session) => session.device === "groups"));
     await assert.rejects(client.leaveGroup("g999424"), (error) => error instanceof Rejected && error.code === "not_member");
+
+    const other = await connect(1, { device: "groups", startAt: "beginning" });
+    const list = other.conversationList;
+    void (async () => {
+      for await (const _ of other.events);
+    })();
+    await until(() => list.find(team)?.unread === 1 && list.find(team)?.last !== undefined);
+    assert.equal(list.find(team)?.name, "crew");
+    list.markRead(team, placed.seq);
+    await until(async () => (await other.getConversations([team])).conversations[0]?.unread === 0);
+    await (await client.send(team, "one more")).acked();
+    await until(() => list.find(team)?.unread === 1);
+    await other.close();
     await client.logout();
     assert.equal(client.state.get().is, "kicked");
   });
@@ -170,3 +183,11 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
     assert.ok(report.faults >= 2 && report.unknown === 0, JSON.stringify(report).slice(0, 2_000));
   });
 });
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await isSo())) {
+    assert.ok(performance.now() < deadline, "it did not happen within 20 seconds");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

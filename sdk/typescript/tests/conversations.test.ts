@@ -97,6 +97,30 @@ test("messages of others count, the latest conversation is first, and a read tak
   assert.deepEqual(server.read, [["everyone", 8]]);
 });
 
+test("a line from before a read does not bring its count back", async () => {
+  const server = new Server(line(EVERYONE, 5, 2));
+  const [list, clock] = await loaded(server);
+  list.markRead(EVERYONE, 5);
+  // The server answers without the read, and then with it.
+  list.take(received(EVERYONE, 5, BOB, { kind: "renamed", name: "all" }, 0));
+  await clock.sleep(100);
+  assert.deepEqual(shown(list), ["everyone 0/5"]);
+  server.lines.set("everyone", line(EVERYONE, 6, 1));
+  list.take(received(EVERYONE, 6));
+  await clock.sleep(2_000);
+  assert.deepEqual(shown(list), ["everyone 1/6"]);
+});
+
+test("an event that comes before its line is the last one of that line", async () => {
+  const server = new Server();
+  const [list, clock] = await loaded(server);
+  server.lines.set("g7", line(GROUP, 2, 1));
+  list.take(received(GROUP, 1));
+  list.take(received(GROUP, 2));
+  await clock.sleep(200);
+  assert.deepEqual([shown(list), list.find("g7")?.last?.seq], [["g7 1/2"], 2]);
+});
+
 test("an event that the line counts already is not counted twice", async () => {
   const [list] = await loaded(new Server(line(EVERYONE, 5, 2)));
   list.take(received(EVERYONE, 5));
