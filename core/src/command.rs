@@ -9,7 +9,7 @@ use crate::name::Username;
 
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
-pub(crate) use import::NOBODY;
+pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger

@@ -1,5 +1,5 @@
-//! Reactions of two devices of one user, over TCP and over WebSocket. Few emoji and recent messages
-//! make them meet: they give what is there, and take back what is not.
+//! Reactions of two devices of one user, over TCP and over WebSocket. Both choose from few emoji and
+//! recent messages, so they also give reactions that exist, and take back reactions that do not.
 
 use std::sync::Arc;
 use std::time::Duration;

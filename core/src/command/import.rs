@@ -29,8 +29,8 @@ pub enum Destination {
     Group { key: ClientMessageId, open: bool },
 }
 
-/// In the row that finds a group by its key: no user can be this creator.
-pub(crate) const NOBODY: UserId = UserId(0);
+/// The creator in the row that finds an imported group by its key. No user has this id.
+pub(crate) const IMPORTER: UserId = UserId(0);
 
 impl Import {
     pub fn slot(&self) -> Slot {

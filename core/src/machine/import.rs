@@ -6,7 +6,7 @@
 
 use super::conversation::new_conversation;
 use super::{Outcome, Step, somebody};
-use crate::command::{AdvanceCursors, Append, Destination, Import, Intent, NOBODY};
+use crate::command::{AdvanceCursors, Append, Destination, IMPORTER, Import, Intent};
 use crate::error::{Refused, Rejection};
 use crate::event::{Event, EventKind, KINDS};
 use crate::feature::check_name;
@@ -45,7 +45,7 @@ impl Step<'_> {
         let found = match c.into {
             Destination::Known(conversation) => Some(conversation),
             Destination::Group { key, .. } => {
-                let group = self.state.get::<GroupOfRequest>(&(c.slot(), NOBODY, key));
+                let group = self.state.get::<GroupOfRequest>(&(c.slot(), IMPORTER, key));
                 group.map(|GroupOfRequest(group)| ConversationId::Group(group))
             }
         };
@@ -62,8 +62,8 @@ impl Step<'_> {
         }
         let (mut to, mut placed) = (found, 0);
         for event in &c.events[known..] {
-            // A place that the rules refuse ends the import there: what is before it stays, and the
-            // next request gets the refusal.
+            // The first refused event ends the import: the events before it stay, and the next
+            // request gets the refusal.
             if let Err(why) = self.admit_imported(to, &mut row, event) {
                 if placed == 0 {
                     return Err(why);
@@ -99,7 +99,7 @@ impl Step<'_> {
             return Err(Rejection::BadRequest("only an import into a group creates one"));
         };
         let group = GroupId(self.mint(c.slot())?);
-        self.state.put(&(c.slot(), NOBODY, key), &GroupOfRequest(group));
+        self.state.put(&(c.slot(), IMPORTER, key), &GroupOfRequest(group));
         Ok(ConversationId::Group(group))
     }
 

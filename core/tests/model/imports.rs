@@ -102,7 +102,7 @@ proptest! {
             is_equal(&from, conversation, &to, found);
             prop_assert_eq!(to.page::<AuditRow>(&found.slot(), None, usize::MAX).len(), 1, "one row for the run");
             if found.is_group() {
-                prop_assert!(to.outbox().iter().all(|row| row.by.is_none()), "nobody is asked again");
+                prop_assert!(to.outbox().iter().all(|row| row.by.is_none()), "an import invites no member again");
             }
             let once = to.clone();
             let head = from.events(conversation).len() as u64;

@@ -6,7 +6,7 @@
 //! 1 byte    version
 //! 1 byte    flags: whole, has the channel
 //! 8 bytes   of the cluster's id
-//! varints   history, user, the channel's seq, then two lists: peers of direct conversations, groups
+//! varints   history, user, the channel's seq, then two lists: peers of direct chats, groups
 //! 4 bytes   of SHA-256 over all of it
 //! ```
 //!
