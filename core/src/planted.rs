@@ -145,15 +145,14 @@ pub enum Bug {
     LevelIgnored,
     /// Place a reaction that its user has given already.
     ReactionTwice,
-    /// Take an import for the log that is there, without a look at it. In no list yet: the model of
-    /// core detects it (`core/tests/model/imports.rs`), and no simulated user imports.
+    /// Take an import for the log that is there, without a look at it.
     ImportUncompared,
     /// Answer a repeated key without a look at its first body.
     ReusedKeyAnswered,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 48] = [
+    pub const ALL: [Bug; 49] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -202,6 +201,7 @@ impl Bug {
         Bug::LevelIgnored,
         Bug::ReactionTwice,
         Bug::ReusedKeyAnswered,
+        Bug::ImportUncompared,
     ];
 
     pub fn name(self) -> &'static str {

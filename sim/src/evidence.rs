@@ -31,6 +31,8 @@ pub struct Seen {
     pub acked: BTreeMap<Conversation, u64>,
     /// By device: the position in each conversation.
     pub positions: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
+    /// Messages of imports.
+    pub imports: BTreeSet<MessageId>,
     /// Conversations with at least one message.
     pub conversations: BTreeSet<ConversationId>,
     /// Events of groups that a user has fetched.
@@ -113,6 +115,15 @@ impl Evidence {
         seen.sends += 1;
         seen.conversations.insert(conversation);
         seen.unanswered.entry(device).or_default().insert(id.clone());
+    }
+
+    /// An event that an operator imports, before its first attempt. Its outcome may stay unknown,
+    /// because an attempt may end with its node.
+    pub fn importing(&self, device: DeviceNumber, user: UserId, conversation: ConversationId, id: &MessageId) {
+        if self.seen.lock().imports.insert(id.clone()) {
+            self.invoked(device, user, conversation, id);
+            self.forget(device, |_| false);
+        }
     }
 
     pub fn acked(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, seq: u64) {

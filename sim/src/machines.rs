@@ -6,6 +6,7 @@
 //! failure.
 
 mod clock;
+mod importer;
 mod process;
 mod web;
 

@@ -17,7 +17,9 @@ use troupe_raft::cluster::operate::Order;
 use troupe_runtime::{Platform, Rng};
 
 use super::web::ClientPort;
-use super::{Inspection, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, name};
+use super::{
+    Inspection, Machine, Power, REPLICATION, Setting, Window, client_address, cluster_address, importer, name,
+};
 use crate::evidence::Evidence;
 use crate::lanes::Lanes;
 use crate::wire::Wire;
@@ -123,6 +125,9 @@ async fn live(setting: &Setting, node: usize, machine: &Mutex<Machine>) -> turmo
     let listening = troupe_edge_tcp::Config { listen: "0.0.0.0:7700".to_owned(), door: Arc::new(Door::plain()), web };
     let edge = TcpEdge::start(&platform, handle.service().clone(), listening).await?;
     tokio::spawn(birth(setting.evidence.clone(), handle.born()));
+    if plan.society.imports {
+        tokio::spawn(importer::run(setting.clone(), node, handle.clone()));
+    }
     tokio::select! {
         biased;
         why = cluster.fatal() => return Err(why.into()),
