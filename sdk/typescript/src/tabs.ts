@@ -9,14 +9,15 @@
  * leader what the last one did not answer.
  */
 
-import { asTroupeError, type ErrorRecord, ofRecord, recordOf, Stopped, TroupeError } from "./errors.js";
+import { asTroupeError, ofRecord, recordOf, Stopped, type TroupeError } from "./errors.js";
 import { type ClientMessageId, hex, randomId } from "./ids.js";
 import type { Incoming, MessageState, State } from "./items.js";
 import type { Request, ServerMessage } from "./line.js";
 import type { LocalSession } from "./local.js";
 import type { Queued } from "./outbox.js";
-import type { Account, Notice, Outcome, Session } from "./session.js";
+import type { Account, Notice, Session } from "./session.js";
 import type { EventQuery, Kept, Store } from "./store.js";
+import { type Call, type Message, received, type Standing, sent, UNKNOWN } from "./tab-messages.js";
 
 /** Items that a tab keeps ready. Above it events wait in the store. */
 const ROOM = 1_024;
@@ -60,44 +61,11 @@ function ofBrowser(): TabsPlatform | undefined {
   return { locks, channel: (name) => new BroadcastChannel(name) };
 }
 
-type Settled = Omit<Outcome, "outcome"> & { readonly outcome: Exclude<Outcome["outcome"], TroupeError> | { readonly error: ErrorRecord } };
-type SentNotice = Exclude<Notice, Outcome> | Settled;
-
-/** What the leader knows. */
-interface Standing {
-  readonly state: State;
-  readonly account: Account | undefined;
-  readonly token: Uint8Array | undefined;
-  readonly device: string;
-  readonly outbox: readonly [Queued, MessageState][];
-  /** The number of the latest stored event. */
-  readonly last: number;
-}
-
-type Call = { readonly method: "send"; readonly message: Queued } | { readonly method: "ask"; readonly request: Request };
-
-type Message =
-  | { readonly kind: "join" }
-  | { readonly kind: "lead"; readonly leader: string; readonly standing: Standing }
-  | { readonly kind: "notice"; readonly notice: SentNotice; readonly standing: Omit<Standing, "outbox"> }
-  /** `before` and `last`: the numbers around the events among these items. */
-  | { readonly kind: "items"; readonly items: readonly Incoming[]; readonly before: number; readonly last: number }
-  | { readonly kind: "call"; readonly from: string; readonly id: number; readonly call: Call }
-  | {
-      readonly kind: "answer";
-      readonly to: string;
-      readonly id: number;
-      readonly answer?: ServerMessage | undefined;
-      readonly error?: ErrorRecord;
-    };
-
 interface Pending {
   readonly call: Call;
   readonly resolve: (answer: ServerMessage | undefined) => void;
   readonly reject: (error: TroupeError) => void;
 }
-
-const UNKNOWN: Standing = { state: { is: "connecting" }, account: undefined, token: undefined, device: "", outbox: [], last: 0 };
 
 export class TabSession implements Session {
   private readonly tab = hex(randomId());
@@ -452,17 +420,4 @@ export class TabSession implements Session {
   private wake(): void {
     for (const wake of this.waiting.splice(0)) wake();
   }
-}
-
-/** A notice as data: an error has a class, which does not reach other tabs. */
-function sent(notice: Notice): SentNotice {
-  if (notice.notice !== "settled") return notice;
-  const { outcome } = notice;
-  return { ...notice, outcome: outcome instanceof TroupeError ? { error: recordOf(outcome) } : outcome };
-}
-
-function received(notice: SentNotice): Notice {
-  if (notice.notice !== "settled") return notice;
-  const { outcome } = notice;
-  return { ...notice, outcome: "error" in outcome ? ofRecord(outcome.error) : outcome };
 }

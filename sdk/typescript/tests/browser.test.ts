@@ -50,7 +50,7 @@ class Site {
   constructor(private readonly nodes: readonly string[]) {
     this.server = createServer((asked, answer) => {
       if (asked.url?.startsWith("/v1/")) return this.passRequest(asked, answer);
-      const script = /^\/sdk\/([a-z0-9]+\.js)$/.exec(asked.url ?? "")?.[1];
+      const script = /^\/sdk\/([a-z0-9-]+\.js)$/.exec(asked.url ?? "")?.[1];
       answer.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
       answer.end(script === undefined ? PAGE : readFileSync(BUILD + script));
     });
