@@ -1,5 +1,5 @@
-//! Reactions of two devices of one user, over TCP and over WebSocket. Both choose from few emoji and
-//! recent messages, so they also give reactions that exist, and take back reactions that do not.
+//! Reactions of two devices of one user, over TCP and over WebSocket. Both choose from few emoji
+//! and recent messages, so they also give reactions that exist, and take back those that do not.
 
 use std::sync::Arc;
 use std::time::Duration;
