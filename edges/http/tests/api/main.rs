@@ -19,5 +19,6 @@ mod idempotency;
 mod messages;
 mod privacy;
 mod reactions;
+mod reused_keys;
 mod stream;
 mod three_nodes;
