@@ -13,7 +13,6 @@ use troupe_raft::api::Registration;
 
 use super::Entry;
 use super::admin::invites::code_hash;
-use super::repeat::made_with;
 use crate::address::Address;
 use crate::message::{Answer, Refusal, Request, wire};
 use crate::service::Service;
@@ -37,12 +36,11 @@ impl Entry for wire::Register {
             let name = name.key().clone();
             change(&service, hash, InviteChange::Reserve { hash, request, name }).await?;
         }
-        match enrol(&service, address, name, self.password.clone(), request).await {
-            Ok((user, hash)) => {
+        match enrol(&service, address, name, self.password, request).await {
+            Ok(user) => {
                 if let Some(hash) = invited {
                     settle(&service, hash, InviteChange::Settle { request, user });
                 }
-                made_with(&service, address, user, &hash, self.password).await?;
                 Ok(wire::Registered { user_id: user.0 })
             }
             Err(refusal) => {
@@ -80,11 +78,10 @@ async fn enrol(
     name: Username,
     password: String,
     request: ClientMessageId,
-) -> Result<(UserId, String), Refusal> {
-    let hash = service.passwords.hash(address, password).await?;
-    let password_hash = hash.clone();
+) -> Result<UserId, Refusal> {
+    let password_hash = service.passwords.hash(address, password).await?;
     match service.commit(Command::Register(Register { name, password_hash, request })).await? {
-        Answer::Registered(user) => Ok((user, hash)),
+        Answer::Registered(user) => Ok(user),
         _ => Err(Refusal::Unavailable),
     }
 }

@@ -19,6 +19,5 @@ mod idempotency;
 mod messages;
 mod privacy;
 mod reactions;
-mod reused_keys;
 mod stream;
 mod three_nodes;

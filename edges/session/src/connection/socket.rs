@@ -1,14 +1,19 @@
 //! The task of a connection: it reads frames for the actor, and writes frames of the outbox.
 //!
-//! An idle connection is cheap: it has no read buffer and one timer. Reading stops while the send
-//! window is full, so that a fast client waits in its own socket.
+//! An idle connection is cheap: it has no read buffer and one timer, and what only a busy one needs
+//! is on the heap. Reading stops while the send window is full, so that a fast client waits in its
+//! own socket.
 
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use ractor::ActorRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use troupe_actors::budgets::{Payer, Verdict};
@@ -35,38 +40,38 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// Runs until the client is gone or the last frame is written.
 pub async fn run(opened: Opened, begun: Instant, outbox: Arc<Outbox>, payer: Arc<Payer>, edge: ActorRef<EdgeMsg>) {
-    serve(opened, begun, &outbox, &payer, &edge).await;
-    // An actor that has ended knows already.
-    let _ = edge.send_message(EdgeMsg::Closed);
-}
-
-async fn serve(opened: Opened, begun: Instant, outbox: &Outbox, payer: &Payer, edge: &ActorRef<EdgeMsg>) {
-    let Opened { stream, framing, received } = opened;
+    let Opened { stream, mut framing, received: mut waiting } = opened;
     let (mut reads, mut writes) = tokio::io::split(stream);
     let heard_end = {
-        let writing = write(&mut writes, outbox);
+        let writing = write(&mut writes, &outbox);
         tokio::pin!(writing);
         tokio::select! {
             () = &mut writing => false,
-            () = read(&mut reads, framing, received, begun, outbox, payer, edge) => {
+            () = read(&mut reads, &mut *framing, &mut waiting, begun, &outbox, &payer, &edge) => {
                 // No more frames come in; those that wait are still written.
                 outbox.finish();
-                let _ = tokio::time::timeout(LAST_WRITE, writing).await;
+                let _ = Box::pin(tokio::time::timeout(LAST_WRITE, writing)).await;
                 true
             }
         }
     };
-    let _ = tokio::time::timeout(LAST_WRITE, writes.shutdown()).await;
     let linger = outbox.form().linger();
-    if !heard_end && !linger.is_zero() {
-        let _ = tokio::time::timeout(linger, tokio::io::copy(&mut reads, &mut tokio::io::sink())).await;
-    }
+    // On the heap: most of its life a connection does not end.
+    Box::pin(async move {
+        let _ = tokio::time::timeout(LAST_WRITE, writes.shutdown()).await;
+        if !heard_end && !linger.is_zero() {
+            let _ = tokio::time::timeout(linger, tokio::io::copy(&mut reads, &mut tokio::io::sink())).await;
+        }
+    })
+    .await;
+    // An actor that has ended knows already.
+    let _ = edge.send_message(EdgeMsg::Closed);
 }
 
 async fn read(
     reads: &mut ReadHalf<Box<dyn Stream>>,
-    mut framing: Box<dyn Framing>,
-    mut waiting: BytesMut,
+    framing: &mut dyn Framing,
+    waiting: &mut BytesMut,
     begun: Instant,
     outbox: &Outbox,
     payer: &Payer,
@@ -74,10 +79,9 @@ async fn read(
 ) {
     let window = Arc::new(Semaphore::new(limits::SEND_WINDOW));
     let mut patience = Patience::new(begun);
-    let mut small = [0u8; SMALL];
     loop {
         loop {
-            let heard = match framing.next(&mut waiting, outbox.stage()) {
+            let heard = match framing.next(waiting, outbox.stage()) {
                 Ok(Some(heard)) => heard,
                 Ok(None) => break,
                 Err(broken) => {
@@ -87,65 +91,33 @@ async fn read(
                     return std::future::pending().await;
                 }
             };
-            let cost = match &heard {
-                Heard::Frame(frame) => ops::cost(frame.request.as_ref()),
-                // It was read all the same.
-                Heard::Refused { bytes, .. } => Cost::Units(1 + *bytes as u64 / ops::cost::BYTES_PER_UNIT),
-                Heard::Beat(_) => Cost::Heartbeat,
+            match &heard {
                 Heard::Speaks(form) => {
                     outbox.speak(*form);
                     continue;
                 }
                 Heard::Closed(goodbye) => return outbox.finish_with(goodbye.clone()),
-            };
-            let request_id = match &heard {
-                Heard::Frame(frame) => frame.request_id,
-                Heard::Refused { request_id, .. } => *request_id,
-                _ => 0,
-            };
-            match payer.pay(cost) {
-                Verdict::Pass => {}
-                Verdict::Pace(later) => tokio::time::sleep(later).await,
-                Verdict::Refuse(after) => {
-                    let unpaid = EdgeMsg::Unpaid { request_id, after: after.max(REFUSED) };
-                    if edge.send_message(unpaid).is_err() {
-                        return;
-                    }
-                    // A client that goes on regardless is read slowly.
-                    tokio::time::sleep(after.clamp(REFUSED, Duration::from_millis(limits::PACE_MS))).await;
-                    continue;
-                }
+                _ => {}
             }
-            let told = match heard {
-                Heard::Frame(frame) => {
-                    let Ok(place) = window.clone().acquire_owned().await else { return };
-                    edge.send_message(EdgeMsg::Frame { frame, place }).is_ok()
-                }
-                Heard::Refused { request_id, text, .. } => {
-                    edge.send_message(EdgeMsg::Refused { request_id, text }).is_ok()
-                }
-                Heard::Beat(answer) => {
-                    // A queue that is full has ended the connection.
-                    answer.is_none_or(|answer| outbox.push(answer))
-                }
-                Heard::Speaks(_) | Heard::Closed(_) => true,
+            let goes_on = match admit(heard, payer, &window, outbox, edge) {
+                Admitted::Done(goes_on) => goes_on,
+                // On the heap: a wait is rare, and an idle connection has no room for a frame.
+                Admitted::Waits(waiting) => Box::pin(waiting.admit(&window, outbox, edge)).await,
             };
-            if !told {
+            if !goes_on {
                 return;
             }
         }
         let read = async {
             if waiting.is_empty() {
                 // Frees the memory of the last burst.
-                waiting = BytesMut::new();
-                let many = reads.read(&mut small).await?;
-                waiting.extend_from_slice(&small[..many]);
-                Ok::<usize, std::io::Error>(many)
+                *waiting = BytesMut::new();
+                poll_fn(|cx| read_small(reads, waiting, cx)).await
             } else {
                 // Half a greeting makes the buffer no larger than a greeting may be.
                 let room = framing.room(outbox.stage());
                 waiting.reserve(LARGE.min(room.saturating_sub(waiting.len()).max(1)));
-                reads.read_buf(&mut waiting).await
+                reads.read_buf(waiting).await
             }
         };
         tokio::select! {
@@ -163,14 +135,102 @@ async fn read(
     }
 }
 
+/// Reads by way of the stack, so that a connection that hears nothing has no buffer.
+fn read_small(
+    reads: &mut ReadHalf<Box<dyn Stream>>,
+    waiting: &mut BytesMut,
+    cx: &mut Context<'_>,
+) -> Poll<std::io::Result<usize>> {
+    let mut small = [MaybeUninit::uninit(); SMALL];
+    let mut buffer = ReadBuf::uninit(&mut small);
+    ready!(Pin::new(reads).poll_read(cx, &mut buffer))?;
+    waiting.extend_from_slice(buffer.filled());
+    Poll::Ready(Ok(buffer.filled().len()))
+}
+
+enum Admitted {
+    /// False: the connection ends.
+    Done(bool),
+    Waits(Waiting),
+}
+
+/// A frame that has been read, and must wait for its budget or for a place in the send window.
+struct Waiting {
+    heard: Heard,
+    verdict: Verdict,
+}
+
+/// Pays for a frame and passes it on, unless it has to wait.
+fn admit(heard: Heard, payer: &Payer, window: &Arc<Semaphore>, outbox: &Outbox, edge: &ActorRef<EdgeMsg>) -> Admitted {
+    let cost = match &heard {
+        Heard::Frame(frame) => ops::cost(frame.request.as_ref()),
+        // It was read all the same.
+        Heard::Refused { bytes, .. } => Cost::Units(1 + *bytes as u64 / ops::cost::BYTES_PER_UNIT),
+        Heard::Beat(_) | Heard::Speaks(_) | Heard::Closed(_) => Cost::Heartbeat,
+    };
+    let verdict = payer.pay(cost);
+    let place = match (&verdict, &heard) {
+        (Verdict::Pass, Heard::Frame(_)) => window.clone().try_acquire_owned().ok(),
+        _ => None,
+    };
+    match (verdict, heard, place) {
+        (Verdict::Pass, Heard::Frame(frame), Some(place)) => {
+            Admitted::Done(edge.send_message(EdgeMsg::Frame { frame, place }).is_ok())
+        }
+        (Verdict::Pass, heard @ (Heard::Refused { .. } | Heard::Beat(_)), _) => {
+            Admitted::Done(pass(heard, outbox, edge))
+        }
+        (verdict, heard, _) => Admitted::Waits(Waiting { heard, verdict }),
+    }
+}
+
+/// Passes on a frame that takes no place in the send window. False: the connection ends.
+fn pass(heard: Heard, outbox: &Outbox, edge: &ActorRef<EdgeMsg>) -> bool {
+    match heard {
+        Heard::Refused { request_id, text, .. } => edge.send_message(EdgeMsg::Refused { request_id, text }).is_ok(),
+        // A queue that is full has ended the connection.
+        Heard::Beat(answer) => answer.is_none_or(|answer| outbox.push(answer)),
+        Heard::Frame(_) | Heard::Speaks(_) | Heard::Closed(_) => true,
+    }
+}
+
+impl Waiting {
+    async fn admit(self, window: &Arc<Semaphore>, outbox: &Outbox, edge: &ActorRef<EdgeMsg>) -> bool {
+        match self.verdict {
+            Verdict::Pass => {}
+            Verdict::Pace(later) => tokio::time::sleep(later).await,
+            Verdict::Refuse(after) => {
+                let request_id = match &self.heard {
+                    Heard::Frame(frame) => frame.request_id,
+                    Heard::Refused { request_id, .. } => *request_id,
+                    _ => 0,
+                };
+                let unpaid = EdgeMsg::Unpaid { request_id, after: after.max(REFUSED) };
+                if edge.send_message(unpaid).is_err() {
+                    return false;
+                }
+                // A client that goes on regardless is read slowly.
+                tokio::time::sleep(after.clamp(REFUSED, Duration::from_millis(limits::PACE_MS))).await;
+                return true;
+            }
+        }
+        let Heard::Frame(frame) = self.heard else { return pass(self.heard, outbox, edge) };
+        let Ok(place) = window.clone().acquire_owned().await else { return false };
+        edge.send_message(EdgeMsg::Frame { frame, place }).is_ok()
+    }
+}
+
 async fn write(writes: &mut WriteHalf<Box<dyn Stream>>, outbox: &Outbox) {
     while let ToWrite::Bytes(bytes) = outbox.next().await {
-        let done = tokio::select! {
-            done = put(writes, &bytes) => done.is_ok(),
-            // A client that does not read must not hold the connection open.
-            () = overdue(outbox) => false,
-        };
-        if !done {
+        // On the heap: the timers of a write take more memory than an idle connection.
+        let written = Box::pin(async {
+            tokio::select! {
+                done = put(writes, &bytes) => done.is_ok(),
+                // A client that does not read must not hold the connection open.
+                () = overdue(outbox) => false,
+            }
+        });
+        if !written.await {
             return;
         }
     }
@@ -286,6 +346,14 @@ mod tests {
                 return;
             }
         }
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        fn size<A, B, C, D, E, F: Future>(_: fn(A, B, C, D, E) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size(run) <= 1024, "{}", size(run));
     }
 
     #[tokio::test(start_paused = true)]
