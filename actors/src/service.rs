@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use troupe_core::planted::Planted;
 use troupe_core::{Command, ConversationId, Intent, NodeId, Seq, Slot, UserId, limits};
 use troupe_proto::client;
 use troupe_runtime::metrics::Metrics;
@@ -207,6 +208,11 @@ impl Service {
             leaves: routing.leaves(node.id),
         };
         routing.nodes.values().map(member).collect()
+    }
+
+    /// The deliberate bug of this process, for edges.
+    pub fn planted(&self) -> Planted {
+        self.context.platform.planted
     }
 
     pub fn metrics(&self) -> &Metrics {

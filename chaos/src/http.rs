@@ -1,5 +1,7 @@
 //! A client of the HTTP API on a bare stream, so that it can send what no library would.
 
+pub mod events;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -91,14 +93,7 @@ impl Http {
 
     /// The next answer. An error is the end of the connection.
     pub async fn said(&mut self) -> Result<Said> {
-        let head = loop {
-            if let Some(end) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                break self.received.split_to(end + 4);
-            }
-            ensure!(self.received.len() < HEAD_BYTES, "an endless head");
-            self.read().await?;
-        };
-        let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        let head = self.head().await?;
         let status = head.split_whitespace().nth(1).and_then(|status| status.parse::<u16>().ok());
         let status = status.with_context(|| format!("no answer in HTTP: {head}"))?;
         let header = |name: &str| {
@@ -118,6 +113,18 @@ impl Http {
         }
         let body = self.received.split_to(length).freeze();
         Ok(Said { status, body, retry_after })
+    }
+
+    /// In small letters.
+    async fn head(&mut self) -> Result<String> {
+        loop {
+            if let Some(end) = self.received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                let head = self.received.split_to(end + 4);
+                return Ok(String::from_utf8_lossy(&head).to_ascii_lowercase());
+            }
+            ensure!(self.received.len() < HEAD_BYTES, "an endless head");
+            self.read().await?;
+        }
     }
 
     /// Reads a stream until it has held these bytes; nothing of it is kept.

@@ -33,7 +33,7 @@ const fn mutant(bug: Bug, scenario: Scenario, seconds: u64) -> Mutant {
     Mutant { bug, scenario, seconds }
 }
 
-pub const MUTANTS: [Mutant; 9] = [
+pub const MUTANTS: [Mutant; 10] = [
     mutant(Bug::AckBeforeCommit, Scenario::Calm, 5),
     mutant(Bug::DedupWithoutSender, Scenario::Calm, 5),
     mutant(Bug::IgnoreFanOutGap, Scenario::Calm, 5),
@@ -43,6 +43,7 @@ pub const MUTANTS: [Mutant; 9] = [
     mutant(Bug::EngineErrorIgnored, Scenario::WriteError, 8),
     mutant(Bug::WitnessIgnored, Scenario::Truncate, 12),
     mutant(Bug::ReactionTwice, Scenario::Calm, 5),
+    mutant(Bug::StreamResumesLate, Scenario::Calm, 8),
 ];
 
 /// A row of the table of planted bugs, for both harnesses.

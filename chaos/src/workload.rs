@@ -3,7 +3,7 @@
 //! Six users send to `everyone`, to two groups and in pairs, from SDK clients spread over the
 //! nodes. One user has two devices. Three more devices are *observers* without the SDK, which take
 //! the server's pushes literally, so that a push across a gap is detected. Where all [`edges`] are
-//! wanted, three users come in by WebSocket and HTTP, and two devices react to messages.
+//! wanted, four users come in by WebSocket and HTTP, and two devices react to messages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use crate::checkers::Violation;
 use crate::history::{Conversation, DeviceNumber, Record};
 use crate::recorder::Recorder;
 
+mod by_events;
 mod by_http;
 mod by_json;
 pub mod edges;

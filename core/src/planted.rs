@@ -149,10 +149,12 @@ pub enum Bug {
     ImportUncompared,
     /// Answer a repeated key without a look at its first body.
     ReusedKeyAnswered,
+    /// Resume a stream of server-sent events behind the first event that its client lacks.
+    StreamResumesLate,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 49] = [
+    pub const ALL: [Bug; 50] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -202,6 +204,7 @@ impl Bug {
         Bug::ReactionTwice,
         Bug::ReusedKeyAnswered,
         Bug::ImportUncompared,
+        Bug::StreamResumesLate,
     ];
 
     pub fn name(self) -> &'static str {
@@ -256,6 +259,7 @@ impl Bug {
             Bug::ReactionTwice => "reaction-twice",
             Bug::ImportUncompared => "import-uncompared",
             Bug::ReusedKeyAnswered => "reused-key-answered",
+            Bug::StreamResumesLate => "stream-resumes-late",
         }
     }
 

@@ -1,4 +1,5 @@
-//! A device that sends by `POST` with an `Idempotency-Key`, and polls the history.
+//! A device that sends by `POST` with an `Idempotency-Key`, and polls the history or follows the
+//! stream of events.
 //!
 //! Some messages are sent again after their answer, with the same body and with another one.
 
@@ -20,21 +21,36 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Between two looks at the history.
 const POLL: Duration = Duration::from_millis(150);
+/// Events of one page.
+const PAGE: u64 = 500;
 /// One message in this many is sent again after its answer.
 const AGAIN: u64 = 4;
 const REUSED: &str = "idempotency_key_reused";
 const LATER: [u16; 3] = [429, 503, 507];
 
-pub(super) async fn run(participant: Participant, stop: CancellationToken) {
+/// How a device receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receives {
+    History,
+    Events,
+}
+
+pub(super) async fn run(participant: Participant, receives: Receives, stop: CancellationToken) {
     let device = Device { participant, token: Mutex::default(), platform: Platform::production() };
+    let receive = async {
+        match receives {
+            Receives::History => device.poll().await,
+            Receives::Events => device.follow().await,
+        }
+    };
     tokio::select! {
         () = stop.cancelled() => {}
-        () = async { tokio::join!(device.send_all(), device.poll()); } => {}
+        () = async { tokio::join!(device.send_all(), receive); } => {}
     }
 }
 
-struct Device {
-    participant: Participant,
+pub(super) struct Device {
+    pub participant: Participant,
     token: Mutex<Option<String>>,
     platform: Platform,
 }
@@ -47,7 +63,7 @@ enum Posted {
 
 /// One connection, opened at the next node after a failure.
 #[derive(Default)]
-struct Line {
+pub(super) struct Line {
     open: Option<Http>,
     node: usize,
 }
@@ -121,24 +137,24 @@ impl Device {
             for conversation in &self.participant.conversations {
                 let name = conversation.to_string();
                 // A failed look is repeated.
-                while matches!(self.look(&mut line, &name).await, Ok(true)) {}
+                while matches!(self.look(&mut line, &name, u64::MAX).await, Ok(true)) {}
             }
             sleep(POLL).await;
         }
     }
 
-    /// One page; returns whether there are more.
-    async fn look(&self, line: &mut Line, conversation: &str) -> Result<bool> {
+    /// One page, and of it the events up to `until`; returns whether there are more.
+    pub async fn look(&self, line: &mut Line, conversation: &str, until: u64) -> Result<bool> {
         let after = self.participant.position(conversation);
-        let path = format!("/v1/conversations/{conversation}/messages?after={after}&limit=500");
+        let path = format!("/v1/conversations/{conversation}/messages?after={after}&limit={PAGE}");
         let said = self.ask(line, "GET", &path, None, None).await?;
         // A node whose replica is behind does not know `after` yet.
         let page = said.good()?;
         for event in page["messages"].as_array().context("no list")? {
-            let seq = event["seq"].as_u64().context("a seq")?;
-            let sender = event["sender"].as_str().and_then(|id| id.parse().ok()).context("a sender")?;
-            let id = event["client_message_id"].as_str().context("an id")?;
-            self.participant.deliver(conversation, seq, sender, id, event["kind"] == "message");
+            if event["seq"].as_u64().context("a seq")? > until {
+                return Ok(false);
+            }
+            self.deliver(conversation, event)?;
         }
         Ok(page["more"] == json!(true))
     }
@@ -155,7 +171,7 @@ impl Device {
         let said = timeout(PATIENCE, self.attempt(line, method, path, key, body)).await;
         match said {
             Ok(Ok(said)) if said.status == 401 => {
-                *self.token.lock() = None;
+                self.refused(said.status);
                 bail!("the session has ended")
             }
             Ok(Ok(said)) => {
@@ -188,18 +204,30 @@ impl Device {
             Some(http) => http,
             None => line.open.insert(Http::connect(&*self.platform.net, &nodes[line.node % nodes.len()]).await?),
         };
-        let known = self.token.lock().clone();
-        let token = match known {
-            Some(token) => token,
-            None => {
-                let token = self.log_in(http).await?;
-                self.token.lock().insert(token).clone()
-            }
-        };
+        let token = self.session(http).await?;
         let bearer = format!("Bearer {token}");
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         http.ask(method, path, &headers, body).await
+    }
+
+    /// The token of the session, which this opens if there is none.
+    pub async fn session(&self, http: &mut Http) -> Result<String> {
+        let known = self.token.lock().clone();
+        match known {
+            Some(token) => Ok(token),
+            None => {
+                let token = self.log_in(http).await?;
+                Ok(self.token.lock().insert(token).clone())
+            }
+        }
+    }
+
+    /// A session that has ended is not used again.
+    pub fn refused(&self, status: u16) {
+        if status == 401 {
+            *self.token.lock() = None;
+        }
     }
 
     async fn log_in(&self, http: &mut Http) -> Result<String> {
@@ -212,6 +240,10 @@ impl Device {
 }
 
 impl Line {
+    pub fn at(node: usize) -> Line {
+        Line { open: None, node }
+    }
+
     fn fails(&mut self) {
         self.open = None;
         self.node += 1;

@@ -1,8 +1,9 @@
-//! The devices that use the other ways into the cluster: the SDK over WebSocket, a client of the
-//! HTTP API, and a client that speaks JSON over WebSocket. Each has a user of its own.
+//! The devices that use the other ways into the cluster: the SDK over WebSocket, two clients of the
+//! HTTP API, one of which receives by server-sent events, and a client that speaks JSON over
+//! WebSocket. Each has a user of its own.
 //!
-//! The two without the SDK have one send at a time, which is repeated under its id until it has an
-//! outcome. They record like all devices, so that the same checkers judge them.
+//! The three without the SDK have one send at a time, which is repeated under its id until it has
+//! an outcome. They record like all devices, so that the same checkers judge them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,12 +27,13 @@ pub enum Edge {
     WebSocket,
     WebSocketJson,
     Http,
+    HttpEvents,
 }
 
 impl Edge {
-    pub const ALL: [Edge; 4] = [Edge::Tcp, Edge::WebSocket, Edge::WebSocketJson, Edge::Http];
+    pub const ALL: [Edge; 5] = [Edge::Tcp, Edge::WebSocket, Edge::WebSocketJson, Edge::Http, Edge::HttpEvents];
     /// Those that a workload uses beside TCP.
-    pub const OTHERS: [Edge; 3] = [Edge::WebSocket, Edge::WebSocketJson, Edge::Http];
+    pub const OTHERS: [Edge; 4] = [Edge::WebSocket, Edge::WebSocketJson, Edge::Http, Edge::HttpEvents];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -39,6 +41,7 @@ impl Edge {
             Edge::WebSocket => "websocket",
             Edge::WebSocketJson => "websocket-json",
             Edge::Http => "http",
+            Edge::HttpEvents => "http-events",
         }
     }
 }

@@ -14,6 +14,7 @@ use troupe_client::load::websocket::WebSocketNet;
 use troupe_core::{ConversationId, UserId};
 use troupe_runtime::{Platform, Rng};
 
+use super::by_http::Receives;
 use super::edges::{Edge, Participant};
 use super::participants::{DeviceLog, Namespace, PASSWORD, PATIENCE, connect, connect_over};
 use super::reactors::{Reactor, Wrong};
@@ -139,7 +140,8 @@ impl Workload {
             };
             let stop = stop_all.clone();
             tasks.push(match edge {
-                Edge::Http => tokio::spawn(by_http::run(participant, stop)),
+                Edge::Http => tokio::spawn(by_http::run(participant, Receives::History, stop)),
+                Edge::HttpEvents => tokio::spawn(by_http::run(participant, Receives::Events, stop)),
                 _ => tokio::spawn(by_json::run(participant, stop)),
             });
         }

@@ -1,6 +1,7 @@
 //! The beginning of a stream: where each conversation stands.
 
 use troupe_actors::message::{Refusal, wire};
+use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Seq};
 
 use super::{Feed, ask, is_ahead};
@@ -41,6 +42,12 @@ impl Feed {
         for (_, conversation, head) in rows {
             if self.positions.of(conversation).is_some_and(|position| position > Seq(head)) {
                 return Err(Unlisted::Ahead);
+            }
+            if let Some(position) = self.positions.of(conversation)
+                && position < Seq(head)
+                && self.service.planted().is(Bug::StreamResumesLate)
+            {
+                self.positions.move_to(conversation, position.next());
             }
             self.joined(conversation, Seq(head));
         }
