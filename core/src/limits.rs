@@ -117,6 +117,9 @@ pub const OUTPUT_SHARE: usize = 16;
 /// Seconds in which a connection takes none of its waiting output, before it is closed and resumes
 /// by its cursor.
 pub const WRITE_STALL_SECONDS: u64 = 20;
+/// Seconds in which the machine of a client acknowledges none of the bytes on their way, before its
+/// connection is closed.
+pub const UNACKNOWLEDGED_SECONDS: u64 = 30;
 /// Bytes of HTTP bodies that come in at a node, until each is whole. Above it: `Overloaded`.
 pub const BODIES_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of HTTP bodies that come in from one address. Above it: `Overloaded`.

@@ -3,8 +3,9 @@
 //!
 //! A request that does not come to its end holds a file descriptor, so the first bytes and the head
 //! must come within [`HEAD_TIME`], and all of it within [`REQUEST_TIME`]. A peer that takes nothing
-//! of its answers for [`STALLED`] is let go. On the HTTP listener, the oldest connection of the
-//! address with most of them gives way to a newcomer.
+//! of its answers for [`STALLED`] is let go, and so is one that has vanished: see [`net::accept`].
+//! On the HTTP listener, the oldest connection of the address with most of them gives way to a
+//! newcomer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,7 +37,7 @@ use troupe_core::limits;
 use troupe_edge_http::{Bodies, Connection};
 use troupe_edge_tcp::Web;
 use troupe_runtime::Stream;
-use troupe_runtime::net::BoxFuture;
+use troupe_runtime::net::{self, BoxFuture};
 
 /// For the head of a request, also on a connection that is kept open between two of them.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -70,7 +71,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stopped: 
     let mut connections = JoinSet::new();
     let accepting = async {
         loop {
-            let (stream, peer) = match listener.accept().await {
+            let (stream, peer) = match net::accept(&listener).await {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "an HTTP connection was not accepted");

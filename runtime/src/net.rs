@@ -4,9 +4,12 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use troupe_core::limits;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -44,6 +47,20 @@ pub fn is_loopback(address: &str) -> bool {
     let host = host(address);
     let named = host == "localhost" || host.ends_with(".localhost");
     named || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// An accepted connection ends when its peer acknowledges nothing for this time. Otherwise the
+/// kernel sends again for a quarter of an hour, and a peer that has vanished without a word keeps
+/// its place until then. A silent connection has to be written to now and then.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(limits::UNACKNOWLEDGED_SECONDS);
+
+/// A connection from the kernel, as servers want it.
+#[allow(clippy::disallowed_methods, reason = "this is the seam")]
+pub async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok((stream, peer))
 }
 
 /// The kernel's TCP, without Nagle's delay.
@@ -104,8 +121,7 @@ struct Kernel(TcpListener);
 impl Listener for Kernel {
     fn accept(&self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>> {
         Box::pin(async move {
-            let (stream, peer) = self.0.accept().await?;
-            stream.set_nodelay(true)?;
+            let (stream, peer) = accept(&self.0).await?;
             Ok((Box::new(stream) as Box<dyn Stream>, peer))
         })
     }
@@ -160,6 +176,9 @@ impl Listener for Simulated {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::timeout;
+
     use super::*;
 
     #[test]
@@ -170,6 +189,33 @@ mod tests {
         for far in ["0.0.0.0:7800", "[::]:7800", "10.0.0.1:7800", "localhost.example.org:7800", ":7800", ""] {
             assert!(!is_loopback(far), "{far}");
         }
+    }
+
+    /// From now on no segment reaches the socket: its host answers neither with data nor with a
+    /// reset, as one without power.
+    fn vanish(stream: &TcpStream) {
+        const RETURN: u16 = 0x06;
+        let nothing = [socket2::SockFilter::new(RETURN, 0, 0, 0)];
+        SockRef::from(stream).attach_filter(&nothing).expect("a filter needs no rights");
+    }
+
+    #[tokio::test]
+    #[allow(clippy::disallowed_methods, reason = "the kernel is tested")]
+    async fn a_peer_that_vanishes_is_let_go() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let to = listener.local_addr().expect("its address");
+        let (dialed, accepted) = tokio::join!(TcpStream::connect(to), accept(&listener));
+        let (mut dialed, (mut accepted, _)) = (dialed.expect("connected"), accepted.expect("accepted"));
+        let bound = SockRef::from(&accepted).tcp_user_timeout().expect("it is a TCP socket");
+        assert_eq!(bound, Some(UNACKNOWLEDGED));
+        // The same in a time that a test has.
+        SockRef::from(&accepted).set_tcp_user_timeout(Some(Duration::from_secs(1))).expect("a shorter one");
+        accepted.write_all(b"here").await.expect("sent");
+        dialed.read_exact(&mut [0; 4]).await.expect("received");
+        vanish(&dialed);
+        accepted.write_all(b":\n\n").await.expect("the kernel takes it");
+        let ended = timeout(Duration::from_secs(20), accepted.read(&mut [0])).await;
+        assert_eq!(ended.expect("it ends").expect_err("without a word").kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]

@@ -167,6 +167,7 @@ fn limits_are_those_of_the_program() {
         ("conversations that are pushed", limits::CONVERSATIONS_FOLLOWED, "conversations"),
         ("time to log in", limits::UNAUTHENTICATED_SECONDS as usize, "seconds"),
         ("silence of a client", limits::IDLE_SECONDS as usize, "seconds"),
+        ("bytes that a client's machine does not acknowledge", limits::UNACKNOWLEDGED_SECONDS as usize, "seconds"),
         ("a connection that takes nothing", limits::WRITE_STALL_SECONDS as usize, "seconds"),
         ("session token", client::SessionToken::MAX_BYTES, "bytes"),
     ];
