@@ -1,5 +1,6 @@
 /** Requests of the protocol as those of the HTTP API, and their answers. */
 
+import { adminCallOf } from "./admin-calls.js";
 import type { Init } from "./codec.js";
 import { bodyText } from "./event.js";
 import { hex } from "./ids.js";
@@ -13,22 +14,23 @@ import {
   numberOf,
   roleName,
   roleOf,
+  sessionOf,
   textOf,
   textsOf,
   userOf,
 } from "./json.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
-import type * as wire from "./wire.js";
+import * as wire from "./wire.js";
 
 /** One request of the HTTP API. */
 export interface Call {
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly key?: string;
   readonly body?: Json;
 }
 
-interface Calls {
+export interface Calls {
   readonly calls: readonly Call[];
   /** What one of the calls does not find is left out. */
   readonly mayMiss: boolean;
@@ -77,8 +79,10 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const { conversation, seq, backward, limit } = request.value;
       const from = backward ? { before: seq === 0 ? undefined : seq } : { after: seq };
       return one(get(`${of(conversation)}/messages`, { ...from, limit: limit || undefined }), (page) => {
-        const events = listOf(page["messages"]).map(eventOf);
-        return { case: "page", value: { conversation, events, head: numberOf(page["head"]), more: page["more"] === true } };
+        const messages = listOf(page["messages"]);
+        const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
+        const [head, more] = [numberOf(page["head"]), page["more"] === true];
+        return { case: "page", value: { conversation, events, head, more, reactions } };
       });
     }
     case "listConversations": {
@@ -104,6 +108,19 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const call = change === undefined ? undefined : changeOf(conversation, change, me);
       return call === undefined ? undefined : placed({ ...call, key: hex(key) }, conversation, key);
     }
+    case "react": {
+      const { request: key, conversation, seq, emoji, remove } = request.value;
+      const path = `${of(conversation)}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`;
+      const { calls, mayMiss, read } = placed({ method: remove ? "DELETE" : "PUT", path, key: hex(key) }, conversation, key);
+      // Without a place there was nothing to do, which the protocol refuses.
+      const [code, text] = remove
+        ? ["no_such_reaction", "you have not reacted with this emoji: there is nothing to take back"]
+        : ["already_reacted", "you have reacted with this emoji already: there is nothing to do"];
+      const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } } as const;
+      return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+    }
+    case "admin":
+      return adminCallOf(request.value);
     case "listMembers": {
       const { conversation, after, limit } = request.value;
       const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
@@ -134,7 +151,11 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const calls = asked.map((user) => get(`/v1/users/${encodeURIComponent(user)}`));
       return { calls, mayMiss: true, read: (users) => ({ case: "users", value: { users: users.map(userOf) } }) };
     }
-    default:
+    // The transport answers these by itself, or by others.
+    case "hello":
+    case "resume":
+    case "ping":
+    case "pong":
       return undefined;
   }
 }
@@ -197,9 +218,9 @@ function memberOf({ user_id, role, delivered, read }: Json): wire.Member {
   return { userId: numberOf(user_id), role: roleOf(role), delivered: numberOf(delivered), read: numberOf(read) };
 }
 
-function sessionOf({ device, created_ms, used_ms, online, current }: Json): wire.Session {
-  const times = { createdMs: numberOf(created_ms), usedMs: numberOf(used_ms) };
-  return { device: textOf(device), ...times, online: online === true, current: current === true };
+function reactionsOf({ seq, reactions }: Json): wire.Reactions {
+  const count = ({ emoji, users, mine }: Json): wire.Reaction => ({ emoji: textOf(emoji), users: numberOf(users), mine: mine === true });
+  return { seq: numberOf(seq), counts: listOf(reactions).map(count) };
 }
 
 function invitationOf({ conversation, name, invited_by, seq, created_ms }: Json): wire.Invitation {

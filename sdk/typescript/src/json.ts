@@ -78,6 +78,11 @@ export function userOf(value: Json): wire.User {
   return { userId: numberOf(user_id), name: textOf(name), online: online === true, deleted: deleted === true };
 }
 
+export function sessionOf({ device, created_ms, used_ms, online, current }: Json): wire.Session {
+  const times = { createdMs: numberOf(created_ms), usedMs: numberOf(used_ms) };
+  return { device: textOf(device), ...times, online: online === true, current: current === true };
+}
+
 export function lineOf(value: Json): wire.Conversation {
   return {
     conversation: textOf(value["conversation"]),

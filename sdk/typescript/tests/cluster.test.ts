@@ -7,7 +7,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import "fake-indexeddb/auto";
 import { fileURLToPath } from "node:url";
 import {
@@ -16,6 +16,7 @@ import {
   EVERYONE,
   httpDialer,
   IndexedDbStore,
+  randomId,
   Rejected,
   textOf,
   type UserId,
@@ -43,8 +44,16 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
   });
   after(() => demo?.stop());
 
-  const connect = (at: number, options: Partial<ConstructorParameters<typeof Client>[0]> = {}): Promise<Client> =>
-    Client.connect({ nodes: demo.nodes, ...demo.account(at), ...options });
+  // A test that fails leaves its clients open, and the process would wait for them.
+  const open: Client[] = [];
+  afterEach(() => {
+    for (const client of open.splice(0)) client.kill();
+  });
+  const connect = async (at: number, options: Partial<ConstructorParameters<typeof Client>[0]> = {}): Promise<Client> => {
+    const client = await Client.connect({ nodes: demo.nodes, ...demo.account(at), ...options });
+    open.push(client);
+    return client;
+  };
 
   test("the bot answers each question once, over a restart", { timeout: 60_000 }, async () => {
     const { name, password } = demo.account(1);
@@ -148,6 +157,56 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
     await other.leaveGroup(team);
     await other.close();
     await client.logout();
+  });
+
+  test("reactions and administration are the same over HTTP and over WebSocket", { timeout: 60_000 }, async () => {
+    const ways = [await connect(0, { device: "by-http", dialer: httpDialer() }), await connect(0, { device: "by-websocket", dialer: websocketDialer() })];
+    const [http, websocket] = ways as [Client, Client];
+    const team = await http.createGroup("reactions", {});
+    const { seq } = await (await http.send(team, "react to this")).acked();
+    const placed = await http.react(team, seq, "👍");
+    assert.equal((await websocket.historyBefore(team, 0, 1)).events[0]?.seq, placed.seq);
+    for (const client of ways) {
+      await assert.rejects(client.react(team, seq, "👍"), (error) => error instanceof Rejected && error.code === "already_reacted");
+      await assert.rejects(client.unreact(team, seq, "🎉"), (error) => error instanceof Rejected && error.code === "no_such_reaction");
+      assert.deepEqual((await client.historyAfter(team, seq - 1)).reactions.get(seq), [{ emoji: "👍", users: 1, mine: true }]);
+    }
+    await http.unreact(team, seq, "👍");
+    assert.equal((await http.historyAfter(team, seq - 1)).reactions.get(seq), undefined);
+
+    type Operation = NonNullable<wire.Admin["operation"]>;
+    const act = async (client: Client, operation: Operation): Promise<unknown> => {
+      const { answer } = await client.call({ case: "admin", value: { request: randomId(), operation } }, "admin");
+      return answer;
+    };
+    const account = "made-by-http";
+    const made = await act(http, { case: "createAccount", value: { name: account, password: "only for one login", admin: false } });
+    const shown = { case: "showAccount", value: account } as const;
+    assert.deepEqual(await act(websocket, shown), made);
+    const changes: Operation[] = [
+      { case: "disableAccount", value: account },
+      { case: "enableAccount", value: account },
+      { case: "setAdmin", value: { account, admin: true } },
+      { case: "resetPassword", value: { account, password: "for another login" } },
+      { case: "endSessions", value: { account, device: "" } },
+      { case: "endSessions", value: { account, device: "phone" } },
+      { case: "createInvite", value: { code: "come-in-please", uses: 2, expiresMs: 4_000_000_000_000, note: "by http" } },
+      { case: "changeSettings", value: { sessionIdleSeconds: 86_400 } },
+    ];
+    for (const change of changes) await act(http, change);
+    await until(async () => ((await act(http, { case: "showSettings", value: {} })) as { value: wire.Settings }).value.sessionIdleSeconds === 86_400);
+    const reads: Operation[] = [
+      shown,
+      { case: "accountSessions", value: account },
+      { case: "listInvites", value: { after: "", limit: 0 } },
+      { case: "showSettings", value: {} },
+      { case: "readAudit", value: { sinceMs: 0, limit: 3 } },
+    ];
+    for (const read of reads) assert.deepEqual(await act(http, read), await act(websocket, read), read.case);
+    const { value } = (await act(http, { case: "listInvites", value: { after: "", limit: 0 } })) as { value: wire.Invites };
+    await act(http, { case: "revokeInvite", value: value.invites[0]?.id ?? "" });
+    await act(http, { case: "deleteAccount", value: account });
+    for (const client of ways) await assert.rejects(act(client, { case: "enableAccount", value: account }), (error) => error instanceof Rejected && error.code === "no_such_user");
   });
 
   for (const [way, dialer] of [["WebSocket", websocketDialer()], ["HTTP", httpDialer()]] as const) {

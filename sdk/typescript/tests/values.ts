@@ -61,6 +61,11 @@ function eventOf(value: Json, bytes: Bytes): Json {
   return event;
 }
 
+/** The arms of a oneof, with their kinds. */
+export function armsOf(type: Type<unknown>, oneof: string): [string, unknown][] {
+  return rowsOf(type).filter((row) => row[4] === oneof).map(([, name, kind]) => [name, kind]);
+}
+
 /** The type of one arm of the messages of a server. */
 export function armOf(frame: Type<unknown>, name: string): Type<unknown> {
   const row = rowsOf(frame).find(([, own]) => own === camel(name));

@@ -96,11 +96,19 @@ export async function run(demo: Demo, history: string, options: Partial<ClientOp
   const random = seeded(1);
   const recorder = new Recorder();
   const accounts = [...demo.accounts, demo.account(0)];
-  const clients = await Promise.all(
-    accounts.map(({ name, password }, number) =>
-      Client.connect({ nodes: demo.nodes, name, password, device: `chaos-${number}`, startAt: "beginning", ...options }),
-    ),
+  const connecting = accounts.map(({ name, password }, number) =>
+    Client.connect({ nodes: demo.nodes, name, password, device: `chaos-${number}`, startAt: "beginning", ...options }),
   );
+  try {
+    await work(demo, await Promise.all(connecting), recorder, random);
+  } finally {
+    // After a failure the process would wait for them.
+    for (const one of await Promise.allSettled(connecting)) if (one.status === "fulfilled") one.value.kill();
+  }
+  writeFileSync(history, recorder.lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+}
+
+async function work(demo: Demo, clients: readonly Client[], recorder: Recorder, random: () => number): Promise<void> {
   const devices = clients.map((client, number) => new Device(number, client, recorder, random));
   const members = clients.slice(1, 3).map((client) => client.user ?? 0);
   const groups = await Promise.all(["busy", "quiet"].map((name) => (clients[0] as Client).createGroup(name, { members })));
@@ -121,7 +129,6 @@ export async function run(demo: Demo, history: string, options: Partial<ClientOp
   }
   await Promise.all(clients.map((client) => client.close()));
   await Promise.all(readers);
-  writeFileSync(history, recorder.lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 }
 
 async function killLeaders(demo: Demo, recorder: Recorder, until: number): Promise<void> {

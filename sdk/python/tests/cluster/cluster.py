@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import subprocess
+import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +51,14 @@ class Demo:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def ready(self) -> None:
+        """Waits until all nodes are ready again."""
+        deadline = time.monotonic() + 60
+        for node in self.http:
+            while not _is_ready(node):
+                assert time.monotonic() < deadline, f"{node} is not ready"
+                time.sleep(0.05)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -58,3 +68,11 @@ class Demo:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _is_ready(node: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{node}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

@@ -72,11 +72,17 @@ def test_the_bot_answers_each_question_once_over_a_restart(demo: Demo, tmp_path:
     asyncio.run(main())
 
 
-def test_groups_history_and_people(demo: Demo) -> None:
+# The same port takes both: the first bytes tell which.
+over = pytest.mark.parametrize("scheme", ["", "ws://"], ids=["tcp", "websocket"])
+
+
+@over
+def test_groups_history_and_people(demo: Demo, scheme: str) -> None:
     alice, bob = demo.accounts[0], demo.accounts[1]
+    nodes = [f"{scheme}{node}" for node in demo.nodes]
 
     async def main() -> None:
-        async with Client(demo.nodes, name=alice.name, password=alice.password, device="groups") as client:
+        async with Client(nodes, name=alice.name, password=alice.password, device="groups") as client:
             (user,) = await client.get_users(names=["bob"])
             team = await client.create_group("team", [troupe.UserId(user.user_id)])
             acked = await client.send(team, "welcome")
@@ -94,7 +100,9 @@ def test_groups_history_and_people(demo: Demo) -> None:
             await client.logout()
             assert isinstance(client.state, troupe.Kicked) and client.state.code == "logged_out"
 
-        async with Client(demo.nodes, name=bob.name, password=bob.password, start_at=StartAt.BEGINNING) as client:
+        async with Client(nodes, name=bob.name, password=bob.password, start_at=StartAt.BEGINNING) as client:
+            # It goes on by the same transport at the nodes that it has learned.
+            assert all(address.startswith(scheme) for address in client._driver.nodes._addresses)  # type: ignore[union-attr]
             kinds: list[str] = []
             with suppress(asyncio.TimeoutError):
                 while len(kinds) < 3:
@@ -133,12 +141,15 @@ def test_tls_is_pinned(demo: Demo, tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_killed_leader_loses_duplicates_and_reorders_nothing(demo: Demo, tmp_path: Path) -> None:
+@over
+def test_a_killed_leader_loses_duplicates_and_reorders_nothing(demo: Demo, tmp_path: Path, scheme: str) -> None:
     carol = demo.accounts[2]
+    nodes = [f"{scheme}{node}" for node in demo.nodes]
 
     async def main() -> None:
+        await asyncio.to_thread(demo.ready)
         store = SqliteStore(tmp_path / "carol.db")
-        async with Client(demo.nodes, name=carol.name, password=carol.password, store=store) as client:
+        async with Client(nodes, name=carol.name, password=carol.password, store=store) as client:
             page = await client.history_before(EVERYONE, limit=1)
             before = page.head
             handles = [client.send(EVERYONE, f"m{n}") for n in range(100)]
@@ -162,6 +173,7 @@ async def _outcome(handle: troupe.SendHandle) -> troupe.Acked:
 def test_killed_leaders_break_no_promise(demo: Demo, tmp_path: Path) -> None:
     """Four devices send while leaders are killed. The checkers of the chaos harness judge the history."""
     history = tmp_path / "history.jsonl"
+    demo.ready()
     asyncio.run(workload.run(demo, history))
     command = [PROGRAM, "chaos", "check", str(history), "--scenario", "kill-leader", "--json"]
     judged = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -1,0 +1,77 @@
+/** Requests over HTTP: each that a WebSocket carries has its form there, and its answer too. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { callOf } from "../src/calls.js";
+import type { Type } from "../src/codec.js";
+import type { Json } from "../src/json.js";
+import type { ClientRequest } from "../src/line.js";
+import * as wire from "../src/wire.js";
+import { armsOf } from "./values.js";
+
+/** The transport answers these by itself, or by other requests. */
+const BY_TRANSPORT = ["hello", "resume", "ping", "pong"];
+/** An operator's: they want the key of the cluster, and a session does not do on any edge. */
+const OF_OPERATOR = ["export", "importEvents", "importAccount"];
+const ID = Uint8Array.from({ length: 16 }, (_, at) => at);
+
+/** The default value of an arm: a message without its fields, or an empty text. */
+function emptyOf(kind: unknown): unknown {
+  return typeof kind === "function" ? (kind() as Type<unknown>).decode(new Uint8Array(0)) : "";
+}
+
+test("each request over a WebSocket has its form over HTTP", () => {
+  const missing: string[] = [];
+  const look = (name: string, request: unknown): void => {
+    if (callOf(request as ClientRequest, 7) === undefined) missing.push(name);
+  };
+  for (const [name, kind] of armsOf(wire.ClientFrame, "request")) {
+    const inner = name === "changeGroup" ? armsOf(wire.ChangeGroup, "change") : name === "admin" ? armsOf(wire.Admin, "operation") : [];
+    if (inner.length === 0) look(name, { case: name, value: emptyOf(kind) });
+    const field = name === "admin" ? "operation" : "change";
+    for (const [arm, of] of inner) {
+      const value = { ...(emptyOf(kind) as object), [field]: { case: arm, value: emptyOf(of) } };
+      look(`${name}.${arm}`, { case: name, value });
+    }
+  }
+  assert.deepEqual(missing, [...BY_TRANSPORT, ...OF_OPERATOR.map((name) => `admin.${name}`)].filter((name) => missing.includes(name)));
+  // A name that is no request any more excepts nothing.
+  assert.equal(missing.length, BY_TRANSPORT.length + OF_OPERATOR.length);
+});
+
+function answered(request: ClientRequest, ...answers: Json[]): unknown {
+  return callOf(request, 7)?.read(answers);
+}
+
+test("a reaction has a place, or there was nothing to do", () => {
+  const react = (remove: boolean): ClientRequest => ({ case: "react", value: { request: ID, conversation: "g5", seq: 3, emoji: "👍", remove } });
+  const path = "/v1/conversations/g5/messages/3/reactions/%F0%9F%91%8D";
+  const key = "000102030405060708090a0b0c0d0e0f";
+  assert.deepEqual(callOf(react(false), 7)?.calls, [{ method: "PUT", path, key }]);
+  assert.deepEqual(callOf(react(true), 7)?.calls, [{ method: "DELETE", path, key }]);
+  const value = { clientMessageId: ID, seq: 4, timeMs: 9, duplicate: true, conversation: "g5" };
+  assert.deepEqual(answered(react(false), { seq: 4, time_ms: 9, duplicate: true }), { case: "sendAck", value });
+  const code = (remove: boolean): unknown => (answered(react(remove), {}) as { value: { code: string } }).value.code;
+  assert.deepEqual([code(false), code(true)], ["already_reacted", "no_such_reaction"]);
+});
+
+test("a page has the counts of reactions", () => {
+  const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 1, text: "x" } };
+  const messages = [{ ...base, seq: 1, reactions: [{ emoji: "👍", users: 2, mine: true }] }, { ...base, seq: 2 }];
+  const fetch: ClientRequest = { case: "fetch", value: { conversation: "g5", seq: 0, backward: false, limit: 0 } };
+  const { value } = answered(fetch, { messages, head: 2, more: false }) as { value: { reactions: unknown } };
+  assert.deepEqual(value.reactions, [{ seq: 1, counts: [{ emoji: "👍", users: 2, mine: true }] }]);
+});
+
+test("a place in the audit log comes back as it was", () => {
+  const read = (after?: wire.AuditPlace): ClientRequest => ({
+    case: "admin",
+    value: { request: new Uint8Array(0), operation: { case: "readAudit", value: { sinceMs: 0, after, limit: 1 } } },
+  });
+  const act = { time_ms: 5, by_name: "operator", address: "", action: "user.create", target: "bob", detail: "", place: "5-7-9" };
+  const { value } = answered(read(), { acts: [act], more: true }) as { value: { answer: { value: wire.AuditPage } } };
+  const [row] = value.answer.value.rows;
+  assert.deepEqual([row?.place, row?.by], [{ timeMs: 5, slot: 7, number: 9n }, 0]);
+  assert.equal(callOf(read(row?.place), 7)?.calls[0]?.path, "/v1/admin/audit?after=5-7-9&limit=1");
+  assert.throws(() => answered(read(), { acts: [{ ...act, place: "5-7" }], more: false }));
+});
