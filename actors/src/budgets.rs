@@ -116,6 +116,7 @@ pub struct Budgets {
 struct Tables {
     users: Table<UserId>,
     addresses: Table<Address>,
+    connections: Table<Address>,
     entries: Table<Address>,
     logins: Table<Address>,
     accounts: Table<Address>,
@@ -132,6 +133,7 @@ impl Budgets {
         let tables = Tables {
             users: Table::new(limits::BUDGETS_KEPT),
             addresses: Table::new(limits::BUDGETS_KEPT),
+            connections: Table::new(limits::BUDGETS_KEPT),
             entries: Table::new(limits::BUDGETS_KEPT),
             logins: Table::new(limits::BUDGETS_KEPT),
             accounts: Table::new(limits::BUDGETS_KEPT),
@@ -183,6 +185,14 @@ impl Budgets {
         let rate = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
         let now = self.now();
         self.tables.lock().users.owe(user, now, rate, units);
+    }
+
+    /// Before a connection takes its place. The address opens too many above it, whether or not it
+    /// keeps them.
+    pub fn opens(&self, address: Address) -> bool {
+        let (rate, burst) = limits::CONNECTIONS_OPENED;
+        let rate = self.limits().scaled(Rate::per_second(rate, burst), address);
+        self.tables.lock().connections.take(address, self.now(), rate, 1, 0).is_ok()
     }
 
     fn entry(&self, address: Address) -> Result<Nanos, Nanos> {

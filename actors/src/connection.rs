@@ -25,7 +25,8 @@ impl Connection {
     /// place for it.
     pub fn open(service: &Service, address: Address, silent: Arc<dyn GivesWay>) -> Option<Connection> {
         let metrics = service.metrics();
-        let Ok(place) = service.places.enter(address, silent) else {
+        let place = service.budgets.opens(address).then(|| service.places.enter(address, silent).ok()).flatten();
+        let Some(place) = place else {
             metrics.connections_refused.up();
             return None;
         };

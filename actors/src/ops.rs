@@ -57,6 +57,11 @@ pub trait Operation: Framed {
     /// The user and the address pay this before the edge performs the operation.
     fn cost(&self) -> Cost;
 
+    /// Units that the answer costs on top, which its user owes from then on.
+    fn owed(_answer: &Self::Answer) -> u64 {
+        0
+    }
+
     /// A message is queued in the order of these calls; the future is the answer.
     fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send;
 }

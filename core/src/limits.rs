@@ -97,6 +97,8 @@ pub const GREETING_FRAME_BYTES: usize = 4 * 1024;
 pub const PACE_MS: u64 = 1_000;
 /// Heartbeats of one connection per second, and at once. Above it the connection is read later.
 pub const HEARTBEATS: (u64, u64) = (10, 100);
+/// Connections that one address may open per second, and at once. Above it a new one is closed.
+pub const CONNECTIONS_OPENED: (u64, u64) = (100, 2_000);
 /// Users, and addresses, whose budgets a node keeps. Above it unknown ones share one.
 pub const BUDGETS_KEPT: usize = 65_536;
 /// Acknowledgements of one connection in progress at once; more wait.

@@ -71,7 +71,8 @@ metrics! {
     unavailable: Counter = "troupe_unavailable_total",
     /// Requests refused because their user or address had used its budget.
     rate_limited: Counter = "troupe_rate_limited_total",
-    /// Client connections closed unread because no place was free.
+    /// Client connections closed unread because no place was free, or because their address opens
+    /// too many per second.
     connections_refused: Counter = "troupe_connections_refused_total",
     /// Connections closed because they did not read.
     slow_consumers: Counter = "troupe_slow_consumers_total",

@@ -43,6 +43,18 @@ async fn above_its_budget_a_connection_is_paced_then_refused_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_opens_so_many_connections_even_if_it_keeps_none() {
+    let budgets = Budgets::new(limits());
+    let address = |text: &str| Address::of(text.parse().expect("an address"));
+    let opened = |text| (0..5_000).filter(|_| budgets.opens(address(text))).count() as u64;
+    let (rate, burst) = limits::CONNECTIONS_OPENED;
+    assert_eq!(opened("192.0.2.1:1"), burst);
+    assert_eq!(opened("192.0.2.2:1"), burst);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(opened("192.0.2.1:2"), rate);
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_change_while_connections_last() {
     let budgets = Arc::new(Budgets::new(limits()));
     let one = payer(&budgets, "192.0.2.1:1", 1);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message;
 use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Event, Rejection, Seq, UserId, limits};
@@ -9,7 +10,7 @@ use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
 
-use super::cost::{Cost, READ};
+use super::cost::{BYTES_PER_UNIT, Cost, READ};
 use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
 use crate::message::{Refusal, wire};
 use crate::service::{Caller, Service};
@@ -17,10 +18,17 @@ use crate::visible::visible_from;
 
 /// Events of history that cost a unit.
 const EVENTS_PER_UNIT: u64 = 25;
+/// Bytes of a page that cost a unit: a read is cheaper than a write.
+const PAGE_BYTES_PER_UNIT: u64 = 4 * BYTES_PER_UNIT;
 
 impl Operation for wire::Fetch {
     fn cost(&self) -> Cost {
         Cost::Units(READ + limit(self.limit) as u64 / EVENTS_PER_UNIT)
+    }
+
+    /// The cost of a page is known only once it is read: its events may be of any size.
+    fn owed(page: &wire::Page) -> u64 {
+        page.encoded_len() as u64 / PAGE_BYTES_PER_UNIT
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {

@@ -138,7 +138,9 @@ impl Asker {
     pub async fn perform<O: Operation>(&self, operation: O) -> Result<O::Answer, Problem> {
         self.guest.pay(operation.cost()).await?;
         let answer = self.api().service.perform(&self.known.caller, operation).await;
-        answer.map_err(|refusal| self.guest.refused(refusal))
+        let answer = answer.map_err(|refusal| self.guest.refused(refusal))?;
+        self.guest.payer.owe(O::owed(&answer));
+        Ok(answer)
     }
 
     /// As [`Asker::perform`], for a handler that judges the refusal.

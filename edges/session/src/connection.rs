@@ -313,6 +313,13 @@ impl Perform for Asked<'_> {
 
     fn perform<O: Operation>(self, operation: O) {
         let answer = self.edge.service().perform(self.caller, operation);
-        self.edge.answer(self.request_id, self.place, async move { answer.await.map(O::message) });
+        let payer = self.edge.connection.payer().clone();
+        let paid = async move {
+            answer.await.map(|answer| {
+                payer.owe(O::owed(&answer));
+                O::message(answer)
+            })
+        };
+        self.edge.answer(self.request_id, self.place, paid);
     }
 }
