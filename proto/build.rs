@@ -24,6 +24,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Written by hand, so that kinds of events that are not known are kept.
     config.extern_path(".troupe.client.Event", "troupe_core::event::wire::Event");
     config.extern_path(".troupe.record.Event", "troupe_core::event::wire::Event");
+    // Rare and large: a request is moved a dozen times, and is as large as its largest variant.
+    config.boxed(".troupe.client.ChangeGroup.change.set");
     config.compile_fds(descriptors)?;
     Ok(())
 }

@@ -19,8 +19,10 @@ pub mod fetch;
 pub mod find_users;
 pub mod get_conversations;
 pub mod get_users;
+pub mod list_bans;
 pub mod list_conversations;
 pub mod list_invitations;
+pub mod list_links;
 pub mod list_members;
 pub mod list_online;
 pub mod list_sessions;
@@ -28,12 +30,14 @@ pub mod login;
 pub mod logout;
 pub mod mark_read;
 pub mod passwordless;
+pub mod preview_link;
 pub mod react;
 pub mod register;
 pub mod repeat;
 pub mod resume;
 pub mod revoke_session;
 pub mod send;
+pub mod show_group;
 pub mod verify;
 
 use std::future::Future;
@@ -286,6 +290,10 @@ operations! {
         FindUsers find_users: Users;
         ListOnline list_online: Users;
         Admin admin: AdminAnswer as Admin;
+        ShowGroup show_group: Group;
+        ListBans list_bans: Bans;
+        ListLinks list_links: Links;
+        PreviewLink preview_link: LinkPreview;
     }
 }
 

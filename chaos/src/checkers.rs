@@ -6,6 +6,7 @@ pub mod device_order;
 pub mod durable;
 pub mod exactly_once;
 pub mod keys;
+pub mod moderation;
 pub mod one_order;
 pub mod phantom;
 pub mod reactions;
@@ -52,10 +53,12 @@ pub enum Promise {
     Reactions,
     /// A key has one place, and no answer for another body.
     Keys,
+    /// No one speaks in a group against its mutes, its slow mode or a ban.
+    Moderation,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 11] = [
+    pub const ALL: [Promise; 12] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -67,6 +70,7 @@ impl Promise {
         Promise::Unread,
         Promise::Reactions,
         Promise::Keys,
+        Promise::Moderation,
     ];
 
     /// The promise in words.
@@ -83,6 +87,7 @@ impl Promise {
             Promise::Unread => "unread counts the messages of others after the read position",
             Promise::Reactions => "a user has each reaction once, and all counts are those of the log",
             Promise::Keys => "a repeated key has one place, and none for another body",
+            Promise::Moderation => "mutes, slow mode and bans hold in every place of the log",
         }
     }
 }
@@ -108,7 +113,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 11] = [
+pub const ALL: [Checker; 12] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -120,6 +125,7 @@ pub const ALL: [Checker; 11] = [
     ("unread", unread::check),
     ("reactions", reactions::check),
     ("keys", keys::check),
+    ("moderation", moderation::check),
 ];
 
 /// Runs every checker.

@@ -264,8 +264,15 @@ mod tests {
     fn history() -> History {
         let place = || "g1".to_owned();
         let invoke = |at, id: &str| Record::Invoke { at, device: 2, user: 7, conversation: place(), id: id.to_owned() };
-        let entry =
-            |seq, id: &str, message| Entry { seq, time_ms: 0, sender: 7, id: id.to_owned(), message, reaction: None };
+        let entry = |seq, id: &str, message| Entry {
+            seq,
+            time_ms: 0,
+            sender: 7,
+            id: id.to_owned(),
+            message,
+            reaction: None,
+            rule: None,
+        };
         let log = FinalLog {
             head: 2,
             chain: "c".into(),

@@ -162,6 +162,7 @@ async fn read(client: &troupe_client::Client, conversation: ConversationId) -> R
                 id: format!("{}/{}", event.sender, event.client_message_id),
                 message: matches!(event.kind, EventKind::Message(_)),
                 reaction: None,
+                rule: None,
             });
         }
         if !page.more || page.events.is_empty() {

@@ -120,6 +120,41 @@ pub struct Entry {
     pub message: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reaction: Option<Reaction>,
+    /// A change of the rules of a group; absent in histories of real processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+}
+
+/// The change of an event to the rules of a group: who is in, and who may speak.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Rule {
+    Created,
+    Added {
+        users: Vec<u64>,
+    },
+    Removed {
+        user: u64,
+    },
+    /// Whether the user is an admin or an owner from here on.
+    Role {
+        user: u64,
+        admin: bool,
+    },
+    /// Until zero: lifted.
+    Muted {
+        user: u64,
+        until: u64,
+    },
+    Banned {
+        user: u64,
+        lifted: bool,
+    },
+    Set {
+        slow_ms: Option<u64>,
+        muted_until: Option<u64>,
+    },
+    Disbanded,
 }
 
 /// The complete result of a run.

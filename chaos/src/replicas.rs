@@ -167,6 +167,7 @@ async fn contents(
                 id: format!("{sender}/{}", text(&row["id"])?),
                 message: row["message"].as_bool().context("message")?,
                 reaction: reaction.transpose().context("reaction")?,
+                rule: None,
             });
         }
     }

@@ -4,6 +4,8 @@
 //! at any node that answers, until the client's patience ends.
 
 mod history;
+mod links;
+mod moderation;
 mod shown;
 
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 
 pub use history::*;
+pub use links::*;
+pub use moderation::*;
 pub use shown::*;
 
 /// Delay between two attempts at the same node.

@@ -9,24 +9,36 @@
 //! the events if its intent becomes a new kind of event. The fields of an entry have the numbers
 //! that they have in the content; numbers are never reused.
 
+mod ban;
 mod fact;
+mod link;
 mod list;
 mod members;
 mod message;
+mod owner;
+mod policy;
 mod reaction;
 mod rename;
 mod roles;
+mod settings;
+mod silence;
 
+pub use ban::Ban;
 pub use fact::Fact;
+pub use link::{BAD_LINK, GroupLink, code_hash, link_id};
 pub(crate) use members::{check_count, distinct};
+pub(crate) use owner::DISBANDED;
+pub use policy::{Act, Policy};
 pub use reaction::{Count, OwnReactions, Reactions};
 pub(crate) use rename::check_name;
+pub use settings::{GroupProfile, Permission, Settings};
+pub use silence::Mute;
 
 use bytes::Bytes;
 
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, Flags, Role};
-use crate::id::{ClientMessageId, ConversationId, Seq, UserId};
+use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, TokenHash, UserId};
 use crate::level::Level;
 use crate::machine::{Step, somebody};
 use crate::record::Conversation;
@@ -60,7 +72,7 @@ list::intents! {
         cost: name.len(),
         refusals: &[],
         check: |_append| check_name(name),
-        decide: |_step, _append, role, _row| rename::decide(role, name),
+        decide: |_step, _append, role, row| rename::decide(role, row, name),
     }
     3 = Add { users: Vec<UserId> = 1 } => {
         since: FIRST,
@@ -69,7 +81,7 @@ list::intents! {
         cost: size_of_val(users.as_slice()),
         refusals: &[],
         check: |_append| check_count(&distinct(users)?),
-        decide: |step, append, _role, row| step.decide_add(append.conversation, row, users),
+        decide: |step, append, role, row| step.decide_add(append.conversation, role, row, users),
     }
     4 = Remove { user: UserId = 1 } => {
         since: FIRST,
@@ -78,7 +90,7 @@ list::intents! {
         cost: 0,
         refusals: &[],
         check: |append| members::check_remove(append.actor, *user),
-        decide: |step, append, role, _row| step.decide_remove(append.conversation, role, *user),
+        decide: |step, append, role, row| step.decide_remove(append.conversation, role, row, *user),
     }
     5 = Leave => {
         since: FIRST,
@@ -97,7 +109,7 @@ list::intents! {
         cost: 0,
         refusals: &[],
         check: |_append| Ok(()),
-        decide: |_step, append, role, row| members::decide_join(append.actor, role, row),
+        decide: |step, append, role, row| step.decide_join(append, role, row),
     }
     7 = SetRole { user: UserId = 1, role: Role = 2 } => {
         since: FIRST,
@@ -116,6 +128,81 @@ list::intents! {
         refusals: reaction::REFUSALS,
         check: |_append| reaction::check(emoji),
         decide: |step, append, _role, _row| step.decide_react(append, *to, emoji, *remove),
+    }
+    20 = Set(settings: Settings) => {
+        since: SECOND,
+        groups_only: true,
+        grows: true,
+        cost: settings.bytes(),
+        refusals: settings::REFUSALS,
+        check: |_append| settings::check(settings),
+        decide: |step, _append, role, row| step.decide_settings(role, row, settings),
+    }
+    /// Until zero: the mute is lifted.
+    21 = Mute { user: UserId = 1, until: Timestamp = 2 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: false,
+        cost: 0,
+        refusals: silence::REFUSALS,
+        check: |append| silence::check_mute(append.actor, *user),
+        decide: |step, append, role, row| step.decide_mute(append, role, row, *user, *until),
+    }
+    22 = Ban { user: UserId = 1, lift: bool = 2 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: false,
+        cost: 0,
+        refusals: ban::REFUSALS,
+        check: |append| ban::check_ban(append.actor, *user),
+        decide: |step, append, role, row| step.decide_ban(append, role, row, *user, *lift),
+    }
+    23 = Transfer { to: UserId = 1 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_transfer(append.conversation, role, row, append.actor, *to),
+    }
+    24 = Disband => {
+        since: SECOND,
+        groups_only: true,
+        grows: false,
+        cost: 0,
+        refusals: owner::REFUSALS,
+        check: |_append| Ok(()),
+        decide: |_step, _append, role, _row| demand(role == Some(Role::Owner)).map(|()| EventKind::Disbanded),
+    }
+    /// Expires zero: never.
+    25 = MakeLink { hash: TokenHash = 1, uses: u32 = 2, expires: Timestamp = 3 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: true,
+        cost: 0,
+        refusals: link::REFUSALS,
+        check: |_append| link::check_link(*uses),
+        decide: |step, append, role, row| step.decide_link(append, role, row, (*hash, *uses, *expires)),
+    }
+    26 = RevokeLink { link: u64 = 1 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_revoke(append, role, row, *link),
+    }
+    /// Its event is that of any user that joins.
+    27 = JoinByLink { hash: TokenHash = 1 } => {
+        since: SECOND,
+        groups_only: true,
+        grows: true,
+        cost: 0,
+        refusals: &[],
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_join_by_link(append, role, row, hash),
     }
 }
 
@@ -171,6 +258,52 @@ list::events! {
         },
         project: |step, conversation, _row, event| step.project_reacted(conversation, event, *to, emoji, *removed),
     }
+    20 SETTINGS_CHANGED = SettingsChanged(settings: Settings) => {
+        name: "settings_changed",
+        flags: Flags::default(),
+        words: settings.words(),
+        project: |step, conversation, row, event| step.project_settings(conversation, row, event, settings),
+    }
+    /// Until zero: the mute was lifted.
+    21 MUTED = Muted { user: UserId = 1, until: Timestamp = 2 } => {
+        name: "muted",
+        flags: Flags::default(),
+        words: if until.0 == 0 { format!("let {user} speak again") } else { format!("muted {user}") },
+        project: |step, conversation, row, event| step.project_muted(conversation, row, event.sender, *user, *until),
+    }
+    /// A ban of a member stands behind its removal.
+    22 BANNED = Banned { user: UserId = 1, lifted: bool = 2 } => {
+        name: "banned",
+        flags: Flags::default(),
+        words: if *lifted { format!("lifted the ban of {user}") } else { format!("banned {user}") },
+        project: |step, conversation, row, event| step.project_banned(conversation, row, event, *user, *lifted),
+    }
+    /// The sender was the owner until now.
+    23 TRANSFERRED = Transferred { to: UserId = 1 } => {
+        name: "transferred",
+        flags: Flags::default(),
+        words: format!("handed the group over to {to}"),
+        project: |step, conversation, row, event| step.project_transferred(conversation, row, event, *to),
+    }
+    /// The last event of its log.
+    24 DISBANDED = Disbanded => {
+        name: "disbanded",
+        flags: Flags::default(),
+        words: "disbanded the group".to_owned(),
+        project: |step, conversation, row, event| step.project_disbanded(conversation, row, event),
+    }
+    25 LINK_MADE = LinkMade { hash: TokenHash = 1, uses: u32 = 2, expires: Timestamp = 3 } => {
+        name: "link_made",
+        flags: Flags::default(),
+        words: format!("made an invite link for {uses} uses"),
+        project: |step, conversation, row, event| step.project_link(conversation, row, event, (*hash, *uses, *expires)),
+    }
+    26 LINK_REVOKED = LinkRevoked { link: u64 = 1 } => {
+        name: "link_revoked",
+        flags: Flags::default(),
+        words: "revoked an invite link".to_owned(),
+        project: |step, conversation, row, event| step.project_revoked(conversation, row, *link),
+    }
 }
 
 impl Append {
@@ -207,14 +340,27 @@ impl Append {
 impl Intent {
     /// Whether it lets its actor in, so that an outsider may ask for it.
     pub fn lets_in(&self) -> bool {
-        matches!(self, Intent::Join)
+        matches!(self, Intent::Join | Intent::JoinByLink { .. })
+    }
+
+    /// Whether it lets an outsider of this group try. `link`: whether a code is that of a link.
+    pub fn opens(&self, row: &Conversation, link: impl FnOnce(&TokenHash) -> bool) -> bool {
+        match self {
+            Intent::Join => row.open,
+            Intent::JoinByLink { hash } => link(hash),
+            _ => false,
+        }
     }
 
     /// The one answer for a conversation that is missing and for one that the actor is not in.
     // Invariant: private. The ids of groups can be enumerated, so a difference would reveal which
     // of them exist.
     pub fn outsider(&self) -> Rejection {
-        if self.lets_in() { Rejection::NotOpen } else { Rejection::NotMember }
+        match self {
+            Intent::Join => Rejection::NotOpen,
+            Intent::JoinByLink { .. } => link::BAD_LINK.into(),
+            _ => Rejection::NotMember,
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! Level 2 is of version 0.2. It brought accounts that administrators make and change, invitations,
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
-//! reactions and imports.
+//! reactions, imports, and moderation of groups.
 
 use std::fmt;
 

@@ -39,6 +39,25 @@ pub const EMOJI_BYTES: usize = 36;
 /// Different emoji on one message. Above it: `Rejected(too_many_reactions)`; those that it has may
 /// still be given and taken back.
 pub const REACTIONS_PER_MESSAGE: usize = 16;
+/// Bytes of the notice of a group. Above it: `Rejected(bad_request)`.
+pub const NOTICE_BYTES: usize = 4 * 1024;
+/// Bytes of the reference to a group's avatar. Above it: `Rejected(bad_request)`.
+pub const AVATAR_BYTES: usize = 256;
+/// Seconds between two messages in slow mode. Above it: `Rejected(bad_request)`.
+pub const SLOW_SECONDS: u64 = 86_400;
+/// Muted users of one group. At the limit mutes that are over make room; above it:
+/// `Rejected(too_many_mutes)`.
+pub const GROUP_MUTES: usize = 1_000;
+/// Banned users of one group. Above it: `Rejected(too_many_bans)`.
+pub const GROUP_BANS: usize = 10_000;
+/// Members of a disbanded group that one commit removes. The next commit goes on.
+pub const DISMISSED_AT_ONCE: usize = 256;
+/// Users that one invite link of a group may let in. Above it: `Rejected(bad_request)`.
+pub const LINK_USES: u32 = 10_000;
+/// Invite links of one group. Above it: `Rejected(too_many_links)`.
+pub const GROUP_LINKS: usize = 100;
+/// Bans in one page of a group's bans.
+pub const PAGE_BANS: usize = 500;
 /// Events in one command of an import. Above it: `Rejected(too_many)`.
 pub const IMPORT_EVENTS: usize = 256;
 /// Positions of members in one command of an import. Above it: `Rejected(too_many)`.

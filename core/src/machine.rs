@@ -10,9 +10,9 @@
 //! Each rule checks everything before it writes anything, so that a rejection leaves no trace.
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
-//! [`audit`] what administrators leave behind; [`conversation`] the log and exactly-once; [`group`]
-//! how a group begins; [`import`] events that were decided elsewhere; [`cursor`] how far members
-//! have got; [`outbox`] rows owed to other slots.
+//! [`audit`] what administrators leave behind; [`conversation`]
+//! the log and exactly-once; [`group`] how a group begins; [`import`] events that were decided
+//! elsewhere; [`cursor`] how far members have got; [`outbox`] rows owed to other slots.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -33,7 +33,7 @@ use crate::error::Rejection;
 use crate::id::{SLOTS, Slot, Timestamp, UserId};
 use crate::level::Level;
 use crate::planted::{Bug, Planted};
-use crate::record::Counter;
+use crate::record::{Conversation, Counter};
 use crate::reply::Reply;
 use crate::state::{Rows, State};
 
@@ -126,6 +126,15 @@ const ID_END: u64 = 1 << 53;
 impl Step<'_> {
     pub(crate) fn planted(&self, planted: Bug) -> bool {
         self.planted.is(planted)
+    }
+
+    /// The time of the next event of this conversation.
+    pub(crate) fn time_in(&self, row: &Conversation) -> Timestamp {
+        row.time.max(self.now)
+    }
+
+    pub(crate) fn imports(&self) -> bool {
+        self.imports
     }
 
     /// Assigns the next id of a slot. Call it when no step can fail any more: it writes the

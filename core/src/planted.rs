@@ -151,10 +151,18 @@ pub enum Bug {
     ReusedKeyAnswered,
     /// Resume a stream of server-sent events behind the first event that its client lacks.
     StreamResumesLate,
+    /// Let a muted member speak.
+    MuteIgnored,
+    /// Let a member speak in slow mode before its time.
+    SlowModeIgnored,
+    /// Let a banned user join or be added.
+    BannedReturns,
+    /// Count no use of an invite link of a group.
+    LinkUsedTwice,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 50] = [
+    pub const ALL: [Bug; 54] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -205,6 +213,10 @@ impl Bug {
         Bug::ReusedKeyAnswered,
         Bug::ImportUncompared,
         Bug::StreamResumesLate,
+        Bug::MuteIgnored,
+        Bug::SlowModeIgnored,
+        Bug::BannedReturns,
+        Bug::LinkUsedTwice,
     ];
 
     pub fn name(self) -> &'static str {
@@ -260,6 +272,10 @@ impl Bug {
             Bug::ImportUncompared => "import-uncompared",
             Bug::ReusedKeyAnswered => "reused-key-answered",
             Bug::StreamResumesLate => "stream-resumes-late",
+            Bug::MuteIgnored => "mute-ignored",
+            Bug::SlowModeIgnored => "slow-mode-ignored",
+            Bug::BannedReturns => "banned-returns",
+            Bug::LinkUsedTwice => "link-used-twice",
         }
     }
 

@@ -1,6 +1,8 @@
 //! The ends of the scale, which no trace reaches: full groups, full logs, exhausted ids, and rows
 //! that no machine has written. Nothing panics there, and a rejection leaves no trace.
 
+use std::collections::BTreeSet;
+
 use troupe_core::command::{Append, CreateGroup, Intent, RecordAct, Register, SettleOutbox, UpdateInbox};
 use troupe_core::event::{self, Role};
 use troupe_core::limits;
@@ -53,9 +55,32 @@ fn group_of(members: usize) -> MemoryState {
     state.put(&TEAM, &row(Seq(7), members as u32));
     for user in 1..=members as u64 {
         let role = if UserId(user) == OWNER { Role::Owner } else { Role::Member };
-        state.put(&(TEAM, UserId(user)), &Member { role, since: Seq(1) });
+        state.put(&(TEAM, UserId(user)), &Member::new(role, Seq(1)));
     }
     state
+}
+
+/// A page of members goes with the event, and one with each settling of rows.
+#[test]
+fn a_disbanded_group_empties_itself() {
+    let members = 2 * limits::DISMISSED_AT_ONCE + 3;
+    let mut state = group_of(members);
+    assert!(matches!(apply(&mut state, change(OWNER, 1, Intent::Disband)), Reply::Placed { .. }));
+    let ended = |state: &mut MemoryState, n| match apply(state, text(TEAM, UserId(members as u64), n)) {
+        Reply::Rejected(why) => why.code(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ended(&mut state, 2), "group_disbanded", "it is still a member, for a moment");
+    let mut told = BTreeSet::new();
+    for page in 0..3 {
+        let rows: Vec<OutboxKey> = state.outbox().into_iter().map(|row| row.key).collect();
+        assert!((1..=limits::DISMISSED_AT_ONCE).contains(&rows.len()), "page {page} has {} rows", rows.len());
+        told.extend(rows.iter().map(|key| key.user));
+        assert_eq!(apply(&mut state, Command::SettleOutbox(SettleOutbox { slot: TEAM.slot(), rows })), Reply::Done);
+    }
+    assert_eq!((told.len(), state.outbox().len()), (members, 0));
+    assert_eq!(state.get::<Conversation>(&TEAM).map(|row| row.members), Some(0));
+    assert_eq!(ended(&mut state, 2), "not_member");
 }
 
 fn is_bad_request(reply: &Reply) -> bool {
@@ -98,7 +123,7 @@ fn one_request_names_two_hundred_users() {
 #[test]
 fn the_last_owner_is_known_without_a_look_at_the_members() {
     let mut state = group_of(2);
-    state.put(&(TEAM, UserId(2)), &Member { role: Role::Owner, since: Seq(1) });
+    state.put(&(TEAM, UserId(2)), &Member::new(Role::Owner, Seq(1)));
     assert_eq!(apply(&mut state, change(OWNER, 1, Intent::Leave)), Reply::Rejected(Rejection::LastOwner));
     let down = Intent::SetRole { user: OWNER, role: Role::Admin };
     assert_eq!(apply(&mut state, change(OWNER, 2, down)), Reply::Rejected(Rejection::LastOwner));
@@ -117,7 +142,7 @@ fn the_owners_of_an_old_row_are_counted_once() {
     let owners = |state: &MemoryState| state.get::<Conversation>(&TEAM).map(|row| row.owners);
     assert_eq!(owners(&state), Some(1));
     // From here on the count is the truth: this owner is not in it.
-    state.put(&(TEAM, second), &Member { role: Role::Owner, since: Seq(1) });
+    state.put(&(TEAM, second), &Member::new(Role::Owner, Seq(1)));
     assert_eq!(apply(&mut state, leave.clone()), Reply::Rejected(Rejection::LastOwner));
     let promote = |n| change(OWNER, n, Intent::SetRole { user: last, role: Role::Owner });
     assert!(matches!(apply(&mut state, promote(2)), Reply::Placed { .. }));
@@ -241,7 +266,7 @@ fn missing_rows_do_not_panic() {
 
     // A member of a group that counts none.
     state.put(&TEAM, &row(Seq(1), 0));
-    state.put(&(TEAM, OWNER), &Member { role: Role::Owner, since: Seq(1) });
+    state.put(&(TEAM, OWNER), &Member::new(Role::Owner, Seq(1)));
     assert!(matches!(apply(&mut state, change(OWNER, 2, Intent::Leave)), Reply::Placed { .. }));
 
     let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX), by: None };

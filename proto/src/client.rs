@@ -12,6 +12,7 @@ mod end;
 mod failure;
 mod push;
 mod request;
+mod settings;
 mod token;
 
 pub use body::role;

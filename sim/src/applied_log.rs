@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_chaos::history::{Conversation, Count, Entry, FinalLog, Reaction};
-use troupe_core::event;
+use troupe_chaos::history::{Conversation, Count, Entry, FinalLog, Reaction, Rule};
+use troupe_core::event::{self, Role};
 use troupe_core::feature::{self, Reactions};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
@@ -148,7 +148,26 @@ fn entry(event: &Event) -> Entry {
         id: format!("{}/{}", event.sender, event.client_message_id),
         message: matches!(event.kind, EventKind::Message(_)),
         reaction: reaction(event),
+        rule: rule(event),
     }
+}
+
+fn rule(event: &Event) -> Option<Rule> {
+    Some(match &event.kind {
+        EventKind::Created { .. } => Rule::Created,
+        EventKind::Added { users } => Rule::Added { users: users.iter().map(|user| user.0).collect() },
+        EventKind::Removed { user } => Rule::Removed { user: user.0 },
+        EventKind::RoleChanged { user, role } => Rule::Role { user: user.0, admin: *role > Role::Member },
+        EventKind::Muted { user, until } => Rule::Muted { user: user.0, until: until.0 },
+        EventKind::Banned { user, lifted } => Rule::Banned { user: user.0, lifted: *lifted },
+        EventKind::SettingsChanged(settings) => {
+            let slow_ms = settings.slow_seconds.map(|slow| slow * 1_000);
+            Rule::Set { slow_ms, muted_until: settings.muted_until }
+        }
+        EventKind::Transferred { to } => Rule::Role { user: to.0, admin: true },
+        EventKind::Disbanded => Rule::Disbanded,
+        _ => return None,
+    })
 }
 
 fn reaction(event: &Event) -> Option<Reaction> {

@@ -47,6 +47,8 @@ pub struct Seen {
     pub born: Option<(String, String)>,
     /// Requests of the administrator, and whether each was acknowledged.
     pub acts: BTreeMap<(ClientMessageId, String), bool>,
+    /// Users that were let in by each invite link for one user.
+    pub joined: BTreeMap<String, BTreeSet<UserId>>,
     /// Ids of the invitation codes that a guest was refused with.
     pub refused_guests: BTreeSet<String>,
     /// Violations found immediately.
@@ -265,6 +267,20 @@ impl Evidence {
     pub fn done(&self, request: ClientMessageId, action: &str) {
         self.note(&format!("{action} is done ({request})"));
         self.seen.lock().acts.insert((request, action.to_owned()), true);
+    }
+
+    /// A link for one user lets in one.
+    pub fn joined(&self, code: &str, user: UserId) {
+        self.note(&format!("user {user} has come in by {code}"));
+        let users = {
+            let mut seen = self.seen.lock();
+            let users = seen.joined.entry(code.to_owned()).or_default();
+            users.insert(user);
+            users.clone()
+        };
+        if users.len() > 1 {
+            self.wrong(format!("the invite link {code} for one user has let in {users:?}"));
+        }
     }
 
     pub fn refused_guest(&self, invite: &str) {

@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
 /// entry only costs time.
-const KNOWN: [(Bug, u64); 45] = [
+const KNOWN: [(Bug, u64); 49] = [
     (Bug::AckBeforeCommit, 0),
     (Bug::AckBeforeFsync, 2),
     (Bug::ForgetDedupOnRestart, 0),
@@ -61,6 +61,10 @@ const KNOWN: [(Bug, u64); 45] = [
     (Bug::ReactionTwice, 3),
     (Bug::ReusedKeyAnswered, 7),
     (Bug::ImportUncompared, 7),
+    (Bug::MuteIgnored, 8),
+    (Bug::SlowModeIgnored, 52),
+    (Bug::BannedReturns, 8),
+    (Bug::LinkUsedTwice, 19),
 ];
 
 pub struct Detection {

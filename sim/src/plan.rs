@@ -56,6 +56,10 @@ pub struct Society {
     pub keys: bool,
     /// An operator imports a log.
     pub imports: bool,
+    /// The owner of the groups with changing members mutes and bans in them.
+    pub moderation: bool,
+    /// Users that come and go by the invite links that this owner makes.
+    pub guests: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -131,6 +135,9 @@ const KEYED: u64 = 4;
 /// seeds of other planted bugs are among them.
 const IMPORTS: (u64, u64) = (8, 7);
 
+/// The same for moderation.
+const MODERATION: (u64, u64) = (11, 8);
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -173,6 +180,11 @@ impl Plan {
             None => plan,
         };
         plan.society.imports = seed % IMPORTS.0 == IMPORTS.1;
+        plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
+        if plan.society.moderation {
+            plan.people.churn = plan.people.churn.max(1);
+            plan.society.guests = 2;
+        }
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
@@ -203,7 +215,7 @@ impl Society {
         };
         let (lists, odd_clock) = (often(), often().then(odd_clock));
         let strangers = if often() { rng.range(1, 4) as usize } else { 0 };
-        Society { lists, odd_clock, strangers, administered: often(), reactions: false, keys: false, imports: false }
+        Society { lists, odd_clock, strangers, administered: often(), ..Society::default() }
     }
 }
 

@@ -230,7 +230,18 @@ impl Members {
             }
             Content::Removed { user } => drop(self.0.remove(user)),
             Content::Role { user, role } => drop(self.0.insert(user.clone(), *role)),
-            Content::Text(_)
+            Content::Transferred { to } => {
+                self.0.insert(event.sender.clone(), RoleWord::Admin);
+                self.0.insert(to.clone(), RoleWord::Owner);
+            }
+            Content::Disbanded {} => self.0.clear(),
+            Content::Settings { .. }
+            | Content::Muted { .. }
+            | Content::Banned { .. }
+            | Content::LinkMade { .. }
+            | Content::LinkRevoked { .. }
+            | Content::BanLifted { .. }
+            | Content::Text(_)
             | Content::Body { .. }
             | Content::Renamed { .. }
             | Content::Reacted { .. }

@@ -284,7 +284,7 @@ impl<C: Cluster> Import<'_, C> {
                 id = direct.ok_or("a direct conversation has two users")?.to_string();
             }
             Conversation::Group { key, open } => {
-                let key = id_from(key).ok_or("the key of a group is 32 digits in hex")?;
+                let key: [u8; 16] = id_from(key).ok_or("the key of a group is 32 digits in hex")?;
                 group_key = bytes::Bytes::copy_from_slice(&key);
                 is_open = *open;
             }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use troupe_core::event::{Flags, Role, Seal};
-use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, UserId};
+use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, UserId};
 
 use crate::hex;
 
@@ -119,6 +119,34 @@ pub enum Content {
         to: u64,
         emoji: String,
     },
+    /// `GroupSettings` of `client.proto`, which names no user.
+    Settings {
+        base64: String,
+    },
+    Muted {
+        user: String,
+        /// Zero: the mute was lifted.
+        until_ms: u64,
+    },
+    Banned {
+        user: String,
+    },
+    BanLifted {
+        user: String,
+    },
+    Transferred {
+        to: String,
+    },
+    Disbanded {},
+    /// The hash of its code, in hex.
+    LinkMade {
+        hash: String,
+        uses: u32,
+        expires_ms: u64,
+    },
+    LinkRevoked {
+        link: u64,
+    },
     /// A kind of a later version, as it is.
     Unknown {
         kind: u32,
@@ -199,14 +227,14 @@ impl Conversation {
     }
 }
 
-/// 16 bytes from 32 digits.
-pub fn id_from(text: &str) -> Option<[u8; 16]> {
+/// Bytes from two digits each.
+pub fn id_from<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
     let digits = text.as_bytes();
-    if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+    if digits.len() != 2 * BYTES || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
-    let mut id = [0; 16];
+    let mut id = [0; BYTES];
     for (at, place) in id.iter_mut().enumerate() {
         *place = byte(at)?;
     }
@@ -233,6 +261,16 @@ impl Event {
             EventKind::RoleChanged { user, role } => Content::Role { user: named(*user)?, role: (*role).into() },
             EventKind::Reacted { to, emoji, removed: false } => Content::Reacted { to: to.0, emoji: emoji.clone() },
             EventKind::Reacted { to, emoji, removed: true } => Content::TookBack { to: to.0, emoji: emoji.clone() },
+            EventKind::SettingsChanged(_) => Content::Settings { base64: STANDARD.encode(event.kind.content()) },
+            EventKind::Muted { user, until } => Content::Muted { user: named(*user)?, until_ms: until.0 },
+            EventKind::Banned { user, lifted: false } => Content::Banned { user: named(*user)? },
+            EventKind::Banned { user, lifted: true } => Content::BanLifted { user: named(*user)? },
+            EventKind::Transferred { to } => Content::Transferred { to: named(*to)? },
+            EventKind::Disbanded => Content::Disbanded {},
+            EventKind::LinkMade { hash, uses, expires } => {
+                Content::LinkMade { hash: hex(&hash.0), uses: *uses, expires_ms: expires.0 }
+            }
+            EventKind::LinkRevoked { link } => Content::LinkRevoked { link: *link },
             EventKind::Unknown { kind, content } => Content::Unknown {
                 kind: *kind,
                 flags: event.seal.map_or(0, |seal| seal.flags.0),
@@ -254,10 +292,16 @@ impl Event {
         ENVELOPE
             + match &self.what {
                 Content::Text(text) => text.len(),
-                Content::Body { base64, .. } | Content::Unknown { base64, .. } => base64.len(),
+                Content::Body { base64, .. } | Content::Unknown { base64, .. } | Content::Settings { base64 } => {
+                    base64.len()
+                }
                 Content::Added { users } => users.len() * 10,
                 Content::Created { name } | Content::Renamed { name } => name.len(),
-                Content::Removed { .. } | Content::Role { .. } => 16,
+                Content::Removed { .. } | Content::Role { .. } | Content::Transferred { .. } => 16,
+                Content::Muted { .. } | Content::Banned { .. } | Content::BanLifted { .. } => 24,
+                Content::LinkMade { .. } => 64,
+                Content::LinkRevoked { .. } => 16,
+                Content::Disbanded {} => 0,
                 Content::Reacted { emoji, .. } | Content::TookBack { emoji, .. } => emoji.len(),
             }
     }
@@ -282,6 +326,21 @@ impl Event {
             Content::Role { user, role } => EventKind::RoleChanged { user: known(user)?, role: (*role).into() },
             Content::Reacted { to, emoji } => EventKind::Reacted { to: Seq(*to), emoji: emoji.clone(), removed: false },
             Content::TookBack { to, emoji } => EventKind::Reacted { to: Seq(*to), emoji: emoji.clone(), removed: true },
+            Content::Settings { base64 } => {
+                let settings = EventKind::decode(EventKind::SETTINGS_CHANGED, &bytes(base64)?.into());
+                settings.ok_or_else(|| "these are no settings of a group".to_owned())?
+            }
+            Content::Muted { user, until_ms } => EventKind::Muted { user: known(user)?, until: Timestamp(*until_ms) },
+            Content::Banned { user } => EventKind::Banned { user: known(user)?, lifted: false },
+            Content::BanLifted { user } => EventKind::Banned { user: known(user)?, lifted: true },
+            Content::Transferred { to } => EventKind::Transferred { to: known(to)? },
+            Content::Disbanded {} => EventKind::Disbanded,
+            Content::LinkMade { hash, uses, expires_ms } => EventKind::LinkMade {
+                hash: id_from(hash).map(TokenHash).ok_or("the hash of a link is 64 digits in hex".to_owned())?,
+                uses: *uses,
+                expires: Timestamp(*expires_ms),
+            },
+            Content::LinkRevoked { link } => EventKind::LinkRevoked { link: *link },
             Content::Unknown { kind, flags: said, base64 } => {
                 flags = Some(Flags(*said));
                 EventKind::Unknown { kind: *kind, content: bytes(base64)?.into() }

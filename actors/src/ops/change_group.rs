@@ -1,6 +1,6 @@
 //! `change_group`: one change of a group, placed in its log, once per request id.
 
-use troupe_core::command::Intent;
+use troupe_core::command::{Append, Intent};
 use troupe_core::{Command, Rejection, limits, machine};
 use troupe_proto::client;
 
@@ -15,6 +15,9 @@ impl Operation for wire::ChangeGroup {
     fn cost(&self) -> Cost {
         Cost::Units(match &self.change {
             Some(wire::change_group::Change::Add(add)) => CHANGE + NAMED * add.users.len() as u64,
+            Some(wire::change_group::Change::Set(_)) => CHANGE + 4,
+            // Each member learns it by a commit of its own, which the daily budget of its owner's
+            // additions has paid for.
             _ => CHANGE,
         })
     }
@@ -32,12 +35,20 @@ impl Operation for wire::ChangeGroup {
                 title(name)?;
                 Vec::new()
             }
+            Intent::Set(settings) => {
+                settings.name.as_deref().map(title).transpose()?;
+                Vec::new()
+            }
             _ => Vec::new(),
         };
         let command = Command::Append(change);
         machine::check(&command)?;
         service.budgets.members(user, named.len())?;
-        exist(&service, user, &named).await?;
+        let banned = match &command {
+            Command::Append(Append { intent: Intent::Ban { user, lift: false }, .. }) => vec![*user],
+            _ => Vec::new(),
+        };
+        exist(&service, user, &[named, banned].concat()).await?;
         placed(service.commit(command).await?, conversation, id)
     }
 }

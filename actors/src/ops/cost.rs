@@ -1,6 +1,7 @@
 //! Costs of operations. One unit is a short message.
 
 use troupe_core::Rejection;
+use troupe_core::feature::BAD_LINK;
 
 use crate::message::Refusal;
 
@@ -32,7 +33,7 @@ pub enum Cost {
 /// The extra cost of a refusal. The leader refuses an outsider behind a read barrier, which asks a
 /// majority.
 pub fn of_refusal(refusal: &Refusal) -> u64 {
-    let strange = [Rejection::NotMember.code(), Rejection::NotOpen.code()];
+    let strange = [Rejection::NotMember.code(), Rejection::NotOpen.code(), BAD_LINK.code];
     match refusal {
         Refusal::Rejected { code, .. } if strange.contains(&code.as_ref()) => OUTSIDER,
         _ => 0,

@@ -1,6 +1,7 @@
 //! `list_members`: a page of a conversation's members, in order of their ids, with their cursors.
 
 use troupe_core::event::Role;
+use troupe_core::feature::Mute;
 use troupe_core::{ConversationId, Rejection, UserId, limits};
 use troupe_proto::client;
 use troupe_store::rows::View;
@@ -30,8 +31,8 @@ impl AtLeader for wire::ListMembers {
             0 => limits::PAGE_MEMBERS,
             limit => limit.min(limits::PAGE_MEMBERS),
         };
-        // A row and a cursor each.
-        Ok(Plan::read(user, 2 * limit, move |view| page(view, user, conversation, after, limit)))
+        // A row, a cursor, and maybe a mute each.
+        Ok(Plan::read(user, 3 * limit, move |view| page(view, user, conversation, after, limit)))
     }
 }
 
@@ -45,6 +46,7 @@ fn page(
     if visible_from(view, conversation, user)?.is_none() {
         return Ok(Err(Rejection::NotMember.into()));
     }
+    let mutes = view.conversation(conversation)?.is_some_and(|row| row.mutes > 0);
     let mut rows: Vec<(UserId, Role)> = match conversation {
         ConversationId::Everyone => Vec::new(),
         ConversationId::Direct { low, high } => {
@@ -62,7 +64,10 @@ fn page(
     for (user, role) in rows {
         let cursor = view.cursor(conversation, user)?;
         let role = wire::Role::from(role) as i32;
-        members.push(wire::Member { user_id: user.0, role, delivered: cursor.delivered.0, read: cursor.read.0 });
+        let mute = if mutes { view.get::<Mute>(&(conversation, user))? } else { None };
+        let (delivered, read) = (cursor.delivered.0, cursor.read.0);
+        let muted_until_ms = mute.map_or(0, |mute| mute.until.0);
+        members.push(wire::Member { user_id: user.0, role, delivered, read, muted_until_ms });
     }
     Ok(Ok(wire::Members { members, more }))
 }

@@ -6,13 +6,13 @@
 //! whose outcome is unknown keeps it, and finds it again when it is repeated under the same id.
 
 use troupe_core::command::{ChangeInvite, InviteChange, Register};
+use troupe_core::feature::code_hash;
 use troupe_core::record::InviteId;
 use troupe_core::{ClientMessageId, Command, NameKey, Rejection, TokenHash, UserId, Username};
 use troupe_proto::client;
 use troupe_raft::api::Registration;
 
 use super::Entry;
-use super::admin::invites::code_hash;
 use crate::address::Address;
 use crate::message::{Answer, Refusal, Request, wire};
 use crate::service::Service;

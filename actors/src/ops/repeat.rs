@@ -93,6 +93,15 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::Remove { user } => EventKind::Removed { user: *user },
         Intent::SetRole { user, role } => EventKind::RoleChanged { user: *user, role: *role },
         Intent::React { to, emoji, remove } => EventKind::Reacted { to: *to, emoji: emoji.clone(), removed: *remove },
+        Intent::Set(settings) => EventKind::SettingsChanged(settings.clone()),
+        Intent::Mute { user, until } => EventKind::Muted { user: *user, until: *until },
+        Intent::Ban { user, lift } => EventKind::Banned { user: *user, lifted: *lift },
+        Intent::Transfer { to } => EventKind::Transferred { to: *to },
+        Intent::Disband => EventKind::Disbanded,
+        Intent::MakeLink { hash, uses, expires } => EventKind::LinkMade { hash: *hash, uses: *uses, expires: *expires },
+        Intent::RevokeLink { link } => EventKind::LinkRevoked { link: *link },
+        // The event does not say which link let its sender in.
+        Intent::JoinByLink { .. } => EventKind::Added { users: vec![event.sender] },
         // The event names only those that were no members then.
         Intent::Add { users } => {
             return added(event).is_some_and(|added| added.iter().all(|user| users.contains(user)));

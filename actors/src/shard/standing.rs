@@ -5,7 +5,8 @@
 //! user in. `apply` judges each task that passes.
 
 use troupe_core::command::{Append, CloseSession, CreateGroup, Register};
-use troupe_core::{Command, ConversationId, Rejection, Seq, UserId};
+use troupe_core::feature::{GroupLink, Intent, link_id};
+use troupe_core::{Command, ConversationId, Rejection, Seq, TokenHash, UserId};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -56,7 +57,15 @@ fn outsider(view: &View, append: &Append) -> Settled {
     if is_in(view, *conversation, *actor)? || view.placed(*conversation, *actor, *client_message_id)?.is_some() {
         return Ok(None);
     }
-    let lets_in = intent.lets_in() && view.conversation(*conversation)?.is_some_and(|row| row.open);
+    if !intent.lets_in() {
+        return Ok(Some(Err(intent.outsider().into())));
+    }
+    let link = match intent {
+        Intent::JoinByLink { hash } => view.get::<GroupLink>(&(*conversation, link_id(hash)))?,
+        _ => None,
+    };
+    let has = |hash: &TokenHash| link.is_some_and(|link| link.hash == *hash);
+    let lets_in = view.conversation(*conversation)?.is_some_and(|row| intent.opens(&row, has));
     Ok((!lets_in).then(|| Err(intent.outsider().into())))
 }
 

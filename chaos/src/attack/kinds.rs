@@ -26,6 +26,7 @@ pub enum Attack {
     Page,
     Administration,
     Answers,
+    Links,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -36,7 +37,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 20] = [
+    pub const ALL: [Attack; 21] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -50,6 +51,7 @@ impl Attack {
         Attack::Page,
         Attack::Administration,
         Attack::Answers,
+        Attack::Links,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -74,6 +76,7 @@ impl Attack {
             Attack::Page => "page",
             Attack::Administration => "administration",
             Attack::Answers => "answers",
+            Attack::Links => "links",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -99,6 +102,7 @@ impl Attack {
             Attack::Page => "orders the removal of a node from a foreign web page",
             Attack::Administration => "asks for the operations of administrators, without pause",
             Attack::Answers => "accepts and declines invitations that it does not have, without pause",
+            Attack::Links => "guesses the codes of invite links, without pause",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -136,6 +140,7 @@ impl Attack {
             Attack::Page => page::run(site).await,
             Attack::Administration => pretender::administer(site, time).await,
             Attack::Answers => pretender::answer(site, time).await,
+            Attack::Links => pretender::guess(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,

@@ -1,5 +1,5 @@
 //! One account that continuously requests operations of administrators, and answers invitations
-//! that it does not have.
+//! and invite links that it does not have.
 
 use std::time::Duration;
 
@@ -69,6 +69,30 @@ pub async fn answer(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     };
     let mut findings = flood(&attacker, time / 2, accept, "no_such_invitation").await;
     findings.extend(flood(&attacker, time / 2, decline, "not_member").await);
+    Ok(findings)
+}
+
+/// Guesses codes of the invite link of an honest user's group.
+pub async fn guess(site: &mut Site, time: Duration) -> Result<Vec<String>> {
+    use wire::change_group::Change;
+    let nodes = site.cluster.client_addresses();
+    let host = user(address(1, 2), &nodes[0], "carol").await?;
+    let create = wire::CreateGroup { request: random_id(), name: "closed".into(), open: false, members: vec![] };
+    let Message::GroupCreated(group) = host.connection.request(Request::CreateGroup(create)).await? else {
+        anyhow::bail!("a group was not created")
+    };
+    let change = |change| {
+        let (request, conversation) = (random_id(), group.conversation.clone());
+        Request::ChangeGroup(wire::ChangeGroup { request, conversation, change: Some(change) })
+    };
+    let link = wire::NewLink { code: "a-code-of-an-honest-user".into(), uses: 1, expires_ms: 0 };
+    host.connection.request(change(Change::MakeLink(link))).await?;
+    let attacker = user(attacker(), &nodes[1], "pretender").await?;
+    let code = |n: usize| format!("a-code-of-an-attacker-{n}");
+    let preview =
+        |n| Request::PreviewLink(wire::PreviewLink { conversation: group.conversation.clone(), code: code(n) });
+    let mut findings = flood(&attacker, time / 2, preview, "bad_link").await;
+    findings.extend(flood(&attacker, time / 2, |n| change(Change::JoinLink(code(n))), "bad_link").await);
     Ok(findings)
 }
 

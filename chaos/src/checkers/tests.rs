@@ -2,6 +2,7 @@
 //! promise.
 
 mod keys;
+mod moderation;
 mod reactions;
 mod spoilers;
 
@@ -59,7 +60,7 @@ fn good(count: u64) -> History {
             unread: (read + 1..=seq).filter(|seq| seq % 2 == 0).count() as u64,
             first: 1,
         });
-        entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true, reaction: None });
+        entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true, reaction: None, rule: None });
     }
     let log = FinalLog { head: count, chain: "aa".into(), entries, counts: None };
     for node in 1..=3 {

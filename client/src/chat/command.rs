@@ -6,6 +6,8 @@ use super::editor::Entered;
 
 /// Longest delay of `:delay`, one day.
 const DELAY_SECONDS: u64 = 24 * 60 * 60;
+/// Longest mute of `:mute`, a year.
+const MUTE_MINUTES: u64 = 366 * 24 * 60;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
@@ -44,8 +46,30 @@ pub(super) enum Line {
         remove: bool,
     },
     Who,
+    /// An invite link of the current group with so many uses.
+    Link(u32),
+    /// A moderator's act in the current group.
+    Moderate(Act),
     /// Not understood. The text is the correct syntax.
     Usage(&'static str),
+}
+
+/// An act of a moderator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// For minutes; zero lifts the mute.
+    Mute {
+        name: String,
+        minutes: u64,
+    },
+    Ban {
+        name: String,
+        lift: bool,
+    },
+    /// Empty: none.
+    Notice(String),
+    /// Seconds between two messages of a member.
+    Slow(u64),
 }
 
 pub(super) const HELP: &[(&str, &str)] = &[
@@ -54,13 +78,18 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":to <name|#group|id>", "make this the current conversation; 'everyone' to go back"),
     (":groups", "list your conversations"),
     (":new <name> [members..]", "create a group"),
-    (":join <id>", "join an open group, or one that you are invited to"),
+    (":join <id>", "join an open group, or one that you are invited to; with a link in place of the id, by it"),
+    (":link [uses]", "make an invite link of the current group"),
     (":decline <id>", "refuse an invitation"),
     (":invite <name>..", "add users to the current group"),
     (":leave", "leave the current group"),
     (":who", "members of the current conversation"),
     (":history [n]", "the last messages of the current conversation, with their numbers"),
     (":react <number> <emoji>", "react to a message / :unreact takes it back"),
+    (":mute <name> <minutes>", "let a member of the current group not speak / :unmute <name>"),
+    (":ban <name>", "remove a user and keep it out / :unban <name>"),
+    (":notice [text]", "set the notice of the current group, or none"),
+    (":slow <seconds>", "time between two messages of a member, 0 for none"),
     (":olu", "users who are online"),
     (":pu <prefix>", "users whose name begins so"),
     (":q <word>", "search the messages seen on this device"),
@@ -142,6 +171,10 @@ pub(super) fn parse(line: &str) -> Line {
         (":to", to) => Line::To(to.to_owned()),
         (":react", rest) => react(rest, false).unwrap_or(Line::Usage(":react <number> <emoji>")),
         (":unreact", rest) => react(rest, true).unwrap_or(Line::Usage(":unreact <number> <emoji>")),
+        (":link", "") => Line::Link(1),
+        (":link", uses) => uses.parse().map_or(Line::Usage(":link [uses]"), Line::Link),
+        (":mute" | ":unmute" | ":ban" | ":unban" | ":notice" | ":slow", rest) => moderate(verb, rest)
+            .map_or(Line::Usage(":mute <name> <minutes>, :ban <name>, :slow <seconds>"), Line::Moderate),
         (":history", "") => Line::History(20),
         (":history", count) => match count.parse() {
             Ok(count @ 1..=500) => Line::History(count),
@@ -155,6 +188,21 @@ fn delay(rest: &str) -> Option<Line> {
     let (seconds, text) = rest.split_once(char::is_whitespace)?;
     let seconds = seconds.parse().ok().filter(|seconds| (1..=DELAY_SECONDS).contains(seconds))?;
     Some(Line::Delay(Duration::from_secs(seconds), text.trim().to_owned()))
+}
+
+fn moderate(verb: &str, rest: &str) -> Option<Act> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    match (verb, words.as_slice()) {
+        (":mute", [name, minutes]) => {
+            let minutes = minutes.parse().ok().filter(|minutes| (1..=MUTE_MINUTES).contains(minutes))?;
+            Some(Act::Mute { name: (*name).to_owned(), minutes })
+        }
+        (":unmute", [name]) => Some(Act::Mute { name: (*name).to_owned(), minutes: 0 }),
+        (":ban" | ":unban", [name]) => Some(Act::Ban { name: (*name).to_owned(), lift: verb == ":unban" }),
+        (":notice", _) => Some(Act::Notice(rest.to_owned())),
+        (":slow", [seconds]) => seconds.parse().ok().map(Act::Slow),
+        _ => None,
+    }
 }
 
 fn react(rest: &str, remove: bool) -> Option<Line> {

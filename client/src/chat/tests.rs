@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Lines;
-use super::command::{Line, parse};
+use super::command::{Act, Line, parse};
 
 #[test]
 fn lines_mean_what_cim_users_expect() {
@@ -20,6 +20,12 @@ fn lines_mean_what_cim_users_expect() {
     assert_eq!(parse(":delay 5 tea is ready"), Line::Delay(Duration::from_secs(5), "tea is ready".into()));
     let members = vec!["bob".to_owned(), "carol".to_owned()];
     assert_eq!(parse(":react 12 👍"), Line::React { to: 12, emoji: "👍".into(), remove: false });
+    let mute = |minutes| Line::Moderate(Act::Mute { name: "bob".into(), minutes });
+    assert_eq!((parse(":mute bob 30"), parse(":unmute bob")), (mute(30), mute(0)));
+    assert_eq!(parse(":unban bob"), Line::Moderate(Act::Ban { name: "bob".into(), lift: true }));
+    assert_eq!(parse(":notice Be kind, all"), Line::Moderate(Act::Notice("Be kind, all".into())));
+    assert_eq!((parse(":link"), parse(":link 5")), (Line::Link(1), Line::Link(5)));
+    assert_eq!(parse(":slow 30"), Line::Moderate(Act::Slow(30)));
     assert_eq!(parse(":unreact 12  ❤ "), Line::React { to: 12, emoji: "❤".into(), remove: true });
     assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), members });
     assert_eq!(parse("   "), Line::Nothing);
@@ -40,6 +46,11 @@ fn a_line_that_is_not_understood_is_never_sent_to_anybody() {
         ":react 12",
         ":react last 👍",
         ":unreact 👍",
+        ":mute bob",
+        ":mute bob 0",
+        ":ban",
+        ":slow now",
+        ":link many",
     ] {
         assert!(matches!(parse(line), Line::Usage(_)), "{line}");
     }

@@ -57,6 +57,8 @@ pub struct GroupMember {
     pub role: Option<Role>,
     pub delivered: Seq,
     pub read: Seq,
+    /// `None`: it may speak.
+    pub muted_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,7 @@ impl From<wire::Member> for GroupMember {
             role: role(member.role),
             delivered: Seq(member.delivered),
             read: Seq(member.read),
+            muted_until: Some(Timestamp(member.muted_until_ms)).filter(|until| until.0 != 0),
         }
     }
 }

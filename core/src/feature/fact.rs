@@ -1,7 +1,7 @@
 //! A field of an event's content, for forms other than protobuf.
 
 use crate::event::Role;
-use crate::id::{Seq, UserId};
+use crate::id::{Seq, Timestamp, TokenHash, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -24,7 +24,12 @@ macro_rules! from {
 from! {
     UserId: |user| Fact::Number(user.0);
     Vec<UserId>: |users| Fact::Numbers(users.iter().map(|user| user.0).collect());
+    u32: |number| Fact::Number(u64::from(*number));
+    u64: |number| Fact::Number(*number);
+    // The name of what it is the hash of; the hash is of no use to a reader.
+    TokenHash: |hash| Fact::Number(super::link_id(hash));
     Seq: |seq| Fact::Number(seq.0);
+    Timestamp: |time| Fact::Number(time.0);
     String: |text| Fact::Text(text.clone());
     Role: |role| Fact::Text(role.name().to_owned());
     bool: |flag| Fact::Flag(*flag);

@@ -172,6 +172,7 @@ macro_rules! events {
 
             /// The event in words, after the name of its sender, with users by their ids. It is
             /// safe to show.
+            #[allow(unused_variables, reason = "not every field is said")]
             pub fn words(&self) -> String {
                 match self {
                     $( EventKind::$kind $( ($body) )? $( { $($field),+ } )? => $words, )*

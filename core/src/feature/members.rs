@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::policy::{Act, permit};
 use super::{Append, demand};
 use crate::error::Rejection;
 use crate::event::{Event, EventKind, Role};
-use crate::id::{ConversationId, Seq, UserId};
+use crate::id::{ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
 use crate::limits;
 use crate::machine::{Step, somebody};
@@ -30,10 +31,6 @@ pub(super) fn check_remove(actor: UserId, user: UserId) -> Result<(), Rejection>
     if user == actor { Err(Rejection::LeaveInstead) } else { Ok(()) }
 }
 
-pub(super) fn decide_join(actor: UserId, role: Option<Role>, row: &Conversation) -> Result<EventKind, Rejection> {
-    if role.is_some() { Err(Rejection::AlreadyMember) } else { added(row, vec![actor]) }
-}
-
 fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection> {
     if users.is_empty() {
         return Err(Rejection::AlreadyMember);
@@ -43,14 +40,30 @@ fn added(row: &Conversation, users: Vec<UserId>) -> Result<EventKind, Rejection>
 }
 
 impl Step<'_> {
+    pub(super) fn decide_join(
+        &self,
+        append: &Append,
+        role: Option<Role>,
+        row: &Conversation,
+    ) -> Result<EventKind, Rejection> {
+        if role.is_some() {
+            return Err(Rejection::AlreadyMember);
+        }
+        self.none_banned(append.conversation, row, &[append.actor])?;
+        added(row, vec![append.actor])
+    }
+
     pub(super) fn decide_add(
         &self,
         conversation: ConversationId,
+        role: Option<Role>,
         row: &Conversation,
         users: &[UserId],
     ) -> Result<EventKind, Rejection> {
+        permit(role, row, Act::Add)?;
         let mut users = distinct(users)?;
         users.retain(|&user| self.role(conversation, user).is_none());
+        self.none_banned(conversation, row, &users)?;
         added(row, users)
     }
 
@@ -58,9 +71,10 @@ impl Step<'_> {
         &self,
         conversation: ConversationId,
         actor: Option<Role>,
+        row: &Conversation,
         user: UserId,
     ) -> Result<EventKind, Rejection> {
-        demand(actor >= Some(Role::Admin))?;
+        permit(actor, row, Act::Remove)?;
         let role = self.role(conversation, user).ok_or(Rejection::NoSuchMember)?;
         demand(actor == Some(Role::Owner) || Some(role) < actor)?;
         Ok(EventKind::Removed { user })
@@ -91,7 +105,7 @@ impl Step<'_> {
         name.clone_into(&mut row.name);
         row.members = 1;
         row.owners = u32::from(self.level >= Level::SECOND);
-        self.enter(conversation, event.seq, Role::Owner, event.sender, &[event.sender]);
+        self.enter(conversation, row, event, Role::Owner, &[event.sender]);
     }
 
     pub(super) fn project_added(
@@ -102,15 +116,19 @@ impl Step<'_> {
         users: &[UserId],
     ) {
         row.members = row.members.saturating_add(users.len() as u32);
-        self.enter(conversation, event.seq, Role::Member, event.sender, users);
+        self.enter(conversation, row, event, Role::Member, users);
     }
 
-    fn enter(&mut self, conversation: ConversationId, since: Seq, role: Role, by: UserId, users: &[UserId]) {
-        let sees_from = if self.planted(Bug::AddedSeesAll) { Seq(1) } else { since };
+    /// In slow mode a newcomer waits like after a message, so that to leave and return is no way
+    /// around it.
+    fn enter(&mut self, conversation: ConversationId, row: &Conversation, event: &Event, role: Role, users: &[UserId]) {
+        let sees_all = row.shows_history || self.planted(Bug::AddedSeesAll);
+        let since = if sees_all { Seq(1) } else { event.seq };
+        let spoke = if row.slow_seconds > 0 { event.time } else { Timestamp(0) };
         for &user in users {
-            self.state.put(&(conversation, user), &Member { role, since: sees_from });
+            self.state.put(&(conversation, user), &Member { role, since, spoke });
         }
-        self.enqueue(conversation, since, true, by, users);
+        self.enqueue(conversation, event.seq, true, event.sender, users);
     }
 
     pub(super) fn project_removed(

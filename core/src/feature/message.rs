@@ -33,7 +33,9 @@ impl Step<'_> {
     /// The first message of a user in a direct conversation puts it on that user's list. The first
     /// message of all puts it on the other's list too.
     pub(super) fn project_message(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
-        let ConversationId::Direct { low, high } = conversation else { return };
+        let ConversationId::Direct { low, high } = conversation else {
+            return self.note_speech(conversation, row, event.sender);
+        };
         let first = event.seq == Seq(1);
         let begins = if self.level >= Level::SECOND {
             let wrote = if event.sender == low { &mut row.low_wrote } else { &mut row.high_wrote };

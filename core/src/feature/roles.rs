@@ -4,7 +4,7 @@
 use super::demand;
 use crate::error::Rejection;
 use crate::event::{EventKind, Role};
-use crate::id::{ConversationId, Seq, UserId};
+use crate::id::{ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
 use crate::machine::Step;
 use crate::record::{Conversation, Member};
@@ -45,8 +45,8 @@ impl Step<'_> {
             row.owners -= u32::from(held.as_ref().is_some_and(|held| held.role == Role::Owner));
             row.owners += u32::from(role == Role::Owner);
         }
-        let since = held.map_or(seq, |held| held.since);
-        self.state.put(&(conversation, user), &Member { role, since });
+        let (since, spoke) = held.map_or((seq, Timestamp(0)), |held| (held.since, held.spoke));
+        self.state.put(&(conversation, user), &Member { role, since, spoke });
     }
 
     /// Rows of 74c331d count no owners. The first change by an owner that asks for the number scans

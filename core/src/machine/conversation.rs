@@ -3,11 +3,13 @@
 //! Every event of every kind of conversation goes through [`Step::place`], so that seq, time, dedup
 //! and chain are kept in one place. [`crate::feature`] has the meaning of intents.
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use super::{Outcome, Step};
 use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::event::{Event, EventKind, Flags, Role, Seal};
-use crate::feature::{Append, Intent};
+use crate::feature::{Append, DISBANDED, Intent};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
 use crate::planted::Bug;
@@ -35,7 +37,14 @@ impl Step<'_> {
         {
             return Err(Rejection::OutOfOrder);
         }
+        self.may_speak(c, role, &row)?;
         let kind = self.decide(c, role, &mut row)?;
+        if let EventKind::Banned { user, lifted: false } = kind
+            && self.role(c.conversation, user).is_some()
+        {
+            let removed = EventKind::Removed { user };
+            self.place(c.conversation, &mut row, c.actor, id_beside(c.client_message_id), removed)?;
+        }
         self.place(c.conversation, &mut row, c.actor, c.client_message_id, kind)
     }
 
@@ -49,8 +58,13 @@ impl Step<'_> {
         };
         let role = self.role(c.conversation, c.actor);
         let planted = self.planted(Bug::RemovedMaySend) && matches!(c.intent, Intent::Message(_));
-        let is_let_in = role.is_some() || planted || (c.intent.lets_in() && row.open);
-        if is_let_in { Ok((row, role)) } else { Err(c.intent.outsider()) }
+        let is_let_in =
+            role.is_some() || planted || c.intent.opens(&row, |hash| self.link_of(c.conversation, hash).is_some());
+        match is_let_in {
+            true if row.disbanded => Err(DISBANDED.into()),
+            true => Ok((row, role)),
+            false => Err(c.intent.outsider()),
+        }
     }
 
     /// The role of a user in a conversation that it is in. All are alike where there are no groups.
@@ -95,7 +109,7 @@ impl Step<'_> {
     ) -> Outcome {
         let seq = row.head.0.checked_add(1).map(Seq);
         let seq = seq.ok_or(Rejection::BadRequest("this conversation has no places left: start another"))?;
-        let time = if self.planted(Bug::TimeGoesBack) { self.now } else { row.time.max(self.now) };
+        let time = if self.planted(Bug::TimeGoesBack) { self.now } else { self.time_in(row) };
         self.write(conversation, row, Event { seq, time, sender, client_message_id: id, kind, seal: None }, None);
         Ok(Reply::Placed { seq, time, duplicate: false })
     }
@@ -144,6 +158,14 @@ impl Step<'_> {
         let numbering = self.state.numbering(conversation, user, head).next(event.seq, large);
         self.state.put_numbering(conversation, user, numbering);
     }
+}
+
+/// The client message id of a second event of the same request: the request with its last bit
+/// flipped, hashed (xxh3, 128 bits, big-endian) so that it meets no id that a device counts up to.
+pub(super) fn id_beside(request: ClientMessageId) -> ClientMessageId {
+    let mut flipped = request.0;
+    flipped[15] ^= 1;
+    ClientMessageId(xxh3_128(&flipped).to_be_bytes())
 }
 
 /// A conversation before its first event.

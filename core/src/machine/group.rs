@@ -1,14 +1,12 @@
 //! The creation of a group. [`crate::feature`] has its later changes.
 
-use xxhash_rust::xxh3::xxh3_128;
-
-use super::conversation::new_conversation;
+use super::conversation::{id_beside, new_conversation};
 use super::{Outcome, Step, somebody};
 use crate::command::CreateGroup;
 use crate::error::Rejection;
 use crate::event::EventKind;
 use crate::feature::{check_count, check_name, distinct};
-use crate::id::{ClientMessageId, ConversationId, GroupId, UserId};
+use crate::id::{ConversationId, GroupId, UserId};
 use crate::record::GroupOfRequest;
 use crate::reply::Reply;
 use crate::state::Rows;
@@ -31,7 +29,7 @@ impl Step<'_> {
         self.place(conversation, &mut row, c.creator, c.request, created)?;
         if !others.is_empty() {
             let added = EventKind::Added { users: others };
-            self.place(conversation, &mut row, c.creator, id_of_first_members(c.request), added)?;
+            self.place(conversation, &mut row, c.creator, id_beside(c.request), added)?;
         }
         Ok(Reply::GroupCreated { group })
     }
@@ -49,13 +47,4 @@ fn others(c: &CreateGroup) -> Result<Vec<UserId>, Rejection> {
     let mut others = distinct(&c.members)?;
     others.retain(|&user| user != c.creator);
     Ok(others)
-}
-
-/// The client message id of seq 2 of a group created with members, whose seq 1 has taken the
-/// request's own: the request with its last bit flipped, hashed (xxh3, 128 bits, big-endian) so
-/// that it meets no id that a device counts up to.
-fn id_of_first_members(request: ClientMessageId) -> ClientMessageId {
-    let mut flipped = request.0;
-    flipped[15] ^= 1;
-    ClientMessageId(xxh3_128(&flipped).to_be_bytes())
 }

@@ -9,7 +9,7 @@ use super::{Outcome, Step, somebody};
 use crate::command::{AdvanceCursors, Append, Destination, IMPORTER, Import, Intent};
 use crate::error::{Refused, Rejection};
 use crate::event::{Event, EventKind, KINDS};
-use crate::feature::check_name;
+use crate::feature::{DISBANDED, check_name};
 use crate::id::{ConversationId, GroupId, Seq};
 use crate::limits;
 use crate::planted::Bug;
@@ -118,6 +118,9 @@ impl Step<'_> {
         if event.time < row.time || event.time > self.now {
             return Err(TIME.into());
         }
+        if row.disbanded {
+            return Err(DISBANDED.into());
+        }
         if let EventKind::Created { name } = &event.kind {
             let begins = event.seq == Seq(1) && to.is_none_or(ConversationId::is_group);
             return if begins { check_name(name) } else { Err(NOT_DECIDED.into()) };
@@ -157,6 +160,13 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Removed { user } => Intent::Remove { user },
         EventKind::RoleChanged { user, role } => Intent::SetRole { user, role },
         EventKind::Reacted { to, emoji, removed } => Intent::React { to, emoji, remove: removed },
+        EventKind::SettingsChanged(settings) => Intent::Set(settings),
+        EventKind::Muted { user, until } => Intent::Mute { user, until },
+        EventKind::Banned { user, lifted } => Intent::Ban { user, lift: lifted },
+        EventKind::Transferred { to } => Intent::Transfer { to },
+        EventKind::Disbanded => Intent::Disband,
+        EventKind::LinkMade { hash, uses, expires } => Intent::MakeLink { hash, uses, expires },
+        EventKind::LinkRevoked { link } => Intent::RevokeLink { link },
         EventKind::Created { .. } | EventKind::Unknown { .. } => return None,
     })
 }

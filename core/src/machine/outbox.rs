@@ -1,6 +1,8 @@
 //! Rows for other slots: written in the same commit as their cause, kept until the other side has
 //! committed them. The leader relays them.
 
+use std::collections::BTreeSet;
+
 use super::{Outcome, Step};
 use crate::command::SettleOutbox;
 use crate::effect::Effect;
@@ -41,6 +43,8 @@ impl Step<'_> {
         for key in c.rows.iter().filter(|key| key.slot == c.slot) {
             self.state.delete::<OutboxRow>(key);
         }
+        let groups: BTreeSet<ConversationId> = c.rows.iter().map(|key| key.conversation).collect();
+        groups.into_iter().filter(|id| id.is_group() && id.slot() == c.slot).for_each(|group| self.dismiss_on(group));
         Ok(Reply::Done)
     }
 }

@@ -29,6 +29,21 @@ record! {
         pub high_wrote: bool = 42,
         /// The last large event, from level 2 on: [`crate::unread`].
         pub large: Seq = 43,
+        /// Seconds between two messages of a member of a group; zero: no slow mode.
+        pub slow_seconds: u32 = 50,
+        /// Until then only admins speak.
+        pub muted_until: Timestamp = 51,
+        /// Rows of muted users, and of banned ones.
+        pub mutes: u32 = 52,
+        pub bans: u32 = 53,
+        /// [`crate::feature::Policy`].
+        pub policy: u64 = 54,
+        /// Newcomers see everything.
+        pub shows_history: bool = 55,
+        /// It takes no event any more.
+        pub disbanded: bool = 56,
+        /// Rows of invite links.
+        pub links: u32 = 57,
     }
 }
 

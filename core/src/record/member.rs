@@ -4,15 +4,23 @@
 use super::table;
 use crate::event::Role;
 use crate::form::record;
-use crate::id::{ConversationId, Seq, UserId};
+use crate::id::{ConversationId, Seq, Timestamp, UserId};
 
 record! {
     "member";
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Member {
         pub role: Role = 1,
-        /// The event that made them a member.
+        /// The first event that they see: the one that made them a member, or the first of all.
         pub since: Seq = 2,
+        /// In slow mode: the time of their last message. Zero: none.
+        pub spoke: Timestamp = 50,
+    }
+}
+
+impl Member {
+    pub fn new(role: Role, since: Seq) -> Member {
+        Member { role, since, spoke: Timestamp(0) }
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Body, Event, EventKind};
-use crate::feature::{OwnReactions, Reactions};
+use crate::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions};
 use crate::fold;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
@@ -35,7 +35,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 22] = about![
+const ALL: [About; 26] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -57,6 +57,10 @@ const ALL: [About; 22] = about![
     Large,
     Reactions,
     OwnReactions,
+    GroupProfile,
+    Mute,
+    Ban,
+    GroupLink,
     Event,
 ];
 

@@ -7,9 +7,10 @@ use troupe_core::command::{
     Intent, OpenSession, Register, SettleOutbox, TouchSession, UpdateInbox,
 };
 use troupe_core::event::Role;
+use troupe_core::feature::Settings;
 use troupe_core::record::{Author, OutboxKey};
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, GroupId, Seq, TokenHash, UserId, Username,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, GroupId, Seq, Timestamp, TokenHash, UserId, Username,
 };
 
 pub const USERS: [UserId; 5] = [UserId(1025), UserId(2050), UserId(3075), UserId(4100), UserId(5125)];
@@ -71,7 +72,23 @@ fn change() -> impl Strategy<Value = Intent> {
         2 => Just(Intent::Leave),
         2 => Just(Intent::Join),
         3 => (user(), role()).prop_map(|(user, role)| Intent::SetRole { user, role }),
+        3 => (user(), until()).prop_map(|(user, until)| Intent::Mute { user, until: Timestamp(until) }),
+        3 => (user(), prop::bool::weighted(0.4)).prop_map(|(user, lift)| Intent::Ban { user, lift }),
+        1 => user().prop_map(|to| Intent::Transfer { to }),
+        2 => settings().prop_map(Intent::Set),
     ]
+}
+
+/// Times around those of the commands, and none.
+fn until() -> impl Strategy<Value = u64> {
+    prop_oneof![1 => Just(0), 3 => 1_000..1_100u64]
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let slow =
+        prop_oneof![Just(0), Just(1)].prop_map(|slow| Settings { slow_seconds: Some(slow), ..Settings::default() });
+    let muted = until().prop_map(|until| Settings { muted_until: Some(until), ..Settings::default() });
+    prop_oneof![slow, muted]
 }
 
 fn message() -> impl Strategy<Value = Command> {
@@ -88,6 +105,11 @@ fn reaction() -> impl Strategy<Value = Command> {
         remove,
     });
     append(conversation(), 8, intent)
+}
+
+/// Rare, because nothing follows it.
+fn end() -> impl Strategy<Value = Command> {
+    append(Just(ConversationId::Group(group())), 8, Just(Intent::Disband))
 }
 
 fn group_change() -> impl Strategy<Value = Command> {
@@ -184,7 +206,8 @@ fn command() -> impl Strategy<Value = Command> {
         1 => creating(),
         6 => message(),
         4 => reaction(),
-        6 => group_change(),
+        12 => group_change(),
+        1 => end(),
         2 => cursors(),
         1 => settling(),
         4 => account(),

@@ -17,8 +17,8 @@ use troupe_core::record::{Conversation, Cursor, Member};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
 use troupe_core::{
-    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, Level, Machine, Meta, Rejection, Reply, Rows,
-    Seq, Timestamp, limits, unread,
+    ClientMessageId, Command, ConversationId, Effect, Event, EventKind, Intent, Level, Machine, Meta, Rejection, Reply,
+    Rows, Seq, Timestamp, limits, unread,
 };
 
 type Story = Vec<(u64, Command)>;
@@ -139,6 +139,8 @@ fn follow(machine: Machine, story: &Story) {
         begin_group(&mut models, *now, command, &reply, &state);
         let delivered = effects.iter().filter(|effect| matches!(effect, Effect::Deliver { .. })).count();
         match reply {
+            // The ban of a member stands behind its removal.
+            Reply::Placed { duplicate: false, .. } if bans(command) => assert!((1..=2).contains(&delivered)),
             Reply::Placed { duplicate, .. } => assert_eq!(delivered, usize::from(!duplicate)),
             Reply::Rejected(_) => assert!(effects.is_empty()),
             _ => {}
@@ -150,6 +152,10 @@ fn follow(machine: Machine, story: &Story) {
         let model = models.iter().find(|model| model.id == row.key.conversation);
         assert!(model.is_some_and(|model| model.owed.contains(&(row.key.version, row.key.user, row.present))));
     }
+}
+
+fn bans(command: &Command) -> bool {
+    matches!(command, Command::Append(append) if matches!(append.intent, Intent::Ban { lift: false, .. }))
 }
 
 /// Without notifications that may repeat.
@@ -211,6 +217,10 @@ proptest! {
             if let Reply::Rejected(_) = reply {
                 prop_assert_eq!(&state, &before, "a rejection left a trace: {:?}", command);
             }
+            // The time of the repeat decides about a mute.
+            if matches!(&reply, Reply::Rejected(why) if ["muted", "group_muted"].contains(&why.code())) {
+                continue;
+            }
             let once = state.clone();
             let (_, effects) = machine.apply(&mut state, meta(now + 7), command);
             prop_assert_eq!(&state, &once, "a repeat left a trace: {:?}", command);
@@ -258,7 +268,8 @@ proptest! {
 fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     use troupe_core::planted::Bug;
-    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice] {
+    let of_groups = [Bug::MuteIgnored, Bug::SlowModeIgnored, Bug::BannedReturns];
+    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice].into_iter().chain(of_groups) {
         let machine = Machine { planted: bug.into() };
         let config = Config { cases: 10_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -323,6 +334,12 @@ fn stories_go_everywhere() {
             EventKind::RoleChanged { .. } => "role changed",
             EventKind::Reacted { removed: false, .. } => "reacted",
             EventKind::Reacted { removed: true, .. } => "took back",
+            EventKind::SettingsChanged(_) => "settings changed",
+            EventKind::Muted { .. } => "muted",
+            EventKind::Banned { .. } => "banned",
+            EventKind::Transferred { .. } => "transferred",
+            EventKind::Disbanded => "disbanded",
+            EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => "link",
             EventKind::Unknown { .. } => "unknown",
         }));
     }
@@ -342,6 +359,8 @@ fn stories_go_everywhere() {
         &["deliver", "inbox changed", "invited", "session ended", "cursor moved", "outbox filled"],
         &["message", "created", "renamed", "added", "removed", "role changed", "reacted", "took back"],
         &["bad_emoji", "no_such_message", "already_reacted", "no_such_reaction"],
+        &["settings changed", "muted", "banned", "transferred", "disbanded"],
+        &["muted", "group_muted", "slow_mode", "not_muted", "banned", "already_banned", "not_banned", "bad_time"],
     ];
     let all = all.into_iter().flatten().copied();
     assert_eq!(all.filter(|what| !seen.contains(what)).collect::<Vec<_>>(), Vec::<&str>::new(), "never happened");

@@ -24,6 +24,10 @@ pub struct Reference {
     pub owed: BTreeSet<(Seq, UserId, bool)>,
     /// The users of each emoji, by message.
     pub reactions: BTreeMap<Seq, BTreeMap<String, BTreeSet<UserId>>>,
+    pub banned: BTreeSet<UserId>,
+    pub muted: BTreeMap<UserId, Timestamp>,
+    pub muted_until: Timestamp,
+    pub slow_ms: u64,
 }
 
 /// A refusal of one feature, without its text.
@@ -35,7 +39,8 @@ impl Reference {
     pub fn new(id: ConversationId) -> Reference {
         let (open, log, owed) = (false, Vec::new(), BTreeSet::new());
         let (members, cursors, reactions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Reference { id, open, log, members, cursors, owed, reactions }
+        let (banned, muted, muted_until, slow_ms) = (BTreeSet::new(), BTreeMap::new(), Timestamp(0), 0);
+        Reference { id, open, log, members, cursors, owed, reactions, banned, muted, muted_until, slow_ms }
     }
 
     fn find(&self, sender: UserId, id: ClientMessageId) -> Option<Reply> {
@@ -61,7 +66,24 @@ impl Reference {
                 self.reactions.values_mut().for_each(|of| of.retain(|_, users| !users.is_empty()));
                 self.reactions.retain(|_, of| !of.is_empty());
             }
+            EventKind::Transferred { to } => {
+                self.members.insert(*to, Role::Owner);
+                self.members.insert(sender, Role::Admin);
+            }
+            EventKind::Banned { user, lifted: true } => drop(self.banned.remove(user)),
+            EventKind::Banned { user, lifted: false } => drop(self.banned.insert(*user)),
+            EventKind::Muted { user, until: Timestamp(0) } => drop(self.muted.remove(user)),
+            EventKind::Muted { user, until } => drop(self.muted.insert(*user, *until)),
+            EventKind::SettingsChanged(settings) => {
+                self.slow_ms = settings.slow_seconds.map_or(self.slow_ms, |slow| slow * 1_000);
+                self.muted_until = settings.muted_until.map_or(self.muted_until, Timestamp);
+            }
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
+            EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
+            EventKind::Disbanded => {
+                self.owed.extend(self.members.keys().map(|user| (seq, *user, false)));
+                self.members.clear();
+            }
         }
         self.log.push(Event { seq, time, sender, client_message_id: id, kind, seal: None });
         Reply::Placed { seq, time, duplicate: false }
@@ -113,7 +135,10 @@ impl Reference {
         if matches!(&c.intent, Intent::React { emoji, .. } if emoji.is_ascii()) {
             return Reply::Rejected(refused("bad_emoji"));
         }
-        if matches!(&c.intent, Intent::Remove { user } if *user == c.actor) {
+        if matches!(&c.intent, Intent::Mute { user, .. } if *user == c.actor) {
+            return Reply::Rejected(Rejection::BadRequest(""));
+        }
+        if matches!(&c.intent, Intent::Remove { user } | Intent::Ban { user, .. } if *user == c.actor) {
             return Reply::Rejected(Rejection::LeaveInstead);
         }
         if let Some(placed) = self.find(c.actor, c.client_message_id) {
@@ -127,13 +152,16 @@ impl Reference {
         if c.after.is_some_and(|after| self.find(c.actor, after).is_none()) {
             return Reply::Rejected(Rejection::OutOfOrder);
         }
+        if let Err(code) = self.speaks(now, c) {
+            return Reply::Rejected(refused(code));
+        }
         let kind = match &c.intent {
             Intent::Message(body) => EventKind::Message(body.clone()),
             Intent::React { to, emoji, remove } => match self.reacts(c.actor, *to, emoji, *remove) {
                 Ok(kind) => return self.push(now, c.actor, c.client_message_id, kind),
                 Err(code) => return Reply::Rejected(refused(code)),
             },
-            change => match self.allowed(c.actor, change) {
+            change => match self.allowed(self.time(now), c.actor, change) {
                 Ok(kind) => kind,
                 Err(why) => return Reply::Rejected(why),
             },
@@ -146,7 +174,55 @@ impl Reference {
                 self.owed.insert((seq, c.actor, true));
             }
         }
+        if let EventKind::Banned { user, lifted: false } = kind
+            && self.has(user)
+        {
+            self.push(now, c.actor, beside(c.client_message_id), EventKind::Removed { user });
+        }
         self.push(now, c.actor, c.client_message_id, kind)
+    }
+
+    /// The time of the next event.
+    fn time(&self, now: u64) -> Timestamp {
+        self.log.last().map_or(Timestamp(now), |last| last.time.max(Timestamp(now)))
+    }
+
+    /// Whether mutes and slow mode let the actor speak.
+    fn speaks(&self, now: u64, c: &Append) -> Result<(), &'static str> {
+        if !matches!(c.intent, Intent::Message(_) | Intent::React { remove: false, .. }) {
+            return Ok(());
+        }
+        let time = self.time(now);
+        let Some(role) = self.members.get(&c.actor) else { return Ok(()) };
+        if self.muted.get(&c.actor).is_some_and(|until| *until > time) {
+            return Err("muted");
+        }
+        if *role != Role::Member {
+            return Ok(());
+        }
+        if self.muted_until > time {
+            return Err("group_muted");
+        }
+        if self.slow_ms == 0 || !matches!(c.intent, Intent::Message(_)) {
+            return Ok(());
+        }
+        // A coming counts like a message, and an event from before slow mode does not count.
+        let counts = |event: &&Event| match &event.kind {
+            EventKind::Message(_) => event.sender == c.actor,
+            EventKind::Added { users } => users.contains(&c.actor),
+            _ => false,
+        };
+        let mut slow = false;
+        let mut spoke = None;
+        for event in &self.log {
+            match &event.kind {
+                EventKind::SettingsChanged(settings) => slow = settings.slow_seconds.map_or(slow, |slow| slow > 0),
+                EventKind::Added { users } if !slow && users.contains(&c.actor) => spoke = None,
+                _ if slow && counts(&event) => spoke = Some(event.time),
+                _ => {}
+            }
+        }
+        if spoke.is_some_and(|spoke: Timestamp| time.0 < spoke.0 + self.slow_ms) { Err("slow_mode") } else { Ok(()) }
     }
 
     fn reacts(&self, actor: UserId, to: Seq, emoji: &str, remove: bool) -> Result<EventKind, &'static str> {
@@ -166,18 +242,21 @@ impl Reference {
     }
 
     /// Of one that is in, or comes in.
-    fn allowed(&self, actor: UserId, change: &Intent) -> Result<EventKind, Rejection> {
+    fn allowed(&self, time: Timestamp, actor: UserId, change: &Intent) -> Result<EventKind, Rejection> {
         let role = self.members.get(&actor).copied();
         let others_own = |user| self.members.iter().any(|(other, role)| *other != user && *role == Role::Owner);
         match (change, role) {
             (Intent::Join, Some(_)) => Err(Rejection::AlreadyMember),
+            (Intent::Join, None) if self.banned.contains(&actor) => Err(refused("banned")),
             (Intent::Join, None) => Ok(EventKind::Added { users: vec![actor] }),
             (Intent::Message(_) | Intent::React { .. }, _) | (_, None) => Err(Rejection::NotMember),
             (Intent::Rename { .. } | Intent::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
             (Intent::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
             (Intent::Add { users }, _) => {
                 let new: BTreeSet<UserId> = users.iter().copied().filter(|user| !self.has(*user)).collect();
-                if new.is_empty() {
+                if new.iter().any(|user| self.banned.contains(user)) {
+                    Err(refused("banned"))
+                } else if new.is_empty() {
                     Err(Rejection::AlreadyMember)
                 } else {
                     Ok(EventKind::Added { users: new.into_iter().collect() })
@@ -192,6 +271,45 @@ impl Reference {
                 Err(Rejection::LastOwner)
             }
             (Intent::Leave, _) => Ok(EventKind::Removed { user: actor }),
+            (Intent::Set(_) | Intent::Mute { .. } | Intent::Ban { .. }, Some(Role::Member)) => {
+                Err(Rejection::NotAllowed)
+            }
+            (Intent::Set(settings), _) if settings.muted_until.is_some_and(|until| until != 0 && until <= time.0) => {
+                Err(refused("bad_time"))
+            }
+            (Intent::Set(settings), _) => Ok(EventKind::SettingsChanged(settings.clone())),
+            (Intent::Mute { user, until }, Some(role)) => {
+                let below = |theirs: Option<&Role>| role == Role::Owner || theirs.is_none_or(|theirs| *theirs < role);
+                let theirs = self.members.get(user);
+                match (until.0 == 0, self.muted.contains_key(user)) {
+                    (true, _) if !below(theirs) => Err(Rejection::NotAllowed),
+                    (true, false) => Err(refused("not_muted")),
+                    (false, _) if theirs.is_none() => Err(Rejection::NoSuchMember),
+                    (false, _) if !below(theirs) => Err(Rejection::NotAllowed),
+                    (false, _) if *until <= time => Err(refused("bad_time")),
+                    _ => Ok(EventKind::Muted { user: *user, until: *until }),
+                }
+            }
+            (Intent::Ban { user, lift }, Some(role)) => {
+                let theirs = self.members.get(user);
+                let below = role == Role::Owner || theirs.is_none_or(|theirs| *theirs < role);
+                match (*lift, self.banned.contains(user)) {
+                    (true, false) => Err(refused("not_banned")),
+                    (false, true) => Err(refused("already_banned")),
+                    (false, false) if !below => Err(Rejection::NotAllowed),
+                    _ => Ok(EventKind::Banned { user: *user, lifted: *lift }),
+                }
+            }
+            (Intent::Transfer { .. } | Intent::Disband, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
+            (Intent::Transfer { to }, _) if *to == actor => Err(Rejection::BadRequest("")),
+            (Intent::Transfer { to }, _) => match self.members.get(to) {
+                None => Err(Rejection::NoSuchMember),
+                Some(_) => Ok(EventKind::Transferred { to: *to }),
+            },
+            (Intent::Disband, _) => Ok(EventKind::Disbanded),
+            (Intent::MakeLink { .. } | Intent::RevokeLink { .. } | Intent::JoinByLink { .. }, _) => {
+                panic!("no story has links")
+            }
             (Intent::SetRole { .. }, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
             (Intent::SetRole { user, role }, _) => match self.members.get(user) {
                 None => Err(Rejection::NoSuchMember),
@@ -218,6 +336,13 @@ impl Reference {
         }
         Reply::Done
     }
+}
+
+/// The id of the removal that stands before a ban.
+fn beside(request: ClientMessageId) -> ClientMessageId {
+    let mut flipped = request.0;
+    flipped[15] ^= 1;
+    ClientMessageId(xxhash_rust::xxh3::xxh3_128(&flipped).to_be_bytes())
 }
 
 fn is_message(event: &Event) -> bool {

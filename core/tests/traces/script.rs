@@ -11,11 +11,15 @@
 //! create team anna r1 "The team" [open] [bert carl ...]
 //! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
+//! set team anna r8 [notice "text"] [avatar hash] [join open] [history everything] [slow 30] [muted 5000]
+//!     [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
+//! transfer team anna r12 bert · disband team anna r13
+//! link team anna r14 code 3 5000 · unlink team anna r15 code · enter team bert r16 code · show links team
 //! react anna team r8 3 "+" · unreact anna team r9 3 "+"    to the event 3
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]
-//! show reactions team anna bert ... · show log team · show members team anna bert
+//! show settings team · show bans team · show reactions team anna bert ... · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
 
@@ -24,10 +28,12 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::feature::{Count, OwnReactions, Reactions};
+use troupe_core::feature::{
+    Act, Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Settings, link_id,
+};
 use troupe_core::record::{Conversation, Invitation, Member, OutboxKey, Session};
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, TokenHash, UserId, Username,
+    Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, Timestamp, TokenHash, UserId, Username,
 };
 
 use crate::accounts;
@@ -172,8 +178,49 @@ fn change(world: &World, verb: &str, rest: &[&str]) -> Result<Intent, String> {
             let role = [Role::Member, Role::Admin, Role::Owner].into_iter().find(|known| show::role(*known) == *role);
             Intent::SetRole { user: world.user(user)?, role: role.ok_or("no such role")? }
         }
+        ("set", rest) => Intent::Set(settings(rest)?),
+        ("mute", [user, until]) => Intent::Mute { user: world.user(user)?, until: Timestamp(number(until)?) },
+        ("ban" | "unban", [user]) => Intent::Ban { user: world.user(user)?, lift: verb == "unban" },
+        ("transfer", [user]) => Intent::Transfer { to: world.user(user)? },
+        ("disband", []) => Intent::Disband,
+        ("link", [code, uses, expires]) => {
+            let (uses, expires) = (number(uses)? as u32, Timestamp(number(expires)?));
+            Intent::MakeLink { hash: TokenHash(padded(code)?), uses, expires }
+        }
+        ("unlink", [code]) => Intent::RevokeLink { link: link_id(&TokenHash(padded(code)?)) },
+        ("enter", [code]) => Intent::JoinByLink { hash: TokenHash(padded(code)?) },
         _ => return Err("no such words".to_owned()),
     })
+}
+
+fn settings(words: &[&str]) -> Result<Settings, String> {
+    let mut settings = Settings::default();
+    let mut rest = words;
+    while let [what, value, tail @ ..] = rest {
+        rest = tail;
+        match *what {
+            "name" => settings.name = Some((*value).to_owned()),
+            "notice" => settings.notice = Some((*value).to_owned()),
+            "avatar" => settings.avatar = Some((*value).to_owned()),
+            "join" => settings.join = if *value == "open" { Settings::OPEN } else { Settings::INVITE_ONLY },
+            "history" => {
+                let all = *value == "everything";
+                settings.history = if all { Settings::EVERYTHING } else { Settings::SINCE_JOINING };
+            }
+            "slow" => settings.slow_seconds = Some(number(value)?),
+            "muted" => settings.muted_until = Some(number(value)?),
+            "permit" => {
+                let [role, tail @ ..] = rest else { return Err("expected an act and a role".to_owned()) };
+                rest = tail;
+                let act = Act::ALL.into_iter().find(|act| act.name() == *value).ok_or("no such act")? as u32;
+                let role =
+                    [Role::Member, Role::Admin, Role::Owner].into_iter().find(|known| show::role(*known) == *role);
+                settings.permissions.push(Permission { act, role: role.ok_or("no such role")?.number().into() });
+            }
+            _ => return Err(format!("no setting '{what}'")),
+        }
+    }
+    Ok(settings)
 }
 
 fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
@@ -195,6 +242,38 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let row = world.state.get::<Conversation>(&conversation).ok_or("no such conversation")?;
             let (owners, wrote) = (row.owners, (row.low_wrote, row.high_wrote));
             Ok(vec![format!("owners {owners}, wrote {wrote:?}")])
+        }
+        ["settings", conversation] => {
+            let conversation = world.conversation(conversation)?;
+            let row = world.state.get::<Conversation>(&conversation).ok_or("no such conversation")?;
+            let profile = world.state.get::<GroupProfile>(&conversation).unwrap_or_default();
+            let settings = Settings::of(&row, &profile);
+            let mutes = world.state.page::<Mute>(&conversation, None, usize::MAX);
+            let mute = |((_, user), mute): &((ConversationId, UserId), Mute)| {
+                format!("{} muted until {}", show::name(world, *user), mute.until)
+            };
+            let (join, history) = (settings.join, settings.history);
+            let mut lines = vec![
+                format!("{:?}: join {join}, history {history}", settings.name.unwrap_or_default()),
+                format!("notice {:?}, avatar {:?}", profile.notice, profile.avatar),
+                format!("slow {}, muted {}, {} mutes, {} bans", row.slow_seconds, row.muted_until, row.mutes, row.bans),
+            ];
+            lines.extend(mutes.iter().map(mute));
+            Ok(lines)
+        }
+        ["links", conversation] => {
+            let links = world.state.page::<GroupLink>(&world.conversation(conversation)?, None, usize::MAX);
+            let row = |(_, link): &((ConversationId, u64), GroupLink)| {
+                format!("{} of {} uses by {}", link.used, link.uses, show::name(world, link.by))
+            };
+            Ok(links.iter().map(row).collect())
+        }
+        ["bans", conversation] => {
+            let bans = world.state.page::<Ban>(&world.conversation(conversation)?, None, usize::MAX);
+            let row = |((_, user), ban): &((ConversationId, UserId), Ban)| {
+                format!("{} by {} at {}", show::name(world, *user), show::name(world, ban.by), ban.at)
+            };
+            Ok(bans.iter().map(row).collect())
         }
         ["reactions", conversation, users @ ..] => {
             let conversation = world.conversation(conversation)?;

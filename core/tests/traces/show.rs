@@ -68,7 +68,13 @@ pub fn event(world: &World, event: &Event) -> String {
         }
         EventKind::Removed { user } => format!("removed {}", name(world, *user)),
         EventKind::Unknown { kind, .. } => format!("unknown kind {kind}"),
-        kind @ EventKind::Reacted { .. } => kind.words(),
+        kind @ (EventKind::Reacted { .. } | EventKind::SettingsChanged(_) | EventKind::Disbanded) => kind.words(),
+        EventKind::Muted { user, until } => format!("muted {} until {until}", name(world, *user)),
+        EventKind::Banned { user, lifted: false } => format!("banned {}", name(world, *user)),
+        EventKind::Banned { user, lifted: true } => format!("lifted the ban of {}", name(world, *user)),
+        EventKind::LinkMade { hash, uses, .. } => format!("made the link {} for {uses} uses", text(&hash.0)),
+        kind @ EventKind::LinkRevoked { .. } => kind.words(),
+        EventKind::Transferred { to } => format!("handed over to {}", name(world, *to)),
         EventKind::RoleChanged { user, role: to } => format!("made {} {}", name(world, *user), role(*to)),
     };
     format!("{} at {} by {} {}: {said}", event.seq, event.time, name(world, event.sender), id(event.client_message_id))

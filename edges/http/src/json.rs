@@ -169,6 +169,11 @@ pub fn whole<'de, T: TryFrom<u64>, D: Deserializer<'de>>(from: D) -> Result<T, D
     from.deserialize_u64(Whole(PhantomData))
 }
 
+/// The same for a field that may be absent, and is not `null`.
+pub fn whole_given<'de, T: TryFrom<u64>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    whole(from).map(Some)
+}
+
 /// The error of a field, with the nearest name for one that is unknown.
 pub fn explain(path: &str, error: &str) -> String {
     if let Some((field, known)) = unknown_field(error) {

@@ -134,7 +134,7 @@ impl From<troupe_core::Rejection> for Problem {
 /// 400 is left to requests that are malformed; a rule that refuses a name, say, is 422.
 fn status(kind: Kind, code: &str) -> StatusCode {
     match (kind, code) {
-        (_, "rate_limited" | "quota_exceeded") => StatusCode::TOO_MANY_REQUESTS,
+        (_, "rate_limited" | "quota_exceeded" | "slow_mode") => StatusCode::TOO_MANY_REQUESTS,
         (_, "storage_low") => StatusCode::INSUFFICIENT_STORAGE,
         (Kind::Overloaded, _) => StatusCode::SERVICE_UNAVAILABLE,
         (Kind::Unavailable, _) => StatusCode::GATEWAY_TIMEOUT,
@@ -149,7 +149,13 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "password_change_required"
             | "registration_closed"
             | "invite_required"
-            | "bad_invite",
+            | "bad_invite"
+            | "muted"
+            | "group_muted"
+            | "banned"
+            | "bad_link"
+            | "link_used_up"
+            | "link_expired",
         ) => StatusCode::FORBIDDEN,
         (
             _,
@@ -163,9 +169,10 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_reaction",
         ) => StatusCode::NOT_FOUND,
         (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
-        (_, "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused") => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        (
+            _,
+            "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time",
+        ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.
         _ => StatusCode::CONFLICT,

@@ -7,9 +7,11 @@ pub mod event;
 pub mod events;
 pub mod groups;
 pub mod invitations;
+pub mod links;
 pub mod me;
 pub mod members;
 pub mod messages;
+pub mod moderation;
 pub mod nodes;
 pub mod reactions;
 pub mod users;
@@ -33,12 +35,21 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(reactions::give, reactions::take_back))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
-        .routes(routes!(conversations::show, conversations::rename, conversations::leave))
+        .routes(routes!(conversations::show, conversations::change, conversations::leave))
         .routes(routes!(conversations::read))
         .routes(routes!(conversations::delivered))
         .routes(routes!(groups::create))
+        .routes(routes!(moderation::settings))
+        .routes(routes!(moderation::transfer))
+        .routes(routes!(moderation::disband))
+        .routes(routes!(moderation::bans))
+        .routes(routes!(links::list, links::create))
+        .routes(routes!(links::revoke))
+        .routes(routes!(links::preview))
+        .routes(routes!(links::join))
+        .routes(routes!(moderation::ban, moderation::lift))
         .routes(routes!(members::list, members::add))
-        .routes(routes!(members::add_one, members::set_role, members::remove))
+        .routes(routes!(members::add_one, members::change, members::remove))
         .routes(routes!(invitations::list))
         .routes(routes!(invitations::accept))
         .routes(routes!(users::find))

@@ -2,8 +2,9 @@
 //!
 //! The actor never comes from the request: the session says it.
 
-use troupe_core::UserId;
 use troupe_core::command::{Append, CreateGroup, Intent};
+use troupe_core::feature::code_hash;
+use troupe_core::{Timestamp, TokenHash, UserId};
 
 use super::body::role;
 use crate::field;
@@ -57,9 +58,29 @@ impl TryFrom<Change> for Intent {
                 user: user("change_group.set_role.user", set.user)?,
                 role: role("change_group.set_role.role", set.role)?,
             },
+            Change::Set(settings) => Intent::Set((*settings).into()),
+            Change::Mute(mute) => {
+                Intent::Mute { user: user("change_group.mute.user", mute.user)?, until: Timestamp(mute.until_ms) }
+            }
+            Change::Ban(ban) => Intent::Ban { user: user("change_group.ban.user", ban.user)?, lift: ban.lifted },
+            Change::Transfer(to) => Intent::Transfer { to: user("change_group.transfer", to)? },
+            Change::Disband(wire::Done {}) => Intent::Disband,
+            Change::MakeLink(link) => Intent::MakeLink {
+                hash: code_hash(&link.code).ok_or(BAD_CODE)?,
+                uses: link.uses,
+                expires: Timestamp(link.expires_ms),
+            },
+            Change::RevokeLink(link) => Intent::RevokeLink { link },
+            // A text that is no code is that of no link.
+            Change::JoinLink(code) => Intent::JoinByLink { hash: code_hash(&code).unwrap_or(TokenHash([0; 32])) },
         })
     }
 }
+
+const BAD_CODE: DecodeError = DecodeError::Invalid {
+    field: "change_group.make_link.code",
+    why: "a code has 12 to 64 letters, digits and dashes",
+};
 
 /// The change of a group that says it; `None`: it changes no group.
 pub fn change(intent: &Intent) -> Option<Change> {
@@ -72,6 +93,11 @@ pub fn change(intent: &Intent) -> Option<Change> {
         Intent::SetRole { user, role } => {
             Change::SetRole(wire::RoleChanged { user: user.0, role: wire::Role::from(*role).into() })
         }
+        Intent::Set(settings) => Change::Set(Box::new(settings.into())),
+        Intent::Mute { user, until } => Change::Mute(wire::Muted { user: user.0, until_ms: until.0 }),
+        Intent::Ban { user, lift } => Change::Ban(wire::Banned { user: user.0, lifted: *lift }),
+        Intent::Transfer { to } => Change::Transfer(to.0),
+        Intent::Disband => Change::Disband(wire::Done {}),
         _ => return None,
     })
 }

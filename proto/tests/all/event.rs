@@ -45,6 +45,15 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
         EventKind::Reacted { to, emoji, removed } => {
             wire::Reacted { to: to.0, emoji: emoji.clone(), removed: *removed }.encode_to_vec()
         }
+        EventKind::SettingsChanged(settings) => wire::GroupSettings::from(settings).encode_to_vec(),
+        EventKind::Muted { user, until } => wire::Muted { user: user.0, until_ms: until.0 }.encode_to_vec(),
+        EventKind::Banned { user, lifted } => wire::Banned { user: user.0, lifted: *lifted }.encode_to_vec(),
+        EventKind::Transferred { to } => wire::Transferred { to: to.0 }.encode_to_vec(),
+        EventKind::Disbanded => wire::Disbanded {}.encode_to_vec(),
+        EventKind::LinkMade { hash, uses, expires } => {
+            wire::LinkMade { hash: hash.0.to_vec().into(), uses: *uses, expires_ms: expires.0 }.encode_to_vec()
+        }
+        EventKind::LinkRevoked { link } => wire::LinkRevoked { link: *link }.encode_to_vec(),
         EventKind::Unknown { .. } => return None,
     })
 }

@@ -12,7 +12,7 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, Role, Seal};
-use troupe_core::feature::{Count, OwnReactions, Reactions};
+use troupe_core::feature::{Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Settings};
 use troupe_core::record::{
     Author, Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
@@ -142,14 +142,35 @@ fn conversation() {
     let counted = Conversation { owners: 2, ..group.clone() };
     let wrote = Conversation { low_wrote: true, high_wrote: true, ..group.clone() };
     let large = Conversation { large: Seq(299), ..group.clone() };
-    record("conversation", &[("group", group), ("owners", counted), ("wrote", wrote), ("large", large)]);
+    let moderated = Conversation {
+        slow_seconds: 30,
+        muted_until: Timestamp(NOW.0 + 1),
+        mutes: 2,
+        bans: 3,
+        policy: 4,
+        shows_history: true,
+        disbanded: true,
+        links: 2,
+        ..group.clone()
+    };
+    let rows = [("group", group), ("owners", counted), ("wrote", wrote), ("large", large), ("moderated", moderated)];
+    record("conversation", &rows);
+    record("mute", &[("mute", Mute { until: NOW, by: ALICE })]);
+    let link = GroupLink { hash: TOKEN, by: ALICE, created: NOW, expires: NOW, uses: 3, used: 1 };
+    record("group_link", &[("group_link", link)]);
+    record("ban", &[("ban", Ban { by: ALICE, at: NOW })]);
+    let (notice, avatar) = ("Be kind".to_owned(), "file:1".to_owned());
+    let profile = GroupProfile { notice, avatar, notice_by: Some(ALICE), notice_at: NOW };
+    record("group_profile", &[("group_profile", profile)]);
 }
 
 #[test]
 fn member() {
-    let member = |role| Member { role, since: Seq(5) };
+    let member = |role| Member { role, since: Seq(5), spoke: Timestamp(0) };
     let roles = [("member", Role::Member), ("admin", Role::Admin), ("owner", Role::Owner)];
-    record("member", &roles.map(|(name, role)| (name, member(role))));
+    let [one, two, three] = roles.map(|(name, role)| (name, member(role)));
+    let spoke = Member { spoke: NOW, ..member(Role::Member) };
+    record("member", &[one, two, three, ("spoke", spoke)]);
 }
 
 #[test]
@@ -175,6 +196,19 @@ fn outbox_row() {
     record("outbox_row", &[("outbox_row", row), ("by", by)]);
 }
 
+fn settings() -> Settings {
+    Settings {
+        name: Some("Foes".into()),
+        notice: Some("Be kind".into()),
+        avatar: Some(String::new()),
+        join: Settings::OPEN,
+        history: Settings::EVERYTHING,
+        slow_seconds: Some(30),
+        muted_until: Some(0),
+        permissions: vec![Permission { act: 4, role: 1 }],
+    }
+}
+
 #[test]
 fn event() {
     let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind, seal: None };
@@ -188,6 +222,14 @@ fn event() {
         ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
         ("reacted", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: false }),
         ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
+        ("settings_changed", EventKind::SettingsChanged(settings())),
+        ("muted", EventKind::Muted { user: BOB, until: NOW }),
+        ("banned", EventKind::Banned { user: BOB, lifted: false }),
+        ("ban_lifted", EventKind::Banned { user: BOB, lifted: true }),
+        ("transferred", EventKind::Transferred { to: BOB }),
+        ("disbanded", EventKind::Disbanded),
+        ("link_made", EventKind::LinkMade { hash: TOKEN, uses: 3, expires: NOW }),
+        ("link_revoked", EventKind::LinkRevoked { link: 77 }),
         ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255].into() }),
         ("without_kind", EventKind::Unknown { kind: 0, content: Default::default() }),
     ];

@@ -10,7 +10,7 @@ mod record;
 mod total;
 mod values;
 
-use troupe_core::feature::{OwnReactions, Reactions};
+use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions};
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Reservation, Session, User,
@@ -44,13 +44,17 @@ macro_rules! kept {
 
 kept!(
     troupe_core::form::Record: AuditRow,
+    Ban,
     Conversation,
     Cursor,
     Event,
+    GroupLink,
+    GroupProfile,
     InboxEntry,
     Invitation,
     Invite,
     Member,
+    Mute,
     OutboxRow,
     OwnReactions,
     Reactions,

@@ -10,6 +10,7 @@ use troupe_core::command::{
     OpenSession, Register, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, KINDS, Role, Seal};
+use troupe_core::feature::{Permission, Settings};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, SLOTS, Seq, Slot,
@@ -116,15 +117,27 @@ prop_compose! {
 prop_compose! {
     pub fn conversation_row()(
         name in text(), open: bool, head in seq(), time in time(), members: u32, owners: u32, chain: u64, created in time(),
-        low_wrote: bool, high_wrote: bool, large in seq()
+        low_wrote: bool, high_wrote: bool, large in seq(), of_groups in moderation()
     ) -> Conversation {
-        Conversation { name, open, head, time, members, owners, chain, created, low_wrote, high_wrote, large }
+        Conversation {
+            name, open, head, time, members, owners, chain, created, low_wrote, high_wrote, large, ..of_groups
+        }
     }
 }
 
 prop_compose! {
-    pub fn member()(role in role(), since in seq()) -> Member {
-        Member { role, since }
+    fn moderation()(
+        slow_seconds: u32, muted_until in time(), mutes: u32, bans: u32, policy in number(), shows_history: bool,
+        disbanded: bool, links: u32
+    ) -> Conversation {
+        let row = Conversation { slow_seconds, muted_until, mutes, bans, policy, ..Conversation::default() };
+        Conversation { shows_history, disbanded, links, ..row }
+    }
+}
+
+prop_compose! {
+    pub fn member()(role in role(), since in seq(), spoke in time()) -> Member {
+        Member { role, since, spoke }
     }
 }
 
@@ -148,13 +161,31 @@ prop_compose! {
 
 /// An event that only a later version understands.
 fn later_kind() -> impl Strategy<Value = EventKind> {
-    let kinds = EventKind::REACTED + 1..=*KINDS.end();
+    let kinds = 900..=*KINDS.end();
     let of_a_kind = (kinds, vec(any::<u8>(), 0..40))
         .prop_map(|(kind, content)| EventKind::Unknown { kind, content: content.into() });
     let without = Just(EventKind::Unknown { kind: 0, content: Default::default() });
     // A known kind whose content does not decode: a role of a later version.
     let role = (4u8..128).prop_map(|role| EventKind::Unknown { kind: 10, content: vec![8, 5, 16, role].into() });
     prop_oneof![5 => of_a_kind, 1 => without, 1 => role]
+}
+
+pub fn settings() -> impl Strategy<Value = Settings> {
+    let permission = (1..10u32, 1..4u32).prop_map(|(act, role)| Permission { act, role });
+    let texts = (option::of(text()), option::of(text()), option::of(text()));
+    let numbers = (0..3u32, 0..3u32, option::of(number()), option::of(number()));
+    (texts, numbers, vec(permission, 0..4)).prop_map(
+        |((name, notice, avatar), (join, history, slow_seconds, muted_until), permissions)| Settings {
+            name,
+            notice,
+            avatar,
+            join,
+            history,
+            slow_seconds,
+            muted_until,
+            permissions,
+        },
+    )
 }
 
 pub fn event() -> impl Strategy<Value = Event> {
@@ -166,6 +197,14 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => user().prop_map(|user| EventKind::Removed { user }),
         1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
         1 => (seq(), text(), any::<bool>()).prop_map(|(to, emoji, removed)| EventKind::Reacted { to, emoji, removed }),
+        1 => settings().prop_map(EventKind::SettingsChanged),
+        1 => (user(), time()).prop_map(|(user, until)| EventKind::Muted { user, until }),
+        1 => (user(), any::<bool>()).prop_map(|(user, lifted)| EventKind::Banned { user, lifted }),
+        1 => user().prop_map(|to| EventKind::Transferred { to }),
+        1 => Just(EventKind::Disbanded),
+        1 => (token_hash(), any::<u32>(), time())
+            .prop_map(|(hash, uses, expires)| EventKind::LinkMade { hash, uses, expires }),
+        1 => number().prop_map(|link| EventKind::LinkRevoked { link }),
         2 => later_kind(),
     ];
     (seq(), time(), user(), message_id(), kind, seal()).prop_map(
@@ -270,7 +309,18 @@ pub fn change_group() -> impl Strategy<Value = Append> {
 /// Every intent anywhere, in a form of 0.1 or not.
 fn any_append() -> impl Strategy<Value = Append> {
     let react = (seq(), text(), any::<bool>()).prop_map(|(to, emoji, remove)| Intent::React { to, emoji, remove });
-    append(conversation(), option::of(message_id()), prop_oneof![6 => group_change(user()), 1 => react])
+    let moderate = prop_oneof![
+        settings().prop_map(Intent::Set),
+        (user(), time()).prop_map(|(user, until)| Intent::Mute { user, until }),
+        (user(), any::<bool>()).prop_map(|(user, lift)| Intent::Ban { user, lift }),
+        user().prop_map(|to| Intent::Transfer { to }),
+        Just(Intent::Disband),
+        (token_hash(), any::<u32>(), time()).prop_map(|(hash, uses, expires)| Intent::MakeLink { hash, uses, expires }),
+        number().prop_map(|link| Intent::RevokeLink { link }),
+        token_hash().prop_map(|hash| Intent::JoinByLink { hash }),
+    ];
+    let intent = prop_oneof![6 => group_change(user()), 1 => react, 3 => moderate];
+    append(conversation(), option::of(message_id()), intent)
 }
 
 fn advance_cursors() -> impl Strategy<Value = Command> {

@@ -13,6 +13,8 @@ import {
   listOf,
   numberOf,
   roleName,
+  settingsBody,
+  settingsOf,
   roleOf,
   sessionOf,
   textOf,
@@ -106,7 +108,11 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     case "changeGroup": {
       const { request: key, conversation, change } = request.value;
       const call = change === undefined ? undefined : changeOf(conversation, change, me);
-      return call === undefined ? undefined : placed({ ...call, key: hex(key) }, conversation, key);
+      if (call === undefined) return undefined;
+      const { calls, mayMiss, read } = placed({ ...call, key: hex(key) }, conversation, key);
+      // Only a ban may be there already, or not be there.
+      const lifted = change?.case === "ban" && change.value.lifted;
+      return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? noBan(lifted) : read(answers)) };
     }
     case "react": {
       const { request: key, conversation, seq, emoji, remove } = request.value;
@@ -127,6 +133,37 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return one(get(`${of(conversation)}/members`, query), (page) => ({
         case: "members",
         value: { members: listOf(page["members"]).map(memberOf), more: page["more"] === true },
+      }));
+    }
+    case "showGroup":
+      return one(get(`${of(request.value.conversation)}/settings`), (group) => ({
+        case: "group",
+        value: {
+          conversation: textOf(group["conversation"]),
+          settings: settingsOf(group),
+          noticeBy: numberOf(group["notice_by"] ?? 0),
+          noticeMs: numberOf(group["notice_ms"]),
+          bans: numberOf(group["bans"]),
+        },
+      }));
+    case "listBans": {
+      const { conversation, after, limit } = request.value;
+      const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
+      return one(get(`${of(conversation)}/bans`, query), (page) => ({
+        case: "bans",
+        value: { bans: listOf(page["bans"]).map(banOf), more: page["more"] === true },
+      }));
+    }
+    case "listLinks":
+      return one(get(`${of(request.value.conversation)}/invites`), ({ links }) => ({
+        case: "links",
+        value: { links: listOf(links).map(linkOf) },
+      }));
+    case "previewLink": {
+      const { conversation, code } = request.value;
+      return one(post(`${of(conversation)}/invites/preview`, { code }), ({ name, avatar, notice, members }) => ({
+        case: "linkPreview",
+        value: { conversation, name: textOf(name), avatar: textOf(avatar), notice: textOf(notice), members: numberOf(members) },
       }));
     }
     case "listInvitations":
@@ -201,6 +238,24 @@ function changeOf(conversation: string, change: NonNullable<wire.ChangeGroup["ch
       return { method: "POST", path: `${path}/members/${me}` };
     case "setRole":
       return { method: "PATCH", path: `${path}/members/${change.value.user}`, body: { role: roleName(change.value.role) } };
+    case "set":
+      return { method: "PATCH", path, body: settingsBody(change.value) };
+    case "mute":
+      return { method: "PATCH", path: `${path}/members/${change.value.user}`, body: { muted_until_ms: change.value.untilMs } };
+    case "transfer":
+      return { method: "POST", path: `${path}/transfer`, body: { user: String(change.value) } };
+    case "disband":
+      return { method: "POST", path: `${path}/disband` };
+    case "joinLink":
+      return { method: "POST", path: `${path}/invites/join`, body: { code: change.value } };
+    case "makeLink": {
+      const { code, uses, expiresMs } = change.value;
+      return { method: "POST", path: `${path}/invites`, body: { code, uses, expires_ms: expiresMs } };
+    }
+    case "revokeLink":
+      return { method: "DELETE", path: `${path}/invites/${change.value}` };
+    case "ban":
+      return { method: change.value.lifted ? "DELETE" : "PUT", path: `${path}/bans/${change.value.user}` };
   }
 }
 
@@ -214,8 +269,26 @@ function usersOf(page: Json): Init<ServerMessage> {
   return { case: "users", value: { users: listOf(page["users"]).map(userOf), more: page["more"] === true } };
 }
 
-function memberOf({ user_id, role, delivered, read }: Json): wire.Member {
-  return { userId: numberOf(user_id), role: roleOf(role), delivered: numberOf(delivered), read: numberOf(read) };
+function memberOf({ user_id, role, delivered, read, muted_until_ms }: Json): wire.Member {
+  const cursor = { delivered: numberOf(delivered), read: numberOf(read) };
+  return { userId: numberOf(user_id), role: roleOf(role), ...cursor, mutedUntilMs: numberOf(muted_until_ms ?? 0) };
+}
+
+function banOf({ user_id, by, time_ms }: Json): wire.Ban {
+  return { userId: numberOf(user_id), by: numberOf(by), timeMs: numberOf(time_ms) };
+}
+
+function linkOf({ link, by, created_ms, expires_ms, uses, used }: Json): wire.Link {
+  const times = { createdMs: numberOf(created_ms), expiresMs: numberOf(expires_ms) };
+  return { link: numberOf(link), by: numberOf(by), ...times, uses: numberOf(uses), used: numberOf(used) };
+}
+
+/** A ban without a place changes nothing, which the protocol refuses. */
+function noBan(lifted: boolean): Init<ServerMessage> {
+  const [code, text] = lifted
+    ? ["not_banned", "this user is not banned: there is nothing to lift"]
+    : ["already_banned", "this user is banned already: there is nothing to do"];
+  return { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } };
 }
 
 function reactionsOf({ seq, reactions }: Json): wire.Reactions {

@@ -88,6 +88,18 @@ export type Content =
   | { readonly kind: "roleChanged"; readonly user: UserId; readonly role: wire.Role }
   /** The sender reacted to the message with the seq `to`, or took the reaction back. */
   | { readonly kind: "reacted"; readonly to: Seq; readonly emoji: string; readonly removed: boolean }
+  /** The settings that the sender has changed; absent ones stayed as they were. */
+  | { readonly kind: "settingsChanged"; readonly settings: wire.GroupSettings }
+  /** `untilMs` 0: the mute was lifted. */
+  | { readonly kind: "muted"; readonly user: UserId; readonly untilMs: number }
+  | { readonly kind: "banned"; readonly user: UserId; readonly lifted: boolean }
+  /** The sender made another member the owner. */
+  | { readonly kind: "transferred"; readonly to: UserId }
+  /** The last event of a group. */
+  | { readonly kind: "disbanded" }
+  /** `hash` is that of the secret code. */
+  | { readonly kind: "linkMade"; readonly hash: Uint8Array; readonly uses: number; readonly expiresMs: number }
+  | { readonly kind: "linkRevoked"; readonly link: number }
   /** A kind, or a content, that this version does not know. Show it as such. */
   | { readonly kind: "unsupported"; readonly number: number; readonly content: Uint8Array };
 
@@ -152,6 +164,13 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [9, (content: Uint8Array): Content => ({ kind: "removed", user: userId(wire.Removed.decode(content).user) })],
   [10, roleChanged],
   [11, reacted],
+  [20, (content: Uint8Array): Content => ({ kind: "settingsChanged", settings: wire.GroupSettings.decode(content) })],
+  [21, muted],
+  [22, banned],
+  [23, (content: Uint8Array): Content => ({ kind: "transferred", to: userId(wire.Transferred.decode(content).to) })],
+  [24, (): Content => ({ kind: "disbanded" })],
+  [25, (content: Uint8Array): Content => ({ kind: "linkMade", ...wire.LinkMade.decode(content) })],
+  [26, (content: Uint8Array): Content => ({ kind: "linkRevoked", link: wire.LinkRevoked.decode(content).link })],
 ]);
 
 function message(content: Uint8Array): Content {
@@ -173,6 +192,16 @@ function roleChanged(content: Uint8Array): Content | undefined {
   const { user, role } = wire.RoleChanged.decode(content);
   const known = role === wire.Role.MEMBER || role === wire.Role.ADMIN || role === wire.Role.OWNER;
   return known ? { kind: "roleChanged", user: userId(user), role } : undefined;
+}
+
+function muted(content: Uint8Array): Content {
+  const { user, untilMs } = wire.Muted.decode(content);
+  return { kind: "muted", user: userId(user), untilMs };
+}
+
+function banned(content: Uint8Array): Content {
+  const { user, lifted } = wire.Banned.decode(content);
+  return { kind: "banned", user: userId(user), lifted };
 }
 
 function reacted(content: Uint8Array): Content {

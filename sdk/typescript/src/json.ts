@@ -114,6 +114,44 @@ export function eventOf(value: Json): Init<WireEvent> {
   };
 }
 
+const JOIN = ["", "open", "invite_only"];
+const HISTORY = ["", "since_joining", "everything"];
+const ACTS = ["", "rename", "add", "remove", "pin", "notice", "mute", "ban", "settings", "invite"];
+
+/** The settings that are present, as the API takes them. */
+export function settingsBody(settings: wire.GroupSettings): Json {
+  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions } = settings;
+  const given = {
+    name,
+    notice,
+    avatar,
+    join: JOIN[join] || undefined,
+    history: HISTORY[history] || undefined,
+    slow_seconds: slowSeconds,
+    muted_until_ms: mutedUntilMs,
+  };
+  const roles = permissions.map(({ act, role }) => [ACTS[act] ?? "", roleName(role)]);
+  const body = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(body), ...(roles.length === 0 ? {} : { permissions: Object.fromEntries(roles) }) };
+}
+
+/** Settings that are absent stay absent. */
+export function settingsOf(body: Json): Init<wire.GroupSettings> {
+  const text = (name: string) => (body[name] === undefined ? undefined : textOf(body[name]));
+  const number = (name: string) => (body[name] === undefined ? undefined : numberOf(body[name]));
+  const permissions = Object.entries(objectOf(body["permissions"] ?? {}));
+  return {
+    name: text("name"),
+    notice: text("notice"),
+    avatar: text("avatar"),
+    join: JOIN.indexOf(text("join") ?? ""),
+    history: HISTORY.indexOf(text("history") ?? ""),
+    slowSeconds: number("slow_seconds"),
+    mutedUntilMs: number("muted_until_ms"),
+    permissions: permissions.map(([act, role]) => ({ act: ACTS.indexOf(act), role: roleOf(role) })),
+  };
+}
+
 function contentOf(kind: string, body: Json): [number, Uint8Array<ArrayBuffer>] {
   const { name, user, users, role } = body;
   switch (kind) {
@@ -136,6 +174,22 @@ function contentOf(kind: string, body: Json): [number, Uint8Array<ArrayBuffer>] 
       const { to, emoji, removed } = body;
       return [11, wire.Reacted.encode({ to: numberOf(to), emoji: textOf(emoji), removed: removed === true })];
     }
+    case "settings_changed":
+      return [20, wire.GroupSettings.encode(settingsOf(body))];
+    case "muted":
+      return [21, wire.Muted.encode({ user: numberOf(user), untilMs: numberOf(body["until_ms"]) })];
+    case "banned":
+      return [22, wire.Banned.encode({ user: numberOf(user), lifted: body["lifted"] === true })];
+    case "transferred":
+      return [23, wire.Transferred.encode({ to: numberOf(body["to"]) })];
+    case "disbanded":
+      return [24, new Uint8Array(0)];
+    case "link_made": {
+      const { hash, uses, expires_ms } = body;
+      return [25, wire.LinkMade.encode({ hash: ofHex(textOf(hash)), uses: numberOf(uses), expiresMs: numberOf(expires_ms) })];
+    }
+    case "link_revoked":
+      return [26, wire.LinkRevoked.encode({ link: numberOf(body["link"]) })];
     case "unknown":
       return [numberOf(body["number"]), bytesOfBase64(textOf(body["content"]))];
     default:

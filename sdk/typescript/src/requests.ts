@@ -5,6 +5,7 @@
  * at any node that answers, until the client's patience ends. Answers are messages of client.proto.
  */
 
+import type { Init } from "./codec.js";
 import { type Event, ofWire } from "./event.js";
 import {
   type ClientMessageId,
@@ -168,6 +169,72 @@ export abstract class Requests {
 
   setRole(group: string, user: number, role: wire.Role, change: Change = {}): Promise<Acked> {
     return this.changeGroup(group, { case: "setRole", value: { user, role } }, change);
+  }
+
+  /** The settings of a group, all of them. */
+  group(group: string): Promise<wire.Group> {
+    return this.call({ case: "showGroup", value: { conversation: conversationId(group) } }, "group");
+  }
+
+  /** Changes the settings that are present. */
+  setGroup(group: string, settings: Init<wire.GroupSettings>, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "set", value: settings as wire.GroupSettings }, change);
+  }
+
+  /** Until then the member does not speak; 0 lifts the mute. */
+  mute(group: string, user: number, untilMs: number, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "mute", value: { user, untilMs } }, change);
+  }
+
+  /** Removes a user and keeps it out, or lifts the ban. */
+  ban(group: string, user: number, change: Change & { readonly lift?: boolean } = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "ban", value: { user, lifted: change.lift ?? false } }, change);
+  }
+
+  /** Makes another member the owner; this user stays as an admin. */
+  transferGroup(group: string, to: number, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "transfer", value: to }, change);
+  }
+
+  /** Ends a group for all of its members. */
+  disbandGroup(group: string, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "disband", value: {} }, change);
+  }
+
+  /** All bans, in order of the ids of their users. */
+  async bans(group: string): Promise<wire.Ban[]> {
+    const bans: wire.Ban[] = [];
+    for (let after = 0; ; ) {
+      const value = { conversation: conversationId(group), after, limit: limits.PAGE_MEMBERS };
+      const page = await this.call({ case: "listBans", value }, "bans");
+      bans.push(...page.bans);
+      const last = page.bans.at(-1)?.userId ?? 0;
+      if (!page.more || last <= after) return bans;
+      after = last;
+    }
+  }
+
+  /** A link lets the holders of its code in. `expiresMs` 0: it does not expire. */
+  makeLink(group: string, code: string, uses: number, expiresMs = 0, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "makeLink", value: { code, uses, expiresMs } }, change);
+  }
+
+  /** Without their codes, which the cluster does not keep. */
+  async links(group: string): Promise<wire.Link[]> {
+    return (await this.call({ case: "listLinks", value: { conversation: conversationId(group) } }, "links")).links;
+  }
+
+  revokeLink(group: string, link: number, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "revokeLink", value: link }, change);
+  }
+
+  /** What the holder of a code sees of the group before it joins. */
+  previewLink(group: string, code: string): Promise<wire.LinkPreview> {
+    return this.call({ case: "previewLink", value: { conversation: conversationId(group), code } }, "linkPreview");
+  }
+
+  joinByLink(group: string, code: string, change: Change = {}): Promise<Acked> {
+    return this.changeGroup(group, { case: "joinLink", value: code }, change);
   }
 
   /** A change is an event of the group's log. */

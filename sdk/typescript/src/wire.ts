@@ -24,6 +24,37 @@ export const Role = {
 /** A value of Role, or one of a later version. */
 export type Role = number;
 
+export const JoinPolicy = {
+  JOIN_UNSPECIFIED: 0,
+  JOIN_OPEN: 1,
+  JOIN_INVITE_ONLY: 2,
+} as const;
+/** A value of JoinPolicy, or one of a later version. */
+export type JoinPolicy = number;
+
+export const HistoryPolicy = {
+  HISTORY_UNSPECIFIED: 0,
+  HISTORY_SINCE_JOINING: 1,
+  HISTORY_EVERYTHING: 2,
+} as const;
+/** A value of HistoryPolicy, or one of a later version. */
+export type HistoryPolicy = number;
+
+export const Act = {
+  ACT_UNSPECIFIED: 0,
+  ACT_RENAME: 1,
+  ACT_ADD: 2,
+  ACT_REMOVE: 3,
+  ACT_PIN: 4,
+  ACT_NOTICE: 5,
+  ACT_MUTE: 6,
+  ACT_BAN: 7,
+  ACT_SETTINGS: 8,
+  ACT_INVITE: 9,
+} as const;
+/** A value of Act, or one of a later version. */
+export type Act = number;
+
 export interface ClientFrame {
   requestId: number;
   request?:
@@ -53,6 +84,10 @@ export interface ClientFrame {
     | { case: "admin"; value: Admin }
     | { case: "react"; value: React }
     | { case: "getConversations"; value: GetConversations }
+    | { case: "showGroup"; value: ShowGroup }
+    | { case: "listBans"; value: ListBans }
+    | { case: "listLinks"; value: ListLinks }
+    | { case: "previewLink"; value: PreviewLink }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -83,6 +118,10 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [51, "admin", () => Admin, "oneof", "request"],
   [60, "react", () => React, "oneof", "request"],
   [130, "getConversations", () => GetConversations, "oneof", "request"],
+  [140, "showGroup", () => ShowGroup, "oneof", "request"],
+  [141, "listBans", () => ListBans, "oneof", "request"],
+  [142, "listLinks", () => ListLinks, "oneof", "request"],
+  [143, "previewLink", () => PreviewLink, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -110,6 +149,10 @@ export interface ServerFrame {
     | { case: "invitations"; value: Invitations }
     | { case: "invitation"; value: InvitationPush }
     | { case: "admin"; value: AdminAnswer }
+    | { case: "group"; value: Group }
+    | { case: "bans"; value: Bans }
+    | { case: "links"; value: Links }
+    | { case: "linkPreview"; value: LinkPreview }
     | undefined;
 }
 export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
@@ -136,6 +179,10 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [40, "invitations", () => Invitations, "oneof", "message"],
   [41, "invitation", () => InvitationPush, "oneof", "message"],
   [50, "admin", () => AdminAnswer, "oneof", "message"],
+  [140, "group", () => Group, "oneof", "message"],
+  [141, "bans", () => Bans, "oneof", "message"],
+  [142, "links", () => Links, "oneof", "message"],
+  [143, "linkPreview", () => LinkPreview, "oneof", "message"],
 ]);
 
 export interface Failure {
@@ -393,6 +440,52 @@ export const Reacted = /* @__PURE__ */ message<Reacted>("Reacted", [
   [3, "removed", "bool"],
 ]);
 
+export interface Muted {
+  user: number;
+  untilMs: number;
+}
+export const Muted = /* @__PURE__ */ message<Muted>("Muted", [
+  [1, "user", "uint64"],
+  [2, "untilMs", "uint64"],
+]);
+
+export interface Banned {
+  user: number;
+  lifted: boolean;
+}
+export const Banned = /* @__PURE__ */ message<Banned>("Banned", [
+  [1, "user", "uint64"],
+  [2, "lifted", "bool"],
+]);
+
+export interface Transferred {
+  to: number;
+}
+export const Transferred = /* @__PURE__ */ message<Transferred>("Transferred", [
+  [1, "to", "uint64"],
+]);
+
+export type Disbanded = Record<never, never>;
+export const Disbanded = /* @__PURE__ */ message<Disbanded>("Disbanded", []);
+
+export interface LinkMade {
+  hash: Uint8Array;
+  uses: number;
+  expiresMs: number;
+}
+export const LinkMade = /* @__PURE__ */ message<LinkMade>("LinkMade", [
+  [1, "hash", "bytes"],
+  [2, "uses", "uint32"],
+  [3, "expiresMs", "uint64"],
+]);
+
+export interface LinkRevoked {
+  link: number;
+}
+export const LinkRevoked = /* @__PURE__ */ message<LinkRevoked>("LinkRevoked", [
+  [1, "link", "uint64"],
+]);
+
 export interface EventPush {
   conversation: string;
   event?: WireEvent | undefined;
@@ -634,6 +727,14 @@ export interface ChangeGroup {
     | { case: "leave"; value: Done }
     | { case: "join"; value: Done }
     | { case: "setRole"; value: RoleChanged }
+    | { case: "set"; value: GroupSettings }
+    | { case: "mute"; value: Muted }
+    | { case: "ban"; value: Banned }
+    | { case: "transfer"; value: number }
+    | { case: "disband"; value: Done }
+    | { case: "makeLink"; value: NewLink }
+    | { case: "revokeLink"; value: number }
+    | { case: "joinLink"; value: string }
     | undefined;
 }
 export const ChangeGroup = /* @__PURE__ */ message<ChangeGroup>("ChangeGroup", [
@@ -645,6 +746,14 @@ export const ChangeGroup = /* @__PURE__ */ message<ChangeGroup>("ChangeGroup", [
   [6, "leave", () => Done, "oneof", "change"],
   [7, "join", () => Done, "oneof", "change"],
   [8, "setRole", () => RoleChanged, "oneof", "change"],
+  [50, "set", () => GroupSettings, "oneof", "change"],
+  [51, "mute", () => Muted, "oneof", "change"],
+  [52, "ban", () => Banned, "oneof", "change"],
+  [53, "transfer", "uint64", "oneof", "change"],
+  [54, "disband", () => Done, "oneof", "change"],
+  [55, "makeLink", () => NewLink, "oneof", "change"],
+  [56, "revokeLink", "uint64", "oneof", "change"],
+  [57, "joinLink", "string", "oneof", "change"],
 ]);
 
 export interface AddMembers {
@@ -652,6 +761,155 @@ export interface AddMembers {
 }
 export const AddMembers = /* @__PURE__ */ message<AddMembers>("AddMembers", [
   [1, "users", "uint64", "repeated"],
+]);
+
+export interface GroupSettings {
+  name?: string | undefined;
+  notice?: string | undefined;
+  avatar?: string | undefined;
+  join: JoinPolicy;
+  history: HistoryPolicy;
+  slowSeconds?: number | undefined;
+  mutedUntilMs?: number | undefined;
+  permissions: Permission[];
+}
+export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettings", [
+  [1, "name", "string", "optional"],
+  [2, "notice", "string", "optional"],
+  [3, "avatar", "string", "optional"],
+  [4, "join", "enum"],
+  [5, "history", "enum"],
+  [6, "slowSeconds", "uint64", "optional"],
+  [7, "mutedUntilMs", "uint64", "optional"],
+  [8, "permissions", () => Permission, "repeated"],
+]);
+
+export interface Permission {
+  act: Act;
+  role: Role;
+}
+export const Permission = /* @__PURE__ */ message<Permission>("Permission", [
+  [1, "act", "enum"],
+  [2, "role", "enum"],
+]);
+
+export interface ShowGroup {
+  conversation: string;
+}
+export const ShowGroup = /* @__PURE__ */ message<ShowGroup>("ShowGroup", [
+  [1, "conversation", "string"],
+]);
+
+export interface Group {
+  conversation: string;
+  settings?: GroupSettings | undefined;
+  noticeBy: number;
+  noticeMs: number;
+  bans: number;
+}
+export const Group = /* @__PURE__ */ message<Group>("Group", [
+  [1, "conversation", "string"],
+  [2, "settings", () => GroupSettings, "optional"],
+  [3, "noticeBy", "uint64"],
+  [4, "noticeMs", "uint64"],
+  [5, "bans", "uint32"],
+]);
+
+export interface NewLink {
+  code: string;
+  uses: number;
+  expiresMs: number;
+}
+export const NewLink = /* @__PURE__ */ message<NewLink>("NewLink", [
+  [1, "code", "string"],
+  [2, "uses", "uint32"],
+  [3, "expiresMs", "uint64"],
+]);
+
+export interface ListLinks {
+  conversation: string;
+}
+export const ListLinks = /* @__PURE__ */ message<ListLinks>("ListLinks", [
+  [1, "conversation", "string"],
+]);
+
+export interface Links {
+  links: Link[];
+}
+export const Links = /* @__PURE__ */ message<Links>("Links", [
+  [1, "links", () => Link, "repeated"],
+]);
+
+export interface Link {
+  link: number;
+  by: number;
+  createdMs: number;
+  expiresMs: number;
+  uses: number;
+  used: number;
+}
+export const Link = /* @__PURE__ */ message<Link>("Link", [
+  [1, "link", "uint64"],
+  [2, "by", "uint64"],
+  [3, "createdMs", "uint64"],
+  [4, "expiresMs", "uint64"],
+  [5, "uses", "uint32"],
+  [6, "used", "uint32"],
+]);
+
+export interface PreviewLink {
+  conversation: string;
+  code: string;
+}
+export const PreviewLink = /* @__PURE__ */ message<PreviewLink>("PreviewLink", [
+  [1, "conversation", "string"],
+  [2, "code", "string"],
+]);
+
+export interface LinkPreview {
+  conversation: string;
+  name: string;
+  avatar: string;
+  notice: string;
+  members: number;
+}
+export const LinkPreview = /* @__PURE__ */ message<LinkPreview>("LinkPreview", [
+  [1, "conversation", "string"],
+  [2, "name", "string"],
+  [3, "avatar", "string"],
+  [4, "notice", "string"],
+  [5, "members", "uint32"],
+]);
+
+export interface ListBans {
+  conversation: string;
+  after: number;
+  limit: number;
+}
+export const ListBans = /* @__PURE__ */ message<ListBans>("ListBans", [
+  [1, "conversation", "string"],
+  [2, "after", "uint64"],
+  [3, "limit", "uint32"],
+]);
+
+export interface Bans {
+  bans: Ban[];
+  more: boolean;
+}
+export const Bans = /* @__PURE__ */ message<Bans>("Bans", [
+  [1, "bans", () => Ban, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface Ban {
+  userId: number;
+  by: number;
+  timeMs: number;
+}
+export const Ban = /* @__PURE__ */ message<Ban>("Ban", [
+  [1, "userId", "uint64"],
+  [2, "by", "uint64"],
+  [3, "timeMs", "uint64"],
 ]);
 
 export interface ListMembers {
@@ -679,12 +937,14 @@ export interface Member {
   role: Role;
   delivered: number;
   read: number;
+  mutedUntilMs: number;
 }
 export const Member = /* @__PURE__ */ message<Member>("Member", [
   [1, "userId", "uint64"],
   [2, "role", "enum"],
   [3, "delivered", "uint64"],
   [4, "read", "uint64"],
+  [50, "mutedUntilMs", "uint64"],
 ]);
 
 export interface FindUsers {

@@ -12,6 +12,7 @@ use troupe_core::{ClientMessageId, ConversationId, UserId};
 use troupe_runtime::Platform;
 
 use super::account::Account;
+use super::moderator::Moderator;
 use super::{AGAIN, Phase, WorkloadContext};
 
 /// A change without an answer may or may not have been applied.
@@ -46,10 +47,15 @@ async fn change_members(workload: &WorkloadContext, platform: &Platform, client:
     let groups: Vec<ConversationId> = workload.churn_groups.borrow().clone();
     // Removed users, as far as the owner knows.
     let mut out: BTreeSet<(ConversationId, UserId)> = BTreeSet::new();
+    let mut moderator = Moderator::default();
     while *phase.borrow() == Phase::Talking {
         sleep(Duration::from_millis(platform.rng.range(10, workload.plan.people.churn_pause_ms.max(11)))).await;
         let group = groups[platform.rng.range(0, groups.len() as u64) as usize];
         let user = people[platform.rng.range(0, people.len() as u64) as usize];
+        if workload.plan.society.moderation && platform.rng.range(0, 2) == 0 {
+            moderator.act((&workload.evidence, &workload.links), client, &platform.rng, group, user).await;
+            continue;
+        }
         let is_out = out.contains(&(group, user));
         let change = match platform.rng.range(0, 8) {
             0 => Intent::Rename { name: format!("open {}", platform.rng.range(0, 1_000)) },

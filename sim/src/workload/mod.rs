@@ -1,9 +1,10 @@
 //! The workload: users, their shared state, and their hosts.
 //!
 //! [`device`] is a client with the SDK and [`adversarial_client`] one without it that repeats
-//! everything. The [`group_owner`] changes the members of groups, a [`stranger`] adds users who do
-//! not know it, and the [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP. They
-//! act until the simulation ends the workload, send their final messages, and fall silent.
+//! everything. The [`group_owner`] changes the members of groups, sometimes as a [`moderator`]; a
+//! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
+//! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP. They act until the
+//! simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod administrator;
@@ -11,7 +12,9 @@ mod adversarial_client;
 mod device;
 mod device_store;
 mod group_owner;
+mod guest;
 mod key_repeater;
+mod moderator;
 mod reactions;
 mod stranger;
 
@@ -59,6 +62,8 @@ pub struct WorkloadContext {
     pub strangers: watch::Sender<BTreeMap<usize, UserId>>,
     /// Groups of strangers, with their owners.
     pub stranger_groups: watch::Sender<BTreeMap<ConversationId, UserId>>,
+    /// Invite links for one user each: the group and the code.
+    pub links: parking_lot::Mutex<Vec<(ConversationId, String)>>,
     /// The administrator has logged in, if there is one.
     pub administered: watch::Sender<bool>,
     /// The user of each device.
@@ -81,6 +86,7 @@ impl WorkloadContext {
             churn_groups: watch::Sender::default(),
             strangers: watch::Sender::default(),
             stranger_groups: watch::Sender::default(),
+            links: parking_lot::Mutex::default(),
             administered: watch::Sender::default(),
             owners: parking_lot::Mutex::default(),
             send_only: parking_lot::Mutex::default(),
@@ -200,6 +206,13 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         let number = next();
         if here(number) {
             tokio::spawn(stranger::live(workload.clone(), number, workload.population() + stranger));
+        }
+    }
+    for guest in 0..workload.plan.society.guests {
+        let number = next();
+        let user = workload.population() + workload.plan.society.strangers + guest;
+        if here(number) {
+            tokio::spawn(guest::live(workload.clone(), number, user));
         }
     }
     let number = next();

@@ -17,9 +17,10 @@ const EMOJI: [&str; 2] = ["👍", "❤\u{fe0f}"];
 const RECENT: u64 = 6;
 /// Attempts under one id. A connection that is closed answers none of them.
 const ATTEMPTS: u64 = 4;
-/// Answers to a change that changes nothing, to one by a member that was just removed, and on a
-/// connection that has just begun.
-const EXPECTED: [&str; 5] = ["already_reacted", "no_such_reaction", "no_such_message", "not_member", NOT_LOGGED_IN];
+/// Answers to a change that changes nothing, to one by a member that was just removed or muted, and
+/// on a connection that has just begun.
+const EXPECTED: [&str; 7] =
+    ["already_reacted", "no_such_reaction", "no_such_message", "not_member", "muted", "group_muted", NOT_LOGGED_IN];
 const NOT_LOGGED_IN: &str = "not_logged_in";
 
 /// One change, often taken back or asked for again, and a look at the counts.

@@ -133,8 +133,8 @@ fn lists_continue_after_what_was_seen() {
             state.put(&(user(2), entry.conversation), &entry);
         }
         keys.iter().for_each(|key| state.put(key, &OutboxRow { key: key.clone(), present: true, by: None }));
-        (1..=9).for_each(|number| state.put(&(GROUP, user(number)), &Member { role: Role::Member, since: Seq(1) }));
-        state.put(&(NEXT_GROUP, user(1)), &Member { role: Role::Member, since: Seq(1) });
+        (1..=9).for_each(|number| state.put(&(GROUP, user(number)), &Member::new(Role::Member, Seq(1))));
+        state.put(&(NEXT_GROUP, user(1)), &Member::new(Role::Member, Seq(1)));
     });
 
     /// Reads page after page until one is not full.
@@ -176,7 +176,7 @@ fn a_range_of_slots_is_everything_of_those_slots() {
         let conversation = ConversationId::Group(GroupId(1024 + number));
         put_event(&mut store.open, conversation, 1, 1);
         store.open.put(&Slot(number as u16), &Counter(1));
-        store.open.put(&(conversation, user(1)), &Member { role: Role::Member, since: Seq(1) });
+        store.open.put(&(conversation, user(1)), &Member::new(Role::Member, Seq(1)));
     }
     store.commit();
     let (from, to) = slot_range(100, 300);

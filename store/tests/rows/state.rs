@@ -71,11 +71,12 @@ fn write(state: &mut dyn State, Write { what, a, b, value }: Write) {
                 low_wrote: value % 3 == 0,
                 high_wrote: value % 5 == 0,
                 large: Seq(number / 2),
+                ..Conversation::default()
             },
         ),
         6 => {
             let role = [Role::Member, Role::Admin, Role::Owner][usize::from(value % 3)];
-            state.put(&(conv, owner), &Member { role, since: Seq(number) });
+            state.put(&(conv, owner), &Member::new(role, Seq(number)));
         }
         7 => state.delete::<Member>(&(conv, owner)),
         8 => state.put(&(conv, owner), &Cursor { delivered: Seq(number), read: Seq(number / 2) }),

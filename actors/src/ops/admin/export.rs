@@ -211,6 +211,7 @@ fn positions_of(
         role: 0,
         delivered: cursor.delivered.0,
         read: cursor.read.0,
+        muted_until_ms: 0,
     });
     Ok(wire::Members { members: members.collect(), more })
 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use sha2::{Digest, Sha256};
 use troupe_core::command::{ChangeInvite, InviteChange};
+use troupe_core::feature::code_hash;
 use troupe_core::record::{Author, InviteId};
-use troupe_core::{ClientMessageId, Command, Rejection, Slot, Timestamp, TokenHash, UserId, limits};
+use troupe_core::{ClientMessageId, Command, Rejection, Slot, Timestamp, UserId, limits};
 use troupe_store::rows::View;
 
 use super::{Act, Part, Told, walk};
@@ -89,12 +89,4 @@ pub(super) fn page(view: &View, slots: Range<u16>, list: &wire::ListInvites) -> 
 
 fn named(id: &str) -> Result<InviteId, Rejection> {
     id.parse().map_err(|_| Rejection::BadInvite)
-}
-
-/// Case and dashes of a code do not count: people copy it by hand.
-pub fn code_hash(code: &str) -> Option<TokenHash> {
-    let length = limits::INVITE_CODE_MIN_BYTES..=limits::INVITE_CODE_MAX_BYTES;
-    let good = length.contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let plain: String = code.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
-    good.then(|| TokenHash(Sha256::digest(plain).into()))
 }

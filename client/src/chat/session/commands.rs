@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use troupe_core::command::Intent;
+use troupe_core::feature::Settings;
 use troupe_core::text::{clean, clean_name};
-use troupe_core::{ConversationId, Event, Seq, UserId};
+use troupe_core::{ConversationId, Event, Seq, Timestamp, UserId};
 
+use crate::chat::command::Act;
 use crate::client::Client;
 use crate::msg::{NamedConversation, group_label, resolve};
-use crate::requests::{ConversationInfo, Reaction, UserInfo};
+use crate::requests::{ConversationInfo, Reaction, UserInfo, link_of_text};
 
 /// Ids per lookup of names.
 const NAMES: usize = 100;
@@ -89,14 +91,49 @@ pub(super) async fn react(
     Ok(Vec::new())
 }
 
+/// The change itself is shown when it comes as an event.
+pub(super) async fn moderate(client: Client, group: ConversationId, act: Act) -> Result<Vec<String>> {
+    let one = async |name: String| {
+        let found = users(&client, std::slice::from_ref(&name)).await?;
+        found.first().copied().ok_or_else(|| anyhow::anyhow!("there is no user {name}"))
+    };
+    match act {
+        Act::Mute { name, minutes: 0 } => client.mute(group, one(name).await?, None).await?,
+        Act::Mute { name, minutes } => {
+            // The servers count from the time of the last event, which is theirs.
+            let now = client.shared.context.clock.now().0;
+            client.mute(group, one(name).await?, Some(Timestamp(now + minutes * 60_000))).await?
+        }
+        Act::Ban { name, lift: false } => client.ban(group, one(name).await?).await?,
+        Act::Ban { name, lift: true } => client.lift_ban(group, one(name).await?).await?,
+        Act::Notice(notice) => {
+            client.set_group(group, Settings { notice: Some(notice), ..Settings::default() }).await?
+        }
+        Act::Slow(seconds) => {
+            client.set_group(group, Settings { slow_seconds: Some(seconds), ..Settings::default() }).await?
+        }
+    };
+    Ok(Vec::new())
+}
+
 pub(super) async fn create_group(client: Client, name: String, members: Vec<String>) -> Result<NamedConversation> {
     let users = users(&client, &members).await?;
     let conversation = client.create_group(&name, false, &users).await?;
     Ok(NamedConversation { conversation, label: group_label(&name, conversation) })
 }
 
-/// Accepts the invitation to the group, or joins it if there is none.
+/// The text of the link is the group and the code. Its holders may join.
+pub(super) async fn make_link(client: Client, group: ConversationId, uses: u32) -> Result<Vec<String>> {
+    let link = client.make_link(group, uses, None).await?;
+    Ok(vec![format!("{link} lets in {uses}: they enter it as :join <link>")])
+}
+
+/// Accepts the invitation to the group, or joins it if there is none. A link joins by its code.
 pub(super) async fn join(client: Client, id: String) -> Result<NamedConversation> {
+    if let Some((group, code)) = link_of_text(&id) {
+        client.join_by_link(group, code).await?;
+        return resolve(&client, &group.to_string()).await;
+    }
     let group = group(&id)?;
     match client.invitations().await?.into_iter().find(|invitation| invitation.conversation == group) {
         Some(invitation) => client.accept_invitation(group, invitation.seq).await?,

@@ -62,7 +62,14 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         let client = self.client.clone();
         let needs_place = matches!(
             line,
-            Line::Delay(..) | Line::Invite(_) | Line::Leave | Line::Who | Line::History(_) | Line::React { .. }
+            Line::Delay(..)
+                | Line::Invite(_)
+                | Line::Leave
+                | Line::Who
+                | Line::History(_)
+                | Line::React { .. }
+                | Line::Moderate(_)
+                | Line::Link(_)
         );
         if needs_place && self.current.is_none() {
             self.screen.notice("you are in no conversation; :to <name|#group|everyone>").await?;
@@ -94,6 +101,8 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             Line::Groups => self.lines(commands::list_conversations(client)),
             Line::Who => self.lines(commands::list_members(client, current)),
             Line::History(count) => self.lines(commands::history(client, current, count)),
+            Line::Link(uses) => self.lines(commands::make_link(client, current, uses)),
+            Line::Moderate(act) => self.lines(commands::moderate(client, current, act)),
             Line::React { to, emoji, remove } => self.lines(commands::react(client, current, to, emoji, remove)),
             Line::Decline(id) => self.lines(commands::decline(client, id)),
             Line::Invite(names) => self.lines(commands::invite(client, current, names)),

@@ -1,22 +1,26 @@
 //! The caller's conversations, and its positions in them.
 
+use std::collections::BTreeMap;
+
 use axum::Json as Answer;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use troupe_actors::message::wire;
 use troupe_actors::message::wire::change_group::Change;
+use troupe_core::feature::Act;
 use troupe_core::{Rejection, limits};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::asker::Asker;
 use crate::ids::{Conversation as ConversationText, conversation_of_path};
-use crate::json::{Json, whole};
+use crate::json::{Json, whole, whole_given};
 use crate::key::Key;
 use crate::problem::Problem;
 use crate::query::{Path, Query, limit, seq};
 use crate::routes::event::Role;
 use crate::routes::groups::change_group;
-use crate::routes::messages::Placed;
+use crate::routes::messages::{Placed, given};
+use crate::routes::moderation::{History, Join};
 
 #[derive(Serialize, ToSchema)]
 pub struct Conversation {
@@ -95,25 +99,81 @@ pub async fn show(asker: Asker, Path(conversation): Path<String>) -> Result<Answ
     row.map(|row| Answer(row.into())).ok_or_else(|| asker.refused(Rejection::NotMember.into()))
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// Settings of a group; absent ones stay as they are.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ChangeConversation {
+    #[serde(deserialize_with = "given")]
     #[schema(min_length = 1, max_length = 64)]
-    name: String,
+    name: Option<String>,
+    /// An announcement for all members; empty: none.
+    #[serde(deserialize_with = "given")]
+    #[schema(max_length = 4096)]
+    notice: Option<String>,
+    /// A reference that clients understand, such as the hash of a file; empty: none.
+    #[serde(deserialize_with = "given")]
+    #[schema(max_length = 256, pattern = "^[!-~]*$")]
+    avatar: Option<String>,
+    #[serde(deserialize_with = "given")]
+    join: Option<Join>,
+    #[serde(deserialize_with = "given")]
+    history: Option<History>,
+    /// Between two messages of a member; 0: no slow mode.
+    #[serde(deserialize_with = "whole_given")]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 86400)]
+    slow_seconds: Option<u64>,
+    /// Until then only admins speak; 0: all do.
+    #[serde(deserialize_with = "whole_given")]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
+    muted_until_ms: Option<u64>,
+    /// The least role for each act: `rename`, `add`, `remove`, `pin`, `notice`, `mute`, `ban`,
+    /// `settings`, `invite`. Owners may change it.
+    permissions: BTreeMap<String, Role>,
 }
 
-/// Renames a group. Its admins may.
+impl ChangeConversation {
+    /// A name alone is a change that every version knows.
+    fn into_change(self) -> Result<Change, Problem> {
+        let ChangeConversation { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions } =
+            self;
+        let permission = |(act, role): (String, Role)| {
+            let known = Act::ALL.into_iter().find(|known| known.name() == act);
+            let act = known.ok_or_else(|| Problem::bad_request("permissions: there is no such act"))?;
+            Ok(wire::Permission { act: act as i32, role: role.wire().into() })
+        };
+        let permissions = permissions.into_iter().map(permission).collect::<Result<Vec<_>, Problem>>()?;
+        let settings = wire::GroupSettings {
+            name,
+            notice,
+            avatar,
+            join: join.map_or(0, |join| join.wire().into()),
+            history: history.map_or(0, |history| history.wire().into()),
+            slow_seconds,
+            muted_until_ms,
+            permissions,
+        };
+        let rest = wire::GroupSettings { name: None, ..settings.clone() };
+        match settings.name {
+            Some(name) if rest == wire::GroupSettings::default() => Ok(Change::Rename(name)),
+            name => Ok(Change::Set(Box::new(wire::GroupSettings { name, ..rest }))),
+        }
+    }
+}
+
+/// Changes settings of a group in one step.
+///
+/// Each needs the role that the group's permissions name, an admin's as a rule.
 #[utoipa::path(patch, path = "/v1/conversations/{conversation}", tag = "conversations",
     params(("conversation" = inline(ConversationText), Path),
         ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
     request_body = ChangeConversation, responses((status = 200, body = Placed)))]
-pub async fn rename(
+pub async fn change(
     asker: Asker,
     Path(conversation): Path<String>,
     key: Key,
     Json(change): Json<ChangeConversation>,
 ) -> Result<Answer<Placed>, Problem> {
-    change_group(&asker, &conversation, key, Change::Rename(change.name)).await
+    change_group(&asker, &conversation, key, change.into_change()?).await
 }
 
 /// Leaves a group, or declines an invitation to it.

@@ -5,10 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use troupe_actors::message::wire;
 use troupe_core::event::Role as CoreRole;
+use troupe_core::feature::link_id;
 use troupe_core::{Body, Event as CoreEvent, EventKind};
 use utoipa::ToSchema;
 
 use crate::ids::Id;
+use crate::routes::moderation::Settings;
 use crate::routes::reactions::Reaction;
 
 /// One event of a conversation's log.
@@ -54,6 +56,34 @@ pub enum Content {
         emoji: String,
         /// Whether the reaction was taken back.
         removed: bool,
+    },
+    SettingsChanged(Settings),
+    Muted {
+        user: Id,
+        /// 0: the mute was lifted.
+        until_ms: u64,
+    },
+    Banned {
+        user: Id,
+        /// Whether the ban was lifted.
+        lifted: bool,
+    },
+    /// The sender made another member the owner.
+    Transferred {
+        to: Id,
+    },
+    /// The last event of a group.
+    Disbanded {},
+    LinkMade {
+        link: String,
+        /// Of its code, 64 hexadecimal digits.
+        hash: String,
+        uses: u32,
+        /// 0: it does not expire.
+        expires_ms: u64,
+    },
+    LinkRevoked {
+        link: String,
     },
     Unknown {
         /// Of the field in `client.proto`.
@@ -135,6 +165,19 @@ impl From<EventKind> for Content {
             EventKind::Removed { user } => Content::Removed { user: user.into() },
             EventKind::RoleChanged { user, role } => Content::RoleChanged { user: user.into(), role: role.into() },
             EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
+            EventKind::SettingsChanged(settings) => {
+                Content::SettingsChanged(wire::GroupSettings::from(&settings).into())
+            }
+            EventKind::Muted { user, until } => Content::Muted { user: user.into(), until_ms: until.0 },
+            EventKind::Banned { user, lifted } => Content::Banned { user: user.into(), lifted },
+            EventKind::Transferred { to } => Content::Transferred { to: to.into() },
+            EventKind::Disbanded => Content::Disbanded {},
+            EventKind::LinkMade { hash, uses, expires } => {
+                let (link, expires_ms) = (link_id(&hash).to_string(), expires.0);
+                let hash = hash.0.iter().map(|byte| format!("{byte:02x}")).collect();
+                Content::LinkMade { link, hash, uses, expires_ms }
+            }
+            EventKind::LinkRevoked { link } => Content::LinkRevoked { link: link.to_string() },
             EventKind::Unknown { kind, content } => {
                 Content::Unknown { number: kind, content: STANDARD.encode(content) }
             }

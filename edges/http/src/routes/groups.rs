@@ -2,8 +2,8 @@
 
 use axum::Json as Answer;
 use serde::{Deserialize, Serialize};
-use troupe_actors::message::wire;
 use troupe_actors::message::wire::change_group::Change;
+use troupe_actors::message::{Refusal, wire};
 use troupe_core::{Seq, limits};
 use troupe_proto::client;
 use utoipa::ToSchema;
@@ -55,15 +55,31 @@ pub async fn create(asker: Asker, key: Key, Json(group): Json<NewGroup>) -> Resu
 
 /// Places one change in the log of a group, once per key.
 pub async fn change_group(asker: &Asker, group: &str, key: Key, change: Change) -> Result<Answer<Placed>, Problem> {
+    match try_change_group(asker, group, &key, change).await? {
+        Ok(placed) => Ok(Answer(placed)),
+        Err(refusal) => Err(asker.refused(refusal).under(key.id)),
+    }
+}
+
+/// The same, with the refusal of the change as it is.
+pub async fn try_change_group(
+    asker: &Asker,
+    group: &str,
+    key: &Key,
+    change: Change,
+) -> Result<Result<Placed, Refusal>, Problem> {
     let conversation = conversation_of_path(group)?;
     let change =
         wire::ChangeGroup { request: key.bytes(), conversation: conversation.to_string(), change: Some(change) };
     let asked = change.clone();
-    let ack = asker.perform(change).await.map_err(|problem| problem.under(key.id))?;
+    let ack = match asker.try_perform(change).await? {
+        Ok(ack) => ack,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     if ack.duplicate && key.given {
         let changed = client::change_group(asker.known.caller.user(), asked);
         let intent = changed.map_err(|error| asker.refused(error.into()))?.intent;
         asker.is_the_same(conversation, Seq(ack.seq), &intent).await?;
     }
-    Ok(Answer(Placed::of(&ack, &key)))
+    Ok(Ok(Placed::of(&ack, key)))
 }

@@ -9,13 +9,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::asker::Asker;
 use crate::ids::{Conversation, Id, conversation_of_path, user_of_path, users};
-use crate::json::Json;
+use crate::json::{Json, whole_given};
 use crate::key::Key;
 use crate::problem::Problem;
 use crate::query::{Path, Query, limit};
 use crate::routes::event::Role;
 use crate::routes::groups::change_group;
-use crate::routes::messages::Placed;
+use crate::routes::messages::{Placed, given};
 
 #[derive(Serialize, ToSchema)]
 pub struct Members {
@@ -30,6 +30,9 @@ pub struct Member {
     /// Its devices hold everything up to this seq.
     delivered: u64,
     read: u64,
+    /// Absent if it may speak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted_until_ms: Option<u64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -58,7 +61,9 @@ pub async fn list(
     let page = asker.perform(wire::ListMembers { conversation, after, limit }).await?;
     let member = |member: wire::Member| {
         let role = Role::of_wire(member.role());
-        Member { user_id: Id(member.user_id), role, delivered: member.delivered, read: member.read }
+        let wire::Member { user_id, delivered, read, muted_until_ms, .. } = member;
+        let muted_until_ms = Some(muted_until_ms).filter(|until| *until != 0);
+        Member { user_id: Id(user_id), role, delivered, read, muted_until_ms }
     };
     Ok(Answer(Members { members: page.members.into_iter().map(member).collect(), more: page.more }))
 }
@@ -104,26 +109,36 @@ pub async fn add_one(
     change_group(&asker, &conversation, key, change).await
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// One of them.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ChangeMember {
-    role: Role,
+    #[serde(deserialize_with = "given")]
+    role: Option<Role>,
+    /// Until then the member cannot speak; 0 lifts the mute.
+    #[serde(deserialize_with = "whole_given")]
+    #[schema(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
+    muted_until_ms: Option<u64>,
 }
 
-/// Sets the role of a member. Owners may.
+/// Sets the role of a member, which owners may, or mutes it, which admins may as a rule.
 #[utoipa::path(patch, path = "/v1/conversations/{conversation}/members/{user}", tag = "members",
     params(("conversation" = inline(Conversation), Path), ("user" = inline(Id), Path),
         ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
     request_body = ChangeMember, responses((status = 200, body = Placed)))]
-pub async fn set_role(
+pub async fn change(
     asker: Asker,
     Path((conversation, user)): Path<(String, String)>,
     key: Key,
     Json(change): Json<ChangeMember>,
 ) -> Result<Answer<Placed>, Problem> {
     let user = user_of_path(&user)?;
-    let role = change.role.wire().into();
-    change_group(&asker, &conversation, key, Change::SetRole(wire::RoleChanged { user, role })).await
+    let change = match (change.role, change.muted_until_ms) {
+        (Some(role), None) => Change::SetRole(wire::RoleChanged { user, role: role.wire().into() }),
+        (None, Some(until_ms)) => Change::Mute(wire::Muted { user, until_ms }),
+        _ => return Err(Problem::bad_request("a change of a member has one of `role` and `muted_until_ms`")),
+    };
+    change_group(&asker, &conversation, key, change).await
 }
 
 /// Removes a member. With the caller's own id it leaves the group.

@@ -17,6 +17,7 @@ mod harness;
 mod http;
 mod idempotency;
 mod messages;
+mod moderation;
 mod privacy;
 mod reactions;
 mod stream;

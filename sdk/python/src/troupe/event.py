@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from . import codec
 from .codec import Field
 from .codec import Message as WireMessage
 from .errors import ProtocolError
 from .ids import CLIENT_MESSAGE_ID_BYTES, ClientMessageId, Seq, UserId
+
+if TYPE_CHECKING:
+    from . import wire
 
 _FLAGS, _CONTENT_HASH = 1000, 1001
 _KINDS = range(5, 1000)
@@ -123,6 +126,53 @@ class Reacted:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """The settings that the sender has changed; absent ones stayed as they were."""
+
+    settings: wire.GroupSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Muted:
+    """0: the mute was lifted."""
+
+    user: UserId
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    user: UserId
+    lifted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The sender made another member the owner."""
+
+    to: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class Disbanded:
+    """The last event of a group."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMade:
+    """`hash` is that of the secret code."""
+
+    hash: bytes
+    uses: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRevoked:
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """An event of a kind, or with a content, that this version does not know. Show it as such."""
 
@@ -130,7 +180,8 @@ class Unsupported:
     content: bytes
 
 
-EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Reacted | Unsupported
+Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked
+EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Reacted | Moderation | Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +234,20 @@ def to_wire(event: Event) -> WireEvent:
         number, content = 10, wire.RoleChanged(kind.user, kind.role).encode()
     elif isinstance(kind, Reacted):
         number, content = 11, wire.Reacted(kind.to, kind.emoji, kind.removed).encode()
+    elif isinstance(kind, SettingsChanged):
+        number, content = 20, kind.settings.encode()
+    elif isinstance(kind, Muted):
+        number, content = 21, wire.Muted(kind.user, kind.until_ms).encode()
+    elif isinstance(kind, Banned):
+        number, content = 22, wire.Banned(kind.user, kind.lifted).encode()
+    elif isinstance(kind, Transferred):
+        number, content = 23, wire.Transferred(kind.to).encode()
+    elif isinstance(kind, Disbanded):
+        number, content = 24, b""
+    elif isinstance(kind, LinkMade):
+        number, content = 25, wire.LinkMade(kind.hash, kind.uses, kind.expires_ms).encode()
+    elif isinstance(kind, LinkRevoked):
+        number, content = 26, wire.LinkRevoked(kind.link).encode()
     else:
         number, content = kind.kind, kind.content
     return WireEvent(
@@ -252,6 +317,45 @@ def _reacted(content: bytes) -> EventKind | None:
     return Reacted(Seq(reacted.to), reacted.emoji, reacted.removed)
 
 
+def _settings_changed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return SettingsChanged(wire.GroupSettings.decode(content))
+
+
+def _muted(content: bytes) -> EventKind | None:
+    from . import wire
+
+    muted = wire.Muted.decode(content)
+    return Muted(UserId(muted.user), muted.until_ms)
+
+
+def _banned(content: bytes) -> EventKind | None:
+    from . import wire
+
+    banned = wire.Banned.decode(content)
+    return Banned(UserId(banned.user), banned.lifted)
+
+
+def _transferred(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Transferred(UserId(wire.Transferred.decode(content).to))
+
+
+def _link_made(content: bytes) -> EventKind | None:
+    from . import wire
+
+    made = wire.LinkMade.decode(content)
+    return LinkMade(made.hash, made.uses, made.expires_ms)
+
+
+def _link_revoked(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return LinkRevoked(wire.LinkRevoked.decode(content).link)
+
+
 _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     5: _message,
     6: _created,
@@ -260,4 +364,11 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     9: _removed,
     10: _role_changed,
     11: _reacted,
+    20: _settings_changed,
+    21: _muted,
+    22: _banned,
+    23: _transferred,
+    24: lambda _: Disbanded(),
+    25: _link_made,
+    26: _link_revoked,
 }

@@ -139,6 +139,65 @@ class Requests:
         change = wire.RoleChanged(user, role)
         return await self._change(wire.ChangeGroup(request or self.request_id(), group, set_role=change))
 
+    async def group(self, group: str) -> wire.Group:
+        """The settings of a group, all of them."""
+        return await self.call(wire.ShowGroup(group), wire.Group)
+
+    async def set_group(self, group: str, settings: wire.GroupSettings, *, request: bytes | None = None) -> Acked:
+        """Changes the settings that are present."""
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, set=settings))
+
+    async def mute(self, group: str, user: UserId, until_ms: int, *, request: bytes | None = None) -> Acked:
+        """Until then the member does not speak; 0 lifts the mute."""
+        mute = wire.Muted(user, until_ms)
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, mute=mute))
+
+    async def ban(self, group: str, user: UserId, *, lift: bool = False, request: bytes | None = None) -> Acked:
+        """Removes a user and keeps it out, or lifts the ban."""
+        ban = wire.Banned(user, lift)
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, ban=ban))
+
+    async def transfer_group(self, group: str, to: UserId, *, request: bytes | None = None) -> Acked:
+        """Makes another member the owner; this user stays as an admin."""
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, transfer=to))
+
+    async def disband_group(self, group: str, *, request: bytes | None = None) -> Acked:
+        """Ends a group for all of its members."""
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, disband=wire.Done()))
+
+    async def bans(self, group: str) -> list[wire.Ban]:
+        """All bans, in order of the ids of their users."""
+        bans: list[wire.Ban] = []
+        after = 0
+        while True:
+            page = await self.call(wire.ListBans(group, after, limits.PAGE_MEMBERS), wire.Bans)
+            bans.extend(page.bans)
+            last = page.bans[-1].user_id if page.bans else 0
+            if not page.more or last <= after:
+                return bans
+            after = last
+
+    async def make_link(
+        self, group: str, code: str, uses: int, expires_ms: int = 0, *, request: bytes | None = None
+    ) -> Acked:
+        """A link lets the holders of its code in. `expires_ms` 0: it does not expire."""
+        link = wire.NewLink(code, uses, expires_ms)
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, make_link=link))
+
+    async def links(self, group: str) -> list[wire.Link]:
+        """Without their codes, which the cluster does not keep."""
+        return (await self.call(wire.ListLinks(group), wire.Links)).links
+
+    async def revoke_link(self, group: str, link: int, *, request: bytes | None = None) -> Acked:
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, revoke_link=link))
+
+    async def preview_link(self, group: str, code: str) -> wire.LinkPreview:
+        """What the holder of a code sees of the group before it joins."""
+        return await self.call(wire.PreviewLink(group, code), wire.LinkPreview)
+
+    async def join_by_link(self, group: str, code: str, *, request: bytes | None = None) -> Acked:
+        return await self._change(wire.ChangeGroup(request or self.request_id(), group, join_link=code))
+
     async def _change(self, change: wire.ChangeGroup) -> Acked:
         """A change is an event of the group's log."""
         ack = await self.call(change, wire.SendAck)

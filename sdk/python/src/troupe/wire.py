@@ -28,6 +28,31 @@ class Role(IntEnum):
     OWNER = 3
 
 
+class JoinPolicy(IntEnum):
+    JOIN_UNSPECIFIED = 0
+    JOIN_OPEN = 1
+    JOIN_INVITE_ONLY = 2
+
+
+class HistoryPolicy(IntEnum):
+    HISTORY_UNSPECIFIED = 0
+    HISTORY_SINCE_JOINING = 1
+    HISTORY_EVERYTHING = 2
+
+
+class Act(IntEnum):
+    ACT_UNSPECIFIED = 0
+    ACT_RENAME = 1
+    ACT_ADD = 2
+    ACT_REMOVE = 3
+    ACT_PIN = 4
+    ACT_NOTICE = 5
+    ACT_MUTE = 6
+    ACT_BAN = 7
+    ACT_SETTINGS = 8
+    ACT_INVITE = 9
+
+
 @dataclass(slots=True)
 class ClientFrame(Message):
     request_id: int = 0
@@ -57,6 +82,10 @@ class ClientFrame(Message):
     admin: Admin | None = None
     react: React | None = None
     get_conversations: GetConversations | None = None
+    show_group: ShowGroup | None = None
+    list_bans: ListBans | None = None
+    list_links: ListLinks | None = None
+    preview_link: PreviewLink | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -85,6 +114,10 @@ class ServerFrame(Message):
     invitations: Invitations | None = None
     invitation: InvitationPush | None = None
     admin: AdminAnswer | None = None
+    group: Group | None = None
+    bans: Bans | None = None
+    links: Links | None = None
+    link_preview: LinkPreview | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -287,6 +320,45 @@ class Reacted(Message):
 
 
 @dataclass(slots=True)
+class Muted(Message):
+    user: int = 0
+    until_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Banned(Message):
+    user: int = 0
+    lifted: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Transferred(Message):
+    to: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Disbanded(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class LinkMade(Message):
+    hash: bytes = b""
+    uses: int = 0
+    expires_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class LinkRevoked(Message):
+    link: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class EventPush(Message):
     conversation: str = ""
     event: WireEvent | None = None
@@ -465,12 +537,127 @@ class ChangeGroup(Message):
     leave: Done | None = None
     join: Done | None = None
     set_role: RoleChanged | None = None
+    set: GroupSettings | None = None
+    mute: Muted | None = None
+    ban: Banned | None = None
+    transfer: int | None = None
+    disband: Done | None = None
+    make_link: NewLink | None = None
+    revoke_link: int | None = None
+    join_link: str | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
 @dataclass(slots=True)
 class AddMembers(Message):
     users: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GroupSettings(Message):
+    name: str | None = None
+    notice: str | None = None
+    avatar: str | None = None
+    join: int = 0
+    history: int = 0
+    slow_seconds: int | None = None
+    muted_until_ms: int | None = None
+    permissions: list[Permission] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Permission(Message):
+    act: int = 0
+    role: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ShowGroup(Message):
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Group(Message):
+    conversation: str = ""
+    settings: GroupSettings | None = None
+    notice_by: int = 0
+    notice_ms: int = 0
+    bans: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class NewLink(Message):
+    code: str = ""
+    uses: int = 0
+    expires_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListLinks(Message):
+    conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Links(Message):
+    links: list[Link] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Link(Message):
+    link: int = 0
+    by: int = 0
+    created_ms: int = 0
+    expires_ms: int = 0
+    uses: int = 0
+    used: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PreviewLink(Message):
+    conversation: str = ""
+    code: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class LinkPreview(Message):
+    conversation: str = ""
+    name: str = ""
+    avatar: str = ""
+    notice: str = ""
+    members: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListBans(Message):
+    conversation: str = ""
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Bans(Message):
+    bans: list[Ban] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Ban(Message):
+    user_id: int = 0
+    by: int = 0
+    time_ms: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -495,6 +682,7 @@ class Member(Message):
     role: int = 0
     delivered: int = 0
     read: int = 0
+    muted_until_ms: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -877,6 +1065,10 @@ ClientFrame.FIELDS = (
     Field(51, "admin", "message", message=Admin, explicit=True, oneof="request"),
     Field(60, "react", "message", message=React, explicit=True, oneof="request"),
     Field(130, "get_conversations", "message", message=GetConversations, explicit=True, oneof="request"),
+    Field(140, "show_group", "message", message=ShowGroup, explicit=True, oneof="request"),
+    Field(141, "list_bans", "message", message=ListBans, explicit=True, oneof="request"),
+    Field(142, "list_links", "message", message=ListLinks, explicit=True, oneof="request"),
+    Field(143, "preview_link", "message", message=PreviewLink, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -902,6 +1094,10 @@ ServerFrame.FIELDS = (
     Field(40, "invitations", "message", message=Invitations, explicit=True, oneof="message"),
     Field(41, "invitation", "message", message=InvitationPush, explicit=True, oneof="message"),
     Field(50, "admin", "message", message=AdminAnswer, explicit=True, oneof="message"),
+    Field(140, "group", "message", message=Group, explicit=True, oneof="message"),
+    Field(141, "bans", "message", message=Bans, explicit=True, oneof="message"),
+    Field(142, "links", "message", message=Links, explicit=True, oneof="message"),
+    Field(143, "link_preview", "message", message=LinkPreview, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
     Field(1, "kind", "enum"),
@@ -1013,6 +1209,25 @@ Reacted.FIELDS = (
     Field(1, "to", "uint64"),
     Field(2, "emoji", "string"),
     Field(3, "removed", "bool"),
+)
+Muted.FIELDS = (
+    Field(1, "user", "uint64"),
+    Field(2, "until_ms", "uint64"),
+)
+Banned.FIELDS = (
+    Field(1, "user", "uint64"),
+    Field(2, "lifted", "bool"),
+)
+Transferred.FIELDS = (
+    Field(1, "to", "uint64"),
+)
+LinkMade.FIELDS = (
+    Field(1, "hash", "bytes"),
+    Field(2, "uses", "uint32"),
+    Field(3, "expires_ms", "uint64"),
+)
+LinkRevoked.FIELDS = (
+    Field(1, "link", "uint64"),
 )
 EventPush.FIELDS = (
     Field(1, "conversation", "string"),
@@ -1127,9 +1342,85 @@ ChangeGroup.FIELDS = (
     Field(6, "leave", "message", message=Done, explicit=True, oneof="change"),
     Field(7, "join", "message", message=Done, explicit=True, oneof="change"),
     Field(8, "set_role", "message", message=RoleChanged, explicit=True, oneof="change"),
+    Field(50, "set", "message", message=GroupSettings, explicit=True, oneof="change"),
+    Field(51, "mute", "message", message=Muted, explicit=True, oneof="change"),
+    Field(52, "ban", "message", message=Banned, explicit=True, oneof="change"),
+    Field(53, "transfer", "uint64", explicit=True, oneof="change"),
+    Field(54, "disband", "message", message=Done, explicit=True, oneof="change"),
+    Field(55, "make_link", "message", message=NewLink, explicit=True, oneof="change"),
+    Field(56, "revoke_link", "uint64", explicit=True, oneof="change"),
+    Field(57, "join_link", "string", explicit=True, oneof="change"),
 )
 AddMembers.FIELDS = (
     Field(1, "users", "uint64", repeated=True),
+)
+GroupSettings.FIELDS = (
+    Field(1, "name", "string", explicit=True),
+    Field(2, "notice", "string", explicit=True),
+    Field(3, "avatar", "string", explicit=True),
+    Field(4, "join", "enum"),
+    Field(5, "history", "enum"),
+    Field(6, "slow_seconds", "uint64", explicit=True),
+    Field(7, "muted_until_ms", "uint64", explicit=True),
+    Field(8, "permissions", "message", message=Permission, repeated=True),
+)
+Permission.FIELDS = (
+    Field(1, "act", "enum"),
+    Field(2, "role", "enum"),
+)
+ShowGroup.FIELDS = (
+    Field(1, "conversation", "string"),
+)
+Group.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "settings", "message", message=GroupSettings),
+    Field(3, "notice_by", "uint64"),
+    Field(4, "notice_ms", "uint64"),
+    Field(5, "bans", "uint32"),
+)
+NewLink.FIELDS = (
+    Field(1, "code", "string"),
+    Field(2, "uses", "uint32"),
+    Field(3, "expires_ms", "uint64"),
+)
+ListLinks.FIELDS = (
+    Field(1, "conversation", "string"),
+)
+Links.FIELDS = (
+    Field(1, "links", "message", message=Link, repeated=True),
+)
+Link.FIELDS = (
+    Field(1, "link", "uint64"),
+    Field(2, "by", "uint64"),
+    Field(3, "created_ms", "uint64"),
+    Field(4, "expires_ms", "uint64"),
+    Field(5, "uses", "uint32"),
+    Field(6, "used", "uint32"),
+)
+PreviewLink.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "code", "string"),
+)
+LinkPreview.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "name", "string"),
+    Field(3, "avatar", "string"),
+    Field(4, "notice", "string"),
+    Field(5, "members", "uint32"),
+)
+ListBans.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "after", "uint64"),
+    Field(3, "limit", "uint32"),
+)
+Bans.FIELDS = (
+    Field(1, "bans", "message", message=Ban, repeated=True),
+    Field(2, "more", "bool"),
+)
+Ban.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "by", "uint64"),
+    Field(3, "time_ms", "uint64"),
 )
 ListMembers.FIELDS = (
     Field(1, "conversation", "string"),
@@ -1145,6 +1436,7 @@ Member.FIELDS = (
     Field(2, "role", "enum"),
     Field(3, "delivered", "uint64"),
     Field(4, "read", "uint64"),
+    Field(50, "muted_until_ms", "uint64"),
 )
 FindUsers.FIELDS = (
     Field(1, "prefix", "string"),

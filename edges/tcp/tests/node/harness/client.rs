@@ -243,8 +243,8 @@ fn show(event: &wire::Event) -> (u64, String) {
         EventKind::Added { users } => format!("added {:?}", users.iter().map(|user| user.0).collect::<Vec<_>>()),
         EventKind::Removed { user } => format!("removed {user}"),
         EventKind::RoleChanged { user, .. } => format!("role of {user}"),
-        kind @ EventKind::Reacted { .. } => kind.words(),
         EventKind::Unknown { kind, content } => format!("unknown {kind} {content:?}"),
+        kind => kind.words(),
     };
     (event.seq, text)
 }

@@ -1,0 +1,48 @@
+//! Settings of groups as clients see them: the same bytes as core's.
+
+use troupe_core::feature::{Permission, Settings};
+
+use crate::wire::client as wire;
+
+/// A number that an enum does not have stays one, and core refuses it.
+fn number(of: i32) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}
+
+fn of_number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+impl From<wire::GroupSettings> for Settings {
+    fn from(settings: wire::GroupSettings) -> Settings {
+        let wire::GroupSettings { name, notice, avatar, join, history, slow_seconds, muted_until_ms, permissions } =
+            settings;
+        let permission = |of: wire::Permission| Permission { act: number(of.act), role: number(of.role) };
+        Settings {
+            name,
+            notice,
+            avatar,
+            join: number(join),
+            history: number(history),
+            slow_seconds,
+            muted_until: muted_until_ms,
+            permissions: permissions.into_iter().map(permission).collect(),
+        }
+    }
+}
+
+impl From<&Settings> for wire::GroupSettings {
+    fn from(settings: &Settings) -> wire::GroupSettings {
+        let permission = |of: &Permission| wire::Permission { act: of_number(of.act), role: of_number(of.role) };
+        wire::GroupSettings {
+            name: settings.name.clone(),
+            notice: settings.notice.clone(),
+            avatar: settings.avatar.clone(),
+            join: of_number(settings.join),
+            history: of_number(settings.history),
+            slow_seconds: settings.slow_seconds,
+            muted_until_ms: settings.muted_until,
+            permissions: settings.permissions.iter().map(permission).collect(),
+        }
+    }
+}
