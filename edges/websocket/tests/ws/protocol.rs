@@ -193,3 +193,19 @@ async fn a_frame_without_an_end_keeps_no_more_than_a_greeting() {
     assert_eq!(socket.closed().await.0, 1001);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_node_that_stops_sends_its_websockets_away_and_serves_them_until_they_go() {
+    let server = Server::start().await;
+    let mut ann = server.open().await;
+    ann.enters_json("ann").await;
+    let handle = server.node.handle.clone();
+    let drain = tokio::spawn(async move { handle.drain(std::time::Duration::from_secs(60)).await });
+    ann.push_json("go_away", |_| true).await;
+    let id = "AAECAwQFBgcICQoLDA0ODw==";
+    let body = json!({ "kind": 1, "content": "aGVsbG8=" });
+    let sent = ann.ask_json("send", json!({ "conversation": "everyone", "client_message_id": id, "body": body })).await;
+    assert_eq!(sent["send_ack"]["seq"], json!("1"), "{sent}");
+    drain.abort();
+    server.stop().await;
+}
