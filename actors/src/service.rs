@@ -22,7 +22,6 @@ use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
-use crate::ops::login::account_named;
 use crate::ops::verify::{self, Known};
 use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, send};
 use crate::output::Output;
@@ -180,16 +179,6 @@ impl Service {
         asked: &wire::CreateGroup,
     ) -> Result<bool, Refusal> {
         repeat::makes_the_same(self, caller, group, asked).await
-    }
-
-    /// Whether there is an account of this name.
-    pub async fn is_registered(&self, name: &str) -> Result<bool, Refusal> {
-        Ok(account_named(self, name).await?.is_some())
-    }
-
-    /// Whether a registration that has found an account has its password.
-    pub async fn registers_the_same(&self, address: Address, name: &str, password: String) -> Result<bool, Refusal> {
-        repeat::registers_the_same(self, address, name, password).await
     }
 
     /// 16 random bytes.

@@ -39,7 +39,7 @@ pub enum Rejection {
     /// Unknown, spent, expired or revoked; the answer does not say which.
     BadInvite,
     InviteExists,
-    /// The request id belongs to a registration of another name.
+    /// The id belongs to another request, or to one with another body.
     RequestReused,
     /// Of one feature, whose file declares it.
     Of(Refused),
@@ -126,7 +126,7 @@ impl fmt::Display for Rejection {
             Rejection::BadInvite => "this invitation code is not valid (any more): ask for another one",
             Rejection::InviteExists => "this invitation code exists already: choose another one",
             Rejection::RequestReused => {
-                "this request has registered another name before: give each registration an id of its own"
+                "this id belongs to a request that asked for something else: give each request an id of its own"
             }
             Rejection::OutOfOrder => "the message this one must follow is not in the log: send that one first",
             Rejection::Of(refused) => refused.text,

@@ -54,7 +54,7 @@ pub use outbox::{OutboxKey, OutboxRow};
 pub use placed::Placed;
 pub use reservation::Reservation;
 pub use session::Session;
-pub use user::{Standing, Status, User};
+pub use user::{Act, Standing, Status, User};
 
 use crate::form::DecodeError;
 

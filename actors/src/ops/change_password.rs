@@ -8,6 +8,7 @@ use troupe_proto::client;
 
 use super::admin::accounts::resolve;
 use super::cost::{CHANGE, Cost};
+use super::repeat::sets_the_same;
 use super::{Answered, Operation};
 use crate::address::Address;
 use crate::message::{Account, Refusal, wire};
@@ -23,10 +24,15 @@ impl Operation for wire::ChangePassword {
         let (session, address) = (&caller.session, caller.address);
         let request = client::client_message_id("change_password.request", &self.request)?;
         let account = resolve(&service, &session.user.to_string()).await?;
-        if account.standing.changes.contains(&request) {
+        let keep = Some((session.device.clone(), session.token));
+        let change = AccountChange::ChangePassword { password_hash: String::new(), revision: 0, keep: keep.clone() };
+        if let Some(repeated) = account.standing.repeated(request, account.user, &change) {
+            let is_present = repeated?;
+            if is_present {
+                sets_the_same(&service, address, account, self.new_password).await?;
+            }
             return Ok(wire::Done {});
         }
-        let keep = Some((session.device.clone(), session.token));
         let who = account.user.to_string();
         service.budgets.login(address, &who)?;
         let kept = Some(account.password_hash.clone());

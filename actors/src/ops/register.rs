@@ -13,6 +13,7 @@ use troupe_proto::client;
 use troupe_raft::api::Registration;
 
 use super::Entry;
+use super::repeat::made_with;
 use crate::address::Address;
 use crate::message::{Answer, Refusal, Request, wire};
 use crate::service::Service;
@@ -36,11 +37,12 @@ impl Entry for wire::Register {
             let name = name.key().clone();
             change(&service, hash, InviteChange::Reserve { hash, request, name }).await?;
         }
-        match enrol(&service, address, name, self.password, request).await {
-            Ok(user) => {
+        match enrol(&service, address, name, self.password.clone(), request).await {
+            Ok((user, hash)) => {
                 if let Some(hash) = invited {
                     settle(&service, hash, InviteChange::Settle { request, user });
                 }
+                made_with(&service, address, user, &hash, self.password).await?;
                 Ok(wire::Registered { user_id: user.0 })
             }
             Err(refusal) => {
@@ -78,10 +80,11 @@ async fn enrol(
     name: Username,
     password: String,
     request: ClientMessageId,
-) -> Result<UserId, Refusal> {
-    let password_hash = service.passwords.hash(address, password).await?;
+) -> Result<(UserId, String), Refusal> {
+    let hash = service.passwords.hash(address, password).await?;
+    let password_hash = hash.clone();
     match service.commit(Command::Register(Register { name, password_hash, request })).await? {
-        Answer::Registered(user) => Ok(user),
+        Answer::Registered(user) => Ok((user, hash)),
         _ => Err(Refusal::Unavailable),
     }
 }

@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use troupe_core::event::ContentHash;
 use troupe_core::planted::Bug;
-use troupe_core::{ConversationId, Event, EventKind, Intent, Seq, UserId};
+use troupe_core::{ConversationId, Event, EventKind, Intent, Rejection, Seq, UserId};
 use troupe_proto::client;
 
+use super::admin::accounts::resolve;
 use super::list_conversations::summaries;
-use super::login::account_named;
 use crate::address::Address;
-use crate::message::{Answer, Refusal, Request, wire};
+use crate::message::{Account, Answer, Refusal, Request, wire};
 use crate::service::{Caller, Service};
 
 /// `seq`: the place of the event, as its acknowledgement says. The caller's own event is compared
@@ -65,22 +65,39 @@ pub(crate) async fn makes_the_same(
     Ok(rows.get(&conversation).is_none_or(|row| row.open == asked.open))
 }
 
-/// Whether the password of a repeated registration is that of the account that it has found. It
-/// counts as a login, and a wrong one as a failed login.
-pub(crate) async fn registers_the_same(
+/// Refuses a repeated request whose first attempt has set another password than this one. It counts
+/// as a login, and a wrong password as a failed login.
+pub(crate) async fn sets_the_same(
     service: &Service,
     address: Address,
-    name: &str,
+    account: Account,
     password: String,
-) -> Result<bool, Refusal> {
-    let Some(account) = account_named(service, name).await? else { return Ok(true) };
+) -> Result<(), Refusal> {
     let who = account.user.to_string();
     service.budgets.login(address, &who)?;
-    let right = service.passwords.verify(address, password, Some(account.password_hash)).await?;
-    if !right {
+    let same = service.passwords.verify(address, password, Some(account.password_hash)).await?;
+    if !same {
         service.budgets.login_failed(address, &who);
+        return Err(Rejection::RequestReused.into());
     }
-    Ok(right)
+    Ok(())
+}
+
+/// After the creation of an account: refuses a repeat with another password, which would otherwise
+/// be answered by the account of the first attempt. A password that was set since then is not
+/// compared.
+pub(crate) async fn made_with(
+    service: &Service,
+    address: Address,
+    user: UserId,
+    hash: &str,
+    password: String,
+) -> Result<Account, Refusal> {
+    let account = resolve(service, &user.to_string()).await?;
+    if account.password_hash != hash && account.standing.revision == 0 {
+        sets_the_same(service, address, account.clone(), password).await?;
+    }
+    Ok(account)
 }
 
 /// Whether the intent of the sender became this event.

@@ -4,37 +4,44 @@
 //! The request's entry point has checked that `by` is an administrator, against the state of
 //! another slot.
 
+use sha2::{Digest, Sha256};
+
 use super::user::{Enrolled, check_hash};
 use super::{Outcome, Step};
 use crate::command::{AccountChange, ChangeAccount, CreateAccount};
 use crate::effect::Ending;
 use crate::error::Rejection;
+use crate::id::{ClientMessageId, UserId};
 use crate::limits;
-use crate::record::{Session, Standing, Status, User};
+use crate::planted::Bug;
+use crate::record::{Act, Session, Standing, Status, User};
 use crate::reply::Reply;
 use crate::state::Rows;
 
 impl Step<'_> {
     pub(super) fn create_account(&mut self, c: &CreateAccount) -> Outcome {
-        let standing = Standing {
+        let mut standing = Standing {
             admin: c.admin,
             one_time: c.one_time,
             born_with_cluster: c.born_with_cluster,
             ..Standing::default()
         };
+        standing.remember(c.request, Act { digest: creation(c.by.user, c.admin), revision: 0 });
         let user = match self.enrol(&c.name, &c.password_hash, c.request, standing, c.created)? {
             Enrolled::Before(user) => return Ok(Reply::Registered { user }),
             Enrolled::Now(user) => user,
         };
-        let detail = if c.admin { "as an administrator" } else { "" };
-        self.audit(c.name.slot(), c.request, &c.by, "user.create", c.name.as_str(), detail);
+        self.audit(c.name.slot(), c.request, &c.by, CREATE, c.name.as_str(), as_what(c.admin));
         Ok(Reply::Registered { user })
     }
 
     pub(super) fn change_account(&mut self, c: &ChangeAccount) -> Outcome {
         let mut user = self.state.get::<User>(&c.user).ok_or(Rejection::NoSuchUser)?;
-        if user.standing.changes.contains(&c.request) {
-            return Ok(Reply::Done);
+        if let Some(repeated) = user.standing.repeated(c.request, c.by.user, &c.change) {
+            return if self.planted(Bug::ReusedKeyAnswered) { Ok(Reply::Done) } else { repeat(&user, c, repeated?) };
+        }
+        if user.request == c.request {
+            return Err(Rejection::RequestReused);
         }
         self.may_change(&user, c)?;
         let standing = &mut user.standing;
@@ -63,11 +70,8 @@ impl Step<'_> {
             user.standing.revision += 1;
             user.standing.password_set = self.now;
         }
-        let changes = &mut user.standing.changes;
-        changes.push(c.request);
-        if changes.len() > limits::CHANGES_REMEMBERED {
-            changes.remove(0);
-        }
+        let revision = password(&c.change).map_or(0, |_| user.standing.revision);
+        user.standing.remember(c.request, Act { digest: digest(c.by.user, &c.change), revision });
         self.state.put(&user.id, &user);
         self.end_sessions_by(c);
         if let Some((action, detail)) = act(&c.change) {
@@ -129,9 +133,87 @@ impl Step<'_> {
     }
 }
 
+impl Standing {
+    /// Of a request that has changed the account before: whether it has set the present password,
+    /// or the refusal of another request under its id. Passwords are compared by the caller, which
+    /// knows more than their hashes.
+    pub fn repeated(
+        &self,
+        request: ClientMessageId,
+        by: UserId,
+        change: &AccountChange,
+    ) -> Option<Result<bool, Rejection>> {
+        self.repeats(request, digest(by, change))
+    }
+
+    /// The same of the request that has created the account.
+    pub fn created_before(&self, request: ClientMessageId, by: UserId, admin: bool) -> Result<(), Rejection> {
+        self.repeats(request, creation(by, admin)).unwrap_or(Ok(false)).map(drop)
+    }
+
+    fn repeats(&self, request: ClientMessageId, digest: u64) -> Option<Result<bool, Rejection>> {
+        let place = self.changes.iter().rposition(|held| *held == request)?;
+        let without = self.changes.len().saturating_sub(self.acts.len());
+        let Some(act) = place.checked_sub(without).and_then(|place| self.acts.get(place)) else {
+            // A row of an earlier version does not say what the request did.
+            return Some(Ok(false));
+        };
+        let present = act.revision != 0 && act.revision == self.revision;
+        Some(if act.digest == digest { Ok(present) } else { Err(Rejection::RequestReused) })
+    }
+
+    fn remember(&mut self, request: ClientMessageId, act: Act) {
+        self.changes.push(request);
+        self.acts.push(act);
+        if self.changes.len() > limits::CHANGES_REMEMBERED {
+            self.changes.remove(0);
+        }
+        if self.acts.len() > self.changes.len() {
+            self.acts.remove(0);
+        }
+    }
+}
+
+/// `present`: the first attempt has set the password that the account has now. Another hash is of
+/// an attempt that began before the first was committed: its caller compares the passwords.
+fn repeat(user: &User, c: &ChangeAccount, present: bool) -> Outcome {
+    match password(&c.change) {
+        Some(hash) if present && user.password_hash != *hash => Err(Rejection::AccountChanged),
+        _ => Ok(Reply::Done),
+    }
+}
+
 fn sets_password(change: &AccountChange) -> bool {
-    use AccountChange::{ChangePassword, Delete, ResetPassword};
-    matches!(change, ChangePassword { .. } | ResetPassword { .. } | Delete)
+    password(change).is_some() || matches!(change, AccountChange::Delete)
+}
+
+fn password(change: &AccountChange) -> Option<&String> {
+    match change {
+        AccountChange::ChangePassword { password_hash, .. } | AccountChange::ResetPassword { password_hash, .. } => {
+            Some(password_hash)
+        }
+        _ => None,
+    }
+}
+
+fn digest(by: UserId, change: &AccountChange) -> u64 {
+    let (action, detail) = act(change).unwrap_or(("user.change_password", String::new()));
+    digest_of(by, action, &detail)
+}
+
+fn creation(by: UserId, admin: bool) -> u64 {
+    digest_of(by, CREATE, as_what(admin))
+}
+
+fn digest_of(by: UserId, action: &str, detail: &str) -> u64 {
+    let hash = Sha256::digest(format!("{by} {action} {detail}"));
+    u64::from_le_bytes(std::array::from_fn(|at| hash[at]))
+}
+
+const CREATE: &str = "user.create";
+
+fn as_what(admin: bool) -> &'static str {
+    if admin { "as an administrator" } else { "" }
 }
 
 /// Its name in the audit log. A user's own password change is not an act of an administrator.
@@ -151,10 +233,5 @@ fn act(change: &AccountChange) -> Option<(&'static str, String)> {
 
 /// Before it is proposed only.
 pub(super) fn check_change(c: &ChangeAccount) -> Result<(), Rejection> {
-    match &c.change {
-        AccountChange::ChangePassword { password_hash, .. } | AccountChange::ResetPassword { password_hash, .. } => {
-            check_hash(password_hash)
-        }
-        _ => Ok(()),
-    }
+    password(&c.change).map_or(Ok(()), |hash| check_hash(hash))
 }

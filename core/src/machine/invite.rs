@@ -23,7 +23,12 @@ impl Step<'_> {
                     return Err(Rejection::BadRequest("an invitation has 1 to 1000 uses"));
                 }
                 match self.state.get::<Invite>(&c.id) {
-                    Some(held) if held.request == *request => return Ok(Reply::Done),
+                    Some(held) if held.request == *request => {
+                        let asked = (by.user, *uses, *expires, note);
+                        let same = (held.by.user, held.uses, held.expires, &held.note) == asked;
+                        let same = same || self.planted(Bug::ReusedKeyAnswered);
+                        return if same { Ok(Reply::Done) } else { Err(Rejection::RequestReused) };
+                    }
                     Some(_) => return Err(Rejection::InviteExists),
                     None => {}
                 }

@@ -1,9 +1,9 @@
 //! An account.
 
-use prost::encoding::{DecodeContext, WireType};
+use prost::encoding::{self, DecodeContext, WireType};
 
 use super::table;
-use crate::form::{DecodeError, Field, merge_message, record, write_message};
+use crate::form::{DecodeError, Field, Fixed, merge_message, record, write_message};
 use crate::id::{ClientMessageId, Timestamp, UserId};
 
 record! {
@@ -45,6 +45,41 @@ record! {
         pub password_set: Timestamp = 6,
         /// Created by the cluster when it was founded.
         pub born_with_cluster: bool = 7,
+        /// The acts of the last of `changes`. Rows of earlier versions have fewer.
+        pub acts: Vec<Act> = 8,
+    }
+}
+
+record! {
+    "act";
+    /// The act of a request on an account, so that another request under its id is refused.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Act {
+        /// Of its author and the change, without a password.
+        pub digest: u64 = 1 as Fixed,
+        /// The revision of the password that it set; zero: it set none.
+        pub revision: u64 = 2,
+    }
+}
+
+impl Field for Vec<Act> {
+    type Raw = Vec<Vec<u8>>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        self.iter().for_each(|act| write_message(number, out, |out| act.write(out)));
+    }
+
+    fn merge(
+        raw: &mut Self::Raw,
+        wire: WireType,
+        from: &mut &[u8],
+        context: DecodeContext,
+    ) -> Result<(), prost::DecodeError> {
+        encoding::bytes::merge_repeated(wire, raw, from, context)
+    }
+
+    fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
+        raw.iter().map(|message| Act::read(message)).collect()
     }
 }
 

@@ -115,17 +115,6 @@ impl Guest {
         self.api.service.enter(self.address, entry).await.map_err(|refusal| self.refused(refusal))
     }
 
-    pub async fn is_registered(&self, name: &str) -> Result<bool, Problem> {
-        self.pay(Cost::Units(cost::READ)).await?;
-        self.api.service.is_registered(name).await.map_err(|refusal| self.refused(refusal))
-    }
-
-    /// Refuses a repeated key whose first request has set another password.
-    pub async fn registers_the_same(&self, name: &str, password: String) -> Result<(), Problem> {
-        let same = self.api.service.registers_the_same(self.address, name, password).await;
-        if same.map_err(|refusal| self.refused(refusal))? { Ok(()) } else { Err(reused()) }
-    }
-
     pub fn refused(&self, refusal: Refusal) -> Problem {
         count(self.api.service.metrics(), &refusal);
         self.payer.owe(cost::of_refusal(&refusal));

@@ -14,7 +14,8 @@ use troupe_core::command::{
 use troupe_core::event::{Flags, Role, Seal};
 use troupe_core::feature::{Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Settings};
 use troupe_core::record::{
-    Author, Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
+    Act, Author, Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status,
+    User,
 };
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, Seq, Slot, Timestamp,
@@ -101,8 +102,12 @@ fn user() {
         changes: vec![BEFORE, ID],
         password_set: NOW,
         born_with_cluster: true,
+        acts: Vec::new(),
     };
-    record("user", &[("user", user.clone()), ("changed", User { standing, ..user })]);
+    let acts = vec![Act { digest: 0x0102_0304_0506_0708, revision: 0 }, Act { digest: 9, revision: 3 }];
+    let remembered = User { standing: Standing { acts, ..standing.clone() }, ..user.clone() };
+    let changed = User { standing, ..user.clone() };
+    record("user", &[("user", user), ("changed", changed), ("remembered", remembered)]);
 }
 
 #[test]

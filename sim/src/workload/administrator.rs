@@ -132,7 +132,11 @@ impl Administrator {
                 }
                 _ => {
                     let set = |admin| Operation::SetAdmin(wire::SetAdmin { account: name.clone(), admin });
-                    self.act("user.make_admin", set(true)).await?.ok()?;
+                    let request = self.request();
+                    self.act_as(request, "user.make_admin", set(true)).await?.ok()?;
+                    for another in [set(false), Operation::DisableAccount(name.clone())] {
+                        self.is_refused(request, another).await?;
+                    }
                     self.act("user.revoke_admin", set(false)).await?.ok()?;
                     self.goes_on(&tokens[1], name).await?;
                 }
@@ -211,6 +215,22 @@ impl Administrator {
                 _ => {}
             }
             self.pause().await?;
+        }
+    }
+
+    /// Asks for another operation under the id of an act. It must be refused, and do nothing.
+    async fn is_refused(&self, request: ClientMessageId, operation: Operation) -> Option<()> {
+        let said = format!("{operation:?}");
+        let admin = wire::Admin { request: Bytes::copy_from_slice(&request.0), operation: Some(operation) };
+        loop {
+            match self.ask(Request::Admin(admin.clone())).await {
+                Ok(_) => {
+                    self.workload.evidence.wrong(format!("keys: {said} was answered under the id of another act"));
+                    return Some(());
+                }
+                Err(error) if error.code() == Some(Rejection::RequestReused.code()) => return Some(()),
+                Err(_) => self.pause().await?,
+            }
         }
     }
 

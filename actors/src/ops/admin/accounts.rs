@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::message::{Account, Answer, Refusal, page_limit, wire};
 use crate::ops::login::account_named;
 use crate::ops::register::free_under_old_keys;
+use crate::ops::repeat::{made_with, sets_the_same};
 use crate::service::Service;
 
 pub(super) async fn list(service: &Service, asker: UserId, list: wire::ListAccounts) -> Result<Told, Refusal> {
@@ -97,12 +98,15 @@ pub(super) async fn create(
 ) -> Result<Told, Refusal> {
     let name = Username::for_operator(&create.name).map_err(|why| Refusal::rejected(Rejection::BadName.code(), why))?;
     free_under_old_keys(service, &create.name, &name).await?;
-    let password_hash = service.passwords.hash(address, create.password).await?;
-    let (asker, admin, one_time) = (by.user, create.admin, true);
+    let hash = service.passwords.hash(address, create.password.clone()).await?;
+    let (asker, admin, one_time, password_hash) = (by.user, create.admin, true, hash.clone());
     let (born_with_cluster, created) = (false, None);
     let command =
         Command::from(CreateAccount { name, password_hash, request, by, admin, one_time, born_with_cluster, created });
-    created_account(service, asker, command).await
+    let Answer::Registered(user) = service.commit(command).await? else { return Err(Refusal::Unavailable) };
+    let account = made_with(service, address, user, &hash, create.password).await?;
+    account.standing.created_before(request, asker, admin)?;
+    show(service, asker, &user.to_string()).await
 }
 
 /// Commits the creation of an account, and shows the account.
@@ -137,11 +141,15 @@ pub(super) async fn reset_password(
     reset: wire::ResetPassword,
 ) -> Result<Told, Refusal> {
     let account = resolve(service, &reset.account).await?;
-    if !account.standing.changes.contains(&request) {
-        let (user, revision) = (account.user, account.standing.revision);
-        let password_hash = service.passwords.hash(address, reset.password).await?;
-        let change = AccountChange::ResetPassword { password_hash, revision };
-        service.commit_done(Command::from(ChangeAccount { user, request, by, change })).await?;
+    let (user, revision) = (account.user, account.standing.revision);
+    let change = |password_hash| AccountChange::ResetPassword { password_hash, revision };
+    match account.standing.repeated(request, by.user, &change(String::new())).transpose()? {
+        Some(true) => sets_the_same(service, address, account, reset.password).await?,
+        Some(false) => {}
+        None => {
+            let change = change(service.passwords.hash(address, reset.password).await?);
+            service.commit_done(Command::from(ChangeAccount { user, request, by, change })).await?;
+        }
     }
     Ok(Told::Done(wire::Done {}))
 }

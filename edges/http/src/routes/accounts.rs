@@ -31,7 +31,7 @@ pub struct Registered {
 /// Makes an account. It does not log in.
 ///
 /// A repeat with the same name, password and `Idempotency-Key` answers the same account. Another
-/// password is refused with `idempotency_key_reused`.
+/// password is refused with `request_reused`.
 #[utoipa::path(post, path = "/v1/register", tag = "accounts", security(()), request_body = Register,
     params(("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
     responses((status = 200, body = Registered)))]
@@ -41,14 +41,8 @@ pub async fn register(
     Json(register): Json<Register, GREETING>,
 ) -> Result<Answer<Registered>, Problem> {
     let Register { name, password, invite } = register;
-    // Only a key of the client can have made an account before.
-    let known = key.given && guest.is_registered(&name).await?;
-    let shown = known.then(|| (name.clone(), password.clone()));
     let register = wire::Register { name, password, request: key.bytes(), invite: invite.unwrap_or_default() };
     let registered = guest.enter(register).await.map_err(|problem| problem.under(key.id))?;
-    if let Some((name, password)) = shown {
-        guest.registers_the_same(&name, password).await?;
-    }
     Ok(Answer(Registered { user_id: Id(registered.user_id) }))
 }
 

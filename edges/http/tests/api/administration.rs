@@ -9,7 +9,7 @@ use troupe_raft::api::LoginPolicy;
 use crate::harness::{Node, one_node, password};
 use crate::http::Http;
 
-async fn administrator(node: &Node) -> Http {
+pub async fn administrator(node: &Node) -> Http {
     let admin = Http::user(node, "root-ann").await;
     assert_eq!(admin.get("/v1/admin/users").await.code(403), "not_admin");
     let by = Author { user: UserId(0), name: "operator".into(), address: "test".into() };

@@ -47,7 +47,7 @@ async fn an_account_is_made_once_and_another_password_is_refused() {
     let made = post(&guest, "/v1/register", register("correct horse")).await.good();
     assert_eq!(post(&guest, "/v1/register", register("correct horse")).await.good(), made);
     let other = post(&guest, "/v1/register", register("another horse")).await;
-    assert_eq!(other.code(422), "idempotency_key_reused");
+    assert_eq!(other.code(422), "request_reused");
     let another_key = Some("ffffffffffffffffffffffffffffffff");
     let taken = guest.with_key(Method::POST, "/v1/register", another_key, Some(register("correct horse"))).await;
     assert_eq!(taken.code(409), "name_taken");

@@ -20,5 +20,6 @@ mod messages;
 mod moderation;
 mod privacy;
 mod reactions;
+mod reused_keys;
 mod stream;
 mod three_nodes;

@@ -92,6 +92,35 @@ async fn a_password_change_ends_the_other_sessions_and_is_safe_to_repeat() {
 }
 
 #[tokio::test]
+async fn a_request_id_belongs_to_one_request() {
+    let node = node_with(settings()).await;
+    let mut root = admin_of(&node).await;
+    let mut ann = node.user("ann").await;
+    let request = root.fresh_id();
+    let admin = |operation| Ask::Admin(wire::Admin { request: request.clone(), operation: Some(operation) });
+    let answer = root.ask(admin(Operation::EnableAccount("ann".into()))).await;
+    assert_eq!(root.ask(admin(Operation::EnableAccount("ann".into()))).await, answer, "a repeat");
+    assert_eq!(root.fails(admin(Operation::DisableAccount("ann".into()))).await.code, "request_reused");
+    ann.send("everyone", "still here").await;
+
+    let change = |new: &str| {
+        let (old_password, new_password) = (password("ann"), new.to_owned());
+        Ask::ChangePassword(wire::ChangePassword { old_password, new_password, request: request.clone() })
+    };
+    assert_eq!(ann.fails(change(NEW)).await.code, "request_reused", "the administrator has used it on this account");
+    let request = ann.fresh_id();
+    let register = |password: &str| {
+        let (name, password, invite) = ("bob".into(), password.into(), String::new());
+        Ask::Register(wire::Register { name, password, request: request.clone(), invite })
+    };
+    let mut guest = node.greeted().await;
+    let made = guest.ask(register(NEW)).await;
+    assert_eq!(guest.ask(register(NEW)).await, made, "a repeat");
+    assert_eq!(guest.fails(register("another password")).await.code, "request_reused");
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn an_administrator_opens_and_closes_accounts_and_leaves_a_trail() {
     let node = node_with(settings()).await;
     let mut root = admin_of(&node).await;
