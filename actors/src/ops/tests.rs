@@ -24,7 +24,7 @@ fn fields(message: &str, oneof: &str) -> Vec<(&'static str, &'static str)> {
 /// ones.
 fn rows(heading: &str) -> Vec<(&'static str, &'static str)> {
     let section = DOCUMENT.split_once(&format!("\n## {heading}\n")).expect("the section").1;
-    let section = section.split("\n## ").next().expect("its text");
+    let section = section.split("\n##").next().expect("its text");
     let row = |line: &'static str| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(|cell| cell.trim().trim_matches('`'));
         Some((cells.next()?, cells.next()?))

@@ -1,6 +1,6 @@
 //! A client that speaks bare frames.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::BytesMut;
 use prost::Message as _;
@@ -16,6 +16,8 @@ pub struct Client {
     stream: Box<dyn Stream>,
     buffer: BytesMut,
     pushes: VecDeque<ServerMessage>,
+    /// Answers that came before the one that was waited for: reads have no order.
+    early: BTreeMap<u64, ServerMessage>,
     next_id: u64,
     pub user: u64,
     salt: u64,
@@ -30,6 +32,7 @@ impl Client {
             stream,
             buffer: BytesMut::new(),
             pushes: VecDeque::new(),
+            early: BTreeMap::new(),
             next_id: 1,
             user: 0,
             salt: node.platform.rng.u64(),
@@ -65,12 +68,15 @@ impl Client {
 
     pub async fn answer(&mut self, id: u64) -> ServerMessage {
         loop {
-            let (request_id, message) = self.frame().await.expect("an answer before the end");
-            if request_id == id {
+            if let Some(message) = self.early.remove(&id) {
                 return message;
             }
-            assert_eq!(request_id, 0, "answers come in order here: {message:?}");
-            self.pushes.push_back(message);
+            let (request_id, message) = self.frame().await.expect("an answer before the end");
+            if request_id == 0 {
+                self.pushes.push_back(message);
+            } else {
+                assert!(self.early.insert(request_id, message).is_none(), "two answers to {request_id}");
+            }
         }
     }
 
