@@ -61,9 +61,9 @@ const KNOWN: [(Bug, u64); 49] = [
     (Bug::ReactionTwice, 3),
     (Bug::ReusedKeyAnswered, 7),
     (Bug::ImportUncompared, 7),
-    (Bug::MuteIgnored, 8),
+    (Bug::MuteIgnored, 19),
     (Bug::SlowModeIgnored, 52),
-    (Bug::BannedReturns, 8),
+    (Bug::BannedReturns, 19),
     (Bug::LinkUsedTwice, 19),
 ];
 
