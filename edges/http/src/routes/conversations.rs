@@ -104,27 +104,29 @@ pub async fn show(asker: Asker, Path(conversation): Path<String>) -> Result<Answ
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeConversation {
     #[serde(deserialize_with = "given")]
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
     name: Option<String>,
     /// An announcement for all members; empty: none.
     #[serde(deserialize_with = "given")]
-    #[schema(max_length = 4096)]
+    #[schema(value_type = String, max_length = 4096)]
     notice: Option<String>,
     /// A reference that clients understand, such as the hash of a file; empty: none.
     #[serde(deserialize_with = "given")]
-    #[schema(max_length = 256, pattern = "^[!-~]*$")]
+    #[schema(value_type = String, max_length = 256, pattern = "^[!-~]*$")]
     avatar: Option<String>,
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Join)]
     join: Option<Join>,
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = History)]
     history: Option<History>,
     /// Between two messages of a member; 0: no slow mode.
     #[serde(deserialize_with = "whole_given")]
-    #[schema(value_type = Option<u64>, minimum = 0, maximum = 86400)]
+    #[schema(value_type = u64, minimum = 0, maximum = 86400)]
     slow_seconds: Option<u64>,
     /// Until then only admins speak; 0: all do.
     #[serde(deserialize_with = "whole_given")]
-    #[schema(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
+    #[schema(value_type = u64, minimum = 0, maximum = 9007199254740991u64)]
     muted_until_ms: Option<u64>,
     /// The least role for each act: `rename`, `add`, `remove`, `pin`, `notice`, `mute`, `ban`,
     /// `settings`, `invite`. Owners may change it.

@@ -114,10 +114,11 @@ pub async fn add_one(
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeMember {
     #[serde(deserialize_with = "given")]
+    #[schema(value_type = Role)]
     role: Option<Role>,
     /// Until then the member cannot speak; 0 lifts the mute.
     #[serde(deserialize_with = "whole_given")]
-    #[schema(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
+    #[schema(value_type = u64, minimum = 0, maximum = 9007199254740991u64)]
     muted_until_ms: Option<u64>,
 }
 
