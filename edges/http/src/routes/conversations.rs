@@ -15,7 +15,7 @@ use crate::asker::Asker;
 use crate::ids::{Conversation as ConversationText, conversation_of_path};
 use crate::json::{Json, whole, whole_given};
 use crate::key::Key;
-use crate::problem::Problem;
+use crate::problem::{Problem, unmeant};
 use crate::query::{Path, Query, limit, seq};
 use crate::routes::event::Role;
 use crate::routes::groups::change_group;
@@ -140,7 +140,7 @@ impl ChangeConversation {
             self;
         let permission = |(act, role): (String, Role)| {
             let known = Act::ALL.into_iter().find(|known| known.name() == act);
-            let act = known.ok_or_else(|| Problem::bad_request("permissions: there is no such act"))?;
+            let act = known.ok_or_else(|| unmeant("permissions: there is no such act"))?;
             Ok(wire::Permission { act: act as i32, role: role.wire().into() })
         };
         let permissions = permissions.into_iter().map(permission).collect::<Result<Vec<_>, Problem>>()?;
