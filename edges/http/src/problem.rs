@@ -58,6 +58,14 @@ pub struct Shown {
 }
 
 impl Problem {
+    /// Of a body whose form is right: a rule refuses its meaning.
+    pub fn of_meaning(self) -> Problem {
+        match self.0.status {
+            400 => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", self.0.detail),
+            _ => self,
+        }
+    }
+
     /// A rejection by this edge.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Problem {
         Problem(Box::new(Shown {

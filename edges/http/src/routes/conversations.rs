@@ -175,7 +175,7 @@ pub async fn change(
     key: Key,
     Json(change): Json<ChangeConversation>,
 ) -> Result<Answer<Placed>, Problem> {
-    change_group(&asker, &conversation, key, change.into_change()?).await
+    change_group(&asker, &conversation, key, change.into_change()?).await.map_err(Problem::of_meaning)
 }
 
 /// Leaves a group, or declines an invitation to it.
