@@ -125,7 +125,7 @@ pub struct Entry {
     pub rule: Option<Rule>,
 }
 
-/// The change of an event to the rules of a group: who is in, and who may speak.
+/// The change of an event to the rules of a group: its members, and their right to speak.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Rule {

@@ -45,7 +45,7 @@ fn broken(log: &FinalLog) -> Vec<String> {
         }
         if let Some(Rule::Added { users }) = &entry.rule {
             let banned = users.iter().filter(|user| rules.banned.contains(user));
-            found.extend(banned.map(|user| format!("{what} adds user {user}, who is banned")));
+            found.extend(banned.map(|user| format!("{what} adds the banned user {user}")));
         }
         rules.follow(entry);
     }

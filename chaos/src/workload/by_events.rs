@@ -70,7 +70,7 @@ impl Device {
         let conversation = || data["conversation"].as_str().context("a conversation");
         match event.name.as_str() {
             "message" => self.deliver(conversation()?, data),
-            // The stream has the conversation behind this place: what is before it is history.
+            // The stream has the events behind this place; the history holds those before it.
             "conversation" if data["present"] == json!(true) => {
                 let (name, after) = (conversation()?, data["after"].as_u64().context("a seq")?);
                 loop {

@@ -313,11 +313,6 @@ pub fn reused() -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, KEY_REUSED, text)
 }
 
-/// A body of the right form without a meaning.
-pub fn unmeant(text: &'static str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_request", text)
-}
-
 pub fn follows_itself() -> Problem {
     let text = "a message cannot follow itself: `after` is the key of the message before it";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, FOLLOWS_ITSELF, text)

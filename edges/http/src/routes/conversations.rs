@@ -15,7 +15,7 @@ use crate::asker::Asker;
 use crate::ids::{Conversation as ConversationText, conversation_of_path};
 use crate::json::{Json, whole, whole_given};
 use crate::key::Key;
-use crate::problem::{Problem, unmeant};
+use crate::problem::Problem;
 use crate::query::{Path, Query, limit, seq};
 use crate::routes::event::Role;
 use crate::routes::groups::change_group;
@@ -140,7 +140,7 @@ impl ChangeConversation {
             self;
         let permission = |(act, role): (String, Role)| {
             let known = Act::ALL.into_iter().find(|known| known.name() == act);
-            let act = known.ok_or_else(|| unmeant("permissions: there is no such act"))?;
+            let act = known.ok_or_else(|| Problem::bad_request("permissions: there is no such act"))?;
             Ok(wire::Permission { act: act as i32, role: role.wire().into() })
         };
         let permissions = permissions.into_iter().map(permission).collect::<Result<Vec<_>, Problem>>()?;
@@ -175,7 +175,8 @@ pub async fn change(
     key: Key,
     Json(change): Json<ChangeConversation>,
 ) -> Result<Answer<Placed>, Problem> {
-    change_group(&asker, &conversation, key, change.into_change()?).await.map_err(Problem::of_meaning)
+    let change = change.into_change().map_err(Problem::of_meaning)?;
+    change_group(&asker, &conversation, key, change).await.map_err(Problem::of_meaning)
 }
 
 /// Leaves a group, or declines an invitation to it.

@@ -11,7 +11,7 @@ use crate::asker::Asker;
 use crate::ids::{Conversation, Id, conversation_of_path, user_of_path, users};
 use crate::json::{Json, whole_given};
 use crate::key::Key;
-use crate::problem::{Problem, unmeant};
+use crate::problem::Problem;
 use crate::query::{Path, Query, limit};
 use crate::routes::event::Role;
 use crate::routes::groups::change_group;
@@ -137,9 +137,11 @@ pub async fn change(
     let change = match (change.role, change.muted_until_ms) {
         (Some(role), None) => Change::SetRole(wire::RoleChanged { user, role: role.wire().into() }),
         (None, Some(until_ms)) => Change::Mute(wire::Muted { user, until_ms }),
-        _ => return Err(unmeant("a change of a member has one of `role` and `muted_until_ms`")),
+        _ => {
+            return Err(Problem::bad_request("give one of `role` and `muted_until_ms`").of_meaning());
+        }
     };
-    change_group(&asker, &conversation, key, change).await
+    change_group(&asker, &conversation, key, change).await.map_err(Problem::of_meaning)
 }
 
 /// Removes a member. With the caller's own id it leaves the group.
