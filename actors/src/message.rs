@@ -202,6 +202,12 @@ impl Refusal {
         Refusal::Rejected { code: Cow::Borrowed(code), text: Cow::Borrowed(text) }
     }
 
+    /// As the refusal of an operation that has changed nothing yet: an unknown outcome of a lookup
+    /// is a definite refusal of the operation.
+    pub fn of_lookup(self) -> Refusal {
+        if self == Refusal::Unavailable { Refusal::NotOwner { hint: None } } else { self }
+    }
+
     /// In the form that clients get.
     pub fn failure(&self) -> wire::Failure {
         match self {
@@ -240,6 +246,12 @@ mod tests {
     use wire::failure::Kind;
 
     use super::*;
+
+    #[test]
+    fn a_lookup_without_an_outcome_has_changed_nothing() {
+        assert_eq!(Refusal::Unavailable.of_lookup().failure().code, "no_leader");
+        assert_eq!(Refusal::StorageLow.of_lookup(), Refusal::StorageLow);
+    }
 
     #[test]
     fn a_shard_without_a_leader_is_no_busy_server() {

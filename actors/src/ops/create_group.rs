@@ -41,6 +41,5 @@ pub fn title(title: &str) -> Result<(), Refusal> {
 /// Refuses users that do not exist. Core cannot know users of other slots.
 pub async fn exist(service: &Service, asker: UserId, users: &[UserId]) -> Result<(), Refusal> {
     let found = service.directory.all_exist(&service.context, asker, users, PATIENCE).await;
-    // The lookup changes nothing, so an unknown outcome of it is a definite refusal.
-    found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })
+    found.map_err(Refusal::of_lookup)
 }

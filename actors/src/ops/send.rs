@@ -91,8 +91,7 @@ fn place(
 /// Looks up the peer, then asks for the messages that have waited, in their order.
 async fn check(service: Service, user: UserId, peer: UserId, conversation: ConversationId) {
     let found = service.directory.all_exist(&service.context, user, &[peer], PATIENCE).await;
-    // The lookup sends no message, so an unknown outcome of it is a definite refusal.
-    let found = found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal });
+    let found = found.map_err(Refusal::of_lookup);
     // A message that comes now waits for the lock and goes behind these.
     let mut unchecked = service.unchecked.lock();
     for Unchecked { command, asked } in unchecked.remove(&(user, conversation)).unwrap_or_default() {

@@ -22,7 +22,7 @@ pub(crate) async fn verify(service: &Service, address: Address, token: &[u8]) ->
     let token = SessionToken::decode(token).map_err(|_| client::Refusal::ExpiredToken)?;
     let (user, device) = (token.user, token.device);
     let session = Session { user, device, token: token_hash(&token.secret), node: service.context.me() };
-    match service.ask(user.slot(), Request::Verify(session.clone())).await? {
+    match service.ask(user.slot(), Request::Verify(session.clone())).await.map_err(Refusal::of_lookup)? {
         Answer::Account(account) => {
             Ok(Known { caller: Caller::verified(session, address), name: account.name, admin: account.standing.admin })
         }

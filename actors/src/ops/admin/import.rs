@@ -47,9 +47,7 @@ pub(super) async fn import(
     // A user that was deleted stands in logs all the same.
     let (count, context) = (users.len(), &service.context);
     let found = service.directory.names(context, asker, users, PATIENCE).await;
-    // The lookup changes nothing, so an unknown outcome of it is a definite refusal.
-    let found = found.map_err(|refusal| if refusal == Refusal::Unavailable { Refusal::OVERLOADED } else { refusal })?;
-    if found.len() < count {
+    if found.map_err(Refusal::of_lookup)?.len() < count {
         return Err(Rejection::NoSuchUser.into());
     }
     match service.commit(command).await?.into_message() {

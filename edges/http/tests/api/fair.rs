@@ -34,6 +34,23 @@ async fn a_request_without_a_meaning_is_paid_for() {
     node.stop().await;
 }
 
+/// A client can write any address into these headers, so they give no budget of its own.
+#[tokio::test]
+async fn the_address_in_a_header_of_proxies_has_no_budget() {
+    let limits = Limits { address_rate: 1, address_burst: 20, loopback_factor: 1, ..Limits::default() };
+    let node = one_node_with(limits).await;
+    let guest = Http::of(&node);
+    let begun = Instant::now();
+    for number in 0..24 {
+        let (from, by) = (format!("10.0.0.{number}"), format!("for=10.0.1.{number}"));
+        let headers = [("x-forwarded-for", from.as_str()), ("x-real-ip", from.as_str()), ("forwarded", by.as_str())];
+        guest.ask(Method::GET, "/v1/nothing", &headers, Body::empty()).await;
+    }
+    // 20 at once, the others at one a second.
+    assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn a_body_that_is_refused_costs_its_bytes() {
     let limits = Limits { address_rate: 1, address_burst: 100, loopback_factor: 1, ..Limits::default() };

@@ -52,3 +52,32 @@ async fn any_node_serves_and_a_session_ends_everywhere_within_two_seconds() {
         node.stop().await;
     }
 }
+
+#[tokio::test]
+async fn without_a_majority_a_send_is_refused_or_unknown_and_says_so() {
+    let mut nodes = three_nodes().await;
+    drop(nodes[0].user("ann").await);
+    let path = "/v1/conversations/everyone/messages";
+    let ann = within(async {
+        // A fresh cluster elects its leaders first.
+        let ann = Http::of(&nodes[0]).logged_in("ann", "http").await;
+        while ann.post(path, json!({ "text": "before" })).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        ann
+    })
+    .await;
+    for node in nodes.drain(1..) {
+        node.stop().await;
+    }
+    let said = ann.post(path, json!({ "text": "alone" })).await;
+    let problem = said.json();
+    let found = (said.status, problem["code"].as_str(), problem["kind"].as_str());
+    let refused = (503, Some("no_leader"), Some("overloaded"));
+    let unknown = (504, Some("unavailable"), Some("unavailable"));
+    assert!(found == refused || found == unknown, "{problem}");
+    assert!(found != refused || said.header("retry-after").parse::<u64>().is_ok_and(|after| after > 0), "{problem}");
+    for node in nodes {
+        node.stop().await;
+    }
+}
