@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use parking_lot::Mutex;
-use tokio::sync::RwLock;
-use tokio::task::JoinHandle;
+use tokio::runtime::Builder;
+use tokio::sync::{RwLock, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use troupe_client::connection::{Connection, Request};
@@ -36,11 +36,12 @@ pub enum Phase {
     After,
 }
 
+/// They run on a thread of their own: an attack keeps the threads of its runtime busy, and a wait
+/// for these is no latency of the cluster.
 pub struct Honest {
     phase: Arc<Mutex<Phase>>,
     stop: CancellationToken,
-    sending: JoinHandle<Sent>,
-    receiving: JoinHandle<()>,
+    sent: oneshot::Receiver<Sent>,
 }
 
 /// The outcome of each message: its phase and the latency of its acknowledgement.
@@ -61,17 +62,30 @@ impl Sent {
 
 impl Honest {
     pub async fn start(site: &Site) -> Result<Honest> {
-        let home: IpAddr = super::site::address(1, 0);
-        let away: IpAddr = super::site::address(1, 1);
-        let sender = user(home, site.node(0), "alice").await?;
-        let receiver = user(away, site.node(1), "bob").await?;
-        let conversation = sender.direct(receiver.id);
         let phase = Arc::new(Mutex::new(Phase::SetUp));
         let stop = CancellationToken::new();
-        let nodes = site.cluster.client_addresses();
-        let sending = Sending { nodes, home, conversation, phase: phase.clone(), stop: stop.clone() };
-        let receiving = tokio::spawn(receive(receiver));
-        Ok(Honest { phase, stop, sending: tokio::spawn(sending.run(sender)), receiving })
+        let (nodes, runtime) = (site.cluster.client_addresses(), Builder::new_current_thread().enable_all().build()?);
+        let (started, starts) = oneshot::channel();
+        let (done, sent) = oneshot::channel();
+        let (told, ended) = (phase.clone(), stop.clone());
+        std::thread::Builder::new().name("honest".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                match enter(&nodes).await {
+                    Ok((sender, receiver)) => {
+                        let _ = started.send(Ok(()));
+                        let home = super::site::address(1, 0);
+                        let conversation = sender.direct(receiver.id);
+                        let sending = Sending { nodes, home, conversation, phase: told, stop: ended };
+                        let receiving = tokio::spawn(receive(receiver));
+                        let _ = done.send(sending.run(sender).await);
+                        receiving.abort();
+                    }
+                    Err(error) => drop(started.send(Err(error))),
+                }
+            });
+        })?;
+        starts.await.context("they start")??;
+        Ok(Honest { phase, stop, sent })
     }
 
     pub fn enter(&self, phase: Phase) {
@@ -80,10 +94,14 @@ impl Honest {
 
     pub async fn stop(self) -> Result<Sent> {
         self.stop.cancel();
-        let sent = self.sending.await?;
-        self.receiving.abort();
-        Ok(sent)
+        self.sent.await.context("they end")
     }
+}
+
+async fn enter(nodes: &[String]) -> Result<(User, User)> {
+    let node = |index: usize| &nodes[index % nodes.len()];
+    let sender = user(super::site::address(1, 0), node(0), "alice").await?;
+    Ok((sender, user(super::site::address(1, 1), node(1), "bob").await?))
 }
 
 async fn receive(mut user: User) {
