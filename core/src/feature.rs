@@ -55,6 +55,9 @@ pub struct Append {
     pub intent: Intent,
 }
 
+// Every message moves as an intent and as an event, so a large content of another kind is boxed.
+const _: () = assert!(size_of::<Intent>() <= 64 && size_of::<EventKind>() <= 64);
+
 list::intents! {
     1 = Message(body: Body) => {
         since: FIRST,
@@ -129,7 +132,7 @@ list::intents! {
         check: |_append| reaction::check(emoji),
         decide: |step, append, _role, _row| step.decide_react(append, *to, emoji, *remove),
     }
-    20 = Set(settings: Settings) => {
+    20 = Set(settings: Box<Settings>) => {
         since: SECOND,
         groups_only: true,
         grows: true,
@@ -258,7 +261,7 @@ list::events! {
         },
         project: |step, conversation, _row, event| step.project_reacted(conversation, event, *to, emoji, *removed),
     }
-    20 SETTINGS_CHANGED = SettingsChanged(settings: Settings) => {
+    20 SETTINGS_CHANGED = SettingsChanged(settings: Box<Settings>) => {
         name: "settings_changed",
         flags: Flags::default(),
         words: settings.words(),

@@ -42,7 +42,7 @@ impl Client {
 
     /// Changes the settings that are present.
     pub async fn set_group(&self, group: ConversationId, settings: Settings) -> Result<Acked> {
-        self.change_group(group, Intent::Set(settings)).await
+        self.change_group(group, Intent::Set(Box::new(settings))).await
     }
 
     /// Mutes a member until this time; `None` lifts the mute.

@@ -182,7 +182,7 @@ impl Step<'_> {
         if let Some(until) = settings.muted_until {
             self.check_until(row, Timestamp(until))?;
         }
-        Ok(EventKind::SettingsChanged(settings.clone()))
+        Ok(EventKind::SettingsChanged(Box::new(settings.clone())))
     }
 
     pub(super) fn project_settings(

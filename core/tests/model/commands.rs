@@ -75,7 +75,7 @@ fn change() -> impl Strategy<Value = Intent> {
         3 => (user(), until()).prop_map(|(user, until)| Intent::Mute { user, until: Timestamp(until) }),
         3 => (user(), prop::bool::weighted(0.4)).prop_map(|(user, lift)| Intent::Ban { user, lift }),
         1 => user().prop_map(|to| Intent::Transfer { to }),
-        2 => settings().prop_map(Intent::Set),
+        2 => settings().prop_map(|settings| Intent::Set(Box::new(settings))),
     ]
 }
 

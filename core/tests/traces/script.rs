@@ -178,7 +178,7 @@ fn change(world: &World, verb: &str, rest: &[&str]) -> Result<Intent, String> {
             let role = [Role::Member, Role::Admin, Role::Owner].into_iter().find(|known| show::role(*known) == *role);
             Intent::SetRole { user: world.user(user)?, role: role.ok_or("no such role")? }
         }
-        ("set", rest) => Intent::Set(settings(rest)?),
+        ("set", rest) => Intent::Set(Box::new(settings(rest)?)),
         ("mute", [user, until]) => Intent::Mute { user: world.user(user)?, until: Timestamp(number(until)?) },
         ("ban" | "unban", [user]) => Intent::Ban { user: world.user(user)?, lift: verb == "unban" },
         ("transfer", [user]) => Intent::Transfer { to: world.user(user)? },

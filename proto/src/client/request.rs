@@ -58,7 +58,7 @@ impl TryFrom<Change> for Intent {
                 user: user("change_group.set_role.user", set.user)?,
                 role: role("change_group.set_role.role", set.role)?,
             },
-            Change::Set(settings) => Intent::Set((*settings).into()),
+            Change::Set(settings) => Intent::Set(Box::new((*settings).into())),
             Change::Mute(mute) => {
                 Intent::Mute { user: user("change_group.mute.user", mute.user)?, until: Timestamp(mute.until_ms) }
             }
@@ -93,7 +93,7 @@ pub fn change(intent: &Intent) -> Option<Change> {
         Intent::SetRole { user, role } => {
             Change::SetRole(wire::RoleChanged { user: user.0, role: wire::Role::from(*role).into() })
         }
-        Intent::Set(settings) => Change::Set(Box::new(settings.into())),
+        Intent::Set(settings) => Change::Set(Box::new(settings.as_ref().into())),
         Intent::Mute { user, until } => Change::Mute(wire::Muted { user: user.0, until_ms: until.0 }),
         Intent::Ban { user, lift } => Change::Ban(wire::Banned { user: user.0, lifted: *lift }),
         Intent::Transfer { to } => Change::Transfer(to.0),

@@ -45,7 +45,7 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
         EventKind::Reacted { to, emoji, removed } => {
             wire::Reacted { to: to.0, emoji: emoji.clone(), removed: *removed }.encode_to_vec()
         }
-        EventKind::SettingsChanged(settings) => wire::GroupSettings::from(settings).encode_to_vec(),
+        EventKind::SettingsChanged(settings) => wire::GroupSettings::from(settings.as_ref()).encode_to_vec(),
         EventKind::Muted { user, until } => wire::Muted { user: user.0, until_ms: until.0 }.encode_to_vec(),
         EventKind::Banned { user, lifted } => wire::Banned { user: user.0, lifted: *lifted }.encode_to_vec(),
         EventKind::Transferred { to } => wire::Transferred { to: to.0 }.encode_to_vec(),

@@ -227,7 +227,7 @@ fn event() {
         ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
         ("reacted", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: false }),
         ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
-        ("settings_changed", EventKind::SettingsChanged(settings())),
+        ("settings_changed", EventKind::SettingsChanged(Box::new(settings()))),
         ("muted", EventKind::Muted { user: BOB, until: NOW }),
         ("banned", EventKind::Banned { user: BOB, lifted: false }),
         ("ban_lifted", EventKind::Banned { user: BOB, lifted: true }),

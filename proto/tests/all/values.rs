@@ -197,7 +197,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => user().prop_map(|user| EventKind::Removed { user }),
         1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
         1 => (seq(), text(), any::<bool>()).prop_map(|(to, emoji, removed)| EventKind::Reacted { to, emoji, removed }),
-        1 => settings().prop_map(EventKind::SettingsChanged),
+        1 => settings().prop_map(|settings| EventKind::SettingsChanged(Box::new(settings))),
         1 => (user(), time()).prop_map(|(user, until)| EventKind::Muted { user, until }),
         1 => (user(), any::<bool>()).prop_map(|(user, lifted)| EventKind::Banned { user, lifted }),
         1 => user().prop_map(|to| EventKind::Transferred { to }),
@@ -310,7 +310,7 @@ pub fn change_group() -> impl Strategy<Value = Append> {
 fn any_append() -> impl Strategy<Value = Append> {
     let react = (seq(), text(), any::<bool>()).prop_map(|(to, emoji, remove)| Intent::React { to, emoji, remove });
     let moderate = prop_oneof![
-        settings().prop_map(Intent::Set),
+        settings().prop_map(|settings| Intent::Set(Box::new(settings))),
         (user(), time()).prop_map(|(user, until)| Intent::Mute { user, until }),
         (user(), any::<bool>()).prop_map(|(user, lift)| Intent::Ban { user, lift }),
         user().prop_map(|to| Intent::Transfer { to }),

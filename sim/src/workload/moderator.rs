@@ -68,9 +68,12 @@ impl Moderator {
             2 => Intent::Mute { user, until: Timestamp(0) },
             3 if self.now > 0 => {
                 let until = if rng.range(0, 2) == 0 { 0 } else { until };
-                Intent::Set(Settings { muted_until: Some(until), ..Settings::default() })
+                Intent::Set(Box::new(Settings { muted_until: Some(until), ..Settings::default() }))
             }
-            4 | 5 => Intent::Set(Settings { slow_seconds: Some(rng.range(0, 2)), ..Settings::default() }),
+            4 | 5 => {
+                let slow_seconds = Some(rng.range(0, 2));
+                Intent::Set(Box::new(Settings { slow_seconds, ..Settings::default() }))
+            }
             6 | 7 if is_banned => Intent::Ban { user, lift: true },
             _ if is_banned => Intent::Add { users: vec![user] },
             _ => Intent::Ban { user, lift: false },

@@ -145,11 +145,10 @@ impl From<wire::Event> for Event {
     fn from(event: wire::Event) -> Event {
         let (seq, time_ms, sender) = (event.seq, event.time_ms, Id(event.sender));
         let client_message_id = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let unknown = || (event.kind, STANDARD.encode(&event.content));
-        let (number, content) = unknown();
+        let (number, bytes) = (event.kind, event.content.clone());
         let content = match CoreEvent::try_from(event) {
             Ok(event) => event.kind.into(),
-            Err(_) => Content::Unknown { number, content },
+            Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
         Event { seq, time_ms, sender, client_message_id, content, reactions: Vec::new() }
     }
@@ -166,7 +165,7 @@ impl From<EventKind> for Content {
             EventKind::RoleChanged { user, role } => Content::RoleChanged { user: user.into(), role: role.into() },
             EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
             EventKind::SettingsChanged(settings) => {
-                Content::SettingsChanged(wire::GroupSettings::from(&settings).into())
+                Content::SettingsChanged(wire::GroupSettings::from(settings.as_ref()).into())
             }
             EventKind::Muted { user, until } => Content::Muted { user: user.into(), until_ms: until.0 },
             EventKind::Banned { user, lifted } => Content::Banned { user: user.into(), lifted },
