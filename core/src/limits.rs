@@ -117,7 +117,10 @@ pub const PACE_MS: u64 = 1_000;
 /// Heartbeats of one connection per second, and at once. Above it the connection is read later.
 pub const HEARTBEATS: (u64, u64) = (10, 100);
 /// Connections that one address may open per second, and at once. Above it a new one is closed.
-pub const CONNECTIONS_OPENED: (u64, u64) = (100, 2_000);
+pub const CONNECTIONS_OPENED: (u64, u64) = (100, 500);
+/// Microseconds of CPU that the HTTP connections of one address may use per second at a node, and
+/// at once. Above it they are polled later.
+pub const HTTP_CPU_MICROS: (u64, u64) = (100_000, 20_000);
 /// Users, and addresses, whose budgets a node keeps. Above it unknown ones share one.
 pub const BUDGETS_KEPT: usize = 65_536;
 /// Acknowledgements of one connection in progress at once; more wait.

@@ -21,7 +21,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -34,7 +34,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::connection::Carrier;
 use troupe_actors::places::{GivesWay, Places};
 use troupe_core::limits;
-use troupe_edge_http::{Bodies, Connection};
+use troupe_edge_http::{Bodies, Connection, Meter, Meters};
 use troupe_edge_tcp::Web;
 use troupe_runtime::Stream;
 use troupe_runtime::net::{self, BoxFuture};
@@ -64,7 +64,13 @@ const PING: Duration = Duration::from_secs(20);
 const PREFACE_BYTES: usize = 24;
 
 /// Serves until `stopped` resolves. `limits.connections` of a connection may be open.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stopped: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    meters: Meters,
+    stopped: impl Future<Output = ()>,
+) {
     let app = app.layer(from_fn(in_time));
     let room = Places::new(limits);
     // Dropped with this function, which ends what is still open.
@@ -85,10 +91,10 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stopped: 
                 tracing::debug!(%peer, "closed: too many HTTP connections");
                 continue;
             };
-            let app = app.clone();
+            let (app, meter) = (app.clone(), meters.of(Address::of(peer)));
             connections.spawn(async move {
                 tokio::select! {
-                    () = serve_one(Box::new(stream), peer, app, None) => {}
+                    () = serve_one(Box::new(stream), peer, app, meter, None) => {}
                     () = leaving.0.notified() => tracing::debug!(%peer, "closed: its place is needed"),
                 }
                 drop(place);
@@ -112,37 +118,42 @@ impl GivesWay for Leaving {
 }
 
 /// HTTP on connections of the client port.
-pub struct ClientPort(Router);
+pub struct ClientPort {
+    app: Router,
+    meters: Meters,
+}
 
 impl ClientPort {
-    pub fn new(app: Router) -> ClientPort {
-        ClientPort(app.layer(from_fn(in_time)))
+    pub fn new(app: Router, meters: Meters) -> ClientPort {
+        ClientPort { app: app.layer(from_fn(in_time)), meters }
     }
 }
 
 impl Web for ClientPort {
     fn serve(&self, stream: Box<dyn Stream>, peer: SocketAddr, carrier: Carrier) -> BoxFuture<'static, ()> {
-        Box::pin(serve_one(stream, peer, self.0.clone(), Some(carrier)))
+        let meter = self.meters.of(Address::of(peer));
+        Box::pin(serve_one(stream, peer, self.app.clone(), meter, Some(carrier)))
     }
 }
 
 /// Until the connection ends, or becomes another protocol's.
-async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router, carrier: Option<Carrier>) {
+async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router, meter: Meter, carrier: Option<Carrier>) {
     let (connection, bodies) = (Connection::default(), Bodies::default());
     let app = TowerToHyperService::new(app);
-    let of_connection = connection.clone();
+    let (of_connection, metered) = (connection.clone(), meter.clone());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let extensions = request.extensions_mut();
         // Budgets and the audit log go by the peer's address.
         extensions.insert(ConnectInfo(peer));
         extensions.insert(of_connection.clone());
+        extensions.insert(metered.clone());
         extensions.insert(bodies.clone());
         if let Some(carrier) = &carrier {
             extensions.insert(carrier.clone());
         }
         app.call(request)
     });
-    let mut http = auto::Builder::new(TokioExecutor::new());
+    let mut http = auto::Builder::new(meter.clone());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
     http.http2()
         .timer(TokioTimer::new())
@@ -154,16 +165,15 @@ async fn serve_one(stream: Box<dyn Stream>, peer: SocketAddr, app: Router, carri
         .keep_alive_interval(PING)
         .keep_alive_timeout(HEAD_TIME);
     let stream: Box<dyn Stream> = Box::new(Prompt::new(stream));
-    let serving = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    tokio::pin!(serving);
+    let mut serving = meter.around(http.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
+        ended = &mut serving => ended,
         () = connection.stalled() => return tracing::debug!(%peer, "closed: it takes nothing of its answers"),
         () = connection.crowded() => {
             // Requests in flight are still answered.
-            serving.as_mut().graceful_shutdown();
+            serving.inner().graceful_shutdown();
             tokio::select! {
-                ended = serving.as_mut() => ended,
+                ended = &mut serving => ended,
                 () = connection.stalled() => return,
                 () = sleep(REQUEST_TIME) => return,
             }
@@ -273,7 +283,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Limits { connections: places, ..Limits::default() };
-        tokio::spawn(serve(listener, app, limits, std::future::pending()));
+        let meters = Meters::new(limits.clone());
+        tokio::spawn(serve(listener, app, limits, meters, std::future::pending()));
         address
     }
 

@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use troupe_actors::budgets::Limits;
 use troupe_actors::node::NodeHandle;
 use troupe_core::{NodeId, ShardId};
-use troupe_edge_http::Problem;
+use troupe_edge_http::{Meters, Problem};
 use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
 use troupe_raft::cluster::ClusterStatus;
@@ -88,7 +88,13 @@ impl FromRequestParts<Arc<Shared>> for Running {
 }
 
 /// Serves until `stopped` resolves.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, limits: Limits, stopped: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    limits: Limits,
+    meters: Meters,
+    stopped: impl Future<Output = ()>,
+) {
     let app = Router::new()
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
@@ -105,7 +111,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, limits: Limits, s
         .route("/livez", get(|| async { "ok\n" }))
         .with_state(shared.clone())
         .merge(public(shared));
-    crate::connections::serve(listener, app, limits, stopped).await;
+    crate::connections::serve(listener, app, limits, meters, stopped).await;
 }
 
 /// The routes for clients, which the client port serves too.

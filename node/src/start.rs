@@ -17,6 +17,7 @@ use troupe_actors::budgets::Limits;
 use troupe_actors::node::{NodeConfig, NodeHandle};
 use troupe_actors::passwords::Hashing;
 use troupe_edge_cim::CimEdge;
+use troupe_edge_http::Meters;
 use troupe_edge_tcp::TcpEdge;
 use troupe_edge_websocket::WebSocketEdge;
 use troupe_raft::Cluster;
@@ -61,10 +62,11 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     let guard = Guard::new(&own_addresses(&config));
     let shared = Arc::new(http::Shared::new(config.debug_replica, guard));
     let (stop_http, mut http_stopped) = watch::channel(false);
+    let meters = Meters::new(config.limits.clone());
     let http_limits = Limits { connections: caps.http, ..config.limits.clone() };
     // From here on it can be asked how far the start has got, also while the database is opened or
     // other nodes are waited for.
-    let http = tokio::spawn(http::serve(http_listener, shared.clone(), http_limits, async move {
+    let http = tokio::spawn(http::serve(http_listener, shared.clone(), http_limits, meters.clone(), async move {
         // An error means that the sender is gone, which is the end as well.
         drop(http_stopped.wait_for(|stopped| *stopped).await);
     }));
@@ -87,7 +89,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
     };
     let node = NodeHandle::start(platform.clone(), cluster.clone(), serving).await?;
     let websocket = WebSocketEdge::start(node.service().clone(), config.origins.clone());
-    let web = ClientPort::new(http::public(shared.clone()));
+    let web = ClientPort::new(http::public(shared.clone()), meters);
     let listening =
         troupe_edge_tcp::Config { listen: config.client_listen.clone(), door: door.clone(), web: Some(Arc::new(web)) };
     let edge = TcpEdge::start(&platform, node.service().clone(), listening).await?;

@@ -8,6 +8,7 @@
 //! problem      refusals as `application/problem+json`
 //! json, query  bodies and parameters within their caps; unknown fields are refused
 //! fair         the share of an address: requests, requests in flight, bytes of bodies
+//! meter        the share of an address: CPU time of its connections
 //! connection   the answers that wait for one connection
 //! ```
 //!
@@ -23,6 +24,7 @@ mod fair;
 mod ids;
 mod json;
 mod key;
+mod meter;
 mod openapi;
 mod page;
 mod problem;
@@ -39,6 +41,7 @@ pub use asker::Asker;
 pub use connection::Connection;
 pub use fair::{address_of, fee};
 pub use json::Bodies;
+pub use meter::{Meter, Metered, Meters};
 pub use openapi::document;
 pub use problem::Problem;
 

@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use hyper::rt::Executor;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use troupe_actors::connection::{Carrier, Connection};
@@ -19,6 +20,7 @@ use crate::events::feed::Feed;
 use crate::events::inbox::{Inbox, StreamSink};
 use crate::events::pipe::Pipe;
 use crate::events::told::Form;
+use crate::meter::Meter;
 use crate::problem::Problem;
 use crate::query::Query;
 
@@ -75,6 +77,7 @@ pub async fn follow(
     guest: Guest,
     headers: HeaderMap,
     carrier: Option<Extension<Carrier>>,
+    meter: Option<Extension<Meter>>,
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
@@ -104,12 +107,17 @@ pub async fn follow(
     let (pipe, body) = Pipe::new(service.output().clone());
     let [jitter, ..] = service.fresh_id();
     let retry = RETRY_MS + RETRY_MS * u64::from(jitter) / 256;
-    tokio::spawn(async move {
+    let streaming = async move {
         let _open = Open::new(service, connection);
         // An empty pipe has room.
         let _ = pipe.write(format!("retry: {retry}\n\n").into()).await;
         feed.stream(pipe).await;
-    });
+    };
+    // Each stream puts what it tells into JSON, at the cost of its address.
+    match meter {
+        Some(Extension(meter)) => meter.execute(streaming),
+        None => drop(tokio::spawn(streaming)),
+    }
     Ok(streamed(body))
 }
 
