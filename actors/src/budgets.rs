@@ -181,6 +181,17 @@ impl Budgets {
         Ok(paced)
     }
 
+    fn give_back(&self, address: Address, user: Option<UserId>, units: u64) {
+        let of_address =
+            self.limits().scaled(Rate::per_second(self.limits().address_rate, self.limits().address_burst), address);
+        let of_user = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
+        let tables = &mut *self.tables.lock();
+        tables.addresses.give_back(&address, of_address, units);
+        if let Some(user) = user {
+            tables.users.give_back(&user, of_user, units);
+        }
+    }
+
     fn owe(&self, user: UserId, units: u64) {
         let rate = Rate::per_second(self.limits().user_rate, self.limits().user_burst);
         let now = self.now();
@@ -297,6 +308,15 @@ impl Payer {
     pub fn owe(&self, units: u64) {
         if let Some(user) = self.user.get().filter(|_| units > 0) {
             self.budgets.owe(*user, units);
+        }
+    }
+
+    /// Returns the part of a cost that the answer was not worth.
+    pub fn settle(&self, paid: Cost, worth: Option<u64>) {
+        if let (Cost::Units(paid), Some(worth)) = (paid, worth)
+            && worth < paid
+        {
+            self.budgets.give_back(self.address, self.user.get().copied(), paid - worth);
         }
     }
 

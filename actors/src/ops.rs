@@ -61,9 +61,10 @@ pub trait Operation: Framed {
     /// The user and the address pay this before the edge performs the operation.
     fn cost(&self) -> Cost;
 
-    /// Units that the answer costs on top, which its user owes from then on.
-    fn owed(_answer: &Self::Answer) -> u64 {
-        0
+    /// Units that an answer was worth, if the cost was that of the largest one. The rest of the
+    /// cost is given back.
+    fn worth(_answer: &Self::Answer) -> Option<u64> {
+        None
     }
 
     /// A message is queued in the order of these calls; the future is the answer.

@@ -90,6 +90,11 @@ impl Gcra {
         self.full_at = self.wait(now, rate, cost).0.min(most);
     }
 
+    /// Gives back `cost` units of an earlier take that were not needed.
+    pub fn give_back(&mut self, rate: Rate, cost: u64) {
+        self.full_at = self.full_at.saturating_sub(rate.unit.saturating_mul(cost));
+    }
+
     pub fn is_full(&self, now: Nanos) -> bool {
         self.full_at <= now
     }
@@ -135,6 +140,13 @@ impl<K: Ord> Table<K> {
             return Ok(0);
         }
         self.of(key, now).take(now, rate, cost, patience)
+    }
+
+    /// As [`Gcra::give_back`].
+    pub fn give_back(&mut self, key: &K, rate: Rate, cost: u64) {
+        if let Some(budget) = self.used.get_mut(key) {
+            budget.give_back(rate, cost);
+        }
     }
 
     /// As [`Gcra::owe`].
@@ -215,6 +227,19 @@ mod tests {
         (0..100).for_each(|_| budget.owe(0, rate, 10));
         assert_eq!(budget.take(0, rate, 1, 0), Err(SECOND + 100 * MS));
         assert_eq!(budget.take(1_100 * MS, rate, 1, 0), Ok(0));
+    }
+
+    #[test]
+    fn a_cost_given_back_may_be_used_again_and_no_more() {
+        let rate = Rate::per_second(10, 10);
+        let mut table = Table::new(1);
+        assert_eq!(table.take("a", 0, rate, 10, 0), Ok(0));
+        table.give_back(&"a", rate, 4);
+        assert_eq!(table.take("a", 0, rate, 5, 0), Err(100 * MS));
+        assert_eq!(table.take("a", 0, rate, 4, 0), Ok(0));
+        table.give_back(&"a", rate, 1_000);
+        assert_eq!(table.take("a", 0, rate, 10, 0), Ok(0));
+        assert_eq!(table.take("a", 0, rate, 1, 0), Err(100 * MS));
     }
 
     #[test]

@@ -22,13 +22,16 @@ const EVENTS_PER_UNIT: u64 = 25;
 const PAGE_BYTES_PER_UNIT: u64 = 4 * BYTES_PER_UNIT;
 
 impl Operation for wire::Fetch {
+    /// The largest page, because events may be of any size: requests in flight at once would
+    /// otherwise read far more than their user may.
     fn cost(&self) -> Cost {
-        Cost::Units(READ + limit(self.limit) as u64 / EVENTS_PER_UNIT)
+        let limit = limit(self.limit);
+        let bytes = limit.saturating_mul(limits::MESSAGE_BYTES).min(limits::PAGE_BYTES);
+        Cost::Units(units(limit, bytes))
     }
 
-    /// The cost of a page is known only once it is read: its events may be of any size.
-    fn owed(page: &wire::Page) -> u64 {
-        page.encoded_len() as u64 / PAGE_BYTES_PER_UNIT
+    fn worth(page: &wire::Page) -> Option<u64> {
+        Some(units(page.events.len(), page.encoded_len()))
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
@@ -45,6 +48,10 @@ impl AtLeader for wire::Fetch {
         let (backward, limit) = (self.backward, limit(self.limit));
         Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit)))
     }
+}
+
+fn units(events: usize, bytes: usize) -> u64 {
+    READ + events as u64 / EVENTS_PER_UNIT + bytes as u64 / PAGE_BYTES_PER_UNIT
 }
 
 fn limit(asked: u32) -> usize {

@@ -125,10 +125,11 @@ impl Guest {
 impl Asker {
     /// Pays for the operation, and performs it.
     pub async fn perform<O: Operation>(&self, operation: O) -> Result<O::Answer, Problem> {
-        self.guest.pay(operation.cost()).await?;
+        let paid = operation.cost();
+        self.guest.pay(paid).await?;
         let answer = self.api().service.perform(&self.known.caller, operation).await;
         let answer = answer.map_err(|refusal| self.guest.refused(refusal))?;
-        self.guest.payer.owe(O::owed(&answer));
+        self.guest.payer.settle(paid, O::worth(&answer));
         Ok(answer)
     }
 

@@ -312,11 +312,12 @@ impl Perform for Asked<'_> {
     type Output = ();
 
     fn perform<O: Operation>(self, operation: O) {
+        let cost = operation.cost();
         let answer = self.edge.service().perform(self.caller, operation);
         let payer = self.edge.connection.payer().clone();
         let paid = async move {
             answer.await.map(|answer| {
-                payer.owe(O::owed(&answer));
+                payer.settle(cost, O::worth(&answer));
                 O::message(answer)
             })
         };
