@@ -149,10 +149,16 @@ impl NodeContext {
 pub fn answer_of(reply: Reply) -> Outcome {
     match reply {
         Reply::Registered { user } => Ok(Answer::Registered(user)),
-        Reply::SessionOpened { .. } | Reply::SessionClosed { .. } | Reply::SessionTouched { .. } | Reply::Done => {
-            Ok(Answer::Done)
-        }
+        Reply::SessionOpened { .. }
+        | Reply::SessionClosed { .. }
+        | Reply::SessionTouched { .. }
+        | Reply::DueDone { .. }
+        | Reply::Done => Ok(Answer::Done),
         Reply::Placed { seq, time, duplicate } => Ok(Answer::Placed { seq, time, duplicate }),
+        Reply::Scheduled { at, duplicate } => {
+            let scheduled = wire::Scheduled { deliver_at_ms: at.0, duplicate, ..Default::default() };
+            Ok(Answer::message(ServerMessage::Scheduled(scheduled)))
+        }
         Reply::GroupCreated { group } => Ok(Answer::GroupCreated(group)),
         Reply::Imported { conversation, head, placed } => {
             let imported = wire::Imported { conversation: conversation.to_string(), head: head.0, placed };

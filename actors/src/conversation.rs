@@ -243,6 +243,7 @@ impl ConversationState {
                 | Effect::Invited { .. }
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
+                | Effect::DuePlanned { .. }
                 | Effect::OutboxFilled { .. } => {}
             }
         }

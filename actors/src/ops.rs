@@ -11,6 +11,7 @@
 pub mod accept_invitation;
 pub mod acknowledge;
 pub mod admin;
+pub mod cancel_scheduled;
 pub mod change_group;
 pub mod change_password;
 pub mod cost;
@@ -25,6 +26,7 @@ pub mod list_invitations;
 pub mod list_links;
 pub mod list_members;
 pub mod list_online;
+pub mod list_scheduled;
 pub mod list_sessions;
 pub mod login;
 pub mod logout;
@@ -36,6 +38,7 @@ pub mod register;
 pub mod repeat;
 pub mod resume;
 pub mod revoke_session;
+pub mod schedule;
 pub mod send;
 pub mod show_group;
 pub mod verify;
@@ -276,6 +279,8 @@ operations! {
         CreateGroup create_group: GroupCreated;
         ChangeGroup change_group: SendAck;
         React react: SendAck;
+        Schedule schedule: Scheduled;
+        CancelScheduled cancel_scheduled: Done;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
         GetConversations get_conversations: Conversations;
@@ -295,6 +300,7 @@ operations! {
         ListBans list_bans: Bans;
         ListLinks list_links: Links;
         PreviewLink preview_link: LinkPreview;
+        ListScheduled list_scheduled: ScheduledList;
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, UserId};
+use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, Timestamp, UserId};
 
 use crate::message::{Answer, Outcome, Push, Request, Session};
 use crate::presence::Presence;
@@ -63,6 +63,15 @@ pub enum ShardMsg {
     Complete(Box<dyn FnOnce(&Presence) + Send>),
     /// The outbox relay found no more rows.
     OutboxEmpty,
+    /// Effects of due work.
+    DueRan {
+        effects: Vec<Effect>,
+        committed_us: u64,
+    },
+    /// Nothing is due before this time.
+    DueDone {
+        next: Option<Timestamp>,
+    },
     NodeDown(NodeId),
     Tick,
 }

@@ -4,8 +4,10 @@
 //! It lives as long as one leadership. It is the only sender to its entities, so it can bound the
 //! requests in flight at each. It keeps their volatile state (interested nodes, live connections),
 //! so that idle entities can be passivated. [`requests`] admits requests, [`standing`] refuses what
-//! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards.
+//! applied state refuses, [`reads`] composes answers, [`outbox_relay`] relays rows to other shards,
+//! [`due`] does work at its time.
 
+mod due;
 mod entities;
 mod outbox_relay;
 mod reads;
@@ -19,6 +21,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use troupe_core::planted::Bug;
 use troupe_core::record::OutboxKey;
 use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, limits};
 use troupe_proto::client::EndReason;
@@ -68,7 +71,8 @@ pub struct ShardState {
     /// When sessions in use were last recorded, and whether a sweep is running.
     touches: touch::Sweep,
     outbox_relay: OutboxRelay,
-    /// The timer and the outbox relay; aborted with this actor.
+    due: due::Timer,
+    /// The timer, due work and the outbox relay; aborted with this actor.
     tasks: JoinSet<()>,
 }
 
@@ -104,6 +108,7 @@ impl Actor for Shard {
                 }
             }
         });
+        let forgets = context.platform.planted(Bug::DueForgotten);
         let mut state = ShardState {
             entities: Entities::new(context.clone(), shard),
             context,
@@ -118,6 +123,7 @@ impl Actor for Shard {
             ticks: 0,
             touches: touch::Sweep::default(),
             outbox_relay: OutboxRelay::Idle,
+            due: due::Timer::new(forgets),
             tasks,
         };
         // The previous leader may have left rows.
@@ -141,7 +147,9 @@ impl Actor for Shard {
             ShardMsg::Complete(answer) => answer(&state.presence),
             ShardMsg::OutboxEmpty => state.outbox_empty(&myself),
             ShardMsg::NodeDown(node) => state.node_down(node),
-            ShardMsg::Tick => state.tick(),
+            ShardMsg::DueRan { effects, committed_us } => state.due_ran(&myself, effects, committed_us),
+            ShardMsg::DueDone { next } => state.due_done(next),
+            ShardMsg::Tick => state.tick(&myself),
         }
         Ok(())
     }
@@ -192,6 +200,7 @@ impl ShardState {
                     }
                 }
                 Effect::OutboxFilled { .. } => self.relay_outbox(myself),
+                Effect::DuePlanned { at } => self.due.planned(at),
                 // The conversation's actor pushes events. The shard gets this effect if that actor
                 // has timed out, and for a new group.
                 Effect::Deliver { conversation, event } => {
@@ -286,8 +295,9 @@ impl ShardState {
         }
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, myself: &ActorRef<ShardMsg>) {
         self.ticks += 1;
+        self.run_due(myself);
         self.touches.begin_if_due(&self.context, self.shard, self.since, || self.presence.all());
         self.entities.passivate_some(self.ticks);
         if self.ticks.is_multiple_of(DIGEST_TICKS) {

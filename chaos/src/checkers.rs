@@ -12,6 +12,7 @@ pub mod phantom;
 pub mod reactions;
 pub mod real_time;
 pub mod replicas;
+pub mod scheduled;
 pub mod unread;
 
 use std::fmt;
@@ -55,10 +56,12 @@ pub enum Promise {
     Keys,
     /// No one speaks in a group against its mutes, its slow mode or a ban.
     Moderation,
+    /// A scheduled message is sent once, not before its time, unless it was cancelled or refused.
+    Scheduled,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 12] = [
+    pub const ALL: [Promise; 13] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -71,6 +74,7 @@ impl Promise {
         Promise::Reactions,
         Promise::Keys,
         Promise::Moderation,
+        Promise::Scheduled,
     ];
 
     /// The promise in words.
@@ -88,6 +92,7 @@ impl Promise {
             Promise::Reactions => "a user has each reaction once, and all counts are those of the log",
             Promise::Keys => "a repeated key has one place, and none for another body",
             Promise::Moderation => "mutes, slow mode and bans hold in every place of the log",
+            Promise::Scheduled => "scheduled messages are sent once, at their time, or cancelled or refused",
         }
     }
 }
@@ -113,7 +118,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 12] = [
+pub const ALL: [Checker; 13] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -126,6 +131,7 @@ pub const ALL: [Checker; 12] = [
     ("reactions", reactions::check),
     ("keys", keys::check),
     ("moderation", moderation::check),
+    ("scheduled", scheduled::check),
 ];
 
 /// Runs every checker.

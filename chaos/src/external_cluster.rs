@@ -77,7 +77,7 @@ pub async fn run(options: ExternalCluster, recorder: Arc<Recorder>) -> Result<Fi
     reasons.extend(workload.drain(&heads, DRAIN).await);
     let cursors = workload.final_positions();
     workload.stop().await;
-    let history = History { records: recorder.take(), finals, cursors };
+    let history = History { records: recorder.take(), finals, cursors, ..History::default() };
     let violations = checkers::check(&history);
     let windows = recorder.windows();
     let report = Report::new(Run {

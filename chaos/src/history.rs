@@ -76,6 +76,12 @@ pub enum Record {
         /// An earlier request under the key was placed.
         duplicate: bool,
     },
+    /// A device hands over a message that is to be sent at a time, before its first attempt.
+    Schedule { at: u64, device: DeviceNumber, user: u64, conversation: Conversation, id: MessageId, deliver_at_ms: u64 },
+    /// The device learns that the message is kept until its time, or has its place already.
+    Scheduled { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: Option<u64> },
+    /// The device asks to cancel a scheduled message, or learns that it is cancelled (`done`).
+    Cancel { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, done: bool },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }
@@ -108,6 +114,14 @@ pub struct Count {
     /// The user that asked is one of them. False in the counts of a replica.
     #[serde(default)]
     pub mine: bool,
+}
+
+/// A row of a scheduled message that is in no log, on one replica after the drain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub id: MessageId,
+    /// The code of its refusal; empty: it waits or was cancelled.
+    pub refused: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +177,10 @@ pub struct History {
     pub records: Vec<Record>,
     /// By replica (node), then conversation. A conversation is on every node that holds its shard.
     pub finals: BTreeMap<u64, BTreeMap<Conversation, FinalLog>>,
+    /// By replica, then conversation: the rows of scheduled messages. Absent where no replica was
+    /// asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<u64, BTreeMap<Conversation, Vec<Kept>>>,
     /// The position of each device's SDK at the end of the run.
     pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
 }

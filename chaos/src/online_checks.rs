@@ -56,7 +56,10 @@ impl OnlineChecks {
             | Record::Marked { .. }
             | Record::Reacted { .. }
             | Record::Counted { .. }
-            | Record::Keyed { .. } => {}
+            | Record::Keyed { .. }
+            | Record::Schedule { .. }
+            | Record::Scheduled { .. }
+            | Record::Cancel { .. } => {}
         }
     }
 

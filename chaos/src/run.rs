@@ -220,7 +220,7 @@ async fn play(
     let edges = workload.edges().clone();
     missing.extend(workload.wrong());
     workload.stop().await;
-    let history = History { records: recorder.take(), finals, cursors };
+    let history = History { records: recorder.take(), finals, cursors, ..History::default() };
     let edges = edges::done(&history, &edges);
     if all_edges {
         reasons.extend(edges::idle(&edges));

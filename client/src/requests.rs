@@ -6,6 +6,7 @@
 mod history;
 mod links;
 mod moderation;
+mod scheduled;
 mod shown;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::error::{Error, Result};
 pub use history::*;
 pub use links::*;
 pub use moderation::*;
+pub use scheduled::*;
 pub use shown::*;
 
 /// Delay between two attempts at the same node.

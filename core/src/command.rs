@@ -2,6 +2,7 @@
 //! move.
 
 mod account;
+mod due;
 mod import;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
@@ -9,6 +10,7 @@ use crate::name::Username;
 
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
+pub use due::{CancelScheduled, RunDue, Schedule};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 
@@ -39,6 +41,11 @@ pub enum Command {
     /// The other shards have committed these rows.
     SettleOutbox(SettleOutbox),
     Import(Box<Import>),
+    Schedule(Box<Schedule>),
+    CancelScheduled(CancelScheduled),
+
+    // In the slot that it names.
+    RunDue(RunDue),
 }
 
 const _: () = assert!(size_of::<Command>() <= size_of::<Append>() + 8);
@@ -53,7 +60,7 @@ macro_rules! boxed {
     )*};
 }
 
-boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct, Import);
+boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct, Import, Schedule);
 
 impl Command {
     pub fn slot(&self) -> Slot {
@@ -73,6 +80,9 @@ impl Command {
             Command::AdvanceCursors(c) => c.conversation.slot(),
             Command::SettleOutbox(c) => c.slot,
             Command::Import(c) => c.slot(),
+            Command::Schedule(c) => c.conversation.slot(),
+            Command::CancelScheduled(c) => c.conversation.slot(),
+            Command::RunDue(c) => c.slot,
         }
     }
 }
@@ -96,7 +106,9 @@ impl Command {
             Command::AdvanceCursors(_) => false,
             Command::Import(c) => !c.events.is_empty(),
             // Consequences of earlier commits.
-            Command::UpdateInbox(_) | Command::SettleOutbox(_) => false,
+            Command::UpdateInbox(_) | Command::SettleOutbox(_) | Command::RunDue(_) => false,
+            Command::Schedule(_) => true,
+            Command::CancelScheduled(_) => false,
             // It turns an invitation, whose number is bounded per user, into an entry of the list.
             Command::AcceptInvitation(_) => false,
         }

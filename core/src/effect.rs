@@ -3,7 +3,7 @@
 //! heads and cursors.
 
 use crate::event::Event;
-use crate::id::{ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
+use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -22,6 +22,8 @@ pub enum Effect {
     CursorMoved { conversation: ConversationId, user: UserId, delivered: Seq, read: Seq, read_moved: bool },
     /// There are outbox rows in this slot to relay.
     OutboxFilled { slot: Slot },
+    /// There is work to do at this time: let the leader look then.
+    DuePlanned { at: Timestamp },
 }
 
 /// The reason for the end of a session, for its device.

@@ -20,6 +20,7 @@ mod policy;
 mod reaction;
 mod rename;
 mod roles;
+mod scheduled;
 mod settings;
 mod silence;
 
@@ -31,6 +32,8 @@ pub(crate) use owner::DISBANDED;
 pub use policy::{Act, Policy};
 pub use reaction::{Count, OwnReactions, Reactions};
 pub(crate) use rename::check_name;
+pub(crate) use scheduled::check_schedule;
+pub use scheduled::{ALREADY_SENT, NO_SUCH_SCHEDULED, Scheduled, ScheduledCount};
 pub use settings::{GroupProfile, Permission, Settings};
 pub use silence::Mute;
 
@@ -57,6 +60,9 @@ pub struct Append {
 
 // Every message moves as an intent and as an event, so a large content of another kind is boxed.
 const _: () = assert!(size_of::<Intent>() <= 64 && size_of::<EventKind>() <= 64);
+
+/// The refusals of commands that are no intents.
+const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {

@@ -56,6 +56,25 @@ pub const DISMISSED_AT_ONCE: usize = 256;
 pub const LINK_USES: u32 = 10_000;
 /// Invite links of one group. Above it: `Rejected(too_many_links)`.
 pub const GROUP_LINKS: usize = 100;
+/// Messages of one user that wait for their time in one conversation. Above it:
+/// `Rejected(too_many_scheduled)`.
+pub const SCHEDULED_OF_USER: usize = 100;
+/// The same with its refused and cancelled ones, whose rows end by themselves.
+pub const SCHEDULED_KEPT_OF_USER: usize = 1_000;
+/// Messages of all users that wait in one conversation, with the same behaviour at the limit.
+pub const SCHEDULED: usize = 10_000;
+/// Milliseconds ahead for which a message may be scheduled: 366 days. Above it:
+/// `Rejected(time_too_far)`.
+pub const SCHEDULED_AHEAD_MS: u64 = 366 * 24 * 3_600 * 1_000;
+/// Milliseconds for which a message that was refused at its time stays on its sender's list.
+pub const SCHEDULED_REFUSED_MS: u64 = 7 * 24 * 3_600 * 1_000;
+/// Milliseconds for which the row of a cancelled one outlives its time: longer than clocks of leaders
+/// differ, so that no leader schedules it again.
+pub const SCHEDULED_CANCELLED_MS: u64 = 3_600 * 1_000;
+/// Scheduled messages in one page of a user's list.
+pub const PAGE_SCHEDULED: usize = 100;
+/// Pieces of due work in one command. The leader proposes the next command for the rest.
+pub const DUE_AT_ONCE: usize = 16;
 /// Bans in one page of a group's bans.
 pub const PAGE_BANS: usize = 500;
 /// Events in one command of an import. Above it: `Rejected(too_many)`.

@@ -12,13 +12,15 @@
 //! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
 //! [`audit`] what administrators leave behind; [`conversation`]
 //! the log and exactly-once; [`group`] how a group begins; [`import`] events that were decided
-//! elsewhere; [`cursor`] how far members have got; [`outbox`] rows owed to other slots.
+//! elsewhere; [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`]
+//! work that has a time.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
 mod audit;
 mod conversation;
 mod cursor;
+mod due;
 mod group;
 pub mod import;
 pub mod inbox;
@@ -30,6 +32,7 @@ mod user;
 use crate::command::Command;
 use crate::effect::Effect;
 use crate::error::Rejection;
+use crate::feature;
 use crate::id::{SLOTS, Slot, Timestamp, UserId};
 use crate::level::Level;
 use crate::planted::{Bug, Planted};
@@ -75,6 +78,9 @@ impl Machine {
             Command::AdvanceCursors(c) => step.advance_cursors(c),
             Command::SettleOutbox(c) => step.settle_outbox(c),
             Command::Import(c) => step.import(c),
+            Command::Schedule(c) => step.schedule(c),
+            Command::CancelScheduled(c) => step.cancel_scheduled(c),
+            Command::RunDue(c) => step.run_due(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -94,6 +100,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangeAccount(c) => account::check_change(c),
         Command::ChangeInvite(c) => invite::check_change(c),
         Command::Import(c) => import::check_import(c),
+        Command::Schedule(c) => feature::check_schedule(c),
+        Command::CancelScheduled(c) => somebody(c.sender),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -103,11 +111,12 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::RecordAct(_)
         | Command::AcceptInvitation(_)
         | Command::AdvanceCursors(_)
-        | Command::SettleOutbox(_) => Ok(()),
+        | Command::SettleOutbox(_)
+        | Command::RunDue(_) => Ok(()),
     }
 }
 
-type Outcome = Result<Reply, Rejection>;
+pub(crate) type Outcome = Result<Reply, Rejection>;
 
 /// One command in progress: the rows it sees, its time, and its effects until now.
 pub(crate) struct Step<'a> {
@@ -131,6 +140,10 @@ impl Step<'_> {
     /// The time of the next event of this conversation.
     pub(crate) fn time_in(&self, row: &Conversation) -> Timestamp {
         row.time.max(self.now)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
     }
 
     pub(crate) fn imports(&self) -> bool {

@@ -159,10 +159,14 @@ pub enum Bug {
     BannedReturns,
     /// Count no use of an invite link of a group.
     LinkUsedTwice,
+    /// Answer that a scheduled message is cancelled, and send it.
+    CancelIgnored,
+    /// As a new leader, wait for new work only, not for what was planned before.
+    DueForgotten,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 54] = [
+    pub const ALL: [Bug; 56] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -217,6 +221,8 @@ impl Bug {
         Bug::SlowModeIgnored,
         Bug::BannedReturns,
         Bug::LinkUsedTwice,
+        Bug::CancelIgnored,
+        Bug::DueForgotten,
     ];
 
     pub fn name(self) -> &'static str {
@@ -276,6 +282,8 @@ impl Bug {
             Bug::SlowModeIgnored => "slow-mode-ignored",
             Bug::BannedReturns => "banned-returns",
             Bug::LinkUsedTwice => "link-used-twice",
+            Bug::CancelIgnored => "cancel-ignored",
+            Bug::DueForgotten => "due-forgotten",
         }
     }
 

@@ -34,6 +34,15 @@ pub enum Reply {
     SessionTouched {
         open: bool,
     },
+    /// The time at which a message is placed; `duplicate` if it was scheduled already.
+    Scheduled {
+        at: Timestamp,
+        duplicate: bool,
+    },
+    /// Work that was due by the log's time.
+    DueDone {
+        done: u32,
+    },
     Done,
     /// Was not applied and never will be.
     Rejected(Rejection),

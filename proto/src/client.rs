@@ -19,7 +19,10 @@ pub use body::role;
 pub use end::EndReason;
 pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_LOW, UNAVAILABLE};
 pub use push::{event_frame, event_of_frame, push_frame, push_of_frame};
-pub use request::{change, change_group, client_message_id, conversation, create_group, device, send, user};
+pub use request::{
+    change, change_group, client_message_id, conversation, create_group, device, optional_client_message_id, schedule,
+    send, user,
+};
 pub use token::SessionToken;
 
 /// The version of the client protocol that this program speaks.

@@ -13,6 +13,7 @@
 mod account;
 mod append;
 mod command;
+mod due;
 mod import;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};

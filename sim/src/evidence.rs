@@ -47,6 +47,10 @@ pub struct Seen {
     pub born: Option<(String, String)>,
     /// Requests of the administrator, and whether each was acknowledged.
     pub acts: BTreeMap<(ClientMessageId, String), bool>,
+    /// The greatest time of an event that a device received.
+    pub newest_ms: u64,
+    /// Conversations with scheduled messages.
+    pub scheduled: BTreeSet<ConversationId>,
     /// Users that were let in by each invite link for one user.
     pub joined: BTreeMap<String, BTreeSet<UserId>>,
     /// Ids of the invitation codes that a guest was refused with.
@@ -162,6 +166,7 @@ impl Evidence {
         });
         let mut seen = self.seen.lock();
         seen.deliveries += 1;
+        seen.newest_ms = seen.newest_ms.max(event.time.0);
         seen.conversations.insert(conversation);
         seen.positions.entry(device).or_default().insert(place, event.seq.0);
     }
@@ -220,6 +225,32 @@ impl Evidence {
     ) {
         let (conversation, id, body) = (conversation.to_string(), id.clone(), body.to_owned());
         self.record(|at| Record::Keyed { at, device, conversation, id, body, seq, duplicate });
+    }
+
+    /// A message that is to be sent at a time, before its first attempt.
+    pub fn scheduling(
+        &self,
+        device: DeviceNumber,
+        user: UserId,
+        conversation: ConversationId,
+        id: &MessageId,
+        deliver_at_ms: u64,
+    ) {
+        let (place, id, user) = (conversation.to_string(), id.clone(), user.0);
+        self.record(|at| Record::Schedule { at, device, user, conversation: place, id, deliver_at_ms });
+        let mut seen = self.seen.lock();
+        seen.scheduled.insert(conversation);
+        seen.conversations.insert(conversation);
+    }
+
+    pub fn scheduled(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, seq: Option<u64>) {
+        let (conversation, id) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Scheduled { at, device, conversation, id, seq });
+    }
+
+    pub fn cancel(&self, device: DeviceNumber, conversation: ConversationId, id: &MessageId, done: bool) {
+        let (conversation, id) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Cancel { at, device, conversation, id, done });
     }
 
     /// The reactions of a page of history.

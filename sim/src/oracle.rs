@@ -9,6 +9,7 @@
 mod acts;
 mod clocks;
 mod invitations;
+mod scheduled;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,6 +90,7 @@ pub fn at_end(
         history.finals.insert(0, applied_log.finals());
         for node in machines.present() {
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
+            history.kept.insert(node as u64 + 1, scheduled::rows(seen, &machines.view(node)));
         }
         for (device, conversation, number) in followers(applied_log, machines, workload, &intervals) {
             let place = conversation.to_string();
@@ -152,6 +154,7 @@ pub fn waits(
     let intervals = intervals(applied_log, workload);
     evidence.look(|seen| {
         waits.extend(invitations::waits(seen, machines, &intervals));
+        waits.extend(scheduled::waits(seen, machines));
         for (device, ids) in seen.unanswered.iter().filter(|(_, ids)| !ids.is_empty()) {
             waits.push(format!("device {device} has no outcome of {} messages: {:?}", ids.len(), ids.first()));
         }

@@ -58,6 +58,8 @@ pub struct Society {
     pub imports: bool,
     /// The owner of the groups with changing members mutes and bans in them.
     pub moderation: bool,
+    /// A device of the first user schedules messages, and cancels some.
+    pub scheduling: bool,
     /// Users that come and go by the invite links that this owner makes.
     pub guests: usize,
 }
@@ -138,6 +140,9 @@ const IMPORTS: (u64, u64) = (8, 7);
 /// The same for moderation.
 const MODERATION: (u64, u64) = (11, 8);
 
+/// The same for scheduled messages.
+const SCHEDULING: (u64, u64) = (13, 9);
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -181,6 +186,7 @@ impl Plan {
         };
         plan.society.imports = seed % IMPORTS.0 == IMPORTS.1;
         plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
+        plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
         if plan.society.moderation {
             plan.people.churn = plan.people.churn.max(1);
             plan.society.guests = 2;

@@ -181,7 +181,10 @@ impl ShardState {
             | Command::CreateAccount(_)
             | Command::ChangeInvite(_)
             | Command::RecordAct(_)
-            | Command::Import(_) => self.commit_alone(command, reply),
+            | Command::Import(_)
+            | Command::Schedule(_)
+            | Command::CancelScheduled(_) => self.commit_alone(command, reply),
+            Command::RunDue(_) => reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this")),
         }
     }
 

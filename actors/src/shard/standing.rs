@@ -4,8 +4,8 @@
 //! read barrier before it refuses: a fresh leader may not have applied the command that lets the
 //! user in. `apply` judges each task that passes.
 
-use troupe_core::command::{Append, CloseSession, CreateGroup, Register};
-use troupe_core::feature::{GroupLink, Intent, link_id};
+use troupe_core::command::{Append, CancelScheduled, CloseSession, CreateGroup, Register, Schedule};
+use troupe_core::feature::{ALREADY_SENT, GroupLink, Intent, NO_SUCH_SCHEDULED, Scheduled, link_id};
 use troupe_core::{Command, ConversationId, Rejection, Seq, TokenHash, UserId};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
@@ -23,6 +23,7 @@ impl Task {
     pub fn asker(&self) -> Option<(ConversationId, UserId)> {
         match self {
             Task::Commit(Command::Append(append)) => Some((append.conversation, append.actor)),
+            Task::Commit(Command::Schedule(c)) => Some((c.conversation, c.sender)),
             Task::Commit(_) => None,
             Task::Move(cursor) => Some((cursor.conversation, cursor.user)),
         }
@@ -33,7 +34,10 @@ impl Task {
         match self {
             Task::Move(_) => true,
             Task::Commit(Command::Append(append)) => append.conversation != ConversationId::Everyone,
-            Task::Commit(Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_)) => true,
+            Task::Commit(Command::Schedule(c)) => c.conversation != ConversationId::Everyone,
+            Task::Commit(
+                Command::CreateGroup(_) | Command::Register(_) | Command::CloseSession(_) | Command::CancelScheduled(_),
+            ) => true,
             Task::Commit(_) => false,
         }
     }
@@ -43,6 +47,8 @@ pub fn settled(view: &View, task: &Task) -> Settled {
     match task {
         Task::Move(cursor) => moves(view, *cursor),
         Task::Commit(Command::Append(append)) => outsider(view, append),
+        Task::Commit(Command::Schedule(c)) => not_scheduled(view, c),
+        Task::Commit(Command::CancelScheduled(c)) => cancelled(view, c),
         Task::Commit(Command::CreateGroup(create)) => created(view, create),
         Task::Commit(Command::Register(register)) => registered(view, register),
         Task::Commit(Command::CloseSession(close)) => closed(view, close),
@@ -67,6 +73,23 @@ fn outsider(view: &View, append: &Append) -> Settled {
     let has = |hash: &TokenHash| link.is_some_and(|link| link.hash == *hash);
     let lets_in = view.conversation(*conversation)?.is_some_and(|row| intent.opens(&row, has));
     Ok((!lets_in).then(|| Err(intent.outsider().into())))
+}
+
+/// Refuses an outsider, unless it has scheduled this message before.
+fn not_scheduled(view: &View, schedule: &Schedule) -> Settled {
+    let key = (schedule.conversation, schedule.sender, schedule.client_message_id);
+    if view.get::<Scheduled>(&key)?.is_some() { Ok(None) } else { outsider(view, &schedule.append()) }
+}
+
+/// Refuses to cancel what is not there. The request names the caller's own message, so its answer
+/// says nothing about the conversation.
+fn cancelled(view: &View, cancel: &CancelScheduled) -> Settled {
+    let CancelScheduled { conversation, sender, client_message_id: id } = *cancel;
+    if view.get::<Scheduled>(&(conversation, sender, id))?.is_some() {
+        return Ok(None);
+    }
+    let is_sent = view.placed(conversation, sender, id)?.is_some();
+    Ok(Some(Err(Rejection::from(if is_sent { ALREADY_SENT } else { NO_SUCH_SCHEDULED }).into())))
 }
 
 /// Refuses a cursor beyond the head.

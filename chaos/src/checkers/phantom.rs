@@ -11,7 +11,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     let mut rejected: BTreeSet<&str> = BTreeSet::new();
     for record in &history.records {
         match record {
-            Record::Invoke { conversation, id, user, .. } => {
+            Record::Invoke { conversation, id, user, .. } | Record::Schedule { conversation, id, user, .. } => {
                 sent.insert(id, (conversation, *user));
             }
             Record::Reject { id, .. } => {

@@ -4,6 +4,7 @@
 mod keys;
 mod moderation;
 mod reactions;
+mod scheduled;
 mod spoilers;
 
 use proptest::prelude::*;

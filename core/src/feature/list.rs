@@ -28,7 +28,7 @@ macro_rules! intents {
             /// The refusals that single features have; [`Rejection`] has those of several.
             pub fn refusals() -> impl Iterator<Item = Refused> {
                 let all: &[&'static [Refused]] = &[$( $refusals ),*];
-                all.iter().copied().flatten().copied()
+                all.iter().chain(OF_COMMANDS).copied().flatten().copied()
             }
 
             /// The level at which logs may carry it.

@@ -22,7 +22,7 @@ use crate::unread;
 const PLANTED_WINDOW: u64 = 2;
 
 impl Step<'_> {
-    pub(super) fn append(&mut self, c: &Append) -> Outcome {
+    pub(crate) fn append(&mut self, c: &Append) -> Outcome {
         c.check()?;
         // Before every check that may have changed its result since: a sender that was acked once
         // is acked again, even if removed meanwhile.
@@ -50,7 +50,7 @@ impl Step<'_> {
 
     /// The row of the conversation, a fresh one where the first event creates it, and the role of
     /// the actor in it. `None` is an outsider that the intent lets in.
-    fn admit(&self, c: &Append) -> Result<(Conversation, Option<Role>), Rejection> {
+    pub(crate) fn admit(&self, c: &Append) -> Result<(Conversation, Option<Role>), Rejection> {
         let row = match self.state.get::<Conversation>(&c.conversation) {
             Some(row) => row,
             None if c.conversation.is_group() => return Err(c.intent.outsider()),
@@ -77,13 +77,13 @@ impl Step<'_> {
     }
 
     /// The answer to a request that already has a place.
-    fn duplicate(&self, c: &Append) -> Option<Reply> {
+    pub(crate) fn duplicate(&self, c: &Append) -> Option<Reply> {
         let seq = self.placed(c.conversation, c.actor, c.client_message_id)?;
         let time = self.state.get::<Event>(&(c.conversation, seq)).map_or(Timestamp(0), |event| event.time);
         Some(Reply::Placed { seq, time, duplicate: true })
     }
 
-    pub(super) fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
+    pub(crate) fn placed(&self, conversation: ConversationId, sender: UserId, id: ClientMessageId) -> Option<Seq> {
         let placed = self.state.get::<Placed>(&(conversation, self.dedup_sender(sender), id)).map(|Placed(seq)| seq);
         let recent = |seq: &Seq| {
             let head = self.state.get::<Conversation>(&conversation).map_or(Seq::ZERO, |row| row.head);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Body, Event, EventKind};
-use crate::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions};
+use crate::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount};
 use crate::fold;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
@@ -35,7 +35,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 26] = about![
+const ALL: [About; 29] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -61,6 +61,9 @@ const ALL: [About; 26] = about![
     Mute,
     Ban,
     GroupLink,
+    Due,
+    Scheduled,
+    ScheduledCount,
     Event,
 ];
 
@@ -142,6 +145,10 @@ proptest! {
         is_own::<Reactions>(&(conversation, seq));
         is_own::<OwnReactions>(&(conversation, user, seq));
         is_own::<Event>(&(conversation, seq));
+        let work = Work::Scheduled { conversation, sender: user, id: request };
+        is_own::<Due>(&DueKey { at: Timestamp(number), work });
+        is_own::<Scheduled>(&(conversation, user, request));
+        is_own::<ScheduledCount>(&(conversation, user));
     }
 
     /// Whatever decodes is the one encoding of what it says; nothing panics.
@@ -180,6 +187,11 @@ proptest! {
         out_a.slot = s;
         out_b.slot = s;
         prop_assert_eq!(OutboxRow::key(&out_a).cmp(&OutboxRow::key(&out_b)), out_a.cmp(&out_b));
+        let due = |at: Seq| {
+            let work = Work::Scheduled { conversation: c, sender: u, id: ClientMessageId::default() };
+            Due::key(&DueKey { at: Timestamp(at.0), work })
+        };
+        prop_assert_eq!(due(seq_a).cmp(&due(seq_b)), seq_a.cmp(&seq_b));
     }
 
     /// No conversation's prefix covers a key of another.

@@ -311,6 +311,8 @@ fn stories_go_everywhere() {
                 Reply::Imported { .. } => "imported",
                 Reply::SessionTouched { open: true } => "touched",
                 Reply::SessionTouched { open: false } => "touched nothing",
+                Reply::Scheduled { .. } => "scheduled",
+                Reply::DueDone { .. } => "due",
                 Reply::Done => "done",
                 Reply::Rejected(why) => why.code(),
             });
@@ -322,6 +324,7 @@ fn stories_go_everywhere() {
                 Effect::SessionEnded { .. } => "session ended",
                 Effect::CursorMoved { .. } => "cursor moved",
                 Effect::OutboxFilled { .. } => "outbox filled",
+                Effect::DuePlanned { .. } => "planned",
             }));
         }
         let log = state.conversations().into_iter().flat_map(|conversation| state.events(conversation));

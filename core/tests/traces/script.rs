@@ -18,7 +18,7 @@
 //! react anna team r8 3 "+" · unreact anna team r9 3 "+"    to the event 3
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
-//! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]
+//! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`]
 //! show settings team · show bans team · show reactions team anna bert ... · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
@@ -37,6 +37,7 @@ use troupe_core::{
 };
 
 use crate::accounts;
+use crate::due;
 use crate::imports;
 use crate::show;
 use crate::world::World;
@@ -72,6 +73,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             return Ok(world.apply(&Command::Register(command), Some(&called)));
         }
         ["import", rest @ ..] => return imports::run(world, rest),
+        [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
             let (open, members) = match rest {
@@ -225,6 +227,7 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
 
 fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
     match words {
+        ["scheduled" | "due", ..] => due::shown(world, words),
         ["log", conversation] => {
             let events = world.state.events(world.conversation(conversation)?);
             Ok(events.iter().map(|event| show::event(world, event)).collect())
@@ -314,7 +317,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
     }
 }
 
-fn body<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
+pub fn body<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
     match words {
         ["raw", kind, content, rest @ ..] => {
             let kind = kind.parse().map_err(|_| "not a kind")?;
@@ -338,7 +341,7 @@ fn cursor_moves(world: &World, words: &[&str]) -> Result<Vec<CursorMove>, String
     pairs.iter().map(to).collect()
 }
 
-fn users(world: &World, names: &[&str]) -> Result<Vec<UserId>, String> {
+pub fn users(world: &World, names: &[&str]) -> Result<Vec<UserId>, String> {
     names.iter().map(|name| world.user(name)).collect()
 }
 

@@ -28,6 +28,10 @@ pub fn reply(world: &World, reply: &Reply) -> String {
             format!("imported {placed} into {}, head {head}", conversation(world, *of))
         }
         Reply::SessionTouched { open } => if *open { "in use" } else { "not open" }.to_owned(),
+        Reply::Scheduled { at, duplicate } => {
+            format!("{} for {at}", if *duplicate { "already scheduled" } else { "scheduled" })
+        }
+        Reply::DueDone { done } => format!("did {done}"),
         Reply::Done => "done".to_owned(),
         Reply::Rejected(why) => format!("{}: {why}", why.code()),
     }
@@ -55,6 +59,7 @@ pub fn effect(world: &World, effect: &Effect) -> String {
             format!("cursor {} {} {delivered}/{read}", conversation(world, *of), name(world, *user))
         }
         Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),
+        Effect::DuePlanned { at } => format!("due at {at}"),
     }
 }
 
@@ -119,7 +124,7 @@ pub fn conversation(world: &World, conversation: ConversationId) -> String {
     }
 }
 
-fn said(body: &Body) -> String {
+pub fn said(body: &Body) -> String {
     match body.as_text() {
         Some(text) if text.len() > 80 => format!("text of {} bytes", text.len()),
         Some(text) => format!("{text:?}"),
@@ -129,7 +134,7 @@ fn said(body: &Body) -> String {
 
 /// Ids and tokens of a story are short words, filled up with zeros; those made by the machine are
 /// shown in hex.
-fn id(id: ClientMessageId) -> String {
+pub fn id(id: ClientMessageId) -> String {
     let word = text(&id.0);
     if word.is_empty() { id.to_string() } else { word }
 }

@@ -174,12 +174,14 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_conversation"
             | "no_such_invitation"
             | "no_such_message"
-            | "no_such_reaction",
+            | "no_such_reaction"
+            | "no_such_scheduled",
         ) => StatusCode::NOT_FOUND,
         (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
         (
             _,
-            "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time",
+            "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
+            | "time_passed" | "time_too_far",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

@@ -14,6 +14,7 @@ pub mod messages;
 pub mod moderation;
 pub mod nodes;
 pub mod reactions;
+pub mod scheduled;
 pub mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +34,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(me::end_session))
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(reactions::give, reactions::take_back))
+        .routes(routes!(scheduled::list))
+        .routes(routes!(scheduled::cancel))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))

@@ -2,13 +2,13 @@
 //!
 //! The actor never comes from the request: the session says it.
 
-use troupe_core::command::{Append, CreateGroup, Intent};
+use troupe_core::command::{Append, CreateGroup, Intent, Schedule};
 use troupe_core::feature::code_hash;
 use troupe_core::{Timestamp, TokenHash, UserId};
 
 use super::body::role;
 use crate::field;
-pub use crate::field::{client_message_id, conversation, device, user};
+pub use crate::field::{client_message_id, conversation, device, optional_client_message_id, user};
 use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
 use troupe_core::form::DecodeError;
@@ -21,6 +21,17 @@ pub fn send(sender: UserId, send: wire::Send) -> Result<Append, DecodeError> {
         client_message_id: client_message_id("send.client_message_id", &send.client_message_id)?,
         after: field::optional_client_message_id("send.after", &send.after)?,
         intent: Intent::Message(field::required("send.body", send.body)?.into()),
+    })
+}
+
+/// A message of `sender` that waits for its time.
+pub fn schedule(sender: UserId, schedule: wire::Schedule) -> Result<Schedule, DecodeError> {
+    Ok(Schedule {
+        conversation: conversation("schedule.conversation", &schedule.conversation)?,
+        sender,
+        client_message_id: client_message_id("schedule.client_message_id", &schedule.client_message_id)?,
+        at: Timestamp(schedule.deliver_at_ms),
+        body: field::required("schedule.body", schedule.body)?.into(),
     })
 }
 

@@ -235,6 +235,9 @@ impl From<&Command> for wire::Command {
             Command::ChangeInvite(c) => Wire::ChangeInvite((&**c).into()),
             Command::RecordAct(c) => Wire::RecordAct((&**c).into()),
             Command::Import(c) => Wire::Import((&**c).into()),
+            Command::Schedule(c) => Wire::Schedule((&**c).into()),
+            Command::CancelScheduled(c) => Wire::CancelScheduled(c.into()),
+            Command::RunDue(c) => Wire::RunDue(c.into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -301,6 +304,9 @@ impl TryFrom<wire::Command> for Command {
             Wire::ChangeInvite(c) => Command::ChangeInvite(Box::new(c.try_into()?)),
             Wire::RecordAct(c) => Command::RecordAct(Box::new(c.try_into()?)),
             Wire::Import(c) => Command::Import(Box::new(c.try_into()?)),
+            Wire::Schedule(c) => Command::Schedule(Box::new(c.try_into()?)),
+            Wire::CancelScheduled(c) => Command::CancelScheduled(c.try_into()?),
+            Wire::RunDue(c) => Command::RunDue(c.try_into()?),
         })
     }
 }

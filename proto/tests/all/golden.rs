@@ -8,11 +8,13 @@ use std::path::Path;
 
 use bytes::Bytes;
 use troupe_core::command::{
-    AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent, OpenSession, Register,
-    SettleOutbox, UpdateInbox,
+    AdvanceCursors, Append, CancelScheduled, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent,
+    OpenSession, Register, RunDue, Schedule, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, Role, Seal};
-use troupe_core::feature::{Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Settings};
+use troupe_core::feature::{
+    Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Scheduled, ScheduledCount, Settings,
+};
 use troupe_core::record::{
     Act, Author, Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status,
     User,
@@ -163,6 +165,11 @@ fn conversation() {
     record("mute", &[("mute", Mute { until: NOW, by: ALICE })]);
     let link = GroupLink { hash: TOKEN, by: ALICE, created: NOW, expires: NOW, uses: 3, used: 1 };
     record("group_link", &[("group_link", link)]);
+    let waits = Scheduled { at: NOW.0, body: Some(Body::text("hi")), ..Scheduled::default() };
+    let refused = Scheduled { refused: "muted".into(), until: NOW.0 + 1, ..waits.clone() };
+    let cancelled = Scheduled { at: NOW.0, ..Scheduled::default() };
+    record("scheduled", &[("waits", waits), ("refused", refused), ("cancelled", cancelled)]);
+    record("scheduled_count", &[("scheduled_count", ScheduledCount { waiting: 2, kept: 3 })]);
     record("ban", &[("ban", Ban { by: ALICE, at: NOW })]);
     let (notice, avatar) = ("Be kind".to_owned(), "file:1".to_owned());
     let profile = GroupProfile { notice, avatar, notice_by: Some(ALICE), notice_at: NOW };
@@ -259,6 +266,9 @@ fn append(conversation: ConversationId, after: Option<ClientMessageId>, intent: 
 fn command() {
     let change = |intent| append(ConversationId::Group(GROUP), None, intent);
     let close = |token| Command::CloseSession(CloseSession { user: ALICE, device: device(), token });
+    let schedule =
+        Schedule { conversation: DIRECT, sender: ALICE, client_message_id: ID, at: NOW, body: Body::text("hi") };
+    let cancel = CancelScheduled { conversation: DIRECT, sender: ALICE, client_message_id: ID };
     let commands = [
         (
             "register",
@@ -309,6 +319,9 @@ fn command() {
             }),
         ),
         ("settle_outbox", Command::SettleOutbox(SettleOutbox { slot: Slot(77), rows: vec![outbox_key()] })),
+        ("schedule", Command::from(schedule)),
+        ("cancel_scheduled", Command::CancelScheduled(cancel)),
+        ("run_due", Command::RunDue(RunDue { slot: Slot(77), until: NOW, most: 16, gone: vec![BOB] })),
     ];
     record("command", &commands);
     let later = |intent| append(ConversationId::Group(GROUP), Some(BEFORE), intent);

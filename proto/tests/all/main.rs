@@ -10,7 +10,7 @@ mod record;
 mod total;
 mod values;
 
-use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions};
+use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount};
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Reservation, Session, User,
@@ -59,6 +59,8 @@ kept!(
     OwnReactions,
     Reactions,
     Reservation,
+    Scheduled,
+    ScheduledCount,
     Session,
     User
 );

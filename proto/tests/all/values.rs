@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent,
-    OpenSession, Register, SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CancelScheduled, CloseSession, CreateGroup, CursorMove, Destination,
+    Import, Intent, OpenSession, Register, RunDue, Schedule, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, KINDS, Role, Seal};
 use troupe_core::feature::{Permission, Settings};
@@ -346,8 +346,26 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn schedule()(
+        conversation in conversation(), sender in user(), client_message_id in message_id(), at in time(), body in body()
+    ) -> Command {
+        Command::from(Schedule { conversation, sender, client_message_id, at, body })
+    }
+}
+
+fn due() -> impl Strategy<Value = Command> {
+    let cancel = (conversation(), user(), message_id()).prop_map(|(conversation, sender, client_message_id)| {
+        Command::CancelScheduled(CancelScheduled { conversation, sender, client_message_id })
+    });
+    let run = (slot(), time(), any::<u32>(), vec(user(), 0..4))
+        .prop_map(|(slot, until, most, gone)| Command::RunDue(RunDue { slot, until, most, gone }));
+    prop_oneof![schedule(), cancel, run]
+}
+
 pub fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
+        due(),
         register(),
         open_session(),
         close_session(),

@@ -3,15 +3,17 @@
 import { adminCallOf } from "./admin-calls.js";
 import type { Init } from "./codec.js";
 import { bodyText } from "./event.js";
-import { hex } from "./ids.js";
+import { hex, ofHex } from "./ids.js";
 import {
   base64Of,
+  bodyOfJson,
   bytesOfBase64,
   eventOf,
   type Json,
   lineOf,
   listOf,
   numberOf,
+  objectOf,
   roleName,
   settingsBody,
   settingsOf,
@@ -72,6 +74,33 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const { conversation, clientMessageId, after, body } = request.value;
       const message = { body: bodyOf(body), ...(after.length === 0 ? {} : { after: hex(after) }) };
       return placed(post(`${of(conversation)}/messages`, message, clientMessageId), conversation, clientMessageId);
+    }
+    case "schedule": {
+      const { conversation, clientMessageId, body, deliverAtMs } = request.value;
+      const message = { body: bodyOf(body), deliver_at_ms: deliverAtMs };
+      return one(post(`${of(conversation)}/messages`, message, clientMessageId), (answer) => ({
+        case: "scheduled",
+        value: {
+          conversation,
+          clientMessageId,
+          deliverAtMs: numberOf(answer["deliver_at_ms"]),
+          duplicate: answer["duplicate"] === true,
+          seq: numberOf(answer["seq"] ?? 0),
+          timeMs: numberOf(answer["time_ms"] ?? 0),
+        },
+      }));
+    }
+    case "listScheduled": {
+      const { conversation, after, limit } = request.value;
+      const query = { after: after.length === 0 ? undefined : hex(after), limit: limit || undefined };
+      return one(get(`${of(conversation)}/scheduled`, query), (page) => ({
+        case: "scheduledList",
+        value: { messages: listOf(page["messages"]).map(scheduledOf), more: page["more"] === true },
+      }));
+    }
+    case "cancelScheduled": {
+      const { conversation, clientMessageId } = request.value;
+      return one({ method: "DELETE", path: `${of(conversation)}/scheduled/${hex(clientMessageId)}` }, () => DONE);
     }
     case "acknowledge":
       return one(post(`${of(request.value.conversation)}/delivered`, { seq: request.value.seq }), () => undefined);
@@ -294,6 +323,11 @@ function noBan(lifted: boolean): Init<ServerMessage> {
 function reactionsOf({ seq, reactions }: Json): wire.Reactions {
   const count = ({ emoji, users, mine }: Json): wire.Reaction => ({ emoji: textOf(emoji), users: numberOf(users), mine: mine === true });
   return { seq: numberOf(seq), counts: listOf(reactions).map(count) };
+}
+
+function scheduledOf({ client_message_id, deliver_at_ms, body, refused }: Json): wire.ScheduledMessage {
+  const id = { clientMessageId: ofHex(textOf(client_message_id)) };
+  return { ...id, body: bodyOfJson(objectOf(body)), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
 }
 
 function invitationOf({ conversation, name, invited_by, seq, created_ms }: Json): wire.Invitation {

@@ -152,13 +152,18 @@ export function settingsOf(body: Json): Init<wire.GroupSettings> {
   };
 }
 
+/** The body of a message. */
+export function bodyOfJson(body: Json): wire.Body {
+  const text = body["text"];
+  const content = text === undefined ? bytesOfBase64(textOf(body["content"])) : utf8.encode(textOf(text));
+  return { kind: numberOf(body["kind"] ?? TEXT), content };
+}
+
 function contentOf(kind: string, body: Json): [number, Uint8Array<ArrayBuffer>] {
   const { name, user, users, role } = body;
   switch (kind) {
     case "message": {
-      const text = body["text"];
-      const content = text === undefined ? bytesOfBase64(textOf(body["content"])) : utf8.encode(textOf(text));
-      return [5, wire.Body.encode({ kind: numberOf(body["kind"] ?? TEXT), content })];
+      return [5, wire.Body.encode(bodyOfJson(body))];
     }
     case "created":
       return [6, wire.Created.encode({ name: textOf(name) })];

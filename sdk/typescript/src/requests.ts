@@ -13,6 +13,7 @@ import {
   compareConversations,
   type ConversationId,
   conversationId,
+  hex,
   ofHex,
   randomId,
   type Seq,
@@ -134,6 +135,32 @@ export abstract class Requests {
     const request = requestId(change);
     const value = { request, conversation: conversationId(conversation), seq: to, emoji, remove };
     return acked(request, await this.call({ case: "react", value }, "sendAck"));
+  }
+
+  /** Keeps a message until its time, at most a year ahead. The cluster sends it then, without this client. */
+  schedule(conversation: string, body: wire.Body, deliverAtMs: number, change: Change = {}): Promise<wire.Scheduled> {
+    const value = { conversation: conversationId(conversation), clientMessageId: requestId(change), body, deliverAtMs };
+    return this.call({ case: "schedule", value }, "scheduled");
+  }
+
+  /** The user's messages that wait there, and those refused in the last week, in order of their ids. */
+  async scheduled(conversation: string): Promise<wire.ScheduledMessage[]> {
+    const messages: wire.ScheduledMessage[] = [];
+    let after = new Uint8Array(0);
+    for (;;) {
+      const value = { conversation: conversationId(conversation), after, limit: 0 };
+      const page = await this.call({ case: "listScheduled", value }, "scheduledList");
+      messages.push(...page.messages);
+      const last = page.messages.at(-1)?.clientMessageId ?? new Uint8Array(0);
+      if (!page.more || hex(last) <= hex(after)) return messages;
+      after = Uint8Array.from(last);
+    }
+  }
+
+  /** Takes a message back before its time, or a refused one off the list. */
+  async cancelScheduled(conversation: string, id: ClientMessageId | string | Uint8Array): Promise<void> {
+    const value = { conversation: conversationId(conversation), clientMessageId: ofHex(clientMessageId(id)) };
+    await this.call({ case: "cancelScheduled", value }, "done");
   }
 
   // ---- groups

@@ -88,6 +88,9 @@ export interface ClientFrame {
     | { case: "listBans"; value: ListBans }
     | { case: "listLinks"; value: ListLinks }
     | { case: "previewLink"; value: PreviewLink }
+    | { case: "schedule"; value: Schedule }
+    | { case: "listScheduled"; value: ListScheduled }
+    | { case: "cancelScheduled"; value: CancelScheduled }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -122,6 +125,9 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [141, "listBans", () => ListBans, "oneof", "request"],
   [142, "listLinks", () => ListLinks, "oneof", "request"],
   [143, "previewLink", () => PreviewLink, "oneof", "request"],
+  [170, "schedule", () => Schedule, "oneof", "request"],
+  [171, "listScheduled", () => ListScheduled, "oneof", "request"],
+  [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -153,6 +159,8 @@ export interface ServerFrame {
     | { case: "bans"; value: Bans }
     | { case: "links"; value: Links }
     | { case: "linkPreview"; value: LinkPreview }
+    | { case: "scheduled"; value: Scheduled }
+    | { case: "scheduledList"; value: ScheduledList }
     | undefined;
 }
 export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
@@ -183,6 +191,8 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [141, "bans", () => Bans, "oneof", "message"],
   [142, "links", () => Links, "oneof", "message"],
   [143, "linkPreview", () => LinkPreview, "oneof", "message"],
+  [170, "scheduled", () => Scheduled, "oneof", "message"],
+  [171, "scheduledList", () => ScheduledList, "oneof", "message"],
 ]);
 
 export interface Failure {
@@ -390,6 +400,78 @@ export const SendAck = /* @__PURE__ */ message<SendAck>("SendAck", [
   [3, "timeMs", "uint64"],
   [4, "duplicate", "bool"],
   [5, "conversation", "string"],
+]);
+
+export interface Schedule {
+  conversation: string;
+  clientMessageId: Uint8Array;
+  body?: Body | undefined;
+  deliverAtMs: number;
+}
+export const Schedule = /* @__PURE__ */ message<Schedule>("Schedule", [
+  [1, "conversation", "string"],
+  [2, "clientMessageId", "bytes"],
+  [3, "body", () => Body, "optional"],
+  [4, "deliverAtMs", "uint64"],
+]);
+
+export interface Scheduled {
+  conversation: string;
+  clientMessageId: Uint8Array;
+  deliverAtMs: number;
+  duplicate: boolean;
+  seq: number;
+  timeMs: number;
+}
+export const Scheduled = /* @__PURE__ */ message<Scheduled>("Scheduled", [
+  [1, "conversation", "string"],
+  [2, "clientMessageId", "bytes"],
+  [3, "deliverAtMs", "uint64"],
+  [4, "duplicate", "bool"],
+  [5, "seq", "uint64"],
+  [6, "timeMs", "uint64"],
+]);
+
+export interface ListScheduled {
+  conversation: string;
+  after: Uint8Array;
+  limit: number;
+}
+export const ListScheduled = /* @__PURE__ */ message<ListScheduled>("ListScheduled", [
+  [1, "conversation", "string"],
+  [2, "after", "bytes"],
+  [3, "limit", "uint32"],
+]);
+
+export interface ScheduledList {
+  messages: ScheduledMessage[];
+  more: boolean;
+}
+export const ScheduledList = /* @__PURE__ */ message<ScheduledList>("ScheduledList", [
+  [1, "messages", () => ScheduledMessage, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface ScheduledMessage {
+  clientMessageId: Uint8Array;
+  body?: Body | undefined;
+  deliverAtMs: number;
+  refused: string;
+}
+export const ScheduledMessage = /* @__PURE__ */ message<ScheduledMessage>("ScheduledMessage", [
+  [1, "clientMessageId", "bytes"],
+  [2, "body", () => Body, "optional"],
+  [3, "deliverAtMs", "uint64"],
+  [4, "refused", "string"],
+]);
+
+export interface CancelScheduled {
+  conversation: string;
+  clientMessageId: Uint8Array;
+}
+export const CancelScheduled = /* @__PURE__ */ message<CancelScheduled>("CancelScheduled", [
+  [1, "conversation", "string"],
+  [2, "clientMessageId", "bytes"],
 ]);
 
 export interface Created {

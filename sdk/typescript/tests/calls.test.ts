@@ -55,6 +55,23 @@ test("a reaction has a place, or there was nothing to do", () => {
   assert.deepEqual([code(false), code(true)], ["already_reacted", "no_such_reaction"]);
 });
 
+test("a message waits for its time, and is listed until then", () => {
+  const body = { kind: 1, content: new TextEncoder().encode("later") };
+  const schedule: ClientRequest = { case: "schedule", value: { conversation: "g5", clientMessageId: ID, body, deliverAtMs: 5000 } };
+  const key = "000102030405060708090a0b0c0d0e0f";
+  const sent = { body: { kind: 1, text: "later" }, deliver_at_ms: 5000 };
+  assert.deepEqual(callOf(schedule, 7)?.calls, [{ method: "POST", path: "/v1/conversations/g5/messages", body: sent, key }]);
+  const kept = { conversation: "g5", clientMessageId: ID, deliverAtMs: 5000, duplicate: true, seq: 0, timeMs: 0 };
+  assert.deepEqual(answered(schedule, { client_message_id: key, deliver_at_ms: 5000, duplicate: true }), { case: "scheduled", value: kept });
+  const list: ClientRequest = { case: "listScheduled", value: { conversation: "g5", after: ID, limit: 0 } };
+  assert.equal(callOf(list, 7)?.calls[0]?.path, `/v1/conversations/g5/scheduled?after=${key}`);
+  const message = { client_message_id: key, deliver_at_ms: 5000, body: { kind: 1, text: "later" }, refused: "muted" };
+  const listed = { clientMessageId: ID, body, deliverAtMs: 5000, refused: "muted" };
+  assert.deepEqual(answered(list, { messages: [message], more: false }), { case: "scheduledList", value: { messages: [listed], more: false } });
+  const cancel: ClientRequest = { case: "cancelScheduled", value: { conversation: "g5", clientMessageId: ID } };
+  assert.deepEqual(callOf(cancel, 7)?.calls, [{ method: "DELETE", path: `/v1/conversations/g5/scheduled/${key}` }]);
+});
+
 test("a page has the counts of reactions", () => {
   const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 1, text: "x" } };
   const messages = [{ ...base, seq: 1, reactions: [{ emoji: "👍", users: 2, mine: true }] }, { ...base, seq: 2 }];

@@ -12,6 +12,7 @@ import "fake-indexeddb/auto";
 import { fileURLToPath } from "node:url";
 import {
   Client,
+  clientMessageId,
   direct,
   EVERYONE,
   httpDialer,
@@ -119,6 +120,12 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
     await until(async () => (await other.getConversations([team])).conversations[0]?.unread === 0);
     await (await client.send(team, "one more")).acked();
     await until(() => list.find(team)?.unread === 1);
+    const body = { kind: 1, content: new TextEncoder().encode("at its time") };
+    const soon = Date.now() + 1_500;
+    const [now, later] = [await client.schedule(team, body, soon), await client.schedule(team, body, soon + 3_600_000)];
+    await client.cancelScheduled(team, later.clientMessageId);
+    await until(async () => (await client.historyBefore(team, 0, 1)).events[0]?.clientMessageId === clientMessageId(now.clientMessageId));
+    assert.deepEqual(await client.scheduled(team), []);
     await other.close();
     await client.logout();
     assert.equal(client.state.get().is, "kicked");

@@ -3,7 +3,8 @@
 //! [`device`] is a client with the SDK and [`adversarial_client`] one without it that repeats
 //! everything. The [`group_owner`] changes the members of groups, sometimes as a [`moderator`]; a
 //! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
-//! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP. They act until the
+//! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
+//! messages. They act until the
 //! simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
@@ -15,6 +16,7 @@ mod group_owner;
 mod guest;
 mod key_repeater;
 mod moderator;
+mod planner;
 mod reactions;
 mod stranger;
 
@@ -227,6 +229,10 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         if here(number) {
             tokio::spawn(key_repeater::live(workload.clone(), number, 0));
         }
+    }
+    let number = next();
+    if workload.plan.society.scheduling && here(number) {
+        tokio::spawn(planner::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

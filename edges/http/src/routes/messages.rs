@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::Json as Answer;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -17,12 +18,13 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::asker::Asker;
 use crate::ids::{Conversation, conversation_of_path};
-use crate::json::{Json, MESSAGE, whole};
+use crate::json::{Json, MESSAGE, whole, whole_given};
 use crate::key::{self, Key};
 use crate::problem::{Problem, follows_itself};
-use crate::query::{Path, Query, limit, seq};
+use crate::query::{GREATEST, Path, Query, limit, seq};
 use crate::routes::event::Event;
 use crate::routes::reactions::Reaction;
+use crate::routes::scheduled::{self, Scheduled};
 
 /// Either a text, or a body of any kind.
 #[derive(Deserialize)]
@@ -34,6 +36,9 @@ pub struct NewMessage {
     body: Option<NewBody>,
     #[serde(default, deserialize_with = "given")]
     after: Option<String>,
+    /// It is sent at this time, not now.
+    #[serde(default, deserialize_with = "whole_given")]
+    deliver_at_ms: Option<u64>,
 }
 
 /// A field that is there has a value: `null` is none.
@@ -88,6 +93,12 @@ impl PartialSchema for NewMessage {
             let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{32}$"));
             id.description(Some("The key of this device's message that must be in the log already."))
         };
+        let later = || {
+            let time = ObjectBuilder::new().schema_type(Type::Integer);
+            let time = time.minimum(Some(1.0)).maximum(Some(GREATEST as f64));
+            time.description(Some("Milliseconds since 1970, at most a year ahead: it is sent then, without `after`."))
+        };
+        let common = |object: ObjectBuilder| object.property("after", after()).property("deliver_at_ms", later());
         let closed = || {
             ObjectBuilder::new()
                 .schema_type(Type::Object)
@@ -100,8 +111,8 @@ impl PartialSchema for NewMessage {
             closed().property("kind", kind(2, u32::MAX as usize)).property("content", content).required("kind");
         let body = OneOfBuilder::new().item(of_text).item(of_other);
         OneOfBuilder::new()
-            .item(closed().property("text", text()).property("after", after()).required("text"))
-            .item(closed().property("body", body).property("after", after()).required("body"))
+            .item(common(closed().property("text", text())).required("text"))
+            .item(common(closed().property("body", body)).required("body"))
             .description(Some("A text, or a body of any kind."))
             .into()
     }
@@ -134,20 +145,27 @@ impl Placed {
 /// Sends a message, once per `Idempotency-Key`.
 ///
 /// The key is kept for life. A repeat with the same key and body answers the first place with
-/// `duplicate`; with another body it is refused with `idempotency_key_reused`.
+/// `duplicate`; with another body it is refused with `idempotency_key_reused`. With
+/// `deliver_at_ms` the message waits for that time, and is judged again then.
 #[utoipa::path(post, path = "/v1/conversations/{conversation}/messages", tag = "messages", request_body = NewMessage,
     params(("conversation" = inline(Conversation), Path),
         ("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID; \
             without it the server makes one")),
-    responses((status = 200, body = Placed)))]
+    responses((status = 200, body = Placed), (status = 202, body = Scheduled)))]
 pub async fn send(
     asker: Asker,
     Path(conversation): Path<String>,
     key: Key,
     Json(message): Json<NewMessage, MESSAGE>,
-) -> Result<Answer<Placed>, Problem> {
-    let NewMessage { text, body, after } = message;
+) -> Result<Response, Problem> {
+    let NewMessage { text, body, after, deliver_at_ms } = message;
     let body = NewMessage::body(text, body)?;
+    if let Some(time) = deliver_at_ms {
+        if after.is_some() {
+            return Err(Problem::bad_request("after: a scheduled message follows no other one, leave it out"));
+        }
+        return scheduled::schedule(&asker, conversation_of_path(&conversation)?, key, body, time).await;
+    }
     let after = match after.as_deref().map(key::parse) {
         None => Bytes::new(),
         Some(Some(id)) if id == key.id => return Err(follows_itself()),
@@ -163,7 +181,7 @@ pub async fn send(
         let intent = client::send(asker.known.caller.user(), sent).map_err(|error| asker.refused(error.into()))?.intent;
         asker.is_the_same(conversation, Seq(ack.seq), &intent).await?;
     }
-    Ok(Answer(Placed::of(&ack, &key)))
+    Ok(Answer(Placed::of(&ack, &key)).into_response())
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -21,5 +21,6 @@ mod moderation;
 mod privacy;
 mod reactions;
 mod reused_keys;
+mod scheduled;
 mod stream;
 mod three_nodes;

@@ -110,6 +110,29 @@ class Requests:
         ack = await self.call(message, wire.SendAck)
         return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
 
+    async def schedule(
+        self, conversation: str, body: wire.Body, deliver_at_ms: int, *, request: bytes | None = None
+    ) -> wire.Scheduled:
+        """Keeps a message until its time, at most a year ahead. The cluster sends it then, without this client."""
+        message = wire.Schedule(conversation, request or self.request_id(), body, deliver_at_ms)
+        return await self.call(message, wire.Scheduled)
+
+    async def scheduled(self, conversation: str) -> list[wire.ScheduledMessage]:
+        """The user's messages that wait there, and those refused in the last week, in order of their ids."""
+        messages: list[wire.ScheduledMessage] = []
+        after = b""
+        while True:
+            page = await self.call(wire.ListScheduled(conversation, after), wire.ScheduledList)
+            messages.extend(page.messages)
+            last = page.messages[-1].client_message_id if page.messages else b""
+            if not page.more or last <= after:
+                return messages
+            after = last
+
+    async def cancel_scheduled(self, conversation: str, client_message_id: bytes) -> None:
+        """Takes a message back before its time, or a refused one off the list."""
+        await self.call(wire.CancelScheduled(conversation, client_message_id), wire.Done)
+
     # ---- groups
 
     async def create_group(

@@ -86,6 +86,9 @@ class ClientFrame(Message):
     list_bans: ListBans | None = None
     list_links: ListLinks | None = None
     preview_link: PreviewLink | None = None
+    schedule: Schedule | None = None
+    list_scheduled: ListScheduled | None = None
+    cancel_scheduled: CancelScheduled | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -118,6 +121,8 @@ class ServerFrame(Message):
     bans: Bans | None = None
     links: Links | None = None
     link_preview: LinkPreview | None = None
+    scheduled: Scheduled | None = None
+    scheduled_list: ScheduledList | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -277,6 +282,57 @@ class SendAck(Message):
     time_ms: int = 0
     duplicate: bool = False
     conversation: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Schedule(Message):
+    conversation: str = ""
+    client_message_id: bytes = b""
+    body: Body | None = None
+    deliver_at_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Scheduled(Message):
+    conversation: str = ""
+    client_message_id: bytes = b""
+    deliver_at_ms: int = 0
+    duplicate: bool = False
+    seq: int = 0
+    time_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListScheduled(Message):
+    conversation: str = ""
+    after: bytes = b""
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ScheduledList(Message):
+    messages: list[ScheduledMessage] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ScheduledMessage(Message):
+    client_message_id: bytes = b""
+    body: Body | None = None
+    deliver_at_ms: int = 0
+    refused: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CancelScheduled(Message):
+    conversation: str = ""
+    client_message_id: bytes = b""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1069,6 +1125,9 @@ ClientFrame.FIELDS = (
     Field(141, "list_bans", "message", message=ListBans, explicit=True, oneof="request"),
     Field(142, "list_links", "message", message=ListLinks, explicit=True, oneof="request"),
     Field(143, "preview_link", "message", message=PreviewLink, explicit=True, oneof="request"),
+    Field(170, "schedule", "message", message=Schedule, explicit=True, oneof="request"),
+    Field(171, "list_scheduled", "message", message=ListScheduled, explicit=True, oneof="request"),
+    Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -1098,6 +1157,8 @@ ServerFrame.FIELDS = (
     Field(141, "bans", "message", message=Bans, explicit=True, oneof="message"),
     Field(142, "links", "message", message=Links, explicit=True, oneof="message"),
     Field(143, "link_preview", "message", message=LinkPreview, explicit=True, oneof="message"),
+    Field(170, "scheduled", "message", message=Scheduled, explicit=True, oneof="message"),
+    Field(171, "scheduled_list", "message", message=ScheduledList, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
     Field(1, "kind", "enum"),
@@ -1188,6 +1249,39 @@ SendAck.FIELDS = (
     Field(3, "time_ms", "uint64"),
     Field(4, "duplicate", "bool"),
     Field(5, "conversation", "string"),
+)
+Schedule.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "client_message_id", "bytes"),
+    Field(3, "body", "message", message=Body),
+    Field(4, "deliver_at_ms", "uint64"),
+)
+Scheduled.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "client_message_id", "bytes"),
+    Field(3, "deliver_at_ms", "uint64"),
+    Field(4, "duplicate", "bool"),
+    Field(5, "seq", "uint64"),
+    Field(6, "time_ms", "uint64"),
+)
+ListScheduled.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "after", "bytes"),
+    Field(3, "limit", "uint32"),
+)
+ScheduledList.FIELDS = (
+    Field(1, "messages", "message", message=ScheduledMessage, repeated=True),
+    Field(2, "more", "bool"),
+)
+ScheduledMessage.FIELDS = (
+    Field(1, "client_message_id", "bytes"),
+    Field(2, "body", "message", message=Body),
+    Field(3, "deliver_at_ms", "uint64"),
+    Field(4, "refused", "string"),
+)
+CancelScheduled.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "client_message_id", "bytes"),
 )
 Created.FIELDS = (
     Field(1, "name", "string"),

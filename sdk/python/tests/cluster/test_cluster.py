@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import troupe
 import workload
 from cluster import PROGRAM, Demo
-from troupe import EVERYONE, Client, EventReceived, SqliteStore, StartAt, Trust
+from troupe import EVERYONE, Client, EventReceived, SqliteStore, StartAt, Trust, wire
 
 ROOT = Path(__file__).resolve().parents[4]
 BOT = ROOT / "examples" / "bot-python" / "bot.py"
@@ -97,6 +98,16 @@ def test_groups_history_and_people(demo: Demo, scheme: str) -> None:
             with pytest.raises(troupe.Rejected) as refused:
                 await client.leave_group("g999424")
             assert refused.value.code == "not_member"
+            assert client.user is not None
+            soon = int(time.time() * 1000) + 1_500
+            body = wire.Body(1, b"at its time")
+            now, later = await client.schedule(team, body, soon), await client.schedule(team, body, soon + 3_600_000)
+            assert {one.client_message_id for one in await client.scheduled(team)} >= {later.client_message_id}
+            await client.cancel_scheduled(team, later.client_message_id)
+            while await text_of(client, client.user) != "at its time":
+                pass
+            assert (await client.history_before(team, limit=1)).events[0].client_message_id == now.client_message_id
+            assert await client.scheduled(team) == []
             await client.logout()
             assert isinstance(client.state, troupe.Kicked) and client.state.code == "logged_out"
 

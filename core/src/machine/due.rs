@@ -1,0 +1,40 @@
+//! Work that has a time. A rule plans it as a row; the leader proposes [`RunDue`] when the first
+//! row is due, and the log's time decides what is done.
+//!
+//! Nothing depends on a timer: a new leader reads the first rows of its slots.
+
+use super::{Outcome, Step};
+use crate::command::RunDue;
+use crate::effect::Effect;
+use crate::id::Timestamp;
+use crate::record::{Due, DueKey, Work};
+use crate::reply::Reply;
+use crate::state::Rows;
+
+impl Step<'_> {
+    pub(crate) fn plan(&mut self, at: Timestamp, work: Work) {
+        self.state.put(&DueKey { at, work }, &Due);
+        self.effects.push(Effect::DuePlanned { at });
+    }
+
+    /// Does what is due by the log's time, the earliest first. Work that fails is over, too: its
+    /// own rows say why.
+    pub(super) fn run_due(&mut self, c: &RunDue) -> Outcome {
+        let until = c.until.min(self.now);
+        let first = self.state.page::<Due>(&c.slot, None, c.most as usize);
+        let due = first.into_iter().map(|(key, _)| key).take_while(|key| key.at <= until);
+        let mut done = 0;
+        for key in due {
+            self.state.delete::<Due>(&key);
+            let work = key.work;
+            let is_gone = work.user().is_some_and(|user| c.gone.contains(&user));
+            match work {
+                Work::Scheduled { conversation, sender, id } => {
+                    self.send_scheduled((conversation, sender, id), is_gone)
+                }
+            }
+            done += 1;
+        }
+        Ok(Reply::DueDone { done })
+    }
+}
