@@ -64,9 +64,9 @@ pub trait Operation: Framed {
     /// The user and the address pay this before the edge performs the operation.
     fn cost(&self) -> Cost;
 
-    /// Units that an answer was worth, if the cost was that of the largest one. The rest of the
-    /// cost is given back.
-    fn worth(_answer: &Self::Answer) -> Option<u64> {
+    /// Units that an answer or a refusal was worth, if the cost was that of the largest answer. The
+    /// rest of the cost is given back.
+    fn worth(_answered: &Answered<Self>) -> Option<u64> {
         None
     }
 

@@ -72,9 +72,11 @@ mod tests {
         let page = |limit| units(ClientRequest::Fetch(wire::Fetch { limit, ..Default::default() }));
         assert!(page(0) == page(500) && page(0) == page(u32::MAX) && page(1) < page(100));
         let event = |bytes: usize| wire::Event { kind: 5, content: vec![b'x'; bytes].into(), ..Default::default() };
-        let worth = |bytes| wire::Fetch::worth(&wire::Page { events: vec![event(bytes)], ..Default::default() });
+        let worth = |bytes| wire::Fetch::worth(&Ok(wire::Page { events: vec![event(bytes)], ..Default::default() }));
         assert_eq!((worth(100), worth(60 * 1024)), (Some(READ), Some(READ + 15)));
         assert!(worth(60 * 1024) <= Some(page(1)) && page(500) > 100, "paid before it is read");
+        let refused = Err(Rejection::NotMember.into());
+        assert_eq!(wire::Fetch::worth(&refused), Some(READ), "no page is read for an outsider");
         assert_eq!(cost(Some(&ClientRequest::Ping(Default::default()))), Cost::Heartbeat);
         assert_eq!(cost(Some(&ClientRequest::Resume(Default::default()))), Cost::Entry);
         assert_eq!(cost(None), Cost::Units(1));

@@ -30,8 +30,8 @@ impl Operation for wire::Fetch {
         Cost::Units(units(limit, bytes))
     }
 
-    fn worth(page: &wire::Page) -> Option<u64> {
-        Some(units(page.events.len(), page.encoded_len()))
+    fn worth(answered: &Answered<Self>) -> Option<u64> {
+        Some(answered.as_ref().map_or(READ, |page| units(page.events.len(), page.encoded_len())))
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {

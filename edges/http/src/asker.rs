@@ -125,18 +125,16 @@ impl Guest {
 impl Asker {
     /// Pays for the operation, and performs it.
     pub async fn perform<O: Operation>(&self, operation: O) -> Result<O::Answer, Problem> {
-        let paid = operation.cost();
-        self.guest.pay(paid).await?;
-        let answer = self.api().service.perform(&self.known.caller, operation).await;
-        let answer = answer.map_err(|refusal| self.guest.refused(refusal))?;
-        self.guest.payer.settle(paid, O::worth(&answer));
-        Ok(answer)
+        self.try_perform(operation).await?.map_err(|refusal| self.guest.refused(refusal))
     }
 
     /// As [`Asker::perform`], for a handler that judges the refusal.
     pub async fn try_perform<O: Operation>(&self, operation: O) -> Result<Result<O::Answer, Refusal>, Problem> {
-        self.guest.pay(operation.cost()).await?;
-        Ok(self.api().service.perform(&self.known.caller, operation).await)
+        let paid = operation.cost();
+        self.guest.pay(paid).await?;
+        let answered = self.api().service.perform(&self.known.caller, operation).await;
+        self.guest.payer.settle(paid, O::worth(&answered));
+        Ok(answered)
     }
 
     /// Continues the session on a connection: from now on it counts as online, if the policy for a

@@ -316,10 +316,9 @@ impl Perform for Asked<'_> {
         let answer = self.edge.service().perform(self.caller, operation);
         let payer = self.edge.connection.payer().clone();
         let paid = async move {
-            answer.await.map(|answer| {
-                payer.settle(cost, O::worth(&answer));
-                O::message(answer)
-            })
+            let answered = answer.await;
+            payer.settle(cost, O::worth(&answered));
+            answered.map(O::message)
         };
         self.edge.answer(self.request_id, self.place, paid);
     }
