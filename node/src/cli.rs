@@ -11,7 +11,7 @@ use crate::backup::{Backup, Restore};
 use crate::config::Keys;
 use crate::lab::Lab;
 use crate::operator::NodeVerb;
-use crate::people::{Chat, Msg};
+use crate::people::{Msg, Talk};
 use crate::recover::Recover;
 use crate::token::Token;
 use crate::transfer::{Export, Import};
@@ -32,7 +32,7 @@ pub enum Verb {
     #[command(disable_help_flag = true, disable_version_flag = true)]
     Demo(Lab),
     /// Chat in this terminal
-    Chat(Chat),
+    Chat(Talk),
     /// Send or follow messages, for scripts
     #[command(subcommand)]
     Msg(Msg),

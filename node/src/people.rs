@@ -51,6 +51,15 @@ pub struct Chat {
     pub device: Option<String>,
 }
 
+#[derive(Args, Clone)]
+pub struct Talk {
+    #[command(flatten)]
+    pub who: Chat,
+    /// One line for each input and output instead of the full screen
+    #[arg(long)]
+    pub plain: bool,
+}
+
 #[derive(Subcommand)]
 pub enum Msg {
     /// Send one message, or one per line of standard input
@@ -81,25 +90,33 @@ pub enum Msg {
 /// File of the keys of known clusters.
 const KNOWN: &str = "known-clusters";
 
-pub async fn chat(args: Chat) -> Result<()> {
-    let account = account(args, true)?;
+pub async fn chat(args: Talk) -> Result<()> {
+    let account = account(args.who, true)?;
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let options = chat::Options { account, terminal };
+    // Such a terminal has no cursor to move.
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     let (logged_in, is_logged_in) = oneshot::channel();
     // The password prompt comes first. It needs the terminal in its usual mode, and a signal ends
     // the process there.
-    let ready = move || -> Result<Option<RawTerminal>> {
-        let _ = logged_in.send(());
-        terminal.then(RawTerminal::enter).transpose()
-    };
     let stopped = async {
         match is_logged_in.await {
             Ok(()) => stop().await,
             Err(_) => std::future::pending().await,
         }
     };
+    let chat = async {
+        let logged_in = || drop(logged_in.send(()));
+        if terminal && !dumb && !args.plain {
+            return troupe_terminal::run(account, logged_in).await;
+        }
+        let ready = || -> Result<Option<RawTerminal>> {
+            logged_in();
+            terminal.then(RawTerminal::enter).transpose()
+        };
+        chat::run(chat::Options { account, terminal }, ready, BufReader::new(stdin()), stdout()).await
+    };
     tokio::select! {
-        ended = chat::run(options, ready, BufReader::new(stdin()), stdout()) => ended,
+        ended = chat => ended,
         () = stopped => Ok(()),
     }
 }

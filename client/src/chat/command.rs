@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use troupe_core::event::Role;
+
 use super::editor::Entered;
 
 /// Longest delay of `:delay`, one day.
@@ -31,6 +33,8 @@ pub(super) enum Line {
     Groups,
     New {
         name: String,
+        /// Anyone may join.
+        open: bool,
         members: Vec<String>,
     },
     Join(String),
@@ -66,18 +70,24 @@ pub(super) enum Act {
         name: String,
         lift: bool,
     },
+    Rename(String),
+    Role {
+        name: String,
+        role: Role,
+    },
     /// Empty: none.
     Notice(String),
     /// Seconds between two messages of a member.
     Slow(u64),
 }
 
-pub(super) const HELP: &[(&str, &str)] = &[
-    ("text", "say it in the current conversation"),
+/// Each command, and its meaning.
+pub const HELP: &[(&str, &str)] = &[
+    ("text", "say it in the current conversation; // or :: begins a text with one such sign"),
     ("name;;text", "say it to one user (name or id)"),
     (":to <name|#group|id>", "make this the current conversation; 'everyone' to go back"),
     (":groups", "list your conversations"),
-    (":new <name> [members..]", "create a group"),
+    (":new <name> [members..]", "create a group / :open <name> [members..] creates one that anyone may join"),
     (":join <id>", "join an open group, or one that you are invited to; with a link in place of the id, by it"),
     (":link [uses]", "make an invite link of the current group"),
     (":decline <id>", "refuse an invitation"),
@@ -86,6 +96,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     (":who", "members of the current conversation"),
     (":history [n]", "the last messages of the current conversation, with their numbers"),
     (":react <number> <emoji>", "react to a message / :unreact takes it back"),
+    (":rename <name>", "give the current group another name"),
+    (":role <name> <role>", "make a member of the current group owner, admin or member"),
     (":mute <name> <minutes>", "let a member of the current group not speak / :unmute <name>"),
     (":ban <name>", "remove a user and keep it out / :unban <name>"),
     (":notice [text]", "set the notice of the current group, or none"),
@@ -104,7 +116,7 @@ pub(super) const HELP: &[(&str, &str)] = &[
 /// Parses an entered line. Only typed text is a command or an address; pasted text is message text.
 pub(super) fn parse_entered(entered: &Entered) -> Line {
     let typed = &entered.text[..entered.typed];
-    let is_command = typed.trim_start().starts_with(':');
+    let is_command = command(typed.trim_start()).is_some();
     let is_address = typed.contains(";;");
     if entered.typed == entered.text.len() {
         parse(&entered.text)
@@ -125,18 +137,19 @@ pub(super) fn parse(line: &str) -> Line {
     if line.is_empty() {
         return Line::Nothing;
     }
-    if !line.starts_with(':') {
+    if line.starts_with("//") || line.starts_with("::") {
+        return Line::Say(line[1..].to_owned());
+    }
+    let Some(command) = command(line) else {
         return match line.split_once(";;") {
-            Some((to, text)) if !to.trim().is_empty() && !to.trim().contains(char::is_whitespace) => {
-                match text.trim() {
-                    "" => Line::Usage("name;;text"),
-                    text => Line::Whisper { to: to.trim().to_owned(), text: text.to_owned() },
-                }
-            }
+            Some((to, text)) if is_address(to.trim()) => match text.trim() {
+                "" => Line::Usage("name;;text"),
+                text => Line::Whisper { to: to.trim().to_owned(), text: text.to_owned() },
+            },
             _ => Line::Say(line.to_owned()),
         };
-    }
-    let (verb, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    };
+    let (verb, rest) = command.split_once(char::is_whitespace).unwrap_or((&command, ""));
     let rest = rest.trim();
     let words = || rest.split_whitespace().map(str::to_owned);
     match (verb, rest) {
@@ -156,10 +169,11 @@ pub(super) fn parse(line: &str) -> Line {
         (":emoji", "") => Line::Emoji(1),
         (":emoji", page) => page.parse().map_or(Line::Usage(":emoji [page]"), Line::Emoji),
         (":delay", rest) => delay(rest).unwrap_or(Line::Usage(":delay <seconds, at most a day> <text>")),
-        (":new", "") => Line::Usage(":new <name> [members..]"),
-        (":new", _) => {
+        (":new" | ":open", "") => Line::Usage(":new <name> [members..], :open <name> [members..]"),
+        (":new" | ":open", _) => {
             let mut words = words();
-            Line::New { name: words.next().unwrap_or_default(), members: words.collect() }
+            let name = words.next().unwrap_or_default();
+            Line::New { name, open: verb == ":open", members: words.collect() }
         }
         (":join", "") => Line::Usage(":join <id>"),
         (":join", id) => Line::Join(id.to_owned()),
@@ -173,8 +187,11 @@ pub(super) fn parse(line: &str) -> Line {
         (":unreact", rest) => react(rest, true).unwrap_or(Line::Usage(":unreact <number> <emoji>")),
         (":link", "") => Line::Link(1),
         (":link", uses) => uses.parse().map_or(Line::Usage(":link [uses]"), Line::Link),
-        (":mute" | ":unmute" | ":ban" | ":unban" | ":notice" | ":slow", rest) => moderate(verb, rest)
-            .map_or(Line::Usage(":mute <name> <minutes>, :ban <name>, :slow <seconds>"), Line::Moderate),
+        (":mute" | ":unmute" | ":ban" | ":unban" | ":notice" | ":slow" | ":rename" | ":role", rest) => {
+            const USAGE: &str = ":mute <name> <minutes>, :ban <name>, :slow <seconds>, :rename <name>, \
+                :role <name> owner|admin|member";
+            moderate(verb, rest).map_or(Line::Usage(USAGE), Line::Moderate)
+        }
         (":history", "") => Line::History(20),
         (":history", count) => match count.parse() {
             Ok(count @ 1..=500) => Line::History(count),
@@ -182,6 +199,18 @@ pub(super) fn parse(line: &str) -> Line {
         },
         _ => Line::Usage("no such command; :all lists them"),
     }
+}
+
+/// A command begins with a colon or a slash and a letter. Anything else, such as `:-)`, is text.
+/// The colon stands for both signs from here on.
+fn command(line: &str) -> Option<String> {
+    let rest = line.strip_prefix([':', '/'])?;
+    rest.starts_with(|c: char| c.is_ascii_alphabetic()).then(|| format!(":{rest}"))
+}
+
+/// Whether `;;` behind it addresses a user. `for(;;)` is text.
+fn is_address(to: &str) -> bool {
+    !to.is_empty() && to.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 fn delay(rest: &str) -> Option<Line> {
@@ -199,6 +228,12 @@ fn moderate(verb: &str, rest: &str) -> Option<Act> {
         }
         (":unmute", [name]) => Some(Act::Mute { name: (*name).to_owned(), minutes: 0 }),
         (":ban" | ":unban", [name]) => Some(Act::Ban { name: (*name).to_owned(), lift: verb == ":unban" }),
+        (":rename", [_, ..]) => Some(Act::Rename(rest.to_owned())),
+        (":role", [name, role]) => {
+            let roles = [Role::Owner, Role::Admin, Role::Member];
+            let role = roles.into_iter().find(|known| known.name() == *role)?;
+            Some(Act::Role { name: (*name).to_owned(), role })
+        }
         (":notice", _) => Some(Act::Notice(rest.to_owned())),
         (":slow", [seconds]) => seconds.parse().ok().map(Act::Slow),
         _ => None,

@@ -18,7 +18,7 @@ pub const PASTE_MARKS_OFF: &str = "\x1b[?2004l";
 
 /// An entered line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Entered {
+pub struct Entered {
     pub text: String,
     /// Bytes of `text` that were typed before the first paste.
     pub typed: usize,

@@ -1,95 +1,157 @@
-//! Output of the chat: one line each, plain text, with colour if the output is a terminal.
+//! The interface between a chat and its terminal: input becomes a [`Wish`], and everything to show
+//! goes through [`Screen`].
 
-use tokio::io::{AsyncWrite, AsyncWriteExt};
-use troupe_core::text::{clean, clean_name};
+use std::future::Future;
+use std::io;
 
+use troupe_core::text::clean;
+use troupe_core::{ConversationId, Seq, Timestamp};
+
+use super::editor::Entered;
 use crate::client::State;
 
-pub(super) const SENDING: &str = "…";
-pub(super) const SENT: &str = "✓";
-pub(super) const DELIVERED: &str = "✓✓";
-pub(super) const FAILED: &str = "✗";
-
-/// Lines shown of one message. `troupe msg tail` prints the rest.
-const MESSAGE_LINES: usize = 200;
-
-pub(super) struct Screen<W> {
-    output: W,
-    terminal: bool,
-    /// The last line holds the prompt.
-    prompted: bool,
+/// Delivers steps of input. Cancel-safe.
+pub trait Input<Step> {
+    /// `None`: the input has ended.
+    fn next(&mut self) -> impl Future<Output = anyhow::Result<Option<Step>>> + Send;
 }
 
-impl<W: AsyncWrite + Unpin> Screen<W> {
-    pub fn new(output: W, terminal: bool) -> Screen<W> {
-        Screen { output, terminal, prompted: false }
+/// A request of the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Nothing,
+    Enter(Entered),
+    /// Make this the current conversation.
+    Open(ConversationId),
+    /// Show events before this one.
+    Older(ConversationId, Seq),
+    Quit,
+}
+
+/// An event in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub seq: Seq,
+    pub time: Timestamp,
+    /// Name of the sender.
+    pub who: String,
+    /// By this user, on any device.
+    pub mine: bool,
+    pub what: What,
+    /// Behind a message of a page.
+    pub reactions: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    Message(String),
+    /// Any other event.
+    Fact(String),
+}
+
+/// A conversation of the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub conversation: ConversationId,
+    pub label: String,
+    pub unread: u64,
+    /// The last event that the user has read.
+    pub read: Seq,
+    pub time: Timestamp,
+}
+
+/// The state of a message of this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Sending,
+    /// Acknowledged: durable on a majority.
+    Sent,
+    /// On a device of another user.
+    Delivered,
+    Failed,
+}
+
+impl Mark {
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Mark::Sending => "…",
+            Mark::Sent => "✓",
+            Mark::Delivered => "✓✓",
+            Mark::Failed => "✗",
+        }
+    }
+}
+
+/// Shows a chat. All text may come from other users: an implementation cleans it of control
+/// characters.
+pub trait Screen: Send {
+    type Step: Send;
+
+    fn take(&mut self, step: Self::Step) -> Wish;
+
+    /// Whether the user sees new events of this conversation.
+    fn shows(&self, _conversation: ConversationId) -> bool {
+        true
     }
 
-    /// A message. `place` is the label of its conversation. Continuation lines are marked, so that
-    /// none of them looks like another message.
-    pub async fn message(&mut self, place: &str, who: &str, text: &str) -> std::io::Result<()> {
-        let who = clean_name(who);
-        let mut lines = text.lines().map(clean);
-        let first = lines.next().unwrap_or_default();
-        if self.terminal {
-            self.line(&format!("\x1b[2m[{place}]\x1b[0m \x1b[1m{who}\x1b[0m: {first}")).await?;
-        } else {
-            self.line(&format!("[{place}] {who}: {first}")).await?;
-        }
-        for line in lines.take(MESSAGE_LINES) {
-            self.line(&format!("  | {line}")).await?;
-        }
-        Ok(())
+    /// Whether the chat fetches the list of conversations, and pages of the current one.
+    fn has_overview(&self) -> bool {
+        false
     }
 
-    /// A notice of this client.
-    pub async fn notice(&mut self, text: &str) -> std::io::Result<()> {
-        let text = clean(text);
-        if self.terminal {
-            self.line(&format!("\x1b[2m* {text}\x1b[0m")).await
-        } else {
-            self.line(&format!("* {text}")).await
-        }
-    }
+    fn said(
+        &mut self,
+        conversation: ConversationId,
+        label: &str,
+        said: &Said,
+    ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// The outcome of the message with this number.
-    pub async fn mark(&mut self, mark: &str, number: u64, text: &str) -> std::io::Result<()> {
-        self.line(format!("  {mark} #{number} {}", clean(text)).trim_end()).await
-    }
+    /// A remark of this client.
+    fn notice(&mut self, text: &str) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Shows the prompt and the typed text. Only in a terminal.
-    pub async fn prompt(&mut self, place: &str, typed: &str) -> std::io::Result<()> {
-        if self.terminal {
-            let prompt = format!("\r\x1b[K\x1b[1m{place}>\x1b[0m {}", clean(typed));
-            self.output.write_all(prompt.as_bytes()).await?;
-            self.prompted = true;
-        }
-        self.output.flush().await
-    }
+    /// A message of this device. `number` counts them.
+    fn sending(
+        &mut self,
+        number: u64,
+        conversation: ConversationId,
+        label: &str,
+        text: &str,
+    ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Removes the prompt. The typed text is kept.
-    pub async fn end_prompt(&mut self) -> std::io::Result<()> {
-        if std::mem::take(&mut self.prompted) {
-            self.output.write_all(b"\r\x1b[K").await?;
-        }
-        self.output.flush().await
-    }
+    /// The outcome of the message with this number, with its place in the log if it has one.
+    fn outcome(
+        &mut self,
+        number: u64,
+        mark: Mark,
+        seq: Option<Seq>,
+        text: &str,
+    ) -> impl Future<Output = io::Result<()>> + Send;
 
-    async fn line(&mut self, text: &str) -> std::io::Result<()> {
-        if std::mem::take(&mut self.prompted) {
-            self.output.write_all(b"\r\x1b[K").await?;
-        }
-        self.output.write_all(text.as_bytes()).await?;
-        self.output.write_all(b"\n").await
-    }
+    /// Called before each wait for input: everything is shown from now on. `place` is the label of
+    /// the current conversation, or a question.
+    fn prompt(&mut self, place: &str) -> impl Future<Output = io::Result<()>> + Send;
+
+    fn end_prompt(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// The current conversation has changed.
+    fn opened(&mut self, _conversation: Option<ConversationId>, _label: &str) {}
+
+    fn overview(&mut self, _conversations: Vec<Listed>) {}
+
+    /// Events of a conversation, oldest first. `more`: there are events before them.
+    fn page(&mut self, _conversation: ConversationId, _page: Vec<Said>, _more: bool) {}
+
+    fn state(&mut self, state: &State) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 /// A state in words. `None` for a transient one.
-pub(super) fn state(state: &State) -> Option<String> {
+pub fn state_in_words(state: &State) -> Option<String> {
     match state {
         State::Connecting => None,
         State::Online { node, address } => Some(format!("online at node {node} ({address})")),
-        State::Offline { reason } => Some(format!("offline: {reason}; looking for another node, nothing is lost")),
-        State::Kicked { text, .. } => Some(format!("this session has ended: {text}")),
+        State::Offline { reason } => {
+            Some(format!("offline: {}; looking for another node, nothing is lost", clean(reason)))
+        }
+        State::Kicked { text, .. } => Some(format!("this session has ended: {}", clean(text))),
     }
 }

@@ -5,6 +5,8 @@
 //! conversation.
 
 mod commands;
+mod names;
+mod pages;
 mod read;
 mod typed;
 
@@ -15,16 +17,15 @@ use anyhow::Result;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::io::AsyncWrite;
-use troupe_core::text::clean_name;
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, UserId};
 
-use super::Options;
+use super::account::Account;
 use super::editor::Entered;
-use super::screen::{self, DELIVERED, FAILED, SENDING, SENT, Screen};
+use super::screen::{Listed, Mark, Said, Screen};
 use crate::client::{Acked, Client, Events, Incoming};
 use crate::error::Error;
 use crate::msg::{NamedConversation, group_label, restored};
+use pages::said;
 use read::ToRead;
 
 /// Sent messages whose delivery is tracked.
@@ -54,12 +55,15 @@ pub(super) enum Work {
     /// Time to send the read positions.
     MarkRead,
     Marked,
+    Overview(Result<Vec<Listed>>),
+    /// The events, and whether there are more before them.
+    Page(ConversationId, Result<(Vec<Said>, bool)>),
 }
 
-pub(super) struct ChatSession<W> {
+pub(super) struct ChatSession<S> {
     client: Client,
-    options: Options,
-    screen: Screen<W>,
+    account: Account,
+    screen: S,
     /// `None` after the user was removed from the conversation. Text is then refused.
     current: Option<ConversationId>,
     /// A change of the conversation is pending.
@@ -84,12 +88,11 @@ pub(super) struct ChatSession<W> {
     bot: bool,
 }
 
-impl<W: AsyncWrite + Unpin> ChatSession<W> {
-    pub fn new(client: Client, options: Options, output: W) -> ChatSession<W> {
-        let screen = Screen::new(output, options.terminal);
+impl<S: Screen> ChatSession<S> {
+    pub fn new(client: Client, account: Account, screen: S) -> ChatSession<S> {
         ChatSession {
             client,
-            options,
+            account,
             screen,
             current: Some(ConversationId::Everyone),
             switching: false,
@@ -109,7 +112,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
     }
 
     pub async fn greet(&mut self, notices: &[String]) -> Result<()> {
-        let name = self.client.name().unwrap_or_else(|| self.options.account.name.clone());
+        let name = self.client.name().unwrap_or_else(|| self.account.name.clone());
         if let Some(me) = self.client.user() {
             self.names.insert(me, name.clone());
         }
@@ -119,18 +122,20 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         for notice in notices {
             self.screen.notice(notice).await?;
         }
+        self.fetch_overview();
+        self.open(self.current);
         Ok(())
     }
 
-    /// Shows the typed text and its conversation.
-    pub async fn prompt(&mut self, typed: &str) -> Result<()> {
+    /// Shows the current conversation.
+    pub async fn prompt(&mut self) -> Result<()> {
         let place = match (&self.unconfirmed, self.switching, self.current) {
             (Some(_), _, _) => "send it? (y/n) ".to_owned(),
             (None, true, _) => "...".to_owned(),
             (None, false, Some(current)) => self.label(current),
             (None, false, None) => "nowhere".to_owned(),
         };
-        Ok(self.screen.prompt(&place, typed).await?)
+        Ok(self.screen.prompt(&place).await?)
     }
 
     /// Whether new input must wait for an answer.
@@ -148,7 +153,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
     pub async fn finish(mut self, events: &mut Events) -> Result<()> {
         self.screen.end_prompt().await?;
         // A state folder keeps the outbox. Without one, unsent messages are lost after this wait.
-        let keeps = self.options.account.keeps_state();
+        let keeps = self.account.keeps_state();
         let end = tokio::time::Instant::now() + if keeps { Duration::from_secs(1) } else { LAST_WORDS };
         self.mark_read();
         while self.pending > 0 || self.client.outbox_len() > 0 || self.to_read.is_under_way() {
@@ -178,11 +183,12 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         match self.client.send(conversation, Body::text(&text)) {
             Ok(handle) => {
                 self.mine.insert(handle.id, number);
-                self.screen.mark(SENDING, number, &format!("[{}] {text}", self.label(conversation))).await?;
+                let label = self.label(conversation);
+                self.screen.sending(number, conversation, &label, &text).await?;
                 self.pending += 1;
                 self.work(async move { Work::Sent { number, conversation, outcome: handle.await } });
             }
-            Err(error) => self.screen.mark(FAILED, number, &error.to_string()).await?,
+            Err(error) => self.screen.outcome(number, Mark::Failed, None, &error.to_string()).await?,
         }
         Ok(())
     }
@@ -193,19 +199,19 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             Work::Sent { number, conversation, outcome: Ok(acked) } => {
                 self.pending -= 1;
                 if self.reached.get(&conversation).is_some_and(|reached| *reached >= acked.seq) {
-                    self.screen.mark(DELIVERED, number, "").await?;
+                    self.screen.outcome(number, Mark::Delivered, Some(acked.seq), "").await?;
                     return Ok(true);
                 }
                 self.watched.insert((conversation, acked.seq), number);
                 if self.watched.len() > WATCHED {
                     self.watched.pop_first();
                 }
-                self.screen.mark(SENT, number, "").await?;
+                self.screen.outcome(number, Mark::Sent, Some(acked.seq), "").await?;
             }
             Work::Sent { number, outcome: Err(error), .. } => {
                 self.pending -= 1;
                 self.mine.retain(|_, mine| *mine != number);
-                self.screen.mark(FAILED, number, &error.to_string()).await?;
+                self.screen.outcome(number, Mark::Failed, None, &error.to_string()).await?;
             }
             Work::Say(conversation, text) => self.say(conversation, text).await?,
             Work::Whisper(place, text) => {
@@ -225,6 +231,8 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             }
             Work::Lines(Err(error)) => self.screen.notice(&format!("{error:#}")).await?,
             Work::Switch(answer) => return self.switched(answer).await,
+            Work::Overview(answer) => self.listed(answer).await?,
+            Work::Page(conversation, answer) => self.paged(conversation, answer).await?,
             Work::MarkRead => self.mark_read(),
             Work::Marked => self.to_read.marked(),
         }
@@ -237,7 +245,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         match answer {
             Ok((place, words)) => {
                 self.learn(&place);
-                self.current = Some(place.conversation);
+                self.open(Some(place.conversation));
                 self.screen.notice(&words).await?;
                 while !self.switching
                     && let Some(entered) = self.held.pop_front()
@@ -263,11 +271,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
     pub async fn incoming(&mut self, incoming: Incoming) -> Result<()> {
         match incoming {
             Incoming::Event { conversation, event } => self.event(conversation, event).await?,
-            Incoming::State(state) => {
-                if let Some(text) = screen::state(&state) {
-                    self.screen.notice(&text).await?;
-                }
-            }
+            Incoming::State(state) => self.screen.state(&state).await?,
             Incoming::Cursor { conversation, user, delivered, .. } if Some(user) != self.client.user() => {
                 let reached: Vec<_> = self
                     .watched
@@ -278,11 +282,12 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
                 *furthest = delivered.max(*furthest);
                 for (place, number) in reached {
                     self.watched.remove(&place);
-                    self.screen.mark(DELIVERED, number, "").await?;
+                    self.screen.outcome(number, Mark::Delivered, Some(place.1), "").await?;
                 }
             }
             Incoming::Cursor { .. } => {}
             Incoming::ConversationAdded { conversation, .. } => {
+                self.fetch_overview();
                 if let ConversationId::Group(_) = conversation {
                     self.screen.notice(&format!("you are in {conversation}; :to {conversation} to talk there")).await?;
                 }
@@ -297,8 +302,9 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
                 self.screen.notice(&format!("you are no longer in {}", self.label(conversation))).await?;
                 // The typed text was meant for that group, so it must not go to everyone.
                 if self.current == Some(conversation) {
-                    self.current = None;
+                    self.open(None);
                 }
+                self.fetch_overview();
             }
             Incoming::Restored { conversation, kept, lost, .. } => {
                 let place = self.label(conversation);
@@ -318,7 +324,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
 
     async fn event(&mut self, conversation: ConversationId, event: Event) -> Result<()> {
         let mine = self.mine.remove(&event.client_message_id).is_some();
-        if Some(event.sender) != self.client.user() {
+        if Some(event.sender) != self.client.user() && self.screen.shows(conversation) {
             self.has_shown(conversation, event.seq);
         }
         if mine {
@@ -330,14 +336,9 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
         {
             self.titles.insert(conversation, group_label(name, conversation));
         }
-        let place = self.label(conversation);
-        match &event.kind {
-            EventKind::Message(body) => match body.as_text() {
-                Some(text) => self.screen.message(&place, &who, text).await?,
-                None => self.screen.message(&place, &who, &event.kind.words()).await?,
-            },
-            kind => self.screen.notice(&format!("[{place}] {who} {}", kind.words())).await?,
-        }
+        let label = self.label(conversation);
+        let said = said(&event, who, self.client.user());
+        self.screen.said(conversation, &label, &said).await?;
         if self.bot
             && let ConversationId::Direct { .. } = conversation
             && Some(event.sender) != self.client.user()
@@ -347,38 +348,6 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             self.say(conversation, answer).await?;
         }
         Ok(())
-    }
-
-    /// The label of a conversation on this screen: `everyone`, `@user`, or `#title g<id>`. No group
-    /// label looks like a user.
-    fn label(&self, conversation: ConversationId) -> String {
-        let peer = self.client.user().and_then(|me| conversation.peer_of(me)).and_then(|peer| self.names.get(&peer));
-        match (self.titles.get(&conversation), peer) {
-            (Some(label), _) => label.clone(),
-            (None, Some(name)) => format!("@{}", clean_name(name)),
-            (None, None) => conversation.to_string(),
-        }
-    }
-
-    fn learn(&mut self, place: &NamedConversation) {
-        self.titles.insert(place.conversation, place.label.clone());
-    }
-
-    async fn name(&mut self, user: UserId) -> String {
-        if let Some(name) = self.names.get(&user) {
-            return name.clone();
-        }
-        let ids = [user];
-        let asked = tokio::time::timeout(NAME_WAIT, self.client.get_users(&ids, &[])).await;
-        match asked.ok().and_then(Result::ok).and_then(|users| users.into_iter().next()) {
-            Some(found) => {
-                if self.names.len() < NAMES {
-                    self.names.insert(user, found.name.clone());
-                }
-                found.name
-            }
-            None => format!("user {user}"),
-        }
     }
 
     fn work(&mut self, work: impl Future<Output = Work> + Send + 'static) {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::Lines;
 use super::command::{Act, Line, parse};
+use super::plain::Lines;
 
 #[test]
 fn lines_mean_what_cim_users_expect() {
@@ -27,8 +27,22 @@ fn lines_mean_what_cim_users_expect() {
     assert_eq!((parse(":link"), parse(":link 5")), (Line::Link(1), Line::Link(5)));
     assert_eq!(parse(":slow 30"), Line::Moderate(Act::Slow(30)));
     assert_eq!(parse(":unreact 12  ❤ "), Line::React { to: 12, emoji: "❤".into(), remove: true });
-    assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), members });
+    assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), open: false, members });
+    assert_eq!(parse(":open team"), Line::New { name: "team".into(), open: true, members: Vec::new() });
+    assert_eq!(parse(":rename The best team"), Line::Moderate(Act::Rename("The best team".into())));
+    let admin = Act::Role { name: "bob".into(), role: troupe_core::event::Role::Admin };
+    assert_eq!(parse("/role bob admin"), Line::Moderate(admin));
     assert_eq!(parse("   "), Line::Nothing);
+}
+
+#[test]
+fn text_with_signs_is_text() {
+    for text in [":-)", ":)", "/ or", "for(;;) {}", "for(;;)", "a;b;;c d", ";;", ":;;"] {
+        assert_eq!(parse(text), Line::Say(text.into()));
+    }
+    assert_eq!(parse("//etc/hosts"), Line::Say("/etc/hosts".into()));
+    assert_eq!(parse("::smile"), Line::Say(":smile".into()));
+    assert_eq!(parse("/q!"), Line::Quit);
 }
 
 #[test]
@@ -51,6 +65,9 @@ fn a_line_that_is_not_understood_is_never_sent_to_anybody() {
         ":ban",
         ":slow now",
         ":link many",
+        ":rename",
+        ":role bob king",
+        "/etc/hosts",
     ] {
         assert!(matches!(parse(line), Line::Usage(_)), "{line}");
     }

@@ -26,6 +26,7 @@ mod secure;
 mod server;
 mod shapes;
 mod starts;
+mod terminal;
 mod transfer;
 #[cfg(feature = "planted-bugs")]
 mod upgrade;

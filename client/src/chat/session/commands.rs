@@ -68,7 +68,7 @@ pub(super) async fn history(client: Client, conversation: ConversationId, count:
 }
 
 /// Behind a message: each emoji with its users, the own ones in parentheses.
-fn shown(reactions: &[Reaction]) -> String {
+pub(super) fn shown(reactions: &[Reaction]) -> String {
     let one = |reaction: &Reaction| match (clean(&reaction.emoji), reaction.users) {
         (emoji, users) if reaction.mine => format!("({emoji} {users})"),
         (emoji, users) => format!("{emoji} {users}"),
@@ -106,6 +106,11 @@ pub(super) async fn moderate(client: Client, group: ConversationId, act: Act) ->
         }
         Act::Ban { name, lift: false } => client.ban(group, one(name).await?).await?,
         Act::Ban { name, lift: true } => client.lift_ban(group, one(name).await?).await?,
+        Act::Rename(name) => client.change_group(group, Intent::Rename { name }).await?,
+        Act::Role { name, role } => {
+            let user = one(name).await?;
+            client.change_group(group, Intent::SetRole { user, role }).await?
+        }
         Act::Notice(notice) => {
             client.set_group(group, Settings { notice: Some(notice), ..Settings::default() }).await?
         }
@@ -116,9 +121,14 @@ pub(super) async fn moderate(client: Client, group: ConversationId, act: Act) ->
     Ok(Vec::new())
 }
 
-pub(super) async fn create_group(client: Client, name: String, members: Vec<String>) -> Result<NamedConversation> {
+pub(super) async fn create_group(
+    client: Client,
+    name: String,
+    open: bool,
+    members: Vec<String>,
+) -> Result<NamedConversation> {
     let users = users(&client, &members).await?;
-    let conversation = client.create_group(&name, false, &users).await?;
+    let conversation = client.create_group(&name, open, &users).await?;
     Ok(NamedConversation { conversation, label: group_label(&name, conversation) })
 }
 

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::io::AsyncWrite;
 use troupe_core::{ConversationId, Seq};
 
 use super::{ChatSession, Work};
+use crate::chat::Screen;
 
 /// Positions are collected for this long, so that a burst of messages is one request per
 /// conversation.
@@ -30,7 +30,7 @@ impl ToRead {
     }
 }
 
-impl<W: AsyncWrite + Unpin> ChatSession<W> {
+impl<S: Screen> ChatSession<S> {
     pub(super) fn has_shown(&mut self, conversation: ConversationId, seq: Seq) {
         self.to_read.positions.insert(conversation, seq);
         if !std::mem::replace(&mut self.to_read.gathering, true) {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::AsyncWrite;
 use troupe_core::ConversationId;
 
 use super::{ChatSession, Work, commands};
 use crate::chat::command::{HELP, Line, parse_entered};
 use crate::chat::editor::Entered;
-use crate::chat::{emoji, screen};
+use crate::chat::emoji;
+use crate::chat::screen::{Screen, Wish, state_in_words};
 use crate::msg::{NamedConversation, resolve};
 
 /// Pending commands and messages. Above it a new one is refused.
@@ -21,9 +21,25 @@ const HELD: usize = 256;
 const PASTED_LINES: usize = 3;
 const PASTED_BYTES: usize = 500;
 
-impl<W: AsyncWrite + Unpin> ChatSession<W> {
+impl<S: Screen> ChatSession<S> {
+    /// Takes a step of input. `false`: quit.
+    pub async fn take(&mut self, step: S::Step) -> Result<bool> {
+        match self.screen.take(step) {
+            Wish::Nothing => {}
+            Wish::Enter(entered) => return self.line(entered).await,
+            Wish::Open(conversation) => {
+                if !self.switching {
+                    self.open(Some(conversation));
+                }
+            }
+            Wish::Older(conversation, before) => self.fetch_page(conversation, before),
+            Wish::Quit => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Takes an entered line. `false`: quit.
-    pub async fn line(&mut self, entered: Entered) -> Result<bool> {
+    async fn line(&mut self, entered: Entered) -> Result<bool> {
         if let Some(text) = self.unconfirmed.take() {
             match entered.text.trim() {
                 "y" | "Y" | "yes" => self.say_here(text).await?,
@@ -106,7 +122,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
             Line::React { to, emoji, remove } => self.lines(commands::react(client, current, to, emoji, remove)),
             Line::Decline(id) => self.lines(commands::decline(client, id)),
             Line::Invite(names) => self.lines(commands::invite(client, current, names)),
-            Line::New { name, members } => self.switch(commands::create_group(client, name, members)),
+            Line::New { name, open, members } => self.switch(commands::create_group(client, name, open, members)),
             Line::Join(id) => self.switch(commands::join(client, id)),
             Line::To(to) => self.switch(async move { resolve(&client, &to).await }),
             Line::Leave => self.leave(current),
@@ -156,7 +172,7 @@ impl<W: AsyncWrite + Unpin> ChatSession<W> {
     async fn info(&mut self) -> Result<()> {
         let (user, device) = (self.client.user().unwrap_or_default(), self.client.device().unwrap_or_default());
         let name = self.client.name().unwrap_or_default();
-        let state = screen::state(&self.client.state()).unwrap_or_else(|| "connecting".into());
+        let state = state_in_words(&self.client.state()).unwrap_or_else(|| "connecting".into());
         let version = env!("CARGO_PKG_VERSION");
         let server = self.client.connection().map(|connection| {
             let welcome = connection.welcome();

@@ -1,0 +1,167 @@
+//! `troupe chat` in a terminal: the full-screen client.
+//!
+//! The engine of `troupe_client::chat` runs commands and follows the cluster. This crate is its
+//! screen: [`model`] holds what the user sees and takes the keys, without IO; `view` draws it;
+//! [`run`] connects both to the terminal. Nothing that arrives moves the typed text or the rows
+//! that the user has scrolled to.
+
+mod complete;
+mod keys;
+mod line;
+mod model;
+mod room;
+mod view;
+mod wrap;
+
+use std::io::{self, stdout};
+
+use anyhow::{Context, Result};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream};
+use crossterm::execute;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use futures::StreamExt;
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::{Backend, CrosstermBackend};
+use troupe_client::State;
+use troupe_client::chat::{Account, Connected, Input, Listed, Mark, Said, Screen, Wish, converse};
+use troupe_core::{ConversationId, Seq, Timestamp};
+
+use keys::key;
+use model::{Key, Model};
+
+/// Chats on the full screen until the user quits.
+///
+/// `logged_in` is called after the login: the terminal prompts for a password in its own mode.
+pub async fn run(account: Account, logged_in: impl FnOnce()) -> Result<()> {
+    let connected = account.connect().await?;
+    logged_in();
+    let screen = FullScreen::new(&account, &connected)?;
+    let keys = Keys { stream: EventStream::new() };
+    converse(account, connected, keys, screen).await
+}
+
+struct Keys {
+    stream: EventStream,
+}
+
+impl Input<Event> for Keys {
+    async fn next(&mut self) -> Result<Option<Event>> {
+        self.stream.next().await.transpose().context("reading the terminal")
+    }
+}
+
+/// The terminal in its full-screen mode, until it is dropped.
+struct Mode;
+
+impl Mode {
+    fn enter() -> io::Result<Mode> {
+        enable_raw_mode()?;
+        // From here on the mode is left again, whatever fails.
+        let mode = Mode;
+        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        Ok(mode)
+    }
+}
+
+impl Drop for Mode {
+    fn drop(&mut self) {
+        // No further remedy exists if this fails.
+        let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen);
+        let _ = disable_raw_mode();
+    }
+}
+
+struct FullScreen<B: Backend> {
+    model: Model,
+    terminal: Terminal<B>,
+    zone: TimeZone,
+    account: Account,
+    _mode: Mode,
+}
+
+impl FullScreen<CrosstermBackend<io::Stdout>> {
+    fn new(account: &Account, connected: &Connected) -> Result<FullScreen<CrosstermBackend<io::Stdout>>> {
+        let mode = Mode::enter().context("the terminal has no full-screen mode: use --plain")?;
+        let name = connected.client.name().unwrap_or_else(|| account.name.clone());
+        let mut model = Model::new(name);
+        model.state = Some(connected.client.state());
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(FullScreen { model, terminal, zone: TimeZone::system(), account: account.clone(), _mode: mode })
+    }
+}
+
+impl<B> Screen for FullScreen<B>
+where
+    B: Backend<Error = io::Error> + Send,
+{
+    type Step = Event;
+
+    fn take(&mut self, event: Event) -> Wish {
+        let key = key(event);
+        if key == Key::Redraw {
+            // A terminal that changed its size, or that another program wrote to, is drawn again.
+            self.model.hint = self.terminal.clear().err().map(|error| error.to_string());
+        }
+        self.model.key(key)
+    }
+
+    fn shows(&self, conversation: ConversationId) -> bool {
+        self.model.sees(conversation)
+    }
+
+    fn has_overview(&self) -> bool {
+        true
+    }
+
+    async fn said(&mut self, conversation: ConversationId, label: &str, said: &Said) -> io::Result<()> {
+        self.model.said(conversation, label, said);
+        Ok(())
+    }
+
+    async fn notice(&mut self, text: &str) -> io::Result<()> {
+        self.model.notice(text);
+        Ok(())
+    }
+
+    async fn sending(&mut self, number: u64, conversation: ConversationId, label: &str, text: &str) -> io::Result<()> {
+        self.model.now = Timestamp(self.account.context.clock.now().0);
+        self.model.sending(number, conversation, label, text);
+        Ok(())
+    }
+
+    async fn outcome(&mut self, number: u64, mark: Mark, seq: Option<Seq>, text: &str) -> io::Result<()> {
+        self.model.outcome(number, mark, seq, text);
+        Ok(())
+    }
+
+    async fn prompt(&mut self, place: &str) -> io::Result<()> {
+        place.clone_into(&mut self.model.place);
+        let (model, zone) = (&mut self.model, &self.zone);
+        self.terminal.draw(|frame| view::draw(frame, model, zone))?;
+        Ok(())
+    }
+
+    async fn end_prompt(&mut self) -> io::Result<()> {
+        let (model, zone) = (&mut self.model, &self.zone);
+        self.terminal.draw(|frame| view::draw(frame, model, zone))?;
+        Ok(())
+    }
+
+    fn opened(&mut self, conversation: Option<ConversationId>, label: &str) {
+        self.model.opened(conversation, label);
+    }
+
+    fn overview(&mut self, conversations: Vec<Listed>) {
+        self.model.overview(conversations);
+    }
+
+    fn page(&mut self, conversation: ConversationId, page: Vec<Said>, more: bool) {
+        self.model.page(conversation, page, more);
+    }
+
+    async fn state(&mut self, state: &State) -> io::Result<()> {
+        self.model.changed(state);
+        Ok(())
+    }
+}
