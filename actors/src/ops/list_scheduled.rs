@@ -42,8 +42,8 @@ impl AtLeader for wire::ListScheduled {
     }
 }
 
-/// Only its sender sees a scheduled message, so no membership is asked for: a former member sees why
-/// its message was refused, and an outsider has none.
+/// Only its sender sees a scheduled message, so the page needs no membership: a former member sees
+/// why its message was refused, and an outsider has none.
 // Invariant: private.
 fn page(
     view: &View,
