@@ -24,10 +24,11 @@ use super::{ShardState, TICK};
 use crate::context::{Asker, NodeContext};
 use crate::message::{Answer, EventPush, Push, Refusal, Request, UserKey};
 use crate::protocol::ShardMsg;
-use crate::router::PATIENCE;
 
 /// Between two looks at the first rows while nothing is planned.
 const RESCAN: Duration = Duration::from_secs(60);
+/// For the accounts of the users of due work.
+const LOOKUP: Duration = Duration::from_secs(1);
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// When the leader looks next.
@@ -164,7 +165,7 @@ async fn propose(
     parent: &ActorRef<ShardMsg>,
 ) -> Result<u32, Refusal> {
     let users = due.iter().flat_map(|(_, rows)| rows).filter_map(|row| row.work.user()).collect();
-    let gone = gone(context, users).await?;
+    let gone = gone(context, users).await;
     let command = |(slot, rows): &(Slot, Vec<DueKey>)| {
         let of_slot = rows.iter().filter_map(|row| row.work.user()).filter(|user| gone.contains(user));
         let gone = of_slot.collect::<BTreeSet<UserId>>().into_iter().collect();
@@ -183,19 +184,19 @@ async fn propose(
     Ok(ran)
 }
 
-/// Those of these users whose accounts are disabled or deleted. Their rows may live elsewhere.
-async fn gone(context: &NodeContext, users: BTreeSet<UserId>) -> Result<BTreeSet<UserId>, Refusal> {
+/// Those of these users whose accounts are disabled or deleted. A shard that does not answer delays
+/// no work: its users were in order when they planned it.
+async fn gone(context: &NodeContext, users: BTreeSet<UserId>) -> BTreeSet<UserId> {
     let asked = users.into_iter().map(|user| async move {
         let request = Request::Credentials(UserKey::Id(user));
-        match context.router.ask(user.slot(), request, PATIENCE).await {
-            Ok(Answer::Account(account)) => Ok((account.standing.status != Status::Active).then_some(user)),
-            Err(Refusal::Rejected { .. }) => Ok(Some(user)),
-            Ok(_) => Err(Refusal::Unavailable),
-            Err(refusal) => Err(refusal),
-        }
+        let is_gone = match context.router.ask(user.slot(), request, LOOKUP).await {
+            Ok(Answer::Account(account)) => account.standing.status != Status::Active,
+            Err(Refusal::Rejected { .. }) => true,
+            Ok(_) | Err(_) => false,
+        };
+        is_gone.then_some(user)
     });
-    let found = futures::future::join_all(asked).await;
-    Ok(found.into_iter().collect::<Result<Vec<_>, Refusal>>()?.into_iter().flatten().collect())
+    futures::future::join_all(asked).await.into_iter().flatten().collect()
 }
 
 #[derive(Debug, Default)]
