@@ -241,6 +241,7 @@ impl ConversationState {
                 // The shard executes these.
                 Effect::InboxChanged { .. }
                 | Effect::Invited { .. }
+                | Effect::ProfileChanged { .. }
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
                 | Effect::DuePlanned { .. }

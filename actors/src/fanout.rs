@@ -198,6 +198,12 @@ impl FanoutState {
                     self.deliver_to(*id, &delivery);
                 }
             }
+            Push::Own { user, message } => {
+                let delivery = Delivery::new(Pushed::Own(message));
+                for id in self.users.get(&user).into_iter().flatten() {
+                    self.deliver_to(*id, &delivery);
+                }
+            }
             Push::SessionEnded { session, reason } => self.end_session(&session, &reason),
         }
     }

@@ -14,6 +14,7 @@ pub mod admin;
 pub mod cancel_scheduled;
 pub mod change_group;
 pub mod change_password;
+pub mod change_profile;
 pub mod cost;
 pub mod create_group;
 pub mod fetch;
@@ -41,6 +42,7 @@ pub mod revoke_session;
 pub mod schedule;
 pub mod send;
 pub mod show_group;
+pub mod show_profile;
 pub mod verify;
 
 use std::future::Future;
@@ -283,6 +285,7 @@ operations! {
         CancelScheduled cancel_scheduled: Done;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
+        ChangeProfile change_profile: Done;
         GetConversations get_conversations: Conversations;
     }
     // The leader of a shard performs these.
@@ -297,6 +300,7 @@ operations! {
         ListOnline list_online: Users;
         Admin admin: AdminAnswer as Admin;
         ShowGroup show_group: Group;
+        ShowProfile show_profile: OwnProfile;
         ListBans list_bans: Bans;
         ListLinks list_links: Links;
         PreviewLink preview_link: LinkPreview;

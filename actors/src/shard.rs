@@ -23,12 +23,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use troupe_core::planted::Bug;
 use troupe_core::record::OutboxKey;
-use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, limits};
+use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
 use troupe_proto::client::EndReason;
 
 use crate::admission::Bound;
 use crate::context::{Asker, NodeContext};
-use crate::message::{Push, Session};
+use crate::message::{Push, ServerMessage, Session, wire};
 use crate::ops::list_online::Names;
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, UserMsg};
@@ -189,6 +189,10 @@ impl ShardState {
                     let push = Push::Invitation { user, conversation, by };
                     self.context.router.push_all(self.presence.nodes(user), self.shard, &push);
                 }
+                Effect::ProfileChanged { user, profile } => {
+                    let profile = Some((*profile).into());
+                    self.tell_own(user, ServerMessage::Profile(wire::ProfilePush { profile }));
+                }
                 Effect::InvitationExpired { user, conversation, version } => {
                     let key = OutboxKey { slot: conversation.slot(), conversation, version, user };
                     let context = self.context.clone();
@@ -212,6 +216,12 @@ impl ShardState {
                 Effect::CursorMoved { .. } => {}
             }
         }
+    }
+
+    /// Pushes a message of the protocol to all devices of a user.
+    fn tell_own(&self, user: UserId, message: ServerMessage) {
+        let push = Push::Own { user, message: Box::new(message) };
+        self.context.router.push_all(self.presence.nodes(user), self.shard, &push);
     }
 
     fn moved(&mut self, conversation: ConversationId, head: Seq) {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use troupe_core::{ConversationId, Seq, UserId};
 use troupe_proto::client::EndReason;
 
-use crate::message::CursorPush;
+use crate::message::{CursorPush, ServerMessage};
 
 /// Unique on its node while the process lives.
 pub type ConnectionId = u64;
@@ -30,7 +30,7 @@ pub trait Sink: Send + Sync {
 pub struct Full;
 
 /// A push to a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Pushed {
     /// The next event of a conversation, in its encoded form: kinds of later versions pass through.
     Event { conversation: ConversationId, seq: Seq, event: Bytes },
@@ -42,6 +42,8 @@ pub enum Pushed {
     Left { conversation: ConversationId },
     /// The user has a new invitation.
     Invitation { conversation: ConversationId, by: UserId },
+    /// A message of the protocol for all devices of the user.
+    Own(Box<ServerMessage>),
 }
 
 /// Ways in which edges frame a push.

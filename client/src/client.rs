@@ -45,6 +45,7 @@ use crate::builder::Builder;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::outbox::Outbox;
+use crate::requests::OwnProfile;
 use crate::store::{Queued, Record, Session, SharedStore};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,8 @@ pub enum Incoming {
         conversation: ConversationId,
         by: UserId,
     },
+    /// This user has changed its profile, on any device.
+    Profile(OwnProfile),
     State(State),
     /// The outcome of a message that was in the outbox at the start, or whose handle was dropped.
     Settled {

@@ -21,7 +21,7 @@ pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
     ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn, Login,
-    Register, Resume, ServerFrame, Welcome,
+    ProfilePush, Register, Resume, ServerFrame, Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
@@ -50,6 +50,7 @@ pub enum Push {
     Cursor(CursorPush),
     Conversation(ConversationPush),
     Invitation(InvitationPush),
+    Profile(ProfilePush),
     Kicked(Kicked),
     GoAway(GoAway),
 }

@@ -6,6 +6,7 @@
 mod history;
 mod links;
 mod moderation;
+mod profile;
 mod scheduled;
 mod shown;
 
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 pub use history::*;
 pub use links::*;
 pub use moderation::*;
+pub use profile::*;
 pub use scheduled::*;
 pub use shown::*;
 

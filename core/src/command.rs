@@ -4,6 +4,7 @@
 mod account;
 mod due;
 mod import;
+mod profile;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
@@ -13,6 +14,7 @@ pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, Inv
 pub use due::{CancelScheduled, RunDue, Schedule};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
+pub use profile::{ChangeProfile, ProfileChange};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -28,6 +30,7 @@ pub enum Command {
     CreateAccount(Box<CreateAccount>),
     ChangeAccount(Box<ChangeAccount>),
     TouchSession(TouchSession),
+    ChangeProfile(Box<ChangeProfile>),
 
     // In the slot of the invitation.
     ChangeInvite(Box<ChangeInvite>),
@@ -60,7 +63,7 @@ macro_rules! boxed {
     )*};
 }
 
-boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct, Import, Schedule);
+boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct, Import, Schedule, ChangeProfile);
 
 impl Command {
     pub fn slot(&self) -> Slot {
@@ -72,6 +75,7 @@ impl Command {
             Command::CreateAccount(c) => c.name.slot(),
             Command::ChangeAccount(c) => c.user.slot(),
             Command::TouchSession(c) => c.user.slot(),
+            Command::ChangeProfile(c) => c.user.slot(),
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
             Command::AcceptInvitation(c) => c.user.slot(),
@@ -104,6 +108,8 @@ impl Command {
             }
             Command::ChangeAccount(_) | Command::TouchSession(_) | Command::RecordAct(_) => false,
             Command::AdvanceCursors(_) => false,
+            // A user has one profile, which is bounded.
+            Command::ChangeProfile(_) => false,
             Command::Import(c) => !c.events.is_empty(),
             // Consequences of earlier commits.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) | Command::RunDue(_) => false,

@@ -4,6 +4,7 @@
 
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
+use crate::record::Profile;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -15,6 +16,8 @@ pub enum Effect {
     Invited { user: UserId, conversation: ConversationId, by: UserId },
     /// An unanswered invitation expired: let the user leave the group.
     InvitationExpired { user: UserId, conversation: ConversationId, version: Seq },
+    /// The user's profile changed: notify the user's connections.
+    ProfileChanged { user: UserId, profile: Box<Profile> },
     /// A session ended: close its connection with this reason.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
     /// A member's cursors moved: notify the conversation's subscribed nodes. `read_moved`: not only

@@ -10,7 +10,7 @@
 //! Level 2 is of version 0.2. It brought accounts that administrators make and change, invitations,
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
-//! reactions, imports, moderation of groups, and work that has a time.
+//! reactions, imports, moderation of groups, work that has a time, and profiles.
 
 use std::fmt;
 
@@ -106,7 +106,8 @@ impl Command {
             | Command::Import(_)
             | Command::Schedule(_)
             | Command::CancelScheduled(_)
-            | Command::RunDue(_) => Level::SECOND,
+            | Command::RunDue(_)
+            | Command::ChangeProfile(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

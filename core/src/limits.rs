@@ -41,7 +41,7 @@ pub const EMOJI_BYTES: usize = 36;
 pub const REACTIONS_PER_MESSAGE: usize = 16;
 /// Bytes of the notice of a group. Above it: `Rejected(bad_request)`.
 pub const NOTICE_BYTES: usize = 4 * 1024;
-/// Bytes of the reference to a group's avatar. Above it: `Rejected(bad_request)`.
+/// Bytes of the reference to an avatar of a group or a user. Above it: `Rejected(bad_request)`.
 pub const AVATAR_BYTES: usize = 256;
 /// Seconds between two messages in slow mode. Above it: `Rejected(bad_request)`.
 pub const SLOW_SECONDS: u64 = 86_400;
@@ -81,6 +81,12 @@ pub const PAGE_BANS: usize = 500;
 pub const IMPORT_EVENTS: usize = 256;
 /// Positions of members in one command of an import. Above it: `Rejected(too_many)`.
 pub const IMPORT_CURSORS: usize = 1_024;
+/// Characters of a user's display name. Above it: `Rejected(bad_request)`.
+pub const DISPLAY_NAME_CHARS: usize = 64;
+/// Bytes of a user's text about itself. Above it: `Rejected(bad_request)`.
+pub const ABOUT_BYTES: usize = 1_024;
+/// Bytes of a user's language tag. Above it: `Rejected(bad_request)`.
+pub const LANGUAGE_BYTES: usize = 35;
 /// Unanswered invitations of strangers to one user. Above it an invitation is refused: the user
 /// leaves the group.
 pub const INVITATIONS_PENDING: usize = 100;

@@ -9,11 +9,11 @@
 //!
 //! Each rule checks everything before it writes anything, so that a rejection leaves no trace.
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
-//! strangers, [`account`] what is changed about it, [`session`] who is logged in, [`invite`] and
-//! [`audit`] what administrators leave behind; [`conversation`]
-//! the log and exactly-once; [`group`] how a group begins; [`import`] events that were decided
-//! elsewhere; [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`]
-//! work that has a time.
+//! strangers, [`profile`] the texts that a user shows, [`account`] the changes of an account,
+//! [`session`] who is logged in, [`invite`] and [`audit`] what administrators leave behind;
+//! [`conversation`] the log and exactly-once; [`group`] how a group begins; [`import`] events that
+//! were decided elsewhere; [`cursor`] how far members have got; [`outbox`] rows owed to other
+//! slots; [`due`] work that has a time.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -26,6 +26,7 @@ pub mod import;
 pub mod inbox;
 mod invite;
 mod outbox;
+mod profile;
 pub mod session;
 mod user;
 
@@ -73,6 +74,7 @@ impl Machine {
             Command::ChangeInvite(c) => step.change_invite(c),
             Command::RecordAct(c) => step.record_act(c),
             Command::AcceptInvitation(c) => step.accept_invitation(c),
+            Command::ChangeProfile(c) => step.change_profile(c),
             Command::Append(c) => step.append(c),
             Command::CreateGroup(c) => step.create_group(c),
             Command::AdvanceCursors(c) => step.advance_cursors(c),
@@ -102,6 +104,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::Import(c) => import::check_import(c),
         Command::Schedule(c) => feature::check_schedule(c),
         Command::CancelScheduled(c) => somebody(c.sender),
+        Command::ChangeProfile(c) => profile::check_profile(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)

@@ -9,6 +9,7 @@
 //! the tables.
 
 mod audit;
+mod change;
 mod conversation;
 mod counter;
 mod cursor;
@@ -27,6 +28,7 @@ mod name;
 mod numbered;
 mod outbox;
 mod placed;
+mod profile;
 mod reservation;
 mod session;
 mod user;
@@ -37,6 +39,7 @@ mod tests;
 use std::ops::Bound;
 
 pub use audit::{AuditKey, AuditRow, Author};
+pub use change::Change;
 pub use conversation::Conversation;
 pub use counter::Counter;
 pub use cursor::Cursor;
@@ -54,6 +57,7 @@ pub use name::NameOf;
 pub use numbered::Number;
 pub use outbox::{OutboxKey, OutboxRow};
 pub use placed::Placed;
+pub use profile::Profile;
 pub use reservation::Reservation;
 pub use session::Session;
 pub use user::{Act, Standing, Status, User};

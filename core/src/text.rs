@@ -6,6 +6,8 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+use crate::limits;
+
 /// Displayed marks per character. Further ones reach into the lines above and below, and are
 /// dropped.
 const MARKS: usize = 8;
@@ -93,6 +95,16 @@ pub fn clean_name(name: &str) -> String {
 pub fn is_title(title: &str) -> bool {
     let blank = title.chars().all(|c| c.is_whitespace() || is_default_ignorable(c));
     !blank && !title.contains('\t') && clean(title) == title
+}
+
+/// Whether a text of several lines is harmless as it is: [`clean_lines`] would not change it.
+pub fn is_prose(text: &str) -> bool {
+    clean_lines(text) == text
+}
+
+/// Whether a text may refer to a file or an image.
+pub fn is_reference(text: &str) -> bool {
+    text.len() <= limits::AVATAR_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_joinable(c: char) -> bool {

@@ -10,6 +10,7 @@
 mod body;
 mod end;
 mod failure;
+mod profile;
 mod push;
 mod request;
 mod settings;
@@ -18,6 +19,7 @@ mod token;
 pub use body::role;
 pub use end::EndReason;
 pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_LOW, UNAVAILABLE};
+pub use profile::change_profile;
 pub use push::{event_frame, event_of_frame, push_frame, push_of_frame};
 pub use request::{
     change, change_group, client_message_id, conversation, create_group, device, optional_client_message_id, schedule,

@@ -15,6 +15,7 @@ mod append;
 mod command;
 mod due;
 mod import;
+mod people;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;

@@ -5,7 +5,7 @@ use prost::Message;
 use troupe_core::{ConversationId, Event, EventKind, Seq, UserId};
 use troupe_proto::client::EndReason;
 
-use super::{Session, wire};
+use super::{ServerMessage, Session, wire};
 
 /// From a leader to a node with subscribed connections. A push is a hint: the heads reveal a lost
 /// one.
@@ -29,6 +29,11 @@ pub enum Push {
         user: UserId,
         conversation: ConversationId,
         by: UserId,
+    },
+    /// For the connections of one user, as its clients get it.
+    Own {
+        user: UserId,
+        message: Box<ServerMessage>,
     },
     SessionEnded {
         session: Session,

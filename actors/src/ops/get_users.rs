@@ -1,6 +1,6 @@
 //! `get_users`: users by id and by name, without those that do not exist.
 
-use troupe_core::record::Status;
+use troupe_core::record::{Profile, Status};
 use troupe_core::{NameKey, Rejection, UserId, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -48,11 +48,15 @@ pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Found<wire::User
 }
 
 pub fn row(view: &View, id: UserId) -> Result<Option<wire::User>, EngineError> {
-    Ok(view.user(id)?.map(|user| wire::User {
+    let Some(user) = view.user(id)? else { return Ok(None) };
+    let deleted = user.standing.status == Status::Deleted;
+    let profile = if deleted { None } else { view.get::<Profile>(&id)? };
+    Ok(Some(wire::User {
         user_id: user.id.0,
         name: user.name,
         online: false,
-        deleted: user.standing.status == Status::Deleted,
+        deleted,
+        profile: profile.map(wire::Profile::from),
     }))
 }
 

@@ -177,6 +177,7 @@ impl ShardState {
             | Command::CreateGroup(_)
             | Command::UpdateInbox(_)
             | Command::AcceptInvitation(_)
+            | Command::ChangeProfile(_)
             | Command::SettleOutbox(_)
             | Command::CreateAccount(_)
             | Command::ChangeInvite(_)

@@ -68,6 +68,7 @@ pub(super) async fn read_all(
                 Some(Message::Cursor(push)) => Push::Cursor(push),
                 Some(Message::Conversation(push)) => Push::Conversation(push),
                 Some(Message::Invitation(push)) => Push::Invitation(push),
+                Some(Message::Profile(push)) => Push::Profile(push),
                 Some(Message::Kicked(push)) => Push::Kicked(push),
                 Some(Message::GoAway(push)) => Push::GoAway(push),
                 Some(Message::Ping(Ping { nonce })) => {

@@ -4,6 +4,7 @@ use troupe_core::event::Role;
 use troupe_core::{ConversationId, Seq, Timestamp, UserId};
 use troupe_proto::wire::client as wire;
 
+use super::Profile;
 use crate::error::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,7 @@ pub struct UserInfo {
     pub user: UserId,
     pub name: String,
     pub online: bool,
+    pub profile: Profile,
 }
 
 impl TryFrom<wire::Invitation> for InvitationInfo {
@@ -135,6 +137,7 @@ impl From<wire::Member> for GroupMember {
 
 impl From<wire::User> for UserInfo {
     fn from(user: wire::User) -> UserInfo {
-        UserInfo { user: UserId(user.user_id), name: user.name, online: user.online }
+        let profile = user.profile.unwrap_or_default().into();
+        UserInfo { user: UserId(user.user_id), name: user.name, online: user.online, profile }
     }
 }

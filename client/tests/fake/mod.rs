@@ -273,6 +273,7 @@ impl Server {
                     name: name.clone(),
                     online: true,
                     deleted: false,
+                    profile: None,
                 };
                 let users = truth.users.iter().enumerate().filter(wanted).map(user).collect();
                 Message::Users(wire::Users { users, more: false })

@@ -192,6 +192,7 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
         Incoming::Invitation { conversation, by } => {
             ("invited", json!({"conversation": conversation.to_string(), "by": by.0}))
         }
+        Incoming::Profile(own) => ("profile", json!({"version": own.version})),
         Incoming::Cursor { conversation, user, delivered, read } => (
             "cursor",
             json!({

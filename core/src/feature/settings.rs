@@ -13,6 +13,7 @@ use crate::limits;
 use crate::machine::Step;
 use crate::record::{Conversation, table};
 use crate::state::Rows;
+use crate::text::is_reference;
 
 pub(super) const BAD_TIME: Refused = Refused {
     code: "bad_time",
@@ -134,8 +135,6 @@ pub(super) fn check(settings: &Settings) -> Result<(), Rejection> {
     if settings.notice.as_ref().is_some_and(|notice| notice.len() > limits::NOTICE_BYTES) {
         return wrong("a notice has at most 4096 bytes: shorten it");
     }
-    let is_reference =
-        |text: &str| text.len() <= limits::AVATAR_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
     if settings.avatar.as_ref().is_some_and(|avatar| !is_reference(avatar)) {
         return wrong("an avatar is a reference of at most 256 visible ASCII characters");
     }

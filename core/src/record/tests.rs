@@ -35,12 +35,13 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 29] = about![
+const ALL: [About; 30] = about![
     Counter,
     InboxEntry,
     Invitation,
     Known,
     NameOf,
+    Profile,
     Session,
     User,
     AuditRow,
@@ -128,6 +129,7 @@ proptest! {
         is_own::<Invitation>(&(user, conversation));
         is_own::<Known>(&(user, other));
         is_own::<NameOf>(&(slot, fold(&name)));
+        is_own::<Profile>(&user);
         is_own::<Session>(&(user, device));
         is_own::<User>(&user);
         is_own::<AuditRow>(&AuditKey { slot, time: Timestamp(seq.0), number });

@@ -320,6 +320,7 @@ fn stories_go_everywhere() {
                 Effect::Deliver { .. } => "deliver",
                 Effect::InboxChanged { .. } => "inbox changed",
                 Effect::Invited { .. } => "invited",
+                Effect::ProfileChanged { .. } => "profile changed",
                 Effect::InvitationExpired { .. } => "invitation expired",
                 Effect::SessionEnded { .. } => "session ended",
                 Effect::CursorMoved { .. } => "cursor moved",

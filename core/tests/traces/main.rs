@@ -7,6 +7,7 @@
 mod accounts;
 mod due;
 mod imports;
+mod people;
 mod script;
 mod show;
 mod world;

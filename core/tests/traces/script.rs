@@ -19,6 +19,7 @@
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`]
+//! people: see [`crate::people`]
 //! show settings team · show bans team · show reactions team anna bert ... · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
@@ -39,6 +40,7 @@ use troupe_core::{
 use crate::accounts;
 use crate::due;
 use crate::imports;
+use crate::people;
 use crate::show;
 use crate::world::World;
 
@@ -74,6 +76,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
         }
         ["import", rest @ ..] => return imports::run(world, rest),
         [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
+        [verb, rest @ ..] if people::knows(verb) => return people::run(world, verb, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
             let (open, members) = match rest {
@@ -313,7 +316,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let sessions = world.state.page::<Session>(&world.user(user)?, None, usize::MAX);
             Ok(sessions.iter().map(|(_, session)| format!("{} since {}", session.device, session.created)).collect())
         }
-        _ => accounts::shown(world, words),
+        _ => people::shown(world, words).unwrap_or_else(|| accounts::shown(world, words)),
     }
 }
 

@@ -5,6 +5,7 @@ use troupe_core::event::Role;
 use troupe_core::record::OutboxRow;
 use troupe_core::{Body, ClientMessageId, ConversationId, Effect, Event, EventKind, Reply, UserId};
 
+use crate::people;
 use crate::world::World;
 
 pub fn reply(world: &World, reply: &Reply) -> String {
@@ -51,6 +52,9 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         }
         Effect::Invited { user, conversation: to, by } => {
             format!("invite {} to {} by {}", name(world, *user), conversation(world, *to), name(world, *by))
+        }
+        Effect::ProfileChanged { user, profile } => {
+            format!("profile of {} {}", name(world, *user), people::described(profile))
         }
         Effect::SessionEnded { user, device, token, why } => {
             format!("end {} {device} {} {}", name(world, *user), text(&token.0), why.code())

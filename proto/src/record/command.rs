@@ -238,6 +238,7 @@ impl From<&Command> for wire::Command {
             Command::Schedule(c) => Wire::Schedule((&**c).into()),
             Command::CancelScheduled(c) => Wire::CancelScheduled(c.into()),
             Command::RunDue(c) => Wire::RunDue(c.into()),
+            Command::ChangeProfile(c) => Wire::ChangeProfile((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -307,6 +308,7 @@ impl TryFrom<wire::Command> for Command {
             Wire::Schedule(c) => Command::Schedule(Box::new(c.try_into()?)),
             Wire::CancelScheduled(c) => Command::CancelScheduled(c.try_into()?),
             Wire::RunDue(c) => Command::RunDue(c.try_into()?),
+            Wire::ChangeProfile(c) => Command::ChangeProfile(Box::new(c.try_into()?)),
         })
     }
 }

@@ -13,7 +13,8 @@ mod values;
 use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount};
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
-    AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Reservation, Session, User,
+    AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Profile, Reservation, Session,
+    User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -57,6 +58,7 @@ kept!(
     Mute,
     OutboxRow,
     OwnReactions,
+    Profile,
     Reactions,
     Reservation,
     Scheduled,

@@ -1,6 +1,7 @@
 //! Strategies for every type that has a byte form.
 
 pub mod accounts;
+pub mod people;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -378,6 +379,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         advance_cursors(),
         settle_outbox(),
         import(),
+        people::command(),
         accounts::command(),
     ]
 }

@@ -436,6 +436,8 @@ def _shown(item: troupe.Incoming) -> tuple[str, Value]:
             return "conversation_removed", {"conversation": item.conversation}
         case troupe.Invited():
             return "invited", {"conversation": item.conversation, "by": item.by}
+        case troupe.ProfileChanged():
+            return "profile", {"version": item.version}
         case troupe.CursorMoved():
             seqs = {"delivered": item.delivered, "read": item.read}
             return "cursor", {"conversation": item.conversation, "user": item.user, **seqs}

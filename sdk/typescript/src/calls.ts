@@ -24,6 +24,7 @@ import {
   userOf,
 } from "./json.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
+import { peopleCallOf } from "./people-calls.js";
 import * as wire from "./wire.js";
 
 /** One request of the HTTP API. */
@@ -156,6 +157,9 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     }
     case "admin":
       return adminCallOf(request.value);
+    case "changeProfile":
+    case "showProfile":
+      return one(...peopleCallOf(request));
     case "listMembers": {
       const { conversation, after, limit } = request.value;
       const query = { after: after === 0 ? undefined : after, limit: limit || undefined };

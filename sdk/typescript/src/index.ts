@@ -40,6 +40,7 @@ export { httpDialer } from "./http.js";
 export { IndexedDbStore, storeOfPlatform } from "./indexeddb.js";
 export type { Acked, CursorMoved, EventReceived, Incoming, MessageState, Restored, Settled, StartAt, State } from "./items.js";
 export { consistentHash, leastConnections, type NodeChoice, randomly, roundRobin } from "./nodes.js";
+export type { ProfileChange } from "./people.js";
 export type { HistoryPage } from "./requests.js";
 export { SentMessage } from "./sent.js";
 export { type Change, type EventQuery, type Kept, MemoryStore, type Saved, type Session, type Store } from "./store.js";

@@ -5,6 +5,7 @@
 import type { TroupeError } from "./errors.js";
 import type { Event } from "./event.js";
 import type { ClientMessageId, ConversationId, Seq, UserId } from "./ids.js";
+import type * as wire from "./wire.js";
 
 /**
  * Where to start in a conversation that the device has never followed.
@@ -80,6 +81,8 @@ export type Incoming =
   | { readonly type: "conversationRemoved"; readonly conversation: ConversationId }
   /** A stranger has added this user to a group. `Client.invitations` lists pending invitations. */
   | { readonly type: "invited"; readonly conversation: ConversationId; readonly by: UserId }
+  /** This user has changed its profile, on any device. `version` counts the changes: a lower one is late. */
+  | { readonly type: "profileChanged"; readonly profile: wire.Profile; readonly version: number }
   | { readonly type: "stateChanged"; readonly state: State }
   /**
    * Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history

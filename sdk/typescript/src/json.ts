@@ -75,7 +75,14 @@ export function roleOf(value: unknown): number {
 
 export function userOf(value: Json): wire.User {
   const { user_id, name, online, deleted } = value;
-  return { userId: numberOf(user_id), name: textOf(name), online: online === true, deleted: deleted === true };
+  const is = { online: online === true, deleted: deleted === true };
+  return { userId: numberOf(user_id), name: textOf(name), ...is, profile: profileOf(value) };
+}
+
+/** A text that the user has not set is empty. */
+export function profileOf({ display_name, avatar, about, language }: Json): wire.Profile {
+  const text = (value: unknown): string => textOf(value ?? "");
+  return { displayName: text(display_name), avatar: text(avatar), about: text(about), language: text(language) };
 }
 
 export function sessionOf({ device, created_ms, used_ms, online, current }: Json): wire.Session {

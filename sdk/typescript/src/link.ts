@@ -18,7 +18,7 @@ import type { Wanted } from "./inbox.js";
 import { PAGE_CONVERSATIONS, PAGE_EVENTS } from "./limits.js";
 import type { Answer, Line, Request, ServerMessage } from "./line.js";
 import type { Outgoing } from "./outbox.js";
-import type * as wire from "./wire.js";
+import * as wire from "./wire.js";
 
 /** Milliseconds. A node with pending requests is pinged after this silence ... */
 const PING_AFTER = 1_000;
@@ -111,6 +111,10 @@ export class Link {
         return driver.kicked(push.value.code, push.value.text, now);
       case "goAway":
         return driver.goAway(push.value.nodes, now);
+      case "profile": {
+        const { profile, version = 0 } = push.value.profile ?? {};
+        return driver.tell({ type: "profileChanged", profile: profile ?? wire.Profile.decode(new Uint8Array(0)), version });
+      }
       case "event":
       case "conversation":
       case "cursor":

@@ -3,6 +3,7 @@
 import type { Init } from "./codec.js";
 import { eventOf, type Json, numberOf, textOf, textsOf } from "./json.js";
 import type { ServerMessage } from "./line.js";
+import { ownProfileOf } from "./people-calls.js";
 
 /** Undefined: an event that says nothing to a device, or one of a later version. */
 export function pushOf(event: string, data: Json): Init<ServerMessage> | undefined {
@@ -23,6 +24,8 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
       const { conversation, invited_by } = data;
       return { case: "invitation", value: { conversation: textOf(conversation), invitedBy: numberOf(invited_by) } };
     }
+    case "profile":
+      return { case: "profile", value: { profile: ownProfileOf(data) } };
     case "go_away":
       return { case: "goAway", value: { nodes: textsOf(data["nodes"]) } };
     case "end": {

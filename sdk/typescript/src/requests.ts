@@ -8,7 +8,6 @@
 import type { Init } from "./codec.js";
 import { type Event, ofWire } from "./event.js";
 import {
-  type ClientMessageId,
   clientMessageId,
   compareConversations,
   type ConversationId,
@@ -21,7 +20,8 @@ import {
 } from "./ids.js";
 import type { Acked } from "./items.js";
 import * as limits from "./limits.js";
-import type { Request, ServerMessage } from "./line.js";
+import type { Request } from "./line.js";
+import { type Change, PeopleRequests, requestId } from "./people.js";
 import type * as wire from "./wire.js";
 
 export interface HistoryPage {
@@ -34,16 +34,7 @@ export interface HistoryPage {
   readonly reactions: ReadonlyMap<Seq, readonly wire.Reaction[]>;
 }
 
-/** A change under an id of the caller's own is the same change, also after a restart. */
-export interface Change {
-  readonly request?: ClientMessageId | string | Uint8Array;
-}
-
-export type AnswerOf<C extends ServerMessage["case"]> = Extract<ServerMessage, { case: C }>["value"];
-
-export abstract class Requests {
-  /** Asks any node until one answers. Only for requests that may be repeated. */
-  abstract call<C extends ServerMessage["case"]>(request: Request, answer: C): Promise<AnswerOf<C>>;
+export abstract class Requests extends PeopleRequests {
   protected abstract readonly isKicked: boolean;
 
   // ---- sessions
@@ -314,10 +305,6 @@ export abstract class Requests {
   async getUsers(of: { readonly ids?: readonly number[]; readonly names?: readonly string[] }): Promise<wire.User[]> {
     return (await this.call({ case: "getUsers", value: { ids: of.ids ?? [], names: of.names ?? [] } }, "users")).users;
   }
-}
-
-function requestId({ request }: Change): Uint8Array<ArrayBuffer> {
-  return request === undefined ? randomId() : ofHex(clientMessageId(request));
 }
 
 function acked(request: Uint8Array, ack: wire.SendAck): Acked {

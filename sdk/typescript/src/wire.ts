@@ -91,6 +91,8 @@ export interface ClientFrame {
     | { case: "schedule"; value: Schedule }
     | { case: "listScheduled"; value: ListScheduled }
     | { case: "cancelScheduled"; value: CancelScheduled }
+    | { case: "changeProfile"; value: ChangeProfile }
+    | { case: "showProfile"; value: ShowProfile }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -128,6 +130,8 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [170, "schedule", () => Schedule, "oneof", "request"],
   [171, "listScheduled", () => ListScheduled, "oneof", "request"],
   [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
+  [220, "changeProfile", () => ChangeProfile, "oneof", "request"],
+  [221, "showProfile", () => ShowProfile, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -161,6 +165,8 @@ export interface ServerFrame {
     | { case: "linkPreview"; value: LinkPreview }
     | { case: "scheduled"; value: Scheduled }
     | { case: "scheduledList"; value: ScheduledList }
+    | { case: "ownProfile"; value: OwnProfile }
+    | { case: "profile"; value: ProfilePush }
     | undefined;
 }
 export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
@@ -193,6 +199,8 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [143, "linkPreview", () => LinkPreview, "oneof", "message"],
   [170, "scheduled", () => Scheduled, "oneof", "message"],
   [171, "scheduledList", () => ScheduledList, "oneof", "message"],
+  [221, "ownProfile", () => OwnProfile, "oneof", "message"],
+  [230, "profile", () => ProfilePush, "oneof", "message"],
 ]);
 
 export interface Failure {
@@ -1072,12 +1080,61 @@ export interface User {
   name: string;
   online: boolean;
   deleted: boolean;
+  profile?: Profile | undefined;
 }
 export const User = /* @__PURE__ */ message<User>("User", [
   [1, "userId", "uint64"],
   [2, "name", "string"],
   [3, "online", "bool"],
   [50, "deleted", "bool"],
+  [120, "profile", () => Profile, "optional"],
+]);
+
+export interface Profile {
+  displayName: string;
+  avatar: string;
+  about: string;
+  language: string;
+}
+export const Profile = /* @__PURE__ */ message<Profile>("Profile", [
+  [1, "displayName", "string"],
+  [2, "avatar", "string"],
+  [3, "about", "string"],
+  [4, "language", "string"],
+]);
+
+export interface ChangeProfile {
+  request: Uint8Array;
+  displayName?: string | undefined;
+  avatar?: string | undefined;
+  about?: string | undefined;
+  language?: string | undefined;
+}
+export const ChangeProfile = /* @__PURE__ */ message<ChangeProfile>("ChangeProfile", [
+  [1, "request", "bytes"],
+  [2, "displayName", "string", "optional"],
+  [3, "avatar", "string", "optional"],
+  [4, "about", "string", "optional"],
+  [5, "language", "string", "optional"],
+]);
+
+export type ShowProfile = Record<never, never>;
+export const ShowProfile = /* @__PURE__ */ message<ShowProfile>("ShowProfile", []);
+
+export interface OwnProfile {
+  profile?: Profile | undefined;
+  version: number;
+}
+export const OwnProfile = /* @__PURE__ */ message<OwnProfile>("OwnProfile", [
+  [1, "profile", () => Profile, "optional"],
+  [2, "version", "uint64"],
+]);
+
+export interface ProfilePush {
+  profile?: OwnProfile | undefined;
+}
+export const ProfilePush = /* @__PURE__ */ message<ProfilePush>("ProfilePush", [
+  [1, "profile", () => OwnProfile, "optional"],
 ]);
 
 export interface ChangePassword {

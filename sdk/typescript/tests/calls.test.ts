@@ -6,6 +6,7 @@ import { callOf } from "../src/calls.js";
 import type { Type } from "../src/codec.js";
 import type { Json } from "../src/json.js";
 import type { ClientRequest } from "../src/line.js";
+import { pushOf } from "../src/pushes.js";
 import * as wire from "../src/wire.js";
 import { armsOf } from "./values.js";
 
@@ -91,4 +92,15 @@ test("a place in the audit log comes back as it was", () => {
   assert.deepEqual([row?.place, row?.by], [{ timeMs: 5, slot: 7, number: 9n }, 0]);
   assert.equal(callOf(read(row?.place), 7)?.calls[0]?.path, "/v1/admin/audit?after=5-7-9&limit=1");
   assert.throws(() => answered(read(), { acts: [{ ...act, place: "5-7" }], more: false }));
+});
+
+test("a profile has the texts that are given, and its push those of the stream", () => {
+  const request: ClientRequest = { case: "changeProfile", value: { request: ID, displayName: "Ann", about: "" } };
+  const [call] = callOf(request, 7)?.calls ?? [];
+  assert.deepEqual([call?.method, call?.path, JSON.stringify(call?.body)], ["PATCH", "/v1/me", '{"display_name":"Ann","about":""}']);
+  const texts = { display_name: "Ann", avatar: "", about: "", language: "de" };
+  const own = { profile: { displayName: "Ann", avatar: "", about: "", language: "de" }, version: 3 };
+  const me = { user_id: "7", name: "ann", device: "d", admin: false, ...texts, version: 3 };
+  assert.deepEqual(answered({ case: "showProfile", value: {} }, me), { case: "ownProfile", value: own });
+  assert.deepEqual(pushOf("profile", { ...texts, version: 3 }), { case: "profile", value: { profile: own } });
 });

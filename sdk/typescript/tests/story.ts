@@ -396,6 +396,8 @@ function shown(item: Incoming): [string, Json] {
       if (state.is === "online") return ["state", { state: { online: state.address } }];
       return ["state", { state: state.is === "kicked" ? { kicked: state.code } : { [state.is]: true } }];
     }
+    case "profileChanged":
+      return ["profile", { version: item.version }];
     case "settled": {
       const { conversation, id: message, outcome } = item;
       return ["settled", { conversation, message, ...("seq" in outcome ? { seq: outcome.seq } : { code: outcome.code }) }];

@@ -12,7 +12,7 @@ use troupe_proto::wire::mesh;
 
 use super::parts::*;
 use super::{Decoded, Garbled};
-use crate::message::{CursorPush, EventPush, Push};
+use crate::message::{CursorPush, EventPush, Push, wire};
 
 mod level_one;
 
@@ -47,6 +47,10 @@ pub fn encode_push(push: &Push, level: Level) -> Bytes {
         Push::Invitation { user, conversation, by } => {
             What::Invitation(mesh::InvitationNews { user: user.0, conversation: conversation.to_string(), by: by.0 })
         }
+        Push::Own { user, message } => What::Own(mesh::OwnNews {
+            user: user.0,
+            frame: Some(wire::ServerFrame { request_id: 0, message: Some(message.as_ref().clone()) }),
+        }),
         Push::SessionEnded { session, reason } => {
             What::Session(mesh::SessionNews { session: Some(session_out(session)), code: reason.code().to_owned() })
         }
@@ -90,6 +94,10 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
             user: UserId(push.user),
             conversation: conversation_in(&push.conversation)?,
             by: UserId(push.by),
+        },
+        What::Own(push) => Push::Own {
+            user: UserId(push.user),
+            message: Box::new(push.frame.and_then(|frame| frame.message).ok_or(Garbled("push to a user"))?),
         },
         What::Session(push) => {
             Push::SessionEnded { session: session_in(push.session)?, reason: EndReason::of_code(&push.code) }

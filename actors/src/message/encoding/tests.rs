@@ -126,6 +126,7 @@ fn pushes() -> Vec<Push> {
         Push::Heads(vec![(group(), Seq(4))]),
         Push::Inbox { user: UserId(2), conversation: group(), present: true, version: Seq(4) },
         Push::Invitation { user: UserId(9), conversation: group(), by: UserId(2) },
+        Push::Own { user: UserId(9), message: Box::new(ServerMessage::Profile(Default::default())) },
         Push::SessionEnded { session: session(), reason: EndReason::of_code("revoked") },
         Push::SessionEnded { session: session(), reason: EndReason::of_code("a later one") },
     ]

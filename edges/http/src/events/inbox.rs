@@ -188,6 +188,10 @@ impl Sink for StreamSink {
             Pushed::Left { conversation } => Item::Left { conversation: *conversation },
             Pushed::Cursor(_) => Item::Hint { name: told::READ, data: data() },
             Pushed::Invitation { .. } => Item::Hint { name: told::INVITATION, data: data() },
+            Pushed::Own(message) => match told::name_of(message) {
+                Some(name) => Item::Hint { name, data: data() },
+                None => return Ok(()),
+            },
         })
     }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
-use troupe_actors::message::wire;
+use troupe_actors::message::{ServerMessage, wire};
 use troupe_actors::sink::Pushed;
 use troupe_core::{ConversationId, Seq};
 use troupe_proto::client::EndReason;
@@ -15,6 +15,7 @@ use super::cursor::Unfit;
 use crate::ids::Id;
 use crate::problem;
 use crate::routes::event::Event;
+use crate::routes::me::OwnProfile;
 
 /// An event of a conversation's log, of any kind.
 pub const MESSAGE: &str = "message";
@@ -23,6 +24,8 @@ pub const READ: &str = "read";
 /// From where on the stream has a conversation, or that it has it no longer.
 pub const CONVERSATION: &str = "conversation";
 pub const INVITATION: &str = "invitation";
+/// The caller's profile has changed.
+pub const PROFILE: &str = "profile";
 /// The stream has begun.
 pub const READY: &str = "ready";
 /// The client is better served by other nodes.
@@ -100,6 +103,22 @@ pub fn data(pushed: &Pushed) -> Bytes {
         Pushed::Invitation { conversation, by } => {
             json(&Invitation { conversation: conversation.to_string(), invited_by: (*by).into() })
         }
+        Pushed::Own(message) => own(message),
+    }
+}
+
+/// The name of a message for the devices of one user; `None`: streams do not have it.
+pub fn name_of(message: &ServerMessage) -> Option<&'static str> {
+    match message {
+        ServerMessage::Profile(_) => Some(PROFILE),
+        _ => None,
+    }
+}
+
+fn own(message: &ServerMessage) -> Bytes {
+    match message {
+        ServerMessage::Profile(push) => json(&OwnProfile::from(push.profile.clone().unwrap_or_default())),
+        _ => Bytes::new(),
     }
 }
 

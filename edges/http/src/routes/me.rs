@@ -12,6 +12,7 @@ use crate::json::Json;
 use crate::key::Key;
 use crate::problem::{Problem, name_is_final};
 use crate::query::Path;
+use crate::routes::users::Profile;
 
 #[derive(Serialize, ToSchema)]
 pub struct Me {
@@ -21,21 +22,38 @@ pub struct Me {
     device: String,
     /// Whether this account administers the cluster.
     admin: bool,
+    #[serde(flatten)]
+    profile: OwnProfile,
 }
 
-impl Me {
-    fn of(asker: &Asker) -> Me {
-        let known = &asker.known;
-        let device = known.caller.session.device.to_string();
-        Me { user_id: known.caller.user().into(), name: known.name.clone(), device, admin: known.admin }
+/// The caller's profile.
+#[derive(Serialize, ToSchema)]
+pub struct OwnProfile {
+    #[serde(flatten)]
+    profile: Profile,
+    /// Counts the changes of the profile.
+    version: u64,
+}
+
+impl From<wire::OwnProfile> for OwnProfile {
+    fn from(own: wire::OwnProfile) -> OwnProfile {
+        OwnProfile { profile: own.profile.unwrap_or_default().into(), version: own.version }
     }
 }
 
-/// The account and the device of this session.
+impl Me {
+    async fn of(asker: &Asker) -> Result<Me, Problem> {
+        let profile = asker.perform(wire::ShowProfile {}).await?.into();
+        let known = &asker.known;
+        let device = known.caller.session.device.to_string();
+        Ok(Me { user_id: known.caller.user().into(), name: known.name.clone(), device, admin: known.admin, profile })
+    }
+}
+
+/// The account with its profile, and the device of this session.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me)))]
 pub async fn show(asker: Asker) -> Result<Answer<Me>, Problem> {
-    asker.read().await?;
-    Ok(Answer(Me::of(&asker)))
+    Me::of(&asker).await.map(Answer)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -43,19 +61,37 @@ pub async fn show(asker: Asker) -> Result<Answer<Me>, Problem> {
 pub struct ChangeMe {
     /// The name that the account has: it is for life.
     name: Option<String>,
+    /// For people, not unique. Empty: none, as with the other texts.
+    #[schema(max_length = 64)]
+    display_name: Option<String>,
+    /// A reference that clients understand, such as the hash of a file.
+    #[schema(max_length = 256)]
+    avatar: Option<String>,
+    /// May have several lines.
+    #[schema(max_length = 1024)]
+    about: Option<String>,
+    /// A tag of BCP 47.
+    #[schema(max_length = 35)]
+    language: Option<String>,
 }
 
 /// Changes those properties that the body names.
 ///
-/// This version has none that can change: the present `name` is accepted, another one is refused
-/// with `name_is_final`.
-#[utoipa::path(patch, path = "/v1/me", tag = "me", request_body = ChangeMe, responses((status = 200, body = Me)))]
-pub async fn change(asker: Asker, Json(change): Json<ChangeMe>) -> Result<Answer<Me>, Problem> {
-    asker.read().await?;
-    if change.name.is_some_and(|name| name != asker.known.name) {
+/// The present `name` is accepted, another one is refused with `name_is_final`.
+#[utoipa::path(patch, path = "/v1/me", tag = "me", request_body = ChangeMe,
+    params(("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
+    responses((status = 200, body = Me)))]
+pub async fn change(asker: Asker, key: Key, Json(change): Json<ChangeMe>) -> Result<Answer<Me>, Problem> {
+    let ChangeMe { name, display_name, avatar, about, language } = change;
+    if name.is_some_and(|name| name != asker.known.name) {
+        asker.read().await?;
         return Err(name_is_final());
     }
-    Ok(Answer(Me::of(&asker)))
+    if [&display_name, &avatar, &about, &language].into_iter().any(Option::is_some) {
+        let change = wire::ChangeProfile { request: key.bytes(), display_name, avatar, about, language };
+        asker.perform(change).await.map_err(|problem| problem.of_meaning().under(key.id))?;
+    }
+    Me::of(&asker).await.map(Answer)
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -24,12 +24,33 @@ pub struct User {
     online: bool,
     /// Only its messages are left.
     deleted: bool,
+    #[serde(flatten)]
+    profile: Profile,
+}
+
+/// The texts that a user shows to others. A text without a value is empty.
+#[derive(Serialize, ToSchema)]
+pub struct Profile {
+    /// Not unique.
+    display_name: String,
+    /// A reference that clients understand, such as the hash of a file.
+    avatar: String,
+    about: String,
+    /// A tag of BCP 47.
+    language: String,
+}
+
+impl From<wire::Profile> for Profile {
+    fn from(profile: wire::Profile) -> Profile {
+        let wire::Profile { display_name, avatar, about, language } = profile;
+        Profile { display_name, avatar, about, language }
+    }
 }
 
 impl From<wire::User> for User {
     fn from(user: wire::User) -> User {
-        let wire::User { user_id, name, online, deleted } = user;
-        User { user_id: Id(user_id), name, online, deleted }
+        let wire::User { user_id, name, online, deleted, profile } = user;
+        User { user_id: Id(user_id), name, online, deleted, profile: profile.unwrap_or_default().into() }
     }
 }
 

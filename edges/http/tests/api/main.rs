@@ -18,6 +18,7 @@ mod http;
 mod idempotency;
 mod messages;
 mod moderation;
+mod people;
 mod privacy;
 mod reactions;
 mod reused_keys;

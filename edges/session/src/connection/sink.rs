@@ -49,6 +49,7 @@ fn frame(form: &dyn Form, pushed: &Pushed) -> Bytes {
         Pushed::Invitation { conversation, by } => {
             Message::Invitation(wire::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 })
         }
+        Pushed::Own(message) => message.as_ref().clone(),
     };
     form.frame(&wire::ServerFrame { request_id: 0, message: Some(message) })
 }

@@ -42,6 +42,7 @@ Push = (
     | wire.CursorPush
     | wire.ConversationPush
     | wire.InvitationPush
+    | wire.ProfilePush
     | wire.Kicked
     | wire.GoAway
 )
@@ -50,6 +51,7 @@ _PUSHES = (
     wire.CursorPush,
     wire.ConversationPush,
     wire.InvitationPush,
+    wire.ProfilePush,
     wire.Kicked,
     wire.GoAway,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from . import wire
 from .errors import TroupeError
 from .event import Event
 from .ids import ClientMessageId, ConversationId, Seq, UserId
@@ -113,6 +114,15 @@ class Invited:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """This user has changed its profile, on any device."""
+
+    profile: wire.Profile
+    # Counts the changes: a lower one is late.
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     state: State
 
@@ -133,6 +143,7 @@ Incoming = (
     | ConversationRemoved
     | Restored
     | Invited
+    | ProfileChanged
     | StateChanged
     | Settled
 )

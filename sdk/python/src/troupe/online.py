@@ -20,6 +20,7 @@ from .incoming import (
     ConversationRemoved,
     CursorMoved,
     Invited,
+    ProfileChanged,
     Restored,
     StartAt,
 )
@@ -225,6 +226,9 @@ class Link:
                 driver.kicked(push.code, push.text)
             case wire.GoAway():
                 driver.go_away(push.nodes)
+            case wire.ProfilePush():
+                own = push.profile or wire.OwnProfile()
+                driver.tell(ProfileChanged(own.profile or wire.Profile(), own.version))
             case _:
                 conversation = _readable(push.conversation)
                 if conversation is not None:

@@ -17,6 +17,7 @@ from .errors import TroupeError
 from .event import Event, of_wire
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
+from .people import PeopleRequests
 
 _M = TypeVar("_M", bound=Message)
 
@@ -32,12 +33,7 @@ class HistoryPage:
     reactions: dict[Seq, list[wire.Reaction]]
 
 
-class Requests:
-    @abstractmethod
-    async def call(self, message: Message, answer: type[_M]) -> _M: ...
-
-    @abstractmethod
-    def request_id(self) -> bytes: ...
+class Requests(PeopleRequests):
 
     @property
     @abstractmethod

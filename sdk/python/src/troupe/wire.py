@@ -89,6 +89,8 @@ class ClientFrame(Message):
     schedule: Schedule | None = None
     list_scheduled: ListScheduled | None = None
     cancel_scheduled: CancelScheduled | None = None
+    change_profile: ChangeProfile | None = None
+    show_profile: ShowProfile | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -123,6 +125,8 @@ class ServerFrame(Message):
     link_preview: LinkPreview | None = None
     scheduled: Scheduled | None = None
     scheduled_list: ScheduledList | None = None
+    own_profile: OwnProfile | None = None
+    profile: ProfilePush | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -777,6 +781,44 @@ class User(Message):
     name: str = ""
     online: bool = False
     deleted: bool = False
+    profile: Profile | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Profile(Message):
+    display_name: str = ""
+    avatar: str = ""
+    about: str = ""
+    language: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeProfile(Message):
+    request: bytes = b""
+    display_name: str | None = None
+    avatar: str | None = None
+    about: str | None = None
+    language: str | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ShowProfile(Message):
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class OwnProfile(Message):
+    profile: Profile | None = None
+    version: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ProfilePush(Message):
+    profile: OwnProfile | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1128,6 +1170,8 @@ ClientFrame.FIELDS = (
     Field(170, "schedule", "message", message=Schedule, explicit=True, oneof="request"),
     Field(171, "list_scheduled", "message", message=ListScheduled, explicit=True, oneof="request"),
     Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
+    Field(220, "change_profile", "message", message=ChangeProfile, explicit=True, oneof="request"),
+    Field(221, "show_profile", "message", message=ShowProfile, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -1159,6 +1203,8 @@ ServerFrame.FIELDS = (
     Field(143, "link_preview", "message", message=LinkPreview, explicit=True, oneof="message"),
     Field(170, "scheduled", "message", message=Scheduled, explicit=True, oneof="message"),
     Field(171, "scheduled_list", "message", message=ScheduledList, explicit=True, oneof="message"),
+    Field(221, "own_profile", "message", message=OwnProfile, explicit=True, oneof="message"),
+    Field(230, "profile", "message", message=ProfilePush, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
     Field(1, "kind", "enum"),
@@ -1554,6 +1600,27 @@ User.FIELDS = (
     Field(2, "name", "string"),
     Field(3, "online", "bool"),
     Field(50, "deleted", "bool"),
+    Field(120, "profile", "message", message=Profile),
+)
+Profile.FIELDS = (
+    Field(1, "display_name", "string"),
+    Field(2, "avatar", "string"),
+    Field(3, "about", "string"),
+    Field(4, "language", "string"),
+)
+ChangeProfile.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "display_name", "string", explicit=True),
+    Field(3, "avatar", "string", explicit=True),
+    Field(4, "about", "string", explicit=True),
+    Field(5, "language", "string", explicit=True),
+)
+OwnProfile.FIELDS = (
+    Field(1, "profile", "message", message=Profile),
+    Field(2, "version", "uint64"),
+)
+ProfilePush.FIELDS = (
+    Field(1, "profile", "message", message=OwnProfile),
 )
 ChangePassword.FIELDS = (
     Field(1, "old_password", "string"),

@@ -1,0 +1,60 @@
+//! The profile of this user.
+
+use bytes::Bytes;
+use troupe_core::ClientMessageId;
+use troupe_core::command::ProfileChange;
+use troupe_proto::wire::client as wire;
+
+use crate::client::Client;
+use crate::connection::{Message, Request, unexpected};
+use crate::error::Result;
+
+/// The texts that a user shows to others. A text without a value is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub display_name: String,
+    pub avatar: String,
+    pub about: String,
+    pub language: String,
+}
+
+/// The profile of this user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnProfile {
+    pub profile: Profile,
+    /// Counts the changes: a push with a lower one is late.
+    pub version: u64,
+}
+
+impl From<wire::Profile> for Profile {
+    fn from(profile: wire::Profile) -> Profile {
+        let wire::Profile { display_name, avatar, about, language } = profile;
+        Profile { display_name, avatar, about, language }
+    }
+}
+
+impl From<wire::OwnProfile> for OwnProfile {
+    fn from(own: wire::OwnProfile) -> OwnProfile {
+        OwnProfile { profile: own.profile.unwrap_or_default().into(), version: own.version }
+    }
+}
+
+impl Client {
+    pub async fn profile(&self) -> Result<OwnProfile> {
+        match self.call(Request::ShowProfile(wire::ShowProfile {})).await? {
+            Message::OwnProfile(own) => Ok(own.into()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Sets the texts that are present, once.
+    pub async fn change_profile(&self, change: ProfileChange) -> Result<()> {
+        self.change_profile_as(ClientMessageId(self.shared.context.rng.bytes()), change).await
+    }
+
+    pub async fn change_profile_as(&self, request: ClientMessageId, change: ProfileChange) -> Result<()> {
+        let ProfileChange { display_name, avatar, about, language } = change;
+        let request = Bytes::copy_from_slice(&request.0);
+        self.done(Request::ChangeProfile(wire::ChangeProfile { request, display_name, avatar, about, language })).await
+    }
+}
