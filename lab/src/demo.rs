@@ -188,12 +188,23 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
         out.push_str(&format!("    {:<8}{}{role}\n", account.name, account.password));
     }
     out.push('\n');
+    for (place, account) in accounts.iter().enumerate().take(2) {
+        let (label, remark) = if place == 0 { ("browser", "signed in") } else { ("", "in another window") };
+        let http = &cluster.addresses(place % cluster.len()).http;
+        out.push_str(&format!("  {label:<11}{}   # {remark}\n", web_link(http, account)));
+    }
     for Printed { label, command, remark } in printed(cluster, accounts) {
         let remark = if remark.is_empty() { String::new() } else { format!("   # {remark}") };
         out.push_str(&format!("  {label:<11}{command}{remark}\n"));
     }
     out.push_str(&format!("\nReady in {:.1} s. Ctrl-C stops all nodes.\n", took.as_secs_f64()));
     Ok(out)
+}
+
+/// The web client, signed in. A browser keeps the part behind `#` to itself, and the page removes
+/// it from its address.
+fn web_link(http: &str, account: &Account) -> String {
+    format!("http://{http}/#in/{}/{}", account.name, account.password)
 }
 
 /// A command that a person may paste into a shell as it stands; the remark behind it is a comment

@@ -10,6 +10,7 @@
 //! fair         the share of an address: requests, requests in flight, bytes of bodies
 //! meter        the share of an address: CPU time of its connections
 //! connection   the answers that wait for one connection
+//! web          the web client at `/`
 //! ```
 //!
 //! It is a thin face of the node's [`Service`]: the service has the meaning of requests, their
@@ -31,6 +32,7 @@ mod problem;
 mod query;
 mod routes;
 mod tokens;
+mod web;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -53,6 +55,7 @@ pub fn router(service: Service) -> Router {
     let (router, _) = openapi::parts();
     router
         .merge(page::routes())
+        .merge(web::routes())
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(from_fn_with_state(api.clone(), fair::fair))

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha1::{Digest, Sha1};
+use troupe_runtime::net;
 
 /// Section 1.3: shows that the server has read the handshake.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -45,18 +46,34 @@ impl Origins {
     }
 
     /// A page of another host might be opened by anyone who uses this machine's browser, so it has
-    /// to be listed. `host` is that of the request.
-    fn admit(&self, origin: &str, host: &str) -> bool {
+    /// to be listed, or to come from a node of the cluster. `host` is that of the request, and
+    /// `nodes` are the addresses at which nodes serve pages.
+    fn admit(&self, origin: &str, host: &str, nodes: impl FnOnce() -> Vec<String>) -> bool {
         let origin = origin.to_lowercase();
-        let page = origin.split_once("://").map(|(_, page)| page);
-        let own = page == Some(host.to_lowercase().as_str()) && self.is_own(host);
-        self.0.any || own || self.0.listed.contains(&origin)
+        if self.0.any || self.0.listed.contains(&origin) {
+            return true;
+        }
+        let Some((scheme, page)) = origin.split_once("://") else { return false };
+        let usual = if scheme == "https" { "443" } else { "80" };
+        // A name that was bent to this node is not its own, whatever page asks.
+        self.is_own(host) && (page == host.to_lowercase() || nodes().iter().any(|node| is_at(page, usual, node)))
     }
 
     fn is_own(&self, host: &str) -> bool {
-        let bare = troupe_runtime::net::host(host).to_lowercase();
-        troupe_runtime::net::is_loopback(host) || self.0.own.contains(&bare)
+        let bare = net::host(host).to_lowercase();
+        net::is_loopback(host) || self.0.own.contains(&bare)
     }
+}
+
+/// Whether a page comes from the address of a node. A page names no port if it is the usual one of
+/// its scheme, and this machine has several names.
+fn is_at(page: &str, usual: &str, node: &str) -> bool {
+    let node = node.split_once("://").map_or(node, |(_, place)| place).to_lowercase();
+    let port =
+        |place: &str| place.rsplit_once(':').map(|(_, port)| port.to_owned()).filter(|port| !port.ends_with(']'));
+    let same_port = port(page).unwrap_or_else(|| usual.to_owned()) == port(&node).unwrap_or_default();
+    let near = net::is_loopback(page) && net::is_loopback(&node);
+    same_port && (near || net::host(page) == net::host(&node))
 }
 
 /// Why a request does not become a WebSocket.
@@ -68,8 +85,15 @@ pub enum Refused {
     NoPlace,
 }
 
-/// The value of `Sec-WebSocket-Accept`, if the request is a good handshake.
-pub fn check(method: &Method, version: Version, headers: &HeaderMap, origins: &Origins) -> Result<String, Refused> {
+/// The value of `Sec-WebSocket-Accept`, if the request is a good handshake. `nodes`: the addresses
+/// of the cluster's own pages.
+pub fn check(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+    origins: &Origins,
+    nodes: impl FnOnce() -> Vec<String>,
+) -> Result<String, Refused> {
     if method != Method::GET || version < Version::HTTP_11 || version >= Version::HTTP_2 {
         return Err(Refused::NoUpgrade("a WebSocket begins with GET in HTTP/1.1"));
     }
@@ -86,7 +110,7 @@ pub fn check(method: &Method, version: Version, headers: &HeaderMap, origins: &O
     };
     let text = |name| headers.get(name).map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()));
     if let Some(origin) = text(header::ORIGIN)
-        && !origins.admit(&origin, &text(header::HOST).unwrap_or_default())
+        && !origins.admit(&origin, &text(header::HOST).unwrap_or_default(), nodes)
     {
         return Err(Refused::Origin(origin.into_owned()));
     }
@@ -172,7 +196,7 @@ mod tests {
     }
 
     fn judge(extra: &[(&'static str, &str)], origins: &Origins) -> Result<String, Refused> {
-        check(&Method::GET, Version::HTTP_11, &headers(extra), origins)
+        check(&Method::GET, Version::HTTP_11, &headers(extra), origins, Vec::new)
     }
 
     #[test]
@@ -191,10 +215,34 @@ mod tests {
             assert!(matches!(judge(&[(name, value)], &Origins::default()), Err(Refused::NoUpgrade(_))), "{value}");
         }
         assert_eq!(judge(&[("sec-websocket-version", "8")], &Origins::default()), Err(Refused::Version));
-        let posted = check(&Method::POST, Version::HTTP_11, &headers(&[]), &Origins::default());
+        let posted = check(&Method::POST, Version::HTTP_11, &headers(&[]), &Origins::default(), Vec::new);
         assert!(matches!(posted, Err(Refused::NoUpgrade(_))));
-        let old = check(&Method::GET, Version::HTTP_10, &headers(&[]), &Origins::default());
+        let old = check(&Method::GET, Version::HTTP_10, &headers(&[]), &Origins::default(), Vec::new);
         assert!(matches!(old, Err(Refused::NoUpgrade(_))));
+    }
+
+    #[test]
+    fn pages_of_other_nodes_connect_to_this_one() {
+        let origins = Origins::new("", ["node1.example".to_owned()]).expect("good");
+        let nodes = || ["127.0.0.1:7781", "tls://node2.example:7700", "node2.example:443", "[::1]:7782"];
+        for (origin, host, admitted) in [
+            ("http://127.0.0.1:7781", "127.0.0.1:7780", true),
+            ("http://localhost:7781", "127.0.0.1:7780", true),
+            ("http://localhost:7782", "localhost:7780", true),
+            ("http://127.0.0.1:9999", "127.0.0.1:7780", false),
+            ("https://node2.example:7700", "node1.example:7700", true),
+            ("https://NODE2.example", "node1.example:7700", true),
+            ("http://node2.example", "node1.example:7700", false),
+            ("https://node3.example:7700", "node1.example:7700", false),
+            // A name that was bent to this node, with the page of another one.
+            ("https://node2.example:7700", "evil.example:7700", false),
+            ("null", "127.0.0.1:7780", false),
+        ] {
+            let asked = headers(&[("origin", origin), ("host", host)]);
+            let known = || nodes().map(str::to_owned).to_vec();
+            let judged = check(&Method::GET, Version::HTTP_11, &asked, &origins, known);
+            assert_eq!(judged.is_ok(), admitted, "{origin} at {host}: {judged:?}");
+        }
     }
 
     #[test]

@@ -54,7 +54,9 @@ impl WebSocketEdge {
     /// Answers a request for `/v1/ws`. The HTTP server must keep its streams as `TokioIo` of a
     /// `Box<dyn Stream>`, so that nothing of it stays in memory behind the upgrade.
     pub fn upgrade(&self, peer: SocketAddr, mut request: Request) -> Response {
-        let accept = match handshake::check(request.method(), request.version(), request.headers(), &self.origins) {
+        let nodes = || self.sessions.service().nodes().into_iter().flat_map(|node| [node.client, node.http]).collect();
+        let (method, headers) = (request.method(), request.headers());
+        let accept = match handshake::check(method, request.version(), headers, &self.origins, nodes) {
             Ok(accept) => accept,
             Err(refused) => return refused.response(),
         };

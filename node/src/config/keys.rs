@@ -35,7 +35,7 @@ keys! {
     "client.insecure" = "false", "serve clients without TLS although client.listen is not on loopback";
     "http.listen" = "127.0.0.1:7780", "host:port for health, metrics and status";
     "http.advertise" = "", "host:port advertised to tools; empty: the listen address, or nothing if only this machine reaches that";
-    "http.origins" = "", "web pages that may connect, comma-separated: https://chat.example; * for all; empty: only pages that this node serves";
+    "http.origins" = "", "web pages that may connect, comma-separated: https://chat.example; * for all; empty: only pages that nodes of this cluster serve";
     "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
     "cluster.advertise" = "", "host:port that other nodes dial, as in the join list; empty: the listen address";
     "cluster.outgoing" = "", "address of this machine that connections to other nodes leave from; empty: the system's choice";

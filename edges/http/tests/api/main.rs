@@ -25,3 +25,4 @@ mod reused_keys;
 mod scheduled;
 mod stream;
 mod three_nodes;
+mod web;

@@ -1,0 +1,117 @@
+/** Pages of Chromium that report what a page must never do. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+const ARGS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"],
+  ...["--disable-sync", "--no-first-run", "--disable-quic"],
+];
+
+export async function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+}
+
+/** Losing a connection is no fault of a page, and the browser remarks on it. */
+const ALLOWED = /WebSocket connection to|Failed to load resource|ERR_CONNECTION|ERR_FAILED/;
+
+export class Visitor {
+  constructor(browser) {
+    this.browser = browser;
+    this.faults = [];
+  }
+
+  static async of(browser, options = {}) {
+    const visitor = new Visitor(browser);
+    visitor.context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "en-US", ...options });
+    await visitor.context.addInitScript(() => {
+      addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) => {
+        console.error(`policy violated: ${violatedDirective} ${blockedURI} ${sample}`);
+      });
+    });
+    const folder = process.env.TROUPE_WEB;
+    if (folder !== undefined) await visitor.serve(folder);
+    return visitor;
+  }
+
+  /** Development: the files of a folder instead of those in the program. */
+  async serve(folder) {
+    const kinds = { "/": ["index.html", "text/html"], "/app.js": ["app.js", "text/javascript"], "/app.css": ["app.css", "text/css"] };
+    await this.context.route((url) => url.pathname in kinds, (route) => {
+      const [name, contentType] = kinds[new URL(route.request().url()).pathname];
+      return route.fulfill({ body: readFileSync(join(folder, name)), contentType });
+    });
+  }
+
+  async open(url) {
+    const page = await this.context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on("pageerror", (error) => this.faults.push(`error: ${error.stack}`));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !ALLOWED.test(message.text())) this.faults.push(`console: ${message.text()}`);
+    });
+    page.on("dialog", (dialog) => {
+      this.faults.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    await page.goto(url);
+    return page;
+  }
+
+  async close() {
+    await this.context.close();
+    assert.deepEqual(this.faults, []);
+  }
+}
+
+/** Waits until an assertion holds. */
+export async function until(check, patienceMs = 10_000) {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+export async function room(page, id) {
+  await page.click(`.sidebar a[href="#/c/${id}"]`);
+  await page.waitForSelector(".composer textarea");
+}
+
+export async function write(page, text) {
+  await page.fill(".composer textarea", text);
+  await page.press(".composer textarea", "Enter");
+}
+
+/** The texts on the screen, top to bottom. */
+export function shown(page) {
+  return page.$$eval(".line .text", (all) => all.map((one) => one.textContent));
+}
+
+/** The line in the middle of the view, and where it is. */
+export function middle(page) {
+  return page.$eval(".view", (view) => {
+    const box = view.getBoundingClientRect();
+    const centre = box.top + box.height / 2;
+    for (const line of view.querySelectorAll("[data-key]")) {
+      const { top, bottom } = line.getBoundingClientRect();
+      if (top <= centre && bottom > centre) return { key: line.dataset.key, top, text: line.textContent };
+    }
+    return undefined;
+  });
+}
+
+export function topOf(page, key) {
+  return page.$eval(`.view [data-key="${key}"]`, (line) => line.getBoundingClientRect().top);
+}
+
+/** Lines of the panel with the verdict, by their names. */
+export function verdict(page) {
+  return page.$$eval(".panel dl div", (all) => Object.fromEntries(all.map((one) => [one.children[0].textContent, one.children[1].textContent])));
+}

@@ -1,0 +1,41 @@
+/**
+ * Journeys in Chromium on a cluster of real nodes: node journeys/run.mjs [name ...]
+ *
+ * The environment has TROUPE (the program, with troupe-lab beside it) and CHROMIUM, and may have
+ * TROUPE_WEB, a folder whose files are served instead of those in the program.
+ */
+
+import { readdirSync } from "node:fs";
+import { Demo } from "./demo.mjs";
+import { launch } from "./page.mjs";
+
+const HELPERS = ["demo.mjs", "page.mjs", "run.mjs"];
+const wanted = process.argv.slice(2);
+const files = readdirSync(import.meta.dirname ?? new URL(".", import.meta.url).pathname).filter((name) => name.endsWith(".mjs") && !HELPERS.includes(name));
+
+const journeys = [];
+for (const file of files.sort()) {
+  for (const [name, run] of Object.entries(await import(`./${file}`))) {
+    if (wanted.length === 0 || wanted.some((word) => name.includes(word))) journeys.push([name, run]);
+  }
+}
+if (journeys.length === 0) throw new Error(`no journey is named ${wanted.join(", ")}`);
+
+const demo = await Demo.start();
+const browser = await launch();
+let failed = 0;
+for (const [name, run] of journeys) {
+  const begun = performance.now();
+  try {
+    await run({ demo, browser });
+    console.log(`ok      ${name} (${Math.round(performance.now() - begun)} ms)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+    for (const context of browser.contexts()) await context.close();
+  }
+}
+await browser.close();
+await demo.stop();
+console.log(`${journeys.length - failed} of ${journeys.length} journeys passed`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,99 @@
+/** Times, and small texts, for a language. */
+
+const [MINUTE, HOUR, DAY] = [60_000, 3_600_000, 86_400_000];
+
+/** Midnight before a time, in the zone of the browser. */
+export function dayOf(timeMs: number): number {
+  const day = new Date(timeMs);
+  return new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function format(tag: string, options: Intl.DateTimeFormatOptions, timeMs: number): string {
+  const key = `${tag} ${JSON.stringify(options)}`;
+  let made = formats.get(key);
+  if (made === undefined) formats.set(key, (made = new Intl.DateTimeFormat(tag, options)));
+  return made.format(timeMs);
+}
+
+export function timeText(tag: string, timeMs: number): string {
+  return format(tag, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, timeMs);
+}
+
+export function fullTime(tag: string, timeMs: number): string {
+  return format(tag, { dateStyle: "medium", timeStyle: "medium" }, timeMs);
+}
+
+/** `undefined`: neither today nor yesterday. */
+export function nearDay(timeMs: number, nowMs: number): "today" | "yesterday" | undefined {
+  const today = dayOf(nowMs);
+  if (timeMs >= today) return "today";
+  // The day before has 23 or 25 hours twice a year.
+  return timeMs >= dayOf(today - HOUR) ? "yesterday" : undefined;
+}
+
+export function dayText(tag: string, timeMs: number, nowMs: number): string {
+  const isThisYear = new Date(timeMs).getFullYear() === new Date(nowMs).getFullYear();
+  return format(tag, { weekday: "short", month: "long", day: "numeric", ...(isThisYear ? {} : { year: "numeric" }) }, timeMs);
+}
+
+/** As the list of conversations shows it: a time, a weekday, or a date. */
+export function listTime(tag: string, timeMs: number, nowMs: number): string {
+  if (timeMs === 0) return "";
+  if (timeMs >= dayOf(nowMs)) return timeText(tag, timeMs);
+  if (nowMs - timeMs < 6 * DAY) return format(tag, { weekday: "short" }, timeMs);
+  return format(tag, { month: "numeric", day: "numeric" }, timeMs);
+}
+
+/** `5 minutes ago`. */
+export function agoText(tag: string, timeMs: number, nowMs: number): string {
+  const relative = new Intl.RelativeTimeFormat(tag, { numeric: "auto" });
+  const passed = Math.max(nowMs - timeMs, 0);
+  if (passed < HOUR) return relative.format(-Math.round(passed / MINUTE), "minute");
+  if (passed < DAY) return relative.format(-Math.round(passed / HOUR), "hour");
+  return relative.format(-Math.round(passed / DAY), "day");
+}
+
+export type Piece = { readonly is: "text"; readonly text: string } | { readonly is: "link"; readonly text: string; readonly href: string };
+
+const LINK = /https?:\/\/[^\s<>"'`{}|\\^，。；：！？、（）「」《》【】]+/g;
+
+/** A text with its web addresses. Only http and https become links. */
+export function piecesOf(text: string): Piece[] {
+  const pieces: Piece[] = [];
+  let from = 0;
+  for (const found of text.matchAll(LINK)) {
+    // Punctuation behind an address belongs to the sentence.
+    const address = found[0].replace(/[.,;:!?，。；：！？、)\]）】]+$/u, "");
+    const href = URL.canParse(address) ? new URL(address).href : undefined;
+    if (href === undefined) continue;
+    if (found.index > from) pieces.push({ is: "text", text: text.slice(from, found.index) });
+    pieces.push({ is: "link", text: address, href });
+    from = found.index + address.length;
+  }
+  if (from < text.length) pieces.push({ is: "text", text: text.slice(from) });
+  return pieces;
+}
+
+const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** Whether a text is one to three emoji and nothing else: it is shown large. */
+export function isOnlyEmoji(text: string): boolean {
+  if (text.length > 40) return false;
+  const signs = [...GRAPHEMES.segment(text.trim())].map(({ segment }) => segment);
+  return signs.length > 0 && signs.length <= 3 && signs.every((sign) => /\p{Extended_Pictographic}|\p{Regional_Indicator}/u.test(sign));
+}
+
+/** The sign of a name in its circle. */
+export function initialOf(name: string): string {
+  const { value } = GRAPHEMES.segment(name.trim())[Symbol.iterator]().next();
+  return (value?.segment ?? "?").toLocaleUpperCase();
+}
+
+/** One of eight colours, the same on every device. */
+export function colourOf(text: string): number {
+  let hash = 0;
+  for (let at = 0; at < text.length; at++) hash = (hash * 31 + text.charCodeAt(at)) >>> 0;
+  return hash % 8;
+}

@@ -1,0 +1,64 @@
+/** Names of users by their ids, asked for in bulk. */
+
+import { TroupeError, type wire } from "troupe-chat";
+import { Value } from "./value";
+
+/** Ids of one request, and milliseconds for which they are gathered. */
+const [MOST, GATHER, AGAIN] = [200, 20, 2_000];
+
+interface Source {
+  getUsers(of: { readonly ids?: readonly number[] }): Promise<wire.User[]>;
+}
+
+export class People {
+  /** Changes when names arrive. */
+  readonly known = new Value<ReadonlyMap<number, string>>(new Map());
+  private readonly wanted = new Set<number>();
+  private isScheduled = false;
+
+  constructor(private readonly source: Source) {}
+
+  /** Undefined: it is being asked for. */
+  name(id: number): string | undefined {
+    const name = this.known.get().get(id);
+    if (name === undefined && id !== 0) this.want(id);
+    return name;
+  }
+
+  learn(users: Iterable<{ readonly userId: number; readonly name: string }>): void {
+    const known = new Map(this.known.get());
+    for (const { userId, name } of users) known.set(userId, name);
+    this.known.set(known);
+  }
+
+  private want(id: number): void {
+    if (this.wanted.has(id)) return;
+    this.wanted.add(id);
+    this.schedule(GATHER);
+  }
+
+  private schedule(ms: number): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setTimeout(() => void this.ask(), ms);
+  }
+
+  private async ask(): Promise<void> {
+    const ids = [...this.wanted].slice(0, MOST);
+    let isLater = false;
+    try {
+      const users = await this.source.getUsers({ ids });
+      const found = new Map(users.map((user) => [user.userId, user]));
+      // An id without a user belongs to a deleted account: it is not asked for again.
+      this.learn(ids.map((userId) => found.get(userId) ?? { userId, name: "" }));
+      for (const id of ids) this.wanted.delete(id);
+    } catch (error) {
+      if (!(error instanceof TroupeError)) throw error;
+      isLater = error.transient;
+      if (!isLater) for (const id of ids) this.wanted.delete(id);
+    } finally {
+      this.isScheduled = false;
+      if (this.wanted.size > 0) this.schedule(isLater ? AGAIN : GATHER);
+    }
+  }
+}

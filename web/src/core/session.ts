@@ -1,0 +1,223 @@
+/** A signed-in user: the client, the conversations in memory, and what the tab has seen. */
+
+import {
+  Client,
+  type ClientOptions,
+  type ConversationId,
+  direct,
+  type Event,
+  EVERYONE,
+  type Incoming,
+  type SentMessage,
+  type State,
+  TroupeError,
+} from "troupe-chat";
+import { People } from "./people";
+import { Timeline } from "./timeline";
+import { Value } from "./value";
+import { Judge, type Verdict } from "./verdict";
+
+/** Timelines in memory; the one that was not opened for the longest time is dropped. */
+const MOST_TIMELINES = 24;
+/** Ways of messages that the tab remembers for their details. */
+const MOST_WAYS = 2_000;
+
+/** The way of a message of this tab into the log. */
+export interface Way {
+  readonly queuedMs: number;
+  sentMs?: number;
+  durableMs?: number;
+  /** Attempts that ended without an answer. */
+  unknown: number;
+  /** The node that this browser was connected to when the answer arrived. */
+  node?: bigint;
+}
+
+export interface Positions {
+  readonly delivered: number;
+  readonly read: number;
+}
+
+export class Session {
+  readonly client: Client;
+  readonly people: People;
+  /** Changes with every change of a timeline, at most once per frame. */
+  readonly drawn = new Value(0);
+  /** Positions of members, by conversation and user. */
+  readonly positions = new Value<ReadonlyMap<string, ReadonlyMap<number, Positions>>>(new Map());
+  readonly invitations = new Value(0);
+  readonly verdict = new Value<Verdict>(new Judge().verdict());
+  readonly ways = new Map<string, Way>();
+  /** Runs for each new message of another user. */
+  onMessage: (conversation: ConversationId, event: Event) => void = () => {};
+  private readonly judge = new Judge();
+  private readonly timelines = new Map<string, Timeline>();
+  private readonly followed = new Set<string>();
+  private isDirty = false;
+
+  constructor(
+    options: ClientOptions,
+    /** The browser keeps nothing: the outbox ends with the page. */
+    readonly isMemoryOnly = false,
+  ) {
+    this.client = new Client(options);
+    this.people = new People(this.client);
+  }
+
+  /** Resolves when the stream has ended. */
+  async run(): Promise<void> {
+    this.client.outbox.subscribe((messages) => messages.forEach((message) => this.follow(message)));
+    for await (const item of this.client.events) this.take(item);
+  }
+
+  /** Its timeline, loaded or not. */
+  timeline(id: string): Timeline {
+    const held = this.timelines.get(id) ?? new Timeline(id, this.client, () => this.draw());
+    // The latest is the last one.
+    this.timelines.delete(id);
+    this.timelines.set(id, held);
+    for (const oldest of this.timelines.keys()) {
+      if (this.timelines.size <= MOST_TIMELINES) break;
+      this.timelines.delete(oldest);
+    }
+    for (const message of this.client.outbox.get()) if (message.conversation === id) held.queued(message, this.queuedMs(message.id));
+    return held;
+  }
+
+  async send(conversation: string, text: string): Promise<void> {
+    // The judge has to know a message before its event can arrive.
+    await this.client.send(conversation, text);
+  }
+
+  /** The other user of a direct conversation. */
+  peerOf(conversation: string): number | undefined {
+    const [, low, high] = /^d(\d+)-(\d+)$/.exec(conversation) ?? [];
+    if (low === undefined || high === undefined) return undefined;
+    return Number(low) === this.client.user ? Number(high) : Number(low);
+  }
+
+  directWith(user: number): ConversationId {
+    return direct(this.client.user ?? 0, user);
+  }
+
+  /** Members with their positions, which then follow the stream. */
+  async loadPositions(conversation: string): Promise<void> {
+    if (conversation === EVERYONE) return;
+    try {
+      for (const { userId, delivered, read } of await this.client.members(conversation)) {
+        this.move(conversation, userId, { delivered, read });
+      }
+    } catch (error) {
+      // A direct conversation without a message has no members yet.
+      if (!(error instanceof TroupeError)) throw error;
+    }
+  }
+
+  async countInvitations(): Promise<void> {
+    try {
+      this.invitations.set((await this.client.invitations()).length);
+    } catch (error) {
+      if (!(error instanceof TroupeError)) throw error;
+    }
+  }
+
+  waitingMs(): number {
+    return this.judge.waitingMs(Date.now());
+  }
+
+  private take(item: Incoming): void {
+    switch (item.type) {
+      case "event":
+        return this.event(item.conversation, item.event);
+      case "cursorMoved":
+        return this.move(item.conversation, item.user, item);
+      case "invited":
+        return void this.countInvitations();
+      case "stateChanged":
+        if (item.state.is === "online") void this.cameOnline();
+        return;
+      case "missed":
+        for (const timeline of this.timelines.values()) timeline.forget();
+        return;
+      case "restored":
+        return this.timelines.get(item.conversation)?.forget();
+      case "settled":
+        return;
+    }
+  }
+
+  private event(conversation: ConversationId, event: Event): void {
+    if (event.sender === this.client.user) {
+      if (event.content.kind === "message") this.judge.places(event.clientMessageId, conversation, event.seq);
+    } else {
+      this.judge.otherAt(conversation, event.seq);
+      if (event.content.kind === "message") this.onMessage(conversation, event);
+    }
+    this.verdict.set(this.judge.verdict());
+    this.timelines.get(conversation)?.live(event);
+  }
+
+  private async cameOnline(): Promise<void> {
+    await this.countInvitations();
+    for (const timeline of this.timelines.values()) timeline.again();
+  }
+
+  private move(conversation: string, user: number, { delivered, read }: Positions): void {
+    const all = this.positions.get();
+    const held = all.get(conversation)?.get(user) ?? { delivered: 0, read: 0 };
+    // A late push: positions only move forward.
+    const next = { delivered: Math.max(delivered, held.delivered), read: Math.max(read, held.read) };
+    if (next.delivered === held.delivered && next.read === held.read && all.get(conversation)?.has(user)) return;
+    this.positions.set(new Map(all).set(conversation, new Map(all.get(conversation)).set(user, next)));
+  }
+
+  /** Follows a message of the outbox to its outcome. */
+  private follow(message: SentMessage): void {
+    const { id, conversation } = message;
+    if (this.followed.has(id)) return;
+    this.followed.add(id);
+    const way: Way = { queuedMs: Date.now(), unknown: 0 };
+    this.ways.set(id, way);
+    for (const oldest of this.ways.keys()) {
+      if (this.ways.size <= MOST_WAYS) break;
+      this.ways.delete(oldest);
+    }
+    this.judge.sends(id, conversation, way.queuedMs);
+    this.timelines.get(conversation)?.queued(message, way.queuedMs);
+    const stop = message.state.subscribe((state) => {
+      if (state === "sent") way.sentMs ??= Date.now();
+      if (state === "unknown") way.unknown += 1;
+      const { outcome } = message;
+      if (outcome instanceof TroupeError) this.judge.refuses(id);
+      else if (outcome !== undefined) {
+        way.durableMs = Date.now();
+        const now: State = this.client.state.get();
+        if (now.is === "online") way.node = now.node;
+        this.judge.acknowledges(id, outcome.seq, way.durableMs);
+      }
+      if (outcome !== undefined) {
+        // The first call comes before `stop` is set.
+        queueMicrotask(() => stop());
+        this.followed.delete(id);
+      }
+      this.verdict.set(this.judge.verdict());
+      this.timelines.get(conversation)?.moved(message);
+    });
+  }
+
+  private queuedMs(id: string): number {
+    return this.ways.get(id)?.queuedMs ?? Date.now();
+  }
+
+  /** Many changes, one drawing. A hidden tab gets no frames, so it draws by a timer. */
+  private draw(): void {
+    if (this.isDirty) return;
+    this.isDirty = true;
+    const run = (): void => {
+      this.isDirty = false;
+      this.drawn.set(this.drawn.get() + 1);
+    };
+    if (document.visibilityState === "visible") requestAnimationFrame(run);
+    else setTimeout(run, 100);
+  }
+}

@@ -1,0 +1,81 @@
+/** Names of users, conversations and events in the language of the page. */
+
+import { EVERYONE, type Event, wire } from "troupe-chat";
+import type { Session } from "../core/session";
+import type { Words } from "./words";
+
+export function userName(session: Session, id: number, t: Words): string {
+  const name = session.people.name(id);
+  if (name === "") return t.deletedUser;
+  return name ?? (id === session.client.user ? session.client.name : undefined) ?? t.userWithId(id);
+}
+
+/** `name`: of the list, if it has the conversation. */
+export function roomName(session: Session, id: string, name: string | undefined, t: Words): string {
+  if (id === EVERYONE) return t.everyone;
+  if (name !== undefined && name !== "") return name;
+  const peer = session.peerOf(id);
+  return peer === undefined ? id : userName(session, peer, t);
+}
+
+export function roleName(role: number, t: Words): string {
+  if (role === wire.Role.OWNER) return t.roles.owner;
+  return role === wire.Role.ADMIN ? t.roles.admin : t.roles.member;
+}
+
+/** One line about an event that is not a message. */
+export function noteText(session: Session, event: Event, t: Words): string {
+  const name = (id: number): string => (id === session.client.user ? t.you : userName(session, id, t));
+  const by = name(event.sender);
+  const { content } = event;
+  const { notes } = t;
+  switch (content.kind) {
+    case "created":
+      return notes.created(by, content.name);
+    case "renamed":
+      return notes.renamed(by, content.name);
+    case "added": {
+      if (content.users.length === 1 && content.users[0] === event.sender) return notes.joined(by);
+      return notes.added(by, content.users.map(name).join(t.tag === "en" ? ", " : "、"));
+    }
+    case "removed":
+      return content.user === event.sender ? notes.left(by) : notes.removed(by, name(content.user));
+    case "roleChanged":
+      return notes.role(by, name(content.user), roleName(content.role, t));
+    case "settingsChanged": {
+      const { notice } = content.settings;
+      return notice !== undefined && notice !== "" ? notes.notice(by, notice) : notes.settings(by);
+    }
+    case "muted":
+      return content.untilMs === 0 ? notes.unmuted(by, name(content.user)) : notes.muted(by, name(content.user));
+    case "banned":
+      return content.lifted ? notes.unbanned(by, name(content.user)) : notes.banned(by, name(content.user));
+    case "transferred":
+      return notes.transferred(by, name(content.to));
+    case "disbanded":
+      return notes.disbanded(by);
+    case "linkMade":
+      return notes.linkMade(by);
+    case "linkRevoked":
+      return notes.linkRevoked(by);
+    case "unsupported":
+      return t.unsupportedEvent(content.number);
+    default:
+      return "";
+  }
+}
+
+/** The line of a conversation in the list. */
+export function previewOf(session: Session, conversation: string, event: Event | undefined, t: Words): string {
+  if (event === undefined) return conversation === EVERYONE ? t.everyoneHint : "";
+  const { content } = event;
+  if (content.kind === "reacted") return `${nameOf(session, event.sender, t)} ${content.removed ? "" : content.emoji}`.trim();
+  if (content.kind !== "message") return noteText(session, event, t);
+  const text = content.text ?? t.unsupportedMessage;
+  if (event.sender === session.client.user) return `${t.you}: ${text}`;
+  return session.peerOf(conversation) === undefined ? `${userName(session, event.sender, t)}: ${text}` : text;
+}
+
+function nameOf(session: Session, id: number, t: Words): string {
+  return id === session.client.user ? t.you : userName(session, id, t);
+}

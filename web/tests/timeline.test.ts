@@ -1,0 +1,148 @@
+import { type Acked, clientMessageId, Rejected, seq, type SentMessage, Unavailable } from "troupe-chat";
+import { expect, test } from "vitest";
+import { PAGE, Timeline, withReaction } from "../src/core/timeline";
+import { idOf, Log, ME, reacted, ROOM, text } from "./values";
+
+function over(log: Log): { timeline: Timeline; changes: () => number } {
+  let changes = 0;
+  return { timeline: new Timeline(ROOM, log, () => (changes += 1)), changes: () => changes };
+}
+
+function sent(number: number, outcome?: Acked | Rejected): SentMessage {
+  return { id: idOf(number), conversation: ROOM, outcome } as unknown as SentMessage;
+}
+
+function seqs(timeline: Timeline): number[] {
+  return timeline.entries.map(({ event }) => event.seq);
+}
+
+function isWithoutGaps(timeline: Timeline): boolean {
+  return seqs(timeline).every((at, place, all) => place === 0 || at === (all[place - 1] ?? 0) + 1);
+}
+
+test("the latest page first, and older pages until the beginning", async () => {
+  const { timeline } = over(new Log(2 * PAGE + 5));
+  await timeline.open();
+  expect([timeline.first, timeline.last, timeline.atStart, timeline.atEnd]).toEqual([PAGE + 6, 2 * PAGE + 5, false, true]);
+  await timeline.older();
+  await timeline.older();
+  expect([timeline.first, timeline.atStart, isWithoutGaps(timeline)]).toEqual([1, true, true]);
+});
+
+test("a member that came later sees a log that begins later", async () => {
+  const { timeline } = over(new Log(40, 31));
+  await timeline.open();
+  expect([timeline.first, timeline.last, timeline.atStart]).toEqual([31, 40, true]);
+});
+
+test("around a place, and newer pages until the end", async () => {
+  const { timeline } = over(new Log(500));
+  await timeline.open(100);
+  expect([timeline.first, timeline.last, timeline.atEnd]).toEqual([100 - PAGE + 1, 100 + PAGE, false]);
+  while (!timeline.atEnd) await timeline.newer();
+  expect([timeline.last, isWithoutGaps(timeline)]).toEqual([500, true]);
+});
+
+test("an event of the stream is appended at the end only, and a gap is read", async () => {
+  const log = new Log(10);
+  const { timeline } = over(log);
+  await timeline.open();
+  const eleventh = text(11);
+  log.events.push(eleventh);
+  timeline.live(eleventh);
+  timeline.live(eleventh);
+  expect(seqs(timeline).slice(-2)).toEqual([10, 11]);
+  for (const at of [12, 13, 14]) log.events.push(text(at));
+  timeline.live(text(14));
+  await timeline.newer();
+  expect([timeline.last, isWithoutGaps(timeline)]).toEqual([14, true]);
+});
+
+test("while the reader is in older pages, an event moves the head only", async () => {
+  const log = new Log(500);
+  const { timeline } = over(log);
+  await timeline.open(100);
+  log.events.push(text(501));
+  timeline.live(text(501));
+  expect([timeline.last, timeline.head, timeline.atEnd]).toEqual([100 + PAGE, 501, false]);
+});
+
+test("a message waits without a place, then with one, and its event takes over", async () => {
+  const log = new Log(3);
+  const { timeline } = over(log);
+  await timeline.open();
+  const message = sent(4);
+  timeline.queued(message, 0);
+  timeline.queued(message, 0);
+  expect(timeline.pending.length).toBe(1);
+  timeline.moved(sent(4, { id: clientMessageId(idOf(4)), seq: seq(4), timeMs: 5 }));
+  expect(timeline.pending[0]?.acked?.seq).toBe(4);
+  timeline.live(text(4, "mine", ME));
+  expect([timeline.pending.length, timeline.last]).toEqual([0, 4]);
+  // The report of the outbox may come last.
+  timeline.queued(message, 0);
+  timeline.moved(sent(4, { id: clientMessageId(idOf(4)), seq: seq(4), timeMs: 5 }));
+  expect(timeline.pending.length).toBe(0);
+});
+
+test("an event with the id of a message, but of another user, leaves it waiting", async () => {
+  const { timeline } = over(new Log(3));
+  await timeline.open();
+  timeline.queued(sent(4), 0);
+  timeline.live(text(4, "not mine"));
+  expect(timeline.pending.length).toBe(1);
+});
+
+test("a refused message stays until it is dismissed", async () => {
+  const { timeline } = over(new Log(1));
+  await timeline.open();
+  timeline.queued(sent(9), 0);
+  timeline.moved(sent(9, new Rejected("slow", "slow_mode")));
+  expect(timeline.pending[0]?.error?.code).toBe("slow_mode");
+  timeline.dismiss(idOf(9));
+  expect(timeline.pending.length).toBe(0);
+});
+
+test("reactions of a page are counted once, and later ones on top", async () => {
+  const log = new Log(3);
+  log.events.push(reacted(4, 2, "👍"), reacted(5, 2, "👍", ME));
+  const { timeline } = over(log);
+  await timeline.open();
+  const counts = (): unknown => timeline.find(2)?.reactions;
+  expect(counts()).toEqual([{ emoji: "👍", users: 2, mine: true }]);
+  // A push of what the page has counted already.
+  timeline.live(log.events[4] as never);
+  expect(counts()).toEqual([{ emoji: "👍", users: 2, mine: true }]);
+  const taken = reacted(6, 2, "👍", ME, true);
+  log.events.push(taken);
+  timeline.live(taken);
+  timeline.live(taken);
+  expect(counts()).toEqual([{ emoji: "👍", users: 1, mine: false }]);
+});
+
+test("a reaction that nobody has any more is gone", () => {
+  const one = withReaction([], "🎉", 1, false);
+  expect(withReaction(one, "🎉", -1, false)).toEqual([]);
+  expect(withReaction([], "🎉", -1, false)).toEqual([]);
+});
+
+test("a load that failed says why, and works again", async () => {
+  const log = new Log(5);
+  const { timeline } = over(log);
+  log.failing = new Unavailable("no node answers");
+  await timeline.open();
+  expect([timeline.isLoaded, timeline.trouble]).toEqual([false, "no node answers"]);
+  log.failing = undefined;
+  timeline.again();
+  await timeline.open();
+  expect([timeline.isLoaded, timeline.trouble, timeline.last]).toEqual([true, undefined, 5]);
+});
+
+test("a long reading keeps a bounded part of the log without gaps", async () => {
+  const { timeline } = over(new Log(5_000));
+  await timeline.open();
+  for (let page = 0; page < 60; page++) await timeline.older();
+  expect(timeline.entries.length).toBeLessThanOrEqual(2_000);
+  expect(isWithoutGaps(timeline)).toBe(true);
+  expect(timeline.atEnd).toBe(false);
+});
