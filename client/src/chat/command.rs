@@ -6,8 +6,8 @@ use troupe_core::event::Role;
 
 use super::editor::Entered;
 
-/// Longest delay of `:delay`, one day.
-const DELAY_SECONDS: u64 = 24 * 60 * 60;
+/// Longest delay of `:delay`, a year.
+const DELAY_SECONDS: u64 = 365 * 24 * 60 * 60;
 /// Longest mute of `:mute`, a year.
 const MUTE_MINUTES: u64 = 366 * 24 * 60;
 
@@ -29,6 +29,9 @@ pub(super) enum Line {
     Info,
     Emoji(usize),
     Delay(Duration, String),
+    Scheduled,
+    /// A scheduled message by the beginning of its id.
+    Cancel(String),
     Bot(bool),
     Groups,
     New {
@@ -105,7 +108,8 @@ pub const HELP: &[(&str, &str)] = &[
     (":olu", "users who are online"),
     (":pu <prefix>", "users whose name begins so"),
     (":q <word>", "search the messages seen on this device"),
-    (":delay <seconds> <text>", "say it later, if this client still runs then"),
+    (":delay <seconds> <text>", "say it later; the cluster keeps it until then"),
+    (":scheduled", "your messages that wait in the current conversation / :cancel <id>"),
     (":emoji [page]", "a table of emoji"),
     (":ai / :qai", "let the echo bot answer private messages / stop it"),
     (":info", "this client, its server and state"),
@@ -168,7 +172,10 @@ pub(super) fn parse(line: &str) -> Line {
         (":pu" | ":qu", _) => Line::Usage(":pu <prefix>"),
         (":emoji", "") => Line::Emoji(1),
         (":emoji", page) => page.parse().map_or(Line::Usage(":emoji [page]"), Line::Emoji),
-        (":delay", rest) => delay(rest).unwrap_or(Line::Usage(":delay <seconds, at most a day> <text>")),
+        (":delay", rest) => delay(rest).unwrap_or(Line::Usage(":delay <seconds, at most a year> <text>")),
+        (":scheduled", _) => Line::Scheduled,
+        (":cancel", id) if id.len() >= 4 => Line::Cancel(id.to_owned()),
+        (":cancel", _) => Line::Usage(":cancel <at least four digits of the id that :scheduled shows>"),
         (":new" | ":open", "") => Line::Usage(":new <name> [members..], :open <name> [members..]"),
         (":new" | ":open", _) => {
             let mut words = words();

@@ -45,8 +45,6 @@ pub(super) enum Work {
         conversation: ConversationId,
         outcome: Result<Acked, Error>,
     },
-    /// A delay has expired.
-    Say(ConversationId, String),
     /// The other user was looked up.
     Whisper(Result<NamedConversation>, String),
     Lines(Result<Vec<String>>),
@@ -213,7 +211,6 @@ impl<S: Screen> ChatSession<S> {
                 self.mine.retain(|_, mine| *mine != number);
                 self.screen.outcome(number, Mark::Failed, None, &error.to_string()).await?;
             }
-            Work::Say(conversation, text) => self.say(conversation, text).await?,
             Work::Whisper(place, text) => {
                 self.pending -= 1;
                 match place {

@@ -29,6 +29,7 @@ fn lines_mean_what_cim_users_expect() {
     assert_eq!(parse(":unreact 12  ❤ "), Line::React { to: 12, emoji: "❤".into(), remove: true });
     assert_eq!(parse(":new team bob carol"), Line::New { name: "team".into(), open: false, members });
     assert_eq!(parse(":open team"), Line::New { name: "team".into(), open: true, members: Vec::new() });
+    assert_eq!((parse(":scheduled"), parse(":cancel 00ff")), (Line::Scheduled, Line::Cancel("00ff".into())));
     assert_eq!(parse(":rename The best team"), Line::Moderate(Act::Rename("The best team".into())));
     let admin = Act::Role { name: "bob".into(), role: troupe_core::event::Role::Admin };
     assert_eq!(parse("/role bob admin"), Line::Moderate(admin));
@@ -66,6 +67,8 @@ fn a_line_that_is_not_understood_is_never_sent_to_anybody() {
         ":slow now",
         ":link many",
         ":rename",
+        ":cancel",
+        ":cancel 1",
         ":role bob king",
         "/etc/hosts",
     ] {

@@ -2,12 +2,13 @@
 //! the conversation to change to.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use troupe_core::command::Intent;
 use troupe_core::feature::Settings;
 use troupe_core::text::{clean, clean_name};
-use troupe_core::{ConversationId, Event, Seq, Timestamp, UserId};
+use troupe_core::{Body, ConversationId, Event, Seq, Timestamp, UserId};
 
 use crate::chat::command::Act;
 use crate::client::Client;
@@ -74,6 +75,48 @@ pub(super) fn shown(reactions: &[Reaction]) -> String {
         (emoji, users) => format!("{emoji} {users}"),
     };
     format!("   {}", reactions.iter().map(one).collect::<Vec<_>>().join("  "))
+}
+
+pub(super) async fn schedule(
+    client: Client,
+    conversation: ConversationId,
+    delay: Duration,
+    text: String,
+) -> Result<Vec<String>> {
+    let now = client.shared.context.clock.now().0;
+    let at = Timestamp(now + u64::try_from(delay.as_millis())?);
+    let kept = client.schedule(conversation, Body::text(&text), at).await?;
+    Ok(vec![format!("will be said in {} seconds; :cancel {} takes it back", delay.as_secs(), kept.id)])
+}
+
+pub(super) async fn list_scheduled(client: Client, conversation: ConversationId) -> Result<Vec<String>> {
+    let now = client.shared.context.clock.now().0;
+    let messages = client.scheduled(conversation).await?;
+    let mut lines = vec![format!("{} messages wait", messages.iter().filter(|one| one.refused.is_none()).count())];
+    lines.extend(messages.iter().map(|message| {
+        let when = match &message.refused {
+            Some(code) => format!("refused ({code})"),
+            None => format!("in {} seconds", message.at.0.saturating_sub(now) / 1_000),
+        };
+        let text = message.body.as_text().unwrap_or("(not a text)");
+        format!("{} {when}: {}", message.id, clean(text))
+    }));
+    Ok(lines)
+}
+
+pub(super) async fn cancel_scheduled(
+    client: Client,
+    conversation: ConversationId,
+    prefix: String,
+) -> Result<Vec<String>> {
+    let messages = client.scheduled(conversation).await?;
+    let mut named = messages.iter().filter(|message| message.id.to_string().starts_with(&prefix));
+    match (named.next(), named.next()) {
+        (Some(message), None) => client.cancel_scheduled(conversation, message.id).await?,
+        (None, _) => anyhow::bail!("no message {prefix} waits here: :scheduled lists them"),
+        (Some(_), Some(_)) => anyhow::bail!("several ids begin with {prefix}: write more of it"),
+    }
+    Ok(vec![format!("{prefix} will not be said")])
 }
 
 /// The change itself is shown when it comes as an event.

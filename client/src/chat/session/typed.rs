@@ -1,7 +1,5 @@
 //! Dispatches a typed line. Requests only start here; the session shows their outcome later.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use troupe_core::ConversationId;
 
@@ -79,6 +77,8 @@ impl<S: Screen> ChatSession<S> {
         let needs_place = matches!(
             line,
             Line::Delay(..)
+                | Line::Scheduled
+                | Line::Cancel(_)
                 | Line::Invite(_)
                 | Line::Leave
                 | Line::Who
@@ -105,7 +105,9 @@ impl<S: Screen> ChatSession<S> {
                 self.pending += 1;
                 self.work(async move { Work::Whisper(resolve(&client, &to).await, text) });
             }
-            Line::Delay(delay, text) => self.say_later(current, delay, text).await?,
+            Line::Delay(delay, text) => self.lines(commands::schedule(client, current, delay, text)),
+            Line::Scheduled => self.lines(commands::list_scheduled(client, current)),
+            Line::Cancel(id) => self.lines(commands::cancel_scheduled(client, current, id)),
             Line::Help => self.help().await?,
             Line::Usage(usage) => self.screen.notice(usage).await?,
             Line::Emoji(page) => self.emoji(page).await?,
@@ -128,15 +130,6 @@ impl<S: Screen> ChatSession<S> {
             Line::Leave => self.leave(current),
         }
         Ok(true)
-    }
-
-    async fn say_later(&mut self, conversation: ConversationId, delay: Duration, text: String) -> Result<()> {
-        self.screen.notice(&format!("will be said in {} seconds", delay.as_secs())).await?;
-        self.work(async move {
-            tokio::time::sleep(delay).await;
-            Work::Say(conversation, text)
-        });
-        Ok(())
     }
 
     async fn help(&mut self) -> Result<()> {
