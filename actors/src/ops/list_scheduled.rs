@@ -21,8 +21,9 @@ impl Operation for wire::ListScheduled {
     }
 
     /// Bodies cost a quarter of what they cost as messages.
-    fn worth(answer: &wire::ScheduledList) -> Option<u64> {
-        let bodies = answer.messages.iter().filter_map(|message| message.body.as_ref());
+    fn worth(answered: &Answered<Self>) -> Option<u64> {
+        let messages = answered.iter().flat_map(|page| &page.messages);
+        let bodies = messages.filter_map(|message| message.body.as_ref());
         let bytes: u64 = bodies.map(|body| body.content.len() as u64).sum();
         Some(READ * 10 + bytes / BYTES_PER_UNIT / 4)
     }
