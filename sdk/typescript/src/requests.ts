@@ -8,6 +8,7 @@
 import type { Init } from "./codec.js";
 import { type Event, ofWire } from "./event.js";
 import {
+  type ClientMessageId,
   clientMessageId,
   compareConversations,
   type ConversationId,
