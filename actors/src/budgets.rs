@@ -126,6 +126,7 @@ struct Tables {
     bytes: Table<UserId>,
     groups: Table<UserId>,
     members: Table<UserId>,
+    signals: Table<UserId>,
 }
 
 impl Budgets {
@@ -142,6 +143,7 @@ impl Budgets {
             bytes: Table::new(limits::BUDGETS_KEPT),
             groups: Table::new(limits::BUDGETS_KEPT),
             members: Table::new(limits::BUDGETS_KEPT),
+            signals: Table::new(limits::BUDGETS_KEPT),
         };
         Budgets { limits: RwLock::new(limits), start: Instant::now(), tables: Mutex::new(tables) }
     }
@@ -256,6 +258,11 @@ impl Budgets {
         }
         at_once(tables.messages.take(user, now, messages, 1, 0), Limit::Quota)?;
         at_once(tables.bytes.take(user, now, all, bytes as u64, 0), Limit::Quota)
+    }
+
+    pub fn signal(&self, user: UserId) -> Result<(), Refusal> {
+        let rate = Rate::per_second(limits::SIGNALS.0, limits::SIGNALS.1);
+        at_once(self.tables.lock().signals.take(user, self.now(), rate, 1, 0), Limit::Rate)
     }
 
     pub fn group(&self, user: UserId) -> Result<(), Refusal> {

@@ -12,6 +12,7 @@ mod inboxes;
 mod leader_requests;
 mod leaders;
 mod resequencer;
+mod signals;
 mod subscription;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,6 +205,7 @@ impl FanoutState {
                     self.deliver_to(*id, &delivery);
                 }
             }
+            Push::Signal(signal) => self.signalled(signal),
             Push::SessionEnded { session, reason } => self.end_session(&session, &reason),
         }
     }

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 pub use push::{CursorPush, EventPush, Push};
 use troupe_core::record;
 use troupe_core::{
-    Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Slot, Timestamp, TokenHash, UserId,
+    Command, ConversationId, DeviceId, GroupId, NameKey, NodeId, Rejection, Seq, Signal, Slot, Timestamp, TokenHash,
+    UserId,
 };
 pub use troupe_proto::wire::client as wire;
 use troupe_proto::{DecodeError, client};
@@ -46,6 +47,8 @@ pub enum Request {
         caller: UserId,
         request: ClientRequest,
     },
+    /// The asking node has verified the sender.
+    Signal(Signal),
     /// Live connections of a node. Answered with those whose session has ended.
     Attach {
         node: NodeId,

@@ -43,6 +43,7 @@ pub mod schedule;
 pub mod send;
 pub mod show_group;
 pub mod show_profile;
+pub mod signal;
 pub mod verify;
 
 use std::future::Future;
@@ -283,6 +284,7 @@ operations! {
         React react: SendAck;
         Schedule schedule: Scheduled;
         CancelScheduled cancel_scheduled: Done;
+        Signal signal: Done;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
         ChangeProfile change_profile: Done;

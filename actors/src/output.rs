@@ -39,13 +39,24 @@ impl Output {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// Whether a connection may queue this signal. Signals fill a fraction of its room at most.
+    pub fn allows_signal(&self, held: usize, frame: usize) -> bool {
+        held + frame <= self.share() / limits::SIGNALS_SHARE
+    }
+
     /// Whether a connection may queue this frame. The limit is a share of the free bytes, so that
     /// it shrinks when many connections do not read. An empty outbox takes any frame that fits into
     /// the free bytes.
     pub fn allows(&self, held: usize, frame: usize) -> bool {
-        let left = self.limit.load(Ordering::Relaxed).saturating_sub(self.waiting());
-        let share = (left / limits::OUTPUT_SHARE).min(limits::CONNECTION_OUT_BYTES);
-        held + frame <= share || (held == 0 && frame <= left)
+        held + frame <= self.share() || (held == 0 && frame <= self.left())
+    }
+
+    fn left(&self) -> usize {
+        self.limit.load(Ordering::Relaxed).saturating_sub(self.waiting())
+    }
+
+    fn share(&self) -> usize {
+        (self.left() / limits::OUTPUT_SHARE).min(limits::CONNECTION_OUT_BYTES)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, Timestamp, UserId};
+use troupe_core::{ClientMessageId, Command, ConversationId, Effect, NodeId, Seq, ShardId, Signal, Timestamp, UserId};
 
 use crate::message::{Answer, Outcome, Push, Request, Session};
 use crate::presence::Presence;
@@ -20,6 +20,7 @@ pub type Interests = BTreeMap<ConversationId, BTreeSet<UserId>>;
 pub enum Task {
     Commit(Command),
     Move(Cursor),
+    Signal(Signal),
 }
 
 /// The position of a user in a conversation: a device holds, or the user has read, all events up to

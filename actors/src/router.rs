@@ -129,6 +129,7 @@ impl Router {
         match request {
             Request::Commit(command) => command.level() > level,
             Request::Operation { request, .. } => !encoding::is_known_at(level, request),
+            Request::Signal(_) => level < Level::SECOND,
             _ => false,
         }
     }
@@ -155,6 +156,10 @@ impl Router {
                 None => Err(Refusal::NotOwner { hint: None }),
             };
             let hint = match attempts.after(outcome) {
+                // A signal that may be on its way is not sent again.
+                Next::Retry { .. } if attempts.is_in_doubt() && matches!(request, Request::Signal(_)) => {
+                    return Err(attempts.exhausted());
+                }
                 Next::Return(outcome) => return outcome,
                 Next::Retry { hint } => hint,
             };

@@ -7,7 +7,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use troupe_core::{ConversationId, Seq, UserId};
+use troupe_core::{ConversationId, Seq, Signal, UserId};
 use troupe_proto::client::EndReason;
 
 use crate::message::{CursorPush, ServerMessage};
@@ -21,6 +21,9 @@ pub trait Sink: Send + Sync {
     /// [`EndReason::SlowConsumer`], and its client resumes by its cursors.
     fn deliver(&self, delivery: &Delivery) -> Result<(), Full>;
 
+    /// Queues a signal if little waits. On an error it is dropped, and the connection goes on.
+    fn offer(&self, signal: &Delivery) -> Result<(), Full>;
+
     /// Ends the connection after the pushes that are queued already.
     fn end(&self, reason: EndReason);
 }
@@ -33,17 +36,30 @@ pub struct Full;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pushed {
     /// The next event of a conversation, in its encoded form: kinds of later versions pass through.
-    Event { conversation: ConversationId, seq: Seq, event: Bytes },
+    Event {
+        conversation: ConversationId,
+        seq: Seq,
+        event: Bytes,
+    },
     /// A member has received or read more.
     Cursor(CursorPush),
     /// The user is in this conversation, and events behind `head` are pushed from now on.
-    Joined { conversation: ConversationId, head: Seq },
+    Joined {
+        conversation: ConversationId,
+        head: Seq,
+    },
     /// The user is no longer in this conversation.
-    Left { conversation: ConversationId },
+    Left {
+        conversation: ConversationId,
+    },
     /// The user has a new invitation.
-    Invitation { conversation: ConversationId, by: UserId },
+    Invitation {
+        conversation: ConversationId,
+        by: UserId,
+    },
     /// A message of the protocol for all devices of the user.
     Own(Box<ServerMessage>),
+    Signal(Signal),
 }
 
 /// Ways in which edges frame a push.

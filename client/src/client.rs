@@ -105,6 +105,17 @@ pub enum Incoming {
     },
     /// This user has changed its profile, on any device.
     Profile(OwnProfile),
+    /// Another user types, or tells this device something that no log keeps. Omitted if the
+    /// application is slow.
+    Signal {
+        conversation: ConversationId,
+        from: UserId,
+        /// The sending device, for an answer to it alone.
+        device: u64,
+        /// See `troupe_core::signal`. One that the application does not know says nothing to it.
+        kind: u32,
+        payload: Bytes,
+    },
     State(State),
     /// The outcome of a message that was in the outbox at the start, or whose handle was dropped.
     Settled {

@@ -21,7 +21,7 @@ pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
     ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn, Login,
-    ProfilePush, Register, Resume, ServerFrame, Welcome,
+    ProfilePush, Register, Resume, ServerFrame, SignalPush, Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
@@ -51,6 +51,8 @@ pub enum Push {
     Conversation(ConversationPush),
     Invitation(InvitationPush),
     Profile(ProfilePush),
+    /// Dropped if the reader is slow.
+    Signal(SignalPush),
     Kicked(Kicked),
     GoAway(GoAway),
 }

@@ -9,6 +9,7 @@ mod moderation;
 mod profile;
 mod scheduled;
 mod shown;
+mod signals;
 
 use std::time::Duration;
 

@@ -223,6 +223,15 @@ pub const CURSORS_WAITING: usize = 4_096;
 /// In a larger group, and in `everyone`, cursors are stored, but the server pushes only a user's
 /// own read position, to its devices.
 pub const MEMBERS_SEEING_CURSORS: usize = 64;
+/// Bytes of the payload of a signal. Above it: `Rejected(bad_request)`.
+pub const SIGNAL_BYTES: usize = 4 * 1024;
+/// Members of the largest group that carries signals. Above it: `Rejected(too_many_receivers)`.
+pub const SIGNAL_MEMBERS: usize = 256;
+/// Signals of one user per second, and at once. Above it: `Overloaded(rate_limited)`.
+pub const SIGNALS: (u64, u64) = (20, 200);
+/// Divisor: signals use this fraction of the room of a slow connection. Above it they are dropped,
+/// so that none takes the room of an event.
+pub const SIGNALS_SHARE: usize = 4;
 /// Heads in one push between nodes; the next go in another.
 pub const HEADS_PER_PUSH: usize = 4_096;
 /// Conversations subscribed to, or sessions attached, in one request between nodes; the next go in

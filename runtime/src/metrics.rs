@@ -90,6 +90,10 @@ metrics! {
     retries: Counter = "troupe_retries_total",
     /// Pushes that could not be sent; heads make up for them.
     lost_pushes: Counter = "troupe_lost_pushes_total",
+    /// Signals queued for connections.
+    signals: Counter = "troupe_signals_total",
+    /// Signals dropped because their connection is slow.
+    dropped_signals: Counter = "troupe_dropped_signals_total",
     /// Seconds from the receipt of a send to its acknowledgement, at the client's node.
     ack: Histogram = "troupe_ack_seconds" in SECONDS,
     /// Seconds from the commit of an event to the write queues of connections, at their node.

@@ -156,6 +156,11 @@ impl Subscription {
         self.listeners.contains_key(&connection)
     }
 
+    /// Those that get the event behind this seq.
+    pub fn listeners_since(&self, seq: Seq) -> impl Iterator<Item = ConnectionId> {
+        self.listeners.iter().filter(move |(_, listener)| listener.from <= seq).map(|(connection, _)| *connection)
+    }
+
     pub fn listeners(&self) -> impl Iterator<Item = ConnectionId> {
         self.listeners.keys().copied()
     }

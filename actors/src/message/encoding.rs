@@ -57,6 +57,7 @@ pub fn encode_request(request: &Request, level: Level) -> Bytes {
                 What::Operation(mesh::Operation { caller: caller.0, frame: Some(frame) })
             }
         },
+        Request::Signal(signal) => What::Signal(signal_out(signal)),
         Request::Attach { node, whole, sessions } => What::Attach(mesh::Attach {
             node: node.0,
             whole: *whole,
@@ -114,6 +115,7 @@ pub fn decode_request(body: Bytes) -> Decoded<Request> {
             caller: UserId(caller),
             request: frame.and_then(|frame| frame.request).ok_or(Garbled("operation"))?,
         },
+        What::Signal(signal) => Request::Signal(signal_in(signal)?),
         What::Attach(attach) => {
             Request::Attach { node: NodeId(attach.node), whole: attach.whole, sessions: sessions_in(attach.sessions)? }
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
-use troupe_core::{ConversationId, Event, EventKind, Seq, UserId};
+use troupe_core::{ConversationId, Event, EventKind, Seq, Signal, UserId};
 use troupe_proto::client::EndReason;
 
 use super::{ServerMessage, Session, wire};
@@ -35,6 +35,8 @@ pub enum Push {
         user: UserId,
         message: Box<ServerMessage>,
     },
+    /// The one push that nothing makes up for.
+    Signal(Signal),
     SessionEnded {
         session: Session,
         reason: EndReason,

@@ -49,6 +49,11 @@ impl Attempts {
         }
     }
 
+    /// Whether it may have been done.
+    pub fn is_in_doubt(&self) -> bool {
+        self.maybe_done
+    }
+
     pub fn hints_used_up(&self) -> bool {
         self.hints > HINTS
     }

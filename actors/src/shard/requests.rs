@@ -2,14 +2,14 @@
 
 use ractor::ActorRef;
 use troupe_core::planted::Bug;
-use troupe_core::{Command, ConversationId, UserId, command};
+use troupe_core::{Command, ConversationId, Signal, UserId, command};
 use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
 use super::{HEARING, ShardState, reads, standing, touch};
 use crate::context::{Asker, answer_of};
-use crate::message::{Answer, Refusal, Request, Session};
+use crate::message::{Answer, Outcome, Push, Refusal, Request, Session};
 use crate::ops::{self, AtLeader, Found, Lead, Leader, Plan, fetch, get_users, list_conversations, login};
 use crate::presence::Presence;
 use crate::protocol::{ConversationMsg, ShardMsg, Task, UserMsg};
@@ -39,6 +39,10 @@ impl ShardState {
                     reply.refuse(Refusal::rejected("bad_request", "no leader performs this as it is"));
                 }
             }
+            Request::Signal(signal) => match signal.check() {
+                Ok(()) => self.take_in(myself, Task::Signal(signal), reply),
+                Err(why) => reply.refuse(why.into()),
+            },
             Request::OpenSession { session, revision } => self.open_session(myself, session, revision, reply),
             Request::Detach(session) => {
                 self.presence.detach(&session);
@@ -89,6 +93,7 @@ impl ShardState {
     fn take_in(&mut self, myself: &ActorRef<ShardMsg>, task: Task, reply: ReplyTo) {
         let asker = task.asker();
         let known = asker.is_some_and(|(conversation, user)| self.entities.knows(conversation, user));
+        let known = known && task.is_for_members();
         if known || !task.may_be_settled() {
             return self.dispatch(myself, task, reply);
         }
@@ -143,6 +148,23 @@ impl ShardState {
             Task::Move(cursor) => {
                 let message = |reply| ConversationMsg::Move { cursor, reply };
                 self.ask_conversation(myself, cursor.conversation, reply, message);
+            }
+            Task::Signal(signal) => reply.send(self.signal(signal)),
+        }
+    }
+
+    /// Passes a signal on to the nodes with listeners. No entity is woken for it.
+    fn signal(&self, signal: Signal) -> Outcome {
+        match standing::passes(&self.context.view(), &signal) {
+            Ok(Ok(at)) => {
+                let nodes = self.interest.get(&signal.conversation).into_iter().flatten().copied();
+                self.context.router.push_all(nodes, self.shard, &Push::Signal(Signal { at, ..signal }));
+                Ok(Answer::Done)
+            }
+            Ok(Err(why)) => Err(why.into()),
+            Err(error) => {
+                tracing::error!(%error, "applied state cannot be read");
+                Err(Refusal::NotOwner { hint: None })
             }
         }
     }

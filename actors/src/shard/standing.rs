@@ -6,7 +6,7 @@
 
 use troupe_core::command::{Append, CancelScheduled, CloseSession, CreateGroup, Register, Schedule};
 use troupe_core::feature::{ALREADY_SENT, GroupLink, Intent, NO_SUCH_SCHEDULED, Scheduled, link_id};
-use troupe_core::{Command, ConversationId, Rejection, Seq, TokenHash, UserId};
+use troupe_core::{Command, ConversationId, Rejection, Seq, Signal, TokenHash, UserId};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -26,13 +26,20 @@ impl Task {
             Task::Commit(Command::Schedule(c)) => Some((c.conversation, c.sender)),
             Task::Commit(_) => None,
             Task::Move(cursor) => Some((cursor.conversation, cursor.user)),
+            Task::Signal(signal) => Some((signal.conversation, signal.from)),
         }
+    }
+
+    /// Whether membership is all that applied state could refuse it for, so that a known member
+    /// needs no look.
+    pub fn is_for_members(&self) -> bool {
+        !matches!(self, Task::Signal(_))
     }
 
     /// Whether it could be settled at all; else there is no need to look.
     pub fn may_be_settled(&self) -> bool {
         match self {
-            Task::Move(_) => true,
+            Task::Move(_) | Task::Signal(_) => true,
             Task::Commit(Command::Append(append)) => append.conversation != ConversationId::Everyone,
             Task::Commit(Command::Schedule(c)) => c.conversation != ConversationId::Everyone,
             Task::Commit(
@@ -46,6 +53,7 @@ impl Task {
 pub fn settled(view: &View, task: &Task) -> Settled {
     match task {
         Task::Move(cursor) => moves(view, *cursor),
+        Task::Signal(signal) => Ok(passes(view, signal)?.err().map(|why| Err(why.into()))),
         Task::Commit(Command::Append(append)) => outsider(view, append),
         Task::Commit(Command::Schedule(c)) => not_scheduled(view, c),
         Task::Commit(Command::CancelScheduled(c)) => cancelled(view, c),
@@ -103,6 +111,14 @@ fn moves(view: &View, Cursor { conversation, user, seq, .. }: Cursor) -> Settled
         Seq::ZERO => Some(Ok(Answer::Done)),
         _ => None,
     })
+}
+
+/// The head at which a signal passes, in the same view as the membership of its sender.
+pub fn passes(view: &View, signal: &Signal) -> Result<Result<Seq, Rejection>, EngineError> {
+    if !is_in(view, signal.conversation, signal.from)? {
+        return Ok(Err(Rejection::NotMember));
+    }
+    Ok(signal.passes(view.conversation(signal.conversation)?.as_ref()))
 }
 
 fn registered(view: &View, register: &Register) -> Settled {

@@ -69,6 +69,11 @@ pub(super) async fn read_all(
                 Some(Message::Conversation(push)) => Push::Conversation(push),
                 Some(Message::Invitation(push)) => Push::Invitation(push),
                 Some(Message::Profile(push)) => Push::Profile(push),
+                Some(Message::Signal(push)) => {
+                    // A full queue is of events, which a signal must not delay.
+                    drop(pushes.try_send(Push::Signal(push)));
+                    continue;
+                }
                 Some(Message::Kicked(push)) => Push::Kicked(push),
                 Some(Message::GoAway(push)) => Push::GoAway(push),
                 Some(Message::Ping(Ping { nonce })) => {

@@ -193,6 +193,16 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
             ("invited", json!({"conversation": conversation.to_string(), "by": by.0}))
         }
         Incoming::Profile(own) => ("profile", json!({"version": own.version})),
+        Incoming::Signal { conversation, from, device, kind, payload } => (
+            "signal",
+            json!({
+                "conversation": conversation.to_string(),
+                "user": from.0,
+                "device": device,
+                "kind": kind,
+                "payload": String::from_utf8_lossy(&payload),
+            }),
+        ),
         Incoming::Cursor { conversation, user, delivered, read } => (
             "cursor",
             json!({

@@ -141,9 +141,18 @@ impl Sink for CimSink {
             Pushed::Joined { conversation, head } => Item::Joined { conversation: *conversation, head: *head },
             // CIM has no frame for these. The position of a conversation that the user has left
             // stays, because the event that removes the user may come later.
-            Pushed::Cursor(_) | Pushed::Invitation { .. } | Pushed::Left { .. } | Pushed::Own(_) => return Ok(()),
+            Pushed::Cursor(_)
+            | Pushed::Invitation { .. }
+            | Pushed::Left { .. }
+            | Pushed::Own(_)
+            | Pushed::Signal(_) => return Ok(()),
         };
         self.0.push(item)
+    }
+
+    /// CIM has no frame for signals.
+    fn offer(&self, _: &Delivery) -> Result<(), Full> {
+        Ok(())
     }
 
     fn end(&self, _: EndReason) {

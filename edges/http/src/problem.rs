@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use troupe_actors::message::{Refusal, wire};
-use troupe_core::{ClientMessageId, Intent};
+use troupe_core::{ClientMessageId, Intent, signal};
 use utoipa::ToSchema;
 use wire::failure::Kind;
 
@@ -303,7 +303,7 @@ pub fn known() -> Vec<Problem> {
         Unfit::Foreign.into(),
         Unfit::Ahead.into(),
     ];
-    let of_features = Intent::refusals().map(troupe_core::Rejection::Of);
+    let of_features = Intent::refusals().chain(signal::REFUSALS).map(troupe_core::Rejection::Of);
     let rejections = rejections.into_iter().chain(of_features).map(Problem::from);
     let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));
     of_protocol.chain(others.into_iter().map(Problem::from)).chain(own).collect()

@@ -15,6 +15,7 @@ pub mod moderation;
 pub mod nodes;
 pub mod reactions;
 pub mod scheduled;
+pub mod signals;
 pub mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -36,6 +37,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(reactions::give, reactions::take_back))
         .routes(routes!(scheduled::list))
         .routes(routes!(scheduled::cancel))
+        .routes(routes!(signals::typing, signals::stopped))
+        .routes(routes!(signals::send))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))

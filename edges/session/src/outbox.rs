@@ -114,6 +114,18 @@ impl Outbox {
         true
     }
 
+    /// Queues the frame of a signal. False: it is dropped, because too much waits already.
+    pub fn offer(&self, frame: Bytes) -> bool {
+        let mut queue = self.queue.lock();
+        if queue.closing || !self.output.allows_signal(queue.bytes, frame.len()) {
+            return false;
+        }
+        self.add(&mut queue, frame);
+        drop(queue);
+        self.wake.notify_one();
+        true
+    }
+
     /// Takes no more frames.
     pub fn finish(&self) {
         self.finish_with(self.form().goodbye(None));
@@ -260,6 +272,16 @@ mod tests {
         assert!(!outbox.push(big));
         let kicked = push_frame(ServerMessage::Kicked((&EndReason::SlowConsumer).into()));
         assert_eq!(drain(&outbox).await, kicked);
+    }
+
+    #[tokio::test]
+    async fn signals_leave_room_for_events_and_end_no_connection() {
+        let outbox = Outbox::default();
+        let signal = Bytes::from(vec![0; limits::SIGNAL_BYTES]);
+        let taken = (0..10_000).filter(|_| outbox.offer(signal.clone())).count();
+        assert_eq!(taken * signal.len(), limits::CONNECTION_OUT_BYTES / limits::SIGNALS_SHARE);
+        let event = Bytes::from(vec![0; limits::CONNECTION_OUT_BYTES / 2]);
+        assert!(outbox.push(event) && !outbox.offer(signal) && !outbox.is_closing());
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use prost::Message;
 use tokio_util::codec::{Decoder, Encoder};
 use troupe_core::effect::Ending;
-use troupe_core::{Intent, Rejection, limits, machine};
+use troupe_core::{Intent, Rejection, limits, machine, signal};
 use troupe_proto::client::{self, Refusal};
 use troupe_proto::frame::FrameCodec;
 use troupe_proto::wire::client::client_frame::Request;
@@ -107,6 +107,7 @@ fn every_code_is_explained() {
         .iter()
         .map(Rejection::code)
         .chain(Intent::refusals().chain(machine::import::REFUSALS.iter().copied()).map(|of| of.code))
+        .chain(signal::REFUSALS.map(|of| of.code))
         .chain(Refusal::ALL.map(Refusal::code))
         .chain(others)
         .chain(limited);
@@ -169,6 +170,9 @@ fn limits_are_those_of_the_program() {
         ("scheduled messages in a conversation", limits::SCHEDULED, "messages"),
         ("time ahead of a scheduled message", limits::SCHEDULED_AHEAD_MS as usize, "milliseconds"),
         ("page of scheduled messages", limits::PAGE_SCHEDULED, "messages"),
+        ("payload of a signal", limits::SIGNAL_BYTES, "bytes"),
+        ("members of a group with signals", limits::SIGNAL_MEMBERS, "users"),
+        ("signals of a user", limits::SIGNALS.0 as usize, "per second"),
         ("sessions of a user", limits::SESSIONS_PER_USER, "sessions"),
         ("page of history", limits::PAGE_EVENTS, "events"),
         ("page of history, bodies", limits::PAGE_BYTES, "bytes"),

@@ -438,6 +438,9 @@ def _shown(item: troupe.Incoming) -> tuple[str, Value]:
             return "invited", {"conversation": item.conversation, "by": item.by}
         case troupe.ProfileChanged():
             return "profile", {"version": item.version}
+        case troupe.SignalReceived():
+            told = {"conversation": item.conversation, "user": item.user, "device": item.device, "kind": item.kind}
+            return "signal", {**told, "payload": item.payload.decode()}
         case troupe.CursorMoved():
             seqs = {"delivered": item.delivered, "read": item.read}
             return "cursor", {"conversation": item.conversation, "user": item.user, **seqs}

@@ -199,6 +199,10 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         value: { conversation, name: textOf(name), avatar: textOf(avatar), notice: textOf(notice), members: numberOf(members) },
       }));
     }
+    case "signal": {
+      const { conversation, kind, payload, device } = request.value;
+      return one(post(`${of(conversation)}/signals`, { kind, payload: base64Of(payload), device }), () => DONE);
+    }
     case "listInvitations":
       return one(get("/v1/invitations"), ({ invitations }) => ({
         case: "invitations",

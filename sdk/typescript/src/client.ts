@@ -252,6 +252,10 @@ export class Client extends Requests {
     }
   }
 
+  protected async once(request: Request): Promise<void> {
+    await this.session.ask(request);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -38,11 +38,23 @@ export {
 export { fallbackDialer } from "./fallback.js";
 export { httpDialer } from "./http.js";
 export { IndexedDbStore, storeOfPlatform } from "./indexeddb.js";
-export type { Acked, CursorMoved, EventReceived, Incoming, MessageState, Restored, Settled, StartAt, State } from "./items.js";
+export type {
+  Acked,
+  CursorMoved,
+  EventReceived,
+  Incoming,
+  MessageState,
+  Restored,
+  Settled,
+  SignalReceived,
+  StartAt,
+  State,
+} from "./items.js";
 export { consistentHash, leastConnections, type NodeChoice, randomly, roundRobin } from "./nodes.js";
 export type { ProfileChange } from "./people.js";
 export type { HistoryPage } from "./requests.js";
 export { SentMessage } from "./sent.js";
+export * as signals from "./signals.js";
 export { type Change, type EventQuery, type Kept, MemoryStore, type Saved, type Session, type Store } from "./store.js";
 export { type Channel, type Locks, type Share, sharedByTabs, type TabsPlatform } from "./tabs.js";
 export type { Dialer, Transport } from "./transport.js";

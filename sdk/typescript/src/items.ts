@@ -72,6 +72,20 @@ export interface Settled {
   readonly outcome: Acked | TroupeError;
 }
 
+/**
+ * Another user types, or tells this device something that no log keeps. Omitted if the application
+ * is slow. `signals` has the kinds.
+ */
+export interface SignalReceived {
+  readonly type: "signal";
+  readonly conversation: ConversationId;
+  readonly user: UserId;
+  /** The sending device, for an answer to it alone. */
+  readonly device: number;
+  readonly kind: number;
+  readonly payload: Uint8Array;
+}
+
 export type Incoming =
   | EventReceived
   | CursorMoved
@@ -83,6 +97,7 @@ export type Incoming =
   | { readonly type: "invited"; readonly conversation: ConversationId; readonly by: UserId }
   /** This user has changed its profile, on any device. `version` counts the changes: a lower one is late. */
   | { readonly type: "profileChanged"; readonly profile: wire.Profile; readonly version: number }
+  | SignalReceived
   | { readonly type: "stateChanged"; readonly state: State }
   /**
    * Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history

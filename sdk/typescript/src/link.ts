@@ -118,6 +118,7 @@ export class Link {
       case "event":
       case "conversation":
       case "cursor":
+      case "signal":
       case "invitation": {
         const conversation = readConversation(push.value.conversation);
         if (conversation !== undefined) this.news(conversation, push, now);
@@ -258,7 +259,7 @@ export class Link {
 
   private news(
     conversation: ConversationId,
-    push: Extract<ServerMessage, { case: "event" | "conversation" | "cursor" | "invitation" }>,
+    push: Extract<ServerMessage, { case: "event" | "conversation" | "cursor" | "invitation" | "signal" }>,
     now: number,
   ): void {
     const { driver } = this;
@@ -267,6 +268,10 @@ export class Link {
         return this.event(conversation, push.value.event, now);
       case "conversation":
         return push.value.present ? this.meet(conversation, push.value.head) : this.leave(conversation);
+      case "signal": {
+        const { userId: user, device, kind, payload } = push.value;
+        return driver.tell({ type: "signal", conversation, user: userId(user), device, kind, payload });
+      }
       case "invitation":
         return driver.tell({ type: "invited", conversation, by: userId(push.value.invitedBy) });
       case "cursor": {

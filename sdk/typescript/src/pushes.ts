@@ -1,7 +1,7 @@
 /** Events of `GET /v1/events` as the pushes of the protocol. */
 
 import type { Init } from "./codec.js";
-import { eventOf, type Json, numberOf, textOf, textsOf } from "./json.js";
+import { bytesOfBase64, eventOf, type Json, numberOf, textOf, textsOf } from "./json.js";
 import type { ServerMessage } from "./line.js";
 import { ownProfileOf } from "./people-calls.js";
 
@@ -26,6 +26,12 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
     }
     case "profile":
       return { case: "profile", value: { profile: ownProfileOf(data) } };
+    case "signal": {
+      const { conversation, user_id, device, kind, payload, seq } = data;
+      const from = { conversation: textOf(conversation), userId: numberOf(user_id), device: numberOf(device) };
+      const content = { kind: numberOf(kind), payload: bytesOfBase64(textOf(payload)), seq: numberOf(seq) };
+      return { case: "signal", value: { ...from, ...content } };
+    }
     case "go_away":
       return { case: "goAway", value: { nodes: textsOf(data["nodes"]) } };
     case "end": {

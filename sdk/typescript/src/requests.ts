@@ -23,6 +23,7 @@ import type { Acked } from "./items.js";
 import * as limits from "./limits.js";
 import type { Request } from "./line.js";
 import { type Change, PeopleRequests, requestId } from "./people.js";
+import { TYPING } from "./signals.js";
 import type * as wire from "./wire.js";
 
 export interface HistoryPage {
@@ -36,6 +37,8 @@ export interface HistoryPage {
 }
 
 export abstract class Requests extends PeopleRequests {
+  /** Asks the present node once. For requests that must not be repeated, and whose answer says nothing. */
+  protected abstract once(request: Request): Promise<void>;
   protected abstract readonly isKicked: boolean;
 
   // ---- sessions
@@ -153,6 +156,21 @@ export abstract class Requests extends PeopleRequests {
   async cancelScheduled(conversation: string, id: ClientMessageId | string | Uint8Array): Promise<void> {
     const value = { conversation: conversationId(conversation), clientMessageId: ofHex(clientMessageId(id)) };
     await this.call({ case: "cancelScheduled", value }, "done");
+  }
+
+  /** Tells the other members that this user types. Repeat it every few seconds while that lasts. */
+  sendTyping(conversation: string): Promise<void> {
+    return this.signal(conversation, TYPING);
+  }
+
+  /**
+   * Sends a signal to the devices of the other members that are connected now.
+   *
+   * In a direct conversation `device` names the only one to get it. A signal is never repeated: it
+   * arrives at most once, or not at all. `signals` has the kinds.
+   */
+  signal(conversation: string, kind: number, payload: Uint8Array<ArrayBuffer> = new Uint8Array(0), device = 0): Promise<void> {
+    return this.once({ case: "signal", value: { conversation: conversationId(conversation), kind, payload, device } });
   }
 
   // ---- groups

@@ -91,6 +91,7 @@ export interface ClientFrame {
     | { case: "schedule"; value: Schedule }
     | { case: "listScheduled"; value: ListScheduled }
     | { case: "cancelScheduled"; value: CancelScheduled }
+    | { case: "signal"; value: Signal }
     | { case: "changeProfile"; value: ChangeProfile }
     | { case: "showProfile"; value: ShowProfile }
     | undefined;
@@ -130,6 +131,7 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [170, "schedule", () => Schedule, "oneof", "request"],
   [171, "listScheduled", () => ListScheduled, "oneof", "request"],
   [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
+  [185, "signal", () => Signal, "oneof", "request"],
   [220, "changeProfile", () => ChangeProfile, "oneof", "request"],
   [221, "showProfile", () => ShowProfile, "oneof", "request"],
 ]);
@@ -165,6 +167,7 @@ export interface ServerFrame {
     | { case: "linkPreview"; value: LinkPreview }
     | { case: "scheduled"; value: Scheduled }
     | { case: "scheduledList"; value: ScheduledList }
+    | { case: "signal"; value: SignalPush }
     | { case: "ownProfile"; value: OwnProfile }
     | { case: "profile"; value: ProfilePush }
     | undefined;
@@ -199,6 +202,7 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [143, "linkPreview", () => LinkPreview, "oneof", "message"],
   [170, "scheduled", () => Scheduled, "oneof", "message"],
   [171, "scheduledList", () => ScheduledList, "oneof", "message"],
+  [185, "signal", () => SignalPush, "oneof", "message"],
   [221, "ownProfile", () => OwnProfile, "oneof", "message"],
   [230, "profile", () => ProfilePush, "oneof", "message"],
 ]);
@@ -677,6 +681,36 @@ export const React = /* @__PURE__ */ message<React>("React", [
   [3, "seq", "uint64"],
   [4, "emoji", "string"],
   [5, "remove", "bool"],
+]);
+
+export interface Signal {
+  conversation: string;
+  kind: number;
+  payload: Uint8Array;
+  device: number;
+}
+export const Signal = /* @__PURE__ */ message<Signal>("Signal", [
+  [1, "conversation", "string"],
+  [2, "kind", "uint32"],
+  [3, "payload", "bytes"],
+  [4, "device", "uint64"],
+]);
+
+export interface SignalPush {
+  conversation: string;
+  userId: number;
+  device: number;
+  kind: number;
+  payload: Uint8Array;
+  seq: number;
+}
+export const SignalPush = /* @__PURE__ */ message<SignalPush>("SignalPush", [
+  [1, "conversation", "string"],
+  [2, "userId", "uint64"],
+  [3, "device", "uint64"],
+  [4, "kind", "uint32"],
+  [5, "payload", "bytes"],
+  [6, "seq", "uint64"],
 ]);
 
 export interface ListConversations {

@@ -406,6 +406,8 @@ function shown(item: Incoming): [string, Json] {
       return ["conversation_added", { ...item }];
     case "conversationRemoved":
       return ["conversation_removed", { ...item }];
+    case "signal":
+      return ["signal", { ...item, payload: new TextDecoder().decode(item.payload) }];
     case "cursorMoved":
       return ["cursor", { ...item }];
     default:

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mesh::refusal;
-use troupe_core::{ConversationId, DeviceId, NodeId, Seq, TokenHash, UserId};
+use troupe_core::{ConversationId, DeviceId, NodeId, Seq, Signal, TokenHash, UserId};
 use troupe_proto::wire::mesh;
 
 use super::super::{Refusal, Session, SubscriptionState};
@@ -52,6 +52,24 @@ pub(super) fn session_in(session: Option<mesh::SessionRef>) -> Decoded<Session> 
         token: TokenHash(session.token_hash.as_ref().try_into().map_err(|_| Garbled("token"))?),
         node: NodeId(session.node),
     })
+}
+
+pub(super) fn signal_out(signal: &Signal) -> mesh::Signal {
+    mesh::Signal {
+        conversation: signal.conversation.to_string(),
+        from: signal.from.0,
+        device: signal.device,
+        to: signal.to,
+        kind: signal.kind,
+        payload: signal.payload.clone(),
+        at: signal.at.0,
+    }
+}
+
+pub(super) fn signal_in(signal: mesh::Signal) -> Decoded<Signal> {
+    let mesh::Signal { conversation, from, device, to, kind, payload, at } = signal;
+    let (conversation, from, at) = (conversation_in(&conversation)?, UserId(from), Seq(at));
+    Ok(Signal { conversation, from, device, to, kind, payload, at })
 }
 
 pub(super) fn sessions_in(sessions: Vec<mesh::SessionRef>) -> Decoded<Vec<Session>> {

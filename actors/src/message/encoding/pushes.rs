@@ -51,6 +51,7 @@ pub fn encode_push(push: &Push, level: Level) -> Bytes {
             user: user.0,
             frame: Some(wire::ServerFrame { request_id: 0, message: Some(message.as_ref().clone()) }),
         }),
+        Push::Signal(signal) => What::Signal(signal_out(signal)),
         Push::SessionEnded { session, reason } => {
             What::Session(mesh::SessionNews { session: Some(session_out(session)), code: reason.code().to_owned() })
         }
@@ -99,6 +100,7 @@ pub fn decode_push(body: Bytes) -> Decoded<Push> {
             user: UserId(push.user),
             message: Box::new(push.frame.and_then(|frame| frame.message).ok_or(Garbled("push to a user"))?),
         },
+        What::Signal(signal) => Push::Signal(signal_in(signal)?),
         What::Session(push) => {
             Push::SessionEnded { session: session_in(push.session)?, reason: EndReason::of_code(&push.code) }
         }

@@ -1,7 +1,7 @@
 //! Round trips, and that no bytes make a decoder panic.
 
 use troupe_core::command::CloseSession;
-use troupe_core::{Command, ConversationId, DeviceId, Level, NameKey, TokenHash};
+use troupe_core::{Command, ConversationId, DeviceId, Level, NameKey, Signal, TokenHash};
 use troupe_proto::client::{self, EndReason};
 
 use super::*;
@@ -116,6 +116,11 @@ fn outcomes() -> Vec<Outcome> {
     ]
 }
 
+fn signal() -> Signal {
+    let payload = Bytes::from_static(b"any bytes");
+    Signal { conversation: group(), from: UserId(2), device: 8, to: 9, kind: 10, payload, at: Seq(4) }
+}
+
 fn pushes() -> Vec<Push> {
     let event = Bytes::from_static(b"any bytes");
     let cursor = CursorPush { conversation: group(), user: UserId(2), delivered: Seq(5), read: Seq(4) };
@@ -127,6 +132,7 @@ fn pushes() -> Vec<Push> {
         Push::Inbox { user: UserId(2), conversation: group(), present: true, version: Seq(4) },
         Push::Invitation { user: UserId(9), conversation: group(), by: UserId(2) },
         Push::Own { user: UserId(9), message: Box::new(ServerMessage::Profile(Default::default())) },
+        Push::Signal(signal()),
         Push::SessionEnded { session: session(), reason: EndReason::of_code("revoked") },
         Push::SessionEnded { session: session(), reason: EndReason::of_code("a later one") },
     ]
@@ -135,7 +141,7 @@ fn pushes() -> Vec<Push> {
 #[test]
 fn every_request_comes_back_as_it_went() {
     let old = requests().into_iter().chain(operations()).map(|request| (request, &LEVELS[..]));
-    let later = later_operations().into_iter().chain([Request::Verify(session())]);
+    let later = later_operations().into_iter().chain([Request::Verify(session()), Request::Signal(signal())]);
     for (request, levels) in old.chain(later.map(|request| (request, &LEVELS[1..]))) {
         for &level in levels {
             let back = decode_request(encode_request(&request, level)).expect("decodes");

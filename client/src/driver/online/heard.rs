@@ -167,6 +167,11 @@ impl Driver {
                     self.tell(Incoming::Invitation { conversation, by: UserId(push.invited_by) });
                 }
             }
+            Push::Signal(wire::SignalPush { conversation, user_id, device, kind, payload, .. }) => {
+                if let Ok(conversation) = conversation.parse() {
+                    self.tell(Incoming::Signal { conversation, from: UserId(user_id), device, kind, payload });
+                }
+            }
             Push::Cursor(push) => {
                 if let Ok(conversation) = push.conversation.parse() {
                     let (user, delivered, read) = (UserId(push.user_id), Seq(push.delivered), Seq(push.read));

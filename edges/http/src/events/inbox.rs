@@ -109,6 +109,21 @@ impl Inbox {
         Ok(())
     }
 
+    /// Queues a signal. On an error it is dropped, because too much waits already.
+    pub fn offer(&self, item: Item) -> Result<(), Full> {
+        let bytes = item.bytes();
+        let mut queue = self.queue.lock();
+        if queue.ended.is_some() || !self.output.allows_signal(queue.bytes, bytes) {
+            return Err(Full);
+        }
+        queue.bytes += bytes;
+        self.output.add(bytes);
+        queue.items.push_back(item);
+        drop(queue);
+        self.wake.notify_one();
+        Ok(())
+    }
+
     /// The next item, or the end. Only the feed waits.
     pub async fn next(&self) -> Result<Item, EndReason> {
         loop {
@@ -192,7 +207,13 @@ impl Sink for StreamSink {
                 Some(name) => Item::Hint { name, data: data() },
                 None => return Ok(()),
             },
+            Pushed::Signal(_) => Item::Hint { name: told::SIGNAL, data: data() },
         })
+    }
+
+    fn offer(&self, signal: &Delivery) -> Result<(), Full> {
+        let data = signal.framed(EdgeKind::EventStream, told::data).clone();
+        self.0.offer(Item::Hint { name: told::SIGNAL, data })
     }
 
     fn end(&self, reason: EndReason) {
@@ -240,6 +261,16 @@ mod tests {
         let missed = BTreeMap::from([(ConversationId::Everyone, Seq(100))]);
         assert_eq!(inbox.next().await, Ok(Item::Missed(missed)));
         assert!(inbox.is_empty() && output.waiting() == 0);
+    }
+
+    #[tokio::test]
+    async fn signals_end_no_stream() {
+        let (output, inbox) = inbox();
+        let signal = || Item::Hint { name: told::SIGNAL, data: Bytes::from(vec![0; limits::SIGNAL_BYTES]) };
+        let taken = (0..10_000).filter(|_| inbox.offer(signal()).is_ok()).count();
+        assert!(taken > 0 && output.waiting() < limits::CONNECTION_OUT_BYTES / limits::SIGNALS_SHARE);
+        assert_eq!(inbox.push(event(1, limits::CONNECTION_OUT_BYTES / 2)), Ok(()), "events still have room");
+        assert_eq!(inbox.offer(signal()), Err(Full));
     }
 
     #[tokio::test]

@@ -26,6 +26,8 @@ pub const CONVERSATION: &str = "conversation";
 pub const INVITATION: &str = "invitation";
 /// The caller's profile has changed.
 pub const PROFILE: &str = "profile";
+/// Typing and the like, which no log keeps.
+pub const SIGNAL: &str = "signal";
 /// The stream has begun.
 pub const READY: &str = "ready";
 /// The client is better served by other nodes.
@@ -61,6 +63,17 @@ struct Conversation {
 struct Invitation {
     conversation: String,
     invited_by: Id,
+}
+
+#[derive(Serialize)]
+struct Told {
+    conversation: String,
+    user_id: Id,
+    device: u64,
+    kind: u32,
+    /// In base64.
+    payload: String,
+    seq: u64,
 }
 
 #[derive(Serialize)]
@@ -104,6 +117,14 @@ pub fn data(pushed: &Pushed) -> Bytes {
             json(&Invitation { conversation: conversation.to_string(), invited_by: (*by).into() })
         }
         Pushed::Own(message) => own(message),
+        Pushed::Signal(signal) => json(&Told {
+            conversation: signal.conversation.to_string(),
+            user_id: signal.from.into(),
+            device: signal.device,
+            kind: signal.kind,
+            payload: STANDARD.encode(&signal.payload),
+            seq: signal.at.0,
+        }),
     }
 }
 

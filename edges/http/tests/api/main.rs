@@ -23,6 +23,7 @@ mod privacy;
 mod reactions;
 mod reused_keys;
 mod scheduled;
+mod signals;
 mod stream;
 mod three_nodes;
 mod web;

@@ -24,6 +24,12 @@ impl Sink for FrameSink {
         if self.outbox.push(frame) { Ok(()) } else { Err(Full) }
     }
 
+    fn offer(&self, signal: &Delivery) -> Result<(), Full> {
+        let form = self.outbox.form();
+        let frame = signal.framed(form.kind(), |pushed| frame(form, pushed)).clone();
+        if self.outbox.offer(frame) { Ok(()) } else { Err(Full) }
+    }
+
     fn end(&self, reason: EndReason) {
         // By way of the edge, which answers a logout first. An edge that has stopped has ended the
         // connection.
@@ -50,6 +56,14 @@ fn frame(form: &dyn Form, pushed: &Pushed) -> Bytes {
             Message::Invitation(wire::InvitationPush { conversation: conversation.to_string(), invited_by: by.0 })
         }
         Pushed::Own(message) => message.as_ref().clone(),
+        Pushed::Signal(signal) => Message::Signal(wire::SignalPush {
+            conversation: signal.conversation.to_string(),
+            user_id: signal.from.0,
+            device: signal.device,
+            kind: signal.kind,
+            payload: signal.payload.clone(),
+            seq: signal.at.0,
+        }),
     };
     form.frame(&wire::ServerFrame { request_id: 0, message: Some(message) })
 }

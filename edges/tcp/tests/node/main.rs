@@ -15,6 +15,7 @@ mod protocol;
 mod reactions;
 mod reading;
 mod refused;
+mod signals;
 mod three_nodes;
 mod trace;
 mod transfer;

@@ -38,6 +38,7 @@ fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, 
         ("send after another", Ask::Send(late)),
         ("react", react(10, false)),
         ("take a reaction back", react(11, true)),
+        ("signal", Ask::Signal(wire::Signal { conversation: conversation.into(), kind: 1, ..Default::default() })),
     ];
     if conversation.starts_with('g') {
         all.extend([

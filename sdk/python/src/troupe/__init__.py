@@ -3,6 +3,7 @@ in order. docs/sdk.md has the rules that it shares with the other SDKs."""
 
 __version__ = "0.2.0.dev0"
 
+from . import signals
 from .client import Client, Events
 from .connection import Connection, open_connection
 from .errors import (
@@ -54,6 +55,7 @@ from .incoming import (
     ProfileChanged,
     Restored,
     Settled,
+    SignalReceived,
     StartAt,
     State,
     StateChanged,
@@ -111,6 +113,7 @@ __all__ = [
     "Seq",
     "SettingsChanged",
     "Settled",
+    "SignalReceived",
     "SqliteStore",
     "StartAt",
     "State",
@@ -130,4 +133,5 @@ __all__ = [
     "direct",
     "group",
     "open_connection",
+    "signals",
 ]

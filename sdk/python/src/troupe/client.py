@@ -258,6 +258,12 @@ class Client(Requests):
                 raise last
             await asyncio.sleep(pause)
 
+    async def once(self, message: Message, answer: type[_M]) -> _M:
+        link = self._running().link
+        if link is None:
+            raise Unavailable("not connected: try again")
+        return await link.connection.request(message, answer)
+
     def request_id(self) -> bytes:
         return self._options.rng.randbytes(16)
 

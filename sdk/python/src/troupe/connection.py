@@ -43,6 +43,7 @@ Push = (
     | wire.ConversationPush
     | wire.InvitationPush
     | wire.ProfilePush
+    | wire.SignalPush
     | wire.Kicked
     | wire.GoAway
 )
@@ -52,6 +53,7 @@ _PUSHES = (
     wire.ConversationPush,
     wire.InvitationPush,
     wire.ProfilePush,
+    wire.SignalPush,
     wire.Kicked,
     wire.GoAway,
 )

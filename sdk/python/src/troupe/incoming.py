@@ -123,6 +123,21 @@ class ProfileChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalReceived:
+    """Another user types, or tells this device something that no log keeps.
+
+    Omitted if the application is slow. `troupe.signals` has the kinds.
+    """
+
+    conversation: ConversationId
+    user: UserId
+    # The sending device, for an answer to it alone.
+    device: int
+    kind: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     state: State
 
@@ -144,6 +159,7 @@ Incoming = (
     | Restored
     | Invited
     | ProfileChanged
+    | SignalReceived
     | StateChanged
     | Settled
 )

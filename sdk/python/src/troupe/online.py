@@ -22,6 +22,7 @@ from .incoming import (
     Invited,
     ProfileChanged,
     Restored,
+    SignalReceived,
     StartAt,
 )
 from .outbox import Refused
@@ -238,7 +239,7 @@ class Link:
     def _news(
         self,
         conversation: ConversationId,
-        push: wire.EventPush | wire.ConversationPush | wire.InvitationPush | wire.CursorPush,
+        push: wire.EventPush | wire.ConversationPush | wire.InvitationPush | wire.CursorPush | wire.SignalPush,
     ) -> None:
         driver = self._driver
         match push:
@@ -250,6 +251,9 @@ class Link:
                 self._leave(conversation)
             case wire.InvitationPush():
                 driver.tell(Invited(conversation, UserId(push.invited_by)))
+            case wire.SignalPush():
+                user, payload = UserId(push.user_id), push.payload
+                driver.tell(SignalReceived(conversation, user, push.device, push.kind, payload))
             case wire.CursorPush():
                 user = UserId(push.user_id)
                 merged = driver.positions.advance(conversation, user, push.delivered, push.read)

@@ -18,6 +18,7 @@ from .event import Event, of_wire
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
 from .people import PeopleRequests
+from .signals import TYPING
 
 _M = TypeVar("_M", bound=Message)
 
@@ -34,6 +35,9 @@ class HistoryPage:
 
 
 class Requests(PeopleRequests):
+    @abstractmethod
+    async def once(self, message: Message, answer: type[_M]) -> _M:
+        """Asks the present node once. For requests that must not be repeated."""
 
     @property
     @abstractmethod
@@ -128,6 +132,18 @@ class Requests(PeopleRequests):
     async def cancel_scheduled(self, conversation: str, client_message_id: bytes) -> None:
         """Takes a message back before its time, or a refused one off the list."""
         await self.call(wire.CancelScheduled(conversation, client_message_id), wire.Done)
+
+    async def send_typing(self, conversation: str) -> None:
+        """Tells the other members that this user types. Repeat it every few seconds while that lasts."""
+        await self.signal(conversation, TYPING)
+
+    async def signal(self, conversation: str, kind: int, payload: bytes = b"", *, device: int = 0) -> None:
+        """Sends a signal to the devices of the other members that are connected now.
+
+        In a direct conversation `device` names the only one to get it. A signal is never repeated: it
+        arrives at most once, or not at all. `troupe.signals` has the kinds.
+        """
+        await self.once(wire.Signal(conversation, kind, payload, device), wire.Done)
 
     # ---- groups
 

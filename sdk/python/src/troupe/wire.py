@@ -89,6 +89,7 @@ class ClientFrame(Message):
     schedule: Schedule | None = None
     list_scheduled: ListScheduled | None = None
     cancel_scheduled: CancelScheduled | None = None
+    signal: Signal | None = None
     change_profile: ChangeProfile | None = None
     show_profile: ShowProfile | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
@@ -125,6 +126,7 @@ class ServerFrame(Message):
     link_preview: LinkPreview | None = None
     scheduled: Scheduled | None = None
     scheduled_list: ScheduledList | None = None
+    signal: SignalPush | None = None
     own_profile: OwnProfile | None = None
     profile: ProfilePush | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
@@ -489,6 +491,26 @@ class React(Message):
     seq: int = 0
     emoji: str = ""
     remove: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Signal(Message):
+    conversation: str = ""
+    kind: int = 0
+    payload: bytes = b""
+    device: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class SignalPush(Message):
+    conversation: str = ""
+    user_id: int = 0
+    device: int = 0
+    kind: int = 0
+    payload: bytes = b""
+    seq: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1170,6 +1192,7 @@ ClientFrame.FIELDS = (
     Field(170, "schedule", "message", message=Schedule, explicit=True, oneof="request"),
     Field(171, "list_scheduled", "message", message=ListScheduled, explicit=True, oneof="request"),
     Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
+    Field(185, "signal", "message", message=Signal, explicit=True, oneof="request"),
     Field(220, "change_profile", "message", message=ChangeProfile, explicit=True, oneof="request"),
     Field(221, "show_profile", "message", message=ShowProfile, explicit=True, oneof="request"),
 )
@@ -1203,6 +1226,7 @@ ServerFrame.FIELDS = (
     Field(143, "link_preview", "message", message=LinkPreview, explicit=True, oneof="message"),
     Field(170, "scheduled", "message", message=Scheduled, explicit=True, oneof="message"),
     Field(171, "scheduled_list", "message", message=ScheduledList, explicit=True, oneof="message"),
+    Field(185, "signal", "message", message=SignalPush, explicit=True, oneof="message"),
     Field(221, "own_profile", "message", message=OwnProfile, explicit=True, oneof="message"),
     Field(230, "profile", "message", message=ProfilePush, explicit=True, oneof="message"),
 )
@@ -1415,6 +1439,20 @@ React.FIELDS = (
     Field(3, "seq", "uint64"),
     Field(4, "emoji", "string"),
     Field(5, "remove", "bool"),
+)
+Signal.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "kind", "uint32"),
+    Field(3, "payload", "bytes"),
+    Field(4, "device", "uint64"),
+)
+SignalPush.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "user_id", "uint64"),
+    Field(3, "device", "uint64"),
+    Field(4, "kind", "uint32"),
+    Field(5, "payload", "bytes"),
+    Field(6, "seq", "uint64"),
 )
 ListConversations.FIELDS = (
     Field(1, "after", "string"),
