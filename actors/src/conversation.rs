@@ -242,6 +242,7 @@ impl ConversationState {
                 Effect::InboxChanged { .. }
                 | Effect::Invited { .. }
                 | Effect::ProfileChanged { .. }
+                | Effect::ContactChanged { .. }
                 | Effect::InvitationExpired { .. }
                 | Effect::SessionEnded { .. }
                 | Effect::DuePlanned { .. }

@@ -12,6 +12,7 @@ pub mod accept_invitation;
 pub mod acknowledge;
 pub mod admin;
 pub mod cancel_scheduled;
+pub mod change_contact;
 pub mod change_group;
 pub mod change_password;
 pub mod change_profile;
@@ -22,6 +23,8 @@ pub mod find_users;
 pub mod get_conversations;
 pub mod get_users;
 pub mod list_bans;
+pub mod list_blocks;
+pub mod list_contacts;
 pub mod list_conversations;
 pub mod list_invitations;
 pub mod list_links;
@@ -37,10 +40,12 @@ pub mod preview_link;
 pub mod react;
 pub mod register;
 pub mod repeat;
+pub mod report;
 pub mod resume;
 pub mod revoke_session;
 pub mod schedule;
 pub mod send;
+pub mod show_contact;
 pub mod show_group;
 pub mod show_profile;
 pub mod signal;
@@ -288,6 +293,8 @@ operations! {
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
         ChangeProfile change_profile: Done;
+        ChangeContact change_contact: Done;
+        Report report: Done;
         GetConversations get_conversations: Conversations;
     }
     // The leader of a shard performs these.
@@ -303,6 +310,9 @@ operations! {
         Admin admin: AdminAnswer as Admin;
         ShowGroup show_group: Group;
         ShowProfile show_profile: OwnProfile;
+        ShowContact show_contact: Contact;
+        ListContacts list_contacts: Contacts;
+        ListBlocks list_blocks: Blocks;
         ListBans list_bans: Bans;
         ListLinks list_links: Links;
         PreviewLink preview_link: LinkPreview;

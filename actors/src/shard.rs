@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use troupe_core::planted::Bug;
 use troupe_core::record::OutboxKey;
 use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
-use troupe_proto::client::EndReason;
+use troupe_proto::client::{self, EndReason};
 
 use crate::admission::Bound;
 use crate::context::{Asker, NodeContext};
@@ -192,6 +192,10 @@ impl ShardState {
                 Effect::ProfileChanged { user, profile } => {
                     let profile = Some((*profile).into());
                     self.tell_own(user, ServerMessage::Profile(wire::ProfilePush { profile }));
+                }
+                Effect::ContactChanged { user, other, contact, blocked } => {
+                    let contact = Some(client::contact(other, *contact, blocked));
+                    self.tell_own(user, ServerMessage::ContactChanged(wire::ContactPush { contact }));
                 }
                 Effect::InvitationExpired { user, conversation, version } => {
                     let key = OutboxKey { slot: conversation.slot(), conversation, version, user };

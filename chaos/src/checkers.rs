@@ -1,6 +1,7 @@
 //! One checker per promise. Each walks the history once, knows nothing of the server, and describes
 //! its findings.
 
+pub mod contacts;
 pub mod cursors;
 pub mod device_order;
 pub mod durable;
@@ -58,10 +59,12 @@ pub enum Promise {
     Moderation,
     /// A scheduled message is sent once, not before its time, unless it was cancelled or refused.
     Scheduled,
+    /// Both users of a contact agree, and an acknowledged block is in force.
+    Contacts,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 13] = [
+    pub const ALL: [Promise; 14] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -75,6 +78,7 @@ impl Promise {
         Promise::Keys,
         Promise::Moderation,
         Promise::Scheduled,
+        Promise::Contacts,
     ];
 
     /// The promise in words.
@@ -93,6 +97,7 @@ impl Promise {
             Promise::Keys => "a repeated key has one place, and none for another body",
             Promise::Moderation => "mutes, slow mode and bans hold in every place of the log",
             Promise::Scheduled => "scheduled messages are sent once, at their time, or cancelled or refused",
+            Promise::Contacts => "both users of a contact agree, and an acknowledged block is in force",
         }
     }
 }
@@ -118,7 +123,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 13] = [
+pub const ALL: [Checker; 14] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -132,6 +137,7 @@ pub const ALL: [Checker; 13] = [
     ("keys", keys::check),
     ("moderation", moderation::check),
     ("scheduled", scheduled::check),
+    ("contacts", contacts::check),
 ];
 
 /// Runs every checker.

@@ -82,8 +82,53 @@ pub enum Record {
     Scheduled { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: Option<u64> },
     /// The device asks to cancel a scheduled message, or learns that it is cancelled (`done`).
     Cancel { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, done: bool },
+    /// A device asks for an act on its user's relation to another user, or learns its outcome.
+    Contact { at: u64, asked: u64, device: DeviceNumber, user: u64, other: u64, act: ContactAct, outcome: Outcome },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactAct {
+    Ask,
+    Accept,
+    End,
+    Block,
+    Unblock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Asked,
+    Done,
+    /// It was not applied and never will be.
+    Refused,
+}
+
+/// The relation of a user to another one on one replica after the drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalContact {
+    pub user: u64,
+    pub other: u64,
+    pub version: u64,
+    pub wants: bool,
+    /// By the other one.
+    pub wanted: bool,
+    /// The user blocks the other one.
+    pub blocked: bool,
+    /// Other shards have not committed all of it.
+    pub owed: bool,
+}
+
+/// Whether a user takes messages of another one, on one replica after the drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalGate {
+    pub user: u64,
+    pub other: u64,
+    pub version: u64,
+    pub closed: bool,
 }
 
 /// One conversation on one replica after the drain.
@@ -183,6 +228,11 @@ pub struct History {
     pub kept: BTreeMap<u64, BTreeMap<Conversation, Vec<Kept>>>,
     /// The position of each device's SDK at the end of the run.
     pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
+    /// By replica; absent if it was not asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contacts: BTreeMap<u64, Vec<FinalContact>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gates: BTreeMap<u64, Vec<FinalGate>>,
 }
 
 impl History {

@@ -59,7 +59,8 @@ impl OnlineChecks {
             | Record::Keyed { .. }
             | Record::Schedule { .. }
             | Record::Scheduled { .. }
-            | Record::Cancel { .. } => {}
+            | Record::Cancel { .. }
+            | Record::Contact { .. } => {}
         }
     }
 

@@ -16,7 +16,6 @@
 //! // In the outbox when `send` returns; acknowledged once it is durable.
 //! let acked = client.send(ConversationId::Everyone, Body::text("hello"))?.await?;
 //! println!("message {} is at {}", acked.id, acked.seq);
-//!
 //! while let Some(incoming) = events.next().await {
 //!     if let Incoming::Event { conversation, event } = incoming {
 //!         println!("{conversation} {}: {:?}", event.seq, event.kind);
@@ -45,7 +44,7 @@ use crate::builder::Builder;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::outbox::Outbox;
-use crate::requests::OwnProfile;
+use crate::requests::{ContactInfo, OwnProfile};
 use crate::store::{Queued, Record, Session, SharedStore};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +97,7 @@ pub enum Incoming {
         /// Number of the history that the device follows from here on.
         history: u64,
     },
-    /// A stranger has added this user to a group. `Client::invitations` lists pending invitations.
+    /// A stranger has added this user to a group or written to it: see `Client::invitations`.
     Invitation {
         conversation: ConversationId,
         by: UserId,
@@ -116,6 +115,8 @@ pub enum Incoming {
         kind: u32,
         payload: Bytes,
     },
+    /// This user's relation to another one has changed, by either.
+    Contact(ContactInfo),
     State(State),
     /// The outcome of a message that was in the outbox at the start, or whose handle was dropped.
     Settled {

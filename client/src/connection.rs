@@ -20,8 +20,8 @@ use troupe_proto::frame::FrameCodec;
 pub use troupe_proto::wire::client::client_frame::Request;
 pub use troupe_proto::wire::client::server_frame::Message;
 use troupe_proto::wire::client::{
-    ClientFrame, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn, Login,
-    ProfilePush, Register, Resume, ServerFrame, SignalPush, Welcome,
+    ClientFrame, ContactPush, ConversationPush, CursorPush, EventPush, GoAway, Hello, InvitationPush, Kicked, LoggedIn,
+    Login, ProfilePush, Register, Resume, ServerFrame, SignalPush, Welcome,
 };
 use troupe_runtime::{Net, Stream};
 
@@ -53,6 +53,7 @@ pub enum Push {
     Profile(ProfilePush),
     /// Dropped if the reader is slow.
     Signal(SignalPush),
+    Contact(ContactPush),
     Kicked(Kicked),
     GoAway(GoAway),
 }

@@ -3,10 +3,12 @@
 //! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
 //! at any node that answers, until the client's patience ends.
 
+mod contacts;
 mod history;
 mod links;
 mod moderation;
 mod profile;
+mod reports;
 mod scheduled;
 mod shown;
 mod signals;
@@ -24,6 +26,7 @@ use crate::client::{Acked, Client, State};
 use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 
+pub use contacts::*;
 pub use history::*;
 pub use links::*;
 pub use moderation::*;
@@ -130,7 +133,8 @@ impl Client {
         }
     }
 
-    /// Groups that strangers have added this user to, neither accepted nor left.
+    /// Groups that strangers have added this user to, and direct conversations that they have
+    /// begun, neither accepted nor declined.
     pub async fn invitations(&self) -> Result<Vec<InvitationInfo>> {
         match self.call(Request::ListInvitations(wire::ListInvitations {})).await? {
             Message::Invitations(list) => list.invitations.into_iter().map(InvitationInfo::try_from).collect(),
@@ -138,11 +142,17 @@ impl Client {
         }
     }
 
-    /// Accepts the invitation. The group appears in the conversation list of all devices. `seq` is
+    /// Accepts the invitation. The conversation appears in the list of all devices. `seq` is
     /// the invitation's, as listed.
     pub async fn accept_invitation(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
-        let accept = wire::AcceptInvitation { conversation: conversation.to_string(), seq: seq.0 };
-        self.done(Request::AcceptInvitation(accept)).await
+        let conversation = conversation.to_string();
+        self.done(Request::AcceptInvitation(wire::AcceptInvitation { conversation, seq: seq.0, decline: false })).await
+    }
+
+    /// Declines the message of a stranger: its direct conversation stays unlisted.
+    pub async fn decline_messages(&self, conversation: ConversationId, seq: Seq) -> Result<()> {
+        let conversation = conversation.to_string();
+        self.done(Request::AcceptInvitation(wire::AcceptInvitation { conversation, seq: seq.0, decline: true })).await
     }
 
     /// Leaves the group, which ends the invitation.

@@ -2,19 +2,24 @@
 //! move.
 
 mod account;
+mod contact;
 mod due;
 mod import;
 mod profile;
+mod report;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
+use crate::record::Report;
 
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
+pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use profile::{ChangeProfile, ProfileChange};
+pub use report::{CloseReport, FileReport};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -31,16 +36,26 @@ pub enum Command {
     ChangeAccount(Box<ChangeAccount>),
     TouchSession(TouchSession),
     ChangeProfile(Box<ChangeProfile>),
+    ChangeContact(Box<ChangeContact>),
+    /// The other user's shard relays its part of a contact.
+    HearContact(Box<HearContact>),
+    /// Other shards have committed these versions of contacts.
+    SettleContacts(SettleContacts),
 
     // In the slot of the invitation.
     ChangeInvite(Box<ChangeInvite>),
     // In the slot that it names.
     RecordAct(Box<RecordAct>),
+    // In the slot of all reports.
+    FileReport(Box<FileReport>),
+    CloseReport(Box<CloseReport>),
 
     // In the slot of the conversation.
     Append(Append),
     CreateGroup(CreateGroup),
     AdvanceCursors(AdvanceCursors),
+    /// The shard of a user relays whether it takes messages.
+    SetGate(SetGate),
     /// The other shards have committed these rows.
     SettleOutbox(SettleOutbox),
     Import(Box<Import>),
@@ -63,7 +78,19 @@ macro_rules! boxed {
     )*};
 }
 
-boxed!(CreateAccount, ChangeAccount, ChangeInvite, RecordAct, Import, Schedule, ChangeProfile);
+boxed!(
+    CreateAccount,
+    ChangeAccount,
+    ChangeInvite,
+    RecordAct,
+    Import,
+    Schedule,
+    ChangeProfile,
+    ChangeContact,
+    HearContact,
+    FileReport,
+    CloseReport
+);
 
 impl Command {
     pub fn slot(&self) -> Slot {
@@ -76,6 +103,11 @@ impl Command {
             Command::ChangeAccount(c) => c.user.slot(),
             Command::TouchSession(c) => c.user.slot(),
             Command::ChangeProfile(c) => c.user.slot(),
+            Command::FileReport(_) | Command::CloseReport(_) => Report::slot(),
+            Command::ChangeContact(c) => c.user.slot(),
+            Command::HearContact(c) => c.user.slot(),
+            Command::SettleContacts(c) => c.slot,
+            Command::SetGate(c) => c.conversation.slot(),
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
             Command::AcceptInvitation(c) => c.user.slot(),
@@ -108,13 +140,16 @@ impl Command {
             }
             Command::ChangeAccount(_) | Command::TouchSession(_) | Command::RecordAct(_) => false,
             Command::AdvanceCursors(_) => false,
-            // A user has one profile, which is bounded.
-            Command::ChangeProfile(_) => false,
+            // A user has one profile, and the number of reports is bounded.
+            Command::ChangeProfile(_) | Command::FileReport(_) | Command::CloseReport(_) => false,
+            // Blocks and ends pass also when there is no room.
+            Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
             // Consequences of earlier commits.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) | Command::RunDue(_) => false,
             Command::Schedule(_) => true,
             Command::CancelScheduled(_) => false,
+            Command::HearContact(_) | Command::SetGate(_) | Command::SettleContacts(_) => false,
             // It turns an invitation, whose number is bounded per user, into an entry of the list.
             Command::AcceptInvitation(_) => false,
         }
@@ -159,18 +194,21 @@ pub struct UpdateInbox {
     pub present: bool,
     /// The seq of the event that caused it.
     pub version: Seq,
-    /// The other user that caused it, whom the list's owner may not know. None where the cluster
-    /// adds strangers at once.
+    /// The other user that caused it, whom the list's owner may not know.
     pub by: Option<UserId>,
+    /// The cluster adds strangers to groups at once.
+    pub unasked: bool,
 }
 
-/// The user enters a group that a stranger has added it to.
+/// The user enters a conversation that a stranger has begun or has added it to, or declines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptInvitation {
     pub user: UserId,
     pub conversation: ConversationId,
     /// Of the invitation, so that a late repeat accepts no newer one.
     pub version: Seq,
+    /// Ends the invitation instead.
+    pub decline: bool,
 }
 
 /// The group's slot is drawn from creator and request, so that a repeat finds the first.

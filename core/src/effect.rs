@@ -4,7 +4,7 @@
 
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, Seq, Slot, Timestamp, TokenHash, UserId};
-use crate::record::Profile;
+use crate::record::{Contact, Profile};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -18,6 +18,8 @@ pub enum Effect {
     InvitationExpired { user: UserId, conversation: ConversationId, version: Seq },
     /// The user's profile changed: notify the user's connections.
     ProfileChanged { user: UserId, profile: Box<Profile> },
+    /// The user's relation to another one changed: notify the user's connections.
+    ContactChanged { user: UserId, other: UserId, contact: Box<Contact>, blocked: bool },
     /// A session ended: close its connection with this reason.
     SessionEnded { user: UserId, device: DeviceId, token: TokenHash, why: Ending },
     /// A member's cursors moved: notify the conversation's subscribed nodes. `read_moved`: not only

@@ -10,7 +10,8 @@
 //! Level 2 is of version 0.2. It brought accounts that administrators make and change, invitations,
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
-//! reactions, imports, moderation of groups, work that has a time, and profiles.
+//! reactions, imports, moderation of groups, work that has a time, profiles, contacts, blocks
+//! and reports.
 
 use std::fmt;
 
@@ -107,7 +108,13 @@ impl Command {
             | Command::Schedule(_)
             | Command::CancelScheduled(_)
             | Command::RunDue(_)
-            | Command::ChangeProfile(_) => Level::SECOND,
+            | Command::ChangeProfile(_)
+            | Command::ChangeContact(_)
+            | Command::HearContact(_)
+            | Command::SettleContacts(_)
+            | Command::SetGate(_)
+            | Command::FileReport(_)
+            | Command::CloseReport(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

@@ -87,6 +87,30 @@ pub const DISPLAY_NAME_CHARS: usize = 64;
 pub const ABOUT_BYTES: usize = 1_024;
 /// Bytes of a user's language tag. Above it: `Rejected(bad_request)`.
 pub const LANGUAGE_BYTES: usize = 35;
+/// Contacts of one user, with those that it has asked. Above it: `Rejected(too_many_contacts)`.
+pub const CONTACTS: usize = 10_000;
+/// Requests of one user without an answer. Above it: `Rejected(too_many_requests)`.
+pub const CONTACT_REQUESTS_SENT: usize = 200;
+/// Requests to one user without an answer. Above it a request ends like one that was refused.
+pub const CONTACT_REQUESTS_RECEIVED: usize = 500;
+/// Bytes of the text of a request. Above it: `Rejected(bad_request)`.
+pub const CONTACT_TEXT_BYTES: usize = 512;
+/// Characters of a user's own name for a contact. Above it: `Rejected(bad_request)`.
+pub const REMARK_CHARS: usize = 64;
+/// Users that one user blocks. Above it: `Rejected(too_many_blocks)`.
+pub const BLOCKS: usize = 10_000;
+/// Contacts, or blocks, in one page.
+pub const PAGE_CONTACTS: usize = 200;
+/// Open reports of one user. Above it: `Rejected(too_many_reports)`.
+pub const REPORTS_OF_USER: usize = 20;
+/// Open reports of all users. Above it: `Rejected(too_many_reports)`.
+pub const REPORTS: usize = 10_000;
+/// Bytes of the reason of a report. Above it: `Rejected(bad_request)`.
+pub const REPORT_REASON_BYTES: usize = 1_024;
+/// Bytes of the reported text that a report keeps. A longer one is cut.
+pub const REPORT_EXCERPT_BYTES: usize = 1_024;
+/// Reports in one page.
+pub const PAGE_REPORTS: usize = 100;
 /// Unanswered invitations of strangers to one user. Above it an invitation is refused: the user
 /// leaves the group.
 pub const INVITATIONS_PENDING: usize = 100;

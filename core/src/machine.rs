@@ -9,15 +9,17 @@
 //!
 //! Each rule checks everything before it writes anything, so that a rejection leaves no trace.
 //! [`user`] holds how an account begins, [`inbox`] the conversation list and the invitations of
-//! strangers, [`profile`] the texts that a user shows, [`account`] the changes of an account,
-//! [`session`] who is logged in, [`invite`] and [`audit`] what administrators leave behind;
-//! [`conversation`] the log and exactly-once; [`group`] how a group begins; [`import`] events that
-//! were decided elsewhere; [`cursor`] how far members have got; [`outbox`] rows owed to other
-//! slots; [`due`] work that has a time.
+//! strangers, [`contact`] contacts and blocks, [`profile`] the texts that a user shows,
+//! [`account`] the changes of an account, [`session`] who is logged in, [`invite`] and [`audit`]
+//! what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] how a
+//! group begins; [`import`] events that were decided elsewhere; [`cursor`] how far members have
+//! got; [`outbox`] rows owed to other slots; [`due`] work that has a time;
+//! [`report`] the queue for administrators.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
 mod audit;
+pub mod contact;
 mod conversation;
 mod cursor;
 mod due;
@@ -27,6 +29,7 @@ pub mod inbox;
 mod invite;
 mod outbox;
 mod profile;
+pub mod report;
 pub mod session;
 mod user;
 
@@ -75,6 +78,12 @@ impl Machine {
             Command::RecordAct(c) => step.record_act(c),
             Command::AcceptInvitation(c) => step.accept_invitation(c),
             Command::ChangeProfile(c) => step.change_profile(c),
+            Command::ChangeContact(c) => step.change_contact(c),
+            Command::HearContact(c) => step.hear_contact(c),
+            Command::SettleContacts(c) => step.settle_contacts(c),
+            Command::SetGate(c) => step.set_gate(c),
+            Command::FileReport(c) => step.file_report(c),
+            Command::CloseReport(c) => step.close_report(c),
             Command::Append(c) => step.append(c),
             Command::CreateGroup(c) => step.create_group(c),
             Command::AdvanceCursors(c) => step.advance_cursors(c),
@@ -105,6 +114,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::Schedule(c) => feature::check_schedule(c),
         Command::CancelScheduled(c) => somebody(c.sender),
         Command::ChangeProfile(c) => profile::check_profile(c),
+        Command::ChangeContact(c) => contact::check_contact(c),
+        Command::FileReport(c) => report::check_report(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -113,6 +124,10 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::TouchSession(_)
         | Command::RecordAct(_)
         | Command::AcceptInvitation(_)
+        | Command::HearContact(_)
+        | Command::SettleContacts(_)
+        | Command::SetGate(_)
+        | Command::CloseReport(_)
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_)
         | Command::RunDue(_) => Ok(()),

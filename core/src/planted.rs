@@ -163,10 +163,14 @@ pub enum Bug {
     CancelIgnored,
     /// As a new leader, wait for new work only, not for what was planned before.
     DueForgotten,
+    /// Keep a block in the shard of its user only.
+    BlockNotSent,
+    /// Hear of no acceptance of a request.
+    ContactOneSided,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 56] = [
+    pub const ALL: [Bug; 58] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -223,6 +227,8 @@ impl Bug {
         Bug::LinkUsedTwice,
         Bug::CancelIgnored,
         Bug::DueForgotten,
+        Bug::BlockNotSent,
+        Bug::ContactOneSided,
     ];
 
     pub fn name(self) -> &'static str {
@@ -284,6 +290,8 @@ impl Bug {
             Bug::LinkUsedTwice => "link-used-twice",
             Bug::CancelIgnored => "cancel-ignored",
             Bug::DueForgotten => "due-forgotten",
+            Bug::BlockNotSent => "block-not-sent",
+            Bug::ContactOneSided => "contact-one-sided",
         }
     }
 

@@ -269,7 +269,14 @@ fn missing_rows_do_not_panic() {
     state.put(&(TEAM, OWNER), &Member::new(Role::Owner, Seq(1)));
     assert!(matches!(apply(&mut state, change(OWNER, 2, Intent::Leave)), Reply::Placed { .. }));
 
-    let last = UpdateInbox { user: OWNER, conversation: TEAM, present: true, version: Seq(u64::MAX), by: None };
+    let last = UpdateInbox {
+        user: OWNER,
+        conversation: TEAM,
+        present: true,
+        version: Seq(u64::MAX),
+        by: None,
+        unasked: false,
+    };
     assert_eq!(apply(&mut state, Command::UpdateInbox(last)), Reply::Done);
 }
 

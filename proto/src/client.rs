@@ -8,6 +8,7 @@
 //! [`Failure`]: crate::wire::client::Failure
 
 mod body;
+mod contact;
 mod end;
 mod failure;
 mod profile;
@@ -17,6 +18,7 @@ mod settings;
 mod token;
 
 pub use body::role;
+pub use contact::{change_contact, contact, contact_change};
 pub use end::EndReason;
 pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_LOW, UNAVAILABLE};
 pub use profile::change_profile;

@@ -16,6 +16,7 @@ mod command;
 mod due;
 mod import;
 mod people;
+mod report;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;

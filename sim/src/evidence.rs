@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use troupe_chaos::history::{Conversation, Count, DeviceNumber, MessageId, Reaction, Record};
+use troupe_chaos::history::{ContactAct, Conversation, Count, DeviceNumber, MessageId, Outcome, Reaction, Record};
 use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, UserId};
 use troupe_proto::wire::client as wire;
 use xxhash_rust::xxh3::Xxh3;
@@ -210,6 +210,19 @@ impl Evidence {
     ) {
         let (place, id) = (conversation.to_string(), id.clone());
         self.record(|at| Record::Reacted { at, device, conversation: place, id, seq, reaction });
+    }
+
+    /// An act of a user on its relation to another one, asked at that time, or its outcome.
+    pub fn contact(
+        &self,
+        device: DeviceNumber,
+        asked: u64,
+        (user, other): (UserId, UserId),
+        act: ContactAct,
+        outcome: Outcome,
+    ) {
+        let (user, other) = (user.0, other.0);
+        self.record(|at| Record::Contact { at, asked, device, user, other, act, outcome });
     }
 
     /// The answer to a request under an idempotency key. `seq`: none, if the key belongs to another

@@ -8,6 +8,7 @@
 
 mod acts;
 mod clocks;
+mod contacts;
 mod invitations;
 mod scheduled;
 
@@ -92,6 +93,7 @@ pub fn at_end(
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
             history.kept.insert(node as u64 + 1, scheduled::rows(seen, &machines.view(node)));
         }
+        contacts::add(&mut history, machines);
         for (device, conversation, number) in followers(applied_log, machines, workload, &intervals) {
             let place = conversation.to_string();
             let at = seen.positions.get(&device).and_then(|of| of.get(&place)).copied().unwrap_or(0);
@@ -155,6 +157,7 @@ pub fn waits(
     evidence.look(|seen| {
         waits.extend(invitations::waits(seen, machines, &intervals));
         waits.extend(scheduled::waits(seen, machines));
+        waits.extend(contacts::waits(machines));
         for (device, ids) in seen.unanswered.iter().filter(|(_, ids)| !ids.is_empty()) {
             waits.push(format!("device {device} has no outcome of {} messages: {:?}", ids.len(), ids.first()));
         }

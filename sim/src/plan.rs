@@ -62,6 +62,8 @@ pub struct Society {
     pub scheduling: bool,
     /// Users that come and go by the invite links that this owner makes.
     pub guests: usize,
+    /// Users that ask each other for contacts and block each other.
+    pub acquaintances: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -142,6 +144,8 @@ const MODERATION: (u64, u64) = (11, 8);
 
 /// The same for scheduled messages.
 const SCHEDULING: (u64, u64) = (13, 9);
+/// The same for contacts.
+const CONTACTS: (u64, u64) = (10, 3);
 
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
@@ -190,6 +194,9 @@ impl Plan {
         if plan.society.moderation {
             plan.people.churn = plan.people.churn.max(1);
             plan.society.guests = 2;
+        }
+        if seed % CONTACTS.0 == CONTACTS.1 {
+            plan.society.acquaintances = 3;
         }
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;

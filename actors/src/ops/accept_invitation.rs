@@ -1,4 +1,4 @@
-//! `accept_invitation`: takes a group onto the user's list. To decline is to leave the group.
+//! `accept_invitation`: takes a conversation onto the user's list, or declines it.
 
 use troupe_core::command::AcceptInvitation;
 use troupe_core::{Command, Seq};
@@ -16,7 +16,8 @@ impl Operation for wire::AcceptInvitation {
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
         let conversation = client::conversation("accept_invitation.conversation", &self.conversation)?;
-        let accept = AcceptInvitation { user: caller.user(), conversation, version: Seq(self.seq) };
+        let accept =
+            AcceptInvitation { user: caller.user(), conversation, version: Seq(self.seq), decline: self.decline };
         service.commit_done(Command::AcceptInvitation(accept)).await
     }
 }

@@ -1,4 +1,5 @@
-//! `admin`: operations of administrators on accounts, invitation codes, the audit log and settings.
+//! `admin`: operations of administrators on accounts, invitation codes, reports, the audit log and
+//! settings.
 //!
 //! Each request reads the caller's role behind a barrier in the caller's own shard. The act itself
 //! is a command in the slot of the row that it changes, and writes its audit row there.
@@ -8,6 +9,7 @@ pub mod audit;
 mod export;
 mod import;
 pub mod invites;
+mod reports;
 mod settings;
 
 use troupe_core::command::AccountChange;
@@ -83,6 +85,8 @@ pub async fn operate(service: &Service, address: Address, by: Author, admin: wir
         Act::ReadAudit(read) => audit::read(service, by.user, read).await?,
         Act::ShowSettings(wire::Done {}) => settings::show(service),
         Act::ChangeSettings(wanted) => settings::change(service, by, request()?, wanted).await?,
+        Act::ListReports(list) => reports::list(service, by.user, list).await?,
+        Act::CloseReport(close) => reports::close(service, by, request()?, close).await?,
         Act::Export(export) => export::export(service, by, request()?, export).await?,
         Act::ImportEvents(import) => import::import(service, by, request()?, import).await?,
         Act::ImportAccount(account) => import::account(service, by, request()?, account).await?,
@@ -106,6 +110,7 @@ impl AtLeader for wire::Admin {
             }
             Some(Act::ListInvites(list)) => Ok(read(move |view| invites::page(view, slots, &list))),
             Some(Act::ReadAudit(read_audit)) => Ok(read(move |view| audit::page(view, slots, &read_audit))),
+            Some(Act::ListReports(list)) => Ok(read(move |view| reports::page(view, &list))),
             Some(Act::Export(export)) => Ok(read(move |view| export::page(view, slots, &export))),
             _ => Err(Rejection::BadRequest("no leader does this by itself").into()),
         }

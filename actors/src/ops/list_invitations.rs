@@ -1,5 +1,5 @@
-//! `list_invitations`: the groups that strangers have added the user to, and that wait for an
-//! answer.
+//! `list_invitations`: the groups that strangers have added the user to, and the direct
+//! conversations that they have begun, without an answer.
 //!
 //! The user's shard has the invitations, and the shards of the groups have their names. A name that
 //! is not known now is left out.
@@ -9,7 +9,7 @@ use troupe_core::{ConversationId, UserId};
 use troupe_store::rows::View;
 
 use super::cost::{Cost, SEARCH};
-use super::list_conversations::summaries;
+use super::list_conversations::{name_peers, summaries};
 use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
 use crate::message::{Refusal, wire};
 use crate::service::{Caller, Service};
@@ -29,6 +29,7 @@ impl Operation for wire::ListInvitations {
         let parsed = |line: &wire::Invitation| line.conversation.parse::<ConversationId>().ok();
         let groups: Vec<ConversationId> = list.invitations.iter().filter_map(parsed).collect();
         let (mut rows, _) = summaries(&service, user, &groups).await?;
+        name_peers(&service, user, &groups, &mut rows).await;
         for line in &mut list.invitations {
             let row = parsed(line).and_then(|group| rows.remove(&group));
             line.name = row.map(|row| row.name).unwrap_or_default();

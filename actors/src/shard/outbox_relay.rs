@@ -1,11 +1,17 @@
-//! Relays the transactional outbox of a shard: each row is sent until the shard of its user has
+//! Relays the transactional outbox of a shard: each row is sent until the shard that it is for has
 //! committed it, then it is settled here.
 //!
-//! The relay is fair between conversations. It works in rounds, and each round sends one share of
-//! the rows of every conversation, so a flood in one conversation delays the rows of others by one
-//! share. A row is applied by its version, so sending it twice has no further effect.
+//! The relay is fair between the sources of rows: conversations, and users. It works in rounds, and
+//! each round sends one share of the rows of every source, so a flood of one source delays the rows
+//! of others by one share. A row is applied by its version, so sending it twice has no further
+//! effect.
 
+mod contacts;
+mod inboxes;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +19,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use ractor::ActorRef;
-use troupe_core::command::{Append, Intent, SettleOutbox, UpdateInbox};
-use troupe_core::planted::Bug;
-use troupe_core::record::{OutboxKey, OutboxRow};
-use troupe_core::{Command, ConversationId, Rejection, ShardId, Slot};
+use troupe_core::{Command, ShardId, Slot};
 use troupe_proto::client;
-use troupe_raft::api::Strangers;
 use troupe_runtime::Backoff;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -28,44 +30,77 @@ use crate::message::{Answer, Refusal, Request};
 use crate::protocol::ShardMsg;
 use crate::router::PATIENCE;
 
+use contacts::Contacts;
+use inboxes::Inboxes;
+pub(super) use inboxes::leave;
+
 /// Rows read, sent and settled together.
 const BATCH: usize = 256;
-/// Rows of one conversation in a batch that several conversations share.
+/// Rows of one source in a batch that several sources share.
 const SHARE: usize = 16;
 /// Rows that wait for another shard at once.
 const IN_FLIGHT: usize = 64;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+
+/// One kind of rows that a shard owes others.
+trait Outbox: Send + 'static {
+    /// Rows of one source are sent in order and share its turn.
+    type Source: Ord + Copy + Send + Sync;
+    type Key: Clone + Send + Sync;
+    type Row: Send + 'static;
+    type Settled: Send;
+
+    /// The sources with rows, behind `from`, in order.
+    fn sources(
+        view: &View,
+        slots: Range<u16>,
+        from: Option<Self::Source>,
+        limit: usize,
+    ) -> Result<Vec<Self::Source>, EngineError>;
+    fn rows(
+        view: &View,
+        source: Self::Source,
+        after: Option<&Self::Key>,
+        limit: usize,
+    ) -> Result<Vec<Self::Row>, EngineError>;
+    fn place(row: &Self::Row) -> (Self::Source, Self::Key);
+    /// `None`: the other shard has not committed it and may still accept it.
+    fn send(context: &NodeContext, row: Self::Row) -> impl Future<Output = Option<Self::Settled>> + Send;
+    fn settle(settled: Vec<Self::Settled>) -> Vec<Command>;
+}
 
 /// Relays until the outbox is empty, then reports to the shard. An unreachable shard delays no
 /// other shard: the relay skips its rows and retries them later.
 pub async fn run(context: NodeContext, shard: ShardId, slots: Range<u16>, parent: ActorRef<ShardMsg>) {
     let mut backoff = BACKOFF;
     loop {
-        match drain(&context, shard, slots.clone()).await {
-            Ok(false) => {
-                let _ = parent.send_message(ShardMsg::OutboxEmpty);
-                return;
-            }
-            Ok(true) | Err(_) => {
-                tokio::time::sleep(backoff.pause(&context.platform.rng)).await;
-            }
+        let inboxes = drain::<Inboxes>(&context, shard, slots.clone()).await;
+        let contacts = drain::<Contacts>(&context, shard, slots.clone()).await;
+        if let (Ok(false), Ok(false)) = (inboxes, contacts) {
+            let _ = parent.send_message(ShardMsg::OutboxEmpty);
+            return;
         }
+        tokio::time::sleep(backoff.pause(&context.platform.rng)).await;
     }
 }
 
 /// Runs rounds until one finds nothing to send. Returns whether rows had to be left behind.
-async fn drain(context: &NodeContext, shard: ShardId, slots: Range<u16>) -> Result<bool, Refusal> {
-    let mut positions = Arc::new(Positions::new());
+async fn drain<O: Outbox>(context: &NodeContext, shard: ShardId, slots: Range<u16>) -> Result<bool, Refusal> {
+    let mut positions = Arc::new(Positions::<O>::new());
     loop {
         let (mut from, mut sent) = (None, 0);
         let mut seen = BTreeSet::new();
         loop {
-            let page = page(context, shard, slots.clone(), from, positions.clone()).await?;
+            let page = page::<O>(context, shard, slots.clone(), from, positions.clone()).await?;
             seen.extend(page.sources);
             sent += page.rows.len();
-            let known = Arc::make_mut(&mut positions);
-            known.extend(page.rows.iter().map(|row| (row.key.conversation, row.key.clone())));
-            settle(context, shard, send(context, page.rows).await).await?;
+            Arc::make_mut(&mut positions).extend(page.rows.iter().map(O::place));
+            let sending = page.rows.into_iter().map(|row| O::send(context, row));
+            let sending = futures::stream::iter(sending).buffered(IN_FLIGHT);
+            let settled: Vec<O::Settled> = sending.filter_map(|settled| async { settled }).collect().await;
+            if !settled.is_empty() {
+                context.propose(shard, O::settle(settled)).await?;
+            }
             match page.next {
                 Some(next) => from = Some(next),
                 None => break,
@@ -75,33 +110,38 @@ async fn drain(context: &NodeContext, shard: ShardId, slots: Range<u16>) -> Resu
         if sent == 0 {
             return Ok(!seen.is_empty());
         }
-        // Only conversations with rows left need a position.
-        Arc::make_mut(&mut positions).retain(|conversation, _| seen.contains(conversation));
+        // Only sources with rows left need a position.
+        Arc::make_mut(&mut positions).retain(|source, _| seen.contains(source));
     }
 }
 
-/// The last row sent of each conversation that still has rows.
-type Positions = BTreeMap<ConversationId, OutboxKey>;
+/// The last row sent of each source that still has rows.
+type Positions<O> = BTreeMap<<O as Outbox>::Source, <O as Outbox>::Key>;
 
 /// A part of one round.
-#[derive(Debug, Default)]
-struct Page {
-    rows: Vec<OutboxRow>,
-    /// The conversations read; each of them has rows.
-    sources: Vec<ConversationId>,
+struct Page<O: Outbox> {
+    rows: Vec<O::Row>,
+    /// The sources read; each of them has rows.
+    sources: Vec<O::Source>,
     /// Where the round continues.
-    next: Option<ConversationId>,
+    next: Option<O::Source>,
 }
 
-impl Page {
-    /// The shares of the next conversations. Fewer conversations get larger shares.
+impl<O: Outbox> Default for Page<O> {
+    fn default() -> Page<O> {
+        Page { rows: Vec::new(), sources: Vec::new(), next: None }
+    }
+}
+
+impl<O: Outbox> Page<O> {
+    /// The shares of the next sources. Fewer sources get larger shares.
     fn read(
         view: &View,
         slots: Range<u16>,
-        from: Option<ConversationId>,
-        positions: &Positions,
-    ) -> Result<Page, EngineError> {
-        let found = view.outbox_sources(slots, from, BATCH)?;
+        from: Option<O::Source>,
+        positions: &Positions<O>,
+    ) -> Result<Page<O>, EngineError> {
+        let found = O::sources(view, slots, from, BATCH)?;
         let share = (BATCH / found.len().max(1)).max(SHARE);
         let complete = found.len() < BATCH;
         let mut page = Page::default();
@@ -109,7 +149,7 @@ impl Page {
         while page.rows.len() < BATCH
             && let Some(source) = sources.next()
         {
-            page.rows.extend(view.outbox_of(source, positions.get(&source), share)?);
+            page.rows.extend(O::rows(view, source, positions.get(&source), share)?);
             page.sources.push(source);
         }
         if sources.peek().is_some() || !complete {
@@ -121,13 +161,13 @@ impl Page {
 
 /// Reads behind a barrier: a new leader may still apply entries of the previous one, and the rows
 /// that those leave start no further run.
-async fn page(
+async fn page<O: Outbox>(
     context: &NodeContext,
     shard: ShardId,
     slots: Range<u16>,
-    from: Option<ConversationId>,
-    positions: Arc<Positions>,
-) -> Result<Page, Refusal> {
+    from: Option<O::Source>,
+    positions: Arc<Positions<O>>,
+) -> Result<Page<O>, Refusal> {
     let page = Arc::new(Mutex::new(Page::default()));
     let found = page.clone();
     context
@@ -139,68 +179,29 @@ async fn page(
     Ok(std::mem::take(&mut *page.lock()))
 }
 
-/// Returns the rows that the other shards have committed, or will never accept.
-async fn send(context: &NodeContext, rows: Vec<OutboxRow>) -> Vec<OutboxKey> {
-    let invites = context.router.routing().settings.strangers == Strangers::Invite;
-    let sending = rows.into_iter().map(|row| async move {
-        let update = UpdateInbox {
-            user: row.key.user,
-            conversation: row.key.conversation,
-            present: row.present,
-            version: row.key.version,
-            by: row.by.filter(|_| invites),
-        };
-        let request = Request::Commit(Command::UpdateInbox(update));
-        let asked = context.router.ask(row.key.user.slot(), request, PATIENCE);
-        if context.platform.planted(Bug::OutboxSettledUnheard) {
-            drop(tokio::spawn(asked));
-            return Some(row.key);
-        }
-        match asked.await {
-            Err(Refusal::Rejected { code, .. }) if code == Rejection::TooManyInvitations.code() => {
-                leave(context, row.key).await
-            }
-            // The other node does not know yet that the feature level rose.
-            Err(Refusal::Rejected { code, .. }) if code == client::Refusal::UpgradePending.code() => None,
-            Ok(_) | Err(Refusal::Rejected { .. }) => Some(row.key),
-            Err(_) => None,
-        }
-    });
-    futures::stream::iter(sending).buffered(IN_FLIGHT).filter_map(|key| async { key }).collect().await
+/// The outcome at another shard.
+enum Heard {
+    Committed,
+    /// It will never accept the command.
+    Rejected(Cow<'static, str>),
+    /// Unknown, or not now.
+    Later,
 }
 
-/// Makes the user leave the group, as by its own request, because its shard accepts no more
-/// invitations or because this invitation has expired.
-pub(super) async fn leave(context: &NodeContext, key: OutboxKey) -> Option<OutboxKey> {
-    let leave = Append {
-        conversation: key.conversation,
-        actor: key.user,
-        client_message_id: key.refusal(),
-        after: None,
-        intent: Intent::Leave,
-    };
-    let request = Request::Commit(Command::Append(leave));
-    match context.router.ask(key.conversation.slot(), request, PATIENCE).await {
-        Ok(_) | Err(Refusal::Rejected { .. }) => Some(key),
-        Err(_) => None,
+async fn commit(context: &NodeContext, slot: Slot, command: Command) -> Heard {
+    match context.router.ask(slot, Request::Commit(command), PATIENCE).await {
+        Ok(_) => Heard::Committed,
+        // The other node does not know yet that the feature level rose.
+        Err(Refusal::Rejected { code, .. }) if code == client::Refusal::UpgradePending.code() => Heard::Later,
+        Err(Refusal::Rejected { code, .. }) => Heard::Rejected(code),
+        Err(_) => Heard::Later,
     }
-}
-
-async fn settle(context: &NodeContext, shard: ShardId, keys: Vec<OutboxKey>) -> Result<(), Refusal> {
-    let mut by_slot: BTreeMap<Slot, Vec<OutboxKey>> = BTreeMap::new();
-    for key in keys {
-        by_slot.entry(key.slot).or_default().push(key);
-    }
-    if !by_slot.is_empty() {
-        let settle = |(slot, rows)| Command::SettleOutbox(SettleOutbox { slot, rows });
-        context.propose(shard, by_slot.into_iter().map(settle).collect()).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use troupe_core::{GroupId, Rows, Seq, UserId};
+    use troupe_core::record::{OutboxKey, OutboxRow};
+    use troupe_core::{ConversationId, GroupId, Rows, Seq, UserId};
     use troupe_store::engine::{Durability, Engine};
     use troupe_store::memory::Memory;
     use troupe_store::rows::Transaction;
@@ -232,11 +233,11 @@ mod tests {
     /// Reads rounds as the relay does, settles nothing, and returns the batches.
     fn batches_of(engine: &Memory) -> Vec<Vec<OutboxRow>> {
         let view = View::new(engine.snapshot());
-        let (mut positions, mut batches) = (Positions::new(), Vec::new());
+        let (mut positions, mut batches) = (Positions::<Inboxes>::new(), Vec::new());
         loop {
             let (mut from, mut sent) = (None, 0);
             loop {
-                let page = Page::read(&view, ALL, from, &positions).expect("a page");
+                let page = Page::<Inboxes>::read(&view, ALL, from, &positions).expect("a page");
                 positions.extend(page.rows.iter().map(|row| (row.key.conversation, row.key.clone())));
                 sent += page.rows.len();
                 batches.push(page.rows);

@@ -6,6 +6,8 @@
 
 use troupe_core::command::{Append, CancelScheduled, CloseSession, CreateGroup, Register, Schedule};
 use troupe_core::feature::{ALREADY_SENT, GroupLink, Intent, NO_SUCH_SCHEDULED, Scheduled, link_id};
+use troupe_core::machine::contact::NOT_TAKEN;
+use troupe_core::record::Gate;
 use troupe_core::{Command, ConversationId, Rejection, Seq, Signal, TokenHash, UserId};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
@@ -117,6 +119,12 @@ fn moves(view: &View, Cursor { conversation, user, seq, .. }: Cursor) -> Settled
 pub fn passes(view: &View, signal: &Signal) -> Result<Result<Seq, Rejection>, EngineError> {
     if !is_in(view, signal.conversation, signal.from)? {
         return Ok(Err(Rejection::NotMember));
+    }
+    // A user that blocks the sender gets nothing of it.
+    let peer = signal.conversation.peer_of(signal.from);
+    let gate = peer.map(|peer| view.get::<Gate>(&(signal.conversation, peer))).transpose()?.flatten();
+    if gate.is_some_and(|gate| gate.closed) {
+        return Ok(Err(NOT_TAKEN.into()));
     }
     Ok(signal.passes(view.conversation(signal.conversation)?.as_ref()))
 }

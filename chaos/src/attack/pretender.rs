@@ -57,7 +57,7 @@ pub async fn answer(site: &mut Site, time: Duration) -> Result<Vec<String>> {
     let attacker = user(attacker(), &nodes[1], "pretender").await?;
     let accept = |n: usize| {
         let (conversation, seq) = (group.conversation.clone(), 1 + n as u64 % 8);
-        Request::AcceptInvitation(wire::AcceptInvitation { conversation, seq })
+        Request::AcceptInvitation(wire::AcceptInvitation { conversation, seq, decline: false })
     };
     let decline = |_| {
         let leave = Some(wire::change_group::Change::Leave(wire::Done {}));

@@ -1,6 +1,7 @@
 //! Tests of the checkers: a good history passes, and each corruption is reported under its own
 //! promise.
 
+mod contacts;
 mod keys;
 mod moderation;
 mod reactions;

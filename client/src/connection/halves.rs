@@ -74,6 +74,7 @@ pub(super) async fn read_all(
                     drop(pushes.try_send(Push::Signal(push)));
                     continue;
                 }
+                Some(Message::ContactChanged(push)) => Push::Contact(push),
                 Some(Message::Kicked(push)) => Push::Kicked(push),
                 Some(Message::GoAway(push)) => Push::GoAway(push),
                 Some(Message::Ping(Ping { nonce })) => {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use troupe_core::ClientMessageId;
 use troupe_core::command::ProfileChange;
+use troupe_core::record::Audience;
 use troupe_proto::wire::client as wire;
 
 use crate::client::Client;
@@ -24,6 +25,8 @@ pub struct OwnProfile {
     pub profile: Profile,
     /// Counts the changes: a push with a lower one is late.
     pub version: u64,
+    /// Whose first direct message is listed at once.
+    pub messages_from: Audience,
 }
 
 impl From<wire::Profile> for Profile {
@@ -35,7 +38,11 @@ impl From<wire::Profile> for Profile {
 
 impl From<wire::OwnProfile> for OwnProfile {
     fn from(own: wire::OwnProfile) -> OwnProfile {
-        OwnProfile { profile: own.profile.unwrap_or_default().into(), version: own.version }
+        let messages_from = match own.messages_from() {
+            wire::Audience::Contacts => Audience::Contacts,
+            wire::Audience::Everyone | wire::Audience::Unspecified => Audience::Everyone,
+        };
+        OwnProfile { profile: own.profile.unwrap_or_default().into(), version: own.version, messages_from }
     }
 }
 
@@ -47,14 +54,16 @@ impl Client {
         }
     }
 
-    /// Sets the texts that are present, once.
+    /// Sets the values that are present, once.
     pub async fn change_profile(&self, change: ProfileChange) -> Result<()> {
         self.change_profile_as(ClientMessageId(self.shared.context.rng.bytes()), change).await
     }
 
     pub async fn change_profile_as(&self, request: ClientMessageId, change: ProfileChange) -> Result<()> {
-        let ProfileChange { display_name, avatar, about, language } = change;
+        let ProfileChange { display_name, avatar, about, language, messages_from } = change;
+        let messages_from = messages_from.map(|from| wire::Audience::from(from).into());
         let request = Bytes::copy_from_slice(&request.0);
-        self.done(Request::ChangeProfile(wire::ChangeProfile { request, display_name, avatar, about, language })).await
+        let change = wire::ChangeProfile { request, display_name, avatar, about, language, messages_from };
+        self.done(Request::ChangeProfile(change)).await
     }
 }

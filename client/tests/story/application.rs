@@ -203,6 +203,7 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
                 "payload": String::from_utf8_lossy(&payload),
             }),
         ),
+        Incoming::Contact(contact) => ("contact", json!({"user": contact.user.0, "version": contact.version})),
         Incoming::Cursor { conversation, user, delivered, read } => (
             "cursor",
             json!({

@@ -1,6 +1,7 @@
 //! Changes of a user's profile, in the slot of the user.
 
 use crate::id::{ClientMessageId, UserId};
+use crate::record::Audience;
 
 /// By the user itself. A repeat with the same `request` changes nothing and is answered alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,11 +11,13 @@ pub struct ChangeProfile {
     pub change: ProfileChange,
 }
 
-/// Texts that are present are set, also empty ones; all others stay as they are.
+/// Values that are present are set, also empty texts; all others stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ProfileChange {
     pub display_name: Option<String>,
     pub avatar: Option<String>,
     pub about: Option<String>,
     pub language: Option<String>,
+    /// Whose first direct message the user takes without being asked.
+    pub messages_from: Option<Audience>,
 }

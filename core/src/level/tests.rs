@@ -44,7 +44,8 @@ fn a_name_that_only_its_key_tells_apart_needs_the_second() {
 fn who_is_named_in_a_change_of_a_list_decides_its_level() {
     let update = |by| {
         let (user, conversation) = (UserId(1), ConversationId::Everyone);
-        Command::UpdateInbox(UpdateInbox { user, conversation, present: true, version: Seq(1), by }).level()
+        Command::UpdateInbox(UpdateInbox { user, conversation, present: true, version: Seq(1), by, unasked: false })
+            .level()
     };
     assert_eq!((update(None), update(Some(UserId(2)))), (Level::FIRST, Level::SECOND));
 }

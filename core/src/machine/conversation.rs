@@ -30,6 +30,7 @@ impl Step<'_> {
             return Ok(reply);
         }
         let (mut row, role) = self.admit(c)?;
+        self.is_taken(c.conversation, c.actor)?;
         // Invariant: device order. Only applied state knows the predecessor.
         if let Some(after) = c.after
             && !self.planted(Bug::IgnoreAfter)

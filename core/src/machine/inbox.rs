@@ -2,11 +2,13 @@
 //!
 //! A group's shard makes an added user a member and enqueues the change for the user's shard. The
 //! user's shard judges it, because only this shard knows the user's acquaintances: the users to
-//! whom it has written, and those whose invitation it has accepted. An addition by a stranger
-//! becomes a pending invitation. Until the user accepts, the group is in no list, so no device
-//! follows it and no push goes out. To decline is to leave the group. An unanswered invitation
-//! expires after thirty days, noticed at its next use instead of by a timer.
+//! whom it has written, those whose invitation it has accepted, and its contacts. An addition by a
+//! stranger becomes a pending invitation, and so does a stranger's first direct message where the
+//! user takes messages of contacts only. Until the user accepts, the conversation is in no list, so
+//! no device follows it and no push goes out. To decline is to leave the group. An unanswered
+//! invitation expires after thirty days, noticed at its next use instead of by a timer.
 
+use super::contact::NOT_TAKEN;
 use super::{Outcome, Step};
 use crate::command::{AcceptInvitation, UpdateInbox};
 use crate::effect::Effect;
@@ -14,7 +16,7 @@ use crate::error::Rejection;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits;
 use crate::planted::Bug;
-use crate::record::{InboxEntry, Invitation, Known};
+use crate::record::{Audience, InboxEntry, Invitation, Known, Profile};
 use crate::reply::Reply;
 use crate::state::Rows;
 
@@ -34,7 +36,15 @@ impl Step<'_> {
         if c.version < held || c.version == Seq::ZERO {
             return Ok(Reply::Done);
         }
+        // A declined row comes again as present.
+        let mut present = entry.as_ref().map_or(c.present, |entry| entry.present);
         if c.version > held {
+            present = c.present;
+            // Invariant: private. The shard of the group takes the user out again, as by its own
+            // request.
+            if c.present && c.conversation.is_group() && c.by.is_some_and(|by| self.blocks(c.user, by)) {
+                return Err(NOT_TAKEN.into());
+            }
             let asks = !self.planted(Bug::InvitationEntersUnasked);
             if let Some(by) = self.stranger(c).filter(|_| asks) {
                 return self.invite(c, by, entry);
@@ -49,7 +59,7 @@ impl Step<'_> {
         // sent the push.
         match pending.filter(|_| c.version == invited) {
             Some(pending) => self.tell_invitation(c, pending.by),
-            None => self.tell_list(c.user, c.conversation, c.present, c.version),
+            None => self.tell_list(c.user, c.conversation, present, c.version),
         }
         Ok(Reply::Done)
     }
@@ -59,29 +69,49 @@ impl Step<'_> {
         let now = self.now.0;
         let open = |pending: &Invitation| pending.version == c.version && !has_expired(pending, now);
         let Some(pending) = pending.filter(open) else {
-            let accepted = |entry: &InboxEntry| entry.present && entry.version == c.version;
-            let entry = self.state.get::<InboxEntry>(&(c.user, c.conversation)).filter(accepted);
+            let answered = |entry: &InboxEntry| entry.present != c.decline && entry.version == c.version;
+            let entry = self.state.get::<InboxEntry>(&(c.user, c.conversation)).filter(answered);
             let entry = entry.ok_or(Rejection::NoSuchInvitation)?;
-            self.tell_list(c.user, c.conversation, true, entry.version);
+            self.tell_list(c.user, c.conversation, entry.present, entry.version);
             return Ok(Reply::Done);
         };
         self.state.delete::<Invitation>(&(c.user, c.conversation));
-        self.state.put(&(c.user, pending.by), &Known);
-        let (conversation, version) = (c.conversation, pending.version);
-        let entry = InboxEntry { conversation, present: true, version, unanswered: false };
+        let (user, conversation, version) = (c.user, c.conversation, pending.version);
+        // A declined one stays on the list as absent, so that a late row does not invite again.
+        let entry = InboxEntry { conversation, present: !c.decline, version, unanswered: c.decline };
         self.state.put(&(c.user, entry.conversation), &entry);
-        self.tell_list(c.user, conversation, true, version);
+        if c.decline {
+            self.effects.push(Effect::InvitationExpired { user, conversation, version });
+        } else {
+            self.state.put(&(c.user, pending.by), &Known);
+            self.tell_list(user, conversation, true, version);
+        }
         Ok(Reply::Done)
     }
 
-    /// The user that has added this one to a group, if it is a stranger.
+    /// The user that has added this one to a group, or has written to it first, if it is a stranger
+    /// of whom the user wants to be asked.
     fn stranger(&self, c: &UpdateInbox) -> Option<UserId> {
-        let by = c.by.filter(|_| c.present && matches!(c.conversation, ConversationId::Group(_)))?;
-        let direct = ConversationId::direct(c.user, by)?;
+        let by = c.by.filter(|_| c.present)?;
+        let asks = match c.conversation {
+            ConversationId::Group(_) => !c.unasked,
+            ConversationId::Direct { .. } => {
+                let profile = self.state.get::<Profile>(&c.user).unwrap_or_default();
+                profile.messages_from == Audience::Contacts
+            }
+            ConversationId::Everyone => false,
+        };
+        (asks && !self.knows(c.user, by)).then_some(by)
+    }
+
+    /// Whether the user has written to the other one, has accepted an invitation by it, or wants it
+    /// as a contact.
+    fn knows(&self, user: UserId, by: UserId) -> bool {
         let wrote = |entry: InboxEntry| entry.present && !entry.unanswered;
-        let accepted = self.state.get::<Known>(&(c.user, by)).is_some();
-        let knows = accepted || self.state.get::<InboxEntry>(&(c.user, direct)).is_some_and(wrote);
-        (!knows).then_some(by)
+        let direct = ConversationId::direct(user, by);
+        self.state.get::<Known>(&(user, by)).is_some()
+            || self.wants(user, by)
+            || direct.and_then(|direct| self.state.get::<InboxEntry>(&(user, direct))).is_some_and(wrote)
     }
 
     /// Those that are over count no more, and their user leaves those groups. At the bounds the

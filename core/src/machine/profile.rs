@@ -7,17 +7,17 @@ use crate::command::{ChangeProfile, ProfileChange};
 use crate::effect::Effect;
 use crate::error::Rejection;
 use crate::limits;
-use crate::record::{Change, Profile};
+use crate::record::{Audience, Change, Profile};
 use crate::reply::Reply;
 use crate::state::Rows;
 use crate::text::{is_prose, is_reference, is_title};
 
 /// Refusals that need no state.
 pub(super) fn check_profile(c: &ChangeProfile) -> Result<(), Rejection> {
-    let ProfileChange { display_name, avatar, about, language } = &c.change;
+    let ProfileChange { display_name, avatar, about, language, messages_from: _ } = &c.change;
     let wrong = |text: &'static str| Err(Rejection::BadRequest(text));
     if c.change == ProfileChange::default() {
-        return wrong("a change of a profile names at least one of its texts");
+        return wrong("a change of a profile names at least one of its values");
     }
     let given = |text: &Option<String>, fits: fn(&str) -> bool| {
         text.as_deref().is_none_or(|text| text.is_empty() || fits(text))
@@ -49,7 +49,8 @@ impl Step<'_> {
         let mut profile = self.state.get::<Profile>(&c.user).unwrap_or_default();
         let change = Change { request: c.request, digest: digest(&c.change) };
         if !repeats(&profile.changes, change)? {
-            let ProfileChange { display_name, avatar, about, language } = &c.change;
+            let ProfileChange { display_name, avatar, about, language, messages_from } = &c.change;
+            profile.messages_from = messages_from.unwrap_or(profile.messages_from);
             let texts = [
                 (&mut profile.display_name, display_name),
                 (&mut profile.avatar, avatar),
@@ -86,8 +87,10 @@ pub(super) fn remember(changes: &mut Vec<Change>, change: Change) {
 }
 
 fn digest(change: &ProfileChange) -> u64 {
-    let ProfileChange { display_name, avatar, about, language } = change;
-    digest_of([display_name, avatar, about, language].map(Option::as_deref))
+    let ProfileChange { display_name, avatar, about, language, messages_from } = change;
+    let audience = messages_from.map(Audience::name);
+    let texts = [display_name, avatar, about, language].map(Option::as_deref);
+    digest_of(texts.into_iter().chain(audience.map(Some)))
 }
 
 /// Of texts, each present or not: no two lists of them have the same bytes.

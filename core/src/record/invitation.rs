@@ -1,5 +1,5 @@
-//! A group that a stranger has added a user to. It is in no conversation list before the user
-//! accepts.
+//! A group that a stranger has added a user to, or a direct conversation that a stranger has begun.
+//! It is in no conversation list before the user accepts.
 
 use super::table;
 use crate::form::record;

@@ -1,6 +1,6 @@
 //! The texts that a user shows to other users.
 
-use super::{Change, table};
+use super::{Audience, Change, table};
 use crate::form::record;
 use crate::id::UserId;
 
@@ -20,6 +20,8 @@ record! {
         pub version: u64 = 5,
         /// The last changes, the newest at the end.
         pub changes: Vec<Change> = 6,
+        /// Not shown to others.
+        pub messages_from: Audience = 7,
     }
 }
 

@@ -35,13 +35,22 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 30] = about![
+const ALL: [About; 39] = about![
     Counter,
     InboxEntry,
     Invitation,
     Known,
     NameOf,
     Profile,
+    Contact,
+    Block,
+    ContactBook,
+    ContactChange,
+    OwedContact,
+    Gate,
+    Report,
+    ReportBook,
+    ReportOf,
     Session,
     User,
     AuditRow,
@@ -130,6 +139,15 @@ proptest! {
         is_own::<Known>(&(user, other));
         is_own::<NameOf>(&(slot, fold(&name)));
         is_own::<Profile>(&user);
+        is_own::<Contact>(&(user, other));
+        is_own::<Block>(&(user, other));
+        is_own::<ContactBook>(&user);
+        is_own::<ContactChange>(&(user, number));
+        is_own::<OwedContact>(&(user, other));
+        is_own::<Report>(&(slot, number));
+        is_own::<ReportBook>(&slot);
+        is_own::<ReportOf>(&(slot, user, number));
+        is_own::<Gate>(&(conversation, user));
         is_own::<Session>(&(user, device));
         is_own::<User>(&user);
         is_own::<AuditRow>(&AuditKey { slot, time: Timestamp(seq.0), number });

@@ -176,7 +176,7 @@ fn account() -> impl Strategy<Value = Command> {
     });
     let inbox = (user(), conversation(), any::<bool>(), seq());
     let accept = (user(), conversation(), seq()).prop_map(|(user, conversation, version)| {
-        Command::AcceptInvitation(AcceptInvitation { user, conversation, version })
+        Command::AcceptInvitation(AcceptInvitation { user, conversation, version, decline: false })
     });
     prop_oneof![
         1 => names.prop_map(Command::Register),
@@ -192,7 +192,7 @@ fn account() -> impl Strategy<Value = Command> {
             // One version says one thing, because it is the seq of one event.
             let present = present && version.0 % 2 == 0;
             let by = Some(USERS[version.0 as usize % USERS.len()]).filter(|by| version.0 % 3 != 0 && *by != user);
-            Command::UpdateInbox(UpdateInbox { user, conversation, present, version, by })
+            Command::UpdateInbox(UpdateInbox { user, conversation, present, version, by, unasked: false })
         }), 1 => accept],
     ]
 }

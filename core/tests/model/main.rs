@@ -321,6 +321,7 @@ fn stories_go_everywhere() {
                 Effect::InboxChanged { .. } => "inbox changed",
                 Effect::Invited { .. } => "invited",
                 Effect::ProfileChanged { .. } => "profile changed",
+                Effect::ContactChanged { .. } => "contact changed",
                 Effect::InvitationExpired { .. } => "invitation expired",
                 Effect::SessionEnded { .. } => "session ended",
                 Effect::CursorMoved { .. } => "cursor moved",

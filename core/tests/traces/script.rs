@@ -115,11 +115,13 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             present: *present == "present",
             version: Seq(number(version)?),
             by: by.first().map(|by| world.user(by)).transpose()?,
+            unasked: by.get(1) == Some(&"unasked"),
         }),
-        ["accept", user, conversation, version] => Command::AcceptInvitation(AcceptInvitation {
+        ["accept" | "decline", user, conversation, version] => Command::AcceptInvitation(AcceptInvitation {
             user: world.user(user)?,
             conversation: world.conversation(conversation)?,
             version: Seq(number(version)?),
+            decline: words.first() == Some(&"decline"),
         }),
         ["send", sender, conversation, message, rest @ ..] => {
             let (body, rest) = body(rest)?;

@@ -56,6 +56,10 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         Effect::ProfileChanged { user, profile } => {
             format!("profile of {} {}", name(world, *user), people::described(profile))
         }
+        Effect::ContactChanged { user, other, contact, blocked } => {
+            let contact = people::contact(world, *other, contact, *blocked);
+            format!("contact of {}: {contact}", name(world, *user))
+        }
         Effect::SessionEnded { user, device, token, why } => {
             format!("end {} {device} {} {}", name(world, *user), text(&token.0), why.code())
         }

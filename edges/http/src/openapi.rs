@@ -31,6 +31,7 @@ const TAGS: &[(&str, &str)] = &[
     ("conversations", "The conversation list, groups, positions and invitations"),
     ("members", "Members of a conversation"),
     ("users", "Other users"),
+    ("contacts", "Contacts, their requests, blocked users, and reports"),
     ("nodes", "Nodes to spread over"),
     ("administration", "For administrators; each change is in the audit log"),
 ];

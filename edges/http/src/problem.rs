@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use troupe_actors::message::{Refusal, wire};
+use troupe_core::machine::{contact, report};
 use troupe_core::{ClientMessageId, Intent, signal};
 use utoipa::ToSchema;
 use wire::failure::Kind;
@@ -163,7 +164,9 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "banned"
             | "bad_link"
             | "link_used_up"
-            | "link_expired",
+            | "link_expired"
+            | "not_taken"
+            | "contact_blocked",
         ) => StatusCode::FORBIDDEN,
         (
             _,
@@ -175,7 +178,9 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_invitation"
             | "no_such_message"
             | "no_such_reaction"
-            | "no_such_scheduled",
+            | "no_such_scheduled"
+            | "no_such_contact"
+            | "no_such_report",
         ) => StatusCode::NOT_FOUND,
         (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
         (
@@ -303,7 +308,8 @@ pub fn known() -> Vec<Problem> {
         Unfit::Foreign.into(),
         Unfit::Ahead.into(),
     ];
-    let of_features = Intent::refusals().chain(signal::REFUSALS).map(troupe_core::Rejection::Of);
+    let of_people = [contact::REFUSALS, report::REFUSALS].concat();
+    let of_features = Intent::refusals().chain(signal::REFUSALS).chain(of_people).map(troupe_core::Rejection::Of);
     let rejections = rejections.into_iter().chain(of_features).map(Problem::from);
     let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));
     of_protocol.chain(others.into_iter().map(Problem::from)).chain(own).collect()

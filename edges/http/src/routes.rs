@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod contacts;
 pub mod conversations;
 pub mod event;
 pub mod events;
@@ -14,6 +15,7 @@ pub mod messages;
 pub mod moderation;
 pub mod nodes;
 pub mod reactions;
+pub mod reports;
 pub mod scheduled;
 pub mod signals;
 pub mod users;
@@ -58,9 +60,16 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(members::add_one, members::change, members::remove))
         .routes(routes!(invitations::list))
         .routes(routes!(invitations::accept))
+        .routes(routes!(invitations::decline))
         .routes(routes!(users::find))
         .routes(routes!(users::show))
         .routes(routes!(users::online))
+        .routes(routes!(contacts::list))
+        .routes(routes!(contacts::show, contacts::ask, contacts::remark, contacts::end))
+        .routes(routes!(contacts::accept))
+        .routes(routes!(contacts::blocks))
+        .routes(routes!(contacts::block, contacts::unblock))
+        .routes(routes!(reports::file))
         .routes(routes!(nodes::list))
         .merge(admin::all())
 }

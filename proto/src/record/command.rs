@@ -207,11 +207,13 @@ impl From<&Command> for wire::Command {
                 present: c.present,
                 version: c.version.0,
                 by: c.by.map_or(0, |by| by.0),
+                unasked: c.unasked,
             }),
             Command::AcceptInvitation(c) => Wire::AcceptInvitation(wire::AcceptInvitation {
                 user: c.user.0,
                 conversation: c.conversation.to_string(),
                 version: c.version.0,
+                decline: c.decline,
             }),
             Command::Append(c) => c.into(),
             Command::CreateGroup(c) => Wire::CreateGroup(wire::CreateGroup {
@@ -239,6 +241,12 @@ impl From<&Command> for wire::Command {
             Command::CancelScheduled(c) => Wire::CancelScheduled(c.into()),
             Command::RunDue(c) => Wire::RunDue(c.into()),
             Command::ChangeProfile(c) => Wire::ChangeProfile((&**c).into()),
+            Command::ChangeContact(c) => Wire::ChangeContact((&**c).into()),
+            Command::HearContact(c) => Wire::HearContact((&**c).into()),
+            Command::SetGate(c) => Wire::SetGate(c.into()),
+            Command::SettleContacts(c) => Wire::SettleContacts(c.into()),
+            Command::FileReport(c) => Wire::FileReport((&**c).into()),
+            Command::CloseReport(c) => Wire::CloseReport((&**c).into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -275,11 +283,13 @@ impl TryFrom<wire::Command> for Command {
                 present: c.present,
                 version: Seq(c.version),
                 by: other(c.by),
+                unasked: c.unasked,
             }),
             Wire::AcceptInvitation(c) => Command::AcceptInvitation(AcceptInvitation {
                 user: UserId(c.user),
                 conversation: field::conversation("accept_invitation.conversation", &c.conversation)?,
                 version: Seq(c.version),
+                decline: c.decline,
             }),
             Wire::Send(c) => Command::Append(c.try_into()?),
             Wire::ChangeGroup(c) => Command::Append(c.try_into()?),
@@ -309,6 +319,12 @@ impl TryFrom<wire::Command> for Command {
             Wire::CancelScheduled(c) => Command::CancelScheduled(c.try_into()?),
             Wire::RunDue(c) => Command::RunDue(c.try_into()?),
             Wire::ChangeProfile(c) => Command::ChangeProfile(Box::new(c.try_into()?)),
+            Wire::ChangeContact(c) => Command::ChangeContact(Box::new(c.try_into()?)),
+            Wire::HearContact(c) => Command::HearContact(Box::new(c.into())),
+            Wire::SetGate(c) => Command::SetGate(c.try_into()?),
+            Wire::SettleContacts(c) => Command::SettleContacts(c.try_into()?),
+            Wire::FileReport(c) => Command::FileReport(Box::new(c.try_into()?)),
+            Wire::CloseReport(c) => Command::CloseReport(Box::new(c.try_into()?)),
         })
     }
 }

@@ -293,6 +293,7 @@ fn command() {
                 present: true,
                 version: Seq(9),
                 by: None,
+                unasked: false,
             }),
         ),
         ("send", send()),

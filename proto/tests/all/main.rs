@@ -13,8 +13,8 @@ mod values;
 use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount};
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
-    AuditRow, Conversation, Cursor, InboxEntry, Invitation, Invite, Member, OutboxRow, Profile, Reservation, Session,
-    User,
+    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, Gate, InboxEntry, Invitation, Invite, Member,
+    OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Session, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -46,9 +46,13 @@ macro_rules! kept {
 kept!(
     troupe_core::form::Record: AuditRow,
     Ban,
+    Block,
+    Contact,
+    ContactBook,
     Conversation,
     Cursor,
     Event,
+    Gate,
     GroupLink,
     GroupProfile,
     InboxEntry,
@@ -57,9 +61,12 @@ kept!(
     Member,
     Mute,
     OutboxRow,
+    OwedContact,
     OwnReactions,
     Profile,
     Reactions,
+    Report,
+    ReportBook,
     Reservation,
     Scheduled,
     ScheduledCount,

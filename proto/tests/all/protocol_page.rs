@@ -106,8 +106,14 @@ fn every_code_is_explained() {
     let codes = rejections
         .iter()
         .map(Rejection::code)
-        .chain(Intent::refusals().chain(machine::import::REFUSALS.iter().copied()).map(|of| of.code))
         .chain(signal::REFUSALS.map(|of| of.code))
+        .chain(Intent::refusals().map(|of| of.code))
+        .chain(
+            [machine::import::REFUSALS, machine::contact::REFUSALS, machine::report::REFUSALS]
+                .concat()
+                .into_iter()
+                .map(|of| of.code),
+        )
         .chain(Refusal::ALL.map(Refusal::code))
         .chain(others)
         .chain(limited);

@@ -268,15 +268,18 @@ prop_compose! {
 
 prop_compose! {
     fn update_inbox()(
-        user in user(), conversation in conversation(), present: bool, version in seq(), by in option::of(user())
+        user in user(), conversation in conversation(), present: bool, version in seq(), by in option::of(user()),
+        unasked: bool
     ) -> Command {
-        Command::UpdateInbox(UpdateInbox { user, conversation, present, version, by })
+        Command::UpdateInbox(UpdateInbox { user, conversation, present, version, by, unasked })
     }
 }
 
 prop_compose! {
-    fn accept_invitation()(user in user(), conversation in conversation(), version in seq()) -> Command {
-        Command::AcceptInvitation(AcceptInvitation { user, conversation, version })
+    fn accept_invitation()(
+        user in user(), conversation in conversation(), version in seq(), decline: bool
+    ) -> Command {
+        Command::AcceptInvitation(AcceptInvitation { user, conversation, version, decline })
     }
 }
 

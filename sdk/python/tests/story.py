@@ -441,6 +441,8 @@ def _shown(item: troupe.Incoming) -> tuple[str, Value]:
         case troupe.SignalReceived():
             told = {"conversation": item.conversation, "user": item.user, "device": item.device, "kind": item.kind}
             return "signal", {**told, "payload": item.payload.decode()}
+        case troupe.ContactChanged():
+            return "contact", {"user": item.contact.user_id, "version": item.contact.version}
         case troupe.CursorMoved():
             seqs = {"delivered": item.delivered, "read": item.read}
             return "cursor", {"conversation": item.conversation, "user": item.user, **seqs}

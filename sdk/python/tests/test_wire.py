@@ -44,6 +44,7 @@ def test_limits_of_the_page() -> None:
         "page of history": limits.PAGE_EVENTS,
         "page of users": limits.PAGE_USERS,
         "page of members": limits.PAGE_MEMBERS,
+        "page of contacts": limits.PAGE_CONTACTS,
         "page of conversations": limits.PAGE_CONVERSATIONS,
     }
     for name, value in rows.items():

@@ -57,6 +57,17 @@ function of(operation: Operation): [Call, (answer: Json) => Told] | undefined {
       const read = ({ sessions }: Json): Told => ({ case: "sessions", value: { sessions: listOf(sessions).map(sessionOf) } });
       return [{ method: "GET", path: `${user(operation.value)}/sessions` }, read];
     }
+    case "listReports": {
+      const { after, limit } = operation.value;
+      const query = words({ after: after || undefined, limit: limit || undefined });
+      return [{ method: "GET", path: `/v1/admin/reports${query}` }, ({ reports, more }) => {
+        return { case: "reports", value: { reports: listOf(reports).map(reportOf), more: more === true } };
+      }];
+    }
+    case "closeReport": {
+      const { number, note } = operation.value;
+      return [{ method: "POST", path: `/v1/admin/reports/${number}/close`, body: { note } }, () => DONE];
+    }
     case "endSessions": {
       const { account, device } = operation.value;
       const one = device === "" ? "" : `/${encodeURIComponent(device)}`;
@@ -163,4 +174,10 @@ function rowOf(act: Json): wire.AuditRow {
 function settings({ registration, session_idle_seconds, strangers }: Json): Told {
   const value = { registration: textOf(registration), strangers: textOf(strangers), sessionIdleSeconds: numberOf(session_idle_seconds) };
   return { case: "settings", value };
+}
+
+function reportOf({ number, by, about, conversation, seq, excerpt, reason, created_ms }: Json): wire.ReportRow {
+  const place = { conversation: textOf(conversation ?? ""), seq: numberOf(seq ?? 0) };
+  const texts = { excerpt: textOf(excerpt), reason: textOf(reason), createdMs: numberOf(created_ms) };
+  return { number: numberOf(number), by: numberOf(by), about: numberOf(about), ...place, ...texts };
 }

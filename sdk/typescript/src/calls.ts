@@ -159,7 +159,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return adminCallOf(request.value);
     case "changeProfile":
     case "showProfile":
-      return one(...peopleCallOf(request));
+    case "changeContact":
+    case "showContact":
+    case "listContacts":
+    case "listBlocks":
+    case "report": {
+      const found = peopleCallOf(request);
+      return found === undefined ? undefined : one(...found);
+    }
     case "listMembers": {
       const { conversation, after, limit } = request.value;
       const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
@@ -209,8 +216,9 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         value: { invitations: listOf(invitations).map(invitationOf) },
       }));
     case "acceptInvitation": {
-      const { conversation, seq } = request.value;
-      return one(post(`/v1/invitations/${encodeURIComponent(conversation)}/accept`, { seq }), () => DONE);
+      const { conversation, seq, decline } = request.value;
+      const path = `/v1/invitations/${encodeURIComponent(conversation)}`;
+      return one(post(`${path}/${decline ? "decline" : "accept"}`, { seq }), () => DONE);
     }
     case "findUsers": {
       const { prefix, after, limit } = request.value;

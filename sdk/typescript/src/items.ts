@@ -93,11 +93,13 @@ export type Incoming =
   | Settled
   | { readonly type: "conversationAdded"; readonly conversation: ConversationId; readonly head: Seq }
   | { readonly type: "conversationRemoved"; readonly conversation: ConversationId }
-  /** A stranger has added this user to a group. `Client.invitations` lists pending invitations. */
+  /** A stranger has added this user to a group, or has written to it: see `Client.invitations`. */
   | { readonly type: "invited"; readonly conversation: ConversationId; readonly by: UserId }
-  /** This user has changed its profile, on any device. `version` counts the changes: a lower one is late. */
-  | { readonly type: "profileChanged"; readonly profile: wire.Profile; readonly version: number }
   | SignalReceived
+  /** This user has changed its profile, on any device. A lower `version` is late. */
+  | { readonly type: "profileChanged"; readonly own: wire.OwnProfile }
+  /** This user's relation to another one has changed, by either. A lower `version` is late. */
+  | { readonly type: "contactChanged"; readonly contact: wire.Contact }
   | { readonly type: "stateChanged"; readonly state: State }
   /**
    * Only with `sharedByTabs`: events were dropped because this tab slept too long. Read the history

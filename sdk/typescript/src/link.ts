@@ -111,9 +111,11 @@ export class Link {
         return driver.kicked(push.value.code, push.value.text, now);
       case "goAway":
         return driver.goAway(push.value.nodes, now);
-      case "profile": {
-        const { profile, version = 0 } = push.value.profile ?? {};
-        return driver.tell({ type: "profileChanged", profile: profile ?? wire.Profile.decode(new Uint8Array(0)), version });
+      case "profile":
+        return driver.tell({ type: "profileChanged", own: push.value.profile ?? wire.OwnProfile.decode(new Uint8Array(0)) });
+      case "contactChanged": {
+        const { contact } = push.value;
+        return contact === undefined ? undefined : driver.tell({ type: "contactChanged", contact });
       }
       case "event":
       case "conversation":

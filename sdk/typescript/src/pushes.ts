@@ -3,7 +3,7 @@
 import type { Init } from "./codec.js";
 import { bytesOfBase64, eventOf, type Json, numberOf, textOf, textsOf } from "./json.js";
 import type { ServerMessage } from "./line.js";
-import { ownProfileOf } from "./people-calls.js";
+import { contactOf, ownProfileOf } from "./people-calls.js";
 
 /** Undefined: an event that says nothing to a device, or one of a later version. */
 export function pushOf(event: string, data: Json): Init<ServerMessage> | undefined {
@@ -32,6 +32,8 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
       const content = { kind: numberOf(kind), payload: bytesOfBase64(textOf(payload)), seq: numberOf(seq) };
       return { case: "signal", value: { ...from, ...content } };
     }
+    case "contact":
+      return { case: "contactChanged", value: { contact: contactOf(data) } };
     case "go_away":
       return { case: "goAway", value: { nodes: textsOf(data["nodes"]) } };
     case "end": {

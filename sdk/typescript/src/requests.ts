@@ -294,7 +294,7 @@ export abstract class Requests extends PeopleRequests {
     }
   }
 
-  /** Groups to which strangers have added this user, neither accepted nor left. */
+  /** Groups to which strangers have added this user, and conversations that they have begun. */
   async invitations(): Promise<wire.Invitation[]> {
     return (await this.call({ case: "listInvitations", value: {} }, "invitations")).invitations;
   }
@@ -302,6 +302,12 @@ export abstract class Requests extends PeopleRequests {
   /** `at` is the seq of the invitation, as listed. */
   async acceptInvitation(conversation: string, at: number): Promise<void> {
     await this.call({ case: "acceptInvitation", value: { conversation: conversationId(conversation), seq: at } }, "done");
+  }
+
+  /** The direct conversation of a stranger stays unlisted. `at` is as listed. */
+  async declineMessages(conversation: string, at: number): Promise<void> {
+    const value = { conversation: conversationId(conversation), seq: at, decline: true };
+    await this.call({ case: "acceptInvitation", value }, "done");
   }
 
   /** Leaves the group, which ends the invitation. */

@@ -55,6 +55,23 @@ export const Act = {
 /** A value of Act, or one of a later version. */
 export type Act = number;
 
+export const Audience = {
+  AUDIENCE_UNSPECIFIED: 0,
+  EVERYONE: 1,
+  CONTACTS: 2,
+} as const;
+/** A value of Audience, or one of a later version. */
+export type Audience = number;
+
+export const ContactState = {
+  CONTACT_STATE_UNSPECIFIED: 0,
+  REQUESTED: 1,
+  RECEIVED: 2,
+  MUTUAL: 3,
+} as const;
+/** A value of ContactState, or one of a later version. */
+export type ContactState = number;
+
 export interface ClientFrame {
   requestId: number;
   request?:
@@ -94,6 +111,11 @@ export interface ClientFrame {
     | { case: "signal"; value: Signal }
     | { case: "changeProfile"; value: ChangeProfile }
     | { case: "showProfile"; value: ShowProfile }
+    | { case: "changeContact"; value: ChangeContact }
+    | { case: "showContact"; value: ShowContact }
+    | { case: "listContacts"; value: ListContacts }
+    | { case: "listBlocks"; value: ListBlocks }
+    | { case: "report"; value: Report }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -134,6 +156,11 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [185, "signal", () => Signal, "oneof", "request"],
   [220, "changeProfile", () => ChangeProfile, "oneof", "request"],
   [221, "showProfile", () => ShowProfile, "oneof", "request"],
+  [222, "changeContact", () => ChangeContact, "oneof", "request"],
+  [223, "showContact", () => ShowContact, "oneof", "request"],
+  [224, "listContacts", () => ListContacts, "oneof", "request"],
+  [225, "listBlocks", () => ListBlocks, "oneof", "request"],
+  [226, "report", () => Report, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -169,7 +196,11 @@ export interface ServerFrame {
     | { case: "scheduledList"; value: ScheduledList }
     | { case: "signal"; value: SignalPush }
     | { case: "ownProfile"; value: OwnProfile }
+    | { case: "contact"; value: Contact }
+    | { case: "contacts"; value: Contacts }
+    | { case: "blocks"; value: Blocks }
     | { case: "profile"; value: ProfilePush }
+    | { case: "contactChanged"; value: ContactPush }
     | undefined;
 }
 export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
@@ -204,7 +235,11 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [171, "scheduledList", () => ScheduledList, "oneof", "message"],
   [185, "signal", () => SignalPush, "oneof", "message"],
   [221, "ownProfile", () => OwnProfile, "oneof", "message"],
+  [223, "contact", () => Contact, "oneof", "message"],
+  [224, "contacts", () => Contacts, "oneof", "message"],
+  [225, "blocks", () => Blocks, "oneof", "message"],
   [230, "profile", () => ProfilePush, "oneof", "message"],
+  [231, "contactChanged", () => ContactPush, "oneof", "message"],
 ]);
 
 export interface Failure {
@@ -815,10 +850,12 @@ export const InvitationPush = /* @__PURE__ */ message<InvitationPush>("Invitatio
 export interface AcceptInvitation {
   conversation: string;
   seq: number;
+  decline: boolean;
 }
 export const AcceptInvitation = /* @__PURE__ */ message<AcceptInvitation>("AcceptInvitation", [
   [1, "conversation", "string"],
   [2, "seq", "uint64"],
+  [120, "decline", "bool"],
 ]);
 
 export interface CreateGroup {
@@ -1143,6 +1180,7 @@ export interface ChangeProfile {
   avatar?: string | undefined;
   about?: string | undefined;
   language?: string | undefined;
+  messagesFrom?: Audience | undefined;
 }
 export const ChangeProfile = /* @__PURE__ */ message<ChangeProfile>("ChangeProfile", [
   [1, "request", "bytes"],
@@ -1150,6 +1188,7 @@ export const ChangeProfile = /* @__PURE__ */ message<ChangeProfile>("ChangeProfi
   [3, "avatar", "string", "optional"],
   [4, "about", "string", "optional"],
   [5, "language", "string", "optional"],
+  [6, "messagesFrom", "enum", "optional"],
 ]);
 
 export type ShowProfile = Record<never, never>;
@@ -1158,10 +1197,12 @@ export const ShowProfile = /* @__PURE__ */ message<ShowProfile>("ShowProfile", [
 export interface OwnProfile {
   profile?: Profile | undefined;
   version: number;
+  messagesFrom: Audience;
 }
 export const OwnProfile = /* @__PURE__ */ message<OwnProfile>("OwnProfile", [
   [1, "profile", () => Profile, "optional"],
   [2, "version", "uint64"],
+  [3, "messagesFrom", "enum"],
 ]);
 
 export interface ProfilePush {
@@ -1169,6 +1210,124 @@ export interface ProfilePush {
 }
 export const ProfilePush = /* @__PURE__ */ message<ProfilePush>("ProfilePush", [
   [1, "profile", () => OwnProfile, "optional"],
+]);
+
+export interface ChangeContact {
+  request: Uint8Array;
+  userId: number;
+  change?:
+    | { case: "ask"; value: string }
+    | { case: "accept"; value: Done }
+    | { case: "end"; value: Done }
+    | { case: "remark"; value: string }
+    | { case: "block"; value: boolean }
+    | undefined;
+}
+export const ChangeContact = /* @__PURE__ */ message<ChangeContact>("ChangeContact", [
+  [1, "request", "bytes"],
+  [2, "userId", "uint64"],
+  [3, "ask", "string", "oneof", "change"],
+  [4, "accept", () => Done, "oneof", "change"],
+  [5, "end", () => Done, "oneof", "change"],
+  [6, "remark", "string", "oneof", "change"],
+  [7, "block", "bool", "oneof", "change"],
+]);
+
+export interface ShowContact {
+  userId: number;
+}
+export const ShowContact = /* @__PURE__ */ message<ShowContact>("ShowContact", [
+  [1, "userId", "uint64"],
+]);
+
+export interface ListContacts {
+  after: number;
+  limit: number;
+  since: number;
+}
+export const ListContacts = /* @__PURE__ */ message<ListContacts>("ListContacts", [
+  [1, "after", "uint64"],
+  [2, "limit", "uint32"],
+  [3, "since", "uint64"],
+]);
+
+export interface Contacts {
+  contacts: Contact[];
+  next: number;
+  version: number;
+}
+export const Contacts = /* @__PURE__ */ message<Contacts>("Contacts", [
+  [1, "contacts", () => Contact, "repeated"],
+  [2, "next", "uint64"],
+  [3, "version", "uint64"],
+]);
+
+export interface Contact {
+  userId: number;
+  state: ContactState;
+  text: string;
+  remark: string;
+  sinceMs: number;
+  version: number;
+  blocked: boolean;
+}
+export const Contact = /* @__PURE__ */ message<Contact>("Contact", [
+  [1, "userId", "uint64"],
+  [2, "state", "enum"],
+  [3, "text", "string"],
+  [4, "remark", "string"],
+  [5, "sinceMs", "uint64"],
+  [6, "version", "uint64"],
+  [7, "blocked", "bool"],
+]);
+
+export interface ContactPush {
+  contact?: Contact | undefined;
+}
+export const ContactPush = /* @__PURE__ */ message<ContactPush>("ContactPush", [
+  [1, "contact", () => Contact, "optional"],
+]);
+
+export interface ListBlocks {
+  after: number;
+  limit: number;
+}
+export const ListBlocks = /* @__PURE__ */ message<ListBlocks>("ListBlocks", [
+  [1, "after", "uint64"],
+  [2, "limit", "uint32"],
+]);
+
+export interface Blocks {
+  blocks: Block[];
+  more: boolean;
+}
+export const Blocks = /* @__PURE__ */ message<Blocks>("Blocks", [
+  [1, "blocks", () => Block, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface Block {
+  userId: number;
+  sinceMs: number;
+}
+export const Block = /* @__PURE__ */ message<Block>("Block", [
+  [1, "userId", "uint64"],
+  [2, "sinceMs", "uint64"],
+]);
+
+export interface Report {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  userId: number;
+  reason: string;
+}
+export const Report = /* @__PURE__ */ message<Report>("Report", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "userId", "uint64"],
+  [5, "reason", "string"],
 ]);
 
 export interface ChangePassword {
@@ -1204,6 +1363,8 @@ export interface Admin {
     | { case: "export"; value: Export }
     | { case: "importEvents"; value: Import }
     | { case: "importAccount"; value: ImportAccount }
+    | { case: "listReports"; value: ListReports }
+    | { case: "closeReport"; value: CloseReport }
     | undefined;
 }
 export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
@@ -1227,6 +1388,8 @@ export const Admin = /* @__PURE__ */ message<Admin>("Admin", [
   [18, "export", () => Export, "oneof", "operation"],
   [19, "importEvents", () => Import, "oneof", "operation"],
   [20, "importAccount", () => ImportAccount, "oneof", "operation"],
+  [120, "listReports", () => ListReports, "oneof", "operation"],
+  [121, "closeReport", () => CloseReport, "oneof", "operation"],
 ]);
 
 export interface AdminAnswer {
@@ -1239,6 +1402,7 @@ export interface AdminAnswer {
     | { case: "settings"; value: Settings }
     | { case: "exported"; value: Exported }
     | { case: "imported"; value: Imported }
+    | { case: "reports"; value: Reports }
     | undefined;
 }
 export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
@@ -1250,6 +1414,55 @@ export const AdminAnswer = /* @__PURE__ */ message<AdminAnswer>("AdminAnswer", [
   [6, "settings", () => Settings, "oneof", "answer"],
   [7, "exported", () => Exported, "oneof", "answer"],
   [8, "imported", () => Imported, "oneof", "answer"],
+  [120, "reports", () => Reports, "oneof", "answer"],
+]);
+
+export interface ListReports {
+  after: number;
+  limit: number;
+}
+export const ListReports = /* @__PURE__ */ message<ListReports>("ListReports", [
+  [1, "after", "uint64"],
+  [2, "limit", "uint32"],
+]);
+
+export interface Reports {
+  reports: ReportRow[];
+  more: boolean;
+}
+export const Reports = /* @__PURE__ */ message<Reports>("Reports", [
+  [1, "reports", () => ReportRow, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface ReportRow {
+  number: number;
+  by: number;
+  about: number;
+  conversation: string;
+  seq: number;
+  excerpt: string;
+  reason: string;
+  createdMs: number;
+}
+export const ReportRow = /* @__PURE__ */ message<ReportRow>("ReportRow", [
+  [1, "number", "uint64"],
+  [2, "by", "uint64"],
+  [3, "about", "uint64"],
+  [4, "conversation", "string"],
+  [5, "seq", "uint64"],
+  [6, "excerpt", "string"],
+  [7, "reason", "string"],
+  [8, "createdMs", "uint64"],
+]);
+
+export interface CloseReport {
+  number: number;
+  note: string;
+}
+export const CloseReport = /* @__PURE__ */ message<CloseReport>("CloseReport", [
+  [1, "number", "uint64"],
+  [2, "note", "string"],
 ]);
 
 export interface ListAccounts {

@@ -27,7 +27,9 @@ test("each request over a WebSocket has its form over HTTP", () => {
     if (callOf(request as ClientRequest, 7) === undefined) missing.push(name);
   };
   for (const [name, kind] of armsOf(wire.ClientFrame, "request")) {
-    const inner = name === "changeGroup" ? armsOf(wire.ChangeGroup, "change") : name === "admin" ? armsOf(wire.Admin, "operation") : [];
+    const changes = { changeGroup: wire.ChangeGroup, changeContact: wire.ChangeContact } as const;
+    const changed = name in changes ? armsOf(changes[name as keyof typeof changes], "change") : [];
+    const inner = name === "admin" ? armsOf(wire.Admin, "operation") : changed;
     if (inner.length === 0) look(name, { case: name, value: emptyOf(kind) });
     const field = name === "admin" ? "operation" : "change";
     for (const [arm, of] of inner) {
@@ -99,8 +101,25 @@ test("a profile has the texts that are given, and its push those of the stream",
   const [call] = callOf(request, 7)?.calls ?? [];
   assert.deepEqual([call?.method, call?.path, JSON.stringify(call?.body)], ["PATCH", "/v1/me", '{"display_name":"Ann","about":""}']);
   const texts = { display_name: "Ann", avatar: "", about: "", language: "de" };
-  const own = { profile: { displayName: "Ann", avatar: "", about: "", language: "de" }, version: 3 };
-  const me = { user_id: "7", name: "ann", device: "d", admin: false, ...texts, version: 3 };
+  const own = { profile: { displayName: "Ann", avatar: "", about: "", language: "de" }, version: 3, messagesFrom: wire.Audience.CONTACTS };
+  const me = { user_id: "7", name: "ann", device: "d", admin: false, ...texts, version: 3, messages_from: "contacts" };
   assert.deepEqual(answered({ case: "showProfile", value: {} }, me), { case: "ownProfile", value: own });
-  assert.deepEqual(pushOf("profile", { ...texts, version: 3 }), { case: "profile", value: { profile: own } });
+  assert.deepEqual(pushOf("profile", { ...texts, version: 3, messages_from: "contacts" }), { case: "profile", value: { profile: own } });
+});
+
+test("contacts and blocks are resources", () => {
+  const of = (change: wire.ChangeContact["change"]): unknown[] => {
+    const [call] = callOf({ case: "changeContact", value: { request: ID, userId: 9, change } } as ClientRequest, 7)?.calls ?? [];
+    return [call?.method, call?.path, call?.body];
+  };
+  assert.deepEqual(of({ case: "ask", value: "hi" }), ["PUT", "/v1/contacts/9", { text: "hi" }]);
+  assert.deepEqual(of({ case: "end", value: {} }), ["DELETE", "/v1/contacts/9", undefined]);
+  assert.deepEqual([of({ case: "block", value: true })[0], of({ case: "block", value: false })[0]], ["PUT", "DELETE"]);
+  const row = { user_id: "9", state: "received", text: "hi", remark: "", since_ms: 5, version: 3, blocked: false };
+  const contact = { userId: 9, state: wire.ContactState.RECEIVED, text: "hi", remark: "", sinceMs: 5, version: 3, blocked: false };
+  const list: ClientRequest = { case: "listContacts", value: { after: 0, limit: 0, since: 2 } };
+  assert.equal(callOf(list, 7)?.calls[0]?.path, "/v1/contacts?since=2");
+  const value = { contacts: [contact], next: 0, version: 3 };
+  assert.deepEqual(answered(list, { contacts: [row], version: 3 }), { case: "contacts", value });
+  assert.deepEqual(pushOf("contact", row), { case: "contactChanged", value: { contact } });
 });

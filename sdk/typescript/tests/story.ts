@@ -397,7 +397,9 @@ function shown(item: Incoming): [string, Json] {
       return ["state", { state: state.is === "kicked" ? { kicked: state.code } : { [state.is]: true } }];
     }
     case "profileChanged":
-      return ["profile", { version: item.version }];
+      return ["profile", { version: item.own.version }];
+    case "contactChanged":
+      return ["contact", { user: item.contact.userId, version: item.contact.version }];
     case "settled": {
       const { conversation, id: message, outcome } = item;
       return ["settled", { conversation, message, ...("seq" in outcome ? { seq: outcome.seq } : { code: outcome.code }) }];

@@ -53,6 +53,7 @@ test("the limits of the page", () => {
     ["page of history", limits.PAGE_EVENTS],
     ["page of users", limits.PAGE_USERS],
     ["page of members", limits.PAGE_MEMBERS],
+    ["page of contacts", limits.PAGE_CONTACTS],
     ["page of conversations", limits.PAGE_CONVERSATIONS],
   ];
   for (const [name, value] of rows) assert.match(PAGE, new RegExp(`^\\| ${name} \\| ${value} `, "m"), name);

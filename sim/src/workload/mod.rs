@@ -2,12 +2,13 @@
 //!
 //! [`device`] is a client with the SDK and [`adversarial_client`] one without it that repeats
 //! everything. The [`group_owner`] changes the members of groups, sometimes as a [`moderator`]; a
-//! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
-//! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
-//! messages. They act until the
-//! simulation ends the workload, send their final messages, and fall silent.
+//! [`guest`] comes by its invite links. An [`acquaintance`] asks others for contacts. A
+//! [`stranger`] adds users who do not know it, and the [`administrator`] manages the cluster. A
+//! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. They act until the simulation
+//! ends the workload, send their final messages, and fall silent.
 
 mod account;
+mod acquaintance;
 mod administrator;
 mod adversarial_client;
 mod device;
@@ -64,6 +65,8 @@ pub struct WorkloadContext {
     pub strangers: watch::Sender<BTreeMap<usize, UserId>>,
     /// Groups of strangers, with their owners.
     pub stranger_groups: watch::Sender<BTreeMap<ConversationId, UserId>>,
+    /// Users that ask each other for contacts.
+    pub acquaintances: watch::Sender<BTreeMap<usize, UserId>>,
     /// Invite links for one user each: the group and the code.
     pub links: parking_lot::Mutex<Vec<(ConversationId, String)>>,
     /// The administrator has logged in, if there is one.
@@ -88,6 +91,7 @@ impl WorkloadContext {
             churn_groups: watch::Sender::default(),
             strangers: watch::Sender::default(),
             stranger_groups: watch::Sender::default(),
+            acquaintances: watch::Sender::default(),
             links: parking_lot::Mutex::default(),
             administered: watch::Sender::default(),
             owners: parking_lot::Mutex::default(),
@@ -215,6 +219,14 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         let user = workload.population() + workload.plan.society.strangers + guest;
         if here(number) {
             tokio::spawn(guest::live(workload.clone(), number, user));
+        }
+    }
+    for acquaintance in 0..workload.plan.society.acquaintances {
+        let number = next();
+        let society = &workload.plan.society;
+        let user = workload.population() + society.strangers + society.guests + acquaintance;
+        if here(number) {
+            tokio::spawn(acquaintance::live(workload.clone(), number, user));
         }
     }
     let number = next();

@@ -109,7 +109,7 @@ pub async fn answer(workload: Arc<WorkloadContext>, connection: Arc<Connection>,
         let dice = if known { 0 } else { rng.range(0, 8) };
         if dice < 3 {
             evidence.accepting(me, by);
-            let accept = wire::AcceptInvitation { conversation: line.conversation, seq: line.seq };
+            let accept = wire::AcceptInvitation { conversation: line.conversation, seq: line.seq, decline: false };
             if let Ok(Message::Done(_)) = connection.request(Request::AcceptInvitation(accept)).await {
                 evidence.accepted(me, group, line.seq);
             }

@@ -8,7 +8,7 @@ use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use troupe_core::record::{
-    Conversation, Cursor, GroupOfRequest, InboxEntry, Invitation, KeptHead, Key, Large, Member, NameOf, Number,
+    Conversation, Cursor, GroupOfRequest, Home, InboxEntry, Invitation, KeptHead, Key, Large, Member, NameOf, Number,
     OutboxKey, OutboxRow, Placed, Session, Table, User, within,
 };
 use troupe_core::unread::{Numbered, Numbering, looked_at, numbered_for};
@@ -265,40 +265,52 @@ impl<R: Reader> View<R> {
         Ok(rows(self.over_slots(slots, from.as_ref(), limit)?))
     }
 
-    /// Conversations of `slots` with outbox rows, after `from`, in order of slot and id. It costs
-    /// one seek per conversation, for any number of rows.
+    /// Conversations of `slots` with outbox rows, after `from`, in order of slot and id.
     pub fn outbox_sources(
         &self,
         slots: Range<u16>,
         from: Option<ConversationId>,
         limit: usize,
     ) -> Result<Vec<ConversationId>, EngineError> {
-        let mut sources = Vec::new();
+        self.first_parts::<OutboxRow, ConversationId>(slots, from, limit, |key| key.conversation)
+    }
+
+    /// The first parts of the keys of a table, after `from`, in order of slot and part. It costs
+    /// one seek per part, for any number of rows.
+    pub fn first_parts<T: Table, P: Home + Copy>(
+        &self,
+        slots: Range<u16>,
+        from: Option<P>,
+        limit: usize,
+        part: fn(&T::Key) -> P,
+    ) -> Result<Vec<P>, EngineError> {
+        let mut parts = Vec::new();
         let mut last = from;
-        for slot in (from.map_or(slots.start, |from| slots.start.max(from.slot().0))..slots.end).map(Slot) {
-            let (first, end) = within(&OutboxRow::prefix(&slot), None);
-            while sources.len() < limit {
-                let seen = last.filter(|last| last.slot() == slot);
-                let behind = seen.map(|seen| within(&OutboxRow::prefix(&seen), None).1);
+        for slot in (from.map_or(slots.start, |from| slots.start.max(Home::slot(&from).0))..slots.end).map(Slot) {
+            let (first, end) = within(&T::prefix(&slot), None);
+            while parts.len() < limit {
+                let seen = last.filter(|last| Home::slot(last) == slot);
+                let behind = seen.map(|seen| within(&T::prefix(&seen), None).1);
                 let start = match behind {
                     Some(Bound::Excluded(next)) => Bound::Included(next),
                     Some(_) => break,
                     None => first.clone(),
                 };
-                let pairs = self.reader.scan(Family::Conversations, (start, end.clone()), false, 1)?;
+                let pairs = self.reader.scan(T::FAMILY.into(), (start, end.clone()), false, 1)?;
                 let Some((key, _)) = pairs.first() else { break };
-                let Some(OutboxKey { conversation, .. }) = OutboxRow::key_in(key) else {
-                    return Err(damaged(Family::Conversations, key, "not the key of an outbox row"));
+                let Some(found) = T::key_in(key) else {
+                    return Err(damaged(T::FAMILY.into(), key, "not a key of its table"));
                 };
-                // A row of a conversation of another slot would be met forever.
-                if conversation.slot() != slot {
-                    return Err(damaged(Family::Conversations, key, "an outbox row in a foreign slot"));
+                let found = part(&found);
+                // A row of a part of another slot would be met forever.
+                if Home::slot(&found) != slot {
+                    return Err(damaged(T::FAMILY.into(), key, "a row in a foreign slot"));
                 }
-                last = Some(conversation);
-                sources.push(conversation);
+                last = Some(found);
+                parts.push(found);
             }
         }
-        Ok(sources)
+        Ok(parts)
     }
 
     /// Outbox rows of one conversation, after `from`, in order of version and user.

@@ -92,6 +92,7 @@ impl World {
                 present: c % 2 == 0,
                 version: Seq(u64::from(c % 7)),
                 by: (c % 3 == 0).then(|| self.user(b / 2)),
+                unasked: false,
             }),
             _ => Command::Append(Append {
                 conversation: self.conversation(b, actor),

@@ -181,6 +181,7 @@ impl Driver {
                 }
             }
             Push::Profile(push) => self.tell(Incoming::Profile(push.profile.unwrap_or_default().into())),
+            Push::Contact(push) => self.tell(Incoming::Contact(push.contact.unwrap_or_default().into())),
             Push::GoAway(go_away) => {
                 let from = self.online.as_ref().map(|online| online.connection.address().to_owned());
                 let told = self.followed(from.as_deref().unwrap_or_default(), &go_away.nodes);

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::cursor::Unfit;
 use crate::ids::Id;
 use crate::problem;
+use crate::routes::contacts::Contact;
 use crate::routes::event::Event;
 use crate::routes::me::OwnProfile;
 
@@ -28,6 +29,8 @@ pub const INVITATION: &str = "invitation";
 pub const PROFILE: &str = "profile";
 /// Typing and the like, which no log keeps.
 pub const SIGNAL: &str = "signal";
+/// The caller's relation to a user has changed.
+pub const CONTACT: &str = "contact";
 /// The stream has begun.
 pub const READY: &str = "ready";
 /// The client is better served by other nodes.
@@ -132,6 +135,7 @@ pub fn data(pushed: &Pushed) -> Bytes {
 pub fn name_of(message: &ServerMessage) -> Option<&'static str> {
     match message {
         ServerMessage::Profile(_) => Some(PROFILE),
+        ServerMessage::ContactChanged(_) => Some(CONTACT),
         _ => None,
     }
 }
@@ -139,6 +143,7 @@ pub fn name_of(message: &ServerMessage) -> Option<&'static str> {
 fn own(message: &ServerMessage) -> Bytes {
     match message {
         ServerMessage::Profile(push) => json(&OwnProfile::from(push.profile.clone().unwrap_or_default())),
+        ServerMessage::ContactChanged(push) => json(&Contact::from(push.contact.clone().unwrap_or_default())),
         _ => Bytes::new(),
     }
 }

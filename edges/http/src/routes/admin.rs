@@ -6,6 +6,7 @@
 
 mod audit;
 mod invites;
+mod reports;
 mod settings;
 mod users;
 
@@ -34,6 +35,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(invites::revoke))
         .routes(routes!(settings::show, settings::change))
         .routes(routes!(audit::read))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::close))
 }
 
 /// Asks for something that changes nothing.

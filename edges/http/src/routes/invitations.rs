@@ -1,4 +1,4 @@
-//! Groups to which strangers have added the caller. To decline one is to leave the group.
+//! Groups to which strangers have added the caller, and direct conversations that they have begun.
 
 use axum::Json as Answer;
 use axum::http::StatusCode;
@@ -20,10 +20,10 @@ pub struct Invitations {
 #[derive(Serialize, ToSchema)]
 pub struct Invitation {
     conversation: String,
-    /// The group's.
+    /// The group's, or the other user's.
     name: String,
     invited_by: Id,
-    /// The event that added the caller.
+    /// The event that added the caller, or the first message.
     seq: u64,
     created_ms: u64,
 }
@@ -59,6 +59,21 @@ pub async fn accept(
 ) -> Result<StatusCode, Problem> {
     let seq = seq("seq", accept.seq)?;
     let conversation = conversation_of_path(&conversation)?.to_string();
-    asker.perform(wire::AcceptInvitation { conversation, seq }).await?;
+    asker.perform(wire::AcceptInvitation { conversation, seq, decline: false }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Declines an invitation: the caller leaves the group, or the direct conversation stays unlisted.
+#[utoipa::path(post, path = "/v1/invitations/{conversation}/decline", tag = "conversations",
+    params(("conversation" = inline(Conversation), Path)), request_body = Accept,
+    responses((status = 204, description = "There is no such invitation any more")))]
+pub async fn decline(
+    asker: Asker,
+    Path(conversation): Path<String>,
+    Json(decline): Json<Accept>,
+) -> Result<StatusCode, Problem> {
+    let seq = seq("seq", decline.seq)?;
+    let conversation = conversation_of_path(&conversation)?.to_string();
+    asker.perform(wire::AcceptInvitation { conversation, seq, decline: true }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

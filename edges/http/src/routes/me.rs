@@ -33,11 +33,34 @@ pub struct OwnProfile {
     profile: Profile,
     /// Counts the changes of the profile.
     version: u64,
+    /// Whose first direct message is on the caller's list at once. It is not shown to others.
+    messages_from: Audience,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    Everyone,
+    /// The message of another user waits as an invitation.
+    Contacts,
+}
+
+impl From<Audience> for wire::Audience {
+    fn from(audience: Audience) -> wire::Audience {
+        match audience {
+            Audience::Everyone => wire::Audience::Everyone,
+            Audience::Contacts => wire::Audience::Contacts,
+        }
+    }
 }
 
 impl From<wire::OwnProfile> for OwnProfile {
     fn from(own: wire::OwnProfile) -> OwnProfile {
-        OwnProfile { profile: own.profile.unwrap_or_default().into(), version: own.version }
+        let messages_from = match own.messages_from() {
+            wire::Audience::Contacts => Audience::Contacts,
+            wire::Audience::Everyone | wire::Audience::Unspecified => Audience::Everyone,
+        };
+        OwnProfile { profile: own.profile.unwrap_or_default().into(), version: own.version, messages_from }
     }
 }
 
@@ -73,6 +96,7 @@ pub struct ChangeMe {
     /// A tag of BCP 47.
     #[schema(max_length = 35)]
     language: Option<String>,
+    messages_from: Option<Audience>,
 }
 
 /// Changes those properties that the body names.
@@ -82,13 +106,16 @@ pub struct ChangeMe {
     params(("Idempotency-Key" = Option<String>, Header, description = "32 hexadecimal digits or a UUID")),
     responses((status = 200, body = Me)))]
 pub async fn change(asker: Asker, key: Key, Json(change): Json<ChangeMe>) -> Result<Answer<Me>, Problem> {
-    let ChangeMe { name, display_name, avatar, about, language } = change;
+    let ChangeMe { name, display_name, avatar, about, language, messages_from } = change;
+    let messages_from = messages_from.map(|from| wire::Audience::from(from).into());
     if name.is_some_and(|name| name != asker.known.name) {
         asker.read().await?;
         return Err(name_is_final());
     }
-    if [&display_name, &avatar, &about, &language].into_iter().any(Option::is_some) {
-        let change = wire::ChangeProfile { request: key.bytes(), display_name, avatar, about, language };
+    let texts = [&display_name, &avatar, &about, &language];
+    if texts.into_iter().any(Option::is_some) || messages_from.is_some() {
+        let request = key.bytes();
+        let change = wire::ChangeProfile { request, display_name, avatar, about, language, messages_from };
         asker.perform(change).await.map_err(|problem| problem.of_meaning().under(key.id))?;
     }
     Me::of(&asker).await.map(Answer)

@@ -76,7 +76,7 @@ async fn a_group_of_a_stranger_is_entered_by_accepting() {
     });
     assert!(!pushed.await);
 
-    let accept = wire::AcceptInvitation { conversation: group.clone(), seq: invitation.seq };
+    let accept = wire::AcceptInvitation { conversation: group.clone(), seq: invitation.seq, decline: false };
     let late = wire::AcceptInvitation { seq: invitation.seq + 1, ..accept.clone() };
     assert_eq!(bob.fails(Ask::AcceptInvitation(late)).await.code, "no_such_invitation");
     for _ in 0..2 {

@@ -1,10 +1,20 @@
-//! Rows of people.
+//! Rows and commands of people.
 
 use troupe_core::Command;
-use troupe_core::command::{ChangeProfile, ProfileChange};
-use troupe_core::record::{Change, Profile};
+use troupe_core::command::{
+    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
+    SettleContacts, SettledContact,
+};
+use troupe_core::record::{
+    Audience, Author, Block, Change, Contact, ContactBook, Gate, OwedContact, Profile, Report, ReportBook,
+};
+use troupe_core::{Seq, Timestamp};
 
-use super::{ALICE, BEFORE, ID, record};
+use super::{ALICE, BEFORE, BOB, DIRECT, ID, NOW, record};
+
+fn changes() -> Vec<Change> {
+    vec![Change { request: BEFORE, digest: 1 << 63 }, Change { request: ID, digest: 7 }]
+}
 
 #[test]
 fn profile() {
@@ -14,9 +24,52 @@ fn profile() {
         about: "one\ntwo".into(),
         language: "de".into(),
         version: 2,
-        changes: vec![Change { request: BEFORE, digest: 1 << 63 }, Change { request: ID, digest: 7 }],
+        changes: changes(),
+        messages_from: Audience::Everyone,
     };
-    record("profile", &[("unset", Profile::default()), ("profile", profile)]);
+    let private = Profile { messages_from: Audience::Contacts, ..profile.clone() };
+    record("profile", &[("unset", Profile::default()), ("profile", profile), ("private", private)]);
+}
+
+#[test]
+fn contact() {
+    let contact = Contact {
+        wants: true,
+        said: 7,
+        wanted: true,
+        heard: 5,
+        ended: 3,
+        text: "hello".into(),
+        remark: "Bob from work".into(),
+        since: NOW,
+        version: 9,
+        changes: changes(),
+    };
+    record("contact", &[("ended", Contact { said: 7, ..Contact::default() }), ("contact", contact)]);
+    record("block", &[("block", Block { since: NOW })]);
+    let book = ContactBook { version: 9, mutual: 1, sent: 2, received: 3, blocks: 4 };
+    record("contact_book", &[("contact_book", book)]);
+    record("owed_contact", &[("owed", OwedContact { contact: 7, gate: 9 })]);
+    record("gate", &[("open", Gate { version: 9, closed: false }), ("closed", Gate { version: 10, closed: true })]);
+}
+
+fn reported(created: Timestamp) -> Report {
+    Report {
+        by: ALICE,
+        about: BOB,
+        conversation: DIRECT,
+        seq: Seq(9),
+        excerpt: "the text".into(),
+        reason: "abuse".into(),
+        created,
+        request: ID,
+    }
+}
+
+#[test]
+fn report() {
+    record("report", &[("report", reported(NOW))]);
+    record("report_book", &[("report_book", ReportBook { last: 9, open: 2 })]);
 }
 
 #[test]
@@ -24,7 +77,42 @@ fn people_command() {
     let change = |change| Command::from(ChangeProfile { user: ALICE, request: ID, change });
     let named = ProfileChange { display_name: Some("Alice B.".into()), ..ProfileChange::default() };
     let text = |text: &str| Some(text.to_owned());
-    let all =
-        ProfileChange { display_name: text(""), avatar: text("sha256:0a"), about: text("one"), language: text("de") };
-    record("people_command", &[("change_profile", change(named)), ("change_all", change(all))]);
+    let all = ProfileChange {
+        display_name: text(""),
+        avatar: text("sha256:0a"),
+        about: text("one"),
+        language: text("de"),
+        messages_from: Some(Audience::Contacts),
+    };
+    let act = |act| Command::from(ChangeContact { user: ALICE, other: BOB, request: ID, act });
+    let hear = HearContact { user: BOB, by: ALICE, said: 7, wants: true, ended: 5, text: "hello".into() };
+    let gate = SetGate { conversation: DIRECT, user: ALICE, version: 9, closed: true };
+    let row = SettledContact { user: ALICE, other: BOB, contact: 7, gate: 9 };
+    let settle = SettleContacts { slot: ALICE.slot(), rows: vec![row] };
+    record(
+        "people_command",
+        &[
+            ("change_profile", change(named)),
+            ("change_all", change(all)),
+            ("ask", act(ContactAct::Ask { text: "hello".into() })),
+            ("accept", act(ContactAct::Accept)),
+            ("end", act(ContactAct::End)),
+            ("remark", act(ContactAct::Remark { text: "Bob from work".into() })),
+            ("block", act(ContactAct::Block)),
+            ("unblock", act(ContactAct::Unblock)),
+            ("hear_contact", Command::from(hear)),
+            ("set_gate", Command::SetGate(gate)),
+            ("file_report", Command::from(FileReport { report: reported(Timestamp(0)) })),
+            (
+                "close_report",
+                Command::from(CloseReport {
+                    number: 9,
+                    request: ID,
+                    by: Author { user: ALICE, name: "Alice".into(), address: "127.0.0.1".into() },
+                    note: "warned".into(),
+                }),
+            ),
+            ("settle_contacts", Command::SettleContacts(settle)),
+        ],
+    );
 }

@@ -1,23 +1,85 @@
-//! Strategies for what people show of themselves.
+//! Strategies for profiles, contacts and blocks.
 
+use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use troupe_core::Command;
-use troupe_core::command::{ChangeProfile, ProfileChange};
+use troupe_core::command::{
+    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
+    SettleContacts, SettledContact,
+};
+use troupe_core::record::{Audience, Report};
+use troupe_core::{Command, Timestamp};
 
-use super::{message_id, text, user};
+use super::accounts::author;
+use super::{conversation, message_id, number, seq, slot, text, user};
 
 fn change() -> impl Strategy<Value = ProfileChange> {
     let text = || option::of(text());
-    (text(), text(), text(), text()).prop_map(|(display_name, avatar, about, language)| ProfileChange {
-        display_name,
-        avatar,
-        about,
-        language,
+    let audience = option::of(proptest::sample::select(&Audience::ALL[..]));
+    (text(), text(), text(), text(), audience).prop_map(|(display_name, avatar, about, language, messages_from)| {
+        ProfileChange { display_name, avatar, about, language, messages_from }
     })
 }
 
+fn act() -> impl Strategy<Value = ContactAct> {
+    prop_oneof![
+        text().prop_map(|text| ContactAct::Ask { text }),
+        text().prop_map(|text| ContactAct::Remark { text }),
+        proptest::sample::select(vec![ContactAct::Accept, ContactAct::End, ContactAct::Block, ContactAct::Unblock,]),
+    ]
+}
+
+fn settled() -> impl Strategy<Value = SettledContact> {
+    (user(), user(), number(), number()).prop_map(|(user, other, contact, gate)| SettledContact {
+        user,
+        other,
+        contact,
+        gate,
+    })
+}
+
+/// Its time is not part of the command.
+fn report() -> impl Strategy<Value = Report> {
+    (user(), user(), conversation(), seq(), text(), text(), message_id()).prop_map(
+        |(by, about, conversation, seq, excerpt, reason, request)| Report {
+            by,
+            about,
+            conversation,
+            seq,
+            excerpt,
+            reason,
+            created: Timestamp(0),
+            request,
+        },
+    )
+}
+
 pub fn command() -> impl Strategy<Value = Command> {
-    (user(), message_id(), change())
-        .prop_map(|(user, request, change)| Command::from(ChangeProfile { user, request, change }))
+    prop_oneof![
+        (user(), message_id(), change()).prop_map(|(user, request, change)| Command::from(ChangeProfile {
+            user,
+            request,
+            change
+        })),
+        (user(), user(), message_id(), act()).prop_map(|(user, other, request, act)| Command::from(ChangeContact {
+            user,
+            other,
+            request,
+            act
+        })),
+        (user(), user(), number(), any::<bool>(), number(), text()).prop_map(|(user, by, said, wants, ended, text)| {
+            Command::from(HearContact { user, by, said, wants, ended, text })
+        }),
+        (conversation(), user(), number(), any::<bool>()).prop_map(|(conversation, user, version, closed)| {
+            Command::SetGate(SetGate { conversation, user, version, closed })
+        }),
+        report().prop_map(|report| Command::from(FileReport { report })),
+        (number(), message_id(), author(), text()).prop_map(|(number, request, by, note)| Command::from(CloseReport {
+            number,
+            request,
+            by,
+            note
+        })),
+        (slot(), vec(settled(), 0..4)).prop_map(|(slot, rows)| Command::SettleContacts(SettleContacts { slot, rows })),
+    ]
 }

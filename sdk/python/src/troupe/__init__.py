@@ -43,6 +43,7 @@ from .ids import EVERYONE, ClientMessageId, ConversationId, Seq, UserId, convers
 from .incoming import (
     Acked,
     Connecting,
+    ContactChanged,
     ConversationAdded,
     ConversationRemoved,
     CursorMoved,
@@ -75,6 +76,7 @@ __all__ = [
     "ClientMessageId",
     "Connecting",
     "Connection",
+    "ContactChanged",
     "ConversationAdded",
     "ConversationId",
     "ConversationRemoved",

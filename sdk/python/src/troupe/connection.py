@@ -44,6 +44,7 @@ Push = (
     | wire.InvitationPush
     | wire.ProfilePush
     | wire.SignalPush
+    | wire.ContactPush
     | wire.Kicked
     | wire.GoAway
 )
@@ -54,6 +55,7 @@ _PUSHES = (
     wire.InvitationPush,
     wire.ProfilePush,
     wire.SignalPush,
+    wire.ContactPush,
     wire.Kicked,
     wire.GoAway,
 )

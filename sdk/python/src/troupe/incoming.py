@@ -107,7 +107,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """A stranger has added this user to a group. `Client.invitations` lists pending invitations."""
+    """A stranger has added this user to a group, or has written to it: see `Client.invitations`."""
 
     conversation: ConversationId
     by: UserId
@@ -120,6 +120,14 @@ class ProfileChanged:
     profile: wire.Profile
     # Counts the changes: a lower one is late.
     version: int
+    messages_from: wire.Audience | int
+
+
+@dataclass(frozen=True, slots=True)
+class ContactChanged:
+    """This user's relation to another one has changed, by either. A lower `version` is late."""
+
+    contact: wire.Contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,7 @@ Incoming = (
     | Invited
     | ProfileChanged
     | SignalReceived
+    | ContactChanged
     | StateChanged
     | Settled
 )

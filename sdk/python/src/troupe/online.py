@@ -19,6 +19,7 @@ from .incoming import (
     ConversationAdded,
     ConversationRemoved,
     CursorMoved,
+    ContactChanged,
     Invited,
     ProfileChanged,
     Restored,
@@ -229,7 +230,9 @@ class Link:
                 driver.go_away(push.nodes)
             case wire.ProfilePush():
                 own = push.profile or wire.OwnProfile()
-                driver.tell(ProfileChanged(own.profile or wire.Profile(), own.version))
+                driver.tell(ProfileChanged(own.profile or wire.Profile(), own.version, own.messages_from))
+            case wire.ContactPush():
+                driver.tell(ContactChanged(push.contact or wire.Contact()))
             case _:
                 conversation = _readable(push.conversation)
                 if conversation is not None:

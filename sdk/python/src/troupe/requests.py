@@ -251,12 +251,16 @@ class Requests(PeopleRequests):
             after = last
 
     async def invitations(self) -> list[wire.Invitation]:
-        """Groups that strangers have added this user to, neither accepted nor left."""
+        """Groups that strangers have added this user to, and conversations that they have begun."""
         return (await self.call(wire.ListInvitations(), wire.Invitations)).invitations
 
     async def accept_invitation(self, conversation: str, seq: int) -> None:
         """`seq` is the invitation's, as listed."""
         await self.call(wire.AcceptInvitation(conversation, seq), wire.Done)
+
+    async def decline_messages(self, conversation: str, seq: int) -> None:
+        """The direct conversation of a stranger stays unlisted. `seq` is as listed."""
+        await self.call(wire.AcceptInvitation(conversation, seq, decline=True), wire.Done)
 
     async def decline_invitation(self, conversation: str) -> None:
         """Leaves the group, which ends the invitation."""

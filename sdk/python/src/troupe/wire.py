@@ -53,6 +53,19 @@ class Act(IntEnum):
     ACT_INVITE = 9
 
 
+class Audience(IntEnum):
+    AUDIENCE_UNSPECIFIED = 0
+    EVERYONE = 1
+    CONTACTS = 2
+
+
+class ContactState(IntEnum):
+    CONTACT_STATE_UNSPECIFIED = 0
+    REQUESTED = 1
+    RECEIVED = 2
+    MUTUAL = 3
+
+
 @dataclass(slots=True)
 class ClientFrame(Message):
     request_id: int = 0
@@ -92,6 +105,11 @@ class ClientFrame(Message):
     signal: Signal | None = None
     change_profile: ChangeProfile | None = None
     show_profile: ShowProfile | None = None
+    change_contact: ChangeContact | None = None
+    show_contact: ShowContact | None = None
+    list_contacts: ListContacts | None = None
+    list_blocks: ListBlocks | None = None
+    report: Report | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -128,7 +146,11 @@ class ServerFrame(Message):
     scheduled_list: ScheduledList | None = None
     signal: SignalPush | None = None
     own_profile: OwnProfile | None = None
+    contact: Contact | None = None
+    contacts: Contacts | None = None
+    blocks: Blocks | None = None
     profile: ProfilePush | None = None
+    contact_changed: ContactPush | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -591,6 +613,7 @@ class InvitationPush(Message):
 class AcceptInvitation(Message):
     conversation: str = ""
     seq: int = 0
+    decline: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -823,6 +846,7 @@ class ChangeProfile(Message):
     avatar: str | None = None
     about: str | None = None
     language: str | None = None
+    messages_from: int | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -835,12 +859,96 @@ class ShowProfile(Message):
 class OwnProfile(Message):
     profile: Profile | None = None
     version: int = 0
+    messages_from: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
 @dataclass(slots=True)
 class ProfilePush(Message):
     profile: OwnProfile | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangeContact(Message):
+    request: bytes = b""
+    user_id: int = 0
+    ask: str | None = None
+    accept: Done | None = None
+    end: Done | None = None
+    remark: str | None = None
+    block: bool | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ShowContact(Message):
+    user_id: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListContacts(Message):
+    after: int = 0
+    limit: int = 0
+    since: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Contacts(Message):
+    contacts: list[Contact] = field(default_factory=list)
+    next: int = 0
+    version: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Contact(Message):
+    user_id: int = 0
+    state: int = 0
+    text: str = ""
+    remark: str = ""
+    since_ms: int = 0
+    version: int = 0
+    blocked: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ContactPush(Message):
+    contact: Contact | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListBlocks(Message):
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Blocks(Message):
+    blocks: list[Block] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Block(Message):
+    user_id: int = 0
+    since_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Report(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    user_id: int = 0
+    reason: str = ""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -874,6 +982,8 @@ class Admin(Message):
     export: Export | None = None
     import_events: Import | None = None
     import_account: ImportAccount | None = None
+    list_reports: ListReports | None = None
+    close_report: CloseReport | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -887,6 +997,41 @@ class AdminAnswer(Message):
     settings: Settings | None = None
     exported: Exported | None = None
     imported: Imported | None = None
+    reports: Reports | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListReports(Message):
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Reports(Message):
+    reports: list[ReportRow] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ReportRow(Message):
+    number: int = 0
+    by: int = 0
+    about: int = 0
+    conversation: str = ""
+    seq: int = 0
+    excerpt: str = ""
+    reason: str = ""
+    created_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CloseReport(Message):
+    number: int = 0
+    note: str = ""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1195,6 +1340,11 @@ ClientFrame.FIELDS = (
     Field(185, "signal", "message", message=Signal, explicit=True, oneof="request"),
     Field(220, "change_profile", "message", message=ChangeProfile, explicit=True, oneof="request"),
     Field(221, "show_profile", "message", message=ShowProfile, explicit=True, oneof="request"),
+    Field(222, "change_contact", "message", message=ChangeContact, explicit=True, oneof="request"),
+    Field(223, "show_contact", "message", message=ShowContact, explicit=True, oneof="request"),
+    Field(224, "list_contacts", "message", message=ListContacts, explicit=True, oneof="request"),
+    Field(225, "list_blocks", "message", message=ListBlocks, explicit=True, oneof="request"),
+    Field(226, "report", "message", message=Report, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -1228,7 +1378,11 @@ ServerFrame.FIELDS = (
     Field(171, "scheduled_list", "message", message=ScheduledList, explicit=True, oneof="message"),
     Field(185, "signal", "message", message=SignalPush, explicit=True, oneof="message"),
     Field(221, "own_profile", "message", message=OwnProfile, explicit=True, oneof="message"),
+    Field(223, "contact", "message", message=Contact, explicit=True, oneof="message"),
+    Field(224, "contacts", "message", message=Contacts, explicit=True, oneof="message"),
+    Field(225, "blocks", "message", message=Blocks, explicit=True, oneof="message"),
     Field(230, "profile", "message", message=ProfilePush, explicit=True, oneof="message"),
+    Field(231, "contact_changed", "message", message=ContactPush, explicit=True, oneof="message"),
 )
 Failure.FIELDS = (
     Field(1, "kind", "enum"),
@@ -1501,6 +1655,7 @@ InvitationPush.FIELDS = (
 AcceptInvitation.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "seq", "uint64"),
+    Field(120, "decline", "bool"),
 )
 CreateGroup.FIELDS = (
     Field(1, "request", "bytes"),
@@ -1652,13 +1807,68 @@ ChangeProfile.FIELDS = (
     Field(3, "avatar", "string", explicit=True),
     Field(4, "about", "string", explicit=True),
     Field(5, "language", "string", explicit=True),
+    Field(6, "messages_from", "enum", explicit=True),
 )
 OwnProfile.FIELDS = (
     Field(1, "profile", "message", message=Profile),
     Field(2, "version", "uint64"),
+    Field(3, "messages_from", "enum"),
 )
 ProfilePush.FIELDS = (
     Field(1, "profile", "message", message=OwnProfile),
+)
+ChangeContact.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "user_id", "uint64"),
+    Field(3, "ask", "string", explicit=True, oneof="change"),
+    Field(4, "accept", "message", message=Done, explicit=True, oneof="change"),
+    Field(5, "end", "message", message=Done, explicit=True, oneof="change"),
+    Field(6, "remark", "string", explicit=True, oneof="change"),
+    Field(7, "block", "bool", explicit=True, oneof="change"),
+)
+ShowContact.FIELDS = (
+    Field(1, "user_id", "uint64"),
+)
+ListContacts.FIELDS = (
+    Field(1, "after", "uint64"),
+    Field(2, "limit", "uint32"),
+    Field(3, "since", "uint64"),
+)
+Contacts.FIELDS = (
+    Field(1, "contacts", "message", message=Contact, repeated=True),
+    Field(2, "next", "uint64"),
+    Field(3, "version", "uint64"),
+)
+Contact.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "state", "enum"),
+    Field(3, "text", "string"),
+    Field(4, "remark", "string"),
+    Field(5, "since_ms", "uint64"),
+    Field(6, "version", "uint64"),
+    Field(7, "blocked", "bool"),
+)
+ContactPush.FIELDS = (
+    Field(1, "contact", "message", message=Contact),
+)
+ListBlocks.FIELDS = (
+    Field(1, "after", "uint64"),
+    Field(2, "limit", "uint32"),
+)
+Blocks.FIELDS = (
+    Field(1, "blocks", "message", message=Block, repeated=True),
+    Field(2, "more", "bool"),
+)
+Block.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "since_ms", "uint64"),
+)
+Report.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "user_id", "uint64"),
+    Field(5, "reason", "string"),
 )
 ChangePassword.FIELDS = (
     Field(1, "old_password", "string"),
@@ -1686,6 +1896,8 @@ Admin.FIELDS = (
     Field(18, "export", "message", message=Export, explicit=True, oneof="operation"),
     Field(19, "import_events", "message", message=Import, explicit=True, oneof="operation"),
     Field(20, "import_account", "message", message=ImportAccount, explicit=True, oneof="operation"),
+    Field(120, "list_reports", "message", message=ListReports, explicit=True, oneof="operation"),
+    Field(121, "close_report", "message", message=CloseReport, explicit=True, oneof="operation"),
 )
 AdminAnswer.FIELDS = (
     Field(1, "done", "message", message=Done, explicit=True, oneof="answer"),
@@ -1696,6 +1908,29 @@ AdminAnswer.FIELDS = (
     Field(6, "settings", "message", message=Settings, explicit=True, oneof="answer"),
     Field(7, "exported", "message", message=Exported, explicit=True, oneof="answer"),
     Field(8, "imported", "message", message=Imported, explicit=True, oneof="answer"),
+    Field(120, "reports", "message", message=Reports, explicit=True, oneof="answer"),
+)
+ListReports.FIELDS = (
+    Field(1, "after", "uint64"),
+    Field(2, "limit", "uint32"),
+)
+Reports.FIELDS = (
+    Field(1, "reports", "message", message=ReportRow, repeated=True),
+    Field(2, "more", "bool"),
+)
+ReportRow.FIELDS = (
+    Field(1, "number", "uint64"),
+    Field(2, "by", "uint64"),
+    Field(3, "about", "uint64"),
+    Field(4, "conversation", "string"),
+    Field(5, "seq", "uint64"),
+    Field(6, "excerpt", "string"),
+    Field(7, "reason", "string"),
+    Field(8, "created_ms", "uint64"),
+)
+CloseReport.FIELDS = (
+    Field(1, "number", "uint64"),
+    Field(2, "note", "string"),
 )
 ListAccounts.FIELDS = (
     Field(1, "after", "uint64"),
