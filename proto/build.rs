@@ -4,6 +4,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let files = [
         "proto/client.proto",
+        "proto/content.proto",
         "proto/record.proto",
         "proto/mesh.proto",
         "proto/raft.proto",
@@ -24,6 +25,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Written by hand, so that kinds of events that are not known are kept.
     config.extern_path(".troupe.client.Event", "troupe_core::event::wire::Event");
     config.extern_path(".troupe.record.Event", "troupe_core::event::wire::Event");
+    // Core reads it, and its content.
+    config.extern_path(".troupe.client.Context", "troupe_core::content::Context");
+    config.boxed(".troupe.client.Body.context");
+    config.boxed(".troupe.record.Body.context");
     // Rare and large: a request is moved a dozen times, and is as large as its largest variant.
     config.boxed(".troupe.client.ChangeGroup.change.set");
     config.compile_fds(descriptors)?;

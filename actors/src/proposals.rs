@@ -69,7 +69,10 @@ mod tests {
     use super::*;
 
     fn send(bytes: usize) -> Command {
-        append(ConversationId::Everyone, Intent::Message(Body { kind: Body::TEXT, content: vec![b'x'; bytes].into() }))
+        append(
+            ConversationId::Everyone,
+            Intent::Message(Body { kind: Body::TEXT, content: vec![b'x'; bytes].into(), context: None }),
+        )
     }
 
     fn append(conversation: ConversationId, intent: Intent) -> Command {

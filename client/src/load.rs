@@ -201,7 +201,7 @@ fn send_request(target: &Target, conversation: &str, content: Bytes) -> Request 
         conversation: conversation.to_owned(),
         client_message_id: Bytes::copy_from_slice(&target.context.rng.bytes::<16>()),
         after: Bytes::new(),
-        body: Some(wire::Body { kind: KIND, content }),
+        body: Some(wire::Body { kind: KIND, content, context: None }),
     })
 }
 

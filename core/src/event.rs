@@ -6,6 +6,7 @@ pub mod wire;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+pub use crate::content::{Content, Context};
 pub use crate::feature::{EventKind, Fact, KINDS};
 pub use seal::{ContentHash, Flags, Seal, verify};
 
@@ -95,21 +96,25 @@ impl Event {
     }
 }
 
-/// The content of a message. `kind` 1 is text; other numbers are stored and forwarded unchanged, so
-/// that a client skips unknown ones. The content is shared: a message passes a dozen hands.
+/// The content of a message. `kind` 1 is text, and [`Content`] has the other known ones. Unknown
+/// numbers are stored and forwarded unchanged, so that a client skips them. The content is shared:
+/// a message passes a dozen hands.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Body {
     #[prost(uint32, tag = "1")]
     pub kind: u32,
     #[prost(bytes = "bytes", tag = "2")]
     pub content: Bytes,
+    /// Boxed, because most messages have none. Only of level 2.
+    #[prost(message, optional, boxed, tag = "30")]
+    pub context: Option<Box<Context>>,
 }
 
 impl Body {
     pub const TEXT: u32 = 1;
 
     pub fn text(text: &str) -> Body {
-        Body { kind: Body::TEXT, content: Bytes::copy_from_slice(text.as_bytes()) }
+        Body { kind: Body::TEXT, content: Bytes::copy_from_slice(text.as_bytes()), context: None }
     }
 
     pub fn as_text(&self) -> Option<&str> {

@@ -30,6 +30,7 @@ pub use link::{BAD_LINK, GroupLink, code_hash, link_id};
 pub(crate) use members::{check_count, distinct};
 pub(crate) use owner::DISBANDED;
 pub use policy::{Act, Policy};
+pub(crate) use reaction::is_reaction;
 pub use reaction::{Count, OwnReactions, Reactions};
 pub(crate) use rename::check_name;
 pub(crate) use scheduled::check_schedule;
@@ -69,10 +70,10 @@ list::intents! {
         since: FIRST,
         groups_only: false,
         grows: true,
-        cost: body.content.len(),
-        refusals: &[],
+        cost: body.bytes(),
+        refusals: message::REFUSALS,
         check: |_append| message::check(body),
-        decide: |step, _append, _role, _row| Ok(step.decide_message(body)),
+        decide: |step, append, _role, _row| step.decide_message(append, body),
     }
     2 = Rename { name: String = 1 } => {
         since: FIRST,
@@ -222,7 +223,7 @@ list::events! {
     5 MESSAGE = Message(body: Body) => {
         name: "message",
         flags: Flags::COUNTS_AS_UNREAD,
-        words: body.as_text().map_or_else(|| format!("(unsupported message, kind {})", body.kind), clean),
+        words: clean(&body.words()),
         project: |step, conversation, row, event| step.project_message(conversation, row, event),
     }
     /// The conversation was created by the sender; always seq 1 of a group.
@@ -319,13 +320,21 @@ impl Append {
     /// Whether 74c331d has a form for it: a message, or a change of a group without a predecessor.
     pub fn is_of_first_level(&self) -> bool {
         match self.intent {
-            Intent::Message(_) => true,
+            Intent::Message(ref body) => body.is_of_first_level(),
             _ => self.intent.since() == Level::FIRST && self.after.is_none() && self.conversation.is_group(),
         }
     }
 
     pub(crate) fn level(&self) -> Level {
         if self.is_of_first_level() { Level::FIRST } else { self.intent.since().max(Level::SECOND) }
+    }
+
+    /// Rules of level 2 for messages, which level 1 had already: replicas of 0.1 do not know them.
+    pub(crate) fn check_typed(&self) -> Result<(), Rejection> {
+        match &self.intent {
+            Intent::Message(body) => body.check_typed(),
+            _ => Ok(()),
+        }
     }
 
     /// Refusals that need no state, checked before the dedup.

@@ -10,6 +10,7 @@
 
 pub mod budget;
 pub mod command;
+pub mod content;
 pub mod effect;
 pub mod error;
 pub mod event;

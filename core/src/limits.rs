@@ -39,7 +39,27 @@ pub const EMOJI_BYTES: usize = 36;
 /// Different emoji on one message. Above it: `Rejected(too_many_reactions)`; those that it has may
 /// still be given and taken back.
 pub const REACTIONS_PER_MESSAGE: usize = 16;
-/// Bytes of the notice of a group. Above it: `Rejected(bad_request)`.
+/// Users that one message mentions. Above it: `Rejected(bad_mentions)`; it may mention everyone.
+pub const MENTIONS: usize = 50;
+/// Bytes of the name of an attached file, as file systems have it. Above it:
+/// `Rejected(bad_attachment)`.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Bytes of the type of an attached file (RFC 6838). Above it: `Rejected(bad_attachment)`.
+pub const MEDIA_TYPE_BYTES: usize = 255;
+/// Bytes that an attached file may say to have: numbers of JSON stay exact. Above it:
+/// `Rejected(bad_attachment)`.
+pub const FILE_BYTES: u64 = (1 << 53) - 1;
+/// Bytes of the text beside an image, a video or a file. Above it: `Rejected(bad_content)`.
+pub const CAPTION_BYTES: usize = 4 * 1024;
+/// Bytes of a name in a typed body: of a sticker, a card, a place. Above it:
+/// `Rejected(bad_content)`.
+pub const LABEL_BYTES: usize = 256;
+/// Pixels of an image in one direction. Above it: `Rejected(bad_content)`.
+pub const PIXELS: u32 = 100_000;
+/// Milliseconds of a recording: a day. Above it: `Rejected(bad_content)`.
+pub const DURATION_MS: u64 = 24 * 3_600 * 1_000;
+/// Bytes of the notice of a group. Above it: `Rejected(bad_request)`; of a body that is a notice:
+/// `Rejected(bad_content)`.
 pub const NOTICE_BYTES: usize = 4 * 1024;
 /// Bytes of the reference to an avatar of a group or a user. Above it: `Rejected(bad_request)`.
 pub const AVATAR_BYTES: usize = 256;

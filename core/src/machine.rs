@@ -105,7 +105,7 @@ impl Machine {
 pub fn check(command: &Command) -> Result<(), Rejection> {
     match command {
         Command::Register(c) => user::check_register(c),
-        Command::Append(c) => c.check(),
+        Command::Append(c) => c.check().and_then(|()| c.check_typed()),
         Command::CreateGroup(c) => group::check_create(c),
         Command::CreateAccount(c) => user::check_hash(&c.password_hash),
         Command::ChangeAccount(c) => account::check_change(c),

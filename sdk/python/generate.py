@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes src/troupe/wire.py from proto/proto/client.proto.
+"""Writes src/troupe/wire.py from proto/proto/content.proto and client.proto.
 
-The protocol uses a small part of Protobuf, so this reads the file itself: no protoc and no runtime
+The protocol uses a small part of Protobuf, so this reads the files itself: no protoc and no runtime
 library. It refuses what it does not know. `--check` compares the file with the output and changes
 nothing.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PROTO = HERE.parents[1] / "proto" / "proto" / "client.proto"
+CONTENT = PROTO.with_name("content.proto")
 TARGET = HERE / "src" / "troupe" / "wire.py"
 
 # Written by hand in event.py, because a generated type forgets kinds that it does not know.
@@ -32,7 +33,7 @@ SCALARS = {
 }
 TOKEN = re.compile(r'"[^"]*"|[A-Za-z_][A-Za-z0-9_.]*|\d+|[{}=;]')
 
-HEAD = '''"""Messages of proto/proto/client.proto. Written by generate.py: do not edit.
+HEAD = '''"""Messages of proto/proto/content.proto and client.proto. Written by generate.py: do not edit.
 
 A field of a oneof is None unless it is set. `arm` in codec.py names the field that is set.
 """
@@ -86,7 +87,7 @@ class Parser:
     def file(self) -> None:
         while self.at < len(self.tokens):
             match self.take():
-                case "syntax" | "package":
+                case "syntax" | "package" | "import":
                     while self.take() != ";":
                         pass
                 case "message":
@@ -196,7 +197,7 @@ def generated(text: str) -> str:
 
 
 def main() -> int:
-    text = generated(PROTO.read_text(encoding="utf-8"))
+    text = generated(CONTENT.read_text(encoding="utf-8") + PROTO.read_text(encoding="utf-8"))
     if sys.argv[1:] == ["--check"]:
         if TARGET.read_text(encoding="utf-8") != text:
             print(f"{TARGET} is not what {PROTO} says: run sdk/python/generate.py", file=sys.stderr)

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Writes src/wire.ts from proto/proto/client.proto.
+// Writes src/wire.ts from proto/proto/content.proto and client.proto.
 //
-// The protocol uses a small part of Protobuf, so this reads the file itself: no protoc and no
+// The protocol uses a small part of Protobuf, so this reads the files itself: no protoc and no
 // runtime library. It refuses what it does not know. `--check` compares the file with the output
 // and changes nothing.
 
@@ -11,15 +11,16 @@ import { fileURLToPath } from "node:url";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PROTO = join(HERE, "..", "..", "proto", "proto", "client.proto");
+const CONTENT = join(HERE, "..", "..", "proto", "proto", "content.proto");
 const TARGET = join(HERE, "src", "wire.ts");
 
 // Written by hand in event.ts, because a generated type forgets kinds that it does not know.
 const EXTERN = { Event: "WireEvent" };
 // Numbers that may use all 64 bits. All others are ids, places, times and counts below 2^53.
 const WIDE = new Set(["Welcome.node_id", "Welcome.history", "Ping.nonce", "Pong.nonce", "AuditPlace.number"]);
-const SCALARS = { string: "string", bytes: "Uint8Array", bool: "boolean", uint32: "number", uint64: "number" };
+const SCALARS = { string: "string", bytes: "Uint8Array", bool: "boolean", uint32: "number", uint64: "number", int64: "number" };
 
-const HEAD = `// Messages of proto/proto/client.proto. Written by generate.mjs: do not edit.
+const HEAD = `// Messages of proto/proto/content.proto and client.proto. Written by generate.mjs: do not edit.
 //
 // A oneof is the field that is set, with its value, or undefined.
 
@@ -90,7 +91,7 @@ function parse(text) {
   };
   while (at < tokens.length) {
     const token = take();
-    if (token === "syntax" || token === "package") skip();
+    if (token === "syntax" || token === "package" || token === "import") skip();
     else if (token === "message") definition("");
     else if (token === "enum") enumeration("");
     else fail(`generate.mjs does not know ${token}: teach it, or leave it out`);
@@ -162,7 +163,7 @@ function generated(text) {
   return out.join("");
 }
 
-const text = generated(readFileSync(PROTO, "utf8"));
+const text = generated(readFileSync(CONTENT, "utf8") + readFileSync(PROTO, "utf8"));
 if (process.argv[2] === "--check") {
   if (readFileSync(TARGET, "utf8") !== text) {
     console.error(`${TARGET} is not what ${PROTO} says: run node sdk/typescript/generate.mjs`);

@@ -243,6 +243,7 @@ impl Members {
             | Content::BanLifted { .. }
             | Content::Text(_)
             | Content::Body { .. }
+            | Content::Related { .. }
             | Content::Renamed { .. }
             | Content::Reacted { .. }
             | Content::TookBack { .. }

@@ -7,7 +7,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use troupe_core::event::{Flags, Role, Seal};
+use troupe_core::event::{Context, Flags, Role, Seal};
 use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, UserId};
 
 use crate::hex;
@@ -93,6 +93,19 @@ pub enum Content {
     Body {
         kind: u32,
         base64: String,
+    },
+    /// A message of any kind that refers to others, or mentions users.
+    Related {
+        kind: u32,
+        base64: String,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        reply_to: u64,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        thread: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        mentions: Vec<String>,
+        #[serde(default, skip_serializing_if = "is_false")]
+        mentions_everyone: bool,
     },
     Created {
         name: String,
@@ -246,6 +259,14 @@ impl Event {
     pub fn of(event: &troupe_core::Event, name: impl Fn(UserId) -> Option<String>) -> Result<Event, UserId> {
         let named = |user: UserId| name(user).ok_or(user);
         let what = match &event.kind {
+            EventKind::Message(Body { kind, content, context: Some(context) }) => Content::Related {
+                kind: *kind,
+                base64: STANDARD.encode(content),
+                reply_to: context.reply_to,
+                thread: context.thread,
+                mentions: context.mentions.iter().map(|user| named(UserId(*user))).collect::<Result<_, _>>()?,
+                mentions_everyone: context.mentions_everyone,
+            },
             EventKind::Message(body) => match body.as_text() {
                 Some(text) => Content::Text(text.to_owned()),
                 None => Content::Body { kind: body.kind, base64: STANDARD.encode(&body.content) },
@@ -295,6 +316,7 @@ impl Event {
                 Content::Body { base64, .. } | Content::Unknown { base64, .. } | Content::Settings { base64 } => {
                     base64.len()
                 }
+                Content::Related { base64, mentions, .. } => base64.len() + mentions.len() * 10 + 32,
                 Content::Added { users } => users.len() * 10,
                 Content::Created { name } | Content::Renamed { name } => name.len(),
                 Content::Removed { .. } | Content::Role { .. } | Content::Transferred { .. } => 16,
@@ -314,7 +336,19 @@ impl Event {
         let kind = match &self.what {
             Content::Text(text) => EventKind::Message(Body::text(text)),
             Content::Body { kind: Body::TEXT, .. } => return Err("a text is not written in base64".to_owned()),
-            Content::Body { kind, base64 } => EventKind::Message(Body { kind: *kind, content: bytes(base64)?.into() }),
+            Content::Body { kind, base64 } => {
+                EventKind::Message(Body { kind: *kind, content: bytes(base64)?.into(), context: None })
+            }
+            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone } => {
+                let context = Context {
+                    reply_to: *reply_to,
+                    thread: *thread,
+                    mentions: mentions.iter().map(|user| known(user).map(|user| user.0)).collect::<Result<_, _>>()?,
+                    mentions_everyone: *mentions_everyone,
+                };
+                let (content, context) = (bytes(base64)?.into(), Some(Box::new(context)));
+                EventKind::Message(Body { kind: *kind, content, context })
+            }
             Content::Created { name } => EventKind::Created { name: name.clone() },
             Content::Renamed { name } => EventKind::Renamed { name: name.clone() },
             Content::Added { users } => {

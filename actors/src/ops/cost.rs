@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn a_request_costs_what_it_makes_the_cluster_do() {
         let send = |bytes: usize| {
-            let body = wire::Body { kind: 1, content: vec![b'x'; bytes].into() };
+            let body = wire::Body { kind: 1, content: vec![b'x'; bytes].into(), context: None };
             cost(Some(&ClientRequest::Send(wire::Send { body: Some(body), ..Default::default() })))
         };
         assert_eq!((send(10), send(64 * 1024)), (Cost::Units(1), Cost::Units(65)));

@@ -68,7 +68,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
                     conversation: "everyone".into(),
                     client_message_id: random_id(),
                     after: Default::default(),
-                    body: Some(wire::Body { kind: 1_000, content: body.clone() }),
+                    body: Some(wire::Body { kind: 1_000, content: body.clone(), context: None }),
                 }))
             })
             .buffer_unordered(64)

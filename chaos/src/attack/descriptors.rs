@@ -35,7 +35,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
             conversation: "everyone".into(),
             client_message_id: random_id(),
             after: Default::default(),
-            body: Some(wire::Body { kind: 1_000, content: vec![b'x'; BODY].into() }),
+            body: Some(wire::Body { kind: 1_000, content: vec![b'x'; BODY].into(), context: None }),
         });
         if writer.connection.request(send).await.is_err() {
             sleep(Duration::from_millis(50)).await;

@@ -78,7 +78,7 @@ pub async fn messages(site: &mut Site, time: Duration) -> Result<Vec<String>> {
                 conversation: "everyone".into(),
                 client_message_id: random_id(),
                 after: Default::default(),
-                body: Some(wire::Body { kind: 1_000, content: vec![b'x'; 60 * 1024].into() }),
+                body: Some(wire::Body { kind: 1_000, content: vec![b'x'; 60 * 1024].into(), context: None }),
             });
             if talker.connection.request(send).await.is_err() {
                 sleep(Duration::from_millis(20)).await;

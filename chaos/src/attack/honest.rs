@@ -153,7 +153,7 @@ impl Sending {
             conversation: self.conversation.clone(),
             client_message_id: random_id(),
             after: Default::default(),
-            body: Some(wire::Body { kind: 1, content: "an honest word".into() }),
+            body: Some(wire::Body { kind: 1, content: "an honest word".into(), context: None }),
         });
         while due.elapsed() < PATIENCE {
             let connection = current.read().await.clone();

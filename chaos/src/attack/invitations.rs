@@ -34,7 +34,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
         conversation: host.direct(friend.id),
         client_message_id: random_id(),
         after: Default::default(),
-        body: Some(wire::Body { kind: 1, content: "hello".into() }),
+        body: Some(wire::Body { kind: 1, content: "hello".into(), context: None }),
     };
     host.connection.request(Request::Send(hello.clone())).await?;
     let reply = wire::Send { client_message_id: random_id(), ..hello };

@@ -90,7 +90,7 @@ async fn write(account: &Connection, groups: &[String], until: Instant) -> u64 {
             conversation: group.clone(),
             client_message_id: random_id(),
             after: Default::default(),
-            body: Some(wire::Body { kind: 1_000, content: body.clone().into() }),
+            body: Some(wire::Body { kind: 1_000, content: body.clone().into(), context: None }),
         }))
     });
     let sends = sends.buffer_unordered(WRITES_AT_ONCE);

@@ -22,7 +22,7 @@ pub async fn run(site: &mut Site) -> Result<Vec<String>> {
         conversation: carol.direct(peer.id),
         client_message_id: random_id(),
         after: Default::default(),
-        body: Some(wire::Body { kind: 1, content: "between us".into() }),
+        body: Some(wire::Body { kind: 1, content: "between us".into(), context: None }),
     };
     carol.connection.request(Request::Send(send)).await?;
 
@@ -63,7 +63,7 @@ fn operations() -> Vec<(&'static str, Ask)> {
                 conversation: c.into(),
                 client_message_id: random_id(),
                 after: Default::default(),
-                body: Some(wire::Body { kind: 1, content: "let me in".into() }),
+                body: Some(wire::Body { kind: 1, content: "let me in".into(), context: None }),
             })
         }),
         ("rename", |c| change(c, wire::change_group::Change::Rename("mine".into()))),

@@ -84,7 +84,7 @@ async fn non_readers(site: &Site) -> Result<()> {
             conversation: "everyone".into(),
             client_message_id: random_id(),
             after: Default::default(),
-            body: Some(wire::Body { kind: 1_000, content: vec![b'x'; 60 * 1024].into() }),
+            body: Some(wire::Body { kind: 1_000, content: vec![b'x'; 60 * 1024].into(), context: None }),
         };
         // The pages below are large even if this is refused.
         drop(talker.connection.request(Request::Send(send)).await);

@@ -29,7 +29,7 @@ pub async fn run(site: &mut Site, time: Duration) -> Result<Vec<String>> {
             conversation: format!("g{}", 1_024 + number % 50_000),
             client_message_id: random_id(),
             after: Default::default(),
-            body: Some(wire::Body { kind: 1_000, content: body.clone() }),
+            body: Some(wire::Body { kind: 1_000, content: body.clone(), context: None }),
         }),
     });
     let asking = futures::stream::iter(requests).map(|request| ask(&attacker, request)).buffer_unordered(AT_ONCE);

@@ -27,7 +27,7 @@ macro_rules! intents {
         impl Intent {
             /// The refusals that single features have; [`Rejection`] has those of several.
             pub fn refusals() -> impl Iterator<Item = Refused> {
-                let all: &[&'static [Refused]] = &[$( $refusals ),*];
+                let all: &[&'static [Refused]] = &[$crate::content::REFUSALS, $( $refusals ),*];
                 all.iter().chain(OF_COMMANDS).copied().flatten().copied()
             }
 

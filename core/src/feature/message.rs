@@ -1,13 +1,23 @@
 //! Messages: valid bodies, and the beginning of a direct conversation.
 
-use crate::error::Rejection;
-use crate::event::{Body, Event, EventKind, KINDS};
+use super::Append;
+use super::reaction::NO_SUCH_MESSAGE;
+use crate::error::{Refused, Rejection};
+use crate::event::{Body, Content, Context, Event, EventKind, KINDS};
 use crate::id::{ConversationId, Seq};
 use crate::level::Level;
 use crate::limits;
 use crate::machine::Step;
 use crate::planted::Bug;
 use crate::record::Conversation;
+
+const BAD_THREAD: Refused =
+    Refused { code: "bad_thread", text: "this message is in a thread itself: name the first message of that thread" };
+pub(super) const REFUSALS: &[Refused] = &[BAD_THREAD];
+
+fn is_later(kind: u32) -> bool {
+    KINDS.contains(&kind) && !EventKind::is_known(kind) && !Content::is_known(kind)
+}
 
 pub(super) fn check(body: &Body) -> Result<(), Rejection> {
     if body.content.len() > limits::MESSAGE_BYTES {
@@ -22,12 +32,31 @@ pub(super) fn check(body: &Body) -> Result<(), Rejection> {
 }
 
 impl Step<'_> {
-    pub(super) fn decide_message(&self, body: &Body) -> EventKind {
-        let Body { kind, content } = body.clone();
-        if self.planted(Bug::LaterKind) && KINDS.contains(&kind) && !EventKind::is_known(kind) {
-            return EventKind::Unknown { kind, content };
+    pub(super) fn decide_message(&self, append: &Append, body: &Body) -> Result<EventKind, Rejection> {
+        let Body { kind, content, context } = body.clone();
+        if self.planted(Bug::LaterKind) && is_later(kind) {
+            return Ok(EventKind::Unknown { kind, content });
         }
-        EventKind::Message(Body { kind, content })
+        if let Some(context) = &context {
+            self.check_context(append, context)?;
+        }
+        Ok(EventKind::Message(Body { kind, content, context }))
+    }
+
+    /// An answer and a thread refer to messages that the sender sees. An import has been judged
+    /// where it was decided, and a message that it refers to may be erased since.
+    fn check_context(&self, append: &Append, context: &Context) -> Result<(), Rejection> {
+        let seen = |seq: u64| self.visible_message(append.conversation, append.actor, Seq(seq)).ok_or(NO_SUCH_MESSAGE);
+        if self.imports() {
+            return Ok(());
+        }
+        if context.reply_to != 0 {
+            seen(context.reply_to)?;
+        }
+        if context.thread != 0 && seen(context.thread)?.context.is_some_and(|context| context.thread != 0) {
+            return Err(BAD_THREAD.into());
+        }
+        Ok(())
     }
 
     /// The first message of a user in a direct conversation puts it on that user's list. The first

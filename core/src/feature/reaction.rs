@@ -9,7 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::Append;
 use crate::error::{Refused, Rejection};
-use crate::event::{Event, EventKind};
+use crate::event::{Body, Event, EventKind};
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits;
 use crate::machine::Step;
@@ -22,7 +22,7 @@ const BAD_EMOJI: Refused = Refused {
     code: "bad_emoji",
     text: "a reaction is one emoji or other visible character, of at most 36 bytes: choose one",
 };
-const NO_SUCH_MESSAGE: Refused = Refused {
+pub(super) const NO_SUCH_MESSAGE: Refused = Refused {
     code: "no_such_message",
     text: "there is no message with this number in the conversation that you can see: name one of its history",
 };
@@ -73,7 +73,7 @@ pub(super) fn check(emoji: &str) -> Result<(), Rejection> {
 
 /// Whether it is one visible character with its modifiers: one emoji, in any of the sequences of
 /// UTS #51, or a letter outside ASCII with its marks. Text is no reaction.
-fn is_reaction(emoji: &str) -> bool {
+pub(crate) fn is_reaction(emoji: &str) -> bool {
     const JOINER: char = '\u{200d}';
     const KEYCAP: char = '\u{20e3}';
     let is_flag = |c: char| ('\u{1f1e6}'..='\u{1f1ff}').contains(&c);
@@ -117,9 +117,7 @@ impl Step<'_> {
         remove: bool,
     ) -> Result<EventKind, Rejection> {
         let conversation = append.conversation;
-        if !self.sees_message(conversation, append.actor, to) {
-            return Err(NO_SUCH_MESSAGE.into());
-        }
+        self.visible_message(conversation, append.actor, to).ok_or(NO_SUCH_MESSAGE)?;
         let own = self.state.get::<OwnReactions>(&(conversation, append.actor, to)).unwrap_or_default();
         let has = own.emoji.iter().any(|own| own == emoji);
         match (remove, has) {
@@ -137,18 +135,19 @@ impl Step<'_> {
         Ok(EventKind::Reacted { to, emoji: emoji.to_owned(), removed: remove })
     }
 
-    /// A member sees nothing from before it joined, and learns nothing about it.
+    /// The message at this place, if the user sees one. A member sees nothing from before it
+    /// joined, and learns nothing about it.
     // Invariant: private.
-    fn sees_message(&self, conversation: ConversationId, user: UserId, seq: Seq) -> bool {
+    pub(super) fn visible_message(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Option<Body> {
         let since = match conversation {
             ConversationId::Group(_) => self.state.get::<Member>(&(conversation, user)).map(|member| member.since),
             ConversationId::Everyone | ConversationId::Direct { .. } => Some(Seq::ZERO),
         };
-        let is_message = || {
-            let event = self.state.get::<Event>(&(conversation, seq));
-            event.is_some_and(|event| matches!(event.kind, EventKind::Message(_)))
-        };
-        since.is_some_and(|since| seq >= since) && is_message()
+        since.filter(|since| seq >= *since)?;
+        match self.state.get::<Event>(&(conversation, seq))?.kind {
+            EventKind::Message(body) => Some(body),
+            _ => None,
+        }
     }
 
     pub(super) fn project_reacted(

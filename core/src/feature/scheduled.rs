@@ -77,7 +77,9 @@ impl Scheduled {
 }
 
 pub(crate) fn check_schedule(c: &Schedule) -> Result<(), Rejection> {
-    c.append().check()
+    let append = c.append();
+    append.check()?;
+    append.check_typed()
 }
 
 impl Step<'_> {

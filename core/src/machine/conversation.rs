@@ -24,6 +24,9 @@ const PLANTED_WINDOW: u64 = 2;
 impl Step<'_> {
     pub(crate) fn append(&mut self, c: &Append) -> Outcome {
         c.check()?;
+        if self.level >= Level::SECOND {
+            c.check_typed()?;
+        }
         // Before every check that may have changed its result since: a sender that was acked once
         // is acked again, even if removed meanwhile.
         if let Some(reply) = self.duplicate(c) {

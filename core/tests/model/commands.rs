@@ -92,7 +92,13 @@ fn settings() -> impl Strategy<Value = Settings> {
 }
 
 fn message() -> impl Strategy<Value = Command> {
-    append(conversation(), 3, "[a-z]{1,3}".prop_map(|text| Intent::Message(Body::text(&text))))
+    let reply_to =
+        prop_oneof![8 => Just(None), 3 => (1..5u64).prop_map(|seq| Some(Seq(seq))), 1 => seq().prop_map(Some)];
+    let body = ("[a-z]{1,3}", reply_to).prop_map(|(text, to)| match to {
+        Some(to) => Body::text(&text).replying_to(to),
+        None => Body::text(&text),
+    });
+    append(conversation(), 3, body.prop_map(Intent::Message))
 }
 
 /// To one of the first events: some are messages.

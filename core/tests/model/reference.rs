@@ -156,7 +156,11 @@ impl Reference {
             return Reply::Rejected(refused(code));
         }
         let kind = match &c.intent {
-            Intent::Message(body) => EventKind::Message(body.clone()),
+            Intent::Message(body) => match body.context.as_ref().map_or(0, |context| context.reply_to) {
+                0 => EventKind::Message(body.clone()),
+                to if self.sees(c.actor, Seq(to)) => EventKind::Message(body.clone()),
+                _ => return Reply::Rejected(refused("no_such_message")),
+            },
             Intent::React { to, emoji, remove } => match self.reacts(c.actor, *to, emoji, *remove) {
                 Ok(kind) => return self.push(now, c.actor, c.client_message_id, kind),
                 Err(code) => return Reply::Rejected(refused(code)),
@@ -225,9 +229,13 @@ impl Reference {
         if spoke.is_some_and(|spoke: Timestamp| time.0 < spoke.0 + self.slow_ms) { Err("slow_mode") } else { Ok(()) }
     }
 
+    /// Whether there is a message at this place that the actor sees.
+    fn sees(&self, actor: UserId, to: Seq) -> bool {
+        to >= self.since(actor) && self.log.iter().any(|event| event.seq == to && is_message(event))
+    }
+
     fn reacts(&self, actor: UserId, to: Seq, emoji: &str, remove: bool) -> Result<EventKind, &'static str> {
-        let found = self.log.iter().find(|event| event.seq == to && is_message(event));
-        if found.is_none() || to < self.since(actor) {
+        if !self.sees(actor, to) {
             return Err("no_such_message");
         }
         let of = self.reactions.get(&to);

@@ -11,7 +11,8 @@ use troupe_core::feature::{Scheduled, ScheduledCount};
 use troupe_core::record::{Due, DueKey, Work};
 use troupe_core::{ClientMessageId, Command, ConversationId, Rows, Timestamp, UserId};
 
-use crate::script::{body, id, number, users};
+use crate::bodies::body;
+use crate::script::{id, number, users};
 use crate::show;
 use crate::world::World;
 
@@ -22,7 +23,7 @@ pub fn knows(verb: &str) -> bool {
 pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>, String> {
     let command = match (verb, words) {
         ("schedule", [sender, conversation, message, at, rest @ ..]) => {
-            let (body, rest) = body(rest)?;
+            let (body, rest) = body(world, rest)?;
             if !rest.is_empty() {
                 return Err("a scheduled message ends with its body".to_owned());
             }
@@ -56,7 +57,7 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let start = (world.conversation(conversation)?, world.user(user)?);
             let rows = world.state.page::<Scheduled>(&start, None, usize::MAX);
             let row = |((_, _, id), row): &((ConversationId, UserId, ClientMessageId), Scheduled)| {
-                let body = row.body.as_ref().map_or("cancelled".to_owned(), show::said);
+                let body = row.body.as_ref().map_or("cancelled".to_owned(), |body| show::said(world, body));
                 let refused =
                     if row.is_refused() { format!(", {} until {}", row.refused, row.until) } else { String::new() };
                 format!("{} at {}: {body}{refused}", show::id(*id), row.at)

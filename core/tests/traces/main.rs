@@ -5,6 +5,7 @@
 //! `UPDATE=1` rewrites the answers; read the diff before you keep it.
 
 mod accounts;
+mod bodies;
 mod due;
 mod imports;
 mod people;

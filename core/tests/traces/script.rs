@@ -7,7 +7,7 @@
 //! register Anna r1                         then 'anna' is the id
 //! open anna phone t1 [after 1] · close anna phone [t1]
 //! inbox anna anna+bert present 3           an outbox row arrives
-//! send anna everyone m1 "hello" [after m0] · text 70000 · raw 7 ff00 instead of the quoted text
+//! send anna everyone m1 "hello" [after m0]; instead of the text, and behind it: see [`crate::bodies`]
 //! create team anna r1 "The team" [open] [bert carl ...]
 //! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
@@ -34,10 +34,11 @@ use troupe_core::feature::{
 };
 use troupe_core::record::{Conversation, Invitation, Member, OutboxKey, Session};
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, Timestamp, TokenHash, UserId, Username,
+    ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, Timestamp, TokenHash, UserId, Username,
 };
 
 use crate::accounts;
+use crate::bodies;
 use crate::due;
 use crate::imports;
 use crate::people;
@@ -124,7 +125,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             decline: words.first() == Some(&"decline"),
         }),
         ["send", sender, conversation, message, rest @ ..] => {
-            let (body, rest) = body(rest)?;
+            let (body, rest) = bodies::body(world, rest)?;
             let after = match rest {
                 [] => None,
                 ["after", message] => Some(id(message)?),
@@ -322,18 +323,6 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
     }
 }
 
-pub fn body<'w>(words: &'w [&'w str]) -> Result<(Body, &'w [&'w str]), String> {
-    match words {
-        ["raw", kind, content, rest @ ..] => {
-            let kind = kind.parse().map_err(|_| "not a kind")?;
-            Ok((Body { kind, content: bytes(content)?.into() }, rest))
-        }
-        ["text", length, rest @ ..] => Ok((Body::text(&"x".repeat(number(length)? as usize)), rest)),
-        [text, rest @ ..] => Ok((Body::text(text), rest)),
-        [] => Err("a message without words".to_owned()),
-    }
-}
-
 fn cursor_moves(world: &World, words: &[&str]) -> Result<Vec<CursorMove>, String> {
     let (pairs, rest) = words.as_chunks::<2>();
     if !rest.is_empty() {
@@ -365,7 +354,7 @@ pub fn number(word: &str) -> Result<u64, String> {
     word.parse().map_err(|_| format!("'{word}' is not a number"))
 }
 
-fn bytes(hex: &str) -> Result<Vec<u8>, String> {
+pub fn bytes(hex: &str) -> Result<Vec<u8>, String> {
     let digits = (0..hex.len()).step_by(2);
     digits
         .map(|at| u8::from_str_radix(hex.get(at..at + 2).unwrap_or("?"), 16).map_err(|_| "not hex".to_owned()))

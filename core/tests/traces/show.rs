@@ -73,7 +73,7 @@ pub fn effect(world: &World, effect: &Effect) -> String {
 
 pub fn event(world: &World, event: &Event) -> String {
     let said = match &event.kind {
-        EventKind::Message(body) => said(body),
+        EventKind::Message(body) => said(world, body),
         EventKind::Created { name } => format!("created {name:?}"),
         EventKind::Renamed { name } => format!("renamed {name:?}"),
         EventKind::Added { users } => {
@@ -132,10 +132,29 @@ pub fn conversation(world: &World, conversation: ConversationId) -> String {
     }
 }
 
-pub fn said(body: &Body) -> String {
+pub fn said(world: &World, body: &Body) -> String {
+    let mut said = alone(body);
+    if let Some(context) = &body.context {
+        let mut add = |what: &str, who: String| said.push_str(&format!(", {what} {who}"));
+        if context.reply_to != 0 {
+            add("reply to", context.reply_to.to_string());
+        }
+        if context.thread != 0 {
+            add("in the thread of", context.thread.to_string());
+        }
+        context.mentions.iter().for_each(|user| add("mentions", name(world, UserId(*user))));
+        if context.mentions_everyone {
+            add("mentions", "everyone".to_owned());
+        }
+    }
+    said
+}
+
+fn alone(body: &Body) -> String {
     match body.as_text() {
         Some(text) if text.len() > 80 => format!("text of {} bytes", text.len()),
         Some(text) => format!("{text:?}"),
+        None if body.typed().is_some() => EventKind::Message(body.clone()).words(),
         None => format!("kind {} of {} bytes", body.kind, body.content.len()),
     }
 }

@@ -68,7 +68,7 @@ impl Outgoing {
                 conversation: conversation.to_string(),
                 after: std::mem::replace(&mut after, client_message_id.clone()),
                 client_message_id,
-                body: Some(wire::Body { kind: TEXT, content: text.into() }),
+                body: Some(wire::Body { kind: TEXT, content: text.into(), context: None }),
             }
         });
         sends.collect()

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod bodies;
 pub mod contacts;
 pub mod conversations;
 pub mod event;

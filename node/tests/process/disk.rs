@@ -164,7 +164,7 @@ async fn fill_to_the_mark(sender: &Connection) -> Vec<Acked> {
 }
 
 fn large(id: [u8; 16]) -> wire::Send {
-    let body = wire::Body { kind: 1_000, content: incompressible(id).into() };
+    let body = wire::Body { kind: 1_000, content: incompressible(id).into(), context: None };
     let client_message_id = id.to_vec().into();
     wire::Send { conversation: "everyone".into(), client_message_id, body: Some(body), ..Default::default() }
 }

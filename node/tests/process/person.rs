@@ -98,7 +98,7 @@ impl Person {
     }
 
     async fn send_as(&self, id: [u8; 16], conversation: &str, text: &str) -> Result<u64> {
-        let body = wire::Body { kind: 1, content: text.as_bytes().to_vec().into() };
+        let body = wire::Body { kind: 1, content: text.as_bytes().to_vec().into(), context: None };
         let client_message_id = id.to_vec().into();
         let conversation = conversation.to_owned();
         let send = wire::Send { conversation, client_message_id, after: bytes::Bytes::new(), body: Some(body) };

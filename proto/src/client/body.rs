@@ -9,13 +9,13 @@ use troupe_core::form::DecodeError;
 
 impl From<&Body> for wire::Body {
     fn from(body: &Body) -> Self {
-        wire::Body { kind: body.kind, content: body.content.clone() }
+        wire::Body { kind: body.kind, content: body.content.clone(), context: body.context.clone() }
     }
 }
 
 impl From<wire::Body> for Body {
     fn from(body: wire::Body) -> Self {
-        Body { kind: body.kind, content: body.content }
+        Body { kind: body.kind, content: body.content, context: body.context }
     }
 }
 

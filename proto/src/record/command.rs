@@ -94,12 +94,12 @@ fn message_bytes(
         ConversationId::Direct { low, high } => "d-".len() + digits(low.0) + digits(high.0),
         ConversationId::Group(group) => "g".len() + digits(group.0),
     };
-    let body = number(u64::from(body.kind)) + bytes(body.content.len());
     bytes(conversation)
         + number(actor.0)
         + bytes(id.0.len())
         + bytes(after.map_or(0, |after| after.0.len()))
-        + field_bytes(body)
+        // The body of core has the same fields.
+        + field_bytes(body.encoded_len())
 }
 
 /// Of a field with a length prefix. All fields on the way to a message have numbers below 16, and

@@ -83,7 +83,7 @@ fn sample() -> wire::Send {
         conversation: "d5-9".into(),
         client_message_id: Bytes::from_static(&[1; 16]),
         after: Bytes::new(),
-        body: Some(wire::Body { kind: 1, content: Bytes::from_static(b"hi") }),
+        body: Some(wire::Body { kind: 1, content: Bytes::from_static(b"hi"), context: None }),
     }
 }
 

@@ -12,6 +12,7 @@ use troupe_core::command::{
     AdvanceCursors, Append, CancelScheduled, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent,
     OpenSession, Register, RunDue, Schedule, SettleOutbox, UpdateInbox,
 };
+use troupe_core::content::{Attachment, Content, Image};
 use troupe_core::event::{Flags, Role, Seal};
 use troupe_core::feature::{
     Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Scheduled, ScheduledCount, Settings,
@@ -222,12 +223,25 @@ fn settings() -> Settings {
     }
 }
 
+fn answer() -> Body {
+    Body::text("hé").replying_to(Seq(299)).in_thread(Seq(7)).mentioning(&[ALICE, BOB]).mentioning_everyone()
+}
+
+fn image() -> Content {
+    let (name, media_type) = ("cat.png".to_owned(), "image/png".to_owned());
+    let file = Attachment { hash: TOKEN.0.to_vec().into(), name, size: 1_000, media_type };
+    let (preview, caption) = (vec![0xd4; 32].into(), "the cat".into());
+    Image { file: Some(file), width: 640, height: 480, preview, caption }.into()
+}
+
 #[test]
 fn event() {
     let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind, seal: None };
     let kinds = [
         ("text", EventKind::Message(Body::text("hello, мир"))),
-        ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255].into() })),
+        ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255].into(), context: None })),
+        ("answer", EventKind::Message(answer())),
+        ("image", EventKind::Message(image().into())),
         ("created", EventKind::Created { name: "Friends".into() }),
         ("renamed", EventKind::Renamed { name: "Foes".into() }),
         ("added", EventKind::Added { users: vec![ALICE, BOB] }),
@@ -297,6 +311,7 @@ fn command() {
             }),
         ),
         ("send", send()),
+        ("send_answer", append(DIRECT, None, Intent::Message(answer()))),
         (
             "create_group",
             Command::CreateGroup(CreateGroup {

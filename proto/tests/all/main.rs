@@ -2,6 +2,7 @@
 //! test properties of them.
 
 mod client;
+mod content;
 mod event;
 mod frame;
 mod golden;

@@ -50,7 +50,7 @@ const ID: Bytes = Bytes::from_static(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
 
 #[test]
 fn send() {
-    let body = Body { kind: 1, content: Bytes::from_static("hé".as_bytes()) };
+    let body = Body { kind: 1, content: Bytes::from_static("hé".as_bytes()), context: None };
     let conversation = "d1029-2050".to_owned();
     let send = Send { conversation, client_message_id: ID, after: Bytes::new(), body: Some(body) };
     let frame = ClientFrame { request_id: 7, request: Some(Request::Send(send)) };

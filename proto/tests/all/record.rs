@@ -89,7 +89,7 @@ fn send() -> wire::Send {
         sender: 5,
         client_message_id: Bytes::from_static(&[1; 16]),
         after: Bytes::new(),
-        body: Some(wire::Body { kind: 1, content: Bytes::from_static(b"hi") }),
+        body: Some(wire::Body { kind: 1, content: Bytes::from_static(b"hi"), context: None }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Strategies for every type that has a byte form.
 
 pub mod accounts;
+mod bodies;
 pub mod people;
 
 use proptest::collection::vec;
@@ -14,11 +15,13 @@ use troupe_core::event::{Flags, KINDS, Role, Seal};
 use troupe_core::feature::{Permission, Settings};
 use troupe_core::record::{Conversation, Cursor, InboxEntry, Member, OutboxKey, OutboxRow, Session, User};
 use troupe_core::{
-    Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, SLOTS, Seq, Slot,
-    Timestamp, TokenHash, UserId, Username,
+    ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, SLOTS, Seq, Slot, Timestamp,
+    TokenHash, UserId, Username,
 };
 use troupe_proto::StampedBatch;
 use troupe_proto::client::SessionToken;
+
+use bodies::body;
 
 /// Small numbers, and boundary values.
 fn number() -> impl Strategy<Value = u64> + Clone + 'static {
@@ -85,13 +88,6 @@ pub fn conversation() -> impl Strategy<Value = ConversationId> {
 
 fn role() -> impl Strategy<Value = Role> {
     prop_oneof![Just(Role::Member), Just(Role::Admin), Just(Role::Owner)]
-}
-
-fn body() -> impl Strategy<Value = Body> {
-    prop_oneof![
-        text().prop_map(|text| Body::text(&text)),
-        (any::<u32>(), vec(any::<u8>(), 0..200)).prop_map(|(kind, content)| Body { kind, content: content.into() }),
-    ]
 }
 
 prop_compose! {

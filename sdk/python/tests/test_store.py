@@ -81,6 +81,21 @@ def test_a_second_process_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     SqliteStore(tmp_path / "alice.db").close()
 
 
+def test_a_file_of_the_first_form_keeps_its_outbox(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "device.db")
+    store.queued(queued(1))
+    store.close()
+    with sqlite3.connect(tmp_path / "device.db") as first:
+        first.execute("ALTER TABLE outbox DROP COLUMN context")
+        first.execute("PRAGMA user_version = 1")
+    first.close()
+    store = SqliteStore(tmp_path / "device.db")
+    answer = Queued(EVERYONE, ClientMessageId(bytes(16)), 1, b"so", b"\x08\x03")
+    store.queued(answer)
+    assert store.load().outbox == [queued(1), answer]
+    store.close()
+
+
 def test_damage_and_later_versions_are_named(tmp_path: Path) -> None:
     (tmp_path / "damaged.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match="is damaged"):

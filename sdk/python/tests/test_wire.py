@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from troupe import ProtocolError, Seq, UserId, event, limits, wire
+from troupe import ProtocolError, Seq, TypedBody, UserId, content, event, limits, wire
 from troupe.connection import encoded
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -107,6 +107,7 @@ def _event(kind: int, content: bytes) -> event.WireEvent:
 def test_events_of_each_kind_survive_the_store() -> None:
     kinds: list[event.EventKind] = [
         event.Message(1, b"hi"),
+        event.Message(1, b"so", wire.Context(reply_to=3, thread=2, mentions=[5], mentions_everyone=True)),
         event.Created("team"),
         event.Renamed("crew"),
         event.Added((UserId(5),)),
@@ -126,3 +127,19 @@ def test_an_event_without_an_id_or_with_an_impossible_seq_is_none() -> None:
     for broken in (event.WireEvent(1, 2, 3, b"short"), event.WireEvent(1 << 63, 2, 3, ID)):
         with pytest.raises(ProtocolError):
             event.of_wire(broken)
+
+
+def test_typed_bodies_are_read_by_their_kind() -> None:
+    file = wire.Attachment(bytes(32), "cat.png", 1000, "image/png")
+    bodies: list[TypedBody] = [
+        wire.ImageBody(file, 640, 480, bytes(32), "the cat"),
+        wire.LocationBody(-900_000_000, 1_800_000_000, "pole"),
+        wire.CustomBody("org.example/order", b"\x00\xff"),
+    ]
+    for body in bodies:
+        message = event.Message(content.kind_of(body), body.encode())
+        assert message.body == body and message.text is None
+    assert event.Message(2, b"\xff").body is None, "not of its kind"
+    assert event.Message(1000, b"").body is None and event.Message(1, b"hi").body is None
+    assert content.context_of(0, 0, (), False) == b""
+    assert wire.Context.decode(content.context_of(3, 0, (5,), True)) == wire.Context(3, 0, [5], True)

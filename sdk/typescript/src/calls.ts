@@ -8,6 +8,7 @@ import {
   base64Of,
   bodyOfJson,
   bytesOfBase64,
+  contextJson,
   eventOf,
   type Json,
   lineOf,
@@ -73,12 +74,13 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     }
     case "send": {
       const { conversation, clientMessageId, after, body } = request.value;
-      const message = { body: bodyOf(body), ...(after.length === 0 ? {} : { after: hex(after) }) };
+      const refers = { ...contextJson(body?.context), ...(after.length === 0 ? {} : { after: hex(after) }) };
+      const message = { body: bodyOf(body), ...refers };
       return placed(post(`${of(conversation)}/messages`, message, clientMessageId), conversation, clientMessageId);
     }
     case "schedule": {
       const { conversation, clientMessageId, body, deliverAtMs } = request.value;
-      const message = { body: bodyOf(body), deliver_at_ms: deliverAtMs };
+      const message = { body: bodyOf(body), ...contextJson(body?.context), deliver_at_ms: deliverAtMs };
       return one(post(`${of(conversation)}/messages`, message, clientMessageId), (answer) => ({
         case: "scheduled",
         value: {
@@ -341,9 +343,10 @@ function reactionsOf({ seq, reactions }: Json): wire.Reactions {
   return { seq: numberOf(seq), counts: listOf(reactions).map(count) };
 }
 
-function scheduledOf({ client_message_id, deliver_at_ms, body, refused }: Json): wire.ScheduledMessage {
+function scheduledOf(message: Json): Init<wire.ScheduledMessage> {
+  const { client_message_id, deliver_at_ms, body, refused } = message;
   const id = { clientMessageId: ofHex(textOf(client_message_id)) };
-  return { ...id, body: bodyOfJson(objectOf(body)), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
+  return { ...id, body: bodyOfJson(objectOf(body), message), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
 }
 
 function invitationOf({ conversation, name, invited_by, seq, created_ms }: Json): wire.Invitation {

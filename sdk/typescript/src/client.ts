@@ -3,6 +3,7 @@
  */
 
 import { type Clock, realClock } from "./clock.js";
+import { bytesOf, contextOf, type NewBody, type SendOptions } from "./content.js";
 import { ConversationList } from "./conversations.js";
 import { Overloaded, ProtocolError, Rejected, Stopped, TroupeError, Unavailable } from "./errors.js";
 import { TEXT } from "./event.js";
@@ -174,18 +175,19 @@ export class Client extends Requests {
    * Puts a message into the store and the outbox. `acked()` of the result is its place in the log.
    *
    * Sending twice with one `id` never creates a second message: the first content stays. `kind` is
-   * the kind of the body: 1 is text, 1000 and above are the application's own.
+   * the kind of the body: 1 is text, 1000 and above are the application's own. A typed body brings
+   * its own kind. `replyTo` and `thread` are seqs of messages.
    */
   async send(
     conversation: ConversationId | string,
-    body: string | Uint8Array,
-    options: { readonly kind?: number; readonly id?: ClientMessageId | string | Uint8Array } = {},
+    body: string | Uint8Array | NewBody,
+    options: SendOptions = {},
   ): Promise<SentMessage> {
-    const { kind = TEXT } = options;
-    const content = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    const [kind, content] = bytesOf(body, options.kind ?? TEXT);
+    const context = contextOf(options);
     if (content.length > MESSAGE_BYTES) throw new Rejected(`a message has at most ${MESSAGE_BYTES} bytes`, "too_large");
     if (kind === TEXT && content.length === 0) throw new Rejected("a text is not empty", "bad_request");
-    const message = { conversation: conversationId(conversation), id: clientMessageId(options.id ?? randomId()), kind, content };
+    const message = { conversation: conversationId(conversation), id: clientMessageId(options.id ?? randomId()), kind, content, ...context };
     await this.session.send(message);
     return this.sent.get(message.id) ?? new SentMessage(message, "queued");
   }

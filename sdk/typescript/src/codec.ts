@@ -25,7 +25,7 @@ export type Init<T> = T extends Uint8Array | string | number | bigint | boolean 
       ? { readonly case: C; readonly value: Init<V> }
       : { readonly [K in keyof T]?: Init<T[K]> };
 
-type Scalar = "string" | "bytes" | "bool" | "uint32" | "uint64" | "wide64" | "enum";
+type Scalar = "string" | "bytes" | "bool" | "uint32" | "uint64" | "int64" | "wide64" | "enum";
 // A table of types refers to types of every kind.
 type AnyType = Type<any>;
 /** Number, name, kind, label, and the name of the oneof. */
@@ -259,6 +259,7 @@ function put(out: Writer, number: number, kind: Row[2], value: unknown): void {
   if (typeof kind === "function") out.block(number, kind().encode(value));
   else if (kind === "string") out.block(number, toUtf8.encode(value as string));
   else if (kind === "bytes") out.block(number, value as Uint8Array);
+  else if (kind === "int64") out.number(number, BigInt(value as number));
   else out.number(number, kind === "bool" ? Number(value) : (value as number | bigint));
 }
 
@@ -285,11 +286,19 @@ function get(reader: Reader, kind: Row[2]): unknown {
       return reader.wide();
     case "uint64":
       return reader.value();
+    case "int64":
+      return signed(reader.wide());
     case "uint32":
       return reader.bits();
     case "enum":
       return reader.bits() | 0;
   }
+}
+
+function signed(bits: bigint): number {
+  const value = Number(BigInt.asIntN(64, bits));
+  if (!Number.isSafeInteger(value)) throw new ProtocolError("a number is beyond 2^53");
+  return value;
 }
 
 function text(bytes: Uint8Array): string {

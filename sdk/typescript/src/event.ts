@@ -3,6 +3,7 @@
  */
 
 import { Reader, type Init, type Type, Writer } from "./codec.js";
+import { type TypedBody, typedBody } from "./content.js";
 import { ProtocolError } from "./errors.js";
 import { type ClientMessageId, clientMessageId, sameBytes, seq, type Seq, userId, type UserId } from "./ids.js";
 import { sha256 } from "./sha256.js";
@@ -77,6 +78,13 @@ export interface MessageContent {
   readonly content: Uint8Array;
   /** The text, if it is one. */
   readonly text: string | undefined;
+  /** The messages that it refers to, and the users that it mentions. */
+  readonly context?: wire.Context;
+}
+
+/** The content of a typed body, such as an image. */
+export function bodyOf(event: Event): TypedBody | undefined {
+  return event.content.kind === "message" ? typedBody(event.content.bodyKind, event.content.content) : undefined;
 }
 
 export type Content =
@@ -174,8 +182,9 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
 ]);
 
 function message(content: Uint8Array): Content {
-  const body = wire.Body.decode(content);
-  return { kind: "message", bodyKind: body.kind, content: body.content, text: bodyText(body.kind, body.content) };
+  const { kind, content: bytes, context } = wire.Body.decode(content);
+  const message: Content = { kind: "message", bodyKind: kind, content: bytes, text: bodyText(kind, bytes) };
+  return context === undefined ? message : { ...message, context };
 }
 
 /** The text of a body, if this version can show it. */

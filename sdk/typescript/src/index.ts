@@ -17,7 +17,8 @@ export {
   TroupeError,
   Unavailable,
 } from "./errors.js";
-export { type Content, COUNTS_AS_UNREAD, type Event, type MessageContent, TEXT, textOf } from "./event.js";
+export { encodeBody, type NewBody, type SendOptions, type TypedBody, typedBody } from "./content.js";
+export { bodyOf, type Content, COUNTS_AS_UNREAD, type Event, type MessageContent, TEXT, textOf } from "./event.js";
 export {
   type ClientMessageId,
   clientMessageId,

@@ -108,7 +108,7 @@ export function lineOf(value: Json): wire.Conversation {
 
 /** An event, with its content in the bytes that the protocol has. */
 export function eventOf(value: Json): Init<WireEvent> {
-  const [kind, content] = contentOf(textOf(value["kind"]), objectOf(value["body"]));
+  const [kind, content] = contentOf(textOf(value["kind"]), objectOf(value["body"]), value);
   return {
     seq: numberOf(value["seq"]),
     timeMs: numberOf(value["time_ms"]),
@@ -159,18 +159,41 @@ export function settingsOf(body: Json): Init<wire.GroupSettings> {
   };
 }
 
-/** The body of a message. */
-export function bodyOfJson(body: Json): wire.Body {
-  const text = body["text"];
-  const content = text === undefined ? bytesOfBase64(textOf(body["content"])) : utf8.encode(textOf(text));
-  return { kind: numberOf(body["kind"] ?? TEXT), content };
+/** The references of a message, as the API takes them. */
+export function contextJson(context: wire.Context | undefined): Json {
+  if (context === undefined) return {};
+  const { replyTo, thread, mentions, mentionsEveryone } = context;
+  return {
+    ...(replyTo === 0 ? {} : { reply_to: replyTo }),
+    ...(thread === 0 ? {} : { thread }),
+    ...(mentions.length === 0 ? {} : { mentions: mentions.map(String) }),
+    ...(mentionsEveryone ? { mentions_everyone: true } : {}),
+  };
 }
 
-function contentOf(kind: string, body: Json): [number, Uint8Array<ArrayBuffer>] {
+function contextOf({ reply_to, thread, mentions, mentions_everyone }: Json): Init<wire.Context> | undefined {
+  if ([reply_to, thread, mentions, mentions_everyone].every((field) => field === undefined)) return undefined;
+  return {
+    replyTo: numberOf(reply_to ?? 0),
+    thread: numberOf(thread ?? 0),
+    mentions: textsOf(mentions ?? []).map(numberOf),
+    mentionsEveryone: mentions_everyone === true,
+  };
+}
+
+/** The body of a message. `beside` has its references. */
+export function bodyOfJson(body: Json, beside: Json): Init<wire.Body> {
+  // A typed body has its bytes beside its fields.
+  const bytes = body["content"];
+  const content = bytes === undefined ? utf8.encode(textOf(body["text"])) : bytesOfBase64(textOf(bytes));
+  return { kind: numberOf(body["kind"] ?? TEXT), content, context: contextOf(beside) };
+}
+
+function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<ArrayBuffer>] {
   const { name, user, users, role } = body;
   switch (kind) {
     case "message": {
-      return [5, wire.Body.encode(bodyOfJson(body))];
+      return [5, wire.Body.encode(bodyOfJson(body, beside))];
     }
     case "created":
       return [6, wire.Created.encode({ name: textOf(name) })];

@@ -133,8 +133,8 @@ export class Link {
   private send(now: number): void {
     const { outbox } = this.driver;
     for (let message = outbox.next(now); message !== undefined; message = outbox.next(now)) {
-      const { conversation, id, after, kind, content } = message;
-      const value = { conversation, clientMessageId: ofHex(id), after: ofHex(after ?? ""), body: { kind, content } };
+      const { conversation, id, after, kind, content, context } = message;
+      const value = { conversation, clientMessageId: ofHex(id), after: ofHex(after ?? ""), body: { kind, content, context } };
       const sent = message;
       if (this.ask({ case: "send", value }, (answer) => this.sent(sent, answer))) continue;
       this.driver.refused(id, "later", now);

@@ -12,6 +12,7 @@ import type { ClientMessageId, ConversationId } from "./ids.js";
 import { compareConversations } from "./ids.js";
 import type { MessageState } from "./items.js";
 import { DOUBT_MS } from "./limits.js";
+import type * as wire from "./wire.js";
 
 /** Messages waiting on one device. Above it: OutboxFull. */
 export const OUTBOX_MESSAGES = 10_000;
@@ -34,6 +35,8 @@ export interface Queued {
   readonly id: ClientMessageId;
   readonly kind: number;
   readonly content: Uint8Array;
+  /** What it refers to. Undefined: nothing. */
+  readonly context?: wire.Context;
 }
 
 export interface Outgoing extends Queued {

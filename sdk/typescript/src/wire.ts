@@ -1,9 +1,26 @@
-// Messages of proto/proto/client.proto. Written by generate.mjs: do not edit.
+// Messages of proto/proto/content.proto and client.proto. Written by generate.mjs: do not edit.
 //
 // A oneof is the field that is set, with its value, or undefined.
 
 import { message } from "./codec.js";
 import { WireEvent } from "./event.js";
+
+export const BodyKind = {
+  BODY_KIND_UNSPECIFIED: 0,
+  BODY_TEXT: 1,
+  BODY_IMAGE: 2,
+  BODY_VOICE: 3,
+  BODY_VIDEO: 4,
+  BODY_FILE: 5,
+  BODY_STICKER: 6,
+  BODY_EMOJI: 7,
+  BODY_CARD: 8,
+  BODY_LOCATION: 9,
+  BODY_CUSTOM: 10,
+  BODY_NOTICE: 11,
+} as const;
+/** A value of BodyKind, or one of a later version. */
+export type BodyKind = number;
 
 export const FailureKind = {
   KIND_UNSPECIFIED: 0,
@@ -71,6 +88,138 @@ export const ContactState = {
 } as const;
 /** A value of ContactState, or one of a later version. */
 export type ContactState = number;
+
+export interface Context {
+  replyTo: number;
+  thread: number;
+  mentions: number[];
+  mentionsEveryone: boolean;
+}
+export const Context = /* @__PURE__ */ message<Context>("Context", [
+  [1, "replyTo", "uint64"],
+  [2, "thread", "uint64"],
+  [3, "mentions", "uint64", "repeated"],
+  [4, "mentionsEveryone", "bool"],
+]);
+
+export interface Attachment {
+  hash: Uint8Array;
+  name: string;
+  size: number;
+  mediaType: string;
+}
+export const Attachment = /* @__PURE__ */ message<Attachment>("Attachment", [
+  [1, "hash", "bytes"],
+  [2, "name", "string"],
+  [3, "size", "uint64"],
+  [4, "mediaType", "string"],
+]);
+
+export interface ImageBody {
+  file?: Attachment | undefined;
+  width: number;
+  height: number;
+  preview: Uint8Array;
+  caption: string;
+}
+export const ImageBody = /* @__PURE__ */ message<ImageBody>("ImageBody", [
+  [1, "file", () => Attachment, "optional"],
+  [2, "width", "uint32"],
+  [3, "height", "uint32"],
+  [4, "preview", "bytes"],
+  [5, "caption", "string"],
+]);
+
+export interface VoiceBody {
+  file?: Attachment | undefined;
+  durationMs: number;
+}
+export const VoiceBody = /* @__PURE__ */ message<VoiceBody>("VoiceBody", [
+  [1, "file", () => Attachment, "optional"],
+  [2, "durationMs", "uint64"],
+]);
+
+export interface VideoBody {
+  file?: Attachment | undefined;
+  width: number;
+  height: number;
+  preview: Uint8Array;
+  caption: string;
+  durationMs: number;
+}
+export const VideoBody = /* @__PURE__ */ message<VideoBody>("VideoBody", [
+  [1, "file", () => Attachment, "optional"],
+  [2, "width", "uint32"],
+  [3, "height", "uint32"],
+  [4, "preview", "bytes"],
+  [5, "caption", "string"],
+  [6, "durationMs", "uint64"],
+]);
+
+export interface FileBody {
+  file?: Attachment | undefined;
+  caption: string;
+}
+export const FileBody = /* @__PURE__ */ message<FileBody>("FileBody", [
+  [1, "file", () => Attachment, "optional"],
+  [2, "caption", "string"],
+]);
+
+export interface StickerBody {
+  set: string;
+  name: string;
+  file?: Attachment | undefined;
+}
+export const StickerBody = /* @__PURE__ */ message<StickerBody>("StickerBody", [
+  [1, "set", "string"],
+  [2, "name", "string"],
+  [3, "file", () => Attachment, "optional"],
+]);
+
+export interface EmojiBody {
+  emoji: string;
+}
+export const EmojiBody = /* @__PURE__ */ message<EmojiBody>("EmojiBody", [
+  [1, "emoji", "string"],
+]);
+
+export interface CardBody {
+  user: number;
+  group: string;
+  name: string;
+}
+export const CardBody = /* @__PURE__ */ message<CardBody>("CardBody", [
+  [1, "user", "uint64"],
+  [2, "group", "string"],
+  [3, "name", "string"],
+]);
+
+export interface LocationBody {
+  latitudeE7: number;
+  longitudeE7: number;
+  name: string;
+}
+export const LocationBody = /* @__PURE__ */ message<LocationBody>("LocationBody", [
+  [1, "latitudeE7", "int64"],
+  [2, "longitudeE7", "int64"],
+  [3, "name", "string"],
+]);
+
+export interface CustomBody {
+  name: string;
+  data: Uint8Array;
+}
+export const CustomBody = /* @__PURE__ */ message<CustomBody>("CustomBody", [
+  [1, "name", "string"],
+  [2, "data", "bytes"],
+]);
+
+export interface NoticeBody {
+  text: string;
+}
+export const NoticeBody = /* @__PURE__ */ message<NoticeBody>("NoticeBody", [
+  [1, "text", "string"],
+]);
 
 export interface ClientFrame {
   requestId: number;
@@ -428,10 +577,12 @@ export const Send = /* @__PURE__ */ message<Send>("Send", [
 export interface Body {
   kind: number;
   content: Uint8Array;
+  context?: Context | undefined;
 }
 export const Body = /* @__PURE__ */ message<Body>("Body", [
   [1, "kind", "uint32"],
   [2, "content", "bytes"],
+  [30, "context", () => Context, "optional"],
 ]);
 
 export interface SendAck {

@@ -7,8 +7,9 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { contextOf, encodeBody, typedBody } from "../src/content.js";
 import { ProtocolError } from "../src/errors.js";
-import { ofWire, readAgain, WireEvent } from "../src/event.js";
+import { bodyOf, ofWire, readAgain, WireEvent } from "../src/event.js";
 import { ofHex } from "../src/ids.js";
 import * as limits from "../src/limits.js";
 import { sha256 } from "../src/sha256.js";
@@ -156,4 +157,18 @@ test("SHA-256 is that of the platform", () => {
     const data = Uint8Array.from({ length }, (_, at) => at * 7);
     assert.equal(Buffer.from(sha256(data)).toString("hex"), createHash("sha256").update(data).digest("hex"), String(length));
   }
+});
+
+test("typed bodies are read by their kind, and a message says what it refers to", () => {
+  const [kind, content] = encodeBody({ type: "location", value: { latitudeE7: -900_000_000, longitudeE7: 1_800_000_000, name: "pole" } });
+  const context = { replyTo: 3, thread: 2, mentions: [5], mentionsEveryone: true };
+  const body = wire.Body.encode({ kind, content, context });
+  const event = ofWire({ seq: 4, timeMs: 1, sender: 9, clientMessageId: ID, kind: 5, content: body, flags: 1, contentHash: new Uint8Array(0) });
+  assert.deepEqual(bodyOf(event), { type: "location", value: { latitudeE7: -900_000_000, longitudeE7: 1_800_000_000, name: "pole" } });
+  assert.ok(event.content.kind === "message");
+  assert.deepEqual(event.content.context, context);
+  assert.deepEqual(contextOf({ replyTo: 3, thread: 2, mentions: [5], mentionsEveryone: true }), { context });
+  assert.deepEqual(contextOf({ mentions: [] }), {});
+  assert.equal(typedBody(wire.BodyKind.BODY_IMAGE, Uint8Array.of(255)), undefined, "not of its kind");
+  assert.equal(typedBody(1000, new Uint8Array(0)), undefined);
 });

@@ -49,7 +49,7 @@ impl Reader for Counting {
 fn large() -> (Memory, ConversationId) {
     let engine = Memory::new();
     let conversation = ConversationId::direct(user(1), user(2)).unwrap();
-    let body = Body { kind: 1_000, content: vec![b'x'; limits::MESSAGE_BYTES].into() };
+    let body = Body { kind: 1_000, content: vec![b'x'; limits::MESSAGE_BYTES].into(), context: None };
     let mut state = Transaction::new(Arc::new(engine.clone()));
     for seq in 1..=MESSAGES {
         let send = Append {

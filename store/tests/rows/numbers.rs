@@ -45,7 +45,7 @@ fn played(size: usize, kept: bool) -> Memory {
                 actor: author(*seq),
                 client_message_id: ClientMessageId(u128::from(*seq).to_be_bytes()),
                 after: None,
-                intent: Intent::Message(Body { kind: 9, content: vec![7; body_bytes(*seq)].into() }),
+                intent: Intent::Message(Body { kind: 1_009, content: vec![7; body_bytes(*seq)].into(), context: None }),
             };
             let meta = Meta { now: Timestamp(1), level: Level::SECOND };
             Machine::default().apply(&mut state, meta, &Command::Append(send));

@@ -15,7 +15,7 @@ const GROUP: ConversationId = ConversationId::Group(GroupId(7));
 const NEXT_GROUP: ConversationId = ConversationId::Group(GroupId(7 + 1024));
 
 fn event(seq: u64, bytes: usize) -> Event {
-    let body = Body { kind: 9, content: vec![7; bytes].into() };
+    let body = Body { kind: 1_009, content: vec![7; bytes].into(), context: None };
     let (seq, time) = (Seq(seq), Timestamp(seq));
     Event { seq, time, sender: user(1), client_message_id: id(1), kind: EventKind::Message(body), seal: None }
 }

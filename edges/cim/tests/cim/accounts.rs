@@ -145,7 +145,7 @@ async fn cim_and_native_users_talk_to_each_other() {
             conversation: conversation.into(),
             client_message_id: Bytes::from(vec![number as u8 + 1; 16]),
             after: Bytes::new(),
-            body: Some(wire::Body { kind, content: Bytes::from_static(text.as_bytes()) }),
+            body: Some(wire::Body { kind, content: Bytes::from_static(text.as_bytes()), context: None }),
         };
         node.perform(&native, send).await.expect("placed");
     }

@@ -78,7 +78,7 @@ async fn a_sender_whose_shard_is_silent_delays_no_other() {
     assert_eq!(bob.texts(1).await, ["before"]);
 
     nodes.remove(at).stop().await;
-    let body = Some(wire::Body { kind: 1, content: Bytes::from_static(b"from a silent shard") });
+    let body = Some(wire::Body { kind: 1, content: Bytes::from_static(b"from a silent shard"), context: None });
     let (conversation, client_message_id) = ("everyone".to_owned(), Bytes::from_static(&[7; 16]));
     let send = wire::Send { conversation, client_message_id, after: Bytes::new(), body };
     nodes[0].perform(&silent, send).await.expect("the channel has its leader");

@@ -6,10 +6,11 @@ use serde::Serialize;
 use troupe_actors::message::wire;
 use troupe_core::event::Role as CoreRole;
 use troupe_core::feature::link_id;
-use troupe_core::{Body, Event as CoreEvent, EventKind};
+use troupe_core::{Event as CoreEvent, EventKind};
 use utoipa::ToSchema;
 
 use crate::ids::Id;
+use crate::routes::bodies::{MessageBody, Refers};
 use crate::routes::moderation::Settings;
 use crate::routes::reactions::Reaction;
 
@@ -24,6 +25,8 @@ pub struct Event {
     client_message_id: String,
     #[serde(flatten)]
     content: Content,
+    #[serde(flatten)]
+    refers: Refers,
     /// To a message, in the order of the first of each emoji. A stream has them as events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
@@ -33,7 +36,7 @@ pub struct Event {
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
 pub enum Content {
-    Message(MessageBody),
+    Message(Box<MessageBody>),
     Created {
         name: String,
     },
@@ -93,17 +96,6 @@ pub enum Content {
     },
 }
 
-/// A text, or content of another kind in base64.
-#[derive(Serialize, ToSchema)]
-pub struct MessageBody {
-    /// 1 is text; the protocol's page lists the others.
-    kind: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -146,18 +138,23 @@ impl From<wire::Event> for Event {
         let (seq, time_ms, sender) = (event.seq, event.time_ms, Id(event.sender));
         let client_message_id = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
         let (number, bytes) = (event.kind, event.content.clone());
-        let content = match CoreEvent::try_from(event) {
-            Ok(event) => event.kind.into(),
+        let kind = CoreEvent::try_from(event).map(|event| event.kind);
+        let refers = match &kind {
+            Ok(EventKind::Message(body)) => Refers::from(body),
+            _ => Refers::default(),
+        };
+        let content = match kind {
+            Ok(kind) => kind.into(),
             Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
-        Event { seq, time_ms, sender, client_message_id, content, reactions: Vec::new() }
+        Event { seq, time_ms, sender, client_message_id, content, refers, reactions: Vec::new() }
     }
 }
 
 impl From<EventKind> for Content {
     fn from(kind: EventKind) -> Content {
         match kind {
-            EventKind::Message(body) => Content::Message(body.into()),
+            EventKind::Message(body) => Content::Message(Box::new(MessageBody::from(&body))),
             EventKind::Created { name } => Content::Created { name },
             EventKind::Renamed { name } => Content::Renamed { name },
             EventKind::Added { users } => Content::Added { users: users.into_iter().map(Id::from).collect() },
@@ -184,18 +181,10 @@ impl From<EventKind> for Content {
     }
 }
 
-impl From<Body> for MessageBody {
-    fn from(body: Body) -> MessageBody {
-        match body.as_text() {
-            Some(text) => MessageBody { kind: body.kind, text: Some(text.to_owned()), content: None },
-            None => MessageBody { kind: body.kind, text: None, content: Some(STANDARD.encode(&body.content)) },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use troupe_core::{Body, Seq};
 
     use super::*;
 
@@ -217,10 +206,13 @@ mod tests {
         assert_eq!(
             text,
             json!({ "seq": 3, "time_ms": 9, "sender": "1029", "client_message_id": "0a".repeat(16),
-                "kind": "message", "body": { "kind": 1, "text": "hé" } })
+                "kind": "message", "body": { "kind": 1, "type": "text", "text": "hé" } })
         );
-        let other = shown(EventKind::Message(Body { kind: 1_000, content: vec![255].into() }));
+        let other = shown(EventKind::Message(Body { kind: 1_000, content: vec![255].into(), context: None }));
         assert_eq!(other["body"], json!({ "kind": 1000, "content": "/w==" }));
+        let answer = shown(EventKind::Message(Body::text("so").replying_to(Seq(2)).mentioning_everyone()));
+        assert_eq!((&answer["reply_to"], &answer["mentions_everyone"]), (&json!(2), &json!(true)));
+        assert!(answer.get("thread").is_none() && answer.get("mentions").is_none());
         let later = shown(EventKind::Unknown { kind: 77, content: vec![1, 2].into() });
         assert_eq!((&later["kind"], &later["body"]), (&json!("unknown"), &json!({ "number": 77, "content": "AQI=" })));
         let added = shown(EventKind::Added { users: vec![troupe_core::UserId(5)] });

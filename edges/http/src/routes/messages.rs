@@ -5,23 +5,22 @@ use std::collections::BTreeMap;
 
 use axum::Json as Answer;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 use troupe_actors::message::wire;
 use troupe_core::{Body, Seq, limits};
 use troupe_proto::client;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::asker::Asker;
-use crate::ids::{Conversation, conversation_of_path};
+use crate::ids::{Conversation, Id, conversation_of_path};
 use crate::json::{Json, MESSAGE, whole, whole_given};
 use crate::key::{self, Key};
 use crate::problem::{Problem, follows_itself};
 use crate::query::{GREATEST, Path, Query, limit, seq};
+use crate::routes::bodies::{MessageBody, Refers, schema};
 use crate::routes::event::Event;
 use crate::routes::reactions::Reaction;
 use crate::routes::scheduled::{self, Scheduled};
@@ -33,12 +32,20 @@ pub struct NewMessage {
     #[serde(default, deserialize_with = "given")]
     text: Option<String>,
     #[serde(default, deserialize_with = "given")]
-    body: Option<NewBody>,
+    body: Option<MessageBody>,
     #[serde(default, deserialize_with = "given")]
     after: Option<String>,
     /// It is sent at this time, not now.
     #[serde(default, deserialize_with = "whole_given")]
     deliver_at_ms: Option<u64>,
+    #[serde(default, deserialize_with = "whole")]
+    reply_to: u64,
+    #[serde(default, deserialize_with = "whole")]
+    thread: u64,
+    #[serde(default)]
+    mentions: Vec<Id>,
+    #[serde(default)]
+    mentions_everyone: bool,
 }
 
 /// A field that is there has a value: `null` is none.
@@ -46,73 +53,37 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<
     T::deserialize(from).map(Some)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewBody {
-    #[serde(deserialize_with = "whole")]
-    kind: u32,
-    #[serde(default, deserialize_with = "given")]
-    text: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    content: Option<String>,
-}
-
 impl NewMessage {
-    fn body(text: Option<String>, body: Option<NewBody>) -> Result<wire::Body, Problem> {
-        let of_text = |text: String| wire::Body { kind: Body::TEXT, content: text.into_bytes().into() };
-        match (text, body) {
-            (Some(text), None) | (None, Some(NewBody { kind: Body::TEXT, text: Some(text), content: None })) => {
-                Ok(of_text(text))
-            }
-            (None, Some(NewBody { kind, text: None, content })) if kind != Body::TEXT => {
-                let content = STANDARD.decode(content.unwrap_or_default());
-                let content = content.map_err(|_| Problem::bad_request("body.content: it is base64 with padding"))?;
-                Ok(wire::Body { kind, content: content.into() })
-            }
-            (None, Some(NewBody { kind: Body::TEXT, .. })) => {
-                Err(Problem::bad_request("body: one of kind 1 has a \"text\" and no \"content\""))
-            }
-            (None, Some(_)) => Err(Problem::bad_request("body: only one of kind 1 has a \"text\"; give \"content\"")),
-            (Some(_), Some(_)) => Err(Problem::bad_request("a message has \"text\" or \"body\", not both")),
-            (None, None) => Err(Problem::bad_request("a message has a \"text\" or a \"body\"")),
-        }
+    fn body(self) -> Result<wire::Body, Problem> {
+        let NewMessage { reply_to, thread, mentions, mentions_everyone, .. } = self;
+        let body = match (self.text, self.body) {
+            (Some(text), None) => Body::text(&text),
+            (None, Some(body)) => body.body()?,
+            (Some(_), Some(_)) => return Err(Problem::bad_request("a message has \"text\" or \"body\", not both")),
+            (None, None) => return Err(Problem::bad_request("a message has a \"text\" or a \"body\"")),
+        };
+        let context = Refers { reply_to, thread, mentions, mentions_everyone }.context()?;
+        Ok(wire::Body { kind: body.kind, content: body.content, context })
     }
 }
 
 impl PartialSchema for NewMessage {
     fn schema() -> RefOr<Schema> {
-        let text = || {
-            let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
-            text.max_length(Some(limits::MESSAGE_BYTES))
-        };
-        let kind = |least: usize, most: usize| {
-            let kind = ObjectBuilder::new().schema_type(Type::Integer);
-            kind.minimum(Some(least as f64)).maximum(Some(most as f64))
-        };
         let after = || {
             let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{32}$"));
             id.description(Some("The key of this device's message that must be in the log already."))
         };
         let later = || {
-            let time = ObjectBuilder::new().schema_type(Type::Integer);
-            let time = time.minimum(Some(1.0)).maximum(Some(GREATEST as f64));
+            let time = schema::whole(1, GREATEST);
             time.description(Some("Milliseconds since 1970, at most a year ahead: it is sent then, without `after`."))
         };
-        let common = |object: ObjectBuilder| object.property("after", after()).property("deliver_at_ms", later());
-        let closed = || {
-            ObjectBuilder::new()
-                .schema_type(Type::Object)
-                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        let message = || {
+            let message = schema::closed().property("after", after()).property("deliver_at_ms", later());
+            schema::referring(message)
         };
-        let of_text = closed().property("kind", kind(1, 1)).property("text", text()).required("kind").required("text");
-        let content = ObjectBuilder::new().schema_type(Type::String).description(Some("In base64, with padding."));
-        let content = content.pattern(Some("^([A-Za-z0-9+/]{4})*$")).max_length(Some(limits::MESSAGE_BYTES));
-        let of_other =
-            closed().property("kind", kind(2, u32::MAX as usize)).property("content", content).required("kind");
-        let body = OneOfBuilder::new().item(of_text).item(of_other);
         OneOfBuilder::new()
-            .item(common(closed().property("text", text())).required("text"))
-            .item(common(closed().property("body", body)).required("body"))
+            .item(message().property("text", schema::text(1, limits::MESSAGE_BYTES)).required("text"))
+            .item(message().property("body", schema::body()).required("body"))
             .description(Some("A text, or a body of any kind."))
             .into()
     }
@@ -158,20 +129,20 @@ pub async fn send(
     key: Key,
     Json(message): Json<NewMessage, MESSAGE>,
 ) -> Result<Response, Problem> {
-    let NewMessage { text, body, after, deliver_at_ms } = message;
-    let body = NewMessage::body(text, body)?;
-    if let Some(time) = deliver_at_ms {
-        if after.is_some() {
+    if let Some(time) = message.deliver_at_ms {
+        if message.after.is_some() {
             return Err(Problem::bad_request("after: a scheduled message follows no other one, leave it out"));
         }
+        let body = message.body()?;
         return scheduled::schedule(&asker, conversation_of_path(&conversation)?, key, body, time).await;
     }
-    let after = match after.as_deref().map(key::parse) {
+    let after = match message.after.as_deref().map(key::parse) {
         None => Bytes::new(),
         Some(Some(id)) if id == key.id => return Err(follows_itself()),
         Some(Some(id)) => Bytes::copy_from_slice(&id.0),
         Some(None) => return Err(Problem::bad_request("after: it is 32 hexadecimal digits or a UUID")),
     };
+    let body = message.body()?;
     let conversation = conversation_of_path(&conversation)?;
     let client_message_id = key.bytes();
     let send = wire::Send { conversation: conversation.to_string(), client_message_id, after, body: Some(body) };

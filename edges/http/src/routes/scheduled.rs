@@ -14,7 +14,7 @@ use crate::ids::{Conversation, conversation_of_path};
 use crate::key::{self, Key};
 use crate::problem::{Problem, reused};
 use crate::query::{Path, Query, limit};
-use crate::routes::event::MessageBody;
+use crate::routes::bodies::{MessageBody, Refers};
 
 /// The message is on the disks of a majority, and is sent at its time.
 #[derive(Serialize, ToSchema)]
@@ -86,6 +86,8 @@ pub struct ScheduledMessage {
     client_message_id: String,
     deliver_at_ms: u64,
     body: MessageBody,
+    #[serde(flatten)]
+    refers: Refers,
     /// The code of the refusal at its time. It leaves the list after a week, or by a `DELETE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
@@ -108,11 +110,15 @@ pub async fn list(
     };
     let conversation = conversation_of_path(&conversation)?.to_string();
     let list = asker.perform(wire::ListScheduled { conversation, after, limit }).await?;
-    let message = |message: wire::ScheduledMessage| ScheduledMessage {
-        client_message_id: message.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect(),
-        deliver_at_ms: message.deliver_at_ms,
-        body: MessageBody::from(Body::from(message.body.unwrap_or_default())),
-        refused: Some(message.refused).filter(|code| !code.is_empty()),
+    let message = |message: wire::ScheduledMessage| {
+        let body = Body::from(message.body.unwrap_or_default());
+        ScheduledMessage {
+            client_message_id: message.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            deliver_at_ms: message.deliver_at_ms,
+            body: MessageBody::from(&body),
+            refers: Refers::from(&body),
+            refused: Some(message.refused).filter(|code| !code.is_empty()),
+        }
     };
     Ok(Answer(ScheduledList { messages: list.messages.into_iter().map(message).collect(), more: list.more }))
 }

@@ -26,4 +26,5 @@ mod scheduled;
 mod signals;
 mod stream;
 mod three_nodes;
+mod typed_bodies;
 mod web;

@@ -25,7 +25,7 @@ async fn a_message_is_sent_and_read() {
     let page = bob.get(&path).await.good();
     assert_eq!((&page["head"], &page["more"]), (&json!(3), &json!(false)));
     let first = json!({ "seq": 1, "time_ms": time, "sender": ann.user, "client_message_id": id, "kind": "message",
-        "body": { "kind": 1, "text": "hé" } });
+        "body": { "kind": 1, "type": "text", "text": "hé" } });
     assert_eq!(page["messages"][0], first);
     assert_eq!(page["messages"][1]["body"], json!({ "kind": 1000, "content": "/wA=" }));
     let seqs = |page: &Value| -> Vec<u64> {

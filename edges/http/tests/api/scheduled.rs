@@ -41,7 +41,8 @@ async fn a_scheduled_message_is_sent_at_its_time() {
     assert_eq!(schedule(&ann, &here, KEY, "later", at).await.json()["duplicate"], json!(true));
     assert_eq!(schedule(&ann, &here, KEY, "later", at + 1).await.code(422), "idempotency_key_reused");
     assert_eq!(schedule(&ann, &here, KEY, "other", at).await.code(422), "idempotency_key_reused");
-    let waits = json!({ "client_message_id": ID, "deliver_at_ms": at, "body": { "kind": 1, "text": "later" } });
+    let waits =
+        json!({ "client_message_id": ID, "deliver_at_ms": at, "body": { "kind": 1, "type": "text", "text": "later" } });
     assert_eq!(listed(&ann, &here).await, [waits]);
     assert_eq!(listed(&bob, &here).await, NONE, "nobody else sees it");
     let mut stream = bob.stream("").await;

@@ -13,7 +13,7 @@ const CONTENT: &[u8] = b"\x08\x01\xff not a message of any kind";
 
 /// The nodes make it an event of a later kind.
 fn later(conversation: &str, id: Bytes) -> wire::Send {
-    let body = wire::Body { kind: LATER, content: Bytes::from_static(CONTENT) };
+    let body = wire::Body { kind: LATER, content: Bytes::from_static(CONTENT), context: None };
     wire::Send { body: Some(body), ..message(conversation, "", id) }
 }
 

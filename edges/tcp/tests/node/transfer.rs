@@ -115,7 +115,7 @@ async fn live(node: &Node) {
     change(&mut carol, &team, Change::Leave(wire::Done {})).await;
     reads(&mut bob, &team, 100).await;
     let of_one = carol.create_group("Alone", &[]).await;
-    let body = wire::Body { kind: 1_234, content: Bytes::from_static(&[0, 255, 7]) };
+    let body = wire::Body { kind: 1_234, content: Bytes::from_static(&[0, 255, 7]), context: None };
     let (client_message_id, conversation) = (carol.fresh_id(), of_one.clone());
     let send = wire::Send { conversation, client_message_id, after: Bytes::new(), body: Some(body) };
     assert!(matches!(carol.ask(Ask::Send(send)).await, ServerMessage::SendAck(_)));

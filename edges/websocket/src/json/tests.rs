@@ -22,7 +22,7 @@ fn a_request_is_read_by_the_names_of_the_file() {
         r#"{"request_id":"12","send":{"conversation":"g1","client_message_id":"AAECAwQFBgcICQoLDA0ODw==","after":null,
            "body":{"kind":1,"content":"aGk="}}}"#,
     );
-    let body = Some(wire::Body { kind: 1, content: Bytes::from_static(b"hi") });
+    let body = Some(wire::Body { kind: 1, content: Bytes::from_static(b"hi"), context: None });
     let id = Bytes::from_static(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
     let send = wire::Send { conversation: "g1".into(), client_message_id: id, after: Bytes::new(), body };
     assert_eq!(frame, Ok(wire::ClientFrame { request_id: 12, request: Some(Request::Send(send)) }));

@@ -134,7 +134,7 @@ async fn say_something(context: &Platform, server: &str) -> Result<()> {
         conversation: ConversationId::Everyone.to_string(),
         client_message_id: context.rng.bytes::<16>().to_vec().into(),
         after: Vec::new().into(),
-        body: Some(wire::Body { kind: Body::TEXT, content: b"is anybody there?".to_vec().into() }),
+        body: Some(wire::Body { kind: Body::TEXT, content: b"is anybody there?".to_vec().into(), context: None }),
     };
     connection.request(Request::Send(send)).await?;
     Ok(())

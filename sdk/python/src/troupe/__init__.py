@@ -6,6 +6,7 @@ __version__ = "0.2.0.dev0"
 from . import signals
 from .client import Client, Events
 from .connection import Connection, open_connection
+from .content import TypedBody
 from .errors import (
     OutboxFull,
     OutOfOrder,
@@ -127,6 +128,7 @@ __all__ = [
     "Transport",
     "TroupeError",
     "Trust",
+    "TypedBody",
     "Unavailable",
     "Unsupported",
     "Untrusted",

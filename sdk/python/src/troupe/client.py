@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
 from . import limits, wire
 from .codec import Message
 from .connection import Connection, open_connection
+from .content import TypedBody, context_of, kind_of
 from .driver import Driver
 from .errors import OutboxFull, Overloaded, Rejected, Stopped, TroupeError, Unavailable
 from .event import TEXT, Event
 from .handle import SendHandle
-from .ids import ClientMessageId, ConversationId, UserId, client_message_id, conversation_id
+from .ids import ClientMessageId, ConversationId, Seq, UserId, client_message_id, conversation_id
 from .incoming import Incoming, Kicked, Offline, Online, StartAt, State
 from .nodes import Nodes
 from .options import Options
@@ -162,18 +163,29 @@ class Client(Requests):
     def send(
         self,
         conversation: ConversationId | str,
-        body: str | bytes,
+        body: str | bytes | TypedBody,
         *,
         kind: int = TEXT,
         id: ClientMessageId | bytes | None = None,
+        reply_to: Seq | int = 0,
+        thread: Seq | int = 0,
+        mentions: Iterable[UserId | int] = (),
+        mentions_everyone: bool = False,
     ) -> SendHandle:
         """Puts a message into the outbox, and into the store. Await the handle for its place.
 
-        Sending twice with one `id` never creates a second message: the first content stays. `kind` is the kind of the body: 1
-        is text, 1000 and above are the application's own.
+        Sending twice with one `id` never creates a second message: the first content stays. `kind` is
+        the kind of the body: 1 is text, 1000 and above are the application's own. A typed body, such as
+        `wire.ImageBody`, brings its own kind. `reply_to` and `thread` are seqs of messages.
         """
         driver = self._running()
-        content = body.encode("utf-8") if isinstance(body, str) else bytes(body)
+        if isinstance(body, str):
+            content = body.encode("utf-8")
+        elif isinstance(body, bytes | bytearray | memoryview):
+            content = bytes(body)
+        else:
+            kind, content = kind_of(body), body.encode()
+        context = context_of(reply_to, thread, mentions, mentions_everyone)
         if len(content) > limits.MESSAGE_BYTES:
             raise Rejected(f"a message has at most {limits.MESSAGE_BYTES} bytes", "too_large")
         if kind == TEXT and not content:
@@ -192,7 +204,7 @@ class Client(Requests):
             raise Rejected("a message to another conversation has this id, and waits in the outbox", "bad_request")
         if driver.outbox.is_full:
             raise OutboxFull
-        return driver.send(place, message, kind, content)
+        return driver.send(place, message, kind, content, context)
 
     @property
     def outbox_len(self) -> int:

@@ -72,7 +72,8 @@ class Driver:
         self.inbox = Inbox()
         self.outbox = Outbox()
         for queued in saved.outbox:
-            self.outbox.push(queued.conversation, queued.id, queued.kind, queued.content, self.now())
+            place, id = queued.conversation, queued.id
+            self.outbox.push(place, id, queued.kind, queued.content, self.now(), queued.context)
         # Cursors of conversations that this device does not follow now.
         self.cursors: dict[ConversationId, Seq] = saved.cursors
         # The history that the held events belong to, if the cluster has more than one.
@@ -131,9 +132,11 @@ class Driver:
         self._closing = True
         self.wake()
 
-    def send(self, conversation: ConversationId, id: ClientMessageId, kind: int, content: bytes) -> SendHandle:
-        self.store.queued(Queued(conversation, id, kind, content))
-        self.outbox.push(conversation, id, kind, content)
+    def send(
+        self, conversation: ConversationId, id: ClientMessageId, kind: int, content: bytes, context: bytes
+    ) -> SendHandle:
+        self.store.queued(Queued(conversation, id, kind, content, context))
+        self.outbox.push(conversation, id, kind, content, context=context)
         self.wake()
         return self.handle(conversation, id)
 

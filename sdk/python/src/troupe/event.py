@@ -15,6 +15,7 @@ from .ids import CLIENT_MESSAGE_ID_BYTES, ClientMessageId, Seq, UserId
 
 if TYPE_CHECKING:
     from . import wire
+    from .content import TypedBody
 
 _FLAGS, _CONTENT_HASH = 1000, 1001
 _KINDS = range(5, 1000)
@@ -78,6 +79,15 @@ class Message:
 
     kind: int
     content: bytes
+    # Its references; None: it has none.
+    context: wire.Context | None = None
+
+    @property
+    def body(self) -> TypedBody | None:
+        """The content of a typed body, such as an image. None: a text, or another kind."""
+        from .content import typed
+
+        return typed(self.kind, self.content)
 
     @property
     def text(self) -> str | None:
@@ -221,7 +231,7 @@ def to_wire(event: Event) -> WireEvent:
 
     kind, number, content = event.kind, 0, b""
     if isinstance(kind, Message):
-        number, content = 5, wire.Body(kind.kind, kind.content).encode()
+        number, content = 5, wire.Body(kind.kind, kind.content, kind.context).encode()
     elif isinstance(kind, Created):
         number, content = 6, wire.Created(kind.name).encode()
     elif isinstance(kind, Renamed):
@@ -273,7 +283,7 @@ def _message(content: bytes) -> EventKind | None:
     from . import wire
 
     body = wire.Body.decode(content)
-    return Message(body.kind, body.content)
+    return Message(body.kind, body.content, body.context)
 
 
 def _created(content: bytes) -> EventKind | None:

@@ -91,7 +91,8 @@ class Link:
     def send(self, now: float) -> None:
         outbox = self._driver.outbox
         while (outgoing := outbox.next(now)) is not None:
-            body = wire.Body(outgoing.kind, outgoing.content)
+            context = wire.Context.decode(outgoing.context) if outgoing.context else None
+            body = wire.Body(outgoing.kind, outgoing.content, context)
             message = wire.Send(outgoing.conversation, outgoing.id, outgoing.after or b"", body)
             conversation, id = outgoing.conversation, outgoing.id
             if not self._ask(message, partial(self._sent, conversation, id)):

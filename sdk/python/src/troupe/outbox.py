@@ -49,6 +49,8 @@ class Outgoing:
     after: ClientMessageId | None
     kind: int
     content: bytes
+    # `Context` of content.proto, encoded; empty: none.
+    context: bytes = b""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class _Entry:
     id: ClientMessageId
     kind: int
     content: bytes
+    context: bytes
     # When a send of it last ended without an answer. That send may still commit, whatever a later
     # one returned.
     unresolved_since: float | None
@@ -128,6 +131,7 @@ class Outbox:
         kind: int,
         content: bytes,
         earlier_since: float | None = None,
+        context: bytes = b"",
     ) -> bool:
         """Appends a message. False: the outbox is full, or has this id.
 
@@ -137,7 +141,7 @@ class Outbox:
             return False
         self._by_id[id] = conversation
         queue = self._queues.setdefault(conversation, _Queue())
-        queue.entries[id] = _Entry(id, kind, content, earlier_since)
+        queue.entries[id] = _Entry(id, kind, content, context, earlier_since)
         self._unsent[conversation] = None
         return True
 
@@ -159,7 +163,8 @@ class Outbox:
                 del self._unsent[conversation]
             else:
                 self._unsent.move_to_end(conversation)
-            return Outgoing(conversation, entry.id, before.id if before else None, entry.kind, entry.content)
+            after = before.id if before else None
+            return Outgoing(conversation, entry.id, after, entry.kind, entry.content, entry.context)
         return None
 
     def wake_at(self, now: float) -> float | None:

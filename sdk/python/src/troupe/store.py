@@ -25,7 +25,7 @@ HISTORY_EVENTS = 10_000
 _TRIM_EVERY = 256
 # Seconds to wait for another process that closes the file.
 _BUSY = 2.0
-_FORM = 1
+_FORM = 2
 _T = TypeVar("_T")
 
 
@@ -44,6 +44,8 @@ class Queued:
     id: ClientMessageId
     kind: int
     content: bytes
+    # `Context` of content.proto, encoded; empty: none.
+    context: bytes = b""
 
 
 @dataclass(slots=True)
@@ -149,7 +151,7 @@ CREATE TABLE device (one INTEGER PRIMARY KEY CHECK (one = 1), cluster BLOB, user
     device TEXT, token BLOB);
 INSERT INTO device (one) VALUES (1);
 CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
-    conversation TEXT NOT NULL, kind INTEGER NOT NULL, content BLOB NOT NULL);
+    conversation TEXT NOT NULL, kind INTEGER NOT NULL, content BLOB NOT NULL, context BLOB NOT NULL DEFAULT x'');
 CREATE TABLE cursors (conversation TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE histories (conversation TEXT PRIMARY KEY, history TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, conversation TEXT NOT NULL,
@@ -185,6 +187,9 @@ class SqliteStore:
         if form == 0:
             for statement in _TABLES.split(";"):
                 self._db.execute(statement)
+        if form == 1:
+            self._db.execute("ALTER TABLE outbox ADD COLUMN context BLOB NOT NULL DEFAULT x''")
+        if form < _FORM:
             self._db.execute(f"PRAGMA user_version = {_FORM}")
         self._db.execute("COMMIT")
         if form > _FORM:
@@ -196,13 +201,13 @@ class SqliteStore:
             row = self._db.execute("SELECT cluster, user, name, device, token FROM device").fetchone()
             cluster, user, name, device, token = row
             session = None if user is None else Session(UserId(user), name, device, bytes(token or b""))
-            outbox = self._db.execute("SELECT conversation, id, kind, content FROM outbox ORDER BY number")
+            outbox = self._db.execute("SELECT conversation, id, kind, content, context FROM outbox ORDER BY number")
             cursors = self._db.execute("SELECT conversation, seq FROM cursors")
             histories = self._db.execute("SELECT conversation, history FROM histories")
             return Saved(
                 cluster,
                 session,
-                [Queued(c, ClientMessageId(bytes(id)), kind, bytes(body)) for c, id, kind, body in outbox],
+                [Queued(c, ClientMessageId(bytes(id)), *rest) for c, id, *rest in outbox],
                 {ConversationId(conversation): Seq(seq) for conversation, seq in cursors},
                 {ConversationId(conversation): int(history) for conversation, history in histories},
             )
@@ -220,8 +225,9 @@ class SqliteStore:
         self._write(("UPDATE device SET token = NULL", ()))
 
     def queued(self, message: Queued) -> None:
-        values = (message.id, message.conversation, message.kind, message.content)
-        self._write(("INSERT INTO outbox (id, conversation, kind, content) VALUES (?, ?, ?, ?)", values))
+        values = (message.id, message.conversation, message.kind, message.content, message.context)
+        columns = "(id, conversation, kind, content, context)"
+        self._write((f"INSERT INTO outbox {columns} VALUES (?, ?, ?, ?, ?)", values))
 
     def settled(self, id: ClientMessageId) -> None:
         self._write(("DELETE FROM outbox WHERE id = ?", (id,)))

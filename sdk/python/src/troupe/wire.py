@@ -1,4 +1,4 @@
-"""Messages of proto/proto/client.proto. Written by generate.py: do not edit.
+"""Messages of proto/proto/content.proto and client.proto. Written by generate.py: do not edit.
 
 A field of a oneof is None unless it is set. `arm` in codec.py names the field that is set.
 """
@@ -11,6 +11,21 @@ from typing import ClassVar
 
 from .codec import Field, Message
 from .event import WireEvent
+
+
+class BodyKind(IntEnum):
+    BODY_KIND_UNSPECIFIED = 0
+    BODY_TEXT = 1
+    BODY_IMAGE = 2
+    BODY_VOICE = 3
+    BODY_VIDEO = 4
+    BODY_FILE = 5
+    BODY_STICKER = 6
+    BODY_EMOJI = 7
+    BODY_CARD = 8
+    BODY_LOCATION = 9
+    BODY_CUSTOM = 10
+    BODY_NOTICE = 11
 
 
 class FailureKind(IntEnum):
@@ -64,6 +79,102 @@ class ContactState(IntEnum):
     REQUESTED = 1
     RECEIVED = 2
     MUTUAL = 3
+
+
+@dataclass(slots=True)
+class Context(Message):
+    reply_to: int = 0
+    thread: int = 0
+    mentions: list[int] = field(default_factory=list)
+    mentions_everyone: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Attachment(Message):
+    hash: bytes = b""
+    name: str = ""
+    size: int = 0
+    media_type: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ImageBody(Message):
+    file: Attachment | None = None
+    width: int = 0
+    height: int = 0
+    preview: bytes = b""
+    caption: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class VoiceBody(Message):
+    file: Attachment | None = None
+    duration_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class VideoBody(Message):
+    file: Attachment | None = None
+    width: int = 0
+    height: int = 0
+    preview: bytes = b""
+    caption: str = ""
+    duration_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class FileBody(Message):
+    file: Attachment | None = None
+    caption: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class StickerBody(Message):
+    set: str = ""
+    name: str = ""
+    file: Attachment | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class EmojiBody(Message):
+    emoji: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CardBody(Message):
+    user: int = 0
+    group: str = ""
+    name: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class LocationBody(Message):
+    latitude_e7: int = 0
+    longitude_e7: int = 0
+    name: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CustomBody(Message):
+    name: str = ""
+    data: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class NoticeBody(Message):
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
 @dataclass(slots=True)
@@ -300,6 +411,7 @@ class Send(Message):
 class Body(Message):
     kind: int = 0
     content: bytes = b""
+    context: Context | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1302,6 +1414,66 @@ class ImportAccount(Message):
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
+Context.FIELDS = (
+    Field(1, "reply_to", "uint64"),
+    Field(2, "thread", "uint64"),
+    Field(3, "mentions", "uint64", repeated=True),
+    Field(4, "mentions_everyone", "bool"),
+)
+Attachment.FIELDS = (
+    Field(1, "hash", "bytes"),
+    Field(2, "name", "string"),
+    Field(3, "size", "uint64"),
+    Field(4, "media_type", "string"),
+)
+ImageBody.FIELDS = (
+    Field(1, "file", "message", message=Attachment),
+    Field(2, "width", "uint32"),
+    Field(3, "height", "uint32"),
+    Field(4, "preview", "bytes"),
+    Field(5, "caption", "string"),
+)
+VoiceBody.FIELDS = (
+    Field(1, "file", "message", message=Attachment),
+    Field(2, "duration_ms", "uint64"),
+)
+VideoBody.FIELDS = (
+    Field(1, "file", "message", message=Attachment),
+    Field(2, "width", "uint32"),
+    Field(3, "height", "uint32"),
+    Field(4, "preview", "bytes"),
+    Field(5, "caption", "string"),
+    Field(6, "duration_ms", "uint64"),
+)
+FileBody.FIELDS = (
+    Field(1, "file", "message", message=Attachment),
+    Field(2, "caption", "string"),
+)
+StickerBody.FIELDS = (
+    Field(1, "set", "string"),
+    Field(2, "name", "string"),
+    Field(3, "file", "message", message=Attachment),
+)
+EmojiBody.FIELDS = (
+    Field(1, "emoji", "string"),
+)
+CardBody.FIELDS = (
+    Field(1, "user", "uint64"),
+    Field(2, "group", "string"),
+    Field(3, "name", "string"),
+)
+LocationBody.FIELDS = (
+    Field(1, "latitude_e7", "int64"),
+    Field(2, "longitude_e7", "int64"),
+    Field(3, "name", "string"),
+)
+CustomBody.FIELDS = (
+    Field(1, "name", "string"),
+    Field(2, "data", "bytes"),
+)
+NoticeBody.FIELDS = (
+    Field(1, "text", "string"),
+)
 ClientFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
     Field(2, "hello", "message", message=Hello, explicit=True, oneof="request"),
@@ -1466,6 +1638,7 @@ Send.FIELDS = (
 Body.FIELDS = (
     Field(1, "kind", "uint32"),
     Field(2, "content", "bytes"),
+    Field(30, "context", "message", message=Context),
 )
 SendAck.FIELDS = (
     Field(1, "client_message_id", "bytes"),

@@ -228,7 +228,7 @@ pub fn password(name: &str) -> String {
 }
 
 pub fn message(conversation: &str, text: &str, id: bytes::Bytes) -> wire::Send {
-    let body = wire::Body { kind: 1, content: text.as_bytes().to_vec().into() };
+    let body = wire::Body { kind: 1, content: text.as_bytes().to_vec().into(), context: None };
     wire::Send {
         conversation: conversation.into(),
         client_message_id: id,
