@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::mpsc;
@@ -17,8 +18,8 @@ use troupe_core::{Body, ConversationId};
 use crate::person::password;
 use crate::server::{LOOK, PATIENCE, Server, binary, within};
 
-const ROWS: u16 = 24;
-const COLUMNS: u16 = 90;
+const ROWS: NonZero<u16> = NonZero::new(24).expect("some");
+const COLUMNS: NonZero<u16> = NonZero::new(90).expect("some");
 
 struct Chat {
     keyboard: std::fs::File,
@@ -31,7 +32,7 @@ struct Chat {
 impl Chat {
     fn start(server: &Server, name: &str) -> Chat {
         let state = tempfile::tempdir().expect("a folder");
-        let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).expect("a pseudo terminal");
         let end = |fd: &OwnedFd| Stdio::from(fd.try_clone().expect("a copy"));
         let child = Command::new(binary())
