@@ -128,8 +128,8 @@ export async function two_tabs_and_two_devices_agree_within_a_second({ demo, bro
   const begun = performance.now();
   for (const page of [two, three]) await page.waitForSelector('.line.own:has-text("from the first tab")');
   assert.ok(performance.now() - begun < 1_000, `${performance.now() - begun} ms`);
-  await one.fill(".composer textarea", "half-typed");
   await two.locator(".view").focus();
+  await one.fill(".composer textarea", "half-typed");
   await until(async () => assert.equal(await two.inputValue(".composer textarea"), "half-typed"));
   // What is read on one device is read on all.
   await bob.say(group, "read me");

@@ -2,7 +2,8 @@
  * Journeys in Chromium on a cluster of real nodes: node journeys/run.mjs [name ...]
  *
  * The environment has TROUPE (the program, with troupe-lab beside it) and CHROMIUM, and may have
- * TROUPE_WEB, a folder whose files are served instead of those in the program.
+ * TROUPE_WEB, a folder whose files are served instead of those in the program, and TROUPE_SHOTS, a
+ * folder for pictures of pages that failed.
  */
 
 import { readdirSync } from "node:fs";
@@ -32,6 +33,9 @@ for (const [name, run] of journeys) {
   } catch (error) {
     failed += 1;
     console.log(`FAILED  ${name}\n${error.stack}`);
+    for (const [at, page] of browser.contexts().flatMap((context) => context.pages()).entries()) {
+      if (process.env.TROUPE_SHOTS) await page.screenshot({ path: `${process.env.TROUPE_SHOTS}/${name}-${at}.png` });
+    }
     for (const context of browser.contexts()) await context.close();
   }
 }
