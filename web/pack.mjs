@@ -12,7 +12,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
 
-const FILES = ["index.html", "app.js", "app.css"];
+const FILES = ["index.html", "app.js", "app.css", "sw.js"];
+/** It comes later. */
+const LATER = "sw.js";
 /** Bytes of the first load, in brotli. */
 const BUDGET = 120 * 1024;
 
@@ -23,7 +25,7 @@ for (const name of FILES) {
   const plain = readFileSync(join(folder, name));
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length };
   const brotli = brotliCompressSync(plain, { params });
-  sum += brotli.length;
+  if (name !== LATER) sum += brotli.length;
   console.log(`${name.padEnd(12)} ${String(plain.length).padStart(8)} bytes ${String(brotli.length).padStart(8)} in brotli`);
   if (committed === undefined) {
     writeFileSync(join(folder, `${name}.br`), brotli);
@@ -35,7 +37,7 @@ for (const name of FILES) {
     if (!existsSync(path) || !unpacked(readFileSync(path)).equals(plain)) differences.push(name + suffix);
   }
 }
-console.log(`first load: ${sum} of ${BUDGET} bytes in ${FILES.length} requests`);
+console.log(`first load: ${sum} of ${BUDGET} bytes in ${FILES.length - 1} requests`);
 if (sum > BUDGET) {
   console.error("the first load is above its budget");
   process.exitCode = 1;

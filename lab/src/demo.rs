@@ -3,6 +3,7 @@
 //! [`check`] plays a story on such a cluster by itself.
 
 mod check;
+mod faults;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,7 +70,8 @@ pub async fn run(args: Demo, troupe: &Path) -> Result<ExitCode> {
     let dir = temporary.as_ref().map_or(args.data_dir.clone(), |temporary| temporary.0.clone());
     private::create_dir(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let holder = FolderLock::take(&dir)?;
-    let mut cluster = plan(troupe, dir, usize::from(args.nodes), &[])?;
+    let faults = faults::Control::bind().await?;
+    let mut cluster = plan(troupe, dir, usize::from(args.nodes), &[("http.control", &faults.address())])?;
     write_secret(&cluster.dir().join(TOKEN_FILE), format!("{}\n", cluster.token()).as_bytes())?;
     if args.chaos {
         ensure!(
@@ -85,10 +87,12 @@ pub async fn run(args: Demo, troupe: &Path) -> Result<ExitCode> {
         accounts = bring_up(&mut cluster) => accounts?,
         () = interrupted.wait() => return stop(cluster).await,
     };
+    let key = faults.key();
+    faults.serve(stage(&cluster).await?);
     if args.json {
-        println!("{}", ready_line(&cluster, &accounts).await?);
+        println!("{}", ready_line(&cluster, &accounts, &key).await?);
     } else {
-        print!("{}", banner(&cluster, &accounts, args.ephemeral, begun.elapsed()).await?);
+        print!("{}", banner(&cluster, &accounts, &key, args.ephemeral, begun.elapsed()).await?);
     }
     tokio::select! {
         watched = supervise(&mut cluster, orders, !args.no_restart, args.json) => watched?,
@@ -154,7 +158,17 @@ async fn node_id(cluster: &LocalCluster, index: usize) -> Result<u64> {
     answer["node"].as_u64().context("/readyz does not say which node it is")
 }
 
-async fn ready_line(cluster: &LocalCluster, accounts: &[Account]) -> Result<String> {
+async fn stage(cluster: &LocalCluster) -> Result<faults::Stage> {
+    let (mut nodes, mut pages) = (Vec::new(), Vec::new());
+    for index in 0..cluster.len() {
+        nodes.push(node_id(cluster, index).await?);
+        let addresses = cluster.addresses(index);
+        pages.extend([addresses.http.clone(), addresses.client.clone()]);
+    }
+    Ok(faults::Stage { dir: cluster.dir().to_owned(), nodes, pages, cuts: cluster.proxy().is_some() })
+}
+
+async fn ready_line(cluster: &LocalCluster, accounts: &[Account], key: &str) -> Result<String> {
     let mut nodes = Vec::new();
     for index in 0..cluster.len() {
         let addresses = cluster.addresses(index);
@@ -165,10 +179,16 @@ async fn ready_line(cluster: &LocalCluster, accounts: &[Account]) -> Result<Stri
             "http": addresses.http,
         }));
     }
-    Ok(serde_json::json!({ "nodes": nodes, "accounts": accounts }).to_string())
+    Ok(serde_json::json!({ "nodes": nodes, "accounts": accounts, "control": key }).to_string())
 }
 
-async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, took: Duration) -> Result<String> {
+async fn banner(
+    cluster: &LocalCluster,
+    accounts: &[Account],
+    key: &str,
+    ephemeral: bool,
+    took: Duration,
+) -> Result<String> {
     let kept = if ephemeral { "dropped at the end" } else { "kept; --ephemeral to drop" };
     let mut out = format!("troupe demo: {} nodes, data in {} ({kept})\n\n", cluster.len(), cluster.dir().display());
     for index in 0..cluster.len() {
@@ -191,7 +211,7 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
     for (place, account) in accounts.iter().enumerate().take(2) {
         let (label, remark) = if place == 0 { ("browser", "signed in") } else { ("", "in another window") };
         let http = &cluster.addresses(place % cluster.len()).http;
-        out.push_str(&format!("  {label:<11}{}   # {remark}\n", web_link(http, account)));
+        out.push_str(&format!("  {label:<11}{}   # {remark}\n", web_link(http, account, key)));
     }
     for Printed { label, command, remark } in printed(cluster, accounts) {
         let remark = if remark.is_empty() { String::new() } else { format!("   # {remark}") };
@@ -201,10 +221,10 @@ async fn banner(cluster: &LocalCluster, accounts: &[Account], ephemeral: bool, t
     Ok(out)
 }
 
-/// The web client, signed in. A browser keeps the part behind `#` to itself, and the page removes
-/// it from its address.
-fn web_link(http: &str, account: &Account) -> String {
-    format!("http://{http}/#in/{}/{}", account.name, account.password)
+/// The web client, signed in, with the control of faults. A browser keeps the part behind `#` to
+/// itself, and the page removes it from its address.
+fn web_link(http: &str, account: &Account, key: &str) -> String {
+    format!("http://{http}/#in/{}/{}/{key}", account.name, account.password)
 }
 
 /// A command that a person may paste into a shell as it stands; the remark behind it is a comment

@@ -187,6 +187,8 @@ pub struct Config {
     pub http_listen: String,
     /// Web pages that may connect.
     pub origins: Origins,
+    /// The control of a demo, which the web client may ask for faults.
+    pub control: Option<String>,
     /// For clients of CIM; `None`: they are not served.
     pub cim: Option<troupe_edge_cim::Config>,
     pub debug_replica: bool,
@@ -289,6 +291,7 @@ impl Config {
             data_dir,
             client_listen,
             origins,
+            control: validate::control(settings)?,
             limits: limits::limits(settings)?,
             client_tls,
             http_listen,

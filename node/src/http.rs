@@ -45,6 +45,8 @@ pub struct Shared {
     pub debug_replica: bool,
     /// The check of orders.
     pub guard: Guard,
+    /// Of the faults of a demo.
+    control: Option<String>,
 }
 
 /// A node that has its place and serves. Cheap to clone.
@@ -57,15 +59,15 @@ pub struct Running {
 
 impl Shared {
     /// Of a process that has just begun.
-    pub fn new(debug_replica: bool, guard: Guard) -> Shared {
+    pub fn new(debug_replica: bool, guard: Guard, control: Option<String>) -> Shared {
         let (running, api, waiting) = (OnceLock::new(), OnceLock::new(), Waiting::default());
-        Shared { running, api, waiting, draining: AtomicBool::new(false), debug_replica, guard }
+        Shared { running, api, waiting, draining: AtomicBool::new(false), debug_replica, guard, control }
     }
 
     /// The boot is over.
     pub fn serves(&self, running: Running) {
         // Set once: a node boots once.
-        let _ = self.api.set(troupe_edge_http::router(running.node.service().clone()));
+        let _ = self.api.set(troupe_edge_http::demo_router(running.node.service().clone(), self.control.clone()));
         let _ = self.running.set(running);
     }
 

@@ -60,7 +60,7 @@ pub async fn run(config: Config, exit_with_parent: bool, mut reload: Reload) -> 
             .with_context(|| taken("client.listen", &config.client_listen))?,
     );
     let guard = Guard::new(&own_addresses(&config));
-    let shared = Arc::new(http::Shared::new(config.debug_replica, guard));
+    let shared = Arc::new(http::Shared::new(config.debug_replica, guard, config.control.clone()));
     let (stop_http, mut http_stopped) = watch::channel(false);
     let meters = Meters::new(config.limits.clone());
     let http_limits = Limits { connections: caps.http, ..config.limits.clone() };

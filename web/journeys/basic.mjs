@@ -184,3 +184,19 @@ export async function works_without_indexeddb_websockets_and_notifications({ dem
   await page.waitForSelector('.line:has-text("an answer")');
   await visitor.close();
 }
+
+export async function a_reload_works_while_its_node_is_gone({ demo, browser }) {
+  const visitor = await Visitor.of(browser);
+  const page = await visitor.open(demo.link("carol"));
+  await room(page, "everyone");
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForTimeout(500);
+  await visitor.context.setOffline(true);
+  await page.reload();
+  await page.waitForSelector(".composer textarea", { timeout: 30_000 });
+  await write(page, "written without any node");
+  await page.waitForSelector(".line.own .tick:is(.queued, .unknown)");
+  await visitor.context.setOffline(false);
+  await page.waitForSelector('.line.own:has-text("written without any node") .tick:is(.durable, .delivered, .read)', { timeout: 30_000 });
+  await visitor.close();
+}

@@ -30,7 +30,7 @@ export class Demo {
 
   /** A link that signs in. */
   link(name, node = 0) {
-    return `${this.url(node)}/#in/${name}/${encodeURIComponent(this.account(name).password)}`;
+    return `${this.url(node)}/#in/${name}/${encodeURIComponent(this.account(name).password)}/${this.control}`;
   }
 
   async stop() {

@@ -45,10 +45,15 @@ test("a browser that forbids storage keeps things in memory", () => {
   });
   keep.set("a", "1");
   expect(keep.get("a")).toBe("1");
+  keep.set("draft aa alice g1", "x");
+  keep.forget(" aa alice");
+  expect([keep.get("a"), keep.get("draft aa alice g1")]).toEqual(["1", undefined]);
 });
 
 test("links", () => {
-  expect(linkOf("#in/alice/p%2Fw%20d")).toEqual({ is: "signIn", name: "alice", password: "p/w d" });
+  expect(linkOf("#in/alice/p%2Fw%20d")).toEqual({ is: "signIn", name: "alice", password: "p/w d", control: undefined });
+  expect(linkOf("#in/alice/pw/7870.k3y")).toMatchObject({ password: "pw", control: "7870.k3y" });
+  expect(linkOf("#in/alice/pw/evil.example.k3y")).toMatchObject({ control: undefined });
   expect(linkOf("#join/g3149.a1b2")).toEqual({ is: "join", group: "g3149", code: "a1b2" });
   expect(linkOf("#/c/d1-2")).toEqual({ is: "room", id: "d1-2" });
   for (const none of ["", "#", "#in/alice", "#in//pw", "#join/g1", "#join/x.y", "#/c/<script>", "#in/%E0%A4%A/x", "#other/1"]) {

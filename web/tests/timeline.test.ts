@@ -146,3 +146,18 @@ test("a long reading keeps a bounded part of the log without gaps", async () => 
   expect(isWithoutGaps(timeline)).toBe(true);
   expect(timeline.atEnd).toBe(false);
 });
+
+test("without a node the device shows the end of what it holds, and then the log", async () => {
+  const log = new Log(100);
+  log.held = [3, 4, 40, 41, 42];
+  log.failing = new Unavailable("no node answers");
+  const { timeline } = over(log);
+  await timeline.open();
+  expect([seqs(timeline), timeline.isLoaded, timeline.atEnd]).toEqual([[40, 41, 42], false, false]);
+  await timeline.older();
+  expect(timeline.first).toBe(40);
+  log.failing = undefined;
+  timeline.again();
+  await timeline.open();
+  expect([timeline.first, timeline.last, timeline.isLoaded]).toEqual([100 - PAGE + 1, 100, true]);
+});

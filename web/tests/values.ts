@@ -1,6 +1,6 @@
 /** Events and a log for the tests. */
 
-import { clientMessageId, type Content, type ConversationId, type Event, type HistoryPage, seq, userId, type wire } from "troupe-chat";
+import { clientMessageId, type Content, type ConversationId, type Event, type HistoryPage, type Kept, seq, userId, type wire } from "troupe-chat";
 import type { Source } from "../src/core/timeline";
 
 export const [ME, BOB] = [1, 2];
@@ -28,6 +28,8 @@ export class Log implements Source {
   readonly events: Event[] = [];
   asked = 0;
   failing: Error | undefined;
+  /** Places that this device holds. */
+  held: number[] = [];
 
   constructor(many = 0, readonly visibleFrom = 1) {
     for (let at = 1; at <= many; at++) this.events.push(text(at));
@@ -41,6 +43,10 @@ export class Log implements Source {
   async historyAfter(_: string, after = 0, limit = 500): Promise<HistoryPage> {
     const behind = this.visible().filter((one) => one.seq > after);
     return this.page(behind.slice(0, limit), behind.length > limit);
+  }
+
+  async kept(): Promise<Kept[]> {
+    return this.held.map((at) => ({ number: at, conversation: ROOM, event: this.events[at - 1] as Event }));
   }
 
   private visible(): Event[] {

@@ -48,7 +48,7 @@ pub(super) fn choose_ports(nodes: usize, first: (u16, u16, u16)) -> Result<Vec<A
 }
 
 /// Keys that earlier versions refuse as unknown.
-const NEW_KEYS: &[&str] = &["contacts.strangers"];
+const NEW_KEYS: &[&str] = &["contacts.strangers", "http.control"];
 
 /// The settings of a node. `is_older`: it runs the other program of a mixed cluster.
 pub(super) fn known_settings(all: &[(String, String)], is_older: bool) -> impl Iterator<Item = &(String, String)> {

@@ -16,11 +16,13 @@ pub struct Shared {
     pub service: Service,
     pub(crate) tokens: Tokens,
     pub(crate) shares: Shares,
+    /// Of the faults of a demo.
+    pub(crate) control: Option<String>,
 }
 
 impl Api {
-    pub fn new(service: Service) -> Api {
-        Api(Arc::new(Shared { service, tokens: Tokens::default(), shares: Shares::default() }))
+    pub fn new(service: Service, control: Option<String>) -> Api {
+        Api(Arc::new(Shared { service, tokens: Tokens::default(), shares: Shares::default(), control }))
     }
 }
 

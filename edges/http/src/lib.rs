@@ -51,7 +51,12 @@ pub use problem::Problem;
 /// `ConnectInfo<SocketAddr>`; one without it counts as this machine's. Those of one connection
 /// share a [`Connection`].
 pub fn router(service: Service) -> Router {
-    let api = Api::new(service);
+    demo_router(service, None)
+}
+
+/// The same for a node of a demo: its web client may ask the control at this address for faults.
+pub fn demo_router(service: Service, control: Option<String>) -> Router {
+    let api = Api::new(service, control);
     let (router, _) = openapi::parts();
     router
         .merge(page::routes())

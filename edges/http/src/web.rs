@@ -38,19 +38,22 @@ macro_rules! file {
     };
 }
 
-static FILES: [File; 3] = [
+static FILES: [File; 4] = [
     file!("/", "index.html", "text/html; charset=utf-8"),
     file!("/app.js", "app.js", "text/javascript; charset=utf-8"),
     file!("/app.css", "app.css", "text/css; charset=utf-8"),
+    file!("/sw.js", "sw.js", "text/javascript; charset=utf-8"),
 ];
 /// One for each of [`FILES`]. The forms of a file differ in their suffix.
 static TAGS: LazyLock<[String; FILES.len()]> = LazyLock::new(|| {
     FILES.each_ref().map(|file| Sha256::digest(file.plain).iter().take(12).map(|byte| format!("{byte:02x}")).collect())
 });
-/// Everything comes from this node, no script and no style is inline, and no text becomes HTML.
+/// Everything comes from this node, no script and no style is inline, and no text becomes HTML. The
+/// one policy of Trusted Types names the service worker.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     media-src 'self' blob:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'; connect-src 'self'";
+    frame-ancestors 'none'; worker-src 'self'; require-trusted-types-for 'script'; trusted-types troupe; \
+    connect-src 'self'";
 
 pub fn routes() -> Router<Api> {
     let route = |router: Router<Api>, (at, file): (usize, &'static File)| {
@@ -92,7 +95,7 @@ fn answer(api: &Api, at: usize, file: &'static File, asked: &HeaderMap) -> Respo
         put(header::CONTENT_ENCODING, encoding);
     }
     if file.path == "/" {
-        put(header::CONTENT_SECURITY_POLICY, &policy(&api.service.nodes()));
+        put(header::CONTENT_SECURITY_POLICY, &policy(&api.service.nodes(), api.control.as_deref()));
     }
     response
 }
@@ -112,10 +115,12 @@ fn names(value: &HeaderValue, tag: &str) -> bool {
     listed.into_iter().any(|one| one == tag || one == "*")
 }
 
-/// The page connects to this node, and to the others of the cluster by WebSocket.
-fn policy(nodes: &[Member]) -> String {
+/// The page connects to this node, to the others of the cluster by WebSocket, and in a demo to its
+/// control.
+fn policy(nodes: &[Member], control: Option<&str>) -> String {
     let mut policy = POLICY.to_owned();
-    for source in nodes.iter().flat_map(|node| [&node.client, &node.http]).filter_map(|address| source(address)) {
+    let nodes = nodes.iter().flat_map(|node| [&node.client, &node.http]).filter_map(|address| source(address));
+    for source in nodes.chain(control.map(|address| format!("http://{address}"))) {
         policy.push(' ');
         policy.push_str(&source);
     }

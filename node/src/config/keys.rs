@@ -36,6 +36,7 @@ keys! {
     "http.listen" = "127.0.0.1:7780", "host:port for health, metrics and status";
     "http.advertise" = "", "host:port advertised to tools; empty: the listen address, or nothing if only this machine reaches that";
     "http.origins" = "", "web pages that may connect, comma-separated: https://chat.example; * for all; empty: only pages that nodes of this cluster serve";
+    "http.control" = "", "host:port on loopback of a demo's control, which the web client may ask for faults; empty: none";
     "cluster.listen" = "127.0.0.1:7800", "host:port for the other nodes";
     "cluster.advertise" = "", "host:port that other nodes dial, as in the join list; empty: the listen address";
     "cluster.outgoing" = "", "address of this machine that connections to other nodes leave from; empty: the system's choice";

@@ -63,6 +63,8 @@ fn bad_values_name_the_key_and_where_it_came_from() {
         ("cluster.listen", "0.0.0.0:7780", "http.listen listens there already"),
         ("client.tls_cert", "/nowhere/cert.pem", "client.tls_key"),
         ("http.origins", "chat.example", "scheme://host"),
+        ("http.control", "10.0.0.1:7870", "loopback"),
+        ("http.control", "127.0.0.1:7870; script-src *", "loopback"),
         ("client.insecure", "perhaps", "true or false"),
         ("client.advertise", "tcp://10.0.0.1:7700", "client.insecure"),
         ("client.advertise", "http://10.0.0.1:7700", "tls://host:port"),

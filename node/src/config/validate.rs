@@ -1,7 +1,7 @@
 //! Validation of values by the code that uses them, so that `troupe config check` finds the same
 //! faults as a start.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use troupe_edge_websocket::handshake::Origins;
@@ -37,6 +37,15 @@ pub fn origins(settings: &Settings, own: [&str; 3]) -> Result<Origins, ConfigErr
     let bare = |address: &str| host(address.split_once("://").map_or(address, |(_, address)| address)).to_lowercase();
     let own = own.into_iter().map(bare).filter(|host| !host.is_empty());
     Origins::new(settings.text("http.origins"), own).map_err(|why| wrong(settings, "http.origins", why))
+}
+
+/// It goes into the policy of a page, so it holds an address and nothing else.
+pub fn control(settings: &Settings) -> Result<Option<String>, ConfigError> {
+    match settings.text("http.control") {
+        "" => Ok(None),
+        text if text.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_loopback()) => Ok(Some(text.to_owned())),
+        _ => Err(wrong(settings, "http.control", "wants an address on loopback, as 127.0.0.1:7870")),
+    }
 }
 
 /// No two listeners want the same port of the same address. Port 0 is the system's choice and

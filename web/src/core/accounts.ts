@@ -73,20 +73,21 @@ function isAccount(value: unknown): value is Account {
 
 /** What the fragment of a link asks for. */
 export type Link =
-  | { readonly is: "signIn"; readonly name: string; readonly password: string }
+  /** `control`: port and key of a demo's control of faults. */
+  | { readonly is: "signIn"; readonly name: string; readonly password: string; readonly control: string | undefined }
   | { readonly is: "join"; readonly group: string; readonly code: string }
   | { readonly is: "room"; readonly id: string };
 
 /**
- * `#in/<name>/<password>`, `#join/<group>.<code>` and `#c/<conversation>`. A fragment is not sent
+ * `#in/<name>/<password>[/<port>.<key>]`, `#join/<group>.<code>` and `#c/<conversation>`. A fragment is not sent
  * to the server.
  */
 export function linkOf(fragment: string): Link | undefined {
   const [word = "", ...rest] = fragment.replace(/^#\/?/, "").split("/");
-  const [one = "", two = ""] = rest.map(decoded);
+  const [one = "", two = "", three = ""] = rest.map(decoded);
   switch (word) {
     case "in":
-      return one === "" || two === "" ? undefined : { is: "signIn", name: one, password: two };
+      return one === "" || two === "" ? undefined : { is: "signIn", name: one, password: two, control: /^\d{1,5}\.\w+$/.test(three) ? three : undefined };
     case "join": {
       const [, group, code] = /^(g\d{1,20})\.(\S{1,256})$/.exec(one) ?? [];
       return group === undefined || code === undefined ? undefined : { is: "join", group, code };

@@ -1,10 +1,12 @@
 /** From the first request of a page to a signed-in user, and back. */
 
-import { fallbackDialer, type Locks, sharedByTabs, storeOfPlatform, TroupeError, Client, MemoryStore } from "troupe-chat";
+import { fallbackDialer, IndexedDbStore, type Locks, sharedByTabs, storeOfPlatform, TroupeError, Client, MemoryStore } from "troupe-chat";
 import { type Account, Accounts, type Link, linkOf, storeName } from "./accounts";
+import { Faults } from "./faults";
 import { type Keep, keepOf } from "./keep";
 import { Session } from "./session";
 import { Value } from "./value";
+import { keepPage } from "./worker";
 
 export type Phase =
   | { readonly is: "starting" }
@@ -20,6 +22,7 @@ interface Cluster {
   readonly continues: readonly string[];
 }
 
+const CONTROL = "troupe.control";
 /** Milliseconds between two attempts, and for which a page waits for its node. */
 const [AGAIN, PATIENCE] = [1_000, 1_500];
 
@@ -46,8 +49,10 @@ export class App {
 
   async start(): Promise<void> {
     const link = linkOf(this.page.location.hash);
-    if (link?.is === "signIn") this.page.history.replaceState(null, "", this.page.location.pathname);
-    else this.link.set(link);
+    if (link?.is === "signIn") {
+      this.page.history.replaceState(null, "", this.page.location.pathname);
+      if (link.control !== undefined) this.browser.set(CONTROL, link.control);
+    } else this.link.set(link);
     const finding = this.findCluster();
     if (link?.is !== "signIn") {
       const account = this.accounts.latest();
@@ -103,6 +108,12 @@ export class App {
     await this.signIn(name, password);
   }
 
+  /** The control of faults, if this is a demo and its link was opened with this browser. */
+  get faults(): Faults | undefined {
+    const kept = this.browser.get(CONTROL);
+    return kept === undefined ? undefined : new Faults(kept);
+  }
+
   /** Ends the session of this browser everywhere. */
   async signOut(): Promise<void> {
     const phase = this.phase.get();
@@ -113,7 +124,16 @@ export class App {
       await phase.session.client.close();
       this.accounts.signedOut(phase.account);
       this.out();
+      this.erase(phase.account);
     }
+  }
+
+  /** Nothing of a user who has signed out stays in this browser. */
+  private erase({ store }: Account): void {
+    for (const keep of [this.browser, this.tab]) keep.forget(` ${store}`);
+    if (typeof indexedDB === "undefined") return;
+    // It waits for other tabs, which close the store as their session ends.
+    IndexedDbStore.remove(store).catch((error: unknown) => console.warn(error));
   }
 
   /** Shows the sign-in page in this tab; the session goes on. */
@@ -137,6 +157,7 @@ export class App {
     if (!isStarted) await session.client.start();
     this.accounts.signedIn(account);
     this.phase.set({ is: "in", session, account });
+    keepPage(this.page);
     session.client.state.subscribe((state) => {
       if (state.is !== "kicked") return;
       // Another page of this browser has the session now: that is no end of it.

@@ -3,6 +3,8 @@
 export interface Keep {
   get(key: string): string | undefined;
   set(key: string, value: string | undefined): void;
+  /** Forgets all values whose keys have this part. */
+  forget(part: string): void;
 }
 
 export class MemoryKeep implements Keep {
@@ -15,6 +17,10 @@ export class MemoryKeep implements Keep {
   set(key: string, value: string | undefined): void {
     if (value === undefined) this.values.delete(key);
     else this.values.set(key, value);
+  }
+
+  forget(part: string): void {
+    for (const key of [...this.values.keys()]) if (key.includes(part)) this.values.delete(key);
   }
 }
 
@@ -32,6 +38,10 @@ class StorageKeep implements Keep {
     } catch {
       // The storage is full. What is lost is a convenience: a draft, or a place in the history.
     }
+  }
+
+  forget(part: string): void {
+    for (const key of Object.keys(this.storage)) if (key.includes(part)) this.storage.removeItem(key);
   }
 }
 

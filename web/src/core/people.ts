@@ -1,4 +1,4 @@
-/** Names of users by their ids, asked for in bulk. */
+/** Names of users by their ids, asked for in bulk. A user may show another name than its account's. */
 
 import { TroupeError, type wire } from "troupe-chat";
 import { Value } from "./value";
@@ -13,6 +13,7 @@ interface Source {
 export class People {
   /** Changes when names arrive. */
   readonly known = new Value<ReadonlyMap<number, string>>(new Map());
+  private readonly accounts = new Map<number, string>();
   private readonly wanted = new Set<number>();
   private isScheduled = false;
 
@@ -25,9 +26,19 @@ export class People {
     return name;
   }
 
-  learn(users: Iterable<{ readonly userId: number; readonly name: string }>): void {
+  /** The name of the account, where the user shows another one. */
+  account(id: number): string | undefined {
+    const account = this.accounts.get(id);
+    return account === this.known.get().get(id) ? undefined : account;
+  }
+
+  learn(users: Iterable<Pick<wire.User, "userId" | "name" | "profile">>): void {
     const known = new Map(this.known.get());
-    for (const { userId, name } of users) known.set(userId, name);
+    for (const { userId, name, profile } of users) {
+      const display = profile?.displayName ?? "";
+      known.set(userId, display === "" ? name : display);
+      this.accounts.set(userId, name);
+    }
     this.known.set(known);
   }
 

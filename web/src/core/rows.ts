@@ -64,7 +64,7 @@ export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, be
     last = event;
   });
   // Messages without a place stand behind the head.
-  if (timeline.atEnd || timeline.entries.length === 0) {
+  if (timeline.atEnd || !timeline.isLoaded) {
     let isFirst = last === undefined || last.sender !== me;
     for (const pending of timeline.pending) {
       put({ is: "pending", key: keyOf(me, pending.message.id), pending, opens: isFirst });

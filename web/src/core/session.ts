@@ -9,6 +9,8 @@ import {
   EVERYONE,
   type Incoming,
   type SentMessage,
+  type SignalReceived,
+  signals,
   type State,
   TroupeError,
 } from "troupe-chat";
@@ -21,6 +23,9 @@ import { Judge, type Verdict } from "./verdict";
 const MOST_TIMELINES = 24;
 /** Ways of messages that the tab remembers for their details. */
 const MOST_WAYS = 2_000;
+
+/** Milliseconds for which a user counts as typing, and between two reports that this one does. */
+const [TYPES_MS, TELL_MS] = [6_000, 4_000];
 
 /** The way of a message of this tab into the log. */
 export interface Way {
@@ -46,6 +51,8 @@ export class Session {
   /** Positions of members, by conversation and user. */
   readonly positions = new Value<ReadonlyMap<string, ReadonlyMap<number, Positions>>>(new Map());
   readonly invitations = new Value(0);
+  /** Users that type at present, by conversation. */
+  readonly typing = new Value<ReadonlyMap<string, readonly number[]>>(new Map());
   readonly verdict = new Value<Verdict>(new Judge().verdict());
   readonly ways = new Map<string, Way>();
   /** Runs for each new message of another user. */
@@ -53,6 +60,9 @@ export class Session {
   private readonly judge = new Judge();
   private readonly timelines = new Map<string, Timeline>();
   private readonly followed = new Set<string>();
+  /** When this user was reported as typing. At infinity: the conversation takes no such reports. */
+  private readonly told = new Map<string, number>();
+  private readonly stopsTyping = new Map<string, ReturnType<typeof setTimeout>>();
   private isDirty = false;
 
   constructor(
@@ -87,6 +97,18 @@ export class Session {
   async send(conversation: string, text: string): Promise<void> {
     // The judge has to know a message before its event can arrive.
     await this.client.send(conversation, text);
+  }
+
+  /** This user types. Others hear of it now and then. */
+  types(conversation: string): void {
+    const now = Date.now();
+    if (conversation === EVERYONE || now - (this.told.get(conversation) ?? 0) < TELL_MS) return;
+    this.told.set(conversation, now);
+    this.client.sendTyping(conversation).catch((error: unknown) => {
+      if (!(error instanceof TroupeError)) throw error;
+      // A large group, or a cluster of an earlier version.
+      if (error.definite && !error.transient) this.told.set(conversation, Number.POSITIVE_INFINITY);
+    });
   }
 
   /** The other user of a direct conversation. */
@@ -131,6 +153,13 @@ export class Session {
         return this.event(item.conversation, item.event);
       case "cursorMoved":
         return this.move(item.conversation, item.user, item);
+      case "signal":
+        return this.signal(item);
+      case "profileChanged": {
+        const { user: userId, name } = this.client;
+        if (userId !== undefined && name !== undefined) this.people.learn([{ userId, name, profile: item.profile }]);
+        return;
+      }
       case "invited":
         return void this.countInvitations();
       case "stateChanged":
@@ -147,6 +176,7 @@ export class Session {
   }
 
   private event(conversation: ConversationId, event: Event): void {
+    this.typed(conversation, event.sender, false);
     if (event.sender === this.client.user) {
       if (event.content.kind === "message") this.judge.places(event.clientMessageId, conversation, event.seq);
     } else {
@@ -155,6 +185,21 @@ export class Session {
     }
     this.verdict.set(this.judge.verdict());
     this.timelines.get(conversation)?.live(event);
+  }
+
+  private signal({ conversation, user, kind }: SignalReceived): void {
+    if (kind === signals.TYPING || kind === signals.STOPPED) this.typed(conversation, user, kind === signals.TYPING);
+  }
+
+  private typed(conversation: string, user: number, isTyping: boolean): void {
+    const key = `${conversation} ${user}`;
+    clearTimeout(this.stopsTyping.get(key));
+    this.stopsTyping.delete(key);
+    const all = this.typing.get();
+    const held = all.get(conversation) ?? [];
+    if (isTyping) this.stopsTyping.set(key, setTimeout(() => this.typed(conversation, user, false), TYPES_MS));
+    if (held.includes(user) === isTyping) return;
+    this.typing.set(new Map(all).set(conversation, isTyping ? [...held, user] : held.filter((one) => one !== user)));
   }
 
   private async cameOnline(): Promise<void> {

@@ -3,7 +3,17 @@
  * to its messages, and the messages of this user that have no place in it yet.
  */
 
-import { type Acked, type Event, type HistoryPage, type SentMessage, TroupeError, type UserId } from "troupe-chat";
+import {
+  type Acked,
+  type ConversationId,
+  type Event,
+  type EventQuery,
+  type HistoryPage,
+  type Kept,
+  type SentMessage,
+  TroupeError,
+  type UserId,
+} from "troupe-chat";
 
 /** Events that are kept while the reader is at one end: the other end is loaded again. */
 const MOST = 2_000;
@@ -39,6 +49,8 @@ export interface Source {
   readonly user: UserId | undefined;
   historyBefore(conversation: string, before?: number, limit?: number): Promise<HistoryPage>;
   historyAfter(conversation: string, after?: number, limit?: number): Promise<HistoryPage>;
+  /** Events that this device holds, oldest first. */
+  kept(query: EventQuery): Promise<Kept[]>;
 }
 
 export class Timeline {
@@ -85,6 +97,7 @@ export class Timeline {
   /** Loads the latest page, or the events around a seq. */
   open(around?: number): Promise<void> {
     return this.load(async () => {
+      if (this.entries.length === 0) await this.show(around);
       if (around === undefined) {
         this.replace(await this.source.historyBefore(this.id, 0, PAGE));
         return;
@@ -94,6 +107,20 @@ export class Timeline {
       const at = older.events.at(-1)?.seq ?? around;
       this.append(await this.source.historyAfter(this.id, at, PAGE));
     });
+  }
+
+  /** What this device holds, until a node answers: the end of its part of the log. */
+  private async show(around: number | undefined): Promise<void> {
+    const kept = await this.source.kept({ conversation: this.id as ConversationId, limit: PAGE });
+    const events: Event[] = [];
+    for (const { event } of kept.reverse()) {
+      // Rows before a gap belong to another part.
+      if (events[0] !== undefined && event.seq !== events[0].seq - 1) break;
+      events.unshift(event);
+    }
+    if (events.length === 0 || (around !== undefined && around < (events[0]?.seq ?? 0))) return;
+    this.entries = events.map((event) => ({ event, reactions: [], countedTo: event.seq }));
+    this.changed();
   }
 
   /** Loads a page before the first entry. */

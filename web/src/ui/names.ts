@@ -13,8 +13,11 @@ export function userName(session: Session, id: number, t: Words): string {
 /** `name`: of the list, if it has the conversation. */
 export function roomName(session: Session, id: string, name: string | undefined, t: Words): string {
   if (id === EVERYONE) return t.everyone;
-  if (name !== undefined && name !== "") return name;
   const peer = session.peerOf(id);
+  // The list has the name of the account, and the user may show another one.
+  const shown = peer === undefined ? undefined : session.people.name(peer);
+  if (shown !== undefined && shown !== "") return shown;
+  if (name !== undefined && name !== "") return name;
   return peer === undefined ? id : userName(session, peer, t);
 }
 
