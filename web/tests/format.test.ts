@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dayOf, initialOf, isOnlyEmoji, listTime, nearDay, piecesOf } from "../src/core/format";
+import { dayOf, initialOf, isOnlyEmoji, listTime, marksOf, nearDay, piecesOf } from "../src/core/format";
 
 test("web addresses become links, and nothing else does", () => {
   expect(piecesOf("see https://a.example/x?y=1, or not")).toEqual([
@@ -36,4 +36,21 @@ test("days", () => {
 
 test("the sign of a name is its first character as people see it", () => {
   expect([initialOf("alice"), initialOf("张三"), initialOf("👩‍🚀 crew"), initialOf("")]).toEqual(["A", "张", "👩‍🚀", "?"]);
+});
+
+test("signs of Markdown, and texts that only look like them", () => {
+  const kinds = (text: string): string => marksOf(text).map(({ is, text: inner }) => `${is}:${inner}`).join("|");
+  expect(kinds("a **b** *c* `d*e*` ~~f~~")).toBe("text:a |bold:b|text: |italic:c|text: |code:d*e*|text: |strike:f");
+  expect(kinds("```js\nlet a = 1;\n```\nafter")).toBe("block:let a = 1;|text:after");
+  for (const plain of ["2*3*4", "a * b * c", "** **", "**", "`", "``", "snake_case_name", "*open", "5 ** 2", "```", "<b>x</b>", "~~~"]) {
+    expect(kinds(plain), plain).toBe(`text:${plain}`);
+  }
+});
+
+test("a hostile text is read in time", () => {
+  for (const text of ["*".repeat(60_000), "`".repeat(60_000), "**a".repeat(20_000), "~~ ".repeat(20_000), "```a".repeat(15_000), "http://".repeat(9_000)]) {
+    const begun = performance.now();
+    expect(marksOf(text).flatMap((mark) => piecesOf(mark.text)).length).toBeGreaterThan(0);
+    expect(performance.now() - begun).toBeLessThan(2_000);
+  }
 });

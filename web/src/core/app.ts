@@ -1,6 +1,17 @@
 /** From the first request of a page to a signed-in user, and back. */
 
-import { fallbackDialer, IndexedDbStore, type Locks, sharedByTabs, storeOfPlatform, TroupeError, Client, MemoryStore } from "troupe-chat";
+import {
+  Client,
+  type Dialer,
+  fallbackDialer,
+  IndexedDbStore,
+  type Locks,
+  MemoryStore,
+  sharedByTabs,
+  storeOfPlatform,
+  TroupeError,
+  websocketDialer,
+} from "troupe-chat";
 import { type Account, Accounts, type Link, linkOf, storeName } from "./accounts";
 import { Faults } from "./faults";
 import { type Keep, keepOf } from "./keep";
@@ -177,7 +188,8 @@ export class App {
     const { locks } = this.page.navigator as { locks?: Locks };
     // Tabs share a session only where they share its store.
     const share = isKept && locks !== undefined ? { share: sharedByTabs(store) } : {};
-    return new Session({ nodes: [this.origin], store: held, device, ...credentials, ...share }, !isKept);
+    const dialer = dialerOf(this.page.location.host);
+    return new Session({ nodes: [this.origin], store: held, device, dialer, ...credentials, ...share }, !isKept);
   }
 
   /** The address leads to another cluster now: its accounts are others. */
@@ -204,6 +216,12 @@ export class App {
       await pause(AGAIN);
     }
   }
+}
+
+/** Nodes answer HTTP of their own pages only, so only WebSockets lead to the others. */
+function dialerOf(host: string): Dialer {
+  const [own, other] = [fallbackDialer(), websocketDialer()];
+  return (to, events) => (to.authority === host ? own : other)(to, events);
 }
 
 /** `chrome-linux-3fa94c21`: a name by which a user recognises the browser in the list of devices. */

@@ -78,6 +78,34 @@ export function piecesOf(text: string): Piece[] {
 
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
+export type Mark =
+  | { readonly is: "text" | "bold" | "italic" | "strike" | "code"; readonly text: string }
+  /** A block of code. */
+  | { readonly is: "block"; readonly text: string };
+
+/**
+ * Blocks and signs of Markdown that a chat needs. What does not close is text; nothing nests, and a
+ * sign within a word is no sign.
+ */
+const MARKS = /```(?:[\w+-]*\n)?([\s\S]+?)```\n?|`([^`\n]+)`|(?<![\w*])\*\*(?=\S)([^*\n]*[^\s*])\*\*(?![\w*])|(?<![\w*])\*(?=\S)([^*\n]*[^\s*])\*(?![\w*])|(?<![\w~])~~(?=\S)([^~\n]*[^\s~])~~(?![\w~])/g;
+
+export function marksOf(text: string): Mark[] {
+  const marks: Mark[] = [];
+  let from = 0;
+  for (const found of text.matchAll(MARKS)) {
+    if (found.index > from) marks.push({ is: "text", text: text.slice(from, found.index) });
+    const [all, block, code, bold, italic, strike] = found;
+    if (block !== undefined) marks.push({ is: "block", text: block.replace(/\n$/, "") });
+    else if (code !== undefined) marks.push({ is: "code", text: code });
+    else if (bold !== undefined) marks.push({ is: "bold", text: bold });
+    else if (italic !== undefined) marks.push({ is: "italic", text: italic });
+    else marks.push({ is: "strike", text: strike ?? "" });
+    from = found.index + all.length;
+  }
+  if (from < text.length) marks.push({ is: "text", text: text.slice(from) });
+  return marks;
+}
+
 /** Whether a text is one to three emoji and nothing else: it is shown large. */
 export function isOnlyEmoji(text: string): boolean {
   if (text.length > 40) return false;

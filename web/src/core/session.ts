@@ -8,6 +8,7 @@ import {
   type Event,
   EVERYONE,
   type Incoming,
+  type SendOptions,
   type SentMessage,
   type SignalReceived,
   signals,
@@ -94,9 +95,8 @@ export class Session {
     return held;
   }
 
-  async send(conversation: string, text: string): Promise<void> {
-    // The judge has to know a message before its event can arrive.
-    await this.client.send(conversation, text);
+  async send(conversation: string, text: string, options: SendOptions = {}): Promise<void> {
+    await this.client.send(conversation, text, options);
   }
 
   /** This user types. Others hear of it now and then. */
@@ -157,7 +157,7 @@ export class Session {
         return this.signal(item);
       case "profileChanged": {
         const { user: userId, name } = this.client;
-        if (userId !== undefined && name !== undefined) this.people.learn([{ userId, name, profile: item.profile }]);
+        if (userId !== undefined && name !== undefined) this.people.learn([{ userId, name, profile: item.own.profile }]);
         return;
       }
       case "invited":

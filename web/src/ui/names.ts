@@ -1,6 +1,6 @@
 /** Names of users, conversations and events in the language of the page. */
 
-import { EVERYONE, type Event, wire } from "troupe-chat";
+import { EVERYONE, type Event, typedBody, wire } from "troupe-chat";
 import type { Session } from "../core/session";
 import type { Words } from "./words";
 
@@ -24,6 +24,29 @@ export function roomName(session: Session, id: string, name: string | undefined,
 export function roleName(role: number, t: Words): string {
   if (role === wire.Role.OWNER) return t.roles.owner;
   return role === wire.Role.ADMIN ? t.roles.admin : t.roles.member;
+}
+
+/** The text of a message, or words for a body that is no text. */
+export function messageText(content: { readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined }, t: Words): string {
+  if (content.text !== undefined) return content.text;
+  const body = typedBody(content.bodyKind, content.content);
+  if (body === undefined) return t.unsupportedMessage;
+  switch (body.type) {
+    case "emoji":
+      return body.value.emoji;
+    case "notice":
+      return body.value.text;
+    case "location": {
+      const { latitudeE7, longitudeE7, name } = body.value;
+      return [t.bodies.location, name, `${latitudeE7 / 1e7}, ${longitudeE7 / 1e7}`].filter((part) => part !== "").join(" · ");
+    }
+    case "image":
+    case "video":
+    case "file":
+      return [t.bodies[body.type], body.value.file?.name ?? "", body.value.caption].filter((part) => part !== "").join(" · ");
+    default:
+      return t.bodies[body.type];
+  }
 }
 
 /** One line about an event that is not a message. */
@@ -74,7 +97,7 @@ export function previewOf(session: Session, conversation: string, event: Event |
   const { content } = event;
   if (content.kind === "reacted") return `${nameOf(session, event.sender, t)} ${content.removed ? "" : content.emoji}`.trim();
   if (content.kind !== "message") return noteText(session, event, t);
-  const text = content.text ?? t.unsupportedMessage;
+  const text = messageText(content, t);
   if (event.sender === session.client.user) return `${t.you}: ${text}`;
   return session.peerOf(conversation) === undefined ? `${userName(session, event.sender, t)}: ${text}` : text;
 }

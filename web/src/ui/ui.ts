@@ -58,6 +58,18 @@ export function roomOfAddress(): string | undefined {
   return id;
 }
 
+// ---- the message that the next one answers, and a message to go to
+
+export interface Reply {
+  readonly conversation: string;
+  readonly seq: number;
+  readonly sender: number;
+  readonly text: string;
+}
+
+export const reply = new Value<Reply | undefined>(undefined);
+export const target = new Value<{ readonly conversation: string; readonly seq: number } | undefined>(undefined);
+
 // ---- dialogs
 
 export type Dialog =
