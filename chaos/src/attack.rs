@@ -7,6 +7,7 @@
 
 mod accounts;
 mod asking;
+mod contacts;
 mod descriptors;
 mod entry;
 mod frames;

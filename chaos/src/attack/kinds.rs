@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::site::{Setup, Site};
 use super::{
-    accounts, asking, descriptors, entry, frames, heads, invitations, listing, names, outsider, page, places,
+    accounts, asking, contacts, descriptors, entry, frames, heads, invitations, listing, names, outsider, page, places,
     pretender, reading, streams, waking,
 };
 
@@ -27,6 +27,7 @@ pub enum Attack {
     Administration,
     Answers,
     Links,
+    Contacts,
     HttpConnections,
     HttpBodies,
     HttpRequests,
@@ -37,7 +38,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 21] = [
+    pub const ALL: [Attack; 22] = [
         Attack::OversizedEntry,
         Attack::Waking,
         Attack::IdleConnections,
@@ -52,6 +53,7 @@ impl Attack {
         Attack::Administration,
         Attack::Answers,
         Attack::Links,
+        Attack::Contacts,
         Attack::HttpConnections,
         Attack::HttpBodies,
         Attack::HttpRequests,
@@ -77,6 +79,7 @@ impl Attack {
             Attack::Administration => "administration",
             Attack::Answers => "answers",
             Attack::Links => "links",
+            Attack::Contacts => "contacts",
             Attack::HttpConnections => "http-connections",
             Attack::HttpBodies => "http-bodies",
             Attack::HttpRequests => "http-requests",
@@ -103,6 +106,7 @@ impl Attack {
             Attack::Administration => "asks for the operations of administrators, without pause",
             Attack::Answers => "accepts and declines invitations that it does not have, without pause",
             Attack::Links => "guesses the codes of invite links, without pause",
+            Attack::Contacts => "asks 200 users for contacts and withdraws, without pause",
             Attack::HttpConnections => "holds slow heads, half bodies and HTTP/2 streams at both ports of every node",
             Attack::HttpBodies => "sends giant bodies, JSON bombs, and requests that hide another one",
             Attack::HttpRequests => "lists, reads, searches, logs in and registers by HTTP, without pause",
@@ -141,6 +145,7 @@ impl Attack {
             Attack::Administration => pretender::administer(site, time).await,
             Attack::Answers => pretender::answer(site, time).await,
             Attack::Links => pretender::guess(site, time).await,
+            Attack::Contacts => contacts::run(site, time).await,
             Attack::HttpConnections => heads::run(site, time).await,
             Attack::HttpBodies => heads::bodies(site, time).await,
             Attack::HttpRequests => asking::requests(site, time).await,
