@@ -11,6 +11,7 @@
 pub mod accept_invitation;
 pub mod acknowledge;
 pub mod admin;
+pub mod call;
 pub mod cancel_scheduled;
 pub mod change_contact;
 pub mod change_group;
@@ -290,6 +291,7 @@ operations! {
         Schedule schedule: Scheduled;
         CancelScheduled cancel_scheduled: Done;
         Signal signal: Done;
+        Call call: SendAck;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
         ChangeProfile change_profile: Done;

@@ -1,6 +1,7 @@
 //! One checker per promise. Each walks the history once, knows nothing of the server, and describes
 //! its findings.
 
+pub mod calls;
 pub mod contacts;
 pub mod cursors;
 pub mod device_order;
@@ -14,6 +15,7 @@ pub mod reactions;
 pub mod real_time;
 pub mod replicas;
 pub mod scheduled;
+pub mod signals;
 pub mod unread;
 
 use std::fmt;
@@ -61,10 +63,14 @@ pub enum Promise {
     Scheduled,
     /// Both users of a contact agree, and an acknowledged block is in force.
     Contacts,
+    /// One device takes a call, each call ends once, and its record is true.
+    Calls,
+    /// Only members send and get signals, each at most once.
+    Signals,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 14] = [
+    pub const ALL: [Promise; 16] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -79,6 +85,8 @@ impl Promise {
         Promise::Moderation,
         Promise::Scheduled,
         Promise::Contacts,
+        Promise::Calls,
+        Promise::Signals,
     ];
 
     /// The promise in words.
@@ -98,6 +106,8 @@ impl Promise {
             Promise::Moderation => "mutes, slow mode and bans hold in every place of the log",
             Promise::Scheduled => "scheduled messages are sent once, at their time, or cancelled or refused",
             Promise::Contacts => "both users of a contact agree, and an acknowledged block is in force",
+            Promise::Calls => "one device takes a call, and each call ends once, with a true record",
+            Promise::Signals => "signals pass between members only, each at most once",
         }
     }
 }
@@ -123,7 +133,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 14] = [
+pub const ALL: [Checker; 16] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -138,6 +148,8 @@ pub const ALL: [Checker; 14] = [
     ("moderation", moderation::check),
     ("scheduled", scheduled::check),
     ("contacts", contacts::check),
+    ("calls", calls::check),
+    ("signals", signals::check),
 ];
 
 /// Runs every checker.

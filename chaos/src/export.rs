@@ -272,6 +272,7 @@ mod tests {
             message,
             reaction: None,
             rule: None,
+            call: None,
         };
         let log = FinalLog {
             head: 2,

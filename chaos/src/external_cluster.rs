@@ -163,6 +163,7 @@ async fn read(client: &troupe_client::Client, conversation: ConversationId) -> R
                 message: matches!(event.kind, EventKind::Message(_)),
                 reaction: None,
                 rule: None,
+                call: None,
             });
         }
         if !page.more || page.events.is_empty() {

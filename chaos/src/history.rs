@@ -84,6 +84,20 @@ pub enum Record {
     Cancel { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, done: bool },
     /// A device asks for an act on its user's relation to another user, or learns its outcome.
     Contact { at: u64, asked: u64, device: DeviceNumber, user: u64, other: u64, act: ContactAct, outcome: Outcome },
+    /// A step of a call got a place: `accepts` is the call that the device took by it.
+    Called { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, accepts: Option<u64> },
+    /// A device learned that another one had taken the call.
+    Taken { at: u64, device: DeviceNumber, conversation: Conversation, call: u64 },
+    /// A device of `user` got a signal of `from`, passed on at `seq`. Each has an id of its own.
+    Signalled {
+        at: u64,
+        device: DeviceNumber,
+        user: u64,
+        conversation: Conversation,
+        from: u64,
+        id: MessageId,
+        seq: u64,
+    },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }
@@ -182,6 +196,18 @@ pub struct Entry {
     /// A change of the rules of a group; absent in histories of real processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
+    /// A step of a call; absent in histories of real processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallStep>,
+}
+
+/// A step of a call in a direct conversation. Its first step names it by its seq.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CallStep {
+    Started,
+    Answered { call: u64 },
+    Ended { call: u64, caller: u64, outcome: String, lasted_ms: u64 },
 }
 
 /// The change of an event to the rules of a group: its members, and their right to speak.

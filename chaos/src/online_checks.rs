@@ -57,6 +57,9 @@ impl OnlineChecks {
             | Record::Reacted { .. }
             | Record::Counted { .. }
             | Record::Keyed { .. }
+            | Record::Called { .. }
+            | Record::Taken { .. }
+            | Record::Signalled { .. }
             | Record::Schedule { .. }
             | Record::Scheduled { .. }
             | Record::Cancel { .. }

@@ -168,6 +168,7 @@ async fn contents(
                 message: row["message"].as_bool().context("message")?,
                 reaction: reaction.transpose().context("reaction")?,
                 rule: None,
+                call: None,
             });
         }
     }

@@ -104,16 +104,16 @@ pub enum Incoming {
     },
     /// This user has changed its profile, on any device.
     Profile(OwnProfile),
-    /// Another user types, or tells this device something that no log keeps. Omitted if the
-    /// application is slow.
+    /// Another user types, or tells this device something that no log keeps; may be omitted.
     Signal {
         conversation: ConversationId,
         from: UserId,
         /// The sending device, for an answer to it alone.
         device: u64,
-        /// See `troupe_core::signal`. One that the application does not know says nothing to it.
+        /// See `troupe_core::signal`.
         kind: u32,
         payload: Bytes,
+        seq: Seq,
     },
     /// This user's relation to another one has changed, by either.
     Contact(ContactInfo),

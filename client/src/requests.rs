@@ -3,6 +3,7 @@
 //! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
 //! at any node that answers, until the client's patience ends.
 
+mod calls;
 mod contacts;
 mod history;
 mod links;

@@ -9,7 +9,9 @@
 //! the events if its intent becomes a new kind of event. The fields of an entry have the numbers
 //! that they have in the content; numbers are never reused.
 
+mod append;
 mod ban;
+mod call;
 mod fact;
 mod link;
 mod list;
@@ -24,7 +26,9 @@ mod scheduled;
 mod settings;
 mod silence;
 
+pub use append::Append;
 pub use ban::Ban;
+pub use call::{ActiveCall, CALL_OVER, CallAnswer, CallOutcome};
 pub use fact::Fact;
 pub use link::{BAD_LINK, GroupLink, code_hash, link_id};
 pub(crate) use members::{check_count, distinct};
@@ -42,22 +46,11 @@ use bytes::Bytes;
 
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, Flags, Role};
-use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, TokenHash, UserId};
+use crate::id::{ConversationId, Seq, Timestamp, TokenHash, UserId};
 use crate::level::Level;
-use crate::machine::{Step, somebody};
+use crate::machine::Step;
 use crate::record::Conversation;
 use crate::text::clean;
-
-/// Gives an intent its place in a conversation's log, once per actor and client message id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Append {
-    pub conversation: ConversationId,
-    pub actor: UserId,
-    pub client_message_id: ClientMessageId,
-    /// The message of the same device that must already be in the log.
-    pub after: Option<ClientMessageId>,
-    pub intent: Intent,
-}
 
 // Every message moves as an intent and as an event, so a large content of another kind is boxed.
 const _: () = assert!(size_of::<Intent>() <= 64 && size_of::<EventKind>() <= 64);
@@ -214,6 +207,34 @@ list::intents! {
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_join_by_link(append, role, row, hash),
     }
+    /// `device`: of the caller, see [`crate::signal::device_tag`].
+    50 = StartCall { video: bool = 1, device: u64 = 2 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: true,
+        cost: 0,
+        refusals: call::REFUSALS,
+        check: |append| call::check(append.conversation),
+        decide: |step, append, _role, row| step.decide_start_call(append, row, *video, *device),
+    }
+    51 = AnswerCall { call: Seq = 1, answer: CallAnswer = 2, device: u64 = 3 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |append| call::check(append.conversation),
+        decide: |step, append, _role, row| step.decide_answer_call(append, row, *call, *answer, *device),
+    }
+    52 = EndCall { call: Seq = 1 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |append| call::check(append.conversation),
+        decide: |step, append, _role, row| step.decide_end_call(append, row, *call),
+    }
 }
 
 /// The numbers that kinds of events may have; an event without a kind has the number 0.
@@ -314,71 +335,31 @@ list::events! {
         words: "revoked an invite link".to_owned(),
         project: |step, conversation, row, event| step.project_revoked(conversation, row, *link),
     }
-}
-
-impl Append {
-    /// Whether 74c331d has a form for it: a message, or a change of a group without a predecessor.
-    pub fn is_of_first_level(&self) -> bool {
-        match self.intent {
-            Intent::Message(ref body) => body.is_of_first_level(),
-            _ => self.intent.since() == Level::FIRST && self.after.is_none() && self.conversation.is_group(),
-        }
+    /// The sender calls the other user, whose devices ring. The seq of this event names the call.
+    50 CALL_STARTED = CallStarted { video: bool = 1, device: u64 = 2 } => {
+        name: "call_started",
+        flags: Flags::default(),
+        words: if *video { "started a video call".to_owned() } else { "started a call".to_owned() },
+        project: |step, conversation, _row, event| step.project_call_started(conversation, event, *video),
     }
-
-    pub(crate) fn level(&self) -> Level {
-        if self.is_of_first_level() { Level::FIRST } else { self.intent.since().max(Level::SECOND) }
+    /// A device of the sender took the call; its others stop ringing.
+    51 CALL_ANSWERED = CallAnswered { call: Seq = 1, device: u64 = 2 } => {
+        name: "call_answered",
+        flags: Flags::default(),
+        words: format!("answered the call {call}"),
+        project: |step, conversation, _row, event| step.project_call_answered(conversation, event, *device),
     }
-
-    /// Rules of level 2 for messages, which level 1 had already: replicas of 0.1 do not know them.
-    pub(crate) fn check_typed(&self) -> Result<(), Rejection> {
-        match &self.intent {
-            Intent::Message(body) => body.check_typed(),
-            _ => Ok(()),
-        }
-    }
-
-    /// Refusals that need no state, checked before the dedup.
-    pub(crate) fn check(&self) -> Result<(), Rejection> {
-        somebody(self.actor)?;
-        if let ConversationId::Direct { low, high } = self.conversation
-            && (low == UserId(0) || low >= high)
-        {
-            return Err(Rejection::BadRequest("a direct conversation names two different users, the lower id first"));
-        }
-        if self.after == Some(self.client_message_id) {
-            return Err(Rejection::BadRequest("a message cannot follow itself: name the one before it"));
-        }
-        if self.intent.is_of_groups() && !self.conversation.is_group() {
-            return Err(Rejection::NotAGroup);
-        }
-        self.intent.check(self)
-    }
-}
-
-impl Intent {
-    /// Whether it lets its actor in, so that an outsider may ask for it.
-    pub fn lets_in(&self) -> bool {
-        matches!(self, Intent::Join | Intent::JoinByLink { .. })
-    }
-
-    /// Whether it lets an outsider of this group try. `link`: whether a code is that of a link.
-    pub fn opens(&self, row: &Conversation, link: impl FnOnce(&TokenHash) -> bool) -> bool {
-        match self {
-            Intent::Join => row.open,
-            Intent::JoinByLink { hash } => link(hash),
-            _ => false,
-        }
-    }
-
-    /// The one answer for a conversation that is missing and for one that the actor is not in.
-    // Invariant: private. The ids of groups can be enumerated, so a difference would reveal which
-    // of them exist.
-    pub fn outsider(&self) -> Rejection {
-        match self {
-            Intent::Join => Rejection::NotOpen,
-            Intent::JoinByLink { .. } => link::BAD_LINK.into(),
-            _ => Rejection::NotMember,
-        }
+    /// The record of a call. Its sender ended it; the caller is the sender if its time was over.
+    52 CALL_ENDED = CallEnded {
+        call: Seq = 1, caller: UserId = 2, video: bool = 3, outcome: CallOutcome = 4, lasted_ms: u64 = 5
+    } => {
+        name: "call_ended",
+        flags: Flags::default(),
+        words: match outcome {
+            CallOutcome::Talked => format!("ended a call of {} s", lasted_ms / 1_000),
+            outcome => format!("ended a call of {caller}: {}", outcome.name()),
+        },
+        project: |step, conversation, _row, _event| step.project_call_ended(conversation),
     }
 }
 

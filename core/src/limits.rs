@@ -276,6 +276,10 @@ pub const SIGNALS: (u64, u64) = (20, 200);
 /// Divisor: signals use this fraction of the room of a slow connection. Above it they are dropped,
 /// so that none takes the room of an event.
 pub const SIGNALS_SHARE: usize = 4;
+/// Milliseconds for which a call rings. Then it ends as missed.
+pub const CALL_RINGS_MS: u64 = 60_000;
+/// Milliseconds of the longest call. Then it ends, so that two lost devices block no other call.
+pub const CALL_MS: u64 = 12 * 3_600 * 1_000;
 /// Heads in one push between nodes; the next go in another.
 pub const HEADS_PER_PUSH: usize = 4_096;
 /// Conversations subscribed to, or sessions attached, in one request between nodes; the next go in

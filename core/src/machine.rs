@@ -33,6 +33,8 @@ pub mod report;
 pub mod session;
 mod user;
 
+pub(crate) use conversation::id_beside;
+
 use crate::command::Command;
 use crate::effect::Effect;
 use crate::error::Rejection;

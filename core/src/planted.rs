@@ -167,10 +167,14 @@ pub enum Bug {
     BlockNotSent,
     /// Hear of no acceptance of a request.
     ContactOneSided,
+    /// Let a second device take a call that was answered.
+    CallTwoWinners,
+    /// Pass the signal of a former member on.
+    SignalUnchecked,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 58] = [
+    pub const ALL: [Bug; 60] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -229,6 +233,8 @@ impl Bug {
         Bug::DueForgotten,
         Bug::BlockNotSent,
         Bug::ContactOneSided,
+        Bug::CallTwoWinners,
+        Bug::SignalUnchecked,
     ];
 
     pub fn name(self) -> &'static str {
@@ -292,6 +298,8 @@ impl Bug {
             Bug::DueForgotten => "due-forgotten",
             Bug::BlockNotSent => "block-not-sent",
             Bug::ContactOneSided => "contact-one-sided",
+            Bug::CallTwoWinners => "call-two-winners",
+            Bug::SignalUnchecked => "signal-unchecked",
         }
     }
 

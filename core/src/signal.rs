@@ -18,6 +18,8 @@ pub const TYPING: u32 = 1;
 pub const STOPPED: u32 = 2;
 /// The sender records a voice message.
 pub const RECORDING: u32 = 3;
+/// A device of the called user rings.
+pub const RINGING: u32 = 9;
 /// A session description of WebRTC.
 pub const DESCRIPTION: u32 = 10;
 /// A candidate of WebRTC.
@@ -33,7 +35,7 @@ pub const TOO_MANY_RECEIVERS: Refused = Refused {
 pub const REFUSALS: [Refused; 1] = [TOO_MANY_RECEIVERS];
 
 const BAD_KIND: Rejection =
-    Rejection::BadRequest("there is no such kind of signal: use 1 to 3, 10, 11, or one of your own from 1000 on");
+    Rejection::BadRequest("there is no such kind of signal: use 1 to 3, 9 to 11, or one of your own from 1000 on");
 const TOO_LONG: Rejection = Rejection::BadRequest("a signal carries at most 4096 bytes: send a message instead");
 const ADDRESSED: Rejection =
     Rejection::BadRequest("a signal in a group goes to all members: name a device in a direct conversation only");
@@ -61,7 +63,7 @@ pub fn device_tag(token: &TokenHash) -> u64 {
 impl Signal {
     /// The check that needs no state.
     pub fn check(&self) -> Result<(), Rejection> {
-        if !matches!(self.kind, TYPING | STOPPED | RECORDING | DESCRIPTION | CANDIDATE | OF_APPLICATIONS..) {
+        if !matches!(self.kind, TYPING | STOPPED | RECORDING | RINGING | DESCRIPTION | CANDIDATE | OF_APPLICATIONS..) {
             return Err(BAD_KIND);
         }
         if self.payload.len() > limits::SIGNAL_BYTES {
@@ -112,7 +114,7 @@ mod tests {
     #[test]
     fn a_signal_is_small_of_a_known_kind_and_not_to_a_crowd() {
         assert_eq!(signal(DIRECT, 0).check(), Ok(()));
-        for kind in [0, 4, 9, 12, 999] {
+        for kind in [0, 4, 8, 12, 999] {
             assert_eq!(Signal { kind, ..signal(DIRECT, 0) }.check(), Err(BAD_KIND), "{kind}");
         }
         let of = |bytes: usize| Signal { kind: u32::MAX, payload: vec![0; bytes].into(), ..signal(DIRECT, 0) };

@@ -8,6 +8,7 @@
 //! [`Failure`]: crate::wire::client::Failure
 
 mod body;
+mod call;
 mod contact;
 mod end;
 mod failure;
@@ -18,6 +19,7 @@ mod settings;
 mod token;
 
 pub use body::role;
+pub use call::call;
 pub use contact::{change_contact, contact, contact_change};
 pub use end::EndReason;
 pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_LOW, UNAVAILABLE};

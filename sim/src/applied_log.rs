@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_chaos::history::{Conversation, Count, Entry, FinalLog, Reaction, Rule};
+use troupe_chaos::history::{CallStep, Conversation, Count, Entry, FinalLog, Reaction, Rule};
 use troupe_core::event::{self, Role};
 use troupe_core::feature::{self, Reactions};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
@@ -149,6 +149,7 @@ fn entry(event: &Event) -> Entry {
         message: matches!(event.kind, EventKind::Message(_)),
         reaction: reaction(event),
         rule: rule(event),
+        call: call(event),
     }
 }
 
@@ -166,6 +167,20 @@ fn rule(event: &Event) -> Option<Rule> {
         }
         EventKind::Transferred { to } => Rule::Role { user: to.0, admin: true },
         EventKind::Disbanded => Rule::Disbanded,
+        _ => return None,
+    })
+}
+
+fn call(event: &Event) -> Option<CallStep> {
+    Some(match &event.kind {
+        EventKind::CallStarted { .. } => CallStep::Started,
+        EventKind::CallAnswered { call, .. } => CallStep::Answered { call: call.0 },
+        EventKind::CallEnded { call, caller, outcome, lasted_ms, .. } => CallStep::Ended {
+            call: call.0,
+            caller: caller.0,
+            outcome: outcome.name().to_owned(),
+            lasted_ms: *lasted_ms,
+        },
         _ => return None,
     })
 }

@@ -240,6 +240,38 @@ impl Evidence {
         self.record(|at| Record::Keyed { at, device, conversation, id, body, seq, duplicate });
     }
 
+    /// A step of a call has a place.
+    pub fn called(
+        &self,
+        device: DeviceNumber,
+        conversation: ConversationId,
+        id: &MessageId,
+        seq: u64,
+        accepts: Option<u64>,
+    ) {
+        let (place, id) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Called { at, device, conversation: place, id, seq, accepts });
+        self.seen.lock().conversations.insert(conversation);
+    }
+
+    /// Another device has taken the call.
+    pub fn taken(&self, device: DeviceNumber, conversation: ConversationId, call: u64) {
+        let conversation = conversation.to_string();
+        self.record(|at| Record::Taken { at, device, conversation, call });
+    }
+
+    pub fn signalled(
+        &self,
+        device: DeviceNumber,
+        (user, from): (UserId, UserId),
+        conversation: ConversationId,
+        id: &MessageId,
+        seq: u64,
+    ) {
+        let (conversation, id, user, from) = (conversation.to_string(), id.clone(), user.0, from.0);
+        self.record(|at| Record::Signalled { at, device, user, conversation, from, id, seq });
+    }
+
     /// A message that is to be sent at a time, before its first attempt.
     pub fn scheduling(
         &self,

@@ -15,7 +15,7 @@ use crate::runner::{self, Run};
 
 /// For each bug a seed that detects it, found by `--blind`. Runs change with the code; an outdated
 /// entry only costs time.
-const KNOWN: [(Bug, u64); 53] = [
+const KNOWN: [(Bug, u64); 55] = [
     (Bug::AckBeforeCommit, 0),
     (Bug::AckBeforeFsync, 2),
     (Bug::ForgetDedupOnRestart, 0),
@@ -69,6 +69,8 @@ const KNOWN: [(Bug, u64); 53] = [
     (Bug::DueForgotten, 9),
     (Bug::BlockNotSent, 13),
     (Bug::ContactOneSided, 13),
+    (Bug::CallTwoWinners, 3),
+    (Bug::SignalUnchecked, 3),
 ];
 
 pub struct Detection {

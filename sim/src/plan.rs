@@ -64,6 +64,8 @@ pub struct Society {
     pub guests: usize,
     /// Users that ask each other for contacts and block each other.
     pub acquaintances: usize,
+    /// The first user calls the second, which has two more devices. They type in groups, too.
+    pub calls: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -142,6 +144,9 @@ const IMPORTS: (u64, u64) = (8, 7);
 /// The same for moderation.
 const MODERATION: (u64, u64) = (11, 8);
 
+/// The same for calls and signals.
+const CALLS: (u64, u64) = (7, 3);
+
 /// The same for scheduled messages.
 const SCHEDULING: (u64, u64) = (13, 9);
 /// The same for contacts.
@@ -190,6 +195,7 @@ impl Plan {
         };
         plan.society.imports = seed % IMPORTS.0 == IMPORTS.1;
         plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
+        plan.society.calls = seed % CALLS.0 == CALLS.1 && plan.people.busy > 1;
         plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
         if plan.society.moderation {
             plan.people.churn = plan.people.churn.max(1);

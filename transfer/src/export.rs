@@ -240,6 +240,7 @@ impl Members {
             | Content::Banned { .. }
             | Content::LinkMade { .. }
             | Content::LinkRevoked { .. }
+            | Content::Call(_)
             | Content::BanLifted { .. }
             | Content::Text(_)
             | Content::Body { .. }

@@ -7,10 +7,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use troupe_core::event::{Context, Flags, Role, Seal};
+use troupe_core::event::{Context, Flags, Seal};
 use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, UserId};
 
 use crate::hex;
+pub use crate::line::call::Call;
+pub use crate::line::role::RoleWord;
+
+mod call;
+mod role;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,20 +165,13 @@ pub enum Content {
     LinkRevoked {
         link: u64,
     },
+    Call(Call),
     /// A kind of a later version, as it is.
     Unknown {
         kind: u32,
         flags: u64,
         base64: String,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RoleWord {
-    Member,
-    Admin,
-    Owner,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,26 +201,6 @@ fn is_false(value: &bool) -> bool {
 
 fn is_zero(value: &u64) -> bool {
     *value == 0
-}
-
-impl From<Role> for RoleWord {
-    fn from(role: Role) -> RoleWord {
-        match role {
-            Role::Member => RoleWord::Member,
-            Role::Admin => RoleWord::Admin,
-            Role::Owner => RoleWord::Owner,
-        }
-    }
-}
-
-impl From<RoleWord> for Role {
-    fn from(role: RoleWord) -> Role {
-        match role {
-            RoleWord::Member => Role::Member,
-            RoleWord::Admin => Role::Admin,
-            RoleWord::Owner => Role::Owner,
-        }
-    }
 }
 
 impl Conversation {
@@ -292,6 +270,15 @@ impl Event {
                 Content::LinkMade { hash: hex(&hash.0), uses: *uses, expires_ms: expires.0 }
             }
             EventKind::LinkRevoked { link } => Content::LinkRevoked { link: *link },
+            EventKind::CallStarted { video, device } => Content::Call(Call::Started { video: *video, device: *device }),
+            EventKind::CallAnswered { call, device } => Content::Call(Call::Answered { call: call.0, device: *device }),
+            EventKind::CallEnded { call, caller, video, outcome, lasted_ms } => Content::Call(Call::Ended {
+                call: call.0,
+                caller: named(*caller)?,
+                video: *video,
+                outcome: outcome.name().to_owned(),
+                lasted_ms: *lasted_ms,
+            }),
             EventKind::Unknown { kind, content } => Content::Unknown {
                 kind: *kind,
                 flags: event.seal.map_or(0, |seal| seal.flags.0),
@@ -323,6 +310,7 @@ impl Event {
                 Content::Muted { .. } | Content::Banned { .. } | Content::BanLifted { .. } => 24,
                 Content::LinkMade { .. } => 64,
                 Content::LinkRevoked { .. } => 16,
+                Content::Call(_) => 48,
                 Content::Disbanded {} => 0,
                 Content::Reacted { emoji, .. } | Content::TookBack { emoji, .. } => emoji.len(),
             }
@@ -375,6 +363,7 @@ impl Event {
                 expires: Timestamp(*expires_ms),
             },
             Content::LinkRevoked { link } => EventKind::LinkRevoked { link: *link },
+            Content::Call(call) => call.to_core(known)?,
             Content::Unknown { kind, flags: said, base64 } => {
                 flags = Some(Flags(*said));
                 EventKind::Unknown { kind: *kind, content: bytes(base64)?.into() }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use troupe_core::event::ContentHash;
+use troupe_core::feature::{CallAnswer, CallOutcome};
 use troupe_core::planted::Bug;
 use troupe_core::{ConversationId, Event, EventKind, Intent, Rejection, Seq, UserId};
 use troupe_proto::client;
@@ -119,6 +120,14 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::RevokeLink { link } => EventKind::LinkRevoked { link: *link },
         // The event does not say which link let its sender in.
         Intent::JoinByLink { .. } => EventKind::Added { users: vec![event.sender] },
+        // A repeat may come from a later login of the device.
+        Intent::StartCall { video, .. } => {
+            return matches!(&event.kind, EventKind::CallStarted { video: started, .. } if started == video);
+        }
+        Intent::AnswerCall { call, answer, .. } => return answers(event, *call, *answer),
+        Intent::EndCall { call } => {
+            return matches!(&event.kind, EventKind::CallEnded { call: ended, .. } if ended == call);
+        }
         // The event names only those that were no members then.
         Intent::Add { users } => {
             return added(event).is_some_and(|added| added.iter().all(|user| users.contains(user)));
@@ -131,6 +140,19 @@ fn says(event: &Event, intent: &Intent) -> bool {
     let erased = matches!(&event.kind, EventKind::Unknown { kind: number, content }
         if *number == kind.number() && content.is_empty());
     erased && event.seal.is_some_and(|seal| seal.content == ContentHash::of(&kind.content()))
+}
+
+fn answers(event: &Event, call: Seq, answer: CallAnswer) -> bool {
+    match &event.kind {
+        EventKind::CallAnswered { call: answered, .. } => *answered == call && answer == CallAnswer::Accept,
+        EventKind::CallEnded { call: ended, outcome: CallOutcome::Refused, .. } => {
+            *ended == call && answer == CallAnswer::Refuse
+        }
+        EventKind::CallEnded { call: ended, outcome: CallOutcome::Busy, .. } => {
+            *ended == call && answer == CallAnswer::Busy
+        }
+        _ => false,
+    }
 }
 
 fn added(event: &Event) -> Option<&[UserId]> {

@@ -1,11 +1,13 @@
 //! Tests of the checkers: a good history passes, and each corruption is reported under its own
 //! promise.
 
+mod calls;
 mod contacts;
 mod keys;
 mod moderation;
 mod reactions;
 mod scheduled;
+mod signals;
 mod spoilers;
 
 use proptest::prelude::*;
@@ -62,7 +64,16 @@ fn good(count: u64) -> History {
             unread: (read + 1..=seq).filter(|seq| seq % 2 == 0).count() as u64,
             first: 1,
         });
-        entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true, reaction: None, rule: None });
+        entries.push(Entry {
+            seq,
+            time_ms: at,
+            sender: user,
+            id: id(seq),
+            message: true,
+            reaction: None,
+            rule: None,
+            call: None,
+        });
     }
     let log = FinalLog { head: count, chain: "aa".into(), entries, counts: None };
     for node in 1..=3 {

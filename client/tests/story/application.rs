@@ -193,7 +193,7 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
             ("invited", json!({"conversation": conversation.to_string(), "by": by.0}))
         }
         Incoming::Profile(own) => ("profile", json!({"version": own.version})),
-        Incoming::Signal { conversation, from, device, kind, payload } => (
+        Incoming::Signal { conversation, from, device, kind, payload, seq } => (
             "signal",
             json!({
                 "conversation": conversation.to_string(),
@@ -201,6 +201,7 @@ fn shown(incoming: Incoming) -> (&'static str, Value) {
                 "device": device,
                 "kind": kind,
                 "payload": String::from_utf8_lossy(&payload),
+                "seq": seq.0,
             }),
         ),
         Incoming::Contact(contact) => ("contact", json!({"user": contact.user.0, "version": contact.version})),

@@ -1,5 +1,6 @@
 //! A field of an event's content, for forms other than protobuf.
 
+use super::{CallAnswer, CallOutcome};
 use crate::event::Role;
 use crate::id::{Seq, Timestamp, TokenHash, UserId};
 
@@ -32,5 +33,7 @@ from! {
     Timestamp: |time| Fact::Number(time.0);
     String: |text| Fact::Text(text.clone());
     Role: |role| Fact::Text(role.name().to_owned());
+    CallAnswer: |answer| Fact::Text(answer.name().to_owned());
+    CallOutcome: |outcome| Fact::Text(outcome.name().to_owned());
     bool: |flag| Fact::Flag(*flag);
 }

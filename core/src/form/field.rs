@@ -5,6 +5,7 @@ use prost::encoding::{self, DecodeContext, WireType, decode_key};
 
 use super::DecodeError;
 use crate::event::Role;
+use crate::feature::{CallAnswer, CallOutcome};
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, TokenHash, UserId};
 
 type Malformed = prost::DecodeError;
@@ -83,6 +84,12 @@ scalars! {
     };
     Role, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
         Role::of(raw).ok_or(invalid(field, "a role is member, admin or owner"))
+    };
+    CallAnswer, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
+        CallAnswer::of(raw).ok_or(invalid(field, "an answer to a call is accept, refuse or busy"))
+    };
+    CallOutcome, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
+        CallOutcome::of(raw).ok_or(invalid(field, "this version does not know how the call ended"))
     };
     String, Kept, String, string, |value| value.clone(), |raw, _field| Ok(raw);
     ConversationId, Kept, String, string, |value| value.to_string(), |raw, field| {

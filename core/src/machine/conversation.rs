@@ -103,7 +103,7 @@ impl Step<'_> {
 
     /// Gives an event the next place in the log and carries it out. `row` is written beside it. It
     /// fails before it writes, and only in a log that no clock will ever fill.
-    pub(super) fn place(
+    pub(crate) fn place(
         &mut self,
         conversation: ConversationId,
         row: &mut Conversation,
@@ -166,7 +166,7 @@ impl Step<'_> {
 
 /// The client message id of a second event of the same request: the request with its last bit
 /// flipped, hashed (xxh3, 128 bits, big-endian) so that it meets no id that a device counts up to.
-pub(super) fn id_beside(request: ClientMessageId) -> ClientMessageId {
+pub(crate) fn id_beside(request: ClientMessageId) -> ClientMessageId {
     let mut flipped = request.0;
     flipped[15] ^= 1;
     ClientMessageId(xxh3_128(&flipped).to_be_bytes())

@@ -17,6 +17,11 @@ impl Step<'_> {
         self.effects.push(Effect::DuePlanned { at });
     }
 
+    /// Takes planned work back.
+    pub(crate) fn unplan(&mut self, at: Timestamp, work: Work) {
+        self.state.delete::<Due>(&DueKey { at, work });
+    }
+
     /// Does what is due by the log's time, the earliest first. Work that fails is over, too: its
     /// own rows say why.
     pub(super) fn run_due(&mut self, c: &RunDue) -> Outcome {
@@ -32,6 +37,7 @@ impl Step<'_> {
                 Work::Scheduled { conversation, sender, id } => {
                     self.send_scheduled((conversation, sender, id), is_gone)
                 }
+                Work::Call { conversation, call } => self.end_call_by_time(conversation, call),
             }
             done += 1;
         }

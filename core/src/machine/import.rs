@@ -9,7 +9,7 @@ use super::{Outcome, Step, somebody};
 use crate::command::{AdvanceCursors, Append, Destination, IMPORTER, Import, Intent};
 use crate::error::{Refused, Rejection};
 use crate::event::{Event, EventKind, KINDS};
-use crate::feature::{DISBANDED, check_name};
+use crate::feature::{CallAnswer, CallOutcome, DISBANDED, check_name};
 use crate::id::{ConversationId, GroupId, Seq};
 use crate::limits;
 use crate::planted::Bug;
@@ -131,6 +131,12 @@ impl Step<'_> {
             return Err(SECOND_PLACE.into());
         }
         let role = self.role(conversation, event.sender);
+        // A missed call has its end from the clock.
+        if let EventKind::CallEnded { outcome: CallOutcome::Missed, .. } = &event.kind {
+            let held = self.call_of(conversation).filter(|held| held.caller == event.sender);
+            let by_time = held.and_then(|held| held.ended_by_time(event.time));
+            return if by_time.as_ref() == Some(&event.kind) { Ok(()) } else { Err(NOT_DECIDED.into()) };
+        }
         let Some(intent) = intent_of(event) else {
             let can_stand = matches!(&event.kind, EventKind::Unknown { kind, content }
                 if KINDS.contains(kind) && !EventKind::is_known(*kind) && content.len() <= limits::MESSAGE_BYTES);
@@ -144,7 +150,11 @@ impl Step<'_> {
         if role.is_none() && !append.intent.lets_in() {
             return Err(append.intent.outsider());
         }
-        let decided = self.decide(&append, role, row)?;
+        // At the time of the event, because calls are judged by it.
+        let now = std::mem::replace(&mut self.now, event.time);
+        let decided = self.decide(&append, role, row);
+        self.now = now;
+        let decided = decided?;
         if decided == event.kind { Ok(()) } else { Err(NOT_DECIDED.into()) }
     }
 }
@@ -167,6 +177,13 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Disbanded => Intent::Disband,
         EventKind::LinkMade { hash, uses, expires } => Intent::MakeLink { hash, uses, expires },
         EventKind::LinkRevoked { link } => Intent::RevokeLink { link },
+        EventKind::CallStarted { video, device } => Intent::StartCall { video, device },
+        EventKind::CallAnswered { call, device } => Intent::AnswerCall { call, answer: CallAnswer::Accept, device },
+        EventKind::CallEnded { call, outcome, .. } => match outcome {
+            CallOutcome::Busy => Intent::AnswerCall { call, answer: CallAnswer::Busy, device: 0 },
+            CallOutcome::Refused => Intent::AnswerCall { call, answer: CallAnswer::Refuse, device: 0 },
+            CallOutcome::Talked | CallOutcome::Cancelled | CallOutcome::Missed => Intent::EndCall { call },
+        },
         EventKind::Created { .. } | EventKind::Unknown { .. } => return None,
     })
 }

@@ -5,7 +5,7 @@
 
 use super::{Family, Key, Part, Parts, Table};
 use crate::form::DecodeError;
-use crate::id::{ClientMessageId, ConversationId, Slot, Timestamp, UserId};
+use crate::id::{ClientMessageId, ConversationId, Seq, Slot, Timestamp, UserId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due;
@@ -21,14 +21,17 @@ pub struct DueKey {
 pub enum Work {
     /// A scheduled message is placed, or its row is over.
     Scheduled { conversation: ConversationId, sender: UserId, id: ClientMessageId },
+    /// A call has rung, or lasted, for too long.
+    Call { conversation: ConversationId, call: Seq },
 }
 
 const SCHEDULED: u8 = 1;
+const CALL: u8 = 50;
 
 impl Work {
     pub fn slot(&self) -> Slot {
         match self {
-            Work::Scheduled { conversation, .. } => conversation.slot(),
+            Work::Scheduled { conversation, .. } | Work::Call { conversation, .. } => conversation.slot(),
         }
     }
 
@@ -36,6 +39,7 @@ impl Work {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Work::Scheduled { sender, .. } => Some(*sender),
+            Work::Call { .. } => None,
         }
     }
 }
@@ -49,6 +53,11 @@ impl Part for Work {
                 Part::write(sender, out);
                 Part::write(id, out);
             }
+            Work::Call { conversation, call } => {
+                out.push(CALL);
+                Part::write(conversation, out);
+                Part::write(call, out);
+            }
         }
     }
 
@@ -59,6 +68,7 @@ impl Part for Work {
                 sender: Part::read(parts)?,
                 id: Part::read(parts)?,
             }),
+            CALL => Some(Work::Call { conversation: Part::read(parts)?, call: Part::read(parts)? }),
             _ => None,
         }
     }

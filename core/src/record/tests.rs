@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Body, Event, EventKind};
-use crate::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount};
+use crate::feature::{
+    ActiveCall, Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
+};
 use crate::fold;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
@@ -35,7 +37,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 39] = about![
+const ALL: [About; 40] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -74,6 +76,7 @@ const ALL: [About; 39] = about![
     Due,
     Scheduled,
     ScheduledCount,
+    ActiveCall,
     Event,
 ];
 

@@ -345,6 +345,7 @@ fn stories_go_everywhere() {
             EventKind::Transferred { .. } => "transferred",
             EventKind::Disbanded => "disbanded",
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => "link",
+            EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => "call",
             EventKind::Unknown { .. } => "unknown",
         }));
     }

@@ -80,6 +80,9 @@ impl Reference {
             }
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
+            EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => {
+                panic!("no story has calls")
+            }
             EventKind::Disbanded => {
                 self.owed.extend(self.members.keys().map(|user| (seq, *user, false)));
                 self.members.clear();
@@ -317,6 +320,9 @@ impl Reference {
             (Intent::Disband, _) => Ok(EventKind::Disbanded),
             (Intent::MakeLink { .. } | Intent::RevokeLink { .. } | Intent::JoinByLink { .. }, _) => {
                 panic!("no story has links")
+            }
+            (Intent::StartCall { .. } | Intent::AnswerCall { .. } | Intent::EndCall { .. }, _) => {
+                panic!("no story has calls")
             }
             (Intent::SetRole { .. }, Some(Role::Member | Role::Admin)) => Err(Rejection::NotAllowed),
             (Intent::SetRole { user, role }, _) => match self.members.get(user) {

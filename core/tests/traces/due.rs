@@ -73,6 +73,7 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                 Work::Scheduled { sender, id, .. } => {
                     format!("{}: message {} of {}", key.at, show::id(id), show::name(world, sender))
                 }
+                Work::Call { call, .. } => format!("{}: call {call}", key.at),
             };
             Ok(rows.iter().map(|(key, _)| row(key)).collect())
         }

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod bodies;
+mod calls;
 mod due;
 mod imports;
 mod people;

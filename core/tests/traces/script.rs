@@ -19,7 +19,7 @@
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`]
-//! people: see [`crate::people`]
+//! people: see [`crate::people`]; calls: see [`crate::calls`]
 //! show settings team · show bans team · show reactions team anna bert ... · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
@@ -38,12 +38,12 @@ use troupe_core::{
 };
 
 use crate::accounts;
-use crate::bodies;
 use crate::due;
 use crate::imports;
 use crate::people;
 use crate::show;
 use crate::world::World;
+use crate::{bodies, calls};
 
 /// Runs one line and returns its results, a line each.
 pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
@@ -76,6 +76,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             return Ok(world.apply(&Command::Register(command), Some(&called)));
         }
         ["import", rest @ ..] => return imports::run(world, rest),
+        [verb, rest @ ..] if calls::knows(verb) => return calls::run(world, verb, rest),
         [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
         [verb, rest @ ..] if people::knows(verb) => return people::run(world, verb, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
@@ -233,6 +234,7 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
 
 fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
     match words {
+        ["call", conversation] => calls::shown(world, conversation),
         ["scheduled" | "due", ..] => due::shown(world, words),
         ["log", conversation] => {
             let events = world.state.events(world.conversation(conversation)?);

@@ -86,7 +86,11 @@ pub fn event(world: &World, event: &Event) -> String {
         EventKind::Banned { user, lifted: false } => format!("banned {}", name(world, *user)),
         EventKind::Banned { user, lifted: true } => format!("lifted the ban of {}", name(world, *user)),
         EventKind::LinkMade { hash, uses, .. } => format!("made the link {} for {uses} uses", text(&hash.0)),
-        kind @ EventKind::LinkRevoked { .. } => kind.words(),
+        kind @ (EventKind::LinkRevoked { .. } | EventKind::CallStarted { .. }) => kind.words(),
+        EventKind::CallAnswered { call, device } => format!("answered the call {call} with the device {device}"),
+        EventKind::CallEnded { call, caller, outcome, lasted_ms, .. } => {
+            format!("call {call} of {} ended: {}, {lasted_ms} ms", name(world, *caller), outcome.name())
+        }
         EventKind::Transferred { to } => format!("handed over to {}", name(world, *to)),
         EventKind::RoleChanged { user, role: to } => format!("made {} {}", name(world, *user), role(*to)),
     };

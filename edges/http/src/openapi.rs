@@ -26,6 +26,7 @@ const TAGS: &[(&str, &str)] = &[
     ("accounts", "Registration, login and logout"),
     ("me", "The caller's own account and sessions"),
     ("messages", "Send and history"),
+    ("calls", "Calls between two users"),
     ("signals", "Typing, and what devices tell each other without a log"),
     ("events", "What happens, as it happens"),
     ("conversations", "The conversation list, groups, positions and invitations"),

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod bodies;
+pub mod calls;
 pub mod contacts;
 pub mod conversations;
 pub mod event;
@@ -42,6 +43,11 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))
         .routes(routes!(signals::send))
+        .routes(routes!(calls::start))
+        .routes(routes!(calls::accept))
+        .routes(routes!(calls::refuse))
+        .routes(routes!(calls::busy))
+        .routes(routes!(calls::end))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))

@@ -54,6 +54,16 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
             wire::LinkMade { hash: hash.0.to_vec().into(), uses: *uses, expires_ms: expires.0 }.encode_to_vec()
         }
         EventKind::LinkRevoked { link } => wire::LinkRevoked { link: *link }.encode_to_vec(),
+        EventKind::CallStarted { video, device } => {
+            wire::CallStarted { video: *video, device: *device }.encode_to_vec()
+        }
+        EventKind::CallAnswered { call, device } => {
+            wire::CallAnswered { call: call.0, device: *device }.encode_to_vec()
+        }
+        EventKind::CallEnded { call, caller, video, outcome, lasted_ms } => {
+            let (call, caller, outcome) = (call.0, caller.0, wire::CallOutcome::from(*outcome).into());
+            wire::CallEnded { call, caller, video: *video, outcome, lasted_ms: *lasted_ms }.encode_to_vec()
+        }
         EventKind::Unknown { .. } => return None,
     })
 }

@@ -237,6 +237,7 @@ fn image() -> Content {
 #[test]
 fn event() {
     let event = |kind| Event { seq: Seq(300), time: NOW, sender: ALICE, client_message_id: ID, kind, seal: None };
+    let [started, answered, ended] = people::calls();
     let kinds = [
         ("text", EventKind::Message(Body::text("hello, мир"))),
         ("unknown_kind", EventKind::Message(Body { kind: 4_711, content: vec![0, 255].into(), context: None })),
@@ -257,6 +258,9 @@ fn event() {
         ("disbanded", EventKind::Disbanded),
         ("link_made", EventKind::LinkMade { hash: TOKEN, uses: 3, expires: NOW }),
         ("link_revoked", EventKind::LinkRevoked { link: 77 }),
+        started,
+        answered,
+        ended,
         ("later_kind", EventKind::Unknown { kind: 77, content: vec![8, 1, 255].into() }),
         ("without_kind", EventKind::Unknown { kind: 0, content: Default::default() }),
     ];

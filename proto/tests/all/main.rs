@@ -11,7 +11,9 @@ mod record;
 mod total;
 mod values;
 
-use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount};
+use troupe_core::feature::{
+    ActiveCall, Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
+};
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Block, Contact, ContactBook, Conversation, Cursor, Gate, InboxEntry, Invitation, Invite, Member,
@@ -45,7 +47,8 @@ macro_rules! kept {
 }
 
 kept!(
-    troupe_core::form::Record: AuditRow,
+    troupe_core::form::Record: ActiveCall,
+    AuditRow,
     Ban,
     Block,
     Contact,

@@ -179,6 +179,8 @@ fn limits_are_those_of_the_program() {
         ("payload of a signal", limits::SIGNAL_BYTES, "bytes"),
         ("members of a group with signals", limits::SIGNAL_MEMBERS, "users"),
         ("signals of a user", limits::SIGNALS.0 as usize, "per second"),
+        ("a call rings", limits::CALL_RINGS_MS as usize, "milliseconds"),
+        ("a call lasts", limits::CALL_MS as usize, "milliseconds"),
         ("sessions of a user", limits::SESSIONS_PER_USER, "sessions"),
         ("page of history", limits::PAGE_EVENTS, "events"),
         ("page of history, bodies", limits::PAGE_BYTES, "bytes"),

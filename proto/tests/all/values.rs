@@ -202,7 +202,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (token_hash(), any::<u32>(), time())
             .prop_map(|(hash, uses, expires)| EventKind::LinkMade { hash, uses, expires }),
         1 => number().prop_map(|link| EventKind::LinkRevoked { link }),
-        2 => later_kind(),
+        5 => prop_oneof![later_kind(), people::call()],
     ];
     (seq(), time(), user(), message_id(), kind, seal()).prop_map(
         |(seq, time, sender, client_message_id, kind, seal)| {

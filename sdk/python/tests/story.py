@@ -440,7 +440,7 @@ def _shown(item: troupe.Incoming) -> tuple[str, Value]:
             return "profile", {"version": item.version}
         case troupe.SignalReceived():
             told = {"conversation": item.conversation, "user": item.user, "device": item.device, "kind": item.kind}
-            return "signal", {**told, "payload": item.payload.decode()}
+            return "signal", {**told, "payload": item.payload.decode(), "seq": item.seq}
         case troupe.ContactChanged():
             return "contact", {"user": item.contact.user_id, "version": item.contact.version}
         case troupe.CursorMoved():

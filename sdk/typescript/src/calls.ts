@@ -208,6 +208,11 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         value: { conversation, name: textOf(name), avatar: textOf(avatar), notice: textOf(notice), members: numberOf(members) },
       }));
     }
+    case "call": {
+      const { conversation, request: key, step } = request.value;
+      const call = stepOf(conversation, step);
+      return call === undefined ? undefined : placed({ ...call, key: hex(key) }, conversation, key);
+    }
     case "signal": {
       const { conversation, kind, payload, device } = request.value;
       return one(post(`${of(conversation)}/signals`, { kind, payload: base64Of(payload), device }), () => DONE);
@@ -268,6 +273,23 @@ function get(path: string, query: Record<string, string | number | undefined> = 
 
 function of(conversation: string): string {
   return `/v1/conversations/${encodeURIComponent(conversation)}`;
+}
+
+function stepOf(conversation: string, step: wire.Call["step"]): Call | undefined {
+  const path = `${of(conversation)}/calls`;
+  switch (step?.case) {
+    case "start":
+      return { method: "POST", path, body: { video: step.value.video } };
+    case "answer": {
+      // Another number is no path of the API, so the answer is a refusal.
+      const word = ["unknown", "accept", "refuse", "busy"][step.value.answer] ?? "unknown";
+      return { method: "POST", path: `${path}/${step.value.call}/${word}` };
+    }
+    case "end":
+      return { method: "POST", path: `${path}/${step.value}/end` };
+    default:
+      return undefined;
+  }
 }
 
 function changeOf(conversation: string, change: NonNullable<wire.ChangeGroup["change"]>, me: number): Call | undefined {

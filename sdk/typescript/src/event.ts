@@ -108,6 +108,19 @@ export type Content =
   /** `hash` is that of the secret code. */
   | { readonly kind: "linkMade"; readonly hash: Uint8Array; readonly uses: number; readonly expiresMs: number }
   | { readonly kind: "linkRevoked"; readonly link: number }
+  /** The sender calls the other user with this device. The seq of the event names the call. */
+  | { readonly kind: "callStarted"; readonly video: boolean; readonly device: number }
+  /** This device of the sender took the call. */
+  | { readonly kind: "callAnswered"; readonly call: Seq; readonly device: number }
+  /** The record of a call. */
+  | {
+      readonly kind: "callEnded";
+      readonly call: Seq;
+      readonly caller: UserId;
+      readonly video: boolean;
+      readonly outcome: wire.CallOutcome;
+      readonly lastedMs: number;
+    }
   /** A kind, or a content, that this version does not know. Show it as such. */
   | { readonly kind: "unsupported"; readonly number: number; readonly content: Uint8Array };
 
@@ -179,7 +192,22 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [24, (): Content => ({ kind: "disbanded" })],
   [25, (content: Uint8Array): Content => ({ kind: "linkMade", ...wire.LinkMade.decode(content) })],
   [26, (content: Uint8Array): Content => ({ kind: "linkRevoked", link: wire.LinkRevoked.decode(content).link })],
+  [50, (content: Uint8Array): Content => ({ kind: "callStarted", ...wire.CallStarted.decode(content) })],
+  [51, callAnswered],
+  [52, callEnded],
 ]);
+
+function callAnswered(content: Uint8Array): Content {
+  const { call, device } = wire.CallAnswered.decode(content);
+  return { kind: "callAnswered", call: seq(call), device };
+}
+
+/** Undefined: an outcome of a later version. */
+function callEnded(content: Uint8Array): Content | undefined {
+  const { call, caller, video, outcome, lastedMs } = wire.CallEnded.decode(content);
+  const known = outcome >= wire.CallOutcome.TALKED && outcome <= wire.CallOutcome.MISSED;
+  return known ? { kind: "callEnded", call: seq(call), caller: userId(caller), video, outcome, lastedMs } : undefined;
+}
 
 function message(content: Uint8Array): Content {
   const { kind, content: bytes, context } = wire.Body.decode(content);

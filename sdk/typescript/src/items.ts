@@ -84,6 +84,8 @@ export interface SignalReceived {
   readonly device: number;
   readonly kind: number;
   readonly payload: Uint8Array;
+  /** The head of the conversation at that moment. */
+  readonly seq: Seq;
 }
 
 export type Incoming =

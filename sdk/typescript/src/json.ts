@@ -16,6 +16,13 @@ const ROLES = new Map([
   ["admin", wire.Role.ADMIN],
   ["owner", wire.Role.OWNER],
 ]) as ReadonlyMap<unknown, number>;
+const OUTCOMES = new Map([
+  ["talked", wire.CallOutcome.TALKED],
+  ["refused", wire.CallOutcome.CALL_REFUSED],
+  ["busy", wire.CallOutcome.CALL_BUSY],
+  ["cancelled", wire.CallOutcome.CANCELLED],
+  ["missed", wire.CallOutcome.MISSED],
+]) as ReadonlyMap<unknown, number>;
 const utf8 = new TextEncoder();
 
 export function objectOf(value: unknown): Json {
@@ -211,6 +218,19 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
     }
     case "settings_changed":
       return [20, wire.GroupSettings.encode(settingsOf(body))];
+    case "call_started": {
+      const { video, device } = body;
+      return [50, wire.CallStarted.encode({ video: video === true, device: numberOf(device) })];
+    }
+    case "call_answered": {
+      const { call, device } = body;
+      return [51, wire.CallAnswered.encode({ call: numberOf(call), device: numberOf(device) })];
+    }
+    case "call_ended": {
+      const { call, caller, video, outcome, lasted_ms } = body;
+      const how = { video: video === true, outcome: OUTCOMES.get(outcome) ?? 0, lastedMs: numberOf(lasted_ms) };
+      return [52, wire.CallEnded.encode({ call: numberOf(call), caller: numberOf(caller), ...how })];
+    }
     case "muted":
       return [21, wire.Muted.encode({ user: numberOf(user), untilMs: numberOf(body["until_ms"]) })];
     case "banned":

@@ -271,8 +271,8 @@ export class Link {
       case "conversation":
         return push.value.present ? this.meet(conversation, push.value.head) : this.leave(conversation);
       case "signal": {
-        const { userId: user, device, kind, payload } = push.value;
-        return driver.tell({ type: "signal", conversation, user: userId(user), device, kind, payload });
+        const { userId: user, device, kind, payload, seq: at } = push.value;
+        return driver.tell({ type: "signal", conversation, user: userId(user), device, kind, payload, seq: seq(at) });
       }
       case "invitation":
         return driver.tell({ type: "invited", conversation, by: userId(push.value.invitedBy) });

@@ -158,6 +158,30 @@ export abstract class Requests extends PeopleRequests {
     await this.call({ case: "cancelScheduled", value }, "done");
   }
 
+  /**
+   * Calls the other user of a direct conversation, whose devices ring for a minute. The seq of the
+   * answer names the call.
+   */
+  startCall(conversation: string, video = false, change: Change = {}): Promise<Acked> {
+    return this.callStep(conversation, { case: "start", value: { video } }, change);
+  }
+
+  /** Takes a call, or refuses it. One device takes it: all others get `already_answered`. */
+  answerCall(conversation: string, call: number, answer: wire.CallAnswer, change: Change = {}): Promise<Acked> {
+    return this.callStep(conversation, { case: "answer", value: { call, answer } }, change);
+  }
+
+  /** Hangs up, or takes a call back that rings. */
+  endCall(conversation: string, call: number, change: Change = {}): Promise<Acked> {
+    return this.callStep(conversation, { case: "end", value: call }, change);
+  }
+
+  private async callStep(conversation: string, step: NonNullable<wire.Call["step"]>, change: Change): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), step };
+    return acked(request, await this.call({ case: "call", value } as Request, "sendAck"));
+  }
+
   /** Tells the other members that this user types. Repeat it every few seconds while that lasts. */
   sendTyping(conversation: string): Promise<void> {
     return this.signal(conversation, TYPING);

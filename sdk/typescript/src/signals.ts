@@ -6,6 +6,8 @@ export const TYPING = 1;
 export const STOPPED = 2;
 /** The sender records a voice message. */
 export const RECORDING = 3;
+/** A device of the called user rings. */
+export const RINGING = 9;
 /** A session description of WebRTC. */
 export const DESCRIPTION = 10;
 /** A candidate of WebRTC. */

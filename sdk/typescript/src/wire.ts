@@ -32,6 +32,17 @@ export const FailureKind = {
 /** A value of FailureKind, or one of a later version. */
 export type FailureKind = number;
 
+export const CallOutcome = {
+  CALL_OUTCOME_UNSPECIFIED: 0,
+  TALKED: 1,
+  CALL_REFUSED: 2,
+  CALL_BUSY: 3,
+  CANCELLED: 4,
+  MISSED: 5,
+} as const;
+/** A value of CallOutcome, or one of a later version. */
+export type CallOutcome = number;
+
 export const Role = {
   ROLE_UNSPECIFIED: 0,
   MEMBER: 1,
@@ -40,6 +51,15 @@ export const Role = {
 } as const;
 /** A value of Role, or one of a later version. */
 export type Role = number;
+
+export const CallAnswer = {
+  CALL_ANSWER_UNSPECIFIED: 0,
+  ACCEPT: 1,
+  REFUSE: 2,
+  BUSY: 3,
+} as const;
+/** A value of CallAnswer, or one of a later version. */
+export type CallAnswer = number;
 
 export const JoinPolicy = {
   JOIN_UNSPECIFIED: 0,
@@ -258,6 +278,7 @@ export interface ClientFrame {
     | { case: "listScheduled"; value: ListScheduled }
     | { case: "cancelScheduled"; value: CancelScheduled }
     | { case: "signal"; value: Signal }
+    | { case: "call"; value: Call }
     | { case: "changeProfile"; value: ChangeProfile }
     | { case: "showProfile"; value: ShowProfile }
     | { case: "changeContact"; value: ChangeContact }
@@ -303,6 +324,7 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [171, "listScheduled", () => ListScheduled, "oneof", "request"],
   [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
   [185, "signal", () => Signal, "oneof", "request"],
+  [186, "call", () => Call, "oneof", "request"],
   [220, "changeProfile", () => ChangeProfile, "oneof", "request"],
   [221, "showProfile", () => ShowProfile, "oneof", "request"],
   [222, "changeContact", () => ChangeContact, "oneof", "request"],
@@ -766,6 +788,39 @@ export const LinkRevoked = /* @__PURE__ */ message<LinkRevoked>("LinkRevoked", [
   [1, "link", "uint64"],
 ]);
 
+export interface CallStarted {
+  video: boolean;
+  device: number;
+}
+export const CallStarted = /* @__PURE__ */ message<CallStarted>("CallStarted", [
+  [1, "video", "bool"],
+  [2, "device", "uint64"],
+]);
+
+export interface CallAnswered {
+  call: number;
+  device: number;
+}
+export const CallAnswered = /* @__PURE__ */ message<CallAnswered>("CallAnswered", [
+  [1, "call", "uint64"],
+  [2, "device", "uint64"],
+]);
+
+export interface CallEnded {
+  call: number;
+  caller: number;
+  video: boolean;
+  outcome: CallOutcome;
+  lastedMs: number;
+}
+export const CallEnded = /* @__PURE__ */ message<CallEnded>("CallEnded", [
+  [1, "call", "uint64"],
+  [2, "caller", "uint64"],
+  [3, "video", "bool"],
+  [4, "outcome", "enum"],
+  [5, "lastedMs", "uint64"],
+]);
+
 export interface EventPush {
   conversation: string;
   event?: WireEvent | undefined;
@@ -897,6 +952,39 @@ export const SignalPush = /* @__PURE__ */ message<SignalPush>("SignalPush", [
   [4, "kind", "uint32"],
   [5, "payload", "bytes"],
   [6, "seq", "uint64"],
+]);
+
+export interface Call {
+  request: Uint8Array;
+  conversation: string;
+  step?:
+    | { case: "start"; value: StartCall }
+    | { case: "answer"; value: AnswerCall }
+    | { case: "end"; value: number }
+    | undefined;
+}
+export const Call = /* @__PURE__ */ message<Call>("Call", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "start", () => StartCall, "oneof", "step"],
+  [4, "answer", () => AnswerCall, "oneof", "step"],
+  [5, "end", "uint64", "oneof", "step"],
+]);
+
+export interface StartCall {
+  video: boolean;
+}
+export const StartCall = /* @__PURE__ */ message<StartCall>("StartCall", [
+  [1, "video", "bool"],
+]);
+
+export interface AnswerCall {
+  call: number;
+  answer: CallAnswer;
+}
+export const AnswerCall = /* @__PURE__ */ message<AnswerCall>("AnswerCall", [
+  [1, "call", "uint64"],
+  [2, "answer", "enum"],
 ]);
 
 export interface ListConversations {

@@ -29,9 +29,10 @@ test("each request over a WebSocket has its form over HTTP", () => {
   for (const [name, kind] of armsOf(wire.ClientFrame, "request")) {
     const changes = { changeGroup: wire.ChangeGroup, changeContact: wire.ChangeContact } as const;
     const changed = name in changes ? armsOf(changes[name as keyof typeof changes], "change") : [];
-    const inner = name === "admin" ? armsOf(wire.Admin, "operation") : changed;
+    const stepped = name === "call" ? armsOf(wire.Call, "step") : changed;
+    const inner = name === "admin" ? armsOf(wire.Admin, "operation") : stepped;
     if (inner.length === 0) look(name, { case: name, value: emptyOf(kind) });
-    const field = name === "admin" ? "operation" : "change";
+    const field = name === "admin" ? "operation" : name === "call" ? "step" : "change";
     for (const [arm, of] of inner) {
       const value = { ...(emptyOf(kind) as object), [field]: { case: arm, value: emptyOf(of) } };
       look(`${name}.${arm}`, { case: name, value });
@@ -45,6 +46,16 @@ test("each request over a WebSocket has its form over HTTP", () => {
 function answered(request: ClientRequest, ...answers: Json[]): unknown {
   return callOf(request, 7)?.read(answers);
 }
+
+test("each step of a call has its path", () => {
+  const step = (of: wire.Call["step"]): unknown => callOf({ case: "call", value: { request: ID, conversation: "d3-5", step: of } }, 7)?.calls[0]?.path;
+  const path = "/v1/conversations/d3-5/calls";
+  assert.equal(step({ case: "start", value: { video: true } }), path);
+  const answers = [wire.CallAnswer.ACCEPT, wire.CallAnswer.REFUSE, wire.CallAnswer.BUSY];
+  const paths = answers.map((answer) => step({ case: "answer", value: { call: 9, answer } }));
+  assert.deepEqual(paths, [`${path}/9/accept`, `${path}/9/refuse`, `${path}/9/busy`]);
+  assert.equal(step({ case: "end", value: 9 }), `${path}/9/end`);
+});
 
 test("a reaction has a place, or there was nothing to do", () => {
   const react = (remove: boolean): ClientRequest => ({ case: "react", value: { request: ID, conversation: "g5", seq: 3, emoji: "👍", remove } });

@@ -267,6 +267,11 @@ test("each kind of event is the same over HTTP", () => {
   assert.deepEqual(content("added", { users: ["5", "9007199254740991"] }), { kind: "added", users: [5, Number.MAX_SAFE_INTEGER] });
   assert.deepEqual(content("removed", { user: "5" }), { kind: "removed", user: 5 });
   assert.deepEqual(content("role_changed", { user: "5", role: "admin" }), { kind: "roleChanged", user: 5, role: wire.Role.ADMIN });
+  assert.deepEqual(content("call_started", { video: true, device: 5 }), { kind: "callStarted", video: true, device: 5 });
+  const ended = { call: 3, video: false, lasted_ms: 900 };
+  assert.deepEqual(content("call_ended", { ...ended, caller: "1029", outcome: "talked" }), {
+    ...{ kind: "callEnded", call: 3, caller: 1029, video: false, outcome: wire.CallOutcome.TALKED, lastedMs: 900 },
+  });
   assert.deepEqual(content("reacted", { to: 3, emoji: "👍", removed: true }), { kind: "reacted", to: 3, emoji: "👍", removed: true });
   assert.deepEqual(content("unknown", { number: 77, content: "AQI=" }), { kind: "unsupported", number: 77, content: Uint8Array.of(1, 2) });
   assert.deepEqual(content("of a later version", {}), { kind: "unsupported", number: 0, content: new Uint8Array(0) });

@@ -52,8 +52,13 @@ impl Account {
         }
     }
 
+    /// For a participant that records its events by itself.
+    pub fn open(&self) -> (Client, Events) {
+        self.builder().start().expect("a store in memory is readable")
+    }
+
     pub fn start(&self) -> Client {
-        let (client, events) = self.builder().start().expect("a store in memory is readable");
+        let (client, events) = self.open();
         tokio::spawn(record(self.workload.clone(), self.number, events));
         client
     }

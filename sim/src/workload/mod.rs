@@ -4,13 +4,15 @@
 //! everything. The [`group_owner`] changes the members of groups, sometimes as a [`moderator`]; a
 //! [`guest`] comes by its invite links. An [`acquaintance`] asks others for contacts. A
 //! [`stranger`] adds users who do not know it, and the [`administrator`] manages the cluster. A
-//! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. They act until the simulation
-//! ends the workload, send their final messages, and fall silent.
+//! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
+//! other and type. They act until the simulation ends the workload, send their final messages, and
+//! fall silent.
 
 mod account;
 mod acquaintance;
 mod administrator;
 mod adversarial_client;
+mod calls;
 mod device;
 mod device_store;
 mod group_owner;
@@ -245,6 +247,12 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.scheduling && here(number) {
         tokio::spawn(planner::live(workload.clone(), number, 0));
+    }
+    for (user, device) in [(0, "caller"), (1, "phone"), (1, "tablet")] {
+        let number = next();
+        if workload.plan.society.calls && here(number) {
+            tokio::spawn(calls::live(workload.clone(), number, user, device));
+        }
     }
     std::future::pending::<()>().await;
     Ok(())

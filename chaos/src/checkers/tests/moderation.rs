@@ -9,7 +9,7 @@ const BOB: u64 = 2;
 
 fn entry(seq: u64, time_ms: u64, sender: u64, rule: Option<Rule>) -> Entry {
     let message = rule.is_none();
-    Entry { seq, time_ms, sender, id: format!("{sender}/{seq}"), message, reaction: None, rule }
+    Entry { seq, time_ms, sender, id: format!("{sender}/{seq}"), message, reaction: None, rule, call: None }
 }
 
 fn good() -> Vec<Entry> {

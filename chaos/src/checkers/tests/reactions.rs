@@ -8,12 +8,21 @@ const ANN: u64 = 1;
 const BOB: u64 = 2;
 
 fn message(seq: u64) -> Entry {
-    Entry { seq, time_ms: seq, sender: ANN, id: format!("{ANN}/{seq}"), message: true, reaction: None, rule: None }
+    Entry {
+        seq,
+        time_ms: seq,
+        sender: ANN,
+        id: format!("{ANN}/{seq}"),
+        message: true,
+        reaction: None,
+        rule: None,
+        call: None,
+    }
 }
 
 fn reacts(seq: u64, sender: u64, to: u64, emoji: &str, removed: bool) -> Entry {
     let reaction = Some(Reaction { to, emoji: emoji.to_owned(), removed });
-    Entry { seq, time_ms: seq, sender, id: format!("{sender}/{seq}"), message: false, reaction, rule: None }
+    Entry { seq, time_ms: seq, sender, id: format!("{sender}/{seq}"), message: false, reaction, rule: None, call: None }
 }
 
 fn count(seq: u64, emoji: &str, users: u64, mine: bool) -> Count {

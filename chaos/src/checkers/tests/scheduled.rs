@@ -13,7 +13,7 @@ fn place() -> String {
 }
 
 fn entry(id: &str, time_ms: u64) -> Entry {
-    Entry { seq: 1, time_ms, sender: 1, id: id.to_owned(), message: true, reaction: None, rule: None }
+    Entry { seq: 1, time_ms, sender: 1, id: id.to_owned(), message: true, reaction: None, rule: None, call: None }
 }
 
 fn good() -> History {

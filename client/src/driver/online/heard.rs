@@ -167,9 +167,10 @@ impl Driver {
                     self.tell(Incoming::Invitation { conversation, by: UserId(push.invited_by) });
                 }
             }
-            Push::Signal(wire::SignalPush { conversation, user_id, device, kind, payload, .. }) => {
+            Push::Signal(wire::SignalPush { conversation, user_id, device, kind, payload, seq }) => {
                 if let Ok(conversation) = conversation.parse() {
-                    self.tell(Incoming::Signal { conversation, from: UserId(user_id), device, kind, payload });
+                    let (from, seq) = (UserId(user_id), Seq(seq));
+                    self.tell(Incoming::Signal { conversation, from, device, kind, payload, seq });
                 }
             }
             Push::Cursor(push) => {

@@ -88,6 +88,26 @@ pub enum Content {
     LinkRevoked {
         link: String,
     },
+    /// The sender calls the other user with this device. The seq of the event names the call.
+    CallStarted {
+        video: bool,
+        device: u64,
+    },
+    /// This device of the sender took the call.
+    CallAnswered {
+        call: u64,
+        device: u64,
+    },
+    /// The record of a call.
+    CallEnded {
+        call: u64,
+        caller: Id,
+        video: bool,
+        /// `talked`, `refused`, `busy`, `cancelled` or `missed`.
+        outcome: String,
+        /// Since the answer.
+        lasted_ms: u64,
+    },
     Unknown {
         /// Of the field in `client.proto`.
         number: u32,
@@ -174,6 +194,12 @@ impl From<EventKind> for Content {
                 Content::LinkMade { link, hash, uses, expires_ms }
             }
             EventKind::LinkRevoked { link } => Content::LinkRevoked { link: link.to_string() },
+            EventKind::CallStarted { video, device } => Content::CallStarted { video, device },
+            EventKind::CallAnswered { call, device } => Content::CallAnswered { call: call.0, device },
+            EventKind::CallEnded { call, caller, video, outcome, lasted_ms } => {
+                let (call, caller, outcome) = (call.0, caller.into(), outcome.name().to_owned());
+                Content::CallEnded { call, caller, video, outcome, lasted_ms }
+            }
             EventKind::Unknown { kind, content } => {
                 Content::Unknown { number: kind, content: STANDARD.encode(content) }
             }

@@ -36,8 +36,8 @@ pub async fn stopped(asker: Asker, Path(conversation): Path<String>) -> Result<S
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSignal {
-    /// 1 typing, 2 neither any more, 3 recording; 10 a session description, 11 a candidate of
-    /// WebRTC; 1000 and above belong to applications.
+    /// 1 typing, 2 neither any more, 3 recording; 9 a device rings, 10 a session description, 11 a
+    /// candidate of WebRTC; 1000 and above belong to applications.
     #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 4294967295u64)]
     kind: u64,

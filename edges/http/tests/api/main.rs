@@ -5,6 +5,7 @@ mod accounts;
 mod administration;
 mod bad_input;
 mod bodies;
+mod calls;
 mod document;
 mod events;
 mod events_at_scale;

@@ -1,13 +1,14 @@
 //! Rows and commands of people.
 
-use troupe_core::Command;
 use troupe_core::command::{
     ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
     SettleContacts, SettledContact,
 };
+use troupe_core::feature::{ActiveCall, CallOutcome};
 use troupe_core::record::{
     Audience, Author, Block, Change, Contact, ContactBook, Gate, OwedContact, Profile, Report, ReportBook,
 };
+use troupe_core::{Command, EventKind};
 use troupe_core::{Seq, Timestamp};
 
 use super::{ALICE, BEFORE, BOB, DIRECT, ID, NOW, record};
@@ -115,4 +116,22 @@ fn people_command() {
             ("settle_contacts", Command::SettleContacts(settle)),
         ],
     );
+}
+
+#[test]
+fn active_call() {
+    let (call, caller, rings) = (Seq(299), BOB, Timestamp(0));
+    let rings = ActiveCall { call, caller, video: true, started: NOW, answered: rings, device: 0 };
+    let lasts = ActiveCall { answered: NOW, device: 6_000, ..rings.clone() };
+    record("active_call", &[("rings", rings), ("lasts", lasts)]);
+}
+
+/// The events of a call.
+pub fn calls() -> [(&'static str, EventKind); 3] {
+    let (call, caller, outcome) = (Seq(299), BOB, CallOutcome::Talked);
+    [
+        ("call_started", EventKind::CallStarted { video: true, device: 5_000 }),
+        ("call_answered", EventKind::CallAnswered { call, device: 6_000 }),
+        ("call_ended", EventKind::CallEnded { call, caller, video: true, outcome, lasted_ms: 65_000 }),
+    ]
 }

@@ -7,8 +7,9 @@ use troupe_core::command::{
     ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
     SettleContacts, SettledContact,
 };
+use troupe_core::feature::CallOutcome;
 use troupe_core::record::{Audience, Report};
-use troupe_core::{Command, Timestamp};
+use troupe_core::{Command, EventKind, Timestamp};
 
 use super::accounts::author;
 use super::{conversation, message_id, number, seq, slot, text, user};
@@ -81,5 +82,22 @@ pub fn command() -> impl Strategy<Value = Command> {
             note
         })),
         (slot(), vec(settled(), 0..4)).prop_map(|(slot, rows)| Command::SettleContacts(SettleContacts { slot, rows })),
+    ]
+}
+
+/// An event of a call.
+pub fn call() -> impl Strategy<Value = EventKind> {
+    let outcome = prop::sample::select(CallOutcome::ALL);
+    let ended = (seq(), user(), any::<bool>(), outcome, number());
+    prop_oneof![
+        (any::<bool>(), number()).prop_map(|(video, device)| EventKind::CallStarted { video, device }),
+        (seq(), number()).prop_map(|(call, device)| EventKind::CallAnswered { call, device }),
+        ended.prop_map(|(call, caller, video, outcome, lasted_ms)| EventKind::CallEnded {
+            call,
+            caller,
+            video,
+            outcome,
+            lasted_ms
+        }),
     ]
 }

@@ -183,6 +183,34 @@ class LinkRevoked:
 
 
 @dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The sender calls the other user with this device. The seq of the event names the call."""
+
+    video: bool
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """This device of the sender took the call."""
+
+    call: Seq
+    device: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The record of a call."""
+
+    call: Seq
+    caller: UserId
+    video: bool
+    # A `wire.CallOutcome`.
+    outcome: int
+    lasted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """An event of a kind, or with a content, that this version does not know. Show it as such."""
 
@@ -191,7 +219,8 @@ class Unsupported:
 
 
 Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked
-EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Reacted | Moderation | Unsupported
+Call = CallStarted | CallAnswered | CallEnded
+EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Reacted | Moderation | Call | Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +285,13 @@ def to_wire(event: Event) -> WireEvent:
         number, content = 24, b""
     elif isinstance(kind, LinkMade):
         number, content = 25, wire.LinkMade(kind.hash, kind.uses, kind.expires_ms).encode()
+    elif isinstance(kind, CallStarted):
+        number, content = 50, wire.CallStarted(kind.video, kind.device).encode()
+    elif isinstance(kind, CallAnswered):
+        number, content = 51, wire.CallAnswered(kind.call, kind.device).encode()
+    elif isinstance(kind, CallEnded):
+        ended = wire.CallEnded(kind.call, kind.caller, kind.video, kind.outcome, kind.lasted_ms)
+        number, content = 52, ended.encode()
     elif isinstance(kind, LinkRevoked):
         number, content = 26, wire.LinkRevoked(kind.link).encode()
     else:
@@ -366,6 +402,30 @@ def _link_revoked(content: bytes) -> EventKind | None:
     return LinkRevoked(wire.LinkRevoked.decode(content).link)
 
 
+def _call_started(content: bytes) -> EventKind | None:
+    from . import wire
+
+    started = wire.CallStarted.decode(content)
+    return CallStarted(started.video, started.device)
+
+
+def _call_answered(content: bytes) -> EventKind | None:
+    from . import wire
+
+    answered = wire.CallAnswered.decode(content)
+    return CallAnswered(Seq(answered.call), answered.device)
+
+
+def _call_ended(content: bytes) -> EventKind | None:
+    from . import wire
+
+    ended = wire.CallEnded.decode(content)
+    # An outcome of a later version.
+    if ended.outcome not in (1, 2, 3, 4, 5):
+        return None
+    return CallEnded(Seq(ended.call), UserId(ended.caller), ended.video, ended.outcome, ended.lasted_ms)
+
+
 _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     5: _message,
     6: _created,
@@ -381,4 +441,7 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     24: lambda _: Disbanded(),
     25: _link_made,
     26: _link_revoked,
+    50: _call_started,
+    51: _call_answered,
+    52: _call_ended,
 }

@@ -143,6 +143,8 @@ class SignalReceived:
     device: int
     kind: int
     payload: bytes
+    # The head of the conversation at that moment.
+    seq: Seq
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,7 @@ class Link:
                 driver.tell(Invited(conversation, UserId(push.invited_by)))
             case wire.SignalPush():
                 user, payload = UserId(push.user_id), push.payload
-                driver.tell(SignalReceived(conversation, user, push.device, push.kind, payload))
+                driver.tell(SignalReceived(conversation, user, push.device, push.kind, payload, Seq(push.seq)))
             case wire.CursorPush():
                 user = UserId(push.user_id)
                 merged = driver.positions.advance(conversation, user, push.delivered, push.read)

@@ -145,6 +145,28 @@ class Requests(PeopleRequests):
         """
         await self.once(wire.Signal(conversation, kind, payload, device), wire.Done)
 
+    async def start_call(self, conversation: str, *, video: bool = False, request: bytes | None = None) -> Acked:
+        """Calls the other user of a direct conversation, whose devices ring for a minute.
+
+        The seq of the answer names the call.
+        """
+        return await self._step(wire.Call(request or self.request_id(), conversation, start=wire.StartCall(video)))
+
+    async def answer_call(
+        self, conversation: str, call: int, answer: wire.CallAnswer, *, request: bytes | None = None
+    ) -> Acked:
+        """Takes a call, or refuses it. One device takes it: all others get `already_answered`."""
+        answered = wire.AnswerCall(call, answer)
+        return await self._step(wire.Call(request or self.request_id(), conversation, answer=answered))
+
+    async def end_call(self, conversation: str, call: int, *, request: bytes | None = None) -> Acked:
+        """Hangs up, or takes a call back that rings."""
+        return await self._step(wire.Call(request or self.request_id(), conversation, end=call))
+
+    async def _step(self, message: wire.Call) -> Acked:
+        ack = await self.call(message, wire.SendAck)
+        return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
+
     # ---- groups
 
     async def create_group(

@@ -6,6 +6,8 @@ TYPING = 1
 STOPPED = 2
 # The sender records a voice message.
 RECORDING = 3
+# A device of the called user rings.
+RINGING = 9
 # A session description, and a candidate, of WebRTC.
 DESCRIPTION = 10
 CANDIDATE = 11

@@ -36,11 +36,27 @@ class FailureKind(IntEnum):
     FAILED_PRECONDITION = 4
 
 
+class CallOutcome(IntEnum):
+    CALL_OUTCOME_UNSPECIFIED = 0
+    TALKED = 1
+    CALL_REFUSED = 2
+    CALL_BUSY = 3
+    CANCELLED = 4
+    MISSED = 5
+
+
 class Role(IntEnum):
     ROLE_UNSPECIFIED = 0
     MEMBER = 1
     ADMIN = 2
     OWNER = 3
+
+
+class CallAnswer(IntEnum):
+    CALL_ANSWER_UNSPECIFIED = 0
+    ACCEPT = 1
+    REFUSE = 2
+    BUSY = 3
 
 
 class JoinPolicy(IntEnum):
@@ -214,6 +230,7 @@ class ClientFrame(Message):
     list_scheduled: ListScheduled | None = None
     cancel_scheduled: CancelScheduled | None = None
     signal: Signal | None = None
+    call: Call | None = None
     change_profile: ChangeProfile | None = None
     show_profile: ShowProfile | None = None
     change_contact: ChangeContact | None = None
@@ -555,6 +572,30 @@ class LinkRevoked(Message):
 
 
 @dataclass(slots=True)
+class CallStarted(Message):
+    video: bool = False
+    device: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CallAnswered(Message):
+    call: int = 0
+    device: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CallEnded(Message):
+    call: int = 0
+    caller: int = 0
+    video: bool = False
+    outcome: int = 0
+    lasted_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class EventPush(Message):
     conversation: str = ""
     event: WireEvent | None = None
@@ -645,6 +686,29 @@ class SignalPush(Message):
     kind: int = 0
     payload: bytes = b""
     seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Call(Message):
+    request: bytes = b""
+    conversation: str = ""
+    start: StartCall | None = None
+    answer: AnswerCall | None = None
+    end: int | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class StartCall(Message):
+    video: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class AnswerCall(Message):
+    call: int = 0
+    answer: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1510,6 +1574,7 @@ ClientFrame.FIELDS = (
     Field(171, "list_scheduled", "message", message=ListScheduled, explicit=True, oneof="request"),
     Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
     Field(185, "signal", "message", message=Signal, explicit=True, oneof="request"),
+    Field(186, "call", "message", message=Call, explicit=True, oneof="request"),
     Field(220, "change_profile", "message", message=ChangeProfile, explicit=True, oneof="request"),
     Field(221, "show_profile", "message", message=ShowProfile, explicit=True, oneof="request"),
     Field(222, "change_contact", "message", message=ChangeContact, explicit=True, oneof="request"),
@@ -1720,6 +1785,21 @@ LinkMade.FIELDS = (
 LinkRevoked.FIELDS = (
     Field(1, "link", "uint64"),
 )
+CallStarted.FIELDS = (
+    Field(1, "video", "bool"),
+    Field(2, "device", "uint64"),
+)
+CallAnswered.FIELDS = (
+    Field(1, "call", "uint64"),
+    Field(2, "device", "uint64"),
+)
+CallEnded.FIELDS = (
+    Field(1, "call", "uint64"),
+    Field(2, "caller", "uint64"),
+    Field(3, "video", "bool"),
+    Field(4, "outcome", "enum"),
+    Field(5, "lasted_ms", "uint64"),
+)
 EventPush.FIELDS = (
     Field(1, "conversation", "string"),
     Field(2, "event", "message", message=WireEvent),
@@ -1780,6 +1860,20 @@ SignalPush.FIELDS = (
     Field(4, "kind", "uint32"),
     Field(5, "payload", "bytes"),
     Field(6, "seq", "uint64"),
+)
+Call.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "start", "message", message=StartCall, explicit=True, oneof="step"),
+    Field(4, "answer", "message", message=AnswerCall, explicit=True, oneof="step"),
+    Field(5, "end", "uint64", explicit=True, oneof="step"),
+)
+StartCall.FIELDS = (
+    Field(1, "video", "bool"),
+)
+AnswerCall.FIELDS = (
+    Field(1, "call", "uint64"),
+    Field(2, "answer", "enum"),
 )
 ListConversations.FIELDS = (
     Field(1, "after", "string"),
