@@ -105,7 +105,9 @@ pub async fn chat(args: Talk) -> Result<()> {
         }
     };
     let chat = async {
-        let logged_in = || drop(logged_in.send(()));
+        let logged_in = || {
+            let _ = logged_in.send(());
+        };
         if terminal && !dumb && !args.plain {
             return troupe_terminal::run(account, logged_in).await;
         }
