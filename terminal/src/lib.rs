@@ -77,6 +77,8 @@ struct FullScreen<B: Backend> {
     terminal: Terminal<B>,
     zone: TimeZone,
     account: Account,
+    /// The last frame has a symbol of which terminals disagree.
+    ambiguous: bool,
     _mode: Mode,
 }
 
@@ -87,7 +89,22 @@ impl FullScreen<CrosstermBackend<io::Stdout>> {
         let mut model = Model::new(name);
         model.state = Some(connected.client.state());
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-        Ok(FullScreen { model, terminal, zone: TimeZone::system(), account: account.clone(), _mode: mode })
+        let (zone, account) = (TimeZone::system(), account.clone());
+        Ok(FullScreen { model, terminal, zone, account, ambiguous: false, _mode: mode })
+    }
+}
+
+impl<B: Backend<Error = io::Error>> FullScreen<B> {
+    fn draw(&mut self) -> io::Result<()> {
+        // Behind a symbol of another width than expected, the cells of this row are not where they
+        // should be, so the difference to the last frame is not enough.
+        if self.ambiguous {
+            self.terminal.clear()?;
+        }
+        let (model, zone) = (&mut self.model, &self.zone);
+        let drawn = self.terminal.draw(|frame| view::draw(frame, model, zone))?;
+        self.ambiguous = drawn.buffer.content().iter().any(|cell| view::is_ambiguous(cell.symbol()));
+        Ok(())
     }
 }
 
@@ -137,15 +154,11 @@ where
 
     async fn prompt(&mut self, place: &str) -> io::Result<()> {
         place.clone_into(&mut self.model.place);
-        let (model, zone) = (&mut self.model, &self.zone);
-        self.terminal.draw(|frame| view::draw(frame, model, zone))?;
-        Ok(())
+        self.draw()
     }
 
     async fn end_prompt(&mut self) -> io::Result<()> {
-        let (model, zone) = (&mut self.model, &self.zone);
-        self.terminal.draw(|frame| view::draw(frame, model, zone))?;
-        Ok(())
+        self.draw()
     }
 
     fn opened(&mut self, conversation: Option<ConversationId>, label: &str) {

@@ -117,9 +117,10 @@ fn draw_rows(frame: &mut Frame, model: &mut Model, area: Rect, zone: &TimeZone) 
     if let Some(room) = model.room() {
         let edge = room.anchor.map_or(Place { seq: troupe_core::Seq(u64::MAX), behind: u64::MAX }, |edge| edge.place);
         let mut hidden = room.anchor.map_or(0, |edge| edge.hidden);
-        let mut rows = room.rows.range(..=edge).rev().peekable();
+        let mut rows = room.rows.range(..=edge).rev();
         while let Some((place, row)) = rows.next() {
-            let before = rows.peek().map(|(_, before)| *before);
+            // Remarks of this client have no time.
+            let before = rows.clone().find_map(|(_, before)| time(before));
             let mut of_row = row_lines(model, room, *place, row, before, columns, zone);
             heights.push((*place, of_row.len()));
             of_row.truncate(of_row.len().saturating_sub(std::mem::take(&mut hidden)));
@@ -146,13 +147,13 @@ fn row_lines(
     room: &Room,
     place: Place,
     row: &Row,
-    before: Option<&Row>,
+    before: Option<Timestamp>,
     columns: usize,
     zone: &TimeZone,
 ) -> Vec<Text<'static>> {
     let mut lines = Vec::new();
     if let Some(time) = time(row)
-        && before.and_then(self::time).is_none_or(|before| day(before, zone) != day(time, zone))
+        && before.is_none_or(|before| day(before, zone) != day(time, zone))
     {
         lines.push(Text::styled(ruled(&day(time, zone), columns), DIM));
     }
@@ -321,6 +322,11 @@ fn day(time: Timestamp, zone: &TimeZone) -> String {
 
 fn clock(time: Timestamp, zone: &TimeZone) -> String {
     zoned(time, zone).map_or_else(|| "--:--".to_owned(), |time| time.strftime("%H:%M").to_string())
+}
+
+/// Whether terminals disagree about the columns of a symbol: a sequence of several characters.
+pub fn is_ambiguous(symbol: &str) -> bool {
+    symbol.chars().any(|c| matches!(c, '\u{200d}' | '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{1f1e6}'..='\u{1f1ff}'))
 }
 
 /// The same name has the same colour everywhere.

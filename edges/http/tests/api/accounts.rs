@@ -12,7 +12,11 @@ async fn a_user_registers_logs_in_and_logs_out() {
     let node = one_node(LoginPolicy::Replace).await;
     let ann = Http::user(&node, "ann").await;
     let me = ann.get("/v1/me").await.good();
-    assert_eq!(me, json!({ "user_id": ann.user, "name": "ann", "device": "http", "admin": false }));
+    let new = json!({
+        "user_id": ann.user, "name": "ann", "device": "http", "admin": false, "version": 0, "messages_from": "everyone",
+        "display_name": "", "avatar": "", "about": "", "language": "",
+    });
+    assert_eq!(me, new);
     assert_eq!(ann.patch("/v1/me", json!({})).await.good(), me);
     assert_eq!(ann.patch("/v1/me", json!({ "name": "ann" })).await.good(), me);
     assert_eq!(ann.patch("/v1/me", json!({ "name": "anna" })).await.code(409), "name_is_final");
