@@ -50,7 +50,7 @@ fn bad_frames() -> Vec<(&'static str, Vec<u8>)> {
         ("a field that is cut off", announced(4, &[0x12, 0x7f, 8, 1])),
         ("the largest frame allowed, of noise", announced(limits::FRAME_BYTES, &noise(limits::FRAME_BYTES))),
         ("noise", noise(256 * 1024)),
-        (HTTP, b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()),
+        (HTTP, b"GET /nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_vec()),
         (HALF_HANDSHAKE, vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
         ("a good frame and a bad one behind it", [ping(), announced(3, &[0xff; 3])].concat()),
     ]
