@@ -108,7 +108,7 @@ async fn a_message_that_cannot_be_scheduled_is_refused_with_its_reason() {
         (json!({ "text": "late", "deliver_at_ms": 0 }), 422, "time_passed"),
         (json!({ "text": "late", "deliver_at_ms": now - HOUR }), 422, "time_passed"),
         (json!({ "text": "far", "deliver_at_ms": now + 400 * 24 * HOUR }), 422, "time_too_far"),
-        (json!({ "text": "", "deliver_at_ms": now + HOUR }), 422, "bad_request"),
+        (json!({ "text": "", "deliver_at_ms": now + HOUR }), 400, "bad_request"),
         (json!({ "text": "when", "deliver_at_ms": -1 }), 400, "bad_request"),
         (json!({ "text": "when", "deliver_at_ms": "soon" }), 400, "bad_request"),
         (json!({ "text": "when", "deliver_at_ms": now + HOUR, "after": KEY }), 400, "bad_request"),
