@@ -127,6 +127,8 @@ struct Tables {
     groups: Table<UserId>,
     members: Table<UserId>,
     signals: Table<UserId>,
+    /// Of all uploads of the node.
+    chunks: Gcra,
 }
 
 impl Budgets {
@@ -144,6 +146,7 @@ impl Budgets {
             groups: Table::new(limits::BUDGETS_KEPT),
             members: Table::new(limits::BUDGETS_KEPT),
             signals: Table::new(limits::BUDGETS_KEPT),
+            chunks: Gcra::default(),
         };
         Budgets { limits: RwLock::new(limits), start: Instant::now(), tables: Mutex::new(tables) }
     }
@@ -263,6 +266,21 @@ impl Budgets {
     pub fn signal(&self, user: UserId) -> Result<(), Refusal> {
         let rate = Rate::per_second(limits::SIGNALS.0, limits::SIGNALS.1);
         at_once(self.tables.lock().signals.take(user, self.now(), rate, 1, 0), Limit::Rate)
+    }
+
+    /// Before a chunk is proposed: the pause until its turn. Its bytes count as those of messages.
+    pub fn chunk(&self, user: UserId, bytes: usize) -> Result<Duration, Refusal> {
+        let (now, bytes) = (self.now(), bytes as u64);
+        let tables = &mut *self.tables.lock();
+        let day = Rate::per_day(self.limits().bytes_per_day);
+        let wait = tables.bytes.wait(&user, now, day, bytes);
+        if wait > 0 {
+            return Err(limited(Limit::Quota, wait));
+        }
+        let pace = Rate::per_second(limits::CHUNK_BYTES_PER_SECOND.0, limits::CHUNK_BYTES_PER_SECOND.1);
+        let pause = tables.chunks.take(now, pace, bytes, PATIENCE).map_err(|wait| limited(Limit::Rate, wait))?;
+        at_once(tables.bytes.take(user, now, day, bytes, 0), Limit::Quota)?;
+        Ok(Duration::from_nanos(pause))
     }
 
     pub fn group(&self, user: UserId) -> Result<(), Refusal> {

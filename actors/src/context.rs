@@ -165,6 +165,10 @@ pub fn answer_of(reply: Reply) -> Outcome {
             let answer = Some(wire::admin_answer::Answer::Imported(imported));
             Ok(Answer::message(ServerMessage::Admin(wire::AdminAnswer { answer })))
         }
+        Reply::Upload { received, size, file, expires } => {
+            let hash = file.map(|hash| bytes::Bytes::copy_from_slice(&hash.0)).unwrap_or_default();
+            Ok(Answer::message(ServerMessage::Upload(wire::Upload { received, size, hash, expires_ms: expires.0 })))
+        }
         Reply::Rejected(rejection) => Err(rejection.into()),
     }
 }

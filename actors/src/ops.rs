@@ -13,15 +13,19 @@ pub mod acknowledge;
 pub mod admin;
 pub mod call;
 pub mod cancel_scheduled;
+pub mod cancel_upload;
 pub mod change_contact;
 pub mod change_group;
 pub mod change_password;
 pub mod change_profile;
+pub mod check_file_link;
 pub mod cost;
 pub mod create_group;
+pub mod create_upload;
 pub mod fetch;
 pub mod find_users;
 pub mod get_conversations;
+pub mod get_upload;
 pub mod get_users;
 pub mod list_bans;
 pub mod list_blocks;
@@ -39,6 +43,7 @@ pub mod mark_read;
 pub mod passwordless;
 pub mod preview_link;
 pub mod react;
+pub mod read_file;
 pub mod register;
 pub mod repeat;
 pub mod report;
@@ -47,10 +52,12 @@ pub mod revoke_session;
 pub mod schedule;
 pub mod send;
 pub mod show_contact;
+pub mod show_file;
 pub mod show_group;
 pub mod show_profile;
 pub mod signal;
 pub mod verify;
+pub mod write_chunk;
 
 use std::future::Future;
 use std::ops::Range;
@@ -298,6 +305,9 @@ operations! {
         ChangeContact change_contact: Done;
         Report report: Done;
         GetConversations get_conversations: Conversations;
+        CreateUpload create_upload: Upload;
+        WriteChunk write_chunk: Upload;
+        CancelUpload cancel_upload: Done;
     }
     // The leader of a shard performs these.
     leader {
@@ -319,6 +329,10 @@ operations! {
         ListLinks list_links: Links;
         PreviewLink preview_link: LinkPreview;
         ListScheduled list_scheduled: ScheduledList;
+        GetUpload get_upload: Upload;
+        ShowFile show_file: File;
+        ReadFile read_file: FilePart;
+        CheckFileLink check_file_link: Done;
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use troupe_core::planted::Planted;
-use troupe_core::{Command, ConversationId, Intent, NodeId, Seq, Slot, UserId, limits};
+use troupe_core::{Command, ConversationId, Intent, NodeId, Seq, Slot, Timestamp, UserId, limits};
 use troupe_proto::client;
 use troupe_runtime::metrics::Metrics;
 
@@ -22,6 +22,7 @@ use crate::context::NodeContext;
 use crate::directory::Directory;
 use crate::failed_logins::FailedLogins;
 use crate::message::{Answer, Outcome, Refusal, Request, Session, wire};
+use crate::ops::check_file_link::{self, FileLink};
 use crate::ops::verify::{self, Known};
 use crate::ops::{Answered, AtLeader, Entry, Operation, repeat, send};
 use crate::output::Output;
@@ -154,6 +155,11 @@ impl Service {
         verify::verify(self, address, token).await
     }
 
+    /// The maker of a signed link to a file, for reading that file.
+    pub async fn follow(&self, address: Address, link: FileLink, signature: &[u8]) -> Result<Known, Refusal> {
+        check_file_link::follow(self, address, link, signature).await
+    }
+
     /// A login by a request: the session that it has opened has no connection, and is not online.
     pub fn has_no_connection(&self, caller: &Caller) {
         self.context.router.tell(caller.user().slot(), Request::Detach(caller.session.clone()));
@@ -179,6 +185,11 @@ impl Service {
         asked: &wire::CreateGroup,
     ) -> Result<bool, Refusal> {
         repeat::makes_the_same(self, caller, group, asked).await
+    }
+
+    /// By the clock of this node.
+    pub fn now(&self) -> Timestamp {
+        self.context.platform.clock.now()
     }
 
     /// 16 random bytes.

@@ -16,9 +16,11 @@ mod standing;
 pub(crate) mod touch;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use troupe_core::planted::Bug;
@@ -72,6 +74,10 @@ pub struct ShardState {
     touches: touch::Sweep,
     outbox_relay: OutboxRelay,
     due: due::Timer,
+    /// Chunks of files that wait for their turn, or have it. One at a time is in the log, so that a
+    /// message waits for one chunk at most.
+    chunks: Bound,
+    chunk_turn: Arc<Semaphore>,
     /// The timer, due work and the outbox relay; aborted with this actor.
     tasks: JoinSet<()>,
 }
@@ -124,6 +130,8 @@ impl Actor for Shard {
             touches: touch::Sweep::default(),
             outbox_relay: OutboxRelay::Idle,
             due: due::Timer::new(forgets),
+            chunks: Bound::new(limits::CHUNKS_WAITING),
+            chunk_turn: Arc::new(Semaphore::new(1)),
             tasks,
         };
         // The previous leader may have left rows.

@@ -1,6 +1,7 @@
 //! One checker per promise. Each walks the history once, knows nothing of the server, and describes
 //! its findings.
 
+pub mod attachments;
 pub mod calls;
 pub mod contacts;
 pub mod cursors;
@@ -67,10 +68,12 @@ pub enum Promise {
     Calls,
     /// Only members send and get signals, each at most once.
     Signals,
+    /// An acknowledged file is on each replica and in each answer byte for byte.
+    Attachments,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 16] = [
+    pub const ALL: [Promise; 17] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -87,6 +90,7 @@ impl Promise {
         Promise::Contacts,
         Promise::Calls,
         Promise::Signals,
+        Promise::Attachments,
     ];
 
     /// The promise in words.
@@ -108,6 +112,7 @@ impl Promise {
             Promise::Contacts => "both users of a contact agree, and an acknowledged block is in force",
             Promise::Calls => "one device takes a call, and each call ends once, with a true record",
             Promise::Signals => "signals pass between members only, each at most once",
+            Promise::Attachments => "acknowledged files are on every replica, byte for byte",
         }
     }
 }
@@ -133,7 +138,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 16] = [
+pub const ALL: [Checker; 17] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -150,6 +155,7 @@ pub const ALL: [Checker; 16] = [
     ("contacts", contacts::check),
     ("calls", calls::check),
     ("signals", signals::check),
+    ("attachments", attachments::check),
 ];
 
 /// Runs every checker.

@@ -11,6 +11,8 @@ pub type DeviceNumber = u32;
 /// `<user>/<client message id as hex>`. Ids belong to their sender, so two senders may choose the
 /// same.
 pub type MessageId = String;
+/// 64 hexadecimal digits, computed from the bytes.
+pub type FileName = String;
 /// Canonical text of a conversation id.
 pub type Conversation = String;
 
@@ -98,6 +100,11 @@ pub enum Record {
         id: MessageId,
         seq: u64,
     },
+    /// A device begins an upload of a file whose name it knows, or learns that it is whole
+    /// (`done`).
+    Upload { at: u64, device: DeviceNumber, conversation: Conversation, file: FileName, done: bool },
+    /// A device asks for a file: the name of the bytes that it receives, or there is no such file.
+    Download { at: u64, device: DeviceNumber, conversation: Conversation, file: FileName, received: Option<FileName> },
     /// A fault was injected or healed.
     Fault { at: u64, text: String },
 }
@@ -252,6 +259,10 @@ pub struct History {
     /// asked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<u64, BTreeMap<Conversation, Vec<Kept>>>,
+    /// By replica, then conversation: the names of files, and of the bytes that are kept for each.
+    /// Absent where no replica was asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<u64, BTreeMap<Conversation, BTreeMap<FileName, FileName>>>,
     /// The position of each device's SDK at the end of the run.
     pub cursors: BTreeMap<DeviceNumber, BTreeMap<Conversation, u64>>,
     /// By replica; absent if it was not asked.

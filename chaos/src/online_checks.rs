@@ -63,7 +63,9 @@ impl OnlineChecks {
             | Record::Schedule { .. }
             | Record::Scheduled { .. }
             | Record::Cancel { .. }
-            | Record::Contact { .. } => {}
+            | Record::Contact { .. }
+            | Record::Upload { .. }
+            | Record::Download { .. } => {}
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod calls;
 mod contacts;
+mod files;
 mod history;
 mod links;
 mod moderation;
@@ -28,6 +29,7 @@ use crate::connection::{Message, Request, unexpected};
 use crate::error::{Error, Result};
 
 pub use contacts::*;
+pub use files::*;
 pub use history::*;
 pub use links::*;
 pub use moderation::*;

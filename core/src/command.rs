@@ -4,6 +4,7 @@
 mod account;
 mod contact;
 mod due;
+mod file;
 mod import;
 mod profile;
 mod report;
@@ -16,6 +17,7 @@ pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
+pub use file::{CancelUpload, CreateUpload, WriteChunk};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use profile::{ChangeProfile, ProfileChange};
@@ -61,6 +63,9 @@ pub enum Command {
     Import(Box<Import>),
     Schedule(Box<Schedule>),
     CancelScheduled(CancelScheduled),
+    CreateUpload(Box<CreateUpload>),
+    WriteChunk(Box<WriteChunk>),
+    CancelUpload(CancelUpload),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -89,7 +94,9 @@ boxed!(
     ChangeContact,
     HearContact,
     FileReport,
-    CloseReport
+    CloseReport,
+    CreateUpload,
+    WriteChunk
 );
 
 impl Command {
@@ -119,6 +126,9 @@ impl Command {
             Command::Schedule(c) => c.conversation.slot(),
             Command::CancelScheduled(c) => c.conversation.slot(),
             Command::RunDue(c) => c.slot,
+            Command::CreateUpload(c) => c.conversation.slot(),
+            Command::WriteChunk(c) => c.conversation.slot(),
+            Command::CancelUpload(c) => c.conversation.slot(),
         }
     }
 }
@@ -145,6 +155,9 @@ impl Command {
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
+            Command::CreateUpload(_) | Command::WriteChunk(_) => true,
+            // It frees space.
+            Command::CancelUpload(_) => false,
             // Consequences of earlier commits.
             Command::UpdateInbox(_) | Command::SettleOutbox(_) | Command::RunDue(_) => false,
             Command::Schedule(_) => true,

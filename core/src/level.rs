@@ -114,7 +114,10 @@ impl Command {
             | Command::SettleContacts(_)
             | Command::SetGate(_)
             | Command::FileReport(_)
-            | Command::CloseReport(_) => Level::SECOND,
+            | Command::CloseReport(_)
+            | Command::CreateUpload(_)
+            | Command::WriteChunk(_)
+            | Command::CancelUpload(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

@@ -41,14 +41,15 @@ pub const EMOJI_BYTES: usize = 36;
 pub const REACTIONS_PER_MESSAGE: usize = 16;
 /// Users that one message mentions. Above it: `Rejected(bad_mentions)`; it may mention everyone.
 pub const MENTIONS: usize = 50;
-/// Bytes of the name of an attached file, as file systems have it. Above it:
-/// `Rejected(bad_attachment)`.
+/// Bytes of the name of a file, as file systems have it. Above it: `Rejected(bad_file_name)` of an
+/// upload, `Rejected(bad_attachment)` of a message.
 pub const FILE_NAME_BYTES: usize = 255;
-/// Bytes of the type of an attached file (RFC 6838). Above it: `Rejected(bad_attachment)`.
+/// Bytes of the type of a file (RFC 6838). Above it: `Rejected(bad_request)` of an upload,
+/// `Rejected(bad_attachment)` of a message.
 pub const MEDIA_TYPE_BYTES: usize = 255;
-/// Bytes that an attached file may say to have: numbers of JSON stay exact. Above it:
-/// `Rejected(bad_attachment)`.
-pub const FILE_BYTES: u64 = (1 << 53) - 1;
+/// Bytes of one file. Above it: `Rejected(file_too_large)` of an upload, `Rejected(bad_attachment)`
+/// of a message.
+pub const FILE_BYTES: u64 = 100 * 1024 * 1024;
 /// Bytes of the text beside an image, a video or a file. Above it: `Rejected(bad_content)`.
 pub const CAPTION_BYTES: usize = 4 * 1024;
 /// Bytes of a name in a typed body: of a sticker, a card, a place. Above it:
@@ -97,6 +98,29 @@ pub const PAGE_SCHEDULED: usize = 100;
 pub const DUE_AT_ONCE: usize = 16;
 /// Bans in one page of a group's bans.
 pub const PAGE_BANS: usize = 500;
+/// Bytes of a chunk of a file, and of one write of an upload. Above it: `Rejected(bad_request)`.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+/// Uploads of one user in one conversation without their last byte. Above it:
+/// `Rejected(too_many_uploads)`.
+pub const UPLOADS_OPEN: u32 = 16;
+/// Bytes of the files of one user in one conversation, uploads included. Above it:
+/// `Rejected(files_full)`; files that no event refers to make room after a day.
+pub const FILES_BYTES_OF_USER: u64 = 2 * 1024 * 1024 * 1024;
+/// Bytes of all files of one conversation, with the same behaviour at the limit.
+pub const FILES_BYTES_OF_CONVERSATION: u64 = 20 * 1024 * 1024 * 1024;
+/// Milliseconds after which an upload expires, whole or not: a day.
+pub const UPLOAD_MS: u64 = 24 * 3_600 * 1_000;
+/// Milliseconds after which a file that no event refers to is removed: a day.
+pub const UNREFERENCED_MS: u64 = 24 * 3_600 * 1_000;
+/// Chunks that one piece of due work removes. Further ones are a piece of their own.
+pub const CHUNKS_REMOVED: u64 = 64;
+/// Chunks of a file in one answer. A reader asks for the next.
+pub const FILE_PART_CHUNKS: usize = 4;
+/// Chunks that wait for their turn in a shard, of all uploads. Above it: `Overloaded`.
+pub const CHUNKS_WAITING: usize = 64;
+/// Bytes of chunks that a node accepts per second, and at once. Above it a write waits, and after
+/// [`PACE_MS`]: `Overloaded(rate_limited)`.
+pub const CHUNK_BYTES_PER_SECOND: (u64, u64) = (8 * 1024 * 1024, 1024 * 1024);
 /// Events in one command of an import. Above it: `Rejected(too_many)`.
 pub const IMPORT_EVENTS: usize = 256;
 /// Positions of members in one command of an import. Above it: `Rejected(too_many)`.
@@ -320,6 +344,8 @@ pub const TRACE_HOPS: usize = 256 * 1024;
 const PAGE_REACTIONS_BYTES: usize = PAGE_EVENTS * REACTIONS_PER_MESSAGE * (EMOJI_BYTES + 14);
 
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
+const _: () = assert!(FRAME_BYTES > CHUNK_BYTES + 1024);
+const _: () = assert!(SERVER_FRAME_BYTES > FILE_PART_CHUNKS * CHUNK_BYTES + 1024);
 const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES + PAGE_REACTIONS_BYTES);
 const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);
 const _: () = assert!(BATCH_BYTES > FRAME_BYTES);

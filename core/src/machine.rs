@@ -12,9 +12,9 @@
 //! strangers, [`contact`] contacts and blocks, [`profile`] the texts that a user shows,
 //! [`account`] the changes of an account, [`session`] who is logged in, [`invite`] and [`audit`]
 //! what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] how a
-//! group begins; [`import`] events that were decided elsewhere; [`cursor`] how far members have
-//! got; [`outbox`] rows owed to other slots; [`due`] work that has a time;
-//! [`report`] the queue for administrators.
+//! group begins; [`import`] events that were decided elsewhere; [`file`] uploads and files;
+//! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
+//! a time; [`report`] the queue for administrators.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -23,6 +23,7 @@ pub mod contact;
 mod conversation;
 mod cursor;
 mod due;
+pub mod file;
 mod group;
 pub mod import;
 pub mod inbox;
@@ -94,6 +95,9 @@ impl Machine {
             Command::Schedule(c) => step.schedule(c),
             Command::CancelScheduled(c) => step.cancel_scheduled(c),
             Command::RunDue(c) => step.run_due(c),
+            Command::CreateUpload(c) => step.create_upload(c),
+            Command::WriteChunk(c) => step.write_chunk(c),
+            Command::CancelUpload(c) => step.cancel_upload(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -118,6 +122,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::ChangeProfile(c) => profile::check_profile(c),
         Command::ChangeContact(c) => contact::check_contact(c),
         Command::FileReport(c) => report::check_report(c),
+        Command::CreateUpload(c) => file::check_create(c),
+        Command::WriteChunk(c) => file::check_chunk(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -132,7 +138,8 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         | Command::CloseReport(_)
         | Command::AdvanceCursors(_)
         | Command::SettleOutbox(_)
-        | Command::RunDue(_) => Ok(()),
+        | Command::RunDue(_)
+        | Command::CancelUpload(_) => Ok(()),
     }
 }
 

@@ -171,10 +171,12 @@ pub enum Bug {
     CallTwoWinners,
     /// Pass the signal of a former member on.
     SignalUnchecked,
+    /// Remove the chunks of a file when the same file is uploaded again.
+    SameFileCollected,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 60] = [
+    pub const ALL: [Bug; 61] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -235,6 +237,7 @@ impl Bug {
         Bug::ContactOneSided,
         Bug::CallTwoWinners,
         Bug::SignalUnchecked,
+        Bug::SameFileCollected,
     ];
 
     pub fn name(self) -> &'static str {
@@ -300,6 +303,7 @@ impl Bug {
             Bug::ContactOneSided => "contact-one-sided",
             Bug::CallTwoWinners => "call-two-winners",
             Bug::SignalUnchecked => "signal-unchecked",
+            Bug::SameFileCollected => "same-file-collected",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The answer to a command, the same on every replica.
 
 use crate::error::Rejection;
+use crate::file::FileHash;
 use crate::id::{ConversationId, GroupId, Seq, Timestamp, TokenHash, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,13 @@ pub enum Reply {
     /// Work that was due by the log's time.
     DueDone {
         done: u32,
+    },
+    /// The state of an upload; `file` once it is whole.
+    Upload {
+        received: u64,
+        size: u64,
+        file: Option<FileHash>,
+        expires: Timestamp,
     },
     Done,
     /// Was not applied and never will be.

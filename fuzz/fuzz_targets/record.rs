@@ -7,7 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use troupe_core::form::Record as Row;
 use troupe_core::{Command, Event};
 use troupe_core::record::{
-    AuditRow, Conversation, Cursor, InboxEntry, Invite, Member, OutboxRow, Reservation, Session, User,
+    AuditRow, Conversation, Cursor, File, FileUsage, InboxEntry, Invite, Member, OutboxRow, Reservation,
+    Session, Upload, User,
 };
 use troupe_proto::{Record, StampedBatch};
 
@@ -29,6 +30,9 @@ fuzz_target!(|data: &[u8]| {
     settled::<AuditRow>(data);
     settled::<Invite>(data);
     settled::<Reservation>(data);
+    settled::<Upload>(data);
+    settled::<File>(data);
+    settled::<FileUsage>(data);
 });
 
 fn settled<T: Row + PartialEq + Debug>(data: &[u8]) {

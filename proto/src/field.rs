@@ -1,7 +1,7 @@
 //! Checks of single fields, shared by all conversions of this crate so that each kind of field has
 //! one rule.
 
-use troupe_core::{ClientMessageId, ConversationId, DeviceId, SLOTS, Slot, TokenHash, UserId};
+use troupe_core::{ClientMessageId, ConversationId, DeviceId, FileHash, SLOTS, Slot, TokenHash, UserId};
 
 use troupe_core::form::DecodeError;
 
@@ -31,6 +31,10 @@ pub fn optional_client_message_id(field: &'static str, bytes: &[u8]) -> Result<O
 
 pub fn token_hash(field: &'static str, bytes: &[u8]) -> Result<TokenHash, DecodeError> {
     bytes.try_into().map(TokenHash).map_err(|_| invalid(field, "it must be 32 bytes"))
+}
+
+pub fn file_hash(field: &'static str, bytes: &[u8]) -> Result<FileHash, DecodeError> {
+    bytes.try_into().map(FileHash).map_err(|_| invalid(field, "it must be 32 bytes"))
 }
 
 pub fn device(field: &'static str, text: &str) -> Result<DeviceId, DecodeError> {

@@ -14,7 +14,9 @@ mod account;
 mod append;
 mod command;
 mod due;
+mod file;
 mod import;
+mod parts;
 mod people;
 mod report;
 

@@ -3,6 +3,8 @@
 //!
 //! Machines have their own clocks. This clock is the simulation's and stands still within a step.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +53,8 @@ pub struct Seen {
     pub newest_ms: u64,
     /// Conversations with scheduled messages.
     pub scheduled: BTreeSet<ConversationId>,
+    /// Conversations with uploads.
+    pub files: BTreeSet<ConversationId>,
     /// Users that were let in by each invite link for one user.
     pub joined: BTreeMap<String, BTreeSet<UserId>>,
     /// Ids of the invitation codes that a guest was refused with.

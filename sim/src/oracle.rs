@@ -9,6 +9,7 @@
 mod acts;
 mod clocks;
 mod contacts;
+mod files;
 mod invitations;
 mod scheduled;
 
@@ -92,6 +93,7 @@ pub fn at_end(
         for node in machines.present() {
             history.finals.insert(node as u64 + 1, everything_on(&machines.view(node)));
             history.kept.insert(node as u64 + 1, scheduled::rows(seen, &machines.view(node)));
+            history.files.insert(node as u64 + 1, files::rows(seen, &machines.view(node)));
         }
         contacts::add(&mut history, machines);
         for (device, conversation, number) in followers(applied_log, machines, workload, &intervals) {

@@ -60,6 +60,8 @@ pub struct Society {
     pub moderation: bool,
     /// A device of the first user schedules messages, and cancels some.
     pub scheduling: bool,
+    /// A device of the second user uploads files, and reads them.
+    pub files: bool,
     /// Users that come and go by the invite links that this owner makes.
     pub guests: usize,
     /// Users that ask each other for contacts and block each other.
@@ -152,6 +154,9 @@ const SCHEDULING: (u64, u64) = (13, 9);
 /// The same for contacts.
 const CONTACTS: (u64, u64) = (10, 3);
 
+/// The same for files.
+const FILES: (u64, u64) = (17, 10);
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -197,6 +202,8 @@ impl Plan {
         plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
         plan.society.calls = seed % CALLS.0 == CALLS.1 && plan.people.busy > 1;
         plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
+        // Files expire by the clock, and an odd one may jump over a day.
+        plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {
             plan.people.churn = plan.people.churn.max(1);
             plan.society.guests = 2;

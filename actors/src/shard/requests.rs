@@ -2,13 +2,13 @@
 
 use ractor::ActorRef;
 use troupe_core::planted::Bug;
-use troupe_core::{Command, ConversationId, Seq, Signal, UserId, command};
+use troupe_core::{Command, ConversationId, Seq, ShardId, Signal, UserId, command};
 use troupe_raft::api::LoginPolicy;
 use troupe_runtime::trace::{At, Stage, Subject};
 use troupe_store::rows::View;
 
 use super::{HEARING, ShardState, reads, standing, touch};
-use crate::context::{Asker, answer_of};
+use crate::context::{Asker, NodeContext, answer_of};
 use crate::message::{Answer, Outcome, Push, Refusal, Request, Session};
 use crate::ops::{self, AtLeader, Found, Lead, Leader, Plan, fetch, get_users, list_conversations, login};
 use crate::presence::Presence;
@@ -221,25 +221,27 @@ impl ShardState {
             | Command::RecordAct(_)
             | Command::Import(_)
             | Command::Schedule(_)
-            | Command::CancelScheduled(_) => self.commit_alone(command, reply),
+            | Command::CancelScheduled(_)
+            | Command::CreateUpload(_)
+            | Command::CancelUpload(_) => self.commit_alone(command, reply),
             Command::RunDue(_) => reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this")),
+            Command::WriteChunk(_) => self.commit_in_turn(command, reply),
         }
     }
 
     fn commit_alone(&self, command: Command, reply: ReplyTo) {
-        let (context, shard) = (self.context.clone(), self.shard);
+        tokio::spawn(commit(self.context.clone(), self.shard, command, reply));
+    }
+
+    /// Commits a chunk when the one before it has left the log.
+    fn commit_in_turn(&self, command: Command, reply: ReplyTo) {
+        let Some(waiting) = self.chunks.enter() else { return reply.refuse(Refusal::OVERLOADED) };
+        let committing = commit(self.context.clone(), self.shard, command, reply.holding(waiting));
+        let turn = self.chunk_turn.clone();
         tokio::spawn(async move {
-            match context.propose(shard, vec![command]).await {
-                Ok(mut outcomes) => {
-                    let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
-                    reply.send(answer_of(outcome.reply));
-                    if !outcome.effects.is_empty() {
-                        let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
-                        context.router.tell_shard(shard, execute);
-                    }
-                }
-                Err(refusal) => reply.refuse(refusal),
-            }
+            // The semaphore is never closed.
+            let _turn = turn.acquire_owned().await;
+            committing.await;
         });
     }
 
@@ -337,6 +339,20 @@ impl ShardState {
                 (found, _) => reply.send(found.map(answer)),
             }
         });
+    }
+}
+
+async fn commit(context: NodeContext, shard: ShardId, command: Command, reply: ReplyTo) {
+    match context.propose(shard, vec![command]).await {
+        Ok(mut outcomes) => {
+            let Some(outcome) = outcomes.pop() else { return reply.refuse(Refusal::Unavailable) };
+            reply.send(answer_of(outcome.reply));
+            if !outcome.effects.is_empty() {
+                let execute = ShardMsg::ExecuteEffects { effects: outcome.effects };
+                context.router.tell_shard(shard, execute);
+            }
+        }
+        Err(refusal) => reply.refuse(refusal),
     }
 }
 

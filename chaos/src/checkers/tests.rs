@@ -1,6 +1,7 @@
 //! Tests of the checkers: a good history passes, and each corruption is reported under its own
 //! promise.
 
+mod attachments;
 mod calls;
 mod contacts;
 mod keys;

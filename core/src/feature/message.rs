@@ -4,6 +4,7 @@ use super::Append;
 use super::reaction::NO_SUCH_MESSAGE;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Content, Context, Event, EventKind, KINDS};
+use crate::file::FileHash;
 use crate::id::{ConversationId, Seq};
 use crate::level::Level;
 use crate::limits;
@@ -59,9 +60,23 @@ impl Step<'_> {
         Ok(())
     }
 
+    /// The files of a message last as long as it does.
+    fn refer_to_files(&mut self, conversation: ConversationId, event: &Event) {
+        let EventKind::Message(body) = &event.kind else { return };
+        let Some(content) = body.typed() else { return };
+        for hash in content.files() {
+            if let Ok(hash) = <[u8; 32]>::try_from(&hash[..]) {
+                self.refer_to_file(conversation, FileHash(hash), event.seq);
+            }
+        }
+    }
+
     /// The first message of a user in a direct conversation puts it on that user's list. The first
     /// message of all puts it on the other's list too.
     pub(super) fn project_message(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
+        if self.level >= Level::SECOND {
+            self.refer_to_files(conversation, event);
+        }
         let ConversationId::Direct { low, high } = conversation else {
             return self.note_speech(conversation, row, event.sender);
         };

@@ -6,6 +6,7 @@ use prost::encoding::{self, DecodeContext, WireType, decode_key};
 use super::DecodeError;
 use crate::event::Role;
 use crate::feature::{CallAnswer, CallOutcome};
+use crate::file::FileHash;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, TokenHash, UserId};
 
 type Malformed = prost::DecodeError;
@@ -99,6 +100,14 @@ scalars! {
         DeviceId::new(&raw).ok_or(invalid(field, "a device is 1 to 64 printable ASCII characters without spaces"))
     };
     ClientMessageId, Kept, Vec<u8>, bytes, |value| value.0.to_vec(), |raw, field| client_message_id(&raw, field);
+    // Empty stands for none.
+    Option<ClientMessageId>, Kept, Vec<u8>, bytes, |value| value.map_or_else(Vec::new, |id| id.0.to_vec()),
+        |raw, field| if raw.is_empty() { Ok(None) } else { client_message_id(&raw, field).map(Some) };
+    Option<FileHash>, Kept, Vec<u8>, bytes, |value| value.map_or_else(Vec::new, |hash| hash.0.to_vec()),
+        |raw, field| match raw.as_slice() {
+            [] => Ok(None),
+            raw => raw.try_into().map(|hash| Some(FileHash(hash))).map_err(|_| invalid(field, "it must be 32 bytes")),
+        };
     TokenHash, Kept, Vec<u8>, bytes, |value| value.0.to_vec(), |raw, field| {
         raw.as_slice().try_into().map(TokenHash).map_err(|_| invalid(field, "it must be 32 bytes"))
     };

@@ -4,6 +4,7 @@
 //! nothing. A kind of work is a variant of [`Work`] and an arm of `machine/due.rs`.
 
 use super::{Family, Key, Part, Parts, Table};
+use crate::file::FileHash;
 use crate::form::DecodeError;
 use crate::id::{ClientMessageId, ConversationId, Seq, Slot, Timestamp, UserId};
 
@@ -23,15 +24,28 @@ pub enum Work {
     Scheduled { conversation: ConversationId, sender: UserId, id: ClientMessageId },
     /// A call has rung, or lasted, for too long.
     Call { conversation: ConversationId, call: Seq },
+    /// An upload expires.
+    Upload { conversation: ConversationId, owner: UserId, id: ClientMessageId },
+    /// A file that no event refers to is removed.
+    File { conversation: ConversationId, file: FileHash },
+    /// Chunks are removed: those of a number, from `next` to before `end`.
+    Chunks { conversation: ConversationId, number: u64, next: u64, end: u64 },
 }
 
 const SCHEDULED: u8 = 1;
+const UPLOAD: u8 = 2;
+const FILE: u8 = 3;
+const CHUNKS: u8 = 4;
 const CALL: u8 = 50;
 
 impl Work {
     pub fn slot(&self) -> Slot {
         match self {
-            Work::Scheduled { conversation, .. } | Work::Call { conversation, .. } => conversation.slot(),
+            Work::Scheduled { conversation, .. }
+            | Work::Call { conversation, .. }
+            | Work::Upload { conversation, .. }
+            | Work::File { conversation, .. }
+            | Work::Chunks { conversation, .. } => conversation.slot(),
         }
     }
 
@@ -39,7 +53,7 @@ impl Work {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Work::Scheduled { sender, .. } => Some(*sender),
-            Work::Call { .. } => None,
+            Work::Call { .. } | Work::Upload { .. } | Work::File { .. } | Work::Chunks { .. } => None,
         }
     }
 }
@@ -58,6 +72,22 @@ impl Part for Work {
                 Part::write(conversation, out);
                 Part::write(call, out);
             }
+            Work::Upload { conversation, owner, id } => {
+                out.push(UPLOAD);
+                Part::write(conversation, out);
+                Part::write(owner, out);
+                Part::write(id, out);
+            }
+            Work::File { conversation, file } => {
+                out.push(FILE);
+                Part::write(conversation, out);
+                Part::write(file, out);
+            }
+            Work::Chunks { conversation, number, next, end } => {
+                out.push(CHUNKS);
+                Part::write(conversation, out);
+                [number, next, end].into_iter().for_each(|number| Part::write(number, out));
+            }
         }
     }
 
@@ -69,6 +99,18 @@ impl Part for Work {
                 id: Part::read(parts)?,
             }),
             CALL => Some(Work::Call { conversation: Part::read(parts)?, call: Part::read(parts)? }),
+            UPLOAD => Some(Work::Upload {
+                conversation: Part::read(parts)?,
+                owner: Part::read(parts)?,
+                id: Part::read(parts)?,
+            }),
+            FILE => Some(Work::File { conversation: Part::read(parts)?, file: Part::read(parts)? }),
+            CHUNKS => Some(Work::Chunks {
+                conversation: Part::read(parts)?,
+                number: Part::read(parts)?,
+                next: Part::read(parts)?,
+                end: Part::read(parts)?,
+            }),
             _ => None,
         }
     }

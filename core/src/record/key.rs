@@ -1,5 +1,6 @@
 //! Keys and the parts that they are made of.
 
+use crate::file::FileHash;
 use crate::form::DecodeError;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
@@ -159,6 +160,16 @@ impl Part for ClientMessageId {
 
     fn read(parts: &mut Parts) -> Option<Self> {
         parts.array().map(ClientMessageId)
+    }
+}
+
+impl Part for FileHash {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn read(parts: &mut Parts) -> Option<Self> {
+        parts.array().map(FileHash)
     }
 }
 

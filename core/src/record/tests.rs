@@ -7,6 +7,7 @@ use crate::event::{Body, Event, EventKind};
 use crate::feature::{
     ActiveCall, Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
 };
+use crate::file::FileHash;
 use crate::fold;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, UserId};
 
@@ -37,7 +38,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 40] = about![
+const ALL: [About; 45] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -77,6 +78,11 @@ const ALL: [About; 40] = about![
     Scheduled,
     ScheduledCount,
     ActiveCall,
+    Upload,
+    File,
+    FileUsage,
+    ChunkHash,
+    Chunk,
     Event,
 ];
 
@@ -170,8 +176,20 @@ proptest! {
         is_own::<Event>(&(conversation, seq));
         let work = Work::Scheduled { conversation, sender: user, id: request };
         is_own::<Due>(&DueKey { at: Timestamp(number), work });
+        let file = FileHash([seq.0 as u8; 32]);
+        let works = [
+            Work::Upload { conversation, owner: user, id: request },
+            Work::File { conversation, file },
+            Work::Chunks { conversation, number, next: seq.0, end: number },
+        ];
+        works.into_iter().for_each(|work| is_own::<Due>(&DueKey { at: Timestamp(number), work }));
         is_own::<Scheduled>(&(conversation, user, request));
         is_own::<ScheduledCount>(&(conversation, user));
+        is_own::<Upload>(&(conversation, user, request));
+        is_own::<File>(&(conversation, file));
+        is_own::<FileUsage>(&(conversation, user));
+        is_own::<ChunkHash>(&(conversation, seq.0, number));
+        is_own::<Chunk>(&(conversation, seq.0, number));
     }
 
     /// Whatever decodes is the one encoding of what it says; nothing panics.
@@ -259,6 +277,10 @@ fn layouts_are_golden() {
     assert_eq!(
         hex(Number::key(&(group, user, Seq(7)))),
         "00094002000000000000080900000000000000000000000000000c050000000000000007"
+    );
+    assert_eq!(
+        hex(Chunk::key(&(group, 5, 1))),
+        "000993".to_owned() + "0200000000000008090000000000000000" + "00000000000000050000000000000001"
     );
     assert_eq!(
         hex(Event::key(&(group, Seq(1)))),

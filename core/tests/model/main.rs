@@ -313,6 +313,7 @@ fn stories_go_everywhere() {
                 Reply::SessionTouched { open: false } => "touched nothing",
                 Reply::Scheduled { .. } => "scheduled",
                 Reply::DueDone { .. } => "due",
+                Reply::Upload { .. } => "upload",
                 Reply::Done => "done",
                 Reply::Rejected(why) => why.code(),
             });

@@ -74,6 +74,11 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                     format!("{}: message {} of {}", key.at, show::id(id), show::name(world, sender))
                 }
                 Work::Call { call, .. } => format!("{}: call {call}", key.at),
+                Work::Upload { owner, id, .. } => {
+                    format!("{}: upload {} of {}", key.at, show::id(id), show::name(world, owner))
+                }
+                Work::File { file, .. } => format!("{}: file {}", key.at, &file.to_string()[..8]),
+                Work::Chunks { number, next, end, .. } => format!("{}: chunks {next} to {end} of {number}", key.at),
             };
             Ok(rows.iter().map(|(key, _)| row(key)).collect())
         }

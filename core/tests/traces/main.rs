@@ -8,6 +8,7 @@ mod accounts;
 mod bodies;
 mod calls;
 mod due;
+mod files;
 mod imports;
 mod people;
 mod script;

@@ -18,8 +18,8 @@
 //! react anna team r8 3 "+" · unreact anna team r9 3 "+"    to the event 3
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
-//! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`]
-//! people: see [`crate::people`]; calls: see [`crate::calls`]
+//! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`];
+//! people: see [`crate::people`]; calls: see [`crate::calls`]; files: see [`crate::files`]
 //! show settings team · show bans team · show reactions team anna bert ... · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
@@ -39,6 +39,7 @@ use troupe_core::{
 
 use crate::accounts;
 use crate::due;
+use crate::files;
 use crate::imports;
 use crate::people;
 use crate::show;
@@ -79,6 +80,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
         [verb, rest @ ..] if calls::knows(verb) => return calls::run(world, verb, rest),
         [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
         [verb, rest @ ..] if people::knows(verb) => return people::run(world, verb, rest),
+        [verb, rest @ ..] if files::knows(verb) => return files::run(world, verb, rest),
         [verb, rest @ ..] if accounts::knows(verb) => return accounts::run(world, verb, rest),
         ["create", called, creator, request, name, rest @ ..] => {
             let (open, members) = match rest {
@@ -321,7 +323,10 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let sessions = world.state.page::<Session>(&world.user(user)?, None, usize::MAX);
             Ok(sessions.iter().map(|(_, session)| format!("{} since {}", session.device, session.created)).collect())
         }
-        _ => people::shown(world, words).unwrap_or_else(|| accounts::shown(world, words)),
+        _ => {
+            let others = || people::shown(world, words).unwrap_or_else(|| accounts::shown(world, words));
+            files::shown(world, words).unwrap_or_else(others)
+        }
     }
 }
 

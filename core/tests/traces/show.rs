@@ -33,6 +33,10 @@ pub fn reply(world: &World, reply: &Reply) -> String {
             format!("{} for {at}", if *duplicate { "already scheduled" } else { "scheduled" })
         }
         Reply::DueDone { done } => format!("did {done}"),
+        Reply::Upload { received, size, file, expires } => {
+            let named = file.map(|file| format!(", file {}", &file.to_string()[..8])).unwrap_or_default();
+            format!("upload {received} of {size} until {expires}{named}")
+        }
         Reply::Done => "done".to_owned(),
         Reply::Rejected(why) => format!("{}: {why}", why.code()),
     }

@@ -12,6 +12,7 @@ use troupe_actors::address::Address;
 use troupe_actors::budgets::Payer;
 use troupe_actors::connection::Connection;
 use troupe_actors::message::{Refusal, wire};
+use troupe_actors::ops::check_file_link::FileLink;
 use troupe_actors::ops::cost::{self, Cost};
 use troupe_actors::ops::verify::Known;
 use troupe_actors::ops::{Entry, Operation};
@@ -99,6 +100,15 @@ impl Guest {
         };
         self.payer.logged_in(known.caller.user());
         Ok(Asker { guest: self, known, token })
+    }
+
+    /// The maker of a link to a file, which the signature proves. It is for reading that file only.
+    pub async fn by_link(self, link: FileLink, signature: &[u8]) -> Result<Asker, Problem> {
+        self.pay(Cost::Units(cost::READ)).await?;
+        let known = self.api.service.follow(self.address, link, signature).await;
+        let known = known.map_err(|refusal| self.refused(refusal))?;
+        self.payer.logged_in(known.caller.user());
+        Ok(Asker { guest: self, known, token: Vec::new() })
     }
 
     /// Before anything is done for the request.

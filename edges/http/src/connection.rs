@@ -79,6 +79,22 @@ impl Connection {
         }
     }
 
+    /// Counts bytes of an answer of any length, from its handler until they are written.
+    pub(crate) fn hold(&self, bytes: usize, output: Arc<Output>) -> Held {
+        let mut waiting = self.0.waiting.lock();
+        if waiting.bytes == 0 {
+            waiting.progress = Instant::now();
+        }
+        waiting.bytes += bytes;
+        output.add(bytes);
+        Held { bytes, connection: self.clone(), output }
+    }
+
+    /// Whether so many bytes more may wait here.
+    pub(crate) fn allows(&self, bytes: usize, output: &Output) -> bool {
+        output.allows(self.0.waiting.lock().bytes, bytes)
+    }
+
     /// An answer with a known length is counted until it is written; a stream of events has its own
     /// queue.
     pub(crate) async fn answer(&self, response: Response, output: Arc<Output>, underway: Underway) -> Response {
@@ -141,6 +157,22 @@ impl HttpBody for Answer {
 }
 
 impl Drop for Answer {
+    fn drop(&mut self) {
+        self.output.release(self.bytes);
+        let mut waiting = self.connection.0.waiting.lock();
+        waiting.bytes -= self.bytes;
+        waiting.progress = Instant::now();
+    }
+}
+
+/// Bytes that wait for the peer.
+pub(crate) struct Held {
+    bytes: usize,
+    connection: Connection,
+    output: Arc<Output>,
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
         self.output.release(self.bytes);
         let mut waiting = self.connection.0.waiting.lock();

@@ -7,6 +7,7 @@
 //! asker        the verified caller of a request, its budget, and what it performs
 //! problem      refusals as `application/problem+json`
 //! json, query  bodies and parameters within their caps; unknown fields are refused
+//! range        one range of the bytes of a file
 //! fair         the share of an address: requests, requests in flight, bytes of bodies
 //! meter        the share of an address: CPU time of its connections
 //! connection   the answers that wait for one connection
@@ -30,6 +31,7 @@ mod openapi;
 mod page;
 mod problem;
 mod query;
+mod range;
 mod routes;
 mod tokens;
 mod web;

@@ -28,6 +28,7 @@ const TAGS: &[(&str, &str)] = &[
     ("messages", "Send and history"),
     ("calls", "Calls between two users"),
     ("signals", "Typing, and what devices tell each other without a log"),
+    ("files", "Uploads and files of conversations"),
     ("events", "What happens, as it happens"),
     ("conversations", "The conversation list, groups, positions and invitations"),
     ("members", "Members of a conversation"),
@@ -80,8 +81,16 @@ pub fn document() -> &'static Bytes {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
-    let PathItem { get, put, post, delete, patch, .. } = item;
-    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    let PathItem { get, put, post, delete, patch, head, options, .. } = item;
+    let all = [
+        ("get", get),
+        ("put", put),
+        ("post", post),
+        ("delete", delete),
+        ("patch", patch),
+        ("head", head),
+        ("options", options),
+    ];
     all.into_iter().filter_map(|(method, operation)| operation.as_mut().map(|operation| (method, operation)))
 }
 

@@ -8,12 +8,15 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use troupe_actors::message::{Refusal, wire};
-use troupe_core::machine::{contact, report};
-use troupe_core::{ClientMessageId, Intent, signal};
+use troupe_core::{ClientMessageId, Intent};
 use utoipa::ToSchema;
 use wire::failure::Kind;
 
 use crate::events::cursor::Unfit;
+
+mod known;
+
+pub use known::known;
 
 /// Codes that only this edge has.
 pub const NOT_FOUND: &str = "not_found";
@@ -23,6 +26,7 @@ pub const KEY_REUSED: &str = "idempotency_key_reused";
 const NO_SUCH_MESSAGE: &str = "no_such_message";
 pub const FOLLOWS_ITSELF: &str = "follows_itself";
 pub const NAME_IS_FINAL: &str = "name_is_final";
+pub const BAD_TUS_VERSION: &str = "bad_tus_version";
 pub const CURSOR_DAMAGED: &str = "cursor_damaged";
 pub const CURSOR_FOREIGN: &str = "cursor_foreign";
 pub const CURSOR_AHEAD: &str = "cursor_ahead";
@@ -99,6 +103,11 @@ impl Problem {
         problem
     }
 
+    /// Whether the same request may succeed in a moment. It may have been done already.
+    pub fn is_of_the_moment(&self) -> bool {
+        matches!(self.0.kind, "overloaded" | "unavailable")
+    }
+
     /// With the key under which the request may be repeated.
     pub fn under(mut self, id: ClientMessageId) -> Problem {
         let again = self.0.kind != "rejected";
@@ -166,7 +175,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "link_used_up"
             | "link_expired"
             | "not_taken"
-            | "contact_blocked",
+            | "contact_blocked"
+            | "bad_file_link",
         ) => StatusCode::FORBIDDEN,
         (
             _,
@@ -180,14 +190,17 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_reaction"
             | "no_such_scheduled"
             | "no_such_contact"
-            | "no_such_report",
+            | "no_such_report"
+            | "no_such_upload"
+            | "no_such_file",
         ) => StatusCode::NOT_FOUND,
-        (_, "too_large") => StatusCode::PAYLOAD_TOO_LARGE,
+        (_, "too_large" | "file_too_large" | "upload_too_long") => StatusCode::PAYLOAD_TOO_LARGE,
+        (_, "beyond_the_file") => StatusCode::RANGE_NOT_SATISFIABLE,
         (
             _,
             "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
-            | "bad_thread",
+            | "bad_thread" | "bad_file_name" | "wrong_hash",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.
@@ -204,7 +217,9 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::METHOD_NOT_ALLOWED => "This path has other methods",
         StatusCode::CONFLICT => "The present state does not allow it",
         StatusCode::PAYLOAD_TOO_LARGE => "Too large",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body is not JSON",
+        StatusCode::PRECONDITION_FAILED => "Another version of tus",
+        StatusCode::RANGE_NOT_SATISFIABLE => "Beyond the end",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body has another type",
         StatusCode::UNPROCESSABLE_ENTITY => "Refused by a rule",
         StatusCode::TOO_MANY_REQUESTS => "Too much at once",
         StatusCode::GATEWAY_TIMEOUT => "The outcome is unknown",
@@ -242,80 +257,6 @@ impl From<Unfit> for Problem {
     }
 }
 
-/// All problems that this version answers, for the description of the API.
-pub fn known() -> Vec<Problem> {
-    use troupe_core::Rejection as R;
-    use troupe_proto::client::{Limit, Refusal as C};
-    let rejections = [
-        R::NameTaken,
-        R::NoSuchUser,
-        R::NotMember,
-        R::NotAllowed,
-        R::NotOpen,
-        R::GroupFull,
-        R::LastOwner,
-        R::AlreadyMember,
-        R::NoSuchMember,
-        R::NoSuchInvitation,
-        R::TooLarge,
-        R::TooMany,
-        R::BadName,
-        R::BadRequest("the request is not what the description of the API allows: the detail says where"),
-        R::OutOfOrder,
-        R::AccountDisabled,
-        R::PasswordChangeRequired,
-        R::AccountChanged,
-        R::OwnAccount,
-        R::BadInvite,
-        R::LeaveInstead,
-        R::NotAGroup,
-        R::InviteExists,
-        R::RequestReused,
-    ];
-    let connections = [
-        C::WrongCredentials,
-        C::ExpiredToken,
-        C::AlreadyOnline,
-        C::BadPassword,
-        C::SeqBeyondHead,
-        C::NotAdmin,
-        C::SamePassword,
-        C::RegistrationClosed,
-        C::InviteRequired,
-        C::UpgradePending,
-    ];
-    let others = [
-        Refusal::Limited { limit: Limit::Rate, after_ms: 1_000 }.failure(),
-        Refusal::Limited { limit: Limit::Quota, after_ms: 60_000 }.failure(),
-        Refusal::OVERLOADED.failure(),
-        Refusal::StorageLow.failure(),
-        Refusal::NotOwner { hint: None }.failure(),
-        Refusal::Unavailable.failure(),
-        wire::Failure::shutting_down(),
-    ];
-    let own = [
-        no_session(),
-        reused(),
-        no_such_path_now(),
-        Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            METHOD_NOT_ALLOWED,
-            "the header Allow names the methods of this path",
-        ),
-        not_json(),
-        name_is_final(),
-        follows_itself(),
-        Unfit::Damaged.into(),
-        Unfit::Foreign.into(),
-        Unfit::Ahead.into(),
-    ];
-    let of_people = [contact::REFUSALS, report::REFUSALS].concat();
-    let of_features = Intent::refusals().chain(signal::REFUSALS).chain(of_people).map(troupe_core::Rejection::Of);
-    let rejections = rejections.into_iter().chain(of_features).map(Problem::from);
-    let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));
-    of_protocol.chain(others.into_iter().map(Problem::from)).chain(own).collect()
-}
-
 /// A key whose first request had another body.
 pub fn reused() -> Problem {
     let text = "this Idempotency-Key belongs to a request with another body: give each request a key of its own";
@@ -335,6 +276,11 @@ pub fn name_is_final() -> Problem {
 pub fn not_json() -> Problem {
     let text = "this request has a body in JSON: set Content-Type to application/json";
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, UNSUPPORTED_MEDIA_TYPE, text)
+}
+
+pub fn bad_tus_version() -> Problem {
+    let text = "this path speaks tus 1.0.0: say so in the header Tus-Resumable";
+    Problem::new(StatusCode::PRECONDITION_FAILED, BAD_TUS_VERSION, text)
 }
 
 pub fn no_session() -> Problem {

@@ -8,6 +8,7 @@ pub mod contacts;
 pub mod conversations;
 pub mod event;
 pub mod events;
+pub mod files;
 pub mod groups;
 pub mod invitations;
 pub mod links;
@@ -20,6 +21,7 @@ pub mod reactions;
 pub mod reports;
 pub mod scheduled;
 pub mod signals;
+pub mod uploads;
 pub mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -48,6 +50,11 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(calls::refuse))
         .routes(routes!(calls::busy))
         .routes(routes!(calls::end))
+        .routes(routes!(uploads::create))
+        .routes(routes!(uploads::options, uploads::state, uploads::show, uploads::write, uploads::cancel))
+        .routes(routes!(files::read))
+        .routes(routes!(files::show))
+        .routes(routes!(files::link))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))

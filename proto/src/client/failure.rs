@@ -30,10 +30,12 @@ pub enum Refusal {
     UpgradePending,
     /// Holders of the cluster's key may do it, administrators may not.
     NotOperator,
+    /// A signed link to a file that is wrong or over, or whose session has ended.
+    BadFileLink,
 }
 
 impl Refusal {
-    pub const ALL: [Refusal; 16] = [
+    pub const ALL: [Refusal; 17] = [
         Refusal::BadFrame,
         Refusal::BadVersion,
         Refusal::NotLoggedIn,
@@ -50,6 +52,7 @@ impl Refusal {
         Refusal::InviteRequired,
         Refusal::UpgradePending,
         Refusal::NotOperator,
+        Refusal::BadFileLink,
     ];
 
     pub fn code(self) -> &'static str {
@@ -70,6 +73,7 @@ impl Refusal {
             Refusal::InviteRequired => "invite_required",
             Refusal::UpgradePending => "upgrade_pending",
             Refusal::NotOperator => "not_operator",
+            Refusal::BadFileLink => "bad_file_link",
         }
     }
 }
@@ -120,6 +124,7 @@ impl fmt::Display for Refusal {
                 "the cluster is being upgraded and does not do this yet: ask its operator (troupe cluster upgrade status)"
             }
             Refusal::SeqBeyondHead => "there is no such event yet: give a seq up to the head",
+            Refusal::BadFileLink => "this link to a file is wrong or over: ask for another one",
             Refusal::TlsRequired => "this port speaks TLS 1.3 only: connect with TLS (tls://host:port)",
         })
     }

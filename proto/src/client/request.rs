@@ -8,7 +8,7 @@ use troupe_core::{Timestamp, TokenHash, UserId};
 
 use super::body::role;
 use crate::field;
-pub use crate::field::{client_message_id, conversation, device, optional_client_message_id, user};
+pub use crate::field::{client_message_id, conversation, device, file_hash, optional_client_message_id, user};
 use crate::wire::client as wire;
 use crate::wire::client::change_group::Change;
 use troupe_core::form::DecodeError;

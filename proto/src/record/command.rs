@@ -3,8 +3,8 @@
 use bytes::{Buf, Bytes};
 use prost::{Message, encoding};
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Intent, OpenSession, Register,
-    SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, Intent, OpenSession, Register, SettleOutbox,
+    UpdateInbox,
 };
 use troupe_core::{Body, ClientMessageId, Command, ConversationId, Level, Seq, Timestamp, UserId, Username};
 
@@ -13,7 +13,6 @@ use crate::field;
 use crate::wire::record as wire;
 use crate::wire::record::command::Command as Wire;
 use troupe_core::form::{DecodeError, Form, Nothing, open, seal};
-use troupe_core::record::OutboxKey;
 
 /// The format of batches above the first feature level. Versions without levels do not read it, and
 /// stop: they would apply such a batch by other rules than the other replicas.
@@ -247,6 +246,9 @@ impl From<&Command> for wire::Command {
             Command::SettleContacts(c) => Wire::SettleContacts(c.into()),
             Command::FileReport(c) => Wire::FileReport((&**c).into()),
             Command::CloseReport(c) => Wire::CloseReport((&**c).into()),
+            Command::CreateUpload(c) => Wire::CreateUpload((&**c).into()),
+            Command::WriteChunk(c) => Wire::WriteChunk((&**c).into()),
+            Command::CancelUpload(c) => Wire::CancelUpload(c.into()),
         };
         wire::Command { command: Some(command) }
     }
@@ -325,6 +327,9 @@ impl TryFrom<wire::Command> for Command {
             Wire::SettleContacts(c) => Command::SettleContacts(c.try_into()?),
             Wire::FileReport(c) => Command::FileReport(Box::new(c.try_into()?)),
             Wire::CloseReport(c) => Command::CloseReport(Box::new(c.try_into()?)),
+            Wire::CreateUpload(c) => Command::CreateUpload(Box::new(c.try_into()?)),
+            Wire::WriteChunk(c) => Command::WriteChunk(Box::new(c.try_into()?)),
+            Wire::CancelUpload(c) => Command::CancelUpload(c.try_into()?),
         })
     }
 }
@@ -357,40 +362,4 @@ impl Record for Command {
 /// Zero stands for the user itself.
 fn other(number: u64) -> Option<UserId> {
     Some(UserId(number)).filter(|user| user.0 != 0)
-}
-
-impl From<&OutboxKey> for wire::OutboxKey {
-    fn from(key: &OutboxKey) -> Self {
-        wire::OutboxKey {
-            slot: key.slot.0.into(),
-            conversation: key.conversation.to_string(),
-            version: key.version.0,
-            user: key.user.0,
-        }
-    }
-}
-
-impl TryFrom<wire::OutboxKey> for OutboxKey {
-    type Error = DecodeError;
-
-    fn try_from(key: wire::OutboxKey) -> Result<Self, DecodeError> {
-        Ok(OutboxKey {
-            slot: field::slot("outbox_key.slot", key.slot)?,
-            conversation: field::conversation("outbox_key.conversation", &key.conversation)?,
-            version: Seq(key.version),
-            user: UserId(key.user),
-        })
-    }
-}
-
-impl From<&CursorMove> for wire::CursorMove {
-    fn from(step: &CursorMove) -> Self {
-        wire::CursorMove { user: step.user.0, delivered: step.delivered.0, read: step.read.0 }
-    }
-}
-
-impl From<wire::CursorMove> for CursorMove {
-    fn from(step: wire::CursorMove) -> Self {
-        CursorMove { user: UserId(step.user), delivered: Seq(step.delivered), read: Seq(step.read) }
-    }
 }

@@ -2,6 +2,7 @@
 //! format: `UPDATE=1` rewrites the files for new types or variants, never for released ones.
 
 mod accounts;
+mod files;
 mod people;
 
 use std::fmt::{Debug, Write};

@@ -16,8 +16,8 @@ use troupe_core::feature::{
 };
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
-    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, Gate, InboxEntry, Invitation, Invite, Member,
-    OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Session, User,
+    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, File, FileUsage, Gate, InboxEntry, Invitation, Invite,
+    Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -57,6 +57,8 @@ kept!(
     Cursor,
     Event,
     Gate,
+    File,
+    FileUsage,
     GroupLink,
     GroupProfile,
     InboxEntry,
@@ -75,6 +77,7 @@ kept!(
     Scheduled,
     ScheduledCount,
     Session,
+    Upload,
     User
 );
 kept!(troupe_proto::Record: Command, StampedBatch);

@@ -109,7 +109,7 @@ fn every_code_is_explained() {
         .chain(signal::REFUSALS.map(|of| of.code))
         .chain(Intent::refusals().map(|of| of.code))
         .chain(
-            [machine::import::REFUSALS, machine::contact::REFUSALS, machine::report::REFUSALS]
+            [machine::import::REFUSALS, machine::file::REFUSALS, machine::contact::REFUSALS, machine::report::REFUSALS]
                 .concat()
                 .into_iter()
                 .map(|of| of.code),
@@ -166,6 +166,12 @@ fn limits_are_those_of_the_program() {
         ("slow mode", limits::SLOW_SECONDS as usize, "seconds"),
         ("muted users of a group", limits::GROUP_MUTES, "users"),
         ("banned users of a group", limits::GROUP_BANS, "users"),
+        ("chunk of a file, and one write", limits::CHUNK_BYTES, "bytes"),
+        ("one file", limits::FILE_BYTES as usize, "bytes"),
+        ("name of a file", limits::FILE_NAME_BYTES, "bytes"),
+        ("unfinished uploads of a user in a conversation", limits::UPLOADS_OPEN as usize, "uploads"),
+        ("files of a user in a conversation", limits::FILES_BYTES_OF_USER as usize, "bytes"),
+        ("files of a conversation", limits::FILES_BYTES_OF_CONVERSATION as usize, "bytes"),
         ("page of bans", limits::PAGE_BANS, "users"),
         ("users that a link lets in", limits::LINK_USES as usize, "users"),
         ("invite links of a group", limits::GROUP_LINKS, "links"),

@@ -2,14 +2,16 @@
 
 pub mod accounts;
 mod bodies;
+mod due;
+pub mod files;
 pub mod people;
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    AcceptInvitation, AdvanceCursors, Append, CancelScheduled, CloseSession, CreateGroup, CursorMove, Destination,
-    Import, Intent, OpenSession, Register, RunDue, Schedule, SettleOutbox, UpdateInbox,
+    AcceptInvitation, AdvanceCursors, Append, CloseSession, CreateGroup, CursorMove, Destination, Import, Intent,
+    OpenSession, Register, SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::{Flags, KINDS, Role, Seal};
 use troupe_core::feature::{Permission, Settings};
@@ -346,26 +348,9 @@ prop_compose! {
     }
 }
 
-prop_compose! {
-    fn schedule()(
-        conversation in conversation(), sender in user(), client_message_id in message_id(), at in time(), body in body()
-    ) -> Command {
-        Command::from(Schedule { conversation, sender, client_message_id, at, body })
-    }
-}
-
-fn due() -> impl Strategy<Value = Command> {
-    let cancel = (conversation(), user(), message_id()).prop_map(|(conversation, sender, client_message_id)| {
-        Command::CancelScheduled(CancelScheduled { conversation, sender, client_message_id })
-    });
-    let run = (slot(), time(), any::<u32>(), vec(user(), 0..4))
-        .prop_map(|(slot, until, most, gone)| Command::RunDue(RunDue { slot, until, most, gone }));
-    prop_oneof![schedule(), cancel, run]
-}
-
 pub fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        due(),
+        due::command(),
         register(),
         open_session(),
         close_session(),
@@ -380,6 +365,7 @@ pub fn command() -> impl Strategy<Value = Command> {
         import(),
         people::command(),
         accounts::command(),
+        files::command(),
     ]
 }
 

@@ -40,6 +40,8 @@ def test_limits_of_the_page() -> None:
         "one message's body": limits.MESSAGE_BYTES,
         "one frame from a client": limits.FRAME_BYTES,
         "one frame from a server": limits.SERVER_FRAME_BYTES,
+        "chunk of a file, and one write": limits.CHUNK_BYTES,
+        "one file": limits.FILE_BYTES,
         "device": limits.DEVICE_BYTES,
         "page of history": limits.PAGE_EVENTS,
         "page of users": limits.PAGE_USERS,

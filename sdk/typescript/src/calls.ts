@@ -22,8 +22,10 @@ import {
   sessionOf,
   textOf,
   textsOf,
+  tokenText,
   userOf,
 } from "./json.js";
+import { CHUNK_BYTES } from "./limits.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
 import { peopleCallOf } from "./people-calls.js";
 import * as wire from "./wire.js";
@@ -34,6 +36,11 @@ export interface Call {
   readonly path: string;
   readonly key?: string;
   readonly body?: Json;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of JSON. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
+  /** The answer has the headers, and the bytes as `content`. */
+  readonly raw?: true;
 }
 
 export interface Calls {
@@ -44,6 +51,10 @@ export interface Calls {
   readonly read: (answers: readonly Json[]) => Init<ServerMessage> | undefined;
 }
 
+/** Uploads are written by tus. */
+const TUS = { "tus-resumable": "1.0.0" };
+/** Bytes of a file in one answer. */
+const PART_BYTES = 4 * CHUNK_BYTES;
 const DONE = { case: "done", value: {} } as const;
 
 /** Undefined: the API does not have this request. `me`: the caller. */
@@ -201,6 +212,53 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         case: "links",
         value: { links: listOf(links).map(linkOf) },
       }));
+    case "createUpload": {
+      const { conversation, upload, name, mediaType, size, hash } = request.value;
+      const more = { ...(mediaType === "" ? {} : { type: mediaType }), ...(hash.length === 0 ? {} : { hash: hex(hash) }) };
+      return one(post("/v1/uploads", { conversation, name, size, ...more }, upload), uploadOf);
+    }
+    case "writeChunk": {
+      const { conversation, upload, offset, content } = request.value;
+      const headers = { ...TUS, "upload-offset": String(offset), "content-type": "application/offset+octet-stream" };
+      const call = { method: "PATCH", path: uploadPath(conversation, upload), headers, bytes: Uint8Array.from(content), raw: true } as const;
+      return one(call, (answer) => {
+        const [received, size] = [numberOf(answer["upload-offset"]), numberOf(answer["upload-length"])];
+        const hash = ofHex(textOf(answer["troupe-file"] ?? ""));
+        return { case: "upload", value: { received, size, hash, expiresMs: Date.parse(textOf(answer["upload-expires"])) } };
+      });
+    }
+    case "getUpload":
+      return one(get(uploadPath(request.value.conversation, request.value.upload)), uploadOf);
+    case "cancelUpload": {
+      const path = uploadPath(request.value.conversation, request.value.upload);
+      return one({ method: "DELETE", path, headers: TUS }, () => DONE);
+    }
+    case "showFile": {
+      const { conversation, hash } = request.value;
+      return one(get(`/v1/files/${hex(hash)}/info`, { conversation }), ({ name, type, size, by, time_ms, expires_ms }) => ({
+        case: "file",
+        value: {
+          hash,
+          name: textOf(name),
+          mediaType: textOf(type),
+          size: numberOf(size),
+          by: numberOf(by),
+          timeMs: numberOf(time_ms),
+          expiresMs: numberOf(expires_ms),
+        },
+      }));
+    }
+    case "readFile": {
+      const { conversation, hash, offset } = request.value;
+      const headers = { range: `bytes=${offset}-${offset + PART_BYTES - 1}` };
+      const call: Call = { ...get(`/v1/files/${hex(hash)}`, { conversation }), headers, raw: true };
+      return one(call, ({ content }) => ({ case: "filePart", value: { offset, content: content as Uint8Array<ArrayBuffer> } }));
+    }
+    case "checkFileLink": {
+      const { conversation, hash, device, expiresMs, signature } = request.value;
+      const link = { conversation, user: me, device, expires_ms: expiresMs, signature: tokenText(signature) };
+      return one({ ...get(`/v1/files/${hex(hash)}`, link), headers: { range: "bytes=0-0" }, raw: true }, () => DONE);
+    }
     case "previewLink": {
       const { conversation, code } = request.value;
       return one(post(`${of(conversation)}/invites/preview`, { code }), ({ name, avatar, notice, members }) => ({
@@ -258,6 +316,15 @@ function placed(call: Call, conversation: string, clientMessageId: Uint8Array): 
     case: "sendAck",
     value: { clientMessageId, seq: numberOf(seq), timeMs: numberOf(time_ms), duplicate: duplicate === true, conversation },
   }));
+}
+
+function uploadPath(conversation: string, upload: Uint8Array): string {
+  return `/v1/uploads/${conversation}.${hex(upload)}`;
+}
+
+function uploadOf({ offset, size, expires_ms, file }: Json): Init<ServerMessage> {
+  const value = { received: numberOf(offset), size: numberOf(size), hash: ofHex(textOf(file ?? "")), expiresMs: numberOf(expires_ms) };
+  return { case: "upload", value };
 }
 
 function post(path: string, body: Json = {}, key?: Uint8Array): Call {

@@ -148,15 +148,20 @@ class HttpTransport implements Transport {
   }
 
   /** `unauthorized`: the code that a missing session has. */
-  private async call({ method, path, key, body }: Call, unauthorized?: string): Promise<Json> {
+  private async call({ method, path, key, body, headers: more, bytes, raw }: Call, unauthorized?: string): Promise<Json> {
     this.running += 1;
     try {
-      const headers: Record<string, string> = {};
+      const headers: Record<string, string> = { ...more };
       if (this.token !== undefined) headers["authorization"] = `Bearer ${this.token}`;
       if (key !== undefined) headers["idempotency-key"] = key;
       if (body !== undefined) headers["content-type"] = "application/json";
-      const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+      const sent = bytes !== undefined ? { body: bytes } : body === undefined ? {} : { body: JSON.stringify(body) };
       const answer = await this.fetch(path, { method, headers, ...sent });
+      if (answer.ok && raw === true) {
+        const content = await readBytes(answer);
+        this.heardAt = performance.now();
+        return { ...Object.fromEntries(answer.headers), content };
+      }
       const text = await readAll(answer);
       this.heardAt = performance.now();
       const json = text === "" ? {} : objectOf(parse(text));
@@ -275,6 +280,16 @@ function parse(text: string): unknown {
     return JSON.parse(text);
   } catch {
     throw new ProtocolError("the answer is not JSON: this is no Troupe server, or a proxy answers for it");
+  }
+}
+
+async function readBytes(answer: Response): Promise<Uint8Array<ArrayBuffer>> {
+  const length = Number(answer.headers.get("content-length") ?? 0);
+  if (length > MOST) throw new ProtocolError("the answer is too large");
+  try {
+    return new Uint8Array(await answer.arrayBuffer());
+  } catch {
+    throw closed();
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { Init } from "./codec.js";
+import { ProtocolError } from "./errors.js";
 import { type Event, ofWire } from "./event.js";
 import {
   type ClientMessageId,
@@ -24,6 +25,7 @@ import * as limits from "./limits.js";
 import type { Request } from "./line.js";
 import { type Change, PeopleRequests, requestId } from "./people.js";
 import { TYPING } from "./signals.js";
+import { sha256 } from "./sha256.js";
 import type * as wire from "./wire.js";
 
 export interface HistoryPage {
@@ -339,6 +341,52 @@ export abstract class Requests extends PeopleRequests {
     await this.leaveGroup(conversation);
   }
 
+  // ---- files
+
+  /** Uploads a file and returns its name. A repeat with the same `request` goes on where it was. */
+  async upload(conversation: string, name: string, content: Uint8Array, options: Change & { readonly mediaType?: string } = {}): Promise<Uint8Array> {
+    const of = { conversation: conversationId(conversation), upload: requestId(options) };
+    const about = { name, mediaType: options.mediaType ?? "", size: content.length, hash: fileName(content) };
+    let state = await this.call({ case: "createUpload", value: { ...of, ...about } }, "upload");
+    while (state.hash.length === 0) {
+      const offset = state.received;
+      const end = offset - (offset % limits.CHUNK_BYTES) + limits.CHUNK_BYTES;
+      state = await this.call({ case: "writeChunk", value: { ...of, offset, content: content.slice(offset, end) } }, "upload");
+    }
+    return state.hash;
+  }
+
+  uploadState(conversation: string, upload: ClientMessageId | string): Promise<wire.Upload> {
+    const value = { conversation: conversationId(conversation), upload: ofHex(clientMessageId(upload)) };
+    return this.call({ case: "getUpload", value }, "upload");
+  }
+
+  /** Ends an upload. A file that has come of it stays. */
+  async cancelUpload(conversation: string, upload: ClientMessageId | string): Promise<void> {
+    const value = { conversation: conversationId(conversation), upload: ofHex(clientMessageId(upload)) };
+    await this.call({ case: "cancelUpload", value }, "done");
+  }
+
+  /** Name, type and size of a file. */
+  file(conversation: string, name: Uint8Array): Promise<wire.File> {
+    return this.call({ case: "showFile", value: { conversation: conversationId(conversation), hash: name.slice() } }, "file");
+  }
+
+  /** A whole file, whose bytes have this name. */
+  async download(conversation: string, name: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+    const of = { conversation: conversationId(conversation), hash: name.slice() };
+    const { size } = await this.file(conversation, name);
+    const content = new Uint8Array(Math.min(size, limits.FILE_BYTES));
+    for (let offset = 0; offset < content.length; ) {
+      const part = await this.call({ case: "readFile", value: { ...of, offset } }, "filePart");
+      if (part.content.length === 0 || part.content.length > content.length - offset) throw new ProtocolError("a part of a file has another length");
+      content.set(part.content, offset);
+      offset += part.content.length;
+    }
+    if (hex(fileName(content)) !== hex(name)) throw new ProtocolError("the file is not the one that was asked for");
+    return content;
+  }
+
   // ---- people
 
   /** Users whose name begins with `prefix`, after the name `after`, and whether there are more. */
@@ -358,4 +406,17 @@ export abstract class Requests extends PeopleRequests {
 
 function acked(request: Uint8Array, ack: wire.SendAck): Acked {
   return { id: clientMessageId(request), seq: seq(ack.seq), timeMs: ack.timeMs };
+}
+
+/** The name of a file: a chain over the SHA-256 of its chunks. Empty without bytes. */
+export function fileName(content: Uint8Array): Uint8Array<ArrayBuffer> {
+  let name = new Uint8Array(0);
+  for (let start = 0; start < content.length; start += limits.CHUNK_BYTES) {
+    const chunk = sha256(content.subarray(start, start + limits.CHUNK_BYTES));
+    const both = new Uint8Array(name.length + chunk.length);
+    both.set(name);
+    both.set(chunk, name.length);
+    name = sha256(both);
+  }
+  return name;
 }

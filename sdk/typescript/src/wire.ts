@@ -279,6 +279,13 @@ export interface ClientFrame {
     | { case: "cancelScheduled"; value: CancelScheduled }
     | { case: "signal"; value: Signal }
     | { case: "call"; value: Call }
+    | { case: "createUpload"; value: CreateUpload }
+    | { case: "writeChunk"; value: WriteChunk }
+    | { case: "getUpload"; value: GetUpload }
+    | { case: "cancelUpload"; value: CancelUpload }
+    | { case: "showFile"; value: ShowFile }
+    | { case: "readFile"; value: ReadFile }
+    | { case: "checkFileLink"; value: CheckFileLink }
     | { case: "changeProfile"; value: ChangeProfile }
     | { case: "showProfile"; value: ShowProfile }
     | { case: "changeContact"; value: ChangeContact }
@@ -325,6 +332,13 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
   [185, "signal", () => Signal, "oneof", "request"],
   [186, "call", () => Call, "oneof", "request"],
+  [200, "createUpload", () => CreateUpload, "oneof", "request"],
+  [201, "writeChunk", () => WriteChunk, "oneof", "request"],
+  [202, "getUpload", () => GetUpload, "oneof", "request"],
+  [203, "cancelUpload", () => CancelUpload, "oneof", "request"],
+  [204, "showFile", () => ShowFile, "oneof", "request"],
+  [205, "readFile", () => ReadFile, "oneof", "request"],
+  [206, "checkFileLink", () => CheckFileLink, "oneof", "request"],
   [220, "changeProfile", () => ChangeProfile, "oneof", "request"],
   [221, "showProfile", () => ShowProfile, "oneof", "request"],
   [222, "changeContact", () => ChangeContact, "oneof", "request"],
@@ -366,6 +380,9 @@ export interface ServerFrame {
     | { case: "scheduled"; value: Scheduled }
     | { case: "scheduledList"; value: ScheduledList }
     | { case: "signal"; value: SignalPush }
+    | { case: "upload"; value: Upload }
+    | { case: "file"; value: File }
+    | { case: "filePart"; value: FilePart }
     | { case: "ownProfile"; value: OwnProfile }
     | { case: "contact"; value: Contact }
     | { case: "contacts"; value: Contacts }
@@ -405,6 +422,9 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [170, "scheduled", () => Scheduled, "oneof", "message"],
   [171, "scheduledList", () => ScheduledList, "oneof", "message"],
   [185, "signal", () => SignalPush, "oneof", "message"],
+  [200, "upload", () => Upload, "oneof", "message"],
+  [201, "file", () => File, "oneof", "message"],
+  [202, "filePart", () => FilePart, "oneof", "message"],
   [221, "ownProfile", () => OwnProfile, "oneof", "message"],
   [223, "contact", () => Contact, "oneof", "message"],
   [224, "contacts", () => Contacts, "oneof", "message"],
@@ -1279,6 +1299,130 @@ export const LinkPreview = /* @__PURE__ */ message<LinkPreview>("LinkPreview", [
   [3, "avatar", "string"],
   [4, "notice", "string"],
   [5, "members", "uint32"],
+]);
+
+export interface CreateUpload {
+  conversation: string;
+  upload: Uint8Array;
+  name: string;
+  mediaType: string;
+  size: number;
+  hash: Uint8Array;
+}
+export const CreateUpload = /* @__PURE__ */ message<CreateUpload>("CreateUpload", [
+  [1, "conversation", "string"],
+  [2, "upload", "bytes"],
+  [3, "name", "string"],
+  [4, "mediaType", "string"],
+  [5, "size", "uint64"],
+  [6, "hash", "bytes"],
+]);
+
+export interface WriteChunk {
+  conversation: string;
+  upload: Uint8Array;
+  offset: number;
+  content: Uint8Array;
+}
+export const WriteChunk = /* @__PURE__ */ message<WriteChunk>("WriteChunk", [
+  [1, "conversation", "string"],
+  [2, "upload", "bytes"],
+  [3, "offset", "uint64"],
+  [4, "content", "bytes"],
+]);
+
+export interface GetUpload {
+  conversation: string;
+  upload: Uint8Array;
+}
+export const GetUpload = /* @__PURE__ */ message<GetUpload>("GetUpload", [
+  [1, "conversation", "string"],
+  [2, "upload", "bytes"],
+]);
+
+export interface CancelUpload {
+  conversation: string;
+  upload: Uint8Array;
+}
+export const CancelUpload = /* @__PURE__ */ message<CancelUpload>("CancelUpload", [
+  [1, "conversation", "string"],
+  [2, "upload", "bytes"],
+]);
+
+export interface Upload {
+  received: number;
+  size: number;
+  hash: Uint8Array;
+  expiresMs: number;
+}
+export const Upload = /* @__PURE__ */ message<Upload>("Upload", [
+  [1, "received", "uint64"],
+  [2, "size", "uint64"],
+  [3, "hash", "bytes"],
+  [4, "expiresMs", "uint64"],
+]);
+
+export interface ShowFile {
+  conversation: string;
+  hash: Uint8Array;
+}
+export const ShowFile = /* @__PURE__ */ message<ShowFile>("ShowFile", [
+  [1, "conversation", "string"],
+  [2, "hash", "bytes"],
+]);
+
+export interface File {
+  hash: Uint8Array;
+  name: string;
+  mediaType: string;
+  size: number;
+  by: number;
+  timeMs: number;
+  expiresMs: number;
+}
+export const File = /* @__PURE__ */ message<File>("File", [
+  [1, "hash", "bytes"],
+  [2, "name", "string"],
+  [3, "mediaType", "string"],
+  [4, "size", "uint64"],
+  [5, "by", "uint64"],
+  [6, "timeMs", "uint64"],
+  [7, "expiresMs", "uint64"],
+]);
+
+export interface ReadFile {
+  conversation: string;
+  hash: Uint8Array;
+  offset: number;
+}
+export const ReadFile = /* @__PURE__ */ message<ReadFile>("ReadFile", [
+  [1, "conversation", "string"],
+  [2, "hash", "bytes"],
+  [3, "offset", "uint64"],
+]);
+
+export interface FilePart {
+  offset: number;
+  content: Uint8Array;
+}
+export const FilePart = /* @__PURE__ */ message<FilePart>("FilePart", [
+  [1, "offset", "uint64"],
+  [2, "content", "bytes"],
+]);
+
+export interface CheckFileLink {
+  conversation: string;
+  hash: Uint8Array;
+  device: string;
+  expiresMs: number;
+  signature: Uint8Array;
+}
+export const CheckFileLink = /* @__PURE__ */ message<CheckFileLink>("CheckFileLink", [
+  [1, "conversation", "string"],
+  [2, "hash", "bytes"],
+  [3, "device", "string"],
+  [4, "expiresMs", "uint64"],
+  [5, "signature", "bytes"],
 ]);
 
 export interface ListBans {

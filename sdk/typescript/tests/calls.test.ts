@@ -86,6 +86,25 @@ test("a message waits for its time, and is listed until then", () => {
   assert.deepEqual(callOf(cancel, 7)?.calls, [{ method: "DELETE", path: `/v1/conversations/g5/scheduled/${key}` }]);
 });
 
+test("a file is written by tus, and read by ranges", () => {
+  const content = Uint8Array.of(1, 2, 3);
+  const of = { conversation: "g5", upload: ID };
+  const path = "/v1/uploads/g5.000102030405060708090a0b0c0d0e0f";
+  const [call] = callOf({ case: "writeChunk", value: { ...of, offset: 65_536, content } }, 7)?.calls ?? [];
+  const headers = { "tus-resumable": "1.0.0", "upload-offset": "65536", "content-type": "application/offset+octet-stream" };
+  assert.deepEqual(call, { method: "PATCH", path, headers, bytes: content, raw: true });
+  const said = { "upload-offset": "65539", "upload-length": "65539", "troupe-file": "0a".repeat(32), "upload-expires": "Thu, 01 Jan 1970 00:00:01 GMT" };
+  const value = { received: 65_539, size: 65_539, hash: new Uint8Array(32).fill(10), expiresMs: 1_000 };
+  assert.deepEqual(answered({ case: "writeChunk", value: { ...of, offset: 65_536, content } }, said), { case: "upload", value });
+  const hash = new Uint8Array(32).fill(10);
+  const [read] = callOf({ case: "readFile", value: { conversation: "g5", hash, offset: 65_536 } }, 7)?.calls ?? [];
+  assert.deepEqual([read?.path, read?.headers], [`/v1/files/${"0a".repeat(32)}?conversation=g5`, { range: "bytes=65536-327679" }]);
+  assert.deepEqual(answered({ case: "readFile", value: { conversation: "g5", hash, offset: 65_536 } }, { content }), {
+    case: "filePart",
+    value: { offset: 65_536, content },
+  });
+});
+
 test("a page has the counts of reactions", () => {
   const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 1, text: "x" } };
   const messages = [{ ...base, seq: 1, reactions: [{ emoji: "👍", users: 2, mine: true }] }, { ...base, seq: 2 }];

@@ -106,6 +106,9 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
     assert.deepEqual(page.events.map(({ content }) => content.kind), ["message", "renamed", "reacted"]);
     assert.ok(page.more && page.head === placed.seq);
     assert.deepEqual(page.reactions.get(seq), [{ emoji: "👍", users: 1, mine: true }]);
+    const bytes = Uint8Array.from({ length: 150_000 }, (_, at) => at % 251);
+    const file = await client.upload(team, "numbers.bin", bytes);
+    assert.deepEqual(await client.download(team, file), bytes);
     assert.ok((await client.sessions()).some((session) => session.device === "groups"));
     await assert.rejects(client.leaveGroup("g999424"), (error) => error instanceof Rejected && error.code === "not_member");
 
@@ -149,6 +152,12 @@ describe("real nodes", { skip: PROGRAM === "" ? "TROUPE does not name the progra
       if (content.kind === "roleChanged") break;
     }
     assert.deepEqual(kinds, ["added", "message", "message", "renamed", "roleChanged"]);
+    const bytes = Uint8Array.from({ length: 300_000 }, (_, at) => at % 241);
+    const file = await client.upload(team, "numbers.bin", bytes);
+    assert.equal((await other.file(team, file)).name, "numbers.bin");
+    assert.deepEqual(await other.download(team, file), bytes);
+    const missing = other.download(team, new Uint8Array(32));
+    await assert.rejects(missing, (error) => error instanceof Rejected && error.code === "no_such_file");
     await (await other.send(team, "thank you")).acked();
     assert.equal(await textFrom(client, other.user), "thank you");
     await other.markRead(team, seq);

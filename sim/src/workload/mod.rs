@@ -7,6 +7,12 @@
 //! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. In [`calls`] users call each
 //! other and type. They act until the simulation ends the workload, send their final messages, and
 //! fall silent.
+//! [`key_repeater`] uses HTTP, and a [`planner`] schedules messages. They act until the simulation
+//! ends the workload, send their final messages, and fall silent.
+//! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
+//! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
+//! messages. A [`sharer`] uploads files. They act until the simulation ends the workload, send
+//! their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -21,6 +27,7 @@ mod key_repeater;
 mod moderator;
 mod planner;
 mod reactions;
+mod sharer;
 mod stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,6 +260,10 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
         if workload.plan.society.calls && here(number) {
             tokio::spawn(calls::live(workload.clone(), number, user, device));
         }
+    }
+    let number = next();
+    if workload.plan.society.files && here(number) {
+        tokio::spawn(sharer::live(workload.clone(), number, 1));
     }
     std::future::pending::<()>().await;
     Ok(())

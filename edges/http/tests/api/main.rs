@@ -11,6 +11,7 @@ mod events;
 mod events_at_scale;
 mod events_over_nodes;
 mod fair;
+mod files;
 mod groups;
 #[path = "../../../tcp/tests/node/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and the other edge uses the rest")]

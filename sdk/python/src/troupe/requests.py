@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeVar
 
 from . import limits, wire
 from .codec import Message
-from .errors import TroupeError
+from .errors import ProtocolError, TroupeError
 from .event import Event, of_wire
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
@@ -288,6 +289,46 @@ class Requests(PeopleRequests):
         """Leaves the group, which ends the invitation."""
         await self.leave_group(conversation)
 
+    # ---- files
+
+    async def upload(
+        self, conversation: str, name: str, content: bytes, *, media_type: str = "", upload: bytes | None = None
+    ) -> bytes:
+        """Uploads a file and returns its name. A repeat with the same `upload` goes on where it was."""
+        upload = upload or self.request_id()
+        create = wire.CreateUpload(conversation, upload, name, media_type, len(content), file_name(content))
+        state = await self.call(create, wire.Upload)
+        while not state.hash:
+            offset = state.received
+            end = offset - offset % limits.CHUNK_BYTES + limits.CHUNK_BYTES
+            chunk = wire.WriteChunk(conversation, upload, offset, content[offset:end])
+            state = await self.call(chunk, wire.Upload)
+        return state.hash
+
+    async def upload_state(self, conversation: str, upload: bytes) -> wire.Upload:
+        return await self.call(wire.GetUpload(conversation, upload), wire.Upload)
+
+    async def cancel_upload(self, conversation: str, upload: bytes) -> None:
+        """Ends an upload. A file that has come of it stays."""
+        await self.call(wire.CancelUpload(conversation, upload), wire.Done)
+
+    async def file(self, conversation: str, name: bytes) -> wire.File:
+        """Name, type and size of a file."""
+        return await self.call(wire.ShowFile(conversation, name), wire.File)
+
+    async def download(self, conversation: str, name: bytes) -> bytes:
+        """A whole file, whose bytes have this name."""
+        size = min((await self.file(conversation, name)).size, limits.FILE_BYTES)
+        content = bytearray()
+        while len(content) < size:
+            part = await self.call(wire.ReadFile(conversation, name, len(content)), wire.FilePart)
+            if not part.content:
+                raise ProtocolError("a part of a file is empty")
+            content += part.content
+        if file_name(content) != name:
+            raise ProtocolError("the file is not the one that was asked for")
+        return bytes(content)
+
     # ---- people
 
     async def find_users(self, prefix: str, after: str = "") -> tuple[list[wire.User], bool]:
@@ -302,3 +343,12 @@ class Requests(PeopleRequests):
     async def get_users(self, ids: Sequence[UserId] = (), names: Sequence[str] = ()) -> list[wire.User]:
         """The users with these ids and names. Unknown ones are omitted."""
         return (await self.call(wire.GetUsers(list(ids), list(names)), wire.Users)).users
+
+
+def file_name(content: bytes | bytearray) -> bytes:
+    """The name of a file: a chain over the SHA-256 of its chunks. Empty without bytes."""
+    name = b""
+    for start in range(0, len(content), limits.CHUNK_BYTES):
+        chunk = sha256(content[start : start + limits.CHUNK_BYTES]).digest()
+        name = sha256(name + chunk).digest()
+    return name

@@ -231,6 +231,13 @@ class ClientFrame(Message):
     cancel_scheduled: CancelScheduled | None = None
     signal: Signal | None = None
     call: Call | None = None
+    create_upload: CreateUpload | None = None
+    write_chunk: WriteChunk | None = None
+    get_upload: GetUpload | None = None
+    cancel_upload: CancelUpload | None = None
+    show_file: ShowFile | None = None
+    read_file: ReadFile | None = None
+    check_file_link: CheckFileLink | None = None
     change_profile: ChangeProfile | None = None
     show_profile: ShowProfile | None = None
     change_contact: ChangeContact | None = None
@@ -273,6 +280,9 @@ class ServerFrame(Message):
     scheduled: Scheduled | None = None
     scheduled_list: ScheduledList | None = None
     signal: SignalPush | None = None
+    upload: Upload | None = None
+    file: File | None = None
+    file_part: FilePart | None = None
     own_profile: OwnProfile | None = None
     contact: Contact | None = None
     contacts: Contacts | None = None
@@ -916,6 +926,93 @@ class LinkPreview(Message):
     avatar: str = ""
     notice: str = ""
     members: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CreateUpload(Message):
+    conversation: str = ""
+    upload: bytes = b""
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    hash: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class WriteChunk(Message):
+    conversation: str = ""
+    upload: bytes = b""
+    offset: int = 0
+    content: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class GetUpload(Message):
+    conversation: str = ""
+    upload: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CancelUpload(Message):
+    conversation: str = ""
+    upload: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Upload(Message):
+    received: int = 0
+    size: int = 0
+    hash: bytes = b""
+    expires_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ShowFile(Message):
+    conversation: str = ""
+    hash: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class File(Message):
+    hash: bytes = b""
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    by: int = 0
+    time_ms: int = 0
+    expires_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ReadFile(Message):
+    conversation: str = ""
+    hash: bytes = b""
+    offset: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class FilePart(Message):
+    offset: int = 0
+    content: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class CheckFileLink(Message):
+    conversation: str = ""
+    hash: bytes = b""
+    device: str = ""
+    expires_ms: int = 0
+    signature: bytes = b""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1575,6 +1672,13 @@ ClientFrame.FIELDS = (
     Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
     Field(185, "signal", "message", message=Signal, explicit=True, oneof="request"),
     Field(186, "call", "message", message=Call, explicit=True, oneof="request"),
+    Field(200, "create_upload", "message", message=CreateUpload, explicit=True, oneof="request"),
+    Field(201, "write_chunk", "message", message=WriteChunk, explicit=True, oneof="request"),
+    Field(202, "get_upload", "message", message=GetUpload, explicit=True, oneof="request"),
+    Field(203, "cancel_upload", "message", message=CancelUpload, explicit=True, oneof="request"),
+    Field(204, "show_file", "message", message=ShowFile, explicit=True, oneof="request"),
+    Field(205, "read_file", "message", message=ReadFile, explicit=True, oneof="request"),
+    Field(206, "check_file_link", "message", message=CheckFileLink, explicit=True, oneof="request"),
     Field(220, "change_profile", "message", message=ChangeProfile, explicit=True, oneof="request"),
     Field(221, "show_profile", "message", message=ShowProfile, explicit=True, oneof="request"),
     Field(222, "change_contact", "message", message=ChangeContact, explicit=True, oneof="request"),
@@ -1614,6 +1718,9 @@ ServerFrame.FIELDS = (
     Field(170, "scheduled", "message", message=Scheduled, explicit=True, oneof="message"),
     Field(171, "scheduled_list", "message", message=ScheduledList, explicit=True, oneof="message"),
     Field(185, "signal", "message", message=SignalPush, explicit=True, oneof="message"),
+    Field(200, "upload", "message", message=Upload, explicit=True, oneof="message"),
+    Field(201, "file", "message", message=File, explicit=True, oneof="message"),
+    Field(202, "file_part", "message", message=FilePart, explicit=True, oneof="message"),
     Field(221, "own_profile", "message", message=OwnProfile, explicit=True, oneof="message"),
     Field(223, "contact", "message", message=Contact, explicit=True, oneof="message"),
     Field(224, "contacts", "message", message=Contacts, explicit=True, oneof="message"),
@@ -2007,6 +2114,63 @@ LinkPreview.FIELDS = (
     Field(3, "avatar", "string"),
     Field(4, "notice", "string"),
     Field(5, "members", "uint32"),
+)
+CreateUpload.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "upload", "bytes"),
+    Field(3, "name", "string"),
+    Field(4, "media_type", "string"),
+    Field(5, "size", "uint64"),
+    Field(6, "hash", "bytes"),
+)
+WriteChunk.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "upload", "bytes"),
+    Field(3, "offset", "uint64"),
+    Field(4, "content", "bytes"),
+)
+GetUpload.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "upload", "bytes"),
+)
+CancelUpload.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "upload", "bytes"),
+)
+Upload.FIELDS = (
+    Field(1, "received", "uint64"),
+    Field(2, "size", "uint64"),
+    Field(3, "hash", "bytes"),
+    Field(4, "expires_ms", "uint64"),
+)
+ShowFile.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "hash", "bytes"),
+)
+File.FIELDS = (
+    Field(1, "hash", "bytes"),
+    Field(2, "name", "string"),
+    Field(3, "media_type", "string"),
+    Field(4, "size", "uint64"),
+    Field(5, "by", "uint64"),
+    Field(6, "time_ms", "uint64"),
+    Field(7, "expires_ms", "uint64"),
+)
+ReadFile.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "hash", "bytes"),
+    Field(3, "offset", "uint64"),
+)
+FilePart.FIELDS = (
+    Field(1, "offset", "uint64"),
+    Field(2, "content", "bytes"),
+)
+CheckFileLink.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "hash", "bytes"),
+    Field(3, "device", "string"),
+    Field(4, "expires_ms", "uint64"),
+    Field(5, "signature", "bytes"),
 )
 ListBans.FIELDS = (
     Field(1, "conversation", "string"),

@@ -94,6 +94,10 @@ def test_groups_history_and_people(demo: Demo, scheme: str) -> None:
             await client.mark_read(team, acked.seq)
             page = await client.history_before(team, limit=2)
             assert [type(event.kind).__name__ for event in page.events] == ["Message", "Renamed"] and page.more
+            content = bytes(at % 251 for at in range(150_000))
+            file = await client.upload(team, "numbers.bin", content)
+            assert await client.download(team, file) == content
+            assert (await client.file(team, file)).name == "numbers.bin"
             assert "groups" in [session.device for session in await client.sessions()]
             with pytest.raises(troupe.Rejected) as refused:
                 await client.leave_group("g999424")

@@ -1,0 +1,95 @@
+//! The words of a story about files.
+//!
+//! ```text
+//! upload anna team u1 "cat.png" 70000 [of x 70000]   announces a file, of 70000 times x
+//! chunk anna team u1 65536 4464 x                  4464 times x, at this offset
+//! cancel-upload anna team u1
+//! show files team · show uploads team anna · show chunks team
+//! ```
+
+use troupe_core::command::{CancelUpload, CreateUpload, WriteChunk};
+use troupe_core::record::{Chunk, File, FileUsage, Upload};
+use troupe_core::{ClientMessageId, Command, ConversationId, FileHash, Rows, UserId, media};
+
+use crate::script::{id, number};
+use crate::show;
+use crate::world::World;
+
+pub fn knows(verb: &str) -> bool {
+    matches!(verb, "upload" | "chunk" | "cancel-upload")
+}
+
+pub fn run(world: &mut World, verb: &str, rest: &[&str]) -> Result<Vec<String>, String> {
+    let command = match (verb, rest) {
+        (verb, [user, conversation, upload, rest @ ..]) => {
+            let (conversation, owner, upload) = (world.conversation(conversation)?, world.user(user)?, id(upload)?);
+            match (verb, rest) {
+                ("upload", [name, size, expected @ ..]) => Command::from(CreateUpload {
+                    conversation,
+                    owner,
+                    upload,
+                    name: (*name).to_owned(),
+                    claimed: "image/png".to_owned(),
+                    size: number(size)?,
+                    expected: match expected {
+                        ["of", letter, length] => FileHash::of_file(&letters(letter, length)?),
+                        _ => None,
+                    },
+                }),
+                ("chunk", [offset, length, letter]) => {
+                    let (offset, bytes) = (number(offset)?, letters(letter, length)?);
+                    let media_type = if offset == 0 { media::sniff(&bytes).to_owned() } else { String::new() };
+                    Command::from(WriteChunk { conversation, owner, upload, offset, bytes: bytes.into(), media_type })
+                }
+                ("cancel-upload", []) => Command::CancelUpload(CancelUpload { conversation, owner, upload }),
+                _ => return Err("no such words about files".to_owned()),
+            }
+        }
+        _ => return Err("no such words about files".to_owned()),
+    };
+    Ok(world.apply(&command, None))
+}
+
+fn letters(letter: &str, length: &str) -> Result<Vec<u8>, String> {
+    Ok(letter.repeat(number(length)? as usize).into_bytes())
+}
+
+pub fn shown(world: &World, words: &[&str]) -> Option<Result<Vec<String>, String>> {
+    let conversation = |word: &str| world.conversation(word);
+    Some(match words {
+        ["files", of] => conversation(of).map(|of| files(world, of)),
+        ["uploads", of, user] => conversation(of).and_then(|of| Ok(uploads(world, of, world.user(user)?))),
+        ["chunks", of] => conversation(of).map(|of| chunks(world, of)),
+        _ => return None,
+    })
+}
+
+fn files(world: &World, conversation: ConversationId) -> Vec<String> {
+    let row = |((_, hash), file): &((ConversationId, FileHash), File)| {
+        let (name, by) = (&file.name, show::name(world, file.by));
+        let (size, of, expires) = (file.size, &file.media_type, file.expires);
+        let at = file.number;
+        format!("{} {name} by {by}: {size} of {of} in {at}, until {expires}", &hash.to_string()[..8])
+    };
+    let used = |((_, user), usage): &((ConversationId, UserId), FileUsage)| {
+        let whose = if user.0 == 0 { "all".to_owned() } else { show::name(world, *user) };
+        format!("{whose}: {} bytes, {} open", usage.bytes, usage.open)
+    };
+    let files = world.state.page::<File>(&conversation, None, usize::MAX);
+    let usage = world.state.page::<FileUsage>(&conversation, None, usize::MAX);
+    files.iter().map(row).chain(usage.iter().map(used)).collect()
+}
+
+fn uploads(world: &World, conversation: ConversationId, user: UserId) -> Vec<String> {
+    let row = |(_, upload): &((ConversationId, UserId, ClientMessageId), Upload)| {
+        format!("{}: {} of {}", upload.name, upload.received, upload.size)
+    };
+    world.state.page::<Upload>(&(conversation, user), None, usize::MAX).iter().map(row).collect()
+}
+
+fn chunks(world: &World, conversation: ConversationId) -> Vec<String> {
+    let row = |((_, number, place), chunk): &((ConversationId, u64, u64), Chunk)| {
+        format!("{number}/{place}: {} bytes", chunk.0.len())
+    };
+    world.state.page::<Chunk>(&conversation, None, usize::MAX).iter().map(row).collect()
+}
