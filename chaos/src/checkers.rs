@@ -7,6 +7,7 @@ pub mod contacts;
 pub mod cursors;
 pub mod device_order;
 pub mod durable;
+pub mod edits;
 pub mod exactly_once;
 pub mod keys;
 pub mod moderation;
@@ -14,6 +15,7 @@ pub mod one_order;
 pub mod phantom;
 pub mod reactions;
 pub mod real_time;
+pub mod recalls;
 pub mod replicas;
 pub mod scheduled;
 pub mod signals;
@@ -70,10 +72,14 @@ pub enum Promise {
     Signals,
     /// An acknowledged file is on each replica and in each answer byte for byte.
     Attachments,
+    /// Only the sender edits a message, and its present state is its last edit.
+    Edits,
+    /// The content of a recalled message is on no replica and in no page.
+    Recalls,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 17] = [
+    pub const ALL: [Promise; 19] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -91,6 +97,8 @@ impl Promise {
         Promise::Calls,
         Promise::Signals,
         Promise::Attachments,
+        Promise::Edits,
+        Promise::Recalls,
     ];
 
     /// The promise in words.
@@ -113,6 +121,8 @@ impl Promise {
             Promise::Calls => "one device takes a call, and each call ends once, with a true record",
             Promise::Signals => "signals pass between members only, each at most once",
             Promise::Attachments => "acknowledged files are on every replica, byte for byte",
+            Promise::Edits => "only its sender edits a message, whose present state is the last edit",
+            Promise::Recalls => "the content of a recalled message is on no replica and in no page",
         }
     }
 }
@@ -138,7 +148,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 17] = [
+pub const ALL: [Checker; 19] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -156,6 +166,8 @@ pub const ALL: [Checker; 17] = [
     ("calls", calls::check),
     ("signals", signals::check),
     ("attachments", attachments::check),
+    ("edits", edits::check),
+    ("recalls", recalls::check),
 ];
 
 /// Runs every checker.

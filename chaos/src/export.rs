@@ -270,15 +270,13 @@ mod tests {
             sender: 7,
             id: id.to_owned(),
             message,
-            reaction: None,
-            rule: None,
-            call: None,
+            ..Entry::default()
         };
         let log = FinalLog {
             head: 2,
             chain: "c".into(),
             entries: vec![entry(1, "7/m", false), entry(2, "7/a", true)],
-            counts: None,
+            ..FinalLog::default()
         };
         History {
             records: vec![

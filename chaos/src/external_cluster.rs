@@ -160,10 +160,8 @@ async fn read(client: &troupe_client::Client, conversation: ConversationId) -> R
                 time_ms: event.time.0,
                 sender: event.sender.0,
                 id: format!("{}/{}", event.sender, event.client_message_id),
-                message: matches!(event.kind, EventKind::Message(_)),
-                reaction: None,
-                rule: None,
-                call: None,
+                message: event.kind.number() == EventKind::MESSAGE,
+                ..Entry::default()
             });
         }
         if !page.more || page.events.is_empty() {

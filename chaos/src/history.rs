@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use troupe_core::event::ContentHash;
+use troupe_core::{Body, Event, EventKind};
 
 /// A device of the workload; one user may have several.
 pub type DeviceNumber = u32;
@@ -65,6 +67,21 @@ pub enum Record {
         first: u64,
         last: u64,
         counts: Vec<Count>,
+    },
+    /// A device receives the seq of its edit or recall of a message.
+    Changed { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, change: Change },
+    /// A device receives the events `first` to `last`, as of the event `head`, in a page that it
+    /// requested at `asked`.
+    Shown {
+        at: u64,
+        asked: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        head: u64,
+        first: u64,
+        last: u64,
+        contents: Contents,
+        states: Vec<State>,
     },
     /// A device receives the answer to a request under its idempotency key: a place, or that the
     /// key belongs to another body.
@@ -161,6 +178,58 @@ pub struct FinalLog {
     /// The counts that the replica keeps; absent if it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<Vec<Count>>,
+    /// The bodies that the replica has; absent if it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<Contents>,
+    /// The seqs of the edits that the replica keeps, by message; absent if it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edits: Option<BTreeMap<u64, Vec<u64>>>,
+}
+
+/// The digests of the bodies of messages and edits, by seq. An erased event has none.
+pub type Contents = BTreeMap<u64, String>;
+
+/// A change of the message at seq `to` by the sender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Change {
+    Edited { to: u64, digest: String },
+    Recalled { to: u64 },
+}
+
+impl Change {
+    /// An edit that was erased is none.
+    pub fn of(event: &Event) -> Option<Change> {
+        match &event.kind {
+            EventKind::Edited { to, body } => Some(Change::Edited { to: to.0, digest: digest(body) }),
+            EventKind::Recalled { to } => Some(Change::Recalled { to: to.0 }),
+            _ => None,
+        }
+    }
+}
+
+/// The present state of the message at `seq` in a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub seq: u64,
+    pub erased: bool,
+    pub edits: Vec<u64>,
+    /// Of the present body.
+    pub digest: Option<String>,
+}
+
+/// Tells bodies apart, so that a history does not hold them.
+pub fn digest(body: &Body) -> String {
+    let hash = ContentHash::of(&EventKind::Message(body.clone()).content());
+    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The body of a message or of an edit, unless it was erased.
+pub fn content(event: &Event) -> Option<(u64, String)> {
+    match &event.kind {
+        EventKind::Message(body) | EventKind::Edited { body, .. } => Some((event.seq.0, digest(body))),
+        _ => None,
+    }
 }
 
 /// A reaction of the sender to the message at seq `to`.
@@ -190,16 +259,18 @@ pub struct Kept {
     pub refused: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub seq: u64,
     pub time_ms: u64,
     pub sender: u64,
     pub id: MessageId,
-    /// False for other events, such as member changes of the set-up.
+    /// Recalled or not. False for other events, such as member changes of the set-up.
     pub message: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reaction: Option<Reaction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// A change of the rules of a group; absent in histories of real processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,

@@ -56,6 +56,8 @@ impl OnlineChecks {
             | Record::Marked { .. }
             | Record::Reacted { .. }
             | Record::Counted { .. }
+            | Record::Changed { .. }
+            | Record::Shown { .. }
             | Record::Keyed { .. }
             | Record::Called { .. }
             | Record::Taken { .. }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use troupe_core::{ConversationId, ShardMap};
 use troupe_fetch as fetch;
 
 use crate::checkers::{Kind, Promise, Violation};
-use crate::history::{Conversation, Count, Entry, FinalLog};
+use crate::history::{Contents, Conversation, Entry, FinalLog};
 use crate::local::LocalCluster;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,8 +46,8 @@ pub async fn collect(cluster: &LocalCluster, within: Duration) -> Result<Collect
             }
             let longest = all.entry(conversation.clone()).or_default();
             *longest = head.max(*longest);
-            let (entries, counts) = contents(cluster, index, &conversation).await?;
-            logs.insert(conversation, FinalLog { head, chain, entries, counts });
+            let log = contents(cluster, index, &conversation).await?;
+            logs.insert(conversation, FinalLog { head, chain, ..log });
         }
         collected.finals.insert(index as u64 + 1, logs);
     }
@@ -140,38 +142,50 @@ pub async fn heads(cluster: &LocalCluster, index: usize) -> Result<Heads> {
     }
 }
 
-/// All events of a conversation on one replica, and the counts of reactions that it keeps. An
-/// earlier version answers no counts.
-async fn contents(
-    cluster: &LocalCluster,
-    index: usize,
-    conversation: &str,
-) -> Result<(Vec<Entry>, Option<Vec<Count>>)> {
-    let mut entries: Vec<Entry> = Vec::new();
+/// All events of a conversation on one replica, and its counts of reactions, contents and edits. An
+/// earlier version answers none of these three.
+async fn contents(cluster: &LocalCluster, index: usize, conversation: &str) -> Result<FinalLog> {
+    let mut log = FinalLog::default();
+    let mut bodies = Contents::new();
     loop {
-        let after = entries.last().map_or(0, |entry| entry.seq);
+        let after = log.entries.last().map_or(0, |entry| entry.seq);
         let path = format!("/v1/debug/replica?conversation={conversation}&after={after}");
         let page = ask(cluster, index, &path).await?;
         let rows = page["events"].as_array().context("no events in the answer")?;
         if rows.is_empty() {
-            let counts = page["counts"].is_array().then(|| serde_json::from_value(page["counts"].clone()));
-            return Ok((entries, counts.transpose().context("counts")?));
+            log.counts = optional(&page["counts"]).context("counts")?;
+            let edits: Option<Vec<EditsRow>> = optional(&page["edits"]).context("edits")?;
+            log.contents = edits.is_some().then_some(bodies);
+            log.edits = edits.map(|edits| edits.into_iter().map(|row| (row.seq, row.edits)).collect());
+            return Ok(log);
         }
         for row in rows {
-            let sender = row["sender"].as_u64().context("sender")?;
-            let reaction = (!row["reaction"].is_null()).then(|| serde_json::from_value(row["reaction"].clone()));
-            entries.push(Entry {
-                seq: row["seq"].as_u64().context("seq")?,
+            let (sender, seq) = (row["sender"].as_u64().context("sender")?, row["seq"].as_u64().context("seq")?);
+            bodies.extend(row["content"].as_str().map(|digest| (seq, digest.to_owned())));
+            log.entries.push(Entry {
+                seq,
                 time_ms: row["time_ms"].as_u64().context("time_ms")?,
                 sender,
                 id: format!("{sender}/{}", text(&row["id"])?),
                 message: row["message"].as_bool().context("message")?,
-                reaction: reaction.transpose().context("reaction")?,
+                reaction: optional(&row["reaction"]).context("reaction")?,
+                change: optional(&row["change"]).context("change")?,
                 rule: None,
                 call: None,
             });
         }
     }
+}
+
+#[derive(Deserialize)]
+struct EditsRow {
+    seq: u64,
+    edits: Vec<u64>,
+}
+
+/// `None`: absent, or null.
+fn optional<T: DeserializeOwned>(value: &Value) -> Result<Option<T>> {
+    Ok(serde_json::from_value(value.clone())?)
 }
 
 async fn ask(cluster: &LocalCluster, index: usize, path: &str) -> Result<Value> {

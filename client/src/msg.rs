@@ -245,6 +245,7 @@ fn as_json(conversation: ConversationId, event: &Event) -> String {
             Some(text) => json!({ "kind": "message", "text": text }),
             None => json!({ "kind": "message", "body_kind": body.kind, "bytes": body.content.len() }),
         },
+        EventKind::Unknown { kind, .. } if event.is_erased() => json!({ "kind": "erased", "number": kind }),
         EventKind::Unknown { kind, content } => {
             json!({ "kind": "unsupported", "number": kind, "bytes": content.len() })
         }

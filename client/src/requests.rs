@@ -4,6 +4,7 @@
 //! at any node that answers, until the client's patience ends.
 
 mod calls;
+mod changes;
 mod contacts;
 mod files;
 mod history;

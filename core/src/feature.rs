@@ -12,6 +12,7 @@
 mod append;
 mod ban;
 mod call;
+mod edit;
 mod fact;
 mod link;
 mod list;
@@ -20,6 +21,7 @@ mod message;
 mod owner;
 mod policy;
 mod reaction;
+mod recall;
 mod rename;
 mod roles;
 mod scheduled;
@@ -29,6 +31,7 @@ mod silence;
 pub use append::Append;
 pub use ban::Ban;
 pub use call::{ActiveCall, CALL_OVER, CallAnswer, CallOutcome};
+pub use edit::Edits;
 pub use fact::Fact;
 pub use link::{BAD_LINK, GroupLink, code_hash, link_id};
 pub(crate) use members::{check_count, distinct};
@@ -131,6 +134,26 @@ list::intents! {
         refusals: reaction::REFUSALS,
         check: |_append| reaction::check(emoji),
         decide: |step, append, _role, _row| step.decide_react(append, *to, emoji, *remove),
+    }
+    9 = Edit { to: Seq = 1, body: Body = 2 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: true,
+        cost: body.content.len(),
+        refusals: edit::REFUSALS,
+        check: |_append| edit::check(body),
+        decide: |step, append, _role, _row| step.decide_edit(append, *to, body),
+    }
+    /// The sender of the message may within so many milliseconds of it; the node that takes the
+    /// request sets them.
+    10 = Recall { to: Seq = 1, within_ms: u64 = 2 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: false,
+        cost: 0,
+        refusals: recall::REFUSALS,
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_recall(append, role, row, *to, *within_ms),
     }
     20 = Set(settings: Box<Settings>) => {
         since: SECOND,
@@ -283,11 +306,22 @@ list::events! {
     11 REACTED = Reacted { to: Seq = 1, emoji: String = 2, removed: bool = 3 } => {
         name: "reacted",
         flags: Flags::default(),
-        words: match removed {
-            false => format!("reacted with {} to {to}", clean(emoji)),
-            true => format!("took back {} from {to}", clean(emoji)),
-        },
+        words: reaction::words(*to, emoji, *removed),
         project: |step, conversation, _row, event| step.project_reacted(conversation, event, *to, emoji, *removed),
+    }
+    /// The body of the message at `to` is this one now.
+    12 EDITED = Edited { to: Seq = 1, body: Body = 2 } => {
+        name: "edited",
+        flags: Flags::default(),
+        words: edit::words(*to, body),
+        project: |step, conversation, _row, event| step.project_edited(conversation, event, *to),
+    }
+    /// The contents of the message at `to` and of its edits are erased.
+    13 RECALLED = Recalled { to: Seq = 1 } => {
+        name: "recalled",
+        flags: Flags::default(),
+        words: format!("recalled {to}"),
+        project: |step, conversation, _row, _event| step.project_recalled(conversation, *to),
     }
     20 SETTINGS_CHANGED = SettingsChanged(settings: Box<Settings>) => {
         name: "settings_changed",
@@ -355,10 +389,7 @@ list::events! {
     } => {
         name: "call_ended",
         flags: Flags::default(),
-        words: match outcome {
-            CallOutcome::Talked => format!("ended a call of {} s", lasted_ms / 1_000),
-            outcome => format!("ended a call of {caller}: {}", outcome.name()),
-        },
+        words: call::words(*caller, *outcome, *lasted_ms),
         project: |step, conversation, _row, _event| step.project_call_ended(conversation),
     }
 }

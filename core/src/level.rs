@@ -10,8 +10,8 @@
 //! Level 2 is of version 0.2. It brought accounts that administrators make and change, invitations,
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
-//! reactions, imports, moderation of groups, work that has a time, profiles, contacts, blocks
-//! and reports.
+//! reactions, edits, recalls, imports, moderation of groups, work that has a time, profiles,
+//! contacts, blocks and reports.
 
 use std::fmt;
 

@@ -39,6 +39,11 @@ pub const EMOJI_BYTES: usize = 36;
 /// Different emoji on one message. Above it: `Rejected(too_many_reactions)`; those that it has may
 /// still be given and taken back.
 pub const REACTIONS_PER_MESSAGE: usize = 16;
+/// Edits of one message. Above it: `Rejected(too_many_edits)`. A recall rewrites as many events.
+pub const EDITS_PER_MESSAGE: usize = 32;
+/// Seconds after a message in which its sender may recall it, unless the cluster sets others. Above
+/// it: `Rejected(recall_too_late)`.
+pub const RECALL_SECONDS: u64 = 120;
 /// Users that one message mentions. Above it: `Rejected(bad_mentions)`; it may mention everyone.
 pub const MENTIONS: usize = 50;
 /// Bytes of the name of a file, as file systems have it. Above it: `Rejected(bad_file_name)` of an

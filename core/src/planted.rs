@@ -173,10 +173,14 @@ pub enum Bug {
     SignalUnchecked,
     /// Remove the chunks of a file when the same file is uploaded again.
     SameFileCollected,
+    /// Let any member edit a message.
+    EditByAnother,
+    /// Keep the contents of a recalled message and of its edits.
+    RecallKeepsContent,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 61] = [
+    pub const ALL: [Bug; 63] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -238,6 +242,8 @@ impl Bug {
         Bug::CallTwoWinners,
         Bug::SignalUnchecked,
         Bug::SameFileCollected,
+        Bug::EditByAnother,
+        Bug::RecallKeepsContent,
     ];
 
     pub fn name(self) -> &'static str {
@@ -304,6 +310,8 @@ impl Bug {
             Bug::CallTwoWinners => "call-two-winners",
             Bug::SignalUnchecked => "signal-unchecked",
             Bug::SameFileCollected => "same-file-collected",
+            Bug::EditByAnother => "edit-by-another",
+            Bug::RecallKeepsContent => "recall-keeps-content",
         }
     }
 

@@ -120,7 +120,9 @@ pub async fn audit(args: Audit) -> Result<()> {
 
 pub async fn settings(args: SettingsArgs) -> Result<()> {
     let session_idle_seconds = args.session_idle.map(|idle| idle.as_secs());
-    let change = ChangeSettings { registration: args.registration, session_idle_seconds, strangers: args.strangers };
+    let recall_seconds = args.recall.map(|within| within.as_secs());
+    let (registration, strangers) = (args.registration, args.strangers);
+    let change = ChangeSettings { registration, session_idle_seconds, strangers, recall_seconds };
     let settings = args
         .who
         .run(|client| async move {

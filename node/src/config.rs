@@ -281,6 +281,7 @@ impl Config {
                 session_idle: settings.number("cluster.session_idle", 0, 100 * 365 * 24 * 3600)?,
                 first_admin,
                 strangers,
+                ..ClusterSettings::default()
             },
             supports: Support::from_environment(),
             auto_finalize: Duration::from_secs(settings.number("cluster.auto_finalize", 0, 30 * 24 * 3600)?),

@@ -3,15 +3,16 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use troupe_core::feature::{Count, Reactions};
-use troupe_core::{ConversationId, EventKind, SLOTS, Seq};
+use troupe_core::event::ContentHash;
+use troupe_core::feature::{Count, Edits, Reactions};
+use troupe_core::{Body, ConversationId, EventKind, SLOTS, Seq};
 use troupe_raft::Cluster;
 use troupe_store::rows::View;
 
 /// Entries of one answer.
 const PAGE: usize = 1000;
 const PAGE_BYTES: usize = 1024 * 1024;
-/// Messages with reactions in one answer, more than a checked run has.
+/// Messages with reactions, or with edits, in one answer, more than a checked run has.
 const COUNTS: usize = 100_000;
 
 pub fn read(cluster: &Cluster, conversation: Option<&str>, after: u64, from: Option<&str>) -> Result<Value> {
@@ -33,15 +34,31 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
                 "time_ms": event.time.0,
                 "sender": event.sender.0,
                 "id": event.client_message_id.to_string(),
-                "message": matches!(event.kind, EventKind::Message(_)),
+                "message": event.kind.number() == EventKind::MESSAGE,
                 "reaction": match &event.kind {
                     EventKind::Reacted { to, emoji, removed } => {
                         json!({ "to": to.0, "emoji": emoji, "removed": removed })
                     }
                     _ => Value::Null,
                 },
+                "change": match &event.kind {
+                    EventKind::Edited { to, body } => {
+                        json!({ "kind": "edited", "to": to.0, "digest": digest(body) })
+                    }
+                    EventKind::Recalled { to } => json!({ "kind": "recalled", "to": to.0 }),
+                    _ => Value::Null,
+                },
+                "content": match &event.kind {
+                    EventKind::Message(body) | EventKind::Edited { body, .. } => digest(body).into(),
+                    _ => Value::Null,
+                },
             })
         })
+        .collect();
+    let edits: Vec<Value> = view
+        .page::<Edits>(&conversation, None, COUNTS)?
+        .into_iter()
+        .map(|((_, seq), of)| json!({ "seq": seq.0, "edits": of.seqs }))
         .collect();
     let counts: Vec<Value> = view
         .page::<Reactions>(&conversation, None, COUNTS)?
@@ -51,7 +68,13 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
             of.counts.into_iter().map(count)
         })
         .collect();
-    Ok(json!({ "conversation": conversation.to_string(), "events": events, "counts": counts }))
+    Ok(json!({ "conversation": conversation.to_string(), "events": events, "counts": counts, "edits": edits }))
+}
+
+/// As checkers compute it of the bodies that clients see.
+fn digest(body: &Body) -> String {
+    let hash = ContentHash::of(&EventKind::Message(body.clone()).content());
+    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn conversations(view: &View, from: Option<ConversationId>) -> Result<Value> {

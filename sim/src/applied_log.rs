@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_chaos::history::{CallStep, Conversation, Count, Entry, FinalLog, Reaction, Rule};
+use troupe_chaos::history::{CallStep, Change, Conversation, Count, Entry, FinalLog, Reaction, Rule, content};
 use troupe_core::event::{self, Role};
-use troupe_core::feature::{self, Reactions};
+use troupe_core::feature::{self, Edits, Reactions};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
 
@@ -101,7 +101,7 @@ impl AppliedLog {
             head: log.events.len() as u64,
             chain: format!("{:016x}", log.chains.last().copied().unwrap_or(0)),
             entries: log.events.iter().map(entry).collect(),
-            counts: None,
+            ..FinalLog::default()
         };
         self.logs.iter().map(|(id, of)| (id.to_string(), log(of))).collect()
     }
@@ -146,8 +146,9 @@ fn entry(event: &Event) -> Entry {
         time_ms: event.time.0,
         sender: event.sender.0,
         id: format!("{}/{}", event.sender, event.client_message_id),
-        message: matches!(event.kind, EventKind::Message(_)),
+        message: event.kind.number() == EventKind::MESSAGE,
         reaction: reaction(event),
+        change: Change::of(event),
         rule: rule(event),
         call: call(event),
     }
@@ -203,16 +204,24 @@ fn counts(view: &View, conversation: ConversationId) -> Vec<Count> {
     rows.into_iter().flat_map(of).collect()
 }
 
+fn edits(view: &View, conversation: ConversationId) -> BTreeMap<u64, Vec<u64>> {
+    let rows = view.page::<Edits>(&conversation, None, EVERYTHING).expect("a memory engine is readable");
+    rows.into_iter().map(|((_, seq), edits)| (seq.0, edits.seqs)).collect()
+}
+
 /// Every conversation on a disk, in full.
 pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
     let rows = view.conversations(0..SLOTS, None, EVERYTHING).expect("a memory engine is readable");
-    let log = |id: ConversationId| {
-        let events = view.events(id, Seq(0), EVERYTHING, EVERYTHING).expect("a memory engine is readable");
-        events.iter().map(entry).collect()
-    };
     let rows = rows.into_iter().map(|(id, row)| {
-        let (chain, counts) = (format!("{:016x}", row.chain), Some(counts(view, id)));
-        let log = FinalLog { head: row.head.0, chain, entries: log(id), counts };
+        let events = view.events(id, Seq(0), EVERYTHING, EVERYTHING).expect("a memory engine is readable");
+        let log = FinalLog {
+            head: row.head.0,
+            chain: format!("{:016x}", row.chain),
+            entries: events.iter().map(entry).collect(),
+            counts: Some(counts(view, id)),
+            contents: Some(events.iter().filter_map(content).collect()),
+            edits: Some(edits(view, id)),
+        };
         (id.to_string(), log)
     });
     rows.collect()

@@ -3,6 +3,7 @@
 //!
 //! Machines have their own clocks. This clock is the simulation's and stands still within a step.
 
+mod changes;
 mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,7 +167,7 @@ impl Evidence {
             seq: event.seq.0,
             sender: event.sender.0,
             id: format!("{}/{}", event.sender, event.client_message_id),
-            message: matches!(event.kind, EventKind::Message(_)),
+            message: event.kind.number() == EventKind::MESSAGE,
         });
         let mut seen = self.seen.lock();
         seen.deliveries += 1;

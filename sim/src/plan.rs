@@ -52,6 +52,8 @@ pub struct Society {
     pub administered: bool,
     /// Devices react to messages.
     pub reactions: bool,
+    /// Devices edit and recall messages.
+    pub changes: bool,
     /// A device of the first user comes in by HTTP and repeats idempotency keys.
     pub keys: bool,
     /// An operator imports a log.
@@ -157,6 +159,9 @@ const CONTACTS: (u64, u64) = (10, 3);
 /// The same for files.
 const FILES: (u64, u64) = (17, 10);
 
+/// The same for edits and recalls.
+const CHANGES: (u64, u64) = (15, 13);
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -212,6 +217,7 @@ impl Plan {
             plan.society.acquaintances = 3;
         }
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
+        plan.society.changes = seed % CHANGES.0 == CHANGES.1;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

@@ -248,6 +248,9 @@ impl Members {
             | Content::Renamed { .. }
             | Content::Reacted { .. }
             | Content::TookBack { .. }
+            | Content::Edited { .. }
+            | Content::Recalled { .. }
+            | Content::Erased { .. }
             | Content::Unknown { .. } => {}
         }
     }

@@ -4,10 +4,12 @@
 //! members, the read positions, its end. Members follow from the events, so they are a check and a
 //! help for readers.
 
+mod words;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use troupe_core::event::{Context, Flags, Seal};
+use troupe_core::event::{ContentHash, Context, Flags, Seal};
 use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, UserId};
 
 use crate::hex;
@@ -54,16 +56,6 @@ pub enum Status {
     Active,
     Disabled,
     Deleted,
-}
-
-impl Status {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Active => "active",
-            Status::Disabled => "disabled",
-            Status::Deleted => "deleted",
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,6 +129,19 @@ pub enum Content {
         to: u64,
         emoji: String,
     },
+    /// `Edited` of `client.proto`, which names no user.
+    Edited {
+        base64: String,
+    },
+    Recalled {
+        to: u64,
+    },
+    /// A message, or an edit of one, whose content was erased. The hash of the content, in hex.
+    Erased {
+        kind: u32,
+        flags: u64,
+        hash: String,
+    },
     /// `GroupSettings` of `client.proto`, which names no user.
     Settings {
         base64: String,
@@ -203,21 +208,6 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
-impl Conversation {
-    /// For people.
-    pub fn named(&self) -> String {
-        match self {
-            Conversation::Everyone => "everyone".to_owned(),
-            Conversation::Direct(a, b) => format!("{a} and {b}"),
-            Conversation::Group { key, .. } => format!("group {key}"),
-        }
-    }
-
-    pub fn is_group(&self) -> bool {
-        matches!(self, Conversation::Group { .. })
-    }
-}
-
 /// Bytes from two digits each.
 pub fn id_from<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
     let digits = text.as_bytes();
@@ -260,6 +250,8 @@ impl Event {
             EventKind::RoleChanged { user, role } => Content::Role { user: named(*user)?, role: (*role).into() },
             EventKind::Reacted { to, emoji, removed: false } => Content::Reacted { to: to.0, emoji: emoji.clone() },
             EventKind::Reacted { to, emoji, removed: true } => Content::TookBack { to: to.0, emoji: emoji.clone() },
+            EventKind::Edited { .. } => Content::Edited { base64: STANDARD.encode(event.kind.content()) },
+            EventKind::Recalled { to } => Content::Recalled { to: to.0 },
             EventKind::SettingsChanged(_) => Content::Settings { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Muted { user, until } => Content::Muted { user: named(*user)?, until_ms: until.0 },
             EventKind::Banned { user, lifted: false } => Content::Banned { user: named(*user)? },
@@ -279,6 +271,11 @@ impl Event {
                 outcome: outcome.name().to_owned(),
                 lasted_ms: *lasted_ms,
             }),
+            EventKind::Unknown { kind, .. } if event.is_erased() => Content::Erased {
+                kind: *kind,
+                flags: event.seal.map_or(0, |seal| seal.flags.0),
+                hash: hex(&event.content_hash().0),
+            },
             EventKind::Unknown { kind, content } => Content::Unknown {
                 kind: *kind,
                 flags: event.seal.map_or(0, |seal| seal.flags.0),
@@ -300,9 +297,11 @@ impl Event {
         ENVELOPE
             + match &self.what {
                 Content::Text(text) => text.len(),
-                Content::Body { base64, .. } | Content::Unknown { base64, .. } | Content::Settings { base64 } => {
-                    base64.len()
-                }
+                Content::Body { base64, .. }
+                | Content::Edited { base64, .. }
+                | Content::Unknown { base64, .. }
+                | Content::Settings { base64 } => base64.len(),
+                Content::Recalled { .. } | Content::Erased { .. } => 16,
                 Content::Related { base64, mentions, .. } => base64.len() + mentions.len() * 10 + 32,
                 Content::Added { users } => users.len() * 10,
                 Content::Created { name } | Content::Renamed { name } => name.len(),
@@ -320,7 +319,7 @@ impl Event {
     pub fn to_core(&self, user: impl Fn(&str) -> Option<UserId>) -> Result<troupe_core::Event, String> {
         let known = |name: &str| user(name).ok_or_else(|| format!("no account of the bundle is called {name:?}"));
         let bytes = |text: &str| STANDARD.decode(text).map_err(|_| "this is not base64".to_owned());
-        let mut flags = None;
+        let (mut flags, mut erased) = (None, None);
         let kind = match &self.what {
             Content::Text(text) => EventKind::Message(Body::text(text)),
             Content::Body { kind: Body::TEXT, .. } => return Err("a text is not written in base64".to_owned()),
@@ -348,6 +347,16 @@ impl Event {
             Content::Role { user, role } => EventKind::RoleChanged { user: known(user)?, role: (*role).into() },
             Content::Reacted { to, emoji } => EventKind::Reacted { to: Seq(*to), emoji: emoji.clone(), removed: false },
             Content::TookBack { to, emoji } => EventKind::Reacted { to: Seq(*to), emoji: emoji.clone(), removed: true },
+            Content::Edited { base64 } => {
+                let edited = EventKind::decode(EventKind::EDITED, &bytes(base64)?.into());
+                edited.ok_or_else(|| "this is no edit of a message".to_owned())?
+            }
+            Content::Recalled { to } => EventKind::Recalled { to: Seq(*to) },
+            Content::Erased { kind, flags, hash } => {
+                let content = id_from(hash).ok_or("the hash of an erased content is 32 digits in hex".to_owned())?;
+                erased = Some(Seal { flags: Flags(*flags), content: ContentHash(content) });
+                EventKind::Unknown { kind: *kind, content: Default::default() }
+            }
             Content::Settings { base64 } => {
                 let settings = EventKind::decode(EventKind::SETTINGS_CHANGED, &bytes(base64)?.into());
                 settings.ok_or_else(|| "these are no settings of a group".to_owned())?
@@ -377,7 +386,7 @@ impl Event {
                 id_from(&self.id).ok_or("a client message id is 32 digits in hex".to_owned())?,
             ),
             kind,
-            seal: None,
+            seal: erased,
         };
         let Some(flags) = flags else { return Ok(event) };
         let event = event.sealed();

@@ -1,4 +1,6 @@
-//! `fetch`: a page of history, with the reactions to its messages.
+//! `fetch`: a page of history, with the reactions to its messages and their present states.
+
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -62,7 +64,7 @@ fn limit(asked: u32) -> usize {
 }
 
 /// Without a reader the page is for the subscribers of a node, which are members. It has no
-/// reactions then: connections get each as an event.
+/// reactions and no states then: connections get each change as an event.
 pub fn page(
     view: &View,
     conversation: ConversationId,
@@ -86,7 +88,7 @@ pub fn page(
     if reader.is_some() && !backward && seq > head {
         return Ok(Err(client::Refusal::SeqBeyondHead.into()));
     }
-    let (events, more) = if backward {
+    let (mut events, mut more) = if backward {
         let before = Some(seq).filter(|seq| *seq != Seq::ZERO);
         let mut events = view.events_before(conversation, before, limit, limits::PAGE_BYTES)?;
         events.retain(|event| event.seq >= first);
@@ -98,12 +100,16 @@ pub fn page(
         let more = events.last().is_some_and(|event| event.seq < head);
         (events, more)
     };
-    let reactions = match reader {
-        Some(reader) => reactions(view, conversation, reader, &events)?,
-        None => Vec::new(),
-    };
+    let (mut states, mut of_page) = (Vec::new(), Vec::new());
+    if let Some(reader) = reader {
+        let whole = events.len();
+        states = state::states(view, conversation, &mut events, backward)?;
+        more |= events.len() < whole;
+        of_page = reactions(view, conversation, reader, &events)?;
+    }
     let events = events.iter().map(wire::Event::from).collect();
-    Ok(Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more, reactions }))
+    let conversation = conversation.to_string();
+    Ok(Ok(wire::Page { conversation, events, head: head.0, more, reactions: of_page, states }))
 }
 
 /// The reactions to these consecutive events, with at most two rows for each event. A view shows

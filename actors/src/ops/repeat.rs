@@ -111,6 +111,8 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::Remove { user } => EventKind::Removed { user: *user },
         Intent::SetRole { user, role } => EventKind::RoleChanged { user: *user, role: *role },
         Intent::React { to, emoji, remove } => EventKind::Reacted { to: *to, emoji: emoji.clone(), removed: *remove },
+        Intent::Edit { to, body } => EventKind::Edited { to: *to, body: body.clone() },
+        Intent::Recall { to, .. } => EventKind::Recalled { to: *to },
         Intent::Set(settings) => EventKind::SettingsChanged(settings.clone()),
         Intent::Mute { user, until } => EventKind::Muted { user: *user, until: *until },
         Intent::Ban { user, lift } => EventKind::Banned { user: *user, lifted: *lift },

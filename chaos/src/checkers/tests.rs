@@ -3,6 +3,7 @@
 
 mod attachments;
 mod calls;
+mod changes;
 mod contacts;
 mod keys;
 mod moderation;
@@ -65,18 +66,9 @@ fn good(count: u64) -> History {
             unread: (read + 1..=seq).filter(|seq| seq % 2 == 0).count() as u64,
             first: 1,
         });
-        entries.push(Entry {
-            seq,
-            time_ms: at,
-            sender: user,
-            id: id(seq),
-            message: true,
-            reaction: None,
-            rule: None,
-            call: None,
-        });
+        entries.push(Entry { seq, time_ms: at, sender: user, id: id(seq), message: true, ..Entry::default() });
     }
-    let log = FinalLog { head: count, chain: "aa".into(), entries, counts: None };
+    let log = FinalLog { head: count, chain: "aa".into(), entries, ..FinalLog::default() };
     for node in 1..=3 {
         history.finals.insert(node, [(CONVERSATION.to_owned(), log.clone())].into());
     }

@@ -108,7 +108,7 @@ impl DeviceLog {
                         seq: event.seq.0,
                         sender: event.sender.0,
                         id: format!("{}/{}", event.sender, event.client_message_id),
-                        message: matches!(event.kind, EventKind::Message(_)),
+                        message: event.kind.number() == EventKind::MESSAGE,
                     });
                     {
                         let mut positions = self.positions.lock();

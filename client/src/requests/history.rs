@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use troupe_core::{ClientMessageId, ConversationId, Event, Seq, Timestamp, limits};
+use troupe_core::{Body, ClientMessageId, ConversationId, Event, Seq, Timestamp, limits};
 use troupe_proto::DecodeError;
 use troupe_proto::wire::client as wire;
 
@@ -21,6 +21,17 @@ pub struct HistoryPage {
     /// By the seq of their message. They count every event up to `head`: the application adds those
     /// of later `Reacted` events.
     pub reactions: BTreeMap<Seq, Vec<Reaction>>,
+    /// The edited messages, by their seq, as of `head`; later `Edited` events change them.
+    /// A recalled message is in `events`, and [`is_erased`](Event::is_erased).
+    pub edited: BTreeMap<Seq, Edited>,
+}
+
+/// The present state of a message that was edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// Of its `Edited` events, in order.
+    pub edits: Vec<Seq>,
+    pub body: Body,
 }
 
 /// The users that have an emoji on a message.
@@ -110,6 +121,7 @@ impl Client {
                 head: Seq(page.head),
                 more: page.more,
                 reactions: page.reactions.into_iter().map(reactions).collect(),
+                edited: page.states.into_iter().filter_map(edited).collect(),
             }),
             other => Err(unexpected(&other)),
         }
@@ -118,6 +130,11 @@ impl Client {
 
 fn reactions(of: wire::Reactions) -> (Seq, Vec<Reaction>) {
     (Seq(of.seq), of.counts.into_iter().map(Reaction::from).collect())
+}
+
+fn edited(of: wire::MessageState) -> Option<(Seq, Edited)> {
+    let edits = of.edits.into_iter().map(Seq).collect();
+    Some((Seq(of.seq), Edited { edits, body: of.body?.into() }))
 }
 
 fn unreadable(error: DecodeError) -> Error {

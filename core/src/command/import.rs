@@ -15,7 +15,8 @@ pub struct Import {
     pub by: Author,
     /// The origin of the events, for the audit log.
     pub source: String,
-    /// Consecutive. Of a seal only the flags of an unknown kind count.
+    /// Consecutive. Of a seal only the flags of an unknown kind count, and the hash of an erased
+    /// content.
     pub events: Vec<Event>,
     /// Positions of members, after the events.
     pub cursors: Vec<CursorMove>,

@@ -62,6 +62,18 @@ impl Event {
         self.seal.is_none_or(|seal| seal.content == ContentHash::of(&self.kind.content()))
     }
 
+    /// Whether its content was erased: it is empty, and was not when it was sealed.
+    pub fn is_erased(&self) -> bool {
+        let is_empty = matches!(&self.kind, EventKind::Unknown { content, .. } if content.is_empty());
+        is_empty && self.seal.is_some() && !self.is_whole()
+    }
+
+    /// Of the content that it has, or had before it was erased.
+    pub fn content_hash(&self) -> ContentHash {
+        let erased = self.seal.filter(|_| self.is_erased());
+        erased.map_or_else(|| ContentHash::of(&self.kind.content()), |seal| seal.content)
+    }
+
     /// The event without its content: its place, its envelope and the chain stay. Only a sealed
     /// event can be erased.
     pub fn erased(self) -> Option<Event> {

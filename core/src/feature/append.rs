@@ -1,4 +1,4 @@
-//! The command that gives an intent its place, and what holds for intents of all features.
+//! An intent with its actor and its place, and what holds for every intent.
 
 use super::{Intent, link};
 use crate::error::Rejection;
@@ -34,7 +34,7 @@ impl Append {
     /// Rules of level 2 for messages, which level 1 had already: replicas of 0.1 do not know them.
     pub(crate) fn check_typed(&self) -> Result<(), Rejection> {
         match &self.intent {
-            Intent::Message(body) => body.check_typed(),
+            Intent::Message(body) | Intent::Edit { body, .. } => body.check_typed(),
             _ => Ok(()),
         }
     }

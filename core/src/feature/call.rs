@@ -126,6 +126,13 @@ impl ActiveCall {
     }
 }
 
+pub(super) fn words(caller: UserId, outcome: CallOutcome, lasted_ms: u64) -> String {
+    match outcome {
+        CallOutcome::Talked => format!("ended a call of {} s", lasted_ms / 1_000),
+        outcome => format!("ended a call of {caller}: {}", outcome.name()),
+    }
+}
+
 impl Step<'_> {
     pub(crate) fn call_of(&self, conversation: ConversationId) -> Option<ActiveCall> {
         self.state.get::<ActiveCall>(&conversation)

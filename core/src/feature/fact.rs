@@ -1,7 +1,7 @@
 //! A field of an event's content, for forms other than protobuf.
 
 use super::{CallAnswer, CallOutcome};
-use crate::event::Role;
+use crate::event::{Body, Role};
 use crate::id::{Seq, Timestamp, TokenHash, UserId};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ from! {
     Seq: |seq| Fact::Number(seq.0);
     Timestamp: |time| Fact::Number(time.0);
     String: |text| Fact::Text(text.clone());
+    // Programs that want another body than a text read the bytes of the event.
+    Body: |body| Fact::Text(body.as_text().unwrap_or_default().to_owned());
     Role: |role| Fact::Text(role.name().to_owned());
     CallAnswer: |answer| Fact::Text(answer.name().to_owned());
     CallOutcome: |outcome| Fact::Text(outcome.name().to_owned());

@@ -176,6 +176,9 @@ macro_rules! events {
             pub fn words(&self) -> String {
                 match self {
                     $( EventKind::$kind $( ($body) )? $( { $($field),+ } )? => $words, )*
+                    EventKind::Unknown { kind: EventKind::MESSAGE, content } if content.is_empty() => {
+                        "(message whose content was erased)".to_owned()
+                    }
                     EventKind::Unknown { kind, .. } => format!("(unsupported event, kind {kind})"),
                 }
             }
@@ -218,6 +221,8 @@ macro_rules! events {
                         let ($step, $conversation, $row, $event) = (self, conversation, row, event);
                         $project
                     } )*
+                    // An erased edit is no message.
+                    EventKind::Unknown { kind: EventKind::EDITED, .. } => {}
                     // An unknown event begins a conversation like a message.
                     EventKind::Unknown { .. } => self.project_message(conversation, row, event),
                 }

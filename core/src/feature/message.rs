@@ -1,16 +1,25 @@
 //! Messages: valid bodies, and the beginning of a direct conversation.
 
 use super::Append;
-use super::reaction::NO_SUCH_MESSAGE;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Content, Context, Event, EventKind, KINDS};
 use crate::file::FileHash;
-use crate::id::{ConversationId, Seq};
+use crate::id::{ConversationId, Seq, UserId};
 use crate::level::Level;
 use crate::limits;
 use crate::machine::Step;
 use crate::planted::Bug;
-use crate::record::Conversation;
+use crate::record::{Conversation, Member};
+use crate::state::Rows;
+
+pub(super) const NO_SUCH_MESSAGE: Refused = Refused {
+    code: "no_such_message",
+    text: "there is no message with this number in the conversation that you can see: name one of its history",
+};
+pub(super) const ERASED: Refused = Refused {
+    code: "erased",
+    text: "the content of this message is gone, it was recalled or has expired: there is nothing left to change",
+};
 
 const BAD_THREAD: Refused =
     Refused { code: "bad_thread", text: "this message is in a thread itself: name the first message of that thread" };
@@ -47,14 +56,17 @@ impl Step<'_> {
     /// An answer and a thread refer to messages that the sender sees. An import has been judged
     /// where it was decided, and a message that it refers to may be erased since.
     fn check_context(&self, append: &Append, context: &Context) -> Result<(), Rejection> {
-        let seen = |seq: u64| self.visible_message(append.conversation, append.actor, Seq(seq)).ok_or(NO_SUCH_MESSAGE);
+        let seen = |seq: u64| self.message_for(append.conversation, append.actor, Seq(seq));
         if self.imports() {
             return Ok(());
         }
         if context.reply_to != 0 {
             seen(context.reply_to)?;
         }
-        if context.thread != 0 && seen(context.thread)?.context.is_some_and(|context| context.thread != 0) {
+        if context.thread != 0
+            && let EventKind::Message(Body { context: Some(context), .. }) = seen(context.thread)?.kind
+            && context.thread != 0
+        {
             return Err(BAD_THREAD.into());
         }
         Ok(())
@@ -69,6 +81,21 @@ impl Step<'_> {
                 self.refer_to_file(conversation, FileHash(hash), event.seq);
             }
         }
+    }
+
+    /// The message at this seq, if the user sees it and its content is still there. A member sees
+    /// nothing from before it joined, and learns nothing about it. An import goes through what
+    /// happened to a message before its recall, and never has its content.
+    // Invariant: private.
+    pub(super) fn message_for(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Result<Event, Rejection> {
+        let since = match conversation {
+            ConversationId::Group(_) => self.state.get::<Member>(&(conversation, user)).map(|member| member.since),
+            ConversationId::Everyone | ConversationId::Direct { .. } => Some(Seq::ZERO),
+        };
+        let event = since.filter(|since| seq >= *since).and_then(|_| self.state.get::<Event>(&(conversation, seq)));
+        let event = event.filter(|event| event.kind.number() == EventKind::MESSAGE).ok_or(NO_SUCH_MESSAGE)?;
+        let is_there = matches!(event.kind, EventKind::Message(_)) || self.imports();
+        if is_there { Ok(event) } else { Err(ERASED.into()) }
     }
 
     /// The first message of a user in a direct conversation puts it on that user's list. The first

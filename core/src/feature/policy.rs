@@ -18,14 +18,26 @@ pub enum Act {
     Ban = 7,
     Settings = 8,
     Invite = 9,
+    /// Of messages of others, at any time.
+    Recall = 20,
 }
 
 /// Bits of a role in [`Policy`].
 const BITS: u32 = 2;
 
 impl Act {
-    pub const ALL: [Act; 9] =
-        [Act::Rename, Act::Add, Act::Remove, Act::Pin, Act::Notice, Act::Mute, Act::Ban, Act::Settings, Act::Invite];
+    pub const ALL: [Act; 10] = [
+        Act::Rename,
+        Act::Add,
+        Act::Remove,
+        Act::Pin,
+        Act::Notice,
+        Act::Mute,
+        Act::Ban,
+        Act::Settings,
+        Act::Invite,
+        Act::Recall,
+    ];
 
     pub fn of(number: u32) -> Option<Act> {
         Act::ALL.into_iter().find(|act| *act as u32 == number)
@@ -43,6 +55,7 @@ impl Act {
             Act::Ban => "ban",
             Act::Settings => "settings",
             Act::Invite => "invite",
+            Act::Recall => "recall",
         }
     }
 
@@ -57,7 +70,7 @@ impl Act {
     /// The lowest role that an owner may choose. Acts against a member are never for members.
     pub const fn lowest(self) -> Role {
         match self {
-            Act::Remove | Act::Mute | Act::Ban | Act::Settings => Role::Admin,
+            Act::Remove | Act::Mute | Act::Ban | Act::Settings | Act::Recall => Role::Admin,
             Act::Rename | Act::Add | Act::Pin | Act::Notice | Act::Invite => Role::Member,
         }
     }

@@ -8,23 +8,20 @@ use prost::Message;
 use unicode_normalization::char::is_combining_mark;
 
 use super::Append;
+use super::message::{ERASED, NO_SUCH_MESSAGE};
 use crate::error::{Refused, Rejection};
-use crate::event::{Body, Event, EventKind};
+use crate::event::{Event, EventKind};
 use crate::id::{ConversationId, Seq, UserId};
 use crate::limits;
 use crate::machine::Step;
 use crate::planted::Bug;
-use crate::record::{Member, table};
+use crate::record::table;
 use crate::state::Rows;
-use crate::text::is_default_ignorable;
+use crate::text::{clean, is_default_ignorable};
 
 const BAD_EMOJI: Refused = Refused {
     code: "bad_emoji",
     text: "a reaction is one emoji or other visible character, of at most 36 bytes: choose one",
-};
-pub(super) const NO_SUCH_MESSAGE: Refused = Refused {
-    code: "no_such_message",
-    text: "there is no message with this number in the conversation that you can see: name one of its history",
 };
 const ALREADY_REACTED: Refused =
     Refused { code: "already_reacted", text: "you have this reaction on this message already: there is nothing to do" };
@@ -37,7 +34,7 @@ const TOO_MANY_REACTIONS: Refused = Refused {
     text: "this message has its largest number of different reactions: use one of those that it has",
 };
 pub(super) const REFUSALS: &[Refused] =
-    &[BAD_EMOJI, NO_SUCH_MESSAGE, ALREADY_REACTED, NO_SUCH_REACTION, TOO_MANY_REACTIONS];
+    &[BAD_EMOJI, NO_SUCH_MESSAGE, ERASED, ALREADY_REACTED, NO_SUCH_REACTION, TOO_MANY_REACTIONS];
 
 /// The reactions to a message, in the order of the first of each emoji. A message without any has
 /// no row.
@@ -107,6 +104,13 @@ pub(crate) fn is_reaction(emoji: &str) -> bool {
     !first.is_ascii() || last == KEYCAP
 }
 
+pub(super) fn words(to: Seq, emoji: &str, removed: bool) -> String {
+    match removed {
+        false => format!("reacted with {} to {to}", clean(emoji)),
+        true => format!("took back {} from {to}", clean(emoji)),
+    }
+}
+
 impl Step<'_> {
     /// Nothing to do is a definite refusal, so that every place in the log is a change.
     pub(super) fn decide_react(
@@ -117,7 +121,7 @@ impl Step<'_> {
         remove: bool,
     ) -> Result<EventKind, Rejection> {
         let conversation = append.conversation;
-        self.visible_message(conversation, append.actor, to).ok_or(NO_SUCH_MESSAGE)?;
+        self.message_for(conversation, append.actor, to)?;
         let own = self.state.get::<OwnReactions>(&(conversation, append.actor, to)).unwrap_or_default();
         let has = own.emoji.iter().any(|own| own == emoji);
         match (remove, has) {
@@ -133,21 +137,6 @@ impl Step<'_> {
             (true, true) => {}
         }
         Ok(EventKind::Reacted { to, emoji: emoji.to_owned(), removed: remove })
-    }
-
-    /// The message at this place, if the user sees one. A member sees nothing from before it
-    /// joined, and learns nothing about it.
-    // Invariant: private.
-    pub(super) fn visible_message(&self, conversation: ConversationId, user: UserId, seq: Seq) -> Option<Body> {
-        let since = match conversation {
-            ConversationId::Group(_) => self.state.get::<Member>(&(conversation, user)).map(|member| member.since),
-            ConversationId::Everyone | ConversationId::Direct { .. } => Some(Seq::ZERO),
-        };
-        since.filter(|since| seq >= *since)?;
-        match self.state.get::<Event>(&(conversation, seq))?.kind {
-            EventKind::Message(body) => Some(body),
-            _ => None,
-        }
     }
 
     pub(super) fn project_reacted(

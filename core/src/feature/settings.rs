@@ -149,7 +149,9 @@ pub(super) fn check(settings: &Settings) -> Result<(), Rejection> {
     }
     let within = |permission: &Permission| permission.parts().is_some_and(|(act, role)| role >= act.lowest());
     if !settings.permissions.iter().all(within) {
-        return wrong("only admins may remove, mute, ban or change settings: name a known act and an allowed role");
+        return wrong(
+            "only admins may remove, mute, ban, recall or change settings: name a known act and an allowed role",
+        );
     }
     match settings.muted_until {
         Some(until) if until > LAST_TIME => Err(BAD_TIME.into()),

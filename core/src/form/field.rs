@@ -1,10 +1,11 @@
 //! The place of record types in a protobuf message. Zero and empty values are not written, as in
 //! every message of proto3.
 
+use bytes::Bytes;
 use prost::encoding::{self, DecodeContext, WireType, decode_key};
 
 use super::DecodeError;
-use crate::event::Role;
+use crate::event::{Body, Role};
 use crate::feature::{CallAnswer, CallOutcome};
 use crate::file::FileHash;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, TokenHash, UserId};
@@ -147,6 +148,23 @@ impl Field for Vec<UserId> {
 
     fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
         Ok(raw.into_iter().map(UserId).collect())
+    }
+}
+
+impl Field for Body {
+    type Raw = Option<Vec<u8>>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        encoding::message::encode(number, self, out);
+    }
+
+    fn merge(raw: &mut Self::Raw, wire: WireType, from: &mut &[u8], context: DecodeContext) -> Result<(), Malformed> {
+        merge_message(raw, wire, from, context)
+    }
+
+    fn checked(raw: Self::Raw, field: &'static str) -> Result<Self, DecodeError> {
+        let raw = raw.ok_or(DecodeError::Missing { field })?;
+        Ok(<Body as prost::Message>::decode(Bytes::from(raw))?)
     }
 }
 

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::{Outcome, Step};
 use crate::effect::Effect;
 use crate::error::Rejection;
-use crate::event::{Event, EventKind, Flags, Role, Seal};
+use crate::event::{Event, EventKind, Role, Seal};
 use crate::feature::{Append, DISBANDED, Intent};
 use crate::id::{ClientMessageId, ConversationId, Seq, Timestamp, UserId};
 use crate::level::Level;
@@ -118,18 +118,18 @@ impl Step<'_> {
         Ok(Reply::Placed { seq, time, duplicate: false })
     }
 
-    /// Writes an event at the end of the log and carries it out. `flags` are those of a kind that
-    /// this version does not know.
+    /// Writes an event at the end of the log and carries it out. `seal` is that of a kind that this
+    /// version does not know, or of a content that was erased.
     pub(super) fn write(
         &mut self,
         conversation: ConversationId,
         row: &mut Conversation,
         event: Event,
-        flags: Option<Flags>,
+        seal: Option<Seal>,
     ) {
         let content = event.kind.content();
         let mut event = if self.level >= Level::SECOND { event.sealed_over(&content) } else { event };
-        event.seal = event.seal.map(|seal| Seal { flags: flags.unwrap_or(seal.flags), ..seal });
+        event.seal = event.seal.map(|own| seal.unwrap_or(own));
         let (seq, time, sender, id) = (event.seq, event.time, event.sender, event.client_message_id);
         row.head = seq;
         row.time = time;

@@ -79,8 +79,8 @@ impl Step<'_> {
                 row = Conversation { open, ..new_conversation(event.time) };
             }
             to = Some(conversation);
-            let flags = event.seal.filter(|_| is_unknown(event) && event.is_whole()).map(|seal| seal.flags);
-            self.write(conversation, &mut row, Event { seal: None, ..event.clone() }, flags);
+            let seal = event.seal.filter(|_| is_unknown(event) && (event.is_whole() || event.is_erased()));
+            self.write(conversation, &mut row, Event { seal: None, ..event.clone() }, seal);
             placed += 1;
         }
         let conversation = to.ok_or(Rejection::BadRequest("an import into a new group begins with its creation"))?;
@@ -140,7 +140,9 @@ impl Step<'_> {
         let Some(intent) = intent_of(event) else {
             let can_stand = matches!(&event.kind, EventKind::Unknown { kind, content }
                 if KINDS.contains(kind) && !EventKind::is_known(*kind) && content.len() <= limits::MESSAGE_BYTES);
-            let allowed = can_stand && role.is_some();
+            let is_recalled =
+                event.is_erased() && [EventKind::MESSAGE, EventKind::EDITED].contains(&event.kind.number());
+            let allowed = (can_stand || is_recalled) && role.is_some();
             return if allowed { Ok(()) } else { Err(NOT_DECIDED.into()) };
         };
         let (actor, client_message_id) = (event.sender, event.client_message_id);
@@ -170,6 +172,8 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Removed { user } => Intent::Remove { user },
         EventKind::RoleChanged { user, role } => Intent::SetRole { user, role },
         EventKind::Reacted { to, emoji, removed } => Intent::React { to, emoji, remove: removed },
+        EventKind::Edited { to, body } => Intent::Edit { to, body },
+        EventKind::Recalled { to } => Intent::Recall { to, within_ms: u64::MAX },
         EventKind::SettingsChanged(settings) => Intent::Set(settings),
         EventKind::Muted { user, until } => Intent::Mute { user, until },
         EventKind::Banned { user, lifted } => Intent::Ban { user, lift: lifted },
@@ -195,8 +199,11 @@ fn is_unknown(event: &Event) -> bool {
 fn is_same(held: &Event, given: &Event) -> bool {
     let Event { seq, time, sender, client_message_id, kind, seal: _ } = given;
     let flags = !is_unknown(given) || held.counts_as_unread() == given.counts_as_unread();
-    let said = (&held.seq, &held.time, &held.sender, &held.client_message_id, &held.kind);
-    flags && said == (seq, time, sender, client_message_id, kind)
+    // A recall since the export, or in this cluster, has left the hash only.
+    let erased = held.is_erased() || given.is_erased();
+    let content = if erased { held.content_hash() == given.content_hash() } else { held.kind == *kind };
+    let said = (&held.seq, &held.time, &held.sender, &held.client_message_id, held.kind.number());
+    flags && content && said == (seq, time, sender, client_message_id, kind.number())
 }
 
 /// The rules that need no state.

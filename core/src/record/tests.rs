@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{Body, Event, EventKind};
 use crate::feature::{
-    ActiveCall, Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
+    ActiveCall, Ban, Edits, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
 };
 use crate::file::FileHash;
 use crate::fold;
@@ -38,7 +38,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 45] = about![
+const ALL: [About; 46] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -70,6 +70,7 @@ const ALL: [About; 45] = about![
     Large,
     Reactions,
     OwnReactions,
+    Edits,
     GroupProfile,
     Mute,
     Ban,
@@ -173,6 +174,7 @@ proptest! {
         is_own::<Large>(&(conversation, seq));
         is_own::<Reactions>(&(conversation, seq));
         is_own::<OwnReactions>(&(conversation, user, seq));
+        is_own::<Edits>(&(conversation, seq));
         is_own::<Event>(&(conversation, seq));
         let work = Work::Scheduled { conversation, sender: user, id: request };
         is_own::<Due>(&DueKey { at: Timestamp(number), work });

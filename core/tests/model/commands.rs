@@ -113,6 +113,17 @@ fn reaction() -> impl Strategy<Value = Command> {
     append(conversation(), 8, intent)
 }
 
+/// Of one of the first events, by any user, with little time.
+fn message_change() -> impl Strategy<Value = Command> {
+    let to = || prop_oneof![12 => (1..5u64).prop_map(Seq), 1 => seq()];
+    let body = prop_oneof![9 => Just(Body::text("x")), 1 => Just(Body { kind: 1_000, ..Body::default() })];
+    let intent = prop_oneof![
+        3 => (to(), body).prop_map(|(to, body)| Intent::Edit { to, body }),
+        1 => (to(), 0..20u64).prop_map(|(to, within_ms)| Intent::Recall { to, within_ms }),
+    ];
+    append(conversation(), 8, intent)
+}
+
 /// Rare, because nothing follows it.
 fn end() -> impl Strategy<Value = Command> {
     append(Just(ConversationId::Group(group())), 8, Just(Intent::Disband))
@@ -212,6 +223,7 @@ fn command() -> impl Strategy<Value = Command> {
         1 => creating(),
         6 => message(),
         4 => reaction(),
+        4 => message_change(),
         12 => group_change(),
         1 => end(),
         2 => cursors(),

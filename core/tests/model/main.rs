@@ -3,6 +3,7 @@
 
 mod commands;
 mod imports;
+mod messages;
 mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use reference::Reference;
 use troupe_core::error::Refused;
 use troupe_core::event::{self, Role};
-use troupe_core::feature::{OwnReactions, Reactions};
+use troupe_core::feature::{Edits, OwnReactions, Reactions};
 use troupe_core::record::{Conversation, Cursor, Member};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
@@ -73,7 +74,7 @@ fn agrees(state: &MemoryState, model: &Reference) {
     let log = state.events(model.id);
     let said: Vec<Event> = log.iter().map(|event| Event { seal: None, ..event.clone() }).collect();
     assert_eq!(said, model.log);
-    assert!(log.iter().all(|event| event.seal.is_some() && event.is_whole()));
+    assert!(log.iter().all(|event| event.seal.is_some() && (event.is_whole() || event.is_erased())));
     let row = state.get::<Conversation>(&model.id);
     assert_eq!(row.is_some(), !log.is_empty());
     let members = state.page::<Member>(&model.id, None, usize::MAX);
@@ -90,6 +91,8 @@ fn agrees(state: &MemoryState, model: &Reference) {
         }
     }
     reactions_agree(state, model);
+    let edits = state.page::<Edits>(&model.id, None, usize::MAX).into_iter();
+    assert_eq!(edits.map(|((_, seq), edits)| (seq, edits.seqs)).collect::<BTreeMap<_, _>>(), model.edits);
     let Some(row) = row else { return };
     assert_eq!(row.head, Seq(log.len() as u64));
     assert_eq!(row.members as usize, members.len());
@@ -269,7 +272,9 @@ fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     use troupe_core::planted::Bug;
     let of_groups = [Bug::MuteIgnored, Bug::SlowModeIgnored, Bug::BannedReturns];
-    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice].into_iter().chain(of_groups) {
+    for bug in
+        [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice, Bug::EditByAnother].into_iter().chain(of_groups)
+    {
         let machine = Machine { planted: bug.into() };
         let config = Config { cases: 10_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -340,6 +345,8 @@ fn stories_go_everywhere() {
             EventKind::RoleChanged { .. } => "role changed",
             EventKind::Reacted { removed: false, .. } => "reacted",
             EventKind::Reacted { removed: true, .. } => "took back",
+            EventKind::Edited { .. } => "edited",
+            EventKind::Recalled { .. } => "recalled",
             EventKind::SettingsChanged(_) => "settings changed",
             EventKind::Muted { .. } => "muted",
             EventKind::Banned { .. } => "banned",
@@ -365,6 +372,7 @@ fn stories_go_everywhere() {
         &["touched", "touched nothing", "account_disabled", "account_changed", "own_account"],
         &["deliver", "inbox changed", "invited", "session ended", "cursor moved", "outbox filled"],
         &["message", "created", "renamed", "added", "removed", "role changed", "reacted", "took back"],
+        &["edited", "recalled", "erased", "not_your_message", "another_kind", "recall_too_late", "unknown"],
         &["bad_emoji", "no_such_message", "already_reacted", "no_such_reaction"],
         &["settings changed", "muted", "banned", "transferred", "disbanded"],
         &["muted", "group_muted", "slow_mode", "not_muted", "banned", "already_banned", "not_banned", "bad_time"],

@@ -9,9 +9,7 @@ use troupe_core::command::{AdvanceCursors, Append, Intent};
 use troupe_core::error::Refused;
 use troupe_core::event::Role;
 use troupe_core::record::Cursor;
-use troupe_core::{
-    ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId, limits,
-};
+use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
 
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -24,6 +22,8 @@ pub struct Reference {
     pub owed: BTreeSet<(Seq, UserId, bool)>,
     /// The users of each emoji, by message.
     pub reactions: BTreeMap<Seq, BTreeMap<String, BTreeSet<UserId>>>,
+    /// The seqs of the edits, by message.
+    pub edits: BTreeMap<Seq, Vec<u64>>,
     pub banned: BTreeSet<UserId>,
     pub muted: BTreeMap<UserId, Timestamp>,
     pub muted_until: Timestamp,
@@ -38,9 +38,9 @@ fn refused(code: &'static str) -> Rejection {
 impl Reference {
     pub fn new(id: ConversationId) -> Reference {
         let (open, log, owed) = (false, Vec::new(), BTreeSet::new());
-        let (members, cursors, reactions) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (members, cursors, reactions, edits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (banned, muted, muted_until, slow_ms) = (BTreeSet::new(), BTreeMap::new(), Timestamp(0), 0);
-        Reference { id, open, log, members, cursors, owed, reactions, banned, muted, muted_until, slow_ms }
+        Reference { id, open, log, members, cursors, owed, reactions, edits, banned, muted, muted_until, slow_ms }
     }
 
     fn find(&self, sender: UserId, id: ClientMessageId) -> Option<Reply> {
@@ -65,6 +65,11 @@ impl Reference {
                 assert!(changed, "a reaction that changes nothing");
                 self.reactions.values_mut().for_each(|of| of.retain(|_, users| !users.is_empty()));
                 self.reactions.retain(|_, of| !of.is_empty());
+            }
+            EventKind::Edited { to, .. } => self.edits.entry(*to).or_default().push(seq.0),
+            EventKind::Recalled { to } => {
+                let of = self.edits.remove(to).unwrap_or_default().into_iter().chain([to.0]);
+                of.for_each(|seq| erase(&mut self.log[seq as usize - 1]));
             }
             EventKind::Transferred { to } => {
                 self.members.insert(*to, Role::Owner);
@@ -106,7 +111,7 @@ impl Reference {
     }
 
     /// The first event that a member sees.
-    fn since(&self, user: UserId) -> Seq {
+    pub fn since(&self, user: UserId) -> Seq {
         let comes = |event: &&Event| match &event.kind {
             EventKind::Created { .. } => event.sender == user,
             EventKind::Added { users } => users.contains(&user),
@@ -128,7 +133,8 @@ impl Reference {
     }
 
     pub fn append(&mut self, now: u64, c: &Append) -> Reply {
-        let changes = !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
+        let of_message = matches!(c.intent, Intent::Edit { .. } | Intent::Recall { .. });
+        let changes = !of_message && !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
         if c.after == Some(c.client_message_id) {
             return Reply::Rejected(Rejection::BadRequest(""));
         }
@@ -161,13 +167,21 @@ impl Reference {
         let kind = match &c.intent {
             Intent::Message(body) => match body.context.as_ref().map_or(0, |context| context.reply_to) {
                 0 => EventKind::Message(body.clone()),
-                to if self.sees(c.actor, Seq(to)) => EventKind::Message(body.clone()),
-                _ => return Reply::Rejected(refused("no_such_message")),
+                to => match self.message(c.actor, Seq(to)) {
+                    Ok(_) => EventKind::Message(body.clone()),
+                    Err(code) => return Reply::Rejected(refused(code)),
+                },
             },
             Intent::React { to, emoji, remove } => match self.reacts(c.actor, *to, emoji, *remove) {
                 Ok(kind) => return self.push(now, c.actor, c.client_message_id, kind),
                 Err(code) => return Reply::Rejected(refused(code)),
             },
+            Intent::Edit { .. } | Intent::Recall { .. } => {
+                return match self.changes(now, c) {
+                    Ok(kind) => self.push(now, c.actor, c.client_message_id, kind),
+                    Err(code) => Reply::Rejected(refused(code)),
+                };
+            }
             change => match self.allowed(self.time(now), c.actor, change) {
                 Ok(kind) => kind,
                 Err(why) => return Reply::Rejected(why),
@@ -190,13 +204,13 @@ impl Reference {
     }
 
     /// The time of the next event.
-    fn time(&self, now: u64) -> Timestamp {
+    pub fn time(&self, now: u64) -> Timestamp {
         self.log.last().map_or(Timestamp(now), |last| last.time.max(Timestamp(now)))
     }
 
     /// Whether mutes and slow mode let the actor speak.
     fn speaks(&self, now: u64, c: &Append) -> Result<(), &'static str> {
-        if !matches!(c.intent, Intent::Message(_) | Intent::React { remove: false, .. }) {
+        if !matches!(c.intent, Intent::Message(_) | Intent::Edit { .. } | Intent::React { remove: false, .. }) {
             return Ok(());
         }
         let time = self.time(now);
@@ -215,9 +229,8 @@ impl Reference {
         }
         // A coming counts like a message, and an event from before slow mode does not count.
         let counts = |event: &&Event| match &event.kind {
-            EventKind::Message(_) => event.sender == c.actor,
             EventKind::Added { users } => users.contains(&c.actor),
-            _ => false,
+            _ => is_message(event) && event.sender == c.actor,
         };
         let mut slow = false;
         let mut spoke = None;
@@ -232,26 +245,6 @@ impl Reference {
         if spoke.is_some_and(|spoke: Timestamp| time.0 < spoke.0 + self.slow_ms) { Err("slow_mode") } else { Ok(()) }
     }
 
-    /// Whether there is a message at this place that the actor sees.
-    fn sees(&self, actor: UserId, to: Seq) -> bool {
-        to >= self.since(actor) && self.log.iter().any(|event| event.seq == to && is_message(event))
-    }
-
-    fn reacts(&self, actor: UserId, to: Seq, emoji: &str, remove: bool) -> Result<EventKind, &'static str> {
-        if !self.sees(actor, to) {
-            return Err("no_such_message");
-        }
-        let of = self.reactions.get(&to);
-        let has = of.and_then(|of| of.get(emoji)).is_some_and(|users| users.contains(&actor));
-        let is_full = of.is_some_and(|of| of.len() >= limits::REACTIONS_PER_MESSAGE && !of.contains_key(emoji));
-        match (remove, has) {
-            (true, false) => Err("no_such_reaction"),
-            (false, true) => Err("already_reacted"),
-            (false, false) if is_full => Err("too_many_reactions"),
-            _ => Ok(EventKind::Reacted { to, emoji: emoji.to_owned(), removed: remove }),
-        }
-    }
-
     /// Of one that is in, or comes in.
     fn allowed(&self, time: Timestamp, actor: UserId, change: &Intent) -> Result<EventKind, Rejection> {
         let role = self.members.get(&actor).copied();
@@ -260,7 +253,8 @@ impl Reference {
             (Intent::Join, Some(_)) => Err(Rejection::AlreadyMember),
             (Intent::Join, None) if self.banned.contains(&actor) => Err(refused("banned")),
             (Intent::Join, None) => Ok(EventKind::Added { users: vec![actor] }),
-            (Intent::Message(_) | Intent::React { .. }, _) | (_, None) => Err(Rejection::NotMember),
+            (Intent::Message(_) | Intent::React { .. } | Intent::Edit { .. } | Intent::Recall { .. }, _)
+            | (_, None) => Err(Rejection::NotMember),
             (Intent::Rename { .. } | Intent::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
             (Intent::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),
             (Intent::Add { users }, _) => {
@@ -359,6 +353,11 @@ fn beside(request: ClientMessageId) -> ClientMessageId {
     ClientMessageId(xxhash_rust::xxh3::xxh3_128(&flipped).to_be_bytes())
 }
 
-fn is_message(event: &Event) -> bool {
-    matches!(event.kind, EventKind::Message(_))
+/// Recalled or not.
+pub fn is_message(event: &Event) -> bool {
+    event.kind.number() == EventKind::MESSAGE
+}
+
+fn erase(event: &mut Event) {
+    event.kind = EventKind::Unknown { kind: event.kind.number(), content: Default::default() };
 }

@@ -5,7 +5,8 @@
 //! import everyone - q1 / <event> / ...           into a conversation that has no key
 //! 1 500 anna m1 created "The team"               an event: seq, time, sender, id, and one of:
 //! said "hello" · renamed "Name" · added bert carl · removed bert · role bert admin
-//! reacted 1 👍 · took-back 1 👍 · kind 77 [unread]
+//! reacted 1 👍 · took-back 1 👍 · kind 77 [unread] · edited 1 "text" · recalled 1
+//! said "hello" erased                            only the hash is left of the content
 //! cursor bert 3/2                                instead of an event: delivered/read
 //! ```
 
@@ -47,6 +48,9 @@ pub fn run(world: &mut World, words: &[&str]) -> Result<Vec<String>, String> {
                 if let Some(seal) = event.seal.as_mut().filter(|_| what.last() == Some(&"unread")) {
                     seal.flags = Flags::COUNTS_AS_UNREAD;
                 }
+                if what.last() == Some(&"erased") {
+                    event = event.erased().ok_or("it has no seal")?;
+                }
                 events.push(event);
             }
             _ => return Err("expected an event".to_owned()),
@@ -67,7 +71,7 @@ pub fn run(world: &mut World, words: &[&str]) -> Result<Vec<String>, String> {
 
 fn kind(world: &World, what: &[&str]) -> Result<EventKind, String> {
     Ok(match what {
-        ["said", text] => EventKind::Message(Body::text(text)),
+        ["said", text] | ["said", text, "erased"] => EventKind::Message(Body::text(text)),
         ["created", name] => EventKind::Created { name: (*name).to_owned() },
         ["renamed", name] => EventKind::Renamed { name: (*name).to_owned() },
         ["added", users @ ..] => {
@@ -83,6 +87,10 @@ fn kind(world: &World, what: &[&str]) -> Result<EventKind, String> {
             emoji: (*emoji).to_owned(),
             removed: what.first() == Some(&"took-back"),
         },
+        ["edited", to, text] | ["edited", to, text, "erased"] => {
+            EventKind::Edited { to: Seq(number(to)?), body: Body::text(text) }
+        }
+        ["recalled", to] => EventKind::Recalled { to: Seq(number(to)?) },
         ["kind", kind, ..] => EventKind::Unknown { kind: number(kind)? as u32, content: vec![1, 2, 3].into() },
         _ => return Err("no such event".to_owned()),
     })

@@ -10,6 +10,7 @@ mod calls;
 mod due;
 mod files;
 mod imports;
+mod messages;
 mod people;
 mod script;
 mod show;

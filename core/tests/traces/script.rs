@@ -15,12 +15,12 @@
 //!     [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
 //! transfer team anna r12 bert · disband team anna r13
 //! link team anna r14 code 3 5000 · unlink team anna r15 code · enter team bert r16 code · show links team
-//! react anna team r8 3 "+" · unreact anna team r9 3 "+"    to the event 3
 //! cursor team anna 3/2 bert 1/1            delivered/read
 //! settle team anna@1 ...                   the outbox rows of these users and versions
 //! account verbs: see [`crate::accounts`]; import: see [`crate::imports`]; schedule: see [`crate::due`];
-//! people: see [`crate::people`]; calls: see [`crate::calls`]; files: see [`crate::files`]
-//! show settings team · show bans team · show reactions team anna bert ... · show log team · show members team anna bert
+//! people: see [`crate::people`]; calls: see [`crate::calls`]; files: see [`crate::files`];
+//! messages: see [`crate::messages`]
+//! show settings team · show bans team · show log team · show members team anna bert
 //! show outbox · show inbox anna · show sessions anna
 //! ```
 
@@ -29,9 +29,7 @@ use troupe_core::command::{
     SettleOutbox, UpdateInbox,
 };
 use troupe_core::event::Role;
-use troupe_core::feature::{
-    Act, Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Settings, link_id,
-};
+use troupe_core::feature::{Act, Ban, GroupLink, GroupProfile, Mute, Permission, Settings, link_id};
 use troupe_core::record::{Conversation, Invitation, Member, OutboxKey, Session};
 use troupe_core::{
     ClientMessageId, Command, ConversationId, DeviceId, Level, Rows, Seq, Timestamp, TokenHash, UserId, Username,
@@ -41,6 +39,7 @@ use crate::accounts;
 use crate::due;
 use crate::files;
 use crate::imports;
+use crate::messages;
 use crate::people;
 use crate::show;
 use crate::world::World;
@@ -78,6 +77,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
         }
         ["import", rest @ ..] => return imports::run(world, rest),
         [verb, rest @ ..] if calls::knows(verb) => return calls::run(world, verb, rest),
+        [verb, rest @ ..] if messages::knows(verb) => return messages::run(world, verb, rest),
         [verb, rest @ ..] if due::knows(verb) => return due::run(world, verb, rest),
         [verb, rest @ ..] if people::knows(verb) => return people::run(world, verb, rest),
         [verb, rest @ ..] if files::knows(verb) => return files::run(world, verb, rest),
@@ -142,17 +142,6 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
                 intent: Intent::Message(body),
             })
         }
-        ["react" | "unreact", user, conversation, request, to, emoji] => Command::Append(Append {
-            conversation: world.conversation(conversation)?,
-            actor: world.user(user)?,
-            client_message_id: id(request)?,
-            after: None,
-            intent: Intent::React {
-                to: Seq(number(to)?),
-                emoji: (*emoji).to_owned(),
-                remove: words.first() == Some(&"unreact"),
-            },
-        }),
         ["cursor", conversation, moves @ ..] => Command::AdvanceCursors(AdvanceCursors {
             conversation: world.conversation(conversation)?,
             moves: cursor_moves(world, moves)?,
@@ -288,20 +277,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             };
             Ok(bans.iter().map(row).collect())
         }
-        ["reactions", conversation, users @ ..] => {
-            let conversation = world.conversation(conversation)?;
-            let all = world.state.page::<Reactions>(&conversation, None, usize::MAX);
-            let count = |count: &Count| format!("{} {}", count.emoji, count.users);
-            let of = |((_, seq), all): &((ConversationId, Seq), Reactions)| {
-                format!("{seq}: {}", all.counts.iter().map(count).collect::<Vec<_>>().join(", "))
-            };
-            let mut lines: Vec<String> = all.iter().map(of).collect();
-            for user in users {
-                let own = world.state.page::<OwnReactions>(&(conversation, world.user(user)?), None, usize::MAX);
-                lines.extend(own.iter().map(|((_, _, seq), own)| format!("{user} {seq}: {}", own.emoji.join(" "))));
-            }
-            Ok(lines)
-        }
+        ["reactions" | "edits", ..] => messages::shown(world, words),
         ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
         ["inbox", user] => {
             let entries = world.state.inbox(world.user(user)?);

@@ -85,7 +85,11 @@ pub fn event(world: &World, event: &Event) -> String {
         }
         EventKind::Removed { user } => format!("removed {}", name(world, *user)),
         EventKind::Unknown { kind, .. } => format!("unknown kind {kind}"),
-        kind @ (EventKind::Reacted { .. } | EventKind::SettingsChanged(_) | EventKind::Disbanded) => kind.words(),
+        kind @ (EventKind::Reacted { .. }
+        | EventKind::Edited { .. }
+        | EventKind::Recalled { .. }
+        | EventKind::SettingsChanged(_)
+        | EventKind::Disbanded) => kind.words(),
         EventKind::Muted { user, until } => format!("muted {} until {until}", name(world, *user)),
         EventKind::Banned { user, lifted: false } => format!("banned {}", name(world, *user)),
         EventKind::Banned { user, lifted: true } => format!("lifted the ban of {}", name(world, *user)),

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod admin;
 pub mod bodies;
 pub mod calls;
+pub mod changes;
 pub mod contacts;
 pub mod conversations;
 pub mod event;
@@ -40,6 +41,7 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(me::sessions))
         .routes(routes!(me::end_session))
         .routes(routes!(messages::history, messages::send))
+        .routes(routes!(changes::edit, changes::recall))
         .routes(routes!(reactions::give, reactions::take_back))
         .routes(routes!(scheduled::list))
         .routes(routes!(scheduled::cancel))

@@ -127,6 +127,7 @@ pub fn settings_json(settings: &Settings) -> Value {
         "registration": settings.registration,
         "session_idle": settings.session_idle_seconds,
         "strangers": settings.strangers,
+        "recall": settings.recall_seconds,
     })
 }
 
@@ -138,8 +139,8 @@ pub fn settings_table(settings: &[Settings]) -> String {
             seconds => format!("{seconds} s"),
         };
         out.push_str(&format!(
-            "registration   {}\nsession idle   {idle}\nstrangers      {}\n",
-            settings.registration, settings.strangers
+            "registration   {}\nsession idle   {idle}\nstrangers      {}\nrecall         {} s\n",
+            settings.registration, settings.strangers, settings.recall_seconds
         ));
     }
     out

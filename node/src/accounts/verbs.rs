@@ -140,6 +140,9 @@ pub struct SettingsArgs {
     /// once)
     #[arg(long)]
     pub strangers: Option<String>,
+    /// For how long the sender of a message may recall it: 2m, 24h; 0: never
+    #[arg(long, value_parser = duration)]
+    pub recall: Option<Duration>,
     #[command(flatten)]
     pub who: Who,
 }

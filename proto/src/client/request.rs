@@ -4,7 +4,7 @@
 
 use troupe_core::command::{Append, CreateGroup, Intent, Schedule};
 use troupe_core::feature::code_hash;
-use troupe_core::{Timestamp, TokenHash, UserId};
+use troupe_core::{Seq, Timestamp, TokenHash, UserId};
 
 use super::body::role;
 use crate::field;
@@ -32,6 +32,29 @@ pub fn schedule(sender: UserId, schedule: wire::Schedule) -> Result<Schedule, De
         client_message_id: client_message_id("schedule.client_message_id", &schedule.client_message_id)?,
         at: Timestamp(schedule.deliver_at_ms),
         body: field::required("schedule.body", schedule.body)?.into(),
+    })
+}
+
+/// Another body for a message of `actor`. Core validates the body.
+pub fn edit_message(actor: UserId, edit: wire::EditMessage) -> Result<Append, DecodeError> {
+    let body = field::required("edit_message.body", edit.body)?.into();
+    Ok(Append {
+        conversation: conversation("edit_message.conversation", &edit.conversation)?,
+        actor,
+        client_message_id: client_message_id("edit_message.request", &edit.request)?,
+        after: None,
+        intent: Intent::Edit { to: Seq(edit.seq), body },
+    })
+}
+
+/// The cluster's setting is the time in which a sender may recall a message.
+pub fn recall_message(actor: UserId, recall: &wire::RecallMessage, within_ms: u64) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("recall_message.conversation", &recall.conversation)?,
+        actor,
+        client_message_id: client_message_id("recall_message.request", &recall.request)?,
+        after: None,
+        intent: Intent::Recall { to: Seq(recall.seq), within_ms },
     })
 }
 

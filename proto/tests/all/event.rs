@@ -42,6 +42,8 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
         EventKind::RoleChanged { user, role } => {
             wire::RoleChanged { user: user.0, role: wire::Role::from(*role).into() }.encode_to_vec()
         }
+        EventKind::Edited { to, body } => wire::Edited { to: to.0, body: Some(body.into()) }.encode_to_vec(),
+        EventKind::Recalled { to } => wire::Recalled { to: to.0 }.encode_to_vec(),
         EventKind::Reacted { to, emoji, removed } => {
             wire::Reacted { to: to.0, emoji: emoji.clone(), removed: *removed }.encode_to_vec()
         }

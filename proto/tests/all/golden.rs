@@ -3,6 +3,7 @@
 
 mod accounts;
 mod files;
+mod messages;
 mod people;
 
 use std::fmt::{Debug, Write};
@@ -15,12 +16,9 @@ use troupe_core::command::{
 };
 use troupe_core::content::{Attachment, Content, Image};
 use troupe_core::event::{Flags, Role, Seal};
-use troupe_core::feature::{
-    Ban, Count, GroupLink, GroupProfile, Mute, OwnReactions, Permission, Reactions, Scheduled, ScheduledCount, Settings,
-};
+use troupe_core::feature::{Ban, GroupLink, GroupProfile, Mute, Permission, Scheduled, ScheduledCount, Settings};
 use troupe_core::record::{
-    Act, Author, Conversation, Cursor, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status,
-    User,
+    Act, Author, Conversation, InboxEntry, Invitation, Member, OutboxKey, OutboxRow, Session, Standing, Status, User,
 };
 use troupe_core::{
     Body, ClientMessageId, Command, ConversationId, DeviceId, Event, EventKind, GroupId, Level, Seq, Slot, Timestamp,
@@ -188,18 +186,6 @@ fn member() {
     record("member", &[one, two, three, ("spoke", spoke)]);
 }
 
-#[test]
-fn cursor() {
-    record("cursor", &[("cursor", Cursor { delivered: Seq(300), read: Seq(299) }), ("start", Cursor::default())]);
-}
-
-#[test]
-fn reactions() {
-    let count = |emoji: &str, users| Count { emoji: emoji.into(), users };
-    record("reactions", &[("reactions", Reactions { counts: vec![count("👍", 300), count("❤\u{fe0f}", 1)] })]);
-    record("own_reactions", &[("own_reactions", OwnReactions { emoji: vec!["👍".into(), "❤\u{fe0f}".into()] })]);
-}
-
 fn outbox_key() -> OutboxKey {
     OutboxKey { slot: Slot(77), conversation: ConversationId::Group(GROUP), version: Seq(9), user: BOB }
 }
@@ -251,6 +237,8 @@ fn event() {
         ("role_changed", EventKind::RoleChanged { user: BOB, role: Role::Admin }),
         ("reacted", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: false }),
         ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
+        ("edited", EventKind::Edited { to: Seq(299), body: Body::text("hello, world") }),
+        ("recalled", EventKind::Recalled { to: Seq(299) }),
         ("settings_changed", EventKind::SettingsChanged(Box::new(settings()))),
         ("muted", EventKind::Muted { user: BOB, until: NOW }),
         ("banned", EventKind::Banned { user: BOB, lifted: false }),
@@ -357,6 +345,8 @@ fn command() {
         ("set_role", later(Intent::SetRole { user: BOB, role: Role::Owner })),
         ("react", react(false)),
         ("take_back", react(true)),
+        ("edit", append(DIRECT, None, Intent::Edit { to: Seq(299), body: Body::text("hello, world") })),
+        ("recall", append(DIRECT, None, Intent::Recall { to: Seq(299), within_ms: 120_000 })),
     ];
     record("append", &appends);
     record("account_command", &accounts::commands());

@@ -12,7 +12,7 @@ mod total;
 mod values;
 
 use troupe_core::feature::{
-    ActiveCall, Ban, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
+    ActiveCall, Ban, Edits, GroupLink, GroupProfile, Mute, OwnReactions, Reactions, Scheduled, ScheduledCount,
 };
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
@@ -69,6 +69,7 @@ kept!(
     OutboxRow,
     OwedContact,
     OwnReactions,
+    Edits,
     Profile,
     Reactions,
     Report,

@@ -176,6 +176,7 @@ fn limits_are_those_of_the_program() {
         ("users that a link lets in", limits::LINK_USES as usize, "users"),
         ("invite links of a group", limits::GROUP_LINKS, "links"),
         ("emoji of a reaction", limits::EMOJI_BYTES, "bytes"),
+        ("edits of a message", limits::EDITS_PER_MESSAGE, "edits"),
         ("different reactions to a message", limits::REACTIONS_PER_MESSAGE, "emoji"),
         ("scheduled messages of a user in a conversation", limits::SCHEDULED_OF_USER, "messages"),
         ("the same with refused and cancelled ones", limits::SCHEDULED_KEPT_OF_USER, "messages"),

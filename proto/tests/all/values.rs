@@ -4,6 +4,7 @@ pub mod accounts;
 mod bodies;
 mod due;
 pub mod files;
+mod messages;
 pub mod people;
 
 use proptest::collection::vec;
@@ -195,7 +196,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => users().prop_map(|users| EventKind::Added { users }),
         1 => user().prop_map(|user| EventKind::Removed { user }),
         1 => (user(), role()).prop_map(|(user, role)| EventKind::RoleChanged { user, role }),
-        1 => (seq(), text(), any::<bool>()).prop_map(|(to, emoji, removed)| EventKind::Reacted { to, emoji, removed }),
+        3 => messages::kind(),
         1 => settings().prop_map(|settings| EventKind::SettingsChanged(Box::new(settings))),
         1 => (user(), time()).prop_map(|(user, until)| EventKind::Muted { user, until }),
         1 => (user(), any::<bool>()).prop_map(|(user, lifted)| EventKind::Banned { user, lifted }),
@@ -310,7 +311,6 @@ pub fn change_group() -> impl Strategy<Value = Append> {
 
 /// Every intent anywhere, in a form of 0.1 or not.
 fn any_append() -> impl Strategy<Value = Append> {
-    let react = (seq(), text(), any::<bool>()).prop_map(|(to, emoji, remove)| Intent::React { to, emoji, remove });
     let moderate = prop_oneof![
         settings().prop_map(|settings| Intent::Set(Box::new(settings))),
         (user(), time()).prop_map(|(user, until)| Intent::Mute { user, until }),
@@ -321,7 +321,7 @@ fn any_append() -> impl Strategy<Value = Append> {
         number().prop_map(|link| Intent::RevokeLink { link }),
         token_hash().prop_map(|hash| Intent::JoinByLink { hash }),
     ];
-    let intent = prop_oneof![6 => group_change(user()), 1 => react, 3 => moderate];
+    let intent = prop_oneof![6 => group_change(user()), 2 => messages::intent(), 3 => moderate];
     append(conversation(), option::of(message_id()), intent)
 }
 

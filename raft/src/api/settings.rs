@@ -1,7 +1,9 @@
 //! Settings of the whole cluster: set when it is created, changed by an administrator.
 
+use troupe_core::limits;
+
 /// The default is the configuration of a cluster that was created before there were settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub registration: Registration,
     /// Seconds after which an unused session ends; zero: never.
@@ -9,6 +11,20 @@ pub struct Settings {
     /// Name of the administrator that a new cluster creates; empty: none.
     pub first_admin: String,
     pub strangers: Strangers,
+    /// Seconds in which the sender of a message may recall it.
+    pub recall_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            registration: Registration::default(),
+            session_idle: 0,
+            first_admin: String::new(),
+            strangers: Strangers::default(),
+            recall_seconds: limits::RECALL_SECONDS,
+        }
+    }
 }
 
 /// The users that may register.
@@ -70,6 +86,7 @@ pub struct ChangeSettings {
     pub registration: Option<Registration>,
     pub session_idle: Option<u64>,
     pub strangers: Option<Strangers>,
+    pub recall_seconds: Option<u64>,
 }
 
 impl Settings {
@@ -77,5 +94,6 @@ impl Settings {
         self.registration = change.registration.unwrap_or(self.registration);
         self.session_idle = change.session_idle.unwrap_or(self.session_idle);
         self.strangers = change.strangers.unwrap_or(self.strangers);
+        self.recall_seconds = change.recall_seconds.unwrap_or(self.recall_seconds);
     }
 }

@@ -116,6 +116,9 @@ def test_events_of_each_kind_survive_the_store() -> None:
         event.Removed(UserId(5)),
         event.RoleChanged(UserId(5), 2),
         event.Reacted(Seq(3), "👍", True),
+        event.Edited(Seq(3), event.Message(1, b"hello")),
+        event.Recalled(Seq(3)),
+        event.Unsupported(5, b""),
         event.Unsupported(77, b"later"),
         event.Unsupported(0, b""),
     ]
@@ -123,6 +126,12 @@ def test_events_of_each_kind_survive_the_store() -> None:
         before = event.of_wire(_event(0, b""))
         one = event.Event(before.seq, before.time_ms, before.sender, before.client_message_id, kind, 1)
         assert event.of_wire(event.WireEvent.decode(event.to_wire(one).encode())) == one
+
+
+def test_a_message_without_content_was_recalled() -> None:
+    assert event.of_wire(_event(5, b"")).is_erased and event.of_wire(_event(12, b"")).is_erased
+    assert not event.of_wire(_event(5, wire.Body(1, b"").encode())).is_erased
+    assert not event.of_wire(_event(77, b"")).is_erased
 
 
 def test_an_event_without_an_id_or_with_an_impossible_seq_is_none() -> None:

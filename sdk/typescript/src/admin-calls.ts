@@ -95,8 +95,8 @@ function of(operation: Operation): [Call, (answer: Json) => Told] | undefined {
     case "showSettings":
       return [{ method: "GET", path: "/v1/admin/settings" }, settings];
     case "changeSettings": {
-      const { registration, sessionIdleSeconds, strangers } = operation.value;
-      const body = given({ registration, session_idle_seconds: sessionIdleSeconds, strangers });
+      const { registration, sessionIdleSeconds, strangers, recallSeconds } = operation.value;
+      const body = given({ registration, session_idle_seconds: sessionIdleSeconds, strangers, recall_seconds: recallSeconds });
       return [{ method: "PATCH", path: "/v1/admin/settings", body }, settings];
     }
     case "export":
@@ -171,9 +171,9 @@ function rowOf(act: Json): wire.AuditRow {
   };
 }
 
-function settings({ registration, session_idle_seconds, strangers }: Json): Told {
-  const value = { registration: textOf(registration), strangers: textOf(strangers), sessionIdleSeconds: numberOf(session_idle_seconds) };
-  return { case: "settings", value };
+function settings({ registration, session_idle_seconds, strangers, recall_seconds }: Json): Told {
+  const seconds = { sessionIdleSeconds: numberOf(session_idle_seconds), recallSeconds: numberOf(recall_seconds) };
+  return { case: "settings", value: { registration: textOf(registration), strangers: textOf(strangers), ...seconds } };
 }
 
 function reportOf({ number, by, about, conversation, seq, excerpt, reason, created_ms }: Json): wire.ReportRow {

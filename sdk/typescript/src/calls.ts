@@ -2,6 +2,7 @@
 
 import { adminCallOf } from "./admin-calls.js";
 import type { Init } from "./codec.js";
+import { ProtocolError } from "./errors.js";
 import { bodyText } from "./event.js";
 import { hex, ofHex } from "./ids.js";
 import {
@@ -126,8 +127,9 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return one(get(`${of(conversation)}/messages`, { ...from, limit: limit || undefined }), (page) => {
         const messages = listOf(page["messages"]);
         const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
+        const states = messages.filter((message) => "edited" in message || message["erased"] === true).map(stateOf);
         const [head, more] = [numberOf(page["head"]), page["more"] === true];
-        return { case: "page", value: { conversation, events, head, more, reactions } };
+        return { case: "page", value: { conversation, events, head, more, reactions, states } };
       });
     }
     case "listConversations": {
@@ -166,6 +168,19 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         ? ["no_such_reaction", "you have not reacted with this emoji: there is nothing to take back"]
         : ["already_reacted", "you have reacted with this emoji already: there is nothing to do"];
       const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } } as const;
+      return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+    }
+    case "editMessage": {
+      const { request: key, conversation, seq, body } = request.value;
+      const call = { method: "PATCH", path: `${of(conversation)}/messages/${seq}`, body: { body: bodyOf(body) }, key: hex(key) } as const;
+      return placed(call, conversation, key);
+    }
+    case "recallMessage": {
+      const { request: key, conversation, seq } = request.value;
+      const call = { method: "DELETE", path: `${of(conversation)}/messages/${seq}`, key: hex(key) } as const;
+      const { calls, mayMiss, read } = placed(call, conversation, key);
+      const text = "the content of this message is gone, it was recalled or has expired: there is nothing left to change";
+      const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code: "erased", text } } as const;
       return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
     }
     case "admin":
@@ -436,6 +451,14 @@ function scheduledOf(message: Json): Init<wire.ScheduledMessage> {
   const { client_message_id, deliver_at_ms, body, refused } = message;
   const id = { clientMessageId: ofHex(textOf(client_message_id)) };
   return { ...id, body: bodyOfJson(objectOf(body), message), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
+}
+
+function stateOf({ seq, edited, erased, kind }: Json): Init<wire.MessageState> {
+  const state = { seq: numberOf(seq), erased: erased === true && kind === "unknown", edits: [], body: undefined };
+  if (edited === undefined) return state;
+  const { edits, body } = objectOf(edited);
+  if (!Array.isArray(edits)) throw new ProtocolError("the answer has no list where the HTTP API has one");
+  return { ...state, edits: edits.map(numberOf), body: bodyOfJson(objectOf(body), {}) };
 }
 
 function invitationOf({ conversation, name, invited_by, seq, created_ms }: Json): wire.Invitation {

@@ -17,6 +17,8 @@ import type * as wire from "./wire.js";
 const [COLLECT, AGAIN] = [50, 1_000];
 /** Read positions of one conversation are sent this often at most: only the latest counts. */
 const READ_EVERY = 1_000;
+/** Events that change no line of the list but its last event. */
+const OF_MESSAGES: ReadonlySet<string> = new Set(["message", "reacted", "edited", "recalled"]);
 
 export interface ConversationView {
   readonly id: ConversationId;
@@ -156,7 +158,7 @@ export class ConversationList implements Watched<readonly ConversationView[]> {
       return this.refresh(conversation);
     }
     // Names, members and roles are those of the server.
-    if (event.content.kind !== "message" && event.content.kind !== "reacted") this.refresh(conversation);
+    if (!OF_MESSAGES.has(event.content.kind)) this.refresh(conversation);
     // An event that the line counts already.
     if (event.seq <= view.head) {
       if ((view.last?.seq ?? 0) < event.seq) this.put({ ...view, last: event });

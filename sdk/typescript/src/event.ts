@@ -17,6 +17,7 @@ export const COUNTS_AS_UNREAD = 1;
 const FLAGS = 1000;
 const CONTENT_HASH = 1001;
 const [FIRST_KIND, LAST_KIND] = [5, 999];
+const [MESSAGE, EDITED] = [5, 12];
 const ID_BYTES = 16;
 const ofUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -96,6 +97,10 @@ export type Content =
   | { readonly kind: "roleChanged"; readonly user: UserId; readonly role: wire.Role }
   /** The sender reacted to the message with the seq `to`, or took the reaction back. */
   | { readonly kind: "reacted"; readonly to: Seq; readonly emoji: string; readonly removed: boolean }
+  /** The message with the seq `to` has this body now. */
+  | { readonly kind: "edited"; readonly to: Seq; readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined }
+  /** The contents of the message with the seq `to`, and of its edits, are erased. */
+  | { readonly kind: "recalled"; readonly to: Seq }
   /** The settings that the sender has changed; absent ones stayed as they were. */
   | { readonly kind: "settingsChanged"; readonly settings: wire.GroupSettings }
   /** `untilMs` 0: the mute was lifted. */
@@ -139,6 +144,11 @@ export function textOf(event: Event): string | undefined {
   return event.content.kind === "message" ? event.content.text : undefined;
 }
 
+/** Whether it is a message, or an edit of one, whose content was recalled. */
+export function isErased({ content }: Event): boolean {
+  return content.kind === "unsupported" && (content.number === MESSAGE || content.number === EDITED) && content.content.length === 0;
+}
+
 /** Throws ProtocolError without a client message id: then it is no event. */
 export function ofWire(event: WireEvent): Event {
   if (event.clientMessageId.length !== ID_BYTES) throw new ProtocolError("an event has no client message id of 16 bytes");
@@ -178,13 +188,15 @@ function understood(kind: number, content: Uint8Array): Content | undefined {
 }
 
 const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> = new Map([
-  [5, message],
+  [MESSAGE, message],
   [6, (content: Uint8Array): Content => ({ kind: "created", name: wire.Created.decode(content).name })],
   [7, (content: Uint8Array): Content => ({ kind: "renamed", name: wire.Renamed.decode(content).name })],
   [8, (content: Uint8Array): Content => ({ kind: "added", users: wire.Added.decode(content).users.map(userId) })],
   [9, (content: Uint8Array): Content => ({ kind: "removed", user: userId(wire.Removed.decode(content).user) })],
   [10, roleChanged],
   [11, reacted],
+  [EDITED, edited],
+  [13, (content: Uint8Array): Content => ({ kind: "recalled", to: seq(wire.Recalled.decode(content).to) })],
   [20, (content: Uint8Array): Content => ({ kind: "settingsChanged", settings: wire.GroupSettings.decode(content) })],
   [21, muted],
   [22, banned],
@@ -209,7 +221,9 @@ function callEnded(content: Uint8Array): Content | undefined {
   return known ? { kind: "callEnded", call: seq(call), caller: userId(caller), video, outcome, lastedMs } : undefined;
 }
 
-function message(content: Uint8Array): Content {
+function message(content: Uint8Array): Content | undefined {
+  // No message is without a kind of its body: this one was erased.
+  if (content.length === 0) return undefined;
   const { kind, content: bytes, context } = wire.Body.decode(content);
   const message: Content = { kind: "message", bodyKind: kind, content: bytes, text: bodyText(kind, bytes) };
   return context === undefined ? message : { ...message, context };
@@ -244,4 +258,10 @@ function banned(content: Uint8Array): Content {
 function reacted(content: Uint8Array): Content {
   const { to, emoji, removed } = wire.Reacted.decode(content);
   return { kind: "reacted", to: seq(to), emoji, removed };
+}
+
+function edited(content: Uint8Array): Content | undefined {
+  const { to, body } = wire.Edited.decode(content);
+  if (body === undefined) return undefined;
+  return { kind: "edited", to: seq(to), bodyKind: body.kind, content: body.content, text: bodyText(body.kind, body.content) };
 }

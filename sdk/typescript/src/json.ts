@@ -131,6 +131,7 @@ export function eventOf(value: Json): Init<WireEvent> {
 const JOIN = ["", "open", "invite_only"];
 const HISTORY = ["", "since_joining", "everything"];
 const ACTS = ["", "rename", "add", "remove", "pin", "notice", "mute", "ban", "settings", "invite"];
+ACTS[20] = "recall";
 
 /** The settings that are present, as the API takes them. */
 export function settingsBody(settings: wire.GroupSettings): Json {
@@ -193,15 +194,15 @@ export function bodyOfJson(body: Json, beside: Json): Init<wire.Body> {
   // A typed body has its bytes beside its fields.
   const bytes = body["content"];
   const content = bytes === undefined ? utf8.encode(textOf(body["text"])) : bytesOfBase64(textOf(bytes));
-  return { kind: numberOf(body["kind"] ?? TEXT), content, context: contextOf(beside) };
+  const context = contextOf(beside);
+  return { kind: numberOf(body["kind"] ?? TEXT), content, ...(context === undefined ? {} : { context }) };
 }
 
 function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<ArrayBuffer>] {
   const { name, user, users, role } = body;
   switch (kind) {
-    case "message": {
+    case "message":
       return [5, wire.Body.encode(bodyOfJson(body, beside))];
-    }
     case "created":
       return [6, wire.Created.encode({ name: textOf(name) })];
     case "renamed":
@@ -216,6 +217,10 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
       const { to, emoji, removed } = body;
       return [11, wire.Reacted.encode({ to: numberOf(to), emoji: textOf(emoji), removed: removed === true })];
     }
+    case "edited":
+      return [12, wire.Edited.encode({ to: numberOf(body["to"]), body: bodyOfJson(objectOf(body["body"]), {}) })];
+    case "recalled":
+      return [13, wire.Recalled.encode({ to: numberOf(body["to"]) })];
     case "settings_changed":
       return [20, wire.GroupSettings.encode(settingsOf(body))];
     case "call_started": {

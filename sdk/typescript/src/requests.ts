@@ -7,7 +7,7 @@
 
 import type { Init } from "./codec.js";
 import { ProtocolError } from "./errors.js";
-import { type Event, ofWire } from "./event.js";
+import { type Event, ofWire, TEXT } from "./event.js";
 import {
   type ClientMessageId,
   clientMessageId,
@@ -36,6 +36,8 @@ export interface HistoryPage {
   readonly more: boolean;
   /** To messages of this page, by their seq, counting every event up to `head`. */
   readonly reactions: ReadonlyMap<Seq, readonly wire.Reaction[]>;
+  /** Of messages of this page that are not as they were sent, as of `head`. */
+  readonly states: ReadonlyMap<Seq, wire.MessageState>;
 }
 
 export abstract class Requests extends PeopleRequests {
@@ -110,7 +112,8 @@ export abstract class Requests extends PeopleRequests {
     const value = { conversation: conversationId(conversation), seq: from, backward, limit: Math.min(limit, limits.PAGE_EVENTS) };
     const page = await this.call({ case: "fetch", value }, "page");
     const reactions = new Map(page.reactions.map(({ seq: of, counts }) => [seq(of), counts]));
-    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions };
+    const states = new Map(page.states.map((state) => [seq(state.seq), state]));
+    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions, states };
   }
 
   /** Reports to the members that this user has read up to `upTo`. */
@@ -197,6 +200,21 @@ export abstract class Requests extends PeopleRequests {
    */
   signal(conversation: string, kind: number, payload: Uint8Array<ArrayBuffer> = new Uint8Array(0), device = 0): Promise<void> {
     return this.once({ case: "signal", value: { conversation: conversationId(conversation), kind, payload, device } });
+  }
+
+  /** Gives an own message another text, or another body of the kind that it has. */
+  async edit(conversation: string, to: number, text: string | wire.Body, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const body = typeof text === "string" ? { kind: TEXT, content: new TextEncoder().encode(text) } : text;
+    const value = { request, conversation: conversationId(conversation), seq: to, body };
+    return acked(request, await this.call({ case: "editMessage", value }, "sendAck"));
+  }
+
+  /** Erases the content of a message. Senders may for a time, admins of a group always. */
+  async recall(conversation: string, to: number, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: to };
+    return acked(request, await this.call({ case: "recallMessage", value }, "sendAck"));
   }
 
   // ---- groups

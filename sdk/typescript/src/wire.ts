@@ -88,6 +88,7 @@ export const Act = {
   ACT_BAN: 7,
   ACT_SETTINGS: 8,
   ACT_INVITE: 9,
+  ACT_RECALL: 20,
 } as const;
 /** A value of Act, or one of a later version. */
 export type Act = number;
@@ -269,6 +270,8 @@ export interface ClientFrame {
     | { case: "changePassword"; value: ChangePassword }
     | { case: "admin"; value: Admin }
     | { case: "react"; value: React }
+    | { case: "editMessage"; value: EditMessage }
+    | { case: "recallMessage"; value: RecallMessage }
     | { case: "getConversations"; value: GetConversations }
     | { case: "showGroup"; value: ShowGroup }
     | { case: "listBans"; value: ListBans }
@@ -322,6 +325,8 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [50, "changePassword", () => ChangePassword, "oneof", "request"],
   [51, "admin", () => Admin, "oneof", "request"],
   [60, "react", () => React, "oneof", "request"],
+  [61, "editMessage", () => EditMessage, "oneof", "request"],
+  [62, "recallMessage", () => RecallMessage, "oneof", "request"],
   [130, "getConversations", () => GetConversations, "oneof", "request"],
   [140, "showGroup", () => ShowGroup, "oneof", "request"],
   [141, "listBans", () => ListBans, "oneof", "request"],
@@ -762,6 +767,22 @@ export const Reacted = /* @__PURE__ */ message<Reacted>("Reacted", [
   [3, "removed", "bool"],
 ]);
 
+export interface Edited {
+  to: number;
+  body?: Body | undefined;
+}
+export const Edited = /* @__PURE__ */ message<Edited>("Edited", [
+  [1, "to", "uint64"],
+  [2, "body", () => Body, "optional"],
+]);
+
+export interface Recalled {
+  to: number;
+}
+export const Recalled = /* @__PURE__ */ message<Recalled>("Recalled", [
+  [1, "to", "uint64"],
+]);
+
 export interface Muted {
   user: number;
   untilMs: number;
@@ -900,6 +921,7 @@ export interface Page {
   head: number;
   more: boolean;
   reactions: Reactions[];
+  states: MessageState[];
 }
 export const Page = /* @__PURE__ */ message<Page>("Page", [
   [1, "conversation", "string"],
@@ -907,6 +929,20 @@ export const Page = /* @__PURE__ */ message<Page>("Page", [
   [3, "head", "uint64"],
   [4, "more", "bool"],
   [5, "reactions", () => Reactions, "repeated"],
+  [20, "states", () => MessageState, "repeated"],
+]);
+
+export interface MessageState {
+  seq: number;
+  erased: boolean;
+  edits: number[];
+  body?: Body | undefined;
+}
+export const MessageState = /* @__PURE__ */ message<MessageState>("MessageState", [
+  [1, "seq", "uint64"],
+  [2, "erased", "bool"],
+  [3, "edits", "uint64", "repeated"],
+  [4, "body", () => Body, "optional"],
 ]);
 
 export interface Reactions {
@@ -942,6 +978,30 @@ export const React = /* @__PURE__ */ message<React>("React", [
   [3, "seq", "uint64"],
   [4, "emoji", "string"],
   [5, "remove", "bool"],
+]);
+
+export interface EditMessage {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  body?: Body | undefined;
+}
+export const EditMessage = /* @__PURE__ */ message<EditMessage>("EditMessage", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "body", () => Body, "optional"],
+]);
+
+export interface RecallMessage {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+}
+export const RecallMessage = /* @__PURE__ */ message<RecallMessage>("RecallMessage", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
 ]);
 
 export interface Signal {
@@ -2033,22 +2093,26 @@ export interface Settings {
   registration: string;
   sessionIdleSeconds: number;
   strangers: string;
+  recallSeconds: number;
 }
 export const Settings = /* @__PURE__ */ message<Settings>("Settings", [
   [1, "registration", "string"],
   [2, "sessionIdleSeconds", "uint64"],
   [3, "strangers", "string"],
+  [20, "recallSeconds", "uint64"],
 ]);
 
 export interface ChangeSettings {
   registration?: string | undefined;
   sessionIdleSeconds?: number | undefined;
   strangers?: string | undefined;
+  recallSeconds?: number | undefined;
 }
 export const ChangeSettings = /* @__PURE__ */ message<ChangeSettings>("ChangeSettings", [
   [1, "registration", "string", "optional"],
   [2, "sessionIdleSeconds", "uint64", "optional"],
   [3, "strangers", "string", "optional"],
+  [20, "recallSeconds", "uint64", "optional"],
 ]);
 
 export interface Export {

@@ -105,6 +105,36 @@ test("a file is written by tus, and read by ranges", () => {
   });
 });
 
+test("an edit has a place, and a recall one unless the message is gone already", () => {
+  const body = { kind: 1, content: new TextEncoder().encode("new") };
+  const edit: ClientRequest = { case: "editMessage", value: { request: ID, conversation: "g5", seq: 3, body } };
+  const recall: ClientRequest = { case: "recallMessage", value: { request: ID, conversation: "g5", seq: 3 } };
+  const path = "/v1/conversations/g5/messages/3";
+  const key = "000102030405060708090a0b0c0d0e0f";
+  assert.deepEqual(callOf(edit, 7)?.calls, [{ method: "PATCH", path, body: { body: { kind: 1, text: "new" } }, key }]);
+  assert.deepEqual(callOf(recall, 7)?.calls, [{ method: "DELETE", path, key }]);
+  const value = { clientMessageId: ID, seq: 4, timeMs: 9, duplicate: false, conversation: "g5" };
+  for (const request of [edit, recall]) {
+    assert.deepEqual(answered(request, { seq: 4, time_ms: 9, duplicate: false }), { case: "sendAck", value });
+  }
+  assert.equal((answered(recall, {}) as { value: { code: string } }).value.code, "erased");
+});
+
+test("a page has the present states of messages", () => {
+  const base = { time_ms: 9, sender: "7", client_message_id: "00".repeat(16) };
+  const sent = { ...base, seq: 1, kind: "message", body: { kind: 1, text: "old" } };
+  const messages = [
+    { ...sent, edited: { edits: [2, 3], body: { kind: 1, text: "new" } } },
+    { ...base, seq: 4, kind: "unknown", body: { number: 5, content: "" }, erased: true },
+  ];
+  const fetch: ClientRequest = { case: "fetch", value: { conversation: "g5", seq: 0, backward: false, limit: 0 } };
+  const { value } = answered(fetch, { messages, head: 4, more: false }) as { value: { states: unknown } };
+  assert.deepEqual(value.states, [
+    { seq: 1, erased: false, edits: [2, 3], body: { kind: 1, content: new TextEncoder().encode("new") } },
+    { seq: 4, erased: true, edits: [], body: undefined },
+  ]);
+});
+
 test("a page has the counts of reactions", () => {
   const base = { time_ms: 9, sender: "7", client_message_id: "0a".repeat(16), kind: "message", body: { kind: 1, text: "x" } };
   const messages = [{ ...base, seq: 1, reactions: [{ emoji: "👍", users: 2, mine: true }] }, { ...base, seq: 2 }];

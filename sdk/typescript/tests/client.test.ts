@@ -150,7 +150,7 @@ test("a slow application costs no memory and gets everything", async () => {
       const { seq } = value as wire.Fetch;
       const last = Math.min(seq + 500, most);
       const events = Array.from({ length: last - seq }, (_, at) => event(seq + at + 1));
-      peer.say(id, "page", { conversation: "everyone", events, head: most, more: last < most, reactions: [] });
+      peer.say(id, "page", { conversation: "everyone", events, head: most, more: last < most, reactions: [], states: [] });
     }
     return seqs.size >= most - 1;
   });

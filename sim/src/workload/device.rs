@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
-use troupe_client::{Client, Error, Events, Incoming, StartAt, State, Store};
+use troupe_client::{Client, Events, Incoming, StartAt, State, Store};
 use troupe_core::{Body, ClientMessageId, ConversationId, UserId};
 use troupe_proto::wire::client::{Fetch, ListConversations, MarkRead};
 use troupe_proto::wire::client::{client_frame::Request, server_frame::Message};
 use troupe_runtime::Platform;
 
+use super::changes::change;
 use super::device_store::DeviceStore;
 use super::reactions::react;
 use super::stranger::answer;
-use super::{AGAIN, PASSWORD, Phase, WorkloadContext};
+use super::{AGAIN, PASSWORD, Phase, WorkloadContext, begin_group};
 use crate::evidence::Evidence;
 
 /// The cluster may still be forming.
@@ -178,7 +179,9 @@ impl Device {
                     if turn == 0 && now == Phase::Talking {
                         self.look(client, me, users);
                     } else if turn == 1 && now == Phase::Talking && self.workload.plan.society.reactions {
-                        self.give_reaction(client, me, self.somewhere(me, users));
+                        self.act(client, me, self.somewhere(me, users), false);
+                    } else if turn == 2 && now == Phase::Talking && self.workload.plan.society.changes {
+                        self.act(client, me, self.somewhere(me, users), true);
                     } else if self.unanswered() < UNANSWERED {
                         self.say(client, me, self.somewhere(me, users));
                         last_words -= usize::from(now == Phase::LastWords);
@@ -272,11 +275,14 @@ impl Device {
         tokio::spawn(looked(evidence, self.number, connection, me, conversation, fetch));
     }
 
-    fn give_reaction(&self, client: &Client, me: UserId, conversation: ConversationId) {
-        if let Some(connection) = client.connection() {
-            let (workload, rng) = (self.workload.clone(), self.platform.rng.clone());
-            tokio::spawn(react(workload, connection, self.number, me, conversation, rng));
-        }
+    /// A reaction, or a change of a message.
+    fn act(&self, client: &Client, me: UserId, conversation: ConversationId, changes: bool) {
+        let Some(connection) = client.connection() else { return };
+        let (workload, rng) = (self.workload.clone(), self.platform.rng.clone());
+        match changes {
+            true => tokio::spawn(change(workload, connection, self.number, me, conversation, rng)),
+            false => tokio::spawn(react(workload, connection, self.number, me, conversation, rng)),
+        };
     }
 
     /// The requests of an application after a login, and the answers to invitations.
@@ -330,21 +336,6 @@ impl Device {
             }
             _ => {}
         }
-    }
-}
-
-async fn begin_group(workload: Arc<WorkloadContext>, client: Client, users: BTreeMap<usize, UserId>) {
-    let people = &workload.plan.people;
-    let adversarial = people.busy + people.quiet..people.busy + people.quiet + people.adversarial;
-    let members: Vec<UserId> = (0..people.busy).chain(adversarial).map(|user| users[&user]).collect();
-    let request = ClientMessageId([7; 16]);
-    loop {
-        match client.create_group_as(request, "busy", false, &members).await {
-            Ok(group) => return workload.group.send_modify(|known| *known = Some(group)),
-            Err(Error::Stopped(_)) => return,
-            Err(error) => workload.evidence.note(&format!("no busy group yet: {error}")),
-        }
-        sleep(AGAIN).await;
     }
 }
 

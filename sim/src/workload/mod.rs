@@ -19,6 +19,7 @@ mod acquaintance;
 mod administrator;
 mod adversarial_client;
 mod calls;
+mod changes;
 mod device;
 mod device_store;
 mod group_owner;
@@ -35,6 +36,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
+use troupe_client::{Client, Error};
 use troupe_core::planted::Bug;
 use troupe_core::{ClientMessageId, ConversationId, UserId};
 use troupe_runtime::clock::SimClock;
@@ -178,6 +181,22 @@ impl WorkloadContext {
     async fn until(&self, phase: Phase) {
         let mut now = self.phase.subscribe();
         now.wait_for(|now| *now >= phase).await.expect("the square outlives the people");
+    }
+}
+
+/// The first device makes the group that all busy users are in.
+async fn begin_group(workload: Arc<WorkloadContext>, client: Client, users: BTreeMap<usize, UserId>) {
+    let people = &workload.plan.people;
+    let adversarial = people.busy + people.quiet..people.busy + people.quiet + people.adversarial;
+    let members: Vec<UserId> = (0..people.busy).chain(adversarial).map(|user| users[&user]).collect();
+    let request = ClientMessageId([7; 16]);
+    loop {
+        match client.create_group_as(request, "busy", false, &members).await {
+            Ok(group) => return workload.group.send_modify(|known| *known = Some(group)),
+            Err(Error::Stopped(_)) => return,
+            Err(error) => workload.evidence.note(&format!("no busy group yet: {error}")),
+        }
+        sleep(AGAIN).await;
     }
 }
 

@@ -193,7 +193,7 @@ fn events_of(view: &View, conversation: ConversationId, of: &wire::ExportEvents)
     let events = view.events(conversation, Seq(of.after), limit, limits::PAGE_BYTES)?;
     let more = events.last().is_some_and(|event| event.seq < head);
     let events = events.iter().map(wire::Event::from).collect();
-    Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more, reactions: Vec::new() })
+    Ok(wire::Page { conversation: conversation.to_string(), events, head: head.0, more, ..wire::Page::default() })
 }
 
 fn positions_of(

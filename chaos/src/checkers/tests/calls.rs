@@ -13,7 +13,7 @@ fn place() -> String {
 
 fn entry(seq: u64, time_ms: u64, sender: u64, call: CallStep) -> Entry {
     let id = format!("{sender}/{seq}");
-    Entry { seq, time_ms, sender, id, message: false, reaction: None, rule: None, call: Some(call) }
+    Entry { seq, time_ms, sender, id, call: Some(call), ..Entry::default() }
 }
 
 fn ended(call: u64, outcome: &str, lasted_ms: u64) -> CallStep {
@@ -39,7 +39,7 @@ fn good() -> History {
     };
     let taken = Record::Taken { at: 3, device: 12, conversation: place(), call: 1 };
     let records = vec![called(10, 1, ANN, None), called(11, 2, BOB, Some(1)), taken, called(10, 3, ANN, None)];
-    let log = FinalLog { head: 9, chain: "aa".to_owned(), entries, counts: None };
+    let log = FinalLog { head: 9, chain: "aa".to_owned(), entries, ..FinalLog::default() };
     History { records, finals: [(1, [(place(), log)].into())].into(), ..History::default() }
 }
 

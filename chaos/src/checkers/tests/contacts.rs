@@ -35,10 +35,9 @@ fn good() -> History {
         sender: BOB,
         id: format!("{BOB}/{seq}"),
         message: true,
-        reaction: None,
-        rule: None,
+        ..Entry::default()
     };
-    let log = FinalLog { head: 2, chain: "aa".to_owned(), entries: vec![entry(1), entry(2)], counts: None };
+    let log = FinalLog { head: 2, chain: "aa".to_owned(), entries: vec![entry(1), entry(2)], ..FinalLog::default() };
     history.finals.insert(1, [(CONVERSATION.to_owned(), log)].into());
     let row = |user, other, blocked| FinalContact {
         user,

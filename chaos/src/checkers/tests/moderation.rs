@@ -9,7 +9,7 @@ const BOB: u64 = 2;
 
 fn entry(seq: u64, time_ms: u64, sender: u64, rule: Option<Rule>) -> Entry {
     let message = rule.is_none();
-    Entry { seq, time_ms, sender, id: format!("{sender}/{seq}"), message, reaction: None, rule, call: None }
+    Entry { seq, time_ms, sender, id: format!("{sender}/{seq}"), message, rule, ..Entry::default() }
 }
 
 fn good() -> Vec<Entry> {
@@ -46,7 +46,7 @@ fn history(entries: Vec<Entry>) -> History {
         let (conversation, id) = (CONVERSATION.to_owned(), said.id.clone());
         history.records.push(Record::Invoke { at: said.time_ms, device: 1, user: said.sender, conversation, id });
     }
-    let log = FinalLog { head: entries.len() as u64, chain: "aa".to_owned(), entries, counts: None };
+    let log = FinalLog { head: entries.len() as u64, chain: "aa".to_owned(), entries, ..FinalLog::default() };
     history.finals.insert(1, [(CONVERSATION.to_owned(), log)].into());
     history
 }

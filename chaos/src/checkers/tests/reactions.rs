@@ -8,21 +8,12 @@ const ANN: u64 = 1;
 const BOB: u64 = 2;
 
 fn message(seq: u64) -> Entry {
-    Entry {
-        seq,
-        time_ms: seq,
-        sender: ANN,
-        id: format!("{ANN}/{seq}"),
-        message: true,
-        reaction: None,
-        rule: None,
-        call: None,
-    }
+    Entry { seq, time_ms: seq, sender: ANN, id: format!("{ANN}/{seq}"), message: true, ..Entry::default() }
 }
 
 fn reacts(seq: u64, sender: u64, to: u64, emoji: &str, removed: bool) -> Entry {
     let reaction = Some(Reaction { to, emoji: emoji.to_owned(), removed });
-    Entry { seq, time_ms: seq, sender, id: format!("{sender}/{seq}"), message: false, reaction, rule: None, call: None }
+    Entry { seq, time_ms: seq, sender, id: format!("{sender}/{seq}"), reaction, ..Entry::default() }
 }
 
 fn count(seq: u64, emoji: &str, users: u64, mine: bool) -> Count {
@@ -62,7 +53,7 @@ fn good() -> History {
     history.records.push(page(5, 1, 2, vec![count(1, "+", 1, false)]));
     history.records.push(page(7, 2, 7, vec![count(2, "!", 1, true)]));
     let counts = Some(vec![count(2, "!", 1, false), count(1, "+", 2, false)]);
-    let log = FinalLog { head: 7, chain: "aa".to_owned(), entries, counts };
+    let log = FinalLog { head: 7, chain: "aa".to_owned(), entries, counts, ..FinalLog::default() };
     for node in 1..=2 {
         history.finals.insert(node, [(CONVERSATION.to_owned(), log.clone())].into());
     }

@@ -13,7 +13,7 @@ fn place() -> String {
 }
 
 fn entry(id: &str, time_ms: u64) -> Entry {
-    Entry { seq: 1, time_ms, sender: 1, id: id.to_owned(), message: true, reaction: None, rule: None, call: None }
+    Entry { seq: 1, time_ms, sender: 1, id: id.to_owned(), message: true, ..Entry::default() }
 }
 
 fn good() -> History {
@@ -29,7 +29,7 @@ fn good() -> History {
         let cancel = Record::Cancel { at: 3, device: 0, conversation: place(), id: CANCELLED.to_owned(), done };
         history.records.push(cancel);
     }
-    let log = FinalLog { head: 1, chain: "aa".to_owned(), entries: vec![entry(SENT, 50)], counts: None };
+    let log = FinalLog { head: 1, chain: "aa".to_owned(), entries: vec![entry(SENT, 50)], ..FinalLog::default() };
     let refused = Kept { id: REFUSED.to_owned(), refused: "muted".to_owned() };
     for node in [1, 2] {
         history.finals.insert(node, [(place(), log.clone())].into());

@@ -5,7 +5,7 @@ use crate::history::{Entry, FinalLog, History, Record, Rule};
 
 fn entry(seq: u64, rule: Option<Rule>) -> Entry {
     let id = format!("1/{seq}");
-    Entry { seq, time_ms: seq, sender: 1, id, message: false, reaction: None, rule, call: None }
+    Entry { seq, time_ms: seq, sender: 1, id, rule, ..Entry::default() }
 }
 
 fn signalled(device: u32, user: u64, conversation: &str, from: u64, id: &str, seq: u64) -> Record {
@@ -17,7 +17,7 @@ fn signalled(device: u32, user: u64, conversation: &str, from: u64, id: &str, se
 fn good() -> History {
     let rules = [Some(Rule::Created), Some(Rule::Added { users: vec![2, 3] }), None, Some(Rule::Removed { user: 3 })];
     let entries = (1..).zip(rules).map(|(seq, rule)| entry(seq, rule)).collect();
-    let log = FinalLog { head: 4, chain: "aa".to_owned(), entries, counts: None };
+    let log = FinalLog { head: 4, chain: "aa".to_owned(), entries, ..FinalLog::default() };
     let records = vec![
         signalled(10, 1, "g1", 3, "a", 3),
         signalled(11, 2, "g1", 3, "a", 3),

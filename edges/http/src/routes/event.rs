@@ -6,7 +6,7 @@ use serde::Serialize;
 use troupe_actors::message::wire;
 use troupe_core::event::Role as CoreRole;
 use troupe_core::feature::link_id;
-use troupe_core::{Event as CoreEvent, EventKind};
+use troupe_core::{Body, Event as CoreEvent, EventKind};
 use utoipa::ToSchema;
 
 use crate::ids::Id;
@@ -30,6 +30,20 @@ pub struct Event {
     /// To a message, in the order of the first of each emoji. A stream has them as events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+    /// The present state of a message that was edited. A stream has edits as events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edited>,
+    /// Its content is gone: a message was recalled, or an edit of it. Absent: it is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Edited {
+    /// The seqs of the `edited` events, in order.
+    pub edits: Vec<u64>,
+    /// Of the last edit.
+    pub body: Box<MessageBody>,
 }
 
 /// The kind of the event, and its content. A kind of a later version is `unknown`.
@@ -59,6 +73,15 @@ pub enum Content {
         emoji: String,
         /// Whether the reaction was taken back.
         removed: bool,
+    },
+    /// The message at `to` has this body now.
+    Edited {
+        to: u64,
+        body: Box<MessageBody>,
+    },
+    /// The contents of the message at `to` and of its edits are erased.
+    Recalled {
+        to: u64,
     },
     SettingsChanged(Settings),
     Muted {
@@ -158,16 +181,18 @@ impl From<wire::Event> for Event {
         let (seq, time_ms, sender) = (event.seq, event.time_ms, Id(event.sender));
         let client_message_id = event.client_message_id.iter().map(|byte| format!("{byte:02x}")).collect();
         let (number, bytes) = (event.kind, event.content.clone());
-        let kind = CoreEvent::try_from(event).map(|event| event.kind);
-        let refers = match &kind {
+        let event = CoreEvent::try_from(event);
+        let erased = event.as_ref().is_ok_and(CoreEvent::is_erased);
+        let refers = match event.as_ref().map(|event| &event.kind) {
             Ok(EventKind::Message(body)) => Refers::from(body),
             _ => Refers::default(),
         };
-        let content = match kind {
-            Ok(kind) => kind.into(),
+        let content = match event {
+            Ok(event) => event.kind.into(),
             Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
-        Event { seq, time_ms, sender, client_message_id, content, refers, reactions: Vec::new() }
+        let (reactions, edited) = (Vec::new(), None);
+        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, edited, erased }
     }
 }
 
@@ -181,6 +206,8 @@ impl From<EventKind> for Content {
             EventKind::Removed { user } => Content::Removed { user: user.into() },
             EventKind::RoleChanged { user, role } => Content::RoleChanged { user: user.into(), role: role.into() },
             EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
+            EventKind::Edited { to, body } => Content::Edited { to: to.0, body: Box::new(MessageBody::from(&body)) },
+            EventKind::Recalled { to } => Content::Recalled { to: to.0 },
             EventKind::SettingsChanged(settings) => {
                 Content::SettingsChanged(wire::GroupSettings::from(settings.as_ref()).into())
             }
@@ -207,10 +234,18 @@ impl From<EventKind> for Content {
     }
 }
 
+impl Edited {
+    /// `None`: the state of a message that was not edited.
+    pub fn of(state: wire::MessageState) -> Option<Edited> {
+        let body = Body::from(state.body?);
+        Some(Edited { edits: state.edits, body: Box::new(MessageBody::from(&body)) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use troupe_core::{Body, Seq};
+    use troupe_core::Seq;
 
     use super::*;
 

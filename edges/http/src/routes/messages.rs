@@ -18,10 +18,10 @@ use crate::asker::Asker;
 use crate::ids::{Conversation, Id, conversation_of_path};
 use crate::json::{Json, MESSAGE, whole, whole_given};
 use crate::key::{self, Key};
-use crate::problem::{Problem, follows_itself};
+use crate::problem::{Problem, follows_itself, no_such_message};
 use crate::query::{GREATEST, Path, Query, limit, seq};
 use crate::routes::bodies::{MessageBody, Refers, schema};
-use crate::routes::event::Event;
+use crate::routes::event::{Edited, Event};
 use crate::routes::reactions::Reaction;
 use crate::routes::scheduled::{self, Scheduled};
 
@@ -56,14 +56,19 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<
 impl NewMessage {
     fn body(self) -> Result<wire::Body, Problem> {
         let NewMessage { reply_to, thread, mentions, mentions_everyone, .. } = self;
-        let body = match (self.text, self.body) {
-            (Some(text), None) => Body::text(&text),
-            (None, Some(body)) => body.body()?,
-            (Some(_), Some(_)) => return Err(Problem::bad_request("a message has \"text\" or \"body\", not both")),
-            (None, None) => return Err(Problem::bad_request("a message has a \"text\" or a \"body\"")),
-        };
+        let body = body_of(self.text, self.body)?;
         let context = Refers { reply_to, thread, mentions, mentions_everyone }.context()?;
         Ok(wire::Body { kind: body.kind, content: body.content, context })
+    }
+}
+
+/// A text, or a body of any kind.
+pub fn body_of(text: Option<String>, body: Option<MessageBody>) -> Result<Body, Problem> {
+    match (text, body) {
+        (Some(text), None) => Ok(Body::text(&text)),
+        (None, Some(body)) => body.body(),
+        (Some(_), Some(_)) => Err(Problem::bad_request("a message has \"text\" or \"body\", not both")),
+        (None, None) => Err(Problem::bad_request("a message has a \"text\" or a \"body\"")),
     }
 }
 
@@ -208,8 +213,17 @@ pub async fn history(
     let mut messages: Vec<Event> = page.events.into_iter().map(Event::from).collect();
     let mut reactions: BTreeMap<u64, Vec<Reaction>> =
         page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();
+    let mut edited: BTreeMap<u64, Edited> =
+        page.states.into_iter().filter_map(|state| Some((state.seq, Edited::of(state)?))).collect();
     for message in &mut messages {
         message.reactions = reactions.remove(&message.seq).unwrap_or_default();
+        message.edited = edited.remove(&message.seq);
     }
     Ok(Answer(Page { messages, head: page.head, more: page.more }))
+}
+
+/// A text that is no seq is that of no message.
+pub fn message_of_path(text: &str) -> Result<u64, Problem> {
+    let digits = !text.starts_with(['0', '+']);
+    text.parse().ok().filter(|seq| digits && (1..=GREATEST).contains(seq)).ok_or_else(no_such_message)
 }

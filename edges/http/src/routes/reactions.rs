@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use crate::asker::Asker;
 use crate::ids::{Conversation, conversation_of_path};
 use crate::key::Key;
-use crate::problem::{Problem, no_such_message};
-use crate::query::{GREATEST, Path};
-use crate::routes::messages::Placed;
+use crate::problem::Problem;
+use crate::query::Path;
+use crate::routes::messages::{Placed, message_of_path};
 
 /// The reactions to a message of a page.
 #[derive(Serialize, ToSchema)]
@@ -94,10 +94,4 @@ async fn react(
 fn is_so(refusal: &Refusal, remove: bool) -> bool {
     let code_of_state = if remove { "no_such_reaction" } else { "already_reacted" };
     matches!(refusal, Refusal::Rejected { code, .. } if code == code_of_state)
-}
-
-/// A text that is no seq is that of no message.
-fn message_of_path(text: &str) -> Result<u64, Problem> {
-    let digits = !text.starts_with(['0', '+']);
-    text.parse().ok().filter(|seq| digits && (1..=GREATEST).contains(seq)).ok_or_else(no_such_message)
 }

@@ -6,6 +6,7 @@ mod administration;
 mod bad_input;
 mod bodies;
 mod calls;
+mod changes;
 mod document;
 mod events;
 mod events_at_scale;

@@ -22,6 +22,15 @@ fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, 
         let (request, conversation) = (id(n), conversation.to_owned());
         Ask::React(wire::React { request, conversation, seq: 1, emoji: "👍".into(), remove })
     };
+    let edit = |n| {
+        let (request, conversation) = (id(n), conversation.to_owned());
+        let body = Some(wire::Body { kind: 1, content: Bytes::from_static(b"mine"), ..Default::default() });
+        Ask::EditMessage(wire::EditMessage { request, conversation, seq: 1, body })
+    };
+    let recall = |n| {
+        let (request, conversation) = (id(n), conversation.to_owned());
+        Ask::RecallMessage(wire::RecallMessage { request, conversation, seq: 1 })
+    };
     let mut late = message(conversation, "let me in", id(2));
     late.after = id(3);
     let role = wire::RoleChanged { user: insider, role: wire::Role::Owner.into() };
@@ -39,6 +48,8 @@ fn operations(conversation: &str, salt: u8, insider: u64) -> Vec<(&'static str, 
         ("react", react(10, false)),
         ("take a reaction back", react(11, true)),
         ("signal", Ask::Signal(wire::Signal { conversation: conversation.into(), kind: 1, ..Default::default() })),
+        ("edit", edit(12)),
+        ("recall", recall(13)),
     ];
     if conversation.starts_with('g') {
         all.extend([

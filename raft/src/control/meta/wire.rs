@@ -2,7 +2,7 @@
 //! added. A state that an earlier version wrote reads as one without moves, in which every node is
 //! active.
 
-use troupe_core::{Level, NodeId, ReplicaId, SLOTS, ShardId, ShardMap};
+use troupe_core::{Level, NodeId, ReplicaId, SLOTS, ShardId, ShardMap, limits};
 use troupe_proto::wire::raft as wire;
 
 use super::command::MetaCommand;
@@ -64,6 +64,7 @@ fn settings_out(settings: &Settings) -> wire::MetaSettings {
         session_idle_seconds: settings.session_idle,
         first_admin: settings.first_admin.clone(),
         strangers: strangers_out(settings.strangers),
+        recall_seconds: Some(settings.recall_seconds).filter(|seconds| *seconds != limits::RECALL_SECONDS),
     }
 }
 
@@ -75,6 +76,7 @@ fn settings_in(settings: Option<wire::MetaSettings>) -> Result<Settings, Undecod
         session_idle: settings.session_idle_seconds,
         first_admin: settings.first_admin,
         strangers: strangers_in(settings.strangers)?,
+        recall_seconds: settings.recall_seconds.unwrap_or(limits::RECALL_SECONDS),
     })
 }
 
@@ -274,6 +276,7 @@ impl From<&MetaCommand> for wire::MetaCommand {
                 registration: change.registration.map(registration_out),
                 session_idle_seconds: change.session_idle,
                 strangers: change.strangers.map(strangers_out),
+                recall_seconds: change.recall_seconds,
             }),
             MetaCommand::RaiseLevel { to, nodes } => Command::RaiseLevel(wire::MetaRaiseLevel {
                 level: to.level.number(),
@@ -330,6 +333,7 @@ impl TryFrom<wire::MetaCommand> for MetaCommand {
                 registration: change.registration.map(registration_in).transpose()?,
                 session_idle: change.session_idle_seconds,
                 strangers: change.strangers.map(strangers_in).transpose()?,
+                recall_seconds: change.recall_seconds,
             }),
             Command::RaiseLevel(raise) => MetaCommand::RaiseLevel {
                 to: in_force(raise.level, raise.since),

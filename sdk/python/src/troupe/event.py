@@ -21,6 +21,7 @@ _FLAGS, _CONTENT_HASH = 1000, 1001
 _KINDS = range(5, 1000)
 COUNTS_AS_UNREAD = 1
 TEXT = 1
+_MESSAGE, _EDITED = 5, 12
 
 
 @dataclass(slots=True)
@@ -136,6 +137,21 @@ class Reacted:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """The message with the seq `to` has this body now."""
+
+    to: Seq
+    body: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The contents of the message with the seq `to`, and of its edits, are erased."""
+
+    to: Seq
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     """The settings that the sender has changed; absent ones stayed as they were."""
 
@@ -220,7 +236,8 @@ class Unsupported:
 
 Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked
 Call = CallStarted | CallAnswered | CallEnded
-EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | Reacted | Moderation | Call | Unsupported
+OfMessage = Reacted | Edited | Recalled
+EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | OfMessage | Moderation | Call | Unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +253,12 @@ class Event:
     def text(self) -> str | None:
         """The text of a text message."""
         return self.kind.text if isinstance(self.kind, Message) else None
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether it is a message, or an edit of one, whose content was recalled."""
+        kind = self.kind
+        return isinstance(kind, Unsupported) and kind.kind in (_MESSAGE, _EDITED) and not kind.content
 
 
 def of_wire(event: WireEvent) -> Event:
@@ -273,6 +296,10 @@ def to_wire(event: Event) -> WireEvent:
         number, content = 10, wire.RoleChanged(kind.user, kind.role).encode()
     elif isinstance(kind, Reacted):
         number, content = 11, wire.Reacted(kind.to, kind.emoji, kind.removed).encode()
+    elif isinstance(kind, Edited):
+        number, content = _EDITED, wire.Edited(kind.to, wire.Body(kind.body.kind, kind.body.content)).encode()
+    elif isinstance(kind, Recalled):
+        number, content = 13, wire.Recalled(kind.to).encode()
     elif isinstance(kind, SettingsChanged):
         number, content = 20, kind.settings.encode()
     elif isinstance(kind, Muted):
@@ -318,6 +345,9 @@ def _understood(event: WireEvent) -> EventKind:
 def _message(content: bytes) -> EventKind | None:
     from . import wire
 
+    # No message is without a kind of its body: this one was erased.
+    if not content:
+        return None
     body = wire.Body.decode(content)
     return Message(body.kind, body.content, body.context)
 
@@ -361,6 +391,21 @@ def _reacted(content: bytes) -> EventKind | None:
 
     reacted = wire.Reacted.decode(content)
     return Reacted(Seq(reacted.to), reacted.emoji, reacted.removed)
+
+
+def _edited(content: bytes) -> EventKind | None:
+    from . import wire
+
+    edited = wire.Edited.decode(content)
+    if edited.body is None:
+        return None
+    return Edited(Seq(edited.to), Message(edited.body.kind, edited.body.content))
+
+
+def _recalled(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Recalled(Seq(wire.Recalled.decode(content).to))
 
 
 def _settings_changed(content: bytes) -> EventKind | None:
@@ -434,6 +479,8 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     9: _removed,
     10: _role_changed,
     11: _reacted,
+    12: _edited,
+    13: _recalled,
     20: _settings_changed,
     21: _muted,
     22: _banned,

@@ -15,7 +15,8 @@ from typing import TypeVar
 from . import limits, wire
 from .codec import Message
 from .errors import ProtocolError, TroupeError
-from .event import Event, of_wire
+from .event import TEXT, Event, of_wire
+from .event import Message as Body
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
 from .people import PeopleRequests
@@ -33,6 +34,8 @@ class HistoryPage:
     more: bool
     # To messages of this page, by their seq, counting every event up to `head`.
     reactions: dict[Seq, list[wire.Reaction]]
+    # Of messages of this page that are not as they were sent, as of `head`.
+    states: dict[Seq, wire.MessageState]
 
 
 class Requests(PeopleRequests):
@@ -97,7 +100,8 @@ class Requests(PeopleRequests):
         message = wire.Fetch(conversation, seq, backward, min(limit, limits.PAGE_EVENTS))
         page = await self.call(message, wire.Page)
         reactions = {Seq(line.seq): line.counts for line in page.reactions}
-        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more, reactions)
+        states = {Seq(state.seq): state for state in page.states}
+        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more, reactions, states)
 
     async def mark_read(self, conversation: str, seq: int) -> None:
         """Tells the members that this user has read up to `seq`."""
@@ -164,7 +168,19 @@ class Requests(PeopleRequests):
         """Hangs up, or takes a call back that rings."""
         return await self._step(wire.Call(request or self.request_id(), conversation, end=call))
 
-    async def _step(self, message: wire.Call) -> Acked:
+    async def edit(
+        self, conversation: str, seq: int, text: str | Body, *, request: bytes | None = None
+    ) -> Acked:
+        """Gives an own message another text, or another body of the kind that it has."""
+        body = wire.Body(TEXT, text.encode()) if isinstance(text, str) else wire.Body(text.kind, text.content)
+        message = wire.EditMessage(request or self.request_id(), conversation, seq, body)
+        return await self._step(message)
+
+    async def recall(self, conversation: str, seq: int, *, request: bytes | None = None) -> Acked:
+        """Erases the content of a message. Senders may for a time, admins of a group always."""
+        return await self._step(wire.RecallMessage(request or self.request_id(), conversation, seq))
+
+    async def _step(self, message: wire.Call | wire.EditMessage | wire.RecallMessage) -> Acked:
         ack = await self.call(message, wire.SendAck)
         return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
 

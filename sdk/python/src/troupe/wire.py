@@ -82,6 +82,7 @@ class Act(IntEnum):
     ACT_BAN = 7
     ACT_SETTINGS = 8
     ACT_INVITE = 9
+    ACT_RECALL = 20
 
 
 class Audience(IntEnum):
@@ -221,6 +222,8 @@ class ClientFrame(Message):
     change_password: ChangePassword | None = None
     admin: Admin | None = None
     react: React | None = None
+    edit_message: EditMessage | None = None
+    recall_message: RecallMessage | None = None
     get_conversations: GetConversations | None = None
     show_group: ShowGroup | None = None
     list_bans: ListBans | None = None
@@ -543,6 +546,19 @@ class Reacted(Message):
 
 
 @dataclass(slots=True)
+class Edited(Message):
+    to: int = 0
+    body: Body | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Recalled(Message):
+    to: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class Muted(Message):
     user: int = 0
     until_ms: int = 0
@@ -651,6 +667,16 @@ class Page(Message):
     head: int = 0
     more: bool = False
     reactions: list[Reactions] = field(default_factory=list)
+    states: list[MessageState] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class MessageState(Message):
+    seq: int = 0
+    erased: bool = False
+    edits: list[int] = field(default_factory=list)
+    body: Body | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -676,6 +702,23 @@ class React(Message):
     seq: int = 0
     emoji: str = ""
     remove: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class EditMessage(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    body: Body | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class RecallMessage(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1441,6 +1484,7 @@ class Settings(Message):
     registration: str = ""
     session_idle_seconds: int = 0
     strangers: str = ""
+    recall_seconds: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1449,6 +1493,7 @@ class ChangeSettings(Message):
     registration: str | None = None
     session_idle_seconds: int | None = None
     strangers: str | None = None
+    recall_seconds: int | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1662,6 +1707,8 @@ ClientFrame.FIELDS = (
     Field(50, "change_password", "message", message=ChangePassword, explicit=True, oneof="request"),
     Field(51, "admin", "message", message=Admin, explicit=True, oneof="request"),
     Field(60, "react", "message", message=React, explicit=True, oneof="request"),
+    Field(61, "edit_message", "message", message=EditMessage, explicit=True, oneof="request"),
+    Field(62, "recall_message", "message", message=RecallMessage, explicit=True, oneof="request"),
     Field(130, "get_conversations", "message", message=GetConversations, explicit=True, oneof="request"),
     Field(140, "show_group", "message", message=ShowGroup, explicit=True, oneof="request"),
     Field(141, "list_bans", "message", message=ListBans, explicit=True, oneof="request"),
@@ -1873,6 +1920,13 @@ Reacted.FIELDS = (
     Field(2, "emoji", "string"),
     Field(3, "removed", "bool"),
 )
+Edited.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "body", "message", message=Body),
+)
+Recalled.FIELDS = (
+    Field(1, "to", "uint64"),
+)
 Muted.FIELDS = (
     Field(1, "user", "uint64"),
     Field(2, "until_ms", "uint64"),
@@ -1937,6 +1991,13 @@ Page.FIELDS = (
     Field(3, "head", "uint64"),
     Field(4, "more", "bool"),
     Field(5, "reactions", "message", message=Reactions, repeated=True),
+    Field(20, "states", "message", message=MessageState, repeated=True),
+)
+MessageState.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "erased", "bool"),
+    Field(3, "edits", "uint64", repeated=True),
+    Field(4, "body", "message", message=Body),
 )
 Reactions.FIELDS = (
     Field(1, "seq", "uint64"),
@@ -1953,6 +2014,17 @@ React.FIELDS = (
     Field(3, "seq", "uint64"),
     Field(4, "emoji", "string"),
     Field(5, "remove", "bool"),
+)
+EditMessage.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "body", "message", message=Body),
+)
+RecallMessage.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
 )
 Signal.FIELDS = (
     Field(1, "conversation", "string"),
@@ -2450,11 +2522,13 @@ Settings.FIELDS = (
     Field(1, "registration", "string"),
     Field(2, "session_idle_seconds", "uint64"),
     Field(3, "strangers", "string"),
+    Field(20, "recall_seconds", "uint64"),
 )
 ChangeSettings.FIELDS = (
     Field(1, "registration", "string", explicit=True),
     Field(2, "session_idle_seconds", "uint64", explicit=True),
     Field(3, "strangers", "string", explicit=True),
+    Field(20, "recall_seconds", "uint64", explicit=True),
 )
 Export.FIELDS = (
     Field(1, "accounts", "message", message=ExportAccounts, explicit=True, oneof="part"),

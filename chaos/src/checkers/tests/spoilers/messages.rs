@@ -26,7 +26,7 @@ pub const SPOILERS: &[Spoiler] = &[
             let (sender, id) = (log.entries[at as usize - 1].sender, log.entries[at as usize - 1].id.clone());
             let seq = log.head + 1;
             let time_ms = u64::MAX;
-            log.entries.push(Entry { seq, time_ms, sender, id, message: true, reaction: None, rule: None, call: None });
+            log.entries.push(Entry { seq, time_ms, sender, id, message: true, ..Entry::default() });
             log.head += 1;
         }
     }),
@@ -147,16 +147,8 @@ pub const SPOILERS: &[Spoiler] = &[
     ("one id at two neighbouring places", Promise::ExactlyOnce, |h, at| {
         for log in logs(h) {
             let (sender, id) = (log.entries[at as usize - 1].sender, log.entries[at as usize - 1].id.clone());
-            log.entries[at as usize] = Entry {
-                seq: at + 1,
-                time_ms: at * 100 + 100,
-                sender,
-                id,
-                message: true,
-                reaction: None,
-                rule: None,
-                call: None,
-            };
+            log.entries[at as usize] =
+                Entry { seq: at + 1, time_ms: at * 100 + 100, sender, id, message: true, ..Entry::default() };
         }
     }),
     ("two devices see two messages the other way round", Promise::OneOrder, |h, at| {
@@ -265,16 +257,7 @@ pub const SPOILERS: &[Spoiler] = &[
         for log in logs(h) {
             log.head += 1;
             let (seq, time_ms, id) = (log.head, u64::MAX, "c".repeat(32));
-            log.entries.push(Entry {
-                seq,
-                time_ms,
-                sender: 10,
-                id,
-                message: true,
-                reaction: None,
-                rule: None,
-                call: None,
-            });
+            log.entries.push(Entry { seq, time_ms, sender: 10, id, message: true, ..Entry::default() });
         }
     }),
 ];

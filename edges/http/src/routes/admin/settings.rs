@@ -22,12 +22,14 @@ pub struct Settings {
     session_idle_seconds: u64,
     /// Whether strangers `invite` users to groups, or `add` them.
     strangers: String,
+    /// Its sender may recall a message for this time. Admins of groups may later.
+    recall_seconds: u64,
 }
 
 impl From<wire::Settings> for Settings {
     fn from(settings: wire::Settings) -> Settings {
-        let wire::Settings { registration, session_idle_seconds, strangers } = settings;
-        Settings { registration, session_idle_seconds, strangers }
+        let wire::Settings { registration, session_idle_seconds, strangers, recall_seconds } = settings;
+        Settings { registration, session_idle_seconds, strangers, recall_seconds }
     }
 }
 
@@ -63,6 +65,8 @@ pub struct ChangeSettings {
     #[schema(minimum = 0, maximum = 9007199254740991u64)]
     session_idle_seconds: Option<u64>,
     strangers: Option<Strangers>,
+    #[schema(minimum = 0, maximum = 9007199254740991u64)]
+    recall_seconds: Option<u64>,
 }
 
 /// Changes the settings that the body names. Other nodes follow within a moment.
@@ -81,7 +85,8 @@ pub async fn change(asker: Asker, key: Key, Json(change): Json<ChangeSettings>) 
     });
     let session_idle_seconds =
         change.session_idle_seconds.map(|seconds| seq("session_idle_seconds", seconds)).transpose()?;
-    let change = wire::ChangeSettings { registration, session_idle_seconds, strangers };
+    let recall_seconds = change.recall_seconds.map(|seconds| seq("recall_seconds", seconds)).transpose()?;
+    let change = wire::ChangeSettings { registration, session_idle_seconds, strangers, recall_seconds };
     match order(&asker, key, Operation::ChangeSettings(change)).await? {
         Answer::Settings(settings) => Ok(Body(settings.into())),
         _ => Err(other(&asker)),

@@ -1,0 +1,70 @@
+//! The present states of the messages of a page: edited, or erased.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+use troupe_core::feature::Edits;
+use troupe_core::{ConversationId, Event, EventKind, Seq, limits};
+use troupe_store::engine::EngineError;
+use troupe_store::rows::View;
+
+use crate::message::wire;
+
+/// The states of these consecutive events that have one. Present bodies count as bytes of the page:
+/// above its bound the page is cut at its far end, so a reader gets the rest with the next page.
+pub fn states(
+    view: &View,
+    conversation: ConversationId,
+    events: &mut Vec<Event>,
+    backward: bool,
+) -> Result<Vec<wire::MessageState>, EngineError> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(Vec::new()) };
+    let before = Seq(first.seq.0.saturating_sub(1));
+    let mut edits = view.page::<Edits>(&conversation, Some(&(conversation, before)), events.len())?;
+    edits.retain(|((_, seq), _)| *seq <= last.seq);
+    let edits: BTreeMap<Seq, Edits> = edits.into_iter().map(|((_, seq), edits)| (seq, edits)).collect();
+    if edits.is_empty() {
+        return Ok(events.iter().filter_map(erased).collect());
+    }
+    if backward {
+        events.reverse();
+    }
+    let (mut states, mut bytes, mut fit) = (Vec::new(), 0, 0);
+    for event in &*events {
+        let state = match edits.get(&event.seq) {
+            Some(edits) => Some(edited(view, conversation, event.seq, edits)?),
+            None => erased(event),
+        };
+        bytes += wire::Event::from(event).encoded_len() + state.as_ref().map_or(0, Message::encoded_len);
+        if fit > 0 && bytes > limits::PAGE_BYTES {
+            break;
+        }
+        fit += 1;
+        states.extend(state);
+    }
+    events.truncate(fit);
+    if backward {
+        events.reverse();
+        states.reverse();
+    }
+    Ok(states)
+}
+
+fn erased(event: &Event) -> Option<wire::MessageState> {
+    let is_gone = event.kind.number() == EventKind::MESSAGE && event.is_erased();
+    is_gone.then(|| wire::MessageState { seq: event.seq.0, erased: true, ..Default::default() })
+}
+
+fn edited(
+    view: &View,
+    conversation: ConversationId,
+    seq: Seq,
+    edits: &Edits,
+) -> Result<wire::MessageState, EngineError> {
+    let last = edits.seqs.last().map_or(Seq::ZERO, |seq| Seq(*seq));
+    let body = match view.event(conversation, last)?.map(|event| event.kind) {
+        Some(EventKind::Edited { body, .. }) => Some((&body).into()),
+        _ => None,
+    };
+    Ok(wire::MessageState { seq: seq.0, edits: edits.seqs.clone(), body, ..Default::default() })
+}

@@ -1,0 +1,64 @@
+//! Recalls: the content of a message is erased on every replica.
+//!
+//! The rows of the message and of its edits are rewritten without content, in the same commit as
+//! the event of the recall. Their envelopes stay, so the chain and all seqs stay valid, and the
+//! event shows devices which message to drop.
+
+use super::Append;
+use super::edit::{Edits, NOT_YOUR_MESSAGE};
+use super::message::{ERASED, NO_SUCH_MESSAGE};
+use super::policy::{Act, permit};
+use crate::error::{Refused, Rejection};
+use crate::event::{Event, EventKind, Role};
+use crate::id::{ConversationId, Seq};
+use crate::machine::Step;
+use crate::planted::Bug;
+use crate::record::Conversation;
+use crate::state::Rows;
+
+const TOO_LATE: Refused =
+    Refused { code: "recall_too_late", text: "the time for recalling this message is over: ask an admin of the group" };
+const NOT_ERASABLE: Refused = Refused {
+    code: "not_erasable",
+    text: "this message is from feature level 1, whose log cannot lose content: it stays",
+};
+pub(super) const REFUSALS: &[Refused] = &[NO_SUCH_MESSAGE, ERASED, NOT_YOUR_MESSAGE, TOO_LATE, NOT_ERASABLE];
+
+impl Step<'_> {
+    /// The sender has so many milliseconds by the times of the log. Members that may recall the
+    /// messages of others have no limit.
+    pub(super) fn decide_recall(
+        &self,
+        append: &Append,
+        role: Option<Role>,
+        row: &Conversation,
+        to: Seq,
+        within_ms: u64,
+    ) -> Result<EventKind, Rejection> {
+        let event = self.message_for(append.conversation, append.actor, to)?;
+        if !append.conversation.is_group() || permit(role, row, Act::Recall).is_err() {
+            if event.sender != append.actor {
+                return Err(NOT_YOUR_MESSAGE.into());
+            }
+            // The limit at the time of an imported recall is not known any more.
+            if !self.imports() && self.time_in(row).0.saturating_sub(event.time.0) > within_ms {
+                return Err(TOO_LATE.into());
+            }
+        }
+        if event.seal.is_some() { Ok(EventKind::Recalled { to }) } else { Err(NOT_ERASABLE.into()) }
+    }
+
+    pub(super) fn project_recalled(&mut self, conversation: ConversationId, to: Seq) {
+        let edits = self.state.get::<Edits>(&(conversation, to)).unwrap_or_default();
+        self.state.delete::<Edits>(&(conversation, to));
+        if self.planted(Bug::RecallKeepsContent) {
+            return;
+        }
+        for seq in std::iter::once(to).chain(edits.seqs.into_iter().map(Seq)) {
+            let erased = self.state.get::<Event>(&(conversation, seq)).and_then(Event::erased);
+            if let Some(event) = erased {
+                self.state.put(&(conversation, seq), &event);
+            }
+        }
+    }
+}

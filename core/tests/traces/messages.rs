@@ -1,0 +1,56 @@
+//! The words of a story about changes of messages.
+//!
+//! ```text
+//! react anna team r8 3 "+" · unreact anna team r9 3 "+"        to the message 3
+//! edit anna team r8 3 "text" · recall anna team r9 3 120000    a sender recalls within so many ms
+//! show reactions team anna bert ... · show edits team
+//! ```
+
+use troupe_core::feature::{Count, Edits, OwnReactions, Reactions};
+use troupe_core::{Append, Command, ConversationId, Intent, Rows, Seq};
+
+use crate::bodies::body;
+use crate::script::{id, number};
+use crate::world::World;
+
+pub fn knows(verb: &str) -> bool {
+    ["react", "unreact", "edit", "recall"].contains(&verb)
+}
+
+pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>, String> {
+    let [user, conversation, request, to, rest @ ..] = words else { return Err("no such words".to_owned()) };
+    let to = Seq(number(to)?);
+    let intent = match (verb, rest) {
+        ("react" | "unreact", [emoji]) => Intent::React { to, emoji: (*emoji).to_owned(), remove: verb == "unreact" },
+        ("edit", rest) => Intent::Edit { to, body: body(world, rest)?.0 },
+        ("recall", [within_ms]) => Intent::Recall { to, within_ms: number(within_ms)? },
+        _ => return Err("no such words".to_owned()),
+    };
+    let (conversation, actor) = (world.conversation(conversation)?, world.user(user)?);
+    let append = Append { conversation, actor, client_message_id: id(request)?, after: None, intent };
+    Ok(world.apply(&Command::Append(append), None))
+}
+
+pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
+    match words {
+        ["reactions", conversation, users @ ..] => {
+            let conversation = world.conversation(conversation)?;
+            let all = world.state.page::<Reactions>(&conversation, None, usize::MAX);
+            let count = |count: &Count| format!("{} {}", count.emoji, count.users);
+            let of = |((_, seq), all): &((ConversationId, Seq), Reactions)| {
+                format!("{seq}: {}", all.counts.iter().map(count).collect::<Vec<_>>().join(", "))
+            };
+            let mut lines: Vec<String> = all.iter().map(of).collect();
+            for user in users {
+                let own = world.state.page::<OwnReactions>(&(conversation, world.user(user)?), None, usize::MAX);
+                lines.extend(own.iter().map(|((_, _, seq), own)| format!("{user} {seq}: {}", own.emoji.join(" "))));
+            }
+            Ok(lines)
+        }
+        ["edits", conversation] => {
+            let edits = world.state.page::<Edits>(&world.conversation(conversation)?, None, usize::MAX);
+            Ok(edits.iter().map(|((_, seq), edits)| format!("{seq}: {:?}", edits.seqs)).collect())
+        }
+        _ => Err("no such words".to_owned()),
+    }
+}

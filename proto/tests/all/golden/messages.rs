@@ -1,0 +1,20 @@
+//! Cursors, and changes of messages.
+
+use troupe_core::Seq;
+use troupe_core::feature::{Count, Edits, OwnReactions, Reactions};
+use troupe_core::record::Cursor;
+
+use super::record;
+
+#[test]
+fn cursor() {
+    record("cursor", &[("cursor", Cursor { delivered: Seq(300), read: Seq(299) }), ("start", Cursor::default())]);
+}
+
+#[test]
+fn reactions() {
+    let count = |emoji: &str, users| Count { emoji: emoji.into(), users };
+    record("reactions", &[("reactions", Reactions { counts: vec![count("👍", 300), count("❤\u{fe0f}", 1)] })]);
+    record("edits", &[("edits", Edits { seqs: vec![300, 302] })]);
+    record("own_reactions", &[("own_reactions", OwnReactions { emoji: vec!["👍".into(), "❤\u{fe0f}".into()] })]);
+}

@@ -1,0 +1,41 @@
+//! Edits and recalls.
+
+use std::time::Duration;
+
+use troupe_chaos::history::{Change, DeviceNumber, MessageId, Record, State, content, digest};
+use troupe_core::{ConversationId, Event};
+use troupe_proto::wire::client as wire;
+
+use super::Evidence;
+
+impl Evidence {
+    /// An acknowledged edit or recall.
+    pub fn changed(
+        &self,
+        device: DeviceNumber,
+        conversation: ConversationId,
+        id: &MessageId,
+        seq: u64,
+        change: Change,
+    ) {
+        let (place, id) = (conversation.to_string(), id.clone());
+        self.record(|at| Record::Changed { at, device, conversation: place, id, seq, change });
+    }
+
+    /// The contents of a page of history that was requested at `asked`.
+    pub fn shown(&self, device: DeviceNumber, asked: Duration, page: &wire::Page) {
+        let (Some(first), Some(last)) = (page.events.first(), page.events.last()) else { return };
+        let events = page.events.iter().filter_map(|event| Event::try_from(event.clone()).ok());
+        let contents = events.filter_map(|event| content(&event)).collect();
+        let state = |state: &wire::MessageState| State {
+            seq: state.seq,
+            erased: state.erased,
+            edits: state.edits.clone(),
+            digest: state.body.clone().map(|body| digest(&body.into())),
+        };
+        let states = page.states.iter().map(state).collect();
+        let (first, last, head, conversation) = (first.seq, last.seq, page.head, page.conversation.clone());
+        let asked = asked.as_micros() as u64;
+        self.record(|at| Record::Shown { at, asked, device, conversation, head, first, last, contents, states });
+    }
+}
