@@ -17,6 +17,7 @@ pub mod cancel_upload;
 pub mod change_contact;
 pub mod change_group;
 pub mod change_password;
+pub mod change_presence;
 pub mod change_profile;
 pub mod check_file_link;
 pub mod cost;
@@ -303,6 +304,7 @@ operations! {
         Call call: SendAck;
         EditMessage edit_message: SendAck;
         RecallMessage recall_message: SendAck;
+        ChangePresence change_presence: Done;
         AcceptInvitation accept_invitation: Done;
         GetUsers get_users: Users;
         ChangeProfile change_profile: Done;

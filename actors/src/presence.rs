@@ -14,6 +14,9 @@ pub struct Presence {
     users: BTreeMap<UserId, Vec<Session>>,
     /// Nodes that have made at least one complete report.
     reported: BTreeSet<NodeId>,
+    /// Users that went offline before the last look at them, and since.
+    left: BTreeSet<UserId>,
+    leaving: BTreeSet<UserId>,
 }
 
 impl Presence {
@@ -21,6 +24,8 @@ impl Presence {
     /// frozen or draining, has not noticed. The shard cannot tell which connection is newer, so it
     /// ends none; the stale one ends by itself.
     pub fn attach(&mut self, session: Session) {
+        self.left.remove(&session.user);
+        self.leaving.remove(&session.user);
         let held = self.users.entry(session.user).or_default();
         if !held.contains(&session) {
             held.push(session);
@@ -32,6 +37,7 @@ impl Presence {
             held.retain(|other| other != session);
             if held.is_empty() {
                 self.users.remove(&session.user);
+                self.leaving.insert(session.user);
             }
         }
     }
@@ -39,11 +45,15 @@ impl Presence {
     /// Forgets all reports of `node`. Returns the users that had connections there.
     pub fn forget(&mut self, node: NodeId) -> BTreeSet<UserId> {
         let mut gone = BTreeSet::new();
+        let leaving = &mut self.leaving;
         self.users.retain(|user, held| {
             let before = held.len();
             held.retain(|session| session.node != node);
             if held.len() != before {
                 gone.insert(*user);
+            }
+            if held.is_empty() {
+                leaving.insert(*user);
             }
             !held.is_empty()
         });
@@ -57,6 +67,15 @@ impl Presence {
 
     pub fn has_heard_of(&self, node: NodeId) -> bool {
         self.reported.contains(&node)
+    }
+
+    /// Users that have been offline from one look to the next, at most so many. The others come
+    /// with a later look.
+    pub fn gone(&mut self, most: usize) -> Vec<UserId> {
+        let gone: BTreeSet<UserId> = self.left.iter().take(most).copied().collect();
+        self.left.retain(|user| !gone.contains(user));
+        self.left.append(&mut self.leaving);
+        gone.into_iter().collect()
     }
 
     pub fn is_online(&self, user: UserId) -> bool {
@@ -114,6 +133,21 @@ mod tests {
         assert_eq!(presence.nodes(UserId(1)), BTreeSet::from([NodeId(1), NodeId(2)]));
         presence.detach(&session(1, "phone", 1, 1));
         assert_eq!(presence.of_token(UserId(1), &TokenHash([1; 32])), [session(1, "phone", 1, 2)]);
+    }
+
+    #[test]
+    fn a_user_has_gone_when_it_stays_away() {
+        let mut presence = Presence::default();
+        (1..=3).for_each(|user| presence.attach(session(user, "phone", 1, 1)));
+        presence.attach(session(4, "phone", 1, 2));
+        (1..=2).for_each(|user| presence.detach(&session(user, "phone", 1, 1)));
+        assert_eq!(presence.gone(9), [], "they may come back");
+        presence.attach(session(2, "phone", 1, 2));
+        presence.forget(NodeId(1));
+        assert_eq!(presence.gone(9), [UserId(1)]);
+        assert_eq!(presence.gone(0), []);
+        assert_eq!(presence.gone(9), [UserId(3)]);
+        assert_eq!(presence.gone(9), []);
     }
 
     #[test]

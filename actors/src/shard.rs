@@ -23,9 +23,10 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use troupe_core::command::NoteSeen;
 use troupe_core::planted::Bug;
 use troupe_core::record::OutboxKey;
-use troupe_core::{ConversationId, Effect, Epoch, EventKind, NodeId, Seq, ShardId, UserId, limits};
+use troupe_core::{Command, ConversationId, Effect, Epoch, EventKind, Level, NodeId, Seq, ShardId, UserId, limits};
 use troupe_proto::client::{self, EndReason};
 
 use crate::admission::Bound;
@@ -322,9 +323,21 @@ impl ShardState {
         self.run_due(myself);
         self.touches.begin_if_due(&self.context, self.shard, self.since, || self.presence.all());
         self.entities.passivate_some(self.ticks);
+        self.note_seen();
         if self.ticks.is_multiple_of(DIGEST_TICKS) {
             self.tell_heads();
         }
+    }
+
+    /// Keeps when users were last online. A lost time is that of the next disconnect.
+    fn note_seen(&mut self) {
+        let gone = self.presence.gone(limits::BATCH_COMMANDS);
+        if gone.is_empty() || self.context.cluster.level() < Level::SECOND {
+            return;
+        }
+        let (context, shard, at) = (self.context.clone(), self.shard, self.context.platform.clock.now());
+        let commands = gone.into_iter().map(|user| Command::NoteSeen(NoteSeen { user, at })).collect();
+        tokio::spawn(async move { drop(context.propose(shard, commands).await) });
     }
 
     /// Repeats moved heads, so that a subscriber notices the loss of the last push.

@@ -8,6 +8,7 @@ mod file;
 mod import;
 mod profile;
 mod report;
+mod seen;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
@@ -22,6 +23,7 @@ pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
+pub use seen::{NoteSeen, ShowPresence};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -38,6 +40,8 @@ pub enum Command {
     ChangeAccount(Box<ChangeAccount>),
     TouchSession(TouchSession),
     ChangeProfile(Box<ChangeProfile>),
+    NoteSeen(NoteSeen),
+    ShowPresence(ShowPresence),
     ChangeContact(Box<ChangeContact>),
     /// The other user's shard relays its part of a contact.
     HearContact(Box<HearContact>),
@@ -110,6 +114,8 @@ impl Command {
             Command::ChangeAccount(c) => c.user.slot(),
             Command::TouchSession(c) => c.user.slot(),
             Command::ChangeProfile(c) => c.user.slot(),
+            Command::NoteSeen(c) => c.user.slot(),
+            Command::ShowPresence(c) => c.user.slot(),
             Command::FileReport(_) | Command::CloseReport(_) => Report::slot(),
             Command::ChangeContact(c) => c.user.slot(),
             Command::HearContact(c) => c.user.slot(),
@@ -152,6 +158,7 @@ impl Command {
             Command::AdvanceCursors(_) => false,
             // A user has one profile, and the number of reports is bounded.
             Command::ChangeProfile(_) | Command::FileReport(_) | Command::CloseReport(_) => false,
+            Command::NoteSeen(_) | Command::ShowPresence(_) => false,
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),

@@ -109,6 +109,8 @@ impl Command {
             | Command::CancelScheduled(_)
             | Command::RunDue(_)
             | Command::ChangeProfile(_)
+            | Command::NoteSeen(_)
+            | Command::ShowPresence(_)
             | Command::ChangeContact(_)
             | Command::HearContact(_)
             | Command::SettleContacts(_)

@@ -305,6 +305,8 @@ pub const SIGNALS: (u64, u64) = (20, 200);
 /// Divisor: signals use this fraction of the room of a slow connection. Above it they are dropped,
 /// so that none takes the room of an event.
 pub const SIGNALS_SHARE: usize = 4;
+/// Milliseconds between two times at which a user was last online. Times between are not kept.
+pub const SEEN_EVERY_MS: u64 = 60_000;
 /// Milliseconds for which a call rings. Then it ends as missed.
 pub const CALL_RINGS_MS: u64 = 60_000;
 /// Milliseconds of the longest call. Then it ends, so that two lost devices block no other call.

@@ -15,6 +15,7 @@
 //! group begins; [`import`] events that were decided elsewhere; [`file`] uploads and files;
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
 //! a time; [`report`] the queue for administrators.
+//! [`seen`] keeps when a user was last online.
 //! [`crate::feature`] has the content of a log, one file per feature.
 
 mod account;
@@ -31,6 +32,7 @@ mod invite;
 mod outbox;
 mod profile;
 pub mod report;
+mod seen;
 pub mod session;
 mod user;
 
@@ -81,6 +83,8 @@ impl Machine {
             Command::RecordAct(c) => step.record_act(c),
             Command::AcceptInvitation(c) => step.accept_invitation(c),
             Command::ChangeProfile(c) => step.change_profile(c),
+            Command::NoteSeen(c) => step.note_seen(c),
+            Command::ShowPresence(c) => step.show_presence(c),
             Command::ChangeContact(c) => step.change_contact(c),
             Command::HearContact(c) => step.hear_contact(c),
             Command::SettleContacts(c) => step.settle_contacts(c),
@@ -120,6 +124,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::Schedule(c) => feature::check_schedule(c),
         Command::CancelScheduled(c) => somebody(c.sender),
         Command::ChangeProfile(c) => profile::check_profile(c),
+        Command::ShowPresence(c) => somebody(c.user),
         Command::ChangeContact(c) => contact::check_contact(c),
         Command::FileReport(c) => report::check_report(c),
         Command::CreateUpload(c) => file::check_create(c),
@@ -127,6 +132,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
+        | Command::NoteSeen(_)
         | Command::CloseSession(_)
         | Command::UpdateInbox(_)
         | Command::TouchSession(_)

@@ -177,10 +177,12 @@ pub enum Bug {
     EditByAnother,
     /// Keep the contents of a recalled message and of its edits.
     RecallKeepsContent,
+    /// Show the presence of a user that hides it.
+    PresenceShown,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 63] = [
+    pub const ALL: [Bug; 64] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -244,6 +246,7 @@ impl Bug {
         Bug::SameFileCollected,
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
+        Bug::PresenceShown,
     ];
 
     pub fn name(self) -> &'static str {
@@ -312,6 +315,7 @@ impl Bug {
             Bug::SameFileCollected => "same-file-collected",
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
+            Bug::PresenceShown => "presence-shown",
         }
     }
 

@@ -34,6 +34,7 @@ mod placed;
 mod profile;
 mod report;
 mod reservation;
+mod seen;
 mod session;
 mod user;
 
@@ -67,6 +68,7 @@ pub use placed::Placed;
 pub use profile::Profile;
 pub use report::{Report, ReportBook, ReportOf};
 pub use reservation::Reservation;
+pub use seen::{Seen, Viewers};
 pub use session::Session;
 pub use user::{Act, Standing, Status, User};
 

@@ -35,7 +35,8 @@ impl AtLeader for wire::FindUsers {
         let (slots, limit) = (leader.slots.clone(), page_limit(self.limit, limits::PAGE_USERS));
         // A name may be under two keys in each slot.
         let rows = 2 * slots.len() + limit;
-        let read = Plan::read(user, rows, move |view| search(view, slots, &self.prefix, after(&self.after), limit));
+        let read =
+            Plan::read(user, rows, move |view| search(view, user, slots, (&self.prefix, after(&self.after)), limit));
         Ok(read.completed(show_online))
     }
 }
@@ -72,7 +73,13 @@ pub(super) async fn of_all_shards<O: AtLeader + Framed<Answer = wire::Users>>(
     Ok(wire::Users { users, more })
 }
 
-fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>, limit: usize) -> Found<wire::Users> {
+fn search(
+    view: &View,
+    asker: UserId,
+    slots: Range<u16>,
+    (prefix, after): (&str, Option<&str>),
+    limit: usize,
+) -> Found<wire::Users> {
     if prefix.len() > limits::USERNAME_MAX_BYTES {
         return Ok(Ok(wire::Users::default()));
     }
@@ -89,7 +96,7 @@ fn search(view: &View, slots: Range<u16>, prefix: &str, after: Option<&str>, lim
     }
     let mut users = BTreeMap::new();
     for (_, id) in found {
-        if let Some(user) = row(view, id)? {
+        if let Some(user) = row(view, asker, id)? {
             users.insert((NameKey::of(&user.name), id), user);
         }
     }

@@ -1,6 +1,6 @@
 //! `get_users`: users by id and by name, without those that do not exist.
 
-use troupe_core::record::{Profile, Status};
+use troupe_core::record::{Block, Contact, Profile, Relation, Seen, Status, Viewers};
 use troupe_core::{NameKey, Rejection, UserId, limits};
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -34,35 +34,61 @@ impl Operation for wire::GetUsers {
 }
 
 /// At the leader: users of one shard.
-pub fn users(view: &View, ids: &[UserId], names: &[NameKey]) -> Found<wire::Users> {
+pub fn users(view: &View, asker: UserId, ids: &[UserId], names: &[NameKey]) -> Found<wire::Users> {
     let mut users = Vec::new();
     for id in ids.iter().take(limits::PAGE_USERS * 2) {
-        users.extend(row(view, *id)?);
+        users.extend(row(view, asker, *id)?);
     }
     for name in names.iter().take(limits::PAGE_USERS * 2 * NameKey::CANDIDATES) {
         if let Some(id) = view.user_of_name(name.as_str())? {
-            users.extend(row(view, id)?);
+            users.extend(row(view, asker, id)?);
         }
     }
     Ok(Ok(wire::Users { users, more: false }))
 }
 
-pub fn row(view: &View, id: UserId) -> Result<Option<wire::User>, EngineError> {
+/// `online` says whether the asker may see it, until presence is added.
+pub fn row(view: &View, asker: UserId, id: UserId) -> Result<Option<wire::User>, EngineError> {
     let Some(user) = view.user(id)? else { return Ok(None) };
     let deleted = user.standing.status == Status::Deleted;
     let profile = if deleted { None } else { view.get::<Profile>(&id)? };
+    let seen = view.get::<Seen>(&id)?.unwrap_or_default();
+    let shown = !deleted && is_shown(view, asker, id, seen.shown_to)?;
+    let own = if asker == id { seen.shown_to } else { Viewers::Everyone };
     Ok(Some(wire::User {
         user_id: user.id.0,
         name: user.name,
-        online: false,
+        online: shown,
+        last_seen_ms: if shown { seen.at.0 } else { 0 },
+        presence_shown_to: own.number().into(),
         deleted,
         profile: profile.map(wire::Profile::from),
     }))
 }
 
+/// Whether the asker may see the presence of this user. A blocked one may not.
+// Invariant: private.
+fn is_shown(view: &View, asker: UserId, user: UserId, to: Viewers) -> Result<bool, EngineError> {
+    if asker == user {
+        return Ok(true);
+    }
+    if view.get::<Block>(&(user, asker))?.is_some() {
+        return Ok(false);
+    }
+    let is_contact = || {
+        let contact = view.get::<Contact>(&(user, asker))?;
+        Ok(contact.is_some_and(|contact| contact.relation() == Relation::Mutual))
+    };
+    match to {
+        Viewers::Everyone => Ok(true),
+        Viewers::Contacts => is_contact(),
+        Viewers::NoOne => Ok(false),
+    }
+}
+
 /// Adds presence, which is in no row.
 pub fn show_online(users: &mut wire::Users, presence: &Presence) {
     for user in &mut users.users {
-        user.online = presence.is_online(UserId(user.user_id));
+        user.online &= presence.is_online(UserId(user.user_id));
     }
 }

@@ -37,8 +37,14 @@ impl AtLeader for wire::ListOnline {
         let (online, names, limit) =
             (leader.presence.online(), leader.names.clone(), page_limit(self.limit, limits::PAGE_USERS));
         let rows = names.cost(online.len(), limit);
-        let read =
-            Plan::read(user, rows, move |view| names.page(&online, after(&self.after), limit, |user| row(view, user)));
+        let read = Plan::read(user, rows, move |view| {
+            let page = names.page(&online, after(&self.after), limit, |of| row(view, user, of))?;
+            // The row says whether the asker may see it.
+            Ok(page.map(|mut page| {
+                page.users.retain(|user| user.online);
+                page
+            }))
+        });
         Ok(read.completed(show_online))
     }
 }

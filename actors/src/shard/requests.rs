@@ -76,7 +76,7 @@ impl ShardState {
             }
             Request::Users { asker, ids, names } => {
                 let rows = ids.len() + names.len();
-                let plan = Plan::read(asker, rows, move |view| get_users::users(view, &ids, &names));
+                let plan = Plan::read(asker, rows, move |view| get_users::users(view, asker, &ids, &names));
                 self.follow(myself, plan.completed(get_users::show_online), reply, Answer::Users);
             }
             Request::Summaries { user, conversations } => {
@@ -209,6 +209,8 @@ impl ShardState {
             | Command::UpdateInbox(_)
             | Command::AcceptInvitation(_)
             | Command::ChangeProfile(_)
+            | Command::NoteSeen(_)
+            | Command::ShowPresence(_)
             | Command::ChangeContact(_)
             | Command::HearContact(_)
             | Command::SettleContacts(_)

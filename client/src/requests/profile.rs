@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use troupe_core::ClientMessageId;
 use troupe_core::command::ProfileChange;
-use troupe_core::record::Audience;
+use troupe_core::record::{Audience, Viewers};
 use troupe_proto::wire::client as wire;
 
 use crate::client::Client;
@@ -47,6 +47,12 @@ impl From<wire::OwnProfile> for OwnProfile {
 }
 
 impl Client {
+    /// Sets who sees whether this user is online, and when it last was.
+    pub async fn change_presence(&self, shown_to: Viewers) -> Result<()> {
+        let shown_to = shown_to.number().into();
+        self.done(Request::ChangePresence(wire::ChangePresence { shown_to })).await
+    }
+
     pub async fn profile(&self) -> Result<OwnProfile> {
         match self.call(Request::ShowProfile(wire::ShowProfile {})).await? {
             Message::OwnProfile(own) => Ok(own.into()),

@@ -67,6 +67,8 @@ pub struct UserInfo {
     pub user: UserId,
     pub name: String,
     pub online: bool,
+    /// Coarsely. Zero: never, or this user may not see it.
+    pub last_seen: Timestamp,
     pub profile: Profile,
 }
 
@@ -138,6 +140,7 @@ impl From<wire::Member> for GroupMember {
 impl From<wire::User> for UserInfo {
     fn from(user: wire::User) -> UserInfo {
         let profile = user.profile.unwrap_or_default().into();
-        UserInfo { user: UserId(user.user_id), name: user.name, online: user.online, profile }
+        let last_seen = Timestamp(user.last_seen_ms);
+        UserInfo { user: UserId(user.user_id), name: user.name, online: user.online, last_seen, profile }
     }
 }

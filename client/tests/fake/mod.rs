@@ -272,8 +272,7 @@ impl Server {
                     user_id: at as u64 + 1,
                     name: name.clone(),
                     online: true,
-                    deleted: false,
-                    profile: None,
+                    ..Default::default()
                 };
                 let users = truth.users.iter().enumerate().filter(wanted).map(user).collect();
                 Message::Users(wire::Users { users, more: false })

@@ -9,6 +9,7 @@ use crate::event::{Body, Role};
 use crate::feature::{CallAnswer, CallOutcome};
 use crate::file::FileHash;
 use crate::id::{ClientMessageId, ConversationId, DeviceId, GroupId, SLOTS, Seq, Slot, Timestamp, TokenHash, UserId};
+use crate::record::Viewers;
 
 type Malformed = prost::DecodeError;
 
@@ -86,6 +87,9 @@ scalars! {
     };
     Role, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
         Role::of(raw).ok_or(invalid(field, "a role is member, admin or owner"))
+    };
+    Viewers, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
+        Viewers::of(raw).ok_or(invalid(field, "presence is shown to everyone, contacts or no one"))
     };
     CallAnswer, Kept, u64, uint64, |value| value.number().into(), |raw, field| {
         CallAnswer::of(raw).ok_or(invalid(field, "an answer to a call is accept, refuse or busy"))

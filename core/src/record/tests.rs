@@ -38,7 +38,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 46] = about![
+const ALL: [About; 47] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -54,6 +54,7 @@ const ALL: [About; 46] = about![
     Report,
     ReportBook,
     ReportOf,
+    Seen,
     Session,
     User,
     AuditRow,
@@ -158,6 +159,7 @@ proptest! {
         is_own::<ReportBook>(&slot);
         is_own::<ReportOf>(&(slot, user, number));
         is_own::<Gate>(&(conversation, user));
+        is_own::<Seen>(&user);
         is_own::<Session>(&(user, device));
         is_own::<User>(&user);
         is_own::<AuditRow>(&AuditKey { slot, time: Timestamp(seq.0), number });

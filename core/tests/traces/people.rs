@@ -7,14 +7,17 @@
 //! relay anna bert [late]                    what anna's shard owes of bert, and settles unless late
 //! gate anna bert 3 closed                   a row that the outbox of anna's shard carries
 //! report anna q1 bert anna+bert 3 "reason" ["text"] · dismiss root c1 1 ["note"] · show reports
-//! show profile anna · show contacts anna · show owed anna
+//! seen anna 5000 · shows anna contacts     the last time online, and its viewers
+//! show seen anna · show profile anna · show contacts anna · show owed anna
 //! ```
 
 use troupe_core::command::{
-    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
-    SettleContacts, SettledContact,
+    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, NoteSeen, ProfileChange, SetGate,
+    SettleContacts, SettledContact, ShowPresence,
 };
-use troupe_core::record::{Audience, Block, Contact, ContactBook, OwedContact, Profile, Relation, Report, ReportBook};
+use troupe_core::record::{
+    Audience, Block, Contact, ContactBook, OwedContact, Profile, Relation, Report, ReportBook, Seen, Viewers,
+};
 use troupe_core::{Command, ConversationId, Rows, Seq, Slot, Timestamp, UserId};
 
 use crate::accounts;
@@ -22,8 +25,10 @@ use crate::script::{id, number};
 use crate::show;
 use crate::world::World;
 
-const VERBS: &[&str] =
-    &["profile", "ask", "take", "quit", "remark", "block", "unblock", "relay", "gate", "report", "dismiss"];
+const VERBS: &[&str] = &[
+    "seen", "shows", "profile", "ask", "take", "quit", "remark", "block", "unblock", "relay", "gate", "report",
+    "dismiss",
+];
 
 pub fn knows(verb: &str) -> bool {
     VERBS.contains(&verb)
@@ -73,6 +78,11 @@ pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>,
             };
             let (user, other, request) = (world.user(user)?, world.user(other)?, id(request)?);
             Command::from(ChangeContact { user, other, request, act })
+        }
+        ("seen", [user, at]) => Command::NoteSeen(NoteSeen { user: world.user(user)?, at: Timestamp(number(at)?) }),
+        ("shows", [user, to]) => {
+            let to = Viewers::ALL.into_iter().find(|known| known.name() == *to).ok_or("no such audience")?;
+            Command::ShowPresence(ShowPresence { user: world.user(user)?, to })
         }
         _ => return Err("no such words".to_owned()),
     };
@@ -128,6 +138,12 @@ fn profile(words: &[&str]) -> Result<ProfileChange, String> {
 pub fn shown(world: &World, words: &[&str]) -> Option<Result<Vec<String>, String>> {
     if words == ["reports"] {
         return Some(Ok(reports(world)));
+    }
+    if let ["seen", user] = words {
+        return Some(world.user(user).map(|user| {
+            let seen = world.state.get::<Seen>(&user).unwrap_or_default();
+            vec![format!("at {}, shown to {}", seen.at, seen.shown_to.name())]
+        }));
     }
     let [what @ ("profile" | "contacts" | "owed"), user] = words else { return None };
     Some(world.user(user).map(|user| match *what {

@@ -79,6 +79,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(invitations::decline))
         .routes(routes!(users::find))
         .routes(routes!(users::show))
+        .routes(routes!(users::presence))
+        .routes(routes!(users::own_presence, users::change_presence))
         .routes(routes!(users::online))
         .routes(routes!(contacts::list))
         .routes(routes!(contacts::show, contacts::ask, contacts::remark, contacts::end))

@@ -17,7 +17,7 @@ use troupe_core::feature::{
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Block, Contact, ContactBook, Conversation, Cursor, File, FileUsage, Gate, InboxEntry, Invitation, Invite,
-    Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Session, Upload, User,
+    Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Seen, Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -77,6 +77,7 @@ kept!(
     Reservation,
     Scheduled,
     ScheduledCount,
+    Seen,
     Session,
     Upload,
     User

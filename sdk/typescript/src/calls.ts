@@ -185,6 +185,7 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     }
     case "admin":
       return adminCallOf(request.value);
+    case "changePresence":
     case "changeProfile":
     case "showProfile":
     case "changeContact":

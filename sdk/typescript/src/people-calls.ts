@@ -8,7 +8,7 @@ import { type Json, listOf, numberOf, profileOf, textOf } from "./json.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
 import type * as wire from "./wire.js";
 
-type Case = "changeProfile" | "showProfile" | "changeContact" | "showContact" | "listContacts" | "listBlocks" | "report";
+type Case = "changePresence" | "changeProfile" | "showProfile" | "changeContact" | "showContact" | "listContacts" | "listBlocks" | "report";
 type PeopleRequest = Extract<ClientRequest, { case: Case }>;
 type Told = [Call, (answer: Json) => Init<ServerMessage>];
 
@@ -19,6 +19,10 @@ const STATES = ["none", "requested", "received", "mutual"];
 /** Undefined: the API does not have this change. */
 export function peopleCallOf(request: PeopleRequest): Told | undefined {
   switch (request.case) {
+    case "changePresence": {
+      const words = ["everyone", "contacts", "no_one"];
+      return [{ method: "PUT", path: "/v1/me/presence", body: { shown_to: words[request.value.shownTo] } }, () => DONE];
+    }
     case "changeProfile": {
       const { request: key, displayName, avatar, about, language, messagesFrom } = request.value;
       const from = messagesFrom === undefined ? undefined : AUDIENCES[messagesFrom - 1];

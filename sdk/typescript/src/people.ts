@@ -30,6 +30,11 @@ export abstract class PeopleRequests {
     return this.call({ case: "showProfile", value: {} }, "ownProfile");
   }
 
+  /** Sets who sees whether this user is online, and when it last was. */
+  async changePresence(shownTo: wire.Viewers): Promise<void> {
+    await this.call({ case: "changePresence", value: { shownTo } }, "done");
+  }
+
   async changeProfile(texts: ProfileChange, change: Change = {}): Promise<void> {
     await this.call({ case: "changeProfile", value: { request: requestId(change), ...texts } }, "done");
   }

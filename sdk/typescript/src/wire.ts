@@ -93,6 +93,14 @@ export const Act = {
 /** A value of Act, or one of a later version. */
 export type Act = number;
 
+export const Viewers = {
+  VIEWERS_EVERYONE: 0,
+  VIEWERS_CONTACTS: 1,
+  VIEWERS_NO_ONE: 2,
+} as const;
+/** A value of Viewers, or one of a later version. */
+export type Viewers = number;
+
 export const Audience = {
   AUDIENCE_UNSPECIFIED: 0,
   EVERYONE: 1,
@@ -282,6 +290,7 @@ export interface ClientFrame {
     | { case: "cancelScheduled"; value: CancelScheduled }
     | { case: "signal"; value: Signal }
     | { case: "call"; value: Call }
+    | { case: "changePresence"; value: ChangePresence }
     | { case: "createUpload"; value: CreateUpload }
     | { case: "writeChunk"; value: WriteChunk }
     | { case: "getUpload"; value: GetUpload }
@@ -337,6 +346,7 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [172, "cancelScheduled", () => CancelScheduled, "oneof", "request"],
   [185, "signal", () => Signal, "oneof", "request"],
   [186, "call", () => Call, "oneof", "request"],
+  [187, "changePresence", () => ChangePresence, "oneof", "request"],
   [200, "createUpload", () => CreateUpload, "oneof", "request"],
   [201, "writeChunk", () => WriteChunk, "oneof", "request"],
   [202, "getUpload", () => GetUpload, "oneof", "request"],
@@ -1594,6 +1604,8 @@ export interface User {
   name: string;
   online: boolean;
   deleted: boolean;
+  lastSeenMs: number;
+  presenceShownTo: Viewers;
   profile?: Profile | undefined;
 }
 export const User = /* @__PURE__ */ message<User>("User", [
@@ -1601,7 +1613,16 @@ export const User = /* @__PURE__ */ message<User>("User", [
   [2, "name", "string"],
   [3, "online", "bool"],
   [50, "deleted", "bool"],
+  [110, "lastSeenMs", "uint64"],
+  [111, "presenceShownTo", "enum"],
   [120, "profile", () => Profile, "optional"],
+]);
+
+export interface ChangePresence {
+  shownTo: Viewers;
+}
+export const ChangePresence = /* @__PURE__ */ message<ChangePresence>("ChangePresence", [
+  [1, "shownTo", "enum"],
 ]);
 
 export interface Profile {

@@ -1,18 +1,20 @@
 //! Devices that call and type: one of the first user calls the second, whose two devices race to
-//! answer. All of them type in groups with changing members.
+//! answer. All of them type in groups with changing members. The first user hides its presence.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use troupe_client::{Acked, Client, Error, Incoming};
 use troupe_core::feature::CallAnswer;
+use troupe_core::record::Viewers;
 use troupe_core::{Body, ClientMessageId, ConversationId, Event, EventKind, Seq, UserId, signal};
 use troupe_runtime::Rng;
 
 use super::account::Account;
-use super::{Phase, WorkloadContext};
+use super::{AGAIN, Phase, WorkloadContext};
 
 /// A step without an answer may or may not have been applied.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +36,7 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize, devi
     let rng = account.platform.rng.clone();
     let talker = Talker { workload: workload.clone(), number, me, conversation, client, rng };
     if user == 0 {
+        tokio::spawn(talker.clone().hide());
         // The conversation begins with a message.
         drop(talker.client.send(conversation, Body::text("may I call?")));
     }
@@ -60,6 +63,8 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize, devi
             () = sleep_until(act_at), if talks => {
                 if user == 0 && talker.rng.range(0, 3) == 0 {
                     talker.clone().spawn(Step::Start);
+                } else if user == 1 && talker.rng.range(0, 4) == 0 {
+                    tokio::spawn(talker.clone().look_at(other));
                 } else {
                     talker.clone().type_somewhere();
                 }
@@ -156,6 +161,24 @@ impl Talker {
             }
             // The log shows whether it was applied.
             (Some(Err(_)) | None, _) => {}
+        }
+    }
+
+    /// No one sees this user from the acknowledgement on.
+    async fn hide(self) {
+        while self.client.change_presence(Viewers::NoOne).await.is_err() {
+            sleep(AGAIN).await;
+        }
+        self.workload.hidden.store(true, Ordering::SeqCst);
+    }
+
+    async fn look_at(self, other: UserId) {
+        let hidden = self.workload.hidden.load(Ordering::SeqCst);
+        let looked = timeout(PATIENCE, self.client.users(&[other])).await;
+        let Ok(Ok(users)) = looked else { return };
+        let is_seen = users.iter().any(|user| user.online || user.last_seen.0 > 0);
+        if hidden && is_seen {
+            self.workload.evidence.wrong(format!("user {} sees the presence of {other}, which hides it", self.me));
         }
     }
 

@@ -83,6 +83,8 @@ pub struct WorkloadContext {
     pub links: parking_lot::Mutex<Vec<(ConversationId, String)>>,
     /// The administrator has logged in, if there is one.
     pub administered: watch::Sender<bool>,
+    /// The first user has hidden its presence.
+    pub hidden: std::sync::atomic::AtomicBool,
     /// The user of each device.
     pub owners: parking_lot::Mutex<BTreeMap<u32, usize>>,
     /// Devices that only send.
@@ -106,6 +108,7 @@ impl WorkloadContext {
             acquaintances: watch::Sender::default(),
             links: parking_lot::Mutex::default(),
             administered: watch::Sender::default(),
+            hidden: Default::default(),
             owners: parking_lot::Mutex::default(),
             send_only: parking_lot::Mutex::default(),
             ids: parking_lot::Mutex::default(),

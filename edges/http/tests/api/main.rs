@@ -22,6 +22,7 @@ mod idempotency;
 mod messages;
 mod moderation;
 mod people;
+mod presence;
 mod privacy;
 mod reactions;
 mod reused_keys;

@@ -1,12 +1,13 @@
 //! Rows and commands of people.
 
 use troupe_core::command::{
-    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
-    SettleContacts, SettledContact,
+    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, NoteSeen, ProfileChange, SetGate,
+    SettleContacts, SettledContact, ShowPresence,
 };
 use troupe_core::feature::{ActiveCall, CallOutcome};
 use troupe_core::record::{
-    Audience, Author, Block, Change, Contact, ContactBook, Gate, OwedContact, Profile, Report, ReportBook,
+    Audience, Author, Block, Change, Contact, ContactBook, Gate, OwedContact, Profile, Report, ReportBook, Seen,
+    Viewers,
 };
 use troupe_core::{Command, EventKind};
 use troupe_core::{Seq, Timestamp};
@@ -134,4 +135,14 @@ pub fn calls() -> [(&'static str, EventKind); 3] {
         ("call_answered", EventKind::CallAnswered { call, device: 6_000 }),
         ("call_ended", EventKind::CallEnded { call, caller, video: true, outcome, lasted_ms: 65_000 }),
     ]
+}
+
+#[test]
+fn seen() {
+    let shown = |shown_to| Seen { at: troupe_core::Timestamp(1_700_000_000_000), shown_to };
+    let rows = Viewers::ALL.map(|audience| (audience.name(), shown(audience)));
+    record("seen", &rows);
+    let noted = Command::NoteSeen(NoteSeen { user: ALICE, at: troupe_core::Timestamp(1_700_000_000_000) });
+    let hidden = Command::ShowPresence(ShowPresence { user: ALICE, to: Viewers::NoOne });
+    record("presence_command", &[("note_seen", noted), ("show_presence", hidden)]);
 }

@@ -4,11 +4,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use troupe_core::command::{
-    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, ProfileChange, SetGate,
-    SettleContacts, SettledContact,
+    ChangeContact, ChangeProfile, CloseReport, ContactAct, FileReport, HearContact, NoteSeen, ProfileChange, SetGate,
+    SettleContacts, SettledContact, ShowPresence,
 };
 use troupe_core::feature::CallOutcome;
-use troupe_core::record::{Audience, Report};
+use troupe_core::record::{Audience, Report, Viewers};
 use troupe_core::{Command, EventKind, Timestamp};
 
 use super::accounts::author;
@@ -57,6 +57,9 @@ fn report() -> impl Strategy<Value = Report> {
 
 pub fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
+        (user(), number()).prop_map(|(user, at)| Command::NoteSeen(NoteSeen { user, at: Timestamp(at) })),
+        (user(), proptest::sample::select(&Viewers::ALL[..]))
+            .prop_map(|(user, to)| Command::ShowPresence(ShowPresence { user, to })),
         (user(), message_id(), change()).prop_map(|(user, request, change)| Command::from(ChangeProfile {
             user,
             request,

@@ -23,6 +23,10 @@ class PeopleRequests:
         """The texts that this user shows of itself, and the number of their changes."""
         return await self.call(wire.ShowProfile(), wire.OwnProfile)
 
+    async def change_presence(self, shown_to: wire.Viewers) -> None:
+        """Sets who sees whether this user is online, and when it last was."""
+        await self.call(wire.ChangePresence(shown_to), wire.Done)
+
     async def change_profile(
         self,
         *,

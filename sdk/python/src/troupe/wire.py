@@ -85,6 +85,12 @@ class Act(IntEnum):
     ACT_RECALL = 20
 
 
+class Viewers(IntEnum):
+    VIEWERS_EVERYONE = 0
+    VIEWERS_CONTACTS = 1
+    VIEWERS_NO_ONE = 2
+
+
 class Audience(IntEnum):
     AUDIENCE_UNSPECIFIED = 0
     EVERYONE = 1
@@ -234,6 +240,7 @@ class ClientFrame(Message):
     cancel_scheduled: CancelScheduled | None = None
     signal: Signal | None = None
     call: Call | None = None
+    change_presence: ChangePresence | None = None
     create_upload: CreateUpload | None = None
     write_chunk: WriteChunk | None = None
     get_upload: GetUpload | None = None
@@ -1142,7 +1149,15 @@ class User(Message):
     name: str = ""
     online: bool = False
     deleted: bool = False
+    last_seen_ms: int = 0
+    presence_shown_to: int = 0
     profile: Profile | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ChangePresence(Message):
+    shown_to: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1719,6 +1734,7 @@ ClientFrame.FIELDS = (
     Field(172, "cancel_scheduled", "message", message=CancelScheduled, explicit=True, oneof="request"),
     Field(185, "signal", "message", message=Signal, explicit=True, oneof="request"),
     Field(186, "call", "message", message=Call, explicit=True, oneof="request"),
+    Field(187, "change_presence", "message", message=ChangePresence, explicit=True, oneof="request"),
     Field(200, "create_upload", "message", message=CreateUpload, explicit=True, oneof="request"),
     Field(201, "write_chunk", "message", message=WriteChunk, explicit=True, oneof="request"),
     Field(202, "get_upload", "message", message=GetUpload, explicit=True, oneof="request"),
@@ -2296,7 +2312,12 @@ User.FIELDS = (
     Field(2, "name", "string"),
     Field(3, "online", "bool"),
     Field(50, "deleted", "bool"),
+    Field(110, "last_seen_ms", "uint64"),
+    Field(111, "presence_shown_to", "enum"),
     Field(120, "profile", "message", message=Profile),
+)
+ChangePresence.FIELDS = (
+    Field(1, "shown_to", "enum"),
 )
 Profile.FIELDS = (
     Field(1, "display_name", "string"),

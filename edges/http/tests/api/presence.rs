@@ -1,0 +1,66 @@
+//! Presence and the last time online, as far as a user shows them.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::json;
+use tokio::time::{interval, timeout};
+use troupe_raft::api::LoginPolicy;
+
+use crate::harness::one_node;
+use crate::http::Http;
+
+async fn shown(viewer: &Http, user: &Http) -> (bool, Option<u64>) {
+    let presence = viewer.get(&format!("/v1/users/{}/presence", user.user)).await.good();
+    let of_user = viewer.get(&format!("/v1/users/{}", user.user)).await.good();
+    assert_eq!((&of_user["online"], &of_user["last_seen_ms"]), (&presence["online"], &presence["last_seen_ms"]));
+    (presence["online"] == json!(true), presence["last_seen_ms"].as_u64())
+}
+
+async fn is_listed(viewer: &Http, user: &Http) -> bool {
+    let online = viewer.get("/v1/online").await.good();
+    online["users"].as_array().expect("a list").iter().any(|line| line["user_id"] == json!(user.user))
+}
+
+/// Asks until it is so.
+async fn until(viewer: &Http, user: &Http, is: impl Fn((bool, Option<u64>)) -> bool) {
+    let asking = async {
+        let mut again = interval(Duration::from_millis(50));
+        while !is(shown(viewer, user).await) {
+            again.tick().await;
+        }
+    };
+    timeout(Duration::from_secs(20), asking).await.expect("in time");
+}
+
+#[tokio::test]
+async fn presence_is_shown_to_those_that_the_user_names() {
+    let node = one_node(LoginPolicy::Replace).await;
+    let (ann, bob, eve) =
+        (Http::user(&node, "ann").await, Http::user(&node, "bob").await, Http::user(&node, "eve").await);
+    assert_eq!(shown(&bob, &ann).await, (false, None), "requests are no connection");
+    let stream = ann.stream("").await;
+    until(&bob, &ann, |seen| seen == (true, None)).await;
+    assert!(is_listed(&eve, &ann).await);
+    let shows = async |to: &str| {
+        let body = json!({ "shown_to": to });
+        ann.with_key(Method::PUT, "/v1/me/presence", None, Some(body)).await.status
+    };
+    assert_eq!(shows("contacts").await, 204);
+    assert_eq!(ann.get("/v1/me/presence").await.good(), json!({ "shown_to": "contacts" }));
+    assert_eq!((shown(&eve, &ann).await.0, is_listed(&eve, &ann).await), (false, false));
+    for (from, to) in [(&ann, &bob), (&bob, &ann)] {
+        let path = format!("/v1/contacts/{}", to.user);
+        from.with_key(Method::PUT, &path, None, Some(json!({}))).await.good();
+    }
+    until(&bob, &ann, |seen| seen.0).await;
+    assert!(is_listed(&bob, &ann).await && !shown(&eve, &ann).await.0);
+    drop(stream);
+    until(&bob, &ann, |seen| !seen.0 && seen.1.is_some()).await;
+    assert_eq!(shown(&eve, &ann).await, (false, None));
+    assert!(shown(&ann, &ann).await.1.is_some(), "its own is no secret");
+    assert_eq!(shows("no_one").await, 204);
+    assert_eq!(shown(&bob, &ann).await, (false, None));
+    assert_eq!(shows("all").await, 400);
+    node.stop().await;
+}
