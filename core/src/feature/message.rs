@@ -41,6 +41,14 @@ pub(super) fn check(body: &Body) -> Result<(), Rejection> {
     }
 }
 
+/// The files that a message refers to.
+fn files_of(event: &Event) -> Vec<FileHash> {
+    let EventKind::Message(body) = &event.kind else { return Vec::new() };
+    let content = body.typed();
+    let hashes = content.iter().flat_map(Content::files);
+    hashes.filter_map(|hash| hash[..].try_into().ok().map(FileHash)).collect()
+}
+
 impl Step<'_> {
     pub(super) fn decide_message(&self, append: &Append, body: &Body) -> Result<EventKind, Rejection> {
         let Body { kind, content, context } = body.clone();
@@ -74,13 +82,12 @@ impl Step<'_> {
 
     /// The files of a message last as long as it does.
     fn refer_to_files(&mut self, conversation: ConversationId, event: &Event) {
-        let EventKind::Message(body) = &event.kind else { return };
-        let Some(content) = body.typed() else { return };
-        for hash in content.files() {
-            if let Ok(hash) = <[u8; 32]>::try_from(&hash[..]) {
-                self.refer_to_file(conversation, FileHash(hash), event.seq);
-            }
-        }
+        files_of(event).into_iter().for_each(|file| self.refer_to_file(conversation, file, event.seq));
+    }
+
+    /// The content of this message is erased.
+    pub(super) fn release_files(&mut self, conversation: ConversationId, event: &Event) {
+        files_of(event).into_iter().for_each(|file| self.release_file(conversation, file));
     }
 
     /// The message at this seq, if the user sees it and its content is still there. A member sees

@@ -55,8 +55,11 @@ impl Step<'_> {
             return;
         }
         for seq in std::iter::once(to).chain(edits.seqs.into_iter().map(Seq)) {
-            let erased = self.state.get::<Event>(&(conversation, seq)).and_then(Event::erased);
-            if let Some(event) = erased {
+            let held = self.state.get::<Event>(&(conversation, seq));
+            if let Some(event) = &held {
+                self.release_files(conversation, event);
+            }
+            if let Some(event) = held.and_then(Event::erased) {
                 self.state.put(&(conversation, seq), &event);
             }
         }

@@ -247,6 +247,15 @@ impl Step<'_> {
         self.keep(conversation, name, File { references, seen_at: seq, expires: Timestamp(0), ..file });
     }
 
+    /// An event refers to the file no more. The last one leaves it for a day to its uploader only.
+    pub(crate) fn release_file(&mut self, conversation: ConversationId, name: FileHash) {
+        let Some(file) = self.state.get::<File>(&(conversation, name)) else { return };
+        let Some(references) = file.references.checked_sub(1) else { return };
+        let end = Timestamp(self.now.0.saturating_add(limits::UNREFERENCED_MS));
+        let expires = if references == 0 { end } else { Timestamp(0) };
+        self.keep(conversation, name, File { references, expires, ..file });
+    }
+
     pub(super) fn expire_upload(&mut self, conversation: ConversationId, owner: UserId, id: ClientMessageId) {
         if let Some(upload) = self.state.get::<Upload>(&(conversation, owner, id)) {
             self.end_upload(&CancelUpload { conversation, owner, upload: id }, &upload);
