@@ -65,6 +65,6 @@ export class Log implements Source {
       if (sender === ME) held.mine = !content.removed;
       reactions.set(content.to, [...counts.filter((one) => one !== held), held].filter(({ users }) => users > 0));
     }
-    return { events, head: seq(this.events.length), more, reactions };
+    return { events, head: seq(this.events.length), more, reactions, states: new Map() };
   }
 }

@@ -11,6 +11,7 @@ import {
   type HistoryPage,
   type Kept,
   type SentMessage,
+  TEXT,
   TroupeError,
   type UserId,
 } from "troupe-chat";
@@ -232,12 +233,23 @@ export class Timeline {
   /** What an event changes about entries before it. Edits and recalls belong here too. */
   private apply(event: Event): void {
     const { content } = event;
+    if (content.kind === "edited" || content.kind === "recalled") return this.revise(content.to, content);
     if (content.kind !== "reacted") return;
     const { to, emoji, removed } = content;
     const target = this.find(to);
     if (target === undefined || target.countedTo >= event.seq) return;
     const reactions = withReaction(target.reactions, emoji, removed ? -1 : 1, event.sender === this.source.user);
     const changed = { ...target, reactions, countedTo: event.seq };
+    this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
+  }
+
+  /** A recalled message has no text any more. */
+  private revise(to: number, change: { readonly kind: "recalled" } | { readonly kind: "edited"; readonly text: string | undefined }): void {
+    const target = this.find(to);
+    if (target === undefined || target.event.content.kind !== "message") return;
+    const text = change.kind === "edited" ? change.text : undefined;
+    const event = { ...target.event, content: { ...target.event.content, text, content: new Uint8Array(0) } };
+    const changed = { ...target, event };
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
   }
 
@@ -261,7 +273,16 @@ export class Timeline {
 function entryOf(event: Event, page: HistoryPage): Entry {
   const counted = page.reactions.get(event.seq) ?? [];
   const reactions = counted.map(({ emoji, users, mine }) => ({ emoji, users, mine }));
-  return { event, reactions, countedTo: Math.max(page.head, event.seq) };
+  return { event: presentOf(event, page), reactions, countedTo: Math.max(page.head, event.seq) };
+}
+
+/** A message as its edits and its recall have left it. */
+function presentOf(event: Event, page: HistoryPage): Event {
+  const state = page.states.get(event.seq);
+  if (state === undefined || event.content.kind !== "message" || (state.body === undefined && !state.erased)) return event;
+  const { kind: bodyKind, content } = state.body ?? { kind: 0, content: new Uint8Array(0) };
+  const text = bodyKind === TEXT ? new TextDecoder().decode(content) : undefined;
+  return { ...event, content: { ...event.content, bodyKind, content, text } };
 }
 
 /** The counts after one user gave a reaction or took it back. */

@@ -87,7 +87,7 @@ export function noteText(session: Session, event: Event, t: Words): string {
     case "unsupported":
       return t.unsupportedEvent(content.number);
     default:
-      return "";
+      return content.kind.startsWith("call") ? t.call : "";
   }
 }
 
