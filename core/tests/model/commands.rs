@@ -222,8 +222,8 @@ fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         1 => creating(),
         6 => message(),
-        4 => reaction(),
-        4 => message_change(),
+        12 => reaction(),
+        3 => message_change(),
         12 => group_change(),
         1 => end(),
         2 => cursors(),

@@ -23,8 +23,8 @@ const RECALL: u64 = 3;
 /// Attempts under one id. A connection that is closed answers none of them.
 const ATTEMPTS: u64 = 4;
 /// Answers to a change of a message that is gone, is not the user's, or was edited often, to one by
-/// a member that was just removed or muted, and on a connection that has just begun.
-const EXPECTED: [&str; 10] = [
+/// a user that was just removed, muted or blocked, and on a connection that has just begun.
+const EXPECTED: [&str; 11] = [
     "erased",
     "not_your_message",
     "too_many_edits",
@@ -33,6 +33,7 @@ const EXPECTED: [&str; 10] = [
     "not_member",
     "muted",
     "group_muted",
+    "not_taken",
     "upgrade_pending",
     NOT_LOGGED_IN,
 ];
