@@ -80,7 +80,7 @@ test("a message waits for its time, and is listed until then", () => {
   const list: ClientRequest = { case: "listScheduled", value: { conversation: "g5", after: ID, limit: 0 } };
   assert.equal(callOf(list, 7)?.calls[0]?.path, `/v1/conversations/g5/scheduled?after=${key}`);
   const message = { client_message_id: key, deliver_at_ms: 5000, body: { kind: 1, text: "later" }, refused: "muted" };
-  const listed = { clientMessageId: ID, body: { ...body, context: undefined }, deliverAtMs: 5000, refused: "muted" };
+  const listed = { clientMessageId: ID, body, deliverAtMs: 5000, refused: "muted" };
   assert.deepEqual(answered(list, { messages: [message], more: false }), { case: "scheduledList", value: { messages: [listed], more: false } });
   const cancel: ClientRequest = { case: "cancelScheduled", value: { conversation: "g5", clientMessageId: ID } };
   assert.deepEqual(callOf(cancel, 7)?.calls, [{ method: "DELETE", path: `/v1/conversations/g5/scheduled/${key}` }]);
