@@ -174,7 +174,7 @@ impl Talker {
 
     async fn look_at(self, other: UserId) {
         let hidden = self.workload.hidden.load(Ordering::SeqCst);
-        let looked = timeout(PATIENCE, self.client.users(&[other])).await;
+        let looked = timeout(PATIENCE, self.client.get_users(&[other], &[])).await;
         let Ok(Ok(users)) = looked else { return };
         let is_seen = users.iter().any(|user| user.online || user.last_seen.0 > 0);
         if hidden && is_seen {
