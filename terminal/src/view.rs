@@ -243,7 +243,7 @@ fn input_lines(model: &Model, columns: u16) -> InputLines {
     let (text, before) = model.room().map_or(("", ""), |room| (room.line.text(), room.line.before_cursor()));
     let rows = wrap_exact(&shown(text), room);
     let (mut row, mut column) = (0, 0);
-    if let Some((at, last)) = wrap_exact(&shown(before), room).into_iter().enumerate().last() {
+    if let Some((at, last)) = wrap_exact(&shown(before), room).into_iter().enumerate().next_back() {
         (row, column) = (at, width(&last));
     }
     // The row of the cursor stays in view.

@@ -104,8 +104,8 @@ fn kept(contacts: &BTreeMap<Pair, FinalContact>, acts: &BTreeMap<Pair, Vec<Act>>
         let Some(row) = contacts.get(pair) else { continue };
         let is_block = |act: ContactAct| matches!(act, ContactAct::Block | ContactAct::Unblock);
         let last = |blocks: bool| {
-            let of = of.iter().filter(|act| is_block(act.act) == blocks);
-            if of.clone().any(|act| act.done.is_none()) { None } else { of.last() }
+            let mut of = of.iter().filter(|act| is_block(act.act) == blocks);
+            if of.clone().any(|act| act.done.is_none()) { None } else { of.next_back() }
         };
         if let Some(act) = last(true)
             && row.blocked != (act.act == ContactAct::Block)

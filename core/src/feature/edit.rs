@@ -7,7 +7,7 @@
 use prost::Message;
 
 use super::Append;
-use super::message::{self, ERASED, NO_SUCH_MESSAGE};
+use super::message::{self, ERASED};
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, EventKind};
 use crate::id::{ConversationId, Seq};
@@ -26,7 +26,7 @@ const ANOTHER_KIND: Refused = Refused {
 };
 const TOO_MANY_EDITS: Refused =
     Refused { code: "too_many_edits", text: "this message was edited as often as a message may be: send a new one" };
-pub(super) const REFUSALS: &[Refused] = &[NO_SUCH_MESSAGE, ERASED, NOT_YOUR_MESSAGE, ANOTHER_KIND, TOO_MANY_EDITS];
+pub(super) const REFUSALS: &[Refused] = &[NOT_YOUR_MESSAGE, ANOTHER_KIND, TOO_MANY_EDITS];
 
 /// The edits of a message. A message without any has no row.
 #[derive(Clone, PartialEq, Eq, Message)]

@@ -23,7 +23,7 @@ pub(super) const ERASED: Refused = Refused {
 
 const BAD_THREAD: Refused =
     Refused { code: "bad_thread", text: "this message is in a thread itself: name the first message of that thread" };
-pub(super) const REFUSALS: &[Refused] = &[BAD_THREAD];
+pub(super) const REFUSALS: &[Refused] = &[NO_SUCH_MESSAGE, ERASED, BAD_THREAD];
 
 fn is_later(kind: u32) -> bool {
     KINDS.contains(&kind) && !EventKind::is_known(kind) && !Content::is_known(kind)

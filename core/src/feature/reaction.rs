@@ -8,7 +8,6 @@ use prost::Message;
 use unicode_normalization::char::is_combining_mark;
 
 use super::Append;
-use super::message::{ERASED, NO_SUCH_MESSAGE};
 use crate::error::{Refused, Rejection};
 use crate::event::{Event, EventKind};
 use crate::id::{ConversationId, Seq, UserId};
@@ -33,8 +32,7 @@ const TOO_MANY_REACTIONS: Refused = Refused {
     code: "too_many_reactions",
     text: "this message has its largest number of different reactions: use one of those that it has",
 };
-pub(super) const REFUSALS: &[Refused] =
-    &[BAD_EMOJI, NO_SUCH_MESSAGE, ERASED, ALREADY_REACTED, NO_SUCH_REACTION, TOO_MANY_REACTIONS];
+pub(super) const REFUSALS: &[Refused] = &[BAD_EMOJI, ALREADY_REACTED, NO_SUCH_REACTION, TOO_MANY_REACTIONS];
 
 /// The reactions to a message, in the order of the first of each emoji. A message without any has
 /// no row.

@@ -6,7 +6,6 @@
 
 use super::Append;
 use super::edit::{Edits, NOT_YOUR_MESSAGE};
-use super::message::{ERASED, NO_SUCH_MESSAGE};
 use super::policy::{Act, permit};
 use crate::error::{Refused, Rejection};
 use crate::event::{Event, EventKind, Role};
@@ -22,7 +21,7 @@ const NOT_ERASABLE: Refused = Refused {
     code: "not_erasable",
     text: "this message is from feature level 1, whose log cannot lose content: it stays",
 };
-pub(super) const REFUSALS: &[Refused] = &[NO_SUCH_MESSAGE, ERASED, NOT_YOUR_MESSAGE, TOO_LATE, NOT_ERASABLE];
+pub(super) const REFUSALS: &[Refused] = &[TOO_LATE, NOT_ERASABLE];
 
 impl Step<'_> {
     /// The sender has so many milliseconds by the times of the log. Members that may recall the

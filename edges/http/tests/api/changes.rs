@@ -29,14 +29,14 @@ async fn an_edit_is_the_present_state_of_its_message() {
     let first = ann.with_key(Method::PATCH, &path, KEY, edit("hello")).await.good();
     assert_eq!((&first["seq"], &first["duplicate"]), (&json!(seq + 1), &json!(false)));
     let told = stream.until("message").await;
-    let body = json!({ "to": seq, "body": { "kind": 1, "text": "hello" } });
+    let body = json!({ "to": seq, "body": { "kind": 1, "type": "text", "text": "hello" } });
     assert_eq!((told.text("kind"), &told.data["body"]), ("edited", &body));
     assert_eq!(ann.with_key(Method::PATCH, &path, KEY, edit("hello")).await.good()["duplicate"], json!(true));
     assert_eq!(ann.with_key(Method::PATCH, &path, KEY, edit("other")).await.code(422), "idempotency_key_reused");
     ann.patch(&path, json!({ "text": "hello, all" })).await.good();
     let shown = message(&bob, &messages, seq).await;
     assert_eq!(shown["body"]["text"], "helo", "history has every version");
-    let edited = json!({ "edits": [seq + 1, seq + 2], "body": { "kind": 1, "text": "hello, all" } });
+    let edited = json!({ "edits": [seq + 1, seq + 2], "body": { "kind": 1, "type": "text", "text": "hello, all" } });
     assert_eq!((&shown["edited"], &shown["erased"]), (&edited, &Value::Null));
     assert_eq!(message(&bob, &messages, seq + 1).await["edited"], Value::Null);
 
