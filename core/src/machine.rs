@@ -12,7 +12,7 @@
 //! strangers, [`contact`] contacts and blocks, [`profile`] the texts that a user shows,
 //! [`account`] the changes of an account, [`session`] who is logged in, [`invite`] and [`audit`]
 //! what administrators leave behind; [`conversation`] the log and exactly-once; [`group`] how a
-//! group begins; [`import`] events that were decided elsewhere; [`file`] uploads and files;
+//! group begins; [`import`] events that were decided elsewhere; [`mod@file`] uploads and files;
 //! [`cursor`] how far members have got; [`outbox`] rows owed to other slots; [`due`] work that has
 //! a time; [`report`] the queue for administrators.
 //! [`seen`] keeps when a user was last online.
