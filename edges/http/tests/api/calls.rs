@@ -60,8 +60,8 @@ async fn the_first_device_takes_a_call_and_the_others_learn_of_it() {
     // The two devices agree on the rest by signals, which reach no other device.
     let mut back = phone.stream("").await;
     let words = json!({ "kind": 10, "payload": "dj0w", "device": winner });
-    assert_eq!(ann.post(&format!("/v1/conversations/{conversation}/signals"), words).await.status, 204);
-    let signal = back.until("signal").await;
+    let signals = format!("/v1/conversations/{conversation}/signals");
+    let signal = back.signal(async || assert_eq!(ann.post(&signals, words.clone()).await.status, 204)).await;
     assert_eq!((signal.data["device"].as_u64(), signal.text("payload")), (Some(caller), "dj0w"));
 
     step(&tablet, &of("end")).await.good();

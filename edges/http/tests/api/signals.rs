@@ -31,8 +31,7 @@ async fn typing_is_told_as_an_event_without_a_place() {
 
     let mut back = ann.stream("").await;
     let words = json!({ "kind": 1001, "payload": "aGk=", "device": device });
-    assert_eq!(bob.post(&of("signals"), words).await.status, 204);
-    let told = back.until("signal").await;
+    let told = back.signal(async || assert_eq!(bob.post(&of("signals"), words.clone()).await.status, 204)).await;
     assert_eq!((told.text("user_id"), told.text("payload")), (bob.user.as_str(), "aGk="));
     for (wrong, status) in [
         (json!({ "kind": 4 }), 400),

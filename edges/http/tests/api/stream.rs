@@ -1,5 +1,8 @@
 //! A client of event streams and of polls.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use axum::body::{Body, BodyDataStream};
 use axum::http::Method;
 use futures::StreamExt;
@@ -7,6 +10,9 @@ use serde_json::Value;
 
 use crate::harness::within;
 use crate::http::{Http, Said};
+
+/// Between two sends of a signal.
+const AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -72,6 +78,19 @@ impl Stream {
             self.id.clone_from(id);
         }
         data.map(|data| Told { name, id, data })
+    }
+
+    /// The signal that `send` sends, again and again: one that comes before the stream follows its
+    /// conversation is lost.
+    pub async fn signal(&mut self, send: impl AsyncFn()) -> Told {
+        let mut told = pin!(self.until("signal"));
+        loop {
+            send().await;
+            tokio::select! {
+                told = &mut told => return told,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+        }
     }
 
     pub async fn until(&mut self, name: &str) -> Told {
