@@ -12,8 +12,10 @@ pub fn check(history: &History) -> Vec<Violation> {
             let held = reference[conversation];
             // The counts that a replica keeps have a checker of their own.
             if (log.head, &log.chain, &log.entries) != (held.head, &held.chain, &held.entries) {
+                let differs = log.entries.iter().zip(&held.entries).find(|(one, other)| one != other);
                 violations.push(diverged(format!(
-                    "{conversation}: node {node} holds head {} chain {} ({} entries), another head {} chain {} ({} entries)",
+                    "{conversation}: node {node} holds head {} chain {} ({} entries), another head {} chain {} ({} \
+                    entries); the first that differs: {differs:?}",
                     log.head,
                     log.chain,
                     log.entries.len(),

@@ -38,7 +38,7 @@ pub async fn live(workload: Arc<WorkloadContext>, number: u32, user: usize, devi
     if user == 0 {
         tokio::spawn(talker.clone().hide());
         // The conversation begins with a message.
-        drop(talker.client.send(conversation, Body::text("may I call?")));
+        talker.greet();
     }
     let mut phase = workload.phase.subscribe();
     let mut act_at = talker.soon();
@@ -95,6 +95,24 @@ enum Step {
 impl Talker {
     fn soon(&self) -> Instant {
         Instant::now() + Duration::from_millis(self.rng.range(1, PAUSE_MS))
+    }
+
+    fn greet(&self) {
+        let id = ClientMessageId(self.rng.bytes());
+        let Ok(sent) = self.client.send_as(self.conversation, id, Body::text("may I call?")) else { return };
+        let (workload, number, conversation) = (self.workload.clone(), self.number, self.conversation);
+        let name = format!("{}/{id}", self.me);
+        workload.evidence.invoked(number, self.me, conversation, &name);
+        tokio::spawn(async move {
+            match sent.await {
+                Ok(acked) => workload.evidence.acked(number, conversation, &name, acked.seq.0),
+                Err(error) if error.is_definite() => {
+                    workload.evidence.rejected(number, conversation, &name, error.code().unwrap_or("none"));
+                }
+                // Without an outcome the message is still in the outbox, and is sent later.
+                Err(_) => {}
+            }
+        });
     }
 
     /// The called devices answer, and both ends hang up or leave it to the other.
