@@ -27,6 +27,27 @@ struct Log {
     chains: Vec<u64>,
 }
 
+impl Log {
+    /// As disks hold them at the end: a recall erases the edits of its message, which were there
+    /// when this log read them.
+    fn entries(&self) -> Vec<Entry> {
+        let recalled: BTreeSet<Seq> = self
+            .events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::Recalled { to } => Some(to),
+                _ => None,
+            })
+            .collect();
+        let is_erased = |event: &Event| matches!(&event.kind, EventKind::Edited { to, .. } if recalled.contains(to));
+        let held = |event: &Event| match is_erased(event) {
+            true => Entry { change: None, ..entry(event) },
+            false => entry(event),
+        };
+        self.events.iter().map(held).collect()
+    }
+}
+
 #[derive(Default)]
 pub struct AppliedLog {
     logs: BTreeMap<ConversationId, Log>,
@@ -100,7 +121,7 @@ impl AppliedLog {
         let log = |log: &Log| FinalLog {
             head: log.events.len() as u64,
             chain: format!("{:016x}", log.chains.last().copied().unwrap_or(0)),
-            entries: log.events.iter().map(entry).collect(),
+            entries: log.entries(),
             ..FinalLog::default()
         };
         self.logs.iter().map(|(id, of)| (id.to_string(), log(of))).collect()
