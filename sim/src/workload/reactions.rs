@@ -19,8 +19,16 @@ const RECENT: u64 = 6;
 const ATTEMPTS: u64 = 4;
 /// Answers to a change that changes nothing, to one by a member that was just removed or muted, and
 /// on a connection that has just begun.
-const EXPECTED: [&str; 7] =
-    ["already_reacted", "no_such_reaction", "no_such_message", "not_member", "muted", "group_muted", NOT_LOGGED_IN];
+const EXPECTED: [&str; 8] = [
+    "already_reacted",
+    "no_such_reaction",
+    "no_such_message",
+    "erased",
+    "not_member",
+    "muted",
+    "group_muted",
+    NOT_LOGGED_IN,
+];
 const NOT_LOGGED_IN: &str = "not_logged_in";
 
 /// One change, often taken back or asked for again, and a look at the counts.
