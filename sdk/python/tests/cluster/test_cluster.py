@@ -104,11 +104,12 @@ def test_groups_history_and_people(demo: Demo, scheme: str) -> None:
             assert refused.value.code == "not_member"
             assert client.user is not None
             soon = int(time.time() * 1000) + 1_500
-            body = wire.Body(1, b"at its time")
+            text = f"at its time, {soon}"
+            body = wire.Body(1, text.encode())
             now, later = await client.schedule(team, body, soon), await client.schedule(team, body, soon + 3_600_000)
             assert {one.client_message_id for one in await client.scheduled(team)} >= {later.client_message_id}
             await client.cancel_scheduled(team, later.client_message_id)
-            while await text_of(client, client.user) != "at its time":
+            while await text_of(client, client.user) != text:
                 pass
             assert (await client.history_before(team, limit=1)).events[0].client_message_id == now.client_message_id
             assert await client.scheduled(team) == []
