@@ -7,19 +7,8 @@ use troupe_raft::api::LoginPolicy;
 
 use crate::harness::one_node;
 use crate::http::{Http, Said};
-use crate::stream::{Stream, Told};
 
 const KEY: Option<&str> = Some("00010203-0405-4607-8809-0a0b0c0d0e0f");
-
-/// The next event of a call: the stream may begin with the message before it.
-async fn call_event(stream: &mut Stream) -> Told {
-    loop {
-        let told = stream.until("message").await;
-        if told.text("kind") != "message" {
-            return told;
-        }
-    }
-}
 
 async fn step(http: &Http, path: &str) -> Said {
     http.ask(Method::POST, path, &[], Body::empty()).await
@@ -42,7 +31,7 @@ async fn the_first_device_takes_a_call_and_the_others_learn_of_it() {
     let other = ann.with_key(Method::POST, &calls, KEY, Some(json!({ "video": false }))).await;
     assert_eq!(other.code(422), "idempotency_key_reused");
     assert_eq!(phone.post(&calls, json!({})).await.code(409), "call_under_way");
-    let told = call_event(&mut stream).await;
+    let told = stream.kind("call_started").await;
     assert_eq!((told.text("kind"), &told.data["body"]["video"]), ("call_started", &json!(true)));
     let caller = told.data["body"]["device"].as_u64().expect("a number");
 
@@ -52,7 +41,7 @@ async fn the_first_device_takes_a_call_and_the_others_learn_of_it() {
     assert_eq!(taken["seq"], json!(call + 1));
     assert_eq!(step(&tablet, &of("accept")).await.code(409), "already_answered");
     assert_eq!(step(&tablet, &of("refuse")).await.code(409), "already_answered");
-    let told = call_event(&mut stream).await;
+    let told = stream.kind("call_answered").await;
     assert_eq!((told.text("kind"), &told.data["body"]["call"]), ("call_answered", &json!(call)));
     let winner = told.data["body"]["device"].as_u64().expect("a number");
     assert_ne!(winner, caller);
@@ -65,7 +54,7 @@ async fn the_first_device_takes_a_call_and_the_others_learn_of_it() {
     assert_eq!((signal.data["device"].as_u64(), signal.text("payload")), (Some(caller), "dj0w"));
 
     step(&tablet, &of("end")).await.good();
-    let told = call_event(&mut stream).await;
+    let told = stream.kind("call_ended").await;
     let body = &told.data["body"];
     assert_eq!(
         (told.text("kind"), &body["outcome"], &body["caller"]),

@@ -28,7 +28,7 @@ async fn an_edit_is_the_present_state_of_its_message() {
     let edit = |text: &str| Some(json!({ "text": text }));
     let first = ann.with_key(Method::PATCH, &path, KEY, edit("hello")).await.good();
     assert_eq!((&first["seq"], &first["duplicate"]), (&json!(seq + 1), &json!(false)));
-    let told = stream.until("message").await;
+    let told = stream.kind("edited").await;
     let body = json!({ "to": seq, "body": { "kind": 1, "type": "text", "text": "hello" } });
     assert_eq!((told.text("kind"), &told.data["body"]), ("edited", &body));
     assert_eq!(ann.with_key(Method::PATCH, &path, KEY, edit("hello")).await.good()["duplicate"], json!(true));
@@ -70,7 +70,7 @@ async fn a_recalled_message_is_gone_everywhere() {
     bob.with_key(Method::PUT, &format!("{path}/reactions/%F0%9F%91%8D"), None, None).await.good();
     let mut stream = ann.stream("").await;
     assert_eq!(bob.with_key(Method::DELETE, &path, KEY, None).await.good()["seq"], json!(seq + 3));
-    let told = stream.until("message").await;
+    let told = stream.kind("recalled").await;
     assert_eq!((told.text("kind"), &told.data["body"]), ("recalled", &json!({ "to": seq })));
     assert_eq!(bob.with_key(Method::DELETE, &path, KEY, None).await.good()["duplicate"], json!(true));
     assert_eq!(bob.delete(&path).await.status, 204);

@@ -25,7 +25,7 @@ async fn a_reaction_is_given_once_counted_and_taken_back() {
     let mut stream = ann.stream("").await;
     let given = put(&bob, &like, KEY).await.good();
     assert_eq!((&given["seq"], &given["duplicate"]), (&json!(seq + 1), &json!(false)));
-    let told = stream.until("message").await;
+    let told = stream.kind("reacted").await;
     let body = json!({ "to": seq, "emoji": "👍", "removed": false });
     assert_eq!((told.text("kind"), &told.data["body"]), ("reacted", &body));
     // A repeat with its key has the place, and one without finds nothing to do.

@@ -93,6 +93,16 @@ impl Stream {
         }
     }
 
+    /// The next event of this kind: a stream may begin with events that were just placed.
+    pub async fn kind(&mut self, kind: &str) -> Told {
+        loop {
+            let told = self.until("message").await;
+            if told.text("kind") == kind {
+                return told;
+            }
+        }
+    }
+
     pub async fn until(&mut self, name: &str) -> Told {
         loop {
             let told = self.next().await.unwrap_or_else(|| panic!("it ended before {name}"));
