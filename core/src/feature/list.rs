@@ -39,7 +39,7 @@ macro_rules! intents {
             }
 
             /// Whether it changes a group, and so has no meaning elsewhere.
-            fn is_of_groups(&self) -> bool {
+            pub(super) fn is_of_groups(&self) -> bool {
                 match self {
                     $( Intent::$intent { .. } => $groups_only, )*
                 }
@@ -82,7 +82,7 @@ macro_rules! intents {
 
             /// Refusals that need no state and only concern this intent.
             #[allow(unused_variables, reason = "not every field has a rule")]
-            fn check(&self, append: &Append) -> Result<(), Rejection> {
+            pub(super) fn check(&self, append: &Append) -> Result<(), Rejection> {
                 match self {
                     $( Intent::$intent $( ($body) )? $( { $($field),+ } )? => {
                         let $checked = append;
