@@ -8,24 +8,27 @@
  * by their content.
  */
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
 
-const FILES = ["index.html", "app.js", "app.css", "sw.js"];
-/** It comes later. */
-const LATER = "sw.js";
+const FILES = ["index.html", "app.js", "app.css", "more.js", "sw.js"];
+/** They come after the sign-in. */
+const LATER = ["more.js", "sw.js"];
 /** Bytes of the first load, in brotli. */
 const BUDGET = 120 * 1024;
 
 const [folder = "dist", committed] = process.argv.slice(2);
+const built = readdirSync(folder).filter((name) => !/\.(?:br|gz)$/.test(name));
+// Another file would be one that no node serves.
+if (built.sort().join() !== [...FILES].sort().join()) throw new Error(`the build made ${built.join(", ")}`);
 const differences = [];
 let sum = 0;
 for (const name of FILES) {
   const plain = readFileSync(join(folder, name));
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length };
   const brotli = brotliCompressSync(plain, { params });
-  if (name !== LATER) sum += brotli.length;
+  if (!LATER.includes(name)) sum += brotli.length;
   console.log(`${name.padEnd(12)} ${String(plain.length).padStart(8)} bytes ${String(brotli.length).padStart(8)} in brotli`);
   if (committed === undefined) {
     writeFileSync(join(folder, `${name}.br`), brotli);
@@ -37,7 +40,7 @@ for (const name of FILES) {
     if (!existsSync(path) || !unpacked(readFileSync(path)).equals(plain)) differences.push(name + suffix);
   }
 }
-console.log(`first load: ${sum} of ${BUDGET} bytes in ${FILES.length - 1} requests`);
+console.log(`first load: ${sum} of ${BUDGET} bytes in ${FILES.length - LATER.length} requests`);
 if (sum > BUDGET) {
   console.error("the first load is above its budget");
   process.exitCode = 1;

@@ -31,8 +31,10 @@ export default defineConfig({
     cssCodeSplit: false,
     reportCompressedSize: false,
     rollupOptions: {
+      // The SDK asks for it outside browsers only.
+      external: ["ws"],
       // Names without hashes: the node's ETags tell versions apart.
-      output: { entryFileNames: "app.js", assetFileNames: "app[extname]", codeSplitting: false },
+      output: { entryFileNames: "app.js", chunkFileNames: "[name].js", assetFileNames: "app[extname]" },
     },
   },
   server: { proxy: { "/v1": { target: node, ws: true, headers: { origin: node } } }, fs: { allow: [here("..")] } },

@@ -38,7 +38,7 @@ export class Visitor {
 
   /** Development: the files of a folder instead of those in the program. */
   async serve(folder) {
-    const kinds = { "/": ["index.html", "text/html"], "/app.js": ["app.js", "text/javascript"], "/app.css": ["app.css", "text/css"], "/sw.js": ["sw.js", "text/javascript"] };
+    const kinds = { "/": ["index.html", "text/html"], "/app.js": ["app.js", "text/javascript"], "/more.js": ["more.js", "text/javascript"], "/app.css": ["app.css", "text/css"], "/sw.js": ["sw.js", "text/javascript"] };
     await this.context.route((url) => url.pathname in kinds, (route) => {
       const [name, contentType] = kinds[new URL(route.request().url()).pathname];
       return route.fulfill({ body: readFileSync(join(folder, name)), contentType });

@@ -4,7 +4,7 @@
  */
 
 const CACHE = "troupe";
-const FILES = ["/", "/app.js", "/app.css"];
+const FILES = ["/", "/app.js", "/app.css", "/more.js"];
 /** Milliseconds for which a node may be silent. */
 const PATIENCE = 2_000;
 

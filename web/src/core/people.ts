@@ -14,6 +14,7 @@ export class People {
   /** Changes when names arrive. */
   readonly known = new Value<ReadonlyMap<number, string>>(new Map());
   private readonly accounts = new Map<number, string>();
+  private readonly avatars = new Map<number, string>();
   private readonly wanted = new Set<number>();
   private isScheduled = false;
 
@@ -32,12 +33,18 @@ export class People {
     return account === this.known.get().get(id) ? undefined : account;
   }
 
+  /** The reference to the picture of a user; empty: none, or it is not known yet. */
+  avatar(id: number): string {
+    return this.avatars.get(id) ?? "";
+  }
+
   learn(users: Iterable<Pick<wire.User, "userId" | "name" | "profile">>): void {
     const known = new Map(this.known.get());
     for (const { userId, name, profile } of users) {
       const display = profile?.displayName ?? "";
       known.set(userId, display === "" ? name : display);
       this.accounts.set(userId, name);
+      this.avatars.set(userId, profile?.avatar ?? "");
     }
     this.known.set(known);
   }

@@ -1,6 +1,6 @@
 /** The lines of a conversation on the screen, out of its timeline. */
 
-import type { Event } from "troupe-chat";
+import { type Event, isErased } from "troupe-chat";
 import type { Entry, Pending, Timeline } from "./timeline";
 
 export type Row =
@@ -12,8 +12,8 @@ export type Row =
   | { readonly is: "message"; readonly key: string; readonly entry: Entry; readonly isOwn: boolean; readonly opens: boolean; readonly closes: boolean }
   | { readonly is: "pending"; readonly key: string; readonly pending: Pending; readonly opens: boolean };
 
-/** Events that change earlier messages are no lines. */
-const SILENT: ReadonlySet<string> = new Set(["reacted", "edited", "recalled"]);
+/** Events that change earlier messages, and the steps of a call, are no lines. */
+const SILENT: ReadonlySet<string> = new Set(["reacted", "edited", "recalled", "callAnswered"]);
 /** Messages of one sender within this time form one block. */
 const BLOCK_MS = 5 * 60_000;
 
@@ -42,7 +42,7 @@ export function rowsOf(timeline: Timeline, { me, unreadAfter, dayOf }: Shown, be
   let last: Event | undefined;
   let isMarked = unreadAfter === undefined;
   if (timeline.isLoaded && timeline.atStart) put({ is: "start", key: "start" });
-  const visible = timeline.entries.filter(({ event }) => !SILENT.has(event.content.kind));
+  const visible = timeline.entries.filter(({ event }) => !SILENT.has(event.content.kind) && !isErased(event));
   visible.forEach((entry, at) => {
     const { event } = entry;
     const today = dayOf(event.timeMs);

@@ -15,6 +15,8 @@ import {
   type State,
   TroupeError,
 } from "troupe-chat";
+import { Contacts } from "./contacts";
+import { Files } from "./files";
 import { People } from "./people";
 import { Timeline } from "./timeline";
 import { Value } from "./value";
@@ -39,6 +41,8 @@ export interface Way {
   node?: bigint;
 }
 
+export type Doing = "typing" | "recording";
+
 export interface Positions {
   readonly delivered: number;
   readonly read: number;
@@ -47,13 +51,15 @@ export interface Positions {
 export class Session {
   readonly client: Client;
   readonly people: People;
+  readonly contacts: Contacts;
+  readonly files: Files;
   /** Changes with every change of a timeline, at most once per frame. */
   readonly drawn = new Value(0);
   /** Positions of members, by conversation and user. */
   readonly positions = new Value<ReadonlyMap<string, ReadonlyMap<number, Positions>>>(new Map());
   readonly invitations = new Value(0);
-  /** Users that type at present, by conversation. */
-  readonly typing = new Value<ReadonlyMap<string, readonly number[]>>(new Map());
+  /** Users that type or record at present, by conversation. */
+  readonly typing = new Value<ReadonlyMap<string, ReadonlyMap<number, Doing>>>(new Map());
   readonly verdict = new Value<Verdict>(new Judge().verdict());
   readonly ways = new Map<string, Way>();
   /** Runs for each new message of another user. */
@@ -73,6 +79,10 @@ export class Session {
   ) {
     this.client = new Client(options);
     this.people = new People(this.client);
+    this.contacts = new Contacts(this.client);
+    this.files = new Files(this.client);
+    // Own names for contacts are names as well.
+    this.contacts.all.subscribe(() => this.people.known.set(new Map(this.people.known.get())));
   }
 
   /** Resolves when the stream has ended. */
@@ -99,15 +109,25 @@ export class Session {
     await this.client.send(conversation, text, options);
   }
 
-  /** This user types. Others hear of it now and then. */
-  types(conversation: string): void {
+  /** This user types, or records. Others hear of it now and then. */
+  types(conversation: string, doing: Doing = "typing"): void {
     const now = Date.now();
     if (conversation === EVERYONE || now - (this.told.get(conversation) ?? 0) < TELL_MS) return;
     this.told.set(conversation, now);
-    this.client.sendTyping(conversation).catch((error: unknown) => {
+    this.client.signal(conversation, doing === "typing" ? signals.TYPING : signals.RECORDING).catch((error: unknown) => {
       if (!(error instanceof TroupeError)) throw error;
       // A large group, or a cluster of an earlier version.
       if (error.definite && !error.transient) this.told.set(conversation, Number.POSITIVE_INFINITY);
+    });
+  }
+
+  /** It was given up: nothing comes of it. */
+  stops(conversation: string): void {
+    const told = this.told.get(conversation) ?? 0;
+    if (conversation === EVERYONE || Date.now() - told > TYPES_MS) return;
+    this.told.delete(conversation);
+    this.client.signal(conversation, signals.STOPPED).catch((error: unknown) => {
+      if (!(error instanceof TroupeError)) throw error;
     });
   }
 
@@ -160,6 +180,8 @@ export class Session {
         if (userId !== undefined && name !== undefined) this.people.learn([{ userId, name, profile: item.own.profile }]);
         return;
       }
+      case "contactChanged":
+        return this.contacts.take(item.contact);
       case "invited":
         return void this.countInvitations();
       case "stateChanged":
@@ -176,7 +198,7 @@ export class Session {
   }
 
   private event(conversation: ConversationId, event: Event): void {
-    this.typed(conversation, event.sender, false);
+    this.typed(conversation, event.sender, undefined);
     if (event.sender === this.client.user) {
       if (event.content.kind === "message") this.judge.places(event.clientMessageId, conversation, event.seq);
     } else {
@@ -188,21 +210,27 @@ export class Session {
   }
 
   private signal({ conversation, user, kind }: SignalReceived): void {
-    if (kind === signals.TYPING || kind === signals.STOPPED) this.typed(conversation, user, kind === signals.TYPING);
+    if (kind === signals.TYPING) this.typed(conversation, user, "typing");
+    else if (kind === signals.RECORDING) this.typed(conversation, user, "recording");
+    else if (kind === signals.STOPPED) this.typed(conversation, user, undefined);
   }
 
-  private typed(conversation: string, user: number, isTyping: boolean): void {
+  private typed(conversation: string, user: number, doing: Doing | undefined): void {
     const key = `${conversation} ${user}`;
     clearTimeout(this.stopsTyping.get(key));
     this.stopsTyping.delete(key);
+    if (doing !== undefined) this.stopsTyping.set(key, setTimeout(() => this.typed(conversation, user, undefined), TYPES_MS));
     const all = this.typing.get();
-    const held = all.get(conversation) ?? [];
-    if (isTyping) this.stopsTyping.set(key, setTimeout(() => this.typed(conversation, user, false), TYPES_MS));
-    if (held.includes(user) === isTyping) return;
-    this.typing.set(new Map(all).set(conversation, isTyping ? [...held, user] : held.filter((one) => one !== user)));
+    const held = all.get(conversation);
+    if (held?.get(user) === doing) return;
+    const next = new Map(held);
+    if (doing === undefined) next.delete(user);
+    else next.set(user, doing);
+    this.typing.set(new Map(all).set(conversation, next));
   }
 
   private async cameOnline(): Promise<void> {
+    void this.contacts.load();
     await this.countInvitations();
     for (const timeline of this.timelines.values()) timeline.again();
   }

@@ -9,13 +9,18 @@ import {
   type Event,
   type EventQuery,
   type HistoryPage,
+  isErased,
   type Kept,
+  type MessageContent,
   type SentMessage,
   TEXT,
   TroupeError,
   type UserId,
 } from "troupe-chat";
 
+/** The kind of events that are messages. */
+const MESSAGE = 5;
+const NO_BODY = { bodyKind: 0, content: new Uint8Array(0), text: undefined };
 /** Events that are kept while the reader is at one end: the other end is loaded again. */
 const MOST = 2_000;
 /** Events of one page. */
@@ -33,6 +38,10 @@ export interface Entry {
   readonly reactions: readonly Reaction[];
   /** Reactions up to this seq are counted. */
   readonly countedTo: number;
+  /** The seqs of its edits, oldest first. */
+  readonly edits: readonly number[];
+  /** Its content is gone. */
+  readonly isRecalled: boolean;
 }
 
 /** A message of this user without an event yet. */
@@ -120,7 +129,7 @@ export class Timeline {
       events.unshift(event);
     }
     if (events.length === 0 || (around !== undefined && around < (events[0]?.seq ?? 0))) return;
-    this.entries = events.map((event) => ({ event, reactions: [], countedTo: event.seq }));
+    this.entries = events.map((event) => freshEntry(event));
     this.changed();
   }
 
@@ -147,7 +156,7 @@ export class Timeline {
     this.head = Math.max(this.head, event.seq);
     this.settle(event);
     if (this.isLoaded && wasAtEnd) {
-      if (event.seq === this.last + 1 || this.entries.length === 0) this.put([{ event, reactions: [], countedTo: event.seq }]);
+      if (event.seq === this.last + 1 || this.entries.length === 0) this.put([freshEntry(event)]);
       // The stream began behind the page, or a tab has slept: read what lies between.
       else if (event.seq > this.last) void this.newer();
     }
@@ -233,7 +242,8 @@ export class Timeline {
   /** What an event changes about entries before it. Edits and recalls belong here too. */
   private apply(event: Event): void {
     const { content } = event;
-    if (content.kind === "edited" || content.kind === "recalled") return this.revise(content.to, content);
+    if (content.kind === "edited") return this.revise(content.to, event.seq, content);
+    if (content.kind === "recalled") return this.revise(content.to, event.seq, undefined);
     if (content.kind !== "reacted") return;
     const { to, emoji, removed } = content;
     const target = this.find(to);
@@ -243,13 +253,14 @@ export class Timeline {
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
   }
 
-  /** A recalled message has no text any more. */
-  private revise(to: number, change: { readonly kind: "recalled" } | { readonly kind: "edited"; readonly text: string | undefined }): void {
+  /** `body`: of an edit. Without one the message was recalled. */
+  private revise(to: number, by: number, body: Pick<MessageContent, "bodyKind" | "content" | "text"> | undefined): void {
     const target = this.find(to);
-    if (target === undefined || target.event.content.kind !== "message") return;
-    const text = change.kind === "edited" ? change.text : undefined;
-    const event = { ...target.event, content: { ...target.event.content, text, content: new Uint8Array(0) } };
-    const changed = { ...target, event };
+    if (target === undefined || target.event.content.kind !== "message" || target.isRecalled || target.edits.includes(by)) return;
+    const { bodyKind, content, text } = body ?? NO_BODY;
+    const event = { ...target.event, content: { ...target.event.content, bodyKind, content, text } };
+    const edits = body === undefined ? target.edits : [...target.edits, by];
+    const changed = { ...target, event, edits, isRecalled: body === undefined };
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
   }
 
@@ -270,19 +281,31 @@ export class Timeline {
   }
 }
 
-function entryOf(event: Event, page: HistoryPage): Entry {
-  const counted = page.reactions.get(event.seq) ?? [];
-  const reactions = counted.map(({ emoji, users, mine }) => ({ emoji, users, mine }));
-  return { event: presentOf(event, page), reactions, countedTo: Math.max(page.head, event.seq) };
+/** An event without what later ones have changed about it. */
+function freshEntry(event: Event): Entry {
+  // An erased edit is no message of its own: it stays what it is, and no line shows it.
+  const isRecalled = isErased(event) && event.content.kind === "unsupported" && event.content.number === MESSAGE;
+  const shown = isRecalled ? { ...event, content: { kind: "message" as const, ...NO_BODY } } : event;
+  return { event: shown, reactions: [], countedTo: event.seq, edits: [], isRecalled };
 }
 
 /** A message as its edits and its recall have left it. */
-function presentOf(event: Event, page: HistoryPage): Event {
+function entryOf(event: Event, page: HistoryPage): Entry {
+  const entry = freshEntry(event);
+  const counted = page.reactions.get(event.seq) ?? [];
+  const reactions = counted.map(({ emoji, users, mine }) => ({ emoji, users, mine }));
+  const countedTo = Math.max(page.head, event.seq);
   const state = page.states.get(event.seq);
-  if (state === undefined || event.content.kind !== "message" || (state.body === undefined && !state.erased)) return event;
-  const { kind: bodyKind, content } = state.body ?? { kind: 0, content: new Uint8Array(0) };
-  const text = bodyKind === TEXT ? new TextDecoder().decode(content) : undefined;
-  return { ...event, content: { ...event.content, bodyKind, content, text } };
+  const { content } = entry.event;
+  if (state === undefined || content.kind !== "message") return { ...entry, reactions, countedTo };
+  const edits = state.edits.map(Number);
+  if (entry.isRecalled || state.erased) {
+    return { event: { ...event, content: { ...content, ...NO_BODY } }, reactions, countedTo, edits, isRecalled: true };
+  }
+  if (state.body === undefined) return { ...entry, reactions, countedTo, edits };
+  const { kind: bodyKind, content: bytes } = state.body;
+  const text = bodyKind === TEXT ? new TextDecoder().decode(bytes) : undefined;
+  return { event: { ...event, content: { ...content, bodyKind, content: bytes, text } }, reactions, countedTo, edits, isRecalled: false };
 }
 
 /** The counts after one user gave a reaction or took it back. */

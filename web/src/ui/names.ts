@@ -1,10 +1,13 @@
 /** Names of users, conversations and events in the language of the page. */
 
-import { EVERYONE, type Event, typedBody, wire } from "troupe-chat";
+import { EVERYONE, type Event, isErased, typedBody, wire } from "troupe-chat";
 import type { Session } from "../core/session";
+import { lengthText } from "./bodies";
 import type { Words } from "./words";
 
 export function userName(session: Session, id: number, t: Words): string {
+  const own = session.contacts.remark(id);
+  if (own !== undefined) return own;
   const name = session.people.name(id);
   if (name === "") return t.deletedUser;
   return name ?? (id === session.client.user ? session.client.name : undefined) ?? t.userWithId(id);
@@ -15,7 +18,7 @@ export function roomName(session: Session, id: string, name: string | undefined,
   if (id === EVERYONE) return t.everyone;
   const peer = session.peerOf(id);
   // The list has the name of the account, and the user may show another one.
-  const shown = peer === undefined ? undefined : session.people.name(peer);
+  const shown = peer === undefined ? undefined : (session.contacts.remark(peer) ?? session.people.name(peer));
   if (shown !== undefined && shown !== "") return shown;
   if (name !== undefined && name !== "") return name;
   return peer === undefined ? id : userName(session, peer, t);
@@ -84,10 +87,39 @@ export function noteText(session: Session, event: Event, t: Words): string {
       return notes.linkMade(by);
     case "linkRevoked":
       return notes.linkRevoked(by);
+    case "edited":
+      return notes.edited(by);
+    case "recalled":
+      return notes.recalled(by);
+    case "callStarted":
+      return notes.called(by, content.video);
+    case "callAnswered":
+      return "";
+    case "callEnded":
+      return callText(content, name(content.caller), t);
     case "unsupported":
-      return t.unsupportedEvent(content.number);
+      return isErased(event) ? t.recalledMessage : t.unsupportedEvent(content.number);
     default:
-      return content.kind.startsWith("call") ? t.call : "";
+      return "";
+  }
+}
+
+/** The record of a call. */
+export function callText({ outcome, lastedMs, video }: { readonly outcome: number; readonly lastedMs: number; readonly video: boolean }, by: string, t: Words): string {
+  const { CallOutcome } = wire;
+  const { calls } = t;
+  const kind = video ? calls.video : calls.voice;
+  switch (outcome) {
+    case CallOutcome.TALKED:
+      return calls.talked(kind, lengthText(lastedMs));
+    case CallOutcome.CALL_REFUSED:
+      return calls.refused(kind, by);
+    case CallOutcome.CALL_BUSY:
+      return calls.busy(kind, by);
+    case CallOutcome.CANCELLED:
+      return calls.cancelled(kind, by);
+    default:
+      return calls.missed(kind, by);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What all components share: the app, the language, the theme, the place, dialogs and remarks. */
 
-import { TroupeError } from "troupe-chat";
+import { TroupeError, type wire } from "troupe-chat";
 import { App } from "../core/app";
 import { Value } from "../core/value";
 import { type Language, languageOf, languages, type Words } from "./words";
@@ -67,13 +67,27 @@ export interface Reply {
   readonly text: string;
 }
 
+/** The own message that is being given another text. */
+export interface Editing {
+  readonly conversation: string;
+  readonly seq: number;
+  readonly text: string;
+}
+
+export const editing = new Value<Editing | undefined>(undefined);
 export const reply = new Value<Reply | undefined>(undefined);
 export const target = new Value<{ readonly conversation: string; readonly seq: number } | undefined>(undefined);
 
 // ---- dialogs
 
 export type Dialog =
-  | { readonly is: "new" }
+  | { readonly is: "new"; readonly address?: string }
+  | { readonly is: "contacts" }
+  | { readonly is: "person"; readonly user: number }
+  | { readonly is: "versions"; readonly conversation: string; readonly seq: number }
+  | { readonly is: "recall"; readonly conversation: string; readonly seq: number; readonly text: string }
+  | { readonly is: "schedule"; readonly conversation: string; readonly text: string; readonly done: () => void }
+  | { readonly is: "picture"; readonly conversation: string; readonly file: wire.Attachment; readonly name: string }
   | { readonly is: "settings" }
   | { readonly is: "invitations" }
   | { readonly is: "group"; readonly id: string }

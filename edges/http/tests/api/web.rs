@@ -11,9 +11,13 @@ use crate::http::Http;
 async fn the_client_is_served_without_a_session_in_the_form_that_was_asked_for() {
     let node = one_node(LoginPolicy::Replace).await;
     let guest = Http::of(&node);
-    for (path, kind) in
-        [("/", "text/html"), ("/app.js", "text/javascript"), ("/app.css", "text/css"), ("/sw.js", "text/javascript")]
-    {
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/app.js", "text/javascript"),
+        ("/more.js", "text/javascript"),
+        ("/app.css", "text/css"),
+        ("/sw.js", "text/javascript"),
+    ] {
         let plain = guest.get(path).await;
         assert_eq!((plain.status, plain.header("content-encoding")), (200, ""), "{path}");
         assert!(plain.header("content-type").starts_with(kind), "{path}");

@@ -1,0 +1,6 @@
+/**
+ * What a page does not need at once: dialogs, and calls. It is a file of its own, which the page
+ * loads after the sign-in.
+ */
+
+export { default as Dialogs } from "./Dialogs.svelte";

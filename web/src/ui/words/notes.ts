@@ -1,0 +1,51 @@
+/** Events of the log that are not messages. */
+
+export const en = {
+  notes: {
+    created: (by: string, name: string) => `${by} created the group “${name}”`,
+    renamed: (by: string, name: string) => `${by} renamed the group to “${name}”`,
+    added: (by: string, users: string) => `${by} added ${users}`,
+    joined: (by: string) => `${by} joined`,
+    removed: (by: string, user: string) => `${by} removed ${user}`,
+    left: (by: string) => `${by} left`,
+    role: (by: string, user: string, role: string) => `${by} made ${user} ${role}`,
+    settings: (by: string) => `${by} changed the settings of the group`,
+    notice: (by: string, text: string) => `${by} announced: ${text}`,
+    muted: (by: string, user: string) => `${by} muted ${user}`,
+    unmuted: (by: string, user: string) => `${by} lifted the mute of ${user}`,
+    banned: (by: string, user: string) => `${by} banned ${user}`,
+    unbanned: (by: string, user: string) => `${by} lifted the ban of ${user}`,
+    transferred: (by: string, user: string) => `${by} made ${user} the owner`,
+    disbanded: (by: string) => `${by} ended the group`,
+    linkMade: (by: string) => `${by} made an invite link`,
+    linkRevoked: (by: string) => `${by} revoked an invite link`,
+    edited: (by: string) => `${by} edited a message`,
+    recalled: (by: string) => `${by} recalled a message`,
+    called: (by: string, video: boolean) => (video ? `${by} began a video call` : `${by} began a call`),
+  },
+};
+
+export const zh: typeof en = {
+  notes: {
+    created: (by, name) => `${by} 创建了群“${name}”`,
+    renamed: (by, name) => `${by} 将群改名为“${name}”`,
+    added: (by, users) => `${by} 添加了 ${users}`,
+    joined: (by) => `${by} 加入了`,
+    removed: (by, user) => `${by} 移出了 ${user}`,
+    left: (by) => `${by} 退出了`,
+    role: (by, user, role) => `${by} 将 ${user} 设为${role}`,
+    settings: (by) => `${by} 修改了群设置`,
+    notice: (by, text) => `${by} 发布公告：${text}`,
+    muted: (by, user) => `${by} 禁言了 ${user}`,
+    unmuted: (by, user) => `${by} 解除了 ${user} 的禁言`,
+    banned: (by, user) => `${by} 封禁了 ${user}`,
+    unbanned: (by, user) => `${by} 解除了 ${user} 的封禁`,
+    transferred: (by, user) => `${by} 将群转让给 ${user}`,
+    disbanded: (by) => `${by} 解散了群`,
+    linkMade: (by) => `${by} 生成了邀请链接`,
+    linkRevoked: (by) => `${by} 撤销了邀请链接`,
+    edited: (by) => `${by} 编辑了一条消息`,
+    recalled: (by) => `${by} 撤回了一条消息`,
+    called: (by, video) => (video ? `${by} 发起了视频通话` : `${by} 发起了通话`),
+  },
+};
