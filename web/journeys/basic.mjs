@@ -159,7 +159,7 @@ export async function states_of_a_message_until_it_is_read({ demo, browser }) {
   await page.waitForSelector(`.line.own:has-text("${text}") .tick.read`);
   // A reaction, and back.
   await page.locator('.line:not(.own):has-text("hello")').last().hover();
-  await page.locator('.line:not(.own):has-text("hello")').last().locator(".actions [aria-expanded]").click();
+  await page.locator('.line:not(.own):has-text("hello")').last().locator('[data-act="react"]').click();
   await page.click('.picker button:has-text("🎉")');
   await page.waitForSelector('.chip.mine:has-text("🎉")');
   await page.click(".chip.mine");

@@ -8,6 +8,8 @@ import { chromium } from "playwright-core";
 const ARGS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update"],
   ...["--disable-sync", "--no-first-run", "--disable-quic"],
+  // A microphone and a camera that give a tone and a picture, without a question.
+  ...["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required"],
 ];
 
 export async function launch() {
@@ -115,3 +117,13 @@ export function topOf(page, key) {
 export function verdict(page) {
   return page.$$eval(".panel dl div", (all) => Object.fromEntries(all.map((one) => [one.children[0].textContent, one.children[1].textContent])));
 }
+
+/** Opens the menu of a line, and chooses. */
+export async function choose(page, text, deed) {
+  const line = page.locator(`.line:has-text("${text}")`).last();
+  await line.hover();
+  await line.locator('[data-act="more"]').click();
+  await line.locator(`.deed:has-text("${deed}")`).click();
+}
+
+export const direct = (one, other) => `d${[one.id, other.id].map(Number).sort((a, b) => a - b).join("-")}`;

@@ -93,7 +93,7 @@ export async function axe_finds_nothing({ demo, browser }) {
     await page.waitForSelector("dialog");
     await look("details");
     await page.keyboard.press("Escape");
-    await page.click(".chat header .icon-button:last-child");
+    await page.click('.chat header [data-act="group"]');
     await page.waitForSelector("dialog form");
     await look("group");
     await page.keyboard.press("Escape");
@@ -101,11 +101,11 @@ export async function axe_finds_nothing({ demo, browser }) {
     await look("verdict");
     await page.locator(".corner .node").click();
     if ((options.viewport?.width ?? 1280) < 720) await page.click(".back");
-    await page.click(".sidebar header .icon-button:last-child");
+    await page.click('.sidebar header [data-act="settings"]');
     await page.waitForSelector("dialog form");
     await look("settings");
     await page.keyboard.press("Escape");
-    await page.locator(".sidebar header .icon-button").nth(-2).click();
+    await page.click('.sidebar header [data-act="new"]');
     for (const tab of ["people", "newGroup", "joinById"]) {
       await page.click(`#tab-${tab}`);
       await look(`new conversation, ${tab}`);
@@ -132,7 +132,7 @@ export async function the_keyboard_alone_is_enough({ demo, browser }) {
   await page.keyboard.type(password);
   await page.keyboard.press("Enter");
   await page.waitForSelector(".sidebar li");
-  await focusOn(".sidebar header button:nth-last-child(2)");
+  await focusOn('.sidebar header [data-act="new"]');
   await page.keyboard.press("Enter");
   await page.waitForSelector("dialog");
   await focusOn('dialog input[type="search"]');

@@ -1,7 +1,8 @@
 import { type Acked, clientMessageId, Rejected, seq, type SentMessage, Unavailable } from "troupe-chat";
 import { expect, test } from "vitest";
 import { PAGE, Timeline, withReaction } from "../src/core/timeline";
-import { idOf, Log, ME, reacted, ROOM, text } from "./values";
+import { rowsOf } from "../src/core/rows";
+import { event, idOf, Log, ME, reacted, ROOM, text } from "./values";
 
 function over(log: Log): { timeline: Timeline; changes: () => number } {
   let changes = 0;
@@ -160,4 +161,27 @@ test("without a node the device shows the end of what it holds, and then the log
   timeline.again();
   await timeline.open();
   expect([timeline.first, timeline.last, timeline.isLoaded]).toEqual([100 - PAGE + 1, 100, true]);
+});
+
+test("edits and a recall change their message, also in a page that is read later", async () => {
+  const log = new Log(3);
+  const { timeline } = over(log);
+  await timeline.open();
+  const edit = event(4, { kind: "edited", to: seq(2), bodyKind: 1, content: new TextEncoder().encode("other"), text: "other" });
+  log.events.push(edit);
+  timeline.live(edit);
+  timeline.live(edit);
+  const textAt = (at: number): unknown => timeline.find(at)?.event.content;
+  expect([textAt(2), timeline.find(2)?.edits]).toMatchObject([{ kind: "message", text: "other" }, [4]]);
+  const recall = event(5, { kind: "recalled", to: seq(2) });
+  log.events.push(recall);
+  timeline.live(recall);
+  expect([timeline.find(2)?.isRecalled, textAt(2)]).toMatchObject([true, { kind: "message", text: undefined }]);
+  // An erased message of a page is recalled as well, and an erased edit is no line.
+  for (const [at, number] of [[2, 5], [4, 12]] as const) log.events[at - 1] = event(at, { kind: "unsupported", number, content: new Uint8Array(0) });
+  timeline.forget();
+  await timeline.open();
+  expect(timeline.find(2)?.isRecalled).toBe(true);
+  const kinds = rowsOf(timeline, { me: ME, unreadAfter: undefined, dayOf: () => 0 }).map(({ is }) => is);
+  expect(kinds).toEqual(["start", "day", "message", "message", "message"]);
 });

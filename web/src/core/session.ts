@@ -15,6 +15,7 @@ import {
   type State,
   TroupeError,
 } from "troupe-chat";
+import { Calls } from "./calls";
 import { Contacts } from "./contacts";
 import { Files } from "./files";
 import { People } from "./people";
@@ -53,6 +54,7 @@ export class Session {
   readonly people: People;
   readonly contacts: Contacts;
   readonly files: Files;
+  readonly calls: Calls;
   /** Changes with every change of a timeline, at most once per frame. */
   readonly drawn = new Value(0);
   /** Positions of members, by conversation and user. */
@@ -81,6 +83,7 @@ export class Session {
     this.people = new People(this.client);
     this.contacts = new Contacts(this.client);
     this.files = new Files(this.client);
+    this.calls = new Calls(this.client, (conversation) => this.peerOf(conversation));
     // Own names for contacts are names as well.
     this.contacts.all.subscribe(() => this.people.known.set(new Map(this.people.known.get())));
   }
@@ -205,11 +208,14 @@ export class Session {
       this.judge.otherAt(conversation, event.seq);
       if (event.content.kind === "message") this.onMessage(conversation, event);
     }
+    this.calls.event(conversation, event);
     this.verdict.set(this.judge.verdict());
     this.timelines.get(conversation)?.live(event);
   }
 
-  private signal({ conversation, user, kind }: SignalReceived): void {
+  private signal(signal: SignalReceived): void {
+    const { conversation, user, kind } = signal;
+    this.calls.signal(signal);
     if (kind === signals.TYPING) this.typed(conversation, user, "typing");
     else if (kind === signals.RECORDING) this.typed(conversation, user, "recording");
     else if (kind === signals.STOPPED) this.typed(conversation, user, undefined);

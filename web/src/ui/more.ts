@@ -3,4 +3,5 @@
  * loads after the sign-in.
  */
 
+export { default as CallPanel } from "./CallPanel.svelte";
 export { default as Dialogs } from "./Dialogs.svelte";

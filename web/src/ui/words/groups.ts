@@ -62,6 +62,22 @@ export const en = {
   invitedBy: (name: string) => `Added by ${name}`,
   accept: "Accept",
   decline: "Decline",
+  linkCode: "The invite link as a QR code",
+  permissions: "Who may",
+  allMembers: "All members",
+  adminsAndOwner: "Admins and the owner",
+  onlyOwner: "The owner only",
+  acts: {
+    1: "Rename the group",
+    2: "Add members",
+    3: "Remove members",
+    5: "Change the announcement",
+    6: "Mute members",
+    7: "Ban members",
+    8: "Change the settings",
+    9: "Make invite links",
+    20: "Recall messages of all",
+  },
 };
 
 export const zh: typeof en = {
@@ -124,4 +140,20 @@ export const zh: typeof en = {
   invitedBy: (name) => `由 ${name} 添加`,
   accept: "接受",
   decline: "拒绝",
+  linkCode: "邀请链接的二维码",
+  permissions: "权限",
+  allMembers: "所有成员",
+  adminsAndOwner: "管理员和群主",
+  onlyOwner: "仅群主",
+  acts: {
+    1: "修改群名",
+    2: "添加成员",
+    3: "移出成员",
+    5: "修改群公告",
+    6: "禁言成员",
+    7: "封禁成员",
+    8: "修改群设置",
+    9: "生成邀请链接",
+    20: "撤回所有人的消息",
+  },
 };
