@@ -1,5 +1,5 @@
-//! The list of kinds of events. Each entry names the function of its feature that projects the event
-//! on rows.
+//! The list of kinds of events. Each entry names the function of its feature that projects the
+//! event on rows.
 
 use bytes::Bytes;
 

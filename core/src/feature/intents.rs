@@ -1,5 +1,5 @@
-//! The list of intents. Each entry says since which level logs may carry it, what it costs, and which
-//! functions of its feature check and decide it.
+//! The list of intents. Each entry says since which level logs may carry it, what it costs, and
+//! which functions of its feature check and decide it.
 
 use bytes::Bytes;
 
