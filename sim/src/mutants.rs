@@ -61,7 +61,7 @@ const KNOWN: [(Bug, u64); 59] = [
     (Bug::ReactionTwice, 3),
     (Bug::ReusedKeyAnswered, 7),
     (Bug::ImportUncompared, 7),
-    (Bug::MuteIgnored, 19),
+    (Bug::MuteIgnored, 63),
     (Bug::SlowModeIgnored, 52),
     (Bug::BannedReturns, 19),
     (Bug::LinkUsedTwice, 19),
