@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -174,40 +175,59 @@ pub(crate) fn operator(from: SocketAddr) -> Author {
     Author { user: UserId(0), name: "operator".to_owned(), address: from.to_string() }
 }
 
-/// `POST /v1/users/{user}/{verb}`: the way back to an account for an operator when no administrator
-/// can log in.
-pub async fn account(
-    State(shared): State<Arc<Shared>>,
-    Running { node, .. }: Running,
-    Path((user, verb)): Path<(String, String)>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-) -> Response {
-    if let Err((code, why)) = shared.guard.permits(&headers) {
-        return refusal(code, &why);
-    }
-    let mut password = None;
-    let operation = match verb.as_str() {
-        "make-admin" => Operation::SetAdmin(say::SetAdmin { account: user.clone(), admin: true }),
-        "enable" => Operation::EnableAccount(user.clone()),
-        "reset-password" => {
-            let fresh = Rng::from_os().password();
-            password = Some(fresh.clone());
-            Operation::ResetPassword(say::ResetPassword { account: user.clone(), password: fresh })
-        }
-        _ => return refusal(StatusCode::NOT_FOUND, "no such order: make-admin, enable, reset-password"),
-    };
-    match node.operate(operator(from), operation).await {
-        Ok(_) => Json(json!({ "user": user, "one_time_password": password })).into_response(),
-        Err(failure) => {
-            let code = match (failure.kind(), failure.code.as_str()) {
-                (_, "no_such_user") => StatusCode::NOT_FOUND,
-                (Kind::Rejected, _) => StatusCode::CONFLICT,
-                _ => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            refusal(code, &failure.text)
+/// The operator, with the node that performs its orders on accounts. They are the way back to an
+/// account when no administrator can log in.
+pub struct Operator {
+    node: NodeHandle,
+    from: SocketAddr,
+}
+
+impl FromRequestParts<Arc<Shared>> for Operator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Operator, Response> {
+        let ConnectInfo(from) =
+            ConnectInfo::<SocketAddr>::from_request_parts(parts, shared).await.map_err(IntoResponse::into_response)?;
+        let running = Running::from_request_parts(parts, shared).await.map_err(IntoResponse::into_response)?;
+        match shared.guard.permits(&parts.headers) {
+            Ok(()) => Ok(Operator { node: running.node, from }),
+            Err((code, why)) => Err(refusal(code, &why)),
         }
     }
+}
+
+impl Operator {
+    async fn order(&self, user: &str, operation: Operation, password: Option<&str>) -> Response {
+        match self.node.operate(operator(self.from), operation).await {
+            Ok(_) => Json(json!({ "user": user, "one_time_password": password })).into_response(),
+            Err(failure) => {
+                let code = match (failure.kind(), failure.code.as_str()) {
+                    (_, "no_such_user") => StatusCode::NOT_FOUND,
+                    (Kind::Rejected, _) => StatusCode::CONFLICT,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                refusal(code, &failure.text)
+            }
+        }
+    }
+}
+
+/// `POST /v1/users/{user}/make-admin`.
+pub async fn make_admin(operator: Operator, Path(user): Path<String>) -> Response {
+    let operation = Operation::SetAdmin(say::SetAdmin { account: user.clone(), admin: true });
+    operator.order(&user, operation, None).await
+}
+
+/// `POST /v1/users/{user}/enable`.
+pub async fn enable(operator: Operator, Path(user): Path<String>) -> Response {
+    operator.order(&user, Operation::EnableAccount(user.clone()), None).await
+}
+
+/// `POST /v1/users/{user}/reset-password`.
+pub async fn reset_password(operator: Operator, Path(user): Path<String>) -> Response {
+    let password = Rng::from_os().password();
+    let operation = Operation::ResetPassword(say::ResetPassword { account: user.clone(), password: password.clone() });
+    operator.order(&user, operation, Some(&password)).await
 }
 
 pub(crate) fn refusal(code: StatusCode, why: &str) -> Response {

@@ -67,3 +67,32 @@ async fn the_commands_of_the_page_lead_to_a_first_message() {
     let text: Value = serde_json::from_str(said.split(NEXT).nth(3).unwrap_or_default()).expect("the history");
     assert_eq!(text["messages"][0]["body"]["text"], "hello");
 }
+
+/// The orders of operators share the port, and their paths begin as paths of the API do.
+#[tokio::test]
+async fn no_order_hides_a_request_of_the_document() {
+    let server = Server::started(1).await;
+    let ask = |method: &str, path: &str| {
+        let url = format!("http://{}{path}", server.addresses().http);
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-X", method, "-w", "\n%{http_code}", &url]).stdin(Stdio::null()).kill_on_drop(true);
+        async move {
+            let output = timeout(PATIENCE, curl.output()).await.expect("it ends").expect("curl runs");
+            let said = String::from_utf8(output.stdout).expect("text");
+            let (body, code) = said.rsplit_once('\n').expect("a code");
+            (body.to_owned(), code.to_owned())
+        }
+    };
+    let (document, _) = ask("GET", "/v1/openapi.json").await;
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let mut asked = 0;
+    for (path, methods) in paths.iter().filter(|(path, _)| path.contains('{')) {
+        for method in ["get", "post"].into_iter().filter(|method| methods.get(method).is_some()) {
+            let (body, code) = ask(&method.to_uppercase(), &path.replace(['{', '}'], "")).await;
+            assert_ne!(code, "405", "{method} {path}: {body}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 30, "{asked}");
+}

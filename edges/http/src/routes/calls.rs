@@ -119,7 +119,7 @@ async fn step(
 ) -> Result<Answer<Placed>, Problem> {
     let conversation = conversation_of_path(conversation)?;
     let call = wire::Call { request: key.bytes(), conversation: conversation.to_string(), step: Some(step) };
-    let ack = asker.perform(call).await.map_err(|problem| problem.under(key.id))?;
+    let ack = asker.perform(call).await.map_err(|problem| problem.of_meaning().under(key.id))?;
     if ack.duplicate && key.given {
         asker.is_the_same(conversation, Seq(ack.seq), &intent).await?;
     }

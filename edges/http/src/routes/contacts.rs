@@ -13,7 +13,7 @@ use crate::ids::{Id, user_of_path};
 use crate::json::Json;
 use crate::key::Key;
 use crate::problem::Problem;
-use crate::query::{Path, Query, limit};
+use crate::query::{Path, Query, limit, seq};
 
 #[derive(Serialize, ToSchema)]
 pub struct Contacts {
@@ -74,7 +74,7 @@ pub struct ContactQuery {
     #[param(value_type = Option<String>, pattern = "^[1-9][0-9]{0,15}$")]
     after: Option<String>,
     /// A version: the changes after it, in their order, also the relations that have ended.
-    #[param(value_type = Option<u64>, minimum = 1, maximum = 9007199254740991u64)]
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
     since: Option<u64>,
     #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     limit: Option<u32>,
@@ -86,7 +86,7 @@ pub struct ContactQuery {
 pub async fn list(asker: Asker, Query(query): Query<ContactQuery>) -> Result<Answer<Contacts>, Problem> {
     let limit = limit(query.limit, limits::PAGE_CONTACTS)?;
     let after = behind(query.after)?;
-    let list = wire::ListContacts { after, limit, since: query.since.unwrap_or_default() };
+    let list = wire::ListContacts { after, limit, since: seq("since", query.since.unwrap_or_default())? };
     let page = asker.perform(list).await?;
     Ok(Answer(Contacts {
         contacts: page.contacts.into_iter().map(Contact::from).collect(),

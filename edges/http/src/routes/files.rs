@@ -124,6 +124,7 @@ pub async fn show(
 #[utoipa::path(get, path = "/v1/files/{hash}", tag = "files",
     params(("hash" = String, Path, description = "The name of the file, 64 hexadecimal digits"), FileQuery,
         ("Range" = Option<String>, Header, description = "One range of bytes")),
+    security((), ("session" = [])),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 304, description = "The client has it"),

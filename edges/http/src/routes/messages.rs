@@ -136,7 +136,8 @@ pub async fn send(
 ) -> Result<Response, Problem> {
     if let Some(time) = message.deliver_at_ms {
         if message.after.is_some() {
-            return Err(Problem::bad_request("after: a scheduled message follows no other one, leave it out"));
+            let text = "after: a scheduled message follows no other one, leave it out";
+            return Err(Problem::bad_request(text).of_meaning());
         }
         let body = message.body()?;
         return scheduled::schedule(&asker, conversation_of_path(&conversation)?, key, body, time).await;

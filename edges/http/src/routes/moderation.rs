@@ -153,7 +153,8 @@ pub async fn transfer(
     key: Key,
     Json(heir): Json<Heir>,
 ) -> Result<Answer<Placed>, Problem> {
-    change_group(&asker, &conversation, key, Change::Transfer(heir.user.user()?)).await
+    let changed = change_group(&asker, &conversation, key, Change::Transfer(heir.user.user()?)).await;
+    changed.map_err(Problem::of_meaning)
 }
 
 /// Ends a group: it takes no message any more, and has no members. Owners may.

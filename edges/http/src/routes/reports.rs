@@ -10,17 +10,21 @@ use crate::ids::{Conversation, Id, conversation_of_path};
 use crate::json::{Json, whole_given};
 use crate::key::Key;
 use crate::problem::Problem;
+use crate::routes::messages::given;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// Of the message, with its `seq`. Absent: the user is reported.
-    #[schema(value_type = Option<Conversation>)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Conversation, required = false)]
     conversation: Option<String>,
     #[serde(default, deserialize_with = "whole_given")]
-    #[schema(minimum = 1, maximum = 9007199254740991u64)]
+    #[schema(value_type = u64, required = false, minimum = 1, maximum = 9007199254740991u64)]
     seq: Option<u64>,
     /// Without a message.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Id, required = false)]
     user: Option<Id>,
     #[schema(max_length = 1024)]
     reason: String,
@@ -37,7 +41,7 @@ pub async fn file(asker: Asker, key: Key, Json(report): Json<Report>) -> Result<
     let (conversation, seq, user_id) = match (conversation, seq, user) {
         (Some(conversation), Some(seq), None) => (conversation_of_path(&conversation)?.to_string(), seq, 0),
         (None, None, Some(user)) => (String::new(), 0, user.user()?),
-        _ => return Err(Problem::bad_request("name a conversation and a seq, or a user")),
+        _ => return Err(Problem::bad_request("name a conversation and a seq, or a user").of_meaning()),
     };
     let report = wire::Report { request: key.bytes(), conversation, seq, user_id, reason };
     asker.perform(report).await.map_err(|problem| problem.of_meaning().under(key.id))?;

@@ -43,6 +43,7 @@ pub struct NewSignal {
     kind: u64,
     /// In base64, at most 4096 bytes.
     #[serde(default)]
+    #[schema(max_length = 5464, pattern = "^[A-Za-z0-9+/]*={0,2}$")]
     payload: String,
     /// In a direct conversation: only to this device, as signals name it; 0: to all of the other
     /// user.
@@ -62,7 +63,8 @@ pub async fn send(
 ) -> Result<StatusCode, Problem> {
     // A kind above all that there can be is no kind.
     let kind = u32::try_from(new.kind).unwrap_or_default();
-    let payload = STANDARD.decode(&new.payload).map_err(|_| Problem::bad_request("payload: it is not base64"))?;
+    let payload = STANDARD.decode(&new.payload);
+    let payload = payload.map_err(|_| Problem::bad_request("payload: it is not base64").of_meaning())?;
     signal(&asker, &conversation, kind, payload.into(), new.device).await
 }
 
@@ -74,6 +76,7 @@ async fn signal(
     device: u64,
 ) -> Result<StatusCode, Problem> {
     let conversation = conversation_of_path(conversation)?.to_string();
-    asker.perform(wire::Signal { conversation, kind, payload, device }).await?;
+    let signal = wire::Signal { conversation, kind, payload, device };
+    asker.perform(signal).await.map_err(Problem::of_meaning)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -19,7 +19,7 @@ use troupe_core::{ClientMessageId, ConversationId, FileHash, Rejection, limits};
 use utoipa::ToSchema;
 
 use crate::asker::Asker;
-use crate::ids::conversation_of_path;
+use crate::ids::{Conversation, conversation_of_path};
 use crate::json::{Json, whole};
 use crate::key::{self, Key};
 use crate::problem::{Problem, UNSUPPORTED_MEDIA_TYPE, bad_tus_version};
@@ -49,6 +49,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUpload {
+    #[schema(value_type = Conversation)]
     conversation: String,
     #[schema(min_length = 1, max_length = 255)]
     name: String,
@@ -57,11 +58,11 @@ pub struct NewUpload {
     size: u64,
     /// The media type as the client sees it. The server judges by the first bytes.
     #[serde(default, rename = "type", deserialize_with = "given")]
-    #[schema(value_type = Option<String>, max_length = 255)]
+    #[schema(value_type = String, required = false, max_length = 255, pattern = "^[ -~]*$")]
     media_type: Option<String>,
     /// The name that the file must get, if the client has computed it.
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, pattern = "^[0-9a-f]{64}$")]
+    #[schema(value_type = String, required = false, pattern = "^[0-9a-f]{64}$")]
     hash: Option<String>,
 }
 
@@ -132,7 +133,7 @@ pub async fn options() -> Response {
 /// How far an upload has come.
 #[utoipa::path(head, path = "/v1/uploads/{upload}", tag = "files",
     params(("upload" = String, Path, description = "As it was begun"),
-        ("Tus-Resumable" = String, Header, description = "1.0.0")),
+        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$")),
     responses((status = 200, description = "In its headers: Upload-Offset, Upload-Length, and Troupe-File once it is whole")))]
 pub async fn state(asker: Asker, Path(upload): Path<String>, headers: HeaderMap) -> Response {
     let found = async {
@@ -162,7 +163,7 @@ pub async fn show(asker: Asker, Path(upload): Path<String>) -> Result<Answer<Beg
 #[utoipa::path(patch, path = "/v1/uploads/{upload}", tag = "files",
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
     params(("upload" = String, Path, description = "As it was begun"),
-        ("Tus-Resumable" = String, Header, description = "1.0.0"),
+        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$"),
         ("Upload-Offset" = u64, Header, description = "The bytes that are written already")),
     responses((status = 204, description = "Upload-Offset says how far it has come; Troupe-File names the file once it is whole")))]
 pub async fn write(asker: Asker, Path(upload): Path<String>, headers: HeaderMap, body: Body) -> Response {
@@ -175,7 +176,7 @@ pub async fn write(asker: Asker, Path(upload): Path<String>, headers: HeaderMap,
 /// Ends an upload. A file that has come of it stays.
 #[utoipa::path(delete, path = "/v1/uploads/{upload}", tag = "files",
     params(("upload" = String, Path, description = "As it was begun"),
-        ("Tus-Resumable" = String, Header, description = "1.0.0")),
+        ("Tus-Resumable" = String, Header, pattern = "^1\\.0\\.0$")),
     responses((status = 204, description = "It is gone")))]
 pub async fn cancel(asker: Asker, Path(upload): Path<String>, headers: HeaderMap) -> Response {
     let cancelled = async {

@@ -88,7 +88,7 @@ async fn a_call_is_refused_or_taken_back_and_groups_have_none() {
     let group = ann.group("The team", &[&bob.user]).await;
     for place in [group.as_str(), "everyone"] {
         let refused = ann.post(&format!("/v1/conversations/{place}/calls"), json!({})).await;
-        assert_eq!(refused.code(400), "bad_request", "{place}");
+        assert_eq!(refused.code(422), "bad_request", "{place}");
     }
     node.stop().await;
 }

@@ -111,7 +111,7 @@ async fn a_message_that_cannot_be_scheduled_is_refused_with_its_reason() {
         (json!({ "text": "", "deliver_at_ms": now + HOUR }), 400, "bad_request"),
         (json!({ "text": "when", "deliver_at_ms": -1 }), 400, "bad_request"),
         (json!({ "text": "when", "deliver_at_ms": "soon" }), 400, "bad_request"),
-        (json!({ "text": "when", "deliver_at_ms": now + HOUR, "after": KEY }), 400, "bad_request"),
+        (json!({ "text": "when", "deliver_at_ms": now + HOUR, "after": KEY }), 422, "bad_request"),
     ] {
         assert_eq!(ann.post(&path, message.clone()).await.code(status), code, "{message}");
     }

@@ -34,9 +34,9 @@ async fn typing_is_told_as_an_event_without_a_place() {
     let told = back.signal(async || assert_eq!(bob.post(&of("signals"), words.clone()).await.status, 204)).await;
     assert_eq!((told.text("user_id"), told.text("payload")), (bob.user.as_str(), "aGk="));
     for (wrong, status) in [
-        (json!({ "kind": 4 }), 400),
-        (json!({ "kind": 1, "payload": "?" }), 400),
-        (json!({ "kind": 4294967296u64 }), 400),
+        (json!({ "kind": 4 }), 422),
+        (json!({ "kind": 1, "payload": "?" }), 422),
+        (json!({ "kind": 4294967296u64 }), 422),
         (json!({ "kind": 1, "loud": true }), 400),
     ] {
         assert_eq!(bob.post(&of("signals"), wrong.clone()).await.code(status), "bad_request", "{wrong}");

@@ -15,7 +15,7 @@ use crate::ids::Id;
 use crate::json::Json;
 use crate::key::Key;
 use crate::problem::Problem;
-use crate::query::{Path, Query, limit};
+use crate::query::{Path, Query, limit, seq};
 
 #[derive(Serialize, ToSchema)]
 pub struct Reports {
@@ -60,7 +60,7 @@ impl From<wire::ReportRow> for ReportRow {
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// The last number of the page before.
-    #[param(value_type = Option<u64>, minimum = 1, maximum = 9007199254740991u64)]
+    #[param(value_type = Option<u64>, minimum = 0, maximum = 9007199254740991u64)]
     after: Option<u64>,
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100)]
     limit: Option<u32>,
@@ -71,7 +71,7 @@ pub struct ListQuery {
     responses((status = 200, body = Reports)))]
 pub async fn list(asker: Asker, Query(query): Query<ListQuery>) -> Result<Body<Reports>, Problem> {
     let limit = limit(query.limit, limits::PAGE_REPORTS)?;
-    let after = query.after.unwrap_or_default();
+    let after = seq("after", query.after.unwrap_or_default())?;
     match ask(&asker, Operation::ListReports(wire::ListReports { after, limit })).await? {
         Answer::Reports(page) => {
             Ok(Body(Reports { reports: page.reports.into_iter().map(ReportRow::from).collect(), more: page.more }))
