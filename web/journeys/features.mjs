@@ -197,7 +197,7 @@ export async function a_stranger_waits_where_the_user_wants_it({ demo, browser }
   await page.selectOption('[data-act="messages-from"]', "2");
   await until(async () => assert.equal((await shy.ask("GET", "/v1/me")).messages_from, "contacts"));
   await page.selectOption('[data-act="shown-to"]', "2");
-  await until(async () => assert.notEqual((await bob.ask("GET", `/v1/users/${name}`)).online, true));
+  await until(async () => assert.equal((await bob.ask("GET", `/v1/users/${name}/presence`)).online, false));
   // The profile, with a picture.
   await page.fill('dialog input[autocomplete="nickname"]', "Shy One");
   await page.click('.faces button:has-text("🦉")');
@@ -245,9 +245,8 @@ export async function a_group_is_led({ demo, browser }) {
   await page.selectOption('dialog label:has-text("Make invite links") select', "1");
   await page.click('dialog form button:has-text("Save")');
   await page.waitForSelector('.remark:has-text("Saved")');
-  const { settings, ...rest } = await bob.ask("GET", `/v1/conversations/${group}/settings`).catch(() => bob.ask("GET", `/v1/conversations/${group}`));
-  assert.equal((settings ?? rest).notice, "Meet at nine.");
-  // A member makes a link, as the owner has allowed; its code is a picture as well.
+  assert.equal((await bob.ask("GET", `/v1/conversations/${group}/settings`)).notice, "Meet at nine.");
+  // A link, and its picture.
   await page.click('dialog button:has-text("Make an invite link")');
   await page.waitForSelector('dialog svg[role="img"] path');
   const link = await page.inputValue("dialog input[readonly]");
@@ -296,5 +295,27 @@ export async function devices_and_the_password_are_managed({ demo, browser }) {
   await page.waitForSelector('.remark:has-text("The password is changed")');
   await assert.rejects(User.login(demo, name, "correct horse"), /wrong_credentials/);
   await User.login(demo, name, "battery staple");
+  await visitor.close();
+}
+
+export async function an_at_sign_offers_the_members({ demo, browser }) {
+  const [alice, bob, carol] = [await User.login(demo, "alice"), await User.login(demo, "bob"), await User.login(demo, "carol")];
+  const group = await alice.group(fresh("names "), [bob.id, carol.id]);
+  const visitor = await Visitor.of(browser);
+  const page = await visitor.open(demo.link("alice"));
+  await room(page, group);
+  await page.focus(".composer textarea");
+  await page.keyboard.type("hello @");
+  await until(async () => assert.equal(await page.locator("#mentions li").count(), 2));
+  await page.keyboard.type("car");
+  await until(async () => assert.equal(await page.locator("#mentions li").count(), 1));
+  await page.keyboard.press("Enter");
+  assert.equal(await page.inputValue(".composer textarea"), "hello @carol ");
+  await page.keyboard.type("and a@b.example");
+  assert.equal(await page.locator("#mentions").count(), 0);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector('.line.own:has-text("hello @carol")');
+  const { messages } = await carol.ask("GET", `/v1/conversations/${group}/messages?after=0`);
+  assert.deepEqual(messages.at(-1).mentions.map(Number), [Number(carol.id)]);
   await visitor.close();
 }

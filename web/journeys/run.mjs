@@ -11,6 +11,8 @@ import { Demo } from "./demo.mjs";
 import { launch } from "./page.mjs";
 
 const HELPERS = ["demo.mjs", "page.mjs", "run.mjs"];
+/** Milliseconds of one journey. */
+const MOST_MS = 180_000;
 const wanted = process.argv.slice(2);
 const files = readdirSync(import.meta.dirname ?? new URL(".", import.meta.url).pathname).filter((name) => name.endsWith(".mjs") && !HELPERS.includes(name));
 
@@ -27,8 +29,10 @@ const browser = await launch();
 let failed = 0;
 for (const [name, run] of journeys) {
   const begun = performance.now();
+  let timer;
   try {
-    await run({ demo, browser });
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`it did not end within ${MOST_MS} ms`)), MOST_MS)));
+    await Promise.race([run({ demo, browser }), late]);
     console.log(`ok      ${name} (${Math.round(performance.now() - begun)} ms)`);
   } catch (error) {
     failed += 1;
@@ -37,6 +41,8 @@ for (const [name, run] of journeys) {
       if (process.env.TROUPE_SHOTS) await page.screenshot({ path: `${process.env.TROUPE_SHOTS}/${name}-${at}.png` });
     }
     for (const context of browser.contexts()) await context.close();
+  } finally {
+    clearTimeout(timer);
   }
 }
 await browser.close();

@@ -1,7 +1,8 @@
 import { fileName, hex, type wire } from "troupe-chat";
 import { expect, test } from "vitest";
 import { Contacts } from "../src/core/contacts";
-import { nameOf, safeType } from "../src/core/files";
+import { fitting, queryOf, withName } from "../src/core/mentions";
+import { nameOf, plainName, plainType, safeType } from "../src/core/files";
 import { faceOf, referenceOf } from "../src/core/picture";
 import { qrOf } from "../src/core/qr";
 import { packed, unpacked } from "../src/core/talk";
@@ -40,6 +41,13 @@ test("only pictures, sound and films are shown by their types", () => {
   for (const type of ["image/svg+xml", "text/html", "application/pdf", "", "image/png\nX: y"]) expect(safeType(type)).toBe("application/octet-stream");
 });
 
+test("types and names are as the protocol takes them", () => {
+  expect(["audio/webm;codecs=opus", "", "strange", "image/png"].map(plainType)).toEqual(["audio/webm", "application/octet-stream", "application/octet-stream", "image/png"]);
+  expect(["a/b\\c\n.txt", "", "cat.png"].map(plainName)).toEqual(["a_b_c_.txt", "file", "cat.png"]);
+  const long = plainName(`${"中".repeat(100)}.txt`);
+  expect([new TextEncoder().encode(long).length <= 255, long.endsWith(".txt")]).toEqual([true, true]);
+});
+
 test("a description of a call survives packing, and nothing else is one", async () => {
   const description = { call: 7, type: "offer", sdp: "v=0\r\n".repeat(2_000) } as const;
   const payload = await packed(description);
@@ -66,4 +74,13 @@ test("a late push of a contact changes nothing, and an ended relation leaves the
 test("sizes and lengths", () => {
   expect([0, 999, 1_000, 1_440_000, 104_857_600].map((size) => sizeText("en", size))).toEqual(["0 B", "999 B", "1 KB", "1.4 MB", "105 MB"]);
   expect([0, 5_000, 65_000, 600_000].map(lengthText)).toEqual(["0:00", "0:05", "1:05", "10:00"]);
+});
+
+test("an @ asks for a name, and one within an address does not", () => {
+  const at = (text: string): string | undefined => queryOf(text, text.length)?.prefix;
+  expect(["@", "hi @ca", "你好@张", "a@b.example", "hi @ca ", "no sign"].map(at)).toEqual(["", "ca", "张", undefined, undefined, undefined]);
+  const names = ["oscar", "Carol", "bob"].map((name) => ({ name }));
+  expect([fitting(names, "car", 6), fitting(names, "", 2)].map((all) => all.map(({ name }) => name))).toEqual([["Carol", "oscar"], ["bob", "Carol"]]);
+  const query = queryOf("hi @ca there", 6);
+  expect(query && withName("hi @ca there", query, "carol")).toEqual({ text: "hi @carol there", caret: 10 });
 });

@@ -1,11 +1,12 @@
 /** Files of conversations: those that this tab sends, and those that it has read. */
 
-import { type Client, fileName, hex, type NewBody, randomId, type SendOptions, TroupeError, type wire } from "troupe-chat";
+import { type Client, fileName, hex, type NewBody, Overloaded, randomId, type SendOptions, TroupeError, type wire } from "troupe-chat";
 import { type Media, mediaOf } from "./media";
 import { Value } from "./value";
 
 /** Bytes of one write; the protocol has the same chunk. */
 const CHUNK = 65_536;
+const NAME_BYTES = 255;
 /** Bytes of files that the tab keeps when nothing shows them. */
 const MOST = 64 * 1024 * 1024;
 /** Milliseconds between two attempts while no node answers. */
@@ -138,7 +139,7 @@ export class Files {
     try {
       const media = await mediaOf(file);
       const content = new Uint8Array(await file.arrayBuffer());
-      const attachment = await this.put(job, job.ids[0], upload.conversation, file.name, file.type, content, (durable) => this.change(id, { durable }));
+      const attachment = await this.put(job, job.ids[0], upload.conversation, plainName(file.name), file.type, content, (durable) => this.change(id, { durable }));
       let preview = new Uint8Array(0);
       if (media.is === "image" && media.preview !== undefined) {
         const small = new Uint8Array(await media.preview.arrayBuffer());
@@ -174,7 +175,8 @@ export class Files {
           return await ask();
         } catch (error) {
           if (!(error instanceof TroupeError) || !error.transient || job.isCancelled) throw error;
-          await new Promise((resolve) => setTimeout(resolve, AGAIN));
+          const pause = error instanceof Overloaded ? error.retryAfterMs : AGAIN;
+          await new Promise((resolve) => setTimeout(resolve, pause));
         }
       }
     };
@@ -210,8 +212,17 @@ export class Files {
 }
 
 /** A type as the protocol takes it: `audio/webm;codecs=opus` has parameters. */
-function plainType(type: string): string {
-  return /^[\w.+-]+\/[\w.+-]+/.exec(type)?.[0] ?? "";
+export function plainType(type: string): string {
+  return /^[a-z0-9][\w.+-]*\/[a-z0-9][\w.+-]*/i.exec(type)?.[0] ?? "application/octet-stream";
+}
+
+/** A name as the protocol takes it: no path, and of at most 255 bytes. */
+export function plainName(name: string): string {
+  // Control characters and separators of paths.
+  let plain = name.replace(/[\p{Cc}/\\]/gu, "_");
+  const encoder = new TextEncoder();
+  while (encoder.encode(plain).length > NAME_BYTES) plain = [...plain].slice(1).join("");
+  return plain === "" ? "file" : plain;
 }
 
 function bodyOf(file: wire.Attachment, media: Media, preview: Uint8Array, { caption = "", voiceMs }: Options): NewBody {
