@@ -70,7 +70,7 @@ const KNOWN: [(Bug, u64); 59] = [
     (Bug::BlockNotSent, 13),
     (Bug::ContactOneSided, 13),
     (Bug::CallTwoWinners, 3),
-    (Bug::SignalUnchecked, 3),
+    (Bug::SignalUnchecked, 10),
     (Bug::SameFileCollected, 10),
     (Bug::EditByAnother, 28),
     (Bug::RecallKeepsContent, 28),
