@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use troupe_core::ConversationId;
+use troupe_core::record::Bot;
 
 use crate::address::Address;
 use crate::budgets::Payer;
@@ -67,6 +68,10 @@ impl Connection {
 
     /// Pushes go to `sink` from now on, so the answer to the login is queued before.
     pub fn attach(&self, caller: &Caller, sink: Arc<dyn Sink>) {
+        // Without the scope for reading nothing is pushed.
+        if caller.bot.as_ref().is_some_and(|bot| !bot.may(Bot::READ)) {
+            return;
+        }
         let (id, session) = (self.id(), caller.session.clone());
         let router = &self.service.context.router;
         router.tell_fanout(FanoutMsg::Attach { id, session, sink });

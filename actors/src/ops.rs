@@ -14,8 +14,10 @@ pub mod admin;
 pub mod call;
 pub mod cancel_scheduled;
 pub mod cancel_upload;
+pub mod change_bot;
 pub mod change_contact;
 pub mod change_group;
+pub mod change_hook;
 pub mod change_password;
 pub mod change_presence;
 pub mod change_profile;
@@ -31,8 +33,11 @@ pub mod get_upload;
 pub mod get_users;
 pub mod list_bans;
 pub mod list_blocks;
+pub mod list_bots;
 pub mod list_contacts;
 pub mod list_conversations;
+pub mod list_dead;
+pub mod list_hooks;
 pub mod list_invitations;
 pub mod list_links;
 pub mod list_members;
@@ -43,6 +48,7 @@ pub mod login;
 pub mod logout;
 pub mod mark_read;
 pub mod passwordless;
+pub mod post_hook;
 pub mod preview_link;
 pub mod react;
 pub mod read_file;
@@ -53,6 +59,7 @@ pub mod report;
 pub mod resume;
 pub mod revoke_session;
 pub mod schedule;
+pub mod scopes;
 pub mod send;
 pub mod show_contact;
 pub mod show_file;
@@ -314,6 +321,8 @@ operations! {
         CreateUpload create_upload: Upload;
         WriteChunk write_chunk: Upload;
         CancelUpload cancel_upload: Done;
+        ChangeBot change_bot: Bot;
+        ChangeHook change_hook: Hook;
     }
     // The leader of a shard performs these.
     leader {
@@ -339,6 +348,9 @@ operations! {
         ShowFile show_file: File;
         ReadFile read_file: FilePart;
         CheckFileLink check_file_link: Done;
+        ListBots list_bots: Bots;
+        ListHooks list_hooks: Hooks;
+        ListDead list_dead: DeadEvents;
     }
 }
 

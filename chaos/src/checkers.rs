@@ -9,6 +9,7 @@ pub mod device_order;
 pub mod durable;
 pub mod edits;
 pub mod exactly_once;
+pub mod hooks;
 pub mod keys;
 pub mod moderation;
 pub mod one_order;
@@ -76,10 +77,12 @@ pub enum Promise {
     Edits,
     /// The content of a recalled message is on no replica and in no page.
     Recalls,
+    /// The receiver of a hook gets each event of the conversation, in order.
+    Hooks,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 19] = [
+    pub const ALL: [Promise; 20] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -99,6 +102,7 @@ impl Promise {
         Promise::Attachments,
         Promise::Edits,
         Promise::Recalls,
+        Promise::Hooks,
     ];
 
     /// The promise in words.
@@ -123,6 +127,7 @@ impl Promise {
             Promise::Attachments => "acknowledged files are on every replica, byte for byte",
             Promise::Edits => "only its sender edits a message, whose present state is the last edit",
             Promise::Recalls => "the content of a recalled message is on no replica and in no page",
+            Promise::Hooks => "receivers of hooks get each event at least once, in order",
         }
     }
 }
@@ -148,7 +153,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 19] = [
+pub const ALL: [Checker; 20] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -168,6 +173,7 @@ pub const ALL: [Checker; 19] = [
     ("attachments", attachments::check),
     ("edits", edits::check),
     ("recalls", recalls::check),
+    ("hooks", hooks::check),
 ];
 
 /// Runs every checker.

@@ -67,7 +67,9 @@ impl OnlineChecks {
             | Record::Cancel { .. }
             | Record::Contact { .. }
             | Record::Upload { .. }
-            | Record::Download { .. } => {}
+            | Record::Download { .. }
+            | Record::HookMade { .. }
+            | Record::HookTaken { .. } => {}
         }
     }
 

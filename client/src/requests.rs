@@ -3,11 +3,13 @@
 //! Each request is safe to repeat, reads by nature and changes by their request id. It is repeated
 //! at any node that answers, until the client's patience ends.
 
+mod bots;
 mod calls;
 mod changes;
 mod contacts;
 mod files;
 mod history;
+mod hooks;
 mod links;
 mod moderation;
 mod profile;
@@ -32,6 +34,7 @@ use crate::error::{Error, Result};
 pub use contacts::*;
 pub use files::*;
 pub use history::*;
+pub use hooks::*;
 pub use links::*;
 pub use moderation::*;
 pub use profile::*;

@@ -2,9 +2,11 @@
 //! move.
 
 mod account;
+mod bot;
 mod contact;
 mod due;
 mod file;
+mod hook;
 mod import;
 mod profile;
 mod report;
@@ -16,9 +18,11 @@ use crate::record::Report;
 
 pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
+pub use bot::{BotChange, ChangeBot};
 pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
 pub use file::{CancelUpload, CreateUpload, WriteChunk};
+pub use hook::{AdvanceHook, ChangeHook, GivenUp, HookChange, PostHook};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use profile::{ChangeProfile, ProfileChange};
@@ -40,6 +44,7 @@ pub enum Command {
     ChangeAccount(Box<ChangeAccount>),
     TouchSession(TouchSession),
     ChangeProfile(Box<ChangeProfile>),
+    ChangeBot(Box<ChangeBot>),
     NoteSeen(NoteSeen),
     ShowPresence(ShowPresence),
     ChangeContact(Box<ChangeContact>),
@@ -70,6 +75,9 @@ pub enum Command {
     CreateUpload(Box<CreateUpload>),
     WriteChunk(Box<WriteChunk>),
     CancelUpload(CancelUpload),
+    ChangeHook(Box<ChangeHook>),
+    PostHook(Box<PostHook>),
+    AdvanceHook(Box<AdvanceHook>),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -95,6 +103,10 @@ boxed!(
     Import,
     Schedule,
     ChangeProfile,
+    ChangeBot,
+    ChangeHook,
+    PostHook,
+    AdvanceHook,
     ChangeContact,
     HearContact,
     FileReport,
@@ -114,6 +126,7 @@ impl Command {
             Command::ChangeAccount(c) => c.user.slot(),
             Command::TouchSession(c) => c.user.slot(),
             Command::ChangeProfile(c) => c.user.slot(),
+            Command::ChangeBot(c) => c.owner.slot(),
             Command::NoteSeen(c) => c.user.slot(),
             Command::ShowPresence(c) => c.user.slot(),
             Command::FileReport(_) | Command::CloseReport(_) => Report::slot(),
@@ -135,6 +148,9 @@ impl Command {
             Command::CreateUpload(c) => c.conversation.slot(),
             Command::WriteChunk(c) => c.conversation.slot(),
             Command::CancelUpload(c) => c.conversation.slot(),
+            Command::ChangeHook(c) => c.conversation.slot(),
+            Command::PostHook(c) => c.conversation.slot(),
+            Command::AdvanceHook(c) => c.conversation.slot(),
         }
     }
 }
@@ -158,11 +174,15 @@ impl Command {
             Command::AdvanceCursors(_) => false,
             // A user has one profile, and the number of reports is bounded.
             Command::ChangeProfile(_) | Command::FileReport(_) | Command::CloseReport(_) => false,
+            Command::ChangeBot(c) => matches!(c.change, BotChange::Create { .. }),
             Command::NoteSeen(_) | Command::ShowPresence(_) => false,
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
             Command::CreateUpload(_) | Command::WriteChunk(_) => true,
+            Command::PostHook(_) => true,
+            // Hooks, and the events that they hold, are bounded.
+            Command::ChangeHook(_) | Command::AdvanceHook(_) => false,
             // It frees space.
             Command::CancelUpload(_) => false,
             // Consequences of earlier commits.

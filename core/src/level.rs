@@ -109,6 +109,7 @@ impl Command {
             | Command::CancelScheduled(_)
             | Command::RunDue(_)
             | Command::ChangeProfile(_)
+            | Command::ChangeBot(_)
             | Command::NoteSeen(_)
             | Command::ShowPresence(_)
             | Command::ChangeContact(_)
@@ -119,7 +120,10 @@ impl Command {
             | Command::CloseReport(_)
             | Command::CreateUpload(_)
             | Command::WriteChunk(_)
-            | Command::CancelUpload(_) => Level::SECOND,
+            | Command::CancelUpload(_)
+            | Command::ChangeHook(_)
+            | Command::PostHook(_)
+            | Command::AdvanceHook(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

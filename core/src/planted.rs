@@ -177,12 +177,16 @@ pub enum Bug {
     EditByAnother,
     /// Keep the contents of a recalled message and of its edits.
     RecallKeepsContent,
+    /// Commit the cursor of a hook before its receiver has the events.
+    HookCursorEarly,
+    /// Pass over each fifth event of a hook.
+    HookSkipsOne,
     /// Show the presence of a user that hides it.
     PresenceShown,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 64] = [
+    pub const ALL: [Bug; 66] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -246,6 +250,8 @@ impl Bug {
         Bug::SameFileCollected,
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
+        Bug::HookCursorEarly,
+        Bug::HookSkipsOne,
         Bug::PresenceShown,
     ];
 
@@ -315,6 +321,8 @@ impl Bug {
             Bug::SameFileCollected => "same-file-collected",
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
+            Bug::HookCursorEarly => "hook-cursor-early",
+            Bug::HookSkipsOne => "hook-skips-one",
             Bug::PresenceShown => "presence-shown",
         }
     }

@@ -5,6 +5,7 @@
 
 mod changes;
 mod files;
+mod hooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -56,6 +57,8 @@ pub struct Seen {
     pub scheduled: BTreeSet<ConversationId>,
     /// Conversations with uploads.
     pub files: BTreeSet<ConversationId>,
+    /// Hooks that were made.
+    pub hooks: BTreeSet<troupe_core::record::HookKey>,
     /// Users that were let in by each invite link for one user.
     pub joined: BTreeMap<String, BTreeSet<UserId>>,
     /// Ids of the invitation codes that a guest was refused with.

@@ -64,6 +64,8 @@ pub struct Society {
     pub scheduling: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,
+    /// The busy group has an outgoing hook.
+    pub hooks: bool,
     /// Users that come and go by the invite links that this owner makes.
     pub guests: usize,
     /// Users that ask each other for contacts and block each other.
@@ -159,6 +161,9 @@ const CONTACTS: (u64, u64) = (10, 3);
 /// The same for files.
 const FILES: (u64, u64) = (17, 10);
 
+/// The same for hooks.
+const HOOKS: (u64, u64) = (20, 14);
+
 /// The same for edits and recalls.
 const CHANGES: (u64, u64) = (15, 13);
 
@@ -217,6 +222,7 @@ impl Plan {
             plan.society.acquaintances = 3;
         }
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
+        plan.society.hooks = seed % HOOKS.0 == HOOKS.1;
         plan.society.changes = seed % CHANGES.0 == CHANGES.1;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {

@@ -5,6 +5,7 @@ mod attachments;
 mod calls;
 mod changes;
 mod contacts;
+mod hooks;
 mod keys;
 mod moderation;
 mod reactions;

@@ -12,7 +12,7 @@ use crate::machine::Step;
 use crate::record::Conversation;
 
 /// The refusals of commands that are no intents.
-const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS];
+const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS, hook::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {

@@ -85,7 +85,7 @@ impl Step<'_> {
     pub(super) fn touch_session(&mut self, c: &TouchSession) -> Outcome {
         let held = self.state.get::<Session>(&(c.user, c.device.clone())).filter(|held| held.token == c.token);
         let Some(mut session) = held else { return Ok(Reply::SessionTouched { open: false }) };
-        if !c.live && has_expired(&session, self.now.0, c.idle_ms) {
+        if !c.live && has_expired(&session, self.now.0, c.idle_ms) && !self.is_bot(c.user) {
             self.end_session(c.user, &session, Ending::Expired);
             return Ok(Reply::SessionTouched { open: false });
         }

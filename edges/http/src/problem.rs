@@ -178,6 +178,8 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "link_expired"
             | "not_taken"
             | "contact_blocked"
+            | "not_for_bots"
+            | "bad_hook"
             | "bad_file_link",
         ) => StatusCode::FORBIDDEN,
         (
@@ -193,6 +195,9 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             | "no_such_scheduled"
             | "no_such_contact"
             | "no_such_report"
+            | "no_such_bot"
+            | "no_such_hook"
+            | "no_dead_event"
             | "no_such_upload"
             | "no_such_file",
         ) => StatusCode::NOT_FOUND,
@@ -202,7 +207,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             _,
             "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
-            | "bad_thread" | "bad_file_name" | "wrong_hash",
+            | "bad_thread" | "bad_hook_url" | "bad_file_name" | "wrong_hash",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

@@ -16,8 +16,9 @@ use troupe_core::feature::{
 };
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
-    AuditRow, Block, Contact, ContactBook, Conversation, Cursor, File, FileUsage, Gate, InboxEntry, Invitation, Invite,
-    Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Seen, Session, Upload, User,
+    AuditRow, Block, Bot, Contact, ContactBook, Conversation, Cursor, DeadEvent, File, FileUsage, Gate, Hook,
+    InboxEntry, Invitation, Invite, Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Seen,
+    Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -51,16 +52,19 @@ kept!(
     AuditRow,
     Ban,
     Block,
+    Bot,
     Contact,
     ContactBook,
     Conversation,
     Cursor,
+    DeadEvent,
     Event,
     Gate,
     File,
     FileUsage,
     GroupLink,
     GroupProfile,
+    Hook,
     InboxEntry,
     Invitation,
     Invite,

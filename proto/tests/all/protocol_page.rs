@@ -109,10 +109,16 @@ fn every_code_is_explained() {
         .chain(signal::REFUSALS.map(|of| of.code))
         .chain(Intent::refusals().map(|of| of.code))
         .chain(
-            [machine::import::REFUSALS, machine::file::REFUSALS, machine::contact::REFUSALS, machine::report::REFUSALS]
-                .concat()
-                .into_iter()
-                .map(|of| of.code),
+            [
+                machine::import::REFUSALS,
+                machine::file::REFUSALS,
+                machine::contact::REFUSALS,
+                machine::report::REFUSALS,
+                machine::bot::REFUSALS,
+            ]
+            .concat()
+            .into_iter()
+            .map(|of| of.code),
         )
         .chain(Refusal::ALL.map(Refusal::code))
         .chain(others)

@@ -28,6 +28,7 @@ import {
 } from "./json.js";
 import { CHUNK_BYTES } from "./limits.js";
 import type { ClientRequest, ServerMessage } from "./line.js";
+import { hookCallOf } from "./hook-calls.js";
 import { peopleCallOf } from "./people-calls.js";
 import * as wire from "./wire.js";
 
@@ -185,6 +186,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
     }
     case "admin":
       return adminCallOf(request.value);
+    case "changeBot":
+    case "listBots":
+    case "changeHook":
+    case "listHooks":
+    case "listDead": {
+      const found = hookCallOf(request);
+      return found === undefined ? undefined : one(...found);
+    }
     case "changePresence":
     case "changeProfile":
     case "showProfile":

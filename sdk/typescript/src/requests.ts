@@ -23,7 +23,8 @@ import {
 import type { Acked } from "./items.js";
 import * as limits from "./limits.js";
 import type { Request } from "./line.js";
-import { type Change, PeopleRequests, requestId } from "./people.js";
+import { HookRequests } from "./hooks.js";
+import { type Change, requestId } from "./people.js";
 import { TYPING } from "./signals.js";
 import { sha256 } from "./sha256.js";
 import type * as wire from "./wire.js";
@@ -40,7 +41,7 @@ export interface HistoryPage {
   readonly states: ReadonlyMap<Seq, wire.MessageState>;
 }
 
-export abstract class Requests extends PeopleRequests {
+export abstract class Requests extends HookRequests {
   /** Asks the present node once. For requests that must not be repeated, and whose answer says nothing. */
   protected abstract once(request: Request): Promise<void>;
   protected abstract readonly isKicked: boolean;

@@ -11,8 +11,8 @@
 //! ends the workload, send their final messages, and fall silent.
 //! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
 //! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
-//! messages. A [`sharer`] uploads files. They act until the simulation ends the workload, send
-//! their final messages, and fall silent.
+//! messages. A [`sharer`] uploads files, and a [`hook_maker`] makes a hook. They act until the
+//! simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -24,6 +24,7 @@ mod device;
 mod device_store;
 mod group_owner;
 mod guest;
+mod hook_maker;
 mod key_repeater;
 mod moderator;
 mod planner;
@@ -286,6 +287,10 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.files && here(number) {
         tokio::spawn(sharer::live(workload.clone(), number, 1));
+    }
+    let number = next();
+    if workload.plan.society.hooks && here(number) {
+        tokio::spawn(hook_maker::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

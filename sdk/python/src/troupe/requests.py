@@ -19,7 +19,7 @@ from .event import TEXT, Event, of_wire
 from .event import Message as Body
 from .ids import ClientMessageId, ConversationId, Seq, UserId, conversation_id, order
 from .incoming import Acked, Kicked, State
-from .people import PeopleRequests
+from .hooks import HookRequests
 from .signals import TYPING
 
 _M = TypeVar("_M", bound=Message)
@@ -38,7 +38,7 @@ class HistoryPage:
     states: dict[Seq, wire.MessageState]
 
 
-class Requests(PeopleRequests):
+class Requests(HookRequests):
     @abstractmethod
     async def once(self, message: Message, answer: type[_M]) -> _M:
         """Asks the present node once. For requests that must not be repeated."""
