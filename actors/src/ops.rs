@@ -28,6 +28,7 @@ pub mod fetch;
 pub mod find_users;
 pub mod get_conversations;
 pub mod get_upload;
+pub mod get_usage;
 pub mod get_users;
 pub mod list_bans;
 pub mod list_blocks;
@@ -46,6 +47,7 @@ pub mod passwordless;
 pub mod preview_link;
 pub mod react;
 pub mod read_file;
+pub mod read_preview;
 pub mod recall_message;
 pub mod register;
 pub mod repeat;
@@ -336,8 +338,10 @@ operations! {
         PreviewLink preview_link: LinkPreview;
         ListScheduled list_scheduled: ScheduledList;
         GetUpload get_upload: Upload;
+        GetUsage get_usage: Usage;
         ShowFile show_file: File;
         ReadFile read_file: FilePart;
+        ReadPreview read_preview: Preview;
         CheckFileLink check_file_link: Done;
     }
 }

@@ -8,6 +8,7 @@ mod file;
 mod import;
 mod profile;
 mod report;
+mod room;
 mod seen;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
@@ -18,11 +19,12 @@ pub use crate::feature::{Append, Intent};
 pub use account::{AccountChange, ChangeAccount, ChangeInvite, CreateAccount, InviteChange, RecordAct, TouchSession};
 pub use contact::{ChangeContact, ContactAct, HearContact, SetGate, SettleContacts, SettledContact};
 pub use due::{CancelScheduled, RunDue, Schedule};
-pub use file::{CancelUpload, CreateUpload, WriteChunk};
+pub use file::{CancelUpload, CreateUpload, KeepPreview, WriteChunk};
 pub(crate) use import::IMPORTER;
 pub use import::{Destination, Import};
 pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
+pub use room::{HearRoom, ReserveRoom, SettleRooms, SettledRoom};
 pub use seen::{NoteSeen, ShowPresence};
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
@@ -47,6 +49,9 @@ pub enum Command {
     HearContact(Box<HearContact>),
     /// Other shards have committed these versions of contacts.
     SettleContacts(SettleContacts),
+    ReserveRoom(Box<ReserveRoom>),
+    /// The shard of a conversation relays how much room the user takes there.
+    HearRoom(Box<HearRoom>),
 
     // In the slot of the invitation.
     ChangeInvite(Box<ChangeInvite>),
@@ -70,6 +75,9 @@ pub enum Command {
     CreateUpload(Box<CreateUpload>),
     WriteChunk(Box<WriteChunk>),
     CancelUpload(CancelUpload),
+    KeepPreview(Box<KeepPreview>),
+    /// The shards of users have committed these versions.
+    SettleRooms(SettleRooms),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -100,7 +108,10 @@ boxed!(
     FileReport,
     CloseReport,
     CreateUpload,
-    WriteChunk
+    WriteChunk,
+    ReserveRoom,
+    HearRoom,
+    KeepPreview
 );
 
 impl Command {
@@ -120,6 +131,9 @@ impl Command {
             Command::ChangeContact(c) => c.user.slot(),
             Command::HearContact(c) => c.user.slot(),
             Command::SettleContacts(c) => c.slot,
+            Command::ReserveRoom(c) => c.user.slot(),
+            Command::HearRoom(c) => c.user.slot(),
+            Command::SettleRooms(c) => c.slot,
             Command::SetGate(c) => c.conversation.slot(),
             Command::ChangeInvite(c) => c.id.slot(),
             Command::RecordAct(c) => c.slot,
@@ -135,6 +149,7 @@ impl Command {
             Command::CreateUpload(c) => c.conversation.slot(),
             Command::WriteChunk(c) => c.conversation.slot(),
             Command::CancelUpload(c) => c.conversation.slot(),
+            Command::KeepPreview(c) => c.conversation.slot(),
         }
     }
 }
@@ -162,7 +177,9 @@ impl Command {
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
-            Command::CreateUpload(_) | Command::WriteChunk(_) => true,
+            Command::CreateUpload(_) | Command::WriteChunk(_) | Command::ReserveRoom(_) => true,
+            Command::KeepPreview(_) => true,
+            Command::HearRoom(_) | Command::SettleRooms(_) => false,
             // It frees space.
             Command::CancelUpload(_) => false,
             // Consequences of earlier commits.

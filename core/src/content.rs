@@ -111,8 +111,7 @@ contents! {
 }
 
 impl Content {
-    /// The hashes of all files that it refers to. The files must be durable before an event may
-    /// refer to them; the place for that check is before the append.
+    /// The hashes of all files that it refers to.
     pub fn files(&self) -> Vec<&Bytes> {
         let (file, preview) = match self {
             Content::Image(image) => (image.file.as_ref(), Some(&image.preview)),

@@ -119,7 +119,11 @@ impl Command {
             | Command::CloseReport(_)
             | Command::CreateUpload(_)
             | Command::WriteChunk(_)
-            | Command::CancelUpload(_) => Level::SECOND,
+            | Command::CancelUpload(_)
+            | Command::KeepPreview(_)
+            | Command::ReserveRoom(_)
+            | Command::HearRoom(_)
+            | Command::SettleRooms(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

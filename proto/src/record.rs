@@ -19,6 +19,7 @@ mod import;
 mod parts;
 mod people;
 mod report;
+mod room;
 mod seen;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};

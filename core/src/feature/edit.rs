@@ -70,6 +70,7 @@ impl Step<'_> {
         if edits.seqs.len() >= limits::EDITS_PER_MESSAGE {
             return Err(TOO_MANY_EDITS.into());
         }
+        self.check_files(append, body)?;
         Ok(EventKind::Edited { to, body: body.clone() })
     }
 
@@ -78,5 +79,6 @@ impl Step<'_> {
         let mut edits = self.state.get::<Edits>(&key).unwrap_or_default();
         edits.seqs.push(event.seq.0);
         self.state.put(&key, &edits);
+        self.refer_to_files(conversation, event);
     }
 }

@@ -39,6 +39,7 @@ impl Step<'_> {
                 }
                 Work::Call { conversation, call } => self.end_call_by_time(conversation, call),
                 Work::Upload { conversation, owner, id } => self.expire_upload(conversation, owner, id),
+                Work::Room { user, conversation, upload } => self.release_room(user, conversation, upload),
                 Work::File { conversation, file } => self.drop_file(conversation, file, key.at),
                 Work::Chunks { conversation, number, next, end } => {
                     self.drop_chunks(conversation, number, next, end, key.at);

@@ -38,7 +38,7 @@ macro_rules! about {
 }
 
 /// Every table of applied state. Their tags are on disk: never reuse one.
-const ALL: [About; 47] = about![
+const ALL: [About; 52] = about![
     Counter,
     InboxEntry,
     Invitation,
@@ -83,8 +83,13 @@ const ALL: [About; 47] = about![
     Upload,
     File,
     FileUsage,
+    OwedRoom,
+    Room,
+    RoomUsed,
+    RoomReserved,
     ChunkHash,
     Chunk,
+    Preview,
     Event,
 ];
 
@@ -183,6 +188,7 @@ proptest! {
         let file = FileHash([seq.0 as u8; 32]);
         let works = [
             Work::Upload { conversation, owner: user, id: request },
+            Work::Room { user, conversation, upload: request },
             Work::File { conversation, file },
             Work::Chunks { conversation, number, next: seq.0, end: number },
         ];
@@ -192,7 +198,12 @@ proptest! {
         is_own::<Upload>(&(conversation, user, request));
         is_own::<File>(&(conversation, file));
         is_own::<FileUsage>(&(conversation, user));
+        is_own::<OwedRoom>(&(conversation, user));
+        is_own::<Room>(&user);
+        is_own::<RoomUsed>(&(user, conversation));
+        is_own::<RoomReserved>(&(user, conversation, request));
         is_own::<ChunkHash>(&(conversation, seq.0, number));
+        is_own::<Preview>(&(conversation, file));
         is_own::<Chunk>(&(conversation, seq.0, number));
     }
 

@@ -57,6 +57,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(files::read))
         .routes(routes!(files::show))
         .routes(routes!(files::link))
+        .routes(routes!(files::usage))
+        .routes(routes!(files::preview))
         .routes(routes!(events::follow))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::show, conversations::change, conversations::leave))

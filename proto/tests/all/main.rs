@@ -17,7 +17,8 @@ use troupe_core::feature::{
 use troupe_core::form::DecodeError;
 use troupe_core::record::{
     AuditRow, Block, Contact, ContactBook, Conversation, Cursor, File, FileUsage, Gate, InboxEntry, Invitation, Invite,
-    Member, OutboxRow, OwedContact, Profile, Report, ReportBook, Reservation, Seen, Session, Upload, User,
+    Member, OutboxRow, OwedContact, OwedRoom, Profile, Report, ReportBook, Reservation, Room, RoomReserved, RoomUsed,
+    Seen, Session, Upload, User,
 };
 use troupe_core::{Command, Event};
 use troupe_proto::StampedBatch;
@@ -68,6 +69,7 @@ kept!(
     Mute,
     OutboxRow,
     OwedContact,
+    OwedRoom,
     OwnReactions,
     Edits,
     Profile,
@@ -75,6 +77,9 @@ kept!(
     Report,
     ReportBook,
     Reservation,
+    Room,
+    RoomReserved,
+    RoomUsed,
     Scheduled,
     ScheduledCount,
     Seen,

@@ -109,10 +109,17 @@ fn every_code_is_explained() {
         .chain(signal::REFUSALS.map(|of| of.code))
         .chain(Intent::refusals().map(|of| of.code))
         .chain(
-            [machine::import::REFUSALS, machine::file::REFUSALS, machine::contact::REFUSALS, machine::report::REFUSALS]
-                .concat()
-                .into_iter()
-                .map(|of| of.code),
+            [
+                machine::import::REFUSALS,
+                machine::file::REFUSALS,
+                machine::room::REFUSALS,
+                machine::preview::REFUSALS,
+                machine::contact::REFUSALS,
+                machine::report::REFUSALS,
+            ]
+            .concat()
+            .into_iter()
+            .map(|of| of.code),
         )
         .chain(Refusal::ALL.map(Refusal::code))
         .chain(others)

@@ -249,6 +249,16 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const path = uploadPath(request.value.conversation, request.value.upload);
       return one({ method: "DELETE", path, headers: TUS }, () => DONE);
     }
+    case "readPreview": {
+      const { conversation, hash } = request.value;
+      const call: Call = { ...get(`/v1/files/${hex(hash)}/preview`, { conversation }), raw: true };
+      return one(call, ({ content }) => ({ case: "preview", value: { content: content as Uint8Array<ArrayBuffer> } }));
+    }
+    case "getUsage":
+      return one(get("/v1/me/usage"), ({ bytes, reserved_bytes, most_bytes }) => ({
+        case: "usage",
+        value: { bytes: numberOf(bytes), reservedBytes: numberOf(reserved_bytes), mostBytes: numberOf(most_bytes) },
+      }));
     case "showFile": {
       const { conversation, hash } = request.value;
       return one(get(`/v1/files/${hex(hash)}/info`, { conversation }), ({ name, type, size, by, time_ms, expires_ms }) => ({

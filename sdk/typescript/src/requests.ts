@@ -385,6 +385,17 @@ export abstract class Requests extends PeopleRequests {
     await this.call({ case: "cancelUpload", value }, "done");
   }
 
+  /** A small JPEG of an image, without what its file says about place and camera. */
+  async preview(conversation: string, name: Uint8Array): Promise<Uint8Array> {
+    const value = { conversation: conversationId(conversation), hash: name.slice() };
+    return (await this.call({ case: "readPreview", value }, "preview")).content;
+  }
+
+  /** The room of the user's files over all conversations, in bytes. */
+  usage(): Promise<wire.Usage> {
+    return this.call({ case: "getUsage", value: {} }, "usage");
+  }
+
   /** Name, type and size of a file. */
   file(conversation: string, name: Uint8Array): Promise<wire.File> {
     return this.call({ case: "showFile", value: { conversation: conversationId(conversation), hash: name.slice() } }, "file");

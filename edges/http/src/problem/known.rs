@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use troupe_actors::message::{Refusal, wire};
-use troupe_core::machine::{contact, file, report};
+use troupe_core::machine::{contact, file, preview, report, room};
 use troupe_core::{Intent, Rejection as R, signal};
 use troupe_proto::client::{Limit, Refusal as C};
 
@@ -79,7 +79,7 @@ pub fn known() -> Vec<Problem> {
         Unfit::Foreign.into(),
         Unfit::Ahead.into(),
     ];
-    let of_machine = [file::REFUSALS, contact::REFUSALS, report::REFUSALS].concat();
+    let of_machine = [file::REFUSALS, room::REFUSALS, preview::REFUSALS, contact::REFUSALS, report::REFUSALS].concat();
     let of_features = Intent::refusals().chain(signal::REFUSALS).chain(of_machine).map(R::Of);
     let rejections = rejections.into_iter().chain(of_features).map(Problem::from);
     let of_protocol = rejections.chain(connections.into_iter().map(Problem::from));
