@@ -13,6 +13,7 @@ pub mod keys;
 pub mod moderation;
 pub mod one_order;
 pub mod phantom;
+pub mod polls;
 pub mod reactions;
 pub mod real_time;
 pub mod recalls;
@@ -76,10 +77,12 @@ pub enum Promise {
     Edits,
     /// The content of a recalled message is on no replica and in no page.
     Recalls,
+    /// A user has one vote in a poll, and all counts are those of the log.
+    Polls,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 19] = [
+    pub const ALL: [Promise; 20] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -99,6 +102,7 @@ impl Promise {
         Promise::Attachments,
         Promise::Edits,
         Promise::Recalls,
+        Promise::Polls,
     ];
 
     /// The promise in words.
@@ -123,6 +127,7 @@ impl Promise {
             Promise::Attachments => "acknowledged files are on every replica, byte for byte",
             Promise::Edits => "only its sender edits a message, whose present state is the last edit",
             Promise::Recalls => "the content of a recalled message is on no replica and in no page",
+            Promise::Polls => "a user has one vote in a poll, and all counts are those of the log",
         }
     }
 }
@@ -148,7 +153,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 19] = [
+pub const ALL: [Checker; 20] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -168,6 +173,7 @@ pub const ALL: [Checker; 19] = [
     ("attachments", attachments::check),
     ("edits", edits::check),
     ("recalls", recalls::check),
+    ("polls", polls::check),
 ];
 
 /// Runs every checker.

@@ -2,11 +2,15 @@
 //!
 //! Times are microseconds on one monotonic clock of the harness, so that "before" is well defined.
 
+mod polls;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use troupe_core::event::ContentHash;
 use troupe_core::{Body, Event, EventKind};
+
+pub use self::polls::{PollStep, PollVotes};
 
 /// A device of the workload; one user may have several.
 pub type DeviceNumber = u32;
@@ -70,6 +74,19 @@ pub enum Record {
     },
     /// A device receives the seq of its edit or recall of a message.
     Changed { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, change: Change },
+    /// A device receives the seq of its vote in a poll, or of the end that it made of one.
+    Voted { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, seq: u64, step: PollStep },
+    /// A device receives the votes of the polls from `first` to `last`, as of the event `head`.
+    Polled {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        user: u64,
+        head: u64,
+        first: u64,
+        last: u64,
+        polls: Vec<PollVotes>,
+    },
     /// A device receives the events `first` to `last`, as of the event `head`, in a page that it
     /// requested at `asked`.
     Shown {
@@ -184,6 +201,9 @@ pub struct FinalLog {
     /// The seqs of the edits that the replica keeps, by message; absent if it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edits: Option<BTreeMap<u64, Vec<u64>>>,
+    /// The votes that the replica counts; absent if it was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polls: Option<Vec<PollVotes>>,
 }
 
 /// The digests of the bodies of messages and edits, by seq. An erased event has none.
@@ -271,6 +291,8 @@ pub struct Entry {
     pub reaction: Option<Reaction>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollStep>,
     /// A change of the rules of a group; absent in histories of real processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,

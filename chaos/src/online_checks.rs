@@ -57,6 +57,8 @@ impl OnlineChecks {
             | Record::Reacted { .. }
             | Record::Counted { .. }
             | Record::Changed { .. }
+            | Record::Voted { .. }
+            | Record::Polled { .. }
             | Record::Shown { .. }
             | Record::Keyed { .. }
             | Record::Called { .. }

@@ -13,14 +13,22 @@ use bytes::Bytes;
 use prost::Message;
 
 pub use context::Context;
-pub use kinds::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice};
+pub use kinds::{
+    Attachment, Bundle, Bundled, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+};
 
 use crate::error::{Refused, Rejection};
 use crate::event::Body;
 use crate::id::{Seq, UserId};
 
-pub(crate) const REFUSALS: &[Refused] =
-    &[check::BAD_CONTENT, check::BAD_ATTACHMENT, check::BAD_LOCATION, context::BAD_MENTIONS];
+pub(crate) const REFUSALS: &[Refused] = &[
+    check::BAD_CONTENT,
+    check::BAD_ATTACHMENT,
+    check::BAD_LOCATION,
+    check::BAD_POLL,
+    check::BAD_BUNDLE,
+    context::BAD_MENTIONS,
+];
 
 /// Declares [`Content`] with the number, the name and the message of each kind.
 macro_rules! contents {
@@ -108,12 +116,18 @@ contents! {
     9 LOCATION "location" = Location;
     10 CUSTOM "custom" = Custom;
     11 NOTICE "notice" = Notice;
+    12 POLL "poll" = Poll;
+    13 BUNDLE "bundle" = Bundle;
 }
 
 impl Content {
     /// The hashes of all files that it refers to. The files must be durable before an event may
     /// refer to them; the place for that check is before the append.
-    pub fn files(&self) -> Vec<&Bytes> {
+    pub fn files(&self) -> Vec<Bytes> {
+        if let Content::Bundle(bundle) = self {
+            let contents = bundle.messages.iter().filter_map(|message| message.body().typed());
+            return contents.flat_map(|content| content.files()).collect();
+        }
         let (file, preview) = match self {
             Content::Image(image) => (image.file.as_ref(), Some(&image.preview)),
             Content::Video(video) => (video.file.as_ref(), Some(&video.preview)),
@@ -123,7 +137,7 @@ impl Content {
             _ => (None, None),
         };
         let preview = preview.filter(|hash| !hash.is_empty());
-        file.map(|file| &file.hash).into_iter().chain(preview).collect()
+        file.map(|file| &file.hash).into_iter().chain(preview).cloned().collect()
     }
 }
 

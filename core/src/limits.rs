@@ -44,6 +44,23 @@ pub const EDITS_PER_MESSAGE: usize = 32;
 /// Seconds after a message in which its sender may recall it, unless the cluster sets others. Above
 /// it: `Rejected(recall_too_late)`.
 pub const RECALL_SECONDS: u64 = 120;
+/// Bytes of the question of a poll. Above it: `Rejected(bad_poll)`.
+pub const POLL_QUESTION_BYTES: usize = 1_024;
+/// Options of a poll. Above it: `Rejected(bad_poll)`.
+pub const POLL_OPTIONS: usize = 20;
+/// Users in one page of the votes of a poll.
+pub const PAGE_VOTES: usize = 200;
+/// Polls with votes in one page of history. A page with more is cut.
+pub const PAGE_POLLS: usize = 100;
+/// Messages of one forward, and of one bundle. Above it: `Rejected(bad_forward)` and
+/// `Rejected(bad_bundle)`.
+pub const FORWARDED: usize = 20;
+/// Conversations to which one request forwards. Above it: `Rejected(bad_forward)`.
+pub const FORWARD_TO: usize = 20;
+/// Messages that one forward sends, over all conversations. Above it: `Rejected(bad_forward)`.
+pub const FORWARD_SENDS: usize = 100;
+/// Contacts to which one request broadcasts. The answer says where the next goes on.
+pub const BROADCAST_CONTACTS: usize = 50;
 /// Users that one message mentions. Above it: `Rejected(bad_mentions)`; it may mention everyone.
 pub const MENTIONS: usize = 50;
 /// Bytes of the name of a file, as file systems have it. Above it: `Rejected(bad_file_name)` of an
@@ -350,10 +367,13 @@ pub const TRACE_HOPS: usize = 256 * 1024;
 /// a flag.
 const PAGE_REACTIONS_BYTES: usize = PAGE_EVENTS * REACTIONS_PER_MESSAGE * (EMOJI_BYTES + 14);
 
+/// The polls of a page of history: each option has a count and may be the reader's.
+const PAGE_POLLS_BYTES: usize = PAGE_POLLS * (POLL_OPTIONS * 7 + 32);
+
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
 const _: () = assert!(FRAME_BYTES > CHUNK_BYTES + 1024);
 const _: () = assert!(SERVER_FRAME_BYTES > FILE_PART_CHUNKS * CHUNK_BYTES + 1024);
-const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES + PAGE_REACTIONS_BYTES);
+const _: () = assert!(SERVER_FRAME_BYTES > PAGE_BYTES + FRAME_BYTES + PAGE_REACTIONS_BYTES + PAGE_POLLS_BYTES);
 const _: () = assert!(NODE_FRAME_BYTES > SERVER_FRAME_BYTES);
 const _: () = assert!(BATCH_BYTES > FRAME_BYTES);
 // A batch has a version and a time besides its commands.

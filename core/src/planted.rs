@@ -179,10 +179,14 @@ pub enum Bug {
     RecallKeepsContent,
     /// Show the presence of a user that hides it.
     PresenceShown,
+    /// Count the vote of a user a second time.
+    VoteTwice,
+    /// Forward under another id each time.
+    ForwardFreshIds,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 64] = [
+    pub const ALL: [Bug; 66] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -247,6 +251,8 @@ impl Bug {
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
         Bug::PresenceShown,
+        Bug::VoteTwice,
+        Bug::ForwardFreshIds,
     ];
 
     pub fn name(self) -> &'static str {
@@ -316,6 +322,8 @@ impl Bug {
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
             Bug::PresenceShown => "presence-shown",
+            Bug::VoteTwice => "vote-twice",
+            Bug::ForwardFreshIds => "forward-fresh-ids",
         }
     }
 

@@ -26,8 +26,8 @@ pub use failure::{Limit, NO_LEADER, OVERLOADED, Refusal, SHUTTING_DOWN, STORAGE_
 pub use profile::change_profile;
 pub use push::{event_frame, event_of_frame, push_frame, push_of_frame};
 pub use request::{
-    change, change_group, client_message_id, conversation, create_group, device, edit_message, file_hash,
-    optional_client_message_id, recall_message, schedule, send, user,
+    body, change, change_group, client_message_id, close_poll, conversation, create_group, device, edit_message,
+    file_hash, optional_client_message_id, recall_message, schedule, send, user, vote,
 };
 pub use token::SessionToken;
 

@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use troupe_chaos::history::{CallStep, Change, Conversation, Count, Entry, FinalLog, Reaction, Rule, content};
+use troupe_chaos::history::{
+    CallStep, Change, Conversation, Count, Entry, FinalLog, PollStep, PollVotes, Reaction, Rule, content,
+};
 use troupe_core::event::{self, Role};
-use troupe_core::feature::{self, Edits, Reactions};
+use troupe_core::feature::{self, Edits, Reactions, Tally};
 use troupe_core::{ConversationId, Event, EventKind, SLOTS, Seq, UserId};
 use troupe_store::rows::View;
 
@@ -39,9 +41,11 @@ impl Log {
                 _ => None,
             })
             .collect();
+        let is_gone = |event: &Event| recalled.contains(&event.seq);
         let is_erased = |event: &Event| matches!(&event.kind, EventKind::Edited { to, .. } if recalled.contains(to));
         let held = |event: &Event| match is_erased(event) {
             true => Entry { change: None, ..entry(event) },
+            false if is_gone(event) => Entry { poll: None, ..entry(event) },
             false => entry(event),
         };
         self.events.iter().map(held).collect()
@@ -170,6 +174,7 @@ fn entry(event: &Event) -> Entry {
         message: event.kind.number() == EventKind::MESSAGE,
         reaction: reaction(event),
         change: Change::of(event),
+        poll: PollStep::of(event),
         rule: rule(event),
         call: call(event),
     }
@@ -230,6 +235,18 @@ fn edits(view: &View, conversation: ConversationId) -> BTreeMap<u64, Vec<u64>> {
     rows.into_iter().map(|((_, seq), edits)| (seq.0, edits.seqs)).collect()
 }
 
+fn polls(view: &View, conversation: ConversationId) -> Vec<PollVotes> {
+    let rows = view.page::<Tally>(&conversation, None, EVERYTHING).expect("a memory engine is readable");
+    let of = |((_, seq), of): ((ConversationId, Seq), Tally)| PollVotes {
+        seq: seq.0,
+        counts: of.counts,
+        voters: of.voters,
+        mine: Vec::new(),
+        closed: of.closed,
+    };
+    rows.into_iter().map(of).collect()
+}
+
 /// Every conversation on a disk, in full.
 pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
     let rows = view.conversations(0..SLOTS, None, EVERYTHING).expect("a memory engine is readable");
@@ -242,6 +259,7 @@ pub fn everything_on(view: &View) -> BTreeMap<Conversation, FinalLog> {
             counts: Some(counts(view, id)),
             contents: Some(events.iter().filter_map(content).collect()),
             edits: Some(edits(view, id)),
+            polls: Some(polls(view, id)),
         };
         (id.to_string(), log)
     });

@@ -70,6 +70,10 @@ pub struct Society {
     pub acquaintances: usize,
     /// The first user calls the second, which has two more devices. They type in groups, too.
     pub calls: bool,
+    /// A device of each of the first two users asks and votes in polls.
+    pub polls: bool,
+    /// A device of the first user forwards messages.
+    pub forwards: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -162,6 +166,12 @@ const FILES: (u64, u64) = (17, 10);
 /// The same for edits and recalls.
 const CHANGES: (u64, u64) = (15, 13);
 
+/// The same for polls.
+const POLLS: (u64, u64) = (21, 8);
+
+/// The same for forwards.
+const FORWARDS: (u64, u64) = (23, 14);
+
 /// A year: the maximum skew of an odd clock at the start.
 const ODD_MS: u64 = 365 * 24 * 3_600_000;
 
@@ -218,6 +228,8 @@ impl Plan {
         }
         plan.society.reactions = Rng::from_seed(seed ^ REACTIONS).range(0, 2) == 0;
         plan.society.changes = seed % CHANGES.0 == CHANGES.1;
+        plan.society.polls = seed % POLLS.0 == POLLS.1;
+        plan.society.forwards = seed % FORWARDS.0 == FORWARDS.1;
         plan.society.keys = Rng::from_seed(seed ^ KEYS).range(0, KEYED) == 0;
         if let Some((node, off)) = plan.society.odd_clock {
             plan.skew_ms[node] = off;

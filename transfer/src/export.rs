@@ -250,6 +250,7 @@ impl Members {
             | Content::TookBack { .. }
             | Content::Edited { .. }
             | Content::Recalled { .. }
+            | Content::Poll { .. }
             | Content::Erased { .. }
             | Content::Unknown { .. } => {}
         }

@@ -14,9 +14,11 @@ use troupe_core::{Body, ClientMessageId, EventKind, Seq, Timestamp, TokenHash, U
 
 use crate::hex;
 pub use crate::line::call::Call;
+pub use crate::line::parts::{End, Member, Position};
 pub use crate::line::role::RoleWord;
 
 mod call;
+mod parts;
 mod role;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +138,11 @@ pub enum Content {
     Recalled {
         to: u64,
     },
+    /// `Voted` or `PollClosed` of `client.proto`, which name no user.
+    Poll {
+        kind: u32,
+        base64: String,
+    },
     /// A message, or an edit of one, whose content was erased. The hash of the content, in hex.
     Erased {
         kind: u32,
@@ -177,27 +184,6 @@ pub enum Content {
         flags: u64,
         base64: String,
     },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Member {
-    pub user: String,
-    pub role: RoleWord,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Position {
-    pub user: String,
-    pub delivered: u64,
-    pub read: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct End {
-    pub head: u64,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -252,6 +238,9 @@ impl Event {
             EventKind::Reacted { to, emoji, removed: true } => Content::TookBack { to: to.0, emoji: emoji.clone() },
             EventKind::Edited { .. } => Content::Edited { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Recalled { to } => Content::Recalled { to: to.0 },
+            kind @ (EventKind::Voted { .. } | EventKind::PollClosed { .. }) => {
+                Content::Poll { kind: kind.number(), base64: STANDARD.encode(kind.content()) }
+            }
             EventKind::SettingsChanged(_) => Content::Settings { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Muted { user, until } => Content::Muted { user: named(*user)?, until_ms: until.0 },
             EventKind::Banned { user, lifted: false } => Content::Banned { user: named(*user)? },
@@ -299,6 +288,7 @@ impl Event {
                 Content::Text(text) => text.len(),
                 Content::Body { base64, .. }
                 | Content::Edited { base64, .. }
+                | Content::Poll { base64, .. }
                 | Content::Unknown { base64, .. }
                 | Content::Settings { base64 } => base64.len(),
                 Content::Recalled { .. } | Content::Erased { .. } => 16,
@@ -352,6 +342,10 @@ impl Event {
                 edited.ok_or_else(|| "this is no edit of a message".to_owned())?
             }
             Content::Recalled { to } => EventKind::Recalled { to: Seq(*to) },
+            Content::Poll { kind, base64 } => match EventKind::decode(*kind, &bytes(base64)?.into()) {
+                Some(poll @ (EventKind::Voted { .. } | EventKind::PollClosed { .. })) => poll,
+                _ => return Err("this is no vote and no end of a poll".to_owned()),
+            },
             Content::Erased { kind, flags, hash } => {
                 let content = id_from(hash).ok_or("the hash of an erased content is 32 digits in hex".to_owned())?;
                 erased = Some(Seal { flags: Flags(*flags), content: ContentHash(content) });

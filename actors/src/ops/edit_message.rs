@@ -4,7 +4,7 @@ use troupe_core::{Command, machine};
 use troupe_proto::client;
 
 use super::cost::{BYTES_PER_UNIT, Cost};
-use super::send::placed;
+use super::send::{placed, written};
 use super::{Answered, Operation};
 use crate::message::wire;
 use crate::service::{Caller, Service};
@@ -16,6 +16,7 @@ impl Operation for wire::EditMessage {
     }
 
     async fn perform(self, service: Service, caller: Caller) -> Answered<Self> {
+        self.body.as_ref().map_or(Ok(()), written)?;
         let append = client::edit_message(caller.user(), self)?;
         let (conversation, id) = (append.conversation, append.client_message_id);
         service.budgets.message(caller.user(), append.intent.cost())?;

@@ -1,5 +1,7 @@
-//! `fetch`: a page of history, with the reactions to its messages and their present states.
+//! `fetch`: a page of history, with the reactions to its messages, their present states and the
+//! votes of its polls.
 
+mod polls;
 mod state;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,8 @@ use troupe_core::{ConversationId, Event, Rejection, Seq, UserId, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
+
+pub use polls::poll_of;
 
 use super::cost::{BYTES_PER_UNIT, Cost, READ};
 use super::{Answered, AtLeader, Found, Leader, Operation, Plan};
@@ -100,16 +104,18 @@ pub fn page(
         let more = events.last().is_some_and(|event| event.seq < head);
         (events, more)
     };
-    let (mut states, mut of_page) = (Vec::new(), Vec::new());
+    let (mut states, mut polls, mut of_page) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(reader) = reader {
         let whole = events.len();
+        polls = polls::polls(view, conversation, reader, &mut events, backward)?;
         states = state::states(view, conversation, &mut events, backward)?;
+        polls.retain(|poll| events.iter().any(|event| event.seq.0 == poll.seq));
         more |= events.len() < whole;
         of_page = reactions(view, conversation, reader, &events)?;
     }
     let events = events.iter().map(wire::Event::from).collect();
     let conversation = conversation.to_string();
-    Ok(Ok(wire::Page { conversation, events, head: head.0, more, reactions: of_page, states }))
+    Ok(Ok(wire::Page { conversation, events, head: head.0, more, reactions: of_page, states, polls }))
 }
 
 /// The reactions to these consecutive events, with at most two rows for each event. A view shows

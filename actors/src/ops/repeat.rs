@@ -113,6 +113,16 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::React { to, emoji, remove } => EventKind::Reacted { to: *to, emoji: emoji.clone(), removed: *remove },
         Intent::Edit { to, body } => EventKind::Edited { to: *to, body: body.clone() },
         Intent::Recall { to, .. } => EventKind::Recalled { to: *to },
+        // The event of an anonymous poll does not have the options.
+        Intent::Vote { to, options, remove } => match &event.kind {
+            EventKind::Voted { options: held, .. } if held.is_empty() => {
+                EventKind::Voted { to: *to, options: Vec::new(), removed: *remove }
+            }
+            _ => EventKind::Voted { to: *to, options: options.clone(), removed: *remove },
+        },
+        Intent::ClosePoll { to } => {
+            return matches!(&event.kind, EventKind::PollClosed { to: closed, .. } if closed == to);
+        }
         Intent::Set(settings) => EventKind::SettingsChanged(settings.clone()),
         Intent::Mute { user, until } => EventKind::Muted { user: *user, until: *until },
         Intent::Ban { user, lift } => EventKind::Banned { user: *user, lifted: *lift },

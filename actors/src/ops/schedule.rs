@@ -1,6 +1,7 @@
 //! `schedule`: keeps a message until its time, once per client message id.
 
 use bytes::Bytes;
+use troupe_core::feature::check_written;
 use troupe_core::{Command, ConversationId, Intent, Rejection, machine};
 use troupe_proto::client;
 
@@ -21,6 +22,7 @@ impl Operation for wire::Schedule {
         let user = caller.user();
         let schedule = client::schedule(user, self)?;
         let (conversation, id) = (schedule.conversation, schedule.client_message_id);
+        check_written(&schedule.body)?;
         service.budgets.message(user, Intent::Message(schedule.body.clone()).cost())?;
         let command = Command::from(schedule);
         machine::check(&command)?;

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use troupe_core::{ClientMessageId, Command, ConversationId, Rejection, UserId, machine};
+use troupe_core::feature::check_written;
+use troupe_core::{Body, ClientMessageId, Command, ConversationId, Rejection, UserId, machine};
 use troupe_proto::client;
 use troupe_runtime::trace::{At, Stage, Subject};
 
@@ -26,23 +27,38 @@ impl Operation for wire::Send {
     }
 
     fn perform(self, service: Service, caller: Caller) -> impl Future<Output = Answered<Self>> + Send {
-        let begin = Instant::now();
-        service.context.platform.metrics.sends.up();
-        let user = caller.user();
-        let placing = place(&service, user, self);
-        async move {
-            let (conversation, id, placing) = placing?;
-            let answer = match placing {
-                Placing::Asked(answer) => answer.await?,
-                Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,
-            };
-            let ack = placed(answer, conversation, id)?;
-            let platform = &service.context.platform;
-            platform.metrics.acks.up();
-            platform.metrics.ack.since(begin);
-            platform.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
-            Ok(ack)
-        }
+        let written = self.body.as_ref().map_or(Ok(()), written);
+        let sent = written.map(|()| deliver(service, caller.user(), self));
+        async move { sent?.await }
+    }
+}
+
+/// A body of a client, not of a forward.
+pub fn written(body: &wire::Body) -> Result<(), Refusal> {
+    Ok(check_written(&Body { kind: body.kind, ..Body::default() })?)
+}
+
+/// Places the message of a client, or of a forward. It is queued in the order of these calls.
+pub fn deliver(
+    service: Service,
+    user: UserId,
+    send: wire::Send,
+) -> impl Future<Output = Answered<wire::Send>> + Send + use<> {
+    let begin = Instant::now();
+    service.context.platform.metrics.sends.up();
+    let placing = place(&service, user, send);
+    async move {
+        let (conversation, id, placing) = placing?;
+        let answer = match placing {
+            Placing::Asked(answer) => answer.await?,
+            Placing::Unchecked(asked) => asked.await.unwrap_or(Err(Refusal::OVERLOADED))?.await?,
+        };
+        let ack = placed(answer, conversation, id)?;
+        let platform = &service.context.platform;
+        platform.metrics.acks.up();
+        platform.metrics.ack.since(begin);
+        platform.hop(Subject::message(conversation, user, id), Stage::Acknowledged, At::default());
+        Ok(ack)
     }
 }
 

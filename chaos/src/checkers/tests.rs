@@ -7,6 +7,7 @@ mod changes;
 mod contacts;
 mod keys;
 mod moderation;
+mod polls;
 mod reactions;
 mod scheduled;
 mod signals;

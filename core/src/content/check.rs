@@ -1,9 +1,15 @@
 //! The rules of each typed content, without state: bounded sizes and possible values.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
-use super::{Attachment, Card, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice};
+use super::Content;
+use super::{
+    Attachment, Bundle, Bundled, Card, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
+};
 use crate::error::{Refused, Rejection};
+use crate::event::Body;
 use crate::feature::is_reaction;
 use crate::id::ConversationId;
 use crate::limits;
@@ -19,6 +25,16 @@ pub(super) const BAD_ATTACHMENT: Refused = Refused {
 pub(super) const BAD_LOCATION: Refused = Refused {
     code: "bad_location",
     text: "there is no such place: a latitude is -90 to 90 degrees, and a longitude -180 to 180",
+};
+
+pub(super) const BAD_POLL: Refused = Refused {
+    code: "bad_poll",
+    text: "a poll has a question of at most 1024 bytes, and 2 to 20 different options of 1 to 256 bytes each",
+};
+
+pub(super) const BAD_BUNDLE: Refused = Refused {
+    code: "bad_bundle",
+    text: "a bundle has 1 to 20 messages of a conversation, each with its seq, its sender and a body that is no bundle",
 };
 
 const HASH_BYTES: usize = 32;
@@ -196,5 +212,42 @@ impl Notice {
 
     pub(super) fn words(&self) -> String {
         self.text.clone()
+    }
+}
+
+impl Poll {
+    pub(super) fn check(&self) -> Checked {
+        let is_asked = (1..=limits::POLL_QUESTION_BYTES).contains(&self.question.len());
+        let is_some = |option: &String| (1..=limits::LABEL_BYTES).contains(&option.len());
+        let distinct = self.options.iter().collect::<BTreeSet<_>>().len() == self.options.len();
+        let has_choice = (2..=limits::POLL_OPTIONS).contains(&self.options.len());
+        demand(is_asked && has_choice && distinct && self.options.iter().all(is_some), BAD_POLL)
+    }
+
+    pub(super) fn words(&self) -> String {
+        format!("{}: {}", self.question, self.options.join(", "))
+    }
+}
+
+impl Bundled {
+    pub fn body(&self) -> Body {
+        Body { kind: self.kind, content: self.content.clone(), context: None }
+    }
+
+    fn check(&self) -> Checked {
+        let is_message = self.seq > 0 && self.sender > 0 && self.kind > 0 && self.kind != Content::BUNDLE;
+        demand(is_message && (self.kind != Body::TEXT || self.body().as_text().is_some()), BAD_BUNDLE)
+    }
+}
+
+impl Bundle {
+    pub(super) fn check(&self) -> Checked {
+        let is_some = (1..=limits::FORWARDED).contains(&self.messages.len());
+        demand(is_some && self.from.parse::<ConversationId>().is_ok(), BAD_BUNDLE)?;
+        self.messages.iter().try_for_each(Bundled::check)
+    }
+
+    pub(super) fn words(&self) -> String {
+        format!("{} messages", self.messages.len())
     }
 }

@@ -8,6 +8,7 @@ use prost::Message;
 
 use super::Append;
 use super::message::{self, ERASED};
+use super::poll::{self, POLL_STAYS};
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, EventKind};
 use crate::id::{ConversationId, Seq};
@@ -62,6 +63,7 @@ impl Step<'_> {
             return Err(NOT_YOUR_MESSAGE.into());
         }
         match &event.kind {
+            EventKind::Message(held) if poll::of(held).is_some() => return Err(POLL_STAYS.into()),
             EventKind::Message(held) if held.kind == body.kind => {}
             EventKind::Message(_) => return Err(ANOTHER_KIND.into()),
             _ => return Err(ERASED.into()),

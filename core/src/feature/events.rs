@@ -1,5 +1,5 @@
-//! The list of kinds of events. Each entry names the function of its feature that projects the event
-//! on rows.
+//! The list of kinds of events. Each entry names the function of its feature that projects the
+//! event on rows.
 
 use bytes::Bytes;
 
@@ -72,6 +72,20 @@ list::events! {
         flags: Flags::default(),
         words: format!("recalled {to}"),
         project: |step, conversation, _row, _event| step.project_recalled(conversation, *to),
+    }
+    /// Without options: of an anonymous poll.
+    14 VOTED = Voted { to: Seq = 1, options: Vec<u32> = 2, removed: bool = 3 } => {
+        name: "voted",
+        flags: Flags::default(),
+        words: poll::words(*to, *removed),
+        project: |step, conversation, _row, event| step.project_voted(conversation, event, *to, options, *removed),
+    }
+    /// The record of a poll. Its sender closed it, or an admin; the sender if its time was over.
+    15 POLL_CLOSED = PollClosed { to: Seq = 1, voters: u32 = 2, counts: Vec<u32> = 3 } => {
+        name: "poll_closed",
+        flags: Flags::default(),
+        words: format!("closed the poll {to}, votes: {voters}"),
+        project: |step, conversation, _row, _event| step.project_poll_closed(conversation, *to, (*voters, counts)),
     }
     20 SETTINGS_CHANGED = SettingsChanged(settings: Box<Settings>) => {
         name: "settings_changed",

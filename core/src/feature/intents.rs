@@ -1,5 +1,5 @@
-//! The list of intents. Each entry says since which level logs may carry it, what it costs, and which
-//! functions of its feature check and decide it.
+//! The list of intents. Each entry says since which level logs may carry it, what it costs, and
+//! which functions of its feature check and decide it.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::machine::Step;
 use crate::record::Conversation;
 
 /// The refusals of commands that are no intents.
-const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS];
+const OF_COMMANDS: &[&[Refused]] = &[scheduled::REFUSALS, forward::REFUSALS];
 
 list::intents! {
     1 = Message(body: Body) => {
@@ -107,6 +107,25 @@ list::intents! {
         refusals: recall::REFUSALS,
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_recall(append, role, row, *to, *within_ms),
+    }
+    /// By the numbers of options, in order. `remove` takes the vote back, and names none.
+    12 = Vote { to: Seq = 1, options: Vec<u32> = 2, remove: bool = 3 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: !remove,
+        cost: size_of_val(options.as_slice()),
+        refusals: poll::REFUSALS,
+        check: |_append| poll::check(options, *remove),
+        decide: |step, append, _role, row| step.decide_vote(append, row, *to, options, *remove),
+    }
+    13 = ClosePoll { to: Seq = 1 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: false,
+        cost: 0,
+        refusals: &[],
+        check: |_append| Ok(()),
+        decide: |step, append, role, row| step.decide_close_poll(append, role, row, *to),
     }
     20 = Set(settings: Box<Settings>) => {
         since: SECOND,

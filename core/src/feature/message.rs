@@ -12,11 +12,11 @@ use crate::planted::Bug;
 use crate::record::{Conversation, Member};
 use crate::state::Rows;
 
-pub(super) const NO_SUCH_MESSAGE: Refused = Refused {
+pub const NO_SUCH_MESSAGE: Refused = Refused {
     code: "no_such_message",
     text: "there is no message with this number in the conversation that you can see: name one of its history",
 };
-pub(super) const ERASED: Refused = Refused {
+pub const ERASED: Refused = Refused {
     code: "erased",
     text: "the content of this message is gone, it was recalled or has expired: there is nothing left to change",
 };
@@ -58,6 +58,7 @@ impl Step<'_> {
         if let Some(context) = &context {
             self.check_context(append, context)?;
         }
+        self.check_poll(body)?;
         Ok(EventKind::Message(Body { kind, content, context }))
     }
 
@@ -110,6 +111,9 @@ impl Step<'_> {
     pub(super) fn project_message(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
         if self.level >= Level::SECOND {
             self.refer_to_files(conversation, event);
+            if let EventKind::Message(body) = &event.kind {
+                self.project_poll(conversation, event, body);
+            }
         }
         let ConversationId::Direct { low, high } = conversation else {
             return self.note_speech(conversation, row, event.sender);

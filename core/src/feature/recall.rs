@@ -50,6 +50,7 @@ impl Step<'_> {
     pub(super) fn project_recalled(&mut self, conversation: ConversationId, to: Seq) {
         let edits = self.state.get::<Edits>(&(conversation, to)).unwrap_or_default();
         self.state.delete::<Edits>(&(conversation, to));
+        self.drop_poll(conversation, to);
         if self.planted(Bug::RecallKeepsContent) {
             return;
         }

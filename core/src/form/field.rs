@@ -155,6 +155,22 @@ impl Field for Vec<UserId> {
     }
 }
 
+impl Field for Vec<u32> {
+    type Raw = Vec<u32>;
+
+    fn write(&self, number: u32, out: &mut Vec<u8>) {
+        encoding::uint32::encode_packed(number, self, out);
+    }
+
+    fn merge(raw: &mut Self::Raw, wire: WireType, from: &mut &[u8], context: DecodeContext) -> Result<(), Malformed> {
+        encoding::uint32::merge_repeated(wire, raw, from, context)
+    }
+
+    fn checked(raw: Self::Raw, _: &'static str) -> Result<Self, DecodeError> {
+        Ok(raw)
+    }
+}
+
 impl Field for Body {
     type Raw = Option<Vec<u8>>;
 

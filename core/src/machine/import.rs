@@ -137,6 +137,9 @@ impl Step<'_> {
             let by_time = held.and_then(|held| held.ended_by_time(event.time));
             return if by_time.as_ref() == Some(&event.kind) { Ok(()) } else { Err(NOT_DECIDED.into()) };
         }
+        if role.is_some() && self.closes_unseen(conversation, event.sender, &event.kind) {
+            return Ok(());
+        }
         let Some(intent) = intent_of(event) else {
             let can_stand = matches!(&event.kind, EventKind::Unknown { kind, content }
                 if KINDS.contains(kind) && !EventKind::is_known(*kind) && content.len() <= limits::MESSAGE_BYTES);
@@ -174,6 +177,8 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Reacted { to, emoji, removed } => Intent::React { to, emoji, remove: removed },
         EventKind::Edited { to, body } => Intent::Edit { to, body },
         EventKind::Recalled { to } => Intent::Recall { to, within_ms: u64::MAX },
+        EventKind::Voted { to, options, removed } => Intent::Vote { to, options, remove: removed },
+        EventKind::PollClosed { to, .. } => Intent::ClosePoll { to },
         EventKind::SettingsChanged(settings) => Intent::Set(settings),
         EventKind::Muted { user, until } => Intent::Mute { user, until },
         EventKind::Banned { user, lifted } => Intent::Ban { user, lift: lifted },

@@ -24,6 +24,8 @@ pub enum Work {
     Scheduled { conversation: ConversationId, sender: UserId, id: ClientMessageId },
     /// A call has rung, or lasted, for too long.
     Call { conversation: ConversationId, call: Seq },
+    /// The time of a poll is over.
+    Poll { conversation: ConversationId, poll: Seq },
     /// An upload expires.
     Upload { conversation: ConversationId, owner: UserId, id: ClientMessageId },
     /// A file that no event refers to is removed.
@@ -33,6 +35,7 @@ pub enum Work {
 }
 
 const SCHEDULED: u8 = 1;
+const POLL: u8 = 12;
 const UPLOAD: u8 = 2;
 const FILE: u8 = 3;
 const CHUNKS: u8 = 4;
@@ -43,6 +46,7 @@ impl Work {
         match self {
             Work::Scheduled { conversation, .. }
             | Work::Call { conversation, .. }
+            | Work::Poll { conversation, .. }
             | Work::Upload { conversation, .. }
             | Work::File { conversation, .. }
             | Work::Chunks { conversation, .. } => conversation.slot(),
@@ -53,7 +57,9 @@ impl Work {
     pub fn user(&self) -> Option<UserId> {
         match self {
             Work::Scheduled { sender, .. } => Some(*sender),
-            Work::Call { .. } | Work::Upload { .. } | Work::File { .. } | Work::Chunks { .. } => None,
+            Work::Call { .. } | Work::Poll { .. } | Work::Upload { .. } | Work::File { .. } | Work::Chunks { .. } => {
+                None
+            }
         }
     }
 }
@@ -71,6 +77,11 @@ impl Part for Work {
                 out.push(CALL);
                 Part::write(conversation, out);
                 Part::write(call, out);
+            }
+            Work::Poll { conversation, poll } => {
+                out.push(POLL);
+                Part::write(conversation, out);
+                Part::write(poll, out);
             }
             Work::Upload { conversation, owner, id } => {
                 out.push(UPLOAD);
@@ -99,6 +110,7 @@ impl Part for Work {
                 id: Part::read(parts)?,
             }),
             CALL => Some(Work::Call { conversation: Part::read(parts)?, call: Part::read(parts)? }),
+            POLL => Some(Work::Poll { conversation: Part::read(parts)?, poll: Part::read(parts)? }),
             UPLOAD => Some(Work::Upload {
                 conversation: Part::read(parts)?,
                 owner: Part::read(parts)?,

@@ -6,6 +6,7 @@ use troupe_core::command::{
     AcceptInvitation, AccountChange, AdvanceCursors, Append, ChangeAccount, CloseSession, CreateGroup, CursorMove,
     Intent, OpenSession, Register, SettleOutbox, TouchSession, UpdateInbox,
 };
+use troupe_core::content::Poll;
 use troupe_core::event::Role;
 use troupe_core::feature::Settings;
 use troupe_core::record::{Author, OutboxKey};
@@ -124,6 +125,28 @@ fn message_change() -> impl Strategy<Value = Command> {
     append(conversation(), 8, intent)
 }
 
+fn poll() -> impl Strategy<Value = Command> {
+    let options = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let poll = (any::<bool>(), any::<bool>()).prop_map(move |(multiple, anonymous)| {
+        let (question, options) = ("?".to_owned(), options.clone());
+        Intent::Message(Poll { question, options, multiple, anonymous, ends_ms: 0 }.into())
+    });
+    append(conversation(), 3, poll)
+}
+
+/// In one of the first messages: some are polls.
+fn vote() -> impl Strategy<Value = Command> {
+    let to = || prop_oneof![12 => (1..6u64).prop_map(Seq), 1 => seq()];
+    let options: [&[u32]; 8] = [&[0], &[0], &[1], &[2], &[0, 1], &[1, 0], &[3], &[]];
+    let options = prop::sample::select(options.map(<[u32]>::to_vec).to_vec());
+    let intent = prop_oneof![
+        6 => (to(), options).prop_map(|(to, options)| Intent::Vote { to, options, remove: false }),
+        2 => to().prop_map(|to| Intent::Vote { to, options: Vec::new(), remove: true }),
+        1 => to().prop_map(|to| Intent::ClosePoll { to }),
+    ];
+    append(conversation(), 8, intent)
+}
+
 /// Rare, because nothing follows it.
 fn end() -> impl Strategy<Value = Command> {
     append(Just(ConversationId::Group(group())), 8, Just(Intent::Disband))
@@ -224,6 +247,8 @@ fn command() -> impl Strategy<Value = Command> {
         6 => message(),
         12 => reaction(),
         3 => message_change(),
+        3 => poll(),
+        9 => vote(),
         12 => group_change(),
         1 => end(),
         2 => cursors(),

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use reference::Reference;
 use troupe_core::error::Refused;
 use troupe_core::event::{self, Role};
-use troupe_core::feature::{Edits, OwnReactions, Reactions};
+use troupe_core::feature::Edits;
 use troupe_core::record::{Conversation, Cursor, Member};
 use troupe_core::state::memory::MemoryState;
 use troupe_core::unread::{NOT_A_MESSAGE, Numbered};
@@ -90,9 +90,10 @@ fn agrees(state: &MemoryState, model: &Reference) {
             assert_eq!(unread::unread(user, Seq(log.len() as u64), cursor.read, since, numbered), Ok(expected));
         }
     }
-    reactions_agree(state, model);
+    messages::reactions_agree(state, model);
     let edits = state.page::<Edits>(&model.id, None, usize::MAX).into_iter();
     assert_eq!(edits.map(|((_, seq), edits)| (seq, edits.seqs)).collect::<BTreeMap<_, _>>(), model.edits);
+    messages::polls_agree(state, model);
     let Some(row) = row else { return };
     assert_eq!(row.head, Seq(log.len() as u64));
     assert_eq!(row.members as usize, members.len());
@@ -105,24 +106,6 @@ fn agrees(state: &MemoryState, model: &Reference) {
     assert!(log.is_sorted_by_key(|event| event.time), "time went back");
     let ids: BTreeSet<_> = log.iter().map(|event| (event.sender, event.client_message_id)).collect();
     assert_eq!(ids.len(), log.len(), "an id has two places");
-}
-
-fn reactions_agree(state: &MemoryState, model: &Reference) {
-    let rows = state.page::<Reactions>(&model.id, None, usize::MAX).into_iter();
-    let counted = |of: Reactions| of.counts.into_iter().map(|count| (count.emoji, count.users)).collect();
-    let rows: BTreeMap<Seq, BTreeMap<String, u64>> = rows.map(|((_, seq), of)| (seq, counted(of))).collect();
-    let expected = model
-        .reactions
-        .iter()
-        .map(|(seq, of)| (*seq, of.iter().map(|(emoji, users)| (emoji.clone(), users.len() as u64)).collect()));
-    assert_eq!(rows, expected.collect());
-    let own = state.page::<OwnReactions>(&model.id, None, usize::MAX).into_iter();
-    let own: BTreeSet<_> =
-        own.flat_map(|((_, user, seq), own)| own.emoji.into_iter().map(move |emoji| (seq, emoji, user))).collect();
-    let expected = model.reactions.iter().flat_map(|(seq, of)| {
-        of.iter().flat_map(|(emoji, users)| users.iter().map(|user| (*seq, emoji.clone(), *user)))
-    });
-    assert_eq!(own, expected.collect());
 }
 
 fn run(machine: Machine, story: &Story) -> (MemoryState, Vec<(Reply, Vec<Effect>)>) {
@@ -272,8 +255,9 @@ fn planted_bugs_are_noticed() {
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
     use troupe_core::planted::Bug;
     let of_groups = [Bug::MuteIgnored, Bug::SlowModeIgnored, Bug::BannedReturns];
-    for bug in
-        [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice, Bug::EditByAnother].into_iter().chain(of_groups)
+    for bug in [Bug::DedupWithoutSender, Bug::IgnoreAfter, Bug::ReactionTwice, Bug::EditByAnother, Bug::VoteTwice]
+        .into_iter()
+        .chain(of_groups)
     {
         let machine = Machine { planted: bug.into() };
         let config = Config { cases: 10_000, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
@@ -347,6 +331,9 @@ fn stories_go_everywhere() {
             EventKind::Reacted { removed: true, .. } => "took back",
             EventKind::Edited { .. } => "edited",
             EventKind::Recalled { .. } => "recalled",
+            EventKind::Voted { removed: false, .. } => "voted",
+            EventKind::Voted { removed: true, .. } => "unvoted",
+            EventKind::PollClosed { .. } => "poll closed",
             EventKind::SettingsChanged(_) => "settings changed",
             EventKind::Muted { .. } => "muted",
             EventKind::Banned { .. } => "banned",
@@ -373,6 +360,8 @@ fn stories_go_everywhere() {
         &["deliver", "inbox changed", "invited", "session ended", "cursor moved", "outbox filled"],
         &["message", "created", "renamed", "added", "removed", "role changed", "reacted", "took back"],
         &["edited", "recalled", "erased", "not_your_message", "another_kind", "recall_too_late", "unknown"],
+        &["voted", "unvoted", "poll closed", "not_a_poll", "bad_vote", "no_such_option", "already_voted"],
+        &["no_such_vote", "poll_closed", "poll_stays"],
         &["bad_emoji", "no_such_message", "already_reacted", "no_such_reaction"],
         &["settings changed", "muted", "banned", "transferred", "disbanded"],
         &["muted", "group_muted", "slow_mode", "not_muted", "banned", "already_banned", "not_banned", "bad_time"],

@@ -11,6 +11,8 @@ use troupe_core::event::Role;
 use troupe_core::record::Cursor;
 use troupe_core::{ClientMessageId, ConversationId, Event, EventKind, Rejection, Reply, Seq, Timestamp, UserId};
 
+use crate::messages::Polls;
+
 #[derive(Clone, Debug)]
 pub struct Reference {
     pub id: ConversationId,
@@ -24,6 +26,7 @@ pub struct Reference {
     pub reactions: BTreeMap<Seq, BTreeMap<String, BTreeSet<UserId>>>,
     /// The seqs of the edits, by message.
     pub edits: BTreeMap<Seq, Vec<u64>>,
+    pub polls: Polls,
     pub banned: BTreeSet<UserId>,
     pub muted: BTreeMap<UserId, Timestamp>,
     pub muted_until: Timestamp,
@@ -40,7 +43,22 @@ impl Reference {
         let (open, log, owed) = (false, Vec::new(), BTreeSet::new());
         let (members, cursors, reactions, edits) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (banned, muted, muted_until, slow_ms) = (BTreeSet::new(), BTreeMap::new(), Timestamp(0), 0);
-        Reference { id, open, log, members, cursors, owed, reactions, edits, banned, muted, muted_until, slow_ms }
+        let polls = Polls::default();
+        Reference {
+            id,
+            open,
+            log,
+            members,
+            cursors,
+            owed,
+            reactions,
+            edits,
+            polls,
+            banned,
+            muted,
+            muted_until,
+            slow_ms,
+        }
     }
 
     fn find(&self, sender: UserId, id: ClientMessageId) -> Option<Reply> {
@@ -70,6 +88,8 @@ impl Reference {
             EventKind::Recalled { to } => {
                 let of = self.edits.remove(to).unwrap_or_default().into_iter().chain([to.0]);
                 of.for_each(|seq| erase(&mut self.log[seq as usize - 1]));
+                self.polls.closed.remove(to);
+                self.polls.votes.remove(to);
             }
             EventKind::Transferred { to } => {
                 self.members.insert(*to, Role::Owner);
@@ -83,6 +103,7 @@ impl Reference {
                 self.slow_ms = settings.slow_seconds.map_or(self.slow_ms, |slow| slow * 1_000);
                 self.muted_until = settings.muted_until.map_or(self.muted_until, Timestamp);
             }
+            EventKind::Voted { .. } | EventKind::PollClosed { .. } => {}
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
             EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => {
@@ -133,7 +154,10 @@ impl Reference {
     }
 
     pub fn append(&mut self, now: u64, c: &Append) -> Reply {
-        let of_message = matches!(c.intent, Intent::Edit { .. } | Intent::Recall { .. });
+        let of_message = matches!(
+            c.intent,
+            Intent::Edit { .. } | Intent::Recall { .. } | Intent::Vote { .. } | Intent::ClosePoll { .. }
+        );
         let changes = !of_message && !matches!(c.intent, Intent::Message(_) | Intent::React { .. });
         if c.after == Some(c.client_message_id) {
             return Reply::Rejected(Rejection::BadRequest(""));
@@ -143,6 +167,11 @@ impl Reference {
         }
         if matches!(&c.intent, Intent::React { emoji, .. } if emoji.is_ascii()) {
             return Reply::Rejected(refused("bad_emoji"));
+        }
+        if let Intent::Vote { options, remove, .. } = &c.intent
+            && (!options.is_sorted_by(|one, two| one < two) || (*remove && !options.is_empty()))
+        {
+            return Reply::Rejected(refused("bad_vote"));
         }
         if matches!(&c.intent, Intent::Mute { user, .. } if *user == c.actor) {
             return Reply::Rejected(Rejection::BadRequest(""));
@@ -178,6 +207,12 @@ impl Reference {
             },
             Intent::Edit { .. } | Intent::Recall { .. } => {
                 return match self.changes(now, c) {
+                    Ok(kind) => self.push(now, c.actor, c.client_message_id, kind),
+                    Err(code) => Reply::Rejected(refused(code)),
+                };
+            }
+            Intent::Vote { .. } | Intent::ClosePoll { .. } => {
+                return match self.votes(c) {
                     Ok(kind) => self.push(now, c.actor, c.client_message_id, kind),
                     Err(code) => Reply::Rejected(refused(code)),
                 };
@@ -254,6 +289,7 @@ impl Reference {
             (Intent::Join, None) if self.banned.contains(&actor) => Err(refused("banned")),
             (Intent::Join, None) => Ok(EventKind::Added { users: vec![actor] }),
             (Intent::Message(_) | Intent::React { .. } | Intent::Edit { .. } | Intent::Recall { .. }, _)
+            | (Intent::Vote { .. } | Intent::ClosePoll { .. }, _)
             | (_, None) => Err(Rejection::NotMember),
             (Intent::Rename { .. } | Intent::Remove { .. }, Some(Role::Member)) => Err(Rejection::NotAllowed),
             (Intent::Rename { name }, _) => Ok(EventKind::Renamed { name: name.clone() }),

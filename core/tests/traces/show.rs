@@ -88,8 +88,10 @@ pub fn event(world: &World, event: &Event) -> String {
         kind @ (EventKind::Reacted { .. }
         | EventKind::Edited { .. }
         | EventKind::Recalled { .. }
+        | EventKind::PollClosed { .. }
         | EventKind::SettingsChanged(_)
         | EventKind::Disbanded) => kind.words(),
+        EventKind::Voted { options, .. } => format!("{}: {options:?}", event.kind.words()),
         EventKind::Muted { user, until } => format!("muted {} until {until}", name(world, *user)),
         EventKind::Banned { user, lifted: false } => format!("banned {}", name(world, *user)),
         EventKind::Banned { user, lifted: true } => format!("lifted the ban of {}", name(world, *user)),

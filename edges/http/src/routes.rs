@@ -10,6 +10,7 @@ pub mod conversations;
 pub mod event;
 pub mod events;
 pub mod files;
+pub mod forwards;
 pub mod groups;
 pub mod invitations;
 pub mod links;
@@ -18,6 +19,7 @@ pub mod members;
 pub mod messages;
 pub mod moderation;
 pub mod nodes;
+pub mod polls;
 pub mod reactions;
 pub mod reports;
 pub mod scheduled;
@@ -43,6 +45,11 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(changes::edit, changes::recall))
         .routes(routes!(reactions::give, reactions::take_back))
+        .routes(routes!(polls::vote, polls::take_back))
+        .routes(routes!(polls::close))
+        .routes(routes!(polls::votes))
+        .routes(routes!(forwards::forward))
+        .routes(routes!(forwards::broadcast))
         .routes(routes!(scheduled::list))
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))

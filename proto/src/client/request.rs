@@ -4,7 +4,7 @@
 
 use troupe_core::command::{Append, CreateGroup, Intent, Schedule};
 use troupe_core::feature::code_hash;
-use troupe_core::{Seq, Timestamp, TokenHash, UserId};
+use troupe_core::{Body, Seq, Timestamp, TokenHash, UserId};
 
 use super::body::role;
 use crate::field;
@@ -22,6 +22,11 @@ pub fn send(sender: UserId, send: wire::Send) -> Result<Append, DecodeError> {
         after: field::optional_client_message_id("send.after", &send.after)?,
         intent: Intent::Message(field::required("send.body", send.body)?.into()),
     })
+}
+
+/// Core validates it.
+pub fn body(name: &'static str, body: Option<wire::Body>) -> Result<Body, DecodeError> {
+    field::required(name, body).map(Body::from)
 }
 
 /// A message of `sender` that waits for its time.
@@ -55,6 +60,27 @@ pub fn recall_message(actor: UserId, recall: &wire::RecallMessage, within_ms: u6
         client_message_id: client_message_id("recall_message.request", &recall.request)?,
         after: None,
         intent: Intent::Recall { to: Seq(recall.seq), within_ms },
+    })
+}
+
+/// A vote of `actor` in a poll, or one that it takes back.
+pub fn vote(actor: UserId, vote: wire::Vote) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("vote.conversation", &vote.conversation)?,
+        actor,
+        client_message_id: client_message_id("vote.request", &vote.request)?,
+        after: None,
+        intent: Intent::Vote { to: Seq(vote.seq), options: vote.options, remove: vote.remove },
+    })
+}
+
+pub fn close_poll(actor: UserId, close: &wire::ClosePoll) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("close_poll.conversation", &close.conversation)?,
+        actor,
+        client_message_id: client_message_id("close_poll.request", &close.request)?,
+        after: None,
+        intent: Intent::ClosePoll { to: Seq(close.seq) },
     })
 }
 

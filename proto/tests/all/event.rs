@@ -44,6 +44,12 @@ fn generated(kind: &EventKind) -> Option<Vec<u8>> {
         }
         EventKind::Edited { to, body } => wire::Edited { to: to.0, body: Some(body.into()) }.encode_to_vec(),
         EventKind::Recalled { to } => wire::Recalled { to: to.0 }.encode_to_vec(),
+        EventKind::Voted { to, options, removed } => {
+            wire::Voted { to: to.0, options: options.clone(), removed: *removed }.encode_to_vec()
+        }
+        EventKind::PollClosed { to, voters, counts } => {
+            wire::PollClosed { to: to.0, voters: *voters, counts: counts.clone() }.encode_to_vec()
+        }
         EventKind::Reacted { to, emoji, removed } => {
             wire::Reacted { to: to.0, emoji: emoji.clone(), removed: *removed }.encode_to_vec()
         }

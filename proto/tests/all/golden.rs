@@ -239,6 +239,9 @@ fn event() {
         ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
         ("edited", EventKind::Edited { to: Seq(299), body: Body::text("hello, world") }),
         ("recalled", EventKind::Recalled { to: Seq(299) }),
+        ("voted", EventKind::Voted { to: Seq(299), options: vec![0, 2], removed: false }),
+        ("vote_taken_back", EventKind::Voted { to: Seq(299), options: vec![], removed: true }),
+        ("poll_closed", EventKind::PollClosed { to: Seq(299), voters: 2, counts: vec![1, 0, 300] }),
         ("settings_changed", EventKind::SettingsChanged(Box::new(settings()))),
         ("muted", EventKind::Muted { user: BOB, until: NOW }),
         ("banned", EventKind::Banned { user: BOB, lifted: false }),
@@ -346,6 +349,9 @@ fn command() {
         ("react", react(false)),
         ("take_back", react(true)),
         ("edit", append(DIRECT, None, Intent::Edit { to: Seq(299), body: Body::text("hello, world") })),
+        ("vote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![0, 2], remove: false })),
+        ("unvote", append(DIRECT, None, Intent::Vote { to: Seq(299), options: vec![], remove: true })),
+        ("close_poll", append(DIRECT, None, Intent::ClosePoll { to: Seq(299) })),
         ("recall", append(DIRECT, None, Intent::Recall { to: Seq(299), within_ms: 120_000 })),
     ];
     record("append", &appends);

@@ -15,6 +15,7 @@ import {
   lineOf,
   listOf,
   numberOf,
+  numbersOf,
   objectOf,
   roleName,
   settingsBody,
@@ -129,7 +130,8 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
         const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
         const states = messages.filter((message) => "edited" in message || message["erased"] === true).map(stateOf);
         const [head, more] = [numberOf(page["head"]), page["more"] === true];
-        return { case: "page", value: { conversation, events, head, more, reactions, states } };
+        const polls = messages.filter((message) => "poll" in message).map(pollOf);
+        return { case: "page", value: { conversation, events, head, more, reactions, states, polls } };
       });
     }
     case "listConversations": {
@@ -182,6 +184,38 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const text = "the content of this message is gone, it was recalled or has expired: there is nothing left to change";
       const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code: "erased", text } } as const;
       return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+    }
+    case "vote": {
+      const { request: key, conversation, seq, options, remove } = request.value;
+      const path = `${of(conversation)}/messages/${seq}/vote`;
+      const call = remove ? ({ method: "DELETE", path } as const) : ({ method: "PUT", path, body: { options } } as const);
+      const [code, text] = remove
+        ? ["no_such_vote", "you have no vote in this poll: there is nothing to take back"]
+        : ["already_voted", "you have this vote in this poll already: there is nothing to do"];
+      return unlessSo(placed({ ...call, key: hex(key) }, conversation, key), code, text);
+    }
+    case "closePoll": {
+      const { request: key, conversation, seq } = request.value;
+      const call = { method: "POST", path: `${of(conversation)}/messages/${seq}/close`, key: hex(key) } as const;
+      return unlessSo(placed(call, conversation, key), "poll_closed", "this poll is closed: its votes stay, read them in the history");
+    }
+    case "listVotes": {
+      const { conversation, seq, after, limit } = request.value;
+      const query = { after: after === 0 ? undefined : after, limit: limit || undefined };
+      const vote = ({ user, options }: Json): wire.UserVote => ({ userId: numberOf(user), options: numbersOf(options) });
+      return one(get(`${of(conversation)}/messages/${seq}/votes`, query), (page) => ({
+        case: "votes",
+        value: { votes: listOf(page["votes"]).map(vote), more: page["more"] === true },
+      }));
+    }
+    case "forward": {
+      const { request: key, from, seqs, to, bundle, text } = request.value;
+      return one(post("/v1/forward", { from, seqs, to, bundle, ...(text === "" ? {} : { text }) }, key), forwardedOf);
+    }
+    case "broadcast": {
+      const { request: key, body, after, limit } = request.value;
+      const more = { ...(after === 0 ? {} : { after: String(after) }), ...(limit === 0 ? {} : { limit }) };
+      return one(post("/v1/broadcast", { body: bodyOf(body), ...more }, key), forwardedOf);
     }
     case "admin":
       return adminCallOf(request.value);
@@ -441,6 +475,45 @@ function noBan(lifted: boolean): Init<ServerMessage> {
     ? ["not_banned", "this user is not banned: there is nothing to lift"]
     : ["already_banned", "this user is banned already: there is nothing to do"];
   return { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } };
+}
+
+/** Without a place there was nothing to do, which the protocol refuses. */
+function unlessSo({ calls, mayMiss, read }: Calls, code: string, text: string): Calls {
+  const failure = { case: "failure", value: { kind: wire.FailureKind.REJECTED, code, text } } as const;
+  return { calls, mayMiss, read: (answers) => (answers[0]?.["seq"] === undefined ? failure : read(answers)) };
+}
+
+const KINDS: ReadonlyMap<unknown, number> = new Map([
+  ["rejected", wire.FailureKind.REJECTED],
+  ["overloaded", wire.FailureKind.OVERLOADED],
+  ["unavailable", wire.FailureKind.UNAVAILABLE],
+  ["failed_precondition", wire.FailureKind.FAILED_PRECONDITION],
+]);
+
+function failureOf({ kind, code, detail, retry_after_ms }: Json): Init<wire.Failure> {
+  const again = { retryAfterMs: numberOf(retry_after_ms ?? 0) };
+  return { kind: KINDS.get(kind) ?? wire.FailureKind.UNAVAILABLE, code: textOf(code), text: textOf(detail), ...again };
+}
+
+function forwardedOf({ outcomes, next }: Json): Init<ServerMessage> {
+  const outcome = ({ conversation, placed: places, problem }: Json): Init<wire.ForwardOutcome> => {
+    const place = ({ seq, time_ms, client_message_id, duplicate }: Json): Init<wire.SendAck> => ({
+      clientMessageId: ofHex(textOf(client_message_id)),
+      seq: numberOf(seq),
+      timeMs: numberOf(time_ms),
+      duplicate: duplicate === true,
+      conversation: textOf(conversation),
+    });
+    const failure = problem === undefined ? {} : { failure: failureOf(objectOf(problem)) };
+    return { conversation: textOf(conversation), acks: listOf(places).map(place), ...failure };
+  };
+  return { case: "forwarded", value: { outcomes: listOf(outcomes).map(outcome), next: numberOf(next ?? 0) } };
+}
+
+function pollOf({ seq, poll }: Json): wire.PollState {
+  const { counts, voters, mine, closed } = objectOf(poll);
+  const votes = { counts: numbersOf(counts), voters: numberOf(voters), mine: numbersOf(mine) };
+  return { seq: numberOf(seq), ...votes, closed: closed === true };
 }
 
 function reactionsOf({ seq, reactions }: Json): wire.Reactions {

@@ -101,6 +101,10 @@ export type Content =
   | { readonly kind: "edited"; readonly to: Seq; readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined }
   /** The contents of the message with the seq `to`, and of its edits, are erased. */
   | { readonly kind: "recalled"; readonly to: Seq }
+  /** The vote of the sender in the poll with the seq `to`. In an anonymous poll it names no options. */
+  | { readonly kind: "voted"; readonly to: Seq; readonly options: readonly number[]; readonly removed: boolean }
+  /** The poll with the seq `to` takes no more votes. Options behind the last count have none. */
+  | { readonly kind: "pollClosed"; readonly to: Seq; readonly voters: number; readonly counts: readonly number[] }
   /** The settings that the sender has changed; absent ones stayed as they were. */
   | { readonly kind: "settingsChanged"; readonly settings: wire.GroupSettings }
   /** `untilMs` 0: the mute was lifted. */
@@ -197,6 +201,8 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [11, reacted],
   [EDITED, edited],
   [13, (content: Uint8Array): Content => ({ kind: "recalled", to: seq(wire.Recalled.decode(content).to) })],
+  [14, voted],
+  [15, pollClosed],
   [20, (content: Uint8Array): Content => ({ kind: "settingsChanged", settings: wire.GroupSettings.decode(content) })],
   [21, muted],
   [22, banned],
@@ -208,6 +214,16 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [51, callAnswered],
   [52, callEnded],
 ]);
+
+function voted(content: Uint8Array): Content {
+  const { to, options, removed } = wire.Voted.decode(content);
+  return { kind: "voted", to: seq(to), options, removed };
+}
+
+function pollClosed(content: Uint8Array): Content {
+  const { to, voters, counts } = wire.PollClosed.decode(content);
+  return { kind: "pollClosed", to: seq(to), voters, counts };
+}
 
 function callAnswered(content: Uint8Array): Content {
   const { call, device } = wire.CallAnswered.decode(content);

@@ -52,6 +52,11 @@ export function numberOf(value: unknown): number {
   throw new ProtocolError("the answer has no number where the HTTP API has one");
 }
 
+export function numbersOf(value: unknown): number[] {
+  if (Array.isArray(value)) return value.map(numberOf);
+  throw new ProtocolError("the answer has no list where the HTTP API has one");
+}
+
 export function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
   try {
     return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
@@ -221,6 +226,14 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
       return [12, wire.Edited.encode({ to: numberOf(body["to"]), body: bodyOfJson(objectOf(body["body"]), {}) })];
     case "recalled":
       return [13, wire.Recalled.encode({ to: numberOf(body["to"]) })];
+    case "voted": {
+      const { to, options, removed } = body;
+      return [14, wire.Voted.encode({ to: numberOf(to), options: numbersOf(options), removed: removed === true })];
+    }
+    case "poll_closed": {
+      const { to, voters, counts } = body;
+      return [15, wire.PollClosed.encode({ to: numberOf(to), voters: numberOf(voters), counts: numbersOf(counts) })];
+    }
     case "settings_changed":
       return [20, wire.GroupSettings.encode(settingsOf(body))];
     case "call_started": {

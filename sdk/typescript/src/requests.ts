@@ -38,6 +38,8 @@ export interface HistoryPage {
   readonly reactions: ReadonlyMap<Seq, readonly wire.Reaction[]>;
   /** Of messages of this page that are not as they were sent, as of `head`. */
   readonly states: ReadonlyMap<Seq, wire.MessageState>;
+  /** The polls that have votes or are closed, by their seq. */
+  readonly polls: ReadonlyMap<Seq, wire.PollState>;
 }
 
 export abstract class Requests extends PeopleRequests {
@@ -113,7 +115,8 @@ export abstract class Requests extends PeopleRequests {
     const page = await this.call({ case: "fetch", value }, "page");
     const reactions = new Map(page.reactions.map(({ seq: of, counts }) => [seq(of), counts]));
     const states = new Map(page.states.map((state) => [seq(state.seq), state]));
-    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions, states };
+    const polls = new Map(page.polls.map((poll) => [seq(poll.seq), poll]));
+    return { events: page.events.map(ofWire), head: seq(page.head), more: page.more, reactions, states, polls };
   }
 
   /** Reports to the members that this user has read up to `upTo`. */
@@ -215,6 +218,64 @@ export abstract class Requests extends PeopleRequests {
     const request = requestId(change);
     const value = { request, conversation: conversationId(conversation), seq: to };
     return acked(request, await this.call({ case: "recallMessage", value }, "sendAck"));
+  }
+
+  /** Votes in a poll, or changes the vote. The options count from 0. */
+  async vote(conversation: string, poll: number, options: readonly number[], change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: poll, options: options.toSorted((a, b) => a - b) };
+    return acked(request, await this.call({ case: "vote", value: { ...value, remove: false } }, "sendAck"));
+  }
+
+  async takeVoteBack(conversation: string, poll: number, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: poll, options: [], remove: true };
+    return acked(request, await this.call({ case: "vote", value }, "sendAck"));
+  }
+
+  /** Its sender closes a poll, and admins of a group. */
+  async closePoll(conversation: string, poll: number, change: Change = {}): Promise<Acked> {
+    const request = requestId(change);
+    const value = { request, conversation: conversationId(conversation), seq: poll };
+    return acked(request, await this.call({ case: "closePoll", value }, "sendAck"));
+  }
+
+  /** Sends messages that this user sees to other conversations, nothing twice under one request. */
+  async forward(
+    from: string,
+    seqs: readonly number[],
+    to: readonly string[],
+    options: Change & { readonly bundle?: boolean; readonly text?: string } = {},
+  ): Promise<wire.ForwardOutcome[]> {
+    const { bundle = false, text = "" } = options;
+    const value = { request: requestId(options), from: conversationId(from), seqs, to, bundle, text };
+    return (await this.call({ case: "forward", value }, "forwarded")).outcomes;
+  }
+
+  /** Sends a message to the direct conversation of each contact. */
+  async broadcast(text: string | wire.Body, change: Change = {}): Promise<wire.ForwardOutcome[]> {
+    const body = typeof text === "string" ? { kind: TEXT, content: new TextEncoder().encode(text) } : text;
+    const request = requestId(change);
+    const outcomes: wire.ForwardOutcome[] = [];
+    for (let after = 0; ; ) {
+      const page = await this.call({ case: "broadcast", value: { request, body, after, limit: 0 } }, "forwarded");
+      outcomes.push(...page.outcomes);
+      if (page.next <= after) return outcomes;
+      after = page.next;
+    }
+  }
+
+  /** All votes of a poll that is not anonymous, in order of the ids of their users. */
+  async votes(conversation: string, poll: number): Promise<wire.UserVote[]> {
+    const votes: wire.UserVote[] = [];
+    for (let after = 0; ; ) {
+      const value = { conversation: conversationId(conversation), seq: poll, after, limit: 0 };
+      const page = await this.call({ case: "listVotes", value }, "votes");
+      votes.push(...page.votes);
+      const last = page.votes.at(-1)?.userId ?? 0;
+      if (!page.more || last <= after) return votes;
+      after = last;
+    }
   }
 
   // ---- groups

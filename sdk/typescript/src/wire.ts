@@ -18,6 +18,8 @@ export const BodyKind = {
   BODY_LOCATION: 9,
   BODY_CUSTOM: 10,
   BODY_NOTICE: 11,
+  BODY_POLL: 12,
+  BODY_BUNDLE: 13,
 } as const;
 /** A value of BodyKind, or one of a later version. */
 export type BodyKind = number;
@@ -250,6 +252,45 @@ export const NoticeBody = /* @__PURE__ */ message<NoticeBody>("NoticeBody", [
   [1, "text", "string"],
 ]);
 
+export interface PollBody {
+  question: string;
+  options: string[];
+  multiple: boolean;
+  anonymous: boolean;
+  endsMs: number;
+}
+export const PollBody = /* @__PURE__ */ message<PollBody>("PollBody", [
+  [1, "question", "string"],
+  [2, "options", "string", "repeated"],
+  [3, "multiple", "bool"],
+  [4, "anonymous", "bool"],
+  [5, "endsMs", "uint64"],
+]);
+
+export interface BundleBody {
+  from: string;
+  messages: BundledMessage[];
+}
+export const BundleBody = /* @__PURE__ */ message<BundleBody>("BundleBody", [
+  [1, "from", "string"],
+  [2, "messages", () => BundledMessage, "repeated"],
+]);
+
+export interface BundledMessage {
+  seq: number;
+  sender: number;
+  timeMs: number;
+  kind: number;
+  content: Uint8Array;
+}
+export const BundledMessage = /* @__PURE__ */ message<BundledMessage>("BundledMessage", [
+  [1, "seq", "uint64"],
+  [2, "sender", "uint64"],
+  [3, "timeMs", "uint64"],
+  [4, "kind", "uint32"],
+  [5, "content", "bytes"],
+]);
+
 export interface ClientFrame {
   requestId: number;
   request?:
@@ -280,6 +321,11 @@ export interface ClientFrame {
     | { case: "react"; value: React }
     | { case: "editMessage"; value: EditMessage }
     | { case: "recallMessage"; value: RecallMessage }
+    | { case: "vote"; value: Vote }
+    | { case: "closePoll"; value: ClosePoll }
+    | { case: "listVotes"; value: ListVotes }
+    | { case: "forward"; value: Forward }
+    | { case: "broadcast"; value: Broadcast }
     | { case: "getConversations"; value: GetConversations }
     | { case: "showGroup"; value: ShowGroup }
     | { case: "listBans"; value: ListBans }
@@ -336,6 +382,11 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [60, "react", () => React, "oneof", "request"],
   [61, "editMessage", () => EditMessage, "oneof", "request"],
   [62, "recallMessage", () => RecallMessage, "oneof", "request"],
+  [70, "vote", () => Vote, "oneof", "request"],
+  [71, "closePoll", () => ClosePoll, "oneof", "request"],
+  [72, "listVotes", () => ListVotes, "oneof", "request"],
+  [73, "forward", () => Forward, "oneof", "request"],
+  [74, "broadcast", () => Broadcast, "oneof", "request"],
   [130, "getConversations", () => GetConversations, "oneof", "request"],
   [140, "showGroup", () => ShowGroup, "oneof", "request"],
   [141, "listBans", () => ListBans, "oneof", "request"],
@@ -388,6 +439,8 @@ export interface ServerFrame {
     | { case: "invitations"; value: Invitations }
     | { case: "invitation"; value: InvitationPush }
     | { case: "admin"; value: AdminAnswer }
+    | { case: "votes"; value: Votes }
+    | { case: "forwarded"; value: Forwarded }
     | { case: "group"; value: Group }
     | { case: "bans"; value: Bans }
     | { case: "links"; value: Links }
@@ -430,6 +483,8 @@ export const ServerFrame = /* @__PURE__ */ message<ServerFrame>("ServerFrame", [
   [40, "invitations", () => Invitations, "oneof", "message"],
   [41, "invitation", () => InvitationPush, "oneof", "message"],
   [50, "admin", () => AdminAnswer, "oneof", "message"],
+  [72, "votes", () => Votes, "oneof", "message"],
+  [73, "forwarded", () => Forwarded, "oneof", "message"],
   [140, "group", () => Group, "oneof", "message"],
   [141, "bans", () => Bans, "oneof", "message"],
   [142, "links", () => Links, "oneof", "message"],
@@ -793,6 +848,28 @@ export const Recalled = /* @__PURE__ */ message<Recalled>("Recalled", [
   [1, "to", "uint64"],
 ]);
 
+export interface Voted {
+  to: number;
+  options: number[];
+  removed: boolean;
+}
+export const Voted = /* @__PURE__ */ message<Voted>("Voted", [
+  [1, "to", "uint64"],
+  [2, "options", "uint32", "repeated"],
+  [3, "removed", "bool"],
+]);
+
+export interface PollClosed {
+  to: number;
+  voters: number;
+  counts: number[];
+}
+export const PollClosed = /* @__PURE__ */ message<PollClosed>("PollClosed", [
+  [1, "to", "uint64"],
+  [2, "voters", "uint32"],
+  [3, "counts", "uint32", "repeated"],
+]);
+
 export interface Muted {
   user: number;
   untilMs: number;
@@ -932,6 +1009,7 @@ export interface Page {
   more: boolean;
   reactions: Reactions[];
   states: MessageState[];
+  polls: PollState[];
 }
 export const Page = /* @__PURE__ */ message<Page>("Page", [
   [1, "conversation", "string"],
@@ -940,6 +1018,7 @@ export const Page = /* @__PURE__ */ message<Page>("Page", [
   [4, "more", "bool"],
   [5, "reactions", () => Reactions, "repeated"],
   [20, "states", () => MessageState, "repeated"],
+  [30, "polls", () => PollState, "repeated"],
 ]);
 
 export interface MessageState {
@@ -953,6 +1032,21 @@ export const MessageState = /* @__PURE__ */ message<MessageState>("MessageState"
   [2, "erased", "bool"],
   [3, "edits", "uint64", "repeated"],
   [4, "body", () => Body, "optional"],
+]);
+
+export interface PollState {
+  seq: number;
+  counts: number[];
+  voters: number;
+  mine: number[];
+  closed: boolean;
+}
+export const PollState = /* @__PURE__ */ message<PollState>("PollState", [
+  [1, "seq", "uint64"],
+  [2, "counts", "uint32", "repeated"],
+  [3, "voters", "uint32"],
+  [4, "mine", "uint32", "repeated"],
+  [5, "closed", "bool"],
 ]);
 
 export interface Reactions {
@@ -1012,6 +1106,113 @@ export const RecallMessage = /* @__PURE__ */ message<RecallMessage>("RecallMessa
   [1, "request", "bytes"],
   [2, "conversation", "string"],
   [3, "seq", "uint64"],
+]);
+
+export interface Vote {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  options: number[];
+  remove: boolean;
+}
+export const Vote = /* @__PURE__ */ message<Vote>("Vote", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "options", "uint32", "repeated"],
+  [5, "remove", "bool"],
+]);
+
+export interface ClosePoll {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+}
+export const ClosePoll = /* @__PURE__ */ message<ClosePoll>("ClosePoll", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+]);
+
+export interface ListVotes {
+  conversation: string;
+  seq: number;
+  after: number;
+  limit: number;
+}
+export const ListVotes = /* @__PURE__ */ message<ListVotes>("ListVotes", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "after", "uint64"],
+  [4, "limit", "uint32"],
+]);
+
+export interface Votes {
+  votes: UserVote[];
+  more: boolean;
+}
+export const Votes = /* @__PURE__ */ message<Votes>("Votes", [
+  [1, "votes", () => UserVote, "repeated"],
+  [2, "more", "bool"],
+]);
+
+export interface UserVote {
+  userId: number;
+  options: number[];
+}
+export const UserVote = /* @__PURE__ */ message<UserVote>("UserVote", [
+  [1, "userId", "uint64"],
+  [2, "options", "uint32", "repeated"],
+]);
+
+export interface Forward {
+  request: Uint8Array;
+  from: string;
+  seqs: number[];
+  to: string[];
+  bundle: boolean;
+  text: string;
+}
+export const Forward = /* @__PURE__ */ message<Forward>("Forward", [
+  [1, "request", "bytes"],
+  [2, "from", "string"],
+  [3, "seqs", "uint64", "repeated"],
+  [4, "to", "string", "repeated"],
+  [5, "bundle", "bool"],
+  [6, "text", "string"],
+]);
+
+export interface Broadcast {
+  request: Uint8Array;
+  body?: Body | undefined;
+  after: number;
+  limit: number;
+}
+export const Broadcast = /* @__PURE__ */ message<Broadcast>("Broadcast", [
+  [1, "request", "bytes"],
+  [2, "body", () => Body, "optional"],
+  [3, "after", "uint64"],
+  [4, "limit", "uint32"],
+]);
+
+export interface Forwarded {
+  outcomes: ForwardOutcome[];
+  next: number;
+}
+export const Forwarded = /* @__PURE__ */ message<Forwarded>("Forwarded", [
+  [1, "outcomes", () => ForwardOutcome, "repeated"],
+  [2, "next", "uint64"],
+]);
+
+export interface ForwardOutcome {
+  conversation: string;
+  acks: SendAck[];
+  failure?: Failure | undefined;
+}
+export const ForwardOutcome = /* @__PURE__ */ message<ForwardOutcome>("ForwardOutcome", [
+  [1, "conversation", "string"],
+  [2, "acks", () => SendAck, "repeated"],
+  [3, "failure", () => Failure, "optional"],
 ]);
 
 export interface Signal {

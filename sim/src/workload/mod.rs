@@ -11,8 +11,8 @@
 //! ends the workload, send their final messages, and fall silent.
 //! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
 //! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
-//! messages. A [`sharer`] uploads files. They act until the simulation ends the workload, send
-//! their final messages, and fall silent.
+//! messages. A [`sharer`] uploads files, in [`polls`] two users vote, and a [`forwarder`] forwards.
+//! They act until the simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
@@ -22,11 +22,13 @@ mod calls;
 mod changes;
 mod device;
 mod device_store;
+mod forwarder;
 mod group_owner;
 mod guest;
 mod key_repeater;
 mod moderator;
 mod planner;
+mod polls;
 mod reactions;
 mod sharer;
 mod stranger;
@@ -286,6 +288,16 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.files && here(number) {
         tokio::spawn(sharer::live(workload.clone(), number, 1));
+    }
+    for user in [0, 1] {
+        let number = next();
+        if workload.plan.society.polls && here(number) {
+            tokio::spawn(polls::live(workload.clone(), number, user));
+        }
+    }
+    let number = next();
+    if workload.plan.society.forwards && here(number) {
+        tokio::spawn(forwarder::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

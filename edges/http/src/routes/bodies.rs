@@ -3,6 +3,7 @@
 //! A typed body that is shown has its bytes in `content` too, for clients that only pass them on.
 //! Text is the source of Markdown, as its sender wrote it: this edge renders nothing.
 
+pub mod bundle;
 pub mod schema;
 
 use base64::Engine;
@@ -10,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use troupe_core::content::{
-    Attachment, Card, Content, Context, Custom, Emoji, File, Image, Location, Notice, Sticker, Video, Voice,
+    Attachment, Card, Content, Context, Custom, Emoji, File, Image, Location, Notice, Poll, Sticker, Video, Voice,
 };
 use troupe_core::{Body, limits};
 use utoipa::ToSchema;
@@ -19,6 +20,7 @@ use crate::ids::{Id, users};
 use crate::json::whole_given;
 use crate::problem::Problem;
 use crate::query::{GREATEST, seq};
+use crate::routes::bodies::bundle::BundledMessage;
 use crate::routes::messages::given;
 
 /// The body of a message. Each type has fields of its own.
@@ -28,8 +30,8 @@ pub struct MessageBody {
     /// 1 is text; the protocol's page lists the others.
     #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
     pub kind: Option<u32>,
-    /// `text`, `image`, `voice`, `video`, `file`, `sticker`, `emoji`, `card`, `location`, `custom`
-    /// or `notice`. A kind that the server does not know has none.
+    /// `text`, `image`, `voice`, `video`, `file`, `sticker`, `emoji`, `card`, `location`, `custom`,
+    /// `notice`, `poll` or `bundle`. A kind that the server does not know has none.
     #[serde(rename = "type", deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub type_name: Option<String>,
     /// Of a text or a notice.
@@ -76,6 +78,28 @@ pub struct MessageBody {
     /// Of a custom body, in base64.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// Of a poll.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// Of a poll. They count from 0.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<String>>,
+    /// Whether a vote may name several options of a poll.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub multiple: Option<bool>,
+    /// Whether a poll hides who has voted for which option.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub anonymous: Option<bool>,
+    /// The time at which a poll closes by itself.
+    #[serde(deserialize_with = "whole_given", skip_serializing_if = "Option::is_none")]
+    pub ends_ms: Option<u64>,
+    /// The conversation of the messages of a bundle. Only a forward makes one.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of a bundle.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub messages: Option<Vec<BundledMessage>>,
 }
 
 /// A file of the cluster.
@@ -227,6 +251,14 @@ impl MessageBody {
                 let data = bytes_of("data", of.data.take().unwrap_or_default())?;
                 Custom { name: needed("name", of.name.take())?, data }.into()
             }
+            "poll" => Poll {
+                question: needed("question", of.question.take())?,
+                options: needed("options", of.options.take())?,
+                multiple: of.multiple.take().unwrap_or_default(),
+                anonymous: of.anonymous.take().unwrap_or_default(),
+                ends_ms: of.ends_ms.take().unwrap_or_default(),
+            }
+            .into(),
             "notice" => Notice { text: needed("text", of.text.take())? }.into(),
             _ => return Err(Problem::bad_request("body.type: there is no such type of bodies: see the API's page")),
         };
@@ -351,6 +383,15 @@ impl From<Content> for MessageBody {
             Content::Custom(Custom { name, data }) => {
                 MessageBody { name: Some(name), data: Some(STANDARD.encode(data)), ..none }
             }
+            Content::Poll(Poll { question, options, multiple, anonymous, ends_ms }) => MessageBody {
+                question: Some(question),
+                options: Some(options),
+                multiple: Some(multiple),
+                anonymous: Some(anonymous),
+                ends_ms: number(ends_ms),
+                ..none
+            },
+            Content::Bundle(bundle) => bundle::shown(bundle),
             Content::Notice(Notice { text }) => MessageBody { text: Some(text), ..none },
         }
     }

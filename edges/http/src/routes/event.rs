@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::ids::Id;
 use crate::routes::bodies::{MessageBody, Refers};
 use crate::routes::moderation::Settings;
+use crate::routes::polls::PollState;
 use crate::routes::reactions::Reaction;
 
 /// One event of a conversation's log.
@@ -30,6 +31,9 @@ pub struct Event {
     /// To a message, in the order of the first of each emoji. A stream has them as events.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction>,
+    /// The votes of a poll that has some, or that is closed. A stream has them as events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollState>,
     /// The present state of a message that was edited. A stream has edits as events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edited>,
@@ -82,6 +86,20 @@ pub enum Content {
     /// The contents of the message at `to` and of its edits are erased.
     Recalled {
         to: u64,
+    },
+    /// The vote of the sender in the poll at `to`. In an anonymous poll it names no options.
+    Voted {
+        to: u64,
+        options: Vec<u32>,
+        /// Whether the vote was taken back.
+        removed: bool,
+    },
+    /// The poll at `to` takes no more votes.
+    PollClosed {
+        to: u64,
+        voters: u32,
+        /// Of its options, in order. Options behind the last have no votes.
+        counts: Vec<u32>,
     },
     SettingsChanged(Settings),
     Muted {
@@ -191,8 +209,8 @@ impl From<wire::Event> for Event {
             Ok(event) => event.kind.into(),
             Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
-        let (reactions, edited) = (Vec::new(), None);
-        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, edited, erased }
+        let (reactions, poll, edited) = (Vec::new(), None, None);
+        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, poll, edited, erased }
     }
 }
 
@@ -208,6 +226,8 @@ impl From<EventKind> for Content {
             EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
             EventKind::Edited { to, body } => Content::Edited { to: to.0, body: Box::new(MessageBody::from(&body)) },
             EventKind::Recalled { to } => Content::Recalled { to: to.0 },
+            EventKind::Voted { to, options, removed } => Content::Voted { to: to.0, options, removed },
+            EventKind::PollClosed { to, voters, counts } => Content::PollClosed { to: to.0, voters, counts },
             EventKind::SettingsChanged(settings) => {
                 Content::SettingsChanged(wire::GroupSettings::from(settings.as_ref()).into())
             }

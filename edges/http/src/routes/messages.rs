@@ -22,6 +22,7 @@ use crate::problem::{Problem, follows_itself, no_such_message};
 use crate::query::{GREATEST, Path, Query, limit, seq};
 use crate::routes::bodies::{MessageBody, Refers, schema};
 use crate::routes::event::{Edited, Event};
+use crate::routes::polls::PollState;
 use crate::routes::reactions::Reaction;
 use crate::routes::scheduled::{self, Scheduled};
 
@@ -215,7 +216,10 @@ pub async fn history(
         page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();
     let mut edited: BTreeMap<u64, Edited> =
         page.states.into_iter().filter_map(|state| Some((state.seq, Edited::of(state)?))).collect();
+    let mut polls: BTreeMap<u64, PollState> =
+        page.polls.into_iter().map(|poll| (poll.seq, PollState::from(poll))).collect();
     for message in &mut messages {
+        message.poll = polls.remove(&message.seq);
         message.reactions = reactions.remove(&message.seq).unwrap_or_default();
         message.edited = edited.remove(&message.seq);
     }

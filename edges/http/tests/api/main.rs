@@ -13,6 +13,7 @@ mod events_at_scale;
 mod events_over_nodes;
 mod fair;
 mod files;
+mod forwards;
 mod groups;
 #[path = "../../../tcp/tests/node/harness/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "it is shared, and the other edge uses the rest")]
@@ -22,6 +23,7 @@ mod idempotency;
 mod messages;
 mod moderation;
 mod people;
+mod polls;
 mod presence;
 mod privacy;
 mod reactions;

@@ -1,7 +1,7 @@
 //! Cursors, and changes of messages.
 
 use troupe_core::Seq;
-use troupe_core::feature::{Count, Edits, OwnReactions, Reactions};
+use troupe_core::feature::{Count, Edits, OwnReactions, Reactions, Tally, Vote};
 use troupe_core::record::Cursor;
 
 use super::record;
@@ -17,4 +17,12 @@ fn reactions() {
     record("reactions", &[("reactions", Reactions { counts: vec![count("👍", 300), count("❤\u{fe0f}", 1)] })]);
     record("edits", &[("edits", Edits { seqs: vec![300, 302] })]);
     record("own_reactions", &[("own_reactions", OwnReactions { emoji: vec!["👍".into(), "❤\u{fe0f}".into()] })]);
+}
+
+#[test]
+fn polls() {
+    let tally = Tally { counts: vec![300, 0, 1], voters: 301, closed: false, due: 1_700_000_000_000 };
+    let closed = Tally { closed: true, due: 0, ..tally.clone() };
+    record("tally", &[("tally", tally), ("closed", closed)]);
+    record("vote", &[("vote", Vote { options: vec![0, 2] }), ("unknown", Vote { options: vec![] })]);
 }

@@ -35,6 +35,7 @@ from .event import (
     LinkRevoked,
     Message,
     Muted,
+    PollClosed,
     Reacted,
     Recalled,
     Removed,
@@ -43,6 +44,7 @@ from .event import (
     SettingsChanged,
     Transferred,
     Unsupported,
+    Voted,
 )
 from .handle import SendHandle
 from .ids import EVERYONE, ClientMessageId, ConversationId, Seq, UserId, conversation_id, direct, group
@@ -113,6 +115,7 @@ __all__ = [
     "OutOfOrder",
     "OutboxFull",
     "Overloaded",
+    "PollClosed",
     "ProfileChanged",
     "ProtocolError",
     "Reacted",
@@ -143,6 +146,7 @@ __all__ = [
     "Unsupported",
     "Untrusted",
     "UserId",
+    "Voted",
     "conversation_id",
     "direct",
     "group",

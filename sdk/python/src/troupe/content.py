@@ -8,6 +8,7 @@ from .errors import ProtocolError
 from .ids import Seq, UserId
 from .wire import (
     BodyKind,
+    BundleBody,
     CardBody,
     Context,
     CustomBody,
@@ -16,6 +17,7 @@ from .wire import (
     ImageBody,
     LocationBody,
     NoticeBody,
+    PollBody,
     StickerBody,
     VideoBody,
     VoiceBody,
@@ -32,6 +34,8 @@ TypedBody = (
     | LocationBody
     | CustomBody
     | NoticeBody
+    | PollBody
+    | BundleBody
 )
 
 _KINDS: dict[int, type[TypedBody]] = {
@@ -45,6 +49,8 @@ _KINDS: dict[int, type[TypedBody]] = {
     BodyKind.BODY_LOCATION: LocationBody,
     BodyKind.BODY_CUSTOM: CustomBody,
     BodyKind.BODY_NOTICE: NoticeBody,
+    BodyKind.BODY_POLL: PollBody,
+    BodyKind.BODY_BUNDLE: BundleBody,
 }
 _NUMBERS = {body: int(kind) for kind, body in _KINDS.items()}
 

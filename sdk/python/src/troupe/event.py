@@ -152,6 +152,24 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Voted:
+    """The vote of the sender in the poll with the seq `to`. In an anonymous poll it names no options."""
+
+    to: Seq
+    options: tuple[int, ...]
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PollClosed:
+    """The poll with the seq `to` takes no more votes. Options behind the last count have none."""
+
+    to: Seq
+    voters: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     """The settings that the sender has changed; absent ones stayed as they were."""
 
@@ -236,7 +254,7 @@ class Unsupported:
 
 Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked
 Call = CallStarted | CallAnswered | CallEnded
-OfMessage = Reacted | Edited | Recalled
+OfMessage = Reacted | Edited | Recalled | Voted | PollClosed
 EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | OfMessage | Moderation | Call | Unsupported
 
 
@@ -300,6 +318,10 @@ def to_wire(event: Event) -> WireEvent:
         number, content = _EDITED, wire.Edited(kind.to, wire.Body(kind.body.kind, kind.body.content)).encode()
     elif isinstance(kind, Recalled):
         number, content = 13, wire.Recalled(kind.to).encode()
+    elif isinstance(kind, Voted):
+        number, content = 14, wire.Voted(kind.to, list(kind.options), kind.removed).encode()
+    elif isinstance(kind, PollClosed):
+        number, content = 15, wire.PollClosed(kind.to, kind.voters, list(kind.counts)).encode()
     elif isinstance(kind, SettingsChanged):
         number, content = 20, kind.settings.encode()
     elif isinstance(kind, Muted):
@@ -408,6 +430,20 @@ def _recalled(content: bytes) -> EventKind | None:
     return Recalled(Seq(wire.Recalled.decode(content).to))
 
 
+def _voted(content: bytes) -> EventKind | None:
+    from . import wire
+
+    voted = wire.Voted.decode(content)
+    return Voted(Seq(voted.to), tuple(voted.options), voted.removed)
+
+
+def _poll_closed(content: bytes) -> EventKind | None:
+    from . import wire
+
+    closed = wire.PollClosed.decode(content)
+    return PollClosed(Seq(closed.to), closed.voters, tuple(closed.counts))
+
+
 def _settings_changed(content: bytes) -> EventKind | None:
     from . import wire
 
@@ -481,6 +517,8 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     11: _reacted,
     12: _edited,
     13: _recalled,
+    14: _voted,
+    15: _poll_closed,
     20: _settings_changed,
     21: _muted,
     22: _banned,

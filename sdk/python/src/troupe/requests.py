@@ -36,6 +36,8 @@ class HistoryPage:
     reactions: dict[Seq, list[wire.Reaction]]
     # Of messages of this page that are not as they were sent, as of `head`.
     states: dict[Seq, wire.MessageState]
+    # The polls of this page that have votes or are closed, as of `head`.
+    polls: dict[Seq, wire.PollState]
 
 
 class Requests(PeopleRequests):
@@ -101,7 +103,9 @@ class Requests(PeopleRequests):
         page = await self.call(message, wire.Page)
         reactions = {Seq(line.seq): line.counts for line in page.reactions}
         states = {Seq(state.seq): state for state in page.states}
-        return HistoryPage([of_wire(event) for event in page.events], Seq(page.head), page.more, reactions, states)
+        polls = {Seq(poll.seq): poll for poll in page.polls}
+        events = [of_wire(event) for event in page.events]
+        return HistoryPage(events, Seq(page.head), page.more, reactions, states, polls)
 
     async def mark_read(self, conversation: str, seq: int) -> None:
         """Tells the members that this user has read up to `seq`."""
@@ -180,7 +184,62 @@ class Requests(PeopleRequests):
         """Erases the content of a message. Senders may for a time, admins of a group always."""
         return await self._step(wire.RecallMessage(request or self.request_id(), conversation, seq))
 
-    async def _step(self, message: wire.Call | wire.EditMessage | wire.RecallMessage) -> Acked:
+    async def vote(
+        self, conversation: str, poll: int, options: Sequence[int], *, request: bytes | None = None
+    ) -> Acked:
+        """Votes in a poll, or changes the vote. The options count from 0."""
+        message = wire.Vote(request or self.request_id(), conversation, poll, sorted(options))
+        return await self._step(message)
+
+    async def take_vote_back(self, conversation: str, poll: int, *, request: bytes | None = None) -> Acked:
+        return await self._step(wire.Vote(request or self.request_id(), conversation, poll, remove=True))
+
+    async def close_poll(self, conversation: str, poll: int, *, request: bytes | None = None) -> Acked:
+        """Its sender closes a poll, and admins of a group."""
+        return await self._step(wire.ClosePoll(request or self.request_id(), conversation, poll))
+
+    async def forward(
+        self,
+        from_: str,
+        seqs: Sequence[int],
+        to: Sequence[str],
+        *,
+        bundle: bool = False,
+        text: str = "",
+        request: bytes | None = None,
+    ) -> list[wire.ForwardOutcome]:
+        """Sends messages that this user sees to other conversations, nothing twice under one request."""
+        message = wire.Forward(request or self.request_id(), from_, list(seqs), list(to), bundle, text)
+        return (await self.call(message, wire.Forwarded)).outcomes
+
+    async def broadcast(self, text: str | Body, *, request: bytes | None = None) -> list[wire.ForwardOutcome]:
+        """Sends a message to the direct conversation of each contact."""
+        body = wire.Body(TEXT, text.encode()) if isinstance(text, str) else wire.Body(text.kind, text.content)
+        request = request or self.request_id()
+        outcomes: list[wire.ForwardOutcome] = []
+        after = 0
+        while True:
+            page = await self.call(wire.Broadcast(request, body, after), wire.Forwarded)
+            outcomes.extend(page.outcomes)
+            if page.next <= after:
+                return outcomes
+            after = page.next
+
+    async def votes(self, conversation: str, poll: int) -> list[wire.UserVote]:
+        """All votes of a poll that is not anonymous, in order of the ids of their users."""
+        votes: list[wire.UserVote] = []
+        after = 0
+        while True:
+            page = await self.call(wire.ListVotes(conversation, poll, after), wire.Votes)
+            votes.extend(page.votes)
+            last = page.votes[-1].user_id if page.votes else 0
+            if not page.more or last <= after:
+                return votes
+            after = last
+
+    async def _step(
+        self, message: wire.Call | wire.EditMessage | wire.RecallMessage | wire.Vote | wire.ClosePoll
+    ) -> Acked:
         ack = await self.call(message, wire.SendAck)
         return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
 

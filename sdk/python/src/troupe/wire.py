@@ -26,6 +26,8 @@ class BodyKind(IntEnum):
     BODY_LOCATION = 9
     BODY_CUSTOM = 10
     BODY_NOTICE = 11
+    BODY_POLL = 12
+    BODY_BUNDLE = 13
 
 
 class FailureKind(IntEnum):
@@ -201,6 +203,33 @@ class NoticeBody(Message):
 
 
 @dataclass(slots=True)
+class PollBody(Message):
+    question: str = ""
+    options: list[str] = field(default_factory=list)
+    multiple: bool = False
+    anonymous: bool = False
+    ends_ms: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class BundleBody(Message):
+    from: str = ""
+    messages: list[BundledMessage] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class BundledMessage(Message):
+    seq: int = 0
+    sender: int = 0
+    time_ms: int = 0
+    kind: int = 0
+    content: bytes = b""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class ClientFrame(Message):
     request_id: int = 0
     hello: Hello | None = None
@@ -230,6 +259,11 @@ class ClientFrame(Message):
     react: React | None = None
     edit_message: EditMessage | None = None
     recall_message: RecallMessage | None = None
+    vote: Vote | None = None
+    close_poll: ClosePoll | None = None
+    list_votes: ListVotes | None = None
+    forward: Forward | None = None
+    broadcast: Broadcast | None = None
     get_conversations: GetConversations | None = None
     show_group: ShowGroup | None = None
     list_bans: ListBans | None = None
@@ -283,6 +317,8 @@ class ServerFrame(Message):
     invitations: Invitations | None = None
     invitation: InvitationPush | None = None
     admin: AdminAnswer | None = None
+    votes: Votes | None = None
+    forwarded: Forwarded | None = None
     group: Group | None = None
     bans: Bans | None = None
     links: Links | None = None
@@ -566,6 +602,22 @@ class Recalled(Message):
 
 
 @dataclass(slots=True)
+class Voted(Message):
+    to: int = 0
+    options: list[int] = field(default_factory=list)
+    removed: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PollClosed(Message):
+    to: int = 0
+    voters: int = 0
+    counts: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class Muted(Message):
     user: int = 0
     until_ms: int = 0
@@ -675,6 +727,7 @@ class Page(Message):
     more: bool = False
     reactions: list[Reactions] = field(default_factory=list)
     states: list[MessageState] = field(default_factory=list)
+    polls: list[PollState] = field(default_factory=list)
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -684,6 +737,16 @@ class MessageState(Message):
     erased: bool = False
     edits: list[int] = field(default_factory=list)
     body: Body | None = None
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class PollState(Message):
+    seq: int = 0
+    counts: list[int] = field(default_factory=list)
+    voters: int = 0
+    mine: list[int] = field(default_factory=list)
+    closed: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -726,6 +789,82 @@ class RecallMessage(Message):
     request: bytes = b""
     conversation: str = ""
     seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Vote(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    options: list[int] = field(default_factory=list)
+    remove: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ClosePoll(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ListVotes(Message):
+    conversation: str = ""
+    seq: int = 0
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Votes(Message):
+    votes: list[UserVote] = field(default_factory=list)
+    more: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class UserVote(Message):
+    user_id: int = 0
+    options: list[int] = field(default_factory=list)
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Forward(Message):
+    request: bytes = b""
+    from: str = ""
+    seqs: list[int] = field(default_factory=list)
+    to: list[str] = field(default_factory=list)
+    bundle: bool = False
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Broadcast(Message):
+    request: bytes = b""
+    body: Body | None = None
+    after: int = 0
+    limit: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class Forwarded(Message):
+    outcomes: list[ForwardOutcome] = field(default_factory=list)
+    next: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class ForwardOutcome(Message):
+    conversation: str = ""
+    acks: list[SendAck] = field(default_factory=list)
+    failure: Failure | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1695,6 +1834,24 @@ CustomBody.FIELDS = (
 NoticeBody.FIELDS = (
     Field(1, "text", "string"),
 )
+PollBody.FIELDS = (
+    Field(1, "question", "string"),
+    Field(2, "options", "string", repeated=True),
+    Field(3, "multiple", "bool"),
+    Field(4, "anonymous", "bool"),
+    Field(5, "ends_ms", "uint64"),
+)
+BundleBody.FIELDS = (
+    Field(1, "from", "string"),
+    Field(2, "messages", "message", message=BundledMessage, repeated=True),
+)
+BundledMessage.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "sender", "uint64"),
+    Field(3, "time_ms", "uint64"),
+    Field(4, "kind", "uint32"),
+    Field(5, "content", "bytes"),
+)
 ClientFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
     Field(2, "hello", "message", message=Hello, explicit=True, oneof="request"),
@@ -1724,6 +1881,11 @@ ClientFrame.FIELDS = (
     Field(60, "react", "message", message=React, explicit=True, oneof="request"),
     Field(61, "edit_message", "message", message=EditMessage, explicit=True, oneof="request"),
     Field(62, "recall_message", "message", message=RecallMessage, explicit=True, oneof="request"),
+    Field(70, "vote", "message", message=Vote, explicit=True, oneof="request"),
+    Field(71, "close_poll", "message", message=ClosePoll, explicit=True, oneof="request"),
+    Field(72, "list_votes", "message", message=ListVotes, explicit=True, oneof="request"),
+    Field(73, "forward", "message", message=Forward, explicit=True, oneof="request"),
+    Field(74, "broadcast", "message", message=Broadcast, explicit=True, oneof="request"),
     Field(130, "get_conversations", "message", message=GetConversations, explicit=True, oneof="request"),
     Field(140, "show_group", "message", message=ShowGroup, explicit=True, oneof="request"),
     Field(141, "list_bans", "message", message=ListBans, explicit=True, oneof="request"),
@@ -1774,6 +1936,8 @@ ServerFrame.FIELDS = (
     Field(40, "invitations", "message", message=Invitations, explicit=True, oneof="message"),
     Field(41, "invitation", "message", message=InvitationPush, explicit=True, oneof="message"),
     Field(50, "admin", "message", message=AdminAnswer, explicit=True, oneof="message"),
+    Field(72, "votes", "message", message=Votes, explicit=True, oneof="message"),
+    Field(73, "forwarded", "message", message=Forwarded, explicit=True, oneof="message"),
     Field(140, "group", "message", message=Group, explicit=True, oneof="message"),
     Field(141, "bans", "message", message=Bans, explicit=True, oneof="message"),
     Field(142, "links", "message", message=Links, explicit=True, oneof="message"),
@@ -1943,6 +2107,16 @@ Edited.FIELDS = (
 Recalled.FIELDS = (
     Field(1, "to", "uint64"),
 )
+Voted.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "options", "uint32", repeated=True),
+    Field(3, "removed", "bool"),
+)
+PollClosed.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "voters", "uint32"),
+    Field(3, "counts", "uint32", repeated=True),
+)
 Muted.FIELDS = (
     Field(1, "user", "uint64"),
     Field(2, "until_ms", "uint64"),
@@ -2008,12 +2182,20 @@ Page.FIELDS = (
     Field(4, "more", "bool"),
     Field(5, "reactions", "message", message=Reactions, repeated=True),
     Field(20, "states", "message", message=MessageState, repeated=True),
+    Field(30, "polls", "message", message=PollState, repeated=True),
 )
 MessageState.FIELDS = (
     Field(1, "seq", "uint64"),
     Field(2, "erased", "bool"),
     Field(3, "edits", "uint64", repeated=True),
     Field(4, "body", "message", message=Body),
+)
+PollState.FIELDS = (
+    Field(1, "seq", "uint64"),
+    Field(2, "counts", "uint32", repeated=True),
+    Field(3, "voters", "uint32"),
+    Field(4, "mine", "uint32", repeated=True),
+    Field(5, "closed", "bool"),
 )
 Reactions.FIELDS = (
     Field(1, "seq", "uint64"),
@@ -2041,6 +2223,55 @@ RecallMessage.FIELDS = (
     Field(1, "request", "bytes"),
     Field(2, "conversation", "string"),
     Field(3, "seq", "uint64"),
+)
+Vote.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "options", "uint32", repeated=True),
+    Field(5, "remove", "bool"),
+)
+ClosePoll.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+)
+ListVotes.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "after", "uint64"),
+    Field(4, "limit", "uint32"),
+)
+Votes.FIELDS = (
+    Field(1, "votes", "message", message=UserVote, repeated=True),
+    Field(2, "more", "bool"),
+)
+UserVote.FIELDS = (
+    Field(1, "user_id", "uint64"),
+    Field(2, "options", "uint32", repeated=True),
+)
+Forward.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "from", "string"),
+    Field(3, "seqs", "uint64", repeated=True),
+    Field(4, "to", "string", repeated=True),
+    Field(5, "bundle", "bool"),
+    Field(6, "text", "string"),
+)
+Broadcast.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "body", "message", message=Body),
+    Field(3, "after", "uint64"),
+    Field(4, "limit", "uint32"),
+)
+Forwarded.FIELDS = (
+    Field(1, "outcomes", "message", message=ForwardOutcome, repeated=True),
+    Field(2, "next", "uint64"),
+)
+ForwardOutcome.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "acks", "message", message=SendAck, repeated=True),
+    Field(3, "failure", "message", message=Failure),
 )
 Signal.FIELDS = (
     Field(1, "conversation", "string"),

@@ -74,6 +74,21 @@ pub fn referring(message: ObjectBuilder) -> ObjectBuilder {
         .property("mentions_everyone", ObjectBuilder::new().schema_type(Type::Boolean))
 }
 
+fn poll() -> ObjectBuilder {
+    let flag = || ObjectBuilder::new().schema_type(Type::Boolean);
+    let options = ArrayBuilder::new().items(text(1, limits::LABEL_BYTES));
+    let options = options.min_items(Some(2)).max_items(Some(limits::POLL_OPTIONS)).unique_items(true);
+    let end = whole(0, GREATEST).description(Some("Milliseconds since 1970, at most a year ahead; 0: never."));
+    typed("poll")
+        .property("question", text(1, limits::POLL_QUESTION_BYTES))
+        .property("options", options)
+        .property("multiple", flag())
+        .property("anonymous", flag())
+        .property("ends_ms", end)
+        .required("question")
+        .required("options")
+}
+
 /// A body that a client may send.
 pub fn body() -> RefOr<Schema> {
     let duration = || whole(0, limits::DURATION_MS);
@@ -106,6 +121,7 @@ pub fn body() -> RefOr<Schema> {
             .property("name", pattern("^[A-Za-z0-9_./:+-]{1,256}$"))
             .property("data", base64())
             .required("name"),
+        poll(),
         typed("notice").property("text", text(1, limits::NOTICE_BYTES)).required("text"),
     ];
     bodies.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()
