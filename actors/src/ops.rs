@@ -24,6 +24,7 @@ pub mod cost;
 pub mod create_group;
 pub mod create_upload;
 pub mod edit_message;
+pub mod end_stream;
 pub mod fetch;
 pub mod find_users;
 pub mod get_conversations;
@@ -61,6 +62,7 @@ pub mod show_profile;
 pub mod signal;
 pub mod verify;
 pub mod write_chunk;
+pub mod write_piece;
 
 use std::future::Future;
 use std::ops::Range;
@@ -314,6 +316,8 @@ operations! {
         CreateUpload create_upload: Upload;
         WriteChunk write_chunk: Upload;
         CancelUpload cancel_upload: Done;
+        WritePiece write_piece: Done;
+        EndStream end_stream: SendAck;
     }
     // The leader of a shard performs these.
     leader {

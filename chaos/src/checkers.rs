@@ -19,7 +19,9 @@ pub mod recalls;
 pub mod replicas;
 pub mod scheduled;
 pub mod signals;
+pub mod streams;
 pub mod unread;
+pub mod vanishing;
 
 use std::fmt;
 
@@ -76,10 +78,14 @@ pub enum Promise {
     Edits,
     /// The content of a recalled message is on no replica and in no page.
     Recalls,
+    /// The content of a message that vanishes is there until its time, and nowhere after it.
+    Vanishing,
+    /// A stream ends with its acknowledged pieces, each once and in order.
+    Streams,
 }
 
 impl Promise {
-    pub const ALL: [Promise; 19] = [
+    pub const ALL: [Promise; 21] = [
         Promise::Durable,
         Promise::ExactlyOnce,
         Promise::OneOrder,
@@ -99,6 +105,8 @@ impl Promise {
         Promise::Attachments,
         Promise::Edits,
         Promise::Recalls,
+        Promise::Vanishing,
+        Promise::Streams,
     ];
 
     /// The promise in words.
@@ -123,6 +131,8 @@ impl Promise {
             Promise::Attachments => "acknowledged files are on every replica, byte for byte",
             Promise::Edits => "only its sender edits a message, whose present state is the last edit",
             Promise::Recalls => "the content of a recalled message is on no replica and in no page",
+            Promise::Vanishing => "a message that vanishes is there until its time, and nowhere after it",
+            Promise::Streams => "a stream ends with its acknowledged pieces, each once and in order",
         }
     }
 }
@@ -148,7 +158,7 @@ impl fmt::Display for Violation {
 /// A checker's name and function.
 pub type Checker = (&'static str, fn(&History) -> Vec<Violation>);
 
-pub const ALL: [Checker; 19] = [
+pub const ALL: [Checker; 21] = [
     ("durable", durable::check),
     ("exactly-once", exactly_once::check),
     ("one-order", one_order::check),
@@ -168,6 +178,8 @@ pub const ALL: [Checker; 19] = [
     ("attachments", attachments::check),
     ("edits", edits::check),
     ("recalls", recalls::check),
+    ("vanishing", vanishing::check),
+    ("streams", streams::check),
 ];
 
 /// Runs every checker.

@@ -95,6 +95,21 @@ pub enum Record {
         /// An earlier request under the key was placed.
         duplicate: bool,
     },
+    /// A device is about to append a piece to its stream, or learns that it is durable (`done`). `text`
+    /// is unlike that of every other piece, and contains none of them.
+    Piece {
+        at: u64,
+        device: DeviceNumber,
+        conversation: Conversation,
+        message: u64,
+        index: u64,
+        text: String,
+        done: bool,
+    },
+    /// A device receives the text of an open stream, in a page that it requested at `asked`.
+    Streaming { at: u64, asked: u64, device: DeviceNumber, conversation: Conversation, message: u64, text: String },
+    /// A device is about to send a message that vanishes so long after its time.
+    Expires { at: u64, device: DeviceNumber, conversation: Conversation, id: MessageId, after_ms: u64 },
     /// A device hands over a message that is to be sent at a time, before its first attempt.
     Schedule { at: u64, device: DeviceNumber, user: u64, conversation: Conversation, id: MessageId, deliver_at_ms: u64 },
     /// The device learns that the message is kept until its time, or has its place already.
@@ -193,8 +208,22 @@ pub type Contents = BTreeMap<u64, String>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Change {
-    Edited { to: u64, digest: String },
-    Recalled { to: u64 },
+    Edited {
+        to: u64,
+        digest: String,
+    },
+    Recalled {
+        to: u64,
+    },
+    /// Its time was over.
+    Vanished {
+        to: u64,
+    },
+    /// A stream has this text at its end.
+    Streamed {
+        to: u64,
+        text: String,
+    },
 }
 
 impl Change {
@@ -203,6 +232,10 @@ impl Change {
         match &event.kind {
             EventKind::Edited { to, body } => Some(Change::Edited { to: to.0, digest: digest(body) }),
             EventKind::Recalled { to } => Some(Change::Recalled { to: to.0 }),
+            EventKind::Vanished { to } => Some(Change::Vanished { to: to.0 }),
+            EventKind::StreamEnded { to, body, .. } => {
+                Some(Change::Streamed { to: to.0, text: body.as_text().unwrap_or_default().to_owned() })
+            }
             _ => None,
         }
     }
@@ -218,16 +251,22 @@ pub struct State {
     pub digest: Option<String>,
 }
 
-/// Tells bodies apart, so that a history does not hold them.
+/// Tells bodies apart, so that a history does not hold them. When a body vanishes does not count:
+/// an edit takes that from its message.
 pub fn digest(body: &Body) -> String {
-    let hash = ContentHash::of(&EventKind::Message(body.clone()).content());
+    let mut body = body.clone();
+    body.context.iter_mut().for_each(|context| context.expires_in_ms = 0);
+    body.context.take_if(|context| **context == Default::default());
+    let hash = ContentHash::of(&EventKind::Message(body).content());
     hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The body of a message or of an edit, unless it was erased.
 pub fn content(event: &Event) -> Option<(u64, String)> {
     match &event.kind {
-        EventKind::Message(body) | EventKind::Edited { body, .. } => Some((event.seq.0, digest(body))),
+        EventKind::Message(body) | EventKind::Edited { body, .. } | EventKind::StreamEnded { body, .. } => {
+            Some((event.seq.0, digest(body)))
+        }
         _ => None,
     }
 }

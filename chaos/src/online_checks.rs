@@ -64,6 +64,9 @@ impl OnlineChecks {
             | Record::Signalled { .. }
             | Record::Schedule { .. }
             | Record::Scheduled { .. }
+            | Record::Expires { .. }
+            | Record::Piece { .. }
+            | Record::Streaming { .. }
             | Record::Cancel { .. }
             | Record::Contact { .. }
             | Record::Upload { .. }

@@ -15,6 +15,7 @@ mod reports;
 mod scheduled;
 mod shown;
 mod signals;
+mod streams;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod import;
 mod profile;
 mod report;
 mod seen;
+mod stream;
 
 use crate::id::{ClientMessageId, ConversationId, DeviceId, Seq, Slot, TokenHash, UserId};
 use crate::name::Username;
@@ -24,6 +25,7 @@ pub use import::{Destination, Import};
 pub use profile::{ChangeProfile, ProfileChange};
 pub use report::{CloseReport, FileReport};
 pub use seen::{NoteSeen, ShowPresence};
+pub use stream::WritePiece;
 
 /// Rare and large variants are boxed: a message is moved a dozen times on its way, and is no larger
 /// than the largest variant.
@@ -70,6 +72,7 @@ pub enum Command {
     CreateUpload(Box<CreateUpload>),
     WriteChunk(Box<WriteChunk>),
     CancelUpload(CancelUpload),
+    WritePiece(Box<WritePiece>),
 
     // In the slot that it names.
     RunDue(RunDue),
@@ -100,7 +103,8 @@ boxed!(
     FileReport,
     CloseReport,
     CreateUpload,
-    WriteChunk
+    WriteChunk,
+    WritePiece
 );
 
 impl Command {
@@ -135,6 +139,7 @@ impl Command {
             Command::CreateUpload(c) => c.conversation.slot(),
             Command::WriteChunk(c) => c.conversation.slot(),
             Command::CancelUpload(c) => c.conversation.slot(),
+            Command::WritePiece(c) => c.conversation.slot(),
         }
     }
 }
@@ -162,7 +167,7 @@ impl Command {
             // Blocks and ends pass also when there is no room.
             Command::ChangeContact(c) => matches!(c.act, ContactAct::Ask { .. }),
             Command::Import(c) => !c.events.is_empty(),
-            Command::CreateUpload(_) | Command::WriteChunk(_) => true,
+            Command::CreateUpload(_) | Command::WriteChunk(_) | Command::WritePiece(_) => true,
             // It frees space.
             Command::CancelUpload(_) => false,
             // Consequences of earlier commits.

@@ -20,7 +20,7 @@ use crate::event::Body;
 use crate::id::{Seq, UserId};
 
 pub(crate) const REFUSALS: &[Refused] =
-    &[check::BAD_CONTENT, check::BAD_ATTACHMENT, check::BAD_LOCATION, context::BAD_MENTIONS];
+    &[check::BAD_CONTENT, check::BAD_ATTACHMENT, check::BAD_LOCATION, context::BAD_MENTIONS, context::BAD_EXPIRY];
 
 /// Declares [`Content`] with the number, the name and the message of each kind.
 macro_rules! contents {
@@ -159,6 +159,22 @@ impl Body {
     pub fn mentioning_everyone(mut self) -> Body {
         self.context.get_or_insert_default().mentions_everyone = true;
         self
+    }
+
+    /// The body of a message that vanishes so many milliseconds after it is sent.
+    pub fn expiring_in_ms(mut self, after: u64) -> Body {
+        self.context.get_or_insert_default().expires_in_ms = after;
+        self
+    }
+
+    /// The body of a message that grows by pieces.
+    pub fn streaming(mut self) -> Body {
+        self.context.get_or_insert_default().stream = true;
+        self
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| context.stream)
     }
 
     /// Bytes that its sender pays for.

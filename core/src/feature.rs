@@ -13,6 +13,7 @@ mod append;
 mod ban;
 mod call;
 mod edit;
+mod erase;
 mod events;
 mod fact;
 mod intents;
@@ -29,6 +30,8 @@ mod roles;
 mod scheduled;
 mod settings;
 mod silence;
+mod stream;
+mod vanish;
 
 pub use append::Append;
 pub use ban::Ban;
@@ -48,6 +51,8 @@ pub(crate) use scheduled::check_schedule;
 pub use scheduled::{ALREADY_SENT, NO_SUCH_SCHEDULED, Scheduled, ScheduledCount};
 pub use settings::{GroupProfile, Permission, Settings};
 pub use silence::Mute;
+pub(crate) use stream::check_piece;
+pub use stream::{OpenStream, OpenStreams, StreamPiece};
 
 use crate::error::Rejection;
 

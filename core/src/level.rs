@@ -10,8 +10,8 @@
 //! Level 2 is of version 0.2. It brought accounts that administrators make and change, invitations,
 //! the audit log, names with a key of their own, and settings of the cluster. Rows count owners,
 //! number events and say who has written; the chain is not over the content of events. There are
-//! reactions, edits, recalls, imports, moderation of groups, work that has a time, profiles,
-//! contacts, blocks and reports.
+//! reactions, edits, recalls, imports, moderation of groups, work that has a time, messages that
+//! vanish or grow, profiles, contacts, blocks and reports.
 
 use std::fmt;
 
@@ -119,7 +119,8 @@ impl Command {
             | Command::CloseReport(_)
             | Command::CreateUpload(_)
             | Command::WriteChunk(_)
-            | Command::CancelUpload(_) => Level::SECOND,
+            | Command::CancelUpload(_)
+            | Command::WritePiece(_) => Level::SECOND,
             Command::Append(c) => c.level(),
             Command::CloseSession(_)
             | Command::CreateGroup(_)

@@ -44,6 +44,25 @@ pub const EDITS_PER_MESSAGE: usize = 32;
 /// Seconds after a message in which its sender may recall it, unless the cluster sets others. Above
 /// it: `Rejected(recall_too_late)`.
 pub const RECALL_SECONDS: u64 = 120;
+/// Milliseconds after which a message vanishes, at least and at most: a second, and 366 days.
+/// Outside: `Rejected(bad_expiry)`; of the retention of a conversation: `Rejected(bad_request)`.
+pub const EXPIRES_MIN_MS: u64 = 1_000;
+pub const EXPIRES_MAX_MS: u64 = 366 * 24 * 3_600 * 1_000;
+/// Milliseconds for which an imported message stays on disks behind its time, unseen, so that the
+/// rest of its log can bring the event of its end.
+pub const EXPIRES_IMPORTED_MS: u64 = 3_600 * 1_000;
+/// Events that are read to join a vanished message with the run of vanished ones before it. Behind
+/// more of them, it counts as unread until it is read.
+pub const VANISHED_LOOKED_AT: u64 = 64;
+/// Bytes of one piece of a stream. Above it: `Rejected(bad_request)`.
+pub const PIECE_BYTES: usize = 3 * 1024;
+/// Pieces of one stream. Above it, and above [`MESSAGE_BYTES`] in all: `Rejected(stream_full)`.
+pub const STREAM_PIECES: u64 = 4_096;
+/// Open streams of one user in one conversation. Above it: `Rejected(too_many_streams)`.
+pub const STREAMS_OPEN: u32 = 4;
+/// Milliseconds after the last piece, and after the beginning, at which a stream ends by itself.
+pub const STREAM_IDLE_MS: u64 = 60 * 1_000;
+pub const STREAM_MS: u64 = 3_600 * 1_000;
 /// Users that one message mentions. Above it: `Rejected(bad_mentions)`; it may mention everyone.
 pub const MENTIONS: usize = 50;
 /// Bytes of the name of a file, as file systems have it. Above it: `Rejected(bad_file_name)` of an
@@ -350,6 +369,7 @@ pub const TRACE_HOPS: usize = 256 * 1024;
 /// a flag.
 const PAGE_REACTIONS_BYTES: usize = PAGE_EVENTS * REACTIONS_PER_MESSAGE * (EMOJI_BYTES + 14);
 
+const _: () = assert!(SIGNAL_BYTES > PIECE_BYTES + 64);
 const _: () = assert!(FRAME_BYTES > MESSAGE_BYTES);
 const _: () = assert!(FRAME_BYTES > CHUNK_BYTES + 1024);
 const _: () = assert!(SERVER_FRAME_BYTES > FILE_PART_CHUNKS * CHUNK_BYTES + 1024);

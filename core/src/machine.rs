@@ -102,6 +102,7 @@ impl Machine {
             Command::CreateUpload(c) => step.create_upload(c),
             Command::WriteChunk(c) => step.write_chunk(c),
             Command::CancelUpload(c) => step.cancel_upload(c),
+            Command::WritePiece(c) => step.write_piece(c),
         };
         match outcome {
             Ok(reply) => (reply, step.effects),
@@ -129,6 +130,7 @@ pub fn check(command: &Command) -> Result<(), Rejection> {
         Command::FileReport(c) => report::check_report(c),
         Command::CreateUpload(c) => file::check_create(c),
         Command::WriteChunk(c) => file::check_chunk(c),
+        Command::WritePiece(c) => feature::check_piece(c),
         // Nodes make these from values that are bounded already. Their encoded size is checked like
         // any other.
         Command::OpenSession(_)
@@ -177,6 +179,10 @@ impl Step<'_> {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     pub(crate) fn imports(&self) -> bool {

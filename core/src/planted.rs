@@ -179,10 +179,14 @@ pub enum Bug {
     RecallKeepsContent,
     /// Show the presence of a user that hides it.
     PresenceShown,
+    /// Say that a message has vanished, and keep its content.
+    VanishingKept,
+    /// Append a piece of a stream again when it is repeated.
+    PieceTwice,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 64] = [
+    pub const ALL: [Bug; 66] = [
         Bug::AckBeforeCommit,
         Bug::AckBeforeFsync,
         Bug::ForgetDedupOnRestart,
@@ -247,6 +251,8 @@ impl Bug {
         Bug::EditByAnother,
         Bug::RecallKeepsContent,
         Bug::PresenceShown,
+        Bug::VanishingKept,
+        Bug::PieceTwice,
     ];
 
     pub fn name(self) -> &'static str {
@@ -316,6 +322,8 @@ impl Bug {
             Bug::EditByAnother => "edit-by-another",
             Bug::RecallKeepsContent => "recall-keeps-content",
             Bug::PresenceShown => "presence-shown",
+            Bug::VanishingKept => "vanishing-kept",
+            Bug::PieceTwice => "piece-twice",
         }
     }
 

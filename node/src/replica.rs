@@ -46,6 +46,7 @@ fn events(view: &View, conversation: ConversationId, after: Seq) -> Result<Value
                         json!({ "kind": "edited", "to": to.0, "digest": digest(body) })
                     }
                     EventKind::Recalled { to } => json!({ "kind": "recalled", "to": to.0 }),
+                    EventKind::Vanished { to } => json!({ "kind": "vanished", "to": to.0 }),
                     _ => Value::Null,
                 },
                 "content": match &event.kind {

@@ -20,6 +20,7 @@ mod parts;
 mod people;
 mod report;
 mod seen;
+mod stream;
 
 pub use command::{EncodedCommand, StampedBatch, command_bytes};
 pub use troupe_core::form::RECORD_VERSION;

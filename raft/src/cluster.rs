@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use troupe_core::{Command, Epoch, Level, NodeId, ShardId};
+use troupe_core::{Command, Epoch, Level, NodeId, ShardId, Timestamp};
 use troupe_runtime::Platform;
 use troupe_store::engine::Engine;
 
@@ -180,6 +180,11 @@ impl Cluster {
     }
 
     /// The feature level in force, as this node has applied it.
+    /// The time that an entry would get that this node proposes now.
+    pub fn time(&self) -> Timestamp {
+        self.0.links.clocks().stamp(self.0.platform.clock.now())
+    }
+
     pub fn level(&self) -> Level {
         self.0.level.level()
     }

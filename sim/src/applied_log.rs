@@ -28,18 +28,21 @@ struct Log {
 }
 
 impl Log {
-    /// As disks hold them at the end: a recall erases the edits of its message, which were there
-    /// when this log read them.
+    /// As disks hold them at the end: the edits of a message that was recalled or has vanished are
+    /// erased, and were there when this log read them.
     fn entries(&self) -> Vec<Entry> {
-        let recalled: BTreeSet<Seq> = self
+        let gone: BTreeSet<Seq> = self
             .events
             .iter()
             .filter_map(|event| match event.kind {
-                EventKind::Recalled { to } => Some(to),
+                EventKind::Recalled { to } | EventKind::Vanished { to } => Some(to),
                 _ => None,
             })
             .collect();
-        let is_erased = |event: &Event| matches!(&event.kind, EventKind::Edited { to, .. } if recalled.contains(to));
+        let is_erased = |event: &Event| {
+            matches!(&event.kind,
+            EventKind::Edited { to, .. } | EventKind::StreamEnded { to, .. } if gone.contains(to))
+        };
         let held = |event: &Event| match is_erased(event) {
             true => Entry { change: None, ..entry(event) },
             false => entry(event),

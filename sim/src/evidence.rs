@@ -54,6 +54,8 @@ pub struct Seen {
     pub newest_ms: u64,
     /// Conversations with scheduled messages.
     pub scheduled: BTreeSet<ConversationId>,
+    /// Conversations with messages that vanish.
+    pub vanishing: BTreeSet<ConversationId>,
     /// Conversations with uploads.
     pub files: BTreeSet<ConversationId>,
     /// Users that were let in by each invite link for one user.

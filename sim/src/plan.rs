@@ -62,6 +62,10 @@ pub struct Society {
     pub moderation: bool,
     /// A device of the first user schedules messages, and cancels some.
     pub scheduling: bool,
+    /// A device of the first user sends messages that vanish, and edits some.
+    pub vanishing: bool,
+    /// Devices of the first user stream messages, each of which goes on with the streams of the other.
+    pub streams: bool,
     /// A device of the second user uploads files, and reads them.
     pub files: bool,
     /// Users that come and go by the invite links that this owner makes.
@@ -153,6 +157,10 @@ const CALLS: (u64, u64) = (7, 3);
 
 /// The same for scheduled messages.
 const SCHEDULING: (u64, u64) = (13, 9);
+/// The same for messages that vanish.
+const VANISHING: (u64, u64) = (23, 14);
+/// The same for streams.
+const STREAMS: (u64, u64) = (23, 20);
 /// The same for contacts.
 const CONTACTS: (u64, u64) = (10, 3);
 
@@ -207,6 +215,8 @@ impl Plan {
         plan.society.moderation = seed % MODERATION.0 == MODERATION.1;
         plan.society.calls = seed % CALLS.0 == CALLS.1 && plan.people.busy > 1;
         plan.society.scheduling = seed % SCHEDULING.0 == SCHEDULING.1;
+        plan.society.vanishing = seed % VANISHING.0 == VANISHING.1;
+        plan.society.streams = seed % STREAMS.0 == STREAMS.1;
         // Files expire by the clock, and an odd one may jump over a day.
         plan.society.files = seed % FILES.0 == FILES.1 && plan.society.odd_clock.is_none();
         if plan.society.moderation {

@@ -250,6 +250,8 @@ impl Members {
             | Content::TookBack { .. }
             | Content::Edited { .. }
             | Content::Recalled { .. }
+            | Content::Vanished { .. }
+            | Content::StreamEnded { .. }
             | Content::Erased { .. }
             | Content::Unknown { .. } => {}
         }

@@ -103,6 +103,10 @@ pub enum Content {
         mentions: Vec<String>,
         #[serde(default, skip_serializing_if = "is_false")]
         mentions_everyone: bool,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        expires_in_ms: u64,
+        #[serde(default, skip_serializing_if = "is_false")]
+        stream: bool,
     },
     Created {
         name: String,
@@ -135,6 +139,14 @@ pub enum Content {
     },
     Recalled {
         to: u64,
+    },
+    /// The time of a message is over.
+    Vanished {
+        to: u64,
+    },
+    /// `StreamEnded` of `client.proto`, which names no user.
+    StreamEnded {
+        base64: String,
     },
     /// A message, or an edit of one, whose content was erased. The hash of the content, in hex.
     Erased {
@@ -234,6 +246,8 @@ impl Event {
                 thread: context.thread,
                 mentions: context.mentions.iter().map(|user| named(UserId(*user))).collect::<Result<_, _>>()?,
                 mentions_everyone: context.mentions_everyone,
+                expires_in_ms: context.expires_in_ms,
+                stream: context.stream,
             },
             EventKind::Message(body) => match body.as_text() {
                 Some(text) => Content::Text(text.to_owned()),
@@ -252,6 +266,8 @@ impl Event {
             EventKind::Reacted { to, emoji, removed: true } => Content::TookBack { to: to.0, emoji: emoji.clone() },
             EventKind::Edited { .. } => Content::Edited { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Recalled { to } => Content::Recalled { to: to.0 },
+            EventKind::Vanished { to } => Content::Vanished { to: to.0 },
+            EventKind::StreamEnded { .. } => Content::StreamEnded { base64: STANDARD.encode(event.kind.content()) },
             EventKind::SettingsChanged(_) => Content::Settings { base64: STANDARD.encode(event.kind.content()) },
             EventKind::Muted { user, until } => Content::Muted { user: named(*user)?, until_ms: until.0 },
             EventKind::Banned { user, lifted: false } => Content::Banned { user: named(*user)? },
@@ -299,9 +315,10 @@ impl Event {
                 Content::Text(text) => text.len(),
                 Content::Body { base64, .. }
                 | Content::Edited { base64, .. }
+                | Content::StreamEnded { base64 }
                 | Content::Unknown { base64, .. }
                 | Content::Settings { base64 } => base64.len(),
-                Content::Recalled { .. } | Content::Erased { .. } => 16,
+                Content::Recalled { .. } | Content::Vanished { .. } | Content::Erased { .. } => 16,
                 Content::Related { base64, mentions, .. } => base64.len() + mentions.len() * 10 + 32,
                 Content::Added { users } => users.len() * 10,
                 Content::Created { name } | Content::Renamed { name } => name.len(),
@@ -326,12 +343,14 @@ impl Event {
             Content::Body { kind, base64 } => {
                 EventKind::Message(Body { kind: *kind, content: bytes(base64)?.into(), context: None })
             }
-            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone } => {
+            Content::Related { kind, base64, reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream } => {
                 let context = Context {
                     reply_to: *reply_to,
                     thread: *thread,
                     mentions: mentions.iter().map(|user| known(user).map(|user| user.0)).collect::<Result<_, _>>()?,
                     mentions_everyone: *mentions_everyone,
+                    expires_in_ms: *expires_in_ms,
+                    stream: *stream,
                 };
                 let (content, context) = (bytes(base64)?.into(), Some(Box::new(context)));
                 EventKind::Message(Body { kind: *kind, content, context })
@@ -352,6 +371,11 @@ impl Event {
                 edited.ok_or_else(|| "this is no edit of a message".to_owned())?
             }
             Content::Recalled { to } => EventKind::Recalled { to: Seq(*to) },
+            Content::Vanished { to } => EventKind::Vanished { to: Seq(*to) },
+            Content::StreamEnded { base64 } => {
+                let ended = EventKind::decode(EventKind::STREAM_ENDED, &bytes(base64)?.into());
+                ended.ok_or_else(|| "this is no end of a stream".to_owned())?
+            }
             Content::Erased { kind, flags, hash } => {
                 let content = id_from(hash).ok_or("the hash of an erased content is 32 digits in hex".to_owned())?;
                 erased = Some(Seal { flags: Flags(*flags), content: ContentHash(content) });

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use troupe_core::feature::{OwnReactions, Reactions};
 use troupe_core::planted::Bug;
-use troupe_core::{ConversationId, Event, Rejection, Seq, UserId, limits};
+use troupe_core::{ConversationId, Event, Rejection, Seq, Timestamp, UserId, limits};
 use troupe_proto::client;
 use troupe_store::engine::EngineError;
 use troupe_store::rows::View;
@@ -47,8 +47,8 @@ impl AtLeader for wire::Fetch {
         let conversation = client::conversation("fetch.conversation", &self.conversation)?;
         let skips = !self.backward && leader.context.platform.planted(Bug::PageSkipsOne);
         let seq = if skips { Seq(self.seq).next() } else { Seq(self.seq) };
-        let (backward, limit) = (self.backward, limit(self.limit));
-        Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit)))
+        let (backward, limit, now) = (self.backward, limit(self.limit), leader.context.cluster.time());
+        Ok(Plan::read(reader, limit, move |view| page(view, conversation, Some(reader), seq, backward, limit, now)))
     }
 }
 
@@ -64,7 +64,8 @@ fn limit(asked: u32) -> usize {
 }
 
 /// Without a reader the page is for the subscribers of a node, which are members. It has no
-/// reactions and no states then: connections get each change as an event.
+/// reactions and no states then: connections get each change as an event. A message whose time is
+/// over by `now` is erased in the page, even if no commit has erased it.
 pub fn page(
     view: &View,
     conversation: ConversationId,
@@ -72,6 +73,7 @@ pub fn page(
     seq: Seq,
     backward: bool,
     limit: usize,
+    now: Timestamp,
 ) -> Found<wire::Page> {
     let limit = limit.clamp(1, limits::PAGE_EVENTS);
     let row = view.conversation(conversation)?;
@@ -82,13 +84,13 @@ pub fn page(
         },
         None => Seq(1),
     };
-    let head = row.map_or(Seq::ZERO, |row| row.head);
+    let (head, now) = row.map_or((Seq::ZERO, now), |row| (row.head, now.max(row.time)));
     // A node may know an event that a fresh leader has not applied yet. A client's cursor cannot be
     // ahead of its leader.
     if reader.is_some() && !backward && seq > head {
         return Ok(Err(client::Refusal::SeqBeyondHead.into()));
     }
-    let (mut events, mut more) = if backward {
+    let (events, mut more) = if backward {
         let before = Some(seq).filter(|seq| *seq != Seq::ZERO);
         let mut events = view.events_before(conversation, before, limit, limits::PAGE_BYTES)?;
         events.retain(|event| event.seq >= first);
@@ -100,6 +102,8 @@ pub fn page(
         let more = events.last().is_some_and(|event| event.seq < head);
         (events, more)
     };
+    let events = events.into_iter().map(|event| state::as_of(event, now));
+    let mut events: Vec<Event> = events.collect();
     let (mut states, mut of_page) = (Vec::new(), Vec::new());
     if let Some(reader) = reader {
         let whole = events.len();

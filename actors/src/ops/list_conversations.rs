@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use troupe_core::event::Role;
+use troupe_core::record::Conversation;
 use troupe_core::{ConversationId, Seq, ShardId, Slot, UserId, limits, unread};
 use troupe_proto::client;
 use troupe_store::rows::View;
@@ -135,7 +136,12 @@ pub fn rows_of(view: &View, user: UserId, conversations: &[ConversationId]) -> F
         let cursor = view.cursor(id, user)?;
         let head = row.as_ref().map_or(Seq::ZERO, |row| row.head);
         let direct = matches!(id, ConversationId::Direct { .. });
-        let unread = unread::unread(user, head, cursor.read, first, |of, seq| view.numbered_up_to(id, of, seq))?;
+        let numbered = |of, seq| view.numbered_up_to(id, of, seq);
+        let mut unread = unread::unread(user, head, cursor.read, first, numbered)?;
+        if let Some((from, to)) = row.as_ref().and_then(Conversation::vanished) {
+            let read = cursor.read.max(Seq(from.0.saturating_sub(1)));
+            unread = unread.saturating_sub(unread::unread(user, to, read, first, numbered)?);
+        }
         rows.push(wire::Conversation {
             conversation: id.to_string(),
             head: head.0,

@@ -130,18 +130,35 @@ fn says(event: &Event, intent: &Intent) -> bool {
         Intent::EndCall { call } => {
             return matches!(&event.kind, EventKind::CallEnded { call: ended, .. } if ended == call);
         }
+        // Without a text the event has what was streamed.
+        Intent::EndStream { to, text, aborted } => {
+            return matches!(&event.kind, EventKind::StreamEnded { to: ended, body, aborted: broken }
+                if ended == to && broken == aborted && (text.is_empty() || body.as_text() == Some(text)))
+                || event.kind.number() == EventKind::STREAM_ENDED && event.is_erased();
+        }
         // The event names only those that were no members then.
         Intent::Add { users } => {
             return added(event).is_some_and(|added| added.iter().all(|user| users.contains(user)));
         }
     };
-    if event.kind == kind {
+    if event.kind == kind || without_expiry(&event.kind) == without_expiry(&kind) {
         return true;
     }
     // An erased event has the hash of its content only.
     let erased = matches!(&event.kind, EventKind::Unknown { kind: number, content }
         if *number == kind.number() && content.is_empty());
     erased && event.seal.is_some_and(|seal| seal.content == ContentHash::of(&kind.content()))
+}
+
+/// The retention of the conversation may have shortened the time of a message, and an edit has that
+/// of its message.
+fn without_expiry(kind: &EventKind) -> EventKind {
+    let mut kind = kind.clone();
+    if let EventKind::Message(body) | EventKind::Edited { body, .. } = &mut kind {
+        body.context.iter_mut().for_each(|context| context.expires_in_ms = 0);
+        body.context.take_if(|context| **context == Default::default());
+    }
+    kind
 }
 
 fn answers(event: &Event, call: Seq, answer: CallAnswer) -> bool {

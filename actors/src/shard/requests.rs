@@ -83,9 +83,12 @@ impl ShardState {
                 let asker = Asker::user(user, SUMMARY_ROWS * conversations.len());
                 self.read(reply, asker, move |view| list_conversations::rows_of(view, user, &conversations));
             }
-            Request::Fill { conversation, after, limit } => self.read(reply, Asker::Node, move |view| {
-                Ok(fetch::page(view, conversation, None, after, false, limit)?.map(Answer::Page))
-            }),
+            Request::Fill { conversation, after, limit } => {
+                let now = self.context.cluster.time();
+                self.read(reply, Asker::Node, move |view| {
+                    Ok(fetch::page(view, conversation, None, after, false, limit, now)?.map(Answer::Page))
+                });
+            }
         }
     }
 
@@ -225,7 +228,8 @@ impl ShardState {
             | Command::Schedule(_)
             | Command::CancelScheduled(_)
             | Command::CreateUpload(_)
-            | Command::CancelUpload(_) => self.commit_alone(command, reply),
+            | Command::CancelUpload(_)
+            | Command::WritePiece(_) => self.commit_alone(command, reply),
             Command::RunDue(_) => reply.refuse(Refusal::rejected("bad_request", "only a leader proposes this")),
             Command::WriteChunk(_) => self.commit_in_turn(command, reply),
         }

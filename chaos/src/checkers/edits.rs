@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use troupe_core::Body;
+
 use super::{Kind, Promise, Violation};
 use crate::history::{Change, FinalLog, History, Record, State};
 
@@ -69,20 +71,24 @@ fn changes(log: &FinalLog) -> Vec<(Kind, String)> {
                     Some(_) => {}
                 }
             }
-            Some(Change::Recalled { to }) => drop(senders.remove(to)),
+            Some(Change::Recalled { to } | Change::Vanished { to }) => drop(senders.remove(to)),
+            // Its row stands with those of edits.
+            Some(Change::Streamed { .. }) => {}
             None => {}
         }
     }
     found
 }
 
-/// The edits of each message that is not recalled, up to `head`.
+/// The edits of each message that is neither recalled nor has vanished, up to `head`.
 fn present(log: &FinalLog, head: u64) -> BTreeMap<u64, Vec<u64>> {
     let mut edits: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for entry in log.entries.iter().take_while(|entry| entry.seq <= head) {
         match &entry.change {
-            Some(Change::Edited { to, .. }) => edits.entry(*to).or_default().push(entry.seq),
-            Some(Change::Recalled { to }) => drop(edits.remove(to)),
+            Some(Change::Edited { to, .. } | Change::Streamed { to, .. }) => {
+                edits.entry(*to).or_default().push(entry.seq);
+            }
+            Some(Change::Recalled { to } | Change::Vanished { to }) => drop(edits.remove(to)),
             None => {}
         }
     }
@@ -94,7 +100,7 @@ fn page(log: &FinalLog, head: u64, (first, last): (u64, u64), states: &[State]) 
     let mut expected = present(log, head);
     expected.retain(|seq, _| (first..=last).contains(seq));
     let later = log.entries.iter().filter(|entry| entry.seq > head);
-    let gone: BTreeSet<u64> = later.filter_map(|entry| recalled(entry.change.as_ref())).collect();
+    let gone: BTreeSet<u64> = later.filter_map(|entry| erased(entry.change.as_ref())).collect();
     let shown: BTreeMap<u64, &State> =
         states.iter().filter(|state| !state.erased).map(|state| (state.seq, state)).collect();
     let mut wrong = Vec::new();
@@ -110,19 +116,20 @@ fn page(log: &FinalLog, head: u64, (first, last): (u64, u64), states: &[State]) 
         }
         let present = edits.last().and_then(|edit| log.entries.iter().find(|entry| entry.seq == *edit));
         let digest = match present.and_then(|entry| entry.change.as_ref()) {
-            Some(Change::Edited { digest, .. }) => Some(digest),
+            Some(Change::Edited { digest, .. }) => Some(digest.clone()),
+            Some(Change::Streamed { text, .. }) => Some(crate::history::digest(&Body::text(text))),
             _ => None,
         };
-        if state.and_then(|state| state.digest.as_ref()) != digest {
+        if state.and_then(|state| state.digest.clone()) != digest {
             wrong.push(format!("seq {seq} is shown with another body than its last edit has: {state:?}"));
         }
     }
     wrong
 }
 
-fn recalled(change: Option<&Change>) -> Option<u64> {
+fn erased(change: Option<&Change>) -> Option<u64> {
     match change {
-        Some(Change::Recalled { to }) => Some(*to),
+        Some(Change::Recalled { to } | Change::Vanished { to }) => Some(*to),
         _ => None,
     }
 }

@@ -11,6 +11,8 @@ mod reactions;
 mod scheduled;
 mod signals;
 mod spoilers;
+mod streams;
+mod vanishing;
 
 use proptest::prelude::*;
 

@@ -24,6 +24,17 @@ pub struct HistoryPage {
     /// The edited messages, by their seq, as of `head`; later `Edited` events change them.
     /// A recalled message is in `events`, and [`is_erased`](Event::is_erased).
     pub edited: BTreeMap<Seq, Edited>,
+    /// The messages that grow, by their seq, as of the time of the page.
+    pub streaming: BTreeMap<Seq, Streaming>,
+}
+
+/// A message that grows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streaming {
+    /// The message and its pieces until now.
+    pub text: String,
+    /// The index of the next piece.
+    pub pieces: u64,
 }
 
 /// The present state of a message that was edited.
@@ -121,6 +132,7 @@ impl Client {
                 head: Seq(page.head),
                 more: page.more,
                 reactions: page.reactions.into_iter().map(reactions).collect(),
+                streaming: page.states.iter().filter_map(streaming).collect(),
                 edited: page.states.into_iter().filter_map(edited).collect(),
             }),
             other => Err(unexpected(&other)),
@@ -132,7 +144,16 @@ fn reactions(of: wire::Reactions) -> (Seq, Vec<Reaction>) {
     (Seq(of.seq), of.counts.into_iter().map(Reaction::from).collect())
 }
 
+fn streaming(of: &wire::MessageState) -> Option<(Seq, Streaming)> {
+    let body = of.body.clone().filter(|_| of.streaming).map(Body::from)?;
+    let text = body.as_text().unwrap_or_default().to_owned();
+    Some((Seq(of.seq), Streaming { text, pieces: of.pieces }))
+}
+
 fn edited(of: wire::MessageState) -> Option<(Seq, Edited)> {
+    if of.streaming {
+        return None;
+    }
     let edits = of.edits.into_iter().map(Seq).collect();
     Some((Seq(of.seq), Edited { edits, body: of.body?.into() }))
 }

@@ -8,13 +8,14 @@ use prost::Message;
 
 use super::Append;
 use super::message::{self, ERASED};
+use super::stream::OpenStream;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Event, EventKind};
 use crate::id::{ConversationId, Seq};
 use crate::limits;
 use crate::machine::Step;
 use crate::planted::Bug;
-use crate::record::table;
+use crate::record::{Conversation, table};
 use crate::state::Rows;
 use crate::text::clean;
 
@@ -24,9 +25,11 @@ const ANOTHER_KIND: Refused = Refused {
     code: "another_kind",
     text: "an edit keeps the kind of the body: send a new message for one of another kind",
 };
+const STREAM_OPEN: Refused =
+    Refused { code: "stream_open", text: "this message still grows: end the stream, then edit it" };
 const TOO_MANY_EDITS: Refused =
     Refused { code: "too_many_edits", text: "this message was edited as often as a message may be: send a new one" };
-pub(super) const REFUSALS: &[Refused] = &[NOT_YOUR_MESSAGE, ANOTHER_KIND, TOO_MANY_EDITS];
+pub(super) const REFUSALS: &[Refused] = &[NOT_YOUR_MESSAGE, ANOTHER_KIND, TOO_MANY_EDITS, STREAM_OPEN];
 
 /// The edits of a message. A message without any has no row.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -55,7 +58,13 @@ pub(super) fn words(to: Seq, body: &Body) -> String {
 }
 
 impl Step<'_> {
-    pub(super) fn decide_edit(&self, append: &Append, to: Seq, body: &Body) -> Result<EventKind, Rejection> {
+    pub(super) fn decide_edit(
+        &self,
+        append: &Append,
+        row: &Conversation,
+        to: Seq,
+        body: &Body,
+    ) -> Result<EventKind, Rejection> {
         let conversation = append.conversation;
         let event = self.message_for(conversation, append.actor, to)?;
         if event.sender != append.actor && !self.planted(Bug::EditByAnother) {
@@ -70,7 +79,10 @@ impl Step<'_> {
         if edits.seqs.len() >= limits::EDITS_PER_MESSAGE {
             return Err(TOO_MANY_EDITS.into());
         }
-        Ok(EventKind::Edited { to, body: body.clone() })
+        if self.state.get::<OpenStream>(&(conversation, to)).is_some() {
+            return Err(STREAM_OPEN.into());
+        }
+        Ok(EventKind::Edited { to, body: self.expiring_with(&event, row, body.clone()) })
     }
 
     pub(super) fn project_edited(&mut self, conversation: ConversationId, event: &Event, to: Seq) {

@@ -119,6 +119,13 @@ list::events! {
         words: "revoked an invite link".to_owned(),
         project: |step, conversation, row, event| step.project_revoked(conversation, row, *link),
     }
+    /// The time of the message at `to` is over: its content and those of its edits are erased.
+    40 VANISHED = Vanished { to: Seq = 1 } => {
+        name: "vanished",
+        flags: Flags::default(),
+        words: format!("{to} has vanished"),
+        project: |step, conversation, row, _event| step.project_vanished(conversation, row, *to),
+    }
     /// The sender calls the other user, whose devices ring. The seq of this event names the call.
     50 CALL_STARTED = CallStarted { video: bool = 1, device: u64 = 2 } => {
         name: "call_started",
@@ -141,5 +148,12 @@ list::events! {
         flags: Flags::default(),
         words: call::words(*caller, *outcome, *lasted_ms),
         project: |step, conversation, _row, _event| step.project_call_ended(conversation),
+    }
+    /// The message at `to` grows no more, and has this body now.
+    90 STREAM_ENDED = StreamEnded { to: Seq = 1, body: Body = 2, aborted: bool = 3 } => {
+        name: "stream_ended",
+        flags: Flags::default(),
+        words: stream::words(*to, body, *aborted),
+        project: |step, conversation, _row, event| step.project_stream_ended(conversation, event, *to),
     }
 }

@@ -22,7 +22,7 @@ list::intents! {
         cost: body.bytes(),
         refusals: message::REFUSALS,
         check: |_append| message::check(body),
-        decide: |step, append, _role, _row| step.decide_message(append, body),
+        decide: |step, append, _role, row| step.decide_message(append, row, body),
     }
     2 = Rename { name: String = 1 } => {
         since: FIRST,
@@ -95,7 +95,7 @@ list::intents! {
         cost: body.content.len(),
         refusals: edit::REFUSALS,
         check: |_append| edit::check(body),
-        decide: |step, append, _role, _row| step.decide_edit(append, *to, body),
+        decide: |step, append, _role, row| step.decide_edit(append, row, *to, body),
     }
     /// The sender of the message may within so many milliseconds of it; the node that takes the
     /// request sets them.
@@ -108,14 +108,15 @@ list::intents! {
         check: |_append| Ok(()),
         decide: |step, append, role, row| step.decide_recall(append, role, row, *to, *within_ms),
     }
+    /// A direct conversation has the retention only.
     20 = Set(settings: Box<Settings>) => {
         since: SECOND,
-        groups_only: true,
+        groups_only: false,
         grows: true,
         cost: settings.bytes(),
         refusals: settings::REFUSALS,
-        check: |_append| settings::check(settings),
-        decide: |step, _append, role, row| step.decide_settings(role, row, settings),
+        check: |append| settings::check(append.conversation, settings),
+        decide: |step, append, role, row| step.decide_settings(append.conversation, role, row, settings),
     }
     /// Until zero: the mute is lifted.
     21 = Mute { user: UserId = 1, until: Timestamp = 2 } => {
@@ -210,5 +211,14 @@ list::intents! {
         refusals: &[],
         check: |append| call::check(append.conversation),
         decide: |step, append, _role, row| step.decide_end_call(append, row, *call),
+    }    /// Without a text: the message keeps what was streamed.
+    90 = EndStream { to: Seq = 1, text: String = 2, aborted: bool = 3 } => {
+        since: SECOND,
+        groups_only: false,
+        grows: true,
+        cost: text.len(),
+        refusals: stream::REFUSALS,
+        check: |_append| stream::check_end(text),
+        decide: |step, append, _role, row| step.decide_end_stream(append, row, *to, text, *aborted),
     }
 }

@@ -1,6 +1,7 @@
 //! Messages: valid bodies, and the beginning of a direct conversation.
 
 use super::Append;
+use super::vanish::retained;
 use crate::error::{Refused, Rejection};
 use crate::event::{Body, Content, Context, Event, EventKind, KINDS};
 use crate::file::FileHash;
@@ -35,7 +36,7 @@ pub(super) fn check(body: &Body) -> Result<(), Rejection> {
     }
     match body.kind {
         0 => Err(Rejection::BadRequest("a body needs a kind: 1 is text")),
-        Body::TEXT if body.content.is_empty() => Err(Rejection::BadRequest("a text is not empty")),
+        Body::TEXT if body.content.is_empty() && !body.is_stream() => Err(Rejection::BadRequest("a text is not empty")),
         Body::TEXT if body.as_text().is_none() => Err(Rejection::BadRequest("a text is UTF-8")),
         _ => Ok(()),
     }
@@ -50,7 +51,12 @@ fn files_of(event: &Event) -> Vec<FileHash> {
 }
 
 impl Step<'_> {
-    pub(super) fn decide_message(&self, append: &Append, body: &Body) -> Result<EventKind, Rejection> {
+    pub(super) fn decide_message(
+        &self,
+        append: &Append,
+        row: &Conversation,
+        body: &Body,
+    ) -> Result<EventKind, Rejection> {
         let Body { kind, content, context } = body.clone();
         if self.planted(Bug::LaterKind) && is_later(kind) {
             return Ok(EventKind::Unknown { kind, content });
@@ -58,7 +64,10 @@ impl Step<'_> {
         if let Some(context) = &context {
             self.check_context(append, context)?;
         }
-        Ok(EventKind::Message(Body { kind, content, context }))
+        if body.is_stream() {
+            self.check_stream(append, body)?;
+        }
+        Ok(EventKind::Message(retained(Body { kind, content, context }, row)))
     }
 
     /// An answer and a thread refer to messages that the sender sees. An import has been judged
@@ -101,7 +110,8 @@ impl Step<'_> {
         };
         let event = since.filter(|since| seq >= *since).and_then(|_| self.state.get::<Event>(&(conversation, seq)));
         let event = event.filter(|event| event.kind.number() == EventKind::MESSAGE).ok_or(NO_SUCH_MESSAGE)?;
-        let is_there = matches!(event.kind, EventKind::Message(_)) || self.imports();
+        let is_over = event.vanishes().is_some_and(|at| at <= self.now());
+        let is_there = matches!(event.kind, EventKind::Message(_)) && !is_over || self.imports();
         if is_there { Ok(event) } else { Err(ERASED.into()) }
     }
 
@@ -110,6 +120,12 @@ impl Step<'_> {
     pub(super) fn project_message(&mut self, conversation: ConversationId, row: &mut Conversation, event: &Event) {
         if self.level >= Level::SECOND {
             self.refer_to_files(conversation, event);
+            self.plan_vanishing(conversation, event);
+            if let EventKind::Message(body) = &event.kind
+                && body.is_stream()
+            {
+                self.open_stream(conversation, event, body);
+            }
         }
         let ConversationId::Direct { low, high } = conversation else {
             return self.note_speech(conversation, row, event.sender);

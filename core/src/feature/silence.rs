@@ -49,7 +49,13 @@ pub(super) fn check_mute(actor: UserId, user: UserId) -> Result<(), Rejection> {
 impl Intent {
     /// Whether members see new content by its actor. A mute prevents these.
     fn speaks(&self) -> bool {
-        matches!(self, Intent::Message(_) | Intent::Edit { .. } | Intent::React { remove: false, .. })
+        matches!(
+            self,
+            Intent::Message(_)
+                | Intent::Edit { .. }
+                | Intent::React { remove: false, .. }
+                | Intent::EndStream { aborted: false, .. }
+        )
     }
 }
 

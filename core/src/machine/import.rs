@@ -8,7 +8,7 @@ use super::conversation::new_conversation;
 use super::{Outcome, Step, somebody};
 use crate::command::{AdvanceCursors, Append, Destination, IMPORTER, Import, Intent};
 use crate::error::{Refused, Rejection};
-use crate::event::{Event, EventKind, KINDS};
+use crate::event::{Body, Event, EventKind, KINDS};
 use crate::feature::{CallAnswer, CallOutcome, DISBANDED, check_name};
 use crate::id::{ConversationId, GroupId, Seq};
 use crate::limits;
@@ -35,6 +35,9 @@ const NOT_DECIDED: Refused = Refused {
     code: "import_not_decided",
     text: "the rules of this version decide another event here, or none: correct the source",
 };
+
+/// Kinds that lose their content when a message is erased.
+const OF_MESSAGES: [u32; 3] = [EventKind::MESSAGE, EventKind::EDITED, EventKind::STREAM_ENDED];
 
 /// The refusals that only imports have.
 pub const REFUSALS: &[Refused] = &[DIFFERS, GAP, TIME, SECOND_PLACE, NOT_DECIDED];
@@ -137,11 +140,20 @@ impl Step<'_> {
             let by_time = held.and_then(|held| held.ended_by_time(event.time));
             return if by_time.as_ref() == Some(&event.kind) { Ok(()) } else { Err(NOT_DECIDED.into()) };
         }
+        // The end of a stream has the whole body; its pieces are in no export.
+        if let EventKind::StreamEnded { to, .. } = event.kind {
+            let may = self.may_end_stream(conversation, event, to);
+            return if may { Ok(()) } else { Err(NOT_DECIDED.into()) };
+        }
+        // A message has vanished by the clock.
+        if let EventKind::Vanished { to } = event.kind {
+            let may = self.may_have_vanished(conversation, event, to);
+            return if may { Ok(()) } else { Err(NOT_DECIDED.into()) };
+        }
         let Some(intent) = intent_of(event) else {
             let can_stand = matches!(&event.kind, EventKind::Unknown { kind, content }
                 if KINDS.contains(kind) && !EventKind::is_known(*kind) && content.len() <= limits::MESSAGE_BYTES);
-            let is_recalled =
-                event.is_erased() && [EventKind::MESSAGE, EventKind::EDITED].contains(&event.kind.number());
+            let is_recalled = event.is_erased() && OF_MESSAGES.contains(&event.kind.number());
             let allowed = (can_stand || is_recalled) && role.is_some();
             return if allowed { Ok(()) } else { Err(NOT_DECIDED.into()) };
         };
@@ -172,7 +184,8 @@ fn intent_of(event: &Event) -> Option<Intent> {
         EventKind::Removed { user } => Intent::Remove { user },
         EventKind::RoleChanged { user, role } => Intent::SetRole { user, role },
         EventKind::Reacted { to, emoji, removed } => Intent::React { to, emoji, remove: removed },
-        EventKind::Edited { to, body } => Intent::Edit { to, body },
+        // When the edit vanishes follows from its message.
+        EventKind::Edited { to, body } => Intent::Edit { to, body: Body { context: None, ..body } },
         EventKind::Recalled { to } => Intent::Recall { to, within_ms: u64::MAX },
         EventKind::SettingsChanged(settings) => Intent::Set(settings),
         EventKind::Muted { user, until } => Intent::Mute { user, until },
@@ -188,7 +201,10 @@ fn intent_of(event: &Event) -> Option<Intent> {
             CallOutcome::Refused => Intent::AnswerCall { call, answer: CallAnswer::Refuse, device: 0 },
             CallOutcome::Talked | CallOutcome::Cancelled | CallOutcome::Missed => Intent::EndCall { call },
         },
-        EventKind::Created { .. } | EventKind::Unknown { .. } => return None,
+        EventKind::Created { .. }
+        | EventKind::Vanished { .. }
+        | EventKind::StreamEnded { .. }
+        | EventKind::Unknown { .. } => return None,
     })
 }
 

@@ -333,6 +333,7 @@ fn stories_go_everywhere() {
                 Effect::CursorMoved { .. } => "cursor moved",
                 Effect::OutboxFilled { .. } => "outbox filled",
                 Effect::DuePlanned { .. } => "planned",
+                Effect::Grown { .. } => "grown",
             }));
         }
         let log = state.conversations().into_iter().flat_map(|conversation| state.events(conversation));
@@ -347,6 +348,8 @@ fn stories_go_everywhere() {
             EventKind::Reacted { removed: true, .. } => "took back",
             EventKind::Edited { .. } => "edited",
             EventKind::Recalled { .. } => "recalled",
+            EventKind::Vanished { .. } => "vanished",
+            EventKind::StreamEnded { .. } => "stream ended",
             EventKind::SettingsChanged(_) => "settings changed",
             EventKind::Muted { .. } => "muted",
             EventKind::Banned { .. } => "banned",

@@ -85,6 +85,8 @@ impl Reference {
             }
             EventKind::Message(_) | EventKind::Renamed { .. } | EventKind::Unknown { .. } => {}
             EventKind::LinkMade { .. } | EventKind::LinkRevoked { .. } => panic!("no story has links"),
+            EventKind::Vanished { .. } => panic!("no story lasts so long"),
+            EventKind::StreamEnded { .. } => panic!("no story has streams"),
             EventKind::CallStarted { .. } | EventKind::CallAnswered { .. } | EventKind::CallEnded { .. } => {
                 panic!("no story has calls")
             }

@@ -3,10 +3,12 @@
 //! ```text
 //! react anna team r8 3 "+" · unreact anna team r9 3 "+"        to the message 3
 //! edit anna team r8 3 "text" · recall anna team r9 3 120000    a sender recalls within so many ms
-//! show reactions team anna bert ... · show edits team
+//! piece anna team 3 0 "text" · finish anna team r8 3 ["text"] · abort anna team r9 3
+//! show streams team · show reactions team anna bert ... · show edits team
 //! ```
 
-use troupe_core::feature::{Count, Edits, OwnReactions, Reactions};
+use troupe_core::command::WritePiece;
+use troupe_core::feature::{Count, Edits, OpenStream, OwnReactions, Reactions, StreamPiece};
 use troupe_core::{Append, Command, ConversationId, Intent, Rows, Seq};
 
 use crate::bodies::body;
@@ -14,15 +16,23 @@ use crate::script::{id, number};
 use crate::world::World;
 
 pub fn knows(verb: &str) -> bool {
-    ["react", "unreact", "edit", "recall"].contains(&verb)
+    ["react", "unreact", "edit", "recall", "piece", "finish", "abort"].contains(&verb)
 }
 
 pub fn run(world: &mut World, verb: &str, words: &[&str]) -> Result<Vec<String>, String> {
+    if let ("piece", [user, conversation, message, index, text]) = (verb, words) {
+        let (conversation, sender) = (world.conversation(conversation)?, world.user(user)?);
+        let (message, index, text) = (Seq(number(message)?), number(index)?, (*text).to_owned());
+        let piece = WritePiece { conversation, sender, message, index, text };
+        return Ok(world.apply(&Command::from(piece), None));
+    }
     let [user, conversation, request, to, rest @ ..] = words else { return Err("no such words".to_owned()) };
     let to = Seq(number(to)?);
     let intent = match (verb, rest) {
         ("react" | "unreact", [emoji]) => Intent::React { to, emoji: (*emoji).to_owned(), remove: verb == "unreact" },
         ("edit", rest) => Intent::Edit { to, body: body(world, rest)?.0 },
+        ("finish", [text]) => Intent::EndStream { to, text: (*text).to_owned(), aborted: false },
+        ("finish" | "abort", []) => Intent::EndStream { to, text: String::new(), aborted: verb == "abort" },
         ("recall", [within_ms]) => Intent::Recall { to, within_ms: number(within_ms)? },
         _ => return Err("no such words".to_owned()),
     };
@@ -45,6 +55,19 @@ pub fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
                 let own = world.state.page::<OwnReactions>(&(conversation, world.user(user)?), None, usize::MAX);
                 lines.extend(own.iter().map(|((_, _, seq), own)| format!("{user} {seq}: {}", own.emoji.join(" "))));
             }
+            Ok(lines)
+        }
+        ["streams", conversation] => {
+            let conversation = world.conversation(conversation)?;
+            let open = world.state.page::<OpenStream>(&conversation, None, usize::MAX);
+            let row = |((_, seq), held): &((ConversationId, Seq), OpenStream)| {
+                let pieces = world.state.page::<StreamPiece>(&(conversation, *seq), None, usize::MAX);
+                let text: String = pieces.iter().map(|(_, piece)| piece.text.as_str()).collect();
+                format!("{seq}: {} pieces, {} bytes, {text:?}", held.pieces, held.bytes)
+            };
+            let mut lines: Vec<String> = open.iter().map(row).collect();
+            let left = world.state.page::<StreamPiece>(&conversation, None, usize::MAX).len();
+            lines.push(format!("{left} pieces in all"));
             Ok(lines)
         }
         ["edits", conversation] => {

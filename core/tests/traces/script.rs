@@ -12,7 +12,7 @@
 //! rename team anna r2 "Name" · add team anna r3 bert ... · remove team anna r4 bert
 //! leave team bert r5 · join team bert r6 · role team anna r7 bert admin
 //! set team anna r8 [notice "text"] [avatar hash] [join open] [history everything] [slow 30] [muted 5000]
-//!     [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
+//!     [retain 60] [permit pin member] · mute team anna r9 bert 5000 · ban team anna r10 bert · unban team anna r11 bert
 //! transfer team anna r12 bert · disband team anna r13
 //! link team anna r14 code 3 5000 · unlink team anna r15 code · enter team bert r16 code · show links team
 //! cursor team anna 3/2 bert 1/1            delivered/read
@@ -156,7 +156,7 @@ pub fn run(world: &mut World, line: &str) -> Result<Vec<String>, String> {
             Command::SettleOutbox(SettleOutbox { slot, rows: rows.collect::<Result<_, String>>()? })
         }
         [verb, group, actor, request, rest @ ..] => Command::Append(Append {
-            conversation: ConversationId::Group(world.group(group)?),
+            conversation: world.conversation(group)?,
             actor: world.user(actor)?,
             client_message_id: id(request)?,
             after: None,
@@ -208,6 +208,7 @@ fn settings(words: &[&str]) -> Result<Settings, String> {
                 settings.history = if all { Settings::EVERYTHING } else { Settings::SINCE_JOINING };
             }
             "slow" => settings.slow_seconds = Some(number(value)?),
+            "retain" => settings.retention_seconds = Some(number(value)?),
             "muted" => settings.muted_until = Some(number(value)?),
             "permit" => {
                 let [role, tail @ ..] = rest else { return Err("expected an act and a role".to_owned()) };
@@ -243,7 +244,10 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             let conversation = world.conversation(conversation)?;
             let row = world.state.get::<Conversation>(&conversation).ok_or("no such conversation")?;
             let (owners, wrote) = (row.owners, (row.low_wrote, row.high_wrote));
-            Ok(vec![format!("owners {owners}, wrote {wrote:?}")])
+            let mut lines = vec![format!("owners {owners}, wrote {wrote:?}")];
+            let retention = row.retention_seconds;
+            lines.extend(row.vanished().map(|(from, to)| format!("retention {retention}, vanished {from} to {to}")));
+            Ok(lines)
         }
         ["settings", conversation] => {
             let conversation = world.conversation(conversation)?;
@@ -277,7 +281,7 @@ fn shown(world: &World, words: &[&str]) -> Result<Vec<String>, String> {
             };
             Ok(bans.iter().map(row).collect())
         }
-        ["reactions" | "edits", ..] => messages::shown(world, words),
+        ["reactions" | "edits" | "streams", ..] => messages::shown(world, words),
         ["outbox"] => Ok(world.state.outbox().iter().map(|row| show::outbox(world, row)).collect()),
         ["inbox", user] => {
             let entries = world.state.inbox(world.user(user)?);

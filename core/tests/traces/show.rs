@@ -72,6 +72,10 @@ pub fn effect(world: &World, effect: &Effect) -> String {
         }
         Effect::OutboxFilled { slot } => format!("outbox of slot {slot}"),
         Effect::DuePlanned { at } => format!("due at {at}"),
+        Effect::Grown { signal } => {
+            let piece = <troupe_core::signal::Piece as prost::Message>::decode(&signal.payload[..]).unwrap_or_default();
+            format!("show piece {} of {}: {:?}", piece.index, piece.message, piece.text)
+        }
     }
 }
 
@@ -88,6 +92,8 @@ pub fn event(world: &World, event: &Event) -> String {
         kind @ (EventKind::Reacted { .. }
         | EventKind::Edited { .. }
         | EventKind::Recalled { .. }
+        | EventKind::Vanished { .. }
+        | EventKind::StreamEnded { .. }
         | EventKind::SettingsChanged(_)
         | EventKind::Disbanded) => kind.words(),
         EventKind::Muted { user, until } => format!("muted {} until {until}", name(world, *user)),
@@ -157,6 +163,13 @@ pub fn said(world: &World, body: &Body) -> String {
         context.mentions.iter().for_each(|user| add("mentions", name(world, UserId(*user))));
         if context.mentions_everyone {
             add("mentions", "everyone".to_owned());
+        }
+        if context.stream {
+            said.push_str(", a stream");
+        }
+        let mut add = |what: &str, who: String| said.push_str(&format!(", {what} {who}"));
+        if context.expires_in_ms != 0 {
+            add("vanishes after", context.expires_in_ms.to_string());
         }
     }
     said

@@ -202,7 +202,7 @@ fn status(kind: Kind, code: &str) -> StatusCode {
             _,
             "bad_name" | "bad_password" | "bad_emoji" | "same_password" | "too_many" | "request_reused" | "bad_time"
             | "time_passed" | "time_too_far" | "bad_content" | "bad_attachment" | "bad_location" | "bad_mentions"
-            | "bad_thread" | "bad_file_name" | "wrong_hash",
+            | "bad_thread" | "bad_file_name" | "wrong_hash" | "bad_expiry" | "bad_stream",
         ) => StatusCode::UNPROCESSABLE_ENTITY,
         (_, "bad_request" | "bad_frame" | "bad_version") => StatusCode::BAD_REQUEST,
         // The state of something does not allow it: a name that is taken, a last owner.

@@ -22,6 +22,7 @@ pub mod reactions;
 pub mod reports;
 pub mod scheduled;
 pub mod signals;
+pub mod streams;
 pub mod uploads;
 pub mod users;
 
@@ -47,6 +48,8 @@ pub fn all() -> OpenApiRouter<Api> {
         .routes(routes!(scheduled::cancel))
         .routes(routes!(signals::typing, signals::stopped))
         .routes(routes!(signals::send))
+        .routes(routes!(streams::write))
+        .routes(routes!(streams::end))
         .routes(routes!(calls::start))
         .routes(routes!(calls::accept))
         .routes(routes!(calls::refuse))

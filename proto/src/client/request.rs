@@ -2,7 +2,7 @@
 //!
 //! The actor never comes from the request: the session says it.
 
-use troupe_core::command::{Append, CreateGroup, Intent, Schedule};
+use troupe_core::command::{Append, CreateGroup, Intent, Schedule, WritePiece};
 use troupe_core::feature::code_hash;
 use troupe_core::{Seq, Timestamp, TokenHash, UserId};
 
@@ -55,6 +55,27 @@ pub fn recall_message(actor: UserId, recall: &wire::RecallMessage, within_ms: u6
         client_message_id: client_message_id("recall_message.request", &recall.request)?,
         after: None,
         intent: Intent::Recall { to: Seq(recall.seq), within_ms },
+    })
+}
+
+/// A piece of a stream of `sender`.
+pub fn write_piece(sender: UserId, piece: wire::WritePiece) -> Result<WritePiece, DecodeError> {
+    Ok(WritePiece {
+        conversation: conversation("write_piece.conversation", &piece.conversation)?,
+        sender,
+        message: Seq(piece.seq),
+        index: piece.index,
+        text: piece.text,
+    })
+}
+
+pub fn end_stream(actor: UserId, end: wire::EndStream) -> Result<Append, DecodeError> {
+    Ok(Append {
+        conversation: conversation("end_stream.conversation", &end.conversation)?,
+        actor,
+        client_message_id: client_message_id("end_stream.request", &end.request)?,
+        after: None,
+        intent: Intent::EndStream { to: Seq(end.seq), text: end.text, aborted: end.aborted },
     })
 }
 

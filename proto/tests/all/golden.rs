@@ -207,6 +207,7 @@ fn settings() -> Settings {
         slow_seconds: Some(30),
         muted_until: Some(0),
         permissions: vec![Permission { act: 4, role: 1 }],
+        retention_seconds: Some(60),
     }
 }
 
@@ -239,6 +240,10 @@ fn event() {
         ("took_back", EventKind::Reacted { to: Seq(299), emoji: "👍".into(), removed: true }),
         ("edited", EventKind::Edited { to: Seq(299), body: Body::text("hello, world") }),
         ("recalled", EventKind::Recalled { to: Seq(299) }),
+        ("vanishing", EventKind::Message(Body::text("hello").expiring_in_ms(60_000))),
+        ("vanished", EventKind::Vanished { to: Seq(299) }),
+        ("stream", EventKind::Message(Body::text("").streaming())),
+        ("stream_ended", EventKind::StreamEnded { to: Seq(299), body: Body::text("hello"), aborted: true }),
         ("settings_changed", EventKind::SettingsChanged(Box::new(settings()))),
         ("muted", EventKind::Muted { user: BOB, until: NOW }),
         ("banned", EventKind::Banned { user: BOB, lifted: false }),

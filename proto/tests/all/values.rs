@@ -128,9 +128,10 @@ prop_compose! {
 prop_compose! {
     fn moderation()(
         slow_seconds: u32, muted_until in time(), mutes: u32, bans: u32, policy in number(), shows_history: bool,
-        disbanded: bool, links: u32
+        disbanded: bool, links: u32, retention_seconds: u32, vanished_from in seq(), vanished_to in seq()
     ) -> Conversation {
         let row = Conversation { slow_seconds, muted_until, mutes, bans, policy, ..Conversation::default() };
+        let row = Conversation { retention_seconds, vanished_from, vanished_to, ..row };
         Conversation { shows_history, disbanded, links, ..row }
     }
 }
@@ -173,17 +174,10 @@ fn later_kind() -> impl Strategy<Value = EventKind> {
 pub fn settings() -> impl Strategy<Value = Settings> {
     let permission = (1..10u32, 1..4u32).prop_map(|(act, role)| Permission { act, role });
     let texts = (option::of(text()), option::of(text()), option::of(text()));
-    let numbers = (0..3u32, 0..3u32, option::of(number()), option::of(number()));
+    let numbers = (0..3u32, 0..3u32, option::of(number()), option::of(number()), option::of(number()));
     (texts, numbers, vec(permission, 0..4)).prop_map(
-        |((name, notice, avatar), (join, history, slow_seconds, muted_until), permissions)| Settings {
-            name,
-            notice,
-            avatar,
-            join,
-            history,
-            slow_seconds,
-            muted_until,
-            permissions,
+        |((name, notice, avatar), (join, history, slow_seconds, muted_until, retention_seconds), permissions)| {
+            Settings { name, notice, avatar, join, history, slow_seconds, muted_until, permissions, retention_seconds }
         },
     )
 }

@@ -118,6 +118,7 @@ def test_events_of_each_kind_survive_the_store() -> None:
         event.Reacted(Seq(3), "👍", True),
         event.Edited(Seq(3), event.Message(1, b"hello")),
         event.Recalled(Seq(3)),
+        event.Vanished(Seq(3)),
         event.Unsupported(5, b""),
         event.Unsupported(77, b"later"),
         event.Unsupported(0, b""),

@@ -127,7 +127,7 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       return one(get(`${of(conversation)}/messages`, { ...from, limit: limit || undefined }), (page) => {
         const messages = listOf(page["messages"]);
         const [events, reactions] = [messages.map(eventOf), messages.filter((message) => "reactions" in message).map(reactionsOf)];
-        const states = messages.filter((message) => "edited" in message || message["erased"] === true).map(stateOf);
+        const states = messages.filter((message) => "edited" in message || "streaming" in message || message["erased"] === true).map(stateOf);
         const [head, more] = [numberOf(page["head"]), page["more"] === true];
         return { case: "page", value: { conversation, events, head, more, reactions, states } };
       });
@@ -174,6 +174,14 @@ export function callOf(request: ClientRequest, me: number): Calls | undefined {
       const { request: key, conversation, seq, body } = request.value;
       const call = { method: "PATCH", path: `${of(conversation)}/messages/${seq}`, body: { body: bodyOf(body) }, key: hex(key) } as const;
       return placed(call, conversation, key);
+    }
+    case "writePiece": {
+      const { conversation, seq, index, text } = request.value;
+      return one(post(`${of(conversation)}/messages/${seq}/pieces`, { index, text }), () => DONE);
+    }
+    case "endStream": {
+      const { request: key, conversation, seq, text, aborted } = request.value;
+      return placed(post(`${of(conversation)}/messages/${seq}/end`, { text, aborted }, key), conversation, key);
     }
     case "recallMessage": {
       const { request: key, conversation, seq } = request.value;
@@ -454,8 +462,13 @@ function scheduledOf(message: Json): Init<wire.ScheduledMessage> {
   return { ...id, body: bodyOfJson(objectOf(body), message), deliverAtMs: numberOf(deliver_at_ms), refused: textOf(refused ?? "") };
 }
 
-function stateOf({ seq, edited, erased, kind }: Json): Init<wire.MessageState> {
+function stateOf({ seq, edited, streaming, erased, kind }: Json): Init<wire.MessageState> {
   const state = { seq: numberOf(seq), erased: erased === true && kind === "unknown", edits: [], body: undefined };
+  if (streaming !== undefined) {
+    const { text, pieces } = objectOf(streaming);
+    const body = { kind: TEXT, content: new TextEncoder().encode(textOf(text)) };
+    return { ...state, body, streaming: true, pieces: numberOf(pieces) };
+  }
   if (edited === undefined) return state;
   const { edits, body } = objectOf(edited);
   if (!Array.isArray(edits)) throw new ProtocolError("the answer has no list where the HTTP API has one");

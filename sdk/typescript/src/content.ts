@@ -65,6 +65,10 @@ export interface SendOptions {
   /** At most 50 users. */
   readonly mentions?: readonly number[];
   readonly mentionsEveryone?: boolean;
+  /** The content vanishes so long after the message is sent, everywhere; 0: it stays. */
+  readonly expiresInMs?: number;
+  /** The message grows by `writePiece` until `endStream`. Its first text may be empty. */
+  readonly stream?: boolean;
 }
 
 /** The kind of what an application sends, and its bytes. */
@@ -73,9 +77,9 @@ export function bytesOf(body: string | Uint8Array | NewBody, kind: number): read
   return body instanceof Uint8Array ? [kind, body] : encodeBody(body);
 }
 
-/** The context of a message that refers to something. */
+/** The context of a message that refers to something, or vanishes. */
 export function contextOf(options: SendOptions): { readonly context?: wire.Context } {
-  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false } = options;
-  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone;
-  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone } } : {};
+  const { replyTo = 0, thread = 0, mentions = [], mentionsEveryone = false, expiresInMs = 0, stream = false } = options;
+  const refers = replyTo !== 0 || thread !== 0 || mentions.length > 0 || mentionsEveryone || expiresInMs !== 0 || stream;
+  return refers ? { context: { replyTo, thread, mentions: [...mentions], mentionsEveryone, expiresInMs, stream } } : {};
 }

@@ -101,6 +101,10 @@ export type Content =
   | { readonly kind: "edited"; readonly to: Seq; readonly bodyKind: number; readonly content: Uint8Array; readonly text: string | undefined }
   /** The contents of the message with the seq `to`, and of its edits, are erased. */
   | { readonly kind: "recalled"; readonly to: Seq }
+  /** The time of the message with the seq `to` is over: its content and those of its edits are erased. */
+  | { readonly kind: "vanished"; readonly to: Seq }
+  /** The message with the seq `to` grows no more, and has this text now. */
+  | { readonly kind: "streamEnded"; readonly to: Seq; readonly text: string | undefined; readonly aborted: boolean }
   /** The settings that the sender has changed; absent ones stayed as they were. */
   | { readonly kind: "settingsChanged"; readonly settings: wire.GroupSettings }
   /** `untilMs` 0: the mute was lifted. */
@@ -144,7 +148,7 @@ export function textOf(event: Event): string | undefined {
   return event.content.kind === "message" ? event.content.text : undefined;
 }
 
-/** Whether it is a message, or an edit of one, whose content was recalled. */
+/** Whether it is a message, or an edit of one, whose content was recalled or has vanished. */
 export function isErased({ content }: Event): boolean {
   return content.kind === "unsupported" && (content.number === MESSAGE || content.number === EDITED) && content.content.length === 0;
 }
@@ -204,10 +208,18 @@ const KNOWN: ReadonlyMap<number, (content: Uint8Array) => Content | undefined> =
   [24, (): Content => ({ kind: "disbanded" })],
   [25, (content: Uint8Array): Content => ({ kind: "linkMade", ...wire.LinkMade.decode(content) })],
   [26, (content: Uint8Array): Content => ({ kind: "linkRevoked", link: wire.LinkRevoked.decode(content).link })],
+  [40, (content: Uint8Array): Content => ({ kind: "vanished", to: seq(wire.Vanished.decode(content).to) })],
   [50, (content: Uint8Array): Content => ({ kind: "callStarted", ...wire.CallStarted.decode(content) })],
   [51, callAnswered],
   [52, callEnded],
+  [90, streamEnded],
 ]);
+
+/** Undefined: without a body it is no end. */
+function streamEnded(content: Uint8Array): Content | undefined {
+  const { to, body, aborted } = wire.StreamEnded.decode(content);
+  return body === undefined ? undefined : { kind: "streamEnded", to: seq(to), text: bodyText(body.kind, body.content), aborted };
+}
 
 function callAnswered(content: Uint8Array): Content {
   const { call, device } = wire.CallAnswered.decode(content);

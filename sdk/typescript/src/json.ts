@@ -135,7 +135,7 @@ ACTS[20] = "recall";
 
 /** The settings that are present, as the API takes them. */
 export function settingsBody(settings: wire.GroupSettings): Json {
-  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions } = settings;
+  const { name, notice, avatar, join, history, slowSeconds, mutedUntilMs, permissions, retentionSeconds } = settings;
   const given = {
     name,
     notice,
@@ -144,6 +144,7 @@ export function settingsBody(settings: wire.GroupSettings): Json {
     history: HISTORY[history] || undefined,
     slow_seconds: slowSeconds,
     muted_until_ms: mutedUntilMs,
+    retention_seconds: retentionSeconds,
   };
   const roles = permissions.map(({ act, role }) => [ACTS[act] ?? "", roleName(role)]);
   const body = Object.entries(given).filter(([, value]) => value !== undefined);
@@ -163,29 +164,34 @@ export function settingsOf(body: Json): Init<wire.GroupSettings> {
     history: HISTORY.indexOf(text("history") ?? ""),
     slowSeconds: number("slow_seconds"),
     mutedUntilMs: number("muted_until_ms"),
+    retentionSeconds: number("retention_seconds"),
     permissions: permissions.map(([act, role]) => ({ act: ACTS.indexOf(act), role: roleOf(role) })),
   };
 }
 
-/** The references of a message, as the API takes them. */
+/** The references of a message, and when it vanishes, as the API takes them. */
 export function contextJson(context: wire.Context | undefined): Json {
   if (context === undefined) return {};
-  const { replyTo, thread, mentions, mentionsEveryone } = context;
+  const { replyTo, thread, mentions, mentionsEveryone, expiresInMs, stream } = context;
   return {
     ...(replyTo === 0 ? {} : { reply_to: replyTo }),
     ...(thread === 0 ? {} : { thread }),
     ...(mentions.length === 0 ? {} : { mentions: mentions.map(String) }),
     ...(mentionsEveryone ? { mentions_everyone: true } : {}),
+    ...(expiresInMs === 0 ? {} : { expires_in_ms: expiresInMs }),
+    ...(stream ? { stream } : {}),
   };
 }
 
-function contextOf({ reply_to, thread, mentions, mentions_everyone }: Json): Init<wire.Context> | undefined {
-  if ([reply_to, thread, mentions, mentions_everyone].every((field) => field === undefined)) return undefined;
+function contextOf({ reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream }: Json): Init<wire.Context> | undefined {
+  if ([reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream].every((field) => field === undefined)) return undefined;
   return {
     replyTo: numberOf(reply_to ?? 0),
     thread: numberOf(thread ?? 0),
     mentions: textsOf(mentions ?? []).map(numberOf),
     mentionsEveryone: mentions_everyone === true,
+    expiresInMs: numberOf(expires_in_ms ?? 0),
+    stream: stream === true,
   };
 }
 
@@ -221,6 +227,13 @@ function contentOf(kind: string, body: Json, beside: Json): [number, Uint8Array<
       return [12, wire.Edited.encode({ to: numberOf(body["to"]), body: bodyOfJson(objectOf(body["body"]), {}) })];
     case "recalled":
       return [13, wire.Recalled.encode({ to: numberOf(body["to"]) })];
+    case "vanished":
+      return [40, wire.Vanished.encode({ to: numberOf(body["to"]) })];
+    case "stream_ended": {
+      const { to, aborted } = body;
+      const text = bodyOfJson(objectOf(body["body"]), {});
+      return [90, wire.StreamEnded.encode({ to: numberOf(to), body: text, aborted: aborted === true })];
+    }
     case "settings_changed":
       return [20, wire.GroupSettings.encode(settingsOf(body))];
     case "call_started": {

@@ -32,6 +32,11 @@ export function pushOf(event: string, data: Json): Init<ServerMessage> | undefin
       const content = { kind: numberOf(kind), payload: bytesOfBase64(textOf(payload)), seq: numberOf(seq) };
       return { case: "signal", value: { ...from, ...content } };
     }
+    case "piece": {
+      const { conversation, user_id, message, index, text } = data;
+      const payload = wire.StreamPiece.encode({ message: numberOf(message), index: numberOf(index), text: textOf(text) });
+      return { case: "signal", value: { conversation: textOf(conversation), userId: numberOf(user_id), device: 0, kind: PIECE, payload, seq: 0 } };
+    }
     case "contact":
       return { case: "contactChanged", value: { contact: contactOf(data) } };
     case "go_away":

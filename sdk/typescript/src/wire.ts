@@ -123,12 +123,16 @@ export interface Context {
   thread: number;
   mentions: number[];
   mentionsEveryone: boolean;
+  expiresInMs: number;
+  stream: boolean;
 }
 export const Context = /* @__PURE__ */ message<Context>("Context", [
   [1, "replyTo", "uint64"],
   [2, "thread", "uint64"],
   [3, "mentions", "uint64", "repeated"],
   [4, "mentionsEveryone", "bool"],
+  [100, "expiresInMs", "uint64"],
+  [150, "stream", "bool"],
 ]);
 
 export interface Attachment {
@@ -305,6 +309,8 @@ export interface ClientFrame {
     | { case: "listContacts"; value: ListContacts }
     | { case: "listBlocks"; value: ListBlocks }
     | { case: "report"; value: Report }
+    | { case: "writePiece"; value: WritePiece }
+    | { case: "endStream"; value: EndStream }
     | undefined;
 }
 export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
@@ -361,6 +367,8 @@ export const ClientFrame = /* @__PURE__ */ message<ClientFrame>("ClientFrame", [
   [224, "listContacts", () => ListContacts, "oneof", "request"],
   [225, "listBlocks", () => ListBlocks, "oneof", "request"],
   [226, "report", () => Report, "oneof", "request"],
+  [300, "writePiece", () => WritePiece, "oneof", "request"],
+  [301, "endStream", () => EndStream, "oneof", "request"],
 ]);
 
 export interface ServerFrame {
@@ -793,6 +801,24 @@ export const Recalled = /* @__PURE__ */ message<Recalled>("Recalled", [
   [1, "to", "uint64"],
 ]);
 
+export interface Vanished {
+  to: number;
+}
+export const Vanished = /* @__PURE__ */ message<Vanished>("Vanished", [
+  [1, "to", "uint64"],
+]);
+
+export interface StreamEnded {
+  to: number;
+  body?: Body | undefined;
+  aborted: boolean;
+}
+export const StreamEnded = /* @__PURE__ */ message<StreamEnded>("StreamEnded", [
+  [1, "to", "uint64"],
+  [2, "body", () => Body, "optional"],
+  [3, "aborted", "bool"],
+]);
+
 export interface Muted {
   user: number;
   untilMs: number;
@@ -947,12 +973,16 @@ export interface MessageState {
   erased: boolean;
   edits: number[];
   body?: Body | undefined;
+  streaming: boolean;
+  pieces: number;
 }
 export const MessageState = /* @__PURE__ */ message<MessageState>("MessageState", [
   [1, "seq", "uint64"],
   [2, "erased", "bool"],
   [3, "edits", "uint64", "repeated"],
   [4, "body", () => Body, "optional"],
+  [150, "streaming", "bool"],
+  [151, "pieces", "uint64"],
 ]);
 
 export interface Reactions {
@@ -1012,6 +1042,45 @@ export const RecallMessage = /* @__PURE__ */ message<RecallMessage>("RecallMessa
   [1, "request", "bytes"],
   [2, "conversation", "string"],
   [3, "seq", "uint64"],
+]);
+
+export interface WritePiece {
+  conversation: string;
+  seq: number;
+  index: number;
+  text: string;
+}
+export const WritePiece = /* @__PURE__ */ message<WritePiece>("WritePiece", [
+  [1, "conversation", "string"],
+  [2, "seq", "uint64"],
+  [3, "index", "uint64"],
+  [4, "text", "string"],
+]);
+
+export interface StreamPiece {
+  message: number;
+  index: number;
+  text: string;
+}
+export const StreamPiece = /* @__PURE__ */ message<StreamPiece>("StreamPiece", [
+  [1, "message", "uint64"],
+  [2, "index", "uint64"],
+  [3, "text", "string"],
+]);
+
+export interface EndStream {
+  request: Uint8Array;
+  conversation: string;
+  seq: number;
+  text: string;
+  aborted: boolean;
+}
+export const EndStream = /* @__PURE__ */ message<EndStream>("EndStream", [
+  [1, "request", "bytes"],
+  [2, "conversation", "string"],
+  [3, "seq", "uint64"],
+  [4, "text", "string"],
+  [5, "aborted", "bool"],
 ]);
 
 export interface Signal {
@@ -1262,6 +1331,7 @@ export interface GroupSettings {
   slowSeconds?: number | undefined;
   mutedUntilMs?: number | undefined;
   permissions: Permission[];
+  retentionSeconds?: number | undefined;
 }
 export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettings", [
   [1, "name", "string", "optional"],
@@ -1272,6 +1342,7 @@ export const GroupSettings = /* @__PURE__ */ message<GroupSettings>("GroupSettin
   [6, "slowSeconds", "uint64", "optional"],
   [7, "mutedUntilMs", "uint64", "optional"],
   [8, "permissions", () => Permission, "repeated"],
+  [100, "retentionSeconds", "uint64", "optional"],
 ]);
 
 export interface Permission {

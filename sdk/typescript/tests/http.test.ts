@@ -273,6 +273,7 @@ test("each kind of event is the same over HTTP", () => {
     ...{ kind: "callEnded", call: 3, caller: 1029, video: false, outcome: wire.CallOutcome.TALKED, lastedMs: 900 },
   });
   assert.deepEqual(content("recalled", { to: 3 }), { kind: "recalled", to: 3 });
+  assert.deepEqual(content("vanished", { to: 3 }), { kind: "vanished", to: 3 });
   assert.equal((content("edited", { to: 3, body: { kind: 1, text: "new" } }) as { text?: string }).text, "new");
   assert.deepEqual(content("reacted", { to: 3, emoji: "👍", removed: true }), { kind: "reacted", to: 3, emoji: "👍", removed: true });
   assert.deepEqual(content("unknown", { number: 77, content: "AQI=" }), { kind: "unsupported", number: 77, content: Uint8Array.of(1, 2) });

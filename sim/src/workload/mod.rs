@@ -11,13 +11,15 @@
 //! ends the workload, send their final messages, and fall silent.
 //! [`guest`] comes by its invite links. A [`stranger`] adds users who do not know it, and the
 //! [`administrator`] manages the cluster. A [`key_repeater`] uses HTTP, and a [`planner`] schedules
-//! messages. A [`sharer`] uploads files. They act until the simulation ends the workload, send
-//! their final messages, and fall silent.
+//! messages. A [`sharer`] uploads files, messages of a [`burner`] vanish, and those of a
+//! [`streamer`] grow. They act until the
+//! simulation ends the workload, send their final messages, and fall silent.
 
 mod account;
 mod acquaintance;
 mod administrator;
 mod adversarial_client;
+mod burner;
 mod calls;
 mod changes;
 mod device;
@@ -30,6 +32,7 @@ mod planner;
 mod reactions;
 mod sharer;
 mod stranger;
+mod streamer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -286,6 +289,14 @@ pub async fn live(workload: Arc<WorkloadContext>, client_host: usize, client_hos
     let number = next();
     if workload.plan.society.files && here(number) {
         tokio::spawn(sharer::live(workload.clone(), number, 1));
+    }
+    let number = next();
+    if workload.plan.society.vanishing && here(number) {
+        tokio::spawn(burner::live(workload.clone(), number, 0));
+    }
+    let number = next();
+    if workload.plan.society.streams && here(number) {
+        tokio::spawn(streamer::live(workload.clone(), number, 0));
     }
     std::future::pending::<()>().await;
     Ok(())

@@ -13,7 +13,7 @@ export type Row =
   | { readonly is: "pending"; readonly key: string; readonly pending: Pending; readonly opens: boolean };
 
 /** Events that change earlier messages are no lines. */
-const SILENT: ReadonlySet<string> = new Set(["reacted", "edited", "recalled"]);
+const SILENT: ReadonlySet<string> = new Set(["reacted", "edited", "recalled", "vanished", "streamEnded"]);
 /** Messages of one sender within this time form one block. */
 const BLOCK_MS = 5 * 60_000;
 

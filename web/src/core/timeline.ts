@@ -233,7 +233,7 @@ export class Timeline {
   /** What an event changes about entries before it. Edits and recalls belong here too. */
   private apply(event: Event): void {
     const { content } = event;
-    if (content.kind === "edited" || content.kind === "recalled") return this.revise(content.to, content);
+    if (content.kind === "edited" || content.kind === "recalled" || content.kind === "vanished" || content.kind === "streamEnded") return this.revise(content.to, content);
     if (content.kind !== "reacted") return;
     const { to, emoji, removed } = content;
     const target = this.find(to);
@@ -243,11 +243,11 @@ export class Timeline {
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));
   }
 
-  /** A recalled message has no text any more. */
-  private revise(to: number, change: { readonly kind: "recalled" } | { readonly kind: "edited"; readonly text: string | undefined }): void {
+  /** A message that was recalled or has vanished has no text any more. */
+  private revise(to: number, change: { readonly kind: "recalled" | "vanished" } | { readonly kind: "edited" | "streamEnded"; readonly text: string | undefined }): void {
     const target = this.find(to);
     if (target === undefined || target.event.content.kind !== "message") return;
-    const text = change.kind === "edited" ? change.text : undefined;
+    const text = change.kind === "edited" || change.kind === "streamEnded" ? change.text : undefined;
     const event = { ...target.event, content: { ...target.event.content, text, content: new Uint8Array(0) } };
     const changed = { ...target, event };
     this.entries = this.entries.map((entry) => (entry === target ? changed : entry));

@@ -111,6 +111,14 @@ pub struct Refers {
     #[serde(skip_serializing_if = "is_false")]
     #[schema(required = false)]
     pub mentions_everyone: bool,
+    /// The content vanishes so many milliseconds after the time of the message.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false)]
+    pub expires_in_ms: u64,
+    /// The message grows by pieces until its end.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    pub stream: bool,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -128,6 +136,8 @@ impl Refers {
             thread: seq("thread", self.thread)?,
             mentions: users(&self.mentions)?,
             mentions_everyone: self.mentions_everyone,
+            expires_in_ms: self.expires_in_ms,
+            stream: self.stream,
         };
         Ok(Some(Box::new(context)).filter(|context| **context != Context::default()))
     }
@@ -141,8 +151,9 @@ impl From<&Body> for Refers {
 
 impl From<&Context> for Refers {
     fn from(context: &Context) -> Refers {
-        let Context { reply_to, thread, ref mentions, mentions_everyone } = *context;
-        Refers { reply_to, thread, mentions: mentions.iter().copied().map(Id).collect(), mentions_everyone }
+        let Context { reply_to, thread, ref mentions, mentions_everyone, expires_in_ms, stream } = *context;
+        let mentions = mentions.iter().copied().map(Id).collect();
+        Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream }
     }
 }
 

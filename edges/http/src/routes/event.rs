@@ -33,9 +33,27 @@ pub struct Event {
     /// The present state of a message that was edited. A stream has edits as events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edited>,
-    /// Its content is gone: a message was recalled, or an edit of it. Absent: it is there.
+    /// A message that grows: its text until now, and the index of the next piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<Streaming>,
+    /// Its content is gone: a message was recalled or has vanished, or an edit of it. Absent: it is
+    /// there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     erased: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Streaming {
+    pub text: String,
+    pub pieces: u64,
+}
+
+impl Streaming {
+    /// `None`: the state of a message that does not grow.
+    pub fn of(state: &wire::MessageState) -> Option<Streaming> {
+        let body = state.body.clone().filter(|_| state.streaming).map(Body::from)?;
+        Some(Streaming { text: body.as_text().unwrap_or_default().to_owned(), pieces: state.pieces })
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -81,6 +99,10 @@ pub enum Content {
     },
     /// The contents of the message at `to` and of its edits are erased.
     Recalled {
+        to: u64,
+    },
+    /// The time of the message at `to` is over: its content and those of its edits are erased.
+    Vanished {
         to: u64,
     },
     SettingsChanged(Settings),
@@ -130,6 +152,13 @@ pub enum Content {
         outcome: String,
         /// Since the answer.
         lasted_ms: u64,
+    },
+    /// The message at `to` grows no more, and has this body now.
+    StreamEnded {
+        to: u64,
+        body: Box<MessageBody>,
+        /// Its sender broke it off, or left it alone.
+        aborted: bool,
     },
     Unknown {
         /// Of the field in `client.proto`.
@@ -191,8 +220,8 @@ impl From<wire::Event> for Event {
             Ok(event) => event.kind.into(),
             Err(_) => Content::Unknown { number, content: STANDARD.encode(bytes) },
         };
-        let (reactions, edited) = (Vec::new(), None);
-        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, edited, erased }
+        let (reactions, edited, streaming) = (Vec::new(), None, None);
+        Event { seq, time_ms, sender, client_message_id, content, refers, reactions, edited, streaming, erased }
     }
 }
 
@@ -208,6 +237,7 @@ impl From<EventKind> for Content {
             EventKind::Reacted { to, emoji, removed } => Content::Reacted { to: to.0, emoji, removed },
             EventKind::Edited { to, body } => Content::Edited { to: to.0, body: Box::new(MessageBody::from(&body)) },
             EventKind::Recalled { to } => Content::Recalled { to: to.0 },
+            EventKind::Vanished { to } => Content::Vanished { to: to.0 },
             EventKind::SettingsChanged(settings) => {
                 Content::SettingsChanged(wire::GroupSettings::from(settings.as_ref()).into())
             }
@@ -227,6 +257,9 @@ impl From<EventKind> for Content {
                 let (call, caller, outcome) = (call.0, caller.into(), outcome.name().to_owned());
                 Content::CallEnded { call, caller, video, outcome, lasted_ms }
             }
+            EventKind::StreamEnded { to, body, aborted } => {
+                Content::StreamEnded { to: to.0, body: Box::new(MessageBody::from(&body)), aborted }
+            }
             EventKind::Unknown { kind, content } => {
                 Content::Unknown { number: kind, content: STANDARD.encode(content) }
             }
@@ -237,7 +270,7 @@ impl From<EventKind> for Content {
 impl Edited {
     /// `None`: the state of a message that was not edited.
     pub fn of(state: wire::MessageState) -> Option<Edited> {
-        let body = Body::from(state.body?);
+        let body = Body::from(state.body.filter(|_| !state.streaming)?);
         Some(Edited { edits: state.edits, body: Box::new(MessageBody::from(&body)) })
     }
 }

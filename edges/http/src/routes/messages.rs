@@ -21,7 +21,7 @@ use crate::key::{self, Key};
 use crate::problem::{Problem, follows_itself, no_such_message};
 use crate::query::{GREATEST, Path, Query, limit, seq};
 use crate::routes::bodies::{MessageBody, Refers, schema};
-use crate::routes::event::{Edited, Event};
+use crate::routes::event::{Edited, Event, Streaming};
 use crate::routes::reactions::Reaction;
 use crate::routes::scheduled::{self, Scheduled};
 
@@ -46,6 +46,12 @@ pub struct NewMessage {
     mentions: Vec<Id>,
     #[serde(default)]
     mentions_everyone: bool,
+    /// The content vanishes so long after the message is sent.
+    #[serde(default, deserialize_with = "whole")]
+    expires_in_ms: u64,
+    /// It grows by pieces until its end.
+    #[serde(default)]
+    stream: bool,
 }
 
 /// A field that is there has a value: `null` is none.
@@ -55,9 +61,9 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<
 
 impl NewMessage {
     fn body(self) -> Result<wire::Body, Problem> {
-        let NewMessage { reply_to, thread, mentions, mentions_everyone, .. } = self;
+        let NewMessage { reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream, .. } = self;
         let body = body_of(self.text, self.body)?;
-        let context = Refers { reply_to, thread, mentions, mentions_everyone }.context()?;
+        let context = Refers { reply_to, thread, mentions, mentions_everyone, expires_in_ms, stream }.context()?;
         Ok(wire::Body { kind: body.kind, content: body.content, context })
     }
 }
@@ -214,10 +220,13 @@ pub async fn history(
     let mut reactions: BTreeMap<u64, Vec<Reaction>> =
         page.reactions.into_iter().map(|of| (of.seq, of.counts.into_iter().map(Reaction::from).collect())).collect();
     let mut edited: BTreeMap<u64, Edited> =
-        page.states.into_iter().filter_map(|state| Some((state.seq, Edited::of(state)?))).collect();
+        page.states.iter().cloned().filter_map(|state| Some((state.seq, Edited::of(state)?))).collect();
+    let mut streaming: BTreeMap<u64, Streaming> =
+        page.states.iter().filter_map(|state| Some((state.seq, Streaming::of(state)?))).collect();
     for message in &mut messages {
         message.reactions = reactions.remove(&message.seq).unwrap_or_default();
         message.edited = edited.remove(&message.seq);
+        message.streaming = streaming.remove(&message.seq);
     }
     Ok(Answer(Page { messages, head: page.head, more: page.more }))
 }

@@ -29,6 +29,8 @@ mod reused_keys;
 mod scheduled;
 mod signals;
 mod stream;
+mod streams;
 mod three_nodes;
 mod typed_bodies;
+mod vanishing;
 mod web;

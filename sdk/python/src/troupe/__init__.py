@@ -41,8 +41,10 @@ from .event import (
     Renamed,
     RoleChanged,
     SettingsChanged,
+    StreamEnded,
     Transferred,
     Unsupported,
+    Vanished,
 )
 from .handle import SendHandle
 from .ids import EVERYONE, ClientMessageId, ConversationId, Seq, UserId, conversation_id, direct, group
@@ -134,6 +136,7 @@ __all__ = [
     "Stopped",
     "Store",
     "StoreError",
+    "StreamEnded",
     "Transferred",
     "Transport",
     "TroupeError",
@@ -143,6 +146,7 @@ __all__ = [
     "Unsupported",
     "Untrusted",
     "UserId",
+    "Vanished",
     "conversation_id",
     "direct",
     "group",

@@ -64,7 +64,13 @@ def typed(kind: int, content: bytes) -> TypedBody | None:
 
 
 def context_of(
-    reply_to: Seq | int, thread: Seq | int, mentions: Iterable[UserId | int], mentions_everyone: bool
+    reply_to: Seq | int,
+    thread: Seq | int,
+    mentions: Iterable[UserId | int],
+    mentions_everyone: bool,
+    expires_in_ms: int = 0,
+    stream: bool = False,
 ) -> bytes:
-    """What a message refers to, encoded. Empty: nothing."""
-    return Context(int(reply_to), int(thread), [int(user) for user in mentions], mentions_everyone).encode()
+    """What a message refers to, and when it vanishes, encoded. Empty: nothing."""
+    users = [int(user) for user in mentions]
+    return Context(int(reply_to), int(thread), users, mentions_everyone, expires_in_ms, stream).encode()

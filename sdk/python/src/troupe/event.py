@@ -152,6 +152,22 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Vanished:
+    """The time of the message with the seq `to` is over: its content and those of its edits are erased."""
+
+    to: Seq
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """The message with the seq `to` grows no more, and has this body now."""
+
+    to: Seq
+    body: Message
+    aborted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     """The settings that the sender has changed; absent ones stayed as they were."""
 
@@ -236,7 +252,7 @@ class Unsupported:
 
 Moderation = SettingsChanged | Muted | Banned | Transferred | Disbanded | LinkMade | LinkRevoked
 Call = CallStarted | CallAnswered | CallEnded
-OfMessage = Reacted | Edited | Recalled
+OfMessage = Reacted | Edited | Recalled | Vanished | StreamEnded
 EventKind = Message | Created | Renamed | Added | Removed | RoleChanged | OfMessage | Moderation | Call | Unsupported
 
 
@@ -256,7 +272,7 @@ class Event:
 
     @property
     def is_erased(self) -> bool:
-        """Whether it is a message, or an edit of one, whose content was recalled."""
+        """Whether it is a message, or an edit of one, whose content was recalled or has vanished."""
         kind = self.kind
         return isinstance(kind, Unsupported) and kind.kind in (_MESSAGE, _EDITED) and not kind.content
 
@@ -300,6 +316,11 @@ def to_wire(event: Event) -> WireEvent:
         number, content = _EDITED, wire.Edited(kind.to, wire.Body(kind.body.kind, kind.body.content)).encode()
     elif isinstance(kind, Recalled):
         number, content = 13, wire.Recalled(kind.to).encode()
+    elif isinstance(kind, Vanished):
+        number, content = 40, wire.Vanished(kind.to).encode()
+    elif isinstance(kind, StreamEnded):
+        body = wire.Body(kind.body.kind, kind.body.content)
+        number, content = 90, wire.StreamEnded(kind.to, body, kind.aborted).encode()
     elif isinstance(kind, SettingsChanged):
         number, content = 20, kind.settings.encode()
     elif isinstance(kind, Muted):
@@ -408,6 +429,21 @@ def _recalled(content: bytes) -> EventKind | None:
     return Recalled(Seq(wire.Recalled.decode(content).to))
 
 
+def _vanished(content: bytes) -> EventKind | None:
+    from . import wire
+
+    return Vanished(Seq(wire.Vanished.decode(content).to))
+
+
+def _stream_ended(content: bytes) -> EventKind | None:
+    from . import wire
+
+    ended = wire.StreamEnded.decode(content)
+    if ended.body is None:
+        return None
+    return StreamEnded(Seq(ended.to), Message(ended.body.kind, ended.body.content), ended.aborted)
+
+
 def _settings_changed(content: bytes) -> EventKind | None:
     from . import wire
 
@@ -488,7 +524,9 @@ _KNOWN: dict[int, Callable[[bytes], EventKind | None]] = {
     24: lambda _: Disbanded(),
     25: _link_made,
     26: _link_revoked,
+    40: _vanished,
     50: _call_started,
     51: _call_answered,
     52: _call_ended,
+    90: _stream_ended,
 }

@@ -180,7 +180,17 @@ class Requests(PeopleRequests):
         """Erases the content of a message. Senders may for a time, admins of a group always."""
         return await self._step(wire.RecallMessage(request or self.request_id(), conversation, seq))
 
-    async def _step(self, message: wire.Call | wire.EditMessage | wire.RecallMessage) -> Acked:
+    async def write_piece(self, conversation: str, seq: int, index: int, text: str) -> None:
+        """Appends a piece to an own stream. `index` is the number of pieces before it: a repeat is harmless."""
+        await self.call(wire.WritePiece(conversation, seq, index, text), wire.Done)
+
+    async def end_stream(
+        self, conversation: str, seq: int, text: str = "", *, aborted: bool = False, request: bytes | None = None
+    ) -> Acked:
+        """Ends an own stream with this text, or with what was streamed."""
+        return await self._step(wire.EndStream(request or self.request_id(), conversation, seq, text, aborted))
+
+    async def _step(self, message: wire.Call | wire.EditMessage | wire.RecallMessage | wire.EndStream) -> Acked:
         ack = await self.call(message, wire.SendAck)
         return Acked(ClientMessageId(message.request), Seq(ack.seq), ack.time_ms)
 
@@ -216,6 +226,11 @@ class Requests(PeopleRequests):
     async def group(self, group: str) -> wire.Group:
         """The settings of a group, all of them."""
         return await self.call(wire.ShowGroup(group), wire.Group)
+
+    async def set_retention(self, conversation: str, seconds: int, *, request: bytes | None = None) -> Acked:
+        """Lets new messages of a group or direct conversation vanish after so many seconds; 0: they stay."""
+        settings = wire.GroupSettings(retention_seconds=seconds)
+        return await self.set_group(conversation, settings, request=request)
 
     async def set_group(self, group: str, settings: wire.GroupSettings, *, request: bytes | None = None) -> Acked:
         """Changes the settings that are present."""

@@ -110,6 +110,8 @@ class Context(Message):
     thread: int = 0
     mentions: list[int] = field(default_factory=list)
     mentions_everyone: bool = False
+    expires_in_ms: int = 0
+    stream: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -255,6 +257,8 @@ class ClientFrame(Message):
     list_contacts: ListContacts | None = None
     list_blocks: ListBlocks | None = None
     report: Report | None = None
+    write_piece: WritePiece | None = None
+    end_stream: EndStream | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -566,6 +570,20 @@ class Recalled(Message):
 
 
 @dataclass(slots=True)
+class Vanished(Message):
+    to: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class StreamEnded(Message):
+    to: int = 0
+    body: Body | None = None
+    aborted: bool = False
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
 class Muted(Message):
     user: int = 0
     until_ms: int = 0
@@ -684,6 +702,8 @@ class MessageState(Message):
     erased: bool = False
     edits: list[int] = field(default_factory=list)
     body: Body | None = None
+    streaming: bool = False
+    pieces: int = 0
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -726,6 +746,33 @@ class RecallMessage(Message):
     request: bytes = b""
     conversation: str = ""
     seq: int = 0
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class WritePiece(Message):
+    conversation: str = ""
+    seq: int = 0
+    index: int = 0
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class StreamPiece(Message):
+    message: int = 0
+    index: int = 0
+    text: str = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+
+@dataclass(slots=True)
+class EndStream(Message):
+    request: bytes = b""
+    conversation: str = ""
+    seq: int = 0
+    text: str = ""
+    aborted: bool = False
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -905,6 +952,7 @@ class GroupSettings(Message):
     slow_seconds: int | None = None
     muted_until_ms: int | None = None
     permissions: list[Permission] = field(default_factory=list)
+    retention_seconds: int | None = None
     FIELDS: ClassVar[tuple[Field, ...]] = ()
 
 
@@ -1640,6 +1688,8 @@ Context.FIELDS = (
     Field(2, "thread", "uint64"),
     Field(3, "mentions", "uint64", repeated=True),
     Field(4, "mentions_everyone", "bool"),
+    Field(100, "expires_in_ms", "uint64"),
+    Field(150, "stream", "bool"),
 )
 Attachment.FIELDS = (
     Field(1, "hash", "bytes"),
@@ -1749,6 +1799,8 @@ ClientFrame.FIELDS = (
     Field(224, "list_contacts", "message", message=ListContacts, explicit=True, oneof="request"),
     Field(225, "list_blocks", "message", message=ListBlocks, explicit=True, oneof="request"),
     Field(226, "report", "message", message=Report, explicit=True, oneof="request"),
+    Field(300, "write_piece", "message", message=WritePiece, explicit=True, oneof="request"),
+    Field(301, "end_stream", "message", message=EndStream, explicit=True, oneof="request"),
 )
 ServerFrame.FIELDS = (
     Field(1, "request_id", "uint64"),
@@ -1943,6 +1995,14 @@ Edited.FIELDS = (
 Recalled.FIELDS = (
     Field(1, "to", "uint64"),
 )
+Vanished.FIELDS = (
+    Field(1, "to", "uint64"),
+)
+StreamEnded.FIELDS = (
+    Field(1, "to", "uint64"),
+    Field(2, "body", "message", message=Body),
+    Field(3, "aborted", "bool"),
+)
 Muted.FIELDS = (
     Field(1, "user", "uint64"),
     Field(2, "until_ms", "uint64"),
@@ -2014,6 +2074,8 @@ MessageState.FIELDS = (
     Field(2, "erased", "bool"),
     Field(3, "edits", "uint64", repeated=True),
     Field(4, "body", "message", message=Body),
+    Field(150, "streaming", "bool"),
+    Field(151, "pieces", "uint64"),
 )
 Reactions.FIELDS = (
     Field(1, "seq", "uint64"),
@@ -2041,6 +2103,24 @@ RecallMessage.FIELDS = (
     Field(1, "request", "bytes"),
     Field(2, "conversation", "string"),
     Field(3, "seq", "uint64"),
+)
+WritePiece.FIELDS = (
+    Field(1, "conversation", "string"),
+    Field(2, "seq", "uint64"),
+    Field(3, "index", "uint64"),
+    Field(4, "text", "string"),
+)
+StreamPiece.FIELDS = (
+    Field(1, "message", "uint64"),
+    Field(2, "index", "uint64"),
+    Field(3, "text", "string"),
+)
+EndStream.FIELDS = (
+    Field(1, "request", "bytes"),
+    Field(2, "conversation", "string"),
+    Field(3, "seq", "uint64"),
+    Field(4, "text", "string"),
+    Field(5, "aborted", "bool"),
 )
 Signal.FIELDS = (
     Field(1, "conversation", "string"),
@@ -2158,6 +2238,7 @@ GroupSettings.FIELDS = (
     Field(6, "slow_seconds", "uint64", explicit=True),
     Field(7, "muted_until_ms", "uint64", explicit=True),
     Field(8, "permissions", "message", message=Permission, repeated=True),
+    Field(100, "retention_seconds", "uint64", explicit=True),
 )
 Permission.FIELDS = (
     Field(1, "act", "enum"),

@@ -63,6 +63,13 @@ fn name() -> ObjectBuilder {
     text(0, limits::LABEL_BYTES)
 }
 
+/// Zero, or within the bounds.
+fn expiry() -> OneOfBuilder {
+    let after = whole(limits::EXPIRES_MIN_MS, limits::EXPIRES_MAX_MS);
+    let about = "The content vanishes so many milliseconds after the message is sent; 0: it stays.";
+    OneOfBuilder::new().item(whole(0, 0)).item(after).description(Some(about))
+}
+
 /// The fields that go beside any text or body.
 pub fn referring(message: ObjectBuilder) -> ObjectBuilder {
     let seq = || whole(0, GREATEST);
@@ -72,6 +79,8 @@ pub fn referring(message: ObjectBuilder) -> ObjectBuilder {
         .property("thread", seq().description(Some("The seq of the first message of its thread.")))
         .property("mentions", users.description(Some("Users, each once.")))
         .property("mentions_everyone", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("expires_in_ms", expiry())
+        .property("stream", ObjectBuilder::new().schema_type(Type::Boolean))
 }
 
 /// A body that a client may send.
