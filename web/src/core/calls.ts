@@ -23,6 +23,8 @@ type Source = Pick<Client, "user" | "startCall" | "answerCall" | "endCall" | "si
 const [RINGS_MS, LOOK_MS] = [60_000, 300];
 /** Descriptions that wait for the microphone. */
 const MOST = 64;
+/** Calls that this tab knows to be over: more than can end while one waits to ring. */
+const MOST_OVER = 64;
 
 export class Calls {
   readonly now = new Value<Call | undefined>(undefined);
@@ -134,6 +136,8 @@ export class Calls {
 
   private finish(conversation: string, call: number): void {
     this.over.add(`${conversation} ${call}`);
+    const [oldest] = this.over;
+    if (this.over.size > MOST_OVER && oldest !== undefined) this.over.delete(oldest);
     const now = this.now.get();
     if (now?.conversation === conversation && now.call === call) this.now.set(undefined);
   }

@@ -23,7 +23,7 @@ export interface Upload {
   readonly error?: TroupeError;
 }
 
-/** What is sent with a file. */
+/** The rest of the message that a file belongs to. */
 export interface Options extends SendOptions {
   readonly caption?: string;
   /** It is a voice message of this length. */
@@ -158,7 +158,7 @@ export class Files {
     }
   }
 
-  /** Writes what is missing, at any node, until the last byte is durable. */
+  /** Writes the missing bytes, at any node, until the last one is durable. */
   private async put(
     job: Job,
     upload: Uint8Array<ArrayBuffer>,
