@@ -47,7 +47,7 @@ export async function texts_are_edited_and_recalled({ demo, browser }) {
 }
 
 /** A picture of one colour with noise, so that it does not pack. */
-export function png(width, height) {
+function png(width, height) {
   const row = () => Buffer.concat([Buffer.from([0]), randomBytes(width * 3)]);
   const raw = Buffer.concat(Array.from({ length: height }, row));
   const chunk = (name, data) => {
